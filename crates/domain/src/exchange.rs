@@ -1,0 +1,240 @@
+//! One request from beginning to end, without IO.
+//!
+//! Call [`begin`] with the request. It returns a [`Step`]: either the reply, and the exchange is
+//! over, or a call to make after a delay and within a time. Make it and hand its outcome to
+//! [`resume`] together with the call, which returns the next step; and so on until a reply comes.
+//! Between two calls everything there is to know is in the [`Call`] itself, nothing stays here.
+
+use crate::catalogue::Code;
+use crate::fields::{self, Fields, Problem};
+use crate::function::Function;
+use crate::http::{self, BodyFault, Host, MAX_BODY, Reply, Request};
+use crate::identity;
+use crate::json::{Codec, Malformed, Value, object};
+use crate::retry;
+use crate::upstream::{Failure, Outcome, Verdict, judge};
+
+/// What the driver of an exchange has to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Send this reply; the exchange is over.
+    Reply(Reply),
+    /// Make this call and [`resume`] with its outcome.
+    Call(Call),
+}
+
+/// A call to the function's RPC, and all that the exchange remembers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The arguments: the JSON text to post.
+    pub body: String,
+    /// The caller's own `authorization` header.
+    pub authorization: String,
+    /// Milliseconds to wait before the call.
+    pub delay: f64,
+    /// Milliseconds after which the call is given up.
+    pub timeout: f64,
+    /// The id of the request.
+    pub request_id: String,
+    /// When the request came, in milliseconds since 1970.
+    pub started: f64,
+    /// How often the call was repeated.
+    pub repeats: u32,
+    /// Whether the call may be repeated after one whose outcome is not known.
+    pub repeatable: bool,
+}
+
+/// Takes a request.
+pub fn begin(function: &Function, codec: &impl Codec, request: Request) -> Step {
+    let request_id = http::request_id(request.request_id.as_deref(), &request.host.id);
+    if request.method == "OPTIONS" {
+        return Step::Reply(http::preflight());
+    }
+    match prepare(function, codec, &request) {
+        Ok((body, repeatable)) => Step::Call(Call {
+            body,
+            authorization: request.authorization.unwrap_or_default(),
+            delay: 0.0,
+            timeout: request.host.timeout,
+            request_id,
+            started: request.host.now,
+            repeats: 0,
+            repeatable,
+        }),
+        Err((code, details)) => {
+            let failure = Failure {
+                code,
+                details,
+                cause: String::new(),
+            };
+            refuse(codec, function.name, &Progress::none(&request_id), failure)
+        }
+    }
+}
+
+/// Takes the outcome of a call. `host.timeout` is the whole request's budget, as it was for
+/// [`begin`].
+pub fn resume(
+    function: &Function,
+    codec: &impl Codec,
+    call: Call,
+    outcome: Outcome,
+    host: &Host,
+) -> Step {
+    let elapsed = (host.now - call.started).max(0.0);
+    let progress = Progress {
+        request_id: &call.request_id,
+        attempts: call.repeats + 1,
+        elapsed,
+    };
+    let (failure, may_repeat) = match judge(codec, outcome) {
+        Verdict::Done(body) => return succeed(codec, function.name, &progress, body),
+        Verdict::Failed(failure) => (failure, false),
+        Verdict::Passing(failure) => (failure, true),
+        Verdict::Unknown(failure) => (failure, call.repeatable),
+    };
+    let left = host.timeout - elapsed;
+    match retry::backoff(call.repeats, host.random, left).filter(|_| may_repeat) {
+        Some(delay) => Step::Call(Call {
+            delay,
+            timeout: left - delay,
+            repeats: call.repeats + 1,
+            ..call
+        }),
+        None => refuse(codec, function.name, &progress, failure),
+    }
+}
+
+/// The reply to a request during which the instance broke down.
+pub fn crashed(
+    function: &Function,
+    codec: &impl Codec,
+    request_id: Option<&str>,
+    fresh_id: &str,
+) -> Step {
+    let request_id = http::request_id(request_id, fresh_id);
+    let failure = Failure {
+        code: Code::Internal,
+        details: Value::Null,
+        cause: "trap".to_owned(),
+    };
+    refuse(codec, function.name, &Progress::none(&request_id), failure)
+}
+
+/// Everything that can be known before the database is asked, from the cheapest check on.
+fn prepare(
+    function: &Function,
+    codec: &impl Codec,
+    request: &Request,
+) -> Result<(String, bool), (Code, Value)> {
+    if request.method != "POST" {
+        return Err((
+            Code::MethodNotAllowed,
+            object([("method", request.method.as_str().into())]),
+        ));
+    }
+    identity::check(codec, request.authorization.as_deref(), request.host.now).map_err(
+        |anonymous| {
+            (
+                Code::Unauthenticated,
+                object([("reason", anonymous.reason().into())]),
+            )
+        },
+    )?;
+    let whole = |message: &str| {
+        let problem = Problem {
+            pointer: String::new(),
+            message: message.to_owned(),
+        };
+        (Code::ValidationFailed, fields::details(vec![problem]))
+    };
+    match request.body_fault {
+        Some(BodyFault::TooLarge) => {
+            return Err((Code::BodyTooLarge, object([("max_bytes", MAX_BODY.into())])));
+        }
+        Some(BodyFault::NotUtf8) => return Err(whole("is not UTF-8")),
+        Some(BodyFault::Aborted) => return Err(whole("did not arrive completely")),
+        None => {}
+    }
+    if !http::is_json(request.content_type.as_deref()) {
+        return Err((Code::UnsupportedMediaType, Value::Null));
+    }
+    let body = codec
+        .parse(request.body.as_deref().unwrap_or_default())
+        .map_err(|malformed| match malformed {
+            Malformed::NotJson => whole("is not JSON"),
+            Malformed::TooDeep => whole("is nested too deeply"),
+        })?;
+    let arguments = (function.read)(Fields::of_body(body))
+        .map_err(|problems| (Code::ValidationFailed, fields::details(problems)))?;
+    Ok((codec.write(&arguments.json), arguments.repeatable))
+}
+
+/// What the log says about the way to a reply.
+struct Progress<'a> {
+    request_id: &'a str,
+    attempts: u32,
+    elapsed: f64,
+}
+
+impl<'a> Progress<'a> {
+    /// No call was made.
+    fn none(request_id: &'a str) -> Self {
+        Progress {
+            request_id,
+            attempts: 0,
+            elapsed: 0.0,
+        }
+    }
+
+    /// One line of JSON: no personal data, no tokens.
+    fn log(
+        &self,
+        codec: &impl Codec,
+        function: &str,
+        outcome: &str,
+        status: u16,
+        cause: &str,
+    ) -> String {
+        let level = if status < 500 { "info" } else { "error" };
+        let cause = if cause.is_empty() {
+            Value::Null
+        } else {
+            cause.into()
+        };
+        codec.write(&object([
+            ("level", level.into()),
+            ("function", function.into()),
+            ("request_id", self.request_id.into()),
+            ("outcome", outcome.into()),
+            ("status", u32::from(status).into()),
+            ("attempts", self.attempts.into()),
+            ("ms", Value::Number(self.elapsed.round())),
+            ("cause", cause),
+        ]))
+    }
+}
+
+fn succeed(codec: &impl Codec, function: &str, progress: &Progress<'_>, body: String) -> Step {
+    Step::Reply(Reply {
+        status: 200,
+        headers: http::headers(progress.request_id),
+        body: Some(body),
+        log: Some(progress.log(codec, function, "OK", 200, "")),
+    })
+}
+
+fn refuse(codec: &impl Codec, function: &str, progress: &Progress<'_>, failure: Failure) -> Step {
+    let Failure {
+        code,
+        details,
+        cause,
+    } = failure;
+    let entry = code.entry();
+    Step::Reply(Reply {
+        status: entry.status,
+        headers: http::error_headers(code, progress.request_id),
+        body: Some(http::error_body(codec, code, details, progress.request_id)),
+        log: Some(progress.log(codec, function, entry.code, entry.status, &cause)),
+    })
+}

@@ -1,0 +1,187 @@
+//! The HTTP surface that all functions share: what is read of a request, and what a reply carries.
+
+use crate::catalogue::Code;
+use crate::json::{Codec, Value, object};
+
+/// The most that is read of a request body, in bytes.
+pub const MAX_BODY: u32 = 64 * 1024;
+
+/// The most that is read of PostgREST's answer, in bytes.
+pub const MAX_ANSWER: u32 = 1024 * 1024;
+
+/// How long a browser may remember a preflight answer, in seconds.
+const PREFLIGHT_MAX_AGE: &str = "86400";
+
+/// What a retryable answer asks the client to wait, in seconds.
+const RETRY_AFTER: &str = "1";
+
+const ALLOWED_METHODS: &str = "POST, OPTIONS";
+const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count";
+const EXPOSED_HEADERS: &str = "idempotent-replayed, retry-after, x-request-id";
+
+/// A request as the shim hands it over.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The HTTP method, in upper case.
+    pub method: String,
+    /// The header `authorization`.
+    pub authorization: Option<String>,
+    /// The header `content-type`.
+    pub content_type: Option<String>,
+    /// The header `x-request-id`.
+    pub request_id: Option<String>,
+    /// The body, unless it could not be read.
+    pub body: Option<String>,
+    /// Why there is no body.
+    pub body_fault: Option<BodyFault>,
+    /// What only the host can know.
+    pub host: Host,
+}
+
+/// Why a request body could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFault {
+    /// It is larger than [`MAX_BODY`].
+    TooLarge,
+    /// It is not UTF-8.
+    NotUtf8,
+    /// The client went away or sent it too slowly.
+    Aborted,
+}
+
+/// What a pure core cannot make itself.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Milliseconds since 1970.
+    pub now: f64,
+    /// A random number in [0, 1).
+    pub random: f64,
+    /// A fresh unique id.
+    pub id: String,
+    /// The budget for all upstream calls of one request, in milliseconds.
+    pub timeout: f64,
+}
+
+/// A finished HTTP response and its log line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; none with a preflight answer.
+    pub body: Option<String>,
+    /// One line of JSON for the log; none with a preflight answer.
+    pub log: Option<String>,
+}
+
+/// The id that a request is known by: the client's own where it is usable, else the fresh one.
+pub fn request_id(given: Option<&str>, fresh: &str) -> String {
+    given
+        .filter(|id| {
+            (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+        })
+        .unwrap_or(fresh)
+        .to_owned()
+}
+
+/// Whether a `content-type` header says JSON.
+pub fn is_json(content_type: Option<&str>) -> bool {
+    content_type
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The answer to a CORS preflight.
+pub fn preflight() -> Reply {
+    Reply {
+        status: 204,
+        headers: vec![
+            ("access-control-allow-origin", "*".to_owned()),
+            ("access-control-allow-methods", ALLOWED_METHODS.to_owned()),
+            ("access-control-allow-headers", ALLOWED_HEADERS.to_owned()),
+            ("access-control-max-age", PREFLIGHT_MAX_AGE.to_owned()),
+        ],
+        body: None,
+        log: None,
+    }
+}
+
+/// The headers of every answer with a body.
+pub fn headers(request_id: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("content-type", "application/json".to_owned()),
+        ("cache-control", "no-store".to_owned()),
+        ("access-control-allow-origin", "*".to_owned()),
+        ("access-control-expose-headers", EXPOSED_HEADERS.to_owned()),
+        ("x-request-id", request_id.to_owned()),
+    ]
+}
+
+/// The headers of an error answer.
+pub fn error_headers(code: Code, request_id: &str) -> Vec<(&'static str, String)> {
+    let mut headers = headers(request_id);
+    if code.is_retryable() {
+        headers.push(("retry-after", RETRY_AFTER.to_owned()));
+    }
+    if code == Code::MethodNotAllowed {
+        headers.push(("allow", ALLOWED_METHODS.to_owned()));
+    }
+    headers
+}
+
+/// The one shape of an error body. `error` and `code` are the same: supabase-py reads the first,
+/// PostgREST clients the second.
+pub fn error_body(codec: &impl Codec, code: Code, details: Value, request_id: &str) -> String {
+    let entry = code.entry();
+    codec.write(&object([
+        ("error", entry.code.into()),
+        ("code", entry.code.into()),
+        ("message", entry.message.into()),
+        ("details", details),
+        ("hint", entry.hint.into()),
+        ("retryable", code.is_retryable().into()),
+        ("request_id", request_id.into()),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_request_id_is_kept_only_if_it_is_safe_in_a_header_and_a_log() {
+        assert_eq!(request_id(Some("checkout-42"), "fresh"), "checkout-42");
+        let long = "x".repeat(129);
+        for bad in [
+            None,
+            Some(""),
+            Some("two words"),
+            Some("a\nb"),
+            Some("é"),
+            Some(long.as_str()),
+        ] {
+            assert_eq!(request_id(bad, "fresh"), "fresh", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_recognised_by_its_essence() {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/json;",
+        ] {
+            assert!(is_json(Some(good)), "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "application/jsonp",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(!is_json(Some(bad)), "{bad}");
+        }
+        assert!(!is_json(None));
+    }
+}

@@ -1,0 +1,164 @@
+//! Who is calling, as far as a function needs to know it.
+//!
+//! The platform's gateway verifies tokens, and so does PostgREST; the signature is theirs to check.
+//! But the gateway also lets a bare API key pass, so "it came through the gateway" is not "signed
+//! in". This reads the claims (RFC 7519) to refuse such calls before the database is asked.
+
+use crate::json::{Codec, Value};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// Clocks differ a little; PostgREST allows the same.
+const LEEWAY_MS: f64 = 30_000.0;
+
+/// Longer than any real access token.
+const MAX_LENGTH: usize = 16 * 1024;
+
+/// Why a request has no user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anonymous {
+    /// There is no bearer token.
+    NoToken,
+    /// The token is an API key or another token without a user.
+    NotAUser,
+    /// The token is not a JWT.
+    Malformed,
+    /// The token's time is over.
+    Expired,
+}
+
+impl Anonymous {
+    /// The reason as it stands in the error's `details`.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Anonymous::NoToken => "no_token",
+            Anonymous::NotAUser => "not_a_user_token",
+            Anonymous::Malformed => "malformed_token",
+            Anonymous::Expired => "expired_token",
+        }
+    }
+}
+
+/// Checks that an `authorization` header carries a user's access token that is not over yet.
+pub fn check(codec: &impl Codec, authorization: Option<&str>, now: f64) -> Result<(), Anonymous> {
+    let token = authorization.and_then(bearer).ok_or(Anonymous::NoToken)?;
+    // The platform's opaque API keys are no JWTs; say what they are rather than "malformed".
+    if token.starts_with("sb_") {
+        return Err(Anonymous::NotAUser);
+    }
+    let claims = claims(codec, token).ok_or(Anonymous::Malformed)?;
+    let text = |name| {
+        claims
+            .get(name)
+            .and_then(Value::as_text)
+            .unwrap_or_default()
+    };
+    if text("sub").is_empty() || text("role") == "anon" {
+        return Err(Anonymous::NotAUser);
+    }
+    match claims.get("exp").and_then(Value::as_number) {
+        Some(expires) if expires * 1000.0 + LEEWAY_MS < now => Err(Anonymous::Expired),
+        _ => Ok(()),
+    }
+}
+
+/// The token of a `Bearer` header (RFC 6750 §2.1); the scheme's case does not matter.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+fn claims(codec: &impl Codec, token: &str) -> Option<Value> {
+    let mut parts = token.split('.');
+    let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || token.len() > MAX_LENGTH {
+        return None;
+    }
+    let json = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    codec
+        .parse(&json)
+        .ok()
+        .filter(|claims| matches!(claims, Value::Object(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::SerdeJson;
+
+    const NOW: f64 = 1_800_000_000_000.0;
+
+    fn token(claims: &str) -> String {
+        format!("Bearer e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    fn check_header(header: &str) -> Result<(), Anonymous> {
+        check(&SerdeJson, Some(header), NOW)
+    }
+
+    #[test]
+    fn a_users_token_passes_until_it_is_over() {
+        let with_expiry = |exp: i64| {
+            token(&format!(
+                r#"{{"sub":"u","role":"authenticated","exp":{exp}}}"#
+            ))
+        };
+        assert_eq!(check_header(&with_expiry(1_800_000_001)), Ok(()));
+        assert_eq!(check_header(&with_expiry(1_799_999_971)), Ok(()));
+        assert_eq!(
+            check_header(&with_expiry(1_799_999_969)),
+            Err(Anonymous::Expired)
+        );
+    }
+
+    #[test]
+    fn an_api_key_is_not_a_user() {
+        assert_eq!(
+            check_header("Bearer sb_publishable_abc"),
+            Err(Anonymous::NotAUser)
+        );
+        assert_eq!(
+            check_header(&token(r#"{"role":"anon","exp":1983812996}"#)),
+            Err(Anonymous::NotAUser)
+        );
+        assert_eq!(
+            check_header(&token(r#"{"role":"service_role"}"#)),
+            Err(Anonymous::NotAUser)
+        );
+        assert_eq!(
+            check_header(&token(r#"{"role":"anon","sub":"u"}"#)),
+            Err(Anonymous::NotAUser)
+        );
+    }
+
+    #[test]
+    fn what_is_no_bearer_token_is_none() {
+        assert_eq!(check(&SerdeJson, None, NOW), Err(Anonymous::NoToken));
+        for header in ["", "Bearer", "Bearer ", "Basic dTpw", "token"] {
+            assert_eq!(check_header(header), Err(Anonymous::NoToken), "{header}");
+        }
+        assert_eq!(
+            check_header(&token(r#"{"sub":"u"}"#).replace("Bearer", "bearer")),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn what_is_no_jwt_is_malformed() {
+        for header in [
+            "Bearer x",
+            "Bearer a.b",
+            "Bearer a.b.c.d",
+            "Bearer e30.*.c2ln",
+            "Bearer e30.WzFd.c2ln",
+        ] {
+            assert_eq!(check_header(header), Err(Anonymous::Malformed), "{header}");
+        }
+        let huge = token(&format!(
+            r#"{{"sub":"u","x":"{}"}}"#,
+            "x".repeat(MAX_LENGTH)
+        ));
+        assert_eq!(check_header(&huge), Err(Anonymous::Malformed));
+    }
+}

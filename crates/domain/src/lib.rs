@@ -1,0 +1,22 @@
+//! Interlock's rules, pure: no IO, no clock, no randomness, no WASM.
+//!
+//! A function is a value ([`function::Function`]) and a request runs through the sans-IO
+//! [`exchange`]: [`exchange::begin`] yields a finished reply or one PostgREST call to make, and
+//! [`exchange::resume`] takes what came of that call and yields a reply or the call to repeat.
+//! Whatever these need from outside (the time, a fresh id, a random number, the host's JSON) comes
+//! in as an argument, so the same code is tested natively and runs as WASM.
+#![forbid(unsafe_code)]
+
+pub mod catalogue;
+pub mod claim_route;
+pub mod exchange;
+pub mod fields;
+pub mod function;
+pub mod http;
+pub mod identity;
+pub mod json;
+#[cfg(feature = "serde_json")]
+mod native_json;
+pub mod retry;
+pub mod upstream;
+pub mod wire;

@@ -1,0 +1,260 @@
+//! What came of a call to PostgREST, and what it means.
+
+use crate::catalogue::Code;
+use crate::json::{Codec, Value};
+
+/// What the shim saw of one call.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// PostgREST answered.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+    /// There was no connection, so nothing can have happened.
+    Unsent,
+    /// The connection broke; whether the call had its effect is not known.
+    Broken,
+    /// No answer within the time allowed; whether the call had its effect is not known.
+    TimedOut,
+    /// The answer was larger than [`crate::http::MAX_ANSWER`] or no text.
+    Unreadable,
+}
+
+/// What an outcome means for the request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It worked; this is the body to pass on.
+    Done(String),
+    /// It is settled: this error.
+    Failed(Failure),
+    /// It did not take effect and may work if it is repeated, else this error.
+    Passing(Failure),
+    /// It may or may not have taken effect, and repeating it at once may help, else this error.
+    Unknown(Failure),
+}
+
+/// An error of the catalogue with what is known about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// What the client is told.
+    pub code: Code,
+    /// More about it for the client; `Null` for nothing.
+    pub details: Value,
+    /// What the log says beside it: the SQLSTATE or PostgREST's code, or the HTTP status.
+    pub cause: String,
+}
+
+impl Failure {
+    fn new(code: Code, cause: impl Into<String>) -> Self {
+        Failure {
+            code,
+            details: Value::Null,
+            cause: cause.into(),
+        }
+    }
+}
+
+/// Reads an outcome.
+pub fn judge(codec: &impl Codec, outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Answered {
+            status: 200..=299,
+            body,
+        } if codec.is_object(&body) => Verdict::Done(body),
+        Outcome::Answered { status, body } => judge_error(codec, status, &body),
+        Outcome::Unsent => Verdict::Passing(Failure::new(Code::UpstreamUnavailable, "unsent")),
+        Outcome::Broken => Verdict::Unknown(Failure::new(Code::UpstreamUnavailable, "broken")),
+        Outcome::TimedOut => Verdict::Failed(Failure::new(Code::UpstreamTimeout, "timed out")),
+        Outcome::Unreadable => Verdict::Failed(Failure::new(Code::Internal, "unreadable")),
+    }
+}
+
+fn judge_error(codec: &impl Codec, status: u16, body: &str) -> Verdict {
+    let error = codec.parse(body).unwrap_or(Value::Null);
+    let text = |name| error.get(name).and_then(Value::as_text).unwrap_or_default();
+    let sqlstate = text("code");
+    let cause = cause(status, sqlstate);
+    let failed = |code| Verdict::Failed(Failure::new(code, cause.clone()));
+    let passing = || Verdict::Passing(Failure::new(Code::UpstreamUnavailable, cause.clone()));
+
+    match sqlstate {
+        // Ours: private.raise_error puts the catalogue's code into the message.
+        _ if sqlstate.starts_with("PT") => match Code::named(text("message")) {
+            Some(code) => Verdict::Failed(Failure {
+                code,
+                details: details(codec, text("details")),
+                cause: cause.clone(),
+            }),
+            None => failed(Code::Internal),
+        },
+        // Serialisation failure, deadlock, lock not available, and a statement cancelled by our own
+        // time limits: all rolled back.
+        "40001" | "40P01" | "55P03" | "57014" => passing(),
+        // Too many connections, shutting down, starting up: refused before anything ran.
+        "53300" | "57P01" | "57P03" => passing(),
+        "42501" => failed(Code::Forbidden),
+        "PGRST301" | "PGRST302" | "PGRST303" => failed(Code::Unauthenticated),
+        _ => match status {
+            401 => failed(Code::Unauthenticated),
+            // PostgREST has no database connection to give (PGRST000 to PGRST003).
+            _ if sqlstate.starts_with("PGRST00") => passing(),
+            429 | 503 => passing(),
+            // A proxy on the way gave up; the database may have gone on.
+            502 | 504 => Verdict::Unknown(Failure::new(Code::UpstreamUnavailable, cause)),
+            _ => failed(Code::Internal),
+        },
+    }
+}
+
+/// `details` as raised by our SQL is JSON text. PostgREST may leave it out, so nothing depends on it.
+fn details(codec: &impl Codec, text: &str) -> Value {
+    match codec.parse(text) {
+        Ok(details @ (Value::Object(_) | Value::List(_))) => details,
+        _ => Value::Null,
+    }
+}
+
+/// For the log: a code that looks like one, else the status. Never text of unknown content.
+fn cause(status: u16, sqlstate: &str) -> String {
+    let is_code = (1..=8).contains(&sqlstate.len())
+        && sqlstate.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_code {
+        sqlstate.to_owned()
+    } else {
+        format!("HTTP {status}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{SerdeJson, object};
+
+    fn answered(status: u16, body: &str) -> Verdict {
+        judge(
+            &SerdeJson,
+            Outcome::Answered {
+                status,
+                body: body.to_owned(),
+            },
+        )
+    }
+
+    fn code_of(verdict: &Verdict) -> Code {
+        match verdict {
+            Verdict::Done(body) => panic!("done: {body}"),
+            Verdict::Failed(failure) | Verdict::Passing(failure) | Verdict::Unknown(failure) => {
+                failure.code
+            }
+        }
+    }
+
+    #[test]
+    fn a_json_object_is_passed_on_as_it_is() {
+        assert_eq!(
+            answered(200, r#"{ "success":true }"#),
+            Verdict::Done(r#"{ "success":true }"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn rubbish_is_internal_and_not_repeated() {
+        for (status, body) in [
+            (200, ""),
+            (200, "<html>"),
+            (200, "[1]"),
+            (204, ""),
+            (400, "{}"),
+            (302, ""),
+            (500, "x"),
+        ] {
+            let verdict = answered(status, body);
+            assert!(matches!(verdict, Verdict::Failed(_)), "{status} {body}");
+            assert_eq!(code_of(&verdict), Code::Internal, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_catalogue_error_keeps_its_details() {
+        let body = r#"{"code":"PT409","message":"BATCH_UNAVAILABLE","details":"{\"status\":\"claimed\"}","hint":"x"}"#;
+        let Verdict::Failed(failure) = answered(409, body) else {
+            panic!("settled")
+        };
+        assert_eq!(failure.code, Code::BatchUnavailable);
+        assert_eq!(failure.details, object([("status", "claimed".into())]));
+    }
+
+    #[test]
+    fn a_catalogue_error_does_without_details() {
+        for details in ["null", r#""""#, r#""no json""#, r#""3""#, "{}"] {
+            let body =
+                format!(r#"{{"code":"PT404","message":"BATCH_NOT_FOUND","details":{details}}}"#);
+            let Verdict::Failed(failure) = answered(404, &body) else {
+                panic!("settled")
+            };
+            assert_eq!(
+                (failure.code, failure.details),
+                (Code::BatchNotFound, Value::Null),
+                "{details}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_business_code_is_internal() {
+        let verdict = answered(409, r#"{"code":"PT409","message":"SECRET TEXT"}"#);
+        assert_eq!(
+            verdict,
+            Verdict::Failed(Failure::new(Code::Internal, "PT409"))
+        );
+    }
+
+    #[test]
+    fn what_was_rolled_back_is_passing_and_what_is_unknown_is_not() {
+        for sqlstate in [
+            "40001", "40P01", "55P03", "57014", "53300", "57P03", "PGRST001", "PGRST003",
+        ] {
+            let verdict = answered(500, &format!(r#"{{"code":"{sqlstate}","message":"m"}}"#));
+            assert!(matches!(verdict, Verdict::Passing(_)), "{sqlstate}");
+            assert_eq!(code_of(&verdict), Code::UpstreamUnavailable);
+        }
+        assert!(matches!(answered(503, "busy"), Verdict::Passing(_)));
+        assert!(matches!(answered(504, "gateway"), Verdict::Unknown(_)));
+        assert!(matches!(
+            judge(&SerdeJson, Outcome::Broken),
+            Verdict::Unknown(_)
+        ));
+        assert!(matches!(
+            judge(&SerdeJson, Outcome::Unsent),
+            Verdict::Passing(_)
+        ));
+        assert!(matches!(
+            judge(&SerdeJson, Outcome::TimedOut),
+            Verdict::Failed(_)
+        ));
+    }
+
+    #[test]
+    fn tokens_refused_upstream_are_unauthenticated_and_missing_rights_forbidden() {
+        assert_eq!(
+            code_of(&answered(401, r#"{"code":"PGRST301"}"#)),
+            Code::Unauthenticated
+        );
+        assert_eq!(code_of(&answered(401, "")), Code::Unauthenticated);
+        // postrust answers 401 to a signed-in role as well, PostgREST 403: the SQLSTATE decides.
+        assert_eq!(
+            code_of(&answered(401, r#"{"code":"42501"}"#)),
+            Code::Forbidden
+        );
+    }
+
+    #[test]
+    fn the_log_gets_a_code_and_never_text() {
+        assert_eq!(cause(500, "XX000"), "XX000");
+        assert_eq!(cause(500, "key=secret"), "HTTP 500");
+        assert_eq!(cause(500, ""), "HTTP 500");
+    }
+}

@@ -1,0 +1,120 @@
+//! How the exchange's values cross a boundary: as plain JSON-like [`Value`]s, written out by hand.
+//!
+//! Derived (de)serialisation would do the same, but its error texts alone are a sixth of a WASM
+//! module's size, and nobody ever reads them: the only other side is our own shim.
+
+use crate::exchange::{Call, Step};
+use crate::http::{BodyFault, Host, Reply, Request};
+use crate::json::{Value, object};
+use crate::upstream::Outcome;
+
+fn text(value: &Value, name: &str) -> Option<String> {
+    value.get(name)?.as_text().map(str::to_owned)
+}
+
+fn number(value: &Value, name: &str) -> Option<f64> {
+    value.get(name)?.as_number()
+}
+
+impl Request {
+    /// Reads a request; `None` if it has not the form that the shim sends.
+    pub fn from_value(value: &Value) -> Option<Self> {
+        let body_fault = match text(value, "bodyFault").as_deref() {
+            None => None,
+            Some("too_large") => Some(BodyFault::TooLarge),
+            Some("not_utf8") => Some(BodyFault::NotUtf8),
+            Some(_) => Some(BodyFault::Aborted),
+        };
+        Some(Request {
+            method: text(value, "method")?,
+            authorization: text(value, "authorization"),
+            content_type: text(value, "contentType"),
+            request_id: text(value, "requestId"),
+            body: text(value, "body"),
+            body_fault,
+            host: Host::from_value(value.get("host")?)?,
+        })
+    }
+}
+
+impl Host {
+    /// Reads the host's values.
+    pub fn from_value(value: &Value) -> Option<Self> {
+        Some(Host {
+            now: number(value, "now")?,
+            random: number(value, "random")?,
+            id: text(value, "id")?,
+            timeout: number(value, "timeout")?,
+        })
+    }
+}
+
+impl Outcome {
+    /// Reads what came of a call.
+    pub fn from_value(value: &Value) -> Option<Self> {
+        Some(match text(value, "kind")?.as_str() {
+            "answered" => Outcome::Answered {
+                status: number(value, "status")? as u16,
+                body: text(value, "body")?,
+            },
+            "unsent" => Outcome::Unsent,
+            "broken" => Outcome::Broken,
+            "timedOut" => Outcome::TimedOut,
+            "unreadable" => Outcome::Unreadable,
+            _ => return None,
+        })
+    }
+}
+
+impl Call {
+    /// Reads a call that came back.
+    pub fn from_value(value: &Value) -> Option<Self> {
+        Some(Call {
+            body: text(value, "body")?,
+            authorization: text(value, "authorization")?,
+            delay: number(value, "delay")?,
+            timeout: number(value, "timeout")?,
+            request_id: text(value, "requestId")?,
+            started: number(value, "started")?,
+            repeats: number(value, "repeats")? as u32,
+            repeatable: value.get("repeatable") == Some(&Value::Bool(true)),
+        })
+    }
+
+    fn to_value(&self) -> Value {
+        object([
+            ("body", self.body.as_str().into()),
+            ("authorization", self.authorization.as_str().into()),
+            ("delay", self.delay.into()),
+            ("timeout", self.timeout.into()),
+            ("requestId", self.request_id.as_str().into()),
+            ("started", self.started.into()),
+            ("repeats", self.repeats.into()),
+            ("repeatable", self.repeatable.into()),
+        ])
+    }
+}
+
+impl Step {
+    /// Writes a step: `{reply}` or `{call}`.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Step::Reply(reply) => object([("reply", reply.to_value())]),
+            Step::Call(call) => object([("call", call.to_value())]),
+        }
+    }
+}
+
+impl Reply {
+    fn to_value(&self) -> Value {
+        let headers = self.headers.iter();
+        let headers =
+            headers.map(|(name, value)| Value::List(vec![(*name).into(), value.as_str().into()]));
+        object([
+            ("status", u32::from(self.status).into()),
+            ("headers", Value::List(headers.collect())),
+            ("body", self.body.as_deref().into()),
+            ("log", self.log.as_deref().into()),
+        ])
+    }
+}

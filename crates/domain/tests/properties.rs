@@ -1,0 +1,159 @@
+//! Whatever a client sends and whatever comes back from upstream, the exchange ends within its
+//! bounds with an answer of the catalogue or with upstream's own success.
+
+use interlock_domain::catalogue::Code;
+use interlock_domain::claim_route::CLAIM_ROUTE;
+use interlock_domain::exchange::{Call, Step, begin, resume};
+use interlock_domain::http::{BodyFault, Host, Reply, Request};
+use interlock_domain::json::{Codec, SerdeJson, Value};
+use interlock_domain::retry::MAX_REPEATS;
+use interlock_domain::upstream::Outcome;
+use proptest::prelude::*;
+
+/// `{"sub":"u","role":"authenticated"}`, unsigned: the exchange leaves signatures to the gateway.
+const USER: &str = "Bearer e30.eyJzdWIiOiJ1Iiwicm9sZSI6ImF1dGhlbnRpY2F0ZWQifQ.c2ln";
+const BUDGET: f64 = 10_000.0;
+
+fn body() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        Just(r#"{"batch_id":"ba7c4000-0000-4000-8000-000000000001"}"#.to_owned()),
+        Just("{}".to_owned()),
+        r#"\{"(batch_id|action|x)":("[a-z0-9-]{0,40}"|null|[0-9]{1,20}|\[\]|\{\})(,"action":"(claim|renew|release)")?\}"#,
+        (0_usize..200).prop_map(|depth| "[".repeat(depth) + &"]".repeat(depth)),
+    ]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    (
+        prop_oneof![8 => Just("POST".to_owned()), 1 => Just("OPTIONS".to_owned()), 1 => any::<String>()],
+        prop_oneof![8 => Just(Some(USER.to_owned())), 1 => any::<Option<String>>(), 1 => "Bearer .{0,20}\\..{0,40}\\..{0,9}".prop_map(Some)],
+        prop_oneof![8 => Just(Some("application/json".to_owned())), 1 => any::<Option<String>>()],
+        any::<Option<String>>(),
+        body(),
+        prop_oneof![
+            8 => Just(None),
+            1 => Just(Some(BodyFault::TooLarge)),
+            1 => Just(Some(BodyFault::NotUtf8)),
+            1 => Just(Some(BodyFault::Aborted)),
+        ],
+    )
+        .prop_map(|(method, authorization, content_type, request_id, body, body_fault)| Request {
+            method,
+            authorization,
+            content_type,
+            request_id,
+            body: body_fault.is_none().then_some(body),
+            body_fault,
+            host: host(0.0, 0.5),
+        })
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let error = (
+        any::<u16>(),
+        "(PT[0-9]{3}|PGRST[0-9]{3}|40001|55P03|42501|.{0,9})",
+        any::<String>(),
+        any::<String>(),
+    )
+        .prop_map(|(status, code, message, details)| {
+            let text = |text: String| SerdeJson.write(&Value::Text(text));
+            let (code, message, details) = (text(code), text(message), text(details));
+            (
+                status,
+                format!(r#"{{"code":{code},"message":{message},"details":{details}}}"#),
+            )
+        });
+    prop_oneof![
+        error.prop_map(|(status, body)| Outcome::Answered { status, body }),
+        (any::<u16>(), any::<String>())
+            .prop_map(|(status, body)| Outcome::Answered { status, body }),
+        Just(Outcome::Answered {
+            status: 200,
+            body: r#"{"success":true}"#.to_owned()
+        }),
+        Just(Outcome::Unsent),
+        Just(Outcome::Broken),
+        Just(Outcome::TimedOut),
+        Just(Outcome::Unreadable),
+    ]
+}
+
+fn host(now: f64, random: f64) -> Host {
+    Host {
+        now,
+        random,
+        id: "fresh".to_owned(),
+        timeout: BUDGET,
+    }
+}
+
+fn check_call(call: &Call, now: f64) -> Result<(), TestCaseError> {
+    prop_assert!(call.repeats <= MAX_REPEATS);
+    prop_assert!(call.delay >= 0.0 && call.timeout > 0.0);
+    prop_assert!(
+        now + call.delay + call.timeout <= BUDGET,
+        "the call ends within the budget"
+    );
+    prop_assert!(SerdeJson.is_object(&call.body));
+    Ok(())
+}
+
+fn check_reply(reply: &Reply) -> Result<(), TestCaseError> {
+    if reply.status == 204 {
+        prop_assert!(reply.body.is_none());
+        return Ok(());
+    }
+    let body = SerdeJson.parse(reply.body.as_deref().unwrap_or_default());
+    let body = body.map_err(|_| TestCaseError::fail("the body is not JSON"))?;
+    for (name, value) in &reply.headers {
+        prop_assert!(
+            value.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
+            "{name} cannot be sent: {value:?}"
+        );
+    }
+    let log = reply.log.as_deref().unwrap_or_default();
+    prop_assert!(
+        SerdeJson.is_object(log) && !log.contains('\n'),
+        "the log is one line of JSON: {log}"
+    );
+    if reply.status == 200 {
+        return Ok(());
+    }
+    let code = body
+        .get("error")
+        .and_then(Value::as_text)
+        .and_then(Code::named);
+    let code = code.ok_or_else(|| TestCaseError::fail("the error is not in the catalogue"))?;
+    prop_assert_eq!(reply.status, code.entry().status);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn every_exchange_ends_with_an_answer(
+        request in request(),
+        outcomes in prop::collection::vec((outcome(), 0.0..4_000.0, 0.0..1.0), 1 + MAX_REPEATS as usize),
+    ) {
+        let mut now = 0.0;
+        let mut step = begin(&CLAIM_ROUTE, &SerdeJson, request);
+        for (outcome, took, random) in outcomes {
+            let Step::Call(call) = step else { break };
+            check_call(&call, now)?;
+            now += call.delay + f64::min(took, call.timeout);
+            step = resume(&CLAIM_ROUTE, &SerdeJson, call, outcome, &host(now, random));
+        }
+        match step {
+            Step::Reply(reply) => check_reply(&reply)?,
+            Step::Call(_) => prop_assert!(false, "more calls than repeats are allowed"),
+        }
+    }
+
+    #[test]
+    fn json_is_read_as_it_was_written(text in any::<String>(), number in -1e15..1e15_f64) {
+        let value = Value::List(vec![Value::Text(text), Value::Number(number.trunc())]);
+        prop_assert_eq!(SerdeJson.parse(&SerdeJson.write(&value)), Ok(value));
+    }
+}
