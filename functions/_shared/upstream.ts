@@ -1,0 +1,34 @@
+// Makes a call to PostgREST and says what came of it. It decides nothing and never throws.
+import { readBody } from "./body.ts";
+import type { Call, Outcome, Profile } from "./core.ts";
+import { deadline, sleep } from "./time.ts";
+
+export async function send(profile: Profile, call: Call): Promise<Outcome> {
+  if (call.delay > 0) await sleep(call.delay);
+  const { signal, clear } = deadline(call.timeout);
+  try {
+    const response = await fetch(profile.url, {
+      method: profile.method,
+      headers: { ...profile.headers, authorization: call.authorization },
+      body: call.body,
+      redirect: "manual",
+      signal,
+    });
+    const { text, fault } = await readBody(response, profile.maxAnswer, signal);
+    if (text !== undefined) {
+      return { kind: "answered", status: response.status, body: text };
+    }
+    if (fault !== "aborted") return { kind: "unreadable" };
+    return { kind: signal.aborted ? "timedOut" : "broken" };
+  } catch (error) {
+    if (signal.aborted) return { kind: "timedOut" };
+    return { kind: neverConnected(error) ? "unsent" : "broken" };
+  } finally {
+    clear();
+  }
+}
+
+/** Deno's fetch names the phase that failed: "client error (Connect)" means nothing was sent. */
+function neverConnected(error: unknown): boolean {
+  return error instanceof TypeError && error.message.includes("(Connect)");
+}
