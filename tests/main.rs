@@ -1,0 +1,11 @@
+//! End-to-end and race tests. They need a running stack whose URL and keys are in the environment
+//! under the names of `supabase status -o env`: `npm test` starts one, or export those of your own.
+//!
+//! Scenarios state what must hold; an adapter (function, RPC, SQL) only says how a call is made.
+
+mod claims;
+mod http_contract;
+mod lifecycle;
+mod mutants;
+mod races;
+mod stack;

@@ -1,0 +1,235 @@
+//! The stack under test: its URLs and keys, database sessions, tokens, and rows to work on.
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use std::sync::OnceLock;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+/// What the environment says about the stack.
+pub(crate) struct Stack {
+    pub(crate) api_url: String,
+    pub(crate) anon_key: String,
+    pub(crate) service_role_key: String,
+    db_url: String,
+    jwt_secret: String,
+    pub(crate) http: reqwest::Client,
+}
+
+impl Stack {
+    /// The stack of this run. Without one nothing here can be tested, so that is a failure.
+    fn from_environment() -> Self {
+        let variable = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| {
+                panic!(
+                    "{name} is not set: run `npm test`, or export `npm run stack -- status -o env`"
+                )
+            })
+        };
+        Stack {
+            api_url: variable("API_URL"),
+            anon_key: variable("ANON_KEY"),
+            service_role_key: variable("SERVICE_ROLE_KEY"),
+            db_url: variable("DB_URL"),
+            jwt_secret: variable("JWT_SECRET"),
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// A database session of the owner role.
+    pub(crate) async fn connect(&self) -> Client {
+        let (client, connection) = tokio_postgres::connect(&self.db_url, NoTls)
+            .await
+            .unwrap_or_else(|error| panic!("cannot connect to DB_URL: {error}"));
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Whether the database is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        ["@127.0.0.1:", "@localhost:", "@[::1]:"]
+            .iter()
+            .any(|host| self.db_url.contains(host))
+    }
+
+    /// A token with these claims, signed by the stack's secret.
+    pub(crate) fn token(&self, claims: &Value) -> String {
+        sign(claims, &self.jwt_secret)
+    }
+
+    /// A signed-in user's access token, good for an hour.
+    pub(crate) fn user_token(&self, user: Uuid) -> String {
+        self.token(&user_claims(user))
+    }
+}
+
+/// Signs claims with any secret.
+pub(crate) fn sign(claims: &Value, secret: &str) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
+        .expect("claims can be signed")
+}
+
+/// The claims of a signed-in user.
+pub(crate) fn user_claims(user: Uuid) -> Value {
+    json!({ "sub": user, "role": "authenticated", "aud": "authenticated", "exp": unix_time() + 3600 })
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_time() -> i64 {
+    let elapsed = std::time::UNIX_EPOCH
+        .elapsed()
+        .expect("the clock is past 1970");
+    i64::try_from(elapsed.as_secs()).expect("before the year 292277026596")
+}
+
+/// One test's hold on the stack. Tests of one database take turns: a batch that one test offers is
+/// the next available one of every other.
+pub(crate) struct Bench {
+    pub(crate) stack: &'static Stack,
+    pub(crate) db: Client,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Bench {
+    /// Takes a turn, with no claimable batch in the database.
+    pub(crate) async fn take() -> Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        static TURN: Mutex<()> = Mutex::const_new(());
+        let turn = TURN.lock().await;
+        let stack = STACK.get_or_init(Stack::from_environment);
+        let db = stack.connect().await;
+        let bench = Bench {
+            stack,
+            db,
+            _turn: turn,
+        };
+        bench.clear().await;
+        bench
+    }
+
+    /// Takes the tests' own batches out of the queue; on somebody's real project nothing else is
+    /// touched.
+    pub(crate) async fn clear(&self) {
+        self.db
+            .batch_execute(
+                "update public.batches set status = 'cancelled'
+                 where status in ('available', 'claimed', 'in_progress') and reference like 'test:%'",
+            )
+            .await
+            .expect("the tests' own batches can be cancelled");
+    }
+
+    /// Fails if the database has claimable batches that are not the tests' own.
+    pub(crate) async fn needs_no_other_batches(&self) {
+        let row = self
+            .db
+            .query_one(
+                "select count(*) from public.batches where status = 'available'
+                 or (status in ('claimed', 'in_progress') and lease_expires_at <= now())",
+                &[],
+            )
+            .await
+            .expect("batches can be counted");
+        let others: i64 = row.get(0);
+        assert_eq!(
+            others, 0,
+            "this test needs a database without claimable batches of others"
+        );
+    }
+
+    /// New signed-in users.
+    pub(crate) async fn users(&self, count: usize) -> Vec<Uuid> {
+        let users: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
+        self.db
+            .execute(
+                "insert into auth.users (id, aud, role, email)
+                 select id, 'authenticated', 'authenticated', id || '@test.example'
+                 from unnest($1::uuid[]) as id",
+                &[&users],
+            )
+            .await
+            .expect("users can be inserted");
+        users
+    }
+
+    /// New active drivers.
+    pub(crate) async fn drivers(&self, count: usize) -> Vec<Uuid> {
+        let users = self.users(count).await;
+        self.db
+            .execute(
+                "insert into public.drivers (user_id) select unnest($1::uuid[])",
+                &[&users],
+            )
+            .await
+            .expect("drivers can be inserted");
+        users
+    }
+
+    /// New available batches.
+    pub(crate) async fn batches(&self, count: usize) -> Vec<Uuid> {
+        let batches: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
+        self.db
+            .execute(
+                "insert into public.batches (id, reference) select id, 'test:' || id from unnest($1::uuid[]) as id",
+                &[&batches],
+            )
+            .await
+            .expect("batches can be inserted");
+        batches
+    }
+
+    /// Lets the lease on a batch be over: the row is aged, not the clock.
+    pub(crate) async fn expire_lease(&self, batch: Uuid) {
+        let aged = self
+            .db
+            .execute(
+                "update public.batches set claimed_at = now() - interval '1 hour',
+                 lease_expires_at = now() - interval '1 second' where id = $1",
+                &[&batch],
+            )
+            .await
+            .expect("the batch can be aged");
+        assert_eq!(aged, 1);
+    }
+
+    /// Whether any session waits for a lock of another, by Postgres's own account.
+    pub(crate) async fn somebody_waits(&self) -> bool {
+        self.db
+            .query_one(
+                "select exists (select 1 from pg_stat_activity
+                 where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0)",
+                &[],
+            )
+            .await
+            .expect("sessions can be listed")
+            .get(0)
+    }
+
+    /// The holder, status and version of a batch.
+    pub(crate) async fn batch(&self, batch: Uuid) -> (Option<Uuid>, String, i64) {
+        let row = self
+            .db
+            .query_one(
+                "select driver_id, status, version from public.batches where id = $1",
+                &[&batch],
+            )
+            .await
+            .expect("the batch exists");
+        (row.get(0), row.get(1), row.get(2))
+    }
+
+    /// The events of a batch in order, with the driver concerned.
+    pub(crate) async fn events(&self, batch: Uuid) -> Vec<(String, Option<Uuid>)> {
+        let rows = self
+            .db
+            .query(
+                "select event, driver_id from public.batch_events where batch_id = $1 order by id",
+                &[&batch],
+            )
+            .await
+            .expect("events can be read");
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+}
