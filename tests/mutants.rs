@@ -69,10 +69,10 @@ const MUTANTS: &[Mutant] = &[
         scenario: Scenario::ExpiredLease { drivers: 16 },
     },
     Mutant {
-        name: "lock_next_claimable_batch: finds without locking",
+        name: "lock_first_available_batch: finds without locking",
         patches: &[(
-            "lock_next_claimable_batch",
-            "for no key update of b skip locked",
+            "lock_first_available_batch",
+            "for no key update skip locked",
             "",
         )],
         sql: None,
@@ -113,7 +113,10 @@ const MUTANTS: &[Mutant] = &[
             "for no key update",
         )],
         sql: None,
-        scenario: Scenario::CrossedLeases { pairs: 16 },
+        scenario: Scenario::CrossedLeases {
+            pairs: 16,
+            rounds: 12,
+        },
     },
     Mutant {
         name: "claim_batch: the stale batch is not given back",
@@ -123,7 +126,10 @@ const MUTANTS: &[Mutant] = &[
             "",
         )],
         sql: None,
-        scenario: Scenario::CrossedLeases { pairs: 4 },
+        scenario: Scenario::CrossedLeases {
+            pairs: 4,
+            rounds: 1,
+        },
     },
     Mutant {
         name: "act_on_held_batch: holding is not checked again under the lock",

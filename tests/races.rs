@@ -15,7 +15,7 @@ pub(crate) enum Scenario {
     ExpiredLease { drivers: usize },
     OneDriver { calls: usize },
     SameClaim { calls: usize },
-    CrossedLeases { pairs: usize },
+    CrossedLeases { pairs: usize, rounds: usize },
     DeactivatedMeanwhile,
     NextWaitsForRollback,
     TakenBackMeanwhile,
@@ -34,7 +34,9 @@ impl Scenario {
             Scenario::ExpiredLease { drivers } => expired_lease(bench, adapter, drivers).await,
             Scenario::OneDriver { calls } => one_driver(bench, adapter, calls).await,
             Scenario::SameClaim { calls } => same_claim(bench, adapter, calls).await,
-            Scenario::CrossedLeases { pairs } => crossed_leases(bench, adapter, pairs).await,
+            Scenario::CrossedLeases { pairs, rounds } => {
+                crossed_leases(bench, adapter, pairs, rounds).await
+            }
             Scenario::DeactivatedMeanwhile => deactivated_meanwhile(bench, adapter).await,
             Scenario::NextWaitsForRollback => next_waits_for_rollback(bench, adapter).await,
             Scenario::TakenBackMeanwhile => taken_back_meanwhile(bench, adapter).await,
@@ -248,41 +250,41 @@ async fn same_claim(bench: &Bench, adapter: Adapter, calls: usize) -> Verdict {
 
 /// Pairs of drivers, each with a lease that is over, claim each other's batch at once: the two locks
 /// cross. Whatever the outcome, nobody deadlocks, and no driver or batch is held twice.
-async fn crossed_leases(bench: &Bench, adapter: Adapter, pairs: usize) -> Verdict {
-    let ids = bench.drivers(pairs * 2).await;
-    let batches = bench.batches(pairs * 2).await;
-    let callers = callers(bench.stack, adapter, &ids).await;
-    let own: Vec<_> = callers
-        .iter()
-        .map(Arc::clone)
-        .zip(batches.iter().copied().map(Some))
-        .collect();
-    let first = call_together(own).await;
-    require!(
-        first.iter().all(Answer::is_success),
-        "the first claims failed: {:?}",
-        tally(&first)
-    );
-    for batch in &batches {
-        bench.expire_lease(*batch).await;
-    }
-    let crossed = callers
-        .into_iter()
-        .enumerate()
-        .map(|(index, caller)| (caller, Some(batches[index ^ 1])))
-        .collect();
-    let answers = call_together(crossed).await;
-    for answer in &answers {
-        // Only the function repeats a call that found the second row locked (55P03). A deadlock would
-        // say "deadlock detected" here.
-        let row_locked =
-            !matches!(adapter, Adapter::Function) && answer.code.contains("could not obtain lock");
+async fn crossed_leases(bench: &Bench, adapter: Adapter, pairs: usize, rounds: usize) -> Verdict {
+    for round in 0..rounds {
+        let ids = bench.drivers(pairs * 2).await;
+        let batches = bench.batches(pairs * 2).await;
+        let callers = callers(bench.stack, adapter, &ids).await;
+        let own = callers
+            .iter()
+            .map(Arc::clone)
+            .zip(batches.iter().copied().map(Some))
+            .collect();
+        let first = call_together(own).await;
         require!(
-            answer.is_success() || answer.code == "BATCH_UNAVAILABLE" || row_locked,
-            "{}: {}",
-            answer.status,
-            answer.code
+            first.iter().all(Answer::is_success),
+            "the first claims failed: {:?}",
+            tally(&first)
         );
+        for batch in &batches {
+            bench.expire_lease(*batch).await;
+        }
+        let crossed = callers.into_iter().enumerate();
+        let crossed = crossed
+            .map(|(index, caller)| (caller, Some(batches[index ^ 1])))
+            .collect();
+        for answer in call_together(crossed).await {
+            // Only the function repeats a call that found the second row locked (55P03). A deadlock
+            // would say "deadlock detected" here.
+            let row_locked = !matches!(adapter, Adapter::Function)
+                && answer.code.contains("could not obtain lock");
+            require!(
+                answer.is_success() || answer.code == "BATCH_UNAVAILABLE" || row_locked,
+                "round {round}: {}: {}",
+                answer.status,
+                answer.code
+            );
+        }
     }
     Ok(())
 }
@@ -422,7 +424,7 @@ over_every_adapter! {
     one_of_16_drivers_wins_a_lease_that_is_over: Scenario::ExpiredLease { drivers: 16 };
     a_driver_who_claims_16_batches_at_once_gets_one: Scenario::OneDriver { calls: 16 };
     a_claim_sent_16_times_at_once_is_one_claim: Scenario::SameClaim { calls: 16 };
-    crossed_leases_neither_deadlock_nor_double: Scenario::CrossedLeases { pairs: 16 };
+    crossed_leases_neither_deadlock_nor_double: Scenario::CrossedLeases { pairs: 16, rounds: 3 };
     a_driver_made_inactive_meanwhile_claims_nothing: Scenario::DeactivatedMeanwhile;
     next_is_not_refused_for_a_claim_that_fails: Scenario::NextWaitsForRollback;
     a_batch_taken_back_meanwhile_is_not_completed: Scenario::TakenBackMeanwhile;

@@ -28,7 +28,12 @@ export async function send(profile: Profile, call: Call): Promise<Outcome> {
   }
 }
 
-/** Deno's fetch names the phase that failed: "client error (Connect)" means nothing was sent. */
+/**
+ * Deno names the phase that failed: "client error (Connect)" means nothing was
+ * sent. Today's versions say it in the cause, 2.1 in the message itself.
+ */
 function neverConnected(error: unknown): boolean {
-  return error instanceof TypeError && error.message.includes("(Connect)");
+  if (!(error instanceof Error)) return false;
+  const cause = error.cause instanceof Error ? error.cause.message : "";
+  return `${error.message} ${cause}`.includes("client error (Connect)");
 }

@@ -42,18 +42,19 @@ macro_rules! catalogue {
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
 
             /// The row of this code.
-            pub const fn entry(self) -> Entry {
-                match self {
-                    $(Code::$name => Entry {
-                        code: $code,
-                        status: $status,
-                        retry: Retry::$retry,
-                        message: $message,
-                        hint: $hint,
-                    },)*
-                }
+            pub fn entry(self) -> &'static Entry {
+                &ENTRIES[self as usize]
             }
         }
+
+        /// The table; a code is its own row's index.
+        static ENTRIES: &[Entry] = &[$(Entry {
+            code: $code,
+            status: $status,
+            retry: Retry::$retry,
+            message: $message,
+            hint: $hint,
+        },)*];
     };
 }
 

@@ -51,12 +51,15 @@ pub trait Codec {
 
 /// An object with these members.
 pub fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
-    Value::Object(
-        members
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect(),
-    )
+    // One copy of the loop in the module rather than one for each length.
+    fn collect(members: &mut dyn Iterator<Item = (&str, Value)>) -> Value {
+        Value::Object(
+            members
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        )
+    }
+    collect(&mut members.into_iter())
 }
 
 impl From<&str> for Value {

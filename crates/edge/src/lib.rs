@@ -13,6 +13,15 @@ mod profile;
 
 pub use profile::profile;
 
+use lol_alloc::{AssumeSingleThreaded, FreeListAllocator};
+
+// Seven kilobytes smaller than the standard one, and fast enough for a few hundred short-lived
+// allocations a request.
+// SAFETY: a WASM instance of an edge function has one thread.
+#[global_allocator]
+static ALLOCATOR: AssumeSingleThreaded<FreeListAllocator> =
+    unsafe { AssumeSingleThreaded::new(FreeListAllocator::new()) };
+
 /// Exports an [`interlock_domain::function::Function`] from a cdylib.
 #[macro_export]
 macro_rules! export {
