@@ -1,0 +1,91 @@
+//! The PostgREST API: a real `postgrest` from PATH, or the crate `postrust-server` in a
+//! process of its own (the hidden subcommand `api`).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use postrust_server::lenient_uri::LenientListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::dirs::Dirs;
+use crate::part::{Part, Spec};
+use crate::postgres;
+use crate::project::Project;
+
+/// The API as a part; the text says which program it is.
+pub(crate) fn spec(
+    project: &Project,
+    dirs: &Dirs,
+    jwt_secret: String,
+    db_port: u16,
+    port: u16,
+) -> Result<(Spec, &'static str)> {
+    let (spec, what) = match real_postgrest() {
+        Some(path) => (Spec::new("api", path, dirs), "PostgREST"),
+        None => {
+            let me = std::env::current_exe().context("cannot find this program's own file")?;
+            (Spec::new("api", me, dirs).args(["api"]), "postrust")
+        }
+    };
+    let database = postgres::api_url(db_port);
+    let spec = spec
+        .env("DATABASE_URL", database.clone())
+        .env("PGRST_DB_URI", database)
+        .env("PGRST_DB_SCHEMAS", project.schemas.join(","))
+        .env(
+            "PGRST_DB_EXTRA_SEARCH_PATH",
+            project.extra_search_path.join(","),
+        )
+        .env("PGRST_DB_MAX_ROWS", project.max_rows.to_string())
+        .env("PGRST_DB_ANON_ROLE", "anon")
+        .env("PGRST_DB_CHANNEL_ENABLED", "true")
+        // Enough to let requests really race in the database.
+        .env("PGRST_DB_POOL", "32")
+        .env("PGRST_JWT_SECRET", jwt_secret)
+        .env("PGRST_SERVER_HOST", "127.0.0.1")
+        .env("PGRST_SERVER_PORT", port.to_string())
+        .env("PGRST_LOG_LEVEL", "warn")
+        // Serves /rpc at the root and answers in PostgREST's words.
+        .env("PGRST_COMPAT_MODE", "true");
+    Ok((spec, what))
+}
+
+/// Waits until the API has read the schema.
+pub(crate) async fn ready(part: &Part, port: u16) -> Result<()> {
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let uri: hyper::Uri = format!("http://127.0.0.1:{port}/").parse()?;
+    part.ready(Duration::from_secs(30), async || {
+        // PostgREST listens first and answers 503 until it knows the schema.
+        matches!(client.get(uri.clone()).await, Ok(answer) if !answer.status().is_server_error())
+    })
+    .await
+}
+
+/// The subcommand `api`: serves until it is stopped. Settings are PostgREST's variables.
+pub(crate) async fn serve() -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(
+            "postrust=warn,postrust_server=warn,postrust_core=warn",
+        ))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let config = postrust_core::AppConfig::try_from_env()?;
+    let address = (config.server_host.clone(), config.server_port);
+    let app = postrust_server::build(config, postrust_server::Host::SERVER).await?;
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    axum::serve(LenientListener(listener), app.router).await?;
+    Ok(())
+}
+
+fn real_postgrest() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join("postgrest"))
+        .find(|file| file.is_file())
+}

@@ -1,0 +1,506 @@
+//! The platform's front door: routes, checks tokens, and passes bodies on as they come.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::body::Body;
+use axum::response::Response;
+use http_body_util::{LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap,
+    HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::jwt::{KeySet, Refused};
+use crate::keys;
+
+/// More than any function takes, less than would fill the memory.
+const BODY_LIMIT: usize = 10 * 1024 * 1024;
+/// The platform's bound for one request.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(150);
+/// For a client that opens a connection and says nothing.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// What requests under way get when the stack stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+const API_KEY: HeaderName = HeaderName::from_static("apikey");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED: [HeaderName; 4] = [
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-for"),
+];
+/// Headers about one connection; they are not passed on.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A function as the gateway sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstream {
+    /// Where its process listens.
+    pub(crate) port: u16,
+    /// Whether a token is asked for.
+    pub(crate) verify_jwt: bool,
+}
+
+/// The development keys in the forms that the gateway compares and hands on.
+struct ApiKeys {
+    anon: String,
+    service_role: String,
+}
+
+impl ApiKeys {
+    /// The legacy token that a key stands for.
+    fn token(&self, key: &str) -> Option<&str> {
+        if key == keys::PUBLISHABLE_KEY || key == self.anon {
+            Some(&self.anon)
+        } else if key == keys::SECRET_KEY || key == self.service_role {
+            Some(&self.service_role)
+        } else {
+            None
+        }
+    }
+}
+
+/// The gateway's knowledge.
+pub(crate) struct Gateway {
+    keys: KeySet,
+    api_keys: ApiKeys,
+    own_port: u16,
+    api_port: u16,
+    functions: BTreeMap<String, Upstream>,
+    client: Client<HttpConnector, Limited<Incoming>>,
+}
+
+/// Where a request goes.
+#[derive(Debug, PartialEq, Eq)]
+enum Route<'a> {
+    /// To the API, with this path.
+    Api(&'a str),
+    /// To a function, with this path, which begins with the function's name.
+    Function { name: &'a str, path: &'a str },
+    /// To the list of public keys.
+    Jwks,
+    /// To nobody: we live.
+    Health,
+    /// To nobody.
+    Unknown,
+}
+
+/// An answer of the gateway itself, in the product's error shape.
+#[derive(Debug)]
+struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    hint: &'static str,
+    retryable: bool,
+}
+
+impl Gateway {
+    /// A gateway that listens on `own_port`.
+    pub(crate) fn new(
+        keys: KeySet,
+        own_port: u16,
+        api_port: u16,
+        functions: BTreeMap<String, Upstream>,
+    ) -> Result<Self> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(5)));
+        Ok(Self {
+            keys,
+            api_keys: ApiKeys {
+                anon: keys::anon_key()?,
+                service_role: keys::service_role_key()?,
+            },
+            own_port,
+            api_port,
+            functions,
+            client: Client::builder(TokioExecutor::new()).build(connector),
+        })
+    }
+
+    /// Serves until `stop` turns true, then lets requests under way finish for a moment.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let graceful = GracefulShutdown::new();
+        let mut server = hyper::server::conn::http1::Builder::new();
+        server
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT);
+        loop {
+            let accepted = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                accepted = listener.accept() => accepted,
+            };
+            let Ok((stream, _)) = accepted else {
+                // Out of file descriptors, mostly; others will be closed soon.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            // Without it, a small answer could wait for an acknowledgement.
+            let _ = stream.set_nodelay(true);
+            let gateway = self.clone();
+            let service = service_fn(move |request| {
+                let gateway = gateway.clone();
+                async move { Ok::<_, Infallible>(gateway.answer(request).await) }
+            });
+            let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(async move {
+                // A client that went away is its own business.
+                let _ = connection.await;
+            });
+        }
+        drop(listener);
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        let id = request_id(request.headers());
+        match self.route_and_forward(request).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.into_response(&id),
+        }
+    }
+
+    async fn route_and_forward(&self, request: Request<Incoming>) -> Result<Response, Refusal> {
+        let path = request.uri().path().to_owned();
+        match route(&path) {
+            Route::Health => Ok(json_response(StatusCode::OK, &json!({"status": "ok"}))),
+            Route::Jwks => Ok(json_response(StatusCode::OK, &self.keys.public_jwks())),
+            Route::Unknown => Err(Refusal::not_found(format!("Nothing is served at {path}."))),
+            Route::Api(path) => {
+                let (query, query_key) = take_api_key(request.uri().query());
+                let mut request = request;
+                if request.method() != Method::OPTIONS {
+                    let authorization = self.api_authorization(request.headers(), query_key)?;
+                    if let Some(value) = authorization {
+                        request.headers_mut().insert(AUTHORIZATION, value);
+                    }
+                }
+                self.forward(request, self.api_port, path, query).await
+            }
+            Route::Function { name, path } => {
+                let Some(upstream) = self.functions.get(name) else {
+                    return Err(Refusal::not_found(format!(
+                        "There is no function {name:?}."
+                    )));
+                };
+                if upstream.verify_jwt && request.method() != Method::OPTIONS {
+                    self.check_function_call(request.headers())?;
+                }
+                let query = request.uri().query().map(str::to_owned);
+                self.forward(request, upstream.port, path, query).await
+            }
+        }
+    }
+
+    /// The platform's `verify_jwt`: a valid token, or a bare API key, which is not a user.
+    fn check_function_call(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if headers.contains_key(AUTHORIZATION) {
+            let Some(token) = bearer(headers) else {
+                return Err(Refusal::unauthenticated(
+                    "The Authorization header is not a bearer token.",
+                ));
+            };
+            if self.api_keys.token(token).is_some() {
+                return Ok(());
+            }
+            return self.keys.verify(token).map_err(|refused| {
+                Refusal::unauthenticated(match refused {
+                    Refused::Expired => "The token has expired.",
+                    Refused::Invalid => "The token is not valid for this project.",
+                })
+            });
+        }
+        match headers.get(API_KEY).and_then(|key| key.to_str().ok()) {
+            Some(key) if self.api_keys.token(key).is_some() => Ok(()),
+            Some(_) => Err(Refusal::unauthenticated("The API key is not known.")),
+            None => Err(Refusal::unauthenticated(
+                "The request has no Authorization header.",
+            )),
+        }
+    }
+
+    /// The Authorization header that the API must see, when it differs from the given one.
+    fn api_authorization(
+        &self,
+        headers: &HeaderMap,
+        query_key: Option<String>,
+    ) -> Result<Option<HeaderValue>, Refusal> {
+        // The new keys are no tokens; PostgREST must be given the role they stand for.
+        let opaque = bearer(headers).filter(|token| token.starts_with("sb_"));
+        let user = headers.contains_key(AUTHORIZATION) && opaque.is_none();
+        let header_key = headers.get(API_KEY).and_then(|key| key.to_str().ok());
+        let Some(key) = header_key.or(query_key.as_deref()).or(opaque) else {
+            return Err(Refusal::unauthenticated("The request has no API key."));
+        };
+        let Some(token) = self.api_keys.token(opaque.unwrap_or(key)) else {
+            return Err(Refusal::unauthenticated("The API key is not known."));
+        };
+        if self.api_keys.token(key).is_none() {
+            return Err(Refusal::unauthenticated("The API key is not known."));
+        }
+        if user {
+            return Ok(None);
+        }
+        // A token that we minted ourselves is always a good header value.
+        Ok(HeaderValue::from_str(&format!("Bearer {token}")).ok())
+    }
+
+    async fn forward(
+        &self,
+        request: Request<Incoming>,
+        port: u16,
+        path: &str,
+        query: Option<String>,
+    ) -> Result<Response, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        if announced_length(&parts.headers).is_some_and(|length| length > BODY_LIMIT as u64) {
+            return Err(Refusal::too_large());
+        }
+        let target = match query {
+            Some(query) => format!("http://127.0.0.1:{port}{path}?{query}"),
+            None => format!("http://127.0.0.1:{port}{path}"),
+        };
+        parts.uri = target
+            .parse::<Uri>()
+            .map_err(|_| Refusal::not_found("The path is not a valid one.".to_owned()))?;
+        strip_hop_by_hop(&mut parts.headers);
+        self.add_forwarded(&mut parts.headers);
+        let request = Request::from_parts(parts, Limited::new(body, BODY_LIMIT));
+
+        match tokio::time::timeout(ANSWER_TIMEOUT, self.client.request(request)).await {
+            Ok(Ok(response)) => {
+                let mut response = response.map(Body::new);
+                strip_hop_by_hop(response.headers_mut());
+                Ok(response)
+            }
+            Ok(Err(error)) if is_length_limit(&error) => Err(Refusal::too_large()),
+            Ok(Err(error)) if error.is_connect() => Err(Refusal {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "UPSTREAM_UNAVAILABLE",
+                message: "The service behind the gateway does not answer.".to_owned(),
+                hint: "Nothing was done. Try again after the time in Retry-After.",
+                retryable: true,
+            }),
+            // The request was on its way: it may have taken effect.
+            Ok(Err(_)) => Err(Refusal::outcome_unknown(
+                "The service behind the gateway closed the connection before it answered.",
+            )),
+            Err(_) => Err(Refusal::outcome_unknown(
+                "The service behind the gateway did not answer in time.",
+            )),
+        }
+    }
+
+    fn add_forwarded(&self, headers: &mut HeaderMap) {
+        let [host_name, port_name, proto_name, for_name] = FORWARDED;
+        // The client writes the host of the upstream.
+        if let Some(host) = headers.remove(HOST) {
+            headers.insert(host_name, host);
+        }
+        headers.insert(port_name, HeaderValue::from(self.own_port));
+        headers.insert(proto_name, HeaderValue::from_static("http"));
+        headers.insert(for_name, HeaderValue::from_static("127.0.0.1"));
+    }
+}
+
+impl Refusal {
+    fn unauthenticated(message: &str) -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            code: "UNAUTHENTICATED",
+            message: message.to_owned(),
+            hint: "Sign in and send the access token as \"Authorization: Bearer …\", with the project's key as \"apikey\".",
+            retryable: false,
+        }
+    }
+
+    fn not_found(message: String) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: "NOT_FOUND",
+            message,
+            hint: "Functions are at /functions/v1/NAME, the API is at /rest/v1.",
+            retryable: false,
+        }
+    }
+
+    fn too_large() -> Self {
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            code: "BODY_TOO_LARGE",
+            message: "The body is larger than the gateway passes on.".to_owned(),
+            hint: "Send less in one request.",
+            retryable: false,
+        }
+    }
+
+    fn outcome_unknown(message: &str) -> Self {
+        Self {
+            status: StatusCode::GATEWAY_TIMEOUT,
+            code: "UPSTREAM_TIMEOUT",
+            message: message.to_owned(),
+            hint: "It is not known whether the request took effect. Repeat it with the same Idempotency-Key.",
+            retryable: true,
+        }
+    }
+
+    fn into_response(self, request_id: &str) -> Response {
+        let body = json!({
+            "error": self.code,
+            "code": self.code,
+            "message": self.message,
+            "details": Value::Null,
+            "hint": self.hint,
+            "retryable": self.retryable,
+            "request_id": request_id,
+        });
+        let mut response = json_response(self.status, &body);
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        if self.retryable {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+fn route(path: &str) -> Route<'_> {
+    match path {
+        "/health" => return Route::Health,
+        "/auth/v1/.well-known/jwks.json" => return Route::Jwks,
+        "/rest/v1" => return Route::Api("/"),
+        _ => {}
+    }
+    if let Some(rest) = path.strip_prefix("/rest/v1")
+        && rest.starts_with('/')
+    {
+        return Route::Api(rest);
+    }
+    if let Some(rest) = path.strip_prefix("/functions/v1")
+        && let Some(tail) = rest.strip_prefix('/')
+    {
+        let name = tail.split('/').next().unwrap_or_default();
+        if !name.is_empty() {
+            // As on the platform, the function sees its own name first.
+            return Route::Function { name, path: rest };
+        }
+    }
+    Route::Unknown
+}
+
+/// Takes `apikey` out of a query: the platform accepts it there, and to PostgREST it would
+/// be a filter.
+fn take_api_key(query: Option<&str>) -> (Option<String>, Option<String>) {
+    let Some(query) = query else {
+        return (None, None);
+    };
+    let mut key = None;
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| match pair.strip_prefix("apikey=") {
+            Some(value) => {
+                key = Some(value.to_owned());
+                false
+            }
+            None => true,
+        })
+        .collect();
+    let rest = (!kept.is_empty()).then(|| kept.join("&"));
+    (rest, key)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(hyper::header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// The client's own id if it is fit to be repeated, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| !id.is_empty() && id.len() <= 128)
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+fn is_length_limit(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+#[cfg(test)]
+#[path = "gateway_tests.rs"]
+mod tests;

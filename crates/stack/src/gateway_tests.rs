@@ -1,0 +1,184 @@
+//! Tests of the gateway's decisions; no socket is opened.
+
+use super::*;
+
+const USER: &str = "Authorization";
+
+fn gateway() -> Gateway {
+    let keys = KeySet::new(keys::JWT_SECRET, None).unwrap();
+    Gateway::new(keys, 1, 2, BTreeMap::new()).unwrap()
+}
+
+fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.parse::<HeaderName>().unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            )
+        })
+        .collect()
+}
+
+fn user(expires_in: i64) -> String {
+    let token = keys::user_token(&keys::UserToken {
+        user: "buyer",
+        role: "authenticated",
+        expires_in,
+        claims: None,
+        api_url: "http://127.0.0.1:1",
+    });
+    format!("Bearer {}", token.unwrap())
+}
+
+#[test]
+fn paths_lead_to_the_api_and_to_functions() {
+    assert_eq!(route("/rest/v1"), Route::Api("/"));
+    assert_eq!(route("/rest/v1/rpc/x"), Route::Api("/rpc/x"));
+    assert_eq!(route("/rest/v1x"), Route::Unknown);
+    assert_eq!(
+        route("/functions/v1/claim-route"),
+        Route::Function {
+            name: "claim-route",
+            path: "/claim-route"
+        }
+    );
+    assert_eq!(
+        route("/functions/v1/claim-route/a/b"),
+        Route::Function {
+            name: "claim-route",
+            path: "/claim-route/a/b"
+        }
+    );
+    assert_eq!(route("/functions/v1/"), Route::Unknown);
+    assert_eq!(route("/functions/v1"), Route::Unknown);
+    assert_eq!(route("/functions/v12/x"), Route::Unknown);
+    assert_eq!(route("/auth/v1/.well-known/jwks.json"), Route::Jwks);
+    assert_eq!(route("/health"), Route::Health);
+    assert_eq!(route("/"), Route::Unknown);
+}
+
+#[test]
+fn an_api_key_in_the_query_never_reaches_the_api() {
+    let (query, key) = take_api_key(Some("select=id&apikey=k&id=eq.1"));
+    assert_eq!(query.as_deref(), Some("select=id&id=eq.1"));
+    assert_eq!(key.as_deref(), Some("k"));
+    assert_eq!(take_api_key(Some("apikey=k")), (None, Some("k".into())));
+    assert_eq!(take_api_key(None), (None, None));
+}
+
+#[test]
+fn a_function_takes_a_user_or_a_bare_key() {
+    let gateway = gateway();
+    let anon = format!("Bearer {}", keys::anon_key().unwrap());
+    let publishable = format!("bearer {}", keys::PUBLISHABLE_KEY);
+    for good in [
+        [(USER, user(60).as_str())],
+        [(USER, anon.as_str())],
+        [(USER, publishable.as_str())],
+        [("apikey", keys::PUBLISHABLE_KEY)],
+        [("apikey", keys::SECRET_KEY)],
+    ] {
+        assert!(
+            gateway.check_function_call(&headers(&good)).is_ok(),
+            "{good:?}"
+        );
+    }
+}
+
+#[test]
+fn a_function_refuses_everything_else() {
+    let gateway = gateway();
+    for bad in [
+        vec![],
+        vec![(USER, "Bearer x")],
+        vec![(USER, "Basic eDp5")],
+        vec![(USER, "Bearer sb_publishable_other")],
+        vec![("apikey", "sb_publishable_other")],
+        // A good key does not excuse a bad token.
+        vec![("apikey", keys::PUBLISHABLE_KEY), (USER, "Bearer x")],
+    ] {
+        let refusal = gateway.check_function_call(&headers(&bad)).unwrap_err();
+        assert_eq!(refusal.status, StatusCode::UNAUTHORIZED, "{bad:?}");
+    }
+    let expired = user(-1);
+    let refusal = gateway
+        .check_function_call(&headers(&[(USER, &expired)]))
+        .unwrap_err();
+    assert_eq!(refusal.message, "The token has expired.");
+}
+
+#[test]
+fn keys_become_the_role_they_stand_for() {
+    let gateway = gateway();
+    let anon = format!("Bearer {}", keys::anon_key().unwrap());
+    let service = format!("Bearer {}", keys::service_role_key().unwrap());
+    let publishable = format!("Bearer {}", keys::PUBLISHABLE_KEY);
+    let seen = |pairs: &[(&str, &str)]| {
+        gateway
+            .api_authorization(&headers(pairs), None)
+            .map(|value| value.map(|value| value.to_str().unwrap().to_owned()))
+            .map_err(|refusal| refusal.status)
+    };
+    assert_eq!(
+        seen(&[("apikey", keys::PUBLISHABLE_KEY)]),
+        Ok(Some(anon.clone()))
+    );
+    assert_eq!(seen(&[("apikey", keys::SECRET_KEY)]), Ok(Some(service)));
+    // supabase-js repeats the key as the bearer.
+    assert_eq!(
+        seen(&[("apikey", keys::PUBLISHABLE_KEY), (USER, &publishable)]),
+        Ok(Some(anon))
+    );
+    // A person stays who they are.
+    assert_eq!(
+        seen(&[("apikey", keys::PUBLISHABLE_KEY), (USER, &user(60))]),
+        Ok(None)
+    );
+    let refused = Err(StatusCode::UNAUTHORIZED);
+    assert_eq!(seen(&[]), refused);
+    assert_eq!(seen(&[(USER, &user(60))]), refused);
+    assert_eq!(seen(&[("apikey", "sb_secret_x")]), refused);
+    assert_eq!(
+        seen(&[("apikey", "sb_secret_x"), (USER, &publishable)]),
+        refused
+    );
+    assert_eq!(
+        seen(&[
+            ("apikey", keys::PUBLISHABLE_KEY),
+            (USER, "Bearer sb_secret_x")
+        ]),
+        refused
+    );
+}
+
+#[test]
+fn connection_headers_end_here() {
+    let mut given = headers(&[
+        ("connection", "keep-alive, x-hop"),
+        ("x-hop", "1"),
+        ("transfer-encoding", "chunked"),
+        ("idempotency-key", "k"),
+    ]);
+    strip_hop_by_hop(&mut given);
+    assert_eq!(given.len(), 1);
+    assert!(given.contains_key("idempotency-key"));
+}
+
+#[tokio::test]
+async fn a_refusal_has_the_shape_of_every_error() {
+    let response = Refusal::outcome_unknown("late").into_response("r-1");
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(response.headers()["x-request-id"], "r-1");
+    assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    let body = axum::body::to_bytes(response.into_body(), 10_000)
+        .await
+        .unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["error"], body["code"]);
+    assert_eq!(body["retryable"], true);
+    assert_eq!(body["details"], Value::Null);
+    assert_eq!(body["request_id"], "r-1");
+}

@@ -1,0 +1,84 @@
+//! Ports on loopback.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpStream;
+
+/// A port with the words that a message about it needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Port {
+    /// The number; 0 stands for any free one.
+    pub(crate) number: u16,
+    /// What listens there.
+    pub(crate) what: &'static str,
+    /// How to choose another one.
+    pub(crate) setting: &'static str,
+}
+
+/// Takes a port, or says who to ask when it is taken.
+pub(crate) fn bind(port: Port) -> Result<TcpListener> {
+    let Port {
+        number,
+        what,
+        setting,
+    } = port;
+    match TcpListener::bind(address(number)) {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
+            "port {number} ({what}) is in use. Stop the program that listens there (another stack or `supabase start`?), or choose another port with {setting}"
+        ),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot listen on 127.0.0.1:{number} ({what})"))
+        }
+    }
+}
+
+/// The number of a port that is free right now; for parts that bind it themselves.
+pub(crate) fn free(port: Port) -> Result<u16> {
+    Ok(bind(port)?.local_addr()?.port())
+}
+
+/// Any free port for a part that only the gateway talks to.
+pub(crate) fn any(what: &'static str) -> Result<u16> {
+    free(Port {
+        number: 0,
+        what,
+        setting: "another run",
+    })
+}
+
+/// Whether somebody accepts connections on a port.
+pub(crate) async fn accepts(port: u16) -> bool {
+    let attempt = TcpStream::connect(address(port));
+    matches!(
+        tokio::time::timeout(Duration::from_millis(500), attempt).await,
+        Ok(Ok(_))
+    )
+}
+
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_its_setting() {
+        let holder = TcpListener::bind(address(0)).unwrap();
+        let number = holder.local_addr().unwrap().port();
+        let error = bind(Port {
+            number,
+            what: "API",
+            setting: "INTERLOCK_API_PORT",
+        })
+        .unwrap_err()
+        .to_string();
+        assert!(error.contains(&number.to_string()), "{error}");
+        assert!(error.contains("INTERLOCK_API_PORT"), "{error}");
+    }
+}

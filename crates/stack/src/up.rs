@@ -1,0 +1,304 @@
+//! The subcommand `up`: starts the parts in order, watches them, stops them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::dirs::Dirs;
+use crate::gateway::{Gateway, Upstream};
+use crate::jwt::KeySet;
+use crate::part::{Ended, Part, Spec};
+use crate::platform::DefaultPrivileges;
+use crate::ports::{self, Port};
+use crate::postgres::{self, Postgres};
+use crate::progress::{Output, Step, say};
+use crate::project::Project;
+use crate::status::{Format, Status};
+use crate::{api, examples, functions, keys, push};
+
+/// Arguments of `up`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The port of the gateway; 0 picks a free one.
+    #[arg(long, env = "INTERLOCK_API_PORT", default_value_t = 54321)]
+    api_port: u16,
+    /// The port of Postgres; 0 picks a free one.
+    #[arg(long, env = "INTERLOCK_DB_PORT", default_value_t = 54322)]
+    db_port: u16,
+    /// Start over with an empty database.
+    #[arg(long)]
+    fresh: bool,
+    /// Print one line of JSON on stdout when ready, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// Do not load the seed.
+    #[arg(long)]
+    no_seed: bool,
+    /// What API roles may do with new objects in `public`.
+    #[arg(long, value_enum, default_value_t)]
+    default_privileges: DefaultPrivileges,
+    /// A JWK set whose keys may sign tokens too (ES256, RS256).
+    #[arg(long, env = "INTERLOCK_JWKS", hide_env_values = true)]
+    jwks: Option<String>,
+}
+
+/// Runs the stack until a signal (exit code 0) or until a part ends (1).
+pub(crate) async fn run(root: Option<PathBuf>, dir: PathBuf, args: Args) -> Result<i32> {
+    let mut signals = Signals::new()?;
+    let project = Project::find(root.as_deref())?;
+    let dirs = Dirs::new(&project.root, &dir);
+    dirs.create()?;
+    let Some(_lock) = dirs.try_lock()? else {
+        return Err(already_running(&dirs));
+    };
+    // Left behind by a run that was killed.
+    let _ = std::fs::remove_file(dirs.status_file());
+    dirs.wait_for_old_parts().await?;
+
+    let mut stack = Stack::new(
+        dirs,
+        if args.json {
+            Output::Stderr
+        } else {
+            Output::Stdout
+        },
+    );
+    let outcome = tokio::select! {
+        started = stack.start(&project, &args) => match started {
+            Ok(()) => {
+                tokio::select! {
+                    Some(ended) = stack.reports.recv() => Err(stack.crashed(ended).await),
+                    () = signals.any() => Ok(0),
+                }
+            }
+            Err(error) => Err(error),
+        },
+        () = signals.any() => Ok(0),
+    };
+    if outcome.is_ok() {
+        say("Stopping …");
+    }
+    stack.stop().await;
+    outcome
+}
+
+fn already_running(dirs: &Dirs) -> anyhow::Error {
+    match Status::read(dirs) {
+        Some(status) => {
+            let pid = status.pids.get("supervisor").copied().unwrap_or_default();
+            let database = status.variables.get("DB_URL").map_or("", String::as_str);
+            anyhow::anyhow!(
+                "a stack already runs in {} (process {pid}): {} and {database}. Use it, stop it, or choose another --dir",
+                dirs.base.display(),
+                status.api_url(),
+            )
+        }
+        None => anyhow::anyhow!(
+            "another stack is starting or stopping in {}; wait for it, or choose another --dir",
+            dirs.base.display()
+        ),
+    }
+}
+
+struct Stack {
+    dirs: Dirs,
+    output: Output,
+    reports: mpsc::UnboundedReceiver<Ended>,
+    report: mpsc::UnboundedSender<Ended>,
+    // Postgres first; stopped in the opposite order.
+    parts: Vec<Part>,
+    stop_gateway: watch::Sender<bool>,
+    gateway: Option<JoinHandle<()>>,
+}
+
+impl Stack {
+    fn new(dirs: Dirs, output: Output) -> Self {
+        let (report, reports) = mpsc::unbounded_channel();
+        Self {
+            dirs,
+            output,
+            reports,
+            report,
+            parts: Vec::new(),
+            stop_gateway: watch::channel(false).0,
+            gateway: None,
+        }
+    }
+
+    async fn start(&mut self, project: &Project, args: &Args) -> Result<()> {
+        let whole = Step::start();
+        let listener = ports::bind(Port {
+            number: args.api_port,
+            what: "API",
+            setting: "--api-port or INTERLOCK_API_PORT",
+        })?;
+        let api_port = listener.local_addr()?.port();
+        let db_port = Port {
+            number: args.db_port,
+            what: "database",
+            setting: "--db-port or INTERLOCK_DB_PORT",
+        };
+        // Before the work of initdb, so that a mistake is told at once.
+        ports::free(db_port)?;
+        let key_set = KeySet::new(keys::JWT_SECRET, args.jwks.as_deref())
+            .context("INTERLOCK_JWKS is not usable")?;
+        let jwt_secret = key_set.api_secret();
+        let public_jwks = key_set.public_jwks().to_string();
+
+        let step = Step::start();
+        let server = Postgres::prepare(&project.root, &self.dirs, args.fresh).await?;
+        let db_port = ports::free(db_port)?;
+        let database = self.spawn(server.spec(&self.dirs, db_port))?;
+
+        // Functions need nothing but the gateway's address: they load while Postgres starts.
+        let platform =
+            functions::Platform::new(project, api_port, postgres::url(db_port), public_jwks)?;
+        let mut upstreams = BTreeMap::new();
+        let mut loading = Vec::new();
+        for function in &project.functions {
+            let port = ports::any("a function")?;
+            let part = self.spawn(platform.spec(function, &self.dirs, port)?)?;
+            loading.push((part, port));
+            let verify_jwt = function.verify_jwt;
+            upstreams.insert(function.name.clone(), Upstream { port, verify_jwt });
+        }
+
+        Postgres::bootstrap(&self.parts[database], db_port, args.default_privileges).await?;
+        step.done(&format!(
+            "Postgres {} on 127.0.0.1:{db_port}",
+            server.version
+        ));
+
+        let step = Step::start();
+        match push::run(&project.root, &self.dirs, db_port, !args.no_seed).await? {
+            0 => say("  – no migrations yet"),
+            count => step.done(&format!("`supabase db push` of {count} migrations")),
+        }
+
+        // After the push, because it reads the schema once at its start.
+        let step = Step::start();
+        let rest_port = ports::any("the API behind the gateway")?;
+        let (spec, program) = api::spec(project, &self.dirs, jwt_secret, db_port, rest_port)?;
+        let rest = self.spawn(spec)?;
+        api::ready(&self.parts[rest], rest_port).await?;
+        step.done(&format!("REST API ({program})"));
+
+        let step = Step::start();
+        for (part, port) in loading {
+            functions::ready(&self.parts[part], port).await?;
+        }
+        let names: Vec<&str> = project.functions.iter().map(|f| f.name.as_str()).collect();
+        match names.as_slice() {
+            [] => say("  – no functions yet"),
+            names => step.done(&format!("functions in Deno: {}", names.join(", "))),
+        }
+
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let gateway = Arc::new(Gateway::new(key_set, api_port, rest_port, upstreams)?);
+        let stop = self.stop_gateway.subscribe();
+        self.gateway = Some(tokio::spawn(gateway.serve(listener, stop)));
+
+        let mut status = Status::new(api_port, db_port)?;
+        status.pids = self.pids();
+        status.write(&self.dirs)?;
+        whole.done(&format!("ready on {}", status.api_url()));
+        announce(&status, args.json)
+    }
+
+    fn spawn(&mut self, spec: Spec) -> Result<usize> {
+        let part = Part::spawn(spec, &self.dirs, self.output, self.report.clone())?;
+        self.parts.push(part);
+        Ok(self.parts.len() - 1)
+    }
+
+    fn pids(&self) -> BTreeMap<String, u32> {
+        let mut pids: BTreeMap<String, u32> = self
+            .parts
+            .iter()
+            .filter_map(|part| Some((part.name.clone(), part.pid()?)))
+            .collect();
+        pids.insert("supervisor".to_owned(), std::process::id());
+        pids
+    }
+
+    async fn crashed(&self, ended: Ended) -> anyhow::Error {
+        let tail = match self.parts.iter().find(|part| part.name == ended.name) {
+            Some(part) => part.tail().await,
+            None => String::new(),
+        };
+        anyhow::anyhow!("{} {}, so the stack stops{tail}", ended.name, ended.how)
+    }
+
+    async fn stop(&mut self) {
+        // First, so that nobody takes a stack for ready that is not.
+        let _ = std::fs::remove_file(self.dirs.status_file());
+        self.stop_gateway.send_replace(true);
+        if let Some(gateway) = self.gateway.take() {
+            let _ = gateway.await;
+        }
+        let mut parts = self.parts.iter_mut();
+        let database = parts.next();
+        // The others end together; the database last, so that none of them sees it vanish.
+        let mut stopping: Vec<_> = parts.map(|part| Box::pin(part.stop())).collect();
+        for part in &mut stopping {
+            part.await;
+        }
+        drop(stopping);
+        if let Some(database) = database {
+            database.stop().await;
+        }
+    }
+}
+
+fn announce(status: &Status, json: bool) -> Result<()> {
+    use std::io::Write as _;
+    let text = if json {
+        status.render(Format::Json)?
+    } else {
+        format!(
+            "\n{}\n{}Ctrl-C stops everything.\n\n",
+            status.render(Format::Pretty)?,
+            examples::text(status)?
+        )
+    };
+    let mut stdout = std::io::stdout();
+    // A reader that went away does not need a stack; everyone else reads all of it.
+    if stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .is_err()
+    {
+        bail!("nobody reads the output");
+    }
+    Ok(())
+}
+
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}
