@@ -1,0 +1,68 @@
+//! What must not be in a module that is deployed.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::repo::{Repo, cargo_home, home};
+
+/// A module may import only what wasm-bindgen's glue gives; anything else fails at its first start.
+pub(super) fn imports(imports: &[(String, String)]) -> Result<()> {
+    let foreign: Vec<String> = imports
+        .iter()
+        .filter(|(module, _)| module != "./core_bg.js")
+        .map(|(module, name)| format!("{module}.{name}"))
+        .collect();
+    if !foreign.is_empty() {
+        bail!(
+            "the module imports {}: some dependency calls C or system functions that WASM does not have",
+            foreign.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// A path of this machine gives the builder away and makes builds differ.
+pub(super) fn no_machine_path(repo: &Repo, wasm: &[u8]) -> Result<()> {
+    let paths: Vec<PathBuf> = [Some(repo.root.clone()), home(), cargo_home()]
+        .into_iter()
+        .flatten()
+        .collect();
+    for path in paths {
+        let text = path.to_string_lossy();
+        if contains(wasm, text.as_bytes()) {
+            bail!("the module contains the path {text}: --remap-path-prefix did not catch it");
+        }
+    }
+    Ok(())
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_env_import_is_refused_by_name() {
+        let imports = [
+            ("./core_bg.js".to_owned(), "a".to_owned()),
+            ("env".to_owned(), "malloc".to_owned()),
+        ];
+        let error = super::imports(&imports)
+            .expect_err("env is foreign")
+            .to_string();
+        assert!(error.contains("env.malloc"), "{error}");
+        assert!(super::imports(&imports[..1]).is_ok());
+    }
+
+    #[test]
+    fn a_path_is_found_anywhere_in_the_bytes() {
+        assert!(contains(b"\0asm /a/b/x.rs", b"/a/b"));
+        assert!(!contains(b"\0asm x.rs", b"/a/b"));
+    }
+}

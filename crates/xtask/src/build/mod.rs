@@ -1,0 +1,189 @@
+//! `cargo xtask build`: crate → WASM → wasm-bindgen → wasm-opt → `functions/NAME/core.js`.
+
+mod bindgen;
+mod cargo;
+mod check;
+mod embed;
+mod fingerprint;
+mod optimise;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use crate::repo::Repo;
+
+/// What to build.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Build only this function.
+    #[arg(long, value_name = "NAME")]
+    function: Vec<String>,
+    /// Run every step even where nothing changed.
+    #[arg(long)]
+    force: bool,
+    /// `failpoint` builds modules that trap on request into target/failpoint, for tests.
+    #[arg(long, value_name = "FEATURE", value_parser = ["failpoint"])]
+    features: Option<String>,
+}
+
+impl Args {
+    /// The build that trap tests load.
+    pub(crate) fn failpoint() -> Self {
+        Self {
+            features: Some("failpoint".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+/// A built function.
+pub(crate) struct Built {
+    pub(crate) name: String,
+    /// Bytes of the optimised module.
+    pub(crate) raw: usize,
+    /// The same after gzip.
+    pub(crate) gzip: usize,
+}
+
+/// Where one function's files go.
+struct Places {
+    /// What cargo wrote.
+    input: PathBuf,
+    /// `core.js` and `core.d.ts` go here.
+    output: PathBuf,
+    /// The optimised plain module.
+    module: PathBuf,
+    /// What the last build was made of.
+    stamp: PathBuf,
+}
+
+/// Builds and prints the sizes.
+pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
+    for function in build(repo, args)? {
+        println!("{}", function.describe());
+    }
+    Ok(())
+}
+
+/// Builds what `args` ask for.
+pub(crate) fn build(repo: &Repo, args: &Args) -> Result<Vec<Built>> {
+    let declared = repo.functions()?;
+    for name in &args.function {
+        if !declared.contains(name) {
+            bail!(
+                "there is no function {name:?}; supabase/config.toml and crates/ know: {}",
+                declared.join(", ")
+            );
+        }
+    }
+    let names: Vec<String> = declared
+        .into_iter()
+        .filter(|name| args.function.is_empty() || args.function.contains(name))
+        .collect();
+    let profile = cargo::Profile::of(args.features.as_deref());
+    cargo::compile(repo, &names, profile)?;
+    let stage = |name: &String| -> Result<Built> {
+        finish(repo, name, profile, args.force).with_context(|| format!("function {name}"))
+    };
+    thread::scope(|scope| {
+        let stages: Vec<_> = names
+            .iter()
+            .map(|name| scope.spawn(move || stage(name)))
+            .collect();
+        stages
+            .into_iter()
+            .map(|handle| match handle.join() {
+                Ok(built) => built,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
+}
+
+/// Everything after cargo, for one function; skipped where the stamp says that nothing changed.
+fn finish(repo: &Repo, name: &str, profile: cargo::Profile, force: bool) -> Result<Built> {
+    let places = Places::of(repo, name, profile);
+    let input = fs::read(&places.input)
+        .with_context(|| format!("cargo did not write {}", repo.relative(&places.input)))?;
+    let stamp = fingerprint::of(repo, &input)?;
+    if !force && places.is_current(&stamp) {
+        return Built::read(name, &places.module);
+    }
+    let bound = bindgen::bind(name, input)?;
+    check::imports(&bound.imports)?;
+    write(&places.module, &bound.wasm)?;
+    optimise::shrink(repo, &places.module)?;
+    let wasm = fs::read(&places.module)?;
+    check::no_machine_path(repo, &wasm)?;
+    write(
+        &places.output.join("core.js"),
+        embed::module(&bound.glue, &wasm)?.as_bytes(),
+    )?;
+    write(
+        &places.output.join("core.d.ts"),
+        embed::types(&bound.types)?.as_bytes(),
+    )?;
+    write(&places.stamp, stamp.as_bytes())?;
+    Built::read(name, &places.module)
+}
+
+impl Places {
+    fn of(repo: &Repo, name: &str, profile: cargo::Profile) -> Self {
+        let files = match profile {
+            cargo::Profile::Release => repo.target.join("functions"),
+            cargo::Profile::Failpoint => repo.target.join("failpoint/modules"),
+        };
+        let output = match profile {
+            cargo::Profile::Release => repo.root.join("functions").join(name),
+            cargo::Profile::Failpoint => repo.target.join("failpoint").join(name),
+        };
+        Self {
+            input: cargo::artifact(repo, name, profile),
+            output,
+            module: files.join(format!("{name}.wasm")),
+            stamp: files.join(format!("{name}.stamp")),
+        }
+    }
+
+    fn is_current(&self, stamp: &str) -> bool {
+        self.output.join("core.js").exists()
+            && self.output.join("core.d.ts").exists()
+            && self.module.exists()
+            && fs::read_to_string(&self.stamp).is_ok_and(|last| last == stamp)
+    }
+}
+
+impl Built {
+    fn read(name: &str, module: &Path) -> Result<Self> {
+        let wasm = fs::read(module)?;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(&wasm)?;
+        Ok(Self {
+            name: name.to_owned(),
+            raw: wasm.len(),
+            gzip: gzip.finish()?.len(),
+        })
+    }
+
+    /// One line for people.
+    pub(crate) fn describe(&self) -> String {
+        let kb = |bytes: usize| bytes as f64 / 1000.0;
+        format!(
+            "{:<16} {:>7.1} KB, {:>6.1} KB gzipped",
+            self.name,
+            kb(self.raw),
+            kb(self.gzip)
+        )
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}

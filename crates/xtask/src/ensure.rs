@@ -1,0 +1,151 @@
+//! `cargo xtask ensure`: what a fresh clone lacks is installed, what cannot be is named.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::command::{run, stdout_of};
+use crate::repo::{Repo, WASM_TARGET};
+
+const OLDEST_NODE: u32 = 20;
+
+/// Checks node, the wasm target and node_modules; installs the last two. Without network this
+/// works as long as nothing is missing.
+pub(crate) fn run_all(repo: &Repo) -> Result<()> {
+    node()?;
+    wasm_target(repo)?;
+    npm_packages(repo)
+}
+
+fn node() -> Result<()> {
+    let version = stdout_of(Command::new("node").arg("--version"))
+        .context("Interlock needs Node.js 20 or later on PATH")?;
+    let major: u32 = version
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok())
+        .with_context(|| format!("node --version printed {version:?}"))?;
+    if major < OLDEST_NODE {
+        bail!(
+            "Node.js {} is too old: install version {OLDEST_NODE} or later",
+            version.trim()
+        );
+    }
+    Ok(())
+}
+
+fn wasm_target(repo: &Repo) -> Result<()> {
+    let libraries = stdout_of(Command::new("rustc").current_dir(&repo.root).args([
+        "--print",
+        "target-libdir",
+        "--target",
+        WASM_TARGET,
+    ]))?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    eprintln!("      installing Rust's target {WASM_TARGET}");
+    run(Command::new("rustup")
+        .current_dir(&repo.root)
+        .args(["target", "add", WASM_TARGET]))
+    .with_context(|| {
+        format!(
+            "Rust's target {WASM_TARGET} is missing and could not be installed. With network access run \
+             `rustup target add {WASM_TARGET}`; without rustup install your distribution's package of that target"
+        )
+    })
+}
+
+fn npm_packages(repo: &Repo) -> Result<()> {
+    let Err(difference) = in_step(repo) else {
+        return Ok(());
+    };
+    eprintln!("      npm ci ({difference})");
+    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+    // npm's report belongs to people; stdout may be somebody's input.
+    let status = npm
+        .current_dir(&repo.root)
+        .args(["ci", "--no-audit", "--no-fund"])
+        .stdout(std::io::stderr())
+        .status()
+        .context("cannot start npm; it comes with Node.js")?;
+    if !status.success() {
+        bail!(
+            "npm could not install the packages of package-lock.json; this needs network access once"
+        );
+    }
+    in_step(repo).map_err(|difference| anyhow::anyhow!("npm ci ran, and still {difference}"))
+}
+
+/// Compares what npm installed, as it noted in node_modules, with what package-lock.json asks for.
+fn in_step(repo: &Repo) -> Result<(), String> {
+    let wanted =
+        packages(&repo.root.join("package-lock.json")).ok_or("package-lock.json cannot be read")?;
+    let installed = packages(&repo.root.join("node_modules/.package-lock.json"))
+        .ok_or("node_modules is missing")?;
+    first_difference(&wanted, &installed).map_or(Ok(()), Err)
+}
+
+fn first_difference(
+    wanted: &BTreeMap<String, Value>,
+    installed: &BTreeMap<String, Value>,
+) -> Option<String> {
+    wanted.iter().find_map(|(path, entry)| {
+        let Some(found) = installed.get(path) else {
+            // Binaries for other platforms are optional.
+            let optional = entry["optional"] == true || entry["peer"] == true;
+            return (!optional).then(|| format!("{path} is missing"));
+        };
+        (found["version"] != entry["version"])
+            .then(|| format!("{path} is not version {}", entry["version"]))
+    })
+}
+
+fn packages(lock: &Path) -> Option<BTreeMap<String, Value>> {
+    let lock: Value = serde_json::from_str(&fs::read_to_string(lock).ok()?).ok()?;
+    let packages = lock["packages"].as_object()?;
+    Some(
+        packages
+            .iter()
+            .filter(|(path, _)| !path.is_empty())
+            .map(|(path, entry)| (path.clone(), entry.clone()))
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn lock(entries: &[(&str, Value)]) -> BTreeMap<String, Value> {
+        entries
+            .iter()
+            .map(|(path, entry)| ((*path).to_owned(), entry.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn another_version_and_a_missing_package_are_differences() {
+        let wanted = lock(&[("node_modules/a", json!({"version": "2.0.0"}))]);
+        let old = lock(&[("node_modules/a", json!({"version": "1.0.0"}))]);
+        assert!(first_difference(&wanted, &old).is_some());
+        assert!(first_difference(&wanted, &lock(&[])).is_some());
+        assert_eq!(first_difference(&wanted, &wanted), None);
+    }
+
+    #[test]
+    fn binaries_of_other_platforms_may_be_missing() {
+        let wanted = lock(&[(
+            "node_modules/a",
+            json!({"version": "2.0.0", "optional": true}),
+        )]);
+        assert_eq!(first_difference(&wanted, &lock(&[])), None);
+    }
+}

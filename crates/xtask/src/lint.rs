@@ -1,0 +1,75 @@
+//! `cargo xtask lint`: everything that is checked without running it.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::command::{cargo, run};
+use crate::repo::{Repo, WASM_TARGET};
+use crate::{build, codegen, tidy};
+
+/// Runs every check and reports all that fail, not only the first.
+pub(crate) fn run_all(repo: &Repo) -> Result<()> {
+    // The type checker of Deno reads the generated core.d.ts.
+    build::build(repo, &build::Args::default())?;
+    let checks: [(&str, &dyn Fn() -> Result<()>); 7] = [
+        ("cargo fmt", &|| {
+            run(cargo(&["fmt", "--all", "--check"]).current_dir(&repo.root))
+        }),
+        ("clippy", &|| clippy_native(repo)),
+        ("clippy for WASM", &|| clippy_wasm(repo)),
+        ("deno fmt", &|| {
+            run(deno(repo)?.args(["fmt", "--check", "functions"]))
+        }),
+        ("deno lint and check", &|| deno_lint(repo)),
+        ("codegen", &|| codegen::run(repo, &codegen::Args::check())),
+        ("tidy", &|| tidy::run(repo)),
+    ];
+    let mut failed = Vec::new();
+    for (name, check) in checks {
+        println!("lint: {name}");
+        if let Err(error) = check() {
+            println!("lint: {name} failed: {error:#}");
+            failed.push(name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("lint failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn clippy_native(repo: &Repo) -> Result<()> {
+    run(cargo(&["clippy", "--workspace", "--all-targets"])
+        .current_dir(&repo.root)
+        .args(["--", "-D", "warnings"]))
+}
+
+fn clippy_wasm(repo: &Repo) -> Result<()> {
+    for package in repo.wasm_packages()? {
+        let mut clippy = cargo(&["clippy", "--target", WASM_TARGET, "--package", &package]);
+        clippy.current_dir(&repo.root);
+        // The domain's own tests are native and use crates that do not compile for WASM.
+        if package != "interlock-domain" {
+            clippy.arg("--all-targets");
+        }
+        run(clippy.args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+fn deno_lint(repo: &Repo) -> Result<()> {
+    run(deno(repo)?.args(["lint", "functions"]))?;
+    for function in repo.functions()? {
+        // Each function is checked under its own deno.json, as it is deployed.
+        run(deno(repo)?
+            .arg("check")
+            .args(["--config", &format!("functions/{function}/deno.json")])
+            .arg(format!("functions/{function}/index.ts")))?;
+    }
+    Ok(())
+}
+
+fn deno(repo: &Repo) -> Result<Command> {
+    repo.deno_command()
+}

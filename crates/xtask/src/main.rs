@@ -1,0 +1,73 @@
+//! `cargo xtask`: everything that builds, checks or tests Interlock. `npm run …` calls it.
+
+mod build;
+mod codegen;
+mod command;
+mod ensure;
+mod lint;
+mod progress;
+mod repo;
+mod stack;
+mod test;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds, checks and tests Interlock.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what a fresh clone lacks: npm packages and Rust's WASM target.
+    Ensure,
+    /// Compile the functions to WASM and write functions/NAME/core.js.
+    Build(build::Args),
+    /// Build everything and run the local stack until Ctrl-C.
+    Start {
+        /// Passed on to `interlock-stack up`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Any other command of the local stack, such as `status` or `token`.
+    #[command(disable_help_flag = true)]
+    Stack {
+        /// Passed on to `interlock-stack`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Write the error catalogue as SQL and as docs/errors.md.
+    Codegen(codegen::Args),
+    /// Check the rules about the tree that no compiler checks.
+    Tidy,
+    /// Run every check that does not run the code.
+    Lint,
+    /// Run every test and print one summary.
+    Test(test::Args),
+}
+
+fn main() -> Result<()> {
+    let task = Cli::parse().task;
+    let repo = repo::Repo::open()?;
+    match task {
+        Task::Ensure => ensure::run_all(&repo),
+        Task::Build(args) => {
+            ensure::run_all(&repo)?;
+            build::run(&repo, &args)
+        }
+        Task::Start { args } => stack::start(&repo, &args),
+        Task::Stack { args } => stack::command(&repo, &args),
+        Task::Codegen(args) => codegen::run(&repo, &args),
+        Task::Tidy => tidy::run(&repo),
+        Task::Lint => {
+            ensure::run_all(&repo)?;
+            lint::run_all(&repo)
+        }
+        Task::Test(args) => test::run(&repo, &args),
+    }
+}

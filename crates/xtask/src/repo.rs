@@ -1,0 +1,147 @@
+//! Where things are: the workspace, its target directory, its functions and the tools from npm.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::command::{cargo, stdout_of};
+
+/// The target that functions are compiled for.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// The repository that this binary was built from.
+pub(crate) struct Repo {
+    /// The workspace root.
+    pub(crate) root: PathBuf,
+    /// Cargo's target directory.
+    pub(crate) target: PathBuf,
+    /// Names of the workspace's packages.
+    pub(crate) packages: Vec<String>,
+}
+
+impl Repo {
+    /// Asks cargo for the layout of the workspace.
+    pub(crate) fn open() -> Result<Self> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
+        // A binary copied out of its checkout falls back to the current directory.
+        if here.is_dir() {
+            metadata.current_dir(here);
+        }
+        let metadata: Value = serde_json::from_str(&stdout_of(&mut metadata)?)
+            .context("cargo metadata did not print JSON")?;
+        let text = |key: &str| -> Result<&str> {
+            metadata[key]
+                .as_str()
+                .with_context(|| format!("cargo metadata has no {key}"))
+        };
+        let packages = metadata["packages"]
+            .as_array()
+            .context("cargo metadata has no packages")?
+            .iter()
+            .filter_map(|package| package["name"].as_str().map(str::to_owned))
+            .collect();
+        Ok(Self {
+            root: text("workspace_root")?.into(),
+            target: text("target_directory")?.into(),
+            packages,
+        })
+    }
+
+    /// The edge functions: every `[functions.NAME]` of supabase/config.toml that has a crate of that name.
+    pub(crate) fn functions(&self) -> Result<Vec<String>> {
+        let path = self.root.join("supabase/config.toml");
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let config: toml::Table = text
+            .parse()
+            .with_context(|| format!("{} is not valid TOML", path.display()))?;
+        let declared = config.get("functions").and_then(toml::Value::as_table);
+        let names: Vec<String> = declared
+            .into_iter()
+            .flat_map(toml::Table::keys)
+            .filter(|name| self.packages.contains(name))
+            .cloned()
+            .collect();
+        if names.is_empty() {
+            bail!(
+                "no function to build: supabase/config.toml needs a [functions.NAME] for a crate crates/NAME"
+            );
+        }
+        Ok(names)
+    }
+
+    /// Deno itself. npm's `deno` is a script around it that needs an install script.
+    pub(crate) fn deno(&self) -> Result<PathBuf> {
+        let name = format!("deno{}", env::consts::EXE_SUFFIX);
+        let platforms = self.npm_file("@deno")?;
+        fs::read_dir(&platforms)?
+            .filter_map(|entry| entry.ok().map(|entry| entry.path().join(&name)))
+            .find(|binary| binary.is_file())
+            .context("npm installed no Deno for this platform; Deno supports 64-bit Linux (glibc), macOS and Windows")
+    }
+
+    /// A Deno command in the workspace root; it neither colours its output nor looks for updates.
+    /// Functions see no package.json, as on the platform.
+    pub(crate) fn deno_command(&self) -> Result<Command> {
+        let mut command = Command::new(self.deno()?);
+        command
+            .current_dir(&self.root)
+            .env("NO_COLOR", "1")
+            .env("DENO_NO_PACKAGE_JSON", "1")
+            .env("DENO_NO_UPDATE_CHECK", "1")
+            .env("DENO_NO_PROMPT", "1");
+        Ok(command)
+    }
+
+    /// The crates that run as WASM.
+    pub(crate) fn wasm_packages(&self) -> Result<Vec<String>> {
+        let mut packages = vec!["interlock-domain".to_owned(), "interlock-edge".to_owned()];
+        packages.extend(self.functions()?);
+        Ok(packages)
+    }
+
+    /// A path as people write it: relative to the workspace root.
+    pub(crate) fn relative<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+
+    /// A file of an npm package; the error says how to get it.
+    pub(crate) fn npm_file(&self, path: &str) -> Result<PathBuf> {
+        let file = self.root.join("node_modules").join(path);
+        if !file.exists() {
+            bail!("node_modules/{path} is missing: run `npm ci`");
+        }
+        Ok(file)
+    }
+
+    /// Version of an installed npm package.
+    pub(crate) fn npm_version(&self, package: &str) -> Result<String> {
+        let file = self.npm_file(&format!("{package}/package.json"))?;
+        let json: Value = serde_json::from_str(&fs::read_to_string(&file)?)
+            .with_context(|| format!("{} is not valid JSON", file.display()))?;
+        let version = json["version"]
+            .as_str()
+            .with_context(|| format!("{} has no version", file.display()))?;
+        Ok(version.to_owned())
+    }
+}
+
+/// The user's home directory, if the environment names one.
+pub(crate) fn home() -> Option<PathBuf> {
+    env::var_os("HOME")
+        .or_else(|| env::var_os("USERPROFILE"))
+        .map(PathBuf::from)
+        .filter(|home| home.parent().is_some())
+}
+
+/// Cargo's home: registry sources lie below it.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| home().map(|home| home.join(".cargo")))
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask start` and `cargo xtask stack`: the local stack, built before it runs.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command::cargo;
+use crate::progress::Progress;
+use crate::repo::Repo;
+use crate::{build, ensure};
+
+/// Installs, builds and starts everything, then becomes the stack: Ctrl-C reaches it directly.
+pub(crate) fn start(repo: &Repo, args: &[String]) -> Result<()> {
+    let mut progress = Progress::of(4);
+    progress.step("Tools and packages", || ensure::run_all(repo))?;
+    progress.step("Functions: Rust to WASM", || {
+        for function in build::build(repo, &build::Args::default())? {
+            eprintln!("      {}", function.describe());
+        }
+        Ok(())
+    })?;
+    let binary = progress.step("Local stack (a few minutes the first time)", || {
+        binary(repo, false)
+    })?;
+    eprintln!("[4/4] Start");
+    let mut up = Command::new(binary);
+    up.current_dir(&repo.root).arg("up").args(args);
+    become_process(up)
+}
+
+/// Any other command of the stack. stdout is the stack's alone.
+pub(crate) fn command(repo: &Repo, args: &[String]) -> Result<()> {
+    let mut stack = Command::new(binary(repo, true)?);
+    stack.current_dir(&repo.root).args(args);
+    become_process(stack)
+}
+
+/// Builds the stack and says where it is.
+pub(crate) fn binary(repo: &Repo, quiet: bool) -> Result<PathBuf> {
+    let mut build = cargo(&["build", "--package", "interlock-stack"]);
+    build.current_dir(&repo.root);
+    if quiet {
+        build.arg("--quiet");
+    }
+    crate::command::run(&mut build)?;
+    Ok(repo
+        .target
+        .join("debug")
+        .join(format!("interlock-stack{}", std::env::consts::EXE_SUFFIX)))
+}
+
+#[cfg(unix)]
+fn become_process(mut command: Command) -> Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot start {}", command.get_program().display()))
+}
+
+#[cfg(not(unix))]
+fn become_process(mut command: Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    std::process::exit(status.code().unwrap_or(1))
+}

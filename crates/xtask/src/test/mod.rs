@@ -1,0 +1,213 @@
+//! `cargo xtask test`: every test of the project, step by step, with one summary at the end.
+
+mod counts;
+mod debian;
+mod live;
+mod pgtap;
+mod postgres15;
+mod stack;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum as _;
+
+use self::counts::Counts;
+use self::steps::Step;
+use crate::progress::seconds;
+use crate::repo::Repo;
+
+/// Which steps to run.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run only this step, after those that it needs.
+    #[arg(long, value_enum, value_name = "STEP")]
+    only: Vec<Step>,
+    /// Leave this step out, and those that need it.
+    #[arg(long, value_enum, value_name = "STEP")]
+    skip: Vec<Step>,
+}
+
+/// What steps share.
+struct Run<'a> {
+    repo: &'a Repo,
+    /// The stack's URLs and keys, for the tests that use them.
+    variables: BTreeMap<String, String>,
+    /// The stack that this run started.
+    stack: Option<stack::Running>,
+    /// The last lines that the current step printed.
+    tail: live::Tail,
+}
+
+struct Outcome {
+    step: Step,
+    counts: Counts,
+    time: Duration,
+    /// Why it failed, if it did.
+    failure: Option<String>,
+}
+
+/// Runs the steps; an error means that something failed.
+pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
+    let plan = plan(args)?;
+    let mut run = Run {
+        repo,
+        variables: BTreeMap::new(),
+        stack: None,
+        tail: live::Tail::default(),
+    };
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for (index, step) in plan.iter().enumerate() {
+        let label = format!("[{}/{}] {}", index + 1, plan.len(), step.title());
+        println!("\n{label}");
+        let broken = outcomes
+            .iter()
+            .find(|outcome| outcome.failure.is_some() && step.needs().contains(&outcome.step));
+        let outcome = match broken {
+            Some(broken) => Outcome {
+                step: *step,
+                counts: Counts::FAILED,
+                time: Duration::ZERO,
+                failure: Some(format!("not run, because {} failed", broken.step.name())),
+            },
+            None => perform(&mut run, *step),
+        };
+        match &outcome.failure {
+            None => println!("{label}: ok, {}", seconds(outcome.time)),
+            Some(reason) => println!("{label}: FAILED, {}\n{reason}", seconds(outcome.time)),
+        }
+        outcomes.push(outcome);
+    }
+    drop(run.stack.take());
+    summarise(&outcomes)
+}
+
+fn perform(run: &mut Run, step: Step) -> Outcome {
+    run.tail.clear();
+    let start = Instant::now();
+    let result = step.run(run);
+    let time = start.elapsed();
+    let (counts, failure) = match result {
+        Ok(counts) if counts.failed > 0 => (counts, Some(explain(run, step, "some tests failed"))),
+        Ok(counts) if counts.passed == 0 => {
+            (Counts::FAILED, Some(explain(run, step, "no test ran")))
+        }
+        Ok(counts) => (counts, None),
+        Err(error) => (
+            Counts::FAILED,
+            Some(explain(run, step, &format!("{error:#}"))),
+        ),
+    };
+    Outcome {
+        step,
+        counts,
+        time,
+        failure,
+    }
+}
+
+/// What went wrong, what was printed last and what to do about it.
+fn explain(run: &Run, step: Step, reason: &str) -> String {
+    format!(
+        "{reason}\n{}To repeat it: cargo xtask test --only {}\n{}",
+        run.tail.quoted(),
+        step.name(),
+        step.advice()
+    )
+}
+
+/// The steps to run, in order: the chosen ones and what they need.
+fn plan(args: &Args) -> Result<Vec<Step>> {
+    let skipped = |step: Step| {
+        args.skip.contains(&step) || step.needs().iter().any(|need| args.skip.contains(need))
+    };
+    let wanted = |step: Step| {
+        args.only.is_empty()
+            || args
+                .only
+                .iter()
+                .any(|only| *only == step || only.needs().contains(&step))
+    };
+    let plan: Vec<Step> = Step::value_variants()
+        .iter()
+        .copied()
+        .filter(|step| wanted(*step) && !skipped(*step))
+        .collect();
+    if plan.is_empty() {
+        bail!("--only and --skip together leave no step");
+    }
+    Ok(plan)
+}
+
+/// The table, and as the very last line the sums.
+fn summarise(outcomes: &[Outcome]) -> Result<()> {
+    println!(
+        "\n{:<12} {:>7} {:>7} {:>9}",
+        "step", "passed", "failed", "time"
+    );
+    let mut sum = Counts::default();
+    for outcome in outcomes {
+        sum = sum + outcome.counts;
+        println!(
+            "{:<12} {:>7} {:>7} {:>9}",
+            outcome.step.name(),
+            outcome.counts.passed,
+            outcome.counts.failed,
+            seconds(outcome.time)
+        );
+    }
+    for outcome in outcomes {
+        if let Some(failure) = &outcome.failure {
+            println!("\n{} FAILED: {failure}", outcome.step.name());
+        }
+    }
+    println!("\n{} passed, {} failed", sum.passed, sum.failed);
+    if sum.failed > 0 {
+        // The sums stay the last line.
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(only: &[Step], skip: &[Step]) -> Vec<Step> {
+        let args = Args {
+            only: only.to_vec(),
+            skip: skip.to_vec(),
+        };
+        plan(&args).expect("some step is left")
+    }
+
+    #[test]
+    fn a_step_brings_what_it_needs() {
+        assert_eq!(
+            planned(&[Step::Mutants], &[]),
+            [Step::Tools, Step::Build, Step::Stack, Step::Mutants]
+        );
+    }
+
+    #[test]
+    fn what_needs_a_skipped_step_is_skipped() {
+        let rest = planned(&[], &[Step::Stack]);
+        assert!(!rest.contains(&Step::E2e));
+        assert!(rest.contains(&Step::Postgres15));
+    }
+
+    #[test]
+    fn needs_come_first_and_are_complete() {
+        let all = planned(&[], &[]);
+        for (index, step) in all.iter().enumerate() {
+            for need in step.needs() {
+                assert!(all[..index].contains(need), "{step:?} before {need:?}");
+                for further in need.needs() {
+                    assert!(step.needs().contains(further), "{step:?}: {further:?}");
+                }
+            }
+        }
+    }
+}

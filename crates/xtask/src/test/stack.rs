@@ -1,0 +1,113 @@
+//! A local stack for the tests, on ports of its own, with an empty database.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// A stack that this process started.
+pub(super) struct Running {
+    child: Child,
+    // Kept open: a stack that cannot write stops.
+    _stdout: BufReader<ChildStdout>,
+}
+
+/// Starts a stack in `folder`; returns when it answers, with the variables that describe it.
+pub(super) fn start(
+    root: &Path,
+    binary: &Path,
+    folder: &Path,
+) -> Result<(Running, BTreeMap<String, String>)> {
+    let log = folder.with_extension("log");
+    if let Some(parent) = log.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut child = Command::new(binary)
+        .current_dir(root)
+        .args([
+            "up",
+            "--fresh",
+            "--json",
+            "--api-port",
+            "0",
+            "--db-port",
+            "0",
+        ])
+        .arg("--dir")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log)?)
+        .spawn()
+        .with_context(|| format!("cannot start {}", binary.display()))?;
+    let mut stdout = BufReader::new(
+        child
+            .stdout
+            .take()
+            .context("the stack's output is not piped")?,
+    );
+    let mut line = String::new();
+    stdout.read_line(&mut line)?;
+    let running = Running {
+        child,
+        _stdout: stdout,
+    };
+    match variables(&line) {
+        Ok(variables) => Ok((running, variables)),
+        Err(error) => {
+            drop(running);
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            bail!("the stack did not start ({error}); it said:\n{said}")
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // It ends by itself; how is no longer of interest.
+        let _ = self.child.wait();
+    }
+}
+
+fn variables(line: &str) -> Result<BTreeMap<String, String>> {
+    if line.trim().is_empty() {
+        bail!("it ended before it was ready");
+    }
+    let value: Value = serde_json::from_str(line)
+        .with_context(|| format!("its first line is not JSON: {line}"))?;
+    let object = value.as_object().context("its first line is no object")?;
+    Ok(object
+        .iter()
+        .filter_map(|(name, value)| {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => return None,
+            };
+            Some((name.clone(), text))
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_numbers_become_variables() {
+        let found = variables(r#"{"API_URL":"http://x","PORT":1,"parts":[]}"#).expect("JSON");
+        assert_eq!(found["API_URL"], "http://x");
+        assert_eq!(found["PORT"], "1");
+        assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn a_stack_that_says_nothing_did_not_start() {
+        assert!(variables("").is_err());
+    }
+}

@@ -1,0 +1,297 @@
+//! The steps of a test run, in order.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::counts::Counts;
+use super::{Run, live, pgtap, postgres15, stack};
+use crate::command::cargo;
+use crate::repo::{Repo, WASM_TARGET};
+use crate::{build, ensure};
+
+/// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
+const RAW_BUDGET: usize = 135_000;
+const GZIP_BUDGET: usize = 62_000;
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Step {
+    /// npm packages and the WASM target.
+    Tools,
+    /// Functions to WASM.
+    Build,
+    /// The size budget of each function.
+    Size,
+    /// Formatting, clippy, deno lint, generated files, tidy.
+    Lint,
+    /// cargo test of the crates.
+    Unit,
+    /// wasm-bindgen-test under Deno.
+    Wasm,
+    /// deno test of functions/.
+    Functions,
+    /// Start a local stack for the next steps.
+    Stack,
+    /// End-to-end and race tests.
+    E2e,
+    /// Tests whose lock or guard is removed must fail.
+    Mutants,
+    /// Database tests on the stack's Postgres.
+    Pgtap,
+    /// Migrations, rollbacks, database tests and linters on Postgres 15.
+    Postgres15,
+}
+
+impl Step {
+    /// As on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Build => "build",
+            Self::Size => "size",
+            Self::Lint => "lint",
+            Self::Unit => "unit",
+            Self::Wasm => "wasm",
+            Self::Functions => "functions",
+            Self::Stack => "stack",
+            Self::E2e => "e2e",
+            Self::Mutants => "mutants",
+            Self::Pgtap => "pgtap",
+            Self::Postgres15 => "postgres15",
+        }
+    }
+
+    /// For the list of steps.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Tools => "tools: npm packages and the WASM target",
+            Self::Build => "build: functions to WASM",
+            Self::Size => "size: each function within its budget",
+            Self::Lint => "lint: formatting, clippy, deno, generated files, tidy",
+            Self::Unit => "unit: cargo test of the crates",
+            Self::Wasm => "wasm: the WASM boundary under Deno",
+            Self::Functions => "functions: deno test of functions/",
+            Self::Stack => "stack: a local stack for the next steps",
+            Self::E2e => "e2e: end-to-end and race tests",
+            Self::Mutants => "mutants: tests must fail without their lock or guard",
+            Self::Pgtap => "pgtap: database tests on the stack's Postgres",
+            Self::Postgres15 => {
+                "postgres15: migrations, rollbacks, tests and linters on Postgres 15"
+            }
+        }
+    }
+
+    /// Steps that must have passed before, those that they need included.
+    pub(super) fn needs(self) -> &'static [Self] {
+        match self {
+            Self::Tools => &[],
+            Self::Build => &[Self::Tools],
+            Self::Unit => &[Self::Tools],
+            Self::Size | Self::Lint | Self::Wasm | Self::Functions | Self::Stack => {
+                &[Self::Tools, Self::Build]
+            }
+            Self::E2e | Self::Mutants | Self::Pgtap => &[Self::Tools, Self::Build, Self::Stack],
+            Self::Postgres15 => &[Self::Tools],
+        }
+    }
+
+    /// What to do when it failed.
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::Tools => "Connect to the network once, or install what the message names.",
+            Self::Build => "`npm run build` shows the same.",
+            Self::Size => "A budget is raised in crates/xtask/src/test/steps.rs, with a reason.",
+            Self::Lint => {
+                "`cargo fmt`, `cargo xtask codegen` and `deno fmt functions` mend the simple ones."
+            }
+            Self::Unit | Self::Wasm | Self::Functions => "The failed test is named above.",
+            Self::Stack => "`npm start` shows the same start in full.",
+            Self::E2e | Self::Mutants => {
+                "The seed, if any, is printed above; the stack's own log is target/test-stack.log."
+            }
+            Self::Pgtap => "The line after `not ok` says what was expected.",
+            Self::Postgres15 => {
+                "Without Debian or Ubuntu at hand, --skip postgres15 leaves it to CI."
+            }
+        }
+    }
+
+    /// Does it.
+    pub(super) fn run(self, run: &mut Run) -> Result<Counts> {
+        match self {
+            Self::Tools => ensure::run_all(run.repo).map(|()| Counts::PASSED),
+            Self::Build => build_functions(run.repo),
+            Self::Size => size(run.repo),
+            Self::Lint => lint(run),
+            Self::Unit => unit(run),
+            Self::Wasm => wasm(run),
+            Self::Functions => functions(run),
+            Self::Stack => start_stack(run),
+            Self::E2e => end_to_end(run, &["--skip", "mutants::"]),
+            Self::Mutants => end_to_end(run, &["mutants::", "--nocapture"]),
+            Self::Pgtap => pgtap(run),
+            Self::Postgres15 => postgres15::run(run),
+        }
+    }
+}
+
+fn build_functions(repo: &Repo) -> Result<Counts> {
+    let built = build::build(repo, &build::Args::default())?;
+    println!("built {}", names(&built));
+    Ok(Counts::PASSED)
+}
+
+fn size(repo: &Repo) -> Result<Counts> {
+    println!(
+        "budget per function: {} KB, {} KB gzipped",
+        RAW_BUDGET / 1000,
+        GZIP_BUDGET / 1000
+    );
+    let mut counts = Counts::default();
+    for function in build::build(repo, &build::Args::default())? {
+        let fits = function.raw <= RAW_BUDGET && function.gzip <= GZIP_BUDGET;
+        let mark = if fits { "" } else { "  TOO LARGE" };
+        println!("{}{mark}", function.describe());
+        counts = counts + if fits { Counts::PASSED } else { Counts::FAILED };
+    }
+    Ok(counts)
+}
+
+fn names(built: &[build::Built]) -> String {
+    built
+        .iter()
+        .map(|function| function.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// In a process of its own, so that its output is read like that of every other step.
+fn lint(run: &mut Run) -> Result<Counts> {
+    let mut lint = Command::new(env::current_exe()?);
+    lint.current_dir(&run.repo.root).arg("lint");
+    live::check(&mut run.tail, &mut lint)?;
+    Ok(Counts::PASSED)
+}
+
+/// Cargo builds a crate anew for every other set of features, and packages that are tested together
+/// share theirs. So each native tool is tested alone, as it is built alone; and what becomes WASM is
+/// tested apart from all of them.
+fn unit(run: &mut Run) -> Result<Counts> {
+    let alone = ["xtask", "pgtap", "interlock-stack"].map(|package| vec![package.to_owned()]);
+    let mut counts = Counts::default();
+    for packages in [run.repo.wasm_packages()?].into_iter().chain(alone) {
+        let mut tests = cargo(&["test", "--quiet"]);
+        tests.current_dir(&run.repo.root);
+        for package in packages {
+            tests.args(["--package", &package]);
+        }
+        counts = counts + live::tests(&mut run.tail, &mut tests)?;
+    }
+    Ok(counts)
+}
+
+fn wasm(run: &mut Run) -> Result<Counts> {
+    let mut runner = cargo(&["build", "--quiet", "--package", "wasm-test-runner"]);
+    live::check(&mut run.tail, runner.current_dir(&run.repo.root))?;
+    let runner = run
+        .repo
+        .target
+        .join("debug")
+        .join(format!("wasm-test-runner{}", env::consts::EXE_SUFFIX));
+    let wrapper = deno_with_window(run.repo)?;
+    let mut path = vec![wrapper];
+    path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    let mut tests = cargo(&["test", "--target", WASM_TARGET, "--lib", "--tests"]);
+    for package in run.repo.wasm_packages()? {
+        // The domain's own tests are native; what it does as WASM is tested through the edge.
+        if package != "interlock-domain" {
+            tests.args(["--package", &package]);
+        }
+    }
+    tests
+        .current_dir(&run.repo.root)
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
+        .env("WASM_BINDGEN_USE_DENO", "1")
+        .env("PATH", env::join_paths(path)?)
+        .env("NO_COLOR", "1")
+        .env("DENO_NO_UPDATE_CHECK", "1");
+    live::tests(&mut run.tail, &mut tests)
+}
+
+/// A directory with a program `deno` that has the `window` of Deno 1, which wasm-bindgen's test
+/// runner still uses.
+fn deno_with_window(repo: &Repo) -> Result<std::path::PathBuf> {
+    let folder = repo.target.join("wasm-test");
+    fs::create_dir_all(&folder)?;
+    let preload = folder.join("window.js");
+    fs::write(&preload, "globalThis.window ??= globalThis;\n")?;
+    let script = folder.join("deno");
+    let quoted = |path: &std::path::Path| format!("'{}'", path.display());
+    fs::write(
+        &script,
+        format!(
+            "#!/bin/sh\n# Called as `deno run …`.\nshift\nexec {} run --no-lock --preload {} \"$@\"\n",
+            quoted(&repo.deno()?),
+            quoted(&preload)
+        ),
+    )?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(folder)
+}
+
+fn functions(run: &mut Run) -> Result<Counts> {
+    build::build(run.repo, &build::Args::failpoint()).context("the build with failpoints")?;
+    let mut deno = run.repo.deno_command()?;
+    deno.args(["test", "--no-lock", "--allow-all", "functions"]);
+    live::tests(&mut run.tail, &mut deno)
+}
+
+fn start_stack(run: &mut Run) -> Result<Counts> {
+    if let Ok(url) = env::var("API_URL") {
+        println!("using the stack at {url}, as API_URL says");
+        return Ok(Counts::PASSED);
+    }
+    let mut build = cargo(&["build", "--package", "interlock-stack"]);
+    live::check(&mut run.tail, build.current_dir(&run.repo.root))?;
+    // Postgres looks for its extensions here.
+    pgtap::install(run.repo, &pgtap::embedded_share(run.repo)?)?;
+    let binary = run
+        .repo
+        .target
+        .join("debug")
+        .join(format!("interlock-stack{}", env::consts::EXE_SUFFIX));
+    let folder = run.repo.target.join("test-stack");
+    let (running, variables) = stack::start(&run.repo.root, &binary, &folder)?;
+    if let Some(url) = variables.get("API_URL") {
+        println!("the stack is at {url}");
+    }
+    run.stack = Some(running);
+    run.variables = variables;
+    Ok(Counts::PASSED)
+}
+
+/// Runs the tests crate with the arguments that select tests.
+fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
+    let mut tests = cargo(&["test", "--package", "interlock-tests", "--"]);
+    tests
+        .current_dir(&run.repo.root)
+        .envs(&run.variables)
+        .args(selection);
+    live::tests(&mut run.tail, &mut tests)
+}
+
+fn pgtap(run: &mut Run) -> Result<Counts> {
+    let variables = run.variables.clone();
+    let variables: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    pgtap::run(run, &variables)
+}
