@@ -113,7 +113,7 @@ values
   ('batches', 'update', $$update public.batches set priority = 9 where id = '7b000000-0000-4000-8000-000000000001'$$),
   ('batches', 'delete', $$delete from public.batches where id = '7b000000-0000-4000-8000-000000000001'$$),
   ('batches', 'truncate', 'truncate public.batches'),
-  ('batch_events', 'select', $$select * from public.batch_events where batch_id::text like '7b%'$$),
+  ('batch_events', 'select', $$select * from public.batch_events where batch_id::text like '7b000000-0000-4000-8000-%'$$),
   ('batch_events', 'insert', $$insert into public.batch_events (batch_id, event, version)
     values ('7b000000-0000-4000-8000-000000000001', 'claimed', 1)$$),
   ('batch_events', 'update', $$update public.batch_events set version = 9$$),

@@ -26,20 +26,19 @@ pub(super) fn start(
     if let Some(parent) = log.parent() {
         fs::create_dir_all(parent)?;
     }
+    // The guard stops the stack when our end of its input closes, however this process ends.
     let mut child = Command::new(binary)
         .current_dir(root)
-        .args([
-            "up",
-            "--fresh",
-            "--json",
-            "--api-port",
-            "0",
-            "--db-port",
-            "0",
-        ])
-        .arg("--dir")
+        .args(["guard", "--stop", "term", "--pid-file"])
+        .arg(folder.with_extension("pid"))
+        .arg("--lock-file")
+        .arg(folder.with_extension("lock"))
+        .arg("--")
+        .arg(binary)
+        .args(["up", "--fresh", "--no-seed", "--json"])
+        .args(["--api-port=0", "--db-port=0", "--dir"])
         .arg(folder)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(File::create(&log)?)
         .spawn()

@@ -13,8 +13,10 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, ensure};
 
 /// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
-const RAW_BUDGET: usize = 135_000;
-const GZIP_BUDGET: usize = 62_000;
+/// The aim is 135 KB, 62 KB gzipped. postgrest-rs with reqwest, url and http is two thirds of what
+/// there is; the budget keeps the rest from growing unnoticed.
+const RAW_BUDGET: usize = 175_000;
+const GZIP_BUDGET: usize = 78_000;
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
