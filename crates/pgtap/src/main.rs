@@ -27,8 +27,19 @@ struct Cli {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match run_all(Cli::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every file passes.
+async fn run_all(cli: Cli) -> Result<bool> {
     if let Some(admin) = &cli.admin_url {
         let client = connect(admin).await.context("as administrator")?;
         client
@@ -48,11 +59,7 @@ async fn main() -> Result<ExitCode> {
     // As cargo's own tests end, so that one reader counts both.
     let word = if failed == 0 { "ok" } else { "FAILED" };
     println!("test result: {word}. {passed} passed; {failed} failed");
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(failed == 0)
 }
 
 /// A fresh session, so that no file inherits a role or a setting.

@@ -11,6 +11,8 @@ mod stack;
 mod test;
 mod tidy;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -51,8 +53,17 @@ enum Task {
     Test(test::Args),
 }
 
-fn main() -> Result<()> {
-    let task = Cli::parse().task;
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(task: Task) -> Result<()> {
     let repo = repo::Repo::open()?;
     match task {
         Task::Ensure => ensure::run_all(&repo),

@@ -37,12 +37,12 @@ pub(crate) enum Step {
     Functions,
     /// Start a local stack for the next steps.
     Stack,
+    /// Database tests on the stack's Postgres, while it is still empty.
+    Pgtap,
     /// End-to-end and race tests.
     E2e,
     /// Tests whose lock or guard is removed must fail.
     Mutants,
-    /// Database tests on the stack's Postgres.
-    Pgtap,
     /// Migrations, rollbacks, database tests and linters on Postgres 15.
     Postgres15,
 }
