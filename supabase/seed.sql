@@ -1,4 +1,5 @@
--- Data for local development: two drivers, a buyer, five batches. Safe to run again.
+-- Data for local development: two drivers, a buyer with a wallet, five batches, products and
+-- product codes. Safe to run again: stock, codes and balance are only given once.
 
 insert into auth.users (id, aud, role, email, created_at, updated_at)
 values
@@ -21,3 +22,31 @@ values
   ('ba7c4000-0000-4000-8000-000000000004', 5, 'Restaurants, dinner'),
   ('ba7c4000-0000-4000-8000-000000000005', 0, 'Morning round, south')
 on conflict (id) do nothing;
+
+insert into public.products (id, name, price, currency, available_quantity, kind)
+values
+  ('9d0d0000-0000-4000-8000-000000000001', 'Olive oil, 1 l', 1299, 'EUR', 5, 'physical'),
+  ('9d0d0000-0000-4000-8000-000000000002', 'Espresso beans, 500 g', 899, 'EUR', 100, 'physical'),
+  ('9d0d0000-0000-4000-8000-000000000003', 'Sea salt, 250 g', 349, 'EUR', 1000, 'physical'),
+  ('9d0d0000-0000-4000-8000-000000000004', 'Gift card, 25 EUR', 2500, 'EUR', 0, 'digital'),
+  ('9d0d0000-0000-4000-8000-000000000005', 'Enamel mug', 1400, 'USD', 20, 'physical')
+on conflict (id) do nothing;
+
+insert into public.product_codes (product_id, code)
+values
+  ('9d0d0000-0000-4000-8000-000000000004', 'GIFT-2S7K-0001'),
+  ('9d0d0000-0000-4000-8000-000000000004', 'GIFT-9QXD-0002'),
+  ('9d0d0000-0000-4000-8000-000000000004', 'GIFT-5MRA-0003')
+on conflict (product_id, code) do nothing;
+
+-- 100.00 EUR; the reference makes it count once.
+select public.top_up_wallet(
+  'b0000000-0000-4000-8000-000000000001', 10000, 'EUR', '70900000-0000-4000-8000-000000000001'
+);
+
+-- Each customer may use each of them once, so of many tabs one succeeds.
+insert into public.promo_codes (id, code, discount_type, discount_value, currency, max_uses_per_user)
+values
+  ('c0de0000-0000-4000-8000-000000000001', 'WELCOME10', 'percentage', 10, null, 1),
+  ('c0de0000-0000-4000-8000-000000000002', 'SAVE50', 'fixed', 5000, 'EUR', 1)
+on conflict do nothing;

@@ -103,10 +103,10 @@ select has_index('public', 'batches', 'batches_lease_expiry', 'leases that are o
 
 -- Functions ---------------------------------------------------------------
 
-select has_function('public', 'claim_route', array['uuid', 'text']);
-select function_returns('public', 'claim_route', array['uuid', 'text'], 'jsonb');
-select isnt_definer('public', 'claim_route', array['uuid', 'text'], 'the RPC runs as its caller');
-select is_definer('private', 'claim_route', array['uuid', 'text'], 'the work is done with the owner''s rights');
+select has_function('public', 'claim_route', array['uuid', 'text', 'text']);
+select function_returns('public', 'claim_route', array['uuid', 'text', 'text'], 'jsonb');
+select isnt_definer('public', 'claim_route', array['uuid', 'text', 'text'], 'the RPC runs as its caller');
+select is_definer('private', 'claim_route', array['uuid', 'text', 'text'], 'the work is done with the owner''s rights');
 
 create temporary view our_functions as
   select p.oid, p.oid::regprocedure::text as name, p.pronamespace, p.prosecdef, p.proconfig

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(138);
+select plan(141);
 
 -- Cast --------------------------------------------------------------------
 
@@ -202,10 +202,47 @@ select set_eq(
   $$,
   $$
     values
-      ('claim_route(uuid,text)', 'authenticated'),
-      ('claim_route(uuid,text)', 'service_role'),
-      ('private.claim_route(uuid,text)', 'authenticated'),
-      ('private.claim_route(uuid,text)', 'service_role')
+      ('accept_payment(uuid)', 'service_role'),
+      ('cancel_order(uuid,text)', 'authenticated'),
+      ('cancel_order(uuid,text)', 'service_role'),
+      ('checkout(jsonb,text,uuid,text,text)', 'authenticated'),
+      ('checkout(jsonb,text,uuid,text,text)', 'service_role'),
+      ('claim_product_codes_atomic(uuid,integer,uuid)', 'service_role'),
+      ('claim_route(uuid,text,text)', 'authenticated'),
+      ('claim_route(uuid,text,text)', 'service_role'),
+      ('decrement_product_quantity(uuid,integer)', 'service_role'),
+      ('expire_orders(integer)', 'service_role'),
+      ('fulfill_order(uuid)', 'service_role'),
+      ('increment_promo_usage(uuid)', 'service_role'),
+      ('private.cancel_order(uuid,text)', 'authenticated'),
+      ('private.cancel_order(uuid,text)', 'service_role'),
+      ('private.checkout(jsonb,text,uuid,text,text)', 'authenticated'),
+      ('private.checkout(jsonb,text,uuid,text,text)', 'service_role'),
+      ('private.claim_product_codes_atomic(uuid,integer,uuid)', 'service_role'),
+      ('private.claim_route(uuid,text,text)', 'authenticated'),
+      ('private.claim_route(uuid,text,text)', 'service_role'),
+      ('private.decide_payment(uuid,boolean)', 'service_role'),
+      ('private.decrement_product_quantity(uuid,integer)', 'service_role'),
+      ('private.expire_orders(integer)', 'service_role'),
+      ('private.expire_promo_holds(integer)', 'service_role'),
+      ('private.fulfill_order(uuid)', 'service_role'),
+      ('private.increment_promo_usage(uuid)', 'service_role'),
+      ('private.is_staff()', 'authenticated'),
+      ('private.is_staff()', 'service_role'),
+      ('private.purge_idempotency_keys()', 'service_role'),
+      ('private.refund_order(uuid)', 'service_role'),
+      ('private.submit_payment_proof(uuid,text)', 'authenticated'),
+      ('private.submit_payment_proof(uuid,text)', 'service_role'),
+      ('private.top_up_wallet(uuid,bigint,text,uuid)', 'service_role'),
+      ('private.validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'authenticated'),
+      ('private.validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'service_role'),
+      ('refund_order(uuid)', 'service_role'),
+      ('reject_payment(uuid)', 'service_role'),
+      ('submit_payment_proof(uuid,text)', 'authenticated'),
+      ('submit_payment_proof(uuid,text)', 'service_role'),
+      ('top_up_wallet(uuid,bigint,text,uuid)', 'service_role'),
+      ('validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'authenticated'),
+      ('validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'service_role')
   $$,
   'each function is executable by whom it is meant for, and nobody else'
 );
@@ -213,15 +250,18 @@ select set_eq(
 select is(pg_temp.attempt(t.caller, t.sql, t.answer <> '1'), t.answer, format('%s: %s', t.caller, t.sql))
 from (values
   ('anon', 'select public.claim_route()', '42501'),
-  ('anon', 'select private.claim_route(null, null)', '42501'),
+  ('anon', 'select private.claim_route(null, null, null)', '42501'),
   ('nobody', 'select public.claim_route()', 'PT403'),
   ('inactive driver', 'select public.claim_route()', 'PT403'),
   ('driver', 'select public.claim_route()', 'PT409'),
   ('other driver', 'select public.claim_route()', '1'),
-  ('other driver', 'select private.claim_route(null, null)', '1'),
+  ('other driver', 'select private.claim_route(null, null, null)', '1'),
   ('service', 'select public.claim_route()', 'PT401'),
   ('driver', $$select private.take_batch('7b000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000001')$$, '42501'),
   ('driver', $$select private.raise_error('INTERNAL')$$, '42501'),
+  ('driver', 'select private.claim_route(null, null)', '42501'),
+  ('driver', $$select private.begin_idempotent('claim_route', 'k', '{}')$$, '42501'),
+  ('service', $$select private.finish_idempotent('claim_route', 'k', '{}')$$, '42501'),
   ('driver', 'select private.lock_driver()', '42501'),
   ('service', $$select private.take_batch('7b000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000001')$$, '42501')
 ) as t (caller, sql, answer);

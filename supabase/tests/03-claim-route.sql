@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(78);
+select plan(92);
 
 -- Cast --------------------------------------------------------------------
 
@@ -53,7 +53,12 @@ as $$
 $$;
 
 -- Calls the RPC as a signed-in user. The answer is the body, or the error as an object.
-create function pg_temp.call(p_who text, p_batch_id uuid default null, p_action text default 'claim')
+create function pg_temp.call(
+  p_who text,
+  p_batch_id uuid default null,
+  p_action text default 'claim',
+  p_key text default null
+)
 returns jsonb
 language plpgsql
 as $$
@@ -72,7 +77,7 @@ begin
     true
   );
   set local role authenticated;
-  v_answer := public.claim_route(p_batch_id, p_action);
+  v_answer := public.claim_route(p_batch_id, p_action, p_key);
   reset role;
   return v_answer;
 exception
@@ -546,6 +551,78 @@ select is(
   (select count(*)::int from public.batches where driver_id = '7a000000-0000-4000-8000-000000000001'),
   0,
   'and leaves nothing behind'
+);
+
+-- Idempotency keys --------------------------------------------------------
+
+select pg_temp.fresh_batches(2);
+create temporary table keyed_answers (name text primary key, answer jsonb);
+
+insert into keyed_answers values ('claim', pg_temp.call('ann', null, 'claim', 'key-1'));
+insert into keyed_answers values ('start', pg_temp.call('ann', pg_temp.batch(1), 'start', 'key-2'));
+insert into keyed_answers values ('complete', pg_temp.call('ann', pg_temp.batch(1), 'complete', 'key-3'));
+select is(
+  coalesce(current_setting('response.headers', true), ''), '', 'a first answer is not marked as a replay'
+);
+
+select is(pg_temp.call('ann', null, 'claim', 'key-1'), (select answer from keyed_answers where name = 'claim'), 'a claim is replayed');
+select is(
+  current_setting('response.headers')::jsonb,
+  '[{"Idempotent-Replayed": "true"}]',
+  'and the header says so'
+);
+select is(
+  pg_temp.call('ann', pg_temp.batch(1), 'start', 'key-2'),
+  (select answer from keyed_answers where name = 'start'),
+  'a start is replayed, although the batch is completed by now'
+);
+select is(
+  pg_temp.call('ann', pg_temp.batch(1), 'complete', 'key-3'),
+  (select answer from keyed_answers where name = 'complete'),
+  'a completion is replayed'
+);
+select is(pg_temp.history(1), 'claimed ann, started ann, completed ann', 'replays change nothing');
+
+select is(
+  pg_temp.call('ann', pg_temp.batch(2), 'claim', 'key-1'),
+  pg_temp.refusal('PT422', 'IDEMPOTENCY_KEY_REUSED', '{"operation": "claim_route"}'),
+  'another request under the same key is refused'
+);
+select is(
+  pg_temp.call('bob', null, 'claim', 'key-1') -> 'batch' -> 'id',
+  to_jsonb(pg_temp.batch(2)),
+  'keys belong to their user'
+);
+select is(
+  pg_temp.call('ann', pg_temp.batch(2), 'claim', 'key-4') ->> 'message',
+  'BATCH_UNAVAILABLE',
+  'a refused claim ...'
+);
+select is(
+  (select count(*)::int from private.idempotency_keys where key = 'key-4'), 0, '... stores no key'
+);
+select pg_temp.given('bob', 2, 'release');
+select is(
+  pg_temp.call('ann', pg_temp.batch(2), 'claim', 'key-4') -> 'success',
+  'true',
+  'so the same request can succeed later'
+);
+select is(
+  pg_temp.call('ann', pg_temp.batch(2), 'renew', repeat('k', 256)),
+  pg_temp.refusal(
+    'PT400',
+    'VALIDATION_FAILED',
+    '{"problems": [{"pointer": "/headers/idempotency-key", "message": "must be 1 to 255 printable ASCII characters"}]}'
+  ),
+  'a key of 256 characters is refused'
+);
+select is(
+  pg_temp.call('ann', pg_temp.batch(2), 'renew', '') ->> 'message', 'VALIDATION_FAILED', 'an empty key is refused'
+);
+select is(
+  pg_temp.call('ann', pg_temp.batch(2), 'renew', 'caf' || chr(233)) ->> 'message',
+  'VALIDATION_FAILED',
+  'a key that is not ASCII is refused'
 );
 
 -- The catalogue -----------------------------------------------------------
