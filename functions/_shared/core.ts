@@ -38,6 +38,7 @@ export interface CoreRequest {
   authorization: string | null;
   contentType: string | null;
   requestId: string | null;
+  idempotencyKey: string | null;
   body: string | null;
   bodyFault: BodyFault | null;
   host: Host;
@@ -52,7 +53,7 @@ export interface Call {
 }
 
 export type Outcome =
-  | { kind: "answered"; status: number; body: string }
+  | { kind: "answered"; status: number; body: string; replayed: boolean }
   | { kind: "unsent" | "broken" | "timedOut" | "unreadable" };
 
 export interface Reply {

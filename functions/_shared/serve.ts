@@ -59,6 +59,7 @@ async function read(
     authorization: request.headers.get("authorization"),
     contentType: request.headers.get("content-type"),
     requestId: request.headers.get("x-request-id"),
+    idempotencyKey: request.headers.get("idempotency-key"),
     body: text ?? null,
     bodyFault: fault ?? null,
     host: host(profile, id),

@@ -67,6 +67,10 @@ catalogue! {
         "No signed-in user."
         "Sign in and send the user's access token as Authorization: Bearer <token>; an API key is not a user."
 
+    InsufficientFunds "INSUFFICIENT_FUNDS" 402 Final
+        "The wallet does not hold enough money."
+        "Top up the wallet, or choose another payment_method; details has the balance and the amount."
+
     Forbidden "FORBIDDEN" 403 Final
         "This user may not do that."
         "Sign in as a user who has the right to do it."
@@ -78,6 +82,22 @@ catalogue! {
     BatchNotFound "BATCH_NOT_FOUND" 404 Final
         "There is no such batch."
         "Check batch_id, or send {} to claim the next available batch."
+
+    ProductNotFound "PRODUCT_NOT_FOUND" 404 Final
+        "A product does not exist or is not for sale."
+        "Remove the products in details.product_ids from the cart: they do not exist or are not for sale."
+
+    OrderNotFound "ORDER_NOT_FOUND" 404 Final
+        "There is no such order."
+        "Check order_id, and that you are signed in as the user who placed the order."
+
+    UserNotFound "USER_NOT_FOUND" 404 Final
+        "There is no such user."
+        "Check the user id."
+
+    PromoNotFound "PROMO_NOT_FOUND" 404 Final
+        "There is no such promo code."
+        "Check the spelling of the code, or send the request without it."
 
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Final
         "This function is called with POST."
@@ -103,6 +123,34 @@ catalogue! {
         "This driver does not hold this batch."
         "Claim the batch before you renew, release, start or complete it."
 
+    InsufficientInventory "INSUFFICIENT_INVENTORY" 409 Final
+        "There is not enough in stock."
+        "Lower each quantity in details.shortages to what is available, or remove the line."
+
+    OrderNotCancellable "ORDER_NOT_CANCELLABLE" 409 Final
+        "This order cannot be cancelled any more."
+        "Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be."
+
+    OrderStateConflict "ORDER_STATE_CONFLICT" 409 Final
+        "The order is not in a state in which this can be done."
+        "Look at details.status: the order is not in a state in which this can be done."
+
+    PromoExhausted "PROMO_EXHAUSTED" 409 Final
+        "This promo code is used up."
+        "Use another code, or send the request without it."
+
+    PromoAlreadyApplied "PROMO_ALREADY_APPLIED" 409 Final
+        "This customer has applied this promo code already."
+        "Use the code in the cart that holds it, or wait until that hold is over."
+
+    PromoChanged "PROMO_CHANGED" 409 Final
+        "The promo code no longer takes off what was shown."
+        "Validate the code again: its terms are no longer those it was held under."
+
+    PromoExpired "PROMO_EXPIRED" 410 Final
+        "This promo code is over."
+        "Use another code, or send the request without it."
+
     BodyTooLarge "BODY_TOO_LARGE" 413 Final
         "The request body is too large."
         "Send at most 64 KiB."
@@ -110,6 +158,30 @@ catalogue! {
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415 Final
         "The request body must be JSON."
         "Send the header Content-Type: application/json."
+
+    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" 422 Final
+        "This idempotency key was used for another request."
+        "Use a new Idempotency-Key for a new request; repeat a key only with exactly the same request."
+
+    MixedCurrencies "MIXED_CURRENCIES" 422 Final
+        "The products of this cart have different currencies."
+        "Check out the products of each currency in details.currencies separately."
+
+    CurrencyMismatch "CURRENCY_MISMATCH" 422 Final
+        "The wallet holds another currency."
+        "Choose another payment_method, or products in the wallet's currency; details has both."
+
+    PromoNotApplicable "PROMO_NOT_APPLICABLE" 422 Final
+        "This promo code does not apply to this cart."
+        "Look at details.reason: change the cart, or send the request without the code."
+
+    PromoNotStarted "PROMO_NOT_STARTED" 422 Final
+        "This promo code does not apply yet."
+        "Try the code again once details.starts_at has come."
+
+    TooManyAttempts "TOO_MANY_ATTEMPTS" 429 Retryable
+        "Too many unknown promo codes were tried."
+        "Wait Retry-After seconds before the next attempt."
 
     Internal "INTERNAL" 500 Final
         "Something went wrong on our side."

@@ -11,6 +11,7 @@ use crate::json::Value;
 pub const CLAIM_ROUTE: Function = Function {
     name: "claim-route",
     rpc: "claim_route",
+    keyed: true,
     read,
 };
 
@@ -28,13 +29,11 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     // Claiming, starting or completing what one already holds answers the same again, and renewing
     // twice only renews. Claiming "the next" twice or releasing twice does not answer the same.
     let repeatable = batch_id.is_some() && action != "release";
-    // Left out rather than null: `postrust-server` 3.1.0 passes a null uuid on as ''.
-    let batch_id = batch_id.map(|id| ("p_batch_id".to_owned(), id.into()));
-    let action = ("p_action".to_owned(), action.into());
-    Ok(Arguments {
-        json: Value::Object(batch_id.into_iter().chain([action]).collect()),
-        repeatable,
-    })
+    let arguments = [
+        ("p_batch_id", batch_id.map(Value::from)),
+        ("p_action", Some(action.into())),
+    ];
+    Ok(Arguments::new(arguments, repeatable))
 }
 
 #[cfg(test)]

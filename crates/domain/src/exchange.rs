@@ -7,12 +7,12 @@
 
 use crate::catalogue::Code;
 use crate::fields::{self, Fields, Problem};
-use crate::function::Function;
+use crate::function::{Arguments, Function};
 use crate::http::{self, BodyFault, Host, MAX_BODY, Reply, Request};
 use crate::identity;
 use crate::json::{Codec, Malformed, Value, object};
 use crate::retry;
-use crate::upstream::{Failure, Outcome, Verdict, judge};
+use crate::upstream::{Answer, Failure, Outcome, Verdict, judge};
 
 /// What the driver of an exchange has to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,8 @@ pub struct Call {
     pub repeats: u32,
     /// Whether the call may be repeated after one whose outcome is not known.
     pub repeatable: bool,
+    /// What the log says beside its usual line when it worked; nothing if empty.
+    pub note: String,
 }
 
 /// Takes a request.
@@ -51,15 +53,16 @@ pub fn begin(function: &Function, codec: &impl Codec, request: Request) -> Step 
         return Step::Reply(http::preflight());
     }
     match prepare(function, codec, &request) {
-        Ok((body, repeatable)) => Step::Call(Call {
-            body,
+        Ok(arguments) => Step::Call(Call {
+            body: codec.write(&arguments.json),
             authorization: request.authorization.unwrap_or_default(),
             delay: 0.0,
             timeout: request.host.timeout,
             request_id,
             started: request.host.now,
             repeats: 0,
-            repeatable,
+            repeatable: arguments.repeatable,
+            note: arguments.note,
         }),
         Err((code, details)) => {
             let failure = Failure {
@@ -88,7 +91,9 @@ pub fn resume(
         elapsed,
     };
     let (failure, may_repeat) = match judge(codec, outcome) {
-        Verdict::Done(body) => return succeed(codec, function.name, &progress, body),
+        Verdict::Done(answer) => {
+            return succeed(codec, function.name, &progress, &call.note, answer);
+        }
         Verdict::Failed(failure) => (failure, false),
         Verdict::Passing(failure) => (failure, true),
         Verdict::Unknown(failure) => (failure, call.repeatable),
@@ -126,7 +131,7 @@ fn prepare(
     function: &Function,
     codec: &impl Codec,
     request: &Request,
-) -> Result<(String, bool), (Code, Value)> {
+) -> Result<Arguments, (Code, Value)> {
     if request.method != "POST" {
         return Err((
             Code::MethodNotAllowed,
@@ -165,9 +170,28 @@ fn prepare(
             Malformed::NotJson => whole("is not JSON"),
             Malformed::TooDeep => whole("is nested too deeply"),
         })?;
-    let arguments = (function.read)(Fields::of_body(body))
-        .map_err(|problems| (Code::ValidationFailed, fields::details(problems)))?;
-    Ok((codec.write(&arguments.json), arguments.repeatable))
+    let read = (function.read)(Fields::of_body(body));
+    let key = request.idempotency_key.as_deref();
+    let key_problem = key
+        .is_some_and(|key| !http::is_idempotency_key(key))
+        .then(|| Problem {
+            pointer: "/headers/idempotency-key".to_owned(),
+            message: "must have 1 to 255 printable ASCII characters".to_owned(),
+        });
+    match (read, key_problem) {
+        (Ok(arguments), None) => Ok(match key {
+            Some(key) if function.keyed => arguments.with_idempotency_key(key),
+            _ => arguments,
+        }),
+        (read, key_problem) => {
+            let problems = read
+                .err()
+                .unwrap_or_default()
+                .into_iter()
+                .chain(key_problem);
+            Err((Code::ValidationFailed, fields::details(problems.collect())))
+        }
+    }
 }
 
 /// What the log says about the way to a reply.
@@ -215,12 +239,25 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn succeed(codec: &impl Codec, function: &str, progress: &Progress<'_>, body: String) -> Step {
+fn succeed(
+    codec: &impl Codec,
+    function: &str,
+    progress: &Progress<'_>,
+    note: &str,
+    answer: Answer,
+) -> Step {
+    let mut headers = http::headers(progress.request_id);
+    let mut log = progress.log(codec, function, "OK", 200, "");
+    if answer.replayed {
+        headers.push(("idempotent-replayed", "true".to_owned()));
+    } else if !note.is_empty() {
+        log = format!("{log}\n[{}] {note}", progress.request_id);
+    }
     Step::Reply(Reply {
         status: 200,
-        headers: http::headers(progress.request_id),
-        body: Some(body),
-        log: Some(progress.log(codec, function, "OK", 200, "")),
+        headers,
+        body: Some(answer.body),
+        log: Some(log),
     })
 }
 
@@ -233,7 +270,7 @@ fn refuse(codec: &impl Codec, function: &str, progress: &Progress<'_>, failure: 
     let entry = code.entry();
     Step::Reply(Reply {
         status: entry.status,
-        headers: http::error_headers(code, progress.request_id),
+        headers: http::error_headers(code, &details, progress.request_id),
         body: Some(http::error_body(codec, code, details, progress.request_id)),
         log: Some(progress.log(codec, function, entry.code, entry.status, &cause)),
     })

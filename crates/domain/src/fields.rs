@@ -1,7 +1,8 @@
 //! Reading the fields of a request body: every problem of a request is reported, each with the JSON
 //! pointer (RFC 6901) of its field, and a field that nobody asked for is refused by name.
 
-use crate::json::{Value, object};
+use crate::json::{MAX_SAFE_INTEGER, Value, object};
+use std::ops::RangeInclusive;
 
 /// One problem of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +41,18 @@ const MAX_UNKNOWN: usize = 20;
 impl Fields {
     /// The fields of a request body. A body that is no object has no fields and one problem.
     pub fn of_body(body: Value) -> Self {
+        Fields::at(String::new(), body)
+    }
+
+    fn at(pointer: String, value: Value) -> Self {
         let mut fields = Fields {
-            pointer: String::new(),
+            pointer,
             members: Vec::new(),
             problems: Vec::new(),
         };
-        match body {
+        match value {
             Value::Object(members) => fields.members = members,
-            _ => fields.complain(String::new(), "must be a JSON object"),
+            _ => fields.complain(fields.pointer.clone(), "must be a JSON object"),
         }
         fields
     }
@@ -106,6 +111,91 @@ impl Fields {
             self.problem(name, &format!("must be one of: {}", words.join(", ")));
         }
         word
+    }
+
+    /// Notes that a field is missing.
+    pub fn require(&mut self, name: &str) {
+        if !self.has(name) {
+            self.problem(name, "is required");
+        }
+    }
+
+    /// An optional true or false.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.take(name)?;
+        if let Value::Bool(flag) = value {
+            return Some(flag);
+        }
+        self.problem(name, "must be true or false");
+        None
+    }
+
+    /// An optional whole number in a range; `2.0` is one, `"2"` is not.
+    pub fn integer(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.take(name)?;
+        let number = value.as_number().filter(|number| {
+            number.fract() == 0.0
+                && (f64::from(*range.start())..=f64::from(*range.end())).contains(number)
+        });
+        if number.is_none() {
+            let (start, end) = range.into_inner();
+            self.problem(
+                name,
+                &format!("must be a whole number from {start} to {end}"),
+            );
+        }
+        number.map(|number| number as u32)
+    }
+
+    /// An optional amount of money in minor units, from 0 to what a JSON number holds exactly.
+    pub fn amount(&mut self, name: &str) -> Option<f64> {
+        let value = self.take(name)?;
+        let number = value
+            .as_number()
+            .filter(|number| number.fract() == 0.0 && (0.0..=MAX_SAFE_INTEGER).contains(number));
+        if number.is_none() {
+            self.problem(name, "must be a whole number of minor units, 0 or more");
+        }
+        number
+    }
+
+    /// An optional text of one line, of 1 to `max` characters after its outer blanks are cut.
+    pub fn line(&mut self, name: &str, max: usize) -> Option<String> {
+        let value = self.take(name)?;
+        let text = value.as_text().map(str::trim).filter(|text| {
+            !text.is_empty() && text.chars().count() <= max && !text.chars().any(char::is_control)
+        });
+        if text.is_none() {
+            self.problem(
+                name,
+                &format!("must be a text of 1 to {max} characters without control characters"),
+            );
+        }
+        text.map(str::to_owned)
+    }
+
+    /// An optional list of objects; `read` takes the fields of each.
+    pub fn list<T>(
+        &mut self,
+        name: &str,
+        max: usize,
+        mut read: impl FnMut(&mut Fields) -> T,
+    ) -> Option<Vec<T>> {
+        let items = match self.take(name)? {
+            Value::List(items) if (1..=max).contains(&items.len()) => items,
+            _ => {
+                self.problem(name, &format!("must be a list of 1 to {max} objects"));
+                return None;
+            }
+        };
+        let mut list = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let mut fields = Fields::at(format!("{}/{name}/{index}", self.pointer), item);
+            list.push(read(&mut fields));
+            self.problems
+                .extend(fields.finish().err().unwrap_or_default());
+        }
+        Some(list)
     }
 
     /// Refuses what was not taken; the problems, if there are any.

@@ -10,6 +10,9 @@ pub struct Function {
     pub name: &'static str,
     /// The PostgREST RPC that does the work, in one transaction.
     pub rpc: &'static str,
+    /// Whether the RPC keeps its answers by idempotency key. Where it does not, a key is accepted and
+    /// not needed: a second call has no second effect anyway.
+    pub keyed: bool,
     /// Reads the fields of the request body.
     pub read: fn(Fields) -> Result<Arguments, Problems>,
 }
@@ -19,7 +22,33 @@ pub struct Function {
 pub struct Arguments {
     /// The RPC's arguments by name.
     pub json: Value,
+    /// What the log says beside its usual line when it worked; nothing if empty.
+    pub note: String,
     /// Whether the call may be made again after one whose outcome is not known: true only if a
     /// second execution has no further effect and gives the same answer.
     pub repeatable: bool,
+}
+
+impl Arguments {
+    /// Those of the arguments that are there. Absent ones are left out rather than null: the
+    /// database's defaults apply, and `postrust-server` 3.1.0 passes a null uuid on as ''.
+    pub fn new<const N: usize>(arguments: [(&str, Option<Value>); N], repeatable: bool) -> Self {
+        let present = arguments
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Arguments {
+            json: Value::Object(present.collect()),
+            note: String::new(),
+            repeatable,
+        }
+    }
+
+    /// Names the submission. From then on a repeated call has no second effect.
+    pub fn with_idempotency_key(mut self, key: &str) -> Self {
+        if let Value::Object(arguments) = &mut self.json {
+            arguments.push(("p_idempotency_key".to_owned(), key.into()));
+        }
+        self.repeatable = true;
+        self
+    }
 }

@@ -12,8 +12,8 @@ pub const MAX_ANSWER: u32 = 1024 * 1024;
 /// How long a browser may remember a preflight answer, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "86400";
 
-/// What a retryable answer asks the client to wait, in seconds.
-const RETRY_AFTER: &str = "1";
+/// What a retryable answer asks the client to wait, in seconds, unless its details say otherwise.
+const RETRY_AFTER: f64 = 1.0;
 
 const ALLOWED_METHODS: &str = "POST, OPTIONS";
 const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count";
@@ -30,6 +30,8 @@ pub struct Request {
     pub content_type: Option<String>,
     /// The header `x-request-id`.
     pub request_id: Option<String>,
+    /// The header `idempotency-key`.
+    pub idempotency_key: Option<String>,
     /// The body, unless it could not be read.
     pub body: Option<String>,
     /// Why there is no body.
@@ -85,6 +87,11 @@ pub fn request_id(given: Option<&str>, fresh: &str) -> String {
         .to_owned()
 }
 
+/// Whether a key may name a submission: 1 to 255 printable ASCII characters.
+pub fn is_idempotency_key(key: &str) -> bool {
+    (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+}
+
 /// Whether a `content-type` header says JSON.
 pub fn is_json(content_type: Option<&str>) -> bool {
     content_type
@@ -118,11 +125,18 @@ pub fn headers(request_id: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The headers of an error answer.
-pub fn error_headers(code: Code, request_id: &str) -> Vec<(&'static str, String)> {
+/// The headers of an error answer. Its details may have `retry_after`, in seconds.
+pub fn error_headers(code: Code, details: &Value, request_id: &str) -> Vec<(&'static str, String)> {
     let mut headers = headers(request_id);
     if code.is_retryable() {
-        headers.push(("retry-after", RETRY_AFTER.to_owned()));
+        let seconds = details
+            .get("retry_after")
+            .and_then(Value::as_number)
+            .unwrap_or(RETRY_AFTER);
+        headers.push((
+            "retry-after",
+            (seconds.clamp(1.0, 86_400.0).ceil() as u32).to_string(),
+        ));
     }
     if code == Code::MethodNotAllowed {
         headers.push(("allow", ALLOWED_METHODS.to_owned()));

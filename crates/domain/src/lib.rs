@@ -7,7 +7,9 @@
 //! in as an argument, so the same code is tested natively and runs as WASM.
 #![forbid(unsafe_code)]
 
+pub mod cart;
 pub mod catalogue;
+pub mod checkout;
 pub mod claim_route;
 pub mod exchange;
 pub mod fields;
@@ -17,6 +19,7 @@ pub mod identity;
 pub mod json;
 #[cfg(feature = "serde_json")]
 mod native_json;
+pub mod promo_validate;
 pub mod retry;
 pub mod upstream;
 pub mod wire;

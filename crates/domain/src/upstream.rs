@@ -12,6 +12,8 @@ pub enum Outcome {
         status: u16,
         /// The body.
         body: String,
+        /// Whether the header `idempotent-replayed` said that this is the stored answer.
+        replayed: bool,
     },
     /// There was no connection, so nothing can have happened.
     Unsent,
@@ -26,14 +28,23 @@ pub enum Outcome {
 /// What an outcome means for the request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// It worked; this is the body to pass on.
-    Done(String),
+    /// It worked.
+    Done(Answer),
     /// It is settled: this error.
     Failed(Failure),
     /// It did not take effect and may work if it is repeated, else this error.
     Passing(Failure),
     /// It may or may not have taken effect, and repeating it at once may help, else this error.
     Unknown(Failure),
+}
+
+/// A success of PostgREST.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The body, to be passed on as it is.
+    pub body: String,
+    /// Whether it is the stored answer to an earlier request with the same key.
+    pub replayed: bool,
 }
 
 /// An error of the catalogue with what is known about it.
@@ -63,8 +74,9 @@ pub fn judge(codec: &impl Codec, outcome: Outcome) -> Verdict {
         Outcome::Answered {
             status: 200..=299,
             body,
-        } if codec.is_object(&body) => Verdict::Done(body),
-        Outcome::Answered { status, body } => judge_error(codec, status, &body),
+            replayed,
+        } if codec.is_object(&body) => Verdict::Done(Answer { body, replayed }),
+        Outcome::Answered { status, body, .. } => judge_error(codec, status, &body),
         Outcome::Unsent => Verdict::Passing(Failure::new(Code::UpstreamUnavailable, "unsent")),
         Outcome::Broken => Verdict::Unknown(Failure::new(Code::UpstreamUnavailable, "broken")),
         Outcome::TimedOut => Verdict::Failed(Failure::new(Code::UpstreamTimeout, "timed out")),
@@ -139,13 +151,14 @@ mod tests {
             Outcome::Answered {
                 status,
                 body: body.to_owned(),
+                replayed: false,
             },
         )
     }
 
     fn code_of(verdict: &Verdict) -> Code {
         match verdict {
-            Verdict::Done(body) => panic!("done: {body}"),
+            Verdict::Done(answer) => panic!("done: {}", answer.body),
             Verdict::Failed(failure) | Verdict::Passing(failure) | Verdict::Unknown(failure) => {
                 failure.code
             }
@@ -156,7 +169,10 @@ mod tests {
     fn a_json_object_is_passed_on_as_it_is() {
         assert_eq!(
             answered(200, r#"{ "success":true }"#),
-            Verdict::Done(r#"{ "success":true }"#.to_owned())
+            Verdict::Done(Answer {
+                body: r#"{ "success":true }"#.to_owned(),
+                replayed: false
+            })
         );
     }
 

@@ -30,6 +30,7 @@ impl Request {
             authorization: text(value, "authorization"),
             content_type: text(value, "contentType"),
             request_id: text(value, "requestId"),
+            idempotency_key: text(value, "idempotencyKey"),
             body: text(value, "body"),
             body_fault,
             host: Host::from_value(value.get("host")?)?,
@@ -56,6 +57,7 @@ impl Outcome {
             "answered" => Outcome::Answered {
                 status: number(value, "status")? as u16,
                 body: text(value, "body")?,
+                replayed: value.get("replayed") == Some(&Value::Bool(true)),
             },
             "unsent" => Outcome::Unsent,
             "broken" => Outcome::Broken,
@@ -78,6 +80,7 @@ impl Call {
             started: number(value, "started")?,
             repeats: number(value, "repeats")? as u32,
             repeatable: value.get("repeatable") == Some(&Value::Bool(true)),
+            note: text(value, "note")?,
         })
     }
 
@@ -91,6 +94,7 @@ impl Call {
             ("started", self.started.into()),
             ("repeats", self.repeats.into()),
             ("repeatable", self.repeatable.into()),
+            ("note", self.note.as_str().into()),
         ])
     }
 }

@@ -2,10 +2,13 @@
 //! bounds with an answer of the catalogue or with upstream's own success.
 
 use interlock_domain::catalogue::Code;
+use interlock_domain::checkout::CHECKOUT;
 use interlock_domain::claim_route::CLAIM_ROUTE;
 use interlock_domain::exchange::{Call, Step, begin, resume};
+use interlock_domain::function::Function;
 use interlock_domain::http::{BodyFault, Host, Reply, Request};
 use interlock_domain::json::{Codec, SerdeJson, Value};
+use interlock_domain::promo_validate::PROMO_VALIDATE;
 use interlock_domain::retry::MAX_REPEATS;
 use interlock_domain::upstream::Outcome;
 use proptest::prelude::*;
@@ -14,11 +17,17 @@ use proptest::prelude::*;
 const USER: &str = "Bearer e30.eyJzdWIiOiJ1Iiwicm9sZSI6ImF1dGhlbnRpY2F0ZWQifQ.c2ln";
 const BUDGET: f64 = 10_000.0;
 
+fn functions() -> impl Strategy<Value = Function> {
+    prop_oneof![Just(CLAIM_ROUTE), Just(CHECKOUT), Just(PROMO_VALIDATE)]
+}
+
 fn body() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         Just(r#"{"batch_id":"ba7c4000-0000-4000-8000-000000000001"}"#.to_owned()),
         Just("{}".to_owned()),
+        Just(r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-000000000001","quantity":2}]}"#.to_owned()),
+        Just(r#"{"code":"SAVE50","subtotal":12000}"#.to_owned()),
         r#"\{"(batch_id|action|x)":("[a-z0-9-]{0,40}"|null|[0-9]{1,20}|\[\]|\{\})(,"action":"(claim|renew|release)")?\}"#,
         (0_usize..200).prop_map(|depth| "[".repeat(depth) + &"]".repeat(depth)),
     ]
@@ -29,7 +38,7 @@ fn request() -> impl Strategy<Value = Request> {
         prop_oneof![8 => Just("POST".to_owned()), 1 => Just("OPTIONS".to_owned()), 1 => any::<String>()],
         prop_oneof![8 => Just(Some(USER.to_owned())), 1 => any::<Option<String>>(), 1 => "Bearer .{0,20}\\..{0,40}\\..{0,9}".prop_map(Some)],
         prop_oneof![8 => Just(Some("application/json".to_owned())), 1 => any::<Option<String>>()],
-        any::<Option<String>>(),
+        (any::<Option<String>>(), prop_oneof![Just(None), any::<Option<String>>(), Just(Some("key-1".to_owned()))]),
         body(),
         prop_oneof![
             8 => Just(None),
@@ -38,11 +47,12 @@ fn request() -> impl Strategy<Value = Request> {
             1 => Just(Some(BodyFault::Aborted)),
         ],
     )
-        .prop_map(|(method, authorization, content_type, request_id, body, body_fault)| Request {
+        .prop_map(|(method, authorization, content_type, (request_id, idempotency_key), body, body_fault)| Request {
             method,
             authorization,
             content_type,
             request_id,
+            idempotency_key,
             body: body_fault.is_none().then_some(body),
             body_fault,
             host: host(0.0, 0.5),
@@ -65,12 +75,22 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             )
         });
     prop_oneof![
-        error.prop_map(|(status, body)| Outcome::Answered { status, body }),
-        (any::<u16>(), any::<String>())
-            .prop_map(|(status, body)| Outcome::Answered { status, body }),
+        error.prop_map(|(status, body)| Outcome::Answered {
+            status,
+            body,
+            replayed: false
+        }),
+        (any::<u16>(), any::<String>(), any::<bool>()).prop_map(|(status, body, replayed)| {
+            Outcome::Answered {
+                status,
+                body,
+                replayed,
+            }
+        }),
         Just(Outcome::Answered {
             status: 200,
-            body: r#"{"success":true}"#.to_owned()
+            body: r#"{"success":true}"#.to_owned(),
+            replayed: false
         }),
         Just(Outcome::Unsent),
         Just(Outcome::Broken),
@@ -114,8 +134,10 @@ fn check_reply(reply: &Reply) -> Result<(), TestCaseError> {
     }
     let log = reply.log.as_deref().unwrap_or_default();
     prop_assert!(
-        SerdeJson.is_object(log) && !log.contains('\n'),
-        "the log is one line of JSON: {log}"
+        log.lines()
+            .next()
+            .is_some_and(|line| SerdeJson.is_object(line)),
+        "the log begins with a line of JSON: {log}"
     );
     if reply.status == 200 {
         return Ok(());
@@ -134,16 +156,17 @@ proptest! {
 
     #[test]
     fn every_exchange_ends_with_an_answer(
+        function in functions(),
         request in request(),
         outcomes in prop::collection::vec((outcome(), 0.0..4_000.0, 0.0..1.0), 1 + MAX_REPEATS as usize),
     ) {
         let mut now = 0.0;
-        let mut step = begin(&CLAIM_ROUTE, &SerdeJson, request);
+        let mut step = begin(&function, &SerdeJson, request);
         for (outcome, took, random) in outcomes {
             let Step::Call(call) = step else { break };
             check_call(&call, now)?;
             now += call.delay + f64::min(took, call.timeout);
-            step = resume(&CLAIM_ROUTE, &SerdeJson, call, outcome, &host(now, random));
+            step = resume(&function, &SerdeJson, call, outcome, &host(now, random));
         }
         match step {
             Step::Reply(reply) => check_reply(&reply)?,

@@ -9,6 +9,7 @@ struct Example {
     title: &'static str,
     user: &'static str,
     function: &'static str,
+    header: Option<&'static str>,
     body: &'static str,
 }
 
@@ -20,19 +21,22 @@ const EXAMPLES: &[Example] = &[
         title: "Driver A claims a batch",
         user: "driver-a",
         function: "claim-route",
+        header: None,
         body: BATCH,
     },
     Example {
         title: "Driver B wants the same batch",
         user: "driver-b",
         function: "claim-route",
+        header: None,
         body: BATCH,
     },
     Example {
-        title: "A buyer is no driver",
+        title: "A buyer takes three of the five in stock; again with a new key, and the rest is not enough",
         user: "buyer",
-        function: "claim-route",
-        body: BATCH,
+        function: "checkout",
+        header: Some("Idempotency-Key: try-1"),
+        body: r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-000000000001","quantity":3}]}"#,
     },
 ];
 
@@ -47,8 +51,12 @@ pub(crate) fn text(status: &Status) -> Result<String> {
             claims: None,
             api_url: status.api_url(),
         })?;
+        let header = example
+            .header
+            .map(|header| format!(" -H \"{header}\""))
+            .unwrap_or_default();
         text += &format!(
-            "# {}\ncurl -i -X POST {}/functions/v1/{} -H \"Authorization: Bearer {token}\" -H \"Content-Type: application/json\" -d '{}'\n\n",
+            "# {}\ncurl -i -X POST {}/functions/v1/{} -H \"Authorization: Bearer {token}\" -H \"Content-Type: application/json\"{header} -d '{}'\n\n",
             example.title,
             status.api_url(),
             example.function,

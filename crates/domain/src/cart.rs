@@ -1,0 +1,38 @@
+//! The lines of a cart, as `checkout` and `promo-validate` take them.
+
+use crate::fields::Fields;
+use crate::json::{Value, object};
+
+/// Lines of one cart at the most.
+const MAX_LINES: usize = 100;
+
+/// Units of one line at the most.
+const MAX_QUANTITY: u32 = 10_000;
+
+/// Reads a list of `{product_id, quantity}`. Lines of one product are summed by the database.
+pub fn read_lines(fields: &mut Fields, name: &str) -> Option<Value> {
+    let lines = fields.list(name, MAX_LINES, |line| {
+        line.require("product_id");
+        let product_id = line.uuid("product_id").map_or(Value::Null, Value::from);
+        line.require("quantity");
+        let quantity = line.integer("quantity", 1..=MAX_QUANTITY);
+        let quantity = quantity.map_or(Value::Null, Value::from);
+        object([("product_id", product_id), ("quantity", quantity)])
+    });
+    lines.map(Value::List)
+}
+
+/// How many different products there are in lines that were read.
+pub fn count_products(lines: &Value) -> usize {
+    let Value::List(lines) = lines else { return 0 };
+    let id = |line: &Value| {
+        line.get("product_id")
+            .and_then(Value::as_text)
+            .map(str::to_owned)
+    };
+    lines
+        .iter()
+        .filter_map(id)
+        .collect::<std::collections::BTreeSet<_>>()
+        .len()
+}

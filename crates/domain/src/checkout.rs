@@ -1,0 +1,133 @@
+//! `checkout`: stock, order, payment and promo in one transaction.
+//!
+//! `{"cart_items": [{"product_id", "quantity"}], "promo_code"?, "cart_id"?, "payment_method"?}`.
+//! Prices are the database's; a price that a client sends is an unknown field.
+
+use crate::cart;
+use crate::fields::{Fields, Problems};
+use crate::function::{Arguments, Function};
+use crate::json::Value;
+
+/// The function `checkout`.
+pub const CHECKOUT: Function = Function {
+    name: "checkout",
+    rpc: "checkout",
+    keyed: true,
+    read,
+};
+
+const PAYMENT_METHODS: [&str; 3] = ["wallet", "bank_transfer", "cash_on_delivery"];
+
+/// Longer than any code that a person types.
+pub(crate) const MAX_PROMO_CODE: usize = 64;
+
+fn read(mut fields: Fields) -> Result<Arguments, Problems> {
+    fields.require("cart_items");
+    let lines = cart::read_lines(&mut fields, "cart_items");
+    let promo_code = fields.line("promo_code", MAX_PROMO_CODE);
+    let cart_id = fields.uuid("cart_id");
+    let payment_method = fields.word("payment_method", &PAYMENT_METHODS);
+    fields.finish()?;
+
+    let lines = lines.unwrap_or(Value::Null);
+    let products = cart::count_products(&lines);
+    let arguments = [
+        ("p_cart_items", Some(lines)),
+        ("p_promo_code", promo_code.map(Value::from)),
+        ("p_cart_id", cart_id.map(Value::from)),
+        ("p_payment_method", payment_method.map(Value::from)),
+    ];
+    Ok(Arguments {
+        note: format!("✅ Atomically updated inventory for {products} products"),
+        // A second order is a second effect, unless an idempotency key says that it is the same.
+        ..Arguments::new(arguments, false)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Codec, SerdeJson};
+
+    const PRODUCT: &str = "9d0d0000-0000-4000-8000-000000000001";
+
+    fn read_text(body: &str) -> Result<Arguments, Vec<String>> {
+        let body = SerdeJson.parse(body).expect("JSON");
+        let pointers = |problems: Problems| problems.into_iter().map(|problem| problem.pointer);
+        read(Fields::of_body(body)).map_err(|problems| pointers(problems).collect())
+    }
+
+    fn line(quantity: &str) -> String {
+        format!(r#"{{"product_id":"{PRODUCT}","quantity":{quantity}}}"#)
+    }
+
+    #[test]
+    fn a_cart_is_passed_on_and_its_products_counted_once() {
+        let body = format!(r#"{{"cart_items":[{},{}]}}"#, line("3"), line("2.0"));
+        let arguments = read_text(&body).expect("valid");
+        assert_eq!(
+            SerdeJson.write(&arguments.json),
+            format!(r#"{{"p_cart_items":[{},{}]}}"#, line("3"), line("2"))
+        );
+        assert_eq!(
+            arguments.note,
+            "✅ Atomically updated inventory for 1 products"
+        );
+        assert!(!arguments.repeatable);
+    }
+
+    #[test]
+    fn quantities_are_whole_numbers_from_1_to_10_000() {
+        for quantity in ["1", "10000", "1e3"] {
+            let body = format!(r#"{{"cart_items":[{}]}}"#, line(quantity));
+            assert!(read_text(&body).is_ok(), "{quantity}");
+        }
+        for quantity in [
+            "0", "-1", "1.5", "10001", "1e300", r#""3""#, "null", "[]", "true",
+        ] {
+            let body = format!(r#"{{"cart_items":[{}]}}"#, line(quantity));
+            let pointers = read_text(&body).expect_err(quantity);
+            assert_eq!(pointers, ["/cart_items/0/quantity"], "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_cart_has_1_to_100_lines() {
+        let cart =
+            |lines: usize| format!(r#"{{"cart_items":[{}]}}"#, vec![line("1"); lines].join(","));
+        assert!(read_text(&cart(100)).is_ok());
+        for lines in [0, 101] {
+            assert_eq!(read_text(&cart(lines)), Err(vec!["/cart_items".to_owned()]));
+        }
+        for body in ["{}", r#"{"cart_items":null}"#, r#"{"cart_items":{}}"#] {
+            assert_eq!(
+                read_text(body),
+                Err(vec!["/cart_items".to_owned()]),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_problems_of_a_cart_are_reported_together() {
+        let body = r#"{"cart_items":[{"product_id":"x","quantity":0,"price":1},7,{}],
+            "promo_code":"  ","cart_id":"c","payment_method":"gold","total":1}"#;
+        assert_eq!(
+            read_text(body).expect_err("many problems"),
+            [
+                "/cart_items/0/product_id",
+                "/cart_items/0/quantity",
+                "/cart_items/0/price",
+                "/cart_items/1",
+                "/cart_items/1/product_id",
+                "/cart_items/1/quantity",
+                "/cart_items/2/product_id",
+                "/cart_items/2/quantity",
+                "/promo_code",
+                "/cart_id",
+                "/payment_method",
+                "/total",
+            ]
+        );
+    }
+}
