@@ -1,6 +1,6 @@
 //! What one driver sees of a batch from claim to completion, over every adapter.
 
-use crate::claims::{Adapter, Answer, Caller};
+use crate::calls::{Adapter, Answer, Caller};
 use crate::stack::Bench;
 use uuid::Uuid;
 

@@ -3,9 +3,12 @@
 //!
 //! Scenarios state what must hold; an adapter (function, RPC, SQL) only says how a call is made.
 
-mod claims;
+mod calls;
+mod client;
 mod http_contract;
 mod lifecycle;
 mod mutants;
 mod races;
+mod shop;
+mod shop_races;
 mod stack;

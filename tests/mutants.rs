@@ -3,8 +3,9 @@
 //!
 //! A mutant changes the database under test for a moment, so this runs on loopback only.
 
-use crate::claims::Adapter;
+use crate::calls::Adapter;
 use crate::races::{Scenario, Verdict};
+use crate::shop_races::ShopScenario;
 use crate::stack::Bench;
 use std::sync::Arc;
 
@@ -17,12 +18,34 @@ struct Mutant {
     /// Other changes, and how to undo them.
     sql: Option<(&'static str, &'static str)>,
     /// The race that must notice.
-    scenario: Scenario,
+    race: Race,
 }
 
-const ONE_BATCH: Scenario = Scenario::OneBatch {
+/// A race of either kind.
+#[derive(Clone, Copy)]
+enum Race {
+    Claim(Scenario),
+    Shop(ShopScenario),
+}
+
+impl Race {
+    async fn run(self, bench: &Bench, adapter: Adapter) -> Verdict {
+        match self {
+            Race::Claim(scenario) => scenario.run(bench, adapter).await,
+            Race::Shop(scenario) => scenario.run(bench, adapter).await,
+        }
+    }
+}
+
+const ONE_BATCH: Race = Race::Claim(Scenario::OneBatch {
     drivers: 32,
     rounds: 5,
+});
+
+const STORM: ShopScenario = ShopScenario::Storm {
+    buyers: 30,
+    products: 4,
+    stock: 25,
 };
 
 const GUARD: &str = "and private.is_claimable(b.status, b.lease_expires_at)";
@@ -32,7 +55,7 @@ const MUTANTS: &[Mutant] = &[
         name: "take_batch: claimable is not checked again under the lock",
         patches: &[("take_batch", GUARD, "")],
         sql: None,
-        scenario: ONE_BATCH,
+        race: ONE_BATCH,
     },
     Mutant {
         name: "check, then act: neither the update nor the trigger looks again",
@@ -41,7 +64,7 @@ const MUTANTS: &[Mutant] = &[
             "alter table public.batches disable trigger batches_guard_transition",
             "alter table public.batches enable trigger batches_guard_transition",
         )),
-        scenario: ONE_BATCH,
+        race: ONE_BATCH,
     },
     Mutant {
         name: "is_claimable: a live lease counts as over",
@@ -51,7 +74,7 @@ const MUTANTS: &[Mutant] = &[
             "",
         )],
         sql: None,
-        scenario: ONE_BATCH,
+        race: ONE_BATCH,
     },
     Mutant {
         name: "batch_events: history is not written by a trigger",
@@ -60,13 +83,13 @@ const MUTANTS: &[Mutant] = &[
             "alter table public.batches disable trigger batches_record_event",
             "alter table public.batches enable trigger batches_record_event",
         )),
-        scenario: ONE_BATCH,
+        race: ONE_BATCH,
     },
     Mutant {
         name: "take_batch on an expired lease: claimable is not checked again",
         patches: &[("take_batch", GUARD, "")],
         sql: None,
-        scenario: Scenario::ExpiredLease { drivers: 16 },
+        race: Race::Claim(Scenario::ExpiredLease { drivers: 16 }),
     },
     Mutant {
         name: "lock_first_available_batch: finds without locking",
@@ -76,16 +99,16 @@ const MUTANTS: &[Mutant] = &[
             "",
         )],
         sql: None,
-        scenario: Scenario::NextBatch {
+        race: Race::Claim(Scenario::NextBatch {
             drivers: 32,
             batches: 20,
-        },
+        }),
     },
     Mutant {
         name: "claim_next_batch: no waiting pass before it says none",
         patches: &[("claim_next_batch", "if not found then", "if true then")],
         sql: None,
-        scenario: Scenario::NextWaitsForRollback,
+        race: Race::Claim(Scenario::NextWaitsForRollback),
     },
     Mutant {
         name: "one active batch per driver: neither index nor driver lock",
@@ -97,13 +120,13 @@ const MUTANTS: &[Mutant] = &[
              create unique index batches_one_active_per_driver on public.batches (driver_id)
                where status in ('claimed', 'in_progress')",
         )),
-        scenario: Scenario::OneDriver { calls: 16 },
+        race: Race::Claim(Scenario::OneDriver { calls: 16 }),
     },
     Mutant {
         name: "lock_driver: reads without locking",
         patches: &[("lock_driver", "for no key update", "")],
         sql: None,
-        scenario: Scenario::DeactivatedMeanwhile,
+        race: Race::Claim(Scenario::DeactivatedMeanwhile),
     },
     Mutant {
         name: "give_back_stale_batch: waits for the second row",
@@ -113,10 +136,10 @@ const MUTANTS: &[Mutant] = &[
             "for no key update",
         )],
         sql: None,
-        scenario: Scenario::CrossedLeases {
+        race: Race::Claim(Scenario::CrossedLeases {
             pairs: 16,
-            rounds: 12,
-        },
+            rounds: 40,
+        }),
     },
     Mutant {
         name: "claim_batch: the stale batch is not given back",
@@ -126,10 +149,10 @@ const MUTANTS: &[Mutant] = &[
             "",
         )],
         sql: None,
-        scenario: Scenario::CrossedLeases {
+        race: Race::Claim(Scenario::CrossedLeases {
             pairs: 4,
             rounds: 1,
-        },
+        }),
     },
     Mutant {
         name: "act_on_held_batch: holding is not checked again under the lock",
@@ -141,7 +164,121 @@ const MUTANTS: &[Mutant] = &[
             "",
         )],
         sql: None,
-        scenario: Scenario::TakenBackMeanwhile,
+        race: Race::Claim(Scenario::TakenBackMeanwhile),
+    },
+    Mutant {
+        name: "take_stock: reads without locking",
+        patches: &[("take_stock", "for no key update of p", "")],
+        sql: None,
+        race: Race::Shop(ShopScenario::TwoBuyersOfThree),
+    },
+    Mutant {
+        name: "take_stock: read, then write (report 001's lost update)",
+        patches: &[
+            ("take_stock", "for no key update of p", ""),
+            (
+                "take_stock",
+                "set available_quantity = p.available_quantity - l.quantity",
+                "set available_quantity = l.available_quantity - l.quantity",
+            ),
+        ],
+        sql: None,
+        race: Race::Shop(STORM),
+    },
+    Mutant {
+        name: "take_stock: stock rows are locked in any order",
+        patches: &[(
+            "take_stock",
+            "order by p.id
+    for no key update of p",
+            "order by case when pg_backend_pid() % 2 = 0 then p.id end, p.id desc
+    for no key update of p",
+        )],
+        sql: None,
+        race: Race::Shop(STORM),
+    },
+    Mutant {
+        name: "checkout: the key is looked up and not claimed",
+        patches: &[(
+            "checkout",
+            "private.begin_idempotent(",
+            "private.find_idempotent(",
+        )],
+        sql: None,
+        race: Race::Shop(ShopScenario::DoubleClick {
+            copies: 10,
+            stock: 100,
+        }),
+    },
+    Mutant {
+        name: "checkout: refuses without a second look for a twin's answer",
+        patches: &[(
+            "checkout",
+            "v_answer := private.find_idempotent('checkout', p_idempotency_key, v_request);",
+            "v_answer := null;",
+        )],
+        sql: None,
+        race: Race::Shop(ShopScenario::DoubleClick {
+            copies: 10,
+            stock: 2,
+        }),
+    },
+    Mutant {
+        name: "lock_wallet: reads without locking",
+        patches: &[("lock_wallet", "for no key update", "")],
+        sql: None,
+        race: Race::Shop(ShopScenario::Wallet {
+            calls: 8,
+            affordable: 5,
+        }),
+    },
+    Mutant {
+        name: "take_product_codes: neither codes nor their product are locked",
+        patches: &[
+            ("take_stock", "for no key update of p", ""),
+            ("take_product_codes", "for no key update skip locked", ""),
+        ],
+        sql: None,
+        race: Race::Shop(ShopScenario::Codes {
+            buyers: 16,
+            codes: 10,
+        }),
+    },
+    Mutant {
+        name: "take_promo_use: goes on though the code was used up meanwhile",
+        patches: &[(
+            "take_promo_use",
+            "raise exception using errcode = 'IL001', message = 'used up meanwhile: look again';",
+            "null;",
+        )],
+        sql: None,
+        race: Race::Shop(ShopScenario::PromoHolds {
+            users: 30,
+            tabs: 1,
+            uses: 1,
+        }),
+    },
+    Mutant {
+        name: "take_promo_use: uses are not counted",
+        patches: &[(
+            "take_promo_use",
+            "set used_count = p.used_count + 1",
+            "set used_count = p.used_count",
+        )],
+        sql: None,
+        race: Race::Shop(ShopScenario::PromoCheckouts {
+            buyers: 20,
+            uses: 5,
+        }),
+    },
+    Mutant {
+        name: "orders: nothing holds the transitions",
+        patches: &[("lock_order", "for no key update", "")],
+        sql: Some((
+            "alter table public.orders disable trigger orders_guard_change",
+            "alter table public.orders enable trigger orders_guard_change",
+        )),
+        race: Race::Shop(ShopScenario::Endings { calls: 8 }),
     },
 ];
 
@@ -185,7 +322,7 @@ async fn run(bench: Arc<Bench>, mutant: &'static Mutant, adapter: Adapter) -> Ve
             .expect("the mutant applies");
     }
     let broken = Arc::clone(&bench);
-    let verdict = tokio::spawn(async move { mutant.scenario.run(&broken, adapter).await }).await;
+    let verdict = tokio::spawn(async move { mutant.race.run(&broken, adapter).await }).await;
     if let Some((_, undo)) = mutant.sql {
         bench
             .db

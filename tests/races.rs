@@ -1,7 +1,7 @@
 //! Races for batches. A scenario states the invariant and the number of winners, and returns what is
 //! wrong instead of panicking, so that `mutants.rs` can demand that it finds something.
 
-use crate::claims::{Adapter, Answer, call_together, callers, claim_together};
+use crate::calls::{Adapter, Answer, call_together, callers, claim_together};
 use crate::stack::Bench;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ macro_rules! require {
 }
 
 /// How often each code came up.
-fn tally(answers: &[Answer]) -> BTreeMap<&str, usize> {
+pub(crate) fn tally(answers: &[Answer]) -> BTreeMap<&str, usize> {
     let mut tally = BTreeMap::new();
     for answer in answers {
         *tally.entry(answer.code.as_str()).or_insert(0) += 1;
@@ -291,7 +291,7 @@ async fn crossed_leases(bench: &Bench, adapter: Adapter, pairs: usize, rounds: u
 
 /// Runs a call against an open transaction of another session: the call starts once the transaction
 /// has done its work, and the transaction ends once the call waits for it (or has not waited).
-async fn against_open_transaction(
+pub(crate) async fn against_open_transaction(
     bench: &Bench,
     work: &str,
     end: &str,
@@ -388,13 +388,14 @@ async fn taken_back_meanwhile(bench: &Bench, adapter: Adapter) -> Verdict {
     Ok(())
 }
 
+/// A test for each scenario and adapter.
 macro_rules! over_every_adapter {
     ($($name:ident: $scenario:expr;)+) => {
         $(mod $name {
             use super::*;
 
             async fn check(adapter: Adapter) {
-                let bench = Bench::take().await;
+                let bench = $crate::stack::Bench::take().await;
                 if let Err(error) = $scenario.run(&bench, adapter).await {
                     panic!("{adapter:?}: {error}");
                 }
@@ -417,6 +418,8 @@ macro_rules! over_every_adapter {
         })+
     };
 }
+
+pub(crate) use over_every_adapter;
 
 over_every_adapter! {
     one_of_64_drivers_wins_a_batch: Scenario::OneBatch { drivers: 64, rounds: 20 };

@@ -1,8 +1,8 @@
-//! How a driver's call reaches the database: through the function, the RPC, or SQL.
+//! How a call reaches the database: through the function, the RPC, or SQL.
 
 use crate::stack::{Stack, user_claims};
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio_postgres::Client;
@@ -27,6 +27,8 @@ pub(crate) struct Answer {
     pub(crate) code: String,
     pub(crate) details: Value,
     pub(crate) body: Value,
+    /// Whether it said that it is the stored answer to an earlier request. SQL has no headers.
+    pub(crate) replayed: bool,
 }
 
 impl Answer {
@@ -42,18 +44,43 @@ impl Answer {
     }
 }
 
-/// A driver ready to call.
+/// What is called: the edge function and the RPC behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    pub(crate) function: &'static str,
+    pub(crate) rpc: &'static str,
+}
+
+pub(crate) const CLAIM_ROUTE: Operation = Operation {
+    function: "claim-route",
+    rpc: "claim_route",
+};
+pub(crate) const CHECKOUT: Operation = Operation {
+    function: "checkout",
+    rpc: "checkout",
+};
+pub(crate) const PROMO_VALIDATE: Operation = Operation {
+    function: "promo-validate",
+    rpc: "validate_promo",
+};
+/// RPCs that no function stands before.
+pub(crate) const CANCEL_ORDER: Operation = Operation {
+    function: "",
+    rpc: "cancel_order",
+};
+
+/// A signed-in user ready to call.
 pub(crate) struct Caller {
     stack: &'static Stack,
     adapter: Adapter,
-    driver: Uuid,
+    pub(crate) user: Uuid,
     token: String,
     session: Option<Client>,
 }
 
 impl Caller {
     /// Prepares everything that is not the call itself.
-    pub(crate) async fn new(stack: &'static Stack, adapter: Adapter, driver: Uuid) -> Self {
+    pub(crate) async fn new(stack: &'static Stack, adapter: Adapter, user: Uuid) -> Self {
         let session = match adapter {
             Adapter::Sql => Some(stack.connect().await),
             Adapter::Function | Adapter::Rpc => None,
@@ -61,8 +88,8 @@ impl Caller {
         Caller {
             stack,
             adapter,
-            driver,
-            token: stack.user_token(driver),
+            user,
+            token: stack.user_token(user),
             session,
         }
     }
@@ -74,40 +101,62 @@ impl Caller {
 
     /// Any action on a batch.
     pub(crate) async fn call(&self, batch: Option<Uuid>, action: Option<&str>) -> Answer {
-        match &self.session {
-            Some(session) => self.call_sql(session, batch, action).await,
-            None => self.call_http(batch, action).await,
+        let mut arguments = Map::new();
+        arguments.extend(batch.map(|batch| ("batch_id".to_owned(), json!(batch))));
+        arguments.extend(action.map(|action| ("action".to_owned(), json!(action))));
+        self.invoke(CLAIM_ROUTE, Value::Object(arguments), None)
+            .await
+    }
+
+    /// Calls an operation with the arguments that a client would send, under a key if there is one.
+    pub(crate) async fn invoke(
+        &self,
+        operation: Operation,
+        arguments: Value,
+        key: Option<&str>,
+    ) -> Answer {
+        let Value::Object(arguments) = arguments else {
+            panic!("arguments are an object")
+        };
+        match (&self.session, self.adapter) {
+            (Some(session), _) => {
+                self.invoke_sql(session, operation, rpc_arguments(arguments, key))
+                    .await
+            }
+            (None, Adapter::Function) if !operation.function.is_empty() => {
+                let path = format!("/functions/v1/{}", operation.function);
+                self.invoke_http(&path, arguments, key).await
+            }
+            _ => {
+                let path = format!("/rest/v1/rpc/{}", operation.rpc);
+                self.invoke_http(&path, rpc_arguments(arguments, key), None)
+                    .await
+            }
         }
     }
 
-    async fn call_http(&self, batch: Option<Uuid>, action: Option<&str>) -> Answer {
-        let (path, prefix) = match self.adapter {
-            Adapter::Function => ("/functions/v1/claim-route", ""),
-            _ => ("/rest/v1/rpc/claim_route", "p_"),
-        };
-        let mut body = serde_json::Map::new();
-        if let Some(batch) = batch {
-            body.insert(format!("{prefix}batch_id"), json!(batch));
-        }
-        if let Some(action) = action {
-            body.insert(format!("{prefix}action"), json!(action));
-        }
-        let response = self
+    async fn invoke_http(&self, path: &str, body: Map<String, Value>, key: Option<&str>) -> Answer {
+        let mut request = self
             .stack
             .http
             .post(format!("{}{path}", self.stack.api_url))
             .header("apikey", &self.stack.anon_key)
             .bearer_auth(&self.token)
-            .json(&body)
-            .send()
-            .await
-            .expect("the stack answers");
+            .json(&body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = request.send().await.expect("the stack answers");
         let status = response.status().as_u16();
+        let replayed = response
+            .headers()
+            .get("idempotent-replayed")
+            .is_some_and(|value| value == "true");
         let body: Value = response.json().await.expect("every answer is JSON");
         // PostgREST: the catalogue's code is the message, the details are JSON text.
-        let (code, details) = match (status, self.adapter) {
-            (200, _) => ("OK".to_owned(), Value::Null),
-            (_, Adapter::Function) => (text(&body["error"]), body["details"].clone()),
+        let (code, details) = match status {
+            200 => ("OK".to_owned(), Value::Null),
+            _ if body.get("error").is_some() => (text(&body["error"]), body["details"].clone()),
             _ => (text(&body["message"]), parse(body["details"].as_str())),
         };
         Answer {
@@ -115,16 +164,17 @@ impl Caller {
             code,
             details,
             body,
+            replayed,
         }
     }
 
-    async fn call_sql(
+    async fn invoke_sql(
         &self,
         session: &Client,
-        batch: Option<Uuid>,
-        action: Option<&str>,
+        operation: Operation,
+        arguments: Map<String, Value>,
     ) -> Answer {
-        let claims = user_claims(self.driver).to_string();
+        let claims = user_claims(self.user).to_string();
         session
             .batch_execute("begin; set local role authenticated")
             .await
@@ -136,12 +186,16 @@ impl Caller {
             )
             .await
             .expect("claims can be set");
-        let result = session
-            .query_one(
-                "select public.claim_route($1, coalesce($2, 'claim'))",
-                &[&batch, &action],
-            )
-            .await;
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|(name, value)| format!("{name} => {}", literal(value)))
+            .collect();
+        let call = format!(
+            "select public.{}({})::jsonb",
+            operation.rpc,
+            arguments.join(", ")
+        );
+        let result = session.query_one(&call, &[]).await;
         let end = if result.is_ok() { "commit" } else { "rollback" };
         session
             .batch_execute(end)
@@ -153,6 +207,7 @@ impl Caller {
                 code: "OK".to_owned(),
                 details: Value::Null,
                 body: row.get(0),
+                replayed: false,
             },
             Err(error) => {
                 let error = error.as_db_error().expect("the database answers");
@@ -166,9 +221,31 @@ impl Caller {
                     code: error.message().to_owned(),
                     details: parse(error.detail()),
                     body: Value::Null,
+                    replayed: false,
                 }
             }
         }
+    }
+}
+
+/// A client's arguments under the RPC's names.
+fn rpc_arguments(arguments: Map<String, Value>, key: Option<&str>) -> Map<String, Value> {
+    let key = key.map(|key| ("p_idempotency_key".to_owned(), json!(key)));
+    arguments
+        .into_iter()
+        .map(|(name, value)| (format!("p_{name}"), value))
+        .chain(key)
+        .collect()
+}
+
+/// A JSON value as an SQL literal.
+fn literal(value: &Value) -> String {
+    let quote = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::String(text) => quote(text),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(_) | Value::Object(_) => format!("{}::jsonb", quote(&value.to_string())),
     }
 }
 
@@ -207,12 +284,25 @@ pub(crate) async fn claim_together(callers: &[Arc<Caller>], batch: Option<Uuid>)
 
 /// Each caller claims its own batch, all at once.
 pub(crate) async fn call_together(calls: Vec<(Arc<Caller>, Option<Uuid>)>) -> Vec<Answer> {
+    together(
+        calls
+            .into_iter()
+            .map(|(caller, batch)| async move { caller.claim(batch).await }),
+    )
+    .await
+}
+
+/// Makes all calls at once: none begins before all are ready. Answers in the order of the calls.
+pub(crate) async fn together<F>(calls: impl ExactSizeIterator<Item = F>) -> Vec<Answer>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
     let barrier = Arc::new(Barrier::new(calls.len()));
-    let tasks = calls.into_iter().map(|(caller, batch)| {
+    let tasks = calls.map(|call| {
         let barrier = Arc::clone(&barrier);
         tokio::spawn(async move {
             barrier.wait().await;
-            caller.claim(batch).await
+            call.await
         })
     });
     join_all(tasks)

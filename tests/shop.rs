@@ -1,0 +1,189 @@
+//! Rows of a shop for the tests to work on, and the invariants that must hold at any moment.
+
+use crate::stack::Bench;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What every product of the tests costs, in minor units.
+pub(crate) const PRICE: i64 = 700;
+
+impl Bench {
+    /// New physical products, each with that stock.
+    pub(crate) async fn products(&self, count: usize, stock: i32) -> Vec<Uuid> {
+        let ids: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
+        self.db
+            .execute(
+                "insert into public.products (id, name, price, currency, available_quantity)
+                 select id, 'test:' || id, $2, 'USD', $3 from unnest($1::uuid[]) as id",
+                &[&ids, &PRICE, &stock],
+            )
+            .await
+            .expect("products can be inserted");
+        ids
+    }
+
+    /// A new digital product with so many codes.
+    pub(crate) async fn digital_product(&self, codes: i32) -> Uuid {
+        let id = Uuid::new_v4();
+        self.db
+            .execute(
+                "insert into public.products (id, name, price, currency, kind)
+                 values ($1::uuid, 'test:' || $1::uuid, $2, 'USD', 'digital')",
+                &[&id, &PRICE],
+            )
+            .await
+            .expect("a product can be inserted");
+        self.db
+            .execute(
+                "insert into public.product_codes (product_id, code)
+                 select $1, 'test:' || n from generate_series(1, $2::int) as n",
+                &[&id, &codes],
+            )
+            .await
+            .expect("codes can be inserted");
+        id
+    }
+
+    /// A new promo code of 10 % with these limits; its text.
+    pub(crate) async fn promo(
+        &self,
+        max_uses: Option<i32>,
+        max_uses_per_user: Option<i32>,
+    ) -> String {
+        let code = format!("T{}", Uuid::new_v4().simple()).to_uppercase();
+        self.db
+            .execute(
+                "insert into public.promo_codes (code, discount_type, discount_value, max_uses, max_uses_per_user)
+                 values ($1, 'percentage', 10, $2, $3)",
+                &[&code, &max_uses, &max_uses_per_user],
+            )
+            .await
+            .expect("a promo code can be inserted");
+        code
+    }
+
+    /// Puts money into a user's wallet.
+    pub(crate) async fn top_up(&self, user: Uuid, amount: i64) {
+        self.db
+            .execute(
+                "select public.top_up_wallet($1, $2, 'USD', gen_random_uuid())",
+                &[&user, &amount],
+            )
+            .await
+            .expect("a wallet can be topped up");
+    }
+
+    /// One number out of the database.
+    pub(crate) async fn number(&self, query: &str, ids: &[Uuid]) -> i64 {
+        let row = self.db.query_one(query, &[&ids]).await;
+        row.unwrap_or_else(|error| panic!("{query}: {error}"))
+            .get(0)
+    }
+
+    /// How much of the products is left.
+    pub(crate) async fn stock(&self, products: &[Uuid]) -> i64 {
+        self.number(
+            "select sum(available_quantity) from public.products where id = any ($1)",
+            products,
+        )
+        .await
+    }
+
+    /// How much of the products was sold in orders that still stand.
+    pub(crate) async fn sold(&self, products: &[Uuid]) -> i64 {
+        self.number(
+            "select coalesce(sum(i.quantity), 0) from public.order_items i join public.orders o on o.id = i.order_id
+             where i.product_id = any ($1) and o.status not in ('cancelled', 'expired', 'refunded')",
+            products,
+        )
+        .await
+    }
+
+    /// How many orders the users have.
+    pub(crate) async fn orders(&self, users: &[Uuid]) -> i64 {
+        self.number(
+            "select count(*) from public.orders where user_id = any ($1)",
+            users,
+        )
+        .await
+    }
+
+    /// Lets the time for payment of an order be over: the row is aged, not the clock.
+    pub(crate) async fn let_payment_expire(&self, order: Uuid) {
+        let aged = self
+            .db
+            .execute(
+                "update public.orders set payment_expires_at = now() - interval '1 second' where id = $1",
+                &[&order],
+            )
+            .await
+            .expect("the order can be aged");
+        assert_eq!(aged, 1);
+    }
+
+    /// The shop expires orders and rejects the payment of this one, many times, each in a session of
+    /// its own that is open already. Only a refusal of the catalogue is no error.
+    pub(crate) async fn shop_endings(
+        &self,
+        order: Uuid,
+        times: usize,
+    ) -> impl Future<Output = Result<(), String>> + use<> {
+        let mut sessions = Vec::new();
+        for _ in 0..times {
+            sessions.push(self.stack.connect().await);
+        }
+        let calls = sessions
+            .into_iter()
+            .enumerate()
+            .map(move |(index, session)| async move {
+                let call = match index % 2 {
+                    0 => "select public.expire_orders()".to_owned(),
+                    _ => format!("select public.reject_payment('{order}')"),
+                };
+                match session.batch_execute(&call).await {
+                    Ok(()) => Ok(()),
+                    Err(error)
+                        if error
+                            .code()
+                            .is_some_and(|code| code.code().starts_with("PT4")) =>
+                    {
+                        Ok(())
+                    }
+                    Err(error) => Err(format!("{call}: {error}")),
+                }
+            });
+        let calls: Vec<_> = calls.collect();
+        async move { futures::future::join_all(calls).await.into_iter().collect() }
+    }
+
+    /// How many differences there are in the books: each view lists some and must stay empty.
+    pub(crate) async fn differences(&self) -> BTreeMap<&'static str, i64> {
+        let mut differences = BTreeMap::new();
+        for view in [
+            "stock_differences",
+            "wallet_differences",
+            "code_differences",
+            "promo_differences",
+        ] {
+            let query = format!("select count(*) from public.{view} where $1::uuid[] is not null");
+            differences.insert(view, self.number(&query, &[]).await);
+        }
+        differences
+    }
+}
+
+/// The body of a checkout.
+pub(crate) fn cart(lines: &[(Uuid, u32)]) -> Value {
+    let lines: Vec<Value> = lines
+        .iter()
+        .map(|(product, quantity)| json!({ "product_id": product, "quantity": quantity }))
+        .collect();
+    json!({ "cart_items": lines })
+}
+
+/// The same with more fields.
+pub(crate) fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
+    body[field] = value.into();
+    body
+}
