@@ -272,6 +272,19 @@ const MUTANTS: &[Mutant] = &[
         }),
     },
     Mutant {
+        name: "end_promo_uses: a use that is given back is not counted back",
+        patches: &[(
+            "end_promo_uses",
+            "set used_count = p.used_count - e.uses",
+            "set used_count = p.used_count",
+        )],
+        sql: None,
+        race: Race::Shop(ShopScenario::PromoStorm {
+            callers: 20,
+            uses: 10,
+        }),
+    },
+    Mutant {
         name: "orders: nothing holds the transitions",
         patches: &[("lock_order", "for no key update", "")],
         sql: Some((

@@ -122,39 +122,85 @@ impl Bench {
         assert_eq!(aged, 1);
     }
 
-    /// The shop expires orders and rejects the payment of this one, many times, each in a session of
-    /// its own that is open already. Only a refusal of the catalogue is no error.
+    /// The shop expires orders and rejects the payment of this one, many times.
     pub(crate) async fn shop_endings(
         &self,
         order: Uuid,
         times: usize,
     ) -> impl Future<Output = Result<(), String>> + use<> {
-        let mut sessions = Vec::new();
-        for _ in 0..times {
-            sessions.push(self.stack.connect().await);
+        let reject = format!("select public.reject_payment('{order}')");
+        let calls = ["select public.expire_orders()".to_owned(), reject];
+        self.shop_calls(calls.into_iter().cycle().take(times).collect())
+            .await
+    }
+
+    /// The shop makes these calls at once, each in a session of its own that is open already. Only a
+    /// refusal of the catalogue is no error.
+    pub(crate) async fn shop_calls(
+        &self,
+        calls: Vec<String>,
+    ) -> impl Future<Output = Result<(), String>> + use<> {
+        let mut ready = Vec::new();
+        for call in calls {
+            ready.push((self.stack.connect().await, call));
         }
-        let calls = sessions
-            .into_iter()
-            .enumerate()
-            .map(move |(index, session)| async move {
-                let call = match index % 2 {
-                    0 => "select public.expire_orders()".to_owned(),
-                    _ => format!("select public.reject_payment('{order}')"),
-                };
-                match session.batch_execute(&call).await {
-                    Ok(()) => Ok(()),
-                    Err(error)
-                        if error
-                            .code()
-                            .is_some_and(|code| code.code().starts_with("PT4")) =>
-                    {
-                        Ok(())
-                    }
-                    Err(error) => Err(format!("{call}: {error}")),
+        let calls = ready.into_iter().map(|(session, call)| async move {
+            match session.batch_execute(&call).await {
+                Ok(()) => Ok(()),
+                Err(error)
+                    if error
+                        .code()
+                        .is_some_and(|code| code.code().starts_with("PT4")) =>
+                {
+                    Ok(())
                 }
-            });
+                Err(error) => Err(format!("{call}: {error}")),
+            }
+        });
         let calls: Vec<_> = calls.collect();
         async move { futures::future::join_all(calls).await.into_iter().collect() }
+    }
+
+    /// Lets the holds on a code be over, again and again: rows are aged, not the clock.
+    pub(crate) async fn expire_holds_of(
+        &self,
+        code: String,
+        times: usize,
+    ) -> impl Future<Output = ()> + use<> {
+        let session = self.stack.connect().await;
+        async move {
+            for _ in 0..times {
+                session
+                    .execute(
+                        "update public.promo_redemptions r set held_until = now() - interval '1 second'
+                         from public.promo_codes p
+                         where p.id = r.promo_id and p.code = $1 and r.status = 'held'
+                           and r.id::text < '8'",
+                        &[&code],
+                    )
+                    .await
+                    .expect("holds can be aged");
+            }
+            session
+                .execute(
+                    "update public.promo_redemptions r set held_until = now() - interval '1 second'
+                     from public.promo_codes p where p.id = r.promo_id and p.code = $1 and r.status = 'held'",
+                    &[&code],
+                )
+                .await
+                .expect("holds can be aged");
+        }
+    }
+
+    /// How many uses of a code are redeemed.
+    pub(crate) async fn redemptions(&self, code: &str) -> i64 {
+        let query = "select count(*) from public.promo_redemptions r join public.promo_codes p on p.id = r.promo_id
+                     where p.code = $1 and r.status = 'redeemed'";
+        self.db
+            .query_one(query, &[&code])
+            .await
+            .expect("redemptions can be counted")
+            .get(0)
     }
 
     /// How many differences there are in the books: each view lists some and must stay empty.

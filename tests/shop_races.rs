@@ -58,6 +58,13 @@ pub(crate) enum ShopScenario {
         uses: i32,
     },
     PromoHeldMeanwhile,
+    PromoStorm {
+        callers: usize,
+        uses: i32,
+    },
+    Refunds {
+        calls: usize,
+    },
 }
 
 impl ShopScenario {
@@ -86,6 +93,8 @@ impl ShopScenario {
                 promo_checkouts(bench, adapter, buyers, uses).await
             }
             Self::PromoHeldMeanwhile => promo_held_meanwhile(bench, adapter).await,
+            Self::PromoStorm { callers, uses } => promo_storm(bench, adapter, callers, uses).await,
+            Self::Refunds { calls } => refunds(bench, adapter, calls).await,
         }?;
         let after = bench.differences().await;
         require!(
@@ -147,6 +156,12 @@ async fn storm(
     products: usize,
     stock: i32,
 ) -> Verdict {
+    // Each caller over SQL has a session of its own, and Postgres a limit of them.
+    let buyers = if matches!(adapter, Adapter::Sql) {
+        buyers.min(60)
+    } else {
+        buyers
+    };
     let ids = bench.users(buyers).await;
     let products = bench.products(products, stock).await;
     let first = callers(bench.stack, adapter, &ids).await;
@@ -376,6 +391,38 @@ async fn endings(bench: &Bench, adapter: Adapter, calls: usize) -> Verdict {
     Ok(())
 }
 
+/// A paid order is refunded many times at once: stock and money come back once.
+async fn refunds(bench: &Bench, adapter: Adapter, calls: usize) -> Verdict {
+    let user = bench.users(1).await[0];
+    let product = bench.products(1, 10).await[0];
+    bench.top_up(user, PRICE * 10).await;
+    let buyer = Caller::new(bench.stack, adapter, user).await;
+    let body = with(cart(&[(product, 4)]), "payment_method", "wallet");
+    let bought = buyer.invoke(CHECKOUT, body, None).await;
+    let order = order_id(&bought).ok_or_else(|| format!("the checkout failed: {bought:?}"))?;
+    let shop = bench
+        .shop_calls(vec![
+            format!("select public.refund_order('{order}')");
+            calls
+        ])
+        .await;
+    // The owner of a paid order may not cancel it, and does not get in the way.
+    let cancel = buyer.invoke(CANCEL_ORDER, json!({ "order_id": order }), None);
+    let (cancelled, refunded) = tokio::join!(cancel, shop);
+    require!(cancelled.status < 500, "{cancelled:?}");
+    refunded?;
+    let balance = bench
+        .number(
+            "select balance from public.wallets where user_id = any ($1)",
+            &[user],
+        )
+        .await;
+    require!(balance == PRICE * 10, "the wallet holds {balance}");
+    let stock = bench.stock(&[product]).await;
+    require!(stock == 10, "{stock} in stock after the refund");
+    Ok(())
+}
+
 /// Users with many tabs each, every tab with a cart of its own, apply a code of few uses.
 async fn promo_holds(
     bench: &Bench,
@@ -433,6 +480,78 @@ async fn promo_of_one_customer(bench: &Bench, adapter: Adapter, tabs: usize) -> 
         tally(&answers)
     );
     Ok(())
+}
+
+/// Customers hold, release, redeem and cancel under one code of few uses, while holds expire. What is
+/// taken never exceeds the limit (a constraint would fail a call), and afterwards exactly the uses that
+/// are not taken can be taken.
+async fn promo_storm(bench: &Bench, adapter: Adapter, callers_count: usize, uses: i32) -> Verdict {
+    let code = bench.promo(Some(uses), None).await;
+    let product = bench.products(1, 10_000).await[0];
+    let ids = bench.users(callers_count).await;
+    let callers = callers(bench.stack, adapter, &ids).await;
+    let ageing = bench.expire_holds_of(code.clone(), 20).await;
+    let customers = together(callers.into_iter().enumerate().map(|(number, customer)| {
+        let code = code.clone();
+        async move { promo_customer(&customer, &code, product, number).await }
+    }));
+    let (answers, ()) = tokio::join!(customers, ageing);
+    for answer in &answers {
+        require!(answer.status < 500, "{answer:?}");
+    }
+
+    // Everything that is held lets go; what is redeemed stays.
+    bench.expire_holds_of(code.clone(), 1).await.await;
+    let redeemed = bench.redemptions(&code).await;
+    let late = bench.users(usize::try_from(uses).unwrap_or(0) + 5).await;
+    let late = self::callers(bench.stack, adapter, &late).await;
+    let answers = together(late.into_iter().map(|caller| {
+        let body = json!({ "code": code, "subtotal": 10_000, "cart_id": Uuid::new_v4() });
+        async move { caller.invoke(PROMO_VALIDATE, body, None).await }
+    }))
+    .await;
+    let held = count(&answers, "OK") as i64;
+    require!(
+        held + redeemed == i64::from(uses),
+        "{held} could be held beside {redeemed} redeemed of {uses}"
+    );
+    Ok(())
+}
+
+/// What one customer of the storm does, by their number; the first answer that is a failure, or the last.
+async fn promo_customer(customer: &Caller, code: &str, product: Uuid, number: usize) -> Answer {
+    let cart_id = Uuid::new_v4();
+    let hold = json!({ "code": code, "cart_items": [{ "product_id": product, "quantity": 1 }], "cart_id": cart_id });
+    let mut answer = customer.invoke(PROMO_VALIDATE, hold.clone(), None).await;
+    for round in 0..3 {
+        if answer.status >= 500 {
+            return answer;
+        }
+        let body = with(
+            with(cart(&[(product, 1)]), "promo_code", code),
+            "cart_id",
+            cart_id.to_string(),
+        );
+        answer = match (number + round) % 4 {
+            0 => {
+                customer
+                    .invoke(
+                        PROMO_VALIDATE,
+                        json!({ "code": code, "cart_id": cart_id, "action": "release" }),
+                        None,
+                    )
+                    .await
+            }
+            1 => customer.invoke(PROMO_VALIDATE, hold.clone(), None).await,
+            _ => customer.invoke(CHECKOUT, body, None).await,
+        };
+        if let Some(order) = order_id(&answer).filter(|_| number.is_multiple_of(2)) {
+            answer = customer
+                .invoke(CANCEL_ORDER, json!({ "order_id": order }), None)
+                .await;
+        }
+    }
+    answer
 }
 
 /// Another tab of the same customer takes their only use while this one asks for it.
@@ -495,15 +614,18 @@ async fn promo_checkouts(bench: &Bench, adapter: Adapter, buyers: usize, uses: i
 
 crate::races::over_every_adapter! {
     of_two_buyers_of_three_out_of_five_one_is_served: ShopScenario::TwoBuyersOfThree;
-    a_storm_of_buyers_sells_what_there_is: ShopScenario::Storm { buyers: 60, products: 4, stock: 25 };
+    a_storm_of_buyers_sells_what_there_is: ShopScenario::Storm { buyers: 200, products: 4, stock: 25 };
     ten_copies_of_one_submission_are_one_order: ShopScenario::DoubleClick { copies: 10, stock: 100 };
     a_submission_that_took_the_last_units_is_still_replayed: ShopScenario::DoubleClick { copies: 10, stock: 2 };
     a_wallet_pays_what_it_holds: ShopScenario::Wallet { calls: 8, affordable: 5 };
     every_code_is_sold_once: ShopScenario::Codes { buyers: 16, codes: 10 };
     an_order_that_ends_in_many_ways_returns_its_stock_once: ShopScenario::Endings { calls: 8 };
-    a_promo_code_of_one_use_is_held_once: ShopScenario::PromoHolds { users: 10, tabs: 4, uses: 1 };
-    a_promo_code_of_ten_uses_is_held_ten_times: ShopScenario::PromoHolds { users: 20, tabs: 2, uses: 10 };
-    a_customers_only_use_is_held_once: ShopScenario::PromoOfOneCustomer { tabs: 30 };
+    an_order_refunded_many_times_returns_its_money_once: ShopScenario::Refunds { calls: 16 };
+    a_code_of_one_use_is_held_by_one_of_100_customers: ShopScenario::PromoHolds { users: 100, tabs: 1, uses: 1 };
+    a_code_of_one_use_is_held_in_one_of_100_tabs: ShopScenario::PromoHolds { users: 1, tabs: 100, uses: 1 };
+    a_code_of_ten_uses_is_held_ten_times: ShopScenario::PromoHolds { users: 50, tabs: 2, uses: 10 };
+    a_customers_only_use_is_held_in_one_of_100_tabs: ShopScenario::PromoOfOneCustomer { tabs: 100 };
     a_use_that_another_tab_takes_meanwhile_is_gone: ShopScenario::PromoHeldMeanwhile;
-    a_promo_code_of_five_uses_discounts_five_orders: ShopScenario::PromoCheckouts { buyers: 30, uses: 5 };
+    a_code_of_five_uses_discounts_five_orders: ShopScenario::PromoCheckouts { buyers: 30, uses: 5 };
+    uses_given_back_can_be_used_again: ShopScenario::PromoStorm { callers: 40, uses: 10 };
 }

@@ -17,7 +17,12 @@ export async function send(profile: Profile, call: Call): Promise<Outcome> {
     const { text, fault } = await readBody(response, profile.maxAnswer, signal);
     if (text !== undefined) {
       const replayed = response.headers.get("idempotent-replayed") === "true";
-      return { kind: "answered", status: response.status, body: text, replayed };
+      return {
+        kind: "answered",
+        status: response.status,
+        body: text,
+        replayed,
+      };
     }
     if (fault !== "aborted") return { kind: "unreadable" };
     return { kind: signal.aborted ? "timedOut" : "broken" };

@@ -19,7 +19,7 @@ pub(crate) fn run_all(repo: &Repo) -> Result<()> {
         ("clippy", &|| clippy_native(repo)),
         ("clippy for WASM", &|| clippy_wasm(repo)),
         ("deno fmt", &|| {
-            run(deno(repo)?.args(["fmt", "--check", "functions"]))
+            run(deno(repo)?.args(["fmt", "--check", "functions", "tests/client"]))
         }),
         ("deno lint and check", &|| deno_lint(repo)),
         ("codegen", &|| codegen::run(repo, &codegen::Args::check())),
@@ -59,7 +59,7 @@ fn clippy_wasm(repo: &Repo) -> Result<()> {
 }
 
 fn deno_lint(repo: &Repo) -> Result<()> {
-    run(deno(repo)?.args(["lint", "functions"]))?;
+    run(deno(repo)?.args(["lint", "functions", "tests/client"]))?;
     for function in repo.functions()? {
         // Each function is checked under its own deno.json, as it is deployed.
         run(deno(repo)?

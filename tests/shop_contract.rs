@@ -1,0 +1,217 @@
+//! The HTTP contract of `checkout` and `promo-validate`: bad input changes nothing, and a replay is the
+//! stored answer byte for byte.
+
+use crate::calls::{Adapter, CHECKOUT, Caller, PROMO_VALIDATE};
+use crate::shop::cart;
+use crate::stack::Bench;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn pointers(details: &Value) -> Vec<&str> {
+    let problems = details["problems"].as_array().expect("a list of problems");
+    problems
+        .iter()
+        .map(|problem| problem["pointer"].as_str().unwrap_or("?"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_carts_are_refused_by_the_name_of_the_field_and_change_nothing() {
+    let bench = Bench::take().await;
+    let user = bench.users(1).await[0];
+    let product = bench.products(1, 10).await[0];
+    let line = |quantity: Value| json!({ "cart_items": [{ "product_id": product, "quantity": quantity }] });
+    let cases = [
+        (json!({}), vec!["/cart_items"]),
+        (json!({ "cart_items": [] }), vec!["/cart_items"]),
+        (
+            json!({ "cart_items": vec![json!({ "product_id": product, "quantity": 1 }); 101] }),
+            vec!["/cart_items"],
+        ),
+        (line(json!(0)), vec!["/cart_items/0/quantity"]),
+        (line(json!(-3)), vec!["/cart_items/0/quantity"]),
+        (line(json!(1.5)), vec!["/cart_items/0/quantity"]),
+        (line(json!(10_001)), vec!["/cart_items/0/quantity"]),
+        (line(json!(1e200)), vec!["/cart_items/0/quantity"]),
+        (line(json!("3")), vec!["/cart_items/0/quantity"]),
+        (
+            json!({ "cart_items": [{ "product_id": "x'; drop table orders; --", "quantity": 1, "price": 0 }] }),
+            vec!["/cart_items/0/product_id", "/cart_items/0/price"],
+        ),
+        (
+            json!({ "cart_items": [{ "product_id": product, "quantity": 1 }], "payment_method": "gold", "user_id": user }),
+            vec!["/payment_method", "/user_id"],
+        ),
+    ];
+    for adapter in [Adapter::Function, Adapter::Rpc] {
+        let buyer = Caller::new(bench.stack, adapter, user).await;
+        for (body, expected) in &cases {
+            // The RPC refuses the shape of the cart too; an unknown argument is PostgREST's to refuse.
+            if matches!(adapter, Adapter::Rpc)
+                && (body.get("cart_items").is_none() || body.get("user_id").is_some())
+            {
+                continue;
+            }
+            let answer = buyer.invoke(CHECKOUT, body.clone(), None).await;
+            assert_eq!(
+                (answer.status, answer.code.as_str()),
+                (400, "VALIDATION_FAILED"),
+                "{adapter:?} {body}"
+            );
+            let mut found = pointers(&answer.details);
+            let mut expected = expected.clone();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{adapter:?} {body}");
+        }
+    }
+    let buyer = Caller::new(bench.stack, Adapter::Function, user).await;
+    for key in ["", &"k".repeat(256)] {
+        let answer = buyer
+            .invoke(CHECKOUT, cart(&[(product, 1)]), Some(key))
+            .await;
+        assert_eq!(
+            (answer.status, pointers(&answer.details)),
+            (400, vec!["/headers/idempotency-key"]),
+            "{key:?}"
+        );
+    }
+    let unknown = Uuid::new_v4();
+    let answer = buyer
+        .invoke(CHECKOUT, cart(&[(product, 1), (unknown, 1)]), None)
+        .await;
+    assert_eq!(
+        (answer.status, answer.code.as_str()),
+        (404, "PRODUCT_NOT_FOUND")
+    );
+    assert_eq!(answer.details["product_ids"], json!([unknown]));
+    assert_eq!(
+        (bench.orders(&[user]).await, bench.stock(&[product]).await),
+        (0, 10)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_the_stored_answer_byte_for_byte() {
+    let bench = Bench::take().await;
+    let user = bench.users(1).await[0];
+    let product = bench.products(1, 10).await[0];
+    let send = async || {
+        let response = bench
+            .stack
+            .http
+            .post(format!("{}/functions/v1/checkout", bench.stack.api_url))
+            .bearer_auth(bench.stack.user_token(user))
+            .header("idempotency-key", "one submission")
+            .json(&cart(&[(product, 2)]))
+            .send()
+            .await
+            .expect("the stack answers");
+        let replayed = response.headers().get("idempotent-replayed").is_some();
+        (
+            response.status().as_u16(),
+            replayed,
+            response.bytes().await.expect("a body"),
+        )
+    };
+    let (first, again) = (send().await, send().await);
+    assert_eq!((first.0, first.1), (200, false));
+    assert_eq!((again.0, again.1), (200, true));
+    assert_eq!(first.2, again.2);
+    assert_eq!(bench.orders(&[user]).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_follows_its_cart_and_checkout_charges_what_was_shown() {
+    let bench = Bench::take().await;
+    let user = bench.users(1).await[0];
+    let product = bench.products(1, 10).await[0];
+    let code = bench.promo(Some(1), None).await;
+    let buyer = Caller::new(bench.stack, Adapter::Function, user).await;
+    let rival = Caller::new(bench.stack, Adapter::Function, bench.users(1).await[0]).await;
+    let cart_id = Uuid::new_v4();
+    let ask = |more: Value| {
+        let mut body = json!({ "code": format!("  {} ", code.to_lowercase()), "cart_id": cart_id });
+        body.as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
+        body
+    };
+    let lines = json!({ "cart_items": [{ "product_id": product, "quantity": 2 }] });
+
+    // A dry run holds nothing; applying holds the only use; the same cart refreshes it.
+    let mut dry = ask(lines.clone());
+    dry["dry_run"] = json!(true);
+    assert!(buyer.invoke(PROMO_VALIDATE, dry, None).await.is_success());
+    for _ in 0..2 {
+        let held = buyer.invoke(PROMO_VALIDATE, ask(lines.clone()), None).await;
+        assert_eq!(
+            (held.body["discount"].as_i64(), held.body["total"].as_i64()),
+            (Some(140), Some(1_260))
+        );
+    }
+    let other = json!({ "code": code, "subtotal": 1_000, "cart_id": Uuid::new_v4() });
+    assert_eq!(
+        rival.invoke(PROMO_VALIDATE, other.clone(), None).await.code,
+        "PROMO_EXHAUSTED"
+    );
+
+    // Released, it is the rival's to take; released by them, the buyer's again.
+    let released = buyer
+        .invoke(PROMO_VALIDATE, ask(json!({ "action": "release" })), None)
+        .await;
+    assert_eq!(released.body["released"], true);
+    assert!(
+        rival
+            .invoke(PROMO_VALIDATE, other.clone(), None)
+            .await
+            .is_success()
+    );
+    assert_eq!(
+        buyer
+            .invoke(PROMO_VALIDATE, ask(lines.clone()), None)
+            .await
+            .code,
+        "PROMO_EXHAUSTED"
+    );
+    let mut release = other;
+    release["action"] = json!("release");
+    assert_eq!(
+        rival.invoke(PROMO_VALIDATE, release, None).await.body["released"],
+        true
+    );
+    assert!(
+        buyer
+            .invoke(PROMO_VALIDATE, ask(lines.clone()), None)
+            .await
+            .is_success()
+    );
+
+    // The shop changes the code: checkout does not charge something else than was shown.
+    let change = "update public.promo_codes set discount_value = $2::int where code = $1";
+    bench
+        .db
+        .execute(change, &[&code, &20_i32])
+        .await
+        .expect("the code is there");
+    let mut order = lines.clone();
+    order["promo_code"] = json!(code);
+    order["cart_id"] = json!(cart_id);
+    let changed = buyer.invoke(CHECKOUT, order.clone(), None).await;
+    assert_eq!(
+        (changed.status, changed.code.as_str()),
+        (409, "PROMO_CHANGED")
+    );
+    assert_eq!(
+        (&changed.details["shown"], &changed.details["now"]),
+        (&json!(140), &json!(280))
+    );
+    assert_eq!(bench.orders(&[user]).await, 0);
+    bench
+        .db
+        .execute(change, &[&code, &10_i32])
+        .await
+        .expect("the code is there");
+    let bought = buyer.invoke(CHECKOUT, order, None).await;
+    assert_eq!(bought.body["order"]["total"], 1_260, "{bought:?}");
+}
