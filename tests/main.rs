@@ -10,6 +10,7 @@ mod lifecycle;
 mod mutants;
 mod promo_model;
 mod races;
+mod reports;
 mod shop;
 mod shop_contract;
 mod shop_races;
