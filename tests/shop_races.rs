@@ -189,7 +189,11 @@ async fn storm(
             lines.truncate(1 + number % products.len());
             buy(buyer, cart(&lines), Some(format!("storm {number}")))
         });
+    // Behind the function a deadlock would only show as a repeated call; Postgres counts it.
+    let deadlocks_before = bench.deadlocks().await;
     let answers = together(calls.collect::<Vec<_>>().into_iter()).await;
+    let deadlocks = bench.deadlocks().await - deadlocks_before;
+    require!(deadlocks == 0, "{deadlocks} deadlocks");
     let tally = tally(&answers);
     require!(
         tally

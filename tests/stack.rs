@@ -207,6 +207,19 @@ impl Bench {
             .get(0)
     }
 
+    /// How many deadlocks Postgres has broken in this database. Each took it a second to notice, so it
+    /// is counted by the time that anybody has an answer.
+    pub(crate) async fn deadlocks(&self) -> i64 {
+        self.db
+            .query_one(
+                "select deadlocks from pg_stat_database where datname = current_database()",
+                &[],
+            )
+            .await
+            .expect("statistics can be read")
+            .get(0)
+    }
+
     /// The holder, status and version of a batch.
     pub(crate) async fn batch(&self, batch: Uuid) -> (Option<Uuid>, String, i64) {
         let row = self

@@ -285,6 +285,8 @@ impl ServerUser {
             "--clear-groups".to_owned(),
             format!("--inh-caps={capabilities}"),
             format!("--ambient-caps={capabilities}"),
+            // Else access(2), which initdb asks about its own programs, would ignore them.
+            "--securebits=+no_setuid_fixup".to_owned(),
             "--".to_owned(),
         ]
     }
