@@ -121,7 +121,7 @@ begin
       v_hint := 'Send the same request again after Retry-After seconds.';
     when 'UPSTREAM_TIMEOUT' then
       v_status := '504';
-      v_hint := 'Send the same request again after Retry-After seconds.';
+      v_hint := 'Send it again under the same Idempotency-Key; without one, look first whether it took effect.';
     else
       raise exception using
         errcode = 'PT500',

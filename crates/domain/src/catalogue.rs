@@ -192,8 +192,8 @@ catalogue! {
         "Send the same request again after Retry-After seconds."
 
     UpstreamTimeout "UPSTREAM_TIMEOUT" 504 Retryable
-        "The database did not answer in time, so the outcome is not known."
-        "Send the same request again after Retry-After seconds."
+        "The database did not answer, so the outcome is not known."
+        "Send it again under the same Idempotency-Key; without one, look first whether it took effect."
 }
 
 impl Code {

@@ -65,11 +65,7 @@ pub fn begin(function: &Function, codec: &impl Codec, request: Request) -> Step 
             note: arguments.note,
         }),
         Err((code, details)) => {
-            let failure = Failure {
-                code,
-                details,
-                cause: String::new(),
-            };
+            let failure = Failure::new(code, details, "");
             refuse(codec, function.name, &Progress::none(&request_id), failure)
         }
     }
@@ -96,7 +92,11 @@ pub fn resume(
         }
         Verdict::Failed(failure) => (failure, false),
         Verdict::Passing(failure) => (failure, true),
-        Verdict::Unknown(failure) => (failure, call.repeatable),
+        Verdict::Unknown(failure) | Verdict::Lost(failure) if !call.repeatable => {
+            (failure.that_may_have_acted(), false)
+        }
+        Verdict::Unknown(failure) => (failure, true),
+        Verdict::Lost(failure) => (failure, false),
     };
     let left = host.timeout - elapsed;
     match retry::backoff(call.repeats, host.random, left).filter(|_| may_repeat) {
@@ -118,11 +118,7 @@ pub fn crashed(
     fresh_id: &str,
 ) -> Step {
     let request_id = http::request_id(request_id, fresh_id);
-    let failure = Failure {
-        code: Code::Internal,
-        details: Value::Null,
-        cause: "trap".to_owned(),
-    };
+    let failure = Failure::new(Code::Internal, Value::Null, "trap");
     refuse(codec, function.name, &Progress::none(&request_id), failure)
 }
 
@@ -262,16 +258,11 @@ fn succeed(
 }
 
 fn refuse(codec: &impl Codec, function: &str, progress: &Progress<'_>, failure: Failure) -> Step {
-    let Failure {
-        code,
-        details,
-        cause,
-    } = failure;
-    let entry = code.entry();
+    let entry = failure.code.entry();
     Step::Reply(Reply {
         status: entry.status,
-        headers: http::error_headers(code, &details, progress.request_id),
-        body: Some(http::error_body(codec, code, details, progress.request_id)),
-        log: Some(progress.log(codec, function, entry.code, entry.status, &cause)),
+        headers: http::error_headers(&failure, progress.request_id),
+        log: Some(progress.log(codec, function, entry.code, entry.status, &failure.cause)),
+        body: Some(http::error_body(codec, failure, progress.request_id)),
     })
 }

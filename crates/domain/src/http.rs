@@ -2,6 +2,7 @@
 
 use crate::catalogue::Code;
 use crate::json::{Codec, Value, object};
+use crate::upstream::Failure;
 
 /// The most that is read of a request body, in bytes.
 pub const MAX_BODY: u32 = 64 * 1024;
@@ -126,19 +127,17 @@ pub fn headers(request_id: &str) -> Vec<(&'static str, String)> {
 }
 
 /// The headers of an error answer. Its details may have `retry_after`, in seconds.
-pub fn error_headers(code: Code, details: &Value, request_id: &str) -> Vec<(&'static str, String)> {
+pub fn error_headers(failure: &Failure, request_id: &str) -> Vec<(&'static str, String)> {
     let mut headers = headers(request_id);
-    if code.is_retryable() {
-        let seconds = details
+    if failure.retryable {
+        let seconds = failure
+            .details
             .get("retry_after")
-            .and_then(Value::as_number)
-            .unwrap_or(RETRY_AFTER);
-        headers.push((
-            "retry-after",
-            (seconds.clamp(1.0, 86_400.0).ceil() as u32).to_string(),
-        ));
+            .and_then(Value::as_number);
+        let seconds = seconds.unwrap_or(RETRY_AFTER).clamp(1.0, 86_400.0).ceil() as u32;
+        headers.push(("retry-after", seconds.to_string()));
     }
-    if code == Code::MethodNotAllowed {
+    if failure.code == Code::MethodNotAllowed {
         headers.push(("allow", ALLOWED_METHODS.to_owned()));
     }
     headers
@@ -146,15 +145,15 @@ pub fn error_headers(code: Code, details: &Value, request_id: &str) -> Vec<(&'st
 
 /// The one shape of an error body. `error` and `code` are the same: supabase-py reads the first,
 /// PostgREST clients the second.
-pub fn error_body(codec: &impl Codec, code: Code, details: Value, request_id: &str) -> String {
-    let entry = code.entry();
+pub fn error_body(codec: &impl Codec, failure: Failure, request_id: &str) -> String {
+    let entry = failure.code.entry();
     codec.write(&object([
         ("error", entry.code.into()),
         ("code", entry.code.into()),
         ("message", entry.message.into()),
-        ("details", details),
+        ("details", failure.details),
         ("hint", entry.hint.into()),
-        ("retryable", code.is_retryable().into()),
+        ("retryable", failure.retryable.into()),
         ("request_id", request_id.into()),
     ]))
 }

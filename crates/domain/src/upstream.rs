@@ -36,6 +36,8 @@ pub enum Verdict {
     Passing(Failure),
     /// It may or may not have taken effect, and repeating it at once may help, else this error.
     Unknown(Failure),
+    /// It may or may not have taken effect, and there is no time left to repeat it.
+    Lost(Failure),
 }
 
 /// A success of PostgREST.
@@ -56,14 +58,28 @@ pub struct Failure {
     pub details: Value,
     /// What the log says beside it: the SQLSTATE or PostgREST's code, or the HTTP status.
     pub cause: String,
+    /// Whether the same request may simply be sent again.
+    pub retryable: bool,
 }
 
 impl Failure {
-    fn new(code: Code, cause: impl Into<String>) -> Self {
+    /// A failure that may be sent again if its code says so.
+    pub fn new(code: Code, details: Value, cause: impl Into<String>) -> Self {
         Failure {
             code,
-            details: Value::Null,
+            details,
             cause: cause.into(),
+            retryable: code.is_retryable(),
+        }
+    }
+
+    /// The same after a call whose outcome is not known, where a second one could act a second time:
+    /// a client that repeats whatever is retryable must not buy twice.
+    pub fn that_may_have_acted(self) -> Self {
+        Failure {
+            code: Code::UpstreamTimeout,
+            retryable: false,
+            ..self
         }
     }
 }
@@ -77,10 +93,24 @@ pub fn judge(codec: &impl Codec, outcome: Outcome) -> Verdict {
             replayed,
         } if codec.is_object(&body) => Verdict::Done(Answer { body, replayed }),
         Outcome::Answered { status, body, .. } => judge_error(codec, status, &body),
-        Outcome::Unsent => Verdict::Passing(Failure::new(Code::UpstreamUnavailable, "unsent")),
-        Outcome::Broken => Verdict::Unknown(Failure::new(Code::UpstreamUnavailable, "broken")),
-        Outcome::TimedOut => Verdict::Failed(Failure::new(Code::UpstreamTimeout, "timed out")),
-        Outcome::Unreadable => Verdict::Failed(Failure::new(Code::Internal, "unreadable")),
+        Outcome::Unsent => Verdict::Passing(Failure::new(
+            Code::UpstreamUnavailable,
+            Value::Null,
+            "unsent",
+        )),
+        Outcome::Broken => Verdict::Unknown(Failure::new(
+            Code::UpstreamUnavailable,
+            Value::Null,
+            "broken",
+        )),
+        Outcome::TimedOut => Verdict::Lost(Failure::new(
+            Code::UpstreamTimeout,
+            Value::Null,
+            "timed out",
+        )),
+        Outcome::Unreadable => {
+            Verdict::Failed(Failure::new(Code::Internal, Value::Null, "unreadable"))
+        }
     }
 }
 
@@ -89,17 +119,23 @@ fn judge_error(codec: &impl Codec, status: u16, body: &str) -> Verdict {
     let text = |name| error.get(name).and_then(Value::as_text).unwrap_or_default();
     let sqlstate = text("code");
     let cause = cause(status, sqlstate);
-    let failed = |code| Verdict::Failed(Failure::new(code, cause.clone()));
-    let passing = || Verdict::Passing(Failure::new(Code::UpstreamUnavailable, cause.clone()));
+    let failed = |code| Verdict::Failed(Failure::new(code, Value::Null, cause.clone()));
+    let passing = || {
+        Verdict::Passing(Failure::new(
+            Code::UpstreamUnavailable,
+            Value::Null,
+            cause.clone(),
+        ))
+    };
 
     match sqlstate {
         // Ours: private.raise_error puts the catalogue's code into the message.
         _ if sqlstate.starts_with("PT") => match Code::named(text("message")) {
-            Some(code) => Verdict::Failed(Failure {
+            Some(code) => Verdict::Failed(Failure::new(
                 code,
-                details: details(codec, text("details")),
-                cause: cause.clone(),
-            }),
+                details(codec, text("details")),
+                cause.clone(),
+            )),
             None => failed(Code::Internal),
         },
         // Serialisation failure, deadlock, lock not available, and a statement cancelled by our own
@@ -115,7 +151,9 @@ fn judge_error(codec: &impl Codec, status: u16, body: &str) -> Verdict {
             _ if sqlstate.starts_with("PGRST00") => passing(),
             429 | 503 => passing(),
             // A proxy on the way gave up; the database may have gone on.
-            502 | 504 => Verdict::Unknown(Failure::new(Code::UpstreamUnavailable, cause)),
+            502 | 504 => {
+                Verdict::Unknown(Failure::new(Code::UpstreamUnavailable, Value::Null, cause))
+            }
             _ => failed(Code::Internal),
         },
     }
@@ -159,9 +197,10 @@ mod tests {
     fn code_of(verdict: &Verdict) -> Code {
         match verdict {
             Verdict::Done(answer) => panic!("done: {}", answer.body),
-            Verdict::Failed(failure) | Verdict::Passing(failure) | Verdict::Unknown(failure) => {
-                failure.code
-            }
+            Verdict::Failed(failure)
+            | Verdict::Passing(failure)
+            | Verdict::Unknown(failure)
+            | Verdict::Lost(failure) => failure.code,
         }
     }
 
@@ -224,7 +263,7 @@ mod tests {
         let verdict = answered(409, r#"{"code":"PT409","message":"SECRET TEXT"}"#);
         assert_eq!(
             verdict,
-            Verdict::Failed(Failure::new(Code::Internal, "PT409"))
+            Verdict::Failed(Failure::new(Code::Internal, Value::Null, "PT409"))
         );
     }
 
@@ -249,7 +288,7 @@ mod tests {
         ));
         assert!(matches!(
             judge(&SerdeJson, Outcome::TimedOut),
-            Verdict::Failed(_)
+            Verdict::Lost(_)
         ));
     }
 
