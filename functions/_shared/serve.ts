@@ -38,9 +38,8 @@ export function serve(core: Core, settings = readSettings()): Handler {
       // successor knows nothing of this request and need not: other requests in flight carry their
       // own state.
       core.__wbg_reset_state();
-      console.error(
-        error instanceof Error ? `${error.name}: ${error.message}` : "trap",
-      );
+      // Its name only: a message may quote the request.
+      console.error(error instanceof Error ? error.name : "trap");
       return crash(core, request, id);
     }
   };

@@ -1,7 +1,7 @@
 //! What a function needs once per isolate: the request template and the limits.
 //!
 //! postgrest-rs builds the RPC request once; each call then adds only its arguments and the
-//! caller's authorization. Building it anew for every call costs four times as much.
+//! caller's authorization. Building it anew for every call costs about four times that overhead.
 
 use crate::json::{from_js, to_js};
 use interlock_domain::function::Function;

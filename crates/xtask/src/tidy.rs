@@ -219,7 +219,7 @@ mod tests {
     fn paths_of_one_machine_are_found_and_relative_ones_are_not() {
         let absolute = format!("see {}root{}x", '/', '/');
         assert!(machine_path(&absolute).is_some());
-        assert_eq!(machine_path("see src/work/x and $HOME/tmp/x"), None);
+        assert_eq!(machine_path("see src/home/x and $HOME/tmp/x"), None);
         assert_eq!(machine_path("anything below /home/ counts"), None);
     }
 

@@ -37,6 +37,14 @@ pub(super) fn no_machine_path(repo: &Repo, wasm: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Fault points are for tests: a request could break a deployed function with one.
+pub(super) fn no_fault_point(wasm: &[u8]) -> Result<()> {
+    if contains(wasm, b"failpoint:") {
+        bail!("the module has fault points in it: build it without --features failpoint");
+    }
+    Ok(())
+}
+
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
         .windows(needle.len())
@@ -58,6 +66,12 @@ mod tests {
             .to_string();
         assert!(error.contains("env.malloc"), "{error}");
         assert!(super::imports(&imports[..1]).is_ok());
+    }
+
+    #[test]
+    fn a_fault_point_is_refused() {
+        assert!(no_fault_point(b"\0asm failpoint:panic").is_err());
+        assert!(no_fault_point(b"\0asm").is_ok());
     }
 
     #[test]

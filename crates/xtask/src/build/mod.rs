@@ -119,6 +119,9 @@ fn finish(repo: &Repo, name: &str, profile: cargo::Profile, force: bool) -> Resu
     optimise::shrink(repo, &places.module)?;
     let wasm = fs::read(&places.module)?;
     check::no_machine_path(repo, &wasm)?;
+    if profile == cargo::Profile::Release {
+        check::no_fault_point(&wasm)?;
+    }
     write(
         &places.output.join("core.js"),
         embed::module(&bound.glue, &wasm)?.as_bytes(),
