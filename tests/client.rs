@@ -1,6 +1,6 @@
 //! supabase-js against the stack, from Deno: `client/shop.ts` does what an app does.
 
-use crate::stack::Bench;
+use interlock_tests::stack::Bench;
 use std::path::Path;
 use std::process::Command;
 

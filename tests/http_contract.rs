@@ -1,6 +1,6 @@
 //! The HTTP contract of `claim-route`: bad input of every kind, and what every answer carries.
 
-use crate::stack::{Bench, sign, unix_time, user_claims};
+use interlock_tests::stack::{Bench, sign, unix_time, user_claims};
 use reqwest::{Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;

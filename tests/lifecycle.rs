@@ -1,7 +1,7 @@
 //! What one driver sees of a batch from claim to completion, over every adapter.
 
-use crate::calls::{Adapter, Answer, Caller};
-use crate::stack::Bench;
+use interlock_tests::calls::{Adapter, Answer, Caller};
+use interlock_tests::stack::Bench;
 use uuid::Uuid;
 
 const ADAPTERS: [Adapter; 3] = [Adapter::Function, Adapter::Rpc, Adapter::Sql];

@@ -3,7 +3,6 @@
 //!
 //! Scenarios state what must hold; an adapter (function, RPC, SQL) only says how a call is made.
 
-mod calls;
 mod client;
 mod http_contract;
 mod lifecycle;
@@ -11,7 +10,5 @@ mod mutants;
 mod promo_model;
 mod races;
 mod reports;
-mod shop;
 mod shop_contract;
 mod shop_races;
-mod stack;

@@ -3,10 +3,10 @@
 //!
 //! A mutant changes the database under test for a moment, so this runs on loopback only.
 
-use crate::calls::Adapter;
 use crate::races::{Scenario, Verdict};
 use crate::shop_races::ShopScenario;
-use crate::stack::Bench;
+use interlock_tests::calls::Adapter;
+use interlock_tests::stack::Bench;
 use std::sync::Arc;
 
 /// One way to break the product.

@@ -1,8 +1,8 @@
 //! Races for batches. A scenario states the invariant and the number of winners, and returns what is
 //! wrong instead of panicking, so that `mutants.rs` can demand that it finds something.
 
-use crate::calls::{Adapter, Answer, call_together, callers, claim_together};
-use crate::stack::Bench;
+use interlock_tests::calls::{Adapter, Answer, call_together, callers, claim_together};
+use interlock_tests::stack::Bench;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -395,7 +395,7 @@ macro_rules! over_every_adapter {
             use super::*;
 
             async fn check(adapter: Adapter) {
-                let bench = $crate::stack::Bench::take().await;
+                let bench = interlock_tests::stack::Bench::take().await;
                 if let Err(error) = $scenario.run(&bench, adapter).await {
                     panic!("{adapter:?}: {error}");
                 }

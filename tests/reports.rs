@@ -1,6 +1,6 @@
 //! The check queries of the incident reports, as they stand in them, on a database with the seed.
 
-use crate::stack::Bench;
+use interlock_tests::stack::Bench;
 
 const SEED: &str = include_str!("../supabase/seed.sql");
 

@@ -1,9 +1,9 @@
 //! The HTTP contract of `checkout` and `promo-validate`: bad input changes nothing, and a replay is the
 //! stored answer byte for byte.
 
-use crate::calls::{Adapter, CHECKOUT, Caller, PROMO_VALIDATE};
-use crate::shop::cart;
-use crate::stack::Bench;
+use interlock_tests::calls::{Adapter, CHECKOUT, Caller, PROMO_VALIDATE};
+use interlock_tests::shop::cart;
+use interlock_tests::stack::Bench;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -1,12 +1,12 @@
 //! Races of a shop: the last units, double clicks, wallets, digital codes, promo codes, and orders that
 //! end in several ways at once. As in `races.rs` a scenario returns what is wrong.
 
-use crate::calls::{
+use crate::races::{Verdict, against_open_transaction, tally};
+use interlock_tests::calls::{
     Adapter, Answer, CANCEL_ORDER, CHECKOUT, Caller, PROMO_VALIDATE, callers, together,
 };
-use crate::races::{Verdict, against_open_transaction, tally};
-use crate::shop::{PRICE, cart, with};
-use crate::stack::{Bench, user_claims};
+use interlock_tests::shop::{PRICE, cart, with};
+use interlock_tests::stack::{Bench, user_claims};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -6,6 +6,7 @@ mod command;
 mod ensure;
 mod lint;
 mod progress;
+mod prove;
 mod repo;
 mod stack;
 mod test;
@@ -51,6 +52,13 @@ enum Task {
     Lint,
     /// Run every test and print one summary.
     Test(test::Args),
+    /// Show that the promises hold, on the stack in the environment or on one of its own.
+    #[command(disable_help_flag = true)]
+    Prove {
+        /// Passed on to `prove`, such as `--minutes 30 --seed 7`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -80,5 +88,6 @@ fn dispatch(task: Task) -> Result<()> {
             lint::run_all(&repo)
         }
         Task::Test(args) => test::run(&repo, &args),
+        Task::Prove { args } => prove::prove(&repo, &args),
     }
 }

@@ -15,6 +15,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum as _;
 
 use self::counts::Counts;
+pub(crate) use self::stack::LocalStack;
 use self::steps::Step;
 use crate::progress::seconds;
 use crate::repo::Repo;
@@ -36,7 +37,7 @@ struct Run<'a> {
     /// The stack's URLs and keys, for the tests that use them.
     variables: BTreeMap<String, String>,
     /// The stack that this run started.
-    stack: Option<stack::Running>,
+    stack: Option<LocalStack>,
     /// The last lines that the current step printed.
     tail: live::Tail,
 }

@@ -9,19 +9,36 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// A stack that this process started.
-pub(super) struct Running {
+use crate::repo::Repo;
+
+/// A stack of our own, with an empty database, on ports that were free. It stops when this is
+/// dropped, or when this process ends in whatever way.
+pub(crate) struct LocalStack {
+    /// Its URLs and keys.
+    pub(crate) variables: BTreeMap<String, String>,
+    _running: Running,
+}
+
+impl LocalStack {
+    /// Builds the stack and starts it in a folder of that name in the target directory.
+    pub(crate) fn start(repo: &Repo, folder: &str) -> Result<Self> {
+        let binary = crate::stack::binary(repo, true)?;
+        let (running, variables) = start(&repo.root, &binary, &repo.target.join(folder))?;
+        Ok(Self {
+            variables,
+            _running: running,
+        })
+    }
+}
+
+struct Running {
     child: Child,
     // Kept open: a stack that cannot write stops.
     _stdout: BufReader<ChildStdout>,
 }
 
-/// Starts a stack in `folder`; returns when it answers, with the variables that describe it.
-pub(super) fn start(
-    root: &Path,
-    binary: &Path,
-    folder: &Path,
-) -> Result<(Running, BTreeMap<String, String>)> {
+/// Returns when the stack answers, with the variables that describe it.
+fn start(root: &Path, binary: &Path, folder: &Path) -> Result<(Running, BTreeMap<String, String>)> {
     let log = folder.with_extension("log");
     if let Some(parent) = log.parent() {
         fs::create_dir_all(parent)?;

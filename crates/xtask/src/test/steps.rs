@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::counts::Counts;
-use super::{Run, live, pgtap, postgres15, stack};
+use super::stack::LocalStack;
+use super::{Run, live, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, ensure};
@@ -260,22 +261,14 @@ fn start_stack(run: &mut Run) -> Result<Counts> {
         println!("using the stack at {url}, as API_URL says");
         return Ok(Counts::PASSED);
     }
-    let mut build = cargo(&["build", "--package", "interlock-stack"]);
-    live::check(&mut run.tail, build.current_dir(&run.repo.root))?;
     // Postgres looks for its extensions here.
     pgtap::install(run.repo, &pgtap::embedded_share(run.repo)?)?;
-    let binary = run
-        .repo
-        .target
-        .join("debug")
-        .join(format!("interlock-stack{}", env::consts::EXE_SUFFIX));
-    let folder = run.repo.target.join("test-stack");
-    let (running, variables) = stack::start(&run.repo.root, &binary, &folder)?;
-    if let Some(url) = variables.get("API_URL") {
+    let stack = LocalStack::start(run.repo, "test-stack")?;
+    if let Some(url) = stack.variables.get("API_URL") {
         println!("the stack is at {url}");
     }
-    run.stack = Some(running);
-    run.variables = variables;
+    run.variables.clone_from(&stack.variables);
+    run.stack = Some(stack);
     Ok(Counts::PASSED)
 }
 

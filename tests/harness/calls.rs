@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// A way to make a call. Adapters assert nothing about outcomes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Adapter {
+pub enum Adapter {
     /// The edge function over HTTP, as an app calls it.
     Function,
     /// The RPC through PostgREST, as supabase-js's `rpc` calls it.
@@ -21,23 +21,27 @@ pub(crate) enum Adapter {
 
 /// What came of a call: 200 and the body, or an error of the catalogue.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+pub struct Answer {
+    /// The HTTP status, also of a call over SQL.
+    pub status: u16,
     /// `OK` or the catalogue's code.
-    pub(crate) code: String,
-    pub(crate) details: Value,
-    pub(crate) body: Value,
+    pub code: String,
+    /// The details of an error, or null.
+    pub details: Value,
+    /// The whole answer; null for an error over SQL.
+    pub body: Value,
     /// Whether it said that it is the stored answer to an earlier request. SQL has no headers.
-    pub(crate) replayed: bool,
+    pub replayed: bool,
 }
 
 impl Answer {
-    pub(crate) fn is_success(&self) -> bool {
+    /// Whether it is not an error.
+    pub fn is_success(&self) -> bool {
         self.status == 200
     }
 
     /// The id of the batch in a success.
-    pub(crate) fn batch_id(&self) -> Option<Uuid> {
+    pub fn batch_id(&self) -> Option<Uuid> {
         self.body["batch"]["id"]
             .as_str()
             .and_then(|id| id.parse().ok())
@@ -46,41 +50,47 @@ impl Answer {
 
 /// What is called: the edge function and the RPC behind it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Operation {
-    pub(crate) function: &'static str,
-    pub(crate) rpc: &'static str,
+pub struct Operation {
+    /// The edge function; empty if none stands before the RPC.
+    pub function: &'static str,
+    /// The function in schema `public`.
+    pub rpc: &'static str,
 }
 
-pub(crate) const CLAIM_ROUTE: Operation = Operation {
+/// Claims, renews, releases, starts, completes.
+pub const CLAIM_ROUTE: Operation = Operation {
     function: "claim-route",
     rpc: "claim_route",
 };
-pub(crate) const CHECKOUT: Operation = Operation {
+/// Cart to order.
+pub const CHECKOUT: Operation = Operation {
     function: "checkout",
     rpc: "checkout",
 };
-pub(crate) const PROMO_VALIDATE: Operation = Operation {
+/// What a code is worth, and a hold on it.
+pub const PROMO_VALIDATE: Operation = Operation {
     function: "promo-validate",
     rpc: "validate_promo",
 };
-/// RPCs that no function stands before.
-pub(crate) const CANCEL_ORDER: Operation = Operation {
+/// Cancels an order; an RPC that no function stands before.
+pub const CANCEL_ORDER: Operation = Operation {
     function: "",
     rpc: "cancel_order",
 };
 
 /// A signed-in user ready to call.
-pub(crate) struct Caller {
+pub struct Caller {
     stack: &'static Stack,
     adapter: Adapter,
-    pub(crate) user: Uuid,
+    /// Who they are.
+    pub user: Uuid,
     token: String,
     session: Option<Client>,
 }
 
 impl Caller {
     /// Prepares everything that is not the call itself.
-    pub(crate) async fn new(stack: &'static Stack, adapter: Adapter, user: Uuid) -> Self {
+    pub async fn new(stack: &'static Stack, adapter: Adapter, user: Uuid) -> Self {
         let session = match adapter {
             Adapter::Sql => Some(stack.connect().await),
             Adapter::Function | Adapter::Rpc => None,
@@ -95,12 +105,12 @@ impl Caller {
     }
 
     /// Claims a batch, or the next one.
-    pub(crate) async fn claim(&self, batch: Option<Uuid>) -> Answer {
+    pub async fn claim(&self, batch: Option<Uuid>) -> Answer {
         self.call(batch, None).await
     }
 
     /// Any action on a batch.
-    pub(crate) async fn call(&self, batch: Option<Uuid>, action: Option<&str>) -> Answer {
+    pub async fn call(&self, batch: Option<Uuid>, action: Option<&str>) -> Answer {
         let mut arguments = Map::new();
         arguments.extend(batch.map(|batch| ("batch_id".to_owned(), json!(batch))));
         arguments.extend(action.map(|action| ("action".to_owned(), json!(action))));
@@ -109,7 +119,7 @@ impl Caller {
     }
 
     /// Calls an operation with the arguments that a client would send, under a key if there is one.
-    pub(crate) async fn invoke(
+    pub async fn invoke(
         &self,
         operation: Operation,
         arguments: Value,
@@ -260,7 +270,7 @@ fn parse(details: Option<&str>) -> Value {
 }
 
 /// One caller for each driver.
-pub(crate) async fn callers(
+pub async fn callers(
     stack: &'static Stack,
     adapter: Adapter,
     drivers: &[Uuid],
@@ -274,7 +284,7 @@ pub(crate) async fn callers(
 }
 
 /// Everybody claims at once: nobody calls before all are ready.
-pub(crate) async fn claim_together(callers: &[Arc<Caller>], batch: Option<Uuid>) -> Vec<Answer> {
+pub async fn claim_together(callers: &[Arc<Caller>], batch: Option<Uuid>) -> Vec<Answer> {
     let calls: Vec<_> = callers
         .iter()
         .map(|caller| (Arc::clone(caller), batch))
@@ -283,7 +293,7 @@ pub(crate) async fn claim_together(callers: &[Arc<Caller>], batch: Option<Uuid>)
 }
 
 /// Each caller claims its own batch, all at once.
-pub(crate) async fn call_together(calls: Vec<(Arc<Caller>, Option<Uuid>)>) -> Vec<Answer> {
+pub async fn call_together(calls: Vec<(Arc<Caller>, Option<Uuid>)>) -> Vec<Answer> {
     together(
         calls
             .into_iter()
@@ -293,7 +303,7 @@ pub(crate) async fn call_together(calls: Vec<(Arc<Caller>, Option<Uuid>)>) -> Ve
 }
 
 /// Makes all calls at once: none begins before all are ready. Answers in the order of the calls.
-pub(crate) async fn together<F>(calls: impl ExactSizeIterator<Item = F>) -> Vec<Answer>
+pub async fn together<F>(calls: impl ExactSizeIterator<Item = F>) -> Vec<Answer>
 where
     F: Future<Output = Answer> + Send + 'static,
 {

@@ -8,17 +8,26 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
 /// What the environment says about the stack.
-pub(crate) struct Stack {
-    pub(crate) api_url: String,
-    pub(crate) anon_key: String,
-    pub(crate) service_role_key: String,
+pub struct Stack {
+    /// The root of the API, without a slash at the end.
+    pub api_url: String,
+    /// The publishable (anon) key.
+    pub anon_key: String,
+    /// The key of the service role.
+    pub service_role_key: String,
     db_url: String,
     jwt_secret: String,
-    pub(crate) http: reqwest::Client,
+    /// Keeps its connections.
+    pub http: reqwest::Client,
 }
 
 impl Stack {
     /// The stack of this run. Without one nothing here can be tested, so that is a failure.
+    pub fn get() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(Self::from_environment)
+    }
+
     fn from_environment() -> Self {
         let variable = |name: &str| {
             std::env::var(name).unwrap_or_else(|_| {
@@ -38,7 +47,7 @@ impl Stack {
     }
 
     /// A database session of the owner role.
-    pub(crate) async fn connect(&self) -> Client {
+    pub async fn connect(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.db_url, NoTls)
             .await
             .unwrap_or_else(|error| panic!("cannot connect to DB_URL: {error}"));
@@ -47,37 +56,37 @@ impl Stack {
     }
 
     /// Whether the database is on this machine.
-    pub(crate) fn is_local(&self) -> bool {
+    pub fn is_local(&self) -> bool {
         ["@127.0.0.1:", "@localhost:", "@[::1]:"]
             .iter()
             .any(|host| self.db_url.contains(host))
     }
 
     /// A token with these claims, signed by the stack's secret.
-    pub(crate) fn token(&self, claims: &Value) -> String {
+    pub fn token(&self, claims: &Value) -> String {
         sign(claims, &self.jwt_secret)
     }
 
     /// A signed-in user's access token, good for an hour.
-    pub(crate) fn user_token(&self, user: Uuid) -> String {
+    pub fn user_token(&self, user: Uuid) -> String {
         self.token(&user_claims(user))
     }
 }
 
 /// Signs claims with any secret.
-pub(crate) fn sign(claims: &Value, secret: &str) -> String {
+pub fn sign(claims: &Value, secret: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
         .expect("claims can be signed")
 }
 
 /// The claims of a signed-in user.
-pub(crate) fn user_claims(user: Uuid) -> Value {
+pub fn user_claims(user: Uuid) -> Value {
     json!({ "sub": user, "role": "authenticated", "aud": "authenticated", "exp": unix_time() + 3600 })
 }
 
 /// Seconds since 1970.
-pub(crate) fn unix_time() -> i64 {
+pub fn unix_time() -> i64 {
     let elapsed = std::time::UNIX_EPOCH
         .elapsed()
         .expect("the clock is past 1970");
@@ -86,19 +95,20 @@ pub(crate) fn unix_time() -> i64 {
 
 /// One test's hold on the stack. Tests of one database take turns: a batch that one test offers is
 /// the next available one of every other.
-pub(crate) struct Bench {
-    pub(crate) stack: &'static Stack,
-    pub(crate) db: Client,
+pub struct Bench {
+    /// Where it runs.
+    pub stack: &'static Stack,
+    /// A session of the owner role.
+    pub db: Client,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Bench {
     /// Takes a turn, with no claimable batch in the database.
-    pub(crate) async fn take() -> Self {
-        static STACK: OnceLock<Stack> = OnceLock::new();
+    pub async fn take() -> Self {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
-        let stack = STACK.get_or_init(Stack::from_environment);
+        let stack = Stack::get();
         let db = stack.connect().await;
         let bench = Bench {
             stack,
@@ -111,7 +121,7 @@ impl Bench {
 
     /// Takes the tests' own batches out of the queue; on somebody's real project nothing else is
     /// touched.
-    pub(crate) async fn clear(&self) {
+    pub async fn clear(&self) {
         self.db
             .batch_execute(
                 "update public.batches set status = 'cancelled'
@@ -122,7 +132,7 @@ impl Bench {
     }
 
     /// Fails if the database has claimable batches that are not the tests' own.
-    pub(crate) async fn needs_no_other_batches(&self) {
+    pub async fn needs_no_other_batches(&self) {
         let row = self
             .db
             .query_one(
@@ -140,7 +150,7 @@ impl Bench {
     }
 
     /// New signed-in users.
-    pub(crate) async fn users(&self, count: usize) -> Vec<Uuid> {
+    pub async fn users(&self, count: usize) -> Vec<Uuid> {
         let users: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
         self.db
             .execute(
@@ -155,7 +165,7 @@ impl Bench {
     }
 
     /// New active drivers.
-    pub(crate) async fn drivers(&self, count: usize) -> Vec<Uuid> {
+    pub async fn drivers(&self, count: usize) -> Vec<Uuid> {
         let users = self.users(count).await;
         self.db
             .execute(
@@ -168,7 +178,7 @@ impl Bench {
     }
 
     /// New available batches.
-    pub(crate) async fn batches(&self, count: usize) -> Vec<Uuid> {
+    pub async fn batches(&self, count: usize) -> Vec<Uuid> {
         let batches: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
         self.db
             .execute(
@@ -181,7 +191,7 @@ impl Bench {
     }
 
     /// Lets the lease on a batch be over: the row is aged, not the clock.
-    pub(crate) async fn expire_lease(&self, batch: Uuid) {
+    pub async fn expire_lease(&self, batch: Uuid) {
         let aged = self
             .db
             .execute(
@@ -195,7 +205,7 @@ impl Bench {
     }
 
     /// Whether any session waits for a lock of another, by Postgres's own account.
-    pub(crate) async fn somebody_waits(&self) -> bool {
+    pub async fn somebody_waits(&self) -> bool {
         self.db
             .query_one(
                 "select exists (select 1 from pg_stat_activity
@@ -209,7 +219,7 @@ impl Bench {
 
     /// How many deadlocks Postgres has broken in this database. Each took it a second to notice, so it
     /// is counted by the time that anybody has an answer.
-    pub(crate) async fn deadlocks(&self) -> i64 {
+    pub async fn deadlocks(&self) -> i64 {
         self.db
             .query_one(
                 "select deadlocks from pg_stat_database where datname = current_database()",
@@ -221,7 +231,7 @@ impl Bench {
     }
 
     /// The holder, status and version of a batch.
-    pub(crate) async fn batch(&self, batch: Uuid) -> (Option<Uuid>, String, i64) {
+    pub async fn batch(&self, batch: Uuid) -> (Option<Uuid>, String, i64) {
         let row = self
             .db
             .query_one(
@@ -234,7 +244,7 @@ impl Bench {
     }
 
     /// The events of a batch in order, with the driver concerned.
-    pub(crate) async fn events(&self, batch: Uuid) -> Vec<(String, Option<Uuid>)> {
+    pub async fn events(&self, batch: Uuid) -> Vec<(String, Option<Uuid>)> {
         let rows = self
             .db
             .query(

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What every product of the tests costs, in minor units.
-pub(crate) const PRICE: i64 = 700;
+pub const PRICE: i64 = 700;
 
 impl Bench {
     /// New physical products, each with that stock.
-    pub(crate) async fn products(&self, count: usize, stock: i32) -> Vec<Uuid> {
+    pub async fn products(&self, count: usize, stock: i32) -> Vec<Uuid> {
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
         self.db
             .execute(
@@ -24,7 +24,7 @@ impl Bench {
     }
 
     /// A new digital product with so many codes.
-    pub(crate) async fn digital_product(&self, codes: i32) -> Uuid {
+    pub async fn digital_product(&self, codes: i32) -> Uuid {
         let id = Uuid::new_v4();
         self.db
             .execute(
@@ -46,11 +46,7 @@ impl Bench {
     }
 
     /// A new promo code of 10 % with these limits; its text.
-    pub(crate) async fn promo(
-        &self,
-        max_uses: Option<i32>,
-        max_uses_per_user: Option<i32>,
-    ) -> String {
+    pub async fn promo(&self, max_uses: Option<i32>, max_uses_per_user: Option<i32>) -> String {
         let code = format!("T{}", Uuid::new_v4().simple()).to_uppercase();
         self.db
             .execute(
@@ -64,7 +60,7 @@ impl Bench {
     }
 
     /// Puts money into a user's wallet.
-    pub(crate) async fn top_up(&self, user: Uuid, amount: i64) {
+    pub async fn top_up(&self, user: Uuid, amount: i64) {
         self.db
             .execute(
                 "select public.top_up_wallet($1, $2, 'USD', gen_random_uuid())",
@@ -75,14 +71,14 @@ impl Bench {
     }
 
     /// One number out of the database.
-    pub(crate) async fn number(&self, query: &str, ids: &[Uuid]) -> i64 {
+    pub async fn number(&self, query: &str, ids: &[Uuid]) -> i64 {
         let row = self.db.query_one(query, &[&ids]).await;
         row.unwrap_or_else(|error| panic!("{query}: {error}"))
             .get(0)
     }
 
     /// How much of the products is left.
-    pub(crate) async fn stock(&self, products: &[Uuid]) -> i64 {
+    pub async fn stock(&self, products: &[Uuid]) -> i64 {
         self.number(
             "select sum(available_quantity) from public.products where id = any ($1)",
             products,
@@ -91,7 +87,7 @@ impl Bench {
     }
 
     /// How much of the products was sold in orders that still stand.
-    pub(crate) async fn sold(&self, products: &[Uuid]) -> i64 {
+    pub async fn sold(&self, products: &[Uuid]) -> i64 {
         self.number(
             "select coalesce(sum(i.quantity), 0) from public.order_items i join public.orders o on o.id = i.order_id
              where i.product_id = any ($1) and o.status not in ('cancelled', 'expired', 'refunded')",
@@ -101,7 +97,7 @@ impl Bench {
     }
 
     /// How many orders the users have.
-    pub(crate) async fn orders(&self, users: &[Uuid]) -> i64 {
+    pub async fn orders(&self, users: &[Uuid]) -> i64 {
         self.number(
             "select count(*) from public.orders where user_id = any ($1)",
             users,
@@ -110,7 +106,7 @@ impl Bench {
     }
 
     /// Lets the time for payment of an order be over: the row is aged, not the clock.
-    pub(crate) async fn let_payment_expire(&self, order: Uuid) {
+    pub async fn let_payment_expire(&self, order: Uuid) {
         let aged = self
             .db
             .execute(
@@ -123,7 +119,7 @@ impl Bench {
     }
 
     /// The shop expires orders and rejects the payment of this one, many times.
-    pub(crate) async fn shop_endings(
+    pub async fn shop_endings(
         &self,
         order: Uuid,
         times: usize,
@@ -136,7 +132,7 @@ impl Bench {
 
     /// The shop makes these calls at once, each in a session of its own that is open already. Only a
     /// refusal of the catalogue is no error.
-    pub(crate) async fn shop_calls(
+    pub async fn shop_calls(
         &self,
         calls: Vec<String>,
     ) -> impl Future<Output = Result<(), String>> + use<> {
@@ -162,7 +158,7 @@ impl Bench {
     }
 
     /// Lets the holds on a code be over, again and again: rows are aged, not the clock.
-    pub(crate) async fn expire_holds_of(
+    pub async fn expire_holds_of(
         &self,
         code: String,
         times: usize,
@@ -193,7 +189,7 @@ impl Bench {
     }
 
     /// How many uses of a code are redeemed.
-    pub(crate) async fn redemptions(&self, code: &str) -> i64 {
+    pub async fn redemptions(&self, code: &str) -> i64 {
         let query = "select count(*) from public.promo_redemptions r join public.promo_codes p on p.id = r.promo_id
                      where p.code = $1 and r.status = 'redeemed'";
         self.db
@@ -204,7 +200,7 @@ impl Bench {
     }
 
     /// How many differences there are in the books: each view lists some and must stay empty.
-    pub(crate) async fn differences(&self) -> BTreeMap<&'static str, i64> {
+    pub async fn differences(&self) -> BTreeMap<&'static str, i64> {
         let mut differences = BTreeMap::new();
         for view in [
             "stock_differences",
@@ -220,7 +216,7 @@ impl Bench {
 }
 
 /// The body of a checkout.
-pub(crate) fn cart(lines: &[(Uuid, u32)]) -> Value {
+pub fn cart(lines: &[(Uuid, u32)]) -> Value {
     let lines: Vec<Value> = lines
         .iter()
         .map(|(product, quantity)| json!({ "product_id": product, "quantity": quantity }))
@@ -229,7 +225,7 @@ pub(crate) fn cart(lines: &[(Uuid, u32)]) -> Value {
 }
 
 /// The same with more fields.
-pub(crate) fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
+pub fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
     body[field] = value.into();
     body
 }

@@ -1,0 +1,32 @@
+//! `cargo xtask prove`: the proof, on a stack of its own or on the one in the environment.
+
+use std::env;
+
+use anyhow::Result;
+
+use crate::command::{cargo, run};
+use crate::repo::Repo;
+use crate::test::LocalStack;
+use crate::{build, ensure};
+
+/// Builds what it needs, starts a stack unless `API_URL` names one, and passes `args` on.
+pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
+    ensure::run_all(repo)?;
+    let mut prove = cargo(&[
+        "run",
+        "--quiet",
+        "--package",
+        "interlock-tests",
+        "--bin",
+        "prove",
+        "--",
+    ]);
+    prove.current_dir(&repo.root).args(args);
+    if env::var_os("API_URL").is_some() {
+        return run(&mut prove);
+    }
+    eprintln!("starting a stack …");
+    build::build(repo, &build::Args::default())?;
+    let stack = LocalStack::start(repo, "prove-stack")?;
+    run(prove.envs(&stack.variables))
+}

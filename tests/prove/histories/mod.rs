@@ -1,0 +1,10 @@
+//! Random operations of many sessions, checked against the model.
+
+use crate::Search;
+use crate::report::Section;
+use anyhow::Result;
+
+/// Runs the section.
+pub(crate) async fn run(_search: &Search) -> Result<Section> {
+    Ok(Section::new("histories"))
+}
