@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(86);
+select plan(88);
 
 -- Cast --------------------------------------------------------------------
 
@@ -336,6 +336,32 @@ select is(
   (select cardinality(attempted_at) from private.promo_attempts where user_id = pg_temp.who('ann')),
   3,
   'each of them counts, the named one too'
+);
+-- As PostgREST runs GET. The subtransaction of `say` gives the right to write back.
+create function pg_temp.say_read_only(p_arguments text)
+returns text
+language plpgsql
+as $$
+declare
+  v_answer text;
+begin
+  perform set_config('transaction_read_only', 'on', true);
+  v_answer := pg_temp.say('ann', p_arguments);
+  raise exception using errcode = 'ZZUND', message = v_answer;
+exception
+  when sqlstate 'ZZUND' then
+    return sqlerrm;
+end
+$$;
+select is(
+  pg_temp.say_read_only($$'ten', p_subtotal => 1, p_dry_run => true$$),
+  'METHOD_NOT_ALLOWED',
+  'a guess that cannot be counted is not answered'
+);
+select is(
+  pg_temp.say_read_only($$'nosuch', p_subtotal => 1, p_dry_run => true$$),
+  'METHOD_NOT_ALLOWED',
+  'whether there is such a code or not'
 );
 create temporary table guesses as
 select pg_temp.say('ann', format('%L, p_action => %L', 'guess' || n, 'release')) from generate_series(4, 20) n;
