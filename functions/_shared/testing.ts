@@ -6,7 +6,10 @@ export const BATCH = "ba7c4000-0000-4000-8000-000000000001";
 
 /** An unsigned token of a signed-in user; signatures are the gateway's and PostgREST's to check. */
 export const USER = `Bearer e30.${
-  btoa(JSON.stringify({ sub: "u", role: "authenticated" })).replaceAll("=", "")
+  btoa(JSON.stringify({
+    sub: "b0000000-0000-4000-8000-000000000001",
+    role: "authenticated",
+  })).replaceAll("=", "")
 }.c2ln`;
 
 export const OK = `{"batch": {"id": "${BATCH}"}, "success": true}`;

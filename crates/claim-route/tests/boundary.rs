@@ -126,7 +126,9 @@ fn deep_json_is_refused_without_exhausting_the_stack() {
         ("method", JsValue::from("POST")),
         (
             "authorization",
-            JsValue::from("Bearer e30.eyJzdWIiOiJ1In0.c2ln"),
+            JsValue::from(
+                "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEifQ.c2ln",
+            ),
         ),
         ("contentType", JsValue::from("application/json")),
         ("requestId", JsValue::NULL),

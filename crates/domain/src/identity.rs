@@ -4,6 +4,7 @@
 //! But the gateway also lets a bare API key pass, so "it came through the gateway" is not "signed
 //! in". This reads the claims (RFC 7519) to refuse such calls before the database is asked.
 
+use crate::fields::is_uuid;
 use crate::json::{Codec, Value};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -53,7 +54,8 @@ pub fn check(codec: &impl Codec, authorization: Option<&str>, now: f64) -> Resul
             .and_then(Value::as_text)
             .unwrap_or_default()
     };
-    if text("sub").is_empty() || text("role") == "anon" {
+    // Tokens of other sign-in services may name their users otherwise; `auth.uid()` fails on those.
+    if !is_uuid(text("sub")) || text("role") == "anon" {
         return Err(Anonymous::NotAUser);
     }
     match claims.get("exp").and_then(Value::as_number) {
@@ -88,6 +90,7 @@ mod tests {
     use crate::json::SerdeJson;
 
     const NOW: f64 = 1_800_000_000_000.0;
+    const USER: &str = "b0000000-0000-4000-8000-000000000001";
 
     fn token(claims: &str) -> String {
         format!("Bearer e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
@@ -101,7 +104,7 @@ mod tests {
     fn a_users_token_passes_until_it_is_over() {
         let with_expiry = |exp: i64| {
             token(&format!(
-                r#"{{"sub":"u","role":"authenticated","exp":{exp}}}"#
+                r#"{{"sub":"{USER}","role":"authenticated","exp":{exp}}}"#
             ))
         };
         assert_eq!(check_header(&with_expiry(1_800_000_001)), Ok(()));
@@ -127,9 +130,29 @@ mod tests {
             Err(Anonymous::NotAUser)
         );
         assert_eq!(
-            check_header(&token(r#"{"role":"anon","sub":"u"}"#)),
+            check_header(&token(&format!(r#"{{"role":"anon","sub":"{USER}"}}"#))),
             Err(Anonymous::NotAUser)
         );
+    }
+
+    #[test]
+    fn a_subject_that_is_no_uuid_is_not_a_user() {
+        for subject in [
+            r#""""#,
+            r#""user_2abc""#,
+            r#""x' or 1=1 --""#,
+            "7",
+            "null",
+            "{}",
+        ] {
+            assert_eq!(
+                check_header(&token(&format!(
+                    r#"{{"sub":{subject},"role":"authenticated"}}"#
+                ))),
+                Err(Anonymous::NotAUser),
+                "{subject}"
+            );
+        }
     }
 
     #[test]
@@ -139,7 +162,7 @@ mod tests {
             assert_eq!(check_header(header), Err(Anonymous::NoToken), "{header}");
         }
         assert_eq!(
-            check_header(&token(r#"{"sub":"u"}"#).replace("Bearer", "bearer")),
+            check_header(&token(&format!(r#"{{"sub":"{USER}"}}"#)).replace("Bearer", "bearer")),
             Ok(())
         );
     }
@@ -156,7 +179,7 @@ mod tests {
             assert_eq!(check_header(header), Err(Anonymous::Malformed), "{header}");
         }
         let huge = token(&format!(
-            r#"{{"sub":"u","x":"{}"}}"#,
+            r#"{{"sub":"{USER}","x":"{}"}}"#,
             "x".repeat(MAX_LENGTH)
         ));
         assert_eq!(check_header(&huge), Err(Anonymous::Malformed));

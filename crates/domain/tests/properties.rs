@@ -13,8 +13,8 @@ use interlock_domain::retry::MAX_REPEATS;
 use interlock_domain::upstream::Outcome;
 use proptest::prelude::*;
 
-/// `{"sub":"u","role":"authenticated"}`, unsigned: the exchange leaves signatures to the gateway.
-const USER: &str = "Bearer e30.eyJzdWIiOiJ1Iiwicm9sZSI6ImF1dGhlbnRpY2F0ZWQifQ.c2ln";
+/// A seeded buyer's token, unsigned: the exchange leaves signatures to the gateway.
+const USER: &str = "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEiLCJyb2xlIjoiYXV0aGVudGljYXRlZCJ9.c2ln";
 const BUDGET: f64 = 10_000.0;
 
 fn functions() -> impl Strategy<Value = Function> {
