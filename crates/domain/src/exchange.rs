@@ -81,9 +81,10 @@ pub fn resume(
     host: &Host,
 ) -> Step {
     let elapsed = (host.now - call.started).max(0.0);
+    let request_id = http::request_id(Some(&call.request_id), &host.id);
     let progress = Progress {
-        request_id: &call.request_id,
-        attempts: call.repeats + 1,
+        request_id: &request_id,
+        attempts: call.repeats.saturating_add(1),
         elapsed,
     };
     let (failure, may_repeat) = match judge(codec, outcome) {

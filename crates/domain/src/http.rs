@@ -78,14 +78,13 @@ pub struct Reply {
     pub log: Option<String>,
 }
 
-/// The id that a request is known by: the client's own where it is usable, else the fresh one.
+/// The id that a request is known by: the client's own where it is usable, else the fresh one. Were
+/// that unusable too, which only a broken shim could bring about, the answer could still be sent.
 pub fn request_id(given: Option<&str>, fresh: &str) -> String {
-    given
-        .filter(|id| {
-            (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
-        })
-        .unwrap_or(fresh)
-        .to_owned()
+    let usable =
+        |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut ids = given.into_iter().chain([fresh]);
+    ids.find(usable).unwrap_or("unknown").to_owned()
 }
 
 /// Whether a key may name a submission: 1 to 255 printable ASCII characters.
@@ -175,6 +174,11 @@ mod tests {
             Some(long.as_str()),
         ] {
             assert_eq!(request_id(bad, "fresh"), "fresh", "{bad:?}");
+            assert_eq!(
+                request_id(bad, bad.unwrap_or_default()),
+                "unknown",
+                "{bad:?}"
+            );
         }
     }
 

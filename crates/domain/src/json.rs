@@ -190,6 +190,12 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_read_as_exactly_the_one_that_was_written() {
+        let number = Value::Number(2.900874778191e300);
+        assert_eq!(SerdeJson.parse(&SerdeJson.write(&number)), Ok(number));
+    }
+
+    #[test]
     fn trailing_text_is_not_json() {
         assert_eq!(SerdeJson.parse("{} x"), Err(Malformed::NotJson));
         assert_eq!(SerdeJson.parse(""), Err(Malformed::NotJson));

@@ -180,3 +180,36 @@ proptest! {
         prop_assert_eq!(SerdeJson.parse(&SerdeJson.write(&value)), Ok(value));
     }
 }
+
+/// The state of a request travels through the shim; a shim that damages it still gets an answer that
+/// can be sent.
+#[test]
+fn a_call_that_comes_back_damaged_is_answered() {
+    let call = Call {
+        body: String::new(),
+        authorization: String::new(),
+        delay: f64::NAN,
+        timeout: f64::INFINITY,
+        request_id: "two\nlines".to_owned(),
+        started: f64::NEG_INFINITY,
+        repeats: u32::MAX,
+        repeatable: true,
+        note: String::new(),
+    };
+    let step = resume(
+        &CHECKOUT,
+        &SerdeJson,
+        call,
+        Outcome::Unsent,
+        &host(0.0, 0.5),
+    );
+    let Step::Reply(reply) = step else {
+        panic!("a call is not repeated forever")
+    };
+    assert_eq!(reply.status, 503);
+    assert!(
+        reply
+            .headers
+            .contains(&("x-request-id", "fresh".to_owned()))
+    );
+}
