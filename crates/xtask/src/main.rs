@@ -4,6 +4,7 @@ mod build;
 mod codegen;
 mod command;
 mod ensure;
+mod fuzz;
 mod lint;
 mod progress;
 mod prove;
@@ -59,6 +60,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Feed the exchange with arbitrary input and check every answer.
+    #[command(disable_help_flag = true)]
+    Fuzz {
+        /// Passed on to the fuzzer, such as `--minutes 30 --seed 7`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -89,5 +97,6 @@ fn dispatch(task: Task) -> Result<()> {
         }
         Task::Test(args) => test::run(&repo, &args),
         Task::Prove { args } => prove::prove(&repo, &args),
+        Task::Fuzz { args } => fuzz::fuzz(&repo, &args),
     }
 }

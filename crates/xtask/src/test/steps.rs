@@ -11,13 +11,16 @@ use super::stack::LocalStack;
 use super::{Run, live, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
-use crate::{build, ensure};
+use crate::{build, ensure, fuzz};
 
 /// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
 /// The aim is 135 KB, 62 KB gzipped. postgrest-rs with reqwest, url and http is two thirds of what
 /// there is; the budget keeps the rest from growing unnoticed.
 const RAW_BUDGET: usize = 180_000;
 const GZIP_BUDGET: usize = 81_000;
+
+/// About 20 seconds.
+const FUZZ_EXECUTIONS: &str = "200000";
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -32,6 +35,8 @@ pub(crate) enum Step {
     Lint,
     /// cargo test of the crates.
     Unit,
+    /// Arbitrary input for the exchange.
+    Fuzz,
     /// wasm-bindgen-test under Deno.
     Wasm,
     /// deno test of functions/.
@@ -57,6 +62,7 @@ impl Step {
             Self::Size => "size",
             Self::Lint => "lint",
             Self::Unit => "unit",
+            Self::Fuzz => "fuzz",
             Self::Wasm => "wasm",
             Self::Functions => "functions",
             Self::Stack => "stack",
@@ -75,6 +81,7 @@ impl Step {
             Self::Size => "size: each function within its budget",
             Self::Lint => "lint: formatting, clippy, deno, generated files, tidy",
             Self::Unit => "unit: cargo test of the crates",
+            Self::Fuzz => "fuzz: arbitrary input for the exchange",
             Self::Wasm => "wasm: the WASM boundary under Deno",
             Self::Functions => "functions: deno test of functions/",
             Self::Stack => "stack: a local stack for the next steps",
@@ -92,7 +99,7 @@ impl Step {
         match self {
             Self::Tools => &[],
             Self::Build => &[Self::Tools],
-            Self::Unit => &[Self::Tools],
+            Self::Unit | Self::Fuzz => &[Self::Tools],
             Self::Size | Self::Lint | Self::Wasm | Self::Functions | Self::Stack => {
                 &[Self::Tools, Self::Build]
             }
@@ -111,6 +118,7 @@ impl Step {
                 "`cargo fmt`, `cargo xtask codegen` and `deno fmt functions` mend the simple ones."
             }
             Self::Unit | Self::Wasm | Self::Functions => "The failed test is named above.",
+            Self::Fuzz => "The input is saved, and the line to repeat it is printed above.",
             Self::Stack => "`npm start` shows the same start in full.",
             Self::E2e | Self::Mutants => {
                 "The seed, if any, is printed above; the stack's own log is target/test-stack.log."
@@ -130,6 +138,7 @@ impl Step {
             Self::Size => size(run.repo),
             Self::Lint => lint(run),
             Self::Unit => unit(run),
+            Self::Fuzz => fuzz(run),
             Self::Wasm => wasm(run),
             Self::Functions => functions(run),
             Self::Stack => start_stack(run),
@@ -183,7 +192,8 @@ fn lint(run: &mut Run) -> Result<Counts> {
 /// share theirs. So each native tool is tested alone, as it is built alone; and what becomes WASM is
 /// tested apart from all of them.
 fn unit(run: &mut Run) -> Result<Counts> {
-    let alone = ["xtask", "pgtap", "interlock-stack"].map(|package| vec![package.to_owned()]);
+    let alone = ["xtask", "pgtap", "interlock-stack", "interlock-fuzz"]
+        .map(|package| vec![package.to_owned()]);
     let mut counts = Counts::default();
     for packages in [run.repo.wasm_packages()?].into_iter().chain(alone) {
         let mut tests = cargo(&["test", "--quiet"]);
@@ -194,6 +204,13 @@ fn unit(run: &mut Run) -> Result<Counts> {
         counts = counts + live::tests(&mut run.tail, &mut tests)?;
     }
     Ok(counts)
+}
+
+/// The same search each time: a run that fails is one that a change made fail.
+fn fuzz(run: &mut Run) -> Result<Counts> {
+    let mut fuzzer = fuzz::fuzzer(run.repo)?;
+    fuzzer.args(["--seed", "1", "--executions", FUZZ_EXECUTIONS]);
+    live::tests(&mut run.tail, &mut fuzzer)
 }
 
 fn wasm(run: &mut Run) -> Result<Counts> {

@@ -1,0 +1,453 @@
+//! What must hold of every step of an exchange, whatever came in: docs/api.md as checks. Written from
+//! the contract and not from the code that it judges.
+
+use crate::mutate::token;
+use interlock_domain::catalogue::{Code, Retry};
+use interlock_domain::exchange::Call;
+use interlock_domain::fields::is_uuid;
+use interlock_domain::function::Function;
+use interlock_domain::http::{Reply, Request};
+use interlock_domain::json::{Codec as _, MAX_SAFE_INTEGER, SerdeJson, Value};
+use interlock_domain::upstream::Outcome;
+
+/// All that one request may take, in milliseconds.
+pub(crate) const BUDGET: f64 = 10_000.0;
+
+/// A call, three repeats, and after each of them a step.
+pub(crate) const MAX_CALLS: u32 = 4;
+
+/// `Err` says what does not hold: a fixed text, and behind a colon what it was.
+pub(crate) type Holds = Result<(), String>;
+
+fn hold(truth: bool, what: &str, seen: impl std::fmt::Debug) -> Holds {
+    if truth {
+        return Ok(());
+    }
+    let seen: String = format!("{seen:?}").chars().take(400).collect();
+    Err(format!("{what}: {seen}"))
+}
+
+/// What is sent to the database.
+pub(crate) fn call(
+    function: &Function,
+    request: &Request,
+    call: &Call,
+    calls: u32,
+    now: f64,
+) -> Holds {
+    hold(
+        call.repeats + 1 == calls,
+        "repeats are counted",
+        call.repeats,
+    )?;
+    hold(
+        calls <= MAX_CALLS,
+        "a call is repeated three times at the most",
+        calls,
+    )?;
+    hold(
+        call.delay >= 0.0 && call.timeout > 0.0,
+        "times are positive",
+        (call.delay, call.timeout),
+    )?;
+    let end = now + call.delay + call.timeout - request.host.now;
+    hold(end <= BUDGET, "a call ends within the budget", end)?;
+    hold(
+        Some(&call.authorization) == request.authorization.as_ref(),
+        "a call is made as its caller",
+        &call.authorization,
+    )?;
+    let Ok(Value::Object(arguments)) = SerdeJson.parse(&call.body) else {
+        return hold(false, "a call's body is a JSON object", &call.body);
+    };
+    for (name, value) in &arguments {
+        let valid = match (function.name, name.as_str()) {
+            ("claim-route", "p_batch_id") | ("checkout" | "promo-validate", "p_cart_id") => {
+                uuid(value)
+            }
+            ("claim-route", "p_action") => {
+                word(value, &["claim", "renew", "release", "start", "complete"])
+            }
+            ("checkout" | "promo-validate", "p_cart_items") => cart(value),
+            ("checkout", "p_promo_code") | ("promo-validate", "p_code") => line(value),
+            ("checkout", "p_payment_method") => {
+                word(value, &["wallet", "bank_transfer", "cash_on_delivery"])
+            }
+            ("promo-validate", "p_subtotal") => whole(value, 0.0, MAX_SAFE_INTEGER),
+            ("promo-validate", "p_dry_run") => matches!(value, Value::Bool(_)),
+            ("promo-validate", "p_action") => word(value, &["apply", "release"]),
+            ("checkout" | "claim-route", "p_idempotency_key") => {
+                value.as_text() == request.idempotency_key.as_deref()
+            }
+            _ => false,
+        };
+        hold(
+            valid,
+            "only what the contract allows reaches the database",
+            (name, value),
+        )?;
+    }
+    let has = |name: &str| arguments.iter().any(|(argument, _)| argument == name);
+    let complete = match function.name {
+        "claim-route" => has("p_action"),
+        "checkout" => has("p_cart_items"),
+        _ => has("p_code"),
+    };
+    hold(complete, "a call has what it needs", &call.body)?;
+    hold(
+        !function.keyed || has("p_idempotency_key") == request.idempotency_key.is_some(),
+        "a key that was sent is passed on",
+        &call.body,
+    )
+}
+
+fn uuid(value: &Value) -> bool {
+    value
+        .as_text()
+        .is_some_and(|text| is_uuid(text) && text.to_ascii_lowercase() == text)
+}
+
+fn word(value: &Value, words: &[&str]) -> bool {
+    value.as_text().is_some_and(|text| words.contains(&text))
+}
+
+fn whole(value: &Value, least: f64, most: f64) -> bool {
+    value
+        .as_number()
+        .is_some_and(|number| number.fract() == 0.0 && least <= number && number <= most)
+}
+
+fn line(value: &Value) -> bool {
+    value.as_text().is_some_and(|text| {
+        (1..=64).contains(&text.chars().count())
+            && text.trim() == text
+            && !text.chars().any(char::is_control)
+    })
+}
+
+fn cart(value: &Value) -> bool {
+    let Value::List(lines) = value else {
+        return false;
+    };
+    (1..=100).contains(&lines.len())
+        && lines.iter().all(|line| {
+            let Value::Object(members) = line else {
+                return false;
+            };
+            members.len() == 2
+                && line.get("product_id").is_some_and(uuid)
+                && line
+                    .get("quantity")
+                    .is_some_and(|quantity| whole(quantity, 1.0, 10_000.0))
+        })
+}
+
+/// Whether executing this call a second time would be a second effect.
+pub(crate) fn acts_again(function: &Function, call: &Call) -> bool {
+    let arguments = SerdeJson.parse(&call.body).unwrap_or(Value::Null);
+    let has = |name| arguments.get(name).is_some();
+    if has("p_idempotency_key") {
+        return false;
+    }
+    match function.name {
+        "checkout" => true,
+        "claim-route" => {
+            !has("p_batch_id")
+                || arguments.get("p_action").and_then(Value::as_text) == Some("release")
+        }
+        _ => false,
+    }
+}
+
+/// Whether nobody can tell if the call took effect: it was sent, and no answer of ours came back.
+pub(crate) fn is_unknown(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Broken | Outcome::TimedOut => true,
+        Outcome::Answered {
+            status: 502 | 504,
+            body,
+            ..
+        } => {
+            // The database itself says with a code of its own that it did not.
+            let error = SerdeJson.parse(body).unwrap_or(Value::Null);
+            error.get("code").and_then(Value::as_text).is_none()
+        }
+        _ => false,
+    }
+}
+
+/// The body that must be passed on as it is.
+pub(crate) fn success(outcome: &Outcome) -> Option<(&str, bool)> {
+    match outcome {
+        Outcome::Answered {
+            status: 200..=299,
+            body,
+            replayed,
+        } if matches!(SerdeJson.parse(body), Ok(Value::Object(_))) => Some((body, *replayed)),
+        _ => None,
+    }
+}
+
+/// The reply to a request that needs or got no call, or whose last call came out as `outcome`.
+pub(crate) fn reply(
+    request: &Request,
+    outcome: Option<&Outcome>,
+    reply: &Reply,
+    input: usize,
+) -> Holds {
+    headers(reply)?;
+    if request.method == "OPTIONS" {
+        return hold(
+            reply.status == 204 && reply.body.is_none() && reply.log.is_none(),
+            "a preflight has no body",
+            reply,
+        );
+    }
+    match outcome.and_then(success) {
+        Some((body, replayed)) => {
+            hold(reply.status == 200, "a success is a success", reply)?;
+            hold(
+                reply.body.as_deref() == Some(body),
+                "a success is passed on unchanged",
+                &reply.body,
+            )?;
+            let told = header(reply, "idempotent-replayed") == Some("true");
+            hold(told == replayed, "a stored answer says so", &reply.headers)?;
+            request_id(request, reply, header(reply, "x-request-id"))?;
+        }
+        None => {
+            let body = error(reply)?;
+            request_id(
+                request,
+                reply,
+                body.get("request_id").and_then(Value::as_text),
+            )?;
+            if outcome.is_none() {
+                refusal(&body)?;
+            }
+        }
+    }
+    let size =
+        reply.body.as_ref().map_or(0, String::len) + reply.log.as_ref().map_or(0, String::len);
+    hold(
+        size <= 16 * input + 65_536,
+        "an answer is in proportion to its input",
+        (size, input),
+    )?;
+    secret(request, outcome, reply)
+}
+
+fn header<'a>(reply: &'a Reply, wanted: &str) -> Option<&'a str> {
+    reply
+        .headers
+        .iter()
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value.as_str())
+}
+
+/// Every header can be sent, and stands once.
+fn headers(reply: &Reply) -> Holds {
+    for (index, (name, value)) in reply.headers.iter().enumerate() {
+        let valid = !value.is_empty() && value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        hold(valid, "a header can be sent", (name, value))?;
+        let first = reply.headers.iter().position(|(other, _)| other == name) == Some(index);
+        hold(first, "a header stands once", name)?;
+    }
+    hold(
+        header(reply, "access-control-allow-origin") == Some("*"),
+        "a browser may read every answer",
+        reply,
+    )
+}
+
+/// The one shape of an error: every field, as the catalogue has it.
+pub(crate) fn error(reply: &Reply) -> Result<Value, String> {
+    headers(reply)?;
+    let text = reply.body.as_deref().unwrap_or_default();
+    let Ok(Value::Object(members)) = SerdeJson.parse(text) else {
+        return hold(false, "an error's body is a JSON object", text).map(|()| Value::Null);
+    };
+    let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+    let fields = [
+        "error",
+        "code",
+        "message",
+        "details",
+        "hint",
+        "retryable",
+        "request_id",
+    ];
+    hold(names == fields, "an error has every field once", names)?;
+    let body = Value::Object(members);
+    let field = |name| body.get(name).and_then(Value::as_text).unwrap_or_default();
+    let Some(code) = Code::named(field("error")) else {
+        return hold(false, "an error is in the catalogue", text).map(|()| Value::Null);
+    };
+    let entry = code.entry();
+    hold(
+        field("code") == entry.code
+            && field("message") == entry.message
+            && field("hint") == entry.hint,
+        "an error speaks with the catalogue's words",
+        text,
+    )?;
+    hold(
+        reply.status == entry.status,
+        "the status is the catalogue's",
+        (reply.status, entry),
+    )?;
+    let retryable = body.get("retryable") == Some(&Value::Bool(true));
+    // After a call that may have acted, "send it again" would be wrong advice.
+    let agrees = retryable == (entry.retry == Retry::Retryable)
+        || (code == Code::UpstreamTimeout && !retryable);
+    hold(agrees, "retryable is the catalogue's", text)?;
+    let seconds = header(reply, "retry-after").map(str::parse::<u32>);
+    let told = matches!(seconds, Some(Ok(1..=86_400)));
+    hold(
+        if retryable { told } else { seconds.is_none() },
+        "Retry-After stands where an error is retryable",
+        &reply.headers,
+    )?;
+    let details = body.get("details");
+    let details_fit = matches!(
+        details,
+        Some(Value::Null | Value::Object(_) | Value::List(_))
+    );
+    hold(details_fit, "details are a document or null", details)?;
+    hold(
+        (header(reply, "allow") == Some("POST, OPTIONS")) == (code == Code::MethodNotAllowed),
+        "405 says what is allowed",
+        &reply.headers,
+    )?;
+    let id = header(reply, "x-request-id").unwrap_or_default();
+    let fits = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    hold(
+        fits && id == field("request_id"),
+        "an error names its request",
+        id,
+    )?;
+    hold(
+        header(reply, "content-type") == Some("application/json")
+            && header(reply, "cache-control") == Some("no-store"),
+        "an answer is JSON and not stored",
+        &reply.headers,
+    )?;
+    log(reply, entry.code)?;
+    Ok(body)
+}
+
+/// One line of JSON with the outcome, and nothing of what was said.
+fn log(reply: &Reply, code: &str) -> Holds {
+    let log = reply.log.as_deref().unwrap_or_default();
+    let line = SerdeJson.parse(log).unwrap_or(Value::Null);
+    let agrees = line.get("outcome").and_then(Value::as_text) == Some(code)
+        && line.get("status") == Some(&u32::from(reply.status).into())
+        && !log.contains('\n');
+    hold(agrees, "the log has one line with the outcome", log)?;
+    let quiet = match line.get("cause") {
+        Some(Value::Null) => true,
+        Some(Value::Text(cause)) => {
+            cause.len() <= 10
+                && cause
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        }
+        _ => false,
+    };
+    hold(quiet, "the log's cause is a code", log)
+}
+
+/// The client's own id where it is usable, else the fresh one.
+fn request_id(request: &Request, reply: &Reply, told: Option<&str>) -> Holds {
+    let usable =
+        |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    let expected = request
+        .request_id
+        .as_deref()
+        .filter(usable)
+        .unwrap_or(&request.host.id);
+    hold(
+        told == Some(expected) && header(reply, "x-request-id") == Some(expected),
+        "an answer names its request",
+        (expected, told),
+    )
+}
+
+/// What can be refused before the database is asked, and how its problems are told.
+fn refusal(body: &Value) -> Holds {
+    let code = body
+        .get("error")
+        .and_then(Value::as_text)
+        .and_then(Code::named);
+    let own = matches!(
+        code,
+        Some(
+            Code::ValidationFailed
+                | Code::Unauthenticated
+                | Code::MethodNotAllowed
+                | Code::BodyTooLarge
+                | Code::UnsupportedMediaType
+        )
+    );
+    hold(
+        own,
+        "without a call only the request itself is refused",
+        body,
+    )?;
+    if code != Some(Code::ValidationFailed) {
+        return Ok(());
+    }
+    let problems = body
+        .get("details")
+        .and_then(|details| details.get("problems"));
+    let Some(Value::List(problems)) = problems else {
+        return hold(false, "problems are a list", body);
+    };
+    hold(!problems.is_empty(), "there is a problem", body)?;
+    for problem in problems {
+        let text = |name| problem.get(name).and_then(Value::as_text);
+        let pointer = text("pointer").is_some_and(|pointer| {
+            (pointer.is_empty() || pointer.starts_with('/'))
+                && pointer
+                    .split('~')
+                    .skip(1)
+                    .all(|rest| rest.starts_with(['0', '1']))
+        });
+        let message = text("message").is_some_and(|message| !message.is_empty());
+        hold(
+            pointer && message,
+            "a problem has a JSON pointer and a message",
+            problem,
+        )?;
+    }
+    Ok(())
+}
+
+/// No long part of the token is in the answer or in the log, unless it stands elsewhere in the input
+/// too; shorter ones are words of ours as well.
+fn secret(request: &Request, outcome: Option<&Outcome>, reply: &Reply) -> Holds {
+    let authorization = request.authorization.as_deref().unwrap_or_default();
+    let claims = token(authorization).map(|(_, claims, _)| claims);
+    let told = [reply.body.as_deref(), reply.log.as_deref()];
+    let answer = match outcome {
+        Some(Outcome::Answered { body, .. }) => Some(body.as_str()),
+        _ => None,
+    };
+    let elsewhere = [
+        Some(request.method.as_str()),
+        request.request_id.as_deref(),
+        request.body.as_deref(),
+        request.idempotency_key.as_deref(),
+        answer,
+    ];
+    let parts = authorization.split(['.', ' ']).chain(claims.as_deref());
+    for part in parts.filter(|part| part.len() >= 24) {
+        let is_in = |texts: &[Option<&str>]| texts.iter().flatten().any(|text| text.contains(part));
+        hold(
+            !is_in(&told) || is_in(&elsewhere),
+            "no part of a token is told",
+            part,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The inputs to begin with: the recorded exchanges of tests/corpus, and what earlier runs found to
+//! reach more, in tests/corpus/fuzz.json. Both are text that a person can read.
+
+use crate::targets::{FUNCTIONS, TARGETS};
+use anyhow::{Context as _, Result, bail};
+use interlock_domain::json::{Codec as _, SerdeJson, Value, object};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the recorded exchanges give each target, and what was found since.
+pub(crate) struct Corpus {
+    /// `{function, request, outcomes}`.
+    pub(crate) exchanges: Vec<Value>,
+    /// `{function, request}` or `{function, call, outcome, host}`, as they cross the boundary.
+    pub(crate) states: Vec<Value>,
+    /// `{text}`
+    pub(crate) texts: Vec<Value>,
+    /// `{target, name, input}`
+    pub(crate) found: Vec<Value>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus")
+}
+
+/// Reads a list of JSON documents.
+fn list(path: &Path) -> Result<Vec<Value>> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    match serde_json::from_str(&text).map(value) {
+        Ok(Value::List(items)) => Ok(items),
+        _ => bail!("{} is not a JSON list", path.display()),
+    }
+}
+
+/// Inputs may be nested more deeply than the domain's own codec reads.
+fn value(json: serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(truth) => truth.into(),
+        serde_json::Value::Number(number) => number.as_f64().unwrap_or_default().into(),
+        serde_json::Value::String(text) => text.into(),
+        serde_json::Value::Array(items) => Value::List(items.into_iter().map(value).collect()),
+        serde_json::Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .map(|(name, member)| (name, value(member)))
+                .collect(),
+        ),
+    }
+}
+
+impl Corpus {
+    /// Reads it all.
+    pub(crate) fn read() -> Result<Self> {
+        let mut corpus = Corpus {
+            exchanges: Vec::new(),
+            states: Vec::new(),
+            texts: Vec::new(),
+            found: Vec::new(),
+        };
+        for function in FUNCTIONS {
+            for case in list(&folder().join(format!("{}.json", function.name)))? {
+                corpus.add(function.name, &case);
+            }
+        }
+        corpus.found = list(&folder().join("fuzz.json"))?;
+        Ok(corpus)
+    }
+
+    fn add(&mut self, function: &str, case: &Value) {
+        let member = |name| case.get(name).cloned().unwrap_or(Value::Null);
+        let host = object([
+            ("now", Value::Number(1_800_000_000_005.0)),
+            ("random", Value::Number(0.5)),
+            ("id", "fresh-id".into()),
+            ("timeout", Value::Number(10_000.0)),
+        ]);
+        let (request, outcomes) = (member("request"), member("outcomes"));
+        if let Value::Object(mut members) = request.clone() {
+            let texts = members
+                .iter()
+                .filter(|(name, _)| name == "body")
+                .map(|(_, text)| text.clone());
+            self.texts
+                .extend(texts.map(|text| object([("text", text)])));
+            members.push(("host".to_owned(), host.clone()));
+            self.states.push(object([
+                ("function", function.into()),
+                ("request", Value::Object(members)),
+            ]));
+        }
+        if let (Value::List(steps), Value::List(outcomes)) = (member("steps"), &outcomes) {
+            for (step, outcome) in steps.iter().zip(outcomes) {
+                let call = step.get("call").cloned().unwrap_or(Value::Null);
+                self.states.push(object([
+                    ("function", function.into()),
+                    ("call", call),
+                    ("outcome", outcome.clone()),
+                    ("host", host.clone()),
+                ]));
+                self.texts.extend(
+                    outcome
+                        .get("body")
+                        .map(|text| object([("text", text.clone())])),
+                );
+            }
+        }
+        self.exchanges.push(object([
+            ("function", function.into()),
+            ("request", request),
+            ("outcomes", outcomes),
+        ]));
+    }
+
+    /// The inputs that earlier runs found for a target.
+    pub(crate) fn found_for(&self, target: &str) -> Vec<Value> {
+        let inputs = self.found_entries(target).into_iter();
+        inputs
+            .filter_map(|entry| entry.get("input").cloned())
+            .collect()
+    }
+
+    /// The same with their names.
+    pub(crate) fn found_entries(&self, target: &str) -> Vec<Value> {
+        let of_target =
+            |entry: &&Value| entry.get("target").and_then(Value::as_text) == Some(target);
+        self.found.iter().filter(of_target).cloned().collect()
+    }
+}
+
+/// An input with what it is: an entry of fuzz.json, and the content of a finding's file.
+pub(crate) fn entry(target: &str, name: &str, input: &Value) -> Value {
+    object([
+        ("target", target.into()),
+        ("name", name.into()),
+        ("input", input.clone()),
+    ])
+}
+
+/// Writes fuzz.json anew, one entry a line.
+pub(crate) fn record(entries: &[Value]) -> Result<PathBuf> {
+    let path = folder().join("fuzz.json");
+    let lines: Vec<String> = entries.iter().map(|entry| SerdeJson.write(entry)).collect();
+    fs::write(&path, format!("[\n{}\n]\n", lines.join(",\n")))?;
+    Ok(path)
+}
+
+/// Reads one entry: the target's index and the input.
+pub(crate) fn read_entry(path: &Path) -> Result<(usize, Value)> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let entry = serde_json::from_str(&text).map(value);
+    let entry = entry.with_context(|| format!("{} is not JSON", path.display()))?;
+    let name = entry.get("target").and_then(Value::as_text);
+    let target = TARGETS.iter().position(|target| Some(target.name) == name);
+    let target = target.with_context(|| format!("{} names no target", path.display()))?;
+    Ok((target, entry.get("input").cloned().unwrap_or(Value::Null)))
+}
