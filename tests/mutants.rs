@@ -186,6 +186,16 @@ const MUTANTS: &[Mutant] = &[
         race: Race::Shop(STORM),
     },
     Mutant {
+        name: "take_stock: whether to take is decided on what the statement saw first",
+        patches: &[(
+            "take_stock",
+            "and l.available_quantity >= l.quantity",
+            "and p.available_quantity >= l.quantity",
+        )],
+        sql: None,
+        race: Race::Shop(ShopScenario::StockBackMeanwhile),
+    },
+    Mutant {
         name: "take_stock: stock rows are locked in any order",
         patches: &[(
             "take_stock",

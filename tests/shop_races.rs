@@ -25,6 +25,7 @@ macro_rules! require {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ShopScenario {
     TwoBuyersOfThree,
+    StockBackMeanwhile,
     Storm {
         buyers: usize,
         products: usize,
@@ -74,6 +75,7 @@ impl ShopScenario {
         let before = bench.differences().await;
         match self {
             Self::TwoBuyersOfThree => two_buyers_of_three(bench, adapter).await,
+            Self::StockBackMeanwhile => stock_back_meanwhile(bench).await,
             Self::Storm {
                 buyers,
                 products,
@@ -143,6 +145,40 @@ async fn two_buyers_of_three(bench: &Bench, adapter: Adapter) -> Verdict {
         }
         let stock = bench.stock(&[product]).await;
         require!(stock == 2, "{stock} left of five after a sale of three");
+    }
+    Ok(())
+}
+
+/// Stock comes back while somebody takes the last unit of it: what is said to be taken is taken.
+async fn stock_back_meanwhile(bench: &Bench) -> Verdict {
+    for (end, expected) in [("rollback", "INSUFFICIENT_INVENTORY"), ("commit", "OK")] {
+        let product = bench.products(1, 0).await[0];
+        let shop = bench.stack.connect().await;
+        let work =
+            format!("update public.products set available_quantity = 1 where id = '{product}'");
+        let call = async move {
+            let call = format!("select public.decrement_product_quantity('{product}', 1)");
+            let taken = shop.batch_execute(&call).await;
+            let code = taken.map_or_else(
+                |error| {
+                    error
+                        .as_db_error()
+                        .map_or_else(String::new, |error| error.message().to_owned())
+                },
+                |()| "OK".to_owned(),
+            );
+            Answer {
+                status: 0,
+                code,
+                details: Value::Null,
+                body: Value::Null,
+                replayed: false,
+            }
+        };
+        let answer = against_open_transaction(bench, &work, end, call).await;
+        require!(answer.code == expected, "after {end}: {}", answer.code);
+        let stock = bench.stock(&[product]).await;
+        require!(stock == 0, "after {end} {stock} are left");
     }
     Ok(())
 }
@@ -614,6 +650,18 @@ async fn promo_checkouts(bench: &Bench, adapter: Adapter, buyers: usize, uses: i
         "stock went with refused orders"
     );
     Ok(())
+}
+
+/// Only the shop may take stock without an order, over SQL.
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_that_comes_back_meanwhile_is_taken() {
+    let bench = Bench::take().await;
+    if let Err(error) = ShopScenario::StockBackMeanwhile
+        .run(&bench, Adapter::Sql)
+        .await
+    {
+        panic!("{error}");
+    }
 }
 
 crate::races::over_every_adapter! {
