@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(92);
+select plan(93);
 
 -- Cast --------------------------------------------------------------------
 
@@ -399,6 +399,16 @@ select pg_temp.given('bob', 3);
 select is(pg_temp.next_of('ann'), '1', 'unless somebody else has claimed it since');
 
 -- Renew, start, release, complete -----------------------------------------
+
+select pg_temp.fresh_batches(1);
+select pg_temp.given('ann', 1);
+
+update public.batches set lease_expires_at = now() + interval '1 day' where id = pg_temp.batch(1);
+select is(
+  pg_temp.call('ann', pg_temp.batch(1), 'renew') #> '{batch,lease_expires_at}',
+  to_jsonb(now() + interval '1 day'),
+  'renew never makes a lease shorter'
+);
 
 select pg_temp.fresh_batches(2);
 select pg_temp.given('ann', 1);
