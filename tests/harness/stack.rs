@@ -1,10 +1,12 @@
 //! The stack under test: its URLs and keys, database sessions, tokens, and rows to work on.
 
+use futures::StreamExt as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 use tokio::sync::{Mutex, MutexGuard};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::error::DbError;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 use uuid::Uuid;
 
 /// What the environment says about the stack.
@@ -52,6 +54,23 @@ impl Stack {
             .await
             .unwrap_or_else(|error| panic!("cannot connect to DB_URL: {error}"));
         tokio::spawn(connection);
+        client
+    }
+
+    /// The same, with somebody who hears each notice as soon as it is sent.
+    pub async fn connect_hearing(&self, hear: impl Fn(DbError) + Send + 'static) -> Client {
+        let (client, mut connection) = tokio_postgres::connect(&self.db_url, NoTls)
+            .await
+            .unwrap_or_else(|error| panic!("cannot connect to DB_URL: {error}"));
+        let mut messages =
+            futures::stream::poll_fn(move |context| connection.poll_message(context));
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = messages.next().await {
+                if let AsyncMessage::Notice(notice) = message {
+                    hear(notice);
+                }
+            }
+        });
         client
     }
 

@@ -1,0 +1,293 @@
+//! What a schedule leaves behind, in words that are the same for equal outcomes on different rows.
+
+use super::conductor::Answer;
+use super::scenarios::{By, Operation, Stage, Sweep};
+use anyhow::{Context as _, Result};
+use interlock_tests::stack::user_claims;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use tokio_postgres::{Client, Statement};
+use uuid::Uuid;
+
+/// The names in the scenarios, in the order of the ids that they stand for: locks are taken in the
+/// order of ids.
+const NAMES: [&str; 14] = [
+    "u", "v", "w", "x", "y", "p", "q", "d", "k", "l", "o", "c", "e", "z",
+];
+
+/// New rows for one schedule.
+pub(super) struct World {
+    ids: BTreeMap<&'static str, Uuid>,
+}
+
+impl World {
+    /// New ids.
+    pub(super) fn new() -> Self {
+        let named = NAMES.iter().zip(1..).map(|(name, number)| {
+            let mut bytes = *Uuid::new_v4().as_bytes();
+            bytes[0] = number;
+            (*name, Uuid::from_bytes(bytes))
+        });
+        World {
+            ids: named.collect(),
+        }
+    }
+
+    fn id(&self, name: &str) -> Uuid {
+        *self.ids.get(name).expect("scenarios use only these names")
+    }
+
+    fn fill(&self, sql: &str) -> String {
+        self.ids.iter().fold(sql.to_owned(), |sql, (name, id)| {
+            sql.replace(&format!("{{{name}}}"), &id.to_string())
+        })
+    }
+
+    /// What makes the rows of a stage, with nothing left of earlier ones that would be swept.
+    pub(super) fn rows(&self, stage: &Stage, swept: impl Iterator<Item = Sweep>) -> String {
+        let clear = swept.map(|sweep| sweep.clear().to_owned());
+        let given = stage.given.iter().map(|sql| self.fill(sql) + ";");
+        let sql: String = clear.chain(given).collect();
+        // A call that looks for the time must not come in the transaction of its rows.
+        format!("begin; {sql} commit;")
+    }
+
+    /// What begins a transaction and makes a call in it.
+    pub(super) fn call(&self, operation: &Operation) -> String {
+        let (role, claims) = match operation.by {
+            By::User(name) => ("authenticated", user_claims(self.id(name))),
+            By::Shop => ("service_role", json!({ "role": "service_role" })),
+        };
+        format!(
+            "begin; set local role {role}; select set_config('request.jwt.claims', '{claims}', true); {}",
+            self.fill(operation.sql)
+        )
+    }
+
+    /// Ids by their names, times and serial numbers not at all, and any other id (a new order) as new.
+    fn words(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => self.word(&text),
+            Value::Array(values) => {
+                Value::Array(values.into_iter().map(|value| self.words(value)).collect())
+            }
+            Value::Object(fields) => {
+                let kept = fields.into_iter().filter(|(name, value)| {
+                    !(name.ends_with("_at")
+                        || name.ends_with("_until")
+                        || name == "id" && value.is_number())
+                });
+                Value::Object(
+                    kept.map(|(name, value)| (name, self.words(value)))
+                        .collect::<Map<_, _>>(),
+                )
+            }
+            other => other,
+        }
+    }
+
+    fn word(&self, text: &str) -> Value {
+        let mut text = text.to_owned();
+        for (name, id) in &self.ids {
+            for id in [id.to_string(), id.to_string().to_uppercase()] {
+                text = text.replace(&id, name);
+            }
+        }
+        match Uuid::parse_str(&text) {
+            Ok(_) => "new".into(),
+            Err(_) => text.into(),
+        }
+    }
+}
+
+/// Statements that read the books.
+pub(super) struct Books(Statement);
+
+/// All that the operations can change, for given users, batches, products and promo codes. Ledgers are
+/// in the order in which they were written; orders, which have no names, by what they say. Renewals are
+/// left out: one that began before another and comes after it has nothing to add and leaves no event.
+const BOOKS: &str = "
+select jsonb_build_object(
+  'batches', (select jsonb_agg(jsonb_build_array(b.id, b.status, b.driver_id, b.lease_expires_at > now(), b.version,
+      (select jsonb_agg(jsonb_build_array(e.event, e.driver_id, e.version) order by e.id)
+       from public.batch_events e where e.batch_id = b.id and e.event <> 'renewed')) order by b.id)
+    from public.batches b where b.id = any ($2)),
+  'drivers', (select jsonb_agg(jsonb_build_array(d.user_id, d.active) order by d.user_id)
+    from public.drivers d where d.user_id = any ($1)),
+  'products', (select jsonb_agg(jsonb_build_array(p.id, p.available_quantity, p.price, p.active,
+      (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason, m.actor) order by m.id)
+       from public.stock_movements m where m.product_id = p.id)) order by p.id)
+    from public.products p where p.id = any ($3)),
+  'codes', (select jsonb_agg(c order by c) from (
+      select jsonb_build_array(c.product_id, o.user_id, o.status, c.used_at is not null) as c
+      from public.product_codes c left join public.orders o on o.id = c.order_id
+      where c.product_id = any ($3)) c),
+  'orders', (select jsonb_agg(o order by o) from (
+      select jsonb_build_array(o.user_id, o.status, o.subtotal, o.discount, o.total, o.payment_method, o.promo_code_id,
+        o.proof_submitted_at is not null,
+        (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price) order by i.product_id)
+         from public.order_items i where i.order_id = o.id),
+        (select jsonb_agg(e.event order by e.id) from public.order_events e where e.order_id = o.id),
+        (select jsonb_agg(f.status order by f.id) from public.payment_proofs f where f.order_id = o.id),
+        (select count(*) from public.product_codes c where c.order_id = o.id)) as o
+      from public.orders o where o.user_id = any ($1)) o),
+  'wallets', (select jsonb_agg(jsonb_build_array(w.user_id, w.balance, w.currency,
+      (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason) order by m.id)
+       from public.wallet_movements m where m.user_id = w.user_id)) order by w.user_id)
+    from public.wallets w where w.user_id = any ($1)),
+  'promos', (select jsonb_agg(jsonb_build_array(p.id, p.used_count, p.active,
+      (select jsonb_agg(r order by r) from (
+        select jsonb_build_array(r.user_id, r.cart_id, r.status, r.discount, r.order_id is not null,
+          r.held_until > now()) as r
+        from public.promo_redemptions r where r.promo_id = p.id) r),
+      (select jsonb_agg(jsonb_build_array(s.user_id, s.used) order by s.user_id)
+       from private.promo_user_uses s where s.promo_id = p.id and s.used > 0)) order by p.id)
+    from public.promo_codes p where p.id = any ($4)),
+  'guesses', (select jsonb_agg(cardinality(a.attempted_at)) from private.promo_attempts a where a.user_id = any ($1)),
+  'keys', (select jsonb_agg(jsonb_build_array(k.user_id, k.operation, k.key, k.response is not null) order by k.user_id, k.operation)
+    from private.idempotency_keys k where k.user_id = any ($1)),
+  'wrong', jsonb_strip_nulls(jsonb_build_object(
+    'stock', (select jsonb_agg(p.id) from public.products p where p.id = any ($3) and p.available_quantity <>
+      (select coalesce(sum(m.delta), 0) from public.stock_movements m where m.product_id = p.id)),
+    'codes', (select jsonb_agg(p.id) from public.products p where p.id = any ($3) and p.kind = 'digital'
+      and p.available_quantity <>
+      (select count(*) from public.product_codes c where c.product_id = p.id and c.order_id is null)),
+    'wallets', (select jsonb_agg(w.user_id) from public.wallets w where w.user_id = any ($1) and w.balance <>
+      (select coalesce(sum(m.delta), 0) from public.wallet_movements m where m.user_id = w.user_id)),
+    'uses', (select jsonb_agg(p.id) from public.promo_codes p where p.id = any ($4) and p.used_count <>
+      (select count(*) from public.promo_redemptions r where r.promo_id = p.id and r.status in ('held', 'redeemed'))),
+    'uses of a customer', (select jsonb_agg(s.user_id) from private.promo_user_uses s where s.promo_id = any ($4) and s.used <>
+      (select count(*) from public.promo_redemptions r
+       where r.promo_id = s.promo_id and r.user_id = s.user_id and r.status in ('held', 'redeemed'))),
+    'keys', (select jsonb_agg(k.key) from private.idempotency_keys k where k.user_id = any ($1) and k.response is null)
+  ))
+)";
+
+impl Books {
+    /// Prepares the look.
+    pub(super) async fn prepare(client: &Client) -> Result<Self> {
+        Ok(Books(client.prepare(BOOKS).await?))
+    }
+
+    /// What the rows of a world say.
+    pub(super) async fn read(&self, client: &Client, world: &World) -> Result<Value> {
+        let ids = |names: &[&str]| names.iter().map(|name| world.id(name)).collect::<Vec<_>>();
+        let row = client
+            .query_one(
+                &self.0,
+                &[
+                    &ids(&["u", "v", "w"]),
+                    &ids(&["x", "y"]),
+                    &ids(&["p", "q", "d"]),
+                    &ids(&["k", "l"]),
+                ],
+            )
+            .await
+            .context("the books cannot be read")?;
+        Ok(world.words(row.get(0)))
+    }
+}
+
+/// Two answers and the books, comparable.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Outcome {
+    /// Nothing if the operation has not happened.
+    pub(super) answers: [Option<Value>; 2],
+    pub(super) books: Value,
+}
+
+impl Outcome {
+    /// In the words of the world.
+    pub(super) fn new(world: &World, answers: &[Answer; 2], books: Value) -> Self {
+        Outcome {
+            answers: [
+                comparable(world, &answers[0]),
+                comparable(world, &answers[1]),
+            ],
+            books,
+        }
+    }
+
+    /// Which of the two has happened.
+    pub(super) fn happened(&self) -> [bool; 2] {
+        [0, 1].map(|index| self.answers[index].is_some())
+    }
+
+    /// Both answers.
+    pub(super) fn describe(&self) -> String {
+        let [a, b] = [0, 1].map(|index| match &self.answers[index] {
+            None => "has not happened".to_owned(),
+            Some(answer) => format!("was answered {answer}"),
+        });
+        format!("A {a}; B {b}")
+    }
+
+    /// In what this serial outcome and the one that was seen differ.
+    pub(super) fn difference(&self, seen: &Self) -> String {
+        let say = |answer: &Option<Value>| {
+            answer
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), Value::to_string)
+        };
+        let mut differences = Vec::new();
+        for (index, who) in ["A", "B"].iter().enumerate() {
+            let [serial, seen] = [self, seen].map(|outcome| say(&outcome.answers[index]));
+            if serial != seen {
+                differences.push(format!("{who}'s answer: {serial} / {seen}"));
+            }
+        }
+        if let [Some(serial), Some(seen)] = [self, seen].map(|outcome| outcome.books.as_object()) {
+            for (name, value) in serial
+                .iter()
+                .filter(|(name, value)| seen.get(*name) != Some(value))
+            {
+                differences.push(format!(
+                    "{name}: {value} / {}",
+                    say(&seen.get(name).cloned())
+                ));
+            }
+        }
+        differences.join("; ")
+    }
+
+    /// What is wrong whatever a serial order gives: books that do not add up, errors that nobody
+    /// promises.
+    pub(super) fn wrong(&self) -> Option<String> {
+        let unexpected = self.answers.iter().flatten().find_map(|answer| {
+            let state = answer.get("refused")?.as_str()?;
+            // Refusals of the catalogue, and the constraints that hold against the shop's own SQL.
+            (!(state.starts_with("PT4") || state.starts_with("23")))
+                .then(|| format!("answered {answer}"))
+        });
+        let books = self.books["wrong"]
+            .as_object()
+            .filter(|wrong| !wrong.is_empty());
+        unexpected.or_else(|| books.map(|wrong| format!("the books do not add up: {wrong:?}")))
+    }
+}
+
+/// Nothing for a call that did not happen, also for one that was refused for a passing reason, which
+/// the functions repeat: a lease that somebody is claiming or a code that somebody is deleting at this
+/// moment, a product that changed while it was bought, a promo code that is too busy.
+fn comparable(world: &World, answer: &Answer) -> Option<Value> {
+    match answer {
+        Answer::None => None,
+        Answer::Success(value) => Some(world.words(value.clone())),
+        Answer::Refusal(state, message, _)
+            if state == "55P03" && !message.contains("lock timeout") =>
+        {
+            None
+        }
+        Answer::Refusal(state, message, detail) => {
+            let detail =
+                serde_json::from_str(detail).unwrap_or_else(|_| Value::String(detail.clone()));
+            // What the database says of a constraint names ids; the code is enough.
+            let detail = if state.starts_with("PT") {
+                detail
+            } else {
+                Value::Null
+            };
+            Some(world.words(json!({ "refused": state, "message": message, "detail": detail })))
+        }
+    }
+}
