@@ -128,6 +128,14 @@ fn judge_error(codec: &impl Codec, status: u16, body: &str) -> Verdict {
         ))
     };
 
+    let unknown = || {
+        Verdict::Unknown(Failure::new(
+            Code::UpstreamUnavailable,
+            Value::Null,
+            cause.clone(),
+        ))
+    };
+
     match sqlstate {
         // Ours: private.raise_error puts the catalogue's code into the message.
         _ if sqlstate.starts_with("PT") => match Code::named(text("message")) {
@@ -143,17 +151,19 @@ fn judge_error(codec: &impl Codec, status: u16, body: &str) -> Verdict {
         "40001" | "40P01" | "55P03" | "57014" => passing(),
         // Too many connections, shutting down, starting up: refused before anything ran.
         "53300" | "57P01" | "57P03" => passing(),
+        // The database crashed, or the connection to it broke: if that was during the commit, it may
+        // have taken effect. PostgREST says PGRST001, postrust PGRST500, a pooler class 08.
+        "57P02" | "PGRST001" | "PGRST500" => unknown(),
+        _ if sqlstate.starts_with("08") => unknown(),
         "42501" => failed(Code::Forbidden),
         "PGRST301" | "PGRST302" | "PGRST303" => failed(Code::Unauthenticated),
         _ => match status {
             401 => failed(Code::Unauthenticated),
-            // PostgREST has no database connection to give (PGRST000 to PGRST003).
+            // PostgREST has no database connection to give (PGRST000, PGRST002, PGRST003).
             _ if sqlstate.starts_with("PGRST00") => passing(),
             429 | 503 => passing(),
-            // A proxy on the way gave up; the database may have gone on.
-            502 | 504 => {
-                Verdict::Unknown(Failure::new(Code::UpstreamUnavailable, Value::Null, cause))
-            }
+            // A proxy on the way gave up; the database may have gone on. 520 to 527 are Cloudflare's.
+            502 | 504 | 520..=527 => unknown(),
             _ => failed(Code::Internal),
         },
     }
@@ -270,13 +280,23 @@ mod tests {
     #[test]
     fn what_was_rolled_back_is_passing_and_what_is_unknown_is_not() {
         for sqlstate in [
-            "40001", "40P01", "55P03", "57014", "53300", "57P03", "PGRST001", "PGRST003",
+            "40001", "40P01", "55P03", "57014", "53300", "57P01", "57P03", "PGRST000", "PGRST002",
+            "PGRST003",
         ] {
             let verdict = answered(500, &format!(r#"{{"code":"{sqlstate}","message":"m"}}"#));
             assert!(matches!(verdict, Verdict::Passing(_)), "{sqlstate}");
             assert_eq!(code_of(&verdict), Code::UpstreamUnavailable);
         }
+        for sqlstate in ["57P02", "08006", "08P01", "PGRST001", "PGRST500"] {
+            for status in [500, 503] {
+                let body = format!(r#"{{"code":"{sqlstate}","message":"m"}}"#);
+                let verdict = answered(status, &body);
+                assert!(matches!(verdict, Verdict::Unknown(_)), "{sqlstate}");
+                assert_eq!(code_of(&verdict), Code::UpstreamUnavailable);
+            }
+        }
         assert!(matches!(answered(503, "busy"), Verdict::Passing(_)));
+        assert!(matches!(answered(522, "cloud"), Verdict::Unknown(_)));
         assert!(matches!(answered(504, "gateway"), Verdict::Unknown(_)));
         assert!(matches!(
             judge(&SerdeJson, Outcome::Broken),
