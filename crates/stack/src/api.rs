@@ -17,12 +17,24 @@ use crate::part::{Part, Spec};
 use crate::postgres;
 use crate::project::Project;
 
+/// How many connections the API has: enough to let requests really race in the database.
+pub(crate) const POOL: u16 = 32;
+
+/// The database as the API sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Database {
+    /// Where it listens.
+    pub(crate) port: u16,
+    /// How many connections may be open.
+    pub(crate) pool: u16,
+}
+
 /// The API as a part; the text says which program it is.
 pub(crate) fn spec(
     project: &Project,
     dirs: &Dirs,
     jwt_secret: String,
-    db_port: u16,
+    database: Database,
     port: u16,
 ) -> Result<(Spec, &'static str)> {
     let (spec, what) = match real_postgrest() {
@@ -32,10 +44,10 @@ pub(crate) fn spec(
             (Spec::new("api", me, dirs).args(["api"]), "postrust")
         }
     };
-    let database = postgres::api_url(db_port);
+    let url = postgres::api_url(database.port);
     let spec = spec
-        .env("DATABASE_URL", database.clone())
-        .env("PGRST_DB_URI", database)
+        .env("DATABASE_URL", url.clone())
+        .env("PGRST_DB_URI", url)
         .env("PGRST_DB_SCHEMAS", project.schemas.join(","))
         .env(
             "PGRST_DB_EXTRA_SEARCH_PATH",
@@ -44,8 +56,7 @@ pub(crate) fn spec(
         .env("PGRST_DB_MAX_ROWS", project.max_rows.to_string())
         .env("PGRST_DB_ANON_ROLE", "anon")
         .env("PGRST_DB_CHANNEL_ENABLED", "true")
-        // Enough to let requests really race in the database.
-        .env("PGRST_DB_POOL", "32")
+        .env("PGRST_DB_POOL", database.pool.to_string())
         .env("PGRST_JWT_SECRET", jwt_secret)
         .env("PGRST_SERVER_HOST", "127.0.0.1")
         .env("PGRST_SERVER_PORT", port.to_string())

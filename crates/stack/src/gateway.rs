@@ -296,6 +296,7 @@ impl Gateway {
             .parse::<Uri>()
             .map_err(|_| Refusal::not_found("The path is not a valid one.".to_owned()))?;
         strip_hop_by_hop(&mut parts.headers);
+        let repeatable = is_repeatable(&parts.method, &parts.headers);
         self.add_forwarded(&mut parts.headers);
         let request = Request::from_parts(parts, Limited::new(body, BODY_LIMIT));
 
@@ -316,9 +317,11 @@ impl Gateway {
             // The request was on its way: it may have taken effect.
             Ok(Err(_)) => Err(Refusal::outcome_unknown(
                 "The service behind the gateway closed the connection before it answered.",
+                repeatable,
             )),
             Err(_) => Err(Refusal::outcome_unknown(
                 "The service behind the gateway did not answer in time.",
+                repeatable,
             )),
         }
     }
@@ -366,13 +369,17 @@ impl Refusal {
         }
     }
 
-    fn outcome_unknown(message: &str) -> Self {
+    fn outcome_unknown(message: &str, repeatable: bool) -> Self {
         Self {
             status: StatusCode::GATEWAY_TIMEOUT,
             code: "UPSTREAM_TIMEOUT",
             message: message.to_owned(),
-            hint: "It is not known whether the request took effect. Repeat it with the same Idempotency-Key.",
-            retryable: true,
+            hint: if repeatable {
+                "It is not known whether the request took effect. Repeat it with the same Idempotency-Key."
+            } else {
+                "It is not known whether the request took effect. Look first, or use an Idempotency-Key."
+            },
+            retryable: repeatable,
         }
     }
 
@@ -450,6 +457,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whether a second request cannot act a second time, as far as its head can tell.
+fn is_repeatable(method: &Method, headers: &HeaderMap) -> bool {
+    method.is_safe() || headers.contains_key("idempotency-key")
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {

@@ -168,7 +168,7 @@ fn connection_headers_end_here() {
 
 #[tokio::test]
 async fn a_refusal_has_the_shape_of_every_error() {
-    let response = Refusal::outcome_unknown("late").into_response("r-1");
+    let response = Refusal::outcome_unknown("late", true).into_response("r-1");
     assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
     assert_eq!(response.headers()["x-request-id"], "r-1");
     assert_eq!(response.headers()["retry-after"], "1");
@@ -181,4 +181,16 @@ async fn a_refusal_has_the_shape_of_every_error() {
     assert_eq!(body["retryable"], true);
     assert_eq!(body["details"], Value::Null);
     assert_eq!(body["request_id"], "r-1");
+}
+
+#[test]
+fn an_unknown_outcome_may_be_repeated_only_where_that_cannot_act_twice() {
+    let keyed = HeaderMap::from_iter([(
+        HeaderName::from_static("idempotency-key"),
+        HeaderValue::from_static("k"),
+    )]);
+    assert!(is_repeatable(&Method::GET, &HeaderMap::new()));
+    assert!(is_repeatable(&Method::POST, &keyed));
+    assert!(!is_repeatable(&Method::POST, &HeaderMap::new()));
+    assert!(!Refusal::outcome_unknown("late", false).retryable);
 }

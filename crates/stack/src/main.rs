@@ -19,6 +19,7 @@ mod postgres;
 mod progress;
 mod project;
 mod push;
+mod restart;
 mod status;
 mod up;
 

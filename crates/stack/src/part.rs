@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -22,6 +22,7 @@ use crate::identity::Identity;
 use crate::progress::Output;
 
 /// What to start.
+#[derive(Clone)]
 pub(crate) struct Spec {
     /// The name in messages, logs and `status.json`.
     pub(crate) name: String,
@@ -88,6 +89,7 @@ pub(crate) struct Ended {
 pub(crate) struct Part {
     /// Its name.
     pub(crate) name: String,
+    spec: Spec,
     log: PathBuf,
     pid_file: PathBuf,
     // Dropping it closes the guard's input, which stops the child.
@@ -104,12 +106,31 @@ impl Part {
         reports: mpsc::UnboundedSender<Ended>,
     ) -> Result<Self> {
         let log = dirs.fresh_log(&spec.name)?;
+        Self::spawn_with_log(spec, log, dirs, output, reports)
+    }
+
+    /// Starts this part, which has ended, once more; it goes on in the same log.
+    pub(crate) fn again(
+        &self,
+        dirs: &Dirs,
+        output: Output,
+        reports: mpsc::UnboundedSender<Ended>,
+    ) -> Result<Self> {
+        Self::spawn_with_log(self.spec.clone(), self.log.clone(), dirs, output, reports)
+    }
+
+    fn spawn_with_log(
+        spec: Spec,
+        log: PathBuf,
+        dirs: &Dirs,
+        output: Output,
+        reports: mpsc::UnboundedSender<Ended>,
+    ) -> Result<Self> {
         let pid_file = dirs.run.join(format!("{}.pid", spec.name));
         let _ = std::fs::remove_file(&pid_file);
 
         let (program, args, ids) = spec.identity.wrap(&spec.program, &spec.args);
-        let me = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut command = Command::new(me);
+        let mut command = Command::new(own_program()?);
         command
             .arg("guard")
             .arg("--pid-file")
@@ -125,7 +146,7 @@ impl Part {
             .arg(program)
             .args(args)
             .env_clear()
-            .envs(spec.env)
+            .envs(spec.env.iter().map(|(name, value)| (name, value)))
             .current_dir(&spec.cwd)
             .stdin(Stdio::piped())
             // Ctrl-C in a terminal must reach the supervisor only; it stops the parts in order.
@@ -168,7 +189,8 @@ impl Part {
             let _ = reports.send(Ended { name, how });
         });
         Ok(Self {
-            name: spec.name,
+            name: spec.name.clone(),
+            spec,
             log,
             pid_file,
             leash,
@@ -221,6 +243,17 @@ impl Part {
         // An error means that the watching task is gone, and the part with it.
         let _ = self.ended.wait_for(Option::is_some).await;
     }
+}
+
+/// This program's own file, as it was called when the first part started: a build may replace it while
+/// the stack runs, and the system then calls the old one deleted.
+fn own_program() -> Result<&'static Path> {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(program) = PROGRAM.get() {
+        return Ok(program);
+    }
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(PROGRAM.get_or_init(|| program))
 }
 
 fn open_log(path: &Path) -> Result<File> {

@@ -199,7 +199,7 @@ impl Postgres {
 
     /// After a crash the pid file stays. Postgres refuses to start when that number is now
     /// somebody else's; and if it is still our server, it must end first.
-    async fn clear_stale_pid(&self) -> Result<()> {
+    pub(crate) async fn clear_stale_pid(&self) -> Result<()> {
         let path = self.data.join("postmaster.pid");
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,

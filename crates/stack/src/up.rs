@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +19,7 @@ use crate::ports::{self, Port};
 use crate::postgres::{self, Postgres};
 use crate::progress::{Output, Step, say};
 use crate::project::Project;
+use crate::restart::Restarts;
 use crate::status::{Format, Status};
 use crate::{api, examples, functions, keys, push};
 
@@ -45,6 +47,18 @@ pub(crate) struct Args {
     /// A JWK set whose keys may sign tokens too (ES256, RS256).
     #[arg(long, env = "INTERLOCK_JWKS", hide_env_values = true)]
     jwks: Option<String>,
+    /// Start a part again that ends by itself, instead of stopping the rest.
+    #[arg(long)]
+    restart: bool,
+    /// The port at which the API finds the database: a proxy of a test stands there.
+    #[arg(long, hide = true)]
+    api_finds_db_at: Option<u16>,
+    /// The port at which the functions find the gateway: a proxy of a test stands there.
+    #[arg(long, hide = true)]
+    functions_find_api_at: Option<u16>,
+    /// How many connections the API has.
+    #[arg(long, hide = true, default_value_t = api::POOL)]
+    api_pool: u16,
 }
 
 /// Runs the stack until a signal (exit code 0) or until a part ends (1).
@@ -72,7 +86,7 @@ pub(crate) async fn run(root: Option<PathBuf>, dir: PathBuf, args: Args) -> Resu
         started = stack.start(&project, &args) => match started {
             Ok(()) => {
                 tokio::select! {
-                    Some(ended) = stack.reports.recv() => Err(stack.crashed(ended).await),
+                    error = stack.watch(args.restart) => Err(error),
                     () = signals.any() => Ok(0),
                 }
             }
@@ -105,6 +119,9 @@ fn already_running(dirs: &Dirs) -> anyhow::Error {
     }
 }
 
+/// The place of Postgres among the parts.
+const DATABASE: usize = 0;
+
 struct Stack {
     dirs: Dirs,
     output: Output,
@@ -114,6 +131,8 @@ struct Stack {
     parts: Vec<Part>,
     stop_gateway: watch::Sender<bool>,
     gateway: Option<JoinHandle<()>>,
+    server: Option<Postgres>,
+    status: Option<Status>,
 }
 
 impl Stack {
@@ -127,6 +146,8 @@ impl Stack {
             parts: Vec::new(),
             stop_gateway: watch::channel(false).0,
             gateway: None,
+            server: None,
+            status: None,
         }
     }
 
@@ -156,8 +177,12 @@ impl Stack {
         let database = self.spawn(server.spec(&self.dirs, db_port))?;
 
         // Functions need nothing but the gateway's address: they load while Postgres starts.
-        let platform =
-            functions::Platform::new(project, api_port, postgres::url(db_port), public_jwks)?;
+        let platform = functions::Platform::new(
+            project,
+            args.functions_find_api_at.unwrap_or(api_port),
+            postgres::url(db_port),
+            public_jwks,
+        )?;
         let mut upstreams = BTreeMap::new();
         let mut loading = Vec::new();
         for function in &project.functions {
@@ -173,6 +198,7 @@ impl Stack {
             "Postgres {} on 127.0.0.1:{db_port}",
             server.version
         ));
+        self.server = Some(server);
 
         let step = Step::start();
         match push::run(&project.root, &self.dirs, db_port, !args.no_seed).await? {
@@ -183,7 +209,16 @@ impl Stack {
         // After the push, because it reads the schema once at its start.
         let step = Step::start();
         let rest_port = ports::any("the API behind the gateway")?;
-        let (spec, program) = api::spec(project, &self.dirs, jwt_secret, db_port, rest_port)?;
+        let (spec, program) = api::spec(
+            project,
+            &self.dirs,
+            jwt_secret,
+            api::Database {
+                port: args.api_finds_db_at.unwrap_or(db_port),
+                pool: args.api_pool,
+            },
+            rest_port,
+        )?;
         let rest = self.spawn(spec)?;
         api::ready(&self.parts[rest], rest_port).await?;
         step.done(&format!("REST API ({program})"));
@@ -208,7 +243,64 @@ impl Stack {
         status.pids = self.pids();
         status.write(&self.dirs)?;
         whole.done(&format!("ready on {}", status.api_url()));
-        announce(&status, args.json)
+        announce(&status, args.json)?;
+        self.status = Some(status);
+        Ok(())
+    }
+
+    /// Returns when a part has ended and is not started again, with the reason to stop.
+    async fn watch(&mut self, restart: bool) -> anyhow::Error {
+        let mut restarts = Restarts::default();
+        let (wake, mut due) = mpsc::unbounded_channel();
+        loop {
+            tokio::select! {
+                Some(ended) = self.reports.recv() => {
+                    let wait = match restart {
+                        true => restarts.wait(&ended.name, Instant::now()),
+                        false => None,
+                    };
+                    let Some(wait) = wait else {
+                        return self.crashed(ended).await;
+                    };
+                    say(&format!("  ! {} {}; it is started again", ended.name, ended.how));
+                    let wake = wake.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(wait).await;
+                        // Nobody listens any more when the stack is being stopped.
+                        let _ = wake.send(ended.name);
+                    });
+                }
+                Some(name) = due.recv() => {
+                    if let Err(error) = self.start_again(&name).await {
+                        return error;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts a part that has ended on the ports that it had.
+    async fn start_again(&mut self, name: &str) -> Result<()> {
+        let at = self.parts.iter().position(|part| part.name == name);
+        let at = at.with_context(|| format!("there is no part {name}"))?;
+        if let (DATABASE, Some(server)) = (at, &self.server) {
+            server.clear_stale_pid().await?;
+        }
+        let part = self.parts[at].again(&self.dirs, self.output, self.report.clone())?;
+        // Its guard writes it at once; a part that ended before is reported by itself.
+        for _ in 0..100 {
+            if part.pid().is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.parts[at] = part;
+        let pids = self.pids();
+        if let Some(status) = &mut self.status {
+            status.pids = pids;
+            status.write(&self.dirs)?;
+        }
+        Ok(())
     }
 
     fn spawn(&mut self, spec: Spec) -> Result<usize> {
