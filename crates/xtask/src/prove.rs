@@ -28,5 +28,7 @@ pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
     eprintln!("starting a stack …");
     build::build(repo, &build::Args::default())?;
     let stack = LocalStack::start(repo, "prove-stack")?;
-    run(prove.envs(&stack.variables))
+    // The faults strike a stack of their own, which is started as they need it.
+    let program = crate::stack::binary(repo, true)?;
+    run(prove.envs(&stack.variables).env("INTERLOCK_STACK", program))
 }

@@ -1,0 +1,308 @@
+//! What strikes the stack while the clients are at work, one row for each kind.
+
+use super::clients::{Goods, Ledger};
+use super::proxy::Strike;
+use super::site::{Own, POOL, Site, crash};
+use anyhow::{Context, Result};
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use std::time::Duration;
+
+/// One kind of fault.
+pub(crate) struct Fault {
+    /// For people.
+    pub(crate) name: &'static str,
+    blow: Blow,
+}
+
+/// Where a proxy stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Between client and gateway.
+    Front,
+    /// Between functions and gateway.
+    Functions,
+    /// Between API and database, where it sees a transaction's end.
+    Database,
+}
+
+/// What is done.
+#[derive(Clone, Copy)]
+enum Blow {
+    /// Requests at a proxy meet this.
+    Requests(Place, Strike),
+    /// `kill -9` of a part.
+    Kill(&'static str),
+    /// `kill -9` of one backend: Postgres then restarts all of them.
+    KillBackend,
+    /// `pg_terminate_backend` for every connection of the API.
+    TerminateBackends,
+    /// The database refuses new connections, and those it had are gone.
+    NoConnections,
+    /// Every connection of the API hangs in its commit.
+    FullPool,
+    /// Another session holds the rows that everybody needs.
+    HeldLock,
+}
+
+const LATE: Duration = Duration::from_millis(300);
+
+/// Every kind; each is tried alone first.
+pub(crate) const FAULTS: &[Fault] = &[
+    requests(
+        "client to gateway: the request is lost",
+        Place::Front,
+        Strike::LoseRequest,
+    ),
+    requests(
+        "client to gateway: the answer is lost after the commit",
+        Place::Front,
+        Strike::LoseAnswer,
+    ),
+    requests(
+        "client to gateway: the request arrives twice",
+        Place::Front,
+        Strike::Twice,
+    ),
+    requests(
+        "client to gateway: the answer is late",
+        Place::Front,
+        Strike::DelayAnswer(LATE),
+    ),
+    requests(
+        "client to gateway: the request arrives when its sender has given up",
+        Place::Front,
+        Strike::HoldRequest,
+    ),
+    requests(
+        "function to API: the request is lost",
+        Place::Functions,
+        Strike::LoseRequest,
+    ),
+    requests(
+        "function to API: the answer is lost after the commit",
+        Place::Functions,
+        Strike::LoseAnswer,
+    ),
+    requests(
+        "function to API: the request arrives twice",
+        Place::Functions,
+        Strike::Twice,
+    ),
+    requests(
+        "function to API: the answer is late",
+        Place::Functions,
+        Strike::DelayAnswer(LATE),
+    ),
+    requests(
+        "function to API: the request arrives when its sender has given up",
+        Place::Functions,
+        Strike::HoldRequest,
+    ),
+    requests(
+        "API to database: the commit is lost",
+        Place::Database,
+        Strike::LoseRequest,
+    ),
+    requests(
+        "API to database: the answer to the commit is lost",
+        Place::Database,
+        Strike::LoseAnswer,
+    ),
+    requests(
+        "API to database: the answer to the commit is late",
+        Place::Database,
+        Strike::DelayAnswer(LATE),
+    ),
+    Fault {
+        name: "a backend of Postgres is killed",
+        blow: Blow::KillBackend,
+    },
+    Fault {
+        name: "the API's connections are terminated",
+        blow: Blow::TerminateBackends,
+    },
+    Fault {
+        name: "Postgres is killed",
+        blow: Blow::Kill("postgres"),
+    },
+    Fault {
+        name: "the API is killed",
+        blow: Blow::Kill("api"),
+    },
+    Fault {
+        name: "the function checkout is killed",
+        blow: Blow::Kill("checkout"),
+    },
+    Fault {
+        name: "the function claim-route is killed",
+        blow: Blow::Kill("claim-route"),
+    },
+    Fault {
+        name: "the function promo-validate is killed",
+        blow: Blow::Kill("promo-validate"),
+    },
+    Fault {
+        name: "the database refuses connections",
+        blow: Blow::NoConnections,
+    },
+    Fault {
+        name: "the API's connection pool is full",
+        blow: Blow::FullPool,
+    },
+    Fault {
+        name: "another session holds the locks",
+        blow: Blow::HeldLock,
+    },
+];
+
+const fn requests(name: &'static str, place: Place, strike: Strike) -> Fault {
+    Fault {
+        name,
+        blow: Blow::Requests(place, strike),
+    }
+}
+
+impl Fault {
+    /// Whether a stack that is not ours can be asked to bear it.
+    pub(crate) fn needs_our_stack(&self) -> bool {
+        !matches!(
+            self.blow,
+            Blow::Requests(Place::Front, _) | Blow::TerminateBackends | Blow::HeldLock
+        )
+    }
+
+    /// Whether it breaks something that must mend by itself.
+    pub(crate) fn breaks(&self) -> bool {
+        !matches!(self.blow, Blow::Requests(..) | Blow::HeldLock)
+    }
+
+    /// What is counted, unless a proxy counts it.
+    fn counts_as(&self) -> Option<&'static str> {
+        match self.blow {
+            Blow::Requests(..) => None,
+            Blow::Kill("postgres") => Some("times Postgres was killed"),
+            Blow::Kill("api") => Some("times the API was killed"),
+            Blow::Kill(_) => Some("times a function was killed"),
+            Blow::KillBackend => Some("times a backend was killed"),
+            Blow::TerminateBackends => Some("times all connections were terminated"),
+            Blow::NoConnections => Some("times the database refused connections"),
+            Blow::FullPool => Some("times the connection pool was full"),
+            Blow::HeldLock => Some("times another session held the locks"),
+        }
+    }
+
+    /// Strikes, and returns when a fault that lasts has lasted long enough.
+    pub(crate) async fn strike(&self, on: &Target<'_>, rng: &mut StdRng) -> Result<()> {
+        on.ledger.requests.grows_by(rng.random_range(4..24)).await;
+        match self.blow {
+            Blow::Requests(place, strike) => {
+                let link = match place {
+                    Place::Front => &on.site.front,
+                    Place::Functions => &on.own()?.functions,
+                    Place::Database => &on.own()?.database,
+                };
+                link.arm(strike, rng.random_range(6..16));
+                if strike == Strike::HoldRequest {
+                    on.clients_try_again(4).await;
+                    link.calm();
+                }
+            }
+            Blow::Kill(part) => on.own()?.kill(part)?,
+            Blow::KillBackend => {
+                let pid: i32 = on
+                    .site
+                    .connect_as_admin()
+                    .await?
+                    .query_one(
+                        "select pid from pg_stat_activity where usename = 'authenticator'
+                         order by state = 'active' desc, random() limit 1",
+                        &[],
+                    )
+                    .await
+                    .context("the API has connections")?
+                    .get(0);
+                crash(pid)?;
+            }
+            Blow::TerminateBackends => on.terminate().await?,
+            Blow::NoConnections => {
+                on.site
+                    .connect_as_admin()
+                    .await?
+                    .batch_execute("alter role authenticator connection limit 0")
+                    .await?;
+                on.terminate().await?;
+                on.clients_try_again(8).await;
+                on.release().await?;
+            }
+            Blow::FullPool => {
+                on.own()?.database.arm(Strike::HoldRequest, POOL);
+                on.clients_try_again(8).await;
+                on.own()?.database.calm();
+            }
+            Blow::HeldLock => {
+                let mut session = on.site.connect().await?;
+                let lock = session.transaction().await?;
+                lock.execute(
+                    "select from public.products where id = any ($1) for update",
+                    &[&on.goods.plenty],
+                )
+                .await?;
+                tokio::join!(on.clients_try_again(6), tokio::time::sleep(on.hold));
+                lock.rollback().await?;
+            }
+        }
+        if let Some(what) = self.counts_as() {
+            on.ledger.strike(what);
+        }
+        Ok(())
+    }
+}
+
+/// What is struck.
+pub(crate) struct Target<'a> {
+    /// The stack.
+    pub(crate) site: &'a Site,
+    /// What the clients count.
+    pub(crate) ledger: &'a Ledger,
+    /// What they want.
+    pub(crate) goods: &'a Goods,
+    /// How long a lock is held at least.
+    pub(crate) hold: Duration,
+}
+
+impl Target<'_> {
+    /// Ends whatever lasts, also what a strike that was given up has left behind.
+    pub(crate) async fn release(&self) -> Result<()> {
+        self.site.calm();
+        if self.site.own.is_some() {
+            self.site
+                .connect_as_admin()
+                .await?
+                .batch_execute("alter role authenticator connection limit -1")
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn own(&self) -> Result<&Own> {
+        self.site.own.as_ref().context("the stack is not ours")
+    }
+
+    /// Waits until clients have felt it so many times.
+    async fn clients_try_again(&self, times: u64) {
+        self.ledger.again.grows_by(times).await;
+    }
+
+    async fn terminate(&self) -> Result<()> {
+        self.site
+            .connect_as_admin()
+            .await?
+            .execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'authenticator'",
+                &[],
+            )
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! What must be true when the dust has settled: one effect for each key, and every client was told the truth.
+
+use super::clients::{Settled, TOP_UP, Told};
+use anyhow::Result;
+use interlock_tests::calls::{CANCEL_ORDER, CHECKOUT};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Answers that the database has stored, by user, operation and key.
+type Stored = BTreeMap<(Uuid, String, String), Value>;
+
+/// What the checks found.
+#[derive(Default)]
+pub(crate) struct Findings {
+    /// What does not hold.
+    pub(crate) failures: Vec<String>,
+    /// Intents that a client was told are refused while an earlier try of them was still on its way,
+    /// and that try then succeeded: no server can prevent it, as a refusal stores nothing.
+    pub(crate) overtaken: u64,
+}
+
+/// Compares what the clients were told with what the database has.
+pub(crate) async fn told_the_truth(
+    db: &Client,
+    users: &[Uuid],
+    settled: &[Settled],
+) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let mut stored = stored_answers(db, users).await?;
+    let (mut orders, mut cancelled) = (BTreeSet::new(), BTreeSet::new());
+    for settled in settled {
+        let intent = &settled.intent;
+        let what = intent.operation.rpc;
+        let mut fail = |text: String| findings.failures.push(format!("{what}: {text}"));
+        if let Told::Nothing(last) = &settled.told {
+            fail(format!("no final answer, the last was: {last}"));
+        }
+        let Some(key) = &intent.key else {
+            continue;
+        };
+        let answer = stored.remove(&(settled.user, what.to_owned(), key.clone()));
+        match (&settled.told, &answer) {
+            (Told::Done(body), None) => fail(format!(
+                "key {key} was answered {body} and has left nothing"
+            )),
+            (Told::Done(body), Some(answer)) => {
+                if serde_json::from_str::<Value>(body).ok().as_ref() != Some(answer) {
+                    fail(format!(
+                        "key {key} was answered {body}, and {answer} is stored"
+                    ));
+                }
+            }
+            (Told::Refused(_), Some(_)) if settled.doubtful => findings.overtaken += 1,
+            (Told::Refused(code), Some(answer)) => {
+                fail(format!(
+                    "key {key} was refused ({code}) and has the effect {answer}"
+                ));
+            }
+            (Told::Refused(_), None) | (Told::Nothing(_), _) => {}
+        }
+        let order = answer.and_then(|answer| answer["order"]["id"].as_str()?.parse::<Uuid>().ok());
+        if what == CHECKOUT.rpc && order.is_some_and(|order| !orders.insert(order)) {
+            fail(format!("two keys have the order {order:?}"));
+        }
+        if what == CANCEL_ORDER.rpc {
+            cancelled.extend(order);
+        }
+    }
+    for (_, operation, key) in stored.keys() {
+        findings
+            .failures
+            .push(format!("{operation}: nobody sent the key {key}"));
+    }
+    let existing = ids(
+        db,
+        "select id from public.orders where user_id = any ($1)",
+        users,
+    )
+    .await?;
+    for order in existing.difference(&orders) {
+        findings.failures.push(format!(
+            "order {order} belongs to no key: something was bought twice"
+        ));
+    }
+    for order in orders.difference(&existing) {
+        findings
+            .failures
+            .push(format!("order {order} was answered and does not exist"));
+    }
+    let ended = "select id from public.orders where user_id = any ($1) and status = 'cancelled'";
+    let ended = ids(db, ended, users).await?;
+    for order in ended.symmetric_difference(&cancelled) {
+        findings.failures.push(format!(
+            "order {order} is cancelled and has no answer that says so, or the reverse"
+        ));
+    }
+    findings.failures.extend(wallets(db, users, settled).await?);
+    Ok(findings)
+}
+
+/// Each wallet has what was paid in, each reference once, less what its standing orders cost.
+async fn wallets(db: &Client, users: &[Uuid], settled: &[Settled]) -> Result<Vec<String>> {
+    let mut paid_in: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for settled in settled {
+        if settled.intent.operation.rpc == TOP_UP.rpc && matches!(settled.told, Told::Done(_)) {
+            *paid_in.entry(settled.user).or_default() += settled.intent.arguments["amount"]
+                .as_i64()
+                .unwrap_or_default();
+        }
+    }
+    let rows = db
+        .query(
+            "select u.id, coalesce(w.balance, 0), coalesce(o.total, 0)::bigint
+             from unnest($1::uuid[]) as u (id)
+             left join public.wallets w on w.user_id = u.id
+             left join lateral (
+               select sum(o.total) as total from public.orders o
+               where o.user_id = u.id and o.payment_method = 'wallet' and o.status in ('paid', 'fulfilled')
+             ) o on true",
+            &[&users],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| {
+            let (user, balance, spent): (Uuid, i64, i64) = (row.get(0), row.get(1), row.get(2));
+            let paid = paid_in.get(&user).copied().unwrap_or_default();
+            (balance + spent != paid).then(|| {
+                format!("wallet of {user}: {paid} paid in, {spent} spent, and {balance} left")
+            })
+        })
+        .collect())
+}
+
+/// The invariants that need nobody's account of what was done.
+pub(crate) async fn violations(db: &Client) -> Result<Vec<String>> {
+    let mut violations = Vec::new();
+    for (rule, query) in [
+        ("the stock ledger equals the stock", "select count(*) from public.stock_differences"),
+        ("the wallet ledger equals the balance", "select count(*) from public.wallet_differences"),
+        ("a code belongs to one order", "select count(*) from public.code_differences"),
+        ("uses of a promo equal its count", "select count(*) from public.promo_differences"),
+        ("stock is never negative", "select count(*) from public.products where available_quantity < 0"),
+        ("wallets are never negative", "select count(*) from public.wallets where balance < 0"),
+        ("a promo is not overused", "select count(*) from public.promo_codes where used_count > max_uses"),
+        (
+            "units are conserved",
+            "select count(*) from public.products p where p.kind = 'physical' and p.available_quantity
+               <> (select coalesce(sum(delta), 0) from public.stock_movements m where m.product_id = p.id)",
+        ),
+        (
+            "a driver holds one batch",
+            "select count(*) from (select from public.batches where status in ('claimed', 'in_progress')
+               group by driver_id having count(*) > 1) as twice",
+        ),
+        (
+            "a batch is completed once",
+            "select count(*) from (select from public.batch_events where event = 'completed'
+               group by batch_id having count(*) > 1) as twice",
+        ),
+    ] {
+        let broken: i64 = db.query_one(query, &[]).await?.get(0);
+        if broken > 0 {
+            violations.push(format!("{rule}: {broken} times not"));
+        }
+    }
+    Ok(violations)
+}
+
+/// Sessions of the API that are still in a transaction, by Postgres's own account, waits for locks included.
+pub(crate) async fn leftovers(db: &Client) -> Result<i64> {
+    let query = "select count(*) from pg_stat_activity
+                 where datname = current_database() and usename = 'authenticator' and xact_start is not null";
+    Ok(db.query_one(query, &[]).await?.get(0))
+}
+
+async fn stored_answers(db: &Client, users: &[Uuid]) -> Result<Stored> {
+    let rows = db
+        .query(
+            "select user_id, operation, key, response::jsonb from private.idempotency_keys
+             where user_id = any ($1)",
+            &[&users],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| ((row.get(0), row.get(1), row.get(2)), row.get(3)))
+        .collect())
+}
+
+async fn ids(db: &Client, query: &str, users: &[Uuid]) -> Result<BTreeSet<Uuid>> {
+    let rows = db.query(query, &[&users]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}

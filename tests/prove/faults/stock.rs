@@ -1,0 +1,90 @@
+//! What the clients work on.
+
+use super::clients::Goods;
+use super::site::Site;
+use anyhow::Result;
+use uuid::Uuid;
+
+/// Users with wallets who drive too, and something to buy.
+pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
+    let db = site.connect().await?;
+    let goods = Goods {
+        plenty: (0..4).map(|_| Uuid::new_v4()).collect(),
+        scarce: Uuid::new_v4(),
+        digital: Uuid::new_v4(),
+        promo: format!("F{}", Uuid::new_v4().simple()).to_uppercase(),
+    };
+    db.execute(
+        "insert into auth.users (id, aud, role, email)
+         select id, 'authenticated', 'authenticated', id || '@test.example' from unnest($1::uuid[]) as id",
+        &[&users],
+    )
+    .await?;
+    db.execute(
+        "insert into public.drivers (user_id) select unnest($1::uuid[])",
+        &[&users],
+    )
+    .await?;
+    db.execute(
+        "insert into public.products (id, name, price, currency, available_quantity)
+         select id, 'test:' || id, 700, 'USD', case when id = $2 then 60 else 100000 end
+         from unnest($1::uuid[] || $2::uuid) as id",
+        &[&goods.plenty, &goods.scarce],
+    )
+    .await?;
+    db.execute(
+        "insert into public.products (id, name, price, currency, kind)
+         values ($1::uuid, 'test:' || $1::uuid, 700, 'USD', 'digital')",
+        &[&goods.digital],
+    )
+    .await?;
+    db.execute(
+        "insert into public.product_codes (product_id, code)
+         select $1, 'test:' || n from generate_series(1, 150) as n",
+        &[&goods.digital],
+    )
+    .await?;
+    db.execute(
+        "insert into public.promo_codes (code, discount_type, discount_value, max_uses)
+         values ($1, 'percentage', 10, 150)",
+        &[&goods.promo],
+    )
+    .await?;
+    Ok(goods)
+}
+
+/// Fails if our drivers could claim what is not ours.
+pub(crate) async fn no_batches_of_others(site: &Site) -> Result<()> {
+    let query = "select count(*) from public.batches where status = 'available'
+                 or (status in ('claimed', 'in_progress') and lease_expires_at <= now())";
+    let others: i64 = site.connect().await?.query_one(query, &[]).await?.get(0);
+    anyhow::ensure!(
+        others == 0,
+        "this needs a database without claimable batches of others"
+    );
+    Ok(())
+}
+
+/// Leaves no claimable batch behind.
+pub(crate) async fn withdraw_batches(site: &Site) -> Result<()> {
+    site.connect()
+        .await?
+        .batch_execute(
+            "update public.batches set status = 'cancelled'
+             where status in ('available', 'claimed', 'in_progress') and reference like 'test:%'",
+        )
+        .await?;
+    Ok(())
+}
+
+/// Batches to claim.
+pub(crate) async fn offer_batches(site: &Site, batches: i32) -> Result<()> {
+    site.connect()
+        .await?
+        .execute(
+            "insert into public.batches (reference) select 'test:fault' from generate_series(1, $1)",
+            &[&batches],
+        )
+        .await?;
+    Ok(())
+}
