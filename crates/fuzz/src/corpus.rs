@@ -1,13 +1,13 @@
-//! The inputs to begin with: the recorded exchanges of tests/corpus, and what earlier runs found to
-//! reach more, in tests/corpus/fuzz.json. Both are text that a person can read.
+//! The inputs to begin with: the recorded exchanges of tests/corpus, which are text that a person can
+//! read. And the files of findings, each with one input.
 
-use crate::targets::{FUNCTIONS, TARGETS};
+use crate::targets::{FUNCTIONS, TARGETS, Target};
 use anyhow::{Context as _, Result, bail};
-use interlock_domain::json::{Codec as _, SerdeJson, Value, object};
+use interlock_domain::json::{Value, object};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What the recorded exchanges give each target, and what was found since.
+/// What the recorded exchanges give each target.
 pub(crate) struct Corpus {
     /// `{function, request, outcomes}`.
     pub(crate) exchanges: Vec<Value>,
@@ -15,12 +15,6 @@ pub(crate) struct Corpus {
     pub(crate) states: Vec<Value>,
     /// `{text}`
     pub(crate) texts: Vec<Value>,
-    /// `{target, name, input}`
-    pub(crate) found: Vec<Value>,
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus")
 }
 
 /// Reads a list of JSON documents.
@@ -57,14 +51,13 @@ impl Corpus {
             exchanges: Vec::new(),
             states: Vec::new(),
             texts: Vec::new(),
-            found: Vec::new(),
         };
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus");
         for function in FUNCTIONS {
-            for case in list(&folder().join(format!("{}.json", function.name)))? {
+            for case in list(&folder.join(format!("{}.json", function.name)))? {
                 corpus.add(function.name, &case);
             }
         }
-        corpus.found = list(&folder().join("fuzz.json"))?;
         Ok(corpus)
     }
 
@@ -112,24 +105,9 @@ impl Corpus {
             ("outcomes", outcomes),
         ]));
     }
-
-    /// The inputs that earlier runs found for a target.
-    pub(crate) fn found_for(&self, target: &str) -> Vec<Value> {
-        let inputs = self.found_entries(target).into_iter();
-        inputs
-            .filter_map(|entry| entry.get("input").cloned())
-            .collect()
-    }
-
-    /// The same with their names.
-    pub(crate) fn found_entries(&self, target: &str) -> Vec<Value> {
-        let of_target =
-            |entry: &&Value| entry.get("target").and_then(Value::as_text) == Some(target);
-        self.found.iter().filter(of_target).cloned().collect()
-    }
 }
 
-/// An input with what it is: an entry of fuzz.json, and the content of a finding's file.
+/// The content of a finding's file: an input with what it is.
 pub(crate) fn entry(target: &str, name: &str, input: &Value) -> Value {
     object([
         ("target", target.into()),
@@ -138,22 +116,14 @@ pub(crate) fn entry(target: &str, name: &str, input: &Value) -> Value {
     ])
 }
 
-/// Writes fuzz.json anew, one entry a line.
-pub(crate) fn record(entries: &[Value]) -> Result<PathBuf> {
-    let path = folder().join("fuzz.json");
-    let lines: Vec<String> = entries.iter().map(|entry| SerdeJson.write(entry)).collect();
-    fs::write(&path, format!("[\n{}\n]\n", lines.join(",\n")))?;
-    Ok(path)
-}
-
-/// Reads one entry: the target's index and the input.
-pub(crate) fn read_entry(path: &Path) -> Result<(usize, Value)> {
+/// Reads a finding's file: the target and the input.
+pub(crate) fn read_entry(path: &Path) -> Result<(&'static Target, Value)> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let entry = serde_json::from_str(&text).map(value);
     let entry = entry.with_context(|| format!("{} is not JSON", path.display()))?;
     let name = entry.get("target").and_then(Value::as_text);
-    let target = TARGETS.iter().position(|target| Some(target.name) == name);
+    let target = TARGETS.iter().find(|target| Some(target.name) == name);
     let target = target.with_context(|| format!("{} names no target", path.display()))?;
     Ok((target, entry.get("input").cloned().unwrap_or(Value::Null)))
 }

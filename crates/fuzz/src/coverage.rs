@@ -98,11 +98,6 @@ fn passed() -> impl Iterator<Item = usize> {
         .map(|edge| edge.load(Relaxed) as usize)
 }
 
-/// Whether the last execution passed all of these edges.
-pub(crate) fn passed_all(edges: &[usize]) -> bool {
-    edges.iter().all(|edge| COUNTS[*edge].load(Relaxed) > 0)
-}
-
 /// What all executions so far have reached: per edge, a bit for each order of magnitude of how often
 /// one execution passed it.
 pub(crate) struct Reached(Vec<u8>);
@@ -132,11 +127,6 @@ impl Reached {
             *seen |= bit;
         }
         is_new
-    }
-
-    /// The edges of the last execution that none before it reached.
-    pub(crate) fn new_edges(&self) -> Vec<usize> {
-        passed().filter(|edge| self.0[*edge] == 0).collect()
     }
 
     /// How many edges were reached.

@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 const USUAL_SIZE: usize = 4 * 1024;
 const LARGEST: usize = 256 * 1024;
 
+/// What serde_json reads again, with the file of a finding around it. The texts within may be deeper.
+const DEEPEST: usize = 100;
+
 /// How long to search.
 #[derive(Clone, Copy)]
 pub(crate) enum Budget {
@@ -35,8 +38,8 @@ pub(crate) struct Searched {
     pub(crate) executions: u64,
     /// Edges that any input reached.
     pub(crate) edges: usize,
-    /// Inputs that reached more than those before them, with a name for what came out.
-    pub(crate) kept: Vec<(String, Value)>,
+    /// How many inputs reached more than those before them.
+    pub(crate) kept: u64,
     pub(crate) worst: Worst,
     pub(crate) finding: Option<Finding>,
 }
@@ -88,12 +91,11 @@ pub(crate) fn search(
     let mut rng = StdRng::seed_from_u64(seed);
     let mut reached = Reached::nothing();
     let mut pool = (target.seeds)(corpus);
-    pool.extend(corpus.found_for(target.name));
     let seeds = pool.len() as u64;
     let mut searched = Searched {
         executions: 0,
         edges: 0,
-        kept: Vec::new(),
+        kept: 0,
         worst: Worst::default(),
         finding: None,
     };
@@ -116,9 +118,9 @@ pub(crate) fn search(
         let result = run(target, &input);
         searched.executions += 1;
         match result {
-            Ok(name) if reached.add() && !is_seed => {
-                pool.push(input.clone());
-                searched.kept.push((name, input));
+            Ok(_) if reached.add() && !is_seed => {
+                pool.push(input);
+                searched.kept += 1;
             }
             Ok(_) => {}
             Err(message) => {
@@ -176,10 +178,25 @@ fn changed(target: &Target, pool: &[Value], rng: &mut StdRng) -> Value {
         } else {
             mutate(part, donor, rng);
         }
+        if depth(&input) > DEEPEST {
+            continue;
+        }
         let size = size(&input);
         if size <= USUAL_SIZE || (size <= LARGEST && rng.random_range(0..64) == 0) {
             return input;
         }
+    }
+}
+
+/// How deeply an input is nested.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(members) => {
+            let inner = members.iter().map(|(_, value)| depth(value));
+            1 + inner.max().unwrap_or_default()
+        }
+        _ => 0,
     }
 }
 
@@ -194,37 +211,4 @@ fn size(value: &Value) -> usize {
             .sum(),
         _ => 4,
     }
-}
-
-/// Of what was kept, the smallest inputs that together reach every edge that the seeds do not.
-pub(crate) fn worth_recording(
-    target: &Target,
-    corpus: &Corpus,
-    mut kept: Vec<(String, Value)>,
-) -> Vec<Value> {
-    let mut reached = Reached::nothing();
-    for seed in (target.seeds)(corpus) {
-        let _ = run(target, &seed);
-        reached.add();
-    }
-    let known = corpus
-        .found_for(target.name)
-        .into_iter()
-        .filter_map(|input| Some((run(target, &input).ok()?, input)));
-    kept.extend(known);
-    kept.sort_by_key(|(_, input)| size(input));
-    let mut entries = Vec::new();
-    for (name, input) in kept {
-        let _ = run(target, &input);
-        let new = reached.new_edges();
-        if !new.is_empty() {
-            let input = shrink(input, &|smaller| {
-                run(target, smaller).is_ok() && coverage::passed_all(&new)
-            });
-            let name = run(target, &input).unwrap_or(name);
-            reached.add();
-            entries.push(entry(target.name, &name, &input));
-        }
-    }
-    entries
 }

@@ -21,7 +21,7 @@ use clap::Parser;
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,17 +39,14 @@ struct Cli {
     #[arg(long)]
     seed: Option<u64>,
     /// Only this target.
-    #[arg(long, value_name = "TARGET", value_parser = TARGETS.map(|target| target.name))]
+    #[arg(long, value_name = "TARGET", value_parser = TARGETS.each_ref().map(|target| target.name))]
     only: Vec<String>,
     /// Print one JSON object on stdout, and progress on stderr.
     #[arg(long)]
     json: bool,
-    /// Run only the input in this file, as a finding or a line of tests/corpus/fuzz.json has it.
+    /// Run only the input in this file, which an earlier run has written.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
-    /// Add the inputs that reached more to tests/corpus/fuzz.json.
-    #[arg(long)]
-    record: bool,
     /// Where findings are written.
     #[arg(long, value_name = "DIR", default_value = "target/fuzz-findings")]
     findings: PathBuf,
@@ -84,16 +81,14 @@ fn main() -> ExitCode {
 }
 
 /// Whether that one input is answered as it must be.
-fn replay(file: &std::path::Path) -> Result<bool> {
+fn replay(file: &Path) -> Result<bool> {
     let (target, input) = corpus::read_entry(file)?;
-    match engine::run(&TARGETS[target], &input) {
+    let result = engine::run(target, &input);
+    match &result {
         Ok(answer) => println!("holds: {answer}"),
-        Err(message) => {
-            println!("FAILED: {message}");
-            return Ok(false);
-        }
+        Err(message) => println!("FAILED: {message}"),
     }
-    Ok(true)
+    Ok(result.is_ok())
 }
 
 /// What the standard library has of randomness: the keys of its hash maps.
@@ -117,12 +112,11 @@ fn fuzz(cli: &Cli) -> Result<bool> {
     fs::create_dir_all(&cli.findings)?;
     let running_path = cli.findings.join("running.json");
     let mut running = File::create(&running_path)?;
-    let mut recorded = Vec::new();
-    for target in TARGETS.iter() {
-        if !chosen.iter().any(|chosen| chosen.name == target.name) {
-            recorded.extend(corpus.found_entries(target.name));
-            continue;
-        }
+    eprintln!(
+        "if an input ends this process, to repeat it: cargo xtask fuzz --replay {}",
+        running_path.display()
+    );
+    for target in chosen {
         let mut progress = report::progress(target);
         let searched = search(
             target,
@@ -132,19 +126,8 @@ fn fuzz(cli: &Cli) -> Result<bool> {
             &mut running,
             &mut progress,
         )?;
-        if cli.record {
-            recorded.extend(engine::worth_recording(
-                target,
-                &corpus,
-                searched.kept.clone(),
-            ));
-        }
         report.add(target, searched, &cli.findings)?;
     }
     fs::remove_file(running_path)?;
-    if cli.record {
-        let path = corpus::record(&recorded)?;
-        eprintln!("{} inputs are in {}", recorded.len(), path.display());
-    }
     Ok(report.print(cli.json))
 }

@@ -69,7 +69,7 @@ impl Report {
         let figures = [
             ("executions", executions),
             ("edges_reached", edges as u64),
-            ("inputs_kept", kept.len() as u64),
+            ("inputs_kept", kept),
             ("largest_input_bytes", worst.input),
             ("most_memory_bytes", worst.memory),
             ("most_steps", worst.steps),

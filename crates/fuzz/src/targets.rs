@@ -33,7 +33,7 @@ pub(crate) struct Target {
 }
 
 /// Every target.
-pub(crate) const TARGETS: [Target; 4] = [
+pub(crate) static TARGETS: [Target; 4] = [
     Target {
         name: "request",
         title: "any request, to its answer",

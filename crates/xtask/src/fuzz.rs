@@ -23,8 +23,7 @@ pub(crate) fn fuzz(repo: &Repo, args: &[String]) -> Result<()> {
         Some(0) => Ok(()),
         Some(_) => bail!("the fuzzer found something, or could not run: see above"),
         None => bail!(
-            "an input ended the fuzzer ({status}). To see it again: \
-             cargo xtask fuzz --replay target/fuzz-findings/running.json"
+            "an input ended the fuzzer ({status}). It is saved, and the line to repeat it is printed above"
         ),
     }
 }
