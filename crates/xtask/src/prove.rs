@@ -1,17 +1,31 @@
 //! `cargo xtask prove`: the proof, on a stack of its own or on the one in the environment.
 
 use std::env;
+use std::process::Command;
 
 use anyhow::Result;
 
 use crate::command::{cargo, run};
 use crate::repo::Repo;
 use crate::test::LocalStack;
-use crate::{build, ensure};
+use crate::{build, ensure, stack};
 
 /// Builds what it needs, starts a stack unless `API_URL` names one, and passes `args` on.
 pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
     ensure::run_all(repo)?;
+    let mut prove = program(repo)?;
+    prove.args(args);
+    if env::var_os("API_URL").is_some() {
+        return run(&mut prove);
+    }
+    eprintln!("starting a stack …");
+    build::build(repo, &build::Args::default())?;
+    let stack = LocalStack::start(repo, "prove-stack")?;
+    run(prove.envs(&stack.variables))
+}
+
+/// The program that proves. The faults start a stack of their own, which they strike.
+pub(crate) fn program(repo: &Repo) -> Result<Command> {
     let mut prove = cargo(&[
         "run",
         "--quiet",
@@ -21,14 +35,8 @@ pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
         "prove",
         "--",
     ]);
-    prove.current_dir(&repo.root).args(args);
-    if env::var_os("API_URL").is_some() {
-        return run(&mut prove);
-    }
-    eprintln!("starting a stack …");
-    build::build(repo, &build::Args::default())?;
-    let stack = LocalStack::start(repo, "prove-stack")?;
-    // The faults strike a stack of their own, which is started as they need it.
-    let program = crate::stack::binary(repo, true)?;
-    run(prove.envs(&stack.variables).env("INTERLOCK_STACK", program))
+    prove
+        .current_dir(&repo.root)
+        .env("INTERLOCK_STACK", stack::binary(repo, true)?);
+    Ok(prove)
 }

@@ -11,7 +11,7 @@ use super::stack::LocalStack;
 use super::{Run, live, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
-use crate::{build, ensure, fuzz};
+use crate::{build, ensure, fuzz, prove};
 
 /// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
 /// The aim is 135 KB, 62 KB gzipped. postgrest-rs with reqwest, url and http is two thirds of what
@@ -47,6 +47,8 @@ pub(crate) enum Step {
     Pgtap,
     /// End-to-end and race tests.
     E2e,
+    /// The proof, for as long as a test run can wait.
+    Prove,
     /// Tests whose lock or guard is removed must fail.
     Mutants,
     /// Migrations, rollbacks, database tests and linters on Postgres 15.
@@ -67,6 +69,7 @@ impl Step {
             Self::Functions => "functions",
             Self::Stack => "stack",
             Self::E2e => "e2e",
+            Self::Prove => "prove",
             Self::Mutants => "mutants",
             Self::Pgtap => "pgtap",
             Self::Postgres15 => "postgres15",
@@ -86,6 +89,7 @@ impl Step {
             Self::Functions => "functions: deno test of functions/",
             Self::Stack => "stack: a local stack for the next steps",
             Self::E2e => "e2e: end-to-end and race tests",
+            Self::Prove => "prove: interleavings, histories, faults, permissions",
             Self::Mutants => "mutants: tests must fail without their lock or guard",
             Self::Pgtap => "pgtap: database tests on the stack's Postgres",
             Self::Postgres15 => {
@@ -103,7 +107,9 @@ impl Step {
             Self::Size | Self::Lint | Self::Wasm | Self::Functions | Self::Stack => {
                 &[Self::Tools, Self::Build]
             }
-            Self::E2e | Self::Mutants | Self::Pgtap => &[Self::Tools, Self::Build, Self::Stack],
+            Self::E2e | Self::Prove | Self::Mutants | Self::Pgtap => {
+                &[Self::Tools, Self::Build, Self::Stack]
+            }
             Self::Postgres15 => &[Self::Tools],
         }
     }
@@ -120,7 +126,7 @@ impl Step {
             Self::Unit | Self::Wasm | Self::Functions => "The failed test is named above.",
             Self::Fuzz => "The input is saved, and the line to repeat it is printed above.",
             Self::Stack => "`npm start` shows the same start in full.",
-            Self::E2e | Self::Mutants => {
+            Self::E2e | Self::Prove | Self::Mutants => {
                 "The seed, if any, is printed above; the stack's own log is target/test-stack.log."
             }
             Self::Pgtap => "The line after `not ok` says what was expected.",
@@ -143,6 +149,7 @@ impl Step {
             Self::Functions => functions(run),
             Self::Stack => start_stack(run),
             Self::E2e => end_to_end(run, &["--skip", "mutants::"]),
+            Self::Prove => prove(run),
             Self::Mutants => end_to_end(run, &["mutants::", "--nocapture"]),
             Self::Pgtap => pgtap(run),
             Self::Postgres15 => postgres15::run(run),
@@ -297,6 +304,16 @@ fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
         .envs(&run.variables)
         .args(selection);
     live::tests(&mut run.tail, &mut tests)
+}
+
+/// The same choices each time: a run that fails is one that a change made fail. How far it comes in its
+/// time is another matter; `npm run prove` takes another seed and more time.
+fn prove(run: &mut Run) -> Result<Counts> {
+    let mut prove = prove::program(run.repo)?;
+    prove
+        .envs(&run.variables)
+        .args(["--seed", "1", "--minutes", "3"]);
+    live::tests(&mut run.tail, &mut prove)
 }
 
 fn pgtap(run: &mut Run) -> Result<Counts> {
