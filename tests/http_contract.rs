@@ -1,5 +1,6 @@
 //! The HTTP contract of `claim-route`: bad input of every kind, and what every answer carries.
 
+use interlock_tests::openapi::assert_documented;
 use interlock_tests::stack::{Bench, sign, unix_time, user_claims};
 use reqwest::{Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
@@ -52,6 +53,7 @@ impl<'a> Call<'a> {
         let body: Value = response.json().await.expect("an error is JSON");
         assert_eq!(body["error"], code, "{body}");
         assert_error(&headers, &body);
+        assert_documented("claim-route", status, &headers, &body);
         body
     }
 }

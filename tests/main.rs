@@ -7,6 +7,7 @@ mod client;
 mod http_contract;
 mod lifecycle;
 mod mutants;
+mod openapi;
 mod promo_model;
 mod races;
 mod reports;

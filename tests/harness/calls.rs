@@ -1,5 +1,6 @@
 //! How a call reaches the database: through the function, the RPC, or SQL.
 
+use crate::openapi::assert_documented;
 use crate::stack::{Stack, user_claims};
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
@@ -158,11 +159,14 @@ impl Caller {
         }
         let response = request.send().await.expect("the stack answers");
         let status = response.status().as_u16();
-        let replayed = response
-            .headers()
+        let headers = response.headers().clone();
+        let replayed = headers
             .get("idempotent-replayed")
             .is_some_and(|value| value == "true");
         let body: Value = response.json().await.expect("every answer is JSON");
+        if let Some(function) = path.strip_prefix("/functions/v1/") {
+            assert_documented(function, status, &headers, &body);
+        }
         // PostgREST: the catalogue's code is the message, the details are JSON text.
         let (code, details) = match status {
             200 => ("OK".to_owned(), Value::Null),

@@ -3,5 +3,6 @@
 //! is made.
 
 pub mod calls;
+pub mod openapi;
 pub mod shop;
 pub mod stack;

@@ -1,7 +1,10 @@
 //! Reading the fields of a request body: every problem of a request is reported, each with the JSON
 //! pointer (RFC 6901) of its field, and a field that nobody asked for is refused by name.
 
+#[cfg(feature = "describe")]
+use crate::describe::Notes;
 use crate::json::{MAX_SAFE_INTEGER, Value, object};
+use crate::rule::Rule;
 use std::ops::RangeInclusive;
 
 /// One problem of a request.
@@ -33,6 +36,9 @@ pub struct Fields {
     pointer: String,
     members: Vec<(String, Value)>,
     problems: Problems,
+    /// Where the questions are noted that are asked of these fields; nowhere for a real request.
+    #[cfg(feature = "describe")]
+    notes: Option<Notes>,
 }
 
 /// At most this many unknown fields are named; a longer list helps nobody.
@@ -49,6 +55,8 @@ impl Fields {
             pointer,
             members: Vec::new(),
             problems: Vec::new(),
+            #[cfg(feature = "describe")]
+            notes: None,
         };
         match value {
             Value::Object(members) => fields.members = members,
@@ -85,36 +93,42 @@ impl Fields {
         });
     }
 
+    /// Takes a field out if it is there, and notes a problem if it is not what the rule says.
+    fn read<T>(
+        &mut self,
+        name: &str,
+        rule: Rule,
+        parse: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        #[cfg(feature = "describe")]
+        self.note(name, rule);
+        let parsed = parse(&self.take(name)?);
+        if parsed.is_none() {
+            self.problem(name, &rule.message());
+        }
+        parsed
+    }
+
     /// An optional UUID, in lower case.
     pub fn uuid(&mut self, name: &str) -> Option<String> {
-        let value = self.take(name)?;
-        let uuid = value
-            .as_text()
-            .filter(|text| is_uuid(text))
-            .map(str::to_ascii_lowercase);
-        if uuid.is_none() {
-            self.problem(
-                name,
-                "must be a UUID such as 123e4567-e89b-12d3-a456-426614174000",
-            );
-        }
-        uuid
+        self.read(name, Rule::Uuid, |value| {
+            let text = value.as_text().filter(|text| is_uuid(text));
+            text.map(str::to_ascii_lowercase)
+        })
     }
 
     /// An optional word out of a list.
-    pub fn word(&mut self, name: &str, words: &[&'static str]) -> Option<&'static str> {
-        let value = self.take(name)?;
-        let word = value
-            .as_text()
-            .and_then(|text| words.iter().copied().find(|word| *word == text));
-        if word.is_none() {
-            self.problem(name, &format!("must be one of: {}", words.join(", ")));
-        }
-        word
+    pub fn word(&mut self, name: &str, words: &'static [&'static str]) -> Option<&'static str> {
+        self.read(name, Rule::Word(words), |value| {
+            let text = value.as_text()?;
+            words.iter().copied().find(|word| *word == text)
+        })
     }
 
     /// Notes that a field is missing.
     pub fn require(&mut self, name: &str) {
+        #[cfg(feature = "describe")]
+        self.note_required(name);
         if !self.has(name) {
             self.problem(name, "is required");
         }
@@ -122,56 +136,38 @@ impl Fields {
 
     /// An optional true or false.
     pub fn flag(&mut self, name: &str) -> Option<bool> {
-        let value = self.take(name)?;
-        if let Value::Bool(flag) = value {
-            return Some(flag);
-        }
-        self.problem(name, "must be true or false");
-        None
+        self.read(name, Rule::Flag, |value| match value {
+            Value::Bool(flag) => Some(*flag),
+            _ => None,
+        })
     }
 
     /// An optional whole number in a range; `2.0` is one, `"2"` is not.
     pub fn integer(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
-        let value = self.take(name)?;
-        let number = value.as_number().filter(|number| {
-            number.fract() == 0.0
-                && (f64::from(*range.start())..=f64::from(*range.end())).contains(number)
+        let (start, end) = range.into_inner();
+        let number = self.read(name, Rule::Integer(start, end), |value| {
+            whole_number(value, f64::from(start)..=f64::from(end))
         });
-        if number.is_none() {
-            let (start, end) = range.into_inner();
-            self.problem(
-                name,
-                &format!("must be a whole number from {start} to {end}"),
-            );
-        }
         number.map(|number| number as u32)
     }
 
     /// An optional amount of money in minor units, from 0 to what a JSON number holds exactly.
     pub fn amount(&mut self, name: &str) -> Option<f64> {
-        let value = self.take(name)?;
-        let number = value
-            .as_number()
-            .filter(|number| number.fract() == 0.0 && (0.0..=MAX_SAFE_INTEGER).contains(number));
-        if number.is_none() {
-            self.problem(name, "must be a whole number of minor units, 0 or more");
-        }
-        number
+        self.read(name, Rule::Amount, |value| {
+            whole_number(value, 0.0..=MAX_SAFE_INTEGER)
+        })
     }
 
     /// An optional text of one line, of 1 to `max` characters after its outer blanks are cut.
     pub fn line(&mut self, name: &str, max: usize) -> Option<String> {
-        let value = self.take(name)?;
-        let text = value.as_text().map(str::trim).filter(|text| {
-            !text.is_empty() && text.chars().count() <= max && !text.chars().any(char::is_control)
-        });
-        if text.is_none() {
-            self.problem(
-                name,
-                &format!("must be a text of 1 to {max} characters without control characters"),
-            );
-        }
-        text.map(str::to_owned)
+        self.read(name, Rule::Line(max), |value| {
+            let text = value.as_text().map(str::trim).filter(|text| {
+                !text.is_empty()
+                    && text.chars().count() <= max
+                    && !text.chars().any(char::is_control)
+            });
+            text.map(str::to_owned)
+        })
     }
 
     /// An optional list of objects; `read` takes the fields of each.
@@ -181,10 +177,15 @@ impl Fields {
         max: usize,
         mut read: impl FnMut(&mut Fields) -> T,
     ) -> Option<Vec<T>> {
+        let rule = Rule::List(max);
+        #[cfg(feature = "describe")]
+        if let Some(mut item) = self.note_list(name, rule) {
+            read(&mut item);
+        }
         let items = match self.take(name)? {
             Value::List(items) if (1..=max).contains(&items.len()) => items,
             _ => {
-                self.problem(name, &format!("must be a list of 1 to {max} objects"));
+                self.problem(name, &rule.message());
                 return None;
             }
         };
@@ -210,6 +211,45 @@ impl Fields {
             Err(self.problems)
         }
     }
+}
+
+/// What only the description of a request needs: see [`crate::describe`].
+#[cfg(feature = "describe")]
+impl Fields {
+    /// The fields of an empty request, whose reader's questions are noted.
+    pub(crate) fn noted(notes: Notes) -> Self {
+        Fields {
+            notes: Some(notes),
+            ..Fields::of_body(Value::Object(Vec::new()))
+        }
+    }
+
+    fn note(&self, name: &str, rule: Rule) {
+        if let Some(notes) = &self.notes {
+            notes.add(&self.pointer, name, rule);
+        }
+    }
+
+    fn note_required(&self, name: &str) {
+        if let Some(notes) = &self.notes {
+            notes.require(&self.pointer, name);
+        }
+    }
+
+    /// Notes the list; the fields of an item of it, to be asked about in their turn.
+    fn note_list(&self, name: &str, rule: Rule) -> Option<Fields> {
+        self.note(name, rule);
+        let mut item = Fields::noted(self.notes.clone()?);
+        item.pointer = format!("{}/{name}", self.pointer);
+        Some(item)
+    }
+}
+
+/// The number, if it is a whole one of that range.
+fn whole_number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
+    value
+        .as_number()
+        .filter(|number| number.fract() == 0.0 && range.contains(number))
 }
 
 /// A name as one token of a JSON pointer; cut to a length that suits an error body.

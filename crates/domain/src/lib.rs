@@ -11,6 +11,8 @@ pub mod cart;
 pub mod catalogue;
 pub mod checkout;
 pub mod claim_route;
+#[cfg(feature = "describe")]
+pub mod describe;
 pub mod exchange;
 pub mod fields;
 pub mod function;
@@ -21,5 +23,6 @@ pub mod json;
 mod native_json;
 pub mod promo_validate;
 pub mod retry;
+pub mod rule;
 pub mod upstream;
 pub mod wire;

@@ -29,6 +29,9 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     let dry_run = fields.flag("dry_run");
     let action = fields.word("action", &ACTIONS);
     match action {
+        Some("release") if dry_run == Some(true) => {
+            fields.problem("dry_run", "must not be true with the action release")
+        }
         Some("release") => {}
         _ if by_lines && by_subtotal => {
             fields.problem("subtotal", "must not stand beside cart_items")
@@ -77,6 +80,10 @@ mod tests {
             {"product_id":"9d0d0000-0000-4000-8000-000000000001","quantity":1}]}"#;
         assert_eq!(read_text(both), Err(vec!["/subtotal".to_owned()]));
         assert!(read_text(r#"{"code":"A","action":"release"}"#).is_ok());
+        assert_eq!(
+            read_text(r#"{"code":"A","action":"release","dry_run":true}"#),
+            Err(vec!["/dry_run".to_owned()])
+        );
     }
 
     #[test]

@@ -8,20 +8,29 @@ use crate::command::{cargo, run};
 use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
+/// What Deno formats and lints; what is generated is left out.
+const TYPESCRIPT: [&str; 4] = [
+    "functions",
+    "tests/client",
+    "packages/client",
+    "--ignore=packages/client/dist,packages/client/src/api.ts",
+];
+
 /// Runs every check and reports all that fail, not only the first.
 pub(crate) fn run_all(repo: &Repo) -> Result<()> {
     // The type checker of Deno reads the generated core.d.ts.
     build::build(repo, &build::Args::default())?;
-    let checks: [(&str, &dyn Fn() -> Result<()>); 7] = [
+    let checks: [(&str, &dyn Fn() -> Result<()>); 8] = [
         ("cargo fmt", &|| {
             run(cargo(&["fmt", "--all", "--check"]).current_dir(&repo.root))
         }),
         ("clippy", &|| clippy_native(repo)),
         ("clippy for WASM", &|| clippy_wasm(repo)),
         ("deno fmt", &|| {
-            run(deno(repo)?.args(["fmt", "--check", "functions", "tests/client"]))
+            run(deno(repo)?.args(["fmt", "--check"]).args(TYPESCRIPT))
         }),
         ("deno lint and check", &|| deno_lint(repo)),
+        ("tsc", &|| types(repo)),
         ("codegen", &|| codegen::run(repo, &codegen::Args::check())),
         ("tidy", &|| tidy::run(repo)),
     ];
@@ -59,13 +68,24 @@ fn clippy_wasm(repo: &Repo) -> Result<()> {
 }
 
 fn deno_lint(repo: &Repo) -> Result<()> {
-    run(deno(repo)?.args(["lint", "functions", "tests/client"]))?;
+    run(deno(repo)?.arg("lint").args(TYPESCRIPT))?;
     for function in repo.functions()? {
         // Each function is checked under its own deno.json, as it is deployed.
         run(deno(repo)?
             .arg("check")
             .args(["--config", &format!("functions/{function}/deno.json")])
             .arg(format!("functions/{function}/index.ts")))?;
+    }
+    Ok(())
+}
+
+/// The client's package, then its tests against what was built of it.
+fn types(repo: &Repo) -> Result<()> {
+    for project in ["packages/client", "packages/client/tests"] {
+        run(Command::new("node")
+            .current_dir(&repo.root)
+            .arg(repo.npm_file("typescript/bin/tsc")?)
+            .args(["--project", project]))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod command;
 mod ensure;
 mod fuzz;
 mod lint;
+mod openapi;
 mod progress;
 mod prove;
 mod repo;
@@ -45,7 +46,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Write the error catalogue as SQL and as docs/errors.md.
+    /// Write what crates/domain says as SQL, docs/errors.md, docs/openapi.json and the client's types.
     Codegen(codegen::Args),
     /// Check the rules about the tree that no compiler checks.
     Tidy,

@@ -1,6 +1,8 @@
 //! Debian's Postgres 15 with plpgsql_check, without touching the system: a copy of what is
 //! installed, and what is missing unpacked from Debian's packages, below `.interlock/debian`.
 //! The server finds its files relative to itself, so a copy works anywhere.
+//!
+//! How packages are fetched and unpacked serves `chromium` too.
 
 use std::ffi::OsString;
 use std::fs;
@@ -49,13 +51,8 @@ impl Server {
 
     /// `LD_LIBRARY_PATH` for its programs.
     pub(super) fn libraries(&self) -> OsString {
-        let folders = ["usr/lib", "lib"]
-            .iter()
-            .flat_map(|folder| fs::read_dir(self.root.join(folder)).into_iter().flatten())
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
         // None of these paths has a colon unless the repository's has, and then nothing works.
-        std::env::join_paths(folders).unwrap_or_default()
+        std::env::join_paths(library_folders(&self.root)).unwrap_or_default()
     }
 
     fn is_complete(&self) -> bool {
@@ -79,21 +76,37 @@ impl Server {
             copy(&Path::new("/").join(part), &draft.root.join(part))?;
         }
         if !draft.is_complete() {
-            unpack(&download(folder)?, &draft.root)?;
+            println!("fetching Debian's packages of Postgres 15 (once)");
+            fetch(folder, &PACKAGES, &draft.root)?;
         }
         if !draft.is_complete() {
             bail!("the packages of this system's sources do not have all of it");
         }
         fs::rename(&draft.root, &self.root)?;
-        remove(&folder.join("lists"))?;
-        remove(&folder.join("cache"))
+        Ok(())
     }
 }
 
-/// Fetches the packages and what they need beyond the installed system; needs no root, installs
-/// nothing and leaves apt's own state alone.
-fn download(folder: &Path) -> Result<Vec<PathBuf>> {
-    println!("fetching Debian's packages of Postgres 15 (once)");
+/// Where the libraries lie in unpacked packages.
+pub(super) fn library_folders(root: &Path) -> impl Iterator<Item = PathBuf> {
+    ["usr/lib", "lib"]
+        .map(|folder| root.join(folder))
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten())
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
+}
+
+/// Unpacks packages and what they need beyond the installed system into `root`; `folder` is for the
+/// work.
+pub(super) fn fetch(folder: &Path, packages: &[&str], root: &Path) -> Result<()> {
+    unpack(&download(folder, packages)?, root)?;
+    remove(&folder.join("lists"))?;
+    remove(&folder.join("cache"))
+}
+
+/// Needs no root, installs nothing and leaves apt's own state alone.
+fn download(folder: &Path, packages: &[&str]) -> Result<Vec<PathBuf>> {
     let lists = folder.join("lists");
     let cache = folder.join("cache");
     fs::create_dir_all(lists.join("partial"))?;
@@ -118,7 +131,7 @@ fn download(folder: &Path) -> Result<Vec<PathBuf>> {
         "--no-install-recommends",
         "-y",
     ];
-    install.extend(PACKAGES);
+    install.extend(packages);
     apt(&install)?;
     Ok(fs::read_dir(cache.join("archives"))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -148,7 +161,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     run(Command::new("cp").arg("-R").arg(from).arg(to))
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(super) fn remove(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)
             .with_context(|| format!("cannot remove {}", folder.display()))?;

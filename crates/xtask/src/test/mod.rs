@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every test of the project, step by step, with one summary at the end.
 
+mod chromium;
+mod client;
 mod counts;
 mod debian;
 mod live;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::counts::Counts;
 use super::stack::LocalStack;
-use super::{Run, live, pgtap, postgres15};
+use super::{Run, client, live, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, ensure, fuzz, prove};
@@ -21,6 +21,16 @@ const GZIP_BUDGET: usize = 81_000;
 
 /// About 20 seconds.
 const FUZZ_EXECUTIONS: &str = "200000";
+
+/// The end-to-end tests that are no step of their own.
+const REST: [&str; 6] = [
+    "--skip",
+    "mutants::",
+    "--skip",
+    "openapi::",
+    "--skip",
+    "client::typed_client",
+];
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -47,6 +57,12 @@ pub(crate) enum Step {
     Pgtap,
     /// End-to-end and race tests.
     E2e,
+    /// The functions against docs/openapi.json.
+    Openapi,
+    /// The typed client in Node and Deno.
+    Client,
+    /// The typed client in a browser.
+    Browser,
     /// The proof, for as long as a test run can wait.
     Prove,
     /// Tests whose lock or guard is removed must fail.
@@ -69,6 +85,9 @@ impl Step {
             Self::Functions => "functions",
             Self::Stack => "stack",
             Self::E2e => "e2e",
+            Self::Openapi => "openapi",
+            Self::Client => "client",
+            Self::Browser => "browser",
             Self::Prove => "prove",
             Self::Mutants => "mutants",
             Self::Pgtap => "pgtap",
@@ -89,6 +108,9 @@ impl Step {
             Self::Functions => "functions: deno test of functions/",
             Self::Stack => "stack: a local stack for the next steps",
             Self::E2e => "e2e: end-to-end and race tests",
+            Self::Openapi => "openapi: the functions against docs/openapi.json",
+            Self::Client => "client: the typed client in Node and Deno",
+            Self::Browser => "browser: the typed client in a browser",
             Self::Prove => "prove: interleavings, histories, faults, permissions",
             Self::Mutants => "mutants: tests must fail without their lock or guard",
             Self::Pgtap => "pgtap: database tests on the stack's Postgres",
@@ -107,9 +129,13 @@ impl Step {
             Self::Size | Self::Lint | Self::Wasm | Self::Functions | Self::Stack => {
                 &[Self::Tools, Self::Build]
             }
-            Self::E2e | Self::Prove | Self::Mutants | Self::Pgtap => {
-                &[Self::Tools, Self::Build, Self::Stack]
-            }
+            Self::E2e
+            | Self::Openapi
+            | Self::Client
+            | Self::Browser
+            | Self::Prove
+            | Self::Mutants
+            | Self::Pgtap => &[Self::Tools, Self::Build, Self::Stack],
             Self::Postgres15 => &[Self::Tools],
         }
     }
@@ -126,6 +152,13 @@ impl Step {
             Self::Unit | Self::Wasm | Self::Functions => "The failed test is named above.",
             Self::Fuzz => "The input is saved, and the line to repeat it is printed above.",
             Self::Stack => "`npm start` shows the same start in full.",
+            Self::Openapi => {
+                "An answer has changed, or docs/openapi.json is older than crates/domain: `cargo xtask codegen`."
+            }
+            Self::Client => "The failed test is named above, after `not ok`.",
+            Self::Browser => {
+                "Without Debian or an installed Chromium at hand, --skip browser leaves it to CI."
+            }
             Self::E2e | Self::Prove | Self::Mutants => {
                 "The seed, if any, is printed above; the stack's own log is target/test-stack.log."
             }
@@ -148,7 +181,10 @@ impl Step {
             Self::Wasm => wasm(run),
             Self::Functions => functions(run),
             Self::Stack => start_stack(run),
-            Self::E2e => end_to_end(run, &["--skip", "mutants::"]),
+            Self::E2e => end_to_end(run, &REST),
+            Self::Openapi => end_to_end(run, &["openapi::"]),
+            Self::Client => client::run(run),
+            Self::Browser => client::run_in_browser(run),
             Self::Prove => prove(run),
             Self::Mutants => end_to_end(run, &["mutants::", "--nocapture"]),
             Self::Pgtap => pgtap(run),
@@ -297,7 +333,7 @@ fn start_stack(run: &mut Run) -> Result<Counts> {
 }
 
 /// Runs the tests crate with the arguments that select tests.
-fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
+pub(super) fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
     let mut tests = cargo(&["test", "--package", "interlock-tests", "--"]);
     tests
         .current_dir(&run.repo.root)
