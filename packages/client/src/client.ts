@@ -1,0 +1,174 @@
+import { type Limits, persist } from "./retry.ts";
+import { freshId, type Submission } from "./submission.ts";
+import { callFunction, callRpc, type Supabase } from "./transport.ts";
+import type {
+  Batch,
+  BatchAction,
+  CheckoutRequest,
+  Order,
+  PromoQuote,
+  PromoRelease,
+  PromoRequest,
+} from "./types.ts";
+
+/** How all calls are made. */
+export interface InterlockOptions {
+  /** Milliseconds for a call with all its repetitions; 30 000 unless it says otherwise. */
+  budgetMs?: number;
+}
+
+/** How one call is made. */
+export interface CallOptions extends InterlockOptions {
+  /** Gives the call up. What it has set going may still take effect. */
+  signal?: AbortSignal;
+}
+
+/** How a call is made that acts once for each key. Without any of these each call has a key of its own. */
+export interface KeyedOptions extends CallOptions {
+  /** Keeps the key until the submission has succeeded, over reloads too. */
+  submission?: Submission;
+  /** A key of your own making. */
+  idempotencyKey?: string;
+}
+
+/** The functions of Interlock over a supabase-js client. A call resolves, or throws an `InterlockError`. */
+export class Interlock {
+  readonly #supabase: Supabase;
+  readonly #budgetMs: number;
+
+  constructor(supabase: Supabase, options: InterlockOptions = {}) {
+    this.#supabase = supabase;
+    this.#budgetMs = options.budgetMs ?? 30_000;
+  }
+
+  /** Claims this batch, or the next available one. */
+  claimRoute(
+    batchId?: string | null,
+    options: KeyedOptions = {},
+  ): Promise<Batch> {
+    return this.#batch("claim", batchId ?? undefined, options);
+  }
+
+  /** Renews the lease on a batch that the driver holds. */
+  renew(batchId: string, options: KeyedOptions = {}): Promise<Batch> {
+    return this.#batch("renew", batchId, options);
+  }
+
+  /** Gives a batch back. */
+  release(batchId: string, options: KeyedOptions = {}): Promise<Batch> {
+    return this.#batch("release", batchId, options);
+  }
+
+  /** Sets out with a batch; renews its lease too. */
+  start(batchId: string, options: KeyedOptions = {}): Promise<Batch> {
+    return this.#batch("start", batchId, options);
+  }
+
+  /** Says that a batch is delivered. */
+  complete(batchId: string, options: KeyedOptions = {}): Promise<Batch> {
+    return this.#batch("complete", batchId, options);
+  }
+
+  /** Turns a cart into an order. Give it a `submission`, so that a reload cannot make it two. */
+  async checkout(
+    request: CheckoutRequest,
+    options: KeyedOptions = {},
+  ): Promise<Order> {
+    const answer = await this.#keyed("checkout", { ...request }, options);
+    return (answer as { order: Order }).order;
+  }
+
+  /** What a code takes off; holds one use of it for the cart unless it is a dry run. */
+  async promoValidate(
+    request: PromoRequest,
+    options: CallOptions = {},
+  ): Promise<PromoQuote> {
+    return await this.#function(
+      "promo-validate",
+      { ...request },
+      options,
+    ) as PromoQuote;
+  }
+
+  /** Gives the cart's hold on a code back. */
+  async releasePromo(
+    request: { code: string; cart_id?: string },
+    options: CallOptions = {},
+  ): Promise<PromoRelease> {
+    const body = { ...request, action: "release" };
+    return await this.#function(
+      "promo-validate",
+      body,
+      options,
+    ) as PromoRelease;
+  }
+
+  /** Cancels an order of the signed-in user that is not paid yet. */
+  cancelOrder(orderId: string, options: CallOptions = {}): Promise<Order> {
+    return this.#order("cancel_order", { p_order_id: orderId }, options);
+  }
+
+  /** Hands in a proof of payment that was uploaded to the bucket `payment-proofs`. */
+  submitPaymentProof(
+    orderId: string,
+    objectPath: string,
+    options: CallOptions = {},
+  ): Promise<Order> {
+    const parameters = { p_order_id: orderId, p_object_path: objectPath };
+    return this.#order("submit_payment_proof", parameters, options);
+  }
+
+  async #batch(
+    action: BatchAction,
+    batchId: string | undefined,
+    options: KeyedOptions,
+  ): Promise<Batch> {
+    const body = batchId === undefined
+      ? { action }
+      : { batch_id: batchId, action };
+    const answer = await this.#keyed("claim-route", body, options);
+    return (answer as { batch: Batch }).batch;
+  }
+
+  #keyed(
+    name: string,
+    body: Record<string, unknown>,
+    options: KeyedOptions,
+  ): Promise<unknown> {
+    const send = (key: string) =>
+      this.#function(name, body, options, { "Idempotency-Key": key });
+    const { submission, idempotencyKey } = options;
+    if (submission) return submission.run({ [name]: body }, send);
+    return send(idempotencyKey ?? freshId());
+  }
+
+  #function(
+    name: string,
+    body: Record<string, unknown>,
+    options: CallOptions,
+    headers: Record<string, string> = {},
+  ): Promise<unknown> {
+    // One id for all attempts: the log shows them together, also one that nobody heard the answer of.
+    const identified = { ...headers, "x-request-id": freshId() };
+    return persist(
+      (signal) => callFunction(this.#supabase, name, body, identified, signal),
+      this.#limits(options),
+    );
+  }
+
+  async #order(
+    name: string,
+    parameters: Record<string, unknown>,
+    options: CallOptions,
+  ): Promise<Order> {
+    const answer = await persist(
+      (signal) => callRpc(this.#supabase, name, parameters, signal),
+      this.#limits(options),
+    );
+    return (answer as { order: Order }).order;
+  }
+
+  #limits({ budgetMs = this.#budgetMs, signal }: CallOptions): Limits {
+    return { budgetMs, signal };
+  }
+}

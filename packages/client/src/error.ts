@@ -1,0 +1,64 @@
+import type { ErrorBody } from "./types.ts";
+
+/** The codes that the functions answer with: docs/errors.md says what each means. */
+export type CatalogueCode = ErrorBody["code"];
+
+/**
+ * The codes of this client itself.
+ * - `NO_ANSWER`: the network is gone or the time is over; it is not known whether the call took effect.
+ * - `UNEXPECTED_ANSWER`: something on the way answered in the function's stead.
+ * - `SUBMISSION_BUSY`: this submission is under way with another request.
+ */
+export type ClientCode = "NO_ANSWER" | "UNEXPECTED_ANSWER" | "SUBMISSION_BUSY";
+
+/** What `details` holds under a code. */
+export type Details<C extends CatalogueCode | ClientCode> = C extends
+  CatalogueCode ? Extract<ErrorBody, { code: C }>["details"] : null;
+
+/** What an error is made of. */
+export interface Failure {
+  code: CatalogueCode | ClientCode;
+  message: string;
+  status?: number;
+  details?: unknown;
+  hint?: string | null;
+  retryable: boolean;
+  requestId?: string | null;
+  retryAfter?: number | null;
+}
+
+/** Everything that is refused or fails, but for a call that its caller aborted. Branch on `code`. */
+export class InterlockError extends Error {
+  override readonly name = "InterlockError";
+  readonly code: CatalogueCode | ClientCode;
+  /** The HTTP status; 0 if there was no answer. */
+  readonly status: number;
+  /** More about it; ask `is` first, which knows its type. */
+  readonly details: unknown;
+  /** What to do next, for a developer. */
+  readonly hint: string | null;
+  /** Whether sending the same again may help; the client has done so while its time allowed. */
+  readonly retryable: boolean;
+  /** Under this id the function's log tells more. */
+  readonly requestId: string | null;
+  /** Seconds that the server asks to wait. */
+  readonly retryAfter: number | null;
+
+  constructor(failure: Failure, options?: { cause?: unknown }) {
+    super(`${failure.code}: ${failure.message}`, options);
+    this.code = failure.code;
+    this.status = failure.status ?? 0;
+    this.details = failure.details ?? null;
+    this.hint = failure.hint ?? null;
+    this.retryable = failure.retryable;
+    this.requestId = failure.requestId ?? null;
+    this.retryAfter = failure.retryAfter ?? null;
+  }
+
+  /** Whether it is this error; `details` then has this error's type. */
+  is<K extends CatalogueCode | ClientCode>(
+    code: K,
+  ): this is InterlockError & { code: K; details: Details<K> } {
+    return this.code === code;
+  }
+}

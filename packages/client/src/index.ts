@@ -1,0 +1,23 @@
+/** Interlock from an app: typed calls, keys that survive a reload, retries that cannot buy twice. */
+export {
+  type CallOptions,
+  Interlock,
+  type InterlockOptions,
+  type KeyedOptions,
+} from "./client.ts";
+export {
+  type CatalogueCode,
+  type ClientCode,
+  type Details,
+  InterlockError,
+} from "./error.ts";
+export { type KeyStore, Submission, submission } from "./submission.ts";
+export type {
+  Batch,
+  CartLine,
+  CheckoutRequest,
+  Order,
+  PromoQuote,
+  PromoRelease,
+  PromoRequest,
+} from "./types.ts";

@@ -1,0 +1,153 @@
+// One call over an existing supabase-js client: a value, or an InterlockError that says what came.
+import type { SupabaseClient } from "@supabase/supabase-js";
+import { type CatalogueCode, type Failure, InterlockError } from "./error.ts";
+
+/** A supabase-js client of any database. */
+// deno-lint-ignore no-explicit-any
+export type Supabase = Pick<SupabaseClient<any, any, any>, "functions" | "rpc">;
+
+/** Calls an edge function. */
+export async function callFunction(
+  supabase: Supabase,
+  name: string,
+  body: Record<string, unknown>,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { data, error } = await supabase.functions.invoke(name, {
+    body,
+    headers,
+    signal,
+  });
+  if (!error) return data;
+  const response: unknown = error.context;
+  if (!isResponse(response)) throw noAnswer(headers, error);
+  throw new InterlockError(await readRefusal(response, headers), {
+    cause: error,
+  });
+}
+
+/** Calls a database function of the shop. */
+export async function callRpc(
+  supabase: Supabase,
+  name: string,
+  parameters: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { data, error, status } = await supabase.rpc(name, parameters)
+    .abortSignal(signal);
+  if (!error) return data;
+  if (!status) throw noAnswer({}, error);
+  throw new InterlockError(readDatabaseError(error, status), { cause: error });
+}
+
+const REQUEST_ID = "x-request-id";
+
+function noAnswer(headers: Record<string, string>, cause: unknown) {
+  return new InterlockError({
+    code: "NO_ANSWER",
+    message: "No answer came; it is not known whether the call took effect.",
+    retryable: true,
+    requestId: headers[REQUEST_ID] ?? null,
+  }, { cause });
+}
+
+// By its form: an app may have several copies of supabase-js, or of fetch.
+function isResponse(value: unknown): value is Response {
+  return typeof value === "object" && value !== null && "status" in value &&
+    "headers" in value;
+}
+
+async function readRefusal(
+  response: Response,
+  headers: Record<string, string>,
+): Promise<Failure> {
+  const { status } = response;
+  const requestId = response.headers.get(REQUEST_ID) ??
+    headers[REQUEST_ID] ?? null;
+  const retryAfter = Number(response.headers.get("retry-after")) || null;
+  const body = await response.json().catch(() => null);
+  if (typeof body?.code === "string" && typeof body.retryable === "boolean") {
+    const { code, message, details, hint, retryable } = body;
+    return {
+      code,
+      message,
+      status,
+      details,
+      hint,
+      retryable,
+      requestId,
+      retryAfter,
+    };
+  }
+  return { ...unexpected(status), requestId, retryAfter };
+}
+
+/** What a gateway answers in a function's stead. */
+function unexpected(status: number): Failure {
+  if (status === 401) {
+    return {
+      code: "UNAUTHENTICATED",
+      message: "The access token was refused.",
+      status,
+      hint: "Sign in again.",
+      retryable: false,
+    };
+  }
+  return {
+    code: "UNEXPECTED_ANSWER",
+    message: `The answer has status ${status} and is not the function's.`,
+    status,
+    retryable: status >= 500 || status === 408 || status === 429,
+  };
+}
+
+interface DatabaseError {
+  code: string;
+  message: string;
+  details: string | null;
+  hint: string | null;
+}
+
+/** Rolled back for a passing reason, or refused before anything ran. */
+const PASSING = /^(40001|40P01|55P03|57014|53300|57P01|57P03|PGRST00.)$/;
+
+function readDatabaseError(error: DatabaseError, status: number): Failure {
+  const { code, message, hint } = error;
+  // The catalogue's: the status is in the SQLSTATE, the code in the message.
+  if (/^PT\d{3}$/.test(code)) {
+    return {
+      code: message as CatalogueCode,
+      message: hint ?? message,
+      status: Number(code.slice(2)),
+      details: parse(error.details),
+      hint,
+      retryable: status >= 500 || status === 429,
+    };
+  }
+  if (PASSING.test(code)) {
+    return {
+      code: "UPSTREAM_UNAVAILABLE",
+      message: "The database is not available right now.",
+      status,
+      retryable: true,
+    };
+  }
+  if (code === "42501") {
+    return {
+      code: "FORBIDDEN",
+      message: "This user may not do that.",
+      status,
+      retryable: false,
+    };
+  }
+  return unexpected(/^PGRST30[123]$/.test(code) ? 401 : status);
+}
+
+function parse(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? "null");
+  } catch {
+    return null;
+  }
+}

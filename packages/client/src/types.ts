@@ -1,0 +1,28 @@
+// The client's names for what docs/openapi.json describes.
+import type { components } from "./api.ts";
+
+type Schemas = components["schemas"];
+
+export type Batch = Schemas["Batch"];
+export type Order = Schemas["Order"];
+export type CheckoutRequest = Schemas["CheckoutRequest"];
+export type CartLine = CheckoutRequest["cart_items"][number];
+
+/** What a code takes off. */
+export type PromoQuote = Schemas["PromoApplied"];
+/** Whether there was a hold to give back. */
+export type PromoRelease = Schemas["PromoReleased"];
+
+type PromoFields = Schemas["PromoValidateRequest"];
+type Basis =
+  | { cart_items: CartLine[]; subtotal?: never }
+  | { subtotal: number; cart_items?: never };
+/** A code with what it is tried on: the lines of a cart, or an amount in minor units. */
+export type PromoRequest =
+  & Pick<PromoFields, "code" | "cart_id" | "dry_run">
+  & Basis;
+
+/** What `action` of claim-route may be. */
+export type BatchAction = NonNullable<Schemas["ClaimRouteRequest"]["action"]>;
+/** The body of every error of the functions. */
+export type ErrorBody = Schemas["Error"];

@@ -1,0 +1,195 @@
+// The client in a browser: what only a browser does to it.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import process from "node:process";
+import { after, test } from "node:test";
+import { chromium } from "playwright-core";
+import { fixture, nextUser, ordersOf } from "./fixture.js";
+import { badNetwork } from "./proxy.js";
+
+const executablePath = process.env.CHROMIUM_PATH;
+if (!executablePath) {
+  throw new Error(
+    "CHROMIUM_PATH is not set: run `cargo xtask test --only browser`, which finds or fetches a Chromium",
+  );
+}
+
+const network = await badNetwork(fixture.apiUrl);
+const site = await serveSite();
+const browser = await chromium.launch({
+  executablePath,
+  // Its sandbox needs rights that a container seldom gives; the pages are our own.
+  args: ["--no-sandbox"],
+  env: {
+    ...process.env,
+    LD_LIBRARY_PATH: process.env.CHROMIUM_LIBRARIES ?? "",
+  },
+});
+after(async () => {
+  await browser.close();
+  await network.close();
+  site.close();
+});
+
+/** The shop's page and its scripts, from another origin than the API. */
+async function serveSite() {
+  const root = new URL("..", import.meta.url);
+  const supabase = new URL(
+    "../../node_modules/@supabase/supabase-js/dist/umd/supabase.js",
+    root,
+  );
+  const server = createServer(async (request, response) => {
+    const path = request.url ?? "/";
+    const script = path === "/supabase.js"
+      ? supabase
+      : new URL(path.replace(/^\/client\//, "dist/"), root);
+    const [file, type] = path === "/"
+      ? [new URL("tests/page.html", root), "text/html; charset=utf-8"]
+      : [script, "text/javascript"];
+    try {
+      response.writeHead(200, { "content-type": type }).end(
+        await readFile(file),
+      );
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () => resolve(undefined))
+  );
+  return server;
+}
+
+/**
+ * A browser of its own with the shop's page in it.
+ * @param {import("./fixture.js").User} user
+ */
+async function visit(user) {
+  network.mend();
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const address = site.address();
+  assert.ok(address && typeof address === "object");
+  const settings = JSON.stringify({
+    apiUrl: network.url,
+    anonKey: fixture.anonKey,
+    token: user.token,
+    product: fixture.product,
+  });
+  await page.goto(
+    `http://127.0.0.1:${address.port}/#${encodeURIComponent(settings)}`,
+  );
+  await page.waitForSelector("[data-ready]");
+  return { context, page };
+}
+
+/** Waits until a call has come through. */
+async function aCall() {
+  while (network.calls.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test("a key passes the preflight, and the headers can be read", async () => {
+  const user = nextUser();
+  const { context, page } = await visit(user);
+  const settings = {
+    apiUrl: network.url,
+    token: user.token,
+    product: fixture.product,
+  };
+  const answers = await page.evaluate(async ({ apiUrl, token, product }) => {
+    const post = async (
+      /** @type {string} */ name,
+      /** @type {unknown} */ body,
+    ) => {
+      const response = await fetch(`${apiUrl}/functions/v1/${name}`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${token}`,
+          "content-type": "application/json",
+          "idempotency-key": "one submission",
+          "x-request-id": "from-a-page",
+        },
+        body: JSON.stringify(body),
+      });
+      return {
+        status: response.status,
+        replayed: response.headers.get("idempotent-replayed"),
+        requestId: response.headers.get("x-request-id"),
+        retryAfter: Number(response.headers.get("retry-after")),
+        body: await response.text(),
+      };
+    };
+    const cart = { cart_items: [{ product_id: product, quantity: 1 }] };
+    const first = await post("checkout", cart);
+    const again = await post("checkout", cart);
+    let guess;
+    do guess = await post("promo-validate", {
+      code: "NO-SUCH-CODE",
+      subtotal: 1,
+    }); while (guess.status === 404);
+    return { first, again, guess };
+  }, settings);
+  const { first, again, guess } = answers;
+  assert.deepEqual([first.status, first.replayed], [200, null]);
+  assert.deepEqual([again.status, again.replayed], [200, "true"]);
+  assert.equal(again.body, first.body);
+  assert.equal(again.requestId, "from-a-page");
+  assert.equal(guess.status, 429);
+  assert.ok(guess.retryAfter > 30);
+  const preflight = network.seen.find(({ method }) => method === "OPTIONS");
+  const asked = preflight?.headers["access-control-request-headers"];
+  assert.match(String(asked), /idempotency-key/);
+  await context.close();
+});
+
+test("a double click buys once", async () => {
+  const user = nextUser();
+  const { context, page } = await visit(user);
+  await page.dblclick("#buy");
+  const outcomes = await page.evaluate("Promise.all(outcomes)");
+  assert.equal(outcomes.length, 2);
+  assert.equal(outcomes[0].id, outcomes[1].id);
+  assert.equal(network.calls.length, 1);
+  assert.equal(await ordersOf(user), 1);
+  await context.close();
+});
+
+test("a reload in the middle of a submission finds its order", async () => {
+  const user = nextUser();
+  const { context, page } = await visit(user);
+  let answer = () => {};
+  network.fault = () =>
+    network.calls.length === 0
+      ? new Promise((resolve) => (answer = () => resolve()))
+      : undefined;
+  await page.click("#buy");
+  await aCall();
+  await page.reload();
+  await page.waitForSelector("[data-ready]");
+  assert.ok(await page.evaluate("pending()"), "the page knows what it sent");
+  const order = await page.evaluate("buy()");
+  answer();
+  assert.equal(order.status, "confirmed");
+  const keys = new Set(network.calls.map(({ key }) => key));
+  assert.deepEqual([network.calls.length, keys.size], [2, 1]);
+  assert.equal(await ordersOf(user), 1);
+  assert.equal(await page.evaluate("pending()"), null);
+  await context.close();
+});
+
+test("offline a submission waits, and back online it goes out", async () => {
+  const user = nextUser();
+  const { context, page } = await visit(user);
+  await context.setOffline(true);
+  await page.click("#buy");
+  await page.waitForFunction("pending()");
+  assert.equal(network.seen.length, 0);
+  await context.setOffline(false);
+  const orders = await page.evaluate("Promise.all(outcomes)");
+  assert.equal(orders[0].status, "confirmed");
+  assert.equal(await ordersOf(user), 1);
+  await context.close();
+});

@@ -1,0 +1,48 @@
+// The rows that tests/client.rs has made, and clients for them.
+import { createClient } from "@supabase/supabase-js";
+import process from "node:process";
+
+const text = process.env.FIXTURE;
+if (!text) {
+  throw new Error(
+    "FIXTURE is not set: run `cargo xtask test --only client`, which prepares the rows",
+  );
+}
+
+/**
+ * @typedef {{ id: string, token: string }} User
+ * @type {{
+ *   apiUrl: string, anonKey: string, users: User[], drivers: User[], product: string,
+ *   scarce: string, promo: string,
+ * }}
+ */
+export const fixture = JSON.parse(text);
+
+/** A user whom no other test has. */
+export function nextUser() {
+  const user = fixture.users.pop();
+  if (!user) throw new Error("tests/client.rs has made too few users");
+  return user;
+}
+
+/**
+ * A supabase-js client of that user.
+ * @param {User} user
+ */
+export function clientOf(user, url = fixture.apiUrl) {
+  return createClient(url, fixture.anonKey, {
+    accessToken: () => Promise.resolve(user.token),
+    // Nothing here is realtime, but supabase-js wants a WebSocket, which Node has from version 22 on.
+    realtime: { transport: globalThis.WebSocket ?? class {} },
+  });
+}
+
+/**
+ * How many orders the user has, by the stack's own account.
+ * @param {User} user
+ */
+export async function ordersOf(user) {
+  const { data, error } = await clientOf(user).from("orders").select("id");
+  if (error) throw error;
+  return data.length;
+}

@@ -1,0 +1,53 @@
+// What the types promise, checked by the compiler alone: nothing here is ever run.
+import type { SupabaseClient } from "@supabase/supabase-js";
+import { Interlock, InterlockError, type Order } from "../dist/index.js";
+
+interface Database {
+  public: {
+    Tables: Record<never, never>;
+    Views: Record<never, never>;
+    Functions: {
+      cancel_order: { Args: { p_order_id: string }; Returns: unknown };
+    };
+  };
+}
+
+export async function promises(
+  untyped: SupabaseClient,
+  typed: SupabaseClient<Database>,
+) {
+  new Interlock(untyped);
+  const shop = new Interlock(typed, { budgetMs: 5_000 });
+
+  const cart = { cart_items: [{ product_id: "…", quantity: 1 }] };
+  const order: Order = await shop.checkout({
+    ...cart,
+    payment_method: "wallet",
+  });
+  const codes: { code: string }[] | undefined = order.codes;
+
+  await shop.promoValidate({ code: "A", subtotal: 1 });
+  // @ts-expect-error One of cart_items and subtotal is needed.
+  await shop.promoValidate({ code: "A" });
+  // @ts-expect-error And not both.
+  await shop.promoValidate({ code: "A", subtotal: 1, cart_items: [] });
+  // @ts-expect-error A price is the database's.
+  await shop.checkout({ ...cart, total: 1 });
+  // @ts-expect-error There is no such way to pay.
+  await shop.checkout({ cart_items: [], payment_method: "gold" });
+  // @ts-expect-error Renewing needs a batch.
+  await shop.renew();
+
+  return codes;
+}
+
+export function details(error: unknown): number | string | undefined {
+  if (!(error instanceof InterlockError)) return undefined;
+  if (error.is("INSUFFICIENT_INVENTORY")) {
+    return error.details?.shortages[0]?.available;
+  }
+  if (error.is("DRIVER_BUSY")) return error.details?.batch_id;
+  // @ts-expect-error The catalogue has no such code.
+  if (error.is("OUT_OF_LUCK")) return undefined;
+  return error.code;
+}
