@@ -10,6 +10,7 @@ const OWN: &[&str] = &[
     "INTERLOCK_DB_PORT",
     "INTERLOCK_JWKS",
     "INTERLOCK_ADMIN_DB_URL",
+    "INTERLOCK_DB_URL",
 ];
 
 /// Names and values for every function, later ones winning.

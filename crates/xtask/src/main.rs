@@ -3,6 +3,7 @@
 mod build;
 mod codegen;
 mod command;
+mod deploy;
 mod ensure;
 mod fuzz;
 mod lint;
@@ -10,9 +11,12 @@ mod openapi;
 mod progress;
 mod prove;
 mod repo;
+mod snapshot;
 mod stack;
+mod supabase;
 mod test;
 mod tidy;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -54,6 +58,12 @@ enum Task {
     Lint,
     /// Run every test and print one summary.
     Test(test::Args),
+    /// Put everything on a Supabase project: build, migrations, functions.
+    Deploy(deploy::Args),
+    /// Check that what the migrations make is in place in a database, and say what is not.
+    Verify(verify::Args),
+    /// Write down what the migrations make: for `verify`, and as TypeScript types.
+    Snapshot(snapshot::Args),
     /// Show that the promises hold, on the stack in the environment or on one of its own.
     #[command(disable_help_flag = true)]
     Prove {
@@ -97,6 +107,9 @@ fn dispatch(task: Task) -> Result<()> {
             lint::run_all(&repo)
         }
         Task::Test(args) => test::run(&repo, &args),
+        Task::Deploy(args) => deploy::run(&repo, &args),
+        Task::Verify(args) => verify::run(&repo, &args),
+        Task::Snapshot(args) => snapshot::run(&repo, &args),
         Task::Prove { args } => prove::prove(&repo, &args),
         Task::Fuzz { args } => fuzz::fuzz(&repo, &args),
     }

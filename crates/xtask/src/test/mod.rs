@@ -4,6 +4,7 @@ mod chromium;
 mod client;
 mod counts;
 mod debian;
+mod deploy;
 mod live;
 mod pgtap;
 mod postgres15;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use super::counts::Counts;
 use super::debian::Server;
-use super::{Run, live, pgtap};
+use super::{Run, live, pgtap, steps};
 use crate::command::{run as execute, stdout_of};
 use crate::repo::Repo;
 use crate::stack;
@@ -85,7 +85,11 @@ pub(super) fn run(run: &mut Run) -> Result<Counts> {
     let tests = pgtap::run(run, &[("DB_URL", &url), ("INTERLOCK_ADMIN_DB_URL", &admin)])?;
     supabase.run(run, &["db", "push", "--include-seed", "--yes"])?;
     println!("ok - the seed loads");
-    Ok(counts + Counts::PASSED + tests)
+    let variables = [("DB_URL", url), ("INTERLOCK_ADMIN_DB_URL", admin)]
+        .map(|(name, url)| (name.to_owned(), url))
+        .into();
+    let ship = steps::of_tests_crate(run, "ship", &["push::", "verify::"], &variables)?;
+    Ok(counts + Counts::PASSED + tests + ship)
 }
 
 /// A running Postgres 15.

@@ -22,8 +22,13 @@ pub(crate) struct LocalStack {
 impl LocalStack {
     /// Builds the stack and starts it in a folder of that name in the target directory.
     pub(crate) fn start(repo: &Repo, folder: &str) -> Result<Self> {
+        Self::start_project(repo, &repo.root, folder)
+    }
+
+    /// The same for the project in another directory.
+    pub(crate) fn start_project(repo: &Repo, project: &Path, folder: &str) -> Result<Self> {
         let binary = crate::stack::binary(repo, true)?;
-        let (running, variables) = start(&repo.root, &binary, &repo.target.join(folder))?;
+        let (running, variables) = start(project, &binary, &repo.target.join(folder))?;
         Ok(Self {
             variables,
             _running: running,

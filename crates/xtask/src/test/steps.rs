@@ -1,5 +1,6 @@
 //! The steps of a test run, in order.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::process::Command;
@@ -8,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::counts::Counts;
 use super::stack::LocalStack;
-use super::{Run, client, live, pgtap, postgres15};
+use super::{Run, client, deploy, live, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, ensure, fuzz, prove};
@@ -53,6 +54,10 @@ pub(crate) enum Step {
     Functions,
     /// Start a local stack for the next steps.
     Stack,
+    /// Migrations pushed to databases of all kinds on the stack's server, and verified.
+    Push,
+    /// Functions deployed by the real CLI, and what it uploaded put to the test.
+    Deploy,
     /// Database tests on the stack's Postgres, while it is still empty.
     Pgtap,
     /// End-to-end and race tests.
@@ -84,6 +89,8 @@ impl Step {
             Self::Wasm => "wasm",
             Self::Functions => "functions",
             Self::Stack => "stack",
+            Self::Push => "push",
+            Self::Deploy => "deploy",
             Self::E2e => "e2e",
             Self::Openapi => "openapi",
             Self::Client => "client",
@@ -107,6 +114,8 @@ impl Step {
             Self::Wasm => "wasm: the WASM boundary under Deno",
             Self::Functions => "functions: deno test of functions/",
             Self::Stack => "stack: a local stack for the next steps",
+            Self::Push => "push: migrations on databases of all kinds, and npm run verify",
+            Self::Deploy => "deploy: the CLI's upload, run in today's Deno and the platform's",
             Self::E2e => "e2e: end-to-end and race tests",
             Self::Openapi => "openapi: the functions against docs/openapi.json",
             Self::Client => "client: the typed client in Node and Deno",
@@ -129,7 +138,9 @@ impl Step {
             Self::Size | Self::Lint | Self::Wasm | Self::Functions | Self::Stack => {
                 &[Self::Tools, Self::Build]
             }
-            Self::E2e
+            Self::Push
+            | Self::Deploy
+            | Self::E2e
             | Self::Openapi
             | Self::Client
             | Self::Browser
@@ -162,6 +173,10 @@ impl Step {
             Self::E2e | Self::Prove | Self::Mutants => {
                 "The seed, if any, is printed above; the stack's own log is target/test-stack.log."
             }
+            Self::Push => {
+                "A snapshot that is out of date is written anew by `cargo xtask snapshot`."
+            }
+            Self::Deploy => "What was uploaded is in target/ship/uploaded.",
             Self::Pgtap => "The line after `not ok` says what was expected.",
             Self::Postgres15 => {
                 "Without Debian or Ubuntu at hand, --skip postgres15 leaves it to CI."
@@ -181,6 +196,8 @@ impl Step {
             Self::Wasm => wasm(run),
             Self::Functions => functions(run),
             Self::Stack => start_stack(run),
+            Self::Push => ship(run, &["push::", "verify::", "docs::"]),
+            Self::Deploy => deploy::run(run),
             Self::E2e => end_to_end(run, &REST),
             Self::Openapi => end_to_end(run, &["openapi::"]),
             Self::Client => client::run(run),
@@ -332,12 +349,36 @@ fn start_stack(run: &mut Run) -> Result<Counts> {
     Ok(Counts::PASSED)
 }
 
-/// Runs the tests crate with the arguments that select tests.
+/// Runs the end-to-end tests that the arguments select.
 pub(super) fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
-    let mut tests = cargo(&["test", "--package", "interlock-tests", "--"]);
+    let variables = run.variables.clone();
+    of_tests_crate(run, "interlock", selection, &variables)
+}
+
+/// Runs the tests of what a user does with a clone.
+pub(super) fn ship(run: &mut Run, selection: &[&str]) -> Result<Counts> {
+    let variables = run.variables.clone();
+    of_tests_crate(run, "ship", selection, &variables)
+}
+
+/// Runs one binary of the tests crate against the stack that the variables describe.
+pub(super) fn of_tests_crate(
+    run: &mut Run,
+    binary: &str,
+    selection: &[&str],
+    variables: &BTreeMap<String, String>,
+) -> Result<Counts> {
+    let mut tests = cargo(&[
+        "test",
+        "--package",
+        "interlock-tests",
+        "--test",
+        binary,
+        "--",
+    ]);
     tests
         .current_dir(&run.repo.root)
-        .envs(&run.variables)
+        .envs(variables)
         .args(selection);
     live::tests(&mut run.tail, &mut tests)
 }

@@ -1,0 +1,503 @@
+//! `cargo xtask deploy`: build, migrations, functions, in this order, by the Supabase CLI. Everything that
+//! can be refused is refused before anything is changed, and the first failure stops it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+
+use crate::build::{self, Built};
+use crate::ensure;
+use crate::progress::Progress;
+use crate::repo::Repo;
+use crate::supabase::{Supabase, Target};
+use crate::verify::{self, Thing};
+
+/// Where to, and how.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Check everything and show what would be done; change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Let the platform bundle the functions, even where Docker runs.
+    #[arg(long)]
+    use_api: bool,
+    /// Deploy the functions as the last build left them.
+    #[arg(long)]
+    no_build: bool,
+    /// Push migrations that are older than the newest one of the database too.
+    #[arg(long)]
+    include_all: bool,
+}
+
+/// What there is to do.
+struct Plan {
+    functions: Vec<String>,
+    /// File names of the migrations that the database lacks.
+    migrations: Vec<String>,
+}
+
+/// Deploys, or says why not.
+pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
+    if args.target.project_ref.is_none() && args.target.db_url.is_none() {
+        bail!(
+            "where to? Name the project with --project-ref REF, or for the migrations alone the database with --db-url URL"
+        );
+    }
+    let mut progress = Progress::of(if args.dry_run { 3 } else { 6 });
+    progress.step("Tools and packages", || ensure::run_all(repo))?;
+    progress.step("Functions: Rust to WASM", || modules(repo, args.no_build))?;
+    let supabase = Supabase::find(repo, &args.target)?;
+    let deployment = Deployment {
+        repo,
+        args,
+        supabase: &supabase,
+    };
+    let plan = progress.step(&format!("Look at {}", args.target.shown()), || {
+        deployment.plan()
+    })?;
+    println!("{}", deployment.describe(&plan));
+    if args.dry_run {
+        println!("dry run: nothing was changed");
+        return Ok(());
+    }
+    progress.step("Migrations: supabase db push", || deployment.push(&plan))?;
+    progress.step("Functions: supabase functions deploy", || {
+        deployment.functions(&plan)
+    })?;
+    progress.step("Verify", || deployment.verify())?;
+    println!("deployed to {}", args.target.shown());
+    if let Some(project) = args
+        .target
+        .project_ref
+        .as_ref()
+        .filter(|_| args.target.profile.is_none())
+    {
+        for function in &plan.functions {
+            println!("  https://{project}.supabase.co/functions/v1/{function}");
+        }
+    }
+    Ok(())
+}
+
+/// Builds the modules, or makes sure that they are there.
+fn modules(repo: &Repo, no_build: bool) -> Result<()> {
+    if !no_build {
+        for function in build::build(repo, &build::Args::default())? {
+            eprintln!("      {}", Built::describe(&function));
+        }
+        return Ok(());
+    }
+    for function in repo.functions()? {
+        let module = format!("functions/{function}/core.js");
+        if !repo.root.join(&module).is_file() {
+            bail!(
+                "{module} is missing, and without it the function cannot start: run `npm run build`, or leave --no-build out"
+            );
+        }
+    }
+    Ok(())
+}
+
+struct Deployment<'a> {
+    repo: &'a Repo,
+    args: &'a Args,
+    supabase: &'a Supabase<'a>,
+}
+
+impl Deployment<'_> {
+    fn plan(&self) -> Result<Plan> {
+        let functions = if self.args.target.project_ref.is_some() {
+            // Asks for nothing but needs the same token and project.
+            self.listed_functions()?;
+            self.repo.functions()?
+        } else {
+            Vec::new()
+        };
+        let history = History::read(&self.migrations()?)?;
+        history.refuse_unknown()?;
+        self.refuse_taken_names(&history)?;
+        if !self.args.include_all {
+            history.refuse_gaps()?;
+        }
+        let report = self.db_push(&["--dry-run"])?;
+        Ok(Plan {
+            functions,
+            migrations: pushed(&report),
+        })
+    }
+
+    fn describe(&self, plan: &Plan) -> String {
+        let mut text = match plan.migrations.as_slice() {
+            [] => "migrations: none to push".to_owned(),
+            files => format!(
+                "migrations to push: {}\n  {}",
+                files.len(),
+                files.join("\n  ")
+            ),
+        };
+        text += &match plan.functions.as_slice() {
+            [] => "\nfunctions: none, because no --project-ref says where to".to_owned(),
+            names => format!("\nfunctions to deploy: {}", names.join(", ")),
+        };
+        text
+    }
+
+    fn push(&self, plan: &Plan) -> Result<()> {
+        let report = self.db_push(&["--yes"]).context(
+            "the migrations before it are applied, it and those after it are not; mend the cause and run the same command again",
+        )?;
+        let done = pushed(&report).len();
+        if done != plan.migrations.len() {
+            bail!(
+                "{done} migrations were pushed where {} were announced; does somebody else push too?",
+                plan.migrations.len()
+            );
+        }
+        eprintln!("      {done} pushed");
+        Ok(())
+    }
+
+    fn functions(&self, plan: &Plan) -> Result<()> {
+        if plan.functions.is_empty() {
+            eprintln!("      none");
+            return Ok(());
+        }
+        let project = self.project_flag();
+        let mut arguments = vec!["functions", "deploy", "--yes", &project];
+        if self.args.use_api {
+            arguments.push("--use-api");
+        }
+        self.supabase.json(&arguments).context(
+            "the migrations are pushed; functions that were deployed before still run. Mend the cause and run the same command again",
+        )?;
+        // The CLI succeeds even where it uploads nothing, so the platform is asked.
+        let active = self.listed_functions()?;
+        let missing: Vec<&str> = plan
+            .functions
+            .iter()
+            .filter(|name| !active.contains(*name))
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            bail!(
+                "the CLI reported success, and yet the project has no active {}; look at `npx supabase functions deploy --debug`",
+                missing.join(", ")
+            );
+        }
+        eprintln!("      active: {}", plan.functions.join(", "));
+        Ok(())
+    }
+
+    fn verify(&self) -> Result<()> {
+        let report = verify::look(self.repo, &self.args.target)?;
+        println!("{}", report.as_text(&self.args.target));
+        if !report.findings.is_empty() {
+            bail!(
+                "everything is deployed, and {} things are not as the migrations make them",
+                report.findings.len()
+            );
+        }
+        Ok(())
+    }
+
+    fn project_flag(&self) -> String {
+        let project = self.args.target.project_ref.as_deref().unwrap_or_default();
+        format!("--remote={project}")
+    }
+
+    /// Names of the project's active functions.
+    fn listed_functions(&self) -> Result<BTreeSet<String>> {
+        let listed = self
+            .supabase
+            .json(&["functions", "list", &self.project_flag()])
+            .map_err(|error| explain_access(&error))?;
+        Ok(functions_in(&listed))
+    }
+
+    fn migrations(&self) -> Result<Value> {
+        self.supabase
+            .json(&["migration", "list", &self.args.target.database()])
+            .context("the database cannot be reached; with --project-ref set SUPABASE_DB_PASSWORD, or give --db-url the address that the dashboard shows under Connect, Session pooler")
+    }
+
+    fn db_push(&self, arguments: &[&str]) -> Result<Value> {
+        let database = self.args.target.database();
+        let mut all = vec!["db", "push", &database];
+        all.extend(arguments);
+        if self.args.include_all {
+            all.push("--include-all");
+        }
+        self.supabase.json(&all)
+    }
+
+    /// What has a name of ours before the migration that makes ours is somebody else's.
+    fn refuse_taken_names(&self, history: &History) -> Result<()> {
+        let pending = history.pending();
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let made = tables_made_by(&self.repo.root, &pending)?;
+        let taken = taken_names(
+            &made,
+            &verify::expected(self.repo)?,
+            &verify::inventory(self.supabase)?,
+        );
+        if !taken.is_empty() {
+            bail!(
+                "the database has {} already, and not from these migrations: rename yours first (docs/adopting.md says how); nothing was changed",
+                taken.join(", ")
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Which migrations this checkout and the database know.
+struct History {
+    both: Vec<String>,
+    local: Vec<String>,
+    remote: Vec<String>,
+}
+
+impl History {
+    fn read(listed: &Value) -> Result<Self> {
+        let rows = listed["migrations"]
+            .as_array()
+            .context("`supabase migration list` has no migrations")?;
+        let mut history = Self {
+            both: Vec::new(),
+            local: Vec::new(),
+            remote: Vec::new(),
+        };
+        for row in rows {
+            let version = |side: &str| {
+                row[side]
+                    .as_str()
+                    .filter(|text| !text.is_empty())
+                    .map(str::to_owned)
+            };
+            match (version("local"), version("remote")) {
+                (Some(local), Some(_)) => history.both.push(local),
+                (Some(local), None) => history.local.push(local),
+                (None, Some(remote)) => history.remote.push(remote),
+                (None, None) => {}
+            }
+        }
+        Ok(history)
+    }
+
+    fn pending(&self) -> BTreeSet<&str> {
+        self.local.iter().map(String::as_str).collect()
+    }
+
+    fn refuse_unknown(&self) -> Result<()> {
+        if self.remote.is_empty() {
+            return Ok(());
+        }
+        let versions = self.remote.join(" ");
+        bail!(
+            "the database has migrations that this checkout lacks: {versions}. If they come from a newer Interlock, \
+             update this checkout. If they are your project's own, fetch them beside ours with `npx supabase migration \
+             fetch`, or keep ours among yours (docs/adopting.md). Nothing was changed"
+        )
+    }
+
+    fn refuse_gaps(&self) -> Result<()> {
+        let newest = self.both.iter().max();
+        let earlier: Vec<&str> = self
+            .local
+            .iter()
+            .filter(|version| Some(*version) < newest)
+            .map(String::as_str)
+            .collect();
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "the migrations {} are older than the newest one of the database: if that is right, as beside migrations \
+             of your own, add --include-all. Nothing was changed",
+            earlier.join(", ")
+        )
+    }
+}
+
+fn pushed(report: &Value) -> Vec<String> {
+    let files = report["migrations"].as_array();
+    let name = |file: &Value| {
+        let path = file
+            .as_str()
+            .or_else(|| file["path"].as_str())
+            .or_else(|| file["name"].as_str())?;
+        Some(path.rsplit('/').next().unwrap_or(path).to_owned())
+    };
+    files.into_iter().flatten().filter_map(name).collect()
+}
+
+fn functions_in(listed: &Value) -> BTreeSet<String> {
+    let functions = listed["functions"].as_array().or_else(|| listed.as_array());
+    functions
+        .into_iter()
+        .flatten()
+        .filter(|function| function["status"] == "ACTIVE")
+        .filter_map(|function| function["slug"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Tables, views and schemas that some of the migrations create.
+fn tables_made_by(root: &Path, versions: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
+    let mut made = BTreeSet::new();
+    for entry in fs::read_dir(root.join("supabase/migrations"))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name
+            .split('_')
+            .next()
+            .is_some_and(|version| versions.contains(version))
+        {
+            made.extend(created_in(&fs::read_to_string(&path)?));
+        }
+    }
+    Ok(made)
+}
+
+/// What is in the way of tables that are yet to be made: things of their names, and indexes of the names
+/// of theirs, since both share one list of names.
+fn taken_names(made: &BTreeSet<String>, expected: &[Thing], found: &[Thing]) -> Vec<String> {
+    let indexes: BTreeSet<String> = expected
+        .iter()
+        .filter(|thing| made.contains(thing.name.rsplit_once('.').map_or("", |(table, _)| table)))
+        .filter_map(Thing::index_name)
+        .collect();
+    let in_the_way = |thing: &Thing| match thing.kind.as_str() {
+        "table" | "view" | "schema" => made.contains(&thing.name).then(|| thing.name.clone()),
+        _ => thing.index_name().filter(|name| indexes.contains(name)),
+    };
+    found.iter().filter_map(in_the_way).collect()
+}
+
+fn created_in(sql: &str) -> Vec<String> {
+    sql.lines()
+        .filter_map(|line| {
+            ["create table ", "create view ", "create schema "]
+                .iter()
+                .find_map(|start| line.strip_prefix(start))
+        })
+        .filter_map(|rest| rest.split([' ', '(', ';']).next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What to do when the project refuses or does not answer.
+fn explain_access(error: &anyhow::Error) -> anyhow::Error {
+    let told = format!("{error:#}");
+    let advice = if told.contains("Access token not provided") {
+        "no access token: run `npx supabase login`, or set SUPABASE_ACCESS_TOKEN to a token from https://supabase.com/dashboard/account/tokens"
+    } else if told.contains("Invalid access token") {
+        "SUPABASE_ACCESS_TOKEN is not an access token: one looks like sbp_ and 40 hexadecimal digits; make one at https://supabase.com/dashboard/account/tokens"
+    } else if told.contains("status 401") || told.contains("status 403") {
+        "the platform refuses the access token: make a new one, as a member of the project's organisation"
+    } else if told.contains("status 404") {
+        "no such project: check --project-ref, and that the access token belongs to a member of its organisation"
+    } else {
+        "the platform did not answer as expected"
+    };
+    anyhow!("{advice}. Nothing was changed\n{told}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn history(rows: &[(&str, &str)]) -> History {
+        let rows: Vec<Value> = rows
+            .iter()
+            .map(|(local, remote)| json!({"local": local, "remote": remote}))
+            .collect();
+        History::read(&json!({ "migrations": rows })).expect("the list is well formed")
+    }
+
+    #[test]
+    fn a_version_that_only_the_database_has_is_refused_by_name() {
+        let history = history(&[("1", "1"), ("", "2")]);
+        let told = history
+            .refuse_unknown()
+            .expect_err("2 is unknown")
+            .to_string();
+        assert!(told.contains("lacks: 2."), "{told}");
+    }
+
+    #[test]
+    fn an_older_version_than_the_newest_pushed_one_needs_consent() {
+        assert!(history(&[("1", "1"), ("2", "")]).refuse_gaps().is_ok());
+        let told = history(&[("1", ""), ("2", "2")])
+            .refuse_gaps()
+            .expect_err("1 came late")
+            .to_string();
+        assert!(told.contains("migrations 1 are older"), "{told}");
+    }
+
+    #[test]
+    fn a_module_that_was_not_built_is_named() {
+        let root = std::env::temp_dir().join(format!("interlock-deploy-{}", std::process::id()));
+        fs::create_dir_all(root.join("supabase")).expect("it can be made");
+        fs::write(root.join("supabase/config.toml"), "[functions.checkout]\n")
+            .expect("it can be written");
+        let repo = Repo {
+            root: root.clone(),
+            target: root.clone(),
+            packages: vec!["checkout".to_owned()],
+        };
+        let told = modules(&repo, true)
+            .expect_err("nothing is built")
+            .to_string();
+        fs::remove_dir_all(&root).expect("it is ours");
+        assert!(
+            told.contains("functions/checkout/core.js is missing"),
+            "{told}"
+        );
+        assert!(told.contains("npm run build"), "{told}");
+    }
+
+    #[test]
+    fn what_a_migration_creates_is_read_from_it() {
+        let sql = "create schema private;\ncreate table public.a (\n  x int\n);\n-- create table public.b (\ncreate view public.c";
+        assert_eq!(created_in(sql), ["private", "public.a", "public.c"]);
+    }
+
+    #[test]
+    fn a_table_and_an_index_of_our_names_are_in_the_way() {
+        let thing = |kind: &str, name: &str, definition: &str| Thing {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            definition: definition.to_owned(),
+        };
+        let expected = [
+            thing("table", "public.a", "there"),
+            thing("constraint", "public.a.a_pkey", "PRIMARY KEY (id)"),
+            thing("constraint", "public.a.a_sane", "CHECK (x)"),
+        ];
+        let found = [
+            thing("table", "public.renamed", "there"),
+            thing("constraint", "public.renamed.a_pkey", "PRIMARY KEY (id)"),
+            thing("constraint", "public.renamed.a_sane", "CHECK (x)"),
+        ];
+        let made = BTreeSet::from(["public.a".to_owned()]);
+        assert_eq!(taken_names(&made, &expected, &found), ["public.a_pkey"]);
+        assert_eq!(
+            taken_names(&made, &expected, &expected),
+            ["public.a", "public.a_pkey"]
+        );
+    }
+
+    #[test]
+    fn only_active_functions_count() {
+        let listed = json!([{"slug": "a", "status": "ACTIVE"}, {"slug": "b", "status": "REMOVED"}]);
+        assert_eq!(functions_in(&listed), BTreeSet::from(["a".to_owned()]));
+    }
+}

@@ -1,0 +1,284 @@
+//! The Supabase CLI, as `deploy`, `verify` and the tests call it. Nothing here prints an address with
+//! a password in it.
+
+use std::env;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+
+use crate::repo::Repo;
+
+/// Letters of a project's ref.
+const REF_LENGTH: usize = 20;
+
+/// Which database or project a command is about.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct Target {
+    /// The project's ref: the twenty letters in its address, https://REF.supabase.co.
+    #[arg(long, value_name = "REF", value_parser = project_ref)]
+    pub(crate) project_ref: Option<String>,
+    /// Reach the database by this address rather than through the project: postgresql://….
+    #[arg(long, value_name = "URL", value_parser = database_url, env = "INTERLOCK_DB_URL", hide_env_values = true)]
+    pub(crate) db_url: Option<DatabaseUrl>,
+    /// A profile of the CLI, for a Supabase that is not supabase.com.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<String>,
+}
+
+/// An address that is never shown whole.
+#[derive(Clone)]
+pub(crate) struct DatabaseUrl(String);
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.shown())
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl DatabaseUrl {
+    /// Host, port and database.
+    pub(crate) fn shown(&self) -> &str {
+        let start = self.0.rfind('@').map_or_else(
+            || self.0.find("://").map_or(0, |at| at + "://".len()),
+            |at| at + 1,
+        );
+        self.0[start..].split('?').next().unwrap_or_default()
+    }
+
+    /// What stands between the user's name and the host.
+    fn password(&self) -> Option<&str> {
+        let (_, rest) = self.0.split_once("://")?;
+        let (user, _) = rest.rsplit_once('@')?;
+        let (_, password) = user.split_once(':')?;
+        (!password.is_empty()).then_some(password)
+    }
+}
+
+impl Target {
+    /// The flag by which commands about a database find theirs; without one it is the linked project.
+    pub(crate) fn database(&self) -> String {
+        match (&self.db_url, &self.project_ref) {
+            (Some(url), _) => format!("--remote={}", url.0),
+            (None, Some(project)) => format!("--remote={project}"),
+            (None, None) => "--remote".to_owned(),
+        }
+    }
+
+    /// The database in words.
+    pub(crate) fn shown(&self) -> String {
+        match (&self.db_url, &self.project_ref) {
+            (Some(url), _) => format!("the database {}", url.shown()),
+            (None, Some(project)) => format!("project {project}"),
+            (None, None) => "the linked project".to_owned(),
+        }
+    }
+}
+
+fn project_ref(text: &str) -> Result<String, String> {
+    if text.len() == REF_LENGTH && text.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "a project ref is {REF_LENGTH} lower-case letters, as in https://REF.supabase.co; the dashboard shows it under \
+         Project Settings, General"
+    ))
+}
+
+/// Reads an address from the command line.
+pub(crate) fn database_url(text: &str) -> Result<DatabaseUrl, String> {
+    if text.starts_with("postgresql://") || text.starts_with("postgres://") {
+        return Ok(DatabaseUrl(text.to_owned()));
+    }
+    Err(
+        "an address looks like postgresql://postgres:PASSWORD@HOST:5432/postgres; the dashboard shows yours under Connect"
+            .to_owned(),
+    )
+}
+
+/// The CLI of package.json, for one target.
+pub(crate) struct Supabase<'a> {
+    repo: &'a Repo,
+    target: &'a Target,
+    program: PathBuf,
+}
+
+impl<'a> Supabase<'a> {
+    /// Finds it among the npm packages.
+    pub(crate) fn find(repo: &'a Repo, target: &'a Target) -> Result<Self> {
+        Ok(Self {
+            repo,
+            target,
+            program: program(repo)?,
+        })
+    }
+
+    /// Runs a command and gives what it reports.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let printed = self.run(arguments)?;
+        serde_json::from_str(&printed)
+            .with_context(|| format!("`supabase {}` did not report in JSON", plain(arguments)))
+    }
+
+    /// TypeScript types of a schema.
+    pub(crate) fn types(&self, schema: &str) -> Result<String> {
+        self.run(&[
+            "gen",
+            "types",
+            "--lang",
+            "typescript",
+            "--schema",
+            schema,
+            &self.target.database(),
+        ])
+    }
+
+    /// A failure is told in the CLI's own words.
+    fn run(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new("node");
+        command
+            .current_dir(&self.repo.root)
+            .arg(&self.program)
+            .args(arguments)
+            // `no`: the same answers whoever starts it.
+            .args(["--output-format", "json", "--agent", "no"])
+            .env("SUPABASE_NO_UPDATE_NOTIFIER", "1")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        if let Some(profile) = &self.target.profile {
+            command.args(["--profile", profile]);
+        }
+        let output = command
+            .output()
+            .context("cannot start node; Interlock needs Node.js 20 or later on PATH")?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() {
+            return Ok(printed.into_owned());
+        }
+        let report = serde_json::from_str(&printed).ok();
+        let told = report.as_ref().and_then(failure).unwrap_or_else(|| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            format!("{printed}{said}").trim().to_owned()
+        });
+        Err(anyhow!(
+            "`supabase {}` on {} failed: {}",
+            plain(arguments),
+            self.target.shown(),
+            self.without_secrets(&told)
+        ))
+    }
+
+    /// The rows of a query that only reads.
+    pub(crate) fn rows(&self, file: &str) -> Result<Vec<Value>> {
+        let found = self.json(&[
+            "db",
+            "query",
+            "--read-only",
+            "--file",
+            file,
+            &self.target.database(),
+        ])?;
+        match found {
+            Value::Array(rows) => Ok(rows),
+            Value::Object(mut object) => match object.remove("rows") {
+                Some(Value::Array(rows)) => Ok(rows),
+                _ => bail!("the CLI did not answer {file} with rows"),
+            },
+            _ => bail!("the CLI did not answer {file} with rows"),
+        }
+    }
+
+    fn without_secrets(&self, text: &str) -> String {
+        let secrets = [
+            self.target
+                .db_url
+                .as_ref()
+                .and_then(DatabaseUrl::password)
+                .map(str::to_owned),
+            env::var("SUPABASE_ACCESS_TOKEN").ok(),
+            env::var("SUPABASE_DB_PASSWORD").ok(),
+        ];
+        secrets
+            .into_iter()
+            .flatten()
+            // A shorter one would take letters out of words.
+            .filter(|secret| secret.len() >= 4)
+            .fold(text.to_owned(), |text, secret| text.replace(&secret, "…"))
+    }
+}
+
+/// A command without what may hold a password.
+fn plain(arguments: &[&str]) -> String {
+    let words = arguments
+        .iter()
+        .filter(|word| !word.starts_with("--remote"));
+    words.copied().collect::<Vec<_>>().join(" ")
+}
+
+/// npm's start script of the CLI.
+pub(crate) fn program(repo: &Repo) -> Result<PathBuf> {
+    repo.npm_file("supabase/dist/supabase.js")
+        .context("the Supabase CLI is missing; it is one of the npm packages of this repository")
+}
+
+/// The message and the advice of a failure.
+fn failure(report: &Value) -> Option<String> {
+    let error = report.get("error")?;
+    let message = error["message"].as_str()?;
+    Some(match error["suggestion"].as_str() {
+        Some(suggestion) => format!("{message}\n{suggestion}"),
+        None => message.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let url =
+            DatabaseUrl("postgresql://postgres:p@ss:w@db.example.com:5432/postgres?x=1".into());
+        assert_eq!(url.shown(), "db.example.com:5432/postgres");
+        assert_eq!(format!("{url:?}"), url.shown());
+        assert_eq!(url.password(), Some("p@ss:w"));
+        let plain = DatabaseUrl("postgresql://localhost/postgres".into());
+        assert_eq!(
+            (plain.shown(), plain.password()),
+            ("localhost/postgres", None)
+        );
+    }
+
+    #[test]
+    fn only_twenty_letters_are_a_ref() {
+        assert!(project_ref("abcdefghijklmnopqrst").is_ok());
+        for wrong in ["", "abc", "ABCDEFGHIJKLMNOPQRST", "https://abcdefghijk.s"] {
+            assert!(project_ref(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_preferred_to_the_project() {
+        let target = Target {
+            project_ref: Some("abcdefghijklmnopqrst".into()),
+            db_url: Some(DatabaseUrl("postgresql://u:secret@h/d".into())),
+            profile: None,
+        };
+        assert_eq!(target.database(), "--remote=postgresql://u:secret@h/d");
+        assert_eq!(target.shown(), "the database h/d");
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_advice() {
+        let report = serde_json::json!({"error": {"message": "no", "suggestion": "do"}});
+        assert_eq!(failure(&report).as_deref(), Some("no\ndo"));
+    }
+}

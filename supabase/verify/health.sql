@@ -1,0 +1,70 @@
+-- What `npm run verify` looks at in the rows, once the tables are there: one row for each problem, and
+-- for each thing that a shop should know (level note). Reads only.
+--
+-- The first two are the monitoring lists of the incident reports: no negative stock, no driver and no
+-- batch twice. Constraints keep them empty; rows from before a constraint, or one that is missing, show.
+
+with checks (level, subject, todo, times) as (
+  select
+    'problem',
+    'stock: products with less than nothing in stock',
+    'count them, and set available_quantity to what is there; each change is written to stock_movements',
+    (select count(*) from public.products where available_quantity < 0)
+
+  union all
+  select
+    'problem',
+    'batches: drivers who hold several at once',
+    'let the driver release all but one of them, and then put the index batches_one_active_per_driver back',
+    (
+      select count(*)
+      from (
+        select from public.batches
+        where status in ('claimed', 'in_progress')
+        group by driver_id
+        having count(*) > 1
+      ) as several
+    )
+
+  union all
+  select
+    'problem',
+    'books: ' || books.name || ' is not empty',
+    'each of its rows names one difference between the books: select * from public.' || books.name,
+    books.times
+  from (
+    select 'stock_differences', (select count(*) from public.stock_differences)
+    union all
+    select 'wallet_differences', (select count(*) from public.wallet_differences)
+    union all
+    select 'code_differences', (select count(*) from public.code_differences)
+    union all
+    select 'promo_differences', (select count(*) from public.promo_differences)
+  ) as books (name, times)
+
+  union all
+  select
+    'problem',
+    'settings: private.settings has no row',
+    'insert into private.settings default values',
+    (select count(*) from (select 1 where not exists (select from private.settings)) as none)
+
+  union all
+  select
+    'note',
+    'pg_cron is not there',
+    'enable it, or call expire_orders and the other cleaners yourself (docs/operations.md)',
+    (select count(*) from (select 1 where pg_catalog.to_regnamespace('cron') is null) as none)
+
+  union all
+  select
+    'note',
+    'no promo code yet',
+    'supabase/seed.sql has the samples WELCOME10 and SAVE50, for a database to try things on',
+    (select count(*) from (select 1 where not exists (select from public.promo_codes)) as none)
+)
+
+select level, subject || case when level = 'problem' then ' (' || times || ')' else '' end as subject, todo
+from checks
+where times > 0
+order by level desc, subject;

@@ -1,0 +1,196 @@
+-- What the migrations make, as found in a database: one row for each thing, with what it is.
+-- `npm run verify` compares these rows with expected.json, which `cargo xtask snapshot` writes
+-- from a database that the migrations have just made.
+--
+-- One statement that only reads, for Postgres 15 and later. Everything in `public` and `private`
+-- is listed; what is nobody's business there is left out by the comparison.
+
+with
+-- Definitions are written with schema names, whatever the session's search path is.
+path as materialized (
+  select set_config('search_path', 'pg_catalog', true) as is_set
+),
+
+schemas as (
+  select n.oid, n.nspname as name, n.nspacl, n.nspowner
+  from path
+  join pg_catalog.pg_namespace n on path.is_set is not null
+  where n.nspname in ('public', 'private')
+),
+
+relations as (
+  select c.oid, s.name || '.' || c.relname as name, c.relkind, c.relrowsecurity, c.relacl, c.relowner, c.reloptions
+  from schemas s
+  join pg_catalog.pg_class c on c.relnamespace = s.oid
+  where c.relkind in ('r', 'p', 'v', 'm')
+),
+
+functions as (
+  select
+    p.*,
+    s.name || '.' || p.proname || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')' as name
+  from schemas s
+  join pg_catalog.pg_proc p on p.pronamespace = s.oid
+  where p.prokind in ('f', 'p')
+),
+
+-- Privileges of the roles that the API uses, and of everybody. Postgres 17 knows one that 15 does
+-- not; it lets nobody read or write.
+privileges as (
+  select 'schema ' || s.name as object, acl.*
+  from schemas s, pg_catalog.aclexplode(coalesce(s.nspacl, pg_catalog.acldefault('n', s.nspowner))) as acl
+  where s.name = 'private'
+  union all
+  select 'table ' || r.name, acl.*
+  from relations r, pg_catalog.aclexplode(coalesce(r.relacl, pg_catalog.acldefault('r', r.relowner))) as acl
+  union all
+  select 'column ' || r.name || '.' || a.attname, acl.*
+  from relations r
+  join pg_catalog.pg_attribute a on a.attrelid = r.oid and not a.attisdropped,
+  pg_catalog.aclexplode(a.attacl) as acl
+  union all
+  select 'function ' || f.name, acl.*
+  from functions f, pg_catalog.aclexplode(coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))) as acl
+),
+
+grants as (
+  select
+    p.object || ' to ' || coalesce(r.rolname, 'public') as name,
+    string_agg(p.privilege_type, ', ' order by p.privilege_type) as definition
+  from privileges p
+  left join pg_catalog.pg_roles r on r.oid = p.grantee
+  where (p.grantee = 0 or r.rolname in ('anon', 'authenticated', 'service_role'))
+    and p.privilege_type <> 'MAINTAIN'
+  group by 1
+),
+
+-- Through XML, because the table of the history is absent where nothing was ever pushed.
+history as (
+  select x.version
+  from
+    (select pg_catalog.to_regclass('supabase_migrations.schema_migrations') as found from path) as h,
+    lateral xmltable(
+      '/table/row'
+      passing pg_catalog.query_to_xml(
+        case when h.found is null then 'select null as version where false'
+        else 'select version from supabase_migrations.schema_migrations' end,
+        false, false, ''
+      )
+      columns version text path 'version'
+    ) as x
+),
+
+things (kind, name, definition) as (
+  select 'migration', version, 'applied' from history
+
+  union all
+  select 'schema', name, 'there' from schemas where name = 'private'
+
+  union all
+  select
+    case when relkind in ('v', 'm') then 'view' else 'table' end,
+    name,
+    coalesce(array_to_string(reloptions, ', '), 'there')
+  from relations
+
+  union all
+  select 'row security', name, case when relrowsecurity then 'on' else 'off' end
+  from relations
+  where relkind in ('r', 'p')
+
+  union all
+  select
+    'column',
+    r.name || '.' || a.attname,
+    concat_ws(
+      ' ',
+      pg_catalog.format_type(a.atttypid, a.atttypmod),
+      case when a.attnotnull then 'not null' end,
+      case when a.attidentity <> '' then 'identity' end,
+      case when a.attgenerated <> '' then 'generated' else 'default' end || ' '
+        || pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+    )
+  from relations r
+  join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+  left join pg_catalog.pg_attrdef d on d.adrelid = r.oid and d.adnum = a.attnum
+
+  union all
+  select
+    'constraint',
+    r.name || '.' || c.conname,
+    pg_catalog.pg_get_constraintdef(c.oid)
+      || case
+        when exists (
+          select from pg_catalog.pg_trigger t where t.tgconstraint = c.oid and t.tgenabled not in ('O', 'A')
+        ) then ' (its triggers are disabled)'
+        else ''
+      end
+  from relations r
+  join pg_catalog.pg_constraint c on c.conrelid = r.oid
+  where c.contype in ('c', 'f', 'p', 'u', 'x')
+
+  union all
+  select
+    'index',
+    r.name || '.' || c.relname,
+    pg_catalog.pg_get_indexdef(i.indexrelid)
+      || case when i.indisvalid then '' else ' (invalid)' end
+  from relations r
+  join pg_catalog.pg_index i on i.indrelid = r.oid
+  join pg_catalog.pg_class c on c.oid = i.indexrelid
+  where not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid and k.conrelid = r.oid)
+
+  union all
+  select
+    'trigger',
+    r.name || '.' || t.tgname,
+    pg_catalog.pg_get_triggerdef(t.oid)
+      || case when t.tgenabled in ('O', 'A') then '' else ' (disabled)' end
+  from relations r
+  join pg_catalog.pg_trigger t on t.tgrelid = r.oid
+  where not t.tgisinternal
+
+  union all
+  select
+    'policy',
+    p.schemaname || '.' || p.tablename || '.' || p.policyname,
+    concat_ws(
+      ' ',
+      lower(p.permissive),
+      'for ' || lower(p.cmd),
+      'to ' || array_to_string(p.roles, ', '),
+      'using (' || p.qual || ')',
+      'with check (' || p.with_check || ')'
+    )
+  from path
+  join pg_catalog.pg_policies p on path.is_set is not null
+  where p.schemaname in ('public', 'private')
+
+  union all
+  -- Of the body a digest is enough to tell that it is another one.
+  select
+    'function',
+    f.name,
+    concat_ws(
+      ' ',
+      'returns ' || pg_catalog.pg_get_function_result(f.oid),
+      'language ' || l.lanname,
+      case f.provolatile when 'i' then 'immutable' when 's' then 'stable' end,
+      case when f.proisstrict then 'strict' end,
+      case when f.prosecdef then 'security definer' end,
+      (select string_agg('set ' || c, ' ' order by c) from unnest(f.proconfig) as c),
+      'body ' || left(
+        md5(regexp_replace(coalesce(f.prosrc, '') || coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), ''), '\s+', ' ', 'g')),
+        12
+      )
+    )
+  from functions f
+  join pg_catalog.pg_language l on l.oid = f.prolang
+
+  union all
+  select 'grant', name, definition from grants
+)
+
+select kind, name, definition
+from things
+order by kind collate "C", name collate "C";

@@ -1,0 +1,100 @@
+//! The SQL of the documentation, run as it is written.
+
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use crate::cli::{root, supabase, work_folder, xtask};
+use crate::scratch::Scratch;
+
+/// The blocks of a page that are marked as SQL.
+fn sql_of(page: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("docs").join(page)).expect("the page is there");
+    let blocks: Vec<String> = text
+        .split("```sql\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .map(str::to_owned)
+        .collect();
+    assert!(!blocks.is_empty(), "{page} has no SQL");
+    blocks
+}
+
+/// Runs a block in a transaction that is rolled back; gives the number of rows.
+async fn rows_of(db: &Client, block: &str) -> usize {
+    let messages = db
+        .simple_query(&format!("begin; {block}; rollback"))
+        .await
+        .unwrap_or_else(|error| panic!("{block}: {error:?}"));
+    messages
+        .iter()
+        .filter(|message| matches!(message, SimpleQueryMessage::Row(_)))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queries_of_the_pages_run_and_the_alerts_are_silent() {
+    let scratch = Scratch::pushed("docs").await;
+    let db = scratch.connect().await;
+    for page in ["quickstart.md", "deploy.md", "operations.md", "api.md"] {
+        for block in sql_of(page) {
+            rows_of(&db, &block).await;
+        }
+    }
+    for alert in &sql_of("operations.md")[..3] {
+        assert_eq!(rows_of(&db, alert).await, 0, "{alert}");
+    }
+    drop(db);
+    scratch.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_whose_names_are_taken_adopts_as_the_page_says() {
+    let scratch = Scratch::empty("docs_adopt").await;
+    let remote = scratch.remote();
+    let [make_room, bring_rows] =
+        <[String; 2]>::try_from(sql_of("adopting.md")).expect("two blocks");
+
+    // A shop with a table of ours by name, and a migration of its own that is newer than ours.
+    let shop = work_folder("adopting-shop");
+    let migrations = shop.join("supabase/migrations");
+    let _ = std::fs::remove_dir_all(&migrations);
+    std::fs::create_dir_all(&migrations).expect("the folder can be made");
+    // Without it the CLI would look for a project further up, and find ours.
+    std::fs::write(shop.join("supabase/config.toml"), "project_id = \"shop\"\n")
+        .expect("the configuration can be written");
+    let own = "
+        create table public.products (id uuid primary key, title text, price numeric, stock int);
+        insert into public.products values (gen_random_uuid(), 'Soap', 2.50, -1)";
+    std::fs::write(migrations.join("20990101000000_shop.sql"), own).expect("it can be written");
+    supabase(&shop, &["db", "push", "--yes", &remote])
+        .await
+        .succeeded();
+
+    for migration in std::fs::read_dir(root().join("supabase/migrations")).expect("there are some")
+    {
+        let from = migration.expect("it can be read").path();
+        let name = from.file_name().expect("a file");
+        std::fs::copy(&from, migrations.join(name)).expect("it can be copied");
+    }
+    let push = ["db", "push", "--yes", "--include-all", &remote];
+    let said = supabase(&shop, &push).await.failed().said();
+    assert!(said.contains("\"products\" already exists"), "{said}");
+
+    let db = scratch.connect().await;
+    db.batch_execute(&make_room)
+        .await
+        .expect("the page is right");
+    supabase(&shop, &push).await.succeeded();
+    db.batch_execute(&bring_rows)
+        .await
+        .expect("the page is right");
+    let row = db
+        .query_one("select price, available_quantity from public.products", &[])
+        .await
+        .expect("one product");
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (250, 0));
+    xtask(&["verify", "--db-url", &scratch.url], &[])
+        .await
+        .succeeded();
+    drop(db);
+    scratch.remove().await;
+}

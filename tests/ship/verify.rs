@@ -1,0 +1,176 @@
+//! `npm run verify`: it passes on what was just pushed, and names exactly what was taken away.
+
+use serde_json::Value;
+
+use crate::cli::xtask;
+use crate::scratch::Scratch;
+
+async fn findings(scratch: &Scratch) -> Vec<String> {
+    let report: Value = xtask(&["verify", "--json", "--db-url", &scratch.url], &[])
+        .await
+        .failed()
+        .json();
+    assert_eq!(report["in_place"], false);
+    let findings = report["findings"].as_array().expect("a list of findings");
+    findings
+        .iter()
+        .map(|finding| {
+            let text = |key: &str| finding[key].as_str().unwrap_or_default();
+            assert_ne!(text("todo"), "", "each finding says what to do: {finding}");
+            format!("{} {} {}", text("state"), text("kind"), text("name"))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_database_is_in_order_and_says_so() {
+    let scratch = Scratch::pushed("verify_ok").await;
+    let report = xtask(&["verify", "--db-url", &scratch.url], &[])
+        .await
+        .succeeded();
+    assert!(
+        report.stdout.contains("everything is in place"),
+        "{}",
+        report.said()
+    );
+    assert!(
+        !report.said().contains("postgres:postgres"),
+        "the password stays where it is"
+    );
+    scratch.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
+    let scratch = Scratch::pushed("verify_damage").await;
+    let db = scratch.connect().await;
+    // What goes wrong with databases, and what is said about each.
+    let damage = [
+        (
+            "alter table public.products drop constraint products_available_quantity_nonnegative",
+            "missing constraint public.products.products_available_quantity_nonnegative",
+        ),
+        (
+            "drop policy orders_select_own_or_staff on public.orders",
+            "missing policy public.orders.orders_select_own_or_staff",
+        ),
+        (
+            "revoke select on public.wallets from authenticated",
+            "missing grant table public.wallets to authenticated",
+        ),
+        (
+            "grant update on public.products to anon",
+            "different grant table public.products to anon",
+        ),
+        (
+            "grant execute on function public.top_up_wallet(uuid, bigint, text, uuid) to public",
+            "unexpected grant function public.top_up_wallet(uuid, bigint, text, uuid) to public",
+        ),
+        (
+            "drop function public.increment_promo_usage(uuid)",
+            "missing function public.increment_promo_usage(uuid)",
+        ),
+        (
+            "create or replace function private.clock() returns timestamptz language sql stable
+             set search_path = '' as 'select clock_timestamp()'",
+            "different function private.clock()",
+        ),
+        (
+            "alter table public.wallets disable trigger wallets_record_movement",
+            "different trigger public.wallets.wallets_record_movement",
+        ),
+        (
+            "alter table public.product_codes disable row level security",
+            "different row security public.product_codes",
+        ),
+        (
+            "drop index public.orders_by_user",
+            "missing index public.orders.orders_by_user",
+        ),
+        (
+            "alter table public.products alter column currency drop not null",
+            "different column public.products.currency",
+        ),
+        (
+            "drop table public.payment_proofs cascade",
+            "missing table public.payment_proofs",
+        ),
+        (
+            "delete from supabase_migrations.schema_migrations where version = '20251116000000'",
+            "missing migration 20251116000000",
+        ),
+    ];
+    for (statement, _) in damage {
+        db.batch_execute(statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    let mut expected: Vec<&str> = damage.iter().map(|(_, told)| *told).collect();
+    let mut told = findings(&scratch).await;
+    expected.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, expected);
+    drop(db);
+    scratch.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_statements_it_proposes_mend_what_they_are_about() {
+    let scratch = Scratch::pushed("verify_mend").await;
+    let db = scratch.connect().await;
+    db.batch_execute(
+        "alter table public.products drop constraint products_available_quantity_nonnegative;
+         alter table public.wallets disable trigger wallets_record_movement;
+         alter table public.product_codes disable row level security;
+         revoke select on public.wallets from authenticated;
+         grant update on public.products to anon;
+         grant insert (code) on public.promo_codes to authenticated;
+         drop index public.orders_by_user;
+         drop trigger orders_settle on public.orders",
+    )
+    .await
+    .expect("the database can be damaged");
+    let report = xtask(&["verify", "--json", "--db-url", &scratch.url], &[])
+        .await
+        .failed()
+        .json();
+    for finding in report["findings"].as_array().expect("a list of findings") {
+        let todo = finding["todo"].as_str().expect("a statement");
+        db.batch_execute(todo)
+            .await
+            .unwrap_or_else(|error| panic!("{todo}: {error:?}"));
+    }
+    xtask(&["verify", "--db-url", &scratch.url], &[])
+        .await
+        .succeeded();
+    drop(db);
+    scratch.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_break_a_rule_are_named() {
+    let scratch = Scratch::pushed("verify_rows").await;
+    let db = scratch.connect_as_admin().await;
+    db.batch_execute(
+        "alter table public.products drop constraint products_available_quantity_nonnegative;
+         insert into public.products (name, price, currency, available_quantity) values ('Oversold', 1, 'EUR', -1);
+         alter table public.products add constraint products_available_quantity_nonnegative
+           check (available_quantity >= 0) not valid;
+         set session_replication_role = replica;
+         insert into public.wallets (user_id, balance, currency)
+         values ('b0000000-0000-4000-8000-000000000007', 100, 'EUR')",
+    )
+    .await
+    .expect("the database can be damaged");
+    let told = findings(&scratch).await;
+    assert_eq!(
+        told,
+        [
+            "different constraint public.products.products_available_quantity_nonnegative",
+            "rows rows books: wallet_differences is not empty (1)",
+            "rows rows stock: products with less than nothing in stock (1)",
+        ]
+    );
+    drop(db);
+    scratch.remove().await;
+}
