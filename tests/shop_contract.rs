@@ -122,6 +122,20 @@ async fn a_replay_is_the_stored_answer_byte_for_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_was_deleted_can_buy_nothing() {
+    let bench = Bench::take().await;
+    let product = bench.products(1, 10).await[0];
+    // Deleted, or of another project: the token is as good as any.
+    let buyer = Caller::new(bench.stack, Adapter::Function, Uuid::new_v4()).await;
+    let answer = buyer.invoke(CHECKOUT, cart(&[(product, 2)]), None).await;
+    assert_eq!(
+        (answer.status, answer.code.as_str()),
+        (401, "UNAUTHENTICATED")
+    );
+    assert_eq!(bench.stock(&[product]).await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hold_follows_its_cart_and_checkout_charges_what_was_shown() {
     let bench = Bench::take().await;
     let user = bench.users(1).await[0];

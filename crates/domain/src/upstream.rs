@@ -155,6 +155,8 @@ fn judge_error(codec: &impl Codec, status: u16, body: &str) -> Verdict {
         // have taken effect. PostgREST says PGRST001, postrust PGRST500, a pooler class 08.
         "57P02" | "PGRST001" | "PGRST500" => unknown(),
         _ if sqlstate.starts_with("08") => unknown(),
+        // The token is still good, and its user has been deleted: there is nobody to sell to.
+        "23503" if text("message").contains("_user_id_fkey") => failed(Code::Unauthenticated),
         "42501" => failed(Code::Forbidden),
         "PGRST301" | "PGRST302" | "PGRST303" => failed(Code::Unauthenticated),
         _ => match status {
@@ -274,6 +276,22 @@ mod tests {
         assert_eq!(
             verdict,
             Verdict::Failed(Failure::new(Code::Internal, Value::Null, "PT409"))
+        );
+    }
+
+    #[test]
+    fn a_user_who_was_deleted_is_signed_out() {
+        let violation = |constraint| {
+            let message = format!("violates foreign key constraint \\\"{constraint}\\\"");
+            answered(409, &format!(r#"{{"code":"23503","message":"{message}"}}"#))
+        };
+        assert_eq!(
+            code_of(&violation("orders_user_id_fkey")),
+            Code::Unauthenticated
+        );
+        assert_eq!(
+            code_of(&violation("order_items_order_id_fkey")),
+            Code::Internal
         );
     }
 
