@@ -5,6 +5,8 @@
 mod faults;
 mod histories;
 mod interleavings;
+mod invariants;
+mod model;
 mod report;
 mod security;
 

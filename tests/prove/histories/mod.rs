@@ -1,10 +1,62 @@
 //! Random operations of many sessions, checked against the model.
+//!
+//! The search goes in rounds. A round opens a few worlds ([`worlds`]): one crowded shop or several, and a
+//! depot. Sixteen sessions, most over SQL and some over HTTP, make random calls ([`plan`]) on all of them
+//! and write down what they saw. Then each world's history must fit some order of the [`crate::model`]
+//! ([`checker`]), what its rows say at the end included, and the [`crate::invariants`] must hold.
+//!
+//! On a database of this machine the clock is held ([`clock`]) and moved three times a round, with nothing
+//! under way: leases, holds, payment windows and keys end, exactly then.
+//!
+//! The seed decides what is chosen; how the sessions meet is up to the machine. So a failure prints not
+//! only the seed but the history itself, made small ([`shrink`]).
+
+mod checker;
+mod clock;
+#[cfg(test)]
+mod mutants;
+mod plan;
+mod requests;
+mod rounds;
+mod session;
+mod shrink;
+#[cfg(test)]
+mod tests;
+mod worlds;
 
 use crate::Search;
-use crate::report::Section;
+use crate::report::{Section, progress};
 use anyhow::Result;
+use rounds::Player;
+use std::time::Instant;
+
+/// How often a person is told how far it has come.
+const ROUNDS_BETWEEN_NEWS: u64 = 10;
 
 /// Runs the section.
-pub(crate) async fn run(_search: &Search) -> Result<Section> {
-    Ok(Section::new("histories"))
+pub(crate) async fn run(search: &Search) -> Result<Section> {
+    let mut section = Section::new("histories");
+    let mut player = Player::new(search.stack, search.seed).await?;
+    section.left_out.append(&mut player.left_out);
+    let played = play(search, &mut player, &mut section).await;
+    let figures = player.leave().await?;
+    played?;
+    figures.tell(&mut section);
+    Ok(section)
+}
+
+/// Plays rounds until the time is over or something does not hold.
+async fn play(search: &Search, player: &mut Player, section: &mut Section) -> Result<()> {
+    let begun = Instant::now();
+    for round in 0.. {
+        section.failures = player.round(round).await?;
+        if !section.failures.is_empty() || begun.elapsed() >= search.budget {
+            break;
+        }
+        if round % ROUNDS_BETWEEN_NEWS == ROUNDS_BETWEEN_NEWS - 1 {
+            let operations = player.figures.operations;
+            progress("histories", &format!("{operations} operations fit so far"));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,100 @@
+//! The histories find a product that is broken: with a lock or a guard taken away, a few rounds of them
+//! must fail.
+//!
+//! A mutant changes the database under test for a while, so this runs on a database of this machine only.
+
+use super::rounds::Player;
+use interlock_tests::stack::Stack;
+use tokio_postgres::Client;
+
+/// What is taken away: a function of schema `private`, a text that stands in it once, and what stands
+/// there instead.
+const MUTANTS: [(&str, &str, &str); 5] = [
+    (
+        "take_batch",
+        "and private.is_claimable(b.status, b.lease_expires_at)",
+        "",
+    ),
+    (
+        "take_stock",
+        "and l.available_quantity >= l.quantity",
+        "and p.available_quantity >= l.quantity",
+    ),
+    (
+        "begin_idempotent",
+        "where k.expires_at <= private.clock()",
+        "",
+    ),
+    (
+        "settle_orders",
+        "perform private.return_promos(v_ended);",
+        "",
+    ),
+    ("lock_order", "for no key update", ""),
+];
+
+/// So many rounds are enough to find any of them.
+const ROUNDS: u64 = 30;
+
+async fn definition(db: &Client, function: &str) -> String {
+    db.query_one(
+        "select pg_get_functiondef(p.oid) from pg_proc p
+         where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+        &[&function],
+    )
+    .await
+    .expect("there is one function of that name")
+    .get(0)
+}
+
+/// The first thing that does not hold, if the search finds one.
+async fn first_failure(stack: &'static Stack) -> Option<String> {
+    let mut player = Player::new(stack, 1).await.expect("the stack is there");
+    let mut found = None;
+    for round in 0..ROUNDS {
+        match player.round(round).await {
+            Ok(failures) => found = failures.into_iter().next(),
+            Err(error) => found = Some(format!("{error:#}")),
+        }
+        if found.is_some() {
+            break;
+        }
+    }
+    player.leave().await.expect("the clock goes on");
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_find_what_is_taken_away() {
+    let stack = Stack::get();
+    assert!(
+        stack.is_local(),
+        "mutants break the database for a moment: use a local stack"
+    );
+    let db = stack.connect().await;
+    let mut survivors = Vec::new();
+    for (function, from, to) in MUTANTS {
+        let original = definition(&db, function).await;
+        assert_eq!(original.matches(from).count(), 1, "{function} has changed");
+        db.batch_execute(&original.replace(from, to))
+            .await
+            .expect("the mutant compiles");
+        let failure = first_failure(stack).await;
+        db.batch_execute(&original)
+            .await
+            .expect("the original compiles");
+        match failure {
+            None => survivors.push(function),
+            Some(failure) => {
+                let line = failure.lines().next().unwrap_or_default();
+                println!("killed    {function} without `{from}` ({line})");
+            }
+        }
+    }
+    println!(
+        "histories: {} killed of {}",
+        MUTANTS.len() - survivors.len(),
+        MUTANTS.len()
+    );
+    assert!(survivors.is_empty(), "survivors: {survivors:?}");
+}

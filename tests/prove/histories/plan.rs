@@ -1,0 +1,235 @@
+//! What callers do: chosen at random from what they know.
+
+use super::worlds::World;
+use crate::model::depot::{self, Action, Depot};
+use crate::model::shop::{self, Decision, Payment, Shop};
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use uuid::Uuid;
+
+/// What a round allows.
+#[derive(Clone, Copy)]
+pub(super) struct Allowed {
+    /// Calls that reach every shop in the database: only where there is one.
+    pub(super) for_all_shops: bool,
+    /// Claims of the next batch: only if nobody else's is waiting.
+    pub(super) next_batch: bool,
+}
+
+/// The next call on a shop.
+pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -> shop::Call {
+    let terms = &world.start.terms;
+    let products: Vec<Uuid> = terms.products.keys().copied().collect();
+    let mut known = world.known.lock().expect("no caller panics");
+    if !known.keyed.is_empty() && rng.random_ratio(1, 10) {
+        let again = known.keyed.len().saturating_sub(12);
+        let again = known.keyed[rng.random_range(again..known.keyed.len())].clone();
+        return sometimes_changed(rng, again);
+    }
+    let buyer = pick(rng, &terms.buyers);
+    let (order, owner) = match known.orders.len() {
+        0 => (Uuid::nil(), buyer),
+        // The latest ones are those of which something may still become.
+        many => known.orders[many - 1 - rng.random_range(0..many.min(8))],
+    };
+    let key = rng.random_ratio(1, 3).then(|| Uuid::new_v4().to_string());
+    let product = pick(rng, &products);
+    let quantity = rng.random_range(1..4);
+    let call = match rng.random_range(0..100) {
+        0..32 => shop::Call::Checkout {
+            buyer,
+            items: items(rng, &products),
+            code: rng.random_bool(0.45).then(|| code(rng, world)),
+            cart: cart(rng, buyer),
+            payment: *[
+                Payment::Wallet,
+                Payment::BankTransfer,
+                Payment::CashOnDelivery,
+            ]
+            .choose(rng)
+            .expect("there are some"),
+            key,
+        },
+        32..45 => shop::Call::ApplyCode {
+            buyer,
+            code: code(rng, world),
+            items: items(rng, &products),
+            cart: cart(rng, buyer),
+            dry_run: rng.random_ratio(1, 4),
+        },
+        45..48 => shop::Call::ReleaseCode {
+            buyer,
+            code: code(rng, world),
+            cart: cart(rng, buyer),
+        },
+        48..58 => shop::Call::Cancel {
+            caller: match rng.random_range(0..10) {
+                0 => Some(buyer),
+                1..6 => Some(owner),
+                _ => None,
+            },
+            order,
+            key,
+        },
+        58..70 => shop::Call::Decide {
+            order,
+            decision: *[
+                Decision::Accept,
+                Decision::Reject,
+                Decision::Fulfil,
+                Decision::Refund,
+            ]
+            .choose(rng)
+            .expect("there are some"),
+        },
+        70..73 => shop::Call::SubmitProof {
+            buyer: owner,
+            order,
+            file: format!("{}.pdf", rng.random_range(0..2)),
+        },
+        73..77 => shop::Call::TopUp {
+            user: buyer,
+            amount: rng.random_range(1..4) * 500,
+            reference: rng
+                .random_bool(0.7)
+                .then(|| Uuid::from_u128(rng.random_range(1..6))),
+        },
+        77..80 => shop::Call::TakeCodes {
+            product: digital(world, &products),
+            quantity: rng.random_range(1..3),
+            order,
+        },
+        80..84 => shop::Call::TakeUnits {
+            product: physical(world, &products, product),
+            quantity,
+        },
+        84 => shop::Call::CountUse {
+            promo: terms.promos.choose(rng).expect("there are some").id,
+        },
+        85..90 => shop::Call::Restock { product, quantity },
+        90..92 if allowed.for_all_shops => shop::Call::ExpireOrders,
+        92..94 if allowed.for_all_shops => shop::Call::ExpireHolds,
+        90..95 => shop::Call::LookAtShelf,
+        _ => shop::Call::Look,
+    };
+    if call.is_keyed() {
+        known.keyed.push(call.clone());
+    }
+    call
+}
+
+/// The next call on a depot.
+pub(super) fn in_depot(rng: &mut StdRng, world: &World<Depot>, allowed: Allowed) -> depot::Call {
+    let drivers: Vec<Uuid> = world.start.drivers.keys().copied().collect();
+    let mut known = world.known.lock().expect("no caller panics");
+    if !known.keyed.is_empty() && rng.random_ratio(1, 12) {
+        return pick_late(rng, &known.keyed);
+    }
+    let driver = pick(rng, &drivers);
+    // The latest ones; now and then one that is still to come.
+    let latest = (known.offered + 1).min(world.start.all.len());
+    let batch = world.start.all[rng.random_range(latest.saturating_sub(4)..latest)];
+    let call = match rng.random_range(0..100) {
+        0..85 => {
+            let action = match rng.random_range(0..20) {
+                0..9 => Action::Claim,
+                9..12 => Action::Renew,
+                12..15 => Action::Release,
+                15..18 => Action::Start,
+                _ => Action::Complete,
+            };
+            let next = action == Action::Claim && allowed.next_batch && rng.random_ratio(1, 3);
+            depot::Call::Route {
+                driver,
+                batch: (!next).then_some(batch),
+                action,
+                key: rng.random_ratio(1, 5).then(|| Uuid::new_v4().to_string()),
+            }
+        }
+        85..89 if known.offered < world.start.all.len() => {
+            let place = i64::try_from(known.offered).unwrap_or(i64::MAX);
+            known.offered += 1;
+            depot::Call::Offer {
+                batch: world.start.all[known.offered - 1],
+                priority: rng.random_range(0..2),
+                place,
+            }
+        }
+        89..91 => depot::Call::TakeBack {
+            batch: world.start.all[0],
+        },
+        91..92 => depot::Call::Withdraw {
+            batch: world.start.all[1],
+        },
+        92..95 => depot::Call::Employ {
+            driver,
+            active: rng.random_ratio(3, 4),
+        },
+        _ => depot::Call::Look,
+    };
+    if let depot::Call::Route { key: Some(_), .. } = call {
+        known.keyed.push(call.clone());
+    }
+    call
+}
+
+fn pick<T: Copy>(rng: &mut StdRng, from: &[T]) -> T {
+    *from.choose(rng).expect("there is something to choose from")
+}
+
+fn pick_late<T: Clone>(rng: &mut StdRng, from: &[T]) -> T {
+    let late = from.len().saturating_sub(12);
+    from[rng.random_range(late..from.len())].clone()
+}
+
+fn items(rng: &mut StdRng, products: &[Uuid]) -> Vec<(Uuid, i64)> {
+    let lines = *[1, 1, 1, 2, 2, 3].choose(rng).expect("there are some");
+    (0..lines)
+        .map(|_| (pick(rng, products), rng.random_range(1..4)))
+        .collect()
+}
+
+/// Each customer has two carts, and no cart sometimes.
+fn cart(rng: &mut StdRng, buyer: Uuid) -> Option<Uuid> {
+    let number: u128 = rng.random_range(0..3);
+    (number > 0).then(|| Uuid::from_u128(buyer.as_u128() ^ number))
+}
+
+fn code(rng: &mut StdRng, world: &World<Shop>) -> String {
+    let known = &world.start.terms.promos;
+    let unknown = if world.guessing { 0.7 } else { 0.03 };
+    if rng.random_bool(unknown) {
+        format!("GUESS{}", rng.random_range(0..1000))
+    } else {
+        known.choose(rng).expect("there are some").code.clone()
+    }
+}
+
+fn digital(world: &World<Shop>, products: &[Uuid]) -> Uuid {
+    let mut digital = products
+        .iter()
+        .filter(|id| world.start.terms.products[*id].digital);
+    *digital.next().expect("a shop has a digital product")
+}
+
+fn physical(world: &World<Shop>, products: &[Uuid], product: Uuid) -> Uuid {
+    let is_physical = |id: &&Uuid| !world.start.terms.products[*id].digital;
+    if is_physical(&&product) {
+        return product;
+    }
+    *products
+        .iter()
+        .find(is_physical)
+        .expect("a shop has a physical product")
+}
+
+/// The same call again; sometimes another one under the same key.
+fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
+    if let shop::Call::Checkout { items, .. } = &mut call
+        && rng.random_ratio(1, 5)
+    {
+        items[0].1 = 4;
+    }
+    call
+}

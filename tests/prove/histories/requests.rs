@@ -1,0 +1,241 @@
+//! The calls of the models, as they are sent.
+
+use super::session::Request;
+use crate::model::{depot, shop};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// Rows that this transaction has written last.
+const MINE: &str = "xmin = pg_current_xact_id()::xid";
+
+/// Sends a call of a shop with these products, customers and promo codes.
+pub(super) fn of_shop(call: &shop::Call, world: &shop::Shop) -> Request {
+    use shop::Call;
+    match call {
+        Call::Checkout {
+            buyer,
+            items,
+            code,
+            cart,
+            payment,
+            key,
+        } => Request::Call {
+            function: Some("checkout"),
+            rpc: "checkout",
+            caller: Some(*buyer),
+            arguments: present(json!({
+                "cart_items": cart_items(items), "promo_code": code, "cart_id": cart,
+                "payment_method": payment.name(),
+            })),
+            key: key.clone(),
+        },
+        Call::ApplyCode {
+            buyer,
+            code,
+            items,
+            cart,
+            dry_run,
+        } => Request::Call {
+            function: Some("promo-validate"),
+            rpc: "validate_promo",
+            caller: Some(*buyer),
+            arguments: present(json!({
+                "code": code, "cart_items": cart_items(items), "cart_id": cart, "dry_run": dry_run,
+            })),
+            key: None,
+        },
+        Call::ReleaseCode { buyer, code, cart } => Request::Call {
+            function: Some("promo-validate"),
+            rpc: "validate_promo",
+            caller: Some(*buyer),
+            arguments: present(json!({ "code": code, "cart_id": cart, "action": "release" })),
+            key: None,
+        },
+        Call::Cancel { caller, order, key } => Request::Call {
+            function: None,
+            rpc: "cancel_order",
+            caller: *caller,
+            arguments: json!({ "order_id": order }),
+            key: key.clone(),
+        },
+        Call::SubmitProof { buyer, order, file } => Request::Call {
+            function: None,
+            rpc: "submit_payment_proof",
+            caller: Some(*buyer),
+            arguments: json!({
+                "order_id": order, "object_path": format!("{buyer}/{order}/{file}"),
+            }),
+            key: None,
+        },
+        Call::Decide { order, decision } => {
+            shops(decision.rule().0, json!({ "order_id": order }))
+        }
+        Call::ExpireOrders => Request::Own(format!(
+            "select private.expire_orders(1000);
+             select coalesce(json_agg(o.id), '[]') from public.orders o
+             where o.user_id = any ({}) and o.status = 'expired' and o.{MINE}",
+            array(world.terms.buyers.iter())
+        )),
+        Call::ExpireHolds => Request::Own(format!(
+            "select private.expire_promo_holds();
+             select coalesce(json_agg(format('held %s %s %s', r.promo_id, r.user_id,
+               coalesce(r.cart_id::text, 'nobody'))), '[]')
+             from public.promo_redemptions r
+             where r.promo_id = any ({}) and r.status = 'expired' and r.{MINE}",
+            array(world.terms.promos.iter().map(|promo| &promo.id))
+        )),
+        Call::TopUp {
+            user,
+            amount,
+            reference,
+        } => shops(
+            "top_up_wallet",
+            present(json!({
+                "user_id": user, "amount": amount, "currency": "USD", "reference": reference,
+            })),
+        ),
+        Call::TakeUnits { product, quantity } => shops(
+            "decrement_product_quantity",
+            json!({ "product_id": product, "quantity": quantity }),
+        ),
+        Call::TakeCodes {
+            product,
+            quantity,
+            order,
+        } => shops(
+            "claim_product_codes_atomic",
+            json!({ "product_id": product, "quantity": quantity, "order_id": order }),
+        ),
+        Call::CountUse { promo } => shops("increment_promo_usage", json!({ "promo_id": promo })),
+        Call::Restock { product, quantity } if world.terms.products[product].digital => {
+            Request::Own(format!(
+                "with added as (insert into public.product_codes (product_id, code)
+                   select '{product}', 'test:' || gen_random_uuid() from generate_series(1, {quantity})
+                   returning 1)
+                 select to_json(count(*)) from added"
+            ))
+        }
+        Call::Restock { product, quantity } => Request::Own(format!(
+            "update public.products set available_quantity = available_quantity + {quantity}
+             where id = '{product}' returning to_json(true)"
+        )),
+        Call::Look | Call::ClockMoves { .. } => Request::Own(books(world)),
+        Call::LookAtShelf => Request::Shelf(world.stock.keys().copied().collect()),
+    }
+}
+
+/// Sends a call of a depot.
+pub(super) fn of_depot(call: &depot::Call, world: &depot::Depot) -> Request {
+    use depot::Call;
+    match call {
+        Call::Route {
+            driver,
+            batch,
+            action,
+            key,
+        } => Request::Call {
+            function: Some("claim-route"),
+            rpc: "claim_route",
+            caller: Some(*driver),
+            arguments: present(json!({ "batch_id": batch, "action": action.name() })),
+            key: key.clone(),
+        },
+        Call::Offer {
+            batch,
+            priority,
+            place,
+        } => Request::Own(format!(
+            "insert into public.batches (id, reference, priority, created_at)
+             values ('{batch}', 'test:{batch}', {priority},
+               timestamptz '2001-01-01 00:00:00+00' + interval '{place} seconds')
+             returning to_json(true)"
+        )),
+        Call::TakeBack { batch } => Request::Own(changed(
+            *batch,
+            "available",
+            "status in ('claimed', 'in_progress')",
+        )),
+        Call::Withdraw { batch } => Request::Own(changed(
+            *batch,
+            "cancelled",
+            "status in ('available', 'claimed', 'in_progress')",
+        )),
+        Call::Employ { driver, active } => Request::Own(format!(
+            "update public.drivers set active = {active} where user_id = '{driver}' returning to_json(true)"
+        )),
+        Call::Look | Call::ClockMoves { .. } => Request::Own(format!(
+            "select coalesce(json_object_agg(id, json_build_array(status, driver_id, version)), '{{}}')
+             from public.batches where id = any ({})",
+            array(world.all.iter())
+        )),
+    }
+}
+
+fn shops(rpc: &'static str, arguments: Value) -> Request {
+    Request::Call {
+        function: None,
+        rpc,
+        caller: None,
+        arguments,
+        key: None,
+    }
+}
+
+fn changed(batch: Uuid, status: &str, only_if: &str) -> String {
+    format!(
+        "with changed as (update public.batches set status = '{status}'
+           where id = '{batch}' and {only_if} returning 1)
+         select to_json(count(*) > 0) from changed"
+    )
+}
+
+fn cart_items(items: &[(Uuid, i64)]) -> Value {
+    items
+        .iter()
+        .map(|(product, quantity)| json!({ "product_id": product, "quantity": quantity }))
+        .collect()
+}
+
+/// Without what is null: a client leaves it out.
+fn present(arguments: Value) -> Value {
+    match arguments {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(fields.collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+/// The shop's books in one statement, and so at one moment.
+fn books(world: &shop::Shop) -> String {
+    let products = array(world.terms.products.keys());
+    let promos = array(world.terms.promos.iter().map(|promo| &promo.id));
+    let buyers = array(world.terms.buyers.iter());
+    format!(
+        "select json_build_object(
+           'stock', (select coalesce(json_object_agg(id, available_quantity), '{{}}')
+             from public.products where id = any ({products})),
+           'wallets', (select coalesce(json_object_agg(user_id, balance), '{{}}')
+             from public.wallets where user_id = any ({buyers})),
+           'uses', (select coalesce(json_object_agg(p.id, u.uses), '{{}}')
+             from public.promo_codes p
+             cross join lateral (
+               select coalesce(json_agg(w.words order by w.words collate \"C\"), '[]') as uses
+               from (
+                 select format('%s %s %s %s', r.status, r.promo_id, coalesce(r.user_id::text, 'nobody'),
+                   coalesce(r.cart_id::text, 'nobody')) as words
+                 from public.promo_redemptions r
+                 where r.promo_id = p.id and r.status in ('held', 'redeemed')
+               ) w
+             ) u
+             where p.id = any ({promos})),
+           'orders', (select coalesce(json_object_agg(id, status), '{{}}')
+             from public.orders where user_id = any ({buyers})))"
+    )
+}
+
+fn array<'a>(ids: impl Iterator<Item = &'a Uuid>) -> String {
+    let ids: Vec<String> = ids.map(|id| format!("'{id}'")).collect();
+    format!("array[{}]::uuid[]", ids.join(", "))
+}

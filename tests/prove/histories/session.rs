@@ -1,0 +1,280 @@
+//! How a session makes a call, and what it saw.
+//!
+//! Over SQL a call is one message and one transaction, as PostgREST would run it: role, claims, call,
+//! and what it wants in the headers of the answer.
+
+use crate::model::Seen;
+use anyhow::{Result, bail};
+use interlock_tests::stack::{Stack, user_claims};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio_postgres::{Client, SimpleQueryMessage};
+use uuid::Uuid;
+
+/// How a session reaches the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    Sql,
+    Rpc,
+    Function,
+}
+
+/// A call, as it is sent.
+pub(crate) enum Request {
+    /// A function of schema `public`, through the edge function where there is one.
+    Call {
+        function: Option<&'static str>,
+        rpc: &'static str,
+        /// The signed-in user; the shop with its service role if there is none.
+        caller: Option<Uuid>,
+        /// Under the names that a client uses.
+        arguments: Value,
+        key: Option<String>,
+    },
+    /// The shop's own SQL: one statement that gives one JSON value.
+    Own(String),
+    /// Products as PostgREST shows them to everybody.
+    Shelf(Vec<Uuid>),
+}
+
+/// One of the sessions.
+pub(crate) struct Session {
+    pub(crate) number: usize,
+    pub(crate) via: Via,
+    stack: &'static Stack,
+    db: Client,
+    tokens: Arc<BTreeMap<Uuid, String>>,
+}
+
+impl Session {
+    /// Connects. What is checked here is who sees what when, not what survives a crash, so nobody waits
+    /// for the disk.
+    pub(crate) async fn new(stack: &'static Stack, number: usize, via: Via) -> Result<Self> {
+        let db = stack.connect().await;
+        db.batch_execute("set synchronous_commit = off").await?;
+        Ok(Session {
+            number,
+            via,
+            stack,
+            db,
+            tokens: Arc::default(),
+        })
+    }
+
+    /// The access tokens of everybody it will call for.
+    pub(crate) fn knows(&mut self, tokens: &Arc<BTreeMap<Uuid, String>>) {
+        self.tokens = Arc::clone(tokens);
+    }
+
+    /// Makes a call: how it went out, and what was seen; nothing if the answer never came.
+    pub(crate) async fn send(&self, request: Request) -> Result<(&'static str, Option<Seen>)> {
+        match request {
+            Request::Own(statement) => Ok(("sql", Some(self.sql(&statement).await?))),
+            Request::Shelf(products) if self.via == Via::Sql => {
+                let ids: Vec<String> = products.iter().map(|id| format!("'{id}'")).collect();
+                let shelf = format!(
+                    "select set_config('role', 'anon', true);
+                     select json_object_agg(id, available_quantity) from public.products where id in ({})",
+                    ids.join(", ")
+                );
+                Ok(("sql", Some(self.sql(&shelf).await?)))
+            }
+            Request::Shelf(products) => Ok(("rpc", self.shelf(&products).await?)),
+            Request::Call {
+                function,
+                rpc,
+                caller,
+                arguments,
+                key,
+            } => {
+                let Value::Object(arguments) = arguments else {
+                    bail!("arguments are an object");
+                };
+                match (self.via, function) {
+                    (Via::Sql, _) => {
+                        let statement = as_caller(caller, rpc, &named(arguments, key));
+                        Ok(("sql", Some(self.sql(&statement).await?)))
+                    }
+                    (Via::Function, Some(function)) => {
+                        let path = format!("/functions/v1/{function}");
+                        let body = Value::Object(arguments);
+                        Ok(("function", self.http(&path, caller, &body, key).await?))
+                    }
+                    _ => {
+                        let path = format!("/rest/v1/rpc/{rpc}");
+                        let body = Value::Object(named(arguments, key));
+                        Ok(("rpc", self.http(&path, caller, &body, None).await?))
+                    }
+                }
+            }
+        }
+    }
+
+    async fn sql(&self, statement: &str) -> Result<Seen> {
+        let messages = match self.db.simple_query(statement).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                let Some(error) = error.as_db_error() else {
+                    bail!("the database does not answer: {error}");
+                };
+                let state = error.code().code();
+                return Ok(refused(state, error.message(), parsed(error.detail())));
+            }
+        };
+        let mut rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let (first, answer, headers) = (rows.next(), rows.next(), rows.next());
+        let body = parsed(answer.or(first).and_then(|row| row.get(0)));
+        let header = |column| headers.and_then(|row| row.get(column)).unwrap_or_default();
+        // An unknown promo code is answered with a status, not raised.
+        if !header(1).is_empty() {
+            return Ok(refused(
+                "",
+                body["message"].as_str().unwrap_or_default(),
+                parsed(body["details"].as_str()),
+            ));
+        }
+        let replayed = header(0).contains("Idempotent-Replayed");
+        Ok(Seen::Success { body, replayed })
+    }
+
+    async fn http(
+        &self,
+        path: &str,
+        caller: Option<Uuid>,
+        body: &Value,
+        key: Option<String>,
+    ) -> Result<Option<Seen>> {
+        let (api_key, token) = match caller {
+            Some(caller) => (&self.stack.anon_key, self.tokens.get(&caller)),
+            None => (&self.stack.service_role_key, None),
+        };
+        let mut request = self
+            .stack
+            .http
+            .post(format!("{}{path}", self.stack.api_url))
+            .header("apikey", api_key)
+            .json(body);
+        request = request.bearer_auth(token.unwrap_or(api_key));
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let Ok(response) = request.send().await else {
+            return Ok(None);
+        };
+        let status = response.status().as_u16();
+        let replayed = response.headers().contains_key("idempotent-replayed");
+        let Ok(body) = response.json::<Value>().await else {
+            return Ok(None);
+        };
+        if status == 200 {
+            return Ok(Some(Seen::Success { body, replayed }));
+        }
+        let text = |field: &str| body[field].as_str().unwrap_or_default();
+        Ok(match text("error") {
+            "UPSTREAM_TIMEOUT" => None,
+            "UPSTREAM_UNAVAILABLE" => Some(Seen::Transient),
+            // PostgREST: the catalogue's code is the message, the details are JSON text.
+            "" => Some(refused(
+                text("code"),
+                text("message"),
+                parsed(body["details"].as_str()),
+            )),
+            code => Some(refused("", code, body["details"].clone())),
+        })
+    }
+
+    async fn shelf(&self, products: &[Uuid]) -> Result<Option<Seen>> {
+        let ids: Vec<String> = products.iter().map(Uuid::to_string).collect();
+        let response = self
+            .stack
+            .http
+            .get(format!(
+                "{}/rest/v1/products?select=id,available_quantity&id=in.({})",
+                self.stack.api_url,
+                ids.join(",")
+            ))
+            .header("apikey", &self.stack.anon_key)
+            .send()
+            .await;
+        let Ok(response) = response else {
+            return Ok(None);
+        };
+        let Ok(rows) = response.error_for_status()?.json::<Vec<Value>>().await else {
+            return Ok(None);
+        };
+        let shelf = rows.iter().filter_map(|row| {
+            let id = row["id"].as_str()?.to_owned();
+            Some((id, row["available_quantity"].clone()))
+        });
+        Ok(Some(Seen::Success {
+            body: Value::Object(shelf.collect()),
+            replayed: false,
+        }))
+    }
+}
+
+/// An error: SQLSTATEs that say "try again" mean that nothing happened.
+fn refused(state: &str, message: &str, details: Value) -> Seen {
+    match state {
+        "55P03" | "40P01" => Seen::Transient,
+        _ if state.starts_with("PT") || state.is_empty() => Seen::Refused {
+            code: message.to_owned(),
+            details,
+        },
+        _ => Seen::Refused {
+            code: format!("{state}: {message}"),
+            details,
+        },
+    }
+}
+
+/// The client's names as the database has them.
+fn named(arguments: Map<String, Value>, key: Option<String>) -> Map<String, Value> {
+    arguments
+        .into_iter()
+        .map(|(name, value)| (format!("p_{name}"), value))
+        .chain(key.map(|key| ("p_idempotency_key".to_owned(), json!(key))))
+        .collect()
+}
+
+fn as_caller(caller: Option<Uuid>, rpc: &str, arguments: &Map<String, Value>) -> String {
+    let (role, claims) = match caller {
+        Some(user) => ("authenticated", user_claims(user)),
+        None => ("service_role", json!({ "role": "service_role" })),
+    };
+    let arguments: Vec<String> = arguments
+        .iter()
+        .map(|(name, value)| format!("{name} => {}", literal(value)))
+        .collect();
+    let call = format!("public.{rpc}({})", arguments.join(", "));
+    let call = if rpc == "claim_product_codes_atomic" {
+        format!("select coalesce(json_agg(c), '[]')::text from {call} as c")
+    } else {
+        format!("select {call}::text")
+    };
+    format!(
+        "select set_config('role', '{role}', true), set_config('request.jwt.claims', '{claims}', true);
+         {call};
+         select current_setting('response.headers', true), current_setting('response.status', true)"
+    )
+}
+
+/// A JSON value as an SQL literal.
+fn literal(value: &Value) -> String {
+    let quote = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::String(text) => quote(text),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(_) | Value::Object(_) => format!("{}::jsonb", quote(&value.to_string())),
+    }
+}
+
+fn parsed(text: Option<&str>) -> Value {
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or(Value::Null)
+}

@@ -1,0 +1,293 @@
+//! Shops and depots to work on: their rows, and their state in the model.
+//!
+//! A world shares nothing with another one, so each is checked on its own. They are small: few units, few
+//! uses, few batches, so that callers get in each other's way.
+
+use crate::model::depot::{Batch, Depot};
+use crate::model::keys::Keys;
+use crate::model::promo::{Off, Promo, Uses};
+use crate::model::shop::{Product, Shop, Terms};
+use crate::model::{Clock, Event, Model, Moment};
+use anyhow::Result;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// A world, and what has happened in it.
+pub(super) struct World<M: Model> {
+    pub(super) start: M,
+    pub(super) events: Mutex<Vec<Event<M::Call>>>,
+    /// What the callers know of it and choose from.
+    pub(super) known: Mutex<Known<M::Call>>,
+    /// Whether an answer was lost, so that nobody knows what has happened.
+    pub(super) lost: AtomicBool,
+    pub(super) names: BTreeMap<Uuid, String>,
+    /// Whether many unknown codes are tried here.
+    pub(super) guessing: bool,
+}
+
+/// What callers choose from.
+pub(super) struct Known<C> {
+    /// Orders and their buyers.
+    pub(super) orders: Vec<(Uuid, Uuid)>,
+    /// Calls that were made under a key.
+    pub(super) keyed: Vec<C>,
+    /// How many batches were offered.
+    pub(super) offered: usize,
+}
+
+impl<M: Model> World<M> {
+    fn new(start: M, names: BTreeMap<Uuid, String>, guessing: bool, offered: usize) -> Self {
+        World {
+            start,
+            events: Mutex::default(),
+            known: Mutex::new(Known {
+                orders: Vec::new(),
+                keyed: Vec::new(),
+                offered,
+            }),
+            lost: AtomicBool::new(false),
+            names,
+            guessing,
+        }
+    }
+}
+
+async fn new_users(db: &Client, users: &[Uuid]) -> Result<()> {
+    let users = users.to_vec();
+    db.execute(
+        "insert into auth.users (id, aud, role, email)
+         select id, 'authenticated', 'authenticated', id || '@test.example' from unnest($1::uuid[]) as id",
+        &[&users],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A shop with two physical products and a digital one, four customers and five promo codes.
+pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Shop>> {
+    let mut names = BTreeMap::new();
+    let mut named = |name: &str| {
+        let id = Uuid::new_v4();
+        names.insert(id, name.to_owned());
+        id
+    };
+    let (oil, bread, card) = (named("<oil>"), named("<bread>"), named("<gift card>"));
+    let buyers: Vec<Uuid> = ["<Ada>", "<Ben>", "<Cleo>", "<Dan>"]
+        .map(&mut named)
+        .to_vec();
+    let units = [
+        rng.random_range(1..8),
+        rng.random_range(0..6),
+        rng.random_range(1..6),
+    ];
+    let product = |id: Uuid, price, digital| {
+        let name = format!("test:{id}");
+        (
+            id,
+            Product {
+                name,
+                price,
+                digital,
+            },
+        )
+    };
+    let products = BTreeMap::from([
+        product(oil, 700, false),
+        product(bread, 455, false),
+        product(card, 1000, true),
+    ]);
+    let promos = new_promos(&mut named, &buyers, bread, clock);
+    let wallets: BTreeMap<Uuid, i64> = buyers[1..]
+        .iter()
+        .map(|buyer| (*buyer, rng.random_range(1..30) * 100))
+        .collect();
+
+    new_users(db, &buyers).await?;
+    for (id, product) in &products {
+        let kind = if product.digital {
+            "digital"
+        } else {
+            "physical"
+        };
+        db.execute(
+            "insert into public.products (id, name, price, currency, kind) values ($1, $2, $3, 'USD', $4)",
+            &[id, &product.name, &product.price, &kind],
+        )
+        .await?;
+    }
+    for (id, units) in [(oil, units[0]), (bread, units[1])] {
+        db.execute(
+            "update public.products set available_quantity = $2::bigint where id = $1",
+            &[&id, &units],
+        )
+        .await?;
+    }
+    db.execute(
+        "insert into public.product_codes (product_id, code)
+         select $1, 'test:' || gen_random_uuid() from generate_series(1, $2::bigint)",
+        &[&card, &units[2]],
+    )
+    .await?;
+    for (user, balance) in &wallets {
+        db.execute(
+            "insert into public.wallets (user_id, balance, currency) values ($1, $2, 'USD')",
+            &[user, balance],
+        )
+        .await?;
+    }
+    for promo in &promos {
+        insert_promo(db, promo).await?;
+    }
+
+    let stock = [oil, bread, card].into_iter().zip(units).collect();
+    let guessing = rng.random_ratio(1, 6);
+    let start = Shop {
+        terms: Arc::new(Terms {
+            products,
+            promos,
+            buyers,
+        }),
+        clock,
+        stock,
+        wallets,
+        top_ups: BTreeMap::new(),
+        orders: BTreeMap::new(),
+        uses: Uses::default(),
+        seen_codes: BTreeMap::new(),
+        guesses: BTreeMap::new(),
+        keys: Keys::default(),
+    };
+    Ok(World::new(start, names, guessing, 0))
+}
+
+fn new_promos(
+    new_id: &mut impl FnMut(&str) -> Uuid,
+    buyers: &[Uuid],
+    bread: Uuid,
+    clock: Clock,
+) -> Vec<Promo> {
+    let mut promo = |name: &str, off| {
+        let id = new_id(name);
+        Promo {
+            id,
+            code: format!("T{}", id.simple()).to_uppercase(),
+            off,
+            max_uses: None,
+            max_uses_per_user: None,
+            min_subtotal: None,
+            first_order_only: false,
+            only_for: None,
+            only_on: None,
+            expires: None,
+        }
+    };
+    vec![
+        Promo {
+            max_uses: Some(2),
+            ..promo("<10 %, two uses>", Off::Percent(10))
+        },
+        Promo {
+            max_uses: Some(3),
+            max_uses_per_user: Some(1),
+            min_subtotal: Some(1000),
+            ..promo("<300 off, one each>", Off::Fixed(300))
+        },
+        Promo {
+            first_order_only: true,
+            ..promo("<half off the first order>", Off::Percent(50))
+        },
+        Promo {
+            max_uses: Some(2),
+            only_for: Some(buyers[1]),
+            ..promo("<all off for Ben>", Off::Fixed(1_000_000))
+        },
+        Promo {
+            max_uses_per_user: Some(2),
+            only_on: Some(bread),
+            expires: clock.exact.then_some(clock.now + 20 * 60),
+            ..promo("<33 % off bread>", Off::Percent(33))
+        },
+    ]
+}
+
+async fn insert_promo(db: &Client, promo: &Promo) -> Result<()> {
+    let value = match promo.off {
+        Off::Percent(value) | Off::Fixed(value) => value,
+    };
+    let currency = (promo.off.name() == "fixed").then_some("USD");
+    db.execute(
+        "insert into public.promo_codes (id, code, discount_type, discount_value, currency, max_uses,
+           max_uses_per_user, min_subtotal, first_order_only, user_id, expires_at)
+         values ($1, $2, $3, $4::bigint, $5::text, $6::bigint, $7::bigint, $8, $9, $10,
+           timestamptz '2001-01-01 00:00:00+00' + $11::bigint * interval '1 second')",
+        &[
+            &promo.id,
+            &promo.code,
+            &promo.off.name(),
+            &value,
+            &currency,
+            &promo.max_uses,
+            &promo.max_uses_per_user,
+            &promo.min_subtotal,
+            &promo.first_order_only,
+            &promo.only_for,
+            &promo.expires,
+        ],
+    )
+    .await?;
+    if let Some(product) = promo.only_on {
+        db.execute(
+            "insert into public.promo_code_products (promo_id, product_id) values ($1, $2)",
+            &[&promo.id, &product],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// A depot with six drivers and four batches, and more to come.
+pub(super) async fn new_depot(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Depot>> {
+    const OFFERED: usize = 4;
+    const ALL: usize = 60;
+    let mut names = BTreeMap::new();
+    let drivers: Vec<Uuid> = (1..=6).map(|_| Uuid::new_v4()).collect();
+    let all: Vec<Uuid> = (0..ALL).map(|_| Uuid::new_v4()).collect();
+    for (number, id) in (1..).zip(&drivers) {
+        names.insert(*id, format!("<driver {number}>"));
+    }
+    for (number, id) in (1..).zip(&all) {
+        names.insert(*id, format!("<batch {number}>"));
+    }
+    new_users(db, &drivers).await?;
+    db.execute(
+        "insert into public.drivers (user_id) select unnest($1::uuid[])",
+        &[&drivers],
+    )
+    .await?;
+    let mut batches = BTreeMap::new();
+    for (place, id) in (0..).zip(&all[..OFFERED]) {
+        let priority: i32 = rng.random_range(0..2);
+        let place: Moment = place;
+        db.execute(
+            "insert into public.batches (id, reference, priority, created_at)
+             values ($1::uuid, 'test:' || $1::uuid, $2,
+               timestamptz '2001-01-01 00:00:00+00' + $3::bigint * interval '1 second')",
+            &[id, &priority, &place],
+        )
+        .await?;
+        batches.insert(*id, Batch::offered(i64::from(priority), place));
+    }
+    let start = Depot {
+        all: Arc::new(all),
+        clock,
+        drivers: drivers.into_iter().map(|driver| (driver, true)).collect(),
+        batches,
+        keys: Keys::default(),
+    };
+    Ok(World::new(start, names, false, OFFERED))
+}

@@ -1,0 +1,241 @@
+-- What must hold at any moment, whoever did what: one row for each place where it does not.
+--
+-- $1 limits the look to these products, users, batches and promo codes; null looks at all.
+
+with
+chosen as (select $1::uuid[] as ids),
+products as (
+  select p.* from public.products p, chosen c where c.ids is null or p.id = any (c.ids)
+),
+users as (
+  select u.id from auth.users u, chosen c where c.ids is null or u.id = any (c.ids)
+),
+batches as (
+  select b.* from public.batches b, chosen c where c.ids is null or b.id = any (c.ids)
+),
+promos as (
+  select p.* from public.promo_codes p, chosen c where c.ids is null or p.id = any (c.ids)
+),
+orders as (
+  select o.*, o.status not in ('cancelled', 'expired', 'refunded') as stands
+  from public.orders o, chosen c
+  where c.ids is null or o.user_id in (select id from users)
+),
+items as (
+  select i.*, o.stands, o.fulfilled_at, o.paid_at from public.order_items i join orders o on o.id = i.order_id
+),
+codes as (
+  select c.* from public.product_codes c join products p on p.id = c.product_id
+),
+
+-- Stock is never negative, and is what its ledger adds up to.
+stock as (
+  select 'stock is negative' as rule, p.id::text as what from products p where p.available_quantity < 0
+  union all
+  select format('stock is %s, its ledger says %s', p.available_quantity, coalesce(m.sum, 0)), p.id::text
+  from products p
+  left join (
+    select s.product_id, sum(s.delta) from public.stock_movements s
+    where s.product_id in (select id from products) group by s.product_id
+  ) m on m.product_id = p.id
+  where p.available_quantity <> coalesce(m.sum, 0)
+),
+-- Each row of the ledger goes on where the one before it ended. (The rows of a product are written
+-- under the lock of its row, so their ids are in the order of the changes.)
+stock_chain as (
+  select 'the stock ledger has a gap' as rule, s.product_id::text as what
+  from (
+    select m.product_id, m.delta, m.balance_after,
+      lag(m.balance_after, 1, 0) over (partition by m.product_id order by m.id) as before
+    from public.stock_movements m
+    where m.product_id in (select id from products)
+  ) s
+  where s.before + s.delta <> s.balance_after
+),
+-- No unit is lost or made: what orders took and gave back is what they have.
+units as (
+  select format('orders have %s units, the ledger says %s', coalesce(sold.units, 0), coalesce(taken.units, 0)),
+    p.id::text
+  from products p
+  left join (
+    select i.product_id, sum(i.quantity) as units
+    from items i
+    where i.stands or i.fulfilled_at is not null
+    group by i.product_id
+  ) sold on sold.product_id = p.id
+  left join (
+    select m.product_id, -sum(m.delta) as units
+    from public.stock_movements m
+    where m.reference_id in (select id from orders)
+      and m.product_id in (select id from products)
+    group by m.product_id
+  ) taken on taken.product_id = p.id
+  where p.kind = 'physical'
+    and coalesce(sold.units, 0) <> coalesce(taken.units, 0)
+),
+-- A digital product's stock is its free codes; an order that stands has the codes it bought, and one
+-- that ended has only codes that were delivered.
+digital as (
+  select 'stock is not the number of free codes' as rule, p.id::text as what
+  from products p
+  where p.kind = 'digital'
+    and p.available_quantity <> (select count(*) from codes c where c.product_id = p.id and c.order_id is null)
+  union all
+  select 'an order has not the codes it bought', i.order_id::text
+  from items i
+  where i.kind = 'digital'
+    and i.stands
+    and i.quantity <> (select count(*) from codes c where c.order_id = i.order_id and c.product_id = i.product_id)
+  union all
+  select 'an ended order keeps a code that nobody has seen', c.order_id::text
+  from codes c join orders o on o.id = c.order_id
+  where not o.stands and c.used_at is null
+  union all
+  select 'a paid order has a code that was not delivered, or an unpaid one has one that was', c.order_id::text
+  from codes c join orders o on o.id = c.order_id
+  where o.stands and (o.paid_at is null) <> (c.used_at is null)
+),
+-- A wallet is never negative and is what its ledger adds up to; each order was debited once and, when
+-- it ended, credited once.
+wallet as (
+  select 'a wallet is negative' as rule, w.user_id::text as what
+  from public.wallets w where w.user_id in (select id from users) and w.balance < 0
+  union all
+  select format('a wallet has %s, its ledger says %s', w.balance, coalesce(m.sum, 0)), w.user_id::text
+  from public.wallets w
+  left join (
+    select v.user_id, sum(v.delta) from public.wallet_movements v
+    where v.user_id in (select id from users) group by v.user_id
+  ) m on m.user_id = w.user_id
+  where w.user_id in (select id from users) and w.balance <> coalesce(m.sum, 0)
+  union all
+  select format('an order cost its wallet %s and not %s', -coalesce(m.sum, 0), d.due), d.id::text
+  from (
+    select o.id, case when o.payment_method = 'wallet' and o.stands then o.total else 0 end as due from orders o
+  ) d
+  left join (
+    select v.reference_id, sum(v.delta) from public.wallet_movements v
+    where v.user_id in (select id from users) and v.reason <> 'top_up' group by v.reference_id
+  ) m on m.reference_id = d.id
+  where -coalesce(m.sum, 0) <> d.due
+  union all
+  select 'the wallet ledger has a gap', s.user_id::text
+  from (
+    select v.user_id, v.delta, v.balance_after,
+      lag(v.balance_after, 1, 0::bigint) over (partition by v.user_id order by v.id) as before
+    from public.wallet_movements v
+    where v.user_id in (select id from users)
+  ) s
+  where s.before + s.delta <> s.balance_after
+),
+-- Promo codes: the counters are the uses that count, and never more than the limits; an order that
+-- stands has the use of its code, one that ended has none.
+promo as (
+  select format('a code counts %s uses and has %s', p.used_count, u.uses) as rule, p.id::text as what
+  from promos p
+  cross join lateral (
+    select count(*) as uses from public.promo_redemptions r
+    where r.promo_id = p.id and r.status in ('held', 'redeemed')
+  ) u
+  where p.used_count <> u.uses or u.uses > p.max_uses
+  union all
+  select format('a customer has %s uses of a code, counted %s', r.uses, coalesce(c.used, 0)), r.promo_id::text
+  from (
+    select r.promo_id, r.user_id, p.max_uses_per_user, count(*) as uses
+    from public.promo_redemptions r
+    join promos p on p.id = r.promo_id
+    where r.status in ('held', 'redeemed') and r.user_id is not null
+    group by r.promo_id, r.user_id, p.max_uses_per_user
+  ) r
+  left join private.promo_user_uses c on c.promo_id = r.promo_id and c.user_id = r.user_id
+  where r.uses is distinct from c.used or r.uses > r.max_uses_per_user
+  union all
+  select 'an order stands without its use of a code, or ended with one', o.id::text
+  from orders o
+  where o.promo_code_id is not null
+    and o.stands <> exists (
+      select 1 from public.promo_redemptions r where r.order_id = o.id and r.status = 'redeemed'
+    )
+),
+-- An order's amounts are those of its lines.
+amounts as (
+  select 'an order''s subtotal is not the sum of its lines' as rule, o.id::text as what
+  from orders o
+  where o.subtotal <> (select coalesce(sum(i.quantity * i.unit_price), 0) from items i where i.order_id = o.id)
+),
+-- One effect for each key: two keys never have the same order as their answer, the order is there,
+-- and no key is without its answer.
+keys as (
+  select 'a key has no answer' as rule, k.key as what
+  from private.idempotency_keys k
+  where k.user_id in (select id from users) and k.response is null
+  union all
+  select 'two keys have one order', min(k.key)
+  from private.idempotency_keys k
+  where k.user_id in (select id from users) and k.operation = 'checkout'
+  group by k.response::jsonb -> 'order' ->> 'id'
+  having count(*) > 1
+  union all
+  select 'a key has an order that is not there', k.key
+  from private.idempotency_keys k
+  where k.user_id in (select id from users)
+    and k.operation = 'checkout'
+    and not exists (select 1 from orders o where o.id = (k.response::jsonb -> 'order' ->> 'id')::uuid)
+),
+-- One batch for each driver, one driver for each lease.
+leases as (
+  select 'a driver holds several batches' as rule, b.driver_id::text as what
+  from batches b
+  where b.status in ('claimed', 'in_progress')
+  group by b.driver_id
+  having count(*) > 1
+),
+-- A batch's history: versions go up; after a claim nobody else claims, acts or finishes before it was
+-- given back or its lease was over; and the last event is the state.
+events as (
+  select e.*,
+    lag(e.event) over w as before_event,
+    lag(e.driver_id) over w as before_driver,
+    lag(e.version) over w as before_version,
+    row_number() over (partition by e.batch_id order by e.id desc) as from_last
+  from public.batch_events e
+  where e.batch_id in (select id from batches)
+  window w as (partition by e.batch_id order by e.id)
+),
+history as (
+  select format('%s after %s', e.event, coalesce(e.before_event, 'nothing')) as rule, e.batch_id::text as what
+  from events e
+  where e.version < e.before_version
+    or (e.event = 'claimed' and coalesce(e.before_event, 'none') not in ('created', 'released', 'expired'))
+    or (
+      e.event in ('renewed', 'started', 'completed', 'released', 'expired')
+      and (
+        coalesce(e.before_event, 'none') not in ('claimed', 'renewed', 'started')
+        or e.driver_id is distinct from e.before_driver
+      )
+    )
+  union all
+  select format('the last event is %s and the status %s', e.event, b.status), b.id::text
+  from events e join batches b on b.id = e.batch_id
+  where e.from_last = 1
+    and b.status <> case e.event
+      when 'created' then 'available'
+      when 'released' then 'available'
+      when 'expired' then 'available'
+      when 'claimed' then 'claimed'
+      when 'started' then 'in_progress'
+      when 'renewed' then b.status
+      else e.event
+    end
+)
+
+select rule, what from stock
+union all select * from stock_chain
+union all select * from units
+union all select * from digital
+union all select * from wallet
+union all select * from promo
+union all select * from amounts
+union all select * from keys
+union all select * from leases
+union all select * from history
