@@ -162,6 +162,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bodies_are_read_to_64_kib_and_answers_to_a_mebibyte() {
+        assert_eq!((MAX_BODY, MAX_ANSWER), (65_536, 1_048_576));
+    }
+
+    #[test]
     fn a_clients_request_id_is_kept_only_if_it_is_safe_in_a_header_and_a_log() {
         assert_eq!(request_id(Some("checkout-42"), "fresh"), "checkout-42");
         let long = "x".repeat(129);

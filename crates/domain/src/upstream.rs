@@ -332,10 +332,13 @@ mod tests {
 
     #[test]
     fn tokens_refused_upstream_are_unauthenticated_and_missing_rights_forbidden() {
-        assert_eq!(
-            code_of(&answered(401, r#"{"code":"PGRST301"}"#)),
-            Code::Unauthenticated
-        );
+        // The code decides, whatever status a gateway made of it.
+        for code in ["PGRST301", "PGRST302", "PGRST303"] {
+            let body = format!(r#"{{"code":"{code}"}}"#);
+            for status in [400, 401] {
+                assert_eq!(code_of(&answered(status, &body)), Code::Unauthenticated);
+            }
+        }
         assert_eq!(code_of(&answered(401, "")), Code::Unauthenticated);
         // postrust answers 401 to a signed-in role as well, PostgREST 403: the SQLSTATE decides.
         assert_eq!(
