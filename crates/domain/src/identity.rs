@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_token_has_at_most_16_kib() {
-        let whole = token(r#"{"sub":"u"}"#);
+        let whole = token(&format!(r#"{{"sub":"{USER}"}}"#));
         let padding = 16_384 + "Bearer ".len() - whole.len();
         let longest = format!("{whole}{}", "x".repeat(padding));
         assert_eq!(check_header(&longest), Ok(()));
