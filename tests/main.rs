@@ -6,6 +6,7 @@
 mod client;
 mod http_contract;
 mod lifecycle;
+mod meanwhile;
 mod mutants;
 mod openapi;
 mod promo_model;

@@ -22,7 +22,7 @@ use std::time::Duration;
 #[command(name = "prove")]
 struct Cli {
     /// How long to search, in minutes. What is searched in full takes the time that it needs.
-    #[arg(long, default_value_t = 3.0, value_parser = minutes)]
+    #[arg(long, default_value_t = 6.0, value_parser = minutes)]
     minutes: f64,
     /// Where the random choices begin: the same seed makes the same ones.
     #[arg(long)]

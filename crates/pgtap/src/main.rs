@@ -1,16 +1,14 @@
 //! Runs pgTAP files, each in a session of its own, and counts what they say. It does what
 //! `supabase test db` does with psql and pg_prove in a container.
 
-mod tap;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
-use tap::Report;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use pgtap::Report;
+use tokio_postgres::{Client, Config, NoTls};
 
 /// Runs pgTAP files against a database.
 #[derive(Parser)]
@@ -74,54 +72,7 @@ async fn connect(config: &Config) -> Result<Client> {
 
 async fn run(config: &Config, file: &Path) -> Result<Report> {
     let sql = fs::read_to_string(file).context("cannot read it")?;
-    if let Some(line) = sql.lines().position(|line| line.starts_with('\\')) {
-        bail!("line {} is a command of psql; write SQL only", line + 1);
-    }
-    let client = connect(config).await?;
-    let mut report = Report::default();
-    match client.simple_query(&sql).await {
-        Ok(messages) => {
-            for message in messages {
-                if let SimpleQueryMessage::Row(row) = message {
-                    (0..row.len())
-                        .filter_map(|column| row.get(column))
-                        .for_each(|text| report.read(text));
-                }
-            }
-            report.finish();
-        }
-        Err(error) => report.problems.push(describe(&error, &sql)),
-    }
-    Ok(report)
-}
-
-/// The error as psql shows it, with its line in the file.
-fn describe(error: &tokio_postgres::Error, sql: &str) -> String {
-    let Some(error) = error.as_db_error() else {
-        return error.to_string();
-    };
-    let line = match error.position() {
-        Some(tokio_postgres::error::ErrorPosition::Original(position)) => {
-            let before: String = sql.chars().take(*position as usize).collect();
-            format!(" at line {}", before.lines().count())
-        }
-        _ => String::new(),
-    };
-    let mut text = format!(
-        "the file stopped{line}: {} {}",
-        error.code().code(),
-        error.message()
-    );
-    for (label, part) in [
-        ("detail", error.detail()),
-        ("hint", error.hint()),
-        ("where", error.where_()),
-    ] {
-        if let Some(part) = part {
-            text.push_str(&format!("\n#   {label}: {part}"));
-        }
-    }
-    text
+    pgtap::run(&connect(config).await?, &sql).await
 }
 
 /// One line for a file that passes; what failed, with its diagnosis, for one that does not.

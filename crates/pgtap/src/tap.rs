@@ -2,21 +2,21 @@
 
 /// What one file reported.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Report {
+pub struct Report {
     /// Tests that hold, or are marked as not expected to.
-    pub(crate) passed: usize,
+    pub passed: usize,
     /// Tests that do not.
-    pub(crate) failed: usize,
+    pub failed: usize,
     /// The tests that do not hold, and what pgTAP says about them.
-    pub(crate) failures: Vec<String>,
+    pub failures: Vec<String>,
     /// What is wrong with the file as a whole.
-    pub(crate) problems: Vec<String>,
+    pub problems: Vec<String>,
     planned: Option<usize>,
 }
 
 impl Report {
     /// Takes one value of a result row; values that are not TAP are ignored.
-    pub(crate) fn read(&mut self, text: &str) {
+    pub fn read(&mut self, text: &str) {
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("not ok ") {
                 if is_todo(rest) {
@@ -39,7 +39,7 @@ impl Report {
     }
 
     /// Compares the plan with what ran; a file that stops half-way must not pass.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         let ran = self.passed + self.failed;
         match self.planned {
             None => self

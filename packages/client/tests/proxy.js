@@ -62,7 +62,12 @@ export async function badNetwork(target) {
     }
     await fault;
     const back = [...answer.headers].filter(([name]) =>
-      !["connection", "content-length", "transfer-encoding"].includes(name)
+      ![
+        "connection",
+        "content-encoding", // fetch has decoded it
+        "content-length",
+        "transfer-encoding",
+      ].includes(name)
     );
     response.writeHead(answer.status, Object.fromEntries(back)).end(body);
   });

@@ -21,7 +21,7 @@ const SCENARIOS: [&str; 5] = [
     "http_contract::",
     "shop_contract::",
     "lifecycle::",
-    "client::",
+    "client::supabase_js",
     "over_http",
 ];
 
@@ -41,7 +41,8 @@ pub(super) fn run(run: &mut Run) -> Result<Counts> {
         let stack = LocalStack::start_project(run.repo, &project, "deployed-stack")
             .with_context(|| format!("the uploaded functions do not start in {name}"))?;
         println!("the upload runs in {name}");
-        counts = counts + steps::of_tests_crate(run, "interlock", &SCENARIOS, &stack.variables)?;
+        counts = counts
+            + steps::of_tests_crate(run, &["--test", "interlock"], &SCENARIOS, &stack.variables)?;
     }
     Ok(counts)
 }

@@ -47,6 +47,8 @@ pub(super) struct Finished {
     pub(super) counts: Counts,
     /// Whether it left with exit code 0.
     pub(super) success: bool,
+    /// Its exit code, unless a signal ended it.
+    pub(super) code: Option<i32>,
     /// Everything it printed.
     pub(super) lines: Vec<String>,
 }
@@ -108,6 +110,7 @@ pub(super) fn child(tail: &mut Tail, command: &mut Command) -> Result<Finished> 
     Ok(Finished {
         counts,
         success: status.success(),
+        code: status.code(),
         lines,
     })
 }

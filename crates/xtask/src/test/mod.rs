@@ -5,6 +5,7 @@ mod client;
 mod counts;
 mod debian;
 mod deploy;
+mod domain_mutants;
 mod live;
 mod pgtap;
 mod postgres15;
@@ -37,6 +38,8 @@ pub(crate) struct Args {
 /// What steps share.
 struct Run<'a> {
     repo: &'a Repo,
+    /// The steps that were asked for by name.
+    asked: &'a [Step],
     /// The stack's URLs and keys, for the tests that use them.
     variables: BTreeMap<String, String>,
     /// The stack that this run started.
@@ -58,6 +61,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     let plan = plan(args)?;
     let mut run = Run {
         repo,
+        asked: &args.only,
         variables: BTreeMap::new(),
         stack: None,
         tail: live::Tail::default(),
@@ -128,7 +132,7 @@ fn plan(args: &Args) -> Result<Vec<Step>> {
         args.skip.contains(&step) || step.needs().iter().any(|need| args.skip.contains(need))
     };
     let wanted = |step: Step| {
-        args.only.is_empty()
+        (args.only.is_empty() && !step.only_if_asked())
             || args
                 .only
                 .iter()
@@ -148,19 +152,29 @@ fn plan(args: &Args) -> Result<Vec<Step>> {
 /// The table, and as the very last line the sums.
 fn summarise(outcomes: &[Outcome]) -> Result<()> {
     println!(
-        "\n{:<12} {:>7} {:>7} {:>9}",
+        "\n{:<14} {:>7} {:>7} {:>9}",
         "step", "passed", "failed", "time"
     );
     let mut sum = Counts::default();
     for outcome in outcomes {
         sum = sum + outcome.counts;
         println!(
-            "{:<12} {:>7} {:>7} {:>9}",
+            "{:<14} {:>7} {:>7} {:>9}",
             outcome.step.name(),
             outcome.counts.passed,
             outcome.counts.failed,
             seconds(outcome.time)
         );
+    }
+    for step in Step::value_variants() {
+        let ran = outcomes.iter().any(|outcome| outcome.step == *step);
+        if step.only_if_asked() && !ran {
+            println!(
+                "{:<14} not in this run: --only {}",
+                step.name(),
+                step.name()
+            );
+        }
     }
     for outcome in outcomes {
         if let Some(failure) = &outcome.failure {
@@ -191,7 +205,13 @@ mod tests {
     fn a_step_brings_what_it_needs() {
         assert_eq!(
             planned(&[Step::Mutants], &[]),
-            [Step::Tools, Step::Build, Step::Stack, Step::Mutants]
+            [
+                Step::Tools,
+                Step::Build,
+                Step::Stack,
+                Step::Pgtap,
+                Step::Mutants
+            ]
         );
     }
 
@@ -200,6 +220,12 @@ mod tests {
         let rest = planned(&[], &[Step::Stack]);
         assert!(!rest.contains(&Step::E2e));
         assert!(rest.contains(&Step::Postgres15));
+    }
+
+    #[test]
+    fn what_takes_long_runs_when_it_is_asked_for() {
+        assert!(!planned(&[], &[]).contains(&Step::DomainMutants));
+        assert!(planned(&[Step::DomainMutants], &[]).contains(&Step::DomainMutants));
     }
 
     #[test]

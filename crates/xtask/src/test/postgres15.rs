@@ -88,7 +88,12 @@ pub(super) fn run(run: &mut Run) -> Result<Counts> {
     let variables = [("DB_URL", url), ("INTERLOCK_ADMIN_DB_URL", admin)]
         .map(|(name, url)| (name.to_owned(), url))
         .into();
-    let ship = steps::of_tests_crate(run, "ship", &["push::", "verify::"], &variables)?;
+    let ship = steps::of_tests_crate(
+        run,
+        &["--test", "ship"],
+        &["push::", "verify::"],
+        &variables,
+    )?;
     Ok(counts + Counts::PASSED + tests + ship)
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::counts::Counts;
 use super::stack::LocalStack;
-use super::{Run, client, deploy, live, pgtap, postgres15};
+use super::{Run, client, deploy, domain_mutants, live, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, ensure, fuzz, prove};
@@ -68,10 +68,12 @@ pub(crate) enum Step {
     Client,
     /// The typed client in a browser.
     Browser,
+    /// Without any one lock, guard or constraint of the database a test must fail.
+    Mutants,
+    /// Without any one check of crates/domain a test must fail.
+    DomainMutants,
     /// The proof, for as long as a test run can wait.
     Prove,
-    /// Tests whose lock or guard is removed must fail.
-    Mutants,
     /// Migrations, rollbacks, database tests and linters on Postgres 15.
     Postgres15,
 }
@@ -97,6 +99,7 @@ impl Step {
             Self::Browser => "browser",
             Self::Prove => "prove",
             Self::Mutants => "mutants",
+            Self::DomainMutants => "domain-mutants",
             Self::Pgtap => "pgtap",
             Self::Postgres15 => "postgres15",
         }
@@ -121,7 +124,8 @@ impl Step {
             Self::Client => "client: the typed client in Node and Deno",
             Self::Browser => "browser: the typed client in a browser",
             Self::Prove => "prove: interleavings, histories, faults, permissions",
-            Self::Mutants => "mutants: tests must fail without their lock or guard",
+            Self::Mutants => "mutants: without a lock, guard or constraint a test must fail",
+            Self::DomainMutants => "domain-mutants: without a check of the domain a test must fail",
             Self::Pgtap => "pgtap: database tests on the stack's Postgres",
             Self::Postgres15 => {
                 "postgres15: migrations, rollbacks, tests and linters on Postgres 15"
@@ -145,9 +149,10 @@ impl Step {
             | Self::Client
             | Self::Browser
             | Self::Prove
-            | Self::Mutants
             | Self::Pgtap => &[Self::Tools, Self::Build, Self::Stack],
-            Self::Postgres15 => &[Self::Tools],
+            // Database tests notice most of them.
+            Self::Mutants => &[Self::Tools, Self::Build, Self::Stack, Self::Pgtap],
+            Self::Postgres15 | Self::DomainMutants => &[Self::Tools],
         }
     }
 
@@ -163,6 +168,9 @@ impl Step {
             Self::Unit | Self::Wasm | Self::Functions => "The failed test is named above.",
             Self::Fuzz => "The input is saved, and the line to repeat it is printed above.",
             Self::Stack => "`npm start` shows the same start in full.",
+            Self::DomainMutants => {
+                "Add a test that notices the mutant, or say in .cargo/mutants.toml why none can."
+            }
             Self::Openapi => {
                 "An answer has changed, or docs/openapi.json is older than crates/domain: `cargo xtask codegen`."
             }
@@ -184,6 +192,11 @@ impl Step {
         }
     }
 
+    /// Whether it takes so long that it runs only when it is asked for by name.
+    pub(super) fn only_if_asked(self) -> bool {
+        self == Self::DomainMutants
+    }
+
     /// Does it.
     pub(super) fn run(self, run: &mut Run) -> Result<Counts> {
         match self {
@@ -203,7 +216,8 @@ impl Step {
             Self::Client => client::run(run),
             Self::Browser => client::run_in_browser(run),
             Self::Prove => prove(run),
-            Self::Mutants => end_to_end(run, &["mutants::", "--nocapture"]),
+            Self::Mutants => mutants(run),
+            Self::DomainMutants => domain_mutants::run(run),
             Self::Pgtap => pgtap(run),
             Self::Postgres15 => postgres15::run(run),
         }
@@ -352,33 +366,43 @@ fn start_stack(run: &mut Run) -> Result<Counts> {
 /// Runs the end-to-end tests that the arguments select.
 pub(super) fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
     let variables = run.variables.clone();
-    of_tests_crate(run, "interlock", selection, &variables)
+    of_tests_crate(run, &["--test", "interlock"], selection, &variables)
+}
+
+/// Of the mutants that the database's catalogue yields, a run of everything tries one in so many.
+const MUTANTS_EVERY: &str = "8";
+
+/// What breaks the product does so for every other test, so they go one after the other.
+fn mutants(run: &mut Run) -> Result<Counts> {
+    let mut variables = run.variables.clone();
+    if !run.asked.contains(&Step::Mutants) {
+        println!("one in {MUTANTS_EVERY} of the generated ones; all: npm run test:mutants");
+        variables.insert("MUTANTS_EVERY".to_owned(), MUTANTS_EVERY.to_owned());
+    }
+    let selection = ["mutants::", "--nocapture", "--test-threads", "1"];
+    let first = of_tests_crate(run, &["--test", "interlock"], &selection, &variables)?;
+    Ok(first + of_tests_crate(run, &["--bin", "prove"], &selection, &variables)?)
 }
 
 /// Runs the tests of what a user does with a clone.
 pub(super) fn ship(run: &mut Run, selection: &[&str]) -> Result<Counts> {
     let variables = run.variables.clone();
-    of_tests_crate(run, "ship", selection, &variables)
+    of_tests_crate(run, &["--test", "ship"], selection, &variables)
 }
 
-/// Runs one binary of the tests crate against the stack that the variables describe.
+/// Runs binaries of the tests crate against the stack that the variables describe.
 pub(super) fn of_tests_crate(
     run: &mut Run,
-    binary: &str,
+    binaries: &[&str],
     selection: &[&str],
     variables: &BTreeMap<String, String>,
 ) -> Result<Counts> {
-    let mut tests = cargo(&[
-        "test",
-        "--package",
-        "interlock-tests",
-        "--test",
-        binary,
-        "--",
-    ]);
+    let mut tests = cargo(&["test", "--package", "interlock-tests"]);
     tests
         .current_dir(&run.repo.root)
         .envs(variables)
+        .args(binaries)
+        .arg("--")
         .args(selection);
     live::tests(&mut run.tail, &mut tests)
 }
@@ -386,11 +410,17 @@ pub(super) fn of_tests_crate(
 /// The same choices each time: a run that fails is one that a change made fail. How far it comes in its
 /// time is another matter; `npm run prove` takes another seed and more time.
 fn prove(run: &mut Run) -> Result<Counts> {
+    let own = of_tests_crate(
+        run,
+        &["--bin", "prove"],
+        &["--skip", "mutants::"],
+        &BTreeMap::new(),
+    )?;
     let mut prove = prove::program(run.repo)?;
     prove
         .envs(&run.variables)
-        .args(["--seed", "1", "--minutes", "3"]);
-    live::tests(&mut run.tail, &mut prove)
+        .args(["--seed", "1", "--minutes", "2"]);
+    Ok(own + live::tests(&mut run.tail, &mut prove)?)
 }
 
 fn pgtap(run: &mut Run) -> Result<Counts> {

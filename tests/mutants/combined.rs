@@ -1,38 +1,39 @@
-//! Each race has mutants: with a lock, guard or constraint taken away, the same scenario must fail.
-//! A mutant that survives means that the scenario proves nothing.
-//!
-//! A mutant changes the database under test for a moment, so this runs on loopback only.
+//! Mutants that take more than one thing away, because each alone suffices, and those that only a crowd
+//! notices. Each names its race.
 
+use crate::meanwhile::scene;
 use crate::races::{Scenario, Verdict};
 use crate::shop_races::ShopScenario;
 use interlock_tests::calls::Adapter;
 use interlock_tests::stack::Bench;
-use std::sync::Arc;
 
 /// One way to break the product.
-struct Mutant {
+pub(super) struct Combined {
     /// What is taken away.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// Changes of functions: name, text that must stand in its source once, replacement.
-    patches: &'static [(&'static str, &'static str, &'static str)],
+    pub(super) patches: &'static [(&'static str, &'static str, &'static str)],
     /// Other changes, and how to undo them.
-    sql: Option<(&'static str, &'static str)>,
+    pub(super) sql: Option<(&'static str, &'static str)>,
     /// The race that must notice.
-    race: Race,
+    pub(super) race: Race,
 }
 
 /// A race of either kind.
 #[derive(Clone, Copy)]
-enum Race {
+pub(super) enum Race {
     Claim(Scenario),
     Shop(ShopScenario),
+    Scene(&'static str),
 }
 
 impl Race {
-    async fn run(self, bench: &Bench, adapter: Adapter) -> Verdict {
+    /// Runs it through an adapter.
+    pub(super) async fn run(self, bench: &Bench, adapter: Adapter) -> Verdict {
         match self {
             Race::Claim(scenario) => scenario.run(bench, adapter).await,
             Race::Shop(scenario) => scenario.run(bench, adapter).await,
+            Race::Scene(name) => scene(name).run(bench).await,
         }
     }
 }
@@ -50,14 +51,14 @@ const STORM: ShopScenario = ShopScenario::Storm {
 
 const GUARD: &str = "and private.is_claimable(b.status, b.lease_expires_at)";
 
-const MUTANTS: &[Mutant] = &[
-    Mutant {
+pub(super) const COMBINED: &[Combined] = &[
+    Combined {
         name: "take_batch: claimable is not checked again under the lock",
         patches: &[("take_batch", GUARD, "")],
         sql: None,
         race: ONE_BATCH,
     },
-    Mutant {
+    Combined {
         name: "check, then act: neither the update nor the trigger looks again",
         patches: &[("take_batch", GUARD, "")],
         sql: Some((
@@ -66,7 +67,7 @@ const MUTANTS: &[Mutant] = &[
         )),
         race: ONE_BATCH,
     },
-    Mutant {
+    Combined {
         name: "is_claimable: a live lease counts as over",
         patches: &[(
             "is_claimable",
@@ -76,7 +77,7 @@ const MUTANTS: &[Mutant] = &[
         sql: None,
         race: ONE_BATCH,
     },
-    Mutant {
+    Combined {
         name: "batch_events: history is not written by a trigger",
         patches: &[],
         sql: Some((
@@ -85,13 +86,13 @@ const MUTANTS: &[Mutant] = &[
         )),
         race: ONE_BATCH,
     },
-    Mutant {
+    Combined {
         name: "take_batch on an expired lease: claimable is not checked again",
         patches: &[("take_batch", GUARD, "")],
         sql: None,
         race: Race::Claim(Scenario::ExpiredLease { drivers: 16 }),
     },
-    Mutant {
+    Combined {
         name: "lock_first_available_batch: finds without locking",
         patches: &[(
             "lock_first_available_batch",
@@ -104,13 +105,13 @@ const MUTANTS: &[Mutant] = &[
             batches: 20,
         }),
     },
-    Mutant {
+    Combined {
         name: "claim_next_batch: no waiting pass before it says none",
         patches: &[("claim_next_batch", "if not found then", "if true then")],
         sql: None,
         race: Race::Claim(Scenario::NextWaitsForRollback),
     },
-    Mutant {
+    Combined {
         name: "one active batch per driver: neither index nor driver lock",
         patches: &[("lock_driver", "for no key update", "")],
         sql: Some((
@@ -122,13 +123,13 @@ const MUTANTS: &[Mutant] = &[
         )),
         race: Race::Claim(Scenario::OneDriver { calls: 16 }),
     },
-    Mutant {
+    Combined {
         name: "lock_driver: reads without locking",
         patches: &[("lock_driver", "for no key update", "")],
         sql: None,
         race: Race::Claim(Scenario::DeactivatedMeanwhile),
     },
-    Mutant {
+    Combined {
         name: "give_back_stale_batch: waits for the second row",
         patches: &[(
             "give_back_stale_batch",
@@ -141,7 +142,7 @@ const MUTANTS: &[Mutant] = &[
             rounds: 40,
         }),
     },
-    Mutant {
+    Combined {
         name: "claim_batch: the stale batch is not given back",
         patches: &[(
             "claim_batch",
@@ -154,7 +155,7 @@ const MUTANTS: &[Mutant] = &[
             rounds: 1,
         }),
     },
-    Mutant {
+    Combined {
         name: "act_on_held_batch: holding is not checked again under the lock",
         patches: &[(
             "act_on_held_batch",
@@ -166,13 +167,13 @@ const MUTANTS: &[Mutant] = &[
         sql: None,
         race: Race::Claim(Scenario::TakenBackMeanwhile),
     },
-    Mutant {
+    Combined {
         name: "take_stock: reads without locking",
         patches: &[("take_stock", "for no key update of p", "")],
         sql: None,
         race: Race::Shop(ShopScenario::TwoBuyersOfThree),
     },
-    Mutant {
+    Combined {
         name: "take_stock: read, then write (report 001's lost update)",
         patches: &[
             ("take_stock", "for no key update of p", ""),
@@ -185,7 +186,7 @@ const MUTANTS: &[Mutant] = &[
         sql: None,
         race: Race::Shop(STORM),
     },
-    Mutant {
+    Combined {
         name: "take_stock: whether to take is decided on what the statement saw first",
         patches: &[(
             "take_stock",
@@ -195,7 +196,7 @@ const MUTANTS: &[Mutant] = &[
         sql: None,
         race: Race::Shop(ShopScenario::StockBackMeanwhile),
     },
-    Mutant {
+    Combined {
         name: "take_stock: stock rows are locked in any order",
         patches: &[(
             "take_stock",
@@ -207,7 +208,7 @@ const MUTANTS: &[Mutant] = &[
         sql: None,
         race: Race::Shop(STORM),
     },
-    Mutant {
+    Combined {
         name: "checkout: the key is looked up and not claimed",
         patches: &[(
             "checkout",
@@ -220,7 +221,7 @@ const MUTANTS: &[Mutant] = &[
             stock: 100,
         }),
     },
-    Mutant {
+    Combined {
         name: "checkout: refuses without a second look for a twin's answer",
         patches: &[(
             "checkout",
@@ -233,7 +234,7 @@ const MUTANTS: &[Mutant] = &[
             stock: 2,
         }),
     },
-    Mutant {
+    Combined {
         name: "lock_wallet: reads without locking",
         patches: &[("lock_wallet", "for no key update", "")],
         sql: None,
@@ -242,7 +243,7 @@ const MUTANTS: &[Mutant] = &[
             affordable: 5,
         }),
     },
-    Mutant {
+    Combined {
         name: "take_product_codes: neither codes nor their product are locked",
         patches: &[
             ("take_stock", "for no key update of p", ""),
@@ -254,7 +255,7 @@ const MUTANTS: &[Mutant] = &[
             codes: 10,
         }),
     },
-    Mutant {
+    Combined {
         name: "take_promo_use: goes on though the code was used up meanwhile",
         patches: &[(
             "take_promo_use",
@@ -268,7 +269,7 @@ const MUTANTS: &[Mutant] = &[
             uses: 1,
         }),
     },
-    Mutant {
+    Combined {
         name: "take_promo_use: uses are not counted",
         patches: &[(
             "take_promo_use",
@@ -281,7 +282,7 @@ const MUTANTS: &[Mutant] = &[
             uses: 5,
         }),
     },
-    Mutant {
+    Combined {
         name: "end_promo_uses: a use that is given back is not counted back",
         patches: &[(
             "end_promo_uses",
@@ -294,7 +295,7 @@ const MUTANTS: &[Mutant] = &[
             uses: 10,
         }),
     },
-    Mutant {
+    Combined {
         name: "orders: nothing holds the transitions",
         patches: &[("lock_order", "for no key update", "")],
         sql: Some((
@@ -303,88 +304,62 @@ const MUTANTS: &[Mutant] = &[
         )),
         race: Race::Shop(ShopScenario::Endings { calls: 8 }),
     },
+    Combined {
+        name: "first orders: neither their own lock nor that of promo attempts",
+        patches: &[
+            (
+                "redeem_promo",
+                "perform private.lock_first_order(p_user_id);",
+                "",
+            ),
+            (
+                "refuse_unknown_promo",
+                "perform private.lock_promo_attempts(p_user_id);",
+                "",
+            ),
+        ],
+        sql: None,
+        race: Race::Scene("two first orders at once are one first order"),
+    },
+    Combined {
+        name: "take_product_codes: passes over locked codes the second time, too",
+        patches: &[(
+            "take_product_codes",
+            "for no key update nowait",
+            "for no key update skip locked",
+        )],
+        sql: None,
+        race: Race::Scene("codes that somebody is locking are neither waited for nor missed"),
+    },
+    Combined {
+        name: "lock_claimable_batch: without `for no key update`",
+        patches: &[("lock_claimable_batch", "for no key update", "")],
+        sql: None,
+        race: Race::Claim(Scenario::CrossedLeases {
+            pairs: 16,
+            rounds: 40,
+        }),
+    },
+    Combined {
+        name: "take_promo_use: takes back a live hold, and end_promo_uses lets it",
+        patches: &[
+            (
+                "take_promo_use",
+                "and r.user_id in (p_user_id, v_look.o_reap_from)
+          and r.status = 'held'
+          and r.held_until <= private.clock()",
+                "and r.user_id in (p_user_id, v_look.o_reap_from)
+          and r.status = 'held'",
+            ),
+            (
+                "end_promo_uses",
+                "and (p_to <> 'expired' or r.held_until <= private.clock())",
+                "",
+            ),
+        ],
+        sql: None,
+        race: Race::Scene(
+            "a hold that is refreshed meanwhile is not taken back by who needs its use",
+        ),
+    },
 ];
-
-/// The definition of a function of schema `private`.
-async fn definition(bench: &Bench, function: &str) -> String {
-    bench
-        .db
-        .query_one(
-            "select pg_get_functiondef(p.oid) from pg_proc p
-             where p.pronamespace = 'private'::regnamespace and p.proname = $1",
-            &[&function],
-        )
-        .await
-        .unwrap_or_else(|error| panic!("there is no function private.{function}: {error}"))
-        .get(0)
-}
-
-/// Runs a mutant's scenario on the broken product and mends it again, whatever happens.
-async fn run(bench: Arc<Bench>, mutant: &'static Mutant, adapter: Adapter) -> Verdict {
-    let mut originals = Vec::new();
-    for (function, from, to) in mutant.patches {
-        let original = definition(&bench, function).await;
-        let hits = original.matches(from).count();
-        assert_eq!(
-            hits, 1,
-            "{}: `{from}` stands {hits} times in private.{function}",
-            mutant.name
-        );
-        bench
-            .db
-            .batch_execute(&original.replace(from, to))
-            .await
-            .expect("the mutant compiles");
-        originals.push(original);
-    }
-    if let Some((change, _)) = mutant.sql {
-        bench
-            .db
-            .batch_execute(change)
-            .await
-            .expect("the mutant applies");
-    }
-    let broken = Arc::clone(&bench);
-    let verdict = tokio::spawn(async move { mutant.race.run(&broken, adapter).await }).await;
-    if let Some((_, undo)) = mutant.sql {
-        bench
-            .db
-            .batch_execute(undo)
-            .await
-            .expect("the mutant can be undone");
-    }
-    for original in originals.iter().rev() {
-        bench
-            .db
-            .batch_execute(original)
-            .await
-            .expect("the original compiles");
-    }
-    verdict.unwrap_or_else(|panic| Err(panic.to_string()))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_mutant_is_killed() {
-    let bench = Arc::new(Bench::take().await);
-    assert!(
-        bench.stack.is_local(),
-        "mutants break the database for a moment: use a local stack"
-    );
-    let mut survivors = Vec::new();
-    for mutant in MUTANTS {
-        match run(Arc::clone(&bench), mutant, Adapter::Sql).await {
-            Ok(()) => {
-                println!("SURVIVED  {}", mutant.name);
-                survivors.push(mutant.name);
-            }
-            Err(reason) => println!("killed    {} ({reason})", mutant.name),
-        }
-        bench.clear().await;
-    }
-    println!(
-        "mutants: {} killed of {}",
-        MUTANTS.len() - survivors.len(),
-        MUTANTS.len()
-    );
-    assert!(survivors.is_empty(), "survivors: {survivors:?}");
-}

@@ -1,0 +1,104 @@
+-- Who may do what with which table, and who may call which function. Row security decides about rows,
+-- and this about the rest: a right that is not in these lists is a mistake, whether or not a policy
+-- would still stand in its way.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(2);
+
+select results_eq(
+  $$
+    select format('%s: %s', c.oid::regclass, string_agg(r.role || ' ' || r.rights, ', ' order by r.role))
+    from pg_class c
+    cross join lateral (
+      select g.role, string_agg(p.name, '+' order by p.name) as rights
+      from unnest(array['anon', 'authenticated', 'service_role']) as g (role)
+      cross join unnest(array['delete', 'insert', 'references', 'select', 'trigger', 'truncate', 'update']) as p (name)
+      where has_table_privilege(g.role, c.oid, p.name)
+      group by g.role
+    ) r
+    where c.relkind in ('r', 'v', 'm', 'p', 'f')
+      and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+      and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')
+    group by c.oid
+    order by c.oid::regclass::text collate "C"
+  $$,
+  $$
+    values
+      ('batch_events: authenticated select, service_role select'),
+      ('batches: authenticated select, service_role delete+insert+select+update'),
+      ('code_differences: service_role select'),
+      ('drivers: authenticated select, service_role delete+insert+select+update'),
+      ('order_events: authenticated select, service_role select'),
+      ('order_items: authenticated select, service_role select'),
+      ('orders: authenticated select, service_role select'),
+      ('payment_proofs: authenticated select, service_role select'),
+      ('private.promo_attempts: service_role delete+select'),
+      ('private.promo_user_uses: service_role select'),
+      ('private.settings: service_role select+update'),
+      ('product_codes: authenticated select, service_role delete+insert+select+update'),
+      ('products: anon select, authenticated select, service_role delete+insert+select+update'),
+      ('promo_code_products: service_role delete+insert+select'),
+      ('promo_codes: service_role delete+select'),
+      ('promo_differences: service_role select'),
+      ('promo_redemptions: service_role select'),
+      ('stock_differences: service_role select'),
+      ('stock_movements: service_role select'),
+      ('wallet_differences: service_role select'),
+      ('wallet_movements: authenticated select, service_role select'),
+      ('wallets: authenticated select, service_role select')
+  $$,
+  'every role has these rights and no other'
+);
+
+-- pgTAP files look names up in `public`, so names without a schema are there.
+select results_eq(
+  $$
+    select p.oid::regprocedure || ': ' || string_agg(g.role, ', ' order by g.role)
+    from pg_proc p
+    cross join unnest(array['anon', 'authenticated', 'service_role']) as g (role)
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+      and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+      and has_function_privilege(g.role, p.oid, 'execute')
+    group by p.oid
+    order by p.oid::regprocedure::text collate "C"
+  $$,
+  $$
+    values
+      ('accept_payment(uuid): service_role'),
+      ('cancel_order(uuid,text): authenticated, service_role'),
+      ('checkout(jsonb,text,uuid,text,text): authenticated, service_role'),
+      ('claim_product_codes_atomic(uuid,integer,uuid): service_role'),
+      ('claim_route(uuid,text,text): authenticated, service_role'),
+      ('decrement_product_quantity(uuid,integer): service_role'),
+      ('expire_orders(integer): service_role'),
+      ('fulfill_order(uuid): service_role'),
+      ('increment_promo_usage(uuid): service_role'),
+      ('private.cancel_order(uuid,text): authenticated, service_role'),
+      ('private.checkout(jsonb,text,uuid,text,text): authenticated, service_role'),
+      ('private.claim_product_codes_atomic(uuid,integer,uuid): service_role'),
+      ('private.claim_route(uuid,text,text): authenticated, service_role'),
+      ('private.decide_payment(uuid,boolean): service_role'),
+      ('private.decrement_product_quantity(uuid,integer): service_role'),
+      ('private.expire_orders(integer): service_role'),
+      ('private.expire_promo_holds(integer): service_role'),
+      ('private.fulfill_order(uuid): service_role'),
+      ('private.increment_promo_usage(uuid): service_role'),
+      ('private.is_staff(): authenticated, service_role'),
+      ('private.purge_idempotency_keys(): service_role'),
+      ('private.refund_order(uuid): service_role'),
+      ('private.submit_payment_proof(uuid,text): authenticated, service_role'),
+      ('private.top_up_wallet(uuid,bigint,text,uuid): service_role'),
+      ('private.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): authenticated, service_role'),
+      ('refund_order(uuid): service_role'),
+      ('reject_payment(uuid): service_role'),
+      ('submit_payment_proof(uuid,text): authenticated, service_role'),
+      ('top_up_wallet(uuid,bigint,text,uuid): service_role'),
+      ('validate_promo(text,jsonb,bigint,uuid,boolean,text,text): authenticated, service_role')
+  $$,
+  'every role may call these functions and no other'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,94 @@
+-- What a table refuses, whoever asks and whatever code runs: each line is a statement and the
+-- constraint, column or table that must stand in its way. The commoner ones are in the files about
+-- their tables; here is the rest.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(41);
+
+insert into auth.users (id, aud, role, email)
+values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
+insert into public.products (id, name, price, currency, available_quantity)
+values ('06000000-0000-4000-8000-000000000002', 'Tea', 700, 'USD', 5);
+insert into public.products (id, name, price, currency, kind)
+values ('06000000-0000-4000-8000-000000000003', 'Book', 700, 'USD', 'digital');
+insert into public.orders (id, user_id, status, currency, subtotal, total, payment_method)
+values ('06000000-0000-4000-8000-000000000004', '06000000-0000-4000-8000-000000000001', 'confirmed', 'USD', 700, 700, 'cash_on_delivery');
+insert into public.product_codes (product_id, code) values ('06000000-0000-4000-8000-000000000003', 'x');
+insert into public.promo_codes (id, code, discount_type, discount_value)
+values ('06000000-0000-4000-8000-000000000005', 'TAP06', 'percentage', 10);
+insert into public.promo_redemptions (id, promo_id, user_id, status, discount, held_until)
+values ('06000000-0000-4000-8000-000000000006', '06000000-0000-4000-8000-000000000005',
+  '06000000-0000-4000-8000-000000000001', 'held', 1, now());
+insert into public.promo_code_products
+values ('06000000-0000-4000-8000-000000000005', '06000000-0000-4000-8000-000000000002');
+
+-- What refuses a statement; null if nothing does. Ids are short: {1} to {6}, {9} is nobody's.
+create function pg_temp.refusal(p_sql text)
+returns text
+language plpgsql
+as $$
+declare
+  v_constraint text;
+  v_column text;
+  v_table text;
+begin
+  execute regexp_replace(p_sql, '\{([0-9])\}', '''06000000-0000-4000-8000-00000000000\1''', 'g');
+  return null;
+exception
+  when integrity_constraint_violation then
+    get stacked diagnostics v_constraint = constraint_name, v_column = column_name, v_table = table_name;
+    return coalesce(nullif(v_constraint, ''), nullif(v_column, ''), v_table);
+end
+$$;
+
+select is(pg_temp.refusal(sql), refused_by, refused_by || ': ' || left(sql, 60))
+from (values
+  ($$insert into private.idempotency_keys values ({1}, 'o', 'k', null, null, now(), now())$$, 'request_hash'),
+  ($$insert into private.idempotency_keys values ({1}, 'o', 'k', '', null, null, now())$$, 'created_at'),
+  ($$insert into private.idempotency_keys values ({1}, 'o', 'k', '', null, now(), null)$$, 'expires_at'),
+  ($$insert into private.idempotency_keys values ({1}, 'o', 'ü', '', null, now(), now())$$, 'idempotency_keys_key_format'),
+  ($$insert into private.idempotency_keys values ({1}, 'o', repeat('k', 256), '', null, now(), now())$$, 'idempotency_keys_key_format'),
+  ($$update private.settings set idempotency_key_lifetime = null$$, 'idempotency_key_lifetime'),
+  ($$update private.settings set payment_window = null$$, 'payment_window'),
+  ($$update private.settings set promo_hold = null$$, 'promo_hold'),
+  ($$update private.settings set idempotency_key_lifetime = '23 hours'$$, 'settings_idempotency_key_lifetime_sane'),
+  ($$update private.settings set payment_window = '1 second'$$, 'settings_payment_window_sane'),
+  ($$update private.settings set promo_hold = '2 days'$$, 'settings_promo_hold_sane'),
+  ($$insert into private.promo_attempts values ({1}, null)$$, 'attempted_at'),
+  ($$insert into private.promo_attempts values ({1}, '{}')$$, 'promo_attempts_bounded'),
+  ($$insert into private.promo_attempts values ({1}, array_fill(now(), array[21]))$$, 'promo_attempts_bounded'),
+  ($$insert into public.order_events (order_id, event) values ({4}, 'lost')$$, 'order_events_event_known'),
+  ($$insert into public.order_events overriding system value select * from public.order_events limit 1$$, 'order_events_pkey'),
+  ($$insert into public.order_items values ({4}, {2}, 1, 700, 'Tea', 'liquid')$$, 'order_items_kind_known'),
+  ($$insert into public.order_items values ({4}, {2}, 1, -1, 'Tea', 'physical')$$, 'order_items_unit_price_nonnegative'),
+  ($$insert into public.order_items values ({9}, {2}, 1, 700, 'Tea', 'physical')$$, 'order_items_order_id_fkey'),
+  ($$insert into public.orders (status, currency, subtotal, total, payment_method) values ('confirmed', 'usd', 1, 1, 'cash_on_delivery')$$, 'orders_currency_format'),
+  ($$insert into public.payment_proofs (order_id, object_path, status) values ({4}, 'x', 'accepted')$$, 'payment_proofs_decided_has_time'),
+  ($$insert into public.payment_proofs (order_id, object_path) values ({4}, '')$$, 'payment_proofs_object_path_length'),
+  ($$insert into public.payment_proofs (order_id, object_path) values ({9}, 'x')$$, 'payment_proofs_order_id_fkey'),
+  ($$insert into public.payment_proofs (order_id, object_path, status, decided_at) values ({4}, 'x', 'lost', now())$$, 'payment_proofs_status_known'),
+  ($$insert into public.payment_proofs (id, order_id, object_path) overriding system value values (-6, {4}, 'x'), (-6, {4}, 'y')$$, 'payment_proofs_pkey'),
+  ($$insert into public.product_codes (id, product_id, code) overriding system value values (-6, {3}, 'y'), (-6, {3}, 'z')$$, 'product_codes_pkey'),
+  ($$insert into public.promo_code_products values ({5}, {2})$$, 'promo_code_products_pkey'),
+  ($$insert into public.promo_code_products values ({5}, {9})$$, 'promo_code_products_product_id_fkey'),
+  ($$insert into public.promo_code_products values ({9}, {2})$$, 'promo_code_products_promo_id_fkey'),
+  ($$delete from public.products where id = {2}$$, 'promo_code_products_product_id_fkey'),
+  ($$insert into public.promo_redemptions (id, promo_id, user_id, status, discount, held_until) values ({6}, {9}, {1}, 'held', 1, now())$$, 'promo_redemptions_pkey'),
+  ($$insert into public.stock_movements overriding system value select * from public.stock_movements limit 1$$, 'stock_movements_pkey'),
+  ($$insert into public.wallet_movements (id, user_id, delta, balance_after, currency, reason) overriding system value
+     values (-6, {1}, 1, 1, 'USD', 'x'), (-6, {1}, 1, 2, 'USD', 'x')$$, 'wallet_movements_pkey'),
+  ($$insert into public.stock_movements (product_id, delta, balance_after, reason) values ({2}, 1, 6, '')$$, 'stock_movements_reason_length'),
+  ($$insert into public.wallet_movements (user_id, delta, balance_after, currency, reason) values ({1}, 1, 1, 'USD', '')$$, 'wallet_movements_reason_length'),
+  ($$insert into public.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id)
+     values ({1}, 1, 1, 'USD', 'top_up', {9}), ({1}, 1, 2, 'USD', 'top_up', {9})$$, 'wallet_movements_one_top_up'),
+  ($$truncate public.orders cascade$$, 'orders'),
+  ($$truncate public.products cascade$$, 'products'),
+  ($$truncate public.wallet_movements$$, 'wallet_movements'),
+  ($$truncate public.order_items$$, 'order_items'),
+  ($$truncate public.order_events$$, 'order_events')
+) as refusals (sql, refused_by);
+
+select * from finish();
+rollback;

@@ -1,0 +1,51 @@
+-- What our functions bring with them, whoever calls: no search path, so that nobody can slip them
+-- another table; at most two seconds for each lock; times in UTC.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(2);
+
+create temporary view ours as
+select p.oid::regprocedure::text as name, p.proconfig as settings
+from pg_proc p
+where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+  and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e');
+
+select is_empty(
+  $$select name from ours where not coalesce(settings, '{}') @> '{"search_path=\"\""}'$$,
+  'every function has an empty search path'
+);
+
+select results_eq(
+  $$
+    select (name || ': ' || string_agg(s, ', ' order by lower(s))) collate "default"
+    from ours cross join unnest(settings) s
+    where s not like 'search_path=%'
+    group by name
+    order by name collate "C"
+  $$,
+  $$
+    values
+      ('private.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
+      ('private.checkout(jsonb,text,uuid,text,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
+      ('private.claim_product_codes_atomic(uuid,integer,uuid): lock_timeout=2s'),
+      ('private.claim_route(uuid,text): lock_timeout=2s, TimeZone=UTC'),
+      ('private.claim_route(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
+      ('private.decide_payment(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),
+      ('private.decrement_product_quantity(uuid,integer): lock_timeout=2s'),
+      ('private.expire_orders(integer): lock_timeout=2s'),
+      ('private.expire_promo_holds(integer): lock_timeout=2s'),
+      ('private.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('private.increment_promo_usage(uuid): lock_timeout=2s'),
+      ('private.redeem_promo(uuid,text,uuid,uuid,text,jsonb): TimeZone=UTC'),
+      ('private.refund_order(uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('private.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
+      ('private.top_up_wallet(uuid,bigint,text,uuid): lock_timeout=2s'),
+      ('private.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')
+  $$,
+  'those that lock give up after two seconds, those that answer with times do so in UTC'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,209 @@
+//! Mutants that no test can notice, each with the reason.
+
+/// The mutant, and why it changes nothing that anybody could see.
+pub(super) const EXPLAINED: &[(&str, &str)] = &[
+    (
+        "act_on_held_batch: without `where b.id = p_batch_id`",
+        "A driver holds one batch at most (batches_one_active_per_driver), and their own calls go one after the other.",
+    ),
+    (
+        "act_on_held_batch: without `and b.status in ('claimed', 'in_progress')`",
+        "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
+    ),
+    (
+        "cancel_order: never `v_answer is not null`",
+        "An order that is cancelled stays so, and is answered the same again.",
+    ),
+    (
+        "check_checkout_arguments: without `where not (c.is_object and c.product_id_valid and c.quantity_valid and c.others = '{}')`",
+        "It only saves work: each kind of problem is asked for again.",
+    ),
+    (
+        "checkout: without `and r.status = 'redeemed'`",
+        "The order is new, so its only redemption is the one just made.",
+    ),
+    (
+        "claim_batch: without `perform private.raise_error('DRIVER_BUSY', private.batch_state(v_held))`",
+        "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
+    ),
+    (
+        "claim_batch: never `not private.lock_claimable_batch(p_batch_id)`",
+        "take_batch asks again, and a refusal undoes what was given back.",
+    ),
+    (
+        "claim_next_batch: never `v_held.lease_expires_at > private.clock()`",
+        "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
+    ),
+    (
+        "claim_product_codes_atomic: never `not found`",
+        "take_stock does not find the product either.",
+    ),
+    (
+        "claim_product_codes_atomic: without `perform private.take_stock(array[p_product_id], array[p_quantity], 'codes', p_order_id)`",
+        "take_product_codes refuses what is short, and the trigger that counts codes locks the stock.",
+    ),
+    (
+        "claim_route(uuid,text): without `perform private.check_claim_route_arguments(p_batch_id, v_action)`",
+        "claim_route (uuid, text, text), its only caller, has asked.",
+    ),
+    (
+        "claim_route(uuid,text): never `v_constraint <> 'batches_one_active_per_driver'`",
+        "No other unique constraint can fail there; it is for constraints to come.",
+    ),
+    (
+        "claim_route(uuid,text,text): without `perform private.check_claim_route_arguments(p_batch_id, v_action)`",
+        "claim_route (uuid, text) asks too; this one spares a key.",
+    ),
+    (
+        "claim_route(uuid,text,text): never `auth.uid() is null`",
+        "lock_driver asks too; this one spares a key.",
+    ),
+    (
+        "count_free_codes: never `v_product_ids is null`",
+        "It only saves work: without products nothing is updated.",
+    ),
+    (
+        "count_free_codes: without `perform private.lock_stock(v_product_ids)`",
+        "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
+    ),
+    (
+        "end_promo_uses: without `perform 1 from public.promo_codes p where p.id = any (v_promo_ids) order by p.id for no key update`",
+        "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
+    ),
+    (
+        "end_promo_uses: without `for no key update`",
+        "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
+    ),
+    (
+        "expire_promo_holds: without `and r.held_until <= private.clock()`",
+        "end_promo_uses asks again; holds that are over sort first, so the limit is not used up.",
+    ),
+    (
+        "find_idempotent: never `p_key is null`",
+        "No row has an empty key.",
+    ),
+    (
+        "give_back_stale_batch: without `and b.status in ('claimed', 'in_progress')`",
+        "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
+    ),
+    (
+        "give_back_stale_batch: without `and b.lease_expires_at <= private.clock()`",
+        "Its caller has refused a driver whose lease is live, under the lock of the driver.",
+    ),
+    (
+        "lock_claimable_batch: without `and private.is_claimable(b.status, b.lease_expires_at)`",
+        "take_batch asks again, and a refusal undoes what was given back.",
+    ),
+    (
+        "lock_driver: never `v_driver_id is null`",
+        "claim_route (uuid, text, text) has asked.",
+    ),
+    (
+        "lock_first_expired_batch: without `where b.status in ('claimed', 'in_progress')`",
+        "Only these statuses have a lease (batches_holder_matches_status); it names the index.",
+    ),
+    (
+        "lock_first_order: without `perform pg_advisory_xact_lock(hashtextextended('interlock first order ' || p_user_id, 0))`",
+        "The lock of the customer's promo attempts comes first; `combined` takes both.",
+    ),
+    (
+        "lock_next_claimable_batch: without `where b.status in ('claimed', 'in_progress')`",
+        "It only saves work: lock_first_expired_batch asks again.",
+    ),
+    (
+        "lock_next_claimable_batch: without `and b.lease_expires_at <= private.clock()`",
+        "It only saves work: lock_first_expired_batch asks again.",
+    ),
+    (
+        "redeem_promo: never `v_promo.id is null`",
+        "take_promo_use does not find the code either.",
+    ),
+    (
+        "redeem_promo: never `v_promo.first_order_only`",
+        "The lock of the customer's promo attempts comes first; `combined` takes both.",
+    ),
+    (
+        "redeem_promo: without `perform private.lock_first_order(p_user_id)`",
+        "The lock of the customer's promo attempts comes first; `combined` takes both.",
+    ),
+    (
+        "release_promo_hold: without `perform private.lock_promo_users(array[p_promo_id], array[p_user_id])`",
+        "end_promo_uses compares the status again, after it has waited for the row.",
+    ),
+    (
+        "return_promos: without `and r.status = 'redeemed'`",
+        "end_promo_uses compares the status again, after it has waited for the row.",
+    ),
+    (
+        "return_promos: never `v_ids is null`",
+        "It only saves work: without uses nothing is given back.",
+    ),
+    (
+        "return_promos: without `perform private.lock_promo_users(v_promo_ids, v_user_ids)`",
+        "end_promo_uses compares the status again, after it has waited for the row.",
+    ),
+    (
+        "return_stock: without `perform private.lock_stock(p_product_ids)`",
+        "settle_orders, its only caller, has locked them all.",
+    ),
+    (
+        "return_stock: without `perform private.set_ledger_context(null, null)`",
+        "settle_orders, its only caller, sets another context at once and ends it.",
+    ),
+    (
+        "settle_orders: without `and c.used_at is null`",
+        "An order becomes paid once, and none of its codes is delivered before.",
+    ),
+    (
+        "settle_orders: never `v_ended is null`",
+        "It only saves work: nothing is given back for no order.",
+    ),
+    (
+        "settle_orders: without `and o.paid_at is not null`",
+        "An order by wallet is paid from the start.",
+    ),
+    (
+        "settle_orders: backwards `order by o.id`",
+        "All stock rows are locked before; it orders the rows of the ledger only.",
+    ),
+    (
+        "submit_payment_proof: without `where f.order_id = p_order_id`",
+        "The path of a proof begins with its order (checked above).",
+    ),
+    (
+        "take_product_codes: without `where f.product_id = w.product_id` (2)",
+        "The second look finds something only if a lock was released between the two looks.",
+    ),
+    (
+        "take_product_codes: without `and f.order_id is null` (2)",
+        "The second look finds something only if a lock was released between the two looks.",
+    ),
+    (
+        "take_product_codes: backwards `order by f.id` (2)",
+        "The second look finds something only if a lock was released between the two looks.",
+    ),
+    (
+        "take_promo_use: without `raise exception using errcode = 'lock_not_available', message = format('promo code %s is too busy',…`",
+        "Only after 200 lost races in a row.",
+    ),
+    (
+        "debit_wallet: without `perform private.set_ledger_context(null, null)`",
+        "take_stock, which follows, sets another context and ends it.",
+    ),
+    (
+        "orders: without constraint orders_subtotal_nonnegative",
+        "orders_discount_within_subtotal says it too; this one says it by name.",
+    ),
+    (
+        "release_promo_hold: without `and r.status = 'held'`",
+        "end_promo_uses asks again.",
+    ),
+    (
+        "take_promo_use: without `and r.status = 'held'`",
+        "end_promo_uses asks again.",
+    ),
+    (
+        "take_promo_use: without `and r.held_until <= private.clock()`",
+        "end_promo_uses asks again; `combined` takes both.",
+    ),
+];
