@@ -370,16 +370,19 @@ pub(super) fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
 }
 
 /// Of the mutants that the database's catalogue yields, a run of everything tries one in so many.
-const MUTANTS_EVERY: &str = "8";
+const MUTANTS_EVERY: &str = "10";
 
 /// What breaks the product does so for every other test, so they go one after the other.
 fn mutants(run: &mut Run) -> Result<Counts> {
     let mut variables = run.variables.clone();
-    if !run.asked.contains(&Step::Mutants) {
-        println!("one in {MUTANTS_EVERY} of the generated ones; all: npm run test:mutants");
-        variables.insert("MUTANTS_EVERY".to_owned(), MUTANTS_EVERY.to_owned());
-    }
     let selection = ["mutants::", "--nocapture", "--test-threads", "1"];
+    if !run.asked.contains(&Step::Mutants) {
+        println!(
+            "one in {MUTANTS_EVERY} of the generated ones; all, and those of the proof: npm run test:mutants"
+        );
+        variables.insert("MUTANTS_EVERY".to_owned(), MUTANTS_EVERY.to_owned());
+        return of_tests_crate(run, &["--test", "interlock"], &selection, &variables);
+    }
     let first = of_tests_crate(run, &["--test", "interlock"], &selection, &variables)?;
     Ok(first + of_tests_crate(run, &["--bin", "prove"], &selection, &variables)?)
 }
@@ -419,7 +422,7 @@ fn prove(run: &mut Run) -> Result<Counts> {
     let mut prove = prove::program(run.repo)?;
     prove
         .envs(&run.variables)
-        .args(["--seed", "1", "--minutes", "2"]);
+        .args(["--seed", "1", "--minutes", "1.5"]);
     Ok(own + live::tests(&mut run.tail, &mut prove)?)
 }
 
