@@ -4,6 +4,7 @@ use super::blows::{Fault, Target};
 use super::clients::{Client, Goods, Intent, Ledger, Settled, Told};
 use super::site::Site;
 use super::{checks, stock};
+use crate::invariants;
 use crate::report::{Section, progress};
 use anyhow::{Context, Result};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -166,7 +167,7 @@ impl Arena {
         let findings = checks::told_the_truth(&db, &self.users, &settled).await?;
         self.overtaken = findings.overtaken;
         failures.extend(findings.failures);
-        failures.extend(checks::violations(&db).await?);
+        failures.extend(invariants::broken(&db, None).await?);
         Ok(failures)
     }
 

@@ -134,41 +134,6 @@ async fn wallets(db: &Client, users: &[Uuid], settled: &[Settled]) -> Result<Vec
         .collect())
 }
 
-/// The invariants that need nobody's account of what was done.
-pub(crate) async fn violations(db: &Client) -> Result<Vec<String>> {
-    let mut violations = Vec::new();
-    for (rule, query) in [
-        ("the stock ledger equals the stock", "select count(*) from public.stock_differences"),
-        ("the wallet ledger equals the balance", "select count(*) from public.wallet_differences"),
-        ("a code belongs to one order", "select count(*) from public.code_differences"),
-        ("uses of a promo equal its count", "select count(*) from public.promo_differences"),
-        ("stock is never negative", "select count(*) from public.products where available_quantity < 0"),
-        ("wallets are never negative", "select count(*) from public.wallets where balance < 0"),
-        ("a promo is not overused", "select count(*) from public.promo_codes where used_count > max_uses"),
-        (
-            "units are conserved",
-            "select count(*) from public.products p where p.kind = 'physical' and p.available_quantity
-               <> (select coalesce(sum(delta), 0) from public.stock_movements m where m.product_id = p.id)",
-        ),
-        (
-            "a driver holds one batch",
-            "select count(*) from (select from public.batches where status in ('claimed', 'in_progress')
-               group by driver_id having count(*) > 1) as twice",
-        ),
-        (
-            "a batch is completed once",
-            "select count(*) from (select from public.batch_events where event = 'completed'
-               group by batch_id having count(*) > 1) as twice",
-        ),
-    ] {
-        let broken: i64 = db.query_one(query, &[]).await?.get(0);
-        if broken > 0 {
-            violations.push(format!("{rule}: {broken} times not"));
-        }
-    }
-    Ok(violations)
-}
-
 /// Sessions of the API that are still in a transaction, by Postgres's own account, waits for locks included.
 pub(crate) async fn leftovers(db: &Client) -> Result<i64> {
     let query = "select count(*) from pg_stat_activity
