@@ -173,9 +173,15 @@ async fn a_body_may_have_64_kib_and_no_byte_more() {
     Call::new(&bench, driver, of_length(65_537))
         .refused(413, "BODY_TOO_LARGE")
         .await;
-    Call::new(&bench, driver, of_length(2_000_000))
-        .refused(413, "BODY_TOO_LARGE")
-        .await;
+    // A function that answers and hangs up while the rest is still being sent takes its answer away: many
+    // at once, because one alone is mostly in time.
+    let large = of_length(2_000_000);
+    futures::future::join_all((0..24).map(|_| async {
+        Call::new(&bench, driver, large.clone())
+            .refused(413, "BODY_TOO_LARGE")
+            .await;
+    }))
+    .await;
 
     // Without a content-length: the limit counts what arrives.
     let chunks = (0..100).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024]));

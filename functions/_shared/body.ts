@@ -6,33 +6,44 @@ export type Body = { text: string; fault?: undefined } | {
   fault: BodyFault;
 };
 
+/**
+ * Of a body above `maxBytes` up to `drainBytes` more are read and thrown away: whoever is still sending
+ * when the connection closes may never see the answer that says why.
+ */
 export async function readBody(
   message: Request | Response,
   maxBytes: number,
   signal: AbortSignal,
+  drainBytes = 0,
 ): Promise<Body> {
   if (message.body === null) return { text: "" };
   const reader = message.body.getReader();
   const cancel = () => reader.cancel().catch(() => {});
-  if (Number(message.headers.get("content-length")) > maxBytes) {
+  const announced = Number(message.headers.get("content-length"));
+  if (announced > maxBytes + drainBytes) {
     cancel();
     return { fault: "too_large" };
   }
   signal.addEventListener("abort", cancel, { once: true });
   const decoder = new TextDecoder("utf-8", { fatal: true });
+  let tooLarge = announced > maxBytes;
   let text = "";
   let bytes = 0;
   try {
     while (true) {
       const { done, value } = await reader.read();
-      if (signal.aborted) return { fault: "aborted" };
-      if (done) return { text: text + decode(decoder) };
+      if (signal.aborted) return { fault: tooLarge ? "too_large" : "aborted" };
+      if (done) {
+        if (tooLarge) return { fault: "too_large" };
+        return { text: text + decode(decoder) };
+      }
       bytes += value.byteLength;
-      if (bytes > maxBytes) {
+      tooLarge ||= bytes > maxBytes;
+      if (bytes > maxBytes + drainBytes) {
         cancel();
         return { fault: "too_large" };
       }
-      text += decode(decoder, value);
+      if (!tooLarge) text += decode(decoder, value);
     }
   } catch (error) {
     cancel();

@@ -6,6 +6,9 @@ import { readSettings } from "./env.ts";
 import { deadline } from "./time.ts";
 import { send } from "./upstream.ts";
 
+/** How much of a body that is too large is still taken in, so that its sender sees the refusal. */
+const DRAIN_BYTES = 4 * 1024 * 1024;
+
 export type Handler = (request: Request) => Promise<Response>;
 
 /** A handler for the function whose core this is. */
@@ -51,7 +54,12 @@ async function read(
   id: string,
 ): Promise<CoreRequest> {
   const { signal, clear } = deadline(profile.timeout);
-  const { text, fault } = await readBody(request, profile.maxBody, signal);
+  const { text, fault } = await readBody(
+    request,
+    profile.maxBody,
+    signal,
+    DRAIN_BYTES,
+  );
   clear();
   return {
     method: request.method,

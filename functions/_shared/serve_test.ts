@@ -86,6 +86,28 @@ Deno.test("invalid input never reaches the database", async () => {
   assert.equal(database.requests.length, 0);
 });
 
+Deno.test("a body that is too large is taken in to its end, within a limit", async () => {
+  const handler = functionAt(core, "http://127.0.0.1:9");
+  const chunk = new Uint8Array(65_536).fill(32);
+  const sent = async (chunks: number) => {
+    let left = chunks;
+    let cut = false;
+    const body = new ReadableStream({
+      pull: (controller) =>
+        left-- > 0 ? controller.enqueue(chunk) : controller.close(),
+      cancel: () => {
+        cut = true;
+      },
+    });
+    await captured(async () => {
+      await refused(await handler(post(body)), 413, "BODY_TOO_LARGE");
+    });
+    return cut;
+  };
+  assert.equal(await sent(32), false);
+  assert.equal(await sent(1_000_000), true);
+});
+
 Deno.test("a body that stalls is given up", async () => {
   const stalled = new ReadableStream({
     start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
