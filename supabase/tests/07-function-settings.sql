@@ -40,6 +40,10 @@ select results_eq(
       ('private.increment_promo_usage(uuid): lock_timeout=2s'),
       ('private.redeem_promo(uuid,text,uuid,uuid,text,jsonb): TimeZone=UTC'),
       ('private.refund_order(uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('private.set_promo_slots(uuid,integer): lock_timeout=2s'),
+      ('private.set_stock_slots(uuid,integer): lock_timeout=2s'),
+      ('private.settle_promo_slots(): lock_timeout=2s'),
+      ('private.settle_stock_slots(): lock_timeout=2s'),
       ('private.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('private.top_up_wallet(uuid,bigint,text,uuid): lock_timeout=2s'),
       ('private.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')
