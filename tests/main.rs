@@ -14,3 +14,4 @@ mod races;
 mod reports;
 mod shop_contract;
 mod shop_races;
+mod slot_races;

@@ -198,12 +198,13 @@ comment on function private.make_slots(uuid, int) is
 
 revoke all on function private.make_slots(uuid, int) from public, anon, authenticated, service_role;
 
--- Purpose: refuse a number of slots in the owner's row that is not the number of its slots, and a delete
---   of an owner that has slots. Whoever trusts the row would miss units that are granted.
+-- Purpose: refuse a number of slots in the owner's row that is not the number of its slots: whoever trusts
+--   the row would miss units that are granted. An owner that is deleted takes its slots along, unless
+--   something was used in them.
 -- Callers: triggers on the owners' tables, with the name of the column that has the number.
--- Locks: none beyond the row itself.
+-- Locks: the row itself, locked by the statement; for a delete its slots, waiting.
 -- Errors: 23514 check_violation with constraint name slots_counted.
--- Tests: supabase/tests/21-stock-slots.sql
+-- Tests: supabase/tests/21-stock-slots.sql, 22-promo-slots.sql
 create function private.guard_slots()
 returns trigger
 language plpgsql
@@ -211,9 +212,15 @@ security definer
 set search_path = ''
 as $$
 begin
-  if tg_op <> 'DELETE'
-    and (to_jsonb(new) ->> tg_argv[0])::int
-      = (select count(*) from private.counter_slots s where s.owner_id = new.id)
+  if tg_op = 'DELETE' then
+    delete from private.counter_slots s
+    where s.owner_id = old.id
+      and s.used = 0;
+    if not exists (select from private.counter_slots s where s.owner_id = old.id) then
+      return old;
+    end if;
+  elsif (to_jsonb(new) ->> tg_argv[0])::int
+    = (select count(*) from private.counter_slots s where s.owner_id = new.id)
   then
     return new;
   end if;
@@ -229,6 +236,6 @@ end
 $$;
 
 comment on function private.guard_slots() is
-  'Trigger: the number of slots in an owner''s row is true, and an owner with slots is not deleted.';
+  'Trigger: the number of slots in an owner''s row is true, and slots go with their owner.';
 
 revoke all on function private.guard_slots() from public, anon, authenticated, service_role;

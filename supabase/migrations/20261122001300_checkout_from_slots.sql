@@ -1,11 +1,60 @@
--- A checkout takes stock from slots where there are any (20261122001200_stock_slots.sql).
+-- A checkout takes stock from slots where there are any (20261122001200_stock_slots.sql), and may be told
+-- to come back when too many others are buying the same product.
 --
 -- The look reads what slots have sold with the stock, in the same statement, so what it calls short is short.
 -- It also says whether each product with slots has a slot with enough: then no gate need be locked.
 --
+-- A hot product cannot take every connection: with private.settings.checkouts_per_product at most so many
+-- checkouts of one product run at a time. The next one fails at once with 55P03, which the function tries
+-- again after a pause in which it holds no connection, and then answers with 503 and Retry-After. A refusal
+-- for want of stock is not delayed. Each running checkout holds a ticket for each of its products: an
+-- advisory lock of two numbers, tried and never waited for, that ends with the transaction.
+--
 -- Tests: supabase/tests/12-checkout.sql, 21-stock-slots.sql, tests/slot_races.rs
 
 set local lock_timeout = '5s';
+
+alter table private.settings
+  add column checkouts_per_product int
+    constraint settings_checkouts_per_product_positive check (checkouts_per_product > 0);
+
+comment on column private.settings.checkouts_per_product is
+  'How many checkouts of one product may run at a time; null means no limit. A third of the connections that the API has is a good number.';
+
+-- Purpose: let in a checkout of these products unless as many as may run at a time are running.
+-- Callers: private.checkout.
+-- Locks: advisory, one of the tickets of each product, until the transaction ends; never waiting.
+-- Errors: 55P03 if one of the products has no ticket left.
+-- Tests: supabase/tests/21-stock-slots.sql, tests/slot_races.rs
+create function private.limit_checkouts(p_product_ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_limit constant int := (select s.checkouts_per_product from private.settings s);
+begin
+  if v_limit is not null and exists (
+    select
+    from unnest(p_product_ids) as u (product_id)
+    where not exists (
+      select
+      from generate_series(1, v_limit) as t (ticket)
+      where pg_try_advisory_xact_lock(hashtext('checkout of ' || u.product_id), t.ticket)
+    )
+  ) then
+    raise exception using
+      errcode = 'lock_not_available',
+      message = 'too many are buying the same product right now; nothing has happened',
+      hint = 'Send the same request again in a moment.';
+  end if;
+end
+$$;
+
+comment on function private.limit_checkouts(uuid[]) is
+  'Lets a checkout in unless as many of one of its products as may run at a time are running.';
+
+revoke all on function private.limit_checkouts(uuid[]) from public, anon, authenticated, service_role;
 
 -- Purpose: the whole of public.checkout.
 -- Callers: authenticated and service_role, through public.checkout.
@@ -14,7 +63,8 @@ set local lock_timeout = '5s';
 --   Each wait lasts two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   INSUFFICIENT_INVENTORY, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED,
---   those of private.redeem_promo; 55P03 and 40P01 are transient and nothing has happened.
+--   those of private.redeem_promo; 55P03 and 40P01 are transient and nothing has happened: a lock was not
+--   free in time, a product changed, or is bought by as many as the shop lets in at a time.
 -- Security definer: nobody has the right to write orders, stock or wallets. Nothing here
 --   trusts an argument for who is calling; that is auth.uid().
 -- Tests: supabase/tests/12-checkout.sql
@@ -143,6 +193,8 @@ begin
     end if;
     perform private.raise_error(v_refusal, v_detail);
   end if;
+
+  perform private.limit_checkouts(v_product_ids);
 
   -- A guess at a promo code must count though nothing else of the request happens, so an
   -- unknown code is answered and not raised: see 20251118000500_promo_attempts.sql.

@@ -210,3 +210,7 @@ begin
   return v_answer::json;
 end
 $$;
+
+drop function private.limit_checkouts(uuid[]);
+
+alter table private.settings drop column checkouts_per_product;

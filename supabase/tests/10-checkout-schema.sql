@@ -22,10 +22,10 @@ from (values
   ('public.products', array[
     'id uuid not null', 'name text not null', 'price bigint not null', 'currency character(3) not null',
     'available_quantity integer not null', 'kind text not null', 'active boolean not null',
-    'created_at timestamp with time zone not null'
+    'created_at timestamp with time zone not null', 'stock_slots integer not null'
   ]),
   ('public.stock_movements', array[
-    'id bigint not null', 'product_id uuid not null', 'delta integer not null', 'balance_after integer not null',
+    'id bigint not null', 'product_id uuid not null', 'delta integer not null', 'balance_after integer',
     'reason text not null', 'reference_id uuid', 'actor uuid', 'created_at timestamp with time zone not null'
   ]),
   ('public.wallets', array[

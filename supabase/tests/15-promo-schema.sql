@@ -30,7 +30,7 @@ from (values
     'max_discount bigint', 'currency character(3)', 'max_uses integer', 'used_count integer not null',
     'max_uses_per_user integer', 'min_subtotal bigint', 'starts_at timestamp with time zone',
     'expires_at timestamp with time zone', 'active boolean not null', 'first_order_only boolean not null',
-    'user_id uuid', 'created_at timestamp with time zone not null'
+    'user_id uuid', 'created_at timestamp with time zone not null', 'use_slots integer not null'
   ]),
   ('public.promo_code_products', array['promo_id uuid not null', 'product_id uuid not null']),
   ('public.promo_redemptions', array[

@@ -77,10 +77,12 @@ impl Bench {
             .get(0)
     }
 
-    /// How much of the products is left.
+    /// How much of the products is left, exactly.
     pub async fn stock(&self, products: &[Uuid]) -> i64 {
         self.number(
-            "select sum(available_quantity) from public.products where id = any ($1)",
+            "select sum(p.available_quantity) - coalesce(
+               (select sum(s.used) from private.counter_slots s where s.owner_id = any ($1)), 0)
+             from public.products p where p.id = any ($1)",
             products,
         )
         .await

@@ -10,12 +10,14 @@
 mod batches;
 mod promos;
 mod shop;
+mod slots;
 
 use crate::races::Verdict;
 use batches::BATCHES;
 use interlock_tests::stack::{Bench, user_claims};
 use promos::PROMOS;
 use shop::SHOP;
+use slots::SLOTS;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -80,9 +82,14 @@ insert into public.promo_codes (id, code, discount_type, discount_value, first_o
 impl Scene {
     /// Plays the scene over SQL.
     pub(crate) async fn run(self, bench: &Bench) -> Verdict {
-        self.play(bench)
+        let verdict = self.play(bench).await;
+        let no_limit = "update private.settings set checkouts_per_product = null where checkouts_per_product is not null";
+        bench
+            .db
+            .batch_execute(no_limit)
             .await
-            .map_err(|error| format!("{}: {error}", self.name))
+            .expect("settings can be put back");
+        verdict.map_err(|error| format!("{}: {error}", self.name))
     }
 
     async fn play(self, bench: &Bench) -> Verdict {
@@ -218,7 +225,12 @@ impl Stage {
 
 /// All scenes.
 pub(crate) fn scenes() -> impl Iterator<Item = Scene> {
-    BATCHES.iter().chain(SHOP).chain(PROMOS).copied()
+    BATCHES
+        .iter()
+        .chain(SHOP)
+        .chain(PROMOS)
+        .chain(SLOTS)
+        .copied()
 }
 
 /// The scene of that name.

@@ -149,8 +149,12 @@ async fn every_mutant_is_killed() {
         .filter(|name| mutants.iter().all(|mutant| mutant.name != *name))
         .collect();
     assert!(gone.is_empty(), "there are no such mutants: {gone:#?}");
-    // `MUTANT=take_stock` tries those whose name has it, `MUTANT=trigger` those of a kind.
+    // `MUTANT=take_stock` tries those whose name has it, `MUTANT=trigger` those of a kind; several with commas.
     let only = std::env::var("MUTANT").unwrap_or_default();
+    let is_wanted = |name: &str, kind: &str| {
+        only.split(',')
+            .any(|text| name.contains(text) || kind == text)
+    };
     // `MUTANTS_EVERY=4` tries a quarter of what the catalogue yields, and everything that is combined.
     let every: usize = std::env::var("MUTANTS_EVERY").map_or(1, |number| {
         number.parse().expect("MUTANTS_EVERY is a number")
@@ -160,7 +164,7 @@ async fn every_mutant_is_killed() {
     let chosen = mutants
         .iter()
         .step_by(every)
-        .filter(|mutant| mutant.name.contains(&only) || mutant.kind == only)
+        .filter(|mutant| is_wanted(&mutant.name, mutant.kind))
         .filter(|mutant| COMBINED.iter().all(|combined| combined.name != mutant.name));
     // Scenes with a broken product may leave differences in the books.
     let (in_scenes, in_database_tests): (Vec<&Mutant>, Vec<&Mutant>) =
@@ -186,7 +190,7 @@ async fn every_mutant_is_killed() {
     }
     for mutant in COMBINED
         .iter()
-        .filter(|mutant| mutant.name.contains(&only) || only == "combined")
+        .filter(|mutant| is_wanted(mutant.name, "combined"))
     {
         let tally = tallies.entry("combined").or_default();
         match race(&bench, mutant).await {

@@ -1,0 +1,399 @@
+//! Sales and uses from slots that meet each other, the shop, and a switch of the slots. The first product
+//! gets two slots of 16 units, the code two of 16 uses; what is held in one is up to chance, so scenes with
+//! one slot are about that slot.
+
+use super::{By, End, Scene, Wait};
+
+const TWO_SLOTS: (By, &str) = (
+    By::Shop,
+    "update public.products set available_quantity = 32 where id = '{product}';
+     select public.set_stock_slots('{product}', 2)",
+);
+const ONE_SLOT: (By, &str) = (
+    By::Shop,
+    "update public.products set available_quantity = 16 where id = '{product}';
+     select public.set_stock_slots('{product}', 1)",
+);
+const BUY_ONE: &str =
+    "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]')";
+const BUY_16: &str =
+    "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 16}]')";
+const BUY_31: &str =
+    "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 31}]')";
+const BUY_BOTH: &str = "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}, {\"product_id\": \"{product2}\", \"quantity\": 1}]')";
+const PROMO_SLOTS: (By, &str) = (
+    By::Shop,
+    "update public.promo_codes set max_uses = 32 where id = '{promo}';
+     select public.set_promo_slots('{promo}', 2)",
+);
+const ONE_PROMO_SLOT: (By, &str) = (
+    By::Shop,
+    "update public.promo_codes set max_uses = 16 where id = '{promo}';
+     select public.set_promo_slots('{promo}', 1)",
+);
+const USE: &str = "select public.increment_promo_usage('{promo}')";
+const USE_14: &str = "select public.increment_promo_usage('{promo}') from generate_series(1, 14)";
+
+/// The scenes.
+pub(super) const SLOTS: &[Scene] = &[
+    Scene {
+        name: "two sales from two slots do not wait for each other",
+        before: &[TWO_SLOTS],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "success",
+        then: "count(*) = 2 from private.counter_slots where owner_id = '{product}' and used = 1",
+    },
+    Scene {
+        name: "a sale waits for a slot that has enough, and leaves the others alone",
+        before: &[ONE_SLOT],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::WaitsWithout("public.products where id = '{product}'"),
+        end: End::Commit,
+        answer: "success",
+        then: "used = 2 and granted = 16 from private.counter_slots where owner_id = '{product}'",
+    },
+    Scene {
+        name: "a slot emptied meanwhile is not sold from",
+        before: &[ONE_SLOT],
+        meanwhile: (By::Bob, BUY_16),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "INSUFFICIENT_INVENTORY",
+        then: "p.available_quantity - s.used = 0 from public.products p join private.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
+    },
+    Scene {
+        name: "units that a sale gives back by rolling back are sold",
+        before: &[ONE_SLOT],
+        meanwhile: (By::Bob, BUY_16),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "success",
+        then: "p.available_quantity - s.used = 15 from public.products p join private.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
+    },
+    Scene {
+        name: "nobody is refused while a slot that is being sold from may still have the units",
+        before: &[TWO_SLOTS],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (By::Ann, BUY_31),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "success",
+        then: "available_quantity = 0 from public.get_stock(array['{product}']::uuid[])",
+    },
+    Scene {
+        name: "what was sold from a slot meanwhile is missing at the gate",
+        before: &[TWO_SLOTS, (By::Ann, BUY_ONE)],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (By::Ann, BUY_31),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "INSUFFICIENT_INVENTORY",
+        then: "available_quantity = 30 from public.get_stock(array['{product}']::uuid[])",
+    },
+    Scene {
+        name: "switching slots off waits for the sales from them",
+        before: &[TWO_SLOTS],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (By::Shop, "select public.set_stock_slots('{product}', 0)"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"available_quantity\": 31",
+        then: "available_quantity = 31 and stock_slots = 0 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "a sale goes on when slots are switched off meanwhile",
+        before: &[TWO_SLOTS],
+        meanwhile: (By::Shop, "select public.set_stock_slots('{product}', 0)"),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "success",
+        then: "available_quantity = 31 and stock_slots = 0 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "a sale goes on when slots are switched on meanwhile",
+        before: &[(
+            By::Shop,
+            "update public.products set available_quantity = 32 where id = '{product}'",
+        )],
+        meanwhile: (By::Shop, "select public.set_stock_slots('{product}', 1)"),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "success",
+        then: "p.available_quantity = 31 and s.granted = 31 from public.products p join private.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
+    },
+    Scene {
+        name: "two switches of slots go one after the other",
+        before: &[TWO_SLOTS],
+        meanwhile: (By::Shop, "select public.set_stock_slots('{product}', 1)"),
+        call: (By::Shop, "select public.set_stock_slots('{product}', 0)"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"available_quantity\": 32",
+        then: "not exists (select from private.counter_slots where owner_id = '{product}')",
+    },
+    Scene {
+        name: "goods that go out meanwhile are not sold",
+        before: &[ONE_SLOT],
+        meanwhile: (
+            By::Shop,
+            "update public.products set available_quantity = 0 where id = '{product}'",
+        ),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "INSUFFICIENT_INVENTORY",
+        then: "available_quantity = 0 from public.get_stock(array['{product}']::uuid[])",
+    },
+    Scene {
+        name: "goods go out only after the sales from slots that are under way",
+        before: &[ONE_SLOT],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (
+            By::Shop,
+            "update public.products set available_quantity = 0 where id = '{product}'",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "23514 stock 0 of product",
+        then: "available_quantity = 15 from public.get_stock(array['{product}']::uuid[])",
+    },
+    Scene {
+        name: "goods that come in do not stop sales from slots",
+        before: &[TWO_SLOTS],
+        meanwhile: (
+            By::Shop,
+            "update public.products set available_quantity = available_quantity + 9 where id = '{product}'",
+        ),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "success",
+        then: "available_quantity = 40 from public.get_stock(array['{product}']::uuid[])",
+    },
+    Scene {
+        name: "a mixed cart takes its rows before its slots",
+        before: &[ONE_SLOT],
+        meanwhile: (
+            By::Shop,
+            "select 1 from public.products where id = '{product2}' for update",
+        ),
+        call: (By::Ann, BUY_BOTH),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product}'"),
+        end: End::Commit,
+        answer: "success",
+        then: "used = 1 from private.counter_slots where owner_id = '{product}'",
+    },
+    Scene {
+        name: "a mixed cart whose row is sold out meanwhile takes nothing from a slot",
+        before: &[ONE_SLOT],
+        meanwhile: (
+            By::Shop,
+            "update public.products set available_quantity = 0 where id = '{product2}'",
+        ),
+        call: (By::Ann, BUY_BOTH),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "INSUFFICIENT_INVENTORY",
+        then: "used = 0 and granted = 16 from private.counter_slots where owner_id = '{product}'",
+    },
+    Scene {
+        name: "a mixed cart whose row changes its price meanwhile is not charged",
+        before: &[ONE_SLOT],
+        meanwhile: (
+            By::Shop,
+            "update public.products set price = 900 where id = '{product2}'",
+        ),
+        call: (By::Ann, BUY_BOTH),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "55P03 a product changed",
+        then: "used = 0 from private.counter_slots where owner_id = '{product}'",
+    },
+    Scene {
+        name: "settling passes over a product that somebody has locked",
+        before: &[TWO_SLOTS, (By::Bob, BUY_ONE)],
+        meanwhile: (
+            By::Shop,
+            "select 1 from public.products where id = '{product}' for no key update",
+        ),
+        call: (
+            By::Shop,
+            "select 'settled' from private.settle_stock_slots()",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "settled",
+        then: "available_quantity = 32 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "settling waits for the sales that are under way",
+        before: &[ONE_SLOT, (By::Bob, BUY_ONE)],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (
+            By::Shop,
+            "select 'settled' from private.settle_stock_slots()",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "settled",
+        then: "available_quantity = 14 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "two uses of a code from two slots do not wait for each other",
+        before: &[PROMO_SLOTS],
+        meanwhile: (By::Shop, USE),
+        call: (By::Shop, USE),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "success",
+        then: "count(*) = 2 from private.counter_slots where owner_id = '{promo}' and used = 1",
+    },
+    Scene {
+        name: "the last use in a slot is waited for, and may be gone",
+        before: &[ONE_PROMO_SLOT, (By::Shop, USE_14), (By::Shop, USE)],
+        meanwhile: (By::Shop, USE),
+        call: (By::Shop, USE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "PROMO_EXHAUSTED",
+        then: "p.used_count + s.used = 16 from public.promo_codes p join private.counter_slots s on s.owner_id = p.id where p.id = '{promo}'",
+    },
+    Scene {
+        name: "the last use in a slot is waited for, and may come back",
+        before: &[ONE_PROMO_SLOT, (By::Shop, USE_14), (By::Shop, USE)],
+        meanwhile: (By::Shop, USE),
+        call: (By::Shop, USE),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "\"used_count\": 16",
+        then: "p.used_count + s.used = 16 from public.promo_codes p join private.counter_slots s on s.owner_id = p.id where p.id = '{promo}'",
+    },
+    Scene {
+        name: "a use goes on when the slots of its code are switched off meanwhile",
+        before: &[PROMO_SLOTS],
+        meanwhile: (By::Shop, "select public.set_promo_slots('{promo}', 0)"),
+        call: (By::Shop, USE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"used_count\": 1",
+        then: "used_count = 1 and use_slots = 0 from public.promo_codes where id = '{promo}'",
+    },
+    Scene {
+        name: "a use goes on when the slots of its code are switched on meanwhile",
+        before: &[(
+            By::Shop,
+            "update public.promo_codes set max_uses = 33 where id = '{promo}'",
+        )],
+        meanwhile: (By::Shop, "select public.set_promo_slots('{promo}', 2)"),
+        call: (By::Shop, USE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"used_count\": 1",
+        then: "p.used_count = 1 and sum(s.granted) = 32 from public.promo_codes p join private.counter_slots s on s.owner_id = p.id where p.id = '{promo}' group by p.used_count",
+    },
+    Scene {
+        name: "two switches of a code's slots go one after the other",
+        before: &[PROMO_SLOTS],
+        meanwhile: (By::Shop, "select public.set_promo_slots('{promo}', 1)"),
+        call: (By::Shop, "select public.set_promo_slots('{promo}', 0)"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"used_count\": 0",
+        then: "not exists (select from private.counter_slots where owner_id = '{promo}')",
+    },
+    Scene {
+        name: "a limit goes down only after the uses that are under way",
+        before: &[ONE_PROMO_SLOT],
+        meanwhile: (By::Shop, USE),
+        call: (
+            By::Shop,
+            "update public.promo_codes set max_uses = 0 where id = '{promo}'",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "23514 limit 0 of promo code",
+        then: "max_uses = 16 from public.promo_codes where id = '{promo}'",
+    },
+    Scene {
+        name: "settling passes over a code that somebody has locked",
+        before: &[PROMO_SLOTS, (By::Shop, USE)],
+        meanwhile: (
+            By::Shop,
+            "select 1 from public.promo_codes where id = '{promo}' for no key update",
+        ),
+        call: (
+            By::Shop,
+            "select 'settled' from private.settle_promo_slots()",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "settled",
+        then: "used_count = 0 from public.promo_codes where id = '{promo}'",
+    },
+    Scene {
+        name: "a checkout is let in only if few enough others of the same product are running",
+        before: &[(
+            By::Shop,
+            "update private.settings set checkouts_per_product = 1",
+        )],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "55P03 too many are buying",
+        then: "available_quantity = 9 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "a checkout of another product is let in",
+        before: &[(
+            By::Shop,
+            "update private.settings set checkouts_per_product = 1",
+        )],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (
+            By::Ann,
+            "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 1}]')",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "success",
+        then: "available_quantity = 9 from public.products where id = '{product2}'",
+    },
+    Scene {
+        name: "a product that few may buy at a time is sold again when they are done",
+        before: &[
+            (
+                By::Shop,
+                "update private.settings set checkouts_per_product = 1",
+            ),
+            (By::Bob, BUY_ONE),
+        ],
+        meanwhile: (By::Bob, "select 1"),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "success",
+        then: "available_quantity = 8 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "a second checkout of a product is let in if two may run",
+        before: &[(
+            By::Shop,
+            "update private.settings set checkouts_per_product = 2",
+        )],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "success",
+        then: "available_quantity = 8 from public.products where id = '{product}'",
+    },
+];
