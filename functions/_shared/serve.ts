@@ -1,9 +1,9 @@
 // The one shim of all functions: it reads the request, asks the WASM core what to do, does that, and
 // sends the core's reply. It holds no business rule.
-import { readBody } from "./body.ts";
+import { type Body, readBody } from "./body.ts";
 import type { Core, CoreRequest, Host, Profile, Reply } from "./core.ts";
 import { readSettings } from "./env.ts";
-import { deadline } from "./time.ts";
+import { within } from "./time.ts";
 import { send } from "./upstream.ts";
 
 /** How much of a body that is too large is still taken in, so that its sender sees the refusal. */
@@ -53,14 +53,11 @@ async function read(
   profile: Profile,
   id: string,
 ): Promise<CoreRequest> {
-  const { signal, clear } = deadline(profile.timeout);
-  const { text, fault } = await readBody(
-    request,
-    profile.maxBody,
-    signal,
-    DRAIN_BYTES,
+  const { text, fault } = await within<Body>(
+    profile.timeout,
+    readBody(request, profile.maxBody, DRAIN_BYTES),
+    { fault: "aborted" },
   );
-  clear();
   return {
     method: request.method,
     authorization: request.headers.get("authorization"),

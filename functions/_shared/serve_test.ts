@@ -123,6 +123,27 @@ Deno.test("a body that stalls is given up", async () => {
   });
 });
 
+Deno.test("a body that stalls on the wire is given up, though its length is known", async () => {
+  const handler = functionAt(core, "http://127.0.0.1:9", { timeout: "100" });
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    handler,
+  );
+  await captured(async () => {
+    const connection = await Deno.connect({ port: server.addr.port });
+    await connection.write(new TextEncoder().encode(
+      `POST / HTTP/1.1\r\nhost: x\r\nauthorization: ${USER}\r\n` +
+        "content-type: application/json\r\ncontent-length: 9\r\n\r\n{",
+    ));
+    const answer = new Uint8Array(4096);
+    const read = await connection.read(answer) ?? 0;
+    const text = new TextDecoder().decode(answer.subarray(0, read));
+    assert.match(text, /^HTTP\/1\.1 400 /);
+    connection.close();
+  });
+  await server.shutdown();
+});
+
 Deno.test("an upstream that is down is asked again and then 503", async () => {
   const gone = upstream(() => json(OK));
   await gone.close();
@@ -216,6 +237,12 @@ Deno.test("rubbish from upstream is 500 without a word of it", async () => {
     ],
     ["a redirect", () => Response.redirect("http://127.0.0.1:9/")],
     ["more than a MiB", () => json(`{"secret":"${"x".repeat(1_048_576)}"}`)],
+    ["a MiB that was packed", () =>
+      new Response(
+        new Blob([`{"secret":"${"x".repeat(1_048_576)}"}`]).stream()
+          .pipeThrough(new CompressionStream("gzip")),
+        { headers: { "content-encoding": "gzip" } },
+      )],
     ["no UTF-8", () => new Response(new Uint8Array([0x7b, 0xff, 0x7d]))],
   ];
   for (const [name, answer] of answers) {

@@ -14,7 +14,7 @@ export async function send(profile: Profile, call: Call): Promise<Outcome> {
       redirect: "manual",
       signal,
     });
-    const { text, fault } = await readBody(response, profile.maxAnswer, signal);
+    const { text, fault } = await readBody(response, profile.maxAnswer);
     if (text !== undefined) {
       const replayed = response.headers.get("idempotent-replayed") === "true";
       return {

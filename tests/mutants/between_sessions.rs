@@ -203,11 +203,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a use that the customer takes in another tab meanwhile is taken once",
     ),
     (
-        "take_promo_use: without `and (p.max_uses is null or p.used_count < p.max_uses)`",
-        "the last use that goes to somebody else meanwhile is gone",
-    ),
-    (
-        "take_promo_use: never `not found` (2)",
+        "count_promo_use: without `and (p.max_uses is null or p.used_count < p.max_uses)`",
         "the last use that goes to somebody else meanwhile is gone",
     ),
     (
@@ -215,27 +211,27 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a use that the customer takes in another tab meanwhile is taken once",
     ),
     (
-        "take_stock: backwards `order by p.id`",
+        "take_from_rows: backwards `order by p.id`",
         "a checkout locks its products in the order of their ids",
     ),
     (
-        "take_stock: without `for no key update of p`",
+        "take_from_rows: without `for no key update of p`",
         "stock that was sold meanwhile is refused, with what is left",
     ),
     (
-        "take_stock: without `and l.available_quantity >= l.quantity`",
+        "take_from_rows: without `and l.available_quantity >= l.quantity`",
         "stock that was sold meanwhile is refused, with what is left",
     ),
     (
-        "take_stock: never `v_shortages is not null`",
+        "take_stock: never `v_rows.o_shortages is not null`",
         "stock that was sold meanwhile is refused, with what is left",
     ),
     (
-        "take_stock: never `v_changed`",
+        "take_stock: never `v_rows.o_changed`",
         "a price that changes meanwhile is not charged",
     ),
     (
-        "take_stock: never `cardinality(v_found) is distinct from cardinality(p_product_ids)`",
+        "take_from_rows: never `cardinality(v_found) is distinct from cardinality(p_product_ids)`",
         "a product deleted meanwhile is not found",
     ),
     (

@@ -169,16 +169,16 @@ pub(super) const COMBINED: &[Combined] = &[
     },
     Combined {
         name: "take_stock: reads without locking",
-        patches: &[("take_stock", "for no key update of p", "")],
+        patches: &[("take_from_rows", "for no key update of p", "")],
         sql: None,
         race: Race::Shop(ShopScenario::TwoBuyersOfThree),
     },
     Combined {
         name: "take_stock: read, then write (report 001's lost update)",
         patches: &[
-            ("take_stock", "for no key update of p", ""),
+            ("take_from_rows", "for no key update of p", ""),
             (
-                "take_stock",
+                "take_from_rows",
                 "set available_quantity = p.available_quantity - l.quantity",
                 "set available_quantity = l.available_quantity - l.quantity",
             ),
@@ -189,7 +189,7 @@ pub(super) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: whether to take is decided on what the statement saw first",
         patches: &[(
-            "take_stock",
+            "take_from_rows",
             "and l.available_quantity >= l.quantity",
             "and p.available_quantity >= l.quantity",
         )],
@@ -199,7 +199,7 @@ pub(super) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: stock rows are locked in any order",
         patches: &[(
-            "take_stock",
+            "take_from_rows",
             "order by p.id
     for no key update of p",
             "order by case when pg_backend_pid() % 2 = 0 then p.id end, p.id desc
@@ -246,7 +246,7 @@ pub(super) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_product_codes: neither codes nor their product are locked",
         patches: &[
-            ("take_stock", "for no key update of p", ""),
+            ("take_from_rows", "for no key update of p", ""),
             ("take_product_codes", "for no key update skip locked", ""),
         ],
         sql: None,
@@ -258,7 +258,7 @@ pub(super) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_promo_use: goes on though the code was used up meanwhile",
         patches: &[(
-            "take_promo_use",
+            "count_promo_use",
             "raise exception using errcode = 'IL001', message = 'used up meanwhile: look again';",
             "null;",
         )],
@@ -272,9 +272,13 @@ pub(super) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_promo_use: uses are not counted",
         patches: &[(
-            "take_promo_use",
-            "set used_count = p.used_count + 1",
-            "set used_count = p.used_count",
+            "count_promo_use",
+            "set used_count = p.used_count + 1
+  where p.id = p_promo_id
+    and p.use_slots = 0",
+            "set used_count = p.used_count
+  where p.id = p_promo_id
+    and p.use_slots = 0",
         )],
         sql: None,
         race: Race::Shop(ShopScenario::PromoCheckouts {

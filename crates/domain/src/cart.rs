@@ -26,7 +26,8 @@ pub fn read_lines(fields: &mut Fields, name: &str) -> Option<Value> {
 /// through them is less code than a set.
 pub fn count_products(lines: &Value) -> usize {
     let Value::List(lines) = lines else { return 0 };
-    let ids: Vec<_> = lines.iter().map(|line| line.get("product_id")).collect();
+    let ids = lines.iter().map(|line| line.get("product_id")?.as_text());
+    let ids: Vec<_> = ids.collect();
     let is_first = |index: &usize| !ids[..*index].contains(&ids[*index]);
     (0..ids.len()).filter(is_first).count()
 }

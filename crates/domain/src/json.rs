@@ -92,8 +92,8 @@ impl From<f64> for Value {
     }
 }
 
-impl From<Option<&str>> for Value {
-    fn from(text: Option<&str>) -> Self {
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Self {
         text.map_or(Value::Null, Value::from)
     }
 }
@@ -132,10 +132,6 @@ impl Serialize for Value {
         match self {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(truth) => serializer.serialize_bool(*truth),
-            // Whole numbers as integers, so that native and WASM both write `2` and never `2.0`.
-            Value::Number(number) if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER => {
-                serializer.serialize_i64(*number as i64)
-            }
             Value::Number(number) => serializer.serialize_f64(*number),
             Value::Text(text) => serializer.serialize_str(text),
             Value::List(items) => {
@@ -170,6 +166,9 @@ mod tests {
             ("f", Value::Number(2.5)),
         ]));
         assert_eq!(text, r#"{"n":2,"f":2.5}"#);
+        let largest = Value::Number(MAX_SAFE_INTEGER);
+        assert_eq!(SerdeJson.write(&largest), "9007199254740991");
+        assert_eq!(SerdeJson.write(&Value::Number(1e300)), "1e+300");
     }
 
     #[test]

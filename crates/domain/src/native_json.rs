@@ -1,8 +1,11 @@
 //! The codec of native tests and tools, on `serde_json`.
 
-use crate::json::{Codec, MAX_DEPTH, Malformed, Value};
+use crate::json::{Codec, MAX_DEPTH, MAX_SAFE_INTEGER, Malformed, Value};
+use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use std::fmt;
+use serde_json::Serializer;
+use serde_json::ser::{CompactFormatter, Formatter};
+use std::{fmt, io};
 
 /// Reads and writes with `serde_json`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,12 +28,30 @@ impl Codec for SerdeJson {
     }
 
     fn write(&self, value: &Value) -> String {
-        // Writing to a string fails only for a map key that is no string, and ours always are.
-        serde_json::to_string(value).unwrap_or_default()
+        let mut text = Vec::new();
+        let written = value.serialize(&mut Serializer::with_formatter(&mut text, AsInJavaScript));
+        // Writing to memory fails only for a map key that is no string, and ours always are.
+        written
+            .ok()
+            .and_then(|()| String::from_utf8(text).ok())
+            .unwrap_or_default()
     }
 
     fn is_object(&self, text: &str) -> bool {
         matches!(self.parse(text), Ok(Value::Object(_)))
+    }
+}
+
+/// Writes whole numbers without a fraction: `2`, never `2.0`.
+struct AsInJavaScript;
+
+impl Formatter for AsInJavaScript {
+    fn write_f64<W: io::Write + ?Sized>(&mut self, writer: &mut W, number: f64) -> io::Result<()> {
+        if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER {
+            self.write_i64(writer, number as i64)
+        } else {
+            CompactFormatter.write_f64(writer, number)
+        }
     }
 }
 

@@ -25,7 +25,13 @@ impl Rule {
     pub fn message(self) -> String {
         match self {
             Rule::Uuid => "must be a UUID such as 123e4567-e89b-12d3-a456-426614174000".to_owned(),
-            Rule::Word(words) => format!("must be one of: {}", words.join(", ")),
+            // `join` would be a kilobyte.
+            Rule::Word(words) => words
+                .iter()
+                .enumerate()
+                .fold("must be one of".to_owned(), |text, (index, word)| {
+                    text + if index == 0 { ": " } else { ", " } + word
+                }),
             Rule::Flag => "must be true or false".to_owned(),
             Rule::Integer(start, end) => format!("must be a whole number from {start} to {end}"),
             Rule::Amount => "must be a whole number of minor units, 0 or more".to_owned(),

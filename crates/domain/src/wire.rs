@@ -16,6 +16,10 @@ fn number(value: &Value, name: &str) -> Option<f64> {
     value.get(name)?.as_number()
 }
 
+fn is_true(value: &Value, name: &str) -> bool {
+    matches!(value.get(name), Some(Value::Bool(true)))
+}
+
 impl Request {
     /// Reads a request; `None` if it has not the form that the shim sends.
     pub fn from_value(value: &Value) -> Option<Self> {
@@ -57,7 +61,7 @@ impl Outcome {
             "answered" => Outcome::Answered {
                 status: number(value, "status")? as u16,
                 body: text(value, "body")?,
-                replayed: value.get("replayed") == Some(&Value::Bool(true)),
+                replayed: is_true(value, "replayed"),
             },
             "unsent" => Outcome::Unsent,
             "broken" => Outcome::Broken,
@@ -79,46 +83,45 @@ impl Call {
             request_id: text(value, "requestId")?,
             started: number(value, "started")?,
             repeats: number(value, "repeats")? as u32,
-            repeatable: value.get("repeatable") == Some(&Value::Bool(true)),
+            repeatable: is_true(value, "repeatable"),
             note: text(value, "note")?,
         })
     }
 
-    fn to_value(&self) -> Value {
+    fn into_value(self) -> Value {
         object([
-            ("body", self.body.as_str().into()),
-            ("authorization", self.authorization.as_str().into()),
+            ("body", self.body.into()),
+            ("authorization", self.authorization.into()),
             ("delay", self.delay.into()),
             ("timeout", self.timeout.into()),
-            ("requestId", self.request_id.as_str().into()),
+            ("requestId", self.request_id.into()),
             ("started", self.started.into()),
             ("repeats", self.repeats.into()),
             ("repeatable", self.repeatable.into()),
-            ("note", self.note.as_str().into()),
+            ("note", self.note.into()),
         ])
     }
 }
 
 impl Step {
-    /// Writes a step: `{reply}` or `{call}`.
-    pub fn to_value(&self) -> Value {
+    /// The step as `{reply}` or `{call}`.
+    pub fn into_value(self) -> Value {
         match self {
-            Step::Reply(reply) => object([("reply", reply.to_value())]),
-            Step::Call(call) => object([("call", call.to_value())]),
+            Step::Reply(reply) => object([("reply", reply.into_value())]),
+            Step::Call(call) => object([("call", call.into_value())]),
         }
     }
 }
 
 impl Reply {
-    fn to_value(&self) -> Value {
-        let headers = self.headers.iter();
-        let headers =
-            headers.map(|(name, value)| Value::List(vec![(*name).into(), value.as_str().into()]));
+    fn into_value(self) -> Value {
+        let headers = self.headers.into_iter();
+        let headers = headers.map(|(name, value)| Value::List(vec![name.into(), value.into()]));
         object([
             ("status", u32::from(self.status).into()),
             ("headers", Value::List(headers.collect())),
-            ("body", self.body.as_deref().into()),
-            ("log", self.log.as_deref().into()),
+            ("body", self.body.into()),
+            ("log", self.log.into()),
         ])
     }
 }

@@ -25,7 +25,7 @@ fn check(function: &Function) {
         env!("CARGO_MANIFEST_DIR")
     );
     let corpus = std::fs::read_to_string(&path).expect("the corpus is there");
-    let to_text = |step: Step| SerdeJson.write(&step.to_value());
+    let to_text = |step: Step| SerdeJson.write(&step.into_value());
     let exchange = Exchange {
         begin: &|request| {
             let request = Request::from_value(&value(request)).expect("a request");

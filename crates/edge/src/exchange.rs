@@ -32,11 +32,11 @@ fn try_resume(function: &Function, call: JsValue, outcome: JsValue, host: JsValu
 
 /// [`exchange::crashed`].
 pub fn crashed(function: &Function, request_id: Option<&str>, fresh_id: &str) -> JsValue {
-    to_js(&exchange::crashed(function, &HostJson, request_id, fresh_id).to_value())
+    to_js(&exchange::crashed(function, &HostJson, request_id, fresh_id).into_value())
 }
 
 /// A shim that breaks the contract is a defect of ours; the client gets an answer all the same.
 fn answer(function: &Function, step: Option<Step>) -> JsValue {
     let step = step.unwrap_or_else(|| exchange::crashed(function, &HostJson, None, ""));
-    to_js(&step.to_value())
+    to_js(&step.into_value())
 }

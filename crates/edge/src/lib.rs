@@ -4,6 +4,8 @@
 //! `crashed`. Errors cross as values. Nothing of a request stays here between two calls, so the
 //! shim may reset the instance at any moment without harming another request in flight.
 #![cfg(target_arch = "wasm32")]
+// The build cuts every `{:?}` out of the modules: only panics have one, and their texts go nowhere.
+#![cfg_attr(not(test), deny(clippy::use_debug))]
 
 pub mod exchange;
 #[cfg(feature = "failpoint")]

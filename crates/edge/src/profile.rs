@@ -48,7 +48,7 @@ fn build(function: &Function, settings: JsValue) -> Result<Value, &'static str> 
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("the API key has characters that no header can carry");
     }
-    let request = Postgrest::new([url.trim_end_matches('/'), "/rest/v1"].concat())
+    let request = Postgrest::new(format!("{}/rest/v1", url.trim_end_matches('/')))
         .insert_header("apikey", key)
         .rpc(function.rpc, "")
         .build()

@@ -291,7 +291,7 @@ fn state(input: &Value) -> Result<String, String> {
             "unreadable",
         ),
     };
-    let written = SerdeJson.write(&step.to_value());
+    let written = SerdeJson.write(&step.clone().into_value());
     if !SerdeJson.is_object(&written) {
         return Err(format!("a step can be written: {written}"));
     }

@@ -1,7 +1,12 @@
 //! wasm-bindgen as a library: its version is the one in Cargo.lock.
 
-use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use walrus::Module;
 use wasm_bindgen_cli_support::Bindgen;
+
+use super::silence;
 
 /// A module and the JavaScript that speaks with it.
 pub(super) struct Bound {
@@ -25,6 +30,9 @@ pub(super) fn bind(name: &str, wasm: Vec<u8>) -> Result<Bound> {
         .remove_producers_section(true)
         .generate_output()
         .with_context(|| format!("wasm-bindgen refused {name}"))?;
+    silence::panics(output.wasm_mut());
+    let glue = shorten_imports(output.js().to_owned(), output.wasm_mut())
+        .with_context(|| format!("the glue of {name}"))?;
     let imports = output
         .wasm()
         .imports
@@ -32,9 +40,26 @@ pub(super) fn bind(name: &str, wasm: Vec<u8>) -> Result<Bound> {
         .map(|import| (import.module.clone(), import.name.clone()))
         .collect();
     Ok(Bound {
-        glue: output.js().to_owned(),
+        glue,
         types: output.ts().unwrap_or_default().to_owned(),
         imports,
         wasm: output.wasm_mut().emit_wasm(),
     })
+}
+
+/// Renames the functions that the glue gives to the module. Their names stand in both, each with a
+/// hash, and are uploaded with every function.
+fn shorten_imports(mut glue: String, module: &mut Module) -> Result<String> {
+    let mut names = BTreeMap::new();
+    for import in module.imports.iter_mut() {
+        let next = format!("i{}", names.len());
+        let short: &String = names.entry(import.name.clone()).or_insert(next);
+        import.name.clone_from(short);
+    }
+    for (long, short) in names {
+        let method = |name: &str| format!("{name}: function(");
+        ensure!(glue.contains(&method(&long)), "it does not define {long}");
+        glue = glue.replace(&method(&long), &method(&short));
+    }
+    Ok(glue)
 }

@@ -6,6 +6,7 @@ mod check;
 mod embed;
 mod fingerprint;
 mod optimise;
+mod silence;
 
 use std::fs;
 use std::io::Write as _;

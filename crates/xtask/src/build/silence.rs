@@ -1,0 +1,268 @@
+//! Makes a panic a trap and nothing else.
+//!
+//! A module has nowhere to print to, so the text of a panic is formatted, thrown away, and the instance
+//! traps; the shim answers INTERNAL either way. What formats those texts is a twelfth of a module. Stable
+//! Rust cannot leave it out (`panic = "immediate-abort"` can), so it is cut out here, where functions
+//! still have their names, and wasm-opt then drops all that only they used.
+
+use std::ops::Range;
+
+use walrus::ir::{
+    Br, BrIf, BrTable, Instr, InstrSeqId, Return, Unreachable, Value, Visitor, dfs_in_order,
+};
+use walrus::{
+    ConstExpr, Data, DataId, DataKind, Function, FunctionBuilder, FunctionId, FunctionKind, Module,
+};
+
+/// How the names of functions begin that a panic runs through.
+const PANICS: [&str; 12] = [
+    "core::panicking::",
+    "core::option::expect_failed",
+    "core::option::unwrap_failed",
+    "core::result::unwrap_failed",
+    "core::cell::panic_already_",
+    "core::slice::copy_from_slice_impl::len_mismatch_fail",
+    "core::slice::index::slice_index_fail",
+    "core::str::slice_error_fail",
+    "alloc::alloc::handle_alloc_error",
+    "alloc::raw_vec::capacity_overflow",
+    "alloc::raw_vec::handle_error",
+    "__rustc::rust_begin_unwind",
+];
+
+/// How the names of functions begin that write the text of a panic.
+const TEXTS: [&str; 2] = [
+    "<core::fmt::builders::PadAdapter as ",
+    "<std::panicking::panic_handler::",
+];
+
+/// How the names of functions end that write a `{:?}`. Only panics have one: clippy's `use_debug` forbids
+/// any other in the crates of a function.
+const DEBUG: &str = " as core::fmt::Debug>::fmt";
+
+/// Takes out of a module what only the texts of panics need.
+pub(super) fn panics(module: &mut Module) {
+    functions(module);
+    locations(module);
+}
+
+/// Replaces the bodies of functions that only a panic runs through by a trap.
+fn functions(module: &mut Module) {
+    let silenced: Vec<FunctionId> = module
+        .funcs
+        .iter()
+        .filter(|function| only_panics(function))
+        .map(Function::id)
+        .collect();
+    for id in silenced {
+        let signature = module.types.get(module.funcs.get(id).ty());
+        let (parameters, results) = (signature.params().to_vec(), signature.results().to_vec());
+        let mut trap = FunctionBuilder::new(&mut module.types, &parameters, &results);
+        trap.func_body().instr(Unreachable {});
+        let arguments = parameters.iter().map(|kind| module.locals.add(*kind));
+        let trap = trap.local_func(arguments.collect());
+        module.funcs.get_mut(id).kind = FunctionKind::Local(trap);
+    }
+}
+
+fn only_panics(function: &Function) -> bool {
+    let Some(name) = &function.name else {
+        return false;
+    };
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    let begins = |list: &[&str]| list.iter().any(|start| name.starts_with(start));
+    name.ends_with(DEBUG) || begins(&TEXTS) || begins(&PANICS) && never_returns(function)
+}
+
+/// Whether no way leads out of a function, as it is in Rust with one that returns `!`.
+fn never_returns(function: &Function) -> bool {
+    let FunctionKind::Local(local) = &function.kind else {
+        return false;
+    };
+    let body = local.entry_block();
+    let mut exits = Exits { body, found: false };
+    dfs_in_order(&mut exits, local, body);
+    let end = local.block(body).instrs.last();
+    matches!(end, Some((Instr::Unreachable(_), _))) && !exits.found
+}
+
+/// Looks for a way out of a body before its end.
+struct Exits {
+    body: InstrSeqId,
+    found: bool,
+}
+
+impl Visitor<'_> for Exits {
+    fn visit_return(&mut self, _: &Return) {
+        self.found = true;
+    }
+
+    fn visit_br(&mut self, branch: &Br) {
+        self.found |= branch.block == self.body;
+    }
+
+    fn visit_br_if(&mut self, branch: &BrIf) {
+        self.found |= branch.block == self.body;
+    }
+
+    fn visit_br_table(&mut self, branch: &BrTable) {
+        self.found |= branch.default == self.body || branch.blocks.contains(&self.body);
+    }
+}
+
+/// Zeroes the places in the source that panics name, which wasm-opt then leaves out. One is a
+/// `core::panic::Location`: the address and the length of a file's name, the line, the column.
+fn locations(module: &mut Module) {
+    let mut unread: Vec<Range<usize>> = Vec::new();
+    for data in module.data.iter() {
+        for (index, words) in data.value.windows(16).enumerate().step_by(4) {
+            let [address, length] = [0, 4].map(|at| {
+                words[at..]
+                    .first_chunk()
+                    .map_or(0, |word| u32::from_le_bytes(*word) as usize)
+            });
+            let name = address..address.saturating_add(length);
+            if is_source(module, &name) {
+                let location = start(data) + index;
+                unread.extend([location..location + words.len(), name]);
+            }
+        }
+    }
+    let segments: Vec<DataId> = module.data.iter().map(Data::id).collect();
+    for id in segments {
+        let data = module.data.get_mut(id);
+        for addresses in &unread {
+            if let Some(range) = range(data, addresses) {
+                data.value[range].fill(0);
+            }
+        }
+    }
+}
+
+/// Whether there is the name of a Rust file at these addresses.
+fn is_source(module: &Module, addresses: &Range<usize>) -> bool {
+    let mut texts = module
+        .data
+        .iter()
+        .filter_map(|data| Some(&data.value[range(data, addresses)?]));
+    texts.any(|text| text.ends_with(b".rs") && text.iter().all(u8::is_ascii_graphic))
+}
+
+/// Where these addresses are in a segment, if it has them all.
+fn range(data: &Data, addresses: &Range<usize>) -> Option<Range<usize>> {
+    let start = start(data);
+    let range = addresses.start.checked_sub(start)?..addresses.end.checked_sub(start)?;
+    (range.end <= data.value.len()).then_some(range)
+}
+
+/// The address that a segment is loaded to.
+fn start(data: &Data) -> usize {
+    match data.kind {
+        DataKind::Active {
+            offset: ConstExpr::Value(Value::I32(start)),
+            ..
+        } => start as usize,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use walrus::InstrSeqBuilder;
+
+    /// Adds a function that drops a number and then returns or does not; its id.
+    fn function(module: &mut Module, name: &str, returns: bool) -> FunctionId {
+        let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+        builder.name(name.to_owned());
+        let mut body = builder.func_body();
+        body.i32_const(1).drop();
+        if !returns {
+            body.unreachable();
+        }
+        builder.finish(Vec::new(), &mut module.funcs)
+    }
+
+    fn is_trap(module: &Module, id: FunctionId) -> bool {
+        let local = module.funcs.get(id).kind.unwrap_local();
+        let body = &local.block(local.entry_block()).instrs;
+        matches!(body[..], [(Instr::Unreachable(_), _)])
+    }
+
+    #[test]
+    fn what_only_a_panic_runs_through_becomes_a_trap() {
+        let mut module = Module::default();
+        let cases = [
+            ("core::panicking::panic_fmt", false, true),
+            ("core::slice::index::slice_index_fail", false, true),
+            ("<url::ParseError as core::fmt::Debug>::fmt", true, true),
+            ("core::panicking::comes_back", true, false),
+            ("<url::ParseError as core::fmt::Display>::fmt", true, false),
+            ("checkout::ends_in_a_trap_of_its_own", false, false),
+        ];
+        let ids = cases.map(|(name, returns, _)| function(&mut module, name, returns));
+        panics(&mut module);
+        for (id, (name, _, trap)) in ids.into_iter().zip(cases) {
+            assert_eq!(is_trap(&module, id), trap, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_may_return_before_its_end_stays_as_it_is() {
+        let exits: [fn(&mut InstrSeqBuilder); 3] = [
+            |body| {
+                body.return_();
+            },
+            |body| {
+                body.br_if(body.id());
+            },
+            |body| {
+                body.br_table([].into(), body.id());
+            },
+        ];
+        for exit in exits {
+            let mut module = Module::default();
+            let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+            builder.name("core::panicking::comes_back".to_owned());
+            let mut body = builder.func_body();
+            body.i32_const(1);
+            exit(&mut body);
+            body.unreachable();
+            let id = builder.finish(Vec::new(), &mut module.funcs);
+            panics(&mut module);
+            assert!(!is_trap(&module, id));
+        }
+    }
+
+    #[test]
+    fn the_places_that_panics_name_are_zeroed_and_nothing_else() {
+        let mut module = Module::default();
+        let memory = module.memories.add_local(false, false, 1, None, None);
+        let segment = |name: &[u8; 8]| {
+            let mut bytes = b"text".to_vec();
+            // The name stands at 1024, 20 bytes behind its location.
+            for word in [1004 + 20, 8, 7, 9_u32] {
+                bytes.extend(word.to_le_bytes());
+            }
+            bytes.extend(name);
+            bytes.extend(b"more");
+            bytes
+        };
+        let mut zeroed = |name| {
+            let kind = DataKind::Active {
+                memory,
+                offset: ConstExpr::Value(Value::I32(1004)),
+            };
+            let id = module.data.add(kind, segment(name));
+            panics(&mut module);
+            let value = module.data.get(id).value.clone();
+            module.data.delete(id);
+            value
+        };
+        assert_eq!(
+            zeroed(b"src/a.rs"),
+            [&b"text"[..], &[0; 24], b"more"].concat()
+        );
+        assert_eq!(zeroed(b"src/a.md"), segment(b"src/a.md"));
+    }
+}
