@@ -83,10 +83,11 @@ impl Scene {
     /// Plays the scene over SQL.
     pub(crate) async fn run(self, bench: &Bench) -> Verdict {
         let verdict = self.play(bench).await;
-        let no_limit = "update private.settings set checkouts_per_product = null where checkouts_per_product is not null";
+        let put_back = "update private.settings set checkouts_per_product = null where checkouts_per_product is not null;
+             select private.settle_stock_slots(), private.settle_promo_slots()";
         bench
             .db
-            .batch_execute(no_limit)
+            .batch_execute(put_back)
             .await
             .expect("settings can be put back");
         verdict.map_err(|error| format!("{}: {error}", self.name))

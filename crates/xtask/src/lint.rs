@@ -9,8 +9,9 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
 /// What Deno formats and lints; what is generated is left out.
-const TYPESCRIPT: [&str; 4] = [
+const TYPESCRIPT: [&str; 5] = [
     "functions",
+    "tests/bench/peers/functions",
     "tests/client",
     "packages/client",
     "--ignore=packages/client/dist,packages/client/src/api.ts",
@@ -75,6 +76,13 @@ fn deno_lint(repo: &Repo) -> Result<()> {
             .arg("check")
             .args(["--config", &format!("functions/{function}/deno.json")])
             .arg(format!("functions/{function}/index.ts")))?;
+    }
+    for peer in ["fetch", "supabase-js", "empty"] {
+        let folder = format!("tests/bench/peers/functions/{peer}");
+        run(deno(repo)?
+            .args(["check", "--no-lock", "--node-modules-dir=manual"])
+            .args(["--config", &format!("{folder}/deno.json")])
+            .arg(format!("{folder}/index.ts")))?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that builds, checks or tests Interlock. `npm run …` calls it.
 
+mod bench;
 mod build;
 mod codegen;
 mod command;
@@ -71,6 +72,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure against the incident reports' approaches, on a stack of its own.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Passed on to `bench`, such as `--quick --only database`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Feed the exchange with arbitrary input and check every answer.
     #[command(disable_help_flag = true)]
     Fuzz {
@@ -111,6 +119,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Verify(args) => verify::run(&repo, &args),
         Task::Snapshot(args) => snapshot::run(&repo, &args),
         Task::Prove { args } => prove::prove(&repo, &args),
+        Task::Bench { args } => bench::bench(&repo, &args),
         Task::Fuzz { args } => fuzz::fuzz(&repo, &args),
     }
 }

@@ -12,7 +12,7 @@ use super::stack::LocalStack;
 use super::{Run, client, deploy, domain_mutants, live, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
-use crate::{build, ensure, fuzz, prove};
+use crate::{bench, build, ensure, fuzz, prove};
 
 /// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
 /// The aim is 135 KB, 62 KB gzipped. postgrest-rs with reqwest, url and http is three quarters of what
@@ -74,6 +74,8 @@ pub(crate) enum Step {
     DomainMutants,
     /// The proof, for as long as a test run can wait.
     Prove,
+    /// The benchmark's database section, so short that its figures say nothing.
+    Bench,
     /// Migrations, rollbacks, database tests and linters on Postgres 15.
     Postgres15,
 }
@@ -98,6 +100,7 @@ impl Step {
             Self::Client => "client",
             Self::Browser => "browser",
             Self::Prove => "prove",
+            Self::Bench => "bench",
             Self::Mutants => "mutants",
             Self::DomainMutants => "domain-mutants",
             Self::Pgtap => "pgtap",
@@ -124,6 +127,7 @@ impl Step {
             Self::Client => "client: the typed client in Node and Deno",
             Self::Browser => "browser: the typed client in a browser",
             Self::Prove => "prove: interleavings, histories, faults, permissions",
+            Self::Bench => "bench: does the benchmark still run",
             Self::Mutants => "mutants: without a lock, guard or constraint a test must fail",
             Self::DomainMutants => "domain-mutants: without a check of the domain a test must fail",
             Self::Pgtap => "pgtap: database tests on the stack's Postgres",
@@ -139,7 +143,7 @@ impl Step {
             Self::Tools => &[],
             Self::Build => &[Self::Tools],
             Self::Unit | Self::Fuzz => &[Self::Tools],
-            Self::Size | Self::Lint | Self::Wasm | Self::Functions | Self::Stack => {
+            Self::Size | Self::Lint | Self::Wasm | Self::Functions | Self::Stack | Self::Bench => {
                 &[Self::Tools, Self::Build]
             }
             Self::Push
@@ -181,6 +185,9 @@ impl Step {
             Self::E2e | Self::Prove | Self::Mutants => {
                 "The seed, if any, is printed above; the stack's own log is target/test-stack.log."
             }
+            Self::Bench => {
+                "`npm run bench -- --quick --only database` shows the same; its stack's log is target/bench-stack.log."
+            }
             Self::Push => {
                 "A snapshot that is out of date is written anew by `cargo xtask snapshot`."
             }
@@ -216,6 +223,7 @@ impl Step {
             Self::Client => client::run(run),
             Self::Browser => client::run_in_browser(run),
             Self::Prove => prove(run),
+            Self::Bench => bench(run),
             Self::Mutants => mutants(run),
             Self::DomainMutants => domain_mutants::run(run),
             Self::Pgtap => pgtap(run),
@@ -424,6 +432,19 @@ fn prove(run: &mut Run) -> Result<Counts> {
         .envs(&run.variables)
         .args(["--seed", "1", "--minutes", "1.5"]);
     Ok(own + live::tests(&mut run.tail, &mut prove)?)
+}
+
+/// Unoptimised, so that nothing has to be built for it.
+fn bench(run: &mut Run) -> Result<Counts> {
+    let own = of_tests_crate(run, &["--bin", "bench"], &[], &BTreeMap::new())?;
+    bench::on_own_stack(run.repo, |variables| {
+        let mut bench = bench::program(run.repo, "run", "dev");
+        bench
+            .args(["--", "--quick", "--only", "database"])
+            .envs(variables);
+        live::check(&mut run.tail, &mut bench).map(drop)
+    })?;
+    Ok(own + Counts::PASSED)
 }
 
 fn pgtap(run: &mut Run) -> Result<Counts> {

@@ -1,0 +1,2 @@
+// Answers and does nothing else.
+export default { fetch: () => new Response("{}") };

@@ -1,0 +1,51 @@
+-- The incident reports' fix: lock each product with `select … for update`, check, then
+-- update ("Atomic Decrement PostgreSQL Function", decrement_inventory). One transaction
+-- for the whole cart, products in the order of their ids so that two carts cannot
+-- deadlock, and the stock first: with a foreign key from lines to products, lines before
+-- `for update` would deadlock.
+
+create function bench_peers.checkout_select_for_update(p_cart_items jsonb, p_idempotency_key text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_order_id constant uuid := gen_random_uuid();
+  v_response jsonb;
+  v_line record;
+  v_available int;
+begin
+  v_response := bench_peers.begin_request(p_idempotency_key, p_cart_items);
+  if v_response is not null then
+    return v_response #>> '{order,id}';
+  end if;
+
+  for v_line in
+    select (i.item ->> 'product_id')::uuid as product_id, (i.item ->> 'quantity')::int as quantity
+    from jsonb_array_elements(p_cart_items) as i (item)
+    order by 1
+  loop
+    select p.available_quantity into v_available
+    from bench_peers.products p
+    where p.id = v_line.product_id
+    for update;
+
+    if v_available < v_line.quantity then
+      raise exception using errcode = 'PT409', message = 'INSUFFICIENT_INVENTORY';
+    end if;
+
+    update bench_peers.products p
+    set available_quantity = p.available_quantity - v_line.quantity
+    where p.id = v_line.product_id
+      and p.available_quantity >= v_line.quantity
+    returning p.available_quantity into v_available;
+
+    perform bench_peers.record_movement(v_line.product_id, -v_line.quantity, v_available, v_order_id);
+  end loop;
+
+  return bench_peers.finish_order(v_order_id, p_cart_items, p_idempotency_key) #>> '{order,id}';
+end
+$$;
+
+grant execute on function bench_peers.checkout_select_for_update(jsonb, text) to authenticated;

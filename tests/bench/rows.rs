@@ -1,0 +1,124 @@
+//! Rows for the load to work on, whose ids are known without asking.
+
+use anyhow::{Context as _, Result};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Kinds of rows, each with ids of its own.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    User = 0xbe00_0000,
+    /// Sold by everybody at once.
+    Hot = 0xbe01_0000,
+    /// One of many.
+    Cold = 0xbe02_0000,
+    Batch = 0xbe03_0000,
+}
+
+impl Kind {
+    /// The id of row `n`.
+    pub(crate) fn id(self, n: u64) -> Uuid {
+        let version_and_variant = 0x4000_8000_0000_0000_0000_u128;
+        Uuid::from_u128(((self as u128) << 96) | version_and_variant | u128::from(n))
+    }
+
+    /// The same in SQL, of an expression that is an integer.
+    pub(crate) fn sql(self, n: &str) -> String {
+        format!(
+            "('{:08x}-0000-4000-8000-' || lpad(to_hex({n}), 12, '0'))::uuid",
+            self as u32
+        )
+    }
+}
+
+/// So many signed-in users.
+pub(crate) async fn add_users(client: &Client, count: u64) -> Result<Vec<Uuid>> {
+    let id = Kind::User.sql("n");
+    client
+        .execute(
+            &format!(
+                "insert into auth.users (id, aud, role, email)
+                 select {id}, 'authenticated', 'authenticated', n || '@bench.example'
+                 from generate_series(0, $1::bigint - 1) as n on conflict do nothing"
+            ),
+            &[&i64::try_from(count)?],
+        )
+        .await?;
+    Ok((0..count).map(|n| Kind::User.id(n)).collect())
+}
+
+/// Rows 0 to `count` of a kind of product, in the shop and in the peers' one.
+pub(crate) async fn add_products(client: &Client, kind: Kind, count: u64) -> Result<()> {
+    let numbers = format!("generate_series(0, {count} - 1)");
+    insert_products(client, kind, &numbers, 1_000_000).await
+}
+
+/// One product with that stock, in the shop and in the peers' one.
+pub(crate) async fn add_product(client: &Client, kind: Kind, n: u64, stock: i32) -> Result<()> {
+    insert_products(client, kind, &format!("generate_series({n}, {n})"), stock).await
+}
+
+async fn insert_products(client: &Client, kind: Kind, numbers: &str, stock: i32) -> Result<()> {
+    for table in ["public.products", "bench_peers.products"] {
+        let id = kind.sql("n");
+        let insert = format!(
+            "insert into {table} (id, name, price, currency, available_quantity)
+             select {id}, 'bench ' || n, 700, 'USD', {stock} from {numbers} as n
+             on conflict do nothing"
+        );
+        client.batch_execute(&insert).await.context(insert)?;
+    }
+    Ok(())
+}
+
+/// Spreads the stock of a product over slots.
+pub(crate) async fn set_stock_slots(client: &Client, product: Uuid, slots: u64) -> Result<()> {
+    let call = "select public.set_stock_slots($1, $2)";
+    client
+        .execute(call, &[&product, &i32::try_from(slots)?])
+        .await?;
+    Ok(())
+}
+
+/// A code of ten per cent with more uses than a run can take, in the shop and in the peers' one.
+pub(crate) async fn add_promo(client: &Client, code: &str) -> Result<()> {
+    for insert in [
+        "insert into public.promo_codes (code, discount_type, discount_value, max_uses)
+         values ($1, 'percentage', 10, 100000000) on conflict do nothing",
+        "insert into bench_peers.promo_codes (code, discount_percent, max_uses)
+         values ($1, 10, 100000000) on conflict do nothing",
+    ] {
+        client.execute(insert, &[&code]).await?;
+    }
+    Ok(())
+}
+
+/// Spreads the total of a promo code over slots.
+pub(crate) async fn set_promo_slots(client: &Client, code: &str, slots: i32) -> Result<()> {
+    let call = "select public.set_promo_slots(id, $2) from public.promo_codes where code = $1";
+    client.execute(call, &[&code, &slots]).await?;
+    Ok(())
+}
+
+/// Makes the users active drivers.
+pub(crate) async fn add_drivers(client: &Client, users: &[Uuid]) -> Result<()> {
+    let insert =
+        "insert into public.drivers (user_id) select unnest($1::uuid[]) on conflict do nothing";
+    client.execute(insert, &[&users]).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_in_rust_and_in_sql_are_the_same() {
+        assert_eq!(
+            Kind::Cold.id(0x1f).to_string(),
+            "be020000-0000-4000-8000-00000000001f"
+        );
+        assert!(Kind::Cold.sql("n").contains("'be020000-0000-4000-8000-'"));
+    }
+}
