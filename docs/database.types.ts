@@ -322,6 +322,7 @@ export type Database = {
           "kind": string;
           "name": string;
           "price": number;
+          "stock_slots": number;
         };
         ComputedFields: never;
         Insert: {
@@ -333,6 +334,7 @@ export type Database = {
           "kind"?: string;
           "name": string;
           "price": number;
+          "stock_slots"?: number;
         };
         Update: {
           "active"?: boolean;
@@ -343,6 +345,7 @@ export type Database = {
           "kind"?: string;
           "name"?: string;
           "price"?: number;
+          "stock_slots"?: number;
         };
         Relationships: [];
       };
@@ -400,6 +403,7 @@ export type Database = {
           "max_uses_per_user": number | null;
           "min_subtotal": number | null;
           "starts_at": string | null;
+          "use_slots": number;
           "used_count": number;
           "user_id": string | null;
         };
@@ -419,6 +423,7 @@ export type Database = {
           "max_uses_per_user"?: number | null;
           "min_subtotal"?: number | null;
           "starts_at"?: string | null;
+          "use_slots"?: number;
           "used_count"?: number;
           "user_id"?: string | null;
         };
@@ -437,6 +442,7 @@ export type Database = {
           "max_uses_per_user"?: number | null;
           "min_subtotal"?: number | null;
           "starts_at"?: string | null;
+          "use_slots"?: number;
           "used_count"?: number;
           "user_id"?: string | null;
         };
@@ -491,7 +497,7 @@ export type Database = {
       "stock_movements": {
         Row: {
           "actor": string | null;
-          "balance_after": number;
+          "balance_after": number | null;
           "created_at": string;
           "delta": number;
           "id": number;
@@ -502,7 +508,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "actor"?: string | null;
-          "balance_after": number;
+          "balance_after"?: number | null;
           "created_at"?: string;
           "delta": number;
           "id"?: never;
@@ -512,7 +518,7 @@ export type Database = {
         };
         Update: {
           "actor"?: string | null;
-          "balance_after"?: number;
+          "balance_after"?: number | null;
           "created_at"?: string;
           "delta"?: number;
           "id"?: never;
@@ -662,12 +668,28 @@ export type Database = {
       };
       "expire_orders": { Args: { "p_limit"?: number }; Returns: Json };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
+      "get_stock": {
+        Args: { "p_product_ids": (string)[] };
+        Returns: {
+          "available_quantity": number;
+          "product_id": string;
+          "stock_slots": number;
+        }[];
+      };
       "increment_promo_usage": {
         Args: { "p_promo_id": string };
         Returns: Json;
       };
       "refund_order": { Args: { "p_order_id": string }; Returns: Json };
       "reject_payment": { Args: { "p_order_id": string }; Returns: Json };
+      "set_promo_slots": {
+        Args: { "p_promo_id": string; "p_slots": number };
+        Returns: Json;
+      };
+      "set_stock_slots": {
+        Args: { "p_product_id": string; "p_slots": number };
+        Returns: Json;
+      };
       "submit_payment_proof": {
         Args: { "p_object_path": string; "p_order_id": string };
         Returns: Json;
