@@ -25,12 +25,6 @@ set local lock_timeout = '5s';
 alter table public.products
   add column stock_slots int not null default 0;
 
-alter table public.products
-  add constraint products_stock_slots_nonnegative check (stock_slots >= 0) not valid;
-
-alter table public.products
-  validate constraint products_stock_slots_nonnegative;
-
 comment on column public.products.stock_slots is
   'Slots that the stock is spread over for fast sales; 0 means none. Changed by set_stock_slots only.';
 comment on column public.products.available_quantity is

@@ -16,12 +16,6 @@ set local lock_timeout = '5s';
 alter table public.promo_codes
   add column use_slots int not null default 0;
 
-alter table public.promo_codes
-  add constraint promo_codes_use_slots_nonnegative check (use_slots >= 0) not valid;
-
-alter table public.promo_codes
-  validate constraint promo_codes_use_slots_nonnegative;
-
 comment on column public.promo_codes.use_slots is
   'Slots that the uses are spread over; 0 means none. Changed by set_promo_slots only.';
 comment on column public.promo_codes.used_count is

@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(41);
+select plan(47);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -83,6 +83,12 @@ from (values
   ($$insert into public.wallet_movements (user_id, delta, balance_after, currency, reason) values ({1}, 1, 1, 'USD', '')$$, 'wallet_movements_reason_length'),
   ($$insert into public.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id)
      values ({1}, 1, 1, 'USD', 'top_up', {9}), ({1}, 1, 2, 'USD', 'top_up', {9})$$, 'wallet_movements_one_top_up'),
+  ($$insert into private.counter_slots values ({9}, -1)$$, 'counter_slots_slot_nonnegative'),
+  ($$insert into private.counter_slots values ({9}, 0, 1, -1)$$, 'counter_slots_used_nonnegative'),
+  ($$insert into private.counter_slots values ({9}, 0, 1, 2)$$, 'counter_slots_used_within_granted'),
+  ($$insert into private.counter_slots values ({9}, 0, null, 0)$$, 'granted'),
+  ($$insert into private.counter_slots values ({9}, 0, 0, null)$$, 'used'),
+  ($$insert into private.counter_slots values ({9}, 0), ({9}, 0)$$, 'counter_slots_pkey'),
   ($$truncate public.orders cascade$$, 'orders'),
   ($$truncate public.products cascade$$, 'products'),
   ($$truncate public.wallet_movements$$, 'wallet_movements'),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(83);
+select plan(91);
 
 -- Of the rows that are here already nothing is left to settle.
 select private.settle_stock_slots();
@@ -16,7 +16,8 @@ values
   ('21000000-0000-4000-8000-000000000001', 'hot', 100, 'EUR', 100, 'physical'),
   ('21000000-0000-4000-8000-000000000002', 'plain', 100, 'EUR', 5, 'physical'),
   ('21000000-0000-4000-8000-000000000003', 'hot too', 100, 'EUR', 64, 'physical'),
-  ('21000000-0000-4000-8000-000000000004', 'digital', 100, 'EUR', 0, 'digital');
+  ('21000000-0000-4000-8000-000000000004', 'digital', 100, 'EUR', 0, 'digital'),
+  ('21000000-0000-4000-8000-000000000006', 'of somebody else', 100, 'EUR', 640, 'physical');
 
 -- Product n.
 create function pg_temp.p(p_n int)
@@ -114,6 +115,11 @@ as $$
   from generate_series(1, cardinality(p_lines), 3) i
 $$;
 
+-- Somebody else's slots, which nothing here may touch.
+select public.set_stock_slots(pg_temp.p(6), 4);
+select pg_temp.buy('6 15') from generate_series(1, 4);
+select pg_temp.ledger();
+
 -- Switching ---------------------------------------------------------------
 
 select is(
@@ -195,9 +201,13 @@ update public.products set available_quantity = available_quantity + 2 where id 
 select matches(pg_temp.buy('1 1'), '^[0-9a-f-]{36}$', 'the one after more goods came in');
 select is(pg_temp.state(1), '64 64 64/0', 'fills the slots');
 
+update public.products set available_quantity = available_quantity + 1 where id = pg_temp.p(1);
+update public.products set available_quantity = available_quantity - 1 where id = pg_temp.p(1);
+select is(pg_temp.state(1), '64 64 64/0', 'goods that were not granted go out without a word to the slots');
 select matches(pg_temp.buy('1 4'), '^[0-9a-f-]{36}$', 'four are sold');
 update public.products set available_quantity = available_quantity - 10 where id = pg_temp.p(1);
 select is(pg_temp.state(1), '54 50 4/4', 'goods go out: what was granted and not sold is taken back');
+select is(pg_temp.state(6), '640 580 640/60', 'and nothing of somebody else''s');
 select is(
   pg_temp.answer(format('update public.products set available_quantity = 3 where id = %L', pg_temp.p(1))),
   '23514 products_available_quantity_nonnegative', 'less than was sold is refused'
@@ -220,10 +230,12 @@ select is_empty('select * from public.stock_differences', 'the ledger adds up');
 
 select public.set_stock_slots(pg_temp.p(3), 2);
 select matches(pg_temp.buy('3 3'), '^[0-9a-f-]{36}$', 'three are sold');
-select is(private.settle_stock_slots(), 2, 'two products are settled');
+select is(private.settle_stock_slots(), 3, 'three products are settled');
 select is(pg_temp.state(3), '61 61 60/0', 'the column is exact again, and what is left is shared out');
 select is(pg_temp.state(1), '0 0 0/0', 'nothing is left to share out');
-select is(private.settle_stock_slots(), 0, 'once');
+select is(pg_temp.state(6), '580 580 580/0', 'somebody else''s is');
+select pg_temp.buy('6 1');
+select is(private.settle_stock_slots(), 1, 'then only what was sold from slots since');
 select matches(pg_temp.buy('3 5'), '^[0-9a-f-]{36}$', 'five are sold');
 select is((public.set_stock_slots(pg_temp.p(3), 3) ->> 'available_quantity')::int, 56, 'another number of slots');
 select is(pg_temp.slots(3), array[18, 18, 18], 'shares out anew');
@@ -276,6 +288,22 @@ select is(
 select throws_ok(
   'update private.settings set checkouts_per_product = 0', '23514', null, 'a limit is one at least'
 );
+
+-- What belongs to others, and what others may see ---------------------------
+
+select is(
+  (select count(*)::int from private.counter_slots where owner_id in (pg_temp.p(3), pg_temp.p(6))), 6, 'all slots are there'
+);
+select is(
+  (select array_agg(product_id) from public.get_stock(array[pg_temp.p(6), pg_temp.p(2)])),
+  array[pg_temp.p(2), pg_temp.p(6)], 'get_stock answers in the order of the ids'
+);
+update public.products set active = false where id = pg_temp.p(6);
+select is((select count(*)::int from public.get_stock(array[pg_temp.p(6)])), 0, 'an inactive product is not shown');
+set local role service_role;
+select is((select count(*)::int from public.get_stock(array['21000000-0000-4000-8000-000000000006']::uuid[])), 1, 'but to the shop');
+reset role;
+select is_empty('select * from public.stock_differences', 'the ledger adds up');
 
 select * from finish();
 rollback;

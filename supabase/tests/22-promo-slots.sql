@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(47);
+select plan(53);
 
 -- Of the rows that are here already nothing is left to settle.
 select private.settle_promo_slots();
@@ -12,7 +12,8 @@ select private.settle_promo_slots();
 insert into public.promo_codes (id, code, discount_type, discount_value, max_uses)
 values
   ('22000000-0000-4000-8000-000000000001', 'TAP22', 'percentage', 10, 40),
-  ('22000000-0000-4000-8000-000000000002', 'TAP22FREE', 'percentage', 10, null);
+  ('22000000-0000-4000-8000-000000000002', 'TAP22FREE', 'percentage', 10, null),
+  ('22000000-0000-4000-8000-000000000004', 'TAP22OTHER', 'percentage', 10, 640);
 
 -- Code n.
 create function pg_temp.k(p_n int)
@@ -71,6 +72,10 @@ begin
 end
 $$;
 
+-- Somebody else's slots, which nothing here may touch.
+select public.set_promo_slots(pg_temp.k(4), 4);
+select pg_temp.use(4);
+
 -- Switching ---------------------------------------------------------------
 
 select is(
@@ -94,9 +99,11 @@ select is(pg_temp.use(1), '1', 'a use is counted');
 select is(pg_temp.state(1), '0 40/1 1', 'in a slot: the counter is not touched');
 select is(pg_temp.use(1, 9), '10', 'the answer has the exact count');
 select is(pg_temp.state(1), '0 40/10 10', 'all in slots');
-select is(private.settle_promo_slots(), 1, 'settled');
+select is(private.settle_promo_slots(), 2, 'settled, and so is somebody else''s');
+select pg_temp.use(4);
 select is(pg_temp.state(1), '10 0/0 10', 'the counter is exact; 30 are too few to share out to two slots');
-select is(private.settle_promo_slots(), 0, 'once');
+select is(private.settle_promo_slots(), 1, 'then only what was used in slots since');
+select pg_temp.use(4, 10);
 update public.promo_codes set max_uses = 50 where id = pg_temp.k(1);
 select is(pg_temp.use(1), '11', 'with a higher limit the next use');
 select is(pg_temp.state(1), '11 38/0 11', 'fills the slots');
@@ -117,8 +124,12 @@ update public.promo_codes set max_uses = 90 where id = pg_temp.k(1);
 select is(pg_temp.use(1), '51', 'a higher limit lets more through');
 select is(pg_temp.state(1), '51 38/0 51', 'and fills the slots');
 select is(pg_temp.use(1, 4), '55', 'four from slots');
+update public.promo_codes set max_uses = 91 where id = pg_temp.k(1);
+update public.promo_codes set max_uses = 90 where id = pg_temp.k(1);
+select is(pg_temp.state(1), '51 38/4 55', 'a limit that still covers what was granted leaves the slots alone');
 update public.promo_codes set max_uses = 60 where id = pg_temp.k(1);
 select is(pg_temp.state(1), '51 4/4 55', 'a lower limit takes back what was granted and not used');
+select is(pg_temp.state(4), '2 636/10 12', 'and nothing of somebody else''s');
 select is(
   pg_temp.answer(format('update public.promo_codes set max_uses = 54 where id = %L', pg_temp.k(1))),
   '23514 promo_codes_used_count_within_limit', 'a limit below what is used is refused'
@@ -160,6 +171,15 @@ select is(pg_temp.state(2), '2 96/1 3', 'within the limit');
 select is(
   pg_temp.answer(format('delete from public.promo_codes where id = %L', pg_temp.k(2))), '23001 promo_codes_keep_used',
   'a code with uses is not deleted'
+);
+select is(
+  pg_temp.answer(format('select private.take_promo_use(%L, null, null, %L, 5, ''EUR'', null)', pg_temp.k(2), pg_temp.k(8))),
+  '', 'one more for an order'
+);
+select is(private.return_promos(array[pg_temp.k(8)]), 1, 'which ends');
+select is(pg_temp.state(2), '1 96/2 3', 'the use is taken off the counter where it can be, and the slots are left alone');
+select is(
+  (select count(*)::int from private.counter_slots where owner_id = pg_temp.k(4)), 4, 'somebody else''s slots are there'
 );
 select is_empty('select * from public.promo_differences', 'the counters add up');
 

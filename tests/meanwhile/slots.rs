@@ -396,4 +396,207 @@ pub(super) const SLOTS: &[Scene] = &[
         answer: "success",
         then: "available_quantity = 8 from public.products where id = '{product}'",
     },
+    Scene {
+        name: "slots are called in in the order of their numbers",
+        before: &[TWO_SLOTS],
+        meanwhile: (
+            By::Shop,
+            "select 1 from private.counter_slots where owner_id = '{product}' and slot = 0 for update",
+        ),
+        call: (By::Shop, "select public.set_stock_slots('{product}', 0)"),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product}' and slot = 1"),
+        end: End::Commit,
+        answer: "\"available_quantity\": 32",
+        then: "available_quantity = 32 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "less stock calls slots in in the order of their numbers",
+        before: &[TWO_SLOTS],
+        meanwhile: (
+            By::Shop,
+            "select 1 from private.counter_slots where owner_id = '{product}' and slot = 0 for update",
+        ),
+        call: (
+            By::Shop,
+            "update public.products set available_quantity = 0 where id = '{product}'",
+        ),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product}' and slot = 1"),
+        end: End::Commit,
+        answer: "",
+        then: "sum(granted) = 0 from private.counter_slots where owner_id = '{product}'",
+    },
+    Scene {
+        name: "a lower limit calls slots in in the order of their numbers",
+        before: &[PROMO_SLOTS],
+        meanwhile: (
+            By::Shop,
+            "select 1 from private.counter_slots where owner_id = '{promo}' and slot = 0 for update",
+        ),
+        call: (
+            By::Shop,
+            "update public.promo_codes set max_uses = 0 where id = '{promo}'",
+        ),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo}' and slot = 1"),
+        end: End::Commit,
+        answer: "",
+        then: "sum(granted) = 0 from private.counter_slots where owner_id = '{promo}'",
+    },
+    Scene {
+        name: "a switch of slots takes the product before its slots",
+        before: &[TWO_SLOTS],
+        meanwhile: (
+            By::Shop,
+            "select 1 from public.products where id = '{product}' for no key update",
+        ),
+        call: (By::Shop, "select public.set_stock_slots('{product}', 0)"),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product}'"),
+        end: End::Commit,
+        answer: "\"available_quantity\": 32",
+        then: "stock_slots = 0 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "a switch of slots takes the code before its slots",
+        before: &[PROMO_SLOTS],
+        meanwhile: (
+            By::Shop,
+            "select 1 from public.promo_codes where id = '{promo}' for no key update",
+        ),
+        call: (By::Shop, "select public.set_promo_slots('{promo}', 0)"),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo}'"),
+        end: End::Commit,
+        answer: "\"used_count\": 0",
+        then: "use_slots = 0 from public.promo_codes where id = '{promo}'",
+    },
+    Scene {
+        name: "a use that finds the slots dry takes the code before its slots",
+        before: &[
+            ONE_PROMO_SLOT,
+            (By::Shop, USE_14),
+            (By::Shop, USE),
+            (By::Shop, USE),
+            (
+                By::Shop,
+                "update public.promo_codes set max_uses = 40 where id = '{promo}'",
+            ),
+        ],
+        meanwhile: (
+            By::Shop,
+            "select 1 from public.promo_codes where id = '{promo}' for no key update",
+        ),
+        call: (By::Shop, USE),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo}'"),
+        end: End::Commit,
+        answer: "\"used_count\": 17",
+        then: "used_count = 17 from public.promo_codes where id = '{promo}'",
+    },
+    Scene {
+        name: "the last use of a code whose slots are empty may be gone",
+        before: &[
+            (By::Shop, "select public.set_promo_slots('{promo}', 2)"),
+            (By::Shop, USE),
+            (By::Shop, USE),
+        ],
+        meanwhile: (By::Shop, USE),
+        call: (By::Shop, USE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "PROMO_EXHAUSTED",
+        then: "used_count = 3 from public.promo_codes where id = '{promo}'",
+    },
+    Scene {
+        name: "a cart takes slots of its products in the order of their ids",
+        before: &[
+            ONE_SLOT,
+            (
+                By::Shop,
+                "update public.products set available_quantity = 16 where id = '{product2}';
+             select public.set_stock_slots('{product2}', 1)",
+            ),
+        ],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (
+            By::Ann,
+            "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 1}, {\"product_id\": \"{product}\", \"quantity\": 1}]')",
+        ),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product2}'"),
+        end: End::Commit,
+        answer: "success",
+        then: "sum(used) = 3 from private.counter_slots where owner_id in ('{product}', '{product2}')",
+    },
+    Scene {
+        name: "a large cart calls in the slots of its products in the order of their ids",
+        before: &[
+            TWO_SLOTS,
+            (
+                By::Shop,
+                "update public.products set available_quantity = 32 where id = '{product2}';
+             select public.set_stock_slots('{product2}', 2)",
+            ),
+        ],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (
+            By::Ann,
+            "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 17}, {\"product_id\": \"{product}\", \"quantity\": 17}]')",
+        ),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product2}'"),
+        end: End::Commit,
+        answer: "success",
+        then: "sum(available_quantity) = 29 from public.get_stock(array['{product}', '{product2}']::uuid[])",
+    },
+    Scene {
+        name: "settling goes by the ids of the products",
+        before: &[
+            ONE_SLOT,
+            (
+                By::Shop,
+                "update public.products set available_quantity = 16 where id = '{product2}';
+             select public.set_stock_slots('{product2}', 1)",
+            ),
+            (By::Ann, BUY_BOTH),
+        ],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (
+            By::Shop,
+            "select 'settled' from private.settle_stock_slots()",
+        ),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product2}'"),
+        end: End::Commit,
+        answer: "settled",
+        then: "sum(available_quantity) = 29 from public.products where id in ('{product}', '{product2}')",
+    },
+    Scene {
+        name: "settling goes by the ids of the codes",
+        before: &[
+            ONE_PROMO_SLOT,
+            (By::Shop, "select public.set_promo_slots('{promo2}', 1)"),
+            (By::Shop, USE),
+            (By::Shop, "select public.increment_promo_usage('{promo2}')"),
+        ],
+        meanwhile: (By::Shop, USE),
+        call: (
+            By::Shop,
+            "select 'settled' from private.settle_promo_slots()",
+        ),
+        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo2}'"),
+        end: End::Commit,
+        answer: "settled",
+        then: "sum(used_count) = 3 from public.promo_codes where id in ('{promo}', '{promo2}')",
+    },
+    Scene {
+        name: "a sale finds the one slot of many that nobody is using",
+        before: &[(
+            By::Shop,
+            "update public.products set available_quantity = 1024 where id = '{product}';
+             select public.set_stock_slots('{product}', 64)",
+        )],
+        meanwhile: (
+            By::Shop,
+            "select 1 from private.counter_slots where owner_id = '{product}' and slot < 63 for update",
+        ),
+        call: (By::Ann, BUY_ONE),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "success",
+        then: "used = 1 from private.counter_slots where owner_id = '{product}' and slot = 63",
+    },
 ];

@@ -238,4 +238,40 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "top_up_wallet: without `insert into public.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_id)…`",
         "a payment that makes the wallet counts once, booked twice at once",
     ),
+    (
+        "call_in_slots: backwards `order by s.slot`",
+        "slots are called in in the order of their numbers",
+    ),
+    (
+        "call_in_slots: without `for no key update`",
+        "switching slots off waits for the sales from them",
+    ),
+    (
+        "count_promo_use: without `for no key update`",
+        "a use that finds the slots dry takes the code before its slots",
+    ),
+    (
+        "count_promo_use: without `and (p.max_uses is null or p.used_count < p.max_uses)` (2)",
+        "the last use of a code whose slots are empty may be gone",
+    ),
+    (
+        "count_promo_use: without `raise exception using errcode = 'IL001', message = 'used up meanwhile: look again'`",
+        "the last use that goes to somebody else meanwhile is gone",
+    ),
+    (
+        "cover_promo_slots: backwards `order by s.slot`",
+        "a lower limit calls slots in in the order of their numbers",
+    ),
+    (
+        "cover_promo_slots: without `for no key update`",
+        "a limit goes down only after the uses that are under way",
+    ),
+    (
+        "cover_stock_slots: backwards `order by s.slot`",
+        "less stock calls slots in in the order of their numbers",
+    ),
+    (
+        "cover_stock_slots: without `for no key update`",
+        "goods go out only after the sales from slots that are under way",
+    ),
 ];

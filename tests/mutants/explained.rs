@@ -206,4 +206,32 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "take_promo_use: without `and r.held_until <= private.clock()`",
         "end_promo_uses asks again; `combined` takes both.",
     ),
+    (
+        "call_in_slots: never `not exists (select from private.counter_slots s where s.owner_id = p_owner_id and s.granted > 0)`",
+        "It only saves locks: slots that are granted nothing have used nothing.",
+    ),
+    (
+        "call_in_slots: without `and s.granted > 0`",
+        "It only saves writes: a slot that is granted nothing is empty.",
+    ),
+    (
+        "checkout: without `and q.stock_slots > 0`",
+        "It only saves a look: a product without slots has no rows there.",
+    ),
+    (
+        "cover_promo_slots: without `and s.granted > s.used`",
+        "It only saves writes: the others are what they would be set to.",
+    ),
+    (
+        "cover_stock_slots: without `and s.granted > s.used`",
+        "It only saves writes: the others are what they would be set to.",
+    ),
+    (
+        "end_promo_uses: without `where p.use_slots > 0`",
+        "A code without slots counts at least the uses that it gives back, so the next condition leaves it out.",
+    ),
+    (
+        "end_promo_uses: backwards `order by p.id` (2)",
+        "The codes are locked by then, in order; nobody waits for the slots of two codes but who holds both.",
+    ),
 ];
