@@ -261,11 +261,10 @@ begin
         'requested', l.quantity,
         'available', l.available_quantity
       )
-      order by l.id
     ) filter (where l.available_quantity < l.quantity and l.stock_slots = 0),
     bool_or(not l.active or l.price <> l.unit_price or l.currency <> p_currency)
       filter (where p_currency is not null),
-    array_agg(l.id order by l.id) filter (where l.stock_slots > 0)
+    array_agg(l.id) filter (where l.stock_slots > 0)
   into v_found, o_shortages, o_changed, o_with_slots
   from locked l;
 

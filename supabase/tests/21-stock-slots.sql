@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(91);
+select plan(94);
 
 -- Of the rows that are here already nothing is left to settle.
 select private.settle_stock_slots();
@@ -294,6 +294,9 @@ select throws_ok(
 select is(
   (select count(*)::int from private.counter_slots where owner_id in (pg_temp.p(3), pg_temp.p(6))), 6, 'all slots are there'
 );
+select matches(pg_temp.buy('6 200, 2 1'), '^[0-9a-f-]{36}$', 'a mixed cart that no slot has enough for');
+select is(pg_temp.state(6), '379 379 376/0', 'takes what it wants at the gate');
+select is(pg_temp.state(2), '2 2 /', 'and from the row, once');
 select is(
   (select array_agg(product_id) from public.get_stock(array[pg_temp.p(6), pg_temp.p(2)])),
   array[pg_temp.p(2), pg_temp.p(6)], 'get_stock answers in the order of the ids'

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(53);
+select plan(54);
 
 -- Of the rows that are here already nothing is left to settle.
 select private.settle_promo_slots();
@@ -103,7 +103,9 @@ select is(private.settle_promo_slots(), 2, 'settled, and so is somebody else''s'
 select pg_temp.use(4);
 select is(pg_temp.state(1), '10 0/0 10', 'the counter is exact; 30 are too few to share out to two slots');
 select is(private.settle_promo_slots(), 1, 'then only what was used in slots since');
+select is(pg_temp.state(4), '2 636/0 2', 'and what is left is shared out');
 select pg_temp.use(4, 10);
+update public.promo_codes set max_uses = 740 where id = pg_temp.k(4);
 update public.promo_codes set max_uses = 50 where id = pg_temp.k(1);
 select is(pg_temp.use(1), '11', 'with a higher limit the next use');
 select is(pg_temp.state(1), '11 38/0 11', 'fills the slots');

@@ -599,4 +599,28 @@ pub(super) const SLOTS: &[Scene] = &[
         answer: "success",
         then: "used = 1 from private.counter_slots where owner_id = '{product}' and slot = 63",
     },
+    Scene {
+        name: "settling leaves a product alone that somebody has locked, and settles the others",
+        before: &[
+            ONE_SLOT,
+            (
+                By::Shop,
+                "update public.products set available_quantity = 16 where id = '{product2}';
+             select public.set_stock_slots('{product2}', 1)",
+            ),
+            (By::Ann, BUY_BOTH),
+        ],
+        meanwhile: (
+            By::Shop,
+            "select 1 from public.products where id = '{product2}' for no key update",
+        ),
+        call: (
+            By::Shop,
+            "select 'settled' from private.settle_stock_slots()",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "settled",
+        then: "sum(available_quantity) = 31 from public.products where id in ('{product}', '{product2}')",
+    },
 ];

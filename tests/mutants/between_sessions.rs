@@ -274,4 +274,76 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "cover_stock_slots: without `for no key update`",
         "goods go out only after the sales from slots that are under way",
     ),
+    (
+        "set_promo_slots: without `for no key update`",
+        "a switch of slots takes the code before its slots",
+    ),
+    (
+        "set_stock_slots: without `for no key update`",
+        "a switch of slots takes the product before its slots",
+    ),
+    (
+        "settle_promo_slots: backwards `order by p.id`",
+        "settling goes by the ids of the codes",
+    ),
+    (
+        "settle_stock_slots: backwards `order by p.id`",
+        "settling goes by the ids of the products",
+    ),
+    (
+        "settle_promo_slots: without `for no key update skip locked`",
+        "settling passes over a code that somebody has locked",
+    ),
+    (
+        "settle_promo_slots: waits, without `skip locked`",
+        "settling passes over a code that somebody has locked",
+    ),
+    (
+        "settle_stock_slots: without `for no key update skip locked`",
+        "settling passes over a product that somebody has locked",
+    ),
+    (
+        "settle_stock_slots: waits, without `skip locked`",
+        "settling passes over a product that somebody has locked",
+    ),
+    (
+        "settle_stock_slots: without `where p.id = v_product.id`",
+        "settling leaves a product alone that somebody has locked, and settles the others",
+    ),
+    (
+        "take_at_gate: never `v_available < p_quantity`",
+        "what was sold from a slot meanwhile is missing at the gate",
+    ),
+    (
+        "take_from_slots: never `v_rows.o_shortages is not null or v_rows.o_with_slots is not null`",
+        "a mixed cart whose row is sold out meanwhile takes nothing from a slot",
+    ),
+    (
+        "take_from_slots: backwards `order by w.product_id`",
+        "a cart takes slots of its products in the order of their ids",
+    ),
+    (
+        "take_stock: backwards `order by w.product_id`",
+        "a large cart calls in the slots of its products in the order of their ids",
+    ),
+    (
+        "take_stock: never `v_available is not null`",
+        "what was sold from a slot meanwhile is missing at the gate",
+    ),
+    (
+        "use_slot: never `p_wait`",
+        "a sale waits for a slot that has enough, and leaves the others alone",
+    ),
+    (
+        "use_slot: without `for no key update skip locked`",
+        "a sale finds the one slot of many that nobody is using",
+    ),
+    (
+        "use_slot: waits, without `skip locked`",
+        "a sale finds the one slot of many that nobody is using",
+    ),
+    (
+        "use_slot: without `and s.granted - s.used >= p_units` (3)",
+        "a slot emptied meanwhile is not sold from",
+    ),
 ];

@@ -234,4 +234,52 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "end_promo_uses: backwards `order by p.id` (2)",
         "The codes are locked by then, in order; nobody waits for the slots of two codes but who holds both.",
     ),
+    (
+        "find_promo_use: without `and p.use_slots > 0`",
+        "It only saves a look: a code without slots has no rows there.",
+    ),
+    (
+        "make_slots: without `and s.slot >= p_slots`",
+        "It only saves writes: the slots are empty, and are made again.",
+    ),
+    (
+        "set_promo_slots: without `and p.use_slots <> p_slots`",
+        "It only saves a write.",
+    ),
+    (
+        "set_stock_slots: without `and p.stock_slots <> p_slots`",
+        "It only saves a write.",
+    ),
+    (
+        "take_from_slots: without `perform private.set_ledger_context(null, null)`",
+        "Nothing follows in the transaction that would write a ledger without a context of its own.",
+    ),
+    (
+        "take_from_slots: without `where w.product_id = any (p_slotted)` (3)",
+        "The others are locked and were compared already.",
+    ),
+    (
+        "use_slot: without `where s.owner_id = p_owner_id`",
+        "A number of somebody else's slot is asked for as one's own: the update decides, and the gate does what it cannot.",
+    ),
+    (
+        "use_slot: without `where s.owner_id = p_owner_id` (2)",
+        "A number of somebody else's slot is asked for as one's own: the update decides, and the gate does what it cannot.",
+    ),
+    (
+        "use_slot: without `and s.granted - s.used >= p_units`",
+        "The update asks again, and the gate does what it cannot.",
+    ),
+    (
+        "use_slot: without `and s.granted - s.used >= p_units` (2)",
+        "The update asks again, and the gate does what it cannot.",
+    ),
+    (
+        "use_slot: backwards `order by random()`",
+        "It is as random backwards.",
+    ),
+    (
+        "use_slot: backwards `order by random()` (2)",
+        "It is as random backwards.",
+    ),
 ];
