@@ -568,6 +568,8 @@ comment on function private.get_stock(uuid[]) is
 
 revoke all on function private.get_stock(uuid[]) from public, anon, authenticated, service_role;
 grant execute on function private.get_stock(uuid[]) to anon, authenticated, service_role;
+-- Without this nobody who is not signed in could call it. All else in the schema is granted by name.
+grant usage on schema private to anon;
 
 -- Purpose: the RPC. The exact stock of products, also while it is sold from slots: one statement, one
 --   moment. Ids that are unknown, or inactive for the caller, are left out.

@@ -548,13 +548,8 @@ begin
 
   return jsonb_build_object(
     'success', true,
-    'used_count', (
-      select p.used_count + coalesce(sum(s.used), 0)
-      from public.promo_codes p
-      left join private.counter_slots s on s.owner_id = p.id
-      where p.id = p_promo_id
-      group by p.used_count
-    )
+    -- With slots nobody knows it: others are counting beside us.
+    'used_count', (select p.used_count from public.promo_codes p where p.id = p_promo_id and p.use_slots = 0)
   );
 end
 $$;

@@ -18,6 +18,7 @@ drop function public.set_stock_slots(uuid, int);
 drop function private.set_stock_slots(uuid, int);
 drop function public.get_stock(uuid[]);
 drop function private.get_stock(uuid[]);
+revoke usage on schema private from anon;
 
 create or replace view public.stock_differences
 with (security_invoker = true)

@@ -273,7 +273,7 @@ pub(super) const SLOTS: &[Scene] = &[
         call: (By::Shop, USE),
         wait: Wait::Waits,
         end: End::Rollback,
-        answer: "\"used_count\": 16",
+        answer: "\"used_count\": null",
         then: "p.used_count + s.used = 16 from public.promo_codes p join private.counter_slots s on s.owner_id = p.id where p.id = '{promo}'",
     },
     Scene {
@@ -296,7 +296,7 @@ pub(super) const SLOTS: &[Scene] = &[
         call: (By::Shop, USE),
         wait: Wait::Waits,
         end: End::Commit,
-        answer: "\"used_count\": 1",
+        answer: "\"used_count\": null",
         then: "p.used_count = 1 and sum(s.granted) = 32 from public.promo_codes p join private.counter_slots s on s.owner_id = p.id where p.id = '{promo}' group by p.used_count",
     },
     Scene {
@@ -486,7 +486,7 @@ pub(super) const SLOTS: &[Scene] = &[
         call: (By::Shop, USE),
         wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo}'"),
         end: End::Commit,
-        answer: "\"used_count\": 17",
+        answer: "\"used_count\": null",
         then: "used_count = 17 from public.promo_codes where id = '{promo}'",
     },
     Scene {

@@ -4,8 +4,18 @@
 
 with
 chosen as (select $1::uuid[] as ids),
+-- What is in the slots of each product and promo code that has some.
+slots as (
+  select s.owner_id, count(*) as slots, sum(s.granted) as granted, sum(s.used) as used
+  from private.counter_slots s group by s.owner_id
+),
+-- `stock` is what people may see: of a product with slots, what was sold from them is taken off.
 products as (
-  select p.* from public.products p, chosen c where c.ids is null or p.id = any (c.ids)
+  select p.*, p.available_quantity - coalesce(s.used, 0) as stock
+  from public.products p
+  cross join chosen c
+  left join slots s on s.owner_id = p.id
+  where c.ids is null or p.id = any (c.ids)
 ),
 users as (
   select u.id from auth.users u, chosen c where c.ids is null or u.id = any (c.ids)
@@ -14,7 +24,11 @@ batches as (
   select b.* from public.batches b, chosen c where c.ids is null or b.id = any (c.ids)
 ),
 promos as (
-  select p.* from public.promo_codes p, chosen c where c.ids is null or p.id = any (c.ids)
+  select p.*, p.used_count + coalesce(s.used, 0) as uses
+  from public.promo_codes p
+  cross join chosen c
+  left join slots s on s.owner_id = p.id
+  where c.ids is null or p.id = any (c.ids)
 ),
 orders as (
   select o.*, o.status not in ('cancelled', 'expired', 'refunded') as stands
@@ -30,27 +44,61 @@ codes as (
 
 -- Stock is never negative, and is what its ledger adds up to.
 stock as (
-  select 'stock is negative' as rule, p.id::text as what from products p where p.available_quantity < 0
+  select 'stock is negative' as rule, p.id::text as what from products p where p.stock < 0
   union all
-  select format('stock is %s, its ledger says %s', p.available_quantity, coalesce(m.sum, 0)), p.id::text
+  select format('stock is %s, its ledger says %s', p.stock, coalesce(m.sum, 0)), p.id::text
   from products p
   left join (
     select s.product_id, sum(s.delta) from public.stock_movements s
     where s.product_id in (select id from products) group by s.product_id
   ) m on m.product_id = p.id
-  where p.available_quantity <> coalesce(m.sum, 0)
+  where p.stock <> coalesce(m.sum, 0)
 ),
--- Each row of the ledger goes on where the one before it ended. (The rows of a product are written
--- under the lock of its row, so their ids are in the order of the changes.)
+-- Each row of the ledger has the sum of all up to it, if it has one. (Without slots the rows of a product
+-- are written under the lock of its row, so their ids are in the order of the changes. Those of sales from
+-- slots are written side by side, but all after the slots were switched on and before they are switched off.)
 stock_chain as (
   select 'the stock ledger has a gap' as rule, s.product_id::text as what
   from (
-    select m.product_id, m.delta, m.balance_after,
-      lag(m.balance_after, 1, 0) over (partition by m.product_id order by m.id) as before
+    select m.product_id, m.balance_after,
+      sum(m.delta) over (partition by m.product_id order by m.id) as sum
     from public.stock_movements m
     where m.product_id in (select id from products)
   ) s
-  where s.before + s.delta <> s.balance_after
+  where s.balance_after <> s.sum
+  union all
+  select 'a row of the ledger of a digital product has no balance', m.product_id::text
+  from public.stock_movements m
+  where m.balance_after is null
+    and m.product_id in (select id from products p where p.kind = 'digital')
+),
+-- No slot has used more than it was granted, and no more is granted than the counter of the owner covers;
+-- the owner's row says how many slots it has, and none is left behind by an owner that is gone.
+counter_slots as (
+  select format('a slot has used %s of %s', s.used, s.granted) as rule, s.owner_id::text as what
+  from private.counter_slots s, chosen c
+  where (c.ids is null or s.owner_id = any (c.ids)) and s.used not between 0 and s.granted
+  union all
+  select format('slots are granted %s units of %s', s.granted, p.available_quantity), p.id::text
+  from products p join slots s on s.owner_id = p.id
+  where s.granted > p.available_quantity
+  union all
+  select format('slots are granted %s uses, %s of %s are used', s.granted, p.used_count, p.max_uses), p.id::text
+  from promos p join slots s on s.owner_id = p.id
+  where s.granted > coalesce(p.max_uses, 2147483647)::bigint - p.used_count
+  union all
+  select format('a product has %s slots, its row says %s', coalesce(s.slots, 0), p.stock_slots), p.id::text
+  from products p left join slots s on s.owner_id = p.id
+  where coalesce(s.slots, 0) <> p.stock_slots
+  union all
+  select format('a code has %s slots, its row says %s', coalesce(s.slots, 0), p.use_slots), p.id::text
+  from promos p left join slots s on s.owner_id = p.id
+  where coalesce(s.slots, 0) <> p.use_slots
+  union all
+  select 'slots of nobody', s.owner_id::text
+  from slots s
+  where not exists (select from public.products p where p.id = s.owner_id)
+    and not exists (select from public.promo_codes p where p.id = s.owner_id)
 ),
 -- No unit is lost or made: what orders took and gave back is what they have.
 units as (
@@ -131,13 +179,13 @@ wallet as (
 -- Promo codes: the counters are the uses that count, and never more than the limits; an order that
 -- stands has the use of its code, one that ended has none.
 promo as (
-  select format('a code counts %s uses and has %s', p.used_count, u.uses) as rule, p.id::text as what
+  select format('a code counts %s uses and has %s', p.uses, u.uses) as rule, p.id::text as what
   from promos p
   cross join lateral (
     select count(*) as uses from public.promo_redemptions r
     where r.promo_id = p.id and r.status in ('held', 'redeemed')
   ) u
-  where p.used_count <> u.uses or u.uses > p.max_uses
+  where p.uses <> u.uses or u.uses > p.max_uses
   union all
   select format('a customer has %s uses of a code, counted %s', r.uses, coalesce(c.used, 0)), r.promo_id::text
   from (
@@ -231,6 +279,7 @@ history as (
 
 select rule, what from stock
 union all select * from stock_chain
+union all select * from counter_slots
 union all select * from units
 union all select * from digital
 union all select * from wallet

@@ -44,8 +44,8 @@ pub(crate) async fn scenarios(
         .await?
         .get(0);
     let movable = original.replace(
-        "select now()",
-        "select now() + (select by from private.moved_clock)",
+        "return now()",
+        "return now() + (select by from private.moved_clock)",
     );
     anyhow::ensure!(movable != original, "private.clock() is not what it was");
     db.batch_execute(&format!(

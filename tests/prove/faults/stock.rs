@@ -44,9 +44,20 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
         &[&goods.digital],
     )
     .await?;
+    // What is scarce and half of what is not are in slots.
+    db.execute(
+        "select public.set_stock_slots(id, 3) from unnest($1::uuid[]) as id",
+        &[&[&goods.plenty[..2], &[goods.scarce]].concat()],
+    )
+    .await?;
     db.execute(
         "insert into public.promo_codes (code, discount_type, discount_value, max_uses)
          values ($1, 'percentage', 10, 150)",
+        &[&goods.promo],
+    )
+    .await?;
+    db.execute(
+        "select public.set_promo_slots(id, 3) from public.promo_codes where code = $1",
         &[&goods.promo],
     )
     .await?;

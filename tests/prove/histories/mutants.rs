@@ -9,14 +9,29 @@ use tokio_postgres::Client;
 
 /// What is taken away: a function of schema `private`, a text that stands in it once, and what stands
 /// there instead.
-const MUTANTS: [(&str, &str, &str); 5] = [
+const MUTANTS: [(&str, &str, &str); 8] = [
+    (
+        "get_stock",
+        "p.available_quantity - coalesce(s.used, 0)",
+        "p.available_quantity",
+    ),
+    (
+        "call_in_slots",
+        "for no key update",
+        "for no key update skip locked",
+    ),
+    (
+        "end_promo_uses",
+        "perform private.settle_promo_uses(v_promo_id);",
+        "null;",
+    ),
     (
         "take_batch",
         "and private.is_claimable(b.status, b.lease_expires_at)",
         "",
     ),
     (
-        "take_stock",
+        "take_from_rows",
         "and l.available_quantity >= l.quantity",
         "and p.available_quantity >= l.quantity",
     ),

@@ -3,6 +3,7 @@
 use super::worlds::World;
 use crate::model::depot::{self, Action, Depot};
 use crate::model::shop::{self, Decision, Payment, Shop};
+use crate::model::slots::Reader;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -27,6 +28,9 @@ pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -
         let again = known.keyed[rng.random_range(again..known.keyed.len())].clone();
         return sometimes_changed(rng, again);
     }
+    if terms.slots && rng.random_ratio(1, 8) {
+        return with_slots(rng, world, &products);
+    }
     let buyer = pick(rng, &terms.buyers);
     let (order, owner) = match known.orders.len() {
         0 => (Uuid::nil(), buyer),
@@ -39,7 +43,7 @@ pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -
     let call = match rng.random_range(0..100) {
         0..32 => shop::Call::Checkout {
             buyer,
-            items: items(rng, &products),
+            items: items(rng, &products, terms.slots),
             code: rng.random_bool(0.45).then(|| code(rng, world)),
             cart: cart(rng, buyer),
             payment: *[
@@ -54,7 +58,7 @@ pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -
         32..45 => shop::Call::ApplyCode {
             buyer,
             code: code(rng, world),
-            items: items(rng, &products),
+            items: items(rng, &products, false),
             cart: cart(rng, buyer),
             dry_run: rng.random_ratio(1, 4),
         },
@@ -110,6 +114,10 @@ pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -
         85..90 => shop::Call::Restock { product, quantity },
         90..92 if allowed.for_all_shops => shop::Call::ExpireOrders,
         92..94 if allowed.for_all_shops => shop::Call::ExpireHolds,
+        // A product's own number is the stock as last settled, if it has slots.
+        90..95 if terms.slots => shop::Call::LookAtStock {
+            reader: Reader::User(buyer),
+        },
         90..95 => shop::Call::LookAtShelf,
         _ => shop::Call::Look,
     };
@@ -117,6 +125,50 @@ pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -
         known.keyed.push(call.clone());
     }
     call
+}
+
+/// A call that has to do with slots, or brings stock to the other side of what opens or closes them.
+fn with_slots(rng: &mut StdRng, world: &World<Shop>, products: &[Uuid]) -> shop::Call {
+    let product = pick(rng, products);
+    let unit = physical(world, products, product);
+    let slots = rng.random_range(0..5);
+    match rng.random_range(0..16) {
+        0..3 => shop::Call::SetStockSlots { product, slots },
+        3..5 => shop::Call::SetPromoSlots {
+            promo: world
+                .start
+                .terms
+                .promos
+                .choose(rng)
+                .expect("there are some")
+                .id,
+            slots,
+        },
+        5..8 => shop::Call::Settle {
+            promos: rng.random_ratio(1, 3),
+        },
+        8..10 => shop::Call::LookAtStock {
+            reader: *[
+                Reader::Anyone,
+                Reader::Shop,
+                Reader::User(pick(rng, &world.start.terms.buyers)),
+            ]
+            .choose(rng)
+            .expect("there are some"),
+        },
+        10..13 => shop::Call::Restock {
+            product: unit,
+            quantity: rng.random_range(5..50),
+        },
+        13..15 => shop::Call::WriteOff {
+            product: unit,
+            quantity: rng.random_range(1..25),
+        },
+        _ => shop::Call::TakeUnits {
+            product: unit,
+            quantity: rng.random_range(5..20),
+        },
+    }
 }
 
 /// The next call on a depot.
@@ -183,10 +235,16 @@ fn pick_late<T: Clone>(rng: &mut StdRng, from: &[T]) -> T {
     from[rng.random_range(late..from.len())].clone()
 }
 
-fn items(rng: &mut StdRng, products: &[Uuid]) -> Vec<(Uuid, i64)> {
+/// A few of each; with slots now and then more than one slot has.
+fn items(rng: &mut StdRng, products: &[Uuid], slots: bool) -> Vec<(Uuid, i64)> {
     let lines = *[1, 1, 1, 2, 2, 3].choose(rng).expect("there are some");
+    let most = if slots && rng.random_ratio(1, 12) {
+        20
+    } else {
+        4
+    };
     (0..lines)
-        .map(|_| (pick(rng, products), rng.random_range(1..4)))
+        .map(|_| (pick(rng, products), rng.random_range(1..most)))
         .collect()
 }
 

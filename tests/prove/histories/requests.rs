@@ -119,8 +119,28 @@ pub(super) fn of_shop(call: &shop::Call, world: &shop::Shop) -> Request {
             "update public.products set available_quantity = available_quantity + {quantity}
              where id = '{product}' returning to_json(true)"
         )),
+        Call::WriteOff { product, quantity } => Request::Own(format!(
+            "update public.products set available_quantity = available_quantity - {quantity}
+             where id = '{product}' returning to_json(true)"
+        )),
+        Call::SetStockSlots { product, slots } => shops(
+            "set_stock_slots",
+            json!({ "product_id": product, "slots": slots }),
+        ),
+        Call::SetPromoSlots { promo, slots } => shops(
+            "set_promo_slots",
+            json!({ "promo_id": promo, "slots": slots }),
+        ),
+        Call::Settle { promos } => Request::Own(format!(
+            "select to_json(private.settle_{}_slots() >= 0)",
+            if *promos { "promo" } else { "stock" }
+        )),
         Call::Look | Call::ClockMoves { .. } => Request::Own(books(world)),
         Call::LookAtShelf => Request::Shelf(world.stock.keys().copied().collect()),
+        Call::LookAtStock { reader } => Request::Stock {
+            reader: *reader,
+            products: world.stock.keys().copied().collect(),
+        },
     }
 }
 
@@ -213,9 +233,10 @@ fn books(world: &shop::Shop) -> String {
     let promos = array(world.terms.promos.iter().map(|promo| &promo.id));
     let buyers = array(world.terms.buyers.iter());
     format!(
-        "select json_build_object(
-           'stock', (select coalesce(json_object_agg(id, available_quantity), '{{}}')
-             from public.products where id = any ({products})),
+        "with slots as (select owner_id, sum(used) as used from private.counter_slots group by owner_id)
+         select json_build_object(
+           'stock', (select coalesce(json_object_agg(p.id, p.available_quantity - coalesce(s.used, 0)), '{{}}')
+             from public.products p left join slots s on s.owner_id = p.id where p.id = any ({products})),
            'wallets', (select coalesce(json_object_agg(user_id, balance), '{{}}')
              from public.wallets where user_id = any ({buyers})),
            'uses', (select coalesce(json_object_agg(p.id, u.uses), '{{}}')

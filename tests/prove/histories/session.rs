@@ -4,8 +4,10 @@
 //! and what it wants in the headers of the answer.
 
 use crate::model::Seen;
+use crate::model::slots::Reader;
 use anyhow::{Result, bail};
 use interlock_tests::stack::{Stack, user_claims};
+use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub(crate) enum Request {
     Own(String),
     /// Products as PostgREST shows them to everybody.
     Shelf(Vec<Uuid>),
+    /// The stock of products from `get_stock`, with their numbers of slots.
+    Stock { reader: Reader, products: Vec<Uuid> },
 }
 
 /// One of the sessions.
@@ -81,6 +85,12 @@ impl Session {
                 Ok(("sql", Some(self.sql(&shelf).await?)))
             }
             Request::Shelf(products) => Ok(("rpc", self.shelf(&products).await?)),
+            Request::Stock { reader, products } if self.via == Via::Sql => {
+                Ok(("sql", Some(self.sql(&stock(reader, &products)).await?)))
+            }
+            Request::Stock { reader, products } => {
+                Ok(("rpc", self.stock(reader, &products).await?))
+            }
             Request::Call {
                 function,
                 rpc,
@@ -119,6 +129,10 @@ impl Session {
                     bail!("the database does not answer: {error}");
                 };
                 let state = error.code().code();
+                // The text of a constraint's refusal names ids and numbers.
+                if let ("23514", Some(constraint)) = (state, error.constraint()) {
+                    return Ok(refused("", constraint, Value::Null));
+                }
                 return Ok(refused(state, error.message(), parsed(error.detail())));
             }
         };
@@ -148,17 +162,8 @@ impl Session {
         body: &Value,
         key: Option<String>,
     ) -> Result<Option<Seen>> {
-        let (api_key, token) = match caller {
-            Some(caller) => (&self.stack.anon_key, self.tokens.get(&caller)),
-            None => (&self.stack.service_role_key, None),
-        };
-        let mut request = self
-            .stack
-            .http
-            .post(format!("{}{path}", self.stack.api_url))
-            .header("apikey", api_key)
-            .json(body);
-        request = request.bearer_auth(token.unwrap_or(api_key));
+        let reader = caller.map_or(Reader::Shop, Reader::User);
+        let mut request = self.post(path, reader, body);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
@@ -185,6 +190,39 @@ impl Session {
             )),
             code => Some(refused("", code, body["details"].clone())),
         })
+    }
+
+    fn post(&self, path: &str, caller: Reader, body: &Value) -> RequestBuilder {
+        let (api_key, token) = match caller {
+            Reader::Anyone => (&self.stack.anon_key, None),
+            Reader::User(user) => (&self.stack.anon_key, self.tokens.get(&user)),
+            Reader::Shop => (&self.stack.service_role_key, None),
+        };
+        self.stack
+            .http
+            .post(format!("{}{path}", self.stack.api_url))
+            .header("apikey", api_key)
+            .bearer_auth(token.unwrap_or(api_key))
+            .json(body)
+    }
+
+    async fn stock(&self, reader: Reader, products: &[Uuid]) -> Result<Option<Seen>> {
+        let ids = json!({ "p_product_ids": products });
+        let response = self.post("/rest/v1/rpc/get_stock", reader, &ids).send();
+        let Ok(response) = response.await else {
+            return Ok(None);
+        };
+        let Ok(rows) = response.error_for_status()?.json::<Vec<Value>>().await else {
+            return Ok(None);
+        };
+        let stock = rows.iter().filter_map(|row| {
+            let id = row["product_id"].as_str()?.to_owned();
+            Some((id, json!([row["available_quantity"], row["stock_slots"]])))
+        });
+        Ok(Some(Seen::Success {
+            body: Value::Object(stock.collect()),
+            replayed: false,
+        }))
     }
 
     async fn shelf(&self, products: &[Uuid]) -> Result<Option<Seen>> {
@@ -217,10 +255,10 @@ impl Session {
     }
 }
 
-/// An error: SQLSTATEs that say "try again" mean that nothing happened.
+/// An error: the SQLSTATE that says "try again" means that nothing happened. A deadlock may not be.
 fn refused(state: &str, message: &str, details: Value) -> Seen {
     match state {
-        "55P03" | "40P01" => Seen::Transient,
+        "55P03" => Seen::Transient,
         _ if state.starts_with("PT") || state.is_empty() => Seen::Refused {
             code: message.to_owned(),
             details,
@@ -241,11 +279,30 @@ fn named(arguments: Map<String, Value>, key: Option<String>) -> Map<String, Valu
         .collect()
 }
 
-fn as_caller(caller: Option<Uuid>, rpc: &str, arguments: &Map<String, Value>) -> String {
+/// Makes the transaction that of a caller.
+fn becomes(caller: Reader) -> String {
     let (role, claims) = match caller {
-        Some(user) => ("authenticated", user_claims(user)),
-        None => ("service_role", json!({ "role": "service_role" })),
+        Reader::Anyone => ("anon", json!({ "role": "anon" })),
+        Reader::User(user) => ("authenticated", user_claims(user)),
+        Reader::Shop => ("service_role", json!({ "role": "service_role" })),
     };
+    format!(
+        "select set_config('role', '{role}', true), set_config('request.jwt.claims', '{claims}', true);"
+    )
+}
+
+fn stock(reader: Reader, products: &[Uuid]) -> String {
+    let ids: Vec<String> = products.iter().map(|id| format!("'{id}'")).collect();
+    format!(
+        "{} select json_object_agg(product_id, json_build_array(available_quantity, stock_slots))
+         from public.get_stock(array[{}]::uuid[])",
+        becomes(reader),
+        ids.join(", ")
+    )
+}
+
+fn as_caller(caller: Option<Uuid>, rpc: &str, arguments: &Map<String, Value>) -> String {
+    let caller = becomes(caller.map_or(Reader::Shop, Reader::User));
     let arguments: Vec<String> = arguments
         .iter()
         .map(|(name, value)| format!("{name} => {}", literal(value)))
@@ -257,7 +314,7 @@ fn as_caller(caller: Option<Uuid>, rpc: &str, arguments: &Map<String, Value>) ->
         format!("select {call}::text")
     };
     format!(
-        "select set_config('role', '{role}', true), set_config('request.jwt.claims', '{claims}', true);
+        "{caller}
          {call};
          select current_setting('response.headers', true), current_setting('response.status', true)"
     )

@@ -68,7 +68,11 @@ async fn new_users(db: &Client, users: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// A shop with two physical products and a digital one, four customers and five promo codes.
+/// Slots are filled if there are so many units for each.
+const UNITS_PER_SLOT: i64 = 16;
+
+/// A shop with two physical products and a digital one, four customers and five promo codes; most have
+/// some of the stock and of the uses in slots.
 pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Shop>> {
     let mut names = BTreeMap::new();
     let mut named = |name: &str| {
@@ -80,11 +84,21 @@ pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Res
     let buyers: Vec<Uuid> = ["<Ada>", "<Ben>", "<Cleo>", "<Dan>"]
         .map(&mut named)
         .to_vec();
-    let units = [
-        rng.random_range(1..8),
-        rng.random_range(0..6),
-        rng.random_range(1..6),
-    ];
+    let slotted = rng.random_ratio(2, 3);
+    let slots: BTreeMap<Uuid, i64> = match slotted {
+        true => [
+            (oil, rng.random_range(2..5)),
+            (bread, rng.random_range(0..3)),
+        ]
+        .into(),
+        false => BTreeMap::new(),
+    };
+    // With slots on both sides of what opens them.
+    let mut units = |few: std::ops::Range<i64>, product: Uuid| match slots.get(&product) {
+        Some(slots @ 1..) => slots * UNITS_PER_SLOT + rng.random_range(-6..12),
+        _ => rng.random_range(few),
+    };
+    let units = [units(1..8, oil), units(0..6, bread), units(1..6, card)];
     let product = |id: Uuid, price, digital| {
         let name = format!("test:{id}");
         (
@@ -101,7 +115,12 @@ pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Res
         product(bread, 455, false),
         product(card, 1000, true),
     ]);
-    let promos = new_promos(&mut named, &buyers, bread, clock);
+    let promos = new_promos(&mut named, &buyers, bread, clock, slotted);
+    let mut slots = slots;
+    if slotted {
+        // One that is used up now and then, one that never is, and one whose slots never open.
+        slots.extend([(promos[0].id, 2), (promos[2].id, 3), (promos[1].id, 2)]);
+    }
     let wallets: BTreeMap<Uuid, i64> = buyers[1..]
         .iter()
         .map(|buyer| (*buyer, rng.random_range(1..30) * 100))
@@ -143,6 +162,17 @@ pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Res
     for promo in &promos {
         insert_promo(db, promo).await?;
     }
+    for (owner, slots) in &slots {
+        let what = match products.contains_key(owner) {
+            true => "stock",
+            false => "promo",
+        };
+        db.execute(
+            &format!("select public.set_{what}_slots($1, $2::bigint::int)"),
+            &[owner, slots],
+        )
+        .await?;
+    }
 
     let stock = [oil, bread, card].into_iter().zip(units).collect();
     let guessing = rng.random_ratio(1, 6);
@@ -151,9 +181,11 @@ pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Res
             products,
             promos,
             buyers,
+            slots: slotted,
         }),
         clock,
         stock,
+        slots,
         wallets,
         top_ups: BTreeMap::new(),
         orders: BTreeMap::new(),
@@ -170,6 +202,7 @@ fn new_promos(
     buyers: &[Uuid],
     bread: Uuid,
     clock: Clock,
+    slotted: bool,
 ) -> Vec<Promo> {
     let mut promo = |name: &str, off| {
         let id = new_id(name);
@@ -188,8 +221,8 @@ fn new_promos(
     };
     vec![
         Promo {
-            max_uses: Some(2),
-            ..promo("<10 %, two uses>", Off::Percent(10))
+            max_uses: Some(if slotted { 2 * UNITS_PER_SLOT + 3 } else { 2 }),
+            ..promo("<10 %, few uses>", Off::Percent(10))
         },
         Promo {
             max_uses: Some(3),

@@ -61,7 +61,7 @@ where p.pronamespace = 'private'::regnamespace
   and p.prokind = 'f'
   and l.lanname = 'plpgsql'
   and p.provolatile = 'v'
-  and (p.prorettype <> 'trigger'::regtype or p.prosrc ~ 'update public')
+  and (p.prorettype <> 'trigger'::regtype or p.prosrc ~ 'update public|for no key update|counter_slots')
   and (
     p.prosrc ~ 'for (no key )?update|pg_advisory|insert into|update (public|private)|delete from'
     or p.proname ~ '^(find|claim)_'

@@ -19,7 +19,7 @@
 //! What is not driven: a connection lost while the commit is under way (the faults do that), and more
 //! than two sessions (the histories do that).
 //!
-//! * `scenarios`: which operations meet on which rows.
+//! * `scenarios`, `slots`: which operations meet on which rows.
 //! * `breakpoints`: where a function can be stopped, and how Postgres says that it was.
 //! * `plan`, `conductor`: a schedule, and how two sessions are driven through it.
 //! * `outcome`: what a schedule leaves behind, in comparable words.
@@ -33,6 +33,7 @@ mod outcome;
 mod plan;
 mod scenarios;
 mod search;
+mod slots;
 
 use self::breakpoints::Breakpoints;
 use self::scenarios::{Operation, Stage, Sweep};

@@ -8,15 +8,14 @@ use super::search::Limits;
 use anyhow::{Context as _, Result, ensure};
 use interlock_tests::stack::Bench;
 use std::time::Duration;
+use tokio_postgres::Client;
 
 /// One way to break the product.
 struct Mutant {
     /// What is taken away.
     name: &'static str,
-    /// The function of schema `private`, what must stand in it once, and what then stands there.
-    function: &'static str,
-    from: &'static str,
-    to: &'static str,
+    /// Functions of schema `private`, what must stand in each once, and what then stands there.
+    changes: &'static [(&'static str, &'static str, &'static str)],
     /// How the name of the stage begins that must show it.
     stage: &'static str,
 }
@@ -24,96 +23,197 @@ struct Mutant {
 const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "act_on_held_batch: holding is not checked again under the lock",
-        function: "act_on_held_batch",
-        from: "and b.driver_id = p_driver_id
+        changes: &[("act_on_held_batch", "and b.driver_id = p_driver_id
       and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > private.clock()",
-        to: "",
+      and b.lease_expires_at > private.clock()", "")],
         stage: "a batch that u holds",
     },
     Mutant {
         name: "claim_batch: looks at the batch before what the driver holds",
-        function: "claim_batch",
-        from: "v_held := private.find_held_batch(p_driver_id);
-    select b.* into v_batch from public.batches b where b.id = p_batch_id;",
-        to: "select b.* into v_batch from public.batches b where b.id = p_batch_id;
-    v_held := private.find_held_batch(p_driver_id);",
+        changes: &[("claim_batch", "v_held := private.find_held_batch(p_driver_id);
+    select b.* into v_batch from public.batches b where b.id = p_batch_id;", "select b.* into v_batch from public.batches b where b.id = p_batch_id;
+    v_held := private.find_held_batch(p_driver_id);")],
         stage: "a batch that u holds",
     },
     Mutant {
         name: "give_back_stale_batch: waits for the second row",
-        function: "give_back_stale_batch",
-        from: "for no key update nowait",
-        to: "for no key update",
+        changes: &[("give_back_stale_batch", "for no key update nowait", "for no key update")],
         stage: "leases of u on x",
     },
     Mutant {
-        name: "take_stock: whether to take is decided on what the statement saw first",
-        function: "take_stock",
-        from: "and l.available_quantity >= l.quantity",
-        to: "and p.available_quantity >= l.quantity",
-        stage: "an unpaid order",
+        name: "take_from_rows: whether to take is decided on what the statement saw first",
+        changes: &[("take_from_rows", "and l.available_quantity >= l.quantity", "and p.available_quantity >= l.quantity")],
+        stage: "an unpaid order of u that is due, with the last",
     },
     Mutant {
         name: "begin_idempotent: a twin that had to wait does not look for the answer",
-        function: "begin_idempotent",
-        from: "exit when found;",
-        to: "exit;",
+        changes: &[("begin_idempotent", "exit when found;", "exit;")],
         stage: "one p and one q",
     },
     Mutant {
         name: "lock_wallet: reads without locking",
-        function: "lock_wallet",
-        from: "for no key update",
-        to: "",
+        changes: &[("lock_wallet", "for no key update", "")],
         stage: "a wallet of u",
     },
     Mutant {
         name: "lock_order: reads without locking",
-        function: "lock_order",
-        from: "for no key update",
-        to: "",
+        changes: &[("lock_order", "for no key update", "")],
         stage: "an order that u has paid",
     },
     Mutant {
         name: "take_product_codes: waits for codes while it holds the stock row",
-        function: "take_product_codes",
-        from: "for no key update nowait",
-        to: "for no key update",
+        changes: &[("take_product_codes", "for no key update nowait", "for no key update")],
         stage: "one product code",
     },
     Mutant {
-        name: "take_promo_use: goes on though the code was used up meanwhile",
-        function: "take_promo_use",
-        from: "raise exception using errcode = 'IL001', message = 'used up meanwhile: look again';",
-        to: "null;",
+        name: "count_promo_use: goes on though the code was used up meanwhile",
+        changes: &[("count_promo_use", "raise exception using errcode = 'IL001', message = 'used up meanwhile: look again';", "null;")],
         stage: "one use of k",
+    },
+    Mutant {
+        name: "checkout: who finds nothing left does not look for the answer of a twin",
+        changes: &[(
+            "checkout",
+            "if v_answer is not null then
+      return v_answer::json;
+    end if;
+    perform private.raise_error(v_refusal, v_detail);",
+            "perform private.raise_error(v_refusal, v_detail);",
+        )],
+        stage: "one p and one q",
+    },
+    Mutant {
+        name: "call_in_slots: passes over slots that somebody is using",
+        changes: &[("call_in_slots", "for no key update", "for no key update skip locked")],
+        stage: "the last two p in",
+    },
+    Mutant {
+        name: "set_stock_slots: without the gate",
+        changes: &[("set_stock_slots", "for no key update", "")],
+        stage: "the last two p in",
+    },
+    Mutant {
+        name: "set_promo_slots: without the gate",
+        changes: &[("set_promo_slots", "for no key update", "")],
+        stage: "the last two uses of k",
+    },
+    Mutant {
+        name: "settle_stock_slots: spreads without the gate",
+        changes: &[("settle_stock_slots", "for no key update skip locked", "")],
+        stage: "many p in two slots",
+    },
+    Mutant {
+        name: "use_slot: a slot that was waited for is not looked at again",
+        changes: &[(
+            "use_slot",
+            "and s.granted - s.used >= p_units;\n\n",
+            ";\n\n",
+        )],
+        stage: "the last two p in",
+    },
+    Mutant {
+        name: "take_from_slots: what the slots could not do is not undone",
+        changes: &[
+            (
+                "use_slot",
+                "raise exception using errcode = 'IL002', message = 'no slot has enough';",
+                "perform set_config('prove.failed', 'on', true);",
+            ),
+            (
+                "take_from_slots",
+                "insert into public.stock_movements",
+                "if current_setting('prove.failed', true) = 'on' then
+                   perform set_config('prove.failed', '', true);
+                   return false;
+                 end if;
+                 insert into public.stock_movements",
+            ),
+        ],
+        stage: "the last two p and",
+    },
+    Mutant {
+        name: "take_from_slots: takes slots in another order than the gate",
+        changes: &[(
+            "take_from_slots",
+            "order by w.product_id",
+            "order by w.product_id desc",
+        )],
+        stage: "the last two p and",
+    },
+    Mutant {
+        name: "take_stock: refuses when the slots could not do it",
+        changes: &[(
+            "take_stock",
+            "if v_rows.o_with_slots is not null then",
+            "if p_slotted is not null and v_rows.o_with_slots is not null then
+               perform private.raise_error('INSUFFICIENT_INVENTORY', '{}');
+             end if;
+             if v_rows.o_with_slots is not null then",
+        )],
+        stage: "the last two p in",
+    },
+    Mutant {
+        name: "checkout: the key is claimed after the stock was looked at, and last of all",
+        changes: &[
+            (
+                "checkout",
+                "v_answer := private.begin_idempotent('checkout', p_idempotency_key, v_request);",
+                "v_answer := private.find_idempotent('checkout', p_idempotency_key, v_request);",
+            ),
+            (
+                "finish_idempotent",
+                "begin\n",
+                "begin
+                 insert into private.idempotency_keys (user_id, operation, key, request_hash, expires_at)
+                 select auth.uid(), p_operation, p_key, '\\x00', private.clock() + interval '1 day'
+                 where p_key is not null
+                 on conflict do nothing;\n",
+            ),
+        ],
+        stage: "the last two p in",
+    },
+    Mutant {
+        name: "cover_stock_slots: what is granted may be more than there is",
+        changes: &[(
+            "cover_stock_slots",
+            "set granted = s.used",
+            "set granted = s.granted",
+        )],
+        stage: "many p in two slots",
     },
 ];
 
-/// Breaks the product, searches, and mends it.
-async fn failures(bench: &Bench, mutant: &Mutant) -> Result<Vec<String>> {
-    let original: String = bench
-        .db
+/// A function as it is, and with the change.
+async fn changed(db: &Client, change: &(&str, &str, &str)) -> Result<(String, String)> {
+    let (function, from, to) = change;
+    let original: String = db
         .query_one(
             "select pg_get_functiondef(p.oid) from pg_proc p
              where p.pronamespace = 'private'::regnamespace and p.proname = $1",
-            &[&mutant.function],
+            &[function],
         )
         .await?
         .get(0);
     ensure!(
-        original.matches(mutant.from).count() == 1,
-        "`{}` does not stand once in private.{}",
-        mutant.from,
-        mutant.function
+        original.matches(from).count() == 1,
+        "`{from}` does not stand once in private.{function}"
     );
-    let broken = original.replace(mutant.from, mutant.to);
-    bench
-        .db
-        .batch_execute(&broken)
-        .await
-        .context("the mutant does not compile")?;
+    let broken = original.replace(from, to);
+    Ok((original, broken))
+}
+
+/// Breaks the product, searches, and mends it.
+async fn failures(bench: &Bench, mutant: &Mutant) -> Result<Vec<String>> {
+    let mut originals = Vec::new();
+    for change in mutant.changes {
+        let (original, broken) = changed(&bench.db, change).await?;
+        bench
+            .db
+            .batch_execute(&broken)
+            .await
+            .context("the mutant does not compile")?;
+        originals.push(original);
+    }
     let limits = Limits {
         seed: 1,
         budget: Duration::from_secs(120),
@@ -128,7 +228,7 @@ async fn failures(bench: &Bench, mutant: &Mutant) -> Result<Vec<String>> {
         }
         Err(error) => Err(error),
     };
-    bench.db.batch_execute(&original).await?;
+    bench.db.batch_execute(&originals.join(";\n")).await?;
     Ok(found?.failures)
 }
 

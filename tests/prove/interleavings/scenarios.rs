@@ -13,7 +13,7 @@ pub(super) enum By {
     Shop,
 }
 
-/// One writing operation.
+/// One operation. Nearly all write.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operation {
     pub(super) name: &'static str,
@@ -28,14 +28,14 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    const fn or(self, instead: &'static str) -> Self {
+    pub(super) const fn or(self, instead: &'static str) -> Self {
         Operation {
             instead: Some(instead),
             ..self
         }
     }
 
-    const fn sweeping(self, rows: Sweep) -> Self {
+    pub(super) const fn sweeping(self, rows: Sweep) -> Self {
         Operation {
             sweeps: Some(rows),
             ..self
@@ -65,11 +65,13 @@ pub(super) enum Sweep {
     Orders,
     /// Holds on promo codes whose time is over.
     Holds,
+    /// Slots that are to be settled.
+    Slots,
 }
 
 impl Sweep {
     /// All kinds.
-    pub(super) const ALL: [Self; 3] = [Self::Batches, Self::Orders, Self::Holds];
+    pub(super) const ALL: [Self; 4] = [Self::Batches, Self::Orders, Self::Holds, Self::Slots];
 
     /// For people.
     pub(super) fn name(self) -> &'static str {
@@ -77,6 +79,7 @@ impl Sweep {
             Self::Batches => "the claimable batches",
             Self::Orders => "the orders that were not paid in time",
             Self::Holds => "the holds whose time is over",
+            Self::Slots => "the slots that are to be settled",
         }
     }
 
@@ -96,6 +99,9 @@ impl Sweep {
                 "update public.promo_redemptions r set held_until = now() + interval '1 day' from auth.users u
                  where r.status = 'held' and r.held_until < now() + interval '1 hour'
                    and u.id = r.user_id and u.email like '%@test.example';"
+            }
+            Self::Slots => {
+                "select private.settle_stock_slots(); select private.settle_promo_slots();"
             }
         }
     }
@@ -118,6 +124,8 @@ impl Sweep {
                  where r.status = 'held' and r.held_until <= now()
                    and coalesce(u.email not like '%@test.example', true))"
             }
+            // Nobody sees whether they are settled.
+            Self::Slots => "select false",
         }
     }
 }
@@ -131,7 +139,7 @@ pub(super) enum Pairs {
     Different,
 }
 
-const fn user(who: &'static str, name: &'static str, sql: &'static str) -> Operation {
+pub(super) const fn user(who: &'static str, name: &'static str, sql: &'static str) -> Operation {
     Operation {
         name,
         by: By::User(who),
@@ -141,7 +149,7 @@ const fn user(who: &'static str, name: &'static str, sql: &'static str) -> Opera
     }
 }
 
-const fn shop(name: &'static str, sql: &'static str) -> Operation {
+pub(super) const fn shop(name: &'static str, sql: &'static str) -> Operation {
     Operation {
         name,
         by: By::Shop,
@@ -151,7 +159,7 @@ const fn shop(name: &'static str, sql: &'static str) -> Operation {
     }
 }
 
-const USERS: &str = "insert into auth.users (id, aud, role, email)
+pub(super) const USERS: &str = "insert into auth.users (id, aud, role, email)
   select id, 'authenticated', 'authenticated', id || '@test.example'
   from unnest(array['{u}', '{v}', '{w}']::uuid[]) as id";
 const DRIVERS: &str = "insert into public.drivers (user_id) values ('{u}'), ('{v}'), ('{w}')";
@@ -181,15 +189,15 @@ const ONE_FREE_CODE: &str =
     "insert into public.product_codes (product_id, code) values ('{d}', 'secret 1')";
 const U_HAS_700: &str =
     "insert into public.wallets (user_id, balance, currency) values ('{u}', 700, 'USD')";
-const ALL_HAVE_2000: &str = "insert into public.wallets (user_id, balance, currency)
+pub(super) const ALL_HAVE_2000: &str = "insert into public.wallets (user_id, balance, currency)
   values ('{u}', 2000, 'USD'), ('{v}', 2000, 'USD')";
 const ONE_USE_OF_K: &str = "insert into public.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
   values ('{k}', 'K {k}', 'percentage', 10, 1, 1)";
-const U_HOLDS_K: &str = "insert into public.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
+pub(super) const U_HOLDS_K_UNCOUNTED: &str = "insert into public.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
   values ('{k}', '{u}', '{c}', 'held', 70, 'USD', now() + interval '10 minutes');
-  insert into private.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);
-  update public.promo_codes set used_count = 1 where id = '{k}'";
-const HOLD_IS_OVER: &str = "update public.promo_redemptions set held_until = now() - interval '1 minute' where promo_id = '{k}'";
+  insert into private.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
+const IT_IS_COUNTED: &str = "update public.promo_codes set used_count = 1 where id = '{k}'";
+pub(super) const HOLD_IS_OVER: &str = "update public.promo_redemptions set held_until = now() - interval '1 minute' where promo_id = '{k}'";
 
 /// An order of one p and one d with the only use of k: 1200 less 10 %.
 const PENDING_ORDER: &str = "insert into public.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
@@ -214,25 +222,32 @@ const FIRST_ORDERS_ONLY: &str =
   values ('{k}', 'K {k}', 'percentage', 10, true), ('{l}', 'L {l}', 'percentage', 10, true)";
 
 const TOP_UP: &str = "select public.top_up_wallet('{u}', 700, 'USD', '{c}')";
-const EXPIRE_ORDERS: &str = "select public.expire_orders()";
-const NO_ORDER_EXPIRES: &str = "select jsonb_build_object('success', true, 'expired', 0)";
-const EXPIRE_HOLDS: &str = "select private.expire_promo_holds()";
-const RELEASE_HOLD: &str =
+pub(super) const EXPIRE_ORDERS: &str = "select public.expire_orders()";
+pub(super) const NO_ORDER_EXPIRES: &str =
+    "select jsonb_build_object('success', true, 'expired', 0)";
+pub(super) const EXPIRE_HOLDS: &str = "select private.expire_promo_holds()";
+pub(super) const RELEASE_HOLD: &str =
     "select public.validate_promo('K {k}', p_cart_id => '{c}', p_action => 'release')";
-const COUNT_USE: &str = "select public.increment_promo_usage('{k}')";
-const DECREMENT: &str = "select public.decrement_product_quantity('{p}', 1)";
+pub(super) const COUNT_USE: &str = "select public.increment_promo_usage('{k}')";
+pub(super) const P_IS_BOOKED_IN: &str = "update public.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'";
+pub(super) const PRICE_OF_P_CHANGES: &str =
+    "update public.products set price = 900 where id = '{p}' returning 'null'";
+pub(super) const P_IS_TAKEN_OFF: &str =
+    "update public.products set active = false where id = '{p}' returning 'null'";
+pub(super) const DECREMENT: &str = "select public.decrement_product_quantity('{p}', 1)";
 const CLAIM_CODES: &str =
     "select jsonb_agg(c) from public.claim_product_codes_atomic('{d}', 1, '{o}') as c";
-const BUY_P_CASH: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]')"#;
-const BUY_P_BANK: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_payment_method => 'bank_transfer')"#;
+pub(super) const BUY_P_CASH: &str =
+    r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]')"#;
+pub(super) const BUY_P_BANK: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_payment_method => 'bank_transfer')"#;
 const BUY_P_WALLET: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_payment_method => 'wallet')"#;
-const BUY_P_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
+pub(super) const BUY_P_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
     p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
 const BUY_Q_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]',
     p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
 const BUY_D_WALLET: &str = r#"select public.checkout('[{"product_id": "{d}", "quantity": 1}]', p_payment_method => 'wallet')"#;
-const BUY_P_WITH_K: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_promo_code => 'K {k}', p_cart_id => '{c}')"#;
-const VALIDATE_K: &str = r#"select public.validate_promo('K {k}', '[{"product_id": "{p}", "quantity": 1}]', p_cart_id => '{c}')"#;
+pub(super) const BUY_P_WITH_K: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_promo_code => 'K {k}', p_cart_id => '{c}')"#;
+pub(super) const VALIDATE_K: &str = r#"select public.validate_promo('K {k}', '[{"product_id": "{p}", "quantity": 1}]', p_cart_id => '{c}')"#;
 
 /// All stages.
 pub(super) const STAGES: &[Stage] = &[
@@ -449,18 +464,9 @@ pub(super) const STAGES: &[Stage] = &[
                 r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}, {"product_id": "{p}", "quantity": 1}]')"#,
             ),
             shop("the shop decrements p", DECREMENT),
-            shop(
-                "the shop books p in",
-                "update public.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'",
-            ),
-            shop(
-                "the shop changes the price of p",
-                "update public.products set price = 900 where id = '{p}' returning 'null'",
-            ),
-            shop(
-                "the shop takes p off the shelf",
-                "update public.products set active = false where id = '{p}' returning 'null'",
-            ),
+            shop("the shop books p in", P_IS_BOOKED_IN),
+            shop("the shop changes the price of p", PRICE_OF_P_CHANGES),
+            shop("the shop takes p off the shelf", P_IS_TAKEN_OFF),
         ],
         offers: &[],
         pairs: Pairs::All,
@@ -527,7 +533,13 @@ pub(super) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "the only use of k, held by u",
-        given: &[USERS, MANY_P, ONE_USE_OF_K, U_HOLDS_K],
+        given: &[
+            USERS,
+            MANY_P,
+            ONE_USE_OF_K,
+            U_HOLDS_K_UNCOUNTED,
+            IT_IS_COUNTED,
+        ],
         operations: &[
             user("u", "u holds k again", VALIDATE_K),
             user("u", "u buys with k", BUY_P_WITH_K),
@@ -540,7 +552,14 @@ pub(super) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "the only use of k, in a hold of u that is over",
-        given: &[USERS, MANY_P, ONE_USE_OF_K, U_HOLDS_K, HOLD_IS_OVER],
+        given: &[
+            USERS,
+            MANY_P,
+            ONE_USE_OF_K,
+            U_HOLDS_K_UNCOUNTED,
+            IT_IS_COUNTED,
+            HOLD_IS_OVER,
+        ],
         operations: &[
             user("u", "u holds k again", VALIDATE_K),
             user("u", "u buys with k", BUY_P_WITH_K),

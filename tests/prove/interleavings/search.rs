@@ -5,6 +5,7 @@ use super::conductor::{Calls, Conductor, Played};
 use super::outcome::{Books, Outcome, World};
 use super::plan::{ANSWERED, Fault, Plan, Victim, Who};
 use super::scenarios::{Operation, Pairs, STAGES, Stage, Sweep};
+use super::slots;
 use crate::report;
 use anyhow::Result;
 use interlock_tests::stack::Stack;
@@ -122,6 +123,7 @@ pub(super) async fn search(
     let deadline = Instant::now() + limits.budget;
     let known: Vec<Known> = STAGES
         .iter()
+        .chain(slots::STAGES)
         .flat_map(pairs)
         .filter(|pair| {
             let mut operations = pair.operations.iter();

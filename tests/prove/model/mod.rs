@@ -22,6 +22,7 @@ pub(crate) mod depot;
 pub(crate) mod keys;
 pub(crate) mod promo;
 pub(crate) mod shop;
+pub(crate) mod slots;
 
 use serde_json::{Value, json};
 use std::fmt::Debug;

@@ -2,6 +2,7 @@
 
 use super::keys::{Key, Keys, Verdict};
 use super::promo::{Kind, Line, Promo, Refusal, Use, Uses, Worth};
+use super::slots::Reader;
 use super::{Clock, Event, Model, Moment, Seen, Steps, matches};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,10 +116,31 @@ pub(crate) enum Call {
         product: Uuid,
         quantity: i64,
     },
+    /// Breakage, by the shop's own SQL.
+    WriteOff {
+        product: Uuid,
+        quantity: i64,
+    },
+    SetStockSlots {
+        product: Uuid,
+        slots: i64,
+    },
+    SetPromoSlots {
+        promo: Uuid,
+        slots: i64,
+    },
+    /// What pg_cron does every minute: of the promo codes, or of the products.
+    Settle {
+        promos: bool,
+    },
     /// Stock, balances, uses and statuses, all at one moment.
     Look,
-    /// The stock, as a customer reads it over HTTP.
+    /// The stock, as a customer reads it over HTTP in the products themselves.
     LookAtShelf,
+    /// The stock and the numbers of slots, from the function that knows them.
+    LookAtStock {
+        reader: Reader,
+    },
     /// Not a call of anybody's: between two rounds of calls the time changes.
     ClockMoves {
         to: Moment,
@@ -139,6 +161,8 @@ pub(crate) struct Terms {
     pub(crate) products: BTreeMap<Uuid, Product>,
     pub(crate) promos: Vec<Promo>,
     pub(crate) buyers: Vec<Uuid>,
+    /// Whether it uses slots.
+    pub(crate) slots: bool,
 }
 
 /// The state of a shop.
@@ -148,6 +172,8 @@ pub(crate) struct Shop {
     pub(crate) clock: Clock,
     /// Units that can be sold. Of a digital product, its free codes.
     pub(crate) stock: BTreeMap<Uuid, i64>,
+    /// How many slots products and promo codes have.
+    pub(crate) slots: BTreeMap<Uuid, i64>,
     pub(crate) wallets: BTreeMap<Uuid, i64>,
     /// Bookings that count once: customer and reference, with the amount.
     pub(crate) top_ups: BTreeMap<(Uuid, Uuid), i64>,
@@ -180,6 +206,7 @@ impl PartialEq for Shop {
     fn eq(&self, other: &Self) -> bool {
         self.clock == other.clock
             && self.stock == other.stock
+            && self.slots == other.slots
             && self.wallets == other.wallets
             && self.top_ups == other.top_ups
             && self.orders == other.orders
@@ -196,6 +223,7 @@ impl Hash for Shop {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.clock.hash(hasher);
         self.stock.hash(hasher);
+        self.slots.hash(hasher);
         self.wallets.hash(hasher);
         self.top_ups.hash(hasher);
         self.orders.hash(hasher);
@@ -365,12 +393,17 @@ impl Model for Shop {
                 .uses
                 .refusal(self.promo_by_id(*promo), None, None, self.clock)
                 .unwrap_or_default(),
+            Call::WriteOff { product, quantity } => self.write_off_refusals(*product, *quantity),
+            Call::SetStockSlots { product, slots } => self.stock_slots_refusals(*product, *slots),
             Call::TopUp { .. }
             | Call::ExpireOrders
             | Call::ExpireHolds
             | Call::Restock { .. }
+            | Call::SetPromoSlots { .. }
+            | Call::Settle { .. }
             | Call::Look
             | Call::LookAtShelf
+            | Call::LookAtStock { .. }
             | Call::ClockMoves { .. } => Vec::new(),
         }
     }
@@ -516,7 +549,9 @@ impl Shop {
                 let taken = self.uses.taken(promo, counted, self.clock.now, event.alone);
                 let next = self.with_uses(taken).into_iter().filter(|next| {
                     let counted = json!({ "success": true, "used_count": next.uses.of(promo.id) });
-                    matches(&counted, body)
+                    // With slots it is not said.
+                    let beside_others = json!({ "success": true, "used_count": null });
+                    matches(&counted, body) || matches(&beside_others, body)
                 });
                 some(
                     next.collect(),
@@ -528,8 +563,29 @@ impl Shop {
                 next.add_stock(*product, *quantity);
                 Ok(Some(vec![next]))
             }
+            Call::WriteOff { product, quantity } => {
+                if self.stock[product] < *quantity {
+                    return Err("there is not so much in stock");
+                }
+                let mut next = self.clone();
+                next.add_stock(*product, -quantity);
+                Ok(Some(vec![next]))
+            }
+            Call::SetStockSlots { product, slots } => {
+                if !self.stock_slots_refusals(*product, *slots).is_empty() {
+                    return Err("a digital product has no slots");
+                }
+                expect(self.stock_slots_set(*product, *slots), body)?;
+                Ok(Some(vec![self.with_slots(*product, *slots)]))
+            }
+            Call::SetPromoSlots { promo, slots } => {
+                expect(self.promo_slots_set(*promo, *slots), body)?;
+                Ok(Some(vec![self.with_slots(*promo, *slots)]))
+            }
+            Call::Settle { .. } => Ok(None),
             Call::Look => expect(self.books(), body).map(|()| None),
             Call::LookAtShelf => expect(self.shelf(), body).map(|()| None),
+            Call::LookAtStock { .. } => expect(self.stock_and_slots(), body).map(|()| None),
             Call::ClockMoves { to } => {
                 let mut next = self.clone();
                 next.clock.now = *to;

@@ -11,6 +11,8 @@ pub(super) struct Rpc {
     pub(super) name: String,
     /// Whether a signed-in user may call it; else only the shop's servers may.
     pub(super) for_users: bool,
+    /// Whether anybody may, signed in or not.
+    pub(super) for_anyone: bool,
     pub(super) arguments: Vec<Argument>,
 }
 
@@ -45,6 +47,7 @@ impl Argument {
     fn harmless(&self) -> Option<Value> {
         Some(match (self.kind.as_str(), self.name.as_str()) {
             ("uuid", _) => json!(Uuid::new_v4()),
+            ("uuid[]", _) => json!([Uuid::new_v4()]),
             ("jsonb", _) => json!([{ "product_id": Uuid::new_v4(), "quantity": 1 }]),
             ("boolean", _) => json!(true),
             _ if self.is_a_choice() => return None,
@@ -62,7 +65,8 @@ pub(super) async fn rpcs(db: &Client) -> Result<Vec<Rpc>> {
         .query(
             "select f.proname::text, has_function_privilege('authenticated', f.oid, 'execute'),
                     coalesce(f.proargnames, array[]::text[]),
-                    array(select format_type(t, null) from unnest(f.proargtypes::oid[]) as t)
+                    array(select format_type(t, null) from unnest(f.proargtypes::oid[]) as t),
+                    has_function_privilege('anon', f.oid, 'execute')
              from pg_proc f
              where f.pronamespace = 'public'::regnamespace
                and has_function_privilege('service_role', f.oid, 'execute')
@@ -76,6 +80,7 @@ pub(super) async fn rpcs(db: &Client) -> Result<Vec<Rpc>> {
         .map(|row| Rpc {
             name: row.get(0),
             for_users: row.get(1),
+            for_anyone: row.get(4),
             arguments: row
                 .get::<_, Vec<String>>(2)
                 .into_iter()

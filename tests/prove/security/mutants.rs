@@ -77,7 +77,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
     ),
     (
         "schema private to anon",
-        "grant usage on schema private to anon",
+        "grant execute on function private.settle_stock_slots() to anon",
     ),
     (
         "a shop's function to users",

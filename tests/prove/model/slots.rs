@@ -1,0 +1,67 @@
+//! Slots: a counter that is spread over several rows. They must not be seen in any answer but the two that
+//! tell their number: stock and uses are what they would be without.
+
+use super::promo::Refusal;
+use super::shop::Shop;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// Who asks for the stock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Nobody that is known.
+    Anyone,
+    User(Uuid),
+    Shop,
+}
+
+impl Shop {
+    /// Why a product may not have so many slots.
+    pub(super) fn stock_slots_refusals(&self, product: Uuid, slots: i64) -> Vec<Refusal> {
+        let problem = json!({
+            "pointer": "/p_product_id", "message": "is a digital product: its stock is its codes",
+        });
+        match self.terms.products[&product].digital && slots > 0 {
+            true => vec![("VALIDATION_FAILED", json!({ "problems": [problem] }))],
+            false => Vec::new(),
+        }
+    }
+
+    /// What the shop is told when it has changed the number of a product's slots.
+    pub(super) fn stock_slots_set(&self, product: Uuid, slots: i64) -> Value {
+        json!({
+            "success": true, "product_id": product, "slots": slots,
+            "available_quantity": self.stock[&product],
+        })
+    }
+
+    /// The same for a promo code.
+    pub(super) fn promo_slots_set(&self, promo: Uuid, slots: i64) -> Value {
+        json!({
+            "success": true, "promo_id": promo, "slots": slots, "used_count": self.uses.of(promo),
+        })
+    }
+
+    /// Why so much cannot be written off.
+    pub(super) fn write_off_refusals(&self, product: Uuid, quantity: i64) -> Vec<Refusal> {
+        match self.stock[&product] < quantity {
+            true => vec![("products_available_quantity_nonnegative", Value::Null)],
+            false => Vec::new(),
+        }
+    }
+
+    /// This shop, where somebody has so many slots.
+    pub(super) fn with_slots(&self, owner: Uuid, slots: i64) -> Self {
+        let mut next = self.clone();
+        next.slots.insert(owner, slots);
+        next
+    }
+
+    /// The stock of each product, and its number of slots.
+    pub(super) fn stock_and_slots(&self) -> Value {
+        let slots = |id: &Uuid| self.slots.get(id).copied().unwrap_or(0);
+        let products = self.stock.iter();
+        let told = products.map(|(id, stock)| (id.to_string(), json!([stock, slots(id)])));
+        Value::Object(told.collect::<Map<_, _>>())
+    }
+}
