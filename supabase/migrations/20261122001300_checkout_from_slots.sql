@@ -5,9 +5,9 @@
 -- It also says whether each product with slots has a slot with enough: then no gate need be locked.
 --
 -- A hot product cannot take every connection: with private.settings.checkouts_per_product at most so many
--- checkouts of one product run at a time. The next one fails at once with 55P03, which the function tries
--- again after a pause in which it holds no connection, and then answers with 503 and Retry-After. A refusal
--- for want of stock is not delayed. Each running checkout holds a ticket for each of its products: an
+-- checkouts of one product run at a time. The next one is told at once to come again (UPSTREAM_UNAVAILABLE,
+-- 503 with Retry-After), and the function does not try by itself: under a storm that would be another storm.
+-- A refusal for want of stock is not held up. Each running checkout holds a ticket for each of its products: an
 -- advisory lock of two numbers, tried and never waited for, that ends with the transaction.
 --
 -- Tests: supabase/tests/12-checkout.sql, 21-stock-slots.sql, tests/slot_races.rs
@@ -24,7 +24,7 @@ comment on column private.settings.checkouts_per_product is
 -- Purpose: let in a checkout of these products unless as many as may run at a time are running.
 -- Callers: private.checkout.
 -- Locks: advisory, one of the tickets of each product, until the transaction ends; never waiting.
--- Errors: 55P03 if one of the products has no ticket left.
+-- Errors: UPSTREAM_UNAVAILABLE if one of the products has no ticket left; nothing has happened.
 -- Tests: supabase/tests/21-stock-slots.sql, tests/slot_races.rs
 create function private.limit_checkouts(p_product_ids uuid[])
 returns void
@@ -43,10 +43,7 @@ begin
       where pg_try_advisory_xact_lock(hashtext('checkout of ' || u.product_id), t.ticket)
     )
   ) then
-    raise exception using
-      errcode = 'lock_not_available',
-      message = 'too many are buying the same product right now; nothing has happened',
-      hint = 'Send the same request again in a moment.';
+    perform private.raise_error('UPSTREAM_UNAVAILABLE');
   end if;
 end
 $$;
@@ -63,8 +60,8 @@ revoke all on function private.limit_checkouts(uuid[]) from public, anon, authen
 --   Each wait lasts two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   INSUFFICIENT_INVENTORY, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED,
---   those of private.redeem_promo; 55P03 and 40P01 are transient and nothing has happened: a lock was not
---   free in time, a product changed, or is bought by as many as the shop lets in at a time.
+--   those of private.redeem_promo; UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in
+--   at a time; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write orders, stock or wallets. Nothing here
 --   trusts an argument for who is calling; that is auth.uid().
 -- Tests: supabase/tests/12-checkout.sql

@@ -348,7 +348,7 @@ pub(super) const SLOTS: &[Scene] = &[
         call: (By::Ann, BUY_ONE),
         wait: Wait::DoesNot,
         end: End::Commit,
-        answer: "55P03 too many are buying",
+        answer: "UPSTREAM_UNAVAILABLE",
         then: "available_quantity = 9 from public.products where id = '{product}'",
     },
     Scene {
