@@ -45,12 +45,11 @@ impl Scenario<'_> {
         let series =
             |variant: &Variant| Figure::new(self.section, &self.name, &variant.name, self.unit);
         let mut figures: Vec<Figure> = self.variants.iter().map(series).collect();
-        // The first round warms up plans and caches and is not counted.
+        // The first round warms up plans and caches, of every session, and is not counted.
         for round in 0..=options.rounds {
             for (variant, figure) in self.variants.iter().zip(&mut figures) {
-                let share = if round == 0 { 0.25 } else { 1.0 };
                 let load = variant
-                    .sample(self.seconds * share)
+                    .sample(self.seconds)
                     .await
                     .with_context(|| format!("{}: {}", self.name, variant.name))?;
                 if round > 0 {
