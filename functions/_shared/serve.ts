@@ -6,7 +6,7 @@ import { readSettings } from "./env.ts";
 import { within } from "./time.ts";
 import { send } from "./upstream.ts";
 
-/** How much of a body that is too large is still taken in, so that its sender sees the refusal. */
+/** Taken in of a body that is too large. */
 const DRAIN_BYTES = 4 * 1024 * 1024;
 
 export type Handler = (request: Request) => Promise<Response>;
@@ -37,9 +37,8 @@ export function serve(core: Core, settings = readSettings()): Handler {
       }
       return respond(step.reply);
     } catch (error) {
-      // Errors are values; whatever is thrown is a trap, and the instance may be half written. Its
-      // successor knows nothing of this request and need not: other requests in flight carry their
-      // own state.
+      // Errors are values; whatever is thrown is a trap, and the instance may be half written. Other
+      // requests in flight carry their own state.
       core.__wbg_reset_state();
       // Its name only: a message may quote the request.
       console.error(error instanceof Error ? error.name : "trap");
