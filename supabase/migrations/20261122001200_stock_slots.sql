@@ -6,15 +6,15 @@
 -- With slots `products.available_quantity` is the stock as last settled: what was sold from slots since then
 -- is not taken off yet, so it is never less than what can be sold. The exact number is
 -- `available_quantity - sum(used)`, read in one statement: public.get_stock. The column is settled whenever
--- the slots run dry, when they are switched, by private.settle_stock_slots every minute, and it is exact as
--- long as little is left (below 16 units for each slot), because then nothing is in the slots.
+-- the slots run dry, when they are switched, and by private.settle_stock_slots every minute. Once they have
+-- run dry with less than 16 units for each left, nothing is in them and it is exact.
 --
 -- The shop's own SQL goes on as before: `available_quantity + 100` books in 100 units. Less than what is in
 -- the slots calls them in first; less than what they have sold is refused as ever. An absolute number means
 -- the number before what is still to be settled, so settle first or say it relatively.
 --
--- A sale from a slot takes no lock on the product. It compares price, currency and `active` in the statement
--- before it; a change that is committed after that goes, for this sale, after it.
+-- A sale from a slot takes no lock on the product. With its units in hand it compares price, currency and
+-- `active` with what it was priced with; a change that is committed after that goes, for this sale, after it.
 --
 -- The ledger has each sale when it is made. Its balance_after is null while the product has slots.
 --
