@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(103);
+select plan(112);
 
 -- Cast --------------------------------------------------------------------
 
@@ -531,6 +531,16 @@ select is(
   'and is replayed like any other'
 );
 
+update private.idempotency_keys set expires_at = now() where key = 'key-2';
+update public.products set active = false where id = pg_temp.p(2)::uuid;
+select is(
+  pg_temp.call('ann', pg_temp.cart(2, 1), null, 'key-2')::jsonb ->> 'message',
+  'PRODUCT_NOT_FOUND',
+  'a refusal does not look for the answer of a key that is over'
+);
+update public.products set active = true where id = pg_temp.p(2)::uuid;
+update private.idempotency_keys set expires_at = now() + interval '1 day' where key = 'key-2';
+
 do $$ begin perform private.purge_idempotency_keys(); end $$; -- what others have left
 update private.idempotency_keys set expires_at = now() where key = 'key-1';
 set local role service_role;
@@ -542,6 +552,34 @@ select is(
 select throws_ok(
   $$update private.settings set idempotency_key_lifetime = '23 hours'$$, '23514', null, 'keys live at least a day'
 );
+
+-- An answer that is stored before its order is written is the answer that the order would give: for every way
+-- to pay, for lines of one product, and also if nothing is to pay.
+update public.wallets set balance = 10000;
+insert into answers
+select t.name, pg_temp.call('ann', t.cart, t.method, t.name)
+from (values
+  ('by cash', pg_temp.cart(2, 1, 6, 2, 2, 3), 'cash_on_delivery'),
+  ('by transfer', pg_temp.cart(2, 2), 'bank_transfer'),
+  ('by wallet', pg_temp.cart(2, 3), 'wallet'),
+  ('for nothing', pg_temp.cart(6, 1), 'bank_transfer')
+) as t (name, cart, method);
+select is(
+  a.answer::jsonb,
+  (
+    select jsonb_build_object('success', true, 'order', private.order_to_json(o.id))
+    from public.orders o
+    where o.id = (a.answer::jsonb #>> '{order,id}')::uuid
+  ),
+  'the answer is the order: ' || a.name
+)
+from answers a
+where a.name like 'by %' or a.name = 'for nothing';
+select is(
+  k.response, a.answer, 'and is stored under the key: ' || k.key
+)
+from private.idempotency_keys k
+join answers a on a.name = k.key;
 
 -- Accounts end, orders stay -----------------------------------------------
 

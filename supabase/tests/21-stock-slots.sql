@@ -256,7 +256,7 @@ select private.move_order(id, array['confirmed'], 'cancelled', 'ORDER_STATE_CONF
 select is(pg_temp.state(3), '57 50 50/7', 'a cancelled order gives its units back to the row');
 select is(
   pg_temp.answer(format(
-    'select private.take_stock(array[%1$L]::uuid[], array[1], ''test'', null, array[%2$s]::bigint[], %3$L, array[%1$L]::uuid[])',
+    'select private.take_from_slots(array[%1$L]::uuid[], array[1], ''test'', null, array[%2$s]::bigint[], %3$L, array[%1$L]::uuid[])',
     pg_temp.p(3), t.price, t.currency
   )),
   '55P03', t.price || ' ' || t.currency

@@ -16,6 +16,7 @@ const ONE_SLOT: (By, &str) = (
 );
 const BUY_ONE: &str =
     "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]')";
+const BUY_ONE_WITH_KEY: &str = "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_idempotency_key => '{product}')";
 const BUY_16: &str =
     "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 16}]')";
 const BUY_31: &str =
@@ -350,6 +351,22 @@ pub(super) const SLOTS: &[Scene] = &[
         end: End::Commit,
         answer: "UPSTREAM_UNAVAILABLE",
         then: "available_quantity = 9 from public.products where id = '{product}'",
+    },
+    Scene {
+        name: "a checkout that was made already has its answer however many others are running",
+        before: &[
+            (
+                By::Shop,
+                "update private.settings set checkouts_per_product = 1",
+            ),
+            (By::Ann, BUY_ONE_WITH_KEY),
+        ],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (By::Ann, BUY_ONE_WITH_KEY),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "success",
+        then: "available_quantity = 8 from public.products where id = '{product}'",
     },
     Scene {
         name: "a checkout of another product is let in",

@@ -19,10 +19,6 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a twin waits and gets the same order",
     ),
     (
-        "begin_idempotent: one turn only, without `when found`",
-        "a twin waits and gets the same order",
-    ),
-    (
         "claim_batch: one turn only, without `when v_batch.id is not null`",
         "a batch claimed meanwhile is refused with its state",
     ),
@@ -319,7 +315,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a mixed cart whose row is sold out meanwhile takes nothing from a slot",
     ),
     (
-        "take_from_slots: backwards `order by w.product_id`",
+        "take_from_slots: backwards `order by u.product_id`",
         "a cart takes slots of its products in the order of their ids",
     ),
     (

@@ -212,8 +212,8 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "checkout: the key is looked up and not claimed",
         patches: &[(
             "checkout",
-            "private.begin_idempotent(",
-            "private.find_idempotent(",
+            "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
+            "private.find_idempotent('checkout', p_idempotency_key, v_request)",
         )],
         sql: None,
         race: Race::Shop(ShopScenario::DoubleClick {

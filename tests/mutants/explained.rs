@@ -15,7 +15,15 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "An order that is cancelled stays so, and is answered the same again.",
     ),
     (
-        "check_checkout_arguments: without `where not (c.is_object and c.product_id_valid and c.quantity_valid and c.others = '{}')`",
+        "find_checkout_problems: without `where ( jsonb_typeof(i.item) = 'object' and i.item - 'product_id' - 'quantity' = '{}' and jsonb_typ…`",
+        "It only saves work: the longer query finds nothing wrong with a valid cart.",
+    ),
+    (
+        "find_checkout_problems: without `and jsonb_typeof(i.item -> 'product_id') = 'string'`",
+        "What is not a string has no text that looks like a UUID.",
+    ),
+    (
+        "find_checkout_problems: without `where not (c.is_object and c.product_id_valid and c.quantity_valid and c.others = '{}')`",
         "It only saves work: each kind of problem is asked for again.",
     ),
     (
@@ -255,7 +263,7 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "Nothing follows in the transaction that would write a ledger without a context of its own.",
     ),
     (
-        "take_from_slots: without `where w.product_id = any (p_slotted)` (3)",
+        "take_from_slots: without `where w.product_id = any (p_slotted)` (2)",
         "The others are locked and were compared already.",
     ),
     (

@@ -30,8 +30,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "checkout: the key is looked up and not claimed",
         change: Change::Source(
             "checkout",
-            "private.begin_idempotent(",
-            "private.find_idempotent(",
+            "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
+            "private.find_idempotent('checkout', p_idempotency_key, v_request)",
         ),
         fault: "client to gateway: the answer is lost after the commit",
     },

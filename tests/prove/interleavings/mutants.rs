@@ -47,7 +47,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "begin_idempotent: a twin that had to wait does not look for the answer",
-        changes: &[("begin_idempotent", "exit when found;", "exit;")],
+        changes: &[("begin_idempotent", "if found then", "if true then")],
         stage: "one p and one q",
     },
     Mutant {
@@ -77,8 +77,8 @@ const MUTANTS: &[Mutant] = &[
             "if v_answer is not null then
       return v_answer::json;
     end if;
-    perform private.raise_error(v_refusal, v_detail);",
-            "perform private.raise_error(v_refusal, v_detail);",
+    perform private.raise_error(v_refusal,",
+            "perform private.raise_error(v_refusal,",
         )],
         stage: "one p and one q",
     },
@@ -135,20 +135,20 @@ const MUTANTS: &[Mutant] = &[
         name: "take_from_slots: takes slots in another order than the gate",
         changes: &[(
             "take_from_slots",
-            "order by w.product_id",
-            "order by w.product_id desc",
+            "order by u.product_id",
+            "order by u.product_id desc",
         )],
         stage: "the last two p and",
     },
     Mutant {
-        name: "take_stock: refuses when the slots could not do it",
+        name: "checkout: refuses when the slots could not do it",
         changes: &[(
-            "take_stock",
-            "if v_rows.o_with_slots is not null then",
-            "if p_slotted is not null and v_rows.o_with_slots is not null then
+            "checkout",
+            "perform private.take_stock(",
+            "if v_slotted is not null then
                perform private.raise_error('INSUFFICIENT_INVENTORY', '{}');
              end if;
-             if v_rows.o_with_slots is not null then",
+             perform private.take_stock(",
         )],
         stage: "the last two p in",
     },
@@ -157,17 +157,14 @@ const MUTANTS: &[Mutant] = &[
         changes: &[
             (
                 "checkout",
-                "v_answer := private.begin_idempotent('checkout', p_idempotency_key, v_request);",
-                "v_answer := private.find_idempotent('checkout', p_idempotency_key, v_request);",
+                "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);",
+                "private.find_idempotent('checkout', p_idempotency_key, v_request);",
             ),
             (
-                "finish_idempotent",
-                "begin\n",
-                "begin
-                 insert into private.idempotency_keys (user_id, operation, key, request_hash, expires_at)
-                 select auth.uid(), p_operation, p_key, '\\x00', private.clock() + interval '1 day'
-                 where p_key is not null
-                 on conflict do nothing;\n",
+                "checkout",
+                "return v_answer::json;\nend",
+                "v_stored := private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
+  return v_answer::json;\nend",
             ),
         ],
         stage: "the last two p in",
@@ -212,7 +209,8 @@ async fn failures(bench: &Bench, mutant: &Mutant) -> Result<Vec<String>> {
             .batch_execute(&broken)
             .await
             .context("the mutant does not compile")?;
-        originals.push(original);
+        // The last change is undone first: two of them may be to one function.
+        originals.insert(0, original);
     }
     let limits = Limits {
         seed: 1,
