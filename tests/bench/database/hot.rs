@@ -32,8 +32,8 @@ fn hot(slots: u64, sql: &'static str) -> Call {
     checkout(sql, move |_| cart(&[Kind::Hot.id(slots)]))
 }
 
-fn cold() -> Call {
-    checkout(CHECKOUT, |session| cart(&[cold_product(session)]))
+fn cold(sql: &'static str) -> Call {
+    checkout(sql, |session| cart(&[cold_product(session)]))
 }
 
 /// Every approach.
@@ -43,8 +43,9 @@ async fn all(shop: &Shop<'_>, clients: usize) -> Result<Vec<Figure>> {
         variant("interlock, 16 slots", hot(16, CHECKOUT)),
         variant("interlock, 64 slots", hot(64, CHECKOUT)),
         variant("interlock, no slots", hot(0, CHECKOUT)),
-        variant("interlock, cold products", cold()),
+        variant("interlock, cold products", cold(CHECKOUT)),
         variant("select-for-update", hot(0, SELECT_FOR_UPDATE)),
+        variant("select-for-update, cold products", cold(SELECT_FOR_UPDATE)),
         variant(
             "version with retry",
             hot(0, "select bench_peers.checkout_version_with_retry($1, $2)"),
@@ -64,7 +65,7 @@ async fn best(shop: &Shop<'_>, clients: usize) -> Result<Vec<Figure>> {
     let variants = vec![
         variant("interlock, 16 slots", hot(16, CHECKOUT)),
         variant("interlock, 64 slots", hot(64, CHECKOUT)),
-        variant("interlock, cold products", cold()),
+        variant("interlock, cold products", cold(CHECKOUT)),
         variant("select-for-update", hot(0, SELECT_FOR_UPDATE)),
     ];
     shop.throughput(&format!("hot product, {clients} clients"), variants)

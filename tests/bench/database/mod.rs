@@ -54,7 +54,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     hot::prepare(&admin).await?;
     scarce::prepare(&admin).await?;
     promo::prepare(&admin).await?;
-    admin.batch_execute("analyze").await?;
+    rows::vacuum_what_has_rows(&admin).await?;
     let mut figures = Vec::new();
     for commit in Commit::ALL {
         let shop = Shop {

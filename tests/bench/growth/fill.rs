@@ -1,7 +1,7 @@
 //! A shop with a past: written in bulk, without the triggers that would write the history of what
 //! nobody has done, and with the indexes made afterwards.
 
-use crate::rows::Kind;
+use crate::rows::{self, Kind};
 use crate::server::Database;
 use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
@@ -95,10 +95,8 @@ pub(super) async fn fill(database: &Database, size: &Size) -> Result<()> {
             batches(size)
         ))
         .await?;
-    // Statements that vacuum cannot run in one transaction with others.
-    for statement in ["vacuum (analyze)", "checkpoint"] {
-        client.batch_execute(statement).await?;
-    }
+    rows::vacuum_what_has_rows(&client).await?;
+    client.batch_execute("checkpoint").await?;
     Ok(())
 }
 
