@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(112);
+select plan(113);
 
 -- Cast --------------------------------------------------------------------
 
@@ -580,6 +580,13 @@ select is(
 )
 from private.idempotency_keys k
 join answers a on a.name = k.key;
+
+insert into answers values ('with a code', pg_temp.call('ann', pg_temp.cart(2, 1), null, 'with a code', 'tap-ten'));
+select is(
+  pg_temp.call('ann', pg_temp.cart(2, 1), null, 'with a code', 'tap-ten'), answer, 'an answer with a discount is replayed, too'
+)
+from answers
+where name = 'with a code' and answer::jsonb -> 'success' = 'true';
 
 -- Accounts end, orders stay -----------------------------------------------
 

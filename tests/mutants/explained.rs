@@ -27,6 +27,10 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: each kind of problem is asked for again.",
     ),
     (
+        "checkout: never `not v_digital`",
+        "It only saves work: an answer that is not made before the order is made after it.",
+    ),
+    (
         "checkout: without `and r.status = 'redeemed'`",
         "The order is new, so its only redemption is the one just made.",
     ),
