@@ -109,20 +109,6 @@ pub(crate) async fn add_drivers(client: &Client, users: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_in_rust_and_in_sql_are_the_same() {
-        assert_eq!(
-            Kind::Cold.id(0x1f).to_string(),
-            "be020000-0000-4000-8000-00000000001f"
-        );
-        assert!(Kind::Cold.sql("n").contains("'be020000-0000-4000-8000-'"));
-    }
-}
-
 /// Tells the planner what is in the tables, as autovacuum would in time; like autovacuum it leaves empty ones
 /// alone. Of a table that was found empty Postgres plans to read all of it, and a session goes on doing
 /// so while the table fills.
@@ -144,4 +130,18 @@ pub(crate) async fn vacuum_what_has_rows(client: &Client) -> Result<()> {
             .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_in_rust_and_in_sql_are_the_same() {
+        assert_eq!(
+            Kind::Cold.id(0x1f).to_string(),
+            "be020000-0000-4000-8000-00000000001f"
+        );
+        assert!(Kind::Cold.sql("n").contains("'be020000-0000-4000-8000-'"));
+    }
 }
