@@ -1,7 +1,6 @@
-// The contract between the shim and a function's WASM core (crates/edge). Every value that crosses
-// is plain data; whatever is thrown across it means that the instance is broken.
-
-export type Pairs = [name: string, value: string][];
+// The contract between the shim and a function's WASM core (crates/edge). What crosses for each request
+// are arguments and flat lists: looking into an object is dear there. Whatever is thrown across it means
+// that the instance is broken.
 
 /** What the core needs of the isolate's environment; `null` for what is not set. */
 export interface Settings {
@@ -23,59 +22,78 @@ export interface Profile {
   maxAnswer: number;
 }
 
-/** What a pure core cannot make itself. */
-export interface Host {
-  now: number;
-  random: number;
-  id: string;
-  timeout: number;
-}
-
 export type BodyFault = "too_large" | "not_utf8" | "aborted";
 
-export interface CoreRequest {
-  method: string;
-  authorization: string | null;
-  contentType: string | null;
-  requestId: string | null;
-  idempotencyKey: string | null;
-  body: string | null;
-  bodyFault: BodyFault | null;
-  host: Host;
+/** A call to PostgREST; all but its times goes back into `resume`. */
+export type Call = [
+  isCall: true,
+  body: string,
+  delay: number,
+  timeout: number,
+  repeats: number,
+  repeatable: boolean,
+  count: number,
+];
+
+/** `headers` is a JSON object, and `answerHeaders` come on top if there is a body. */
+export type Reply = [
+  isCall: false,
+  status: number,
+  headers: string,
+  body: string | undefined,
+  log: string | undefined,
+];
+
+export type Step = Call | Reply;
+
+/** What came of a call: an answer with its status and text, or none. */
+export interface Outcome {
+  kind: "answered" | "unsent" | "broken" | "timedOut" | "unreadable";
+  status?: number;
+  text?: string;
+  replayed?: boolean;
 }
-
-/** A call to PostgREST. Opaque but for these fields: it goes back into `resume` as it came. */
-export interface Call {
-  body: string;
-  authorization: string;
-  delay: number;
-  timeout: number;
-}
-
-export type Outcome =
-  | { kind: "answered"; status: number; body: string; replayed: boolean }
-  | { kind: "unsent" | "broken" | "timedOut" | "unreadable" };
-
-export interface Reply {
-  status: number;
-  headers: Pairs;
-  body: string | null;
-  log: string | null;
-}
-
-export type Step = { reply: Reply; call?: undefined } | {
-  call: Call;
-  reply?: undefined;
-};
 
 /** What the generated `core.js` of a function exports. */
 export interface Core {
   profile(
-    settings: Settings,
-  ): { profile: Profile | null; error: string | null };
-  begin(request: CoreRequest): Step;
-  resume(call: Call, outcome: Outcome, host: Host): Step;
-  crashed(requestId: string | null | undefined, freshId: string): Step;
+    url: string | null,
+    key: string | null,
+    timeout: string | null,
+  ): {
+    profile: Profile | null;
+    error: string | null;
+    answerHeaders: Record<string, string>;
+  };
+  begin(
+    method: string,
+    authorization: string | null,
+    contentType: string | null,
+    idempotencyKey: string | null,
+    body: string | undefined,
+    bodyFault: BodyFault | undefined,
+    requestId: string | null,
+    id: string,
+    timeout: number,
+    now: number,
+  ): Step;
+  resume(
+    body: string,
+    repeats: number,
+    repeatable: boolean,
+    count: number,
+    outcome: Outcome["kind"],
+    status: number,
+    answer: string | undefined,
+    replayed: boolean,
+    requestId: string | null,
+    id: string,
+    timeout: number,
+    started: number,
+    now: number,
+    random: number,
+  ): Step;
+  crashed(requestId: string | null, id: string): Reply;
   /** Replaces the WASM instance by a new one. */
   __wbg_reset_state(): void;
 }

@@ -1,11 +1,21 @@
 // Makes a call to PostgREST and says what came of it. It decides nothing and never throws.
 import { readBody } from "./body.ts";
-import type { Call, Outcome, Profile } from "./core.ts";
+import type { Outcome, Profile } from "./core.ts";
 import { deadline, sleep } from "./time.ts";
+
+/** What to send, when, and for how many milliseconds to wait for the answer. */
+export interface Call {
+  body: string;
+  authorization: string;
+  delay: number;
+  timeout: number;
+}
 
 export async function send(profile: Profile, call: Call): Promise<Outcome> {
   if (call.delay > 0) await sleep(call.delay);
-  const { signal, clear } = deadline(call.timeout);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const met = deadline(call.timeout, () => controller.abort());
   try {
     const response = await fetch(profile.url, {
       method: profile.method,
@@ -17,12 +27,7 @@ export async function send(profile: Profile, call: Call): Promise<Outcome> {
     const { text, fault } = await readBody(response, profile.maxAnswer);
     if (text !== undefined) {
       const replayed = response.headers.get("idempotent-replayed") === "true";
-      return {
-        kind: "answered",
-        status: response.status,
-        body: text,
-        replayed,
-      };
+      return { kind: "answered", status: response.status, text, replayed };
     }
     if (fault !== "aborted") return { kind: "unreadable" };
     return { kind: signal.aborted ? "timedOut" : "broken" };
@@ -30,7 +35,7 @@ export async function send(profile: Profile, call: Call): Promise<Outcome> {
     if (signal.aborted) return { kind: "timedOut" };
     return { kind: neverConnected(error) ? "unsent" : "broken" };
   } finally {
-    clear();
+    met();
   }
 }
 

@@ -1,9 +1,32 @@
-//! The WASM boundary: what crosses it, absent fields and broken contracts included.
+//! The WASM boundary: what crosses it, absent values included.
 #![cfg(target_arch = "wasm32")]
 
+use interlock_domain::json::{Codec as _, SerdeJson, object};
 use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
+
+const USER: &str = "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEifQ.c2ln";
+
+fn profile(url: Option<&str>, key: Option<&str>, timeout: Option<&str>) -> JsValue {
+    let [url, key, timeout] = [url, key, timeout].map(|setting| setting.map(str::to_owned));
+    claim_route::profile(url, key, timeout)
+}
+
+fn begin(method: &str, authorization: Option<&str>, body: Option<&str>) -> JsValue {
+    claim_route::begin(
+        method.to_owned(),
+        authorization.map(str::to_owned),
+        Some("application/json".to_owned()),
+        None,
+        body.map(Into::into),
+        None,
+        None,
+        "id".to_owned(),
+        1.0,
+        0.0,
+    )
+}
 
 fn js(text: &str) -> JsValue {
     JSON::parse(text).expect("JSON")
@@ -23,9 +46,7 @@ fn text(value: &JsValue, path: &str) -> String {
 
 #[wasm_bindgen_test]
 fn the_profile_is_the_rpc_request_of_postgrest_rs() {
-    let answer = claim_route::profile(js(
-        r#"{"url":"http://127.0.0.1:54321/","key":"k","timeout":null}"#,
-    ));
+    let answer = profile(Some("http://127.0.0.1:54321/"), Some("k"), None);
     assert!(get(&answer, "error").is_null());
     assert_eq!(
         text(&answer, "profile.url"),
@@ -44,101 +65,132 @@ fn the_profile_is_the_rpc_request_of_postgrest_rs() {
 
 #[wasm_bindgen_test]
 fn unusable_settings_are_named() {
-    for (settings, error) in [
+    let no_url = "SUPABASE_URL is not set";
+    let no_key = "neither SUPABASE_PUBLISHABLE_KEYS nor SUPABASE_ANON_KEY is set";
+    let not_plain = "SUPABASE_URL is not an http or https URL of a plain host";
+    let timeout = "INTERLOCK_UPSTREAM_TIMEOUT_MS must be a whole number from 100 to 120000";
+    let (url, key) = (Some("http://h"), Some("k"));
+    for (url, key, set_timeout, error) in [
+        (None, key, None, no_url),
+        (Some(""), key, None, no_url),
+        (url, None, None, no_key),
+        (url, Some(""), None, no_key),
         (
-            r#"{"url":null,"key":"k","timeout":null}"#,
-            "SUPABASE_URL is not set",
-        ),
-        (
-            r#"{"url":"nonsense","key":"k","timeout":null}"#,
-            "SUPABASE_URL is not a URL",
-        ),
-        (
-            r#"{"url":"http://h","key":"","timeout":null}"#,
-            "neither SUPABASE_PUBLISHABLE_KEYS nor SUPABASE_ANON_KEY is set",
-        ),
-        (
-            r#"{"url":"http://h","key":"a\nb","timeout":null}"#,
+            url,
+            Some("a\nb"),
+            None,
             "the API key has characters that no header can carry",
         ),
+        (url, key, Some("5"), timeout),
+        (url, key, Some("soon"), timeout),
+        (Some("nonsense"), key, None, not_plain),
         (
-            r#"{"url":"http://h","key":"k","timeout":"5"}"#,
-            "INTERLOCK_UPSTREAM_TIMEOUT_MS must be a whole number from 100 to 120000",
+            Some("http://h:65536"),
+            key,
+            None,
+            "SUPABASE_URL is not a URL",
         ),
-        (
-            r#"{"url":"http://h","key":"k","timeout":"soon"}"#,
-            "INTERLOCK_UPSTREAM_TIMEOUT_MS must be a whole number from 100 to 120000",
-        ),
-        (r#"7"#, "SUPABASE_URL is not set"),
     ] {
-        let answer = claim_route::profile(js(settings));
-        assert!(get(&answer, "profile").is_null(), "{settings}");
-        assert_eq!(text(&answer, "error"), error, "{settings}");
+        let answer = profile(url, key, set_timeout);
+        assert!(get(&answer, "profile").is_null(), "{error}");
+        assert_eq!(text(&answer, "error"), error);
+    }
+}
+
+/// What reads these URLs is not in the module that is deployed.
+#[wasm_bindgen_test]
+fn a_url_of_another_kind_is_refused_before_it_is_read() {
+    for url in [
+        "file:///etc/passwd",
+        "ftp://h",
+        "h",
+        "//h",
+        "HTTP://h",
+        " http://h",
+        "http:h",
+        "http://H",
+        "http://é",
+        "http://%c3%a9",
+        "http://xn--4ca.example",
+        "http://a.xn--4ca",
+        "http://[::1]:54321",
+        "http://user@h",
+        "http://h?",
+        "http://h#",
+        "http://h/a?b",
+        "http://h/a#b",
+        "http:///h\\..",
+        "http://h\\xn--4ca",
+        "http://x\tn--4ca",
+    ] {
+        let answer = profile(Some(url), Some("k"), None);
+        assert!(get(&answer, "profile").is_null(), "{url}");
+        assert!(text(&answer, "error").starts_with("SUPABASE_URL"), "{url}");
     }
 }
 
 #[wasm_bindgen_test]
-fn a_broken_contract_is_an_answer_and_not_a_trap() {
-    for value in [
-        JsValue::NULL,
-        JsValue::UNDEFINED,
-        js("{}"),
-        js("[]"),
-        js(r#"{"method":7}"#),
-    ] {
-        let step = claim_route::begin(value.clone());
-        assert_eq!(
-            get(&step, "reply.status").as_f64(),
-            Some(500.0),
-            "{value:?}"
-        );
-        let step = claim_route::resume(value.clone(), value.clone(), value.clone());
-        assert_eq!(
-            get(&step, "reply.status").as_f64(),
-            Some(500.0),
-            "{value:?}"
-        );
-    }
-}
-
-#[wasm_bindgen_test]
-fn absent_values_arrive_as_null() {
+fn absent_values_are_undefined() {
     let step = claim_route::crashed(None, "fresh".to_owned());
-    let body = js(&text(&step, "reply.body"));
+    let body = js(&text(&step, "3"));
     assert!(get(&body, "details").is_null());
     assert_eq!(text(&body, "request_id"), "fresh");
     assert_eq!(text(&body, "error"), "INTERNAL");
 
-    let preflight = claim_route::begin(js(
-        r#"{"method":"OPTIONS","authorization":null,"contentType":null,"requestId":null,"body":null,
-            "bodyFault":null,"host":{"now":0,"random":0,"id":"i","timeout":1}}"#,
-    ));
-    assert_eq!(get(&preflight, "reply.status").as_f64(), Some(204.0));
-    assert!(get(&preflight, "reply.body").is_null());
-    assert!(get(&preflight, "reply.log").is_null());
+    let preflight = begin("OPTIONS", None, None);
+    assert_eq!(get(&preflight, "1").as_f64(), Some(204.0));
+    assert!(get(&preflight, "3").is_undefined());
+    assert!(get(&preflight, "4").is_undefined());
 }
 
+/// The request's body stays a string of JavaScript's, so this is how deep it reads one.
 #[wasm_bindgen_test]
 fn deep_json_is_refused_without_exhausting_the_stack() {
-    let deep = "[".repeat(32_000) + &"]".repeat(32_000);
-    let request = js_sys::Object::new();
-    for (key, value) in [
-        ("method", JsValue::from("POST")),
-        (
-            "authorization",
-            JsValue::from(
-                "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEifQ.c2ln",
-            ),
-        ),
-        ("contentType", JsValue::from("application/json")),
-        ("requestId", JsValue::NULL),
-        ("body", JsValue::from(deep)),
-        ("bodyFault", JsValue::NULL),
-        ("host", js(r#"{"now":0,"random":0,"id":"i","timeout":1}"#)),
-    ] {
-        Reflect::set(&request, &key.into(), &value).expect("an object");
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+        let deep = format!("{}1{}", open.repeat(12_000), close.repeat(12_000));
+        let step = begin("POST", Some(USER), Some(&deep));
+        assert_eq!(get(&step, "1").as_f64(), Some(400.0));
+        assert!(text(&step, "3").contains("nested too deeply"));
     }
-    let step = claim_route::begin(request.into());
-    assert_eq!(get(&step, "reply.status").as_f64(), Some(400.0));
-    assert!(text(&step, "reply.body").contains("nested too deeply"));
+}
+
+/// A claim that is not asked for is not read, however deep it is.
+#[wasm_bindgen_test]
+fn other_claims_of_a_token_do_not_matter() {
+    // {"sub":"b0000000-0000-4000-8000-000000000001","x":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}
+    let user = "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEiLCJ4IjpbW1tbW1tbW1tbW1tbW1tbW1sxXV1dXV1dXV1dXV1dXV1dXV1dfQ.c2ln";
+    let step = begin("POST", Some(user), Some("{}"));
+    assert!(get(&step, "0").is_truthy(), "a call");
+    // [1]
+    let step = begin("POST", Some("Bearer e30.WzFd.c2ln"), Some("{}"));
+    assert!(text(&step, "3").contains("malformed_token"));
+}
+
+/// Numbers with a fraction are the host's to write.
+#[wasm_bindgen_test]
+fn details_come_back_as_they_were_raised() {
+    let details = r#"{"a":0.1,"b":-1e+300,"c":[1,"\u0007\n\"é"],"d":9007199254740991}"#;
+    let answer = SerdeJson.write(&object([
+        ("code", "PT409".into()),
+        ("message", "BATCH_UNAVAILABLE".into()),
+        ("details", details.into()),
+    ]));
+    let step = claim_route::resume(
+        "{}".into(),
+        0,
+        false,
+        0,
+        "answered".to_owned(),
+        409,
+        Some(answer.into()),
+        false,
+        None,
+        "id".to_owned(),
+        1_000.0,
+        0.0,
+        1.0,
+        0.5,
+    );
+    let body = text(&step, "3");
+    assert!(body.contains(&format!(r#""details":{details},"#)), "{body}");
 }

@@ -14,6 +14,7 @@ pub const CHECKOUT: Function = Function {
     rpc: "checkout",
     keyed: true,
     read,
+    note: Some(|products| format!("✅ Atomically updated inventory for {products} products")),
 };
 
 const PAYMENT_METHODS: [&str; 3] = ["wallet", "bank_transfer", "cash_on_delivery"];
@@ -38,7 +39,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_payment_method", payment_method.map(Value::from)),
     ];
     Ok(Arguments {
-        note: format!("✅ Atomically updated inventory for {products} products"),
+        count: products as u32,
         // A second order is a second effect, unless an idempotency key says that it is the same.
         ..Arguments::new(arguments, false)
     })
@@ -69,10 +70,7 @@ mod tests {
             SerdeJson.write(&arguments.json),
             format!(r#"{{"p_cart_items":[{},{}]}}"#, line("3"), line("2"))
         );
-        assert_eq!(
-            arguments.note,
-            "✅ Atomically updated inventory for 1 products"
-        );
+        assert_eq!(arguments.count, 1);
         assert!(!arguments.repeatable);
     }
 

@@ -13,6 +13,7 @@ pub const CLAIM_ROUTE: Function = Function {
     rpc: "claim_route",
     keyed: true,
     read,
+    note: None,
 };
 
 const ACTIONS: [&str; 5] = ["claim", "renew", "release", "start", "complete"];

@@ -3,7 +3,8 @@
 //! Call [`begin`] with the request. It returns a [`Step`]: either the reply, and the exchange is
 //! over, or a call to make after a delay and within a time. Make it and hand its outcome to
 //! [`resume`] together with the call, which returns the next step; and so on until a reply comes.
-//! Between two calls everything there is to know is in the [`Call`] itself, nothing stays here.
+//! Between two calls everything there is to know is in the [`Call`] itself, nothing stays here. Texts that
+//! are only passed on stay with the driver: `Text` is its handle of them (see [`Codec`]).
 
 use crate::catalogue::Code;
 use crate::fields::{self, Fields, Problem};
@@ -16,20 +17,18 @@ use crate::upstream::{Answer, Failure, Outcome, Verdict, judge};
 
 /// What the driver of an exchange has to do next.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum Step<Text = String> {
     /// Send this reply; the exchange is over.
-    Reply(Reply),
-    /// Make this call and [`resume`] with its outcome.
-    Call(Call),
+    Reply(Reply<Text>),
+    /// Make this call, as the caller, and [`resume`] with its outcome.
+    Call(Call<Text>),
 }
 
 /// A call to the function's RPC, and all that the exchange remembers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
+pub struct Call<Text = String> {
     /// The arguments: the JSON text to post.
-    pub body: String,
-    /// The caller's own `authorization` header.
-    pub authorization: String,
+    pub body: Text,
     /// Milliseconds to wait before the call.
     pub delay: f64,
     /// Milliseconds after which the call is given up.
@@ -42,27 +41,26 @@ pub struct Call {
     pub repeats: u32,
     /// Whether the call may be repeated after one whose outcome is not known.
     pub repeatable: bool,
-    /// What the log says beside its usual line when it worked; nothing if empty.
-    pub note: String,
+    /// How many of what [`Function::note`] tells.
+    pub count: u32,
 }
 
 /// Takes a request.
-pub fn begin(function: &Function, codec: &impl Codec, request: Request) -> Step {
+pub fn begin<C: Codec>(function: &Function, codec: &C, request: Request<C::Text>) -> Step<C::Text> {
     let request_id = http::request_id(request.request_id.as_deref(), &request.host.id);
     if request.method == "OPTIONS" {
         return Step::Reply(http::preflight());
     }
     match prepare(function, codec, &request) {
         Ok(arguments) => Step::Call(Call {
-            body: codec.write(&arguments.json),
-            authorization: request.authorization.unwrap_or_default(),
+            body: codec.keep(codec.write(&arguments.json)),
             delay: 0.0,
             timeout: request.host.timeout,
             request_id,
             started: request.host.now,
             repeats: 0,
             repeatable: arguments.repeatable,
-            note: arguments.note,
+            count: arguments.count,
         }),
         Err((code, details)) => {
             let failure = Failure::new(code, details, "");
@@ -73,13 +71,13 @@ pub fn begin(function: &Function, codec: &impl Codec, request: Request) -> Step 
 
 /// Takes the outcome of a call. `host.timeout` is the whole request's budget, as it was for
 /// [`begin`].
-pub fn resume(
+pub fn resume<C: Codec>(
     function: &Function,
-    codec: &impl Codec,
-    call: Call,
-    outcome: Outcome,
+    codec: &C,
+    call: Call<C::Text>,
+    outcome: Outcome<C::Text>,
     host: &Host,
-) -> Step {
+) -> Step<C::Text> {
     let elapsed = (host.now - call.started).max(0.0);
     let request_id = http::request_id(Some(&call.request_id), &host.id);
     let progress = Progress {
@@ -89,7 +87,7 @@ pub fn resume(
     };
     let (failure, may_repeat) = match judge(codec, outcome) {
         Verdict::Done(answer) => {
-            return succeed(codec, function.name, &progress, &call.note, answer);
+            return succeed(codec, function, &progress, call.count, answer);
         }
         Verdict::Failed(failure) => (failure, false),
         Verdict::Passing(failure) => (failure, true),
@@ -112,22 +110,22 @@ pub fn resume(
 }
 
 /// The reply to a request during which the instance broke down.
-pub fn crashed(
+pub fn crashed<C: Codec>(
     function: &Function,
-    codec: &impl Codec,
+    codec: &C,
     request_id: Option<&str>,
     fresh_id: &str,
-) -> Step {
+) -> Step<C::Text> {
     let request_id = http::request_id(request_id, fresh_id);
     let failure = Failure::new(Code::Internal, Value::Null, "trap");
     refuse(codec, function.name, &Progress::none(&request_id), failure)
 }
 
 /// Everything that can be known before the database is asked, from the cheapest check on.
-fn prepare(
+fn prepare<C: Codec>(
     function: &Function,
-    codec: &impl Codec,
-    request: &Request,
+    codec: &C,
+    request: &Request<C::Text>,
 ) -> Result<Arguments, (Code, Value)> {
     if request.method != "POST" {
         return Err((
@@ -161,12 +159,11 @@ fn prepare(
     if !http::is_json(request.content_type.as_deref()) {
         return Err((Code::UnsupportedMediaType, Value::Null));
     }
-    let body = codec
-        .parse(request.body.as_deref().unwrap_or_default())
-        .map_err(|malformed| match malformed {
-            Malformed::NotJson => whole("is not JSON"),
-            Malformed::TooDeep => whole("is nested too deeply"),
-        })?;
+    let body = match request.body.as_ref().map(|body| codec.read(body)) {
+        Some(Ok(body)) => body,
+        Some(Err(Malformed::TooDeep)) => return Err(whole("is nested too deeply")),
+        Some(Err(Malformed::NotJson)) | None => return Err(whole("is not JSON")),
+    };
     let read = (function.read)(Fields::of_body(body));
     let key = request.idempotency_key.as_deref();
     let key_problem = key
@@ -218,11 +215,7 @@ impl<'a> Progress<'a> {
         cause: &str,
     ) -> String {
         let level = if status < 500 { "info" } else { "error" };
-        let cause = if cause.is_empty() {
-            Value::Null
-        } else {
-            cause.into()
-        };
+        let cause = Some(cause).filter(|cause| !cause.is_empty());
         codec.write(&object([
             ("level", level.into()),
             ("function", function.into()),
@@ -231,24 +224,26 @@ impl<'a> Progress<'a> {
             ("status", u32::from(status).into()),
             ("attempts", self.attempts.into()),
             ("ms", Value::Number(self.elapsed.round())),
-            ("cause", cause),
+            ("cause", cause.map_or(Value::Null, Value::from)),
         ]))
     }
 }
 
-fn succeed(
-    codec: &impl Codec,
-    function: &str,
+fn succeed<C: Codec>(
+    codec: &C,
+    function: &Function,
     progress: &Progress<'_>,
-    note: &str,
-    answer: Answer,
-) -> Step {
+    count: u32,
+    answer: Answer<C::Text>,
+) -> Step<C::Text> {
     let mut headers = http::headers(progress.request_id);
-    let mut log = progress.log(codec, function, "OK", 200, "");
+    let mut log = progress.log(codec, function.name, "OK", 200, "");
     if answer.replayed {
         headers.push(("idempotent-replayed", "true".to_owned()));
-    } else if !note.is_empty() {
-        log = format!("{log}\n[{}] {note}", progress.request_id);
+    } else if let Some(note) = function.note {
+        for part in ["\n[", progress.request_id, "] ", &note(count)] {
+            log.push_str(part);
+        }
     }
     Step::Reply(Reply {
         status: 200,
@@ -258,12 +253,17 @@ fn succeed(
     })
 }
 
-fn refuse(codec: &impl Codec, function: &str, progress: &Progress<'_>, failure: Failure) -> Step {
+fn refuse<C: Codec>(
+    codec: &C,
+    function: &str,
+    progress: &Progress<'_>,
+    failure: Failure,
+) -> Step<C::Text> {
     let entry = failure.code.entry();
     Step::Reply(Reply {
         status: entry.status,
         headers: http::error_headers(&failure, progress.request_id),
         log: Some(progress.log(codec, function, entry.code, entry.status, &failure.cause)),
-        body: Some(http::error_body(codec, failure, progress.request_id)),
+        body: Some(codec.keep(http::error_body(codec, failure, progress.request_id))),
     })
 }

@@ -15,6 +15,8 @@ pub struct Function {
     pub keyed: bool,
     /// Reads the fields of the request body.
     pub read: fn(Fields) -> Result<Arguments, Problems>,
+    /// What the log says beside its usual line when it worked, of what [`Arguments::count`] counts.
+    pub note: Option<fn(count: u32) -> String>,
 }
 
 /// What a request asks of the database.
@@ -22,8 +24,8 @@ pub struct Function {
 pub struct Arguments {
     /// The RPC's arguments by name.
     pub json: Value,
-    /// What the log says beside its usual line when it worked; nothing if empty.
-    pub note: String,
+    /// How many of what [`Function::note`] tells.
+    pub count: u32,
     /// Whether the call may be made again after one whose outcome is not known: true only if a
     /// second execution has no further effect and gives the same answer.
     pub repeatable: bool,
@@ -38,7 +40,7 @@ impl Arguments {
             .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Arguments {
             json: Value::Object(present.collect()),
-            note: String::new(),
+            count: 0,
             repeatable,
         }
     }

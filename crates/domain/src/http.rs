@@ -20,9 +20,17 @@ const ALLOWED_METHODS: &str = "POST, OPTIONS";
 const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count";
 const EXPOSED_HEADERS: &str = "idempotent-replayed, retry-after, x-request-id";
 
-/// A request as the shim hands it over.
+/// What every answer with a body has in common.
+pub const ANSWER_HEADERS: [(&str, &str); 4] = [
+    ("content-type", "application/json"),
+    ("cache-control", "no-store"),
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", EXPOSED_HEADERS),
+];
+
+/// A request as the shim hands it over; `Text` is its [`Codec`]'s.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct Request<Text = String> {
     /// The HTTP method, in upper case.
     pub method: String,
     /// The header `authorization`.
@@ -34,7 +42,7 @@ pub struct Request {
     /// The header `idempotency-key`.
     pub idempotency_key: Option<String>,
     /// The body, unless it could not be read.
-    pub body: Option<String>,
+    pub body: Option<Text>,
     /// Why there is no body.
     pub body_fault: Option<BodyFault>,
     /// What only the host can know.
@@ -65,15 +73,15 @@ pub struct Host {
     pub timeout: f64,
 }
 
-/// A finished HTTP response and its log line.
+/// A finished HTTP response and its log line; `Text` is its [`Codec`]'s.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
+pub struct Reply<Text = String> {
     /// The HTTP status.
     pub status: u16,
     /// The headers.
     pub headers: Vec<(&'static str, String)>,
     /// The body; none with a preflight answer.
-    pub body: Option<String>,
+    pub body: Option<Text>,
     /// One line of JSON for the log; none with a preflight answer.
     pub log: Option<String>,
 }
@@ -100,7 +108,7 @@ pub fn is_json(content_type: Option<&str>) -> bool {
 }
 
 /// The answer to a CORS preflight.
-pub fn preflight() -> Reply {
+pub fn preflight<Text>() -> Reply<Text> {
     Reply {
         status: 204,
         headers: vec![
@@ -116,13 +124,11 @@ pub fn preflight() -> Reply {
 
 /// The headers of every answer with a body.
 pub fn headers(request_id: &str) -> Vec<(&'static str, String)> {
-    vec![
-        ("content-type", "application/json".to_owned()),
-        ("cache-control", "no-store".to_owned()),
-        ("access-control-allow-origin", "*".to_owned()),
-        ("access-control-expose-headers", EXPOSED_HEADERS.to_owned()),
-        ("x-request-id", request_id.to_owned()),
-    ]
+    let common = ANSWER_HEADERS.into_iter();
+    common
+        .chain([("x-request-id", request_id)])
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect()
 }
 
 /// The headers of an error answer. Its details may have `retry_after`, in seconds.

@@ -41,12 +41,43 @@ pub enum Malformed {
 
 /// Turns JSON text into a [`Value`] and back.
 pub trait Codec {
+    /// A text that the host keeps: a body comes and goes as one, and what is only passed on is never
+    /// copied.
+    type Text;
+
     /// Reads a document.
     fn parse(&self, text: &str) -> Result<Value, Malformed>;
-    /// Writes a document.
-    fn write(&self, value: &Value) -> String;
+    /// Reads a document that the host keeps.
+    fn read(&self, text: &Self::Text) -> Result<Value, Malformed>;
     /// Whether the text is a JSON object, without building a [`Value`] of it.
-    fn is_object(&self, text: &str) -> bool;
+    fn is_object(&self, text: &Self::Text) -> bool;
+    /// Reads a token's claims and nothing else of them; `None` if the text is no JSON object.
+    fn claims(&self, text: &str) -> Option<Claims>;
+    /// Gives a text to the host.
+    fn keep(&self, text: String) -> Self::Text;
+    /// Writes a number that is no whole one: the shortest form that reads as the same.
+    fn fraction(&self, number: f64) -> String;
+
+    /// Writes a document as `JSON.stringify` does. Writing is a few lines; building the document in the
+    /// host first, value by value, would cost several times as much.
+    fn write(&self, value: &Value) -> String {
+        // Enough for most; a text that grows is copied.
+        let mut text = String::with_capacity(512);
+        write(&mut text, value, &|number| self.fraction(number));
+        text
+    }
+}
+
+/// The claims of an access token (RFC 7519) that say who calls; `None` for one that is absent or of another
+/// type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Claims {
+    /// The user.
+    pub sub: Option<String>,
+    /// The role in the database.
+    pub role: Option<String>,
+    /// When the token's time is over, in seconds since 1970.
+    pub exp: Option<f64>,
 }
 
 /// An object with these members.
@@ -152,6 +183,84 @@ impl Serialize for Value {
     }
 }
 
+fn write(text: &mut String, value: &Value, fraction: &dyn Fn(f64) -> String) {
+    match value {
+        Value::Null => text.push_str("null"),
+        Value::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
+        Value::Number(number) if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER => {
+            text.push_str(&(*number as i64).to_string());
+        }
+        Value::Number(number) => text.push_str(&fraction(*number)),
+        Value::Text(string) => quote(text, string),
+        Value::List(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write(text, item, fraction);
+            }
+            text.push(']');
+        }
+        Value::Object(members) => {
+            text.push('{');
+            for (index, (key, member)) in members.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                quote(text, key);
+                text.push(':');
+                write(text, member, fraction);
+            }
+            text.push('}');
+        }
+    }
+}
+
+/// An object of texts, written.
+pub fn texts<'a>(members: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::with_capacity(512);
+    text.push('{');
+    for (name, member) in members {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        quote(&mut text, name);
+        text.push(':');
+        quote(&mut text, member);
+    }
+    text.push('}');
+    text
+}
+
+/// Writes a string (RFC 8259 §7): what must be escaped is, and nothing else.
+fn quote(text: &mut String, string: &str) {
+    text.push('"');
+    let mut rest = 0;
+    for (index, byte) in string.bytes().enumerate() {
+        let short = match byte {
+            b'"' | b'\\' => byte,
+            8 => b'b',
+            9 => b't',
+            10 => b'n',
+            12 => b'f',
+            13 => b'r',
+            0..32 => b'u',
+            _ => continue,
+        };
+        text.push_str(&string[rest..index]);
+        rest = index + 1;
+        text.push('\\');
+        text.push(short.into());
+        if short == b'u' {
+            text.push_str(if byte < 16 { "000" } else { "001" });
+            text.push(char::from_digit(u32::from(byte % 16), 16).unwrap_or('0'));
+        }
+    }
+    text.push_str(&string[rest..]);
+    text.push('"');
+}
+
 #[cfg(feature = "serde_json")]
 pub use crate::native_json::SerdeJson;
 
@@ -169,6 +278,58 @@ mod tests {
         let largest = Value::Number(MAX_SAFE_INTEGER);
         assert_eq!(SerdeJson.write(&largest), "9007199254740991");
         assert_eq!(SerdeJson.write(&Value::Number(1e300)), "1e+300");
+    }
+
+    #[test]
+    fn every_character_is_escaped_as_its_reference_does() {
+        for first in (0..0x180).filter_map(char::from_u32) {
+            let text = format!("{first}{first}a{first}");
+            let expected = serde_json::to_string(&text).expect("a text");
+            assert_eq!(SerdeJson.write(&Value::from(text)), expected);
+        }
+    }
+
+    #[test]
+    fn lists_objects_and_texts_are_written_without_blanks() {
+        let list = Value::List(vec![true.into(), false.into(), Value::Null]);
+        let document = object([("a", list.clone()), ("b\"", list)]);
+        assert_eq!(
+            SerdeJson.write(&document),
+            r#"{"a":[true,false,null],"b\"":[true,false,null]}"#
+        );
+        assert_eq!(texts([]), "{}");
+        assert_eq!(texts([("a", "1"), ("b", "\n")]), r#"{"a":"1","b":"\n"}"#);
+    }
+
+    #[test]
+    fn of_a_token_only_its_claims_are_read() {
+        let deep = "[".repeat(9_000) + &"]".repeat(9_000);
+        let claims = |text: &str| SerdeJson.claims(text);
+        let read = claims(&format!(
+            r#"{{"sub":"a","x":{deep},"y":{{"sub":7}},"role":"r","exp":1.5,"sub":"b"}}"#
+        ));
+        let (sub, role) = (Some("b".to_owned()), Some("r".to_owned()));
+        assert_eq!(
+            read,
+            Some(Claims {
+                sub,
+                role,
+                exp: Some(1.5)
+            })
+        );
+        for exp in ["7", "-7"] {
+            let read = claims(&format!(r#"{{"exp":{exp}}}"#)).and_then(|claims| claims.exp);
+            assert_eq!(read, exp.parse().ok());
+        }
+        for other in ["null", "true", "[1]", r#"{"a":[]}"#] {
+            let read = claims(&format!(
+                r#"{{"sub":{other},"role":{other},"exp":{other}}}"#
+            ));
+            assert_eq!(read, Some(Claims::default()), "{other}");
+        }
+        for text in ["", "[]", "7", r#""{}""#, "{} x", r#"{"sub""#] {
+            assert_eq!(claims(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -27,4 +27,5 @@ pub mod promo_validate;
 pub mod retry;
 pub mod rule;
 pub mod upstream;
+#[cfg(feature = "serde_json")]
 pub mod wire;

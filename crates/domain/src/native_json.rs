@@ -1,17 +1,16 @@
 //! The codec of native tests and tools, on `serde_json`.
 
-use crate::json::{Codec, MAX_DEPTH, MAX_SAFE_INTEGER, Malformed, Value};
-use serde::Serialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Serializer;
-use serde_json::ser::{CompactFormatter, Formatter};
-use std::{fmt, io};
+use crate::json::{Claims, Codec, MAX_DEPTH, Malformed, Value};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
 
 /// Reads and writes with `serde_json`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SerdeJson;
 
 impl Codec for SerdeJson {
+    type Text = String;
+
     fn parse(&self, text: &str) -> Result<Value, Malformed> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         // Ours ends sooner, and says so.
@@ -27,31 +26,106 @@ impl Codec for SerdeJson {
         Ok(value)
     }
 
-    fn write(&self, value: &Value) -> String {
-        let mut text = Vec::new();
-        let written = value.serialize(&mut Serializer::with_formatter(&mut text, AsInJavaScript));
-        // Writing to memory fails only for a map key that is no string, and ours always are.
-        written
-            .ok()
-            .and_then(|()| String::from_utf8(text).ok())
-            .unwrap_or_default()
+    fn read(&self, text: &String) -> Result<Value, Malformed> {
+        self.parse(text)
     }
 
-    fn is_object(&self, text: &str) -> bool {
+    fn is_object(&self, text: &String) -> bool {
         matches!(self.parse(text), Ok(Value::Object(_)))
+    }
+
+    fn claims(&self, text: &str) -> Option<Claims> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        deserializer.disable_recursion_limit();
+        let claims = deserializer.deserialize_map(OfToken).ok()?;
+        deserializer.end().ok()?;
+        Some(claims)
+    }
+
+    fn keep(&self, text: String) -> String {
+        text
+    }
+
+    fn fraction(&self, number: f64) -> String {
+        serde_json::to_string(&number).unwrap_or_default()
     }
 }
 
-/// Writes whole numbers without a fraction: `2`, never `2.0`.
-struct AsInJavaScript;
+/// Reads [`Claims`]; however deep the others are nested, they are skipped.
+struct OfToken;
 
-impl Formatter for AsInJavaScript {
-    fn write_f64<W: io::Write + ?Sized>(&mut self, writer: &mut W, number: f64) -> io::Result<()> {
-        if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER {
-            self.write_i64(writer, number as i64)
-        } else {
-            CompactFormatter.write_f64(writer, number)
+impl<'de> Visitor<'de> for OfToken {
+    type Value = Claims;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Claims, A::Error> {
+        let mut claims = Claims::default();
+        while let Some(name) = access.next_key::<String>()? {
+            let claim = access.next_value_seed(Scalar)?;
+            match name.as_str() {
+                "sub" => claims.sub = claim.as_text().map(str::to_owned),
+                "role" => claims.role = claim.as_text().map(str::to_owned),
+                "exp" => claims.exp = claim.as_number(),
+                _ => {}
+            }
         }
+        Ok(claims)
+    }
+}
+
+/// Reads a text or a number, and anything else as `Null`.
+struct Scalar;
+
+impl<'de> DeserializeSeed<'de> for Scalar {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Scalar {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Number(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        while access.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Value::Null)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        while access.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Value::Null)
     }
 }
 

@@ -15,6 +15,7 @@ pub const PROMO_VALIDATE: Function = Function {
     rpc: "validate_promo",
     keyed: false,
     read,
+    note: None,
 };
 
 const ACTIONS: [&str; 2] = ["apply", "release"];

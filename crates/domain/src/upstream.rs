@@ -3,15 +3,15 @@
 use crate::catalogue::Code;
 use crate::json::{Codec, Value};
 
-/// What the shim saw of one call.
+/// What the shim saw of one call; `Text` is the [`Codec`]'s.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum Outcome<Text = String> {
     /// PostgREST answered.
     Answered {
         /// The HTTP status.
         status: u16,
         /// The body.
-        body: String,
+        body: Text,
         /// Whether the header `idempotent-replayed` said that this is the stored answer.
         replayed: bool,
     },
@@ -27,9 +27,9 @@ pub enum Outcome {
 
 /// What an outcome means for the request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
+pub enum Verdict<Text = String> {
     /// It worked.
-    Done(Answer),
+    Done(Answer<Text>),
     /// It is settled: this error.
     Failed(Failure),
     /// It did not take effect and may work if it is repeated, else this error.
@@ -42,9 +42,9 @@ pub enum Verdict {
 
 /// A success of PostgREST.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct Answer<Text = String> {
     /// The body, to be passed on as it is.
-    pub body: String,
+    pub body: Text,
     /// Whether it is the stored answer to an earlier request with the same key.
     pub replayed: bool,
 }
@@ -85,14 +85,17 @@ impl Failure {
 }
 
 /// Reads an outcome.
-pub fn judge(codec: &impl Codec, outcome: Outcome) -> Verdict {
+pub fn judge<C: Codec>(codec: &C, outcome: Outcome<C::Text>) -> Verdict<C::Text> {
     match outcome {
         Outcome::Answered {
             status: 200..=299,
             body,
             replayed,
         } if codec.is_object(&body) => Verdict::Done(Answer { body, replayed }),
-        Outcome::Answered { status, body, .. } => judge_error(codec, status, &body),
+        Outcome::Answered { status, body, .. } => {
+            let error = codec.read(&body).unwrap_or(Value::Null);
+            judge_error(codec, status, &error)
+        }
         Outcome::Unsent => Verdict::Passing(Failure::new(
             Code::UpstreamUnavailable,
             Value::Null,
@@ -114,8 +117,7 @@ pub fn judge(codec: &impl Codec, outcome: Outcome) -> Verdict {
     }
 }
 
-fn judge_error(codec: &impl Codec, status: u16, body: &str) -> Verdict {
-    let error = codec.parse(body).unwrap_or(Value::Null);
+fn judge_error<Text>(codec: &impl Codec, status: u16, error: &Value) -> Verdict<Text> {
     let text = |name| error.get(name).and_then(Value::as_text).unwrap_or_default();
     let sqlstate = text("code");
     let cause = cause(status, sqlstate);

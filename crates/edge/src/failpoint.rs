@@ -1,5 +1,6 @@
 //! Fault points for the tests of trap recovery: a request whose body is the name of one.
 
+use js_sys::JsString;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 /// A Rust panic.
@@ -17,11 +18,8 @@ extern "C" {
 }
 
 /// Fails as the request asks.
-pub(crate) fn reach(request: &JsValue) {
-    let body = js_sys::Reflect::get(request, &"body".into())
-        .ok()
-        .and_then(|body| body.as_string());
-    match body.as_deref() {
+pub(crate) fn reach(body: Option<&JsString>) {
+    match body.map(String::from).as_deref() {
         Some(PANIC) => panic!("failpoint"),
         Some(OVERFLOW) => drop(std::hint::black_box(descend(1))),
         Some(EXCEPTION) => drop(parse_or_throw("")),

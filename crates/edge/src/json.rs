@@ -1,76 +1,93 @@
-//! The host's own `JSON`, as the domain's codec, and its values as ours.
+//! The host's own `JSON`, as the domain's codec.
 
-use interlock_domain::json::{Codec, MAX_DEPTH, Malformed, Value};
-use js_sys::{Array, JSON, Object};
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
-use wasm_bindgen::{JsCast, JsValue};
+use interlock_domain::json::{Claims, Codec, MAX_DEPTH, Malformed, Value};
+use js_sys::{Array, JSON, JsString, Object};
+use wasm_bindgen::prelude::*;
 
-/// Reads and writes with V8's `JSON`.
+/// Reads with V8's `JSON`. A body is a JavaScript string and stays one.
 pub(crate) struct HostJson;
 
+#[wasm_bindgen]
+extern "C" {
+    /// `JSON.parse` of a string that is JavaScript's already.
+    #[wasm_bindgen(catch, js_namespace = JSON, js_name = parse)]
+    fn parse_kept(text: &JsString) -> Result<JsValue, JsValue>;
+
+    /// The document of an access token.
+    type Token;
+    #[wasm_bindgen(method, getter)]
+    fn sub(this: &Token) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    fn role(this: &Token) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    fn exp(this: &Token) -> JsValue;
+}
+
 impl Codec for HostJson {
+    type Text = JsString;
+
     fn parse(&self, text: &str) -> Result<Value, Malformed> {
-        let value = JSON::parse(text).map_err(|_| Malformed::NotJson)?;
-        from_js(&value).ok_or(Malformed::TooDeep)
+        value(JSON::parse(text))
     }
 
-    fn write(&self, value: &Value) -> String {
-        // A document of plain values always serialises, and so does its JavaScript twin.
-        JSON::stringify(&to_js(value))
-            .map(String::from)
-            .unwrap_or_default()
+    fn read(&self, text: &JsString) -> Result<Value, Malformed> {
+        value(parse_kept(text))
     }
 
-    fn is_object(&self, text: &str) -> bool {
-        JSON::parse(text).is_ok_and(|value| value.is_object() && !value.is_array())
+    fn is_object(&self, text: &JsString) -> bool {
+        parse_kept(text).is_ok_and(|value| is_object(&value))
+    }
+
+    fn claims(&self, text: &str) -> Option<Claims> {
+        let token: Token = JSON::parse(text).ok().filter(is_object)?.unchecked_into();
+        Some(Claims {
+            sub: token.sub().as_string(),
+            role: token.role().as_string(),
+            exp: token.exp().as_f64(),
+        })
+    }
+
+    fn keep(&self, text: String) -> JsString {
+        text.into()
+    }
+
+    fn fraction(&self, number: f64) -> String {
+        // A number always serialises.
+        JSON::stringify(&number.into()).map_or_else(|_| String::new(), String::from)
     }
 }
 
-/// A value as plain JavaScript: objects rather than maps, `null` for what is absent.
-pub(crate) fn to_js(value: &Value) -> JsValue {
-    value
-        .serialize(&Serializer::json_compatible())
-        .unwrap_or(JsValue::NULL)
+fn is_object(value: &JsValue) -> bool {
+    value.is_object() && !Array::is_array(value)
 }
 
-/// A plain JavaScript value as ours; `None` if it is nested too deeply or no JSON. By hand, since
-/// serde-wasm-bindgen's deserialiser brings in 30 KB of error texts that nobody reads.
-pub(crate) fn from_js(value: &JsValue) -> Option<Value> {
-    nested_from_js(value, MAX_DEPTH)
+fn value(parsed: Result<JsValue, JsValue>) -> Result<Value, Malformed> {
+    let parsed = parsed.map_err(|_| Malformed::NotJson)?;
+    from_js(&parsed, MAX_DEPTH).ok_or(Malformed::TooDeep)
 }
 
-/// `depth` is how many more levels there may be; it bounds the recursion.
-fn nested_from_js(value: &JsValue, depth: usize) -> Option<Value> {
-    if value.is_null() || value.is_undefined() {
-        Some(Value::Null)
-    } else if let Some(text) = value.as_string() {
+/// What `JSON.parse` gave, as ours; `None` if it is nested more than `depth` levels deep, which bounds the
+/// recursion. Each question is a call into JavaScript, so what is seen most often is asked first.
+fn from_js(value: &JsValue, depth: usize) -> Option<Value> {
+    if let Some(text) = value.as_string() {
         Some(text.into())
     } else if let Some(number) = value.as_f64() {
         Some(number.into())
-    } else if let Some(truth) = value.as_bool() {
-        Some(truth.into())
-    } else if let Some(items) = value.dyn_ref::<Array>() {
+    } else if Array::is_array(value) {
         let depth = depth.checked_sub(1)?;
-        items
-            .iter()
-            .map(|item| nested_from_js(&item, depth))
-            .collect::<Option<_>>()
-            .map(Value::List)
+        let items: &Array = value.unchecked_ref();
+        let items = (0..items.length()).map(|index| from_js(&items.get(index), depth));
+        items.collect::<Option<_>>().map(Value::List)
+    } else if value.is_object() {
+        let depth = depth.checked_sub(1)?;
+        let object: &Object = value.unchecked_ref();
+        let (names, values) = (Object::keys(object), Object::values(object));
+        let members = (0..names.length()).map(|index| {
+            let name = names.get(index).as_string()?;
+            Some((name, from_js(&values.get(index), depth)?))
+        });
+        members.collect::<Option<_>>().map(Value::Object)
     } else {
-        let depth = depth.checked_sub(1)?;
-        let entries = Object::entries(value.dyn_ref()?);
-        let member = |entry: JsValue| {
-            let entry = entry.dyn_ref::<Array>()?;
-            Some((
-                entry.get(0).as_string()?,
-                nested_from_js(&entry.get(1), depth)?,
-            ))
-        };
-        entries
-            .iter()
-            .map(member)
-            .collect::<Option<_>>()
-            .map(Value::Object)
+        Some(value.as_bool().map_or(Value::Null, Value::from))
     }
 }

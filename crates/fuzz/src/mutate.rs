@@ -138,7 +138,7 @@ const NAMES: [&str; 8] = [
     "status",
     "__proto__",
     "repeats",
-    "note",
+    "count",
 ];
 
 /// Changes one to four things. `donor` is another input to take pieces from.

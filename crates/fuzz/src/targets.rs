@@ -110,7 +110,7 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
         contract::call(function, &request, &call, calls, now)?;
         let given = outcomes.get(calls as usize - 1).unwrap_or(&Value::Null);
         let outcome = outcome(given);
-        size = size_of(&request) + call.note.len() + answer_size(&outcome);
+        size = size_of(&request) + answer_size(&outcome);
         now += call.delay + took(given, &outcome, call.timeout);
         let random = given
             .get("random")
@@ -329,7 +329,7 @@ fn json(input: &Value) -> Result<String, String> {
     if SerdeJson.parse(&written).as_ref() != Ok(&value) {
         return Err(format!("what is written can be read: {written}"));
     }
-    if SerdeJson.is_object(&text) != matches!(value, Value::Object(_)) {
+    if SerdeJson.is_object(&text.into_owned()) != matches!(value, Value::Object(_)) {
         return Err(format!("an object is known as one: {written}"));
     }
     let kind = format!("{value:?}");
