@@ -10,7 +10,9 @@ use crate::repo::Repo;
 
 /// Flags after `wasm-opt`. The target-features section tells wasm-opt what the module may use, so
 /// it is dropped last; naming features by hand makes modules that older engines reject.
-pub(super) const FLAGS: [&str; 4] = [
+pub(super) const FLAGS: [&str; 5] = [
+    // Rust puts the stack first, so nothing with an address has one below 1024.
+    "--low-memory-unused",
     "-Oz",
     "--strip-debug",
     "--strip-producers",

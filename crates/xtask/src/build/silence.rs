@@ -1,4 +1,4 @@
-//! Makes a panic a trap and nothing else.
+//! Makes a panic a trap and nothing else, and so what cannot be reached.
 //!
 //! A module has nowhere to print to, so the text of a panic is formatted, thrown away, and the instance
 //! traps; the shim answers INTERNAL either way. What formats those texts is a twelfth of a module. Stable
@@ -40,18 +40,35 @@ const TEXTS: [&str; 2] = [
 /// any other in the crates of a function.
 const DEBUG: &str = " as core::fmt::Debug>::fmt";
 
+/// Functions, and modules of them, that only a URL runs through which `is_plain` in
+/// crates/edge/src/profile.rs refuses first: files, relative ones, IPv6, queries, names that are no ASCII. The crate
+/// `url` has no features to leave them out. functions/_shared/fuzz_test.ts proves that nothing leads there.
+const REFUSED: [&str; 11] = [
+    "idna::punycode::",
+    "url::host::Host<alloc::borrow::Cow<str>>::parse_opaque_cow",
+    "url::host::parse_ipv6addr",
+    "url::host::write_ipv6",
+    "url::parser::Parser::file_host",
+    "url::parser::Parser::fragment_only",
+    "url::parser::Parser::parse_file",
+    "url::parser::Parser::parse_fragment",
+    "url::parser::Parser::parse_non_special",
+    "url::parser::Parser::parse_query",
+    "url::parser::Parser::parse_relative",
+];
+
 /// Takes out of a module what only the texts of panics need.
 pub(super) fn panics(module: &mut Module) {
     functions(module);
     locations(module);
 }
 
-/// Replaces the bodies of functions that only a panic runs through by a trap.
+/// Replaces the bodies of functions that only a panic runs through, or nothing at all, by a trap.
 fn functions(module: &mut Module) {
     let silenced: Vec<FunctionId> = module
         .funcs
         .iter()
-        .filter(|function| only_panics(function))
+        .filter(|function| only_traps(function))
         .map(Function::id)
         .collect();
     for id in silenced {
@@ -65,13 +82,21 @@ fn functions(module: &mut Module) {
     }
 }
 
-fn only_panics(function: &Function) -> bool {
+fn only_traps(function: &Function) -> bool {
     let Some(name) = &function.name else {
         return false;
     };
     let name = format!("{:#}", rustc_demangle::demangle(name));
     let begins = |list: &[&str]| list.iter().any(|start| name.starts_with(start));
-    name.ends_with(DEBUG) || begins(&TEXTS) || begins(&PANICS) && never_returns(function)
+    name.ends_with(DEBUG)
+        || begins(&TEXTS)
+        || REFUSED
+            .iter()
+            .any(|refused| match name.strip_prefix(refused) {
+                Some(rest) => rest.is_empty() || refused.ends_with("::"),
+                None => false,
+            })
+        || begins(&PANICS) && never_returns(function)
 }
 
 /// Whether no way leads out of a function, as it is in Rust with one that returns `!`.
@@ -196,6 +221,7 @@ mod tests {
             ("core::panicking::panic_fmt", false, true),
             ("core::slice::index::slice_index_fail", false, true),
             ("<url::ParseError as core::fmt::Debug>::fmt", true, true),
+            ("url::host::parse_ipv6addr", true, true),
             ("core::panicking::comes_back", true, false),
             ("<url::ParseError as core::fmt::Display>::fmt", true, false),
             ("checkout::ends_in_a_trap_of_its_own", false, false),
