@@ -70,8 +70,8 @@ async fn serve(options: &Options, deno: &Deno, upstream: &Upstream) -> Result<Ve
     let mut series = Vec::new();
     for variant in VARIANTS {
         let process = Process::start(deno, variant.folder, upstream).await?;
-        // Until V8 has optimised what is called often.
-        load(&process, CLIENTS, 3.0 * options.seconds).await?;
+        // Until V8 has optimised what is called often: that takes some 20,000 requests.
+        load(&process, CLIENTS, 8.0 * options.seconds).await?;
         let figures = [
             figure("CPU per request", variant, "µs"),
             figure("16 clients", variant, "per second"),
