@@ -288,6 +288,9 @@ revoke all on function private.take_stock(uuid[], int[], text, uuid, bigint[], t
 
 drop function private.limit_checkouts(uuid[]);
 
+comment on column private.settings.checkouts_per_product is
+  'How many checkouts of one product may run at a time; null means no limit. A fifth to a third of the connections that the API has is a good number.';
+
 -- Purpose: whether a checkout of these products is let in: unless as many as may run at a time are running.
 -- Callers: private.checkout.
 -- Locks: advisory, one of the tickets of each product, until the transaction ends; never waiting.

@@ -395,6 +395,9 @@ $$;
 drop function private.find_checkout_problems(jsonb, text, text, text);
 drop function private.admit_checkout(uuid[], int);
 
+comment on column private.settings.checkouts_per_product is
+  'How many checkouts of one product may run at a time; null means no limit. A third of the connections that the API has is a good number.';
+
 create function private.limit_checkouts(p_product_ids uuid[])
 returns void
 language plpgsql

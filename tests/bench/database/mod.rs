@@ -55,20 +55,33 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     scarce::prepare(&admin).await?;
     promo::prepare(&admin).await?;
     rows::vacuum_what_has_rows(&admin).await?;
-    let mut figures = Vec::new();
+    let mut shops = Vec::new();
     for commit in Commit::ALL {
-        let shop = Shop {
+        shops.push(Shop {
             admin: &admin,
             options,
             commit,
             sessions: Session::open(&database, &users, commit).await?,
-        };
-        figures.extend(hot::measure(&shop).await?);
-        figures.extend(scarce::measure(&shop).await?);
-        figures.extend(claims::measure(&shop).await?);
-        figures.extend(promo::measure(&shop).await?);
-        figures.extend(carts::measure(&shop).await?);
+        });
     }
+    let mut figures = Vec::new();
+    // One kind of load after the other, so that both commits find tables of about the same size.
+    for shop in &shops {
+        figures.extend(hot::measure(shop).await?);
+    }
+    for shop in &shops {
+        figures.extend(scarce::measure(shop).await?);
+    }
+    for shop in &shops {
+        figures.extend(claims::measure(shop).await?);
+    }
+    for shop in &shops {
+        figures.extend(promo::measure(shop).await?);
+    }
+    for shop in &shops {
+        figures.extend(carts::measure(shop).await?);
+    }
+    drop(shops);
     database.remove().await?;
     Ok(figures)
 }

@@ -36,8 +36,8 @@ struct Weather {
     limit: Option<i32>,
 }
 
-/// A third of the API's connections, as docs/hot-products.md advises.
-const LIMIT: Option<i32> = Some(3);
+/// A fifth of the API's connections, as docs/hot-products.md advises.
+const LIMIT: Option<i32> = Some(2);
 
 const WEATHERS: [Weather; 5] = [
     Weather {
@@ -46,12 +46,12 @@ const WEATHERS: [Weather; 5] = [
         limit: LIMIT,
     },
     Weather {
-        name: "hot product with slots, 3 at a time",
+        name: "hot product with slots, 2 at a time",
         hot: Some(Product::HotInSlots),
         limit: LIMIT,
     },
     Weather {
-        name: "hot product without slots, 3 at a time",
+        name: "hot product without slots, 2 at a time",
         hot: Some(Product::Hot),
         limit: LIMIT,
     },
