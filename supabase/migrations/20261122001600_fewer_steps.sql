@@ -115,15 +115,13 @@ begin
           expires_at = excluded.expires_at
       where k.expires_at <= private.clock();
 
-    if found then
-      return null;
-    end if;
+    exit when found;
 
     v_answer := private.find_idempotent(p_operation, p_key, p_request);
-    if v_answer is not null then
-      return v_answer;
-    end if;
+    exit when v_answer is not null;
   end loop;
+
+  return v_answer;
 end
 $$;
 

@@ -19,6 +19,10 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a twin waits and gets the same order",
     ),
     (
+        "begin_idempotent: one turn only, without `when found`",
+        "a twin waits and gets the same order",
+    ),
+    (
         "claim_batch: one turn only, without `when v_batch.id is not null`",
         "a batch claimed meanwhile is refused with its state",
     ),

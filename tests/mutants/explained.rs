@@ -11,6 +11,10 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
     ),
     (
+        "begin_idempotent: one turn only, without `when v_answer is not null`",
+        "Only a key that ends between two statements needs another turn.",
+    ),
+    (
         "cancel_order: never `v_answer is not null`",
         "An order that is cancelled stays so, and is answered the same again.",
     ),
