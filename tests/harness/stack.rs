@@ -150,6 +150,25 @@ impl Bench {
             .expect("the tests' own batches can be cancelled");
     }
 
+    /// Empties the slots that a broken product has sold more from than there was: they would stop whoever
+    /// settles slots next.
+    pub async fn mend_slots(&self) {
+        self.db
+            .batch_execute(
+                "update private.counter_slots s set used = 0, granted = 0
+                 where s.owner_id in (
+                   select c.owner_id
+                   from private.counter_slots c
+                   left join public.products p on p.id = c.owner_id
+                   left join public.promo_codes k on k.id = c.owner_id
+                   group by c.owner_id
+                   having sum(c.used) > min(coalesce(p.available_quantity, k.max_uses - k.used_count))
+                 )",
+            )
+            .await
+            .expect("slots can be emptied");
+    }
+
     /// Fails if the database has claimable batches that are not the tests' own.
     pub async fn needs_no_other_batches(&self) {
         let row = self

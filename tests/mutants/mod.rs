@@ -205,6 +205,7 @@ async fn every_mutant_is_killed() {
             }
         }
         bench.clear().await;
+        bench.mend_slots().await;
     }
     let mut total = Tally::default();
     for (kind, tally) in &tallies {

@@ -227,21 +227,7 @@ async fn failures(bench: &Bench, mutant: &Mutant) -> Result<Vec<String>> {
         Err(error) => Err(error),
     };
     bench.db.batch_execute(&originals.join(";\n")).await?;
-    // What it has sold twice would stop whoever settles the slots next.
-    bench
-        .db
-        .batch_execute(
-            "update private.counter_slots s set used = 0, granted = 0
-             where s.owner_id in (
-               select c.owner_id
-               from private.counter_slots c
-               left join public.products p on p.id = c.owner_id
-               left join public.promo_codes k on k.id = c.owner_id
-               group by c.owner_id
-               having sum(c.used) > min(coalesce(p.available_quantity, k.max_uses - k.used_count))
-             )",
-        )
-        .await?;
+    bench.mend_slots().await;
     Ok(found?.failures)
 }
 
