@@ -600,7 +600,8 @@ $$;
 
 -- Purpose: the whole of public.checkout.
 -- Callers: authenticated and service_role, through public.checkout.
--- Locks: promo attempts of the customer (with a promo code); idempotency key; wallet
+-- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer
+--   (with a promo code); idempotency key; wallet
 --   (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products.
 --   Each wait lasts two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
