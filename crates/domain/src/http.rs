@@ -1,8 +1,8 @@
 //! The HTTP surface that all functions share: what is read of a request, and what a reply carries.
 
-use crate::catalogue::Code;
 use crate::json::{Codec, Value, object};
 use crate::upstream::Failure;
+use std::borrow::Cow;
 
 /// The most that is read of a request body, in bytes.
 pub const MAX_BODY: u32 = 64 * 1024;
@@ -45,8 +45,12 @@ pub struct Request<Text = String> {
     pub body: Option<Text>,
     /// Why there is no body.
     pub body_fault: Option<BodyFault>,
-    /// What only the host can know.
-    pub host: Host,
+    /// A fresh unique id, for a request that brings none.
+    pub id: String,
+    /// When it came, in milliseconds since 1970.
+    pub started_ms: f64,
+    /// The budget for all upstream calls of it.
+    pub budget_ms: f64,
 }
 
 /// Why a request body could not be read.
@@ -58,19 +62,6 @@ pub enum BodyFault {
     NotUtf8,
     /// The client went away or sent it too slowly.
     Aborted,
-}
-
-/// What a pure core cannot make itself.
-#[derive(Clone, Debug)]
-pub struct Host {
-    /// Milliseconds since 1970.
-    pub now: f64,
-    /// A random number in [0, 1).
-    pub random: f64,
-    /// A fresh unique id.
-    pub id: String,
-    /// The budget for all upstream calls of one request, in milliseconds.
-    pub timeout: f64,
 }
 
 /// A finished HTTP response and its log line; `Text` is its [`Codec`]'s.
@@ -142,7 +133,7 @@ pub fn error_headers(failure: &Failure, request_id: &str) -> Vec<(&'static str, 
         let seconds = seconds.unwrap_or(RETRY_AFTER).clamp(1.0, 86_400.0).ceil() as u32;
         headers.push(("retry-after", seconds.to_string()));
     }
-    if failure.code == Code::MethodNotAllowed {
+    if failure.status == 405 {
         headers.push(("allow", ALLOWED_METHODS.to_owned()));
     }
     headers
@@ -151,13 +142,13 @@ pub fn error_headers(failure: &Failure, request_id: &str) -> Vec<(&'static str, 
 /// The one shape of an error body. `error` and `code` are the same: supabase-py reads the first,
 /// PostgREST clients the second.
 pub fn error_body(codec: &impl Codec, failure: Failure, request_id: &str) -> String {
-    let entry = failure.code.entry();
+    let code = failure.code.as_ref();
     codec.write(&object([
-        ("error", entry.code.into()),
-        ("code", entry.code.into()),
-        ("message", entry.message.into()),
+        ("error", code.into()),
+        ("code", code.into()),
+        ("message", failure.message.as_ref().into()),
         ("details", failure.details),
-        ("hint", entry.hint.into()),
+        ("hint", failure.hint.map(Cow::into_owned).into()),
         ("retryable", failure.retryable.into()),
         ("request_id", request_id.into()),
     ]))

@@ -5,9 +5,9 @@ use crate::corpus::Corpus;
 use crate::probe;
 use interlock_domain::checkout::CHECKOUT;
 use interlock_domain::claim_route::CLAIM_ROUTE;
-use interlock_domain::exchange::{self, Call, Step};
+use interlock_domain::exchange::{self, Call, State, Step};
 use interlock_domain::function::Function;
-use interlock_domain::http::{BodyFault, Host, MAX_ANSWER, MAX_BODY, Request};
+use interlock_domain::http::{BodyFault, MAX_ANSWER, MAX_BODY, Request};
 use interlock_domain::json::{Codec as _, MAX_DEPTH, Malformed, SerdeJson, Value};
 use interlock_domain::promo_validate::PROMO_VALIDATE;
 use interlock_domain::upstream::Outcome;
@@ -72,15 +72,6 @@ fn function(input: &Value) -> &'static Function {
     named.unwrap_or(&FUNCTIONS[0])
 }
 
-fn host(now: f64, random: f64) -> Host {
-    Host {
-        now,
-        random,
-        id: "fresh-id".to_owned(),
-        timeout: BUDGET,
-    }
-}
-
 /// A request and the outcomes of its calls, from beginning to end.
 fn whole_exchange(input: &Value) -> Result<String, String> {
     let function = function(input);
@@ -90,8 +81,9 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
         _ => &[],
     };
     let mut size = size_of(&request);
-    let mut now = request.host.now;
+    let mut now = request.started_ms;
     let (mut calls, mut last) = (0, None);
+    let mut posted = String::new();
     let mut step = probe::call(size, || {
         exchange::begin(function, &SerdeJson, request.clone())
     })?;
@@ -107,21 +99,29 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
             Step::Call(call) => call,
         };
         calls += 1;
-        contract::call(function, &request, &call, calls, now)?;
+        posted = call.body.clone().unwrap_or(posted);
+        contract::call(function, &request, &call, &posted, calls, now)?;
         let given = outcomes.get(calls as usize - 1).unwrap_or(&Value::Null);
         let outcome = outcome(given);
         size = size_of(&request) + answer_size(&outcome);
-        now += call.delay + took(given, &outcome, call.timeout);
+        now += call.delay_ms + took(given, &outcome, call.timeout_ms);
         let random = given
             .get("random")
             .and_then(Value::as_number)
             .unwrap_or(0.5);
-        let host = host(now, random.clamp(0.0, 0.999_999));
+        let random = random.clamp(0.0, 0.999_999);
         let may_have_acted =
-            contract::is_unknown(&outcome) && contract::acts_again(function, &call);
-        let before = call.clone();
+            contract::is_unknown(&outcome) && contract::acts_again(function, &posted);
+        let before = call.state.clone();
         step = probe::call(size, || {
-            exchange::resume(function, &SerdeJson, call, outcome.clone(), &host)
+            exchange::resume(
+                function,
+                &SerdeJson,
+                call.state,
+                outcome.clone(),
+                now,
+                random,
+            )
         })?;
         match &step {
             Step::Call(again) => same_call(&before, again, may_have_acted)?,
@@ -132,17 +132,15 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
     }
 }
 
-fn same_call(before: &Call, again: &Call, may_have_acted: bool) -> Holds {
+fn same_call(before: &State, again: &Call, may_have_acted: bool) -> Holds {
     if may_have_acted {
-        return Err(format!("nothing is done twice: {}", again.body));
+        return Err(format!("nothing is done twice: {again:?}"));
     }
-    let expected = Call {
-        delay: again.delay,
-        timeout: again.timeout,
+    let expected = State {
         repeats: before.repeats + 1,
         ..before.clone()
     };
-    if expected == *again {
+    if expected == again.state {
         Ok(())
     } else {
         Err(format!("a repeated call is the same: {again:?}"))
@@ -193,7 +191,9 @@ fn request(value: &Value) -> Request {
         idempotency_key: text("idempotencyKey"),
         body,
         body_fault,
-        host: host(NOW, 0.5),
+        id: "fresh-id".to_owned(),
+        started_ms: NOW,
+        budget_ms: BUDGET,
     }
 }
 
@@ -278,10 +278,14 @@ fn state(input: &Value) -> Result<String, String> {
             return Request::from_value(request)
                 .map(|request| exchange::begin(function, &SerdeJson, request));
         }
-        let call = Call::from_value(input.get("call")?)?;
+        let host = input.get("host")?;
+        let state = State::from_value(input.get("call")?, host)?;
         let outcome = Outcome::from_value(input.get("outcome")?)?;
-        let host = Host::from_value(input.get("host")?)?;
-        Some(exchange::resume(function, &SerdeJson, call, outcome, &host))
+        let number = |name| host.get(name).and_then(Value::as_number);
+        let (now, random) = (number("now")?, number("random")?);
+        Some(exchange::resume(
+            function, &SerdeJson, state, outcome, now, random,
+        ))
     })?;
     // What crates/edge does with values that it cannot read.
     let (step, read) = match step {
@@ -291,14 +295,14 @@ fn state(input: &Value) -> Result<String, String> {
             "unreadable",
         ),
     };
-    let written = SerdeJson.write(&step.clone().into_value());
+    let written = SerdeJson.write(&step.clone().into_value(None));
     if !SerdeJson.is_object(&written) {
         return Err(format!("a step can be written: {written}"));
     }
     match step {
-        Step::Call(call) if call.repeats > 3 => Err(format!(
+        Step::Call(call) if call.state.repeats > 3 => Err(format!(
             "a call is repeated three times at the most: {}",
-            call.repeats
+            call.state.repeats
         )),
         Step::Call(_) => Ok(format!("{read}, a call")),
         Step::Reply(reply) if reply.status >= 400 => {
