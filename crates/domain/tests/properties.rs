@@ -208,7 +208,7 @@ proptest! {
 #[test]
 fn a_state_that_comes_back_damaged_is_answered() {
     let state = State {
-        request_id: "id".to_owned(),
+        request_id: "two\nlines".to_owned(),
         started_ms: f64::NEG_INFINITY,
         budget_ms: f64::NAN,
         repeats: u32::MAX,
@@ -220,4 +220,9 @@ fn a_state_that_comes_back_damaged_is_answered() {
         panic!("a call is not repeated forever")
     };
     assert_eq!(reply.status, 503);
+    assert!(
+        reply
+            .headers
+            .contains(&("x-request-id", "unknown".to_owned()))
+    );
 }

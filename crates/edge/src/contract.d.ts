@@ -24,7 +24,7 @@ export type BodyFault = "too_large" | "not_utf8" | "aborted";
 export type NoAnswer = "unsent" | "broken" | "timed_out" | "unreadable";
 
 /** What goes back with the outcome of a call; only the core reads it. */
-export type State = string & { readonly state: unique symbol };
+export type State = string & { readonly opaque: "state" };
 
 /** A call to PostgREST; without a body it is the one that was sent before. */
 export type Call = [
