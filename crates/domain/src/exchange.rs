@@ -58,15 +58,11 @@ pub struct State {
 impl State {
     /// As a text, by which it travels.
     pub fn write(&self) -> String {
-        let mut text = String::with_capacity(96);
-        for number in [
-            self.repeats.into(),
-            self.repeatable.into(),
-            self.count.into(),
-            self.started_ms as i64,
-            self.budget_ms as i64,
-        ] {
-            text.push_str(&number.to_string());
+        let mut text = String::with_capacity(128);
+        let times = [self.started_ms as u64, self.budget_ms as u64];
+        let counts = [self.repeats, self.repeatable.into(), self.count];
+        for number in counts.into_iter().map(u64::from).chain(times) {
+            push_decimal(&mut text, number);
             text.push(' ');
         }
         text.push_str(&self.request_id);
@@ -75,22 +71,51 @@ impl State {
 
     /// Reads what [`State::write`] wrote; `None` for any other text.
     pub fn read(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(6, ' ');
-        let mut number = || parts.next()?.parse::<i64>().ok();
+        let mut rest = text;
+        let mut number = || {
+            let (digits, after) = rest.split_once(' ')?;
+            rest = after;
+            decimal(digits)
+        };
         let [repeats, repeatable, count] = [number()?, number()?, number()?];
+        let [started, budget] = [number()?, number()?];
         Some(State {
+            request_id: rest.to_owned(),
+            started_ms: started as f64,
+            budget_ms: budget as f64,
             repeats: repeats.try_into().ok()?,
             repeatable: repeatable == 1,
             count: count.try_into().ok()?,
-            started_ms: number()? as f64,
-            budget_ms: number()? as f64,
-            request_id: parts.next()?.to_owned(),
         })
     }
 }
 
+/// Writes a number. By hand, as [`decimal`] reads it: the standard ways cost an allocation each and a kilobyte.
+fn push_decimal(text: &mut String, number: u64) {
+    if number >= 10 {
+        push_decimal(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
+fn decimal(digits: &str) -> Option<u64> {
+    // As many as a time has, and more than a count.
+    if !(1..=15).contains(&digits.len()) {
+        return None;
+    }
+    digits.bytes().try_fold(0, |number, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| number * 10 + u64::from(digit - b'0'))
+    })
+}
+
 /// Takes a request.
-pub fn begin<C: Codec>(function: &Function, codec: &C, request: Request<C::Text>) -> Step<C::Text> {
+pub fn begin<C: Codec>(
+    function: &Function,
+    codec: &C,
+    request: Request<'_, C::Text>,
+) -> Step<C::Text> {
     let request_id = http::request_id(request.request_id.as_deref(), &request.id);
     if request.method == "OPTIONS" {
         return Step::Reply(http::preflight());
@@ -176,12 +201,12 @@ pub fn crashed<C: Codec>(
 fn prepare<C: Codec>(
     function: &Function,
     codec: &C,
-    request: &Request<C::Text>,
+    request: &Request<'_, C::Text>,
 ) -> Result<Arguments, (Code, Value)> {
     if request.method != "POST" {
         return Err((
             Code::MethodNotAllowed,
-            object([("method", request.method.as_str().into())]),
+            object([("method", request.method.as_ref().into())]),
         ));
     }
     identity::check(codec, request.authorization.as_deref(), request.started_ms).map_err(
@@ -352,6 +377,8 @@ mod tests {
             "-1 1 1 5 5 id",
             "0 1 4294967296 5 5 id",
             "0 1 1 1e9 5 id",
+            "0 1 1  5 id",
+            "0 1 1 1000000000000000 5 id",
         ] {
             assert_eq!(State::read(text), None, "{text}");
         }

@@ -18,7 +18,7 @@ fn is_true(value: &Value, name: &str) -> bool {
     matches!(value.get(name), Some(Value::Bool(true)))
 }
 
-impl Request {
+impl Request<'static> {
     /// Reads a request; `None` if it has not the form that the shim sends.
     pub fn from_value(value: &Value) -> Option<Self> {
         let body_fault = match text(value, "bodyFault").as_deref() {
@@ -28,14 +28,14 @@ impl Request {
             Some(_) => Some(BodyFault::Aborted),
         };
         Some(Request {
-            method: text(value, "method")?,
-            authorization: text(value, "authorization"),
-            content_type: text(value, "contentType"),
-            request_id: text(value, "requestId"),
-            idempotency_key: text(value, "idempotencyKey"),
+            method: text(value, "method")?.into(),
+            authorization: text(value, "authorization").map(Into::into),
+            content_type: text(value, "contentType").map(Into::into),
+            request_id: text(value, "requestId").map(Into::into),
+            idempotency_key: text(value, "idempotencyKey").map(Into::into),
             body: text(value, "body"),
             body_fault,
-            id: text(value.get("host")?, "id")?,
+            id: text(value.get("host")?, "id")?.into(),
             started_ms: number(value.get("host")?, "now")?,
             budget_ms: number(value.get("host")?, "timeout")?,
         })

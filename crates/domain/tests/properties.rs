@@ -33,7 +33,7 @@ fn body() -> impl Strategy<Value = String> {
     ]
 }
 
-fn request() -> impl Strategy<Value = Request> {
+fn request() -> impl Strategy<Value = Request<'static>> {
     (
         prop_oneof![8 => Just("POST".to_owned()), 1 => Just("OPTIONS".to_owned()), 1 => any::<String>()],
         prop_oneof![8 => Just(Some(USER.to_owned())), 1 => any::<Option<String>>(), 1 => "Bearer .{0,20}\\..{0,40}\\..{0,9}".prop_map(Some)],
@@ -48,14 +48,14 @@ fn request() -> impl Strategy<Value = Request> {
         ],
     )
         .prop_map(|(method, authorization, content_type, (request_id, idempotency_key), body, body_fault)| Request {
-            method,
-            authorization,
-            content_type,
-            request_id,
-            idempotency_key,
+            method: method.into(),
+            authorization: authorization.map(Into::into),
+            content_type: content_type.map(Into::into),
+            request_id: request_id.map(Into::into),
+            idempotency_key: idempotency_key.map(Into::into),
             body: body_fault.is_none().then_some(body),
             body_fault,
-            id: "fresh".to_owned(),
+            id: "fresh".into(),
             started_ms: 0.0,
             budget_ms: BUDGET,
         })

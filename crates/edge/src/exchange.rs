@@ -36,9 +36,7 @@ extern "C" {
     ) -> contract::Step;
 }
 
-/// [`exchange::begin`]. `head` has a line for each of: the method, a fresh id, and the headers `x-request-id`,
-/// `content-type`, `authorization` and `idempotency-key`. An absent header is an empty line, but for the last one,
-/// which is no line: a key may be empty, and is refused then.
+/// [`exchange::begin`] with what [`Request::read`] reads.
 pub fn begin(
     function: &Function,
     head: &str,
@@ -48,20 +46,7 @@ pub fn begin(
 ) -> contract::Step {
     #[cfg(feature = "failpoint")]
     crate::failpoint::reach(body.as_ref().ok());
-    let mut lines = head.split('\n');
-    let mut line = || lines.next().map(str::to_owned);
-    let request = Request {
-        method: line().unwrap_or_default(),
-        id: line().unwrap_or_default(),
-        request_id: line(),
-        content_type: line(),
-        authorization: line(),
-        idempotency_key: line(),
-        body_fault: body.as_ref().err().copied(),
-        body: body.ok(),
-        started_ms,
-        budget_ms,
-    };
+    let request = Request::read(head, body, started_ms, budget_ms);
     answer(exchange::begin(function, &HostJson, request))
 }
 

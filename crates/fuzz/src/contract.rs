@@ -474,7 +474,7 @@ fn secret(request: &Request, outcome: Option<&Outcome>, reply: &Reply) -> Holds 
         _ => None,
     };
     let elsewhere = [
-        Some(request.method.as_str()),
+        Some(request.method.as_ref()),
         request.request_id.as_deref(),
         request.body.as_deref(),
         request.idempotency_key.as_deref(),

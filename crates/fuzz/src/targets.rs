@@ -11,6 +11,7 @@ use interlock_domain::http::{BodyFault, MAX_ANSWER, MAX_BODY, Request};
 use interlock_domain::json::{Codec as _, MAX_DEPTH, Malformed, SerdeJson, Value};
 use interlock_domain::promo_validate::PROMO_VALIDATE;
 use interlock_domain::upstream::Outcome;
+use std::borrow::Cow;
 
 /// The functions, by the names that inputs call them.
 pub(crate) const FUNCTIONS: [Function; 3] = [CHECKOUT, CLAIM_ROUTE, PROMO_VALIDATE];
@@ -160,12 +161,12 @@ fn unknown(reply: &interlock_domain::http::Reply) -> Holds {
 
 /// The request as the shim would hand it over: bytes that are no text become a fault, and so do too
 /// many of them.
-fn request(value: &Value) -> Request {
+fn request(value: &Value) -> Request<'static> {
     let text = |name| {
         value
             .get(name)
             .and_then(text_or_bytes)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .map(|bytes| Cow::from(String::from_utf8_lossy(&bytes).into_owned()))
     };
     let fault = match text("bodyFault").as_deref() {
         Some("too_large") => Some(BodyFault::TooLarge),
@@ -184,14 +185,14 @@ fn request(value: &Value) -> Request {
         (None, Err(_)) => (None, Some(BodyFault::NotUtf8)),
     };
     Request {
-        method: text("method").unwrap_or_else(|| "POST".to_owned()),
+        method: text("method").unwrap_or("POST".into()),
         authorization: text("authorization"),
         content_type: text("contentType"),
         request_id: text("requestId"),
         idempotency_key: text("idempotencyKey"),
         body,
         body_fault,
-        id: "fresh-id".to_owned(),
+        id: "fresh-id".into(),
         started_ms: NOW,
         budget_ms: BUDGET,
     }
@@ -256,9 +257,9 @@ fn size_of(request: &Request) -> usize {
         &request.content_type,
         &request.request_id,
         &request.idempotency_key,
-        &request.body,
     ];
-    request.method.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+    request.method.len() + texts + request.body.as_ref().map_or(0, String::len)
 }
 
 fn answer_size(outcome: &Outcome) -> usize {
