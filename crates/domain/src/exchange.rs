@@ -71,14 +71,13 @@ impl State {
 
     /// Reads what [`State::write`] wrote; `None` for any other text.
     pub fn read(text: &str) -> Option<Self> {
+        let mut numbers = [0_u64; 5];
         let mut rest = text;
-        let mut number = || {
+        for number in &mut numbers {
             let (digits, after) = rest.split_once(' ')?;
-            rest = after;
-            decimal(digits)
-        };
-        let [repeats, repeatable, count] = [number()?, number()?, number()?];
-        let [started, budget] = [number()?, number()?];
+            (*number, rest) = (decimal(digits)?, after);
+        }
+        let [repeats, repeatable, count, started, budget] = numbers;
         Some(State {
             request_id: rest.to_owned(),
             started_ms: started as f64,
