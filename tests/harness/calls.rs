@@ -1,7 +1,7 @@
 //! How a call reaches the database: through the function, the RPC, or SQL.
 
-use crate::openapi::assert_documented;
-use crate::stack::{Stack, user_claims};
+use crate::harness::openapi::assert_documented;
+use crate::harness::stack::{Stack, user_claims};
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;

@@ -7,17 +7,9 @@
 //! in stock, their ids in order; the digital one has three codes. `{promo}` gives 10 % to at most
 //! 3 uses, `{promo2}` 10 % to first orders; their texts are `P{promo}` and `P{promo2}`.
 
-mod batches;
-mod promos;
-mod shop;
-mod slots;
-
-use crate::races::Verdict;
-use batches::BATCHES;
-use interlock_tests::stack::{Bench, user_claims};
-use promos::PROMOS;
-use shop::SHOP;
-use slots::SLOTS;
+use crate::areas::AREAS;
+use crate::harness::races::Verdict;
+use crate::harness::stack::{Bench, user_claims};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -226,11 +218,10 @@ impl Stage {
 
 /// All scenes.
 pub(crate) fn scenes() -> impl Iterator<Item = Scene> {
-    BATCHES
+    AREAS
         .iter()
-        .chain(SHOP)
-        .chain(PROMOS)
-        .chain(SLOTS)
+        .flat_map(|area| area.scenes)
+        .flat_map(|scenes| scenes.iter())
         .copied()
 }
 

@@ -1,11 +1,12 @@
 //! Mutants that take more than one thing away, because each alone suffices, and those that only a crowd
 //! notices. Each names its race.
 
+use crate::areas::delivery::races::Scenario;
+use crate::areas::shop::races::ShopScenario;
+use crate::harness::calls::Adapter;
+use crate::harness::races::Verdict;
+use crate::harness::stack::Bench;
 use crate::meanwhile::scene;
-use crate::races::{Scenario, Verdict};
-use crate::shop_races::ShopScenario;
-use interlock_tests::calls::Adapter;
-use interlock_tests::stack::Bench;
 
 /// One way to break the product.
 pub(super) struct Combined {

@@ -1,7 +1,7 @@
 //! pgTAP files on a broken product: the mutant lives in the transaction that the file rolls back.
 
 use super::sites::Mutant;
-use interlock_tests::stack::Stack;
+use crate::harness::stack::Stack;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -16,14 +16,14 @@ mod explained;
 mod operators;
 mod sites;
 
+use crate::harness::calls::Adapter;
+use crate::harness::races::Verdict;
+use crate::harness::stack::Bench;
 use crate::meanwhile::{Scene, scene, scenes};
-use crate::races::Verdict;
 use between_sessions::NOTICED_BY;
 use combined::{COMBINED, Combined};
 use database_tests::{DatabaseTests, Found};
 use explained::EXPLAINED;
-use interlock_tests::calls::Adapter;
-use interlock_tests::stack::Bench;
 use sites::Mutant;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //! mutants without anybody writing them.
 
 use super::operators::break_source;
-use interlock_tests::stack::Bench;
+use crate::harness::stack::Bench;
 
 /// One way to break the product.
 pub(super) struct Mutant {

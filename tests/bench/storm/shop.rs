@@ -2,7 +2,7 @@
 
 use super::{HOT_CLIENTS, Path};
 use anyhow::{Context, Result, bail};
-use interlock_tests::stack::{sign, user_claims};
+use interlock_tests::harness::stack::{sign, user_claims};
 use reqwest::{Method, Request, header};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! What must be true when the dust has settled: one effect for each key, and every client was told the truth.
 
 use super::clients::{Settled, TOP_UP, Told};
+use crate::harness::calls::{CANCEL_ORDER, CHECKOUT};
 use anyhow::Result;
-use interlock_tests::calls::{CANCEL_ORDER, CHECKOUT};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;

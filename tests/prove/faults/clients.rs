@@ -2,9 +2,9 @@
 //! and sends it again under that key until the answer is final. What it was told is written down.
 
 use super::site::Site;
+use crate::harness::calls::{CANCEL_ORDER, CHECKOUT, CLAIM_ROUTE, Operation, PROMO_VALIDATE};
+use crate::harness::stack::{sign, user_claims};
 use anyhow::Result;
-use interlock_tests::calls::{CANCEL_ORDER, CHECKOUT, CLAIM_ROUTE, Operation, PROMO_VALIDATE};
-use interlock_tests::stack::{sign, user_claims};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@
 use super::clients::{Client, Goods, Intent, Ledger};
 use super::proxy::Strike;
 use super::site::Site;
+use crate::harness::calls::{CHECKOUT, CLAIM_ROUTE, Operation, PROMO_VALIDATE};
 use anyhow::{Context, Result};
-use interlock_tests::calls::{CHECKOUT, CLAIM_ROUTE, Operation, PROMO_VALIDATE};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;

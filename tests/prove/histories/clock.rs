@@ -4,7 +4,7 @@
 //! exact: a lease ends when the clock was moved past it and not a moment earlier. The original is kept
 //! beside it under another name until it is back; a run that was killed is mended by the next one.
 
-use crate::model::Moment;
+use crate::prove::model::Moment;
 use anyhow::{Context, Result};
 use tokio_postgres::Client;
 

@@ -2,8 +2,8 @@
 //!
 //! The search goes in rounds. A round opens a few worlds ([`worlds`]): one crowded shop or several, and a
 //! depot. Sixteen sessions, most over SQL and some over HTTP, make random calls ([`plan`]) on all of them
-//! and write down what they saw. Then each world's history must fit some order of the [`crate::model`]
-//! ([`checker`]), what its rows say at the end included, and the [`crate::invariants`] must hold.
+//! and write down what they saw. Then each world's history must fit some order of the [`crate::prove::model`]
+//! ([`checker`]), what its rows say at the end included, and the [`crate::prove::invariants`] must hold.
 //!
 //! On a database of this machine the clock is held ([`clock`]) and moved three times a round, with nothing
 //! under way: leases, holds, payment windows and keys end, exactly then.
@@ -24,8 +24,8 @@ mod shrink;
 mod tests;
 mod worlds;
 
-use crate::Search;
-use crate::report::{Section, progress};
+use crate::prove::Search;
+use crate::prove::report::{Section, progress};
 use anyhow::Result;
 use rounds::Player;
 use std::time::Instant;

@@ -4,7 +4,7 @@
 //! A mutant changes the database under test for a while, so this runs on a database of this machine only.
 
 use super::rounds::Player;
-use interlock_tests::stack::Stack;
+use crate::harness::stack::Stack;
 use tokio_postgres::Client;
 
 /// What is taken away: a function of schema `private`, a text that stands in it once, and what stands

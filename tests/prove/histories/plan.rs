@@ -1,9 +1,9 @@
 //! What callers do: chosen at random from what they know.
 
 use super::worlds::World;
-use crate::model::depot::{self, Action, Depot};
-use crate::model::shop::{self, Decision, Payment, Shop};
-use crate::model::slots::Reader;
+use crate::areas::delivery::model::{self as depot, Action, Depot};
+use crate::areas::shop::model::slots::Reader;
+use crate::areas::shop::model::{self as shop, Decision, Payment, Shop};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;

@@ -1,7 +1,8 @@
 //! The calls of the models, as they are sent.
 
 use super::session::Request;
-use crate::model::{depot, shop};
+use crate::areas::delivery::model as depot;
+use crate::areas::shop::model as shop;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

@@ -3,10 +3,10 @@
 //! Over SQL a call is one message and one transaction, as PostgREST would run it: role, claims, call,
 //! and what it wants in the headers of the answer.
 
-use crate::model::Seen;
-use crate::model::slots::Reader;
+use crate::areas::shop::model::slots::Reader;
+use crate::harness::stack::{Stack, user_claims};
+use crate::prove::model::Seen;
 use anyhow::{Result, bail};
-use interlock_tests::stack::{Stack, user_claims};
 use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

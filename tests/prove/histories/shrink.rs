@@ -7,7 +7,7 @@
 //! the last answer has to do with, however remotely.
 
 use super::checker::{Verdict, search};
-use crate::model::{Event, Model, Seen};
+use crate::prove::model::{Event, Model, Seen};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -198,7 +198,7 @@ fn ids_of<C: std::fmt::Debug>(event: &Event<C>) -> BTreeSet<Uuid> {
 
 fn reason<M: Model>(state: &M, event: &Event<M::Call>) -> &'static str {
     match state.apply(event) {
-        crate::model::Steps::Impossible(why) => why,
+        crate::prove::model::Steps::Impossible(why) => why,
         _ => "possible, but not in time",
     }
 }

@@ -3,11 +3,11 @@
 //! A world shares nothing with another one, so each is checked on its own. They are small: few units, few
 //! uses, few batches, so that callers get in each other's way.
 
-use crate::model::depot::{Batch, Depot};
-use crate::model::keys::Keys;
-use crate::model::promo::{Off, Promo, Uses};
-use crate::model::shop::{Product, Shop, Terms};
-use crate::model::{Clock, Event, Model, Moment};
+use crate::areas::delivery::model::{Batch, Depot};
+use crate::areas::promo::model::{Off, Promo, Uses};
+use crate::areas::shop::model::{Product, Shop, Terms};
+use crate::prove::model::keys::Keys;
+use crate::prove::model::{Clock, Event, Model, Moment};
 use anyhow::Result;
 use rand::RngExt as _;
 use rand::rngs::StdRng;

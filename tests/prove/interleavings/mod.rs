@@ -19,7 +19,7 @@
 //! What is not driven: a connection lost while the commit is under way (the faults do that), and more
 //! than two sessions (the histories do that).
 //!
-//! * `scenarios`, `slots`: which operations meet on which rows.
+//! * `stages`: which operations meet on which rows, as each area says.
 //! * `breakpoints`: where a function can be stopped, and how Postgres says that it was.
 //! * `plan`, `conductor`: a schedule, and how two sessions are driven through it.
 //! * `outcome`: what a schedule leaves behind, in comparable words.
@@ -31,17 +31,16 @@ mod conductor;
 mod mutants;
 mod outcome;
 mod plan;
-mod scenarios;
 mod search;
-mod slots;
+mod stages;
 
 use self::breakpoints::Breakpoints;
-use self::scenarios::{Operation, Stage, Sweep};
 use self::search::{Findings, Limits};
-use crate::Search;
-use crate::report::Section;
+pub(crate) use self::stages::{Operation, Pairs, Stage, Sweep, shop, user};
+use crate::harness::stack::Stack;
+use crate::prove::Search;
+use crate::prove::report::Section;
 use anyhow::{Result, bail};
-use interlock_tests::stack::Stack;
 
 /// Runs the section.
 pub(crate) async fn run(search: &Search) -> Result<Section> {

@@ -5,8 +5,8 @@
 use super::breakpoints::Breakpoints;
 use super::guarded;
 use super::search::Limits;
+use crate::harness::stack::Bench;
 use anyhow::{Context as _, Result, ensure};
-use interlock_tests::stack::Bench;
 use std::time::Duration;
 use tokio_postgres::Client;
 

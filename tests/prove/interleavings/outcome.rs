@@ -1,9 +1,9 @@
 //! What a schedule leaves behind, in words that are the same for equal outcomes on different rows.
 
 use super::conductor::Answer;
-use super::scenarios::{By, Operation, Stage, Sweep};
+use super::stages::{By, Operation, Stage, Sweep};
+use crate::harness::stack::user_claims;
 use anyhow::{Context as _, Result};
-use interlock_tests::stack::user_claims;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, Statement};

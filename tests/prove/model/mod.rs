@@ -18,11 +18,7 @@
 //! * **Time** stands still while calls are under way: a move of the clock is a call of its own. Where
 //!   the clock cannot be held every time in a body is allowed (`"*"`).
 
-pub(crate) mod depot;
 pub(crate) mod keys;
-pub(crate) mod promo;
-pub(crate) mod shop;
-pub(crate) mod slots;
 
 use serde_json::{Value, json};
 use std::fmt::Debug;

@@ -2,9 +2,9 @@
 //! same whether there is such a code or not.
 
 use super::http::Call;
-use crate::report::Section;
+use crate::harness::stack::Bench;
+use crate::prove::report::Section;
 use anyhow::Result;
-use interlock_tests::stack::Bench;
 use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;

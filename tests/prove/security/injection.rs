@@ -4,10 +4,10 @@
 use super::endpoints;
 use super::http::{CALLS_AT_ONCE, Call, Reply};
 use super::people::Cast;
-use crate::report::Section;
+use crate::harness::stack::Bench;
+use crate::prove::report::Section;
 use anyhow::Result;
 use futures::StreamExt;
-use interlock_tests::stack::Bench;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 

@@ -5,8 +5,8 @@
 
 use super::people::Cast;
 use super::{compare, guesses, others};
-use crate::report::Section;
-use interlock_tests::stack::Bench;
+use crate::harness::stack::Bench;
+use crate::prove::report::Section;
 
 /// Changes that are seen in the database itself; they are rolled back.
 const GIVEN_AWAY: &[(&str, &str)] = &[

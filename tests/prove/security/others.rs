@@ -3,10 +3,10 @@
 use super::endpoints::{self, Argument, Rpc, Table};
 use super::http::{CALLS_AT_ONCE, Call};
 use super::people::Cast;
-use crate::report::Section;
+use crate::harness::stack::Bench;
+use crate::prove::report::Section;
 use anyhow::Result;
 use futures::StreamExt;
-use interlock_tests::stack::Bench;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 

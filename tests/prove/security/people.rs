@@ -1,9 +1,9 @@
 //! A user with rows everywhere, whose every value is a secret, and those who must not see them.
 
+use crate::areas::shop::rows::{cart, with};
+use crate::harness::calls::{Adapter, CHECKOUT, CLAIM_ROUTE, Caller, PROMO_VALIDATE};
+use crate::harness::stack::{Bench, Stack, user_claims};
 use anyhow::{Context, Result, ensure};
-use interlock_tests::calls::{Adapter, CHECKOUT, CLAIM_ROUTE, Caller, PROMO_VALIDATE};
-use interlock_tests::shop::{cart, with};
-use interlock_tests::stack::{Bench, Stack, user_claims};
 use serde_json::json;
 use uuid::Uuid;
 

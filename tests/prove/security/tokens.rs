@@ -3,10 +3,10 @@
 use super::endpoints;
 use super::http::{CALLS_AT_ONCE, Call, Reply};
 use super::people::Cast;
-use crate::report::Section;
+use crate::harness::stack::{Bench, Stack, sign, unix_time, user_claims};
+use crate::prove::report::Section;
 use anyhow::Result;
 use futures::StreamExt;
-use interlock_tests::stack::{Bench, Stack, sign, unix_time, user_claims};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use uuid::Uuid;

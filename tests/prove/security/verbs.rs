@@ -3,9 +3,9 @@
 use super::endpoints::{self, Table};
 use super::http::Call;
 use super::people::Cast;
-use crate::report::Section;
+use crate::harness::stack::Bench;
+use crate::prove::report::Section;
 use anyhow::Result;
-use interlock_tests::stack::Bench;
 use reqwest::Method;
 
 /// Verbs of SQL with the method that PostgREST makes them of.

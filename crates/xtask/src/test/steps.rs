@@ -24,7 +24,9 @@ const GZIP_BUDGET: usize = 62_500;
 const FUZZ_EXECUTIONS: &str = "200000";
 
 /// The end-to-end tests that are no step of their own.
-const REST: [&str; 6] = [
+const REST: [&str; 8] = [
+    "--skip",
+    "prove::",
     "--skip",
     "mutants::",
     "--skip",
@@ -374,7 +376,7 @@ fn start_stack(run: &mut Run) -> Result<Counts> {
 /// Runs the end-to-end tests that the arguments select.
 pub(super) fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
     let variables = run.variables.clone();
-    of_tests_crate(run, &["--test", "interlock"], selection, &variables)
+    of_tests_crate(run, &["--lib"], selection, &variables)
 }
 
 /// Of the mutants that the database's catalogue yields, a run of everything tries one in so many.
@@ -383,16 +385,15 @@ const MUTANTS_EVERY: &str = "10";
 /// What breaks the product does so for every other test, so they go one after the other.
 fn mutants(run: &mut Run) -> Result<Counts> {
     let mut variables = run.variables.clone();
-    let selection = ["mutants::", "--nocapture", "--test-threads", "1"];
+    let mut selection = vec!["mutants::", "--nocapture", "--test-threads", "1"];
     if !run.asked.contains(&Step::Mutants) {
         println!(
             "one in {MUTANTS_EVERY} of the generated ones; all, and those of the proof: npm run test:mutants"
         );
         variables.insert("MUTANTS_EVERY".to_owned(), MUTANTS_EVERY.to_owned());
-        return of_tests_crate(run, &["--test", "interlock"], &selection, &variables);
+        selection.extend(["--skip", "prove::"]);
     }
-    let first = of_tests_crate(run, &["--test", "interlock"], &selection, &variables)?;
-    Ok(first + of_tests_crate(run, &["--bin", "prove"], &selection, &variables)?)
+    of_tests_crate(run, &["--lib"], &selection, &variables)
 }
 
 /// Runs the tests of what a user does with a clone.
@@ -423,8 +424,8 @@ pub(super) fn of_tests_crate(
 fn prove(run: &mut Run) -> Result<Counts> {
     let own = of_tests_crate(
         run,
-        &["--bin", "prove"],
-        &["--skip", "mutants::"],
+        &["--lib"],
+        &["prove::", "--skip", "mutants::"],
         &BTreeMap::new(),
     )?;
     let mut prove = prove::program(run.repo)?;

@@ -3,12 +3,12 @@
 //!
 //! However units are spread, people see the same; so the serial orders are those of an ordinary counter.
 
-use super::scenarios::{
+use super::stages::{
     ALL_HAVE_2000, BUY_P_BANK, BUY_P_CASH, BUY_P_WITH_K, BUY_P_WITH_KEY, COUNT_USE, DECREMENT,
-    EXPIRE_HOLDS, EXPIRE_ORDERS, HOLD_IS_OVER, NO_ORDER_EXPIRES, Operation, P_IS_BOOKED_IN,
-    P_IS_TAKEN_OFF, PRICE_OF_P_CHANGES, Pairs, RELEASE_HOLD, Stage, Sweep, U_HOLDS_K_UNCOUNTED,
-    USERS, VALIDATE_K, shop, user,
+    EXPIRE_HOLDS, EXPIRE_ORDERS, HOLD_IS_OVER, NO_ORDER_EXPIRES, P_IS_BOOKED_IN, P_IS_TAKEN_OFF,
+    PRICE_OF_P_CHANGES, RELEASE_HOLD, U_HOLDS_K_UNCOUNTED, USERS, VALIDATE_K,
 };
+use crate::prove::interleavings::{Operation, Pairs, Stage, Sweep, shop, user};
 
 /// Two units, one in each of two slots.
 const LAST_P_IN_SLOTS: &str =
@@ -88,7 +88,7 @@ const fn settle_promos() -> Operation {
 }
 
 /// All stages with slots.
-pub(super) const STAGES: &[Stage] = &[
+pub(crate) const STAGES: &[Stage] = &[
     Stage {
         name: "the last two p in two slots",
         given: &[USERS, LAST_P_IN_SLOTS, ALL_HAVE_2000],

@@ -1,9 +1,9 @@
 //! Two customers of a promo code, one customer in two tabs, or a customer and the shop.
 
-use super::{By, End, Scene, Wait};
+use crate::meanwhile::{By, End, Scene, Wait};
 
 /// The scenes.
-pub(super) const PROMOS: &[Scene] = &[
+pub(crate) const SCENES: &[Scene] = &[
     Scene {
         name: "a use that the customer takes in another tab meanwhile is taken once",
         before: &[(

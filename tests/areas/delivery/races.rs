@@ -1,9 +1,10 @@
 //! Races for batches. A scenario states the invariant and the number of winners, and returns what is
 //! wrong instead of panicking, so that `mutants.rs` can demand that it finds something.
 
-use interlock_tests::calls::{Adapter, Answer, call_together, callers, claim_together};
-use interlock_tests::stack::Bench;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::harness::calls::{Adapter, Answer, call_together, callers, claim_together};
+use crate::harness::races::{Verdict, against_open_transaction, require, tally};
+use crate::harness::stack::Bench;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -42,27 +43,6 @@ impl Scenario {
             Scenario::TakenBackMeanwhile => taken_back_meanwhile(bench, adapter).await,
         }
     }
-}
-
-/// What a scenario found wrong.
-pub(crate) type Verdict = Result<(), String>;
-
-/// Fails with the text unless the condition holds.
-macro_rules! require {
-    ($condition:expr, $($text:tt)+) => {
-        if !$condition {
-            return Err(format!($($text)+));
-        }
-    };
-}
-
-/// How often each code came up.
-pub(crate) fn tally(answers: &[Answer]) -> BTreeMap<&str, usize> {
-    let mut tally = BTreeMap::new();
-    for answer in answers {
-        *tally.entry(answer.code.as_str()).or_insert(0) += 1;
-    }
-    tally
 }
 
 /// The index of the only winner, everybody else refused with that code.
@@ -289,37 +269,6 @@ async fn crossed_leases(bench: &Bench, adapter: Adapter, pairs: usize, rounds: u
     Ok(())
 }
 
-/// Runs a call against an open transaction of another session: the call starts once the transaction
-/// has done its work, and the transaction ends once the call waits for it (or has not waited).
-pub(crate) async fn against_open_transaction(
-    bench: &Bench,
-    work: &str,
-    end: &str,
-    call: impl Future<Output = Answer> + Send + 'static,
-) -> Answer {
-    let other = bench.stack.connect().await;
-    other
-        .batch_execute(&format!("begin; {work}"))
-        .await
-        .expect("the other session does its work");
-    let mut call = tokio::spawn(call);
-    while !bench.somebody_waits().await {
-        let pause = tokio::time::sleep(std::time::Duration::from_millis(2));
-        tokio::select! {
-            answer = &mut call => {
-                other.batch_execute(end).await.expect("the other session ends");
-                return answer.expect("a call does not panic");
-            }
-            () = pause => {}
-        }
-    }
-    other
-        .batch_execute(end)
-        .await
-        .expect("the other session ends");
-    call.await.expect("a call does not panic")
-}
-
 /// A driver is made inactive while they claim: whoever is first counts, and here that is the shop.
 async fn deactivated_meanwhile(bench: &Bench, adapter: Adapter) -> Verdict {
     let driver = bench.drivers(1).await[0];
@@ -388,40 +337,7 @@ async fn taken_back_meanwhile(bench: &Bench, adapter: Adapter) -> Verdict {
     Ok(())
 }
 
-/// A test for each scenario and adapter.
-macro_rules! over_every_adapter {
-    ($($name:ident: $scenario:expr;)+) => {
-        $(mod $name {
-            use super::*;
-
-            async fn check(adapter: Adapter) {
-                let bench = interlock_tests::stack::Bench::take().await;
-                if let Err(error) = $scenario.run(&bench, adapter).await {
-                    panic!("{adapter:?}: {error}");
-                }
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn over_http() {
-                check(Adapter::Function).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn over_rpc() {
-                check(Adapter::Rpc).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn over_sql() {
-                check(Adapter::Sql).await;
-            }
-        })+
-    };
-}
-
-pub(crate) use over_every_adapter;
-
-over_every_adapter! {
+crate::harness::races::over_every_adapter! {
     one_of_64_drivers_wins_a_batch: Scenario::OneBatch { drivers: 64, rounds: 20 };
     forty_batches_go_to_forty_of_64_drivers: Scenario::NextBatch { drivers: 64, batches: 40 };
     one_of_16_drivers_wins_a_lease_that_is_over: Scenario::ExpiredLease { drivers: 16 };

@@ -1,165 +1,9 @@
-//! What is interleaved: stages, each with rows and with the operations that meet on them. Every pair of
-//! operations of a stage is searched, each operation with itself too.
-//!
-//! `{u}`, `{v}`, `{w}` are users, `{x}`, `{y}` batches, `{p}`, `{q}` products, `{d}` a digital product,
-//! `{k}`, `{l}` promo codes, `{o}` an order, `{c}`, `{e}` carts: new ones for every schedule.
+//! What is interleaved. `{u}`, `{v}`, `{w}` are users, `{x}`, `{y}` batches, `{p}`, `{q}` products, `{d}` a digital
+//! product, `{k}`, `{l}` promo codes, `{o}` an order, `{c}`, `{e}` carts: new ones for every schedule.
 
-/// Who makes a call.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum By {
-    /// The signed-in user of that name.
-    User(&'static str),
-    /// The shop, with the service role.
-    Shop,
-}
+use crate::prove::interleavings::{Pairs, Stage, Sweep, shop, user};
 
-/// One operation. Nearly all write.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Operation {
-    pub(super) name: &'static str,
-    pub(super) by: By,
-    /// One statement. What it returns is the answer.
-    pub(super) sql: &'static str,
-    /// What it may do instead if somebody else is changing the row that it would take: such rows are
-    /// passed over (`skip locked`), and whoever changes them may yet roll back.
-    pub(super) instead: Option<&'static str>,
-    /// What it takes from all such rows of the database, not by name.
-    pub(super) sweeps: Option<Sweep>,
-}
-
-impl Operation {
-    pub(super) const fn or(self, instead: &'static str) -> Self {
-        Operation {
-            instead: Some(instead),
-            ..self
-        }
-    }
-
-    pub(super) const fn sweeping(self, rows: Sweep) -> Self {
-        Operation {
-            sweeps: Some(rows),
-            ..self
-        }
-    }
-}
-
-/// Rows, and what is done to them.
-#[derive(Debug)]
-pub(super) struct Stage {
-    pub(super) name: &'static str,
-    /// Statements that make the rows.
-    pub(super) given: &'static [&'static str],
-    pub(super) operations: &'static [Operation],
-    /// Rows of the stage that an operation of this or another stage finds by itself.
-    pub(super) offers: &'static [Sweep],
-    /// Which pairs: all, or those of operations on different kinds of rows.
-    pub(super) pairs: Pairs,
-}
-
-/// Rows that an operation finds by itself, so that nobody else may offer such rows at that time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Sweep {
-    /// Batches that can be claimed.
-    Batches,
-    /// Orders that were not paid in time.
-    Orders,
-    /// Holds on promo codes whose time is over.
-    Holds,
-    /// Slots that are to be settled.
-    Slots,
-}
-
-impl Sweep {
-    /// All kinds.
-    pub(super) const ALL: [Self; 4] = [Self::Batches, Self::Orders, Self::Holds, Self::Slots];
-
-    /// For people.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Batches => "the claimable batches",
-            Self::Orders => "the orders that were not paid in time",
-            Self::Holds => "the holds whose time is over",
-            Self::Slots => "the slots that are to be settled",
-        }
-    }
-
-    /// Takes rows of earlier schedules and tests out of the way, also those whose time is over soon.
-    pub(super) fn clear(self) -> &'static str {
-        match self {
-            Self::Batches => {
-                "update public.batches set status = 'cancelled'
-                 where status in ('available', 'claimed', 'in_progress') and reference like 'test:%';"
-            }
-            Self::Orders => {
-                "update public.orders o set payment_expires_at = now() + interval '1 day' from auth.users u
-                 where o.status = 'pending_payment' and o.payment_expires_at < now() + interval '1 hour'
-                   and u.id = o.user_id and u.email like '%@test.example';"
-            }
-            Self::Holds => {
-                "update public.promo_redemptions r set held_until = now() + interval '1 day' from auth.users u
-                 where r.status = 'held' and r.held_until < now() + interval '1 hour'
-                   and u.id = r.user_id and u.email like '%@test.example';"
-            }
-            Self::Slots => {
-                "select private.settle_stock_slots(); select private.settle_promo_slots();"
-            }
-        }
-    }
-
-    /// Whether there are such rows of somebody else, which a schedule would take.
-    pub(super) fn others(self) -> &'static str {
-        match self {
-            Self::Batches => {
-                "select exists (select from public.batches b
-                 where (b.status = 'available' or b.status in ('claimed', 'in_progress') and b.lease_expires_at <= now())
-                   and coalesce(b.reference not like 'test:%', true))"
-            }
-            Self::Orders => {
-                "select exists (select from public.orders o left join auth.users u on u.id = o.user_id
-                 where o.status = 'pending_payment' and o.payment_expires_at <= now()
-                   and coalesce(u.email not like '%@test.example', true))"
-            }
-            Self::Holds => {
-                "select exists (select from public.promo_redemptions r left join auth.users u on u.id = r.user_id
-                 where r.status = 'held' and r.held_until <= now()
-                   and coalesce(u.email not like '%@test.example', true))"
-            }
-            // Nobody sees whether they are settled.
-            Self::Slots => "select false",
-        }
-    }
-}
-
-/// The pairs of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pairs {
-    /// Each operation with each, and with itself.
-    All,
-    /// Not with itself: other stages do that on rows that make them meet.
-    Different,
-}
-
-pub(super) const fn user(who: &'static str, name: &'static str, sql: &'static str) -> Operation {
-    Operation {
-        name,
-        by: By::User(who),
-        sql,
-        instead: None,
-        sweeps: None,
-    }
-}
-
-pub(super) const fn shop(name: &'static str, sql: &'static str) -> Operation {
-    Operation {
-        name,
-        by: By::Shop,
-        sql,
-        instead: None,
-        sweeps: None,
-    }
-}
-
-pub(super) const USERS: &str = "insert into auth.users (id, aud, role, email)
+pub(crate) const USERS: &str = "insert into auth.users (id, aud, role, email)
   select id, 'authenticated', 'authenticated', id || '@test.example'
   from unnest(array['{u}', '{v}', '{w}']::uuid[]) as id";
 const DRIVERS: &str = "insert into public.drivers (user_id) values ('{u}'), ('{v}'), ('{w}')";
@@ -189,15 +33,15 @@ const ONE_FREE_CODE: &str =
     "insert into public.product_codes (product_id, code) values ('{d}', 'secret 1')";
 const U_HAS_700: &str =
     "insert into public.wallets (user_id, balance, currency) values ('{u}', 700, 'USD')";
-pub(super) const ALL_HAVE_2000: &str = "insert into public.wallets (user_id, balance, currency)
+pub(crate) const ALL_HAVE_2000: &str = "insert into public.wallets (user_id, balance, currency)
   values ('{u}', 2000, 'USD'), ('{v}', 2000, 'USD')";
 const ONE_USE_OF_K: &str = "insert into public.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
   values ('{k}', 'K {k}', 'percentage', 10, 1, 1)";
-pub(super) const U_HOLDS_K_UNCOUNTED: &str = "insert into public.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
+pub(crate) const U_HOLDS_K_UNCOUNTED: &str = "insert into public.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
   values ('{k}', '{u}', '{c}', 'held', 70, 'USD', now() + interval '10 minutes');
   insert into private.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
 const IT_IS_COUNTED: &str = "update public.promo_codes set used_count = 1 where id = '{k}'";
-pub(super) const HOLD_IS_OVER: &str = "update public.promo_redemptions set held_until = now() - interval '1 minute' where promo_id = '{k}'";
+pub(crate) const HOLD_IS_OVER: &str = "update public.promo_redemptions set held_until = now() - interval '1 minute' where promo_id = '{k}'";
 
 /// An order of one p and one d with the only use of k: 1200 less 10 %.
 const PENDING_ORDER: &str = "insert into public.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
@@ -222,35 +66,35 @@ const FIRST_ORDERS_ONLY: &str =
   values ('{k}', 'K {k}', 'percentage', 10, true), ('{l}', 'L {l}', 'percentage', 10, true)";
 
 const TOP_UP: &str = "select public.top_up_wallet('{u}', 700, 'USD', '{c}')";
-pub(super) const EXPIRE_ORDERS: &str = "select public.expire_orders()";
-pub(super) const NO_ORDER_EXPIRES: &str =
+pub(crate) const EXPIRE_ORDERS: &str = "select public.expire_orders()";
+pub(crate) const NO_ORDER_EXPIRES: &str =
     "select jsonb_build_object('success', true, 'expired', 0)";
-pub(super) const EXPIRE_HOLDS: &str = "select private.expire_promo_holds()";
-pub(super) const RELEASE_HOLD: &str =
+pub(crate) const EXPIRE_HOLDS: &str = "select private.expire_promo_holds()";
+pub(crate) const RELEASE_HOLD: &str =
     "select public.validate_promo('K {k}', p_cart_id => '{c}', p_action => 'release')";
-pub(super) const COUNT_USE: &str = "select public.increment_promo_usage('{k}')";
-pub(super) const P_IS_BOOKED_IN: &str = "update public.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'";
-pub(super) const PRICE_OF_P_CHANGES: &str =
+pub(crate) const COUNT_USE: &str = "select public.increment_promo_usage('{k}')";
+pub(crate) const P_IS_BOOKED_IN: &str = "update public.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'";
+pub(crate) const PRICE_OF_P_CHANGES: &str =
     "update public.products set price = 900 where id = '{p}' returning 'null'";
-pub(super) const P_IS_TAKEN_OFF: &str =
+pub(crate) const P_IS_TAKEN_OFF: &str =
     "update public.products set active = false where id = '{p}' returning 'null'";
-pub(super) const DECREMENT: &str = "select public.decrement_product_quantity('{p}', 1)";
+pub(crate) const DECREMENT: &str = "select public.decrement_product_quantity('{p}', 1)";
 const CLAIM_CODES: &str =
     "select jsonb_agg(c) from public.claim_product_codes_atomic('{d}', 1, '{o}') as c";
-pub(super) const BUY_P_CASH: &str =
+pub(crate) const BUY_P_CASH: &str =
     r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]')"#;
-pub(super) const BUY_P_BANK: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_payment_method => 'bank_transfer')"#;
+pub(crate) const BUY_P_BANK: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_payment_method => 'bank_transfer')"#;
 const BUY_P_WALLET: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_payment_method => 'wallet')"#;
-pub(super) const BUY_P_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
+pub(crate) const BUY_P_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
     p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
 const BUY_Q_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]',
     p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
 const BUY_D_WALLET: &str = r#"select public.checkout('[{"product_id": "{d}", "quantity": 1}]', p_payment_method => 'wallet')"#;
-pub(super) const BUY_P_WITH_K: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_promo_code => 'K {k}', p_cart_id => '{c}')"#;
-pub(super) const VALIDATE_K: &str = r#"select public.validate_promo('K {k}', '[{"product_id": "{p}", "quantity": 1}]', p_cart_id => '{c}')"#;
+pub(crate) const BUY_P_WITH_K: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_promo_code => 'K {k}', p_cart_id => '{c}')"#;
+pub(crate) const VALIDATE_K: &str = r#"select public.validate_promo('K {k}', '[{"product_id": "{p}", "quantity": 1}]', p_cart_id => '{c}')"#;
 
 /// All stages.
-pub(super) const STAGES: &[Stage] = &[
+pub(crate) const STAGES: &[Stage] = &[
     Stage {
         name: "a batch that u holds, and a free one",
         given: &[USERS, DRIVERS, BATCH_X, BATCH_Y, U_HOLDS_X],

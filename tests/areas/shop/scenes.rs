@@ -1,9 +1,9 @@
 //! Two buyers, a buyer and their twin, or a buyer and the shop.
 
-use super::{By, End, Scene, Wait};
+use crate::meanwhile::{By, End, Scene, Wait};
 
 /// The scenes.
-pub(super) const SHOP: &[Scene] = &[
+pub(crate) const SCENES: &[Scene] = &[
     Scene {
         name: "stock that was sold meanwhile is refused, with what is left",
         before: &[],

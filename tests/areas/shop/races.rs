@@ -1,25 +1,16 @@
 //! Races of a shop: the last units, double clicks, wallets, digital codes, promo codes, and orders that
-//! end in several ways at once. As in `races.rs` a scenario returns what is wrong.
+//! end in several ways at once. A scenario returns what is wrong.
 
-use crate::races::{Verdict, against_open_transaction, tally};
-use interlock_tests::calls::{
+use crate::areas::shop::rows::{PRICE, cart, with};
+use crate::harness::calls::{
     Adapter, Answer, CANCEL_ORDER, CHECKOUT, Caller, PROMO_VALIDATE, callers, together,
 };
-use interlock_tests::shop::{PRICE, cart, with};
-use interlock_tests::stack::{Bench, user_claims};
+use crate::harness::races::{Verdict, against_open_transaction, count, require, tally};
+use crate::harness::stack::{Bench, user_claims};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// Fails with the text unless the condition holds.
-macro_rules! require {
-    ($condition:expr, $($text:tt)+) => {
-        if !$condition {
-            return Err(format!($($text)+));
-        }
-    };
-}
 
 /// The races, each with its numbers.
 #[derive(Clone, Copy, Debug)]
@@ -105,10 +96,6 @@ impl ShopScenario {
         );
         Ok(())
     }
-}
-
-fn count(answers: &[Answer], code: &str) -> usize {
-    answers.iter().filter(|answer| answer.code == code).count()
 }
 
 fn order_id(answer: &Answer) -> Option<Uuid> {
@@ -664,7 +651,7 @@ async fn stock_that_comes_back_meanwhile_is_taken() {
     }
 }
 
-crate::races::over_every_adapter! {
+crate::harness::races::over_every_adapter! {
     of_two_buyers_of_three_out_of_five_one_is_served: ShopScenario::TwoBuyersOfThree;
     a_storm_of_buyers_sells_what_there_is: ShopScenario::Storm { buyers: 200, products: 4, stock: 25 };
     ten_copies_of_one_submission_are_one_order: ShopScenario::DoubleClick { copies: 10, stock: 100 };

@@ -1,12 +1,12 @@
 //! Rows of a shop for the tests to work on, and the invariants that must hold at any moment.
 
-use crate::stack::Bench;
+use crate::harness::stack::Bench;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What every product of the tests costs, in minor units.
-pub const PRICE: i64 = 700;
+pub(crate) const PRICE: i64 = 700;
 
 impl Bench {
     /// New physical products, each with that stock.
@@ -218,7 +218,7 @@ impl Bench {
 }
 
 /// The body of a checkout.
-pub fn cart(lines: &[(Uuid, u32)]) -> Value {
+pub(crate) fn cart(lines: &[(Uuid, u32)]) -> Value {
     let lines: Vec<Value> = lines
         .iter()
         .map(|(product, quantity)| json!({ "product_id": product, "quantity": quantity }))
@@ -227,7 +227,7 @@ pub fn cart(lines: &[(Uuid, u32)]) -> Value {
 }
 
 /// The same with more fields.
-pub fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
+pub(crate) fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
     body[field] = value.into();
     body
 }

@@ -1,7 +1,7 @@
 //! The arithmetic of promo codes: a model in Rust, its properties, and the SQL held to it on thousands
 //! of random carts and rules.
 
-use interlock_tests::stack::Bench;
+use crate::harness::stack::Bench;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -1,8 +1,8 @@
 //! Slots: a counter that is spread over several rows. They must not be seen in any answer but the two that
 //! tell their number: stock and uses are what they would be without.
 
-use super::promo::Refusal;
-use super::shop::Shop;
+use super::Shop;
+use crate::areas::promo::model::Refusal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

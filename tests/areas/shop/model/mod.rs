@@ -1,9 +1,11 @@
 //! A shop: what it sells, to whom, under which code, and what becomes of the orders.
 
-use super::keys::{Key, Keys, Verdict};
-use super::promo::{Kind, Line, Promo, Refusal, Use, Uses, Worth};
-use super::slots::Reader;
-use super::{Clock, Event, Model, Moment, Seen, Steps, matches};
+pub(crate) mod slots;
+
+use self::slots::Reader;
+use crate::areas::promo::model::{Kind, Line, Promo, Refusal, Use, Uses, Worth};
+use crate::prove::model::keys::{Key, Keys, Verdict};
+use crate::prove::model::{Clock, Event, Model, Moment, Seen, Steps, matches};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

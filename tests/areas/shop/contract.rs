@@ -1,9 +1,9 @@
 //! The HTTP contract of `checkout` and `promo-validate`: bad input changes nothing, and a replay is the
 //! stored answer byte for byte.
 
-use interlock_tests::calls::{Adapter, CHECKOUT, Caller, PROMO_VALIDATE};
-use interlock_tests::shop::cart;
-use interlock_tests::stack::Bench;
+use crate::areas::shop::rows::cart;
+use crate::harness::calls::{Adapter, CHECKOUT, Caller, PROMO_VALIDATE};
+use crate::harness::stack::Bench;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

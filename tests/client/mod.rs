@@ -1,7 +1,7 @@
 //! What an app does, against the stack: supabase-js alone (`client/shop.ts`), and the typed client of
 //! `packages/client` in Node, in Deno and in a browser.
 
-use interlock_tests::stack::Bench;
+use crate::harness::stack::Bench;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;

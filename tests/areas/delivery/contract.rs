@@ -1,7 +1,7 @@
 //! The HTTP contract of `claim-route`: bad input of every kind, and what every answer carries.
 
-use interlock_tests::openapi::assert_documented;
-use interlock_tests::stack::{Bench, sign, unix_time, user_claims};
+use crate::harness::openapi::assert_documented;
+use crate::harness::stack::{Bench, sign, unix_time, user_claims};
 use reqwest::{Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -3,13 +3,12 @@
 //!
 //! `RECORD=1` writes the answers to `openapi/examples.json`, from which codegen takes its examples.
 
-#[path = "openapi/requests.rs"]
 mod requests;
 
+use crate::areas::shop::rows::{cart, with};
+use crate::harness::openapi::{Document, assert_documented};
+use crate::harness::stack::Bench;
 use futures::stream::{self, StreamExt as _};
-use interlock_tests::openapi::{Document, assert_documented};
-use interlock_tests::shop::{cart, with};
-use interlock_tests::stack::Bench;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};

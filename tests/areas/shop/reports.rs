@@ -1,8 +1,8 @@
 //! The check queries of the incident reports, as they stand in them, on a database with the seed.
 
-use interlock_tests::stack::Bench;
+use crate::harness::stack::Bench;
 
-const SEED: &str = include_str!("../supabase/seed.sql");
+const SEED: &str = include_str!("../../../supabase/seed.sql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queries_of_the_reports_find_what_they_say() {

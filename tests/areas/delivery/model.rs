@@ -1,7 +1,7 @@
 //! A depot: drivers, and delivery batches that one driver holds at a time.
 
-use super::keys::{Key, Keys, Verdict};
-use super::{Clock, Event, Model, Moment, Seen, Steps, matches};
+use crate::prove::model::keys::{Key, Keys, Verdict};
+use crate::prove::model::{Clock, Event, Model, Moment, Seen, Steps, matches};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,10 +1,10 @@
 //! Races of hot products and codes whose counters are spread over slots: the last units, and slots that
 //! are switched and refilled while many buy. As in `races.rs` a scenario returns what is wrong.
 
-use crate::races::{Verdict, tally};
-use interlock_tests::calls::{Adapter, Answer, CANCEL_ORDER, CHECKOUT, callers, together};
-use interlock_tests::shop::{cart, with};
-use interlock_tests::stack::Bench;
+use crate::areas::shop::rows::{cart, with};
+use crate::harness::calls::{Adapter, Answer, CANCEL_ORDER, CHECKOUT, callers, together};
+use crate::harness::races::{Verdict, tally};
+use crate::harness::stack::Bench;
 use uuid::Uuid;
 
 /// The races, each with its numbers.
@@ -294,7 +294,7 @@ async fn switching_uses(bench: &Bench, adapter: Adapter, buyers: usize, uses: i3
     Ok(())
 }
 
-crate::races::over_every_adapter! {
+crate::harness::races::over_every_adapter! {
     every_unit_in_four_slots_is_sold: SlotScenario::LastUnits { buyers: 50, stock: 110, slots: 4 };
     every_unit_in_one_slot_is_sold: SlotScenario::LastUnits { buyers: 24, stock: 50, slots: 1 };
     slots_are_switched_while_carts_are_bought: SlotScenario::Switching { buyers: 40, stock: 90 };

@@ -1,7 +1,7 @@
 //! What one driver sees of a batch from claim to completion, over every adapter.
 
-use interlock_tests::calls::{Adapter, Answer, Caller};
-use interlock_tests::stack::Bench;
+use crate::harness::calls::{Adapter, Answer, Caller};
+use crate::harness::stack::Bench;
 use uuid::Uuid;
 
 const ADAPTERS: [Adapter; 3] = [Adapter::Function, Adapter::Rpc, Adapter::Sql];

@@ -1,9 +1,9 @@
 //! Two drivers, or a driver and the shop.
 
-use super::{By, End, Scene, Wait};
+use crate::meanwhile::{By, End, Scene, Wait};
 
 /// The scenes.
-pub(super) const BATCHES: &[Scene] = &[
+pub(crate) const SCENES: &[Scene] = &[
     Scene {
         name: "a batch handed to another driver meanwhile is not completed",
         before: &[(By::Ann, "select public.claim_route('{batch}')")],

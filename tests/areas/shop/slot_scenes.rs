@@ -2,7 +2,7 @@
 //! gets two slots of 16 units, the code two of 16 uses; what is held in one is up to chance, so scenes with
 //! one slot are about that slot.
 
-use super::{By, End, Scene, Wait};
+use crate::meanwhile::{By, End, Scene, Wait};
 
 const TWO_SLOTS: (By, &str) = (
     By::Shop,
@@ -36,7 +36,7 @@ const USE: &str = "select public.increment_promo_usage('{promo}')";
 const USE_14: &str = "select public.increment_promo_usage('{promo}') from generate_series(1, 14)";
 
 /// The scenes.
-pub(super) const SLOTS: &[Scene] = &[
+pub(crate) const SCENES: &[Scene] = &[
     Scene {
         name: "two sales from two slots do not wait for each other",
         before: &[TWO_SLOTS],

@@ -1,0 +1,27 @@
+//! Stock, checkout, orders, wallets, codes of digital products, slots.
+
+#[cfg(test)]
+mod contract;
+pub(crate) mod model;
+#[cfg(test)]
+pub(crate) mod races;
+#[cfg(test)]
+mod reports;
+pub(crate) mod rows;
+#[cfg(test)]
+mod scenes;
+#[cfg(test)]
+mod slot_races;
+#[cfg(test)]
+mod slot_scenes;
+mod slot_stages;
+mod stages;
+
+use super::Area;
+
+/// For the engines.
+pub(crate) const AREA: Area = Area {
+    #[cfg(test)]
+    scenes: &[scenes::SCENES, slot_scenes::SCENES],
+    stages: &[stages::STAGES, slot_stages::STAGES],
+};

@@ -1,0 +1,160 @@
+//! What is interleaved: stages, each with rows and with the operations that meet on them. Every pair of
+//! operations of a stage is searched, each operation with itself too.
+//!
+//! `{u}`, `{v}`, `{w}` are users, `{x}`, `{y}` batches, `{p}`, `{q}` products, `{d}` a digital product,
+//! `{k}`, `{l}` promo codes, `{o}` an order, `{c}`, `{e}` carts: new ones for every schedule.
+
+/// Who makes a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By {
+    /// The signed-in user of that name.
+    User(&'static str),
+    /// The shop, with the service role.
+    Shop,
+}
+
+/// One operation. Nearly all write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    pub(crate) by: By,
+    /// One statement. What it returns is the answer.
+    pub(crate) sql: &'static str,
+    /// What it may do instead if somebody else is changing the row that it would take: such rows are
+    /// passed over (`skip locked`), and whoever changes them may yet roll back.
+    pub(crate) instead: Option<&'static str>,
+    /// What it takes from all such rows of the database, not by name.
+    pub(crate) sweeps: Option<Sweep>,
+}
+
+impl Operation {
+    pub(crate) const fn or(self, instead: &'static str) -> Self {
+        Operation {
+            instead: Some(instead),
+            ..self
+        }
+    }
+
+    pub(crate) const fn sweeping(self, rows: Sweep) -> Self {
+        Operation {
+            sweeps: Some(rows),
+            ..self
+        }
+    }
+}
+
+/// Rows, and what is done to them.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) name: &'static str,
+    /// Statements that make the rows.
+    pub(crate) given: &'static [&'static str],
+    pub(crate) operations: &'static [Operation],
+    /// Rows of the stage that an operation of this or another stage finds by itself.
+    pub(crate) offers: &'static [Sweep],
+    /// Which pairs: all, or those of operations on different kinds of rows.
+    pub(crate) pairs: Pairs,
+}
+
+/// Rows that an operation finds by itself, so that nobody else may offer such rows at that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sweep {
+    /// Batches that can be claimed.
+    Batches,
+    /// Orders that were not paid in time.
+    Orders,
+    /// Holds on promo codes whose time is over.
+    Holds,
+    /// Slots that are to be settled.
+    Slots,
+}
+
+impl Sweep {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 4] = [Self::Batches, Self::Orders, Self::Holds, Self::Slots];
+
+    /// For people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Batches => "the claimable batches",
+            Self::Orders => "the orders that were not paid in time",
+            Self::Holds => "the holds whose time is over",
+            Self::Slots => "the slots that are to be settled",
+        }
+    }
+
+    /// Takes rows of earlier schedules and tests out of the way, also those whose time is over soon.
+    pub(crate) fn clear(self) -> &'static str {
+        match self {
+            Self::Batches => {
+                "update public.batches set status = 'cancelled'
+                 where status in ('available', 'claimed', 'in_progress') and reference like 'test:%';"
+            }
+            Self::Orders => {
+                "update public.orders o set payment_expires_at = now() + interval '1 day' from auth.users u
+                 where o.status = 'pending_payment' and o.payment_expires_at < now() + interval '1 hour'
+                   and u.id = o.user_id and u.email like '%@test.example';"
+            }
+            Self::Holds => {
+                "update public.promo_redemptions r set held_until = now() + interval '1 day' from auth.users u
+                 where r.status = 'held' and r.held_until < now() + interval '1 hour'
+                   and u.id = r.user_id and u.email like '%@test.example';"
+            }
+            Self::Slots => {
+                "select private.settle_stock_slots(); select private.settle_promo_slots();"
+            }
+        }
+    }
+
+    /// Whether there are such rows of somebody else, which a schedule would take.
+    pub(crate) fn others(self) -> &'static str {
+        match self {
+            Self::Batches => {
+                "select exists (select from public.batches b
+                 where (b.status = 'available' or b.status in ('claimed', 'in_progress') and b.lease_expires_at <= now())
+                   and coalesce(b.reference not like 'test:%', true))"
+            }
+            Self::Orders => {
+                "select exists (select from public.orders o left join auth.users u on u.id = o.user_id
+                 where o.status = 'pending_payment' and o.payment_expires_at <= now()
+                   and coalesce(u.email not like '%@test.example', true))"
+            }
+            Self::Holds => {
+                "select exists (select from public.promo_redemptions r left join auth.users u on u.id = r.user_id
+                 where r.status = 'held' and r.held_until <= now()
+                   and coalesce(u.email not like '%@test.example', true))"
+            }
+            // Nobody sees whether they are settled.
+            Self::Slots => "select false",
+        }
+    }
+}
+
+/// The pairs of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pairs {
+    /// Each operation with each, and with itself.
+    All,
+    /// Not with itself: other stages do that on rows that make them meet.
+    Different,
+}
+
+pub(crate) const fn user(who: &'static str, name: &'static str, sql: &'static str) -> Operation {
+    Operation {
+        name,
+        by: By::User(who),
+        sql,
+        instead: None,
+        sweeps: None,
+    }
+}
+
+pub(crate) const fn shop(name: &'static str, sql: &'static str) -> Operation {
+    Operation {
+        name,
+        by: By::Shop,
+        sql,
+        instead: None,
+        sweeps: None,
+    }
+}
