@@ -7,7 +7,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a batch handed to another driver meanwhile is not completed",
     ),
     (
-        "act_on_held_batch: without `and b.lease_expires_at > private.clock()`",
+        "act_on_held_batch: without `and b.lease_expires_at > interlock.clock()`",
         "a lease that is over meanwhile ends the right to complete",
     ),
     (
@@ -15,7 +15,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a batch handed to another driver meanwhile is not completed",
     ),
     (
-        "begin_idempotent: without `where k.expires_at <= private.clock()`",
+        "begin_idempotent: without `where k.expires_at <= interlock.clock()`",
         "a twin waits and gets the same order",
     ),
     (
@@ -107,7 +107,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "guesses at codes are counted one by one",
     ),
     (
-        "lock_promo_users: without `perform 1 from private.promo_user_uses u where (u.promo_id, u.user_id) in (select * from unnest(p_p…`",
+        "lock_promo_users: without `perform 1 from interlock.promo_user_uses u where (u.promo_id, u.user_id) in (select * from unnest(p_p…`",
         "a cart's hold that is redeemed meanwhile is not redeemed again",
     ),
     (
@@ -123,7 +123,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a cart's hold that is redeemed meanwhile is not redeemed again",
     ),
     (
-        "lock_stock: without `perform 1 from public.products p where p.id = any (p_product_ids) order by p.id for no key update`",
+        "lock_stock: without `perform 1 from interlock.products p where p.id = any (p_product_ids) order by p.id for no key update`",
         "orders that end together lock the products of all in the order of their ids",
     ),
     (
@@ -151,7 +151,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "keys in use are not purged, nor waited for",
     ),
     (
-        "refuse_unknown_promo: without `perform private.lock_promo_attempts(p_user_id)`",
+        "refuse_unknown_promo: without `perform interlock.lock_promo_attempts(p_user_id)`",
         "guesses at codes are counted one by one",
     ),
     (
@@ -159,11 +159,11 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "orders that end together lock the wallets in the order of their owners",
     ),
     (
-        "settle_orders: without `perform private.lock_stock(array( select i.product_id from public.order_items i where i.order_id = …`",
+        "settle_orders: without `perform interlock.lock_stock(array( select i.product_id from interlock.order_items i where i.order_id = …`",
         "orders that end together lock the products of all in the order of their ids",
     ),
     (
-        "take_batch: without `and private.is_claimable(b.status, b.lease_expires_at)`",
+        "take_batch: without `and interlock.is_claimable(b.status, b.lease_expires_at)`",
         "a batch claimed meanwhile is refused with its state",
     ),
     (
@@ -187,7 +187,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "codes that somebody is locking are neither waited for nor missed",
     ),
     (
-        "take_promo_use: without `perform private.lock_promo_users( array[p_promo_id, p_promo_id], array[p_user_id, v_look.o_reap_fro…`",
+        "take_promo_use: without `perform interlock.lock_promo_users( array[p_promo_id, p_promo_id], array[p_user_id, v_look.o_reap_fro…`",
         "a cart's hold that is redeemed meanwhile is not redeemed again",
     ),
     (
@@ -235,7 +235,7 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a product deleted meanwhile is not found",
     ),
     (
-        "top_up_wallet: without `insert into public.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_id)…`",
+        "top_up_wallet: without `insert into interlock.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_id)…`",
         "a payment that makes the wallet counts once, booked twice at once",
     ),
     (
@@ -283,31 +283,31 @@ pub(super) const NOTICED_BY: &[(&str, &str)] = &[
         "a switch of slots takes the product before its slots",
     ),
     (
-        "settle_promo_slots: backwards `order by p.id`",
+        "settle_slots: backwards `order by p.id`",
         "settling goes by the ids of the codes",
     ),
     (
-        "settle_stock_slots: backwards `order by p.id`",
+        "settle_slots: backwards `order by p.id`",
         "settling goes by the ids of the products",
     ),
     (
-        "settle_promo_slots: without `for no key update skip locked`",
+        "settle_slots: without `for no key update skip locked`",
         "settling passes over a code that somebody has locked",
     ),
     (
-        "settle_promo_slots: waits, without `skip locked`",
+        "settle_slots: waits, without `skip locked`",
         "settling passes over a code that somebody has locked",
     ),
     (
-        "settle_stock_slots: without `for no key update skip locked`",
+        "settle_slots: without `for no key update skip locked`",
         "settling passes over a product that somebody has locked",
     ),
     (
-        "settle_stock_slots: waits, without `skip locked`",
+        "settle_slots: waits, without `skip locked`",
         "settling passes over a product that somebody has locked",
     ),
     (
-        "settle_stock_slots: without `where p.id = v_product.id`",
+        "settle_slots: without `where p.id = v_product.id`",
         "settling leaves a product alone that somebody has locked, and settles the others",
     ),
     (

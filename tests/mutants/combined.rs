@@ -50,7 +50,7 @@ const STORM: ShopScenario = ShopScenario::Storm {
     stock: 25,
 };
 
-const GUARD: &str = "and private.is_claimable(b.status, b.lease_expires_at)";
+const GUARD: &str = "and interlock.is_claimable(b.status, b.lease_expires_at)";
 
 pub(super) const COMBINED: &[Combined] = &[
     Combined {
@@ -63,8 +63,8 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "check, then act: neither the update nor the trigger looks again",
         patches: &[("take_batch", GUARD, "")],
         sql: Some((
-            "alter table public.batches disable trigger batches_guard_transition",
-            "alter table public.batches enable trigger batches_guard_transition",
+            "alter table interlock.batches disable trigger batches_guard_transition",
+            "alter table interlock.batches enable trigger batches_guard_transition",
         )),
         race: ONE_BATCH,
     },
@@ -72,7 +72,7 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "is_claimable: a live lease counts as over",
         patches: &[(
             "is_claimable",
-            "and p_lease_expires_at <= private.clock()",
+            "and p_lease_expires_at <= interlock.clock()",
             "",
         )],
         sql: None,
@@ -82,8 +82,8 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "batch_events: history is not written by a trigger",
         patches: &[],
         sql: Some((
-            "alter table public.batches disable trigger batches_record_event",
-            "alter table public.batches enable trigger batches_record_event",
+            "alter table interlock.batches disable trigger batches_record_event",
+            "alter table interlock.batches enable trigger batches_record_event",
         )),
         race: ONE_BATCH,
     },
@@ -117,9 +117,9 @@ pub(super) const COMBINED: &[Combined] = &[
         patches: &[("lock_driver", "for no key update", "")],
         sql: Some((
             "drop index public.batches_one_active_per_driver",
-            "update public.batches set status = 'cancelled' where reference like 'test:%'
+            "update interlock.batches set status = 'cancelled' where reference like 'test:%'
                and status in ('claimed', 'in_progress');
-             create unique index batches_one_active_per_driver on public.batches (driver_id)
+             create unique index batches_one_active_per_driver on interlock.batches (driver_id)
                where status in ('claimed', 'in_progress')",
         )),
         race: Race::Claim(Scenario::OneDriver { calls: 16 }),
@@ -147,7 +147,7 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "claim_batch: the stale batch is not given back",
         patches: &[(
             "claim_batch",
-            "perform private.give_back_stale_batch(p_driver_id);",
+            "perform interlock.give_back_stale_batch(p_driver_id);",
             "",
         )],
         sql: None,
@@ -162,7 +162,7 @@ pub(super) const COMBINED: &[Combined] = &[
             "act_on_held_batch",
             "and b.driver_id = p_driver_id
       and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > private.clock()",
+      and b.lease_expires_at > interlock.clock()",
             "",
         )],
         sql: None,
@@ -213,8 +213,8 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "checkout: the key is looked up and not claimed",
         patches: &[(
             "checkout",
-            "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
-            "private.find_idempotent('checkout', p_idempotency_key, v_request)",
+            "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
+            "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
         )],
         sql: None,
         race: Race::Shop(ShopScenario::DoubleClick {
@@ -226,7 +226,7 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "checkout: refuses without a second look for a twin's answer",
         patches: &[(
             "checkout",
-            "v_answer := private.find_idempotent('checkout', p_idempotency_key, v_request);",
+            "v_answer := interlock.find_idempotent('checkout', p_idempotency_key, v_request);",
             "v_answer := null;",
         )],
         sql: None,
@@ -304,8 +304,8 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "orders: nothing holds the transitions",
         patches: &[("lock_order", "for no key update", "")],
         sql: Some((
-            "alter table public.orders disable trigger orders_guard_change",
-            "alter table public.orders enable trigger orders_guard_change",
+            "alter table interlock.orders disable trigger orders_guard_change",
+            "alter table interlock.orders enable trigger orders_guard_change",
         )),
         race: Race::Shop(ShopScenario::Endings { calls: 8 }),
     },
@@ -314,12 +314,12 @@ pub(super) const COMBINED: &[Combined] = &[
         patches: &[
             (
                 "redeem_promo",
-                "perform private.lock_first_order(p_user_id);",
+                "perform interlock.lock_first_order(p_user_id);",
                 "",
             ),
             (
                 "refuse_unknown_promo",
-                "perform private.lock_promo_attempts(p_user_id);",
+                "perform interlock.lock_promo_attempts(p_user_id);",
                 "",
             ),
         ],
@@ -352,13 +352,13 @@ pub(super) const COMBINED: &[Combined] = &[
                 "take_promo_use",
                 "and r.user_id in (p_user_id, v_look.o_reap_from)
           and r.status = 'held'
-          and r.held_until <= private.clock()",
+          and r.held_until <= interlock.clock()",
                 "and r.user_id in (p_user_id, v_look.o_reap_from)
           and r.status = 'held'",
             ),
             (
                 "end_promo_uses",
-                "and (p_to <> 'expired' or r.held_until <= private.clock())",
+                "and (p_to <> 'expired' or r.held_until <= interlock.clock())",
                 "",
             ),
         ],

@@ -39,15 +39,15 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "The order is new, so its only redemption is the one just made.",
     ),
     (
-        "claim_batch: without `perform private.raise_error('DRIVER_BUSY', private.batch_state(v_held))`",
+        "claim_batch: without `perform interlock.raise_error('DRIVER_BUSY', interlock.batch_state(v_held))`",
         "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
     ),
     (
-        "claim_batch: never `not private.lock_claimable_batch(p_batch_id)`",
+        "claim_batch: never `not interlock.lock_claimable_batch(p_batch_id)`",
         "take_batch asks again, and a refusal undoes what was given back.",
     ),
     (
-        "claim_next_batch: never `v_held.lease_expires_at > private.clock()`",
+        "claim_next_batch: never `v_held.lease_expires_at > interlock.clock()`",
         "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
     ),
     (
@@ -55,11 +55,11 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "take_stock does not find the product either.",
     ),
     (
-        "claim_product_codes_atomic: without `perform private.take_stock(array[p_product_id], array[p_quantity], 'codes', p_order_id)`",
+        "claim_product_codes_atomic: without `perform interlock.take_stock(array[p_product_id], array[p_quantity], 'codes', p_order_id)`",
         "take_product_codes refuses what is short, and the trigger that counts codes locks the stock.",
     ),
     (
-        "claim_route(uuid,text): without `perform private.check_claim_route_arguments(p_batch_id, v_action)`",
+        "claim_route(uuid,text): without `perform interlock.check_claim_route_arguments(p_batch_id, v_action)`",
         "claim_route (uuid, text, text), its only caller, has asked.",
     ),
     (
@@ -67,7 +67,7 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "No other unique constraint can fail there; it is for constraints to come.",
     ),
     (
-        "claim_route(uuid,text,text): without `perform private.check_claim_route_arguments(p_batch_id, v_action)`",
+        "claim_route(uuid,text,text): without `perform interlock.check_claim_route_arguments(p_batch_id, v_action)`",
         "claim_route (uuid, text) asks too; this one spares a key.",
     ),
     (
@@ -79,11 +79,11 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: without products nothing is updated.",
     ),
     (
-        "count_free_codes: without `perform private.lock_stock(v_product_ids)`",
+        "count_free_codes: without `perform interlock.lock_stock(v_product_ids)`",
         "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
     ),
     (
-        "end_promo_uses: without `perform 1 from public.promo_codes p where p.id = any (v_promo_ids) order by p.id for no key update`",
+        "end_promo_uses: without `perform 1 from interlock.promo_codes p where p.id = any (v_promo_ids) order by p.id for no key update`",
         "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
     ),
     (
@@ -91,7 +91,7 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
     ),
     (
-        "expire_promo_holds: without `and r.held_until <= private.clock()`",
+        "expire_promo_holds: without `and r.held_until <= interlock.clock()`",
         "end_promo_uses asks again; holds that are over sort first, so the limit is not used up.",
     ),
     (
@@ -103,11 +103,11 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
     ),
     (
-        "give_back_stale_batch: without `and b.lease_expires_at <= private.clock()`",
+        "give_back_stale_batch: without `and b.lease_expires_at <= interlock.clock()`",
         "Its caller has refused a driver whose lease is live, under the lock of the driver.",
     ),
     (
-        "lock_claimable_batch: without `and private.is_claimable(b.status, b.lease_expires_at)`",
+        "lock_claimable_batch: without `and interlock.is_claimable(b.status, b.lease_expires_at)`",
         "take_batch asks again, and a refusal undoes what was given back.",
     ),
     (
@@ -127,7 +127,7 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: lock_first_expired_batch asks again.",
     ),
     (
-        "lock_next_claimable_batch: without `and b.lease_expires_at <= private.clock()`",
+        "lock_next_claimable_batch: without `and b.lease_expires_at <= interlock.clock()`",
         "It only saves work: lock_first_expired_batch asks again.",
     ),
     (
@@ -139,11 +139,11 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "The lock of the customer's promo attempts comes first; `combined` takes both.",
     ),
     (
-        "redeem_promo: without `perform private.lock_first_order(p_user_id)`",
+        "redeem_promo: without `perform interlock.lock_first_order(p_user_id)`",
         "The lock of the customer's promo attempts comes first; `combined` takes both.",
     ),
     (
-        "release_promo_hold: without `perform private.lock_promo_users(array[p_promo_id], array[p_user_id])`",
+        "release_promo_hold: without `perform interlock.lock_promo_users(array[p_promo_id], array[p_user_id])`",
         "end_promo_uses compares the status again, after it has waited for the row.",
     ),
     (
@@ -155,15 +155,15 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: without uses nothing is given back.",
     ),
     (
-        "return_promos: without `perform private.lock_promo_users(v_promo_ids, v_user_ids)`",
+        "return_promos: without `perform interlock.lock_promo_users(v_promo_ids, v_user_ids)`",
         "end_promo_uses compares the status again, after it has waited for the row.",
     ),
     (
-        "return_stock: without `perform private.lock_stock(p_product_ids)`",
+        "return_stock: without `perform interlock.lock_stock(p_product_ids)`",
         "settle_orders, its only caller, has locked them all.",
     ),
     (
-        "return_stock: without `perform private.set_ledger_context(null, null)`",
+        "return_stock: without `perform interlock.set_ledger_context(null, null)`",
         "settle_orders, its only caller, sets another context at once and ends it.",
     ),
     (
@@ -203,7 +203,7 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "Only after 200 lost races in a row.",
     ),
     (
-        "debit_wallet: without `perform private.set_ledger_context(null, null)`",
+        "debit_wallet: without `perform interlock.set_ledger_context(null, null)`",
         "take_stock, which follows, sets another context and ends it.",
     ),
     (
@@ -219,11 +219,11 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "end_promo_uses asks again.",
     ),
     (
-        "take_promo_use: without `and r.held_until <= private.clock()`",
+        "take_promo_use: without `and r.held_until <= interlock.clock()`",
         "end_promo_uses asks again; `combined` takes both.",
     ),
     (
-        "call_in_slots: never `not exists (select from private.counter_slots s where s.owner_id = p_owner_id and s.granted > 0)`",
+        "call_in_slots: never `not exists (select from interlock.counter_slots s where s.owner_id = p_owner_id and s.granted > 0)`",
         "It only saves locks: slots that are granted nothing have used nothing.",
     ),
     (
@@ -267,7 +267,7 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves a write.",
     ),
     (
-        "take_from_slots: without `perform private.set_ledger_context(null, null)`",
+        "take_from_slots: without `perform interlock.set_ledger_context(null, null)`",
         "Nothing follows in the transaction that would write a ledger without a context of its own.",
     ),
     (

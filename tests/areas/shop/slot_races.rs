@@ -50,7 +50,7 @@ impl SlotScenario {
             }
         }?;
         // Who deletes all codes, as some database tests do, wants nothing left in their slots.
-        let settle = "select private.settle_stock_slots(), private.settle_promo_slots()";
+        let settle = "select interlock.settle_slots(), interlock.settle_slots()";
         bench
             .db
             .batch_execute(settle)
@@ -129,11 +129,11 @@ async fn switching(bench: &Bench, adapter: Adapter, buyers: usize, stock: i32) -
     let shop = products[..2].iter().flat_map(|product| {
         let switch = move |slots: i32| format!("select public.set_stock_slots('{product}', {slots})");
         let restock = format!(
-            "update public.products set available_quantity = available_quantity + 5 where id = '{product}'"
+            "update interlock.products set available_quantity = available_quantity + 5 where id = '{product}'"
         );
         [3, 0, 2, 5, 1].into_iter().map(switch).chain([restock])
     });
-    let settle = "select private.settle_stock_slots()".to_owned();
+    let settle = "select interlock.settle_slots()".to_owned();
     let shop = bench
         .shop_calls(shop.chain([settle.clone(), settle]).collect())
         .await;
@@ -195,7 +195,7 @@ async fn promo(bench: &Bench, uses: i32, slots: i32) -> (String, Uuid) {
     let row = bench
         .db
         .query_one(
-            "select id from public.promo_codes where code = $1",
+            "select id from interlock.promo_codes where code = $1",
             &[&code],
         )
         .await
@@ -242,7 +242,7 @@ async fn switching_uses(bench: &Bench, adapter: Adapter, buyers: usize, uses: i3
     let switches = [0, 1, 3, 2, 0, 2]
         .into_iter()
         .map(|slots| format!("select public.set_promo_slots('{id}', {slots})"));
-    let settle = "select private.settle_promo_slots()".to_owned();
+    let settle = "select interlock.settle_slots()".to_owned();
     let shop = bench.shop_calls(switches.chain([settle]).collect()).await;
     let ids = bench.users(buyers).await;
     let buyers = callers(bench.stack, adapter, &ids).await;

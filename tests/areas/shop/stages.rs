@@ -6,78 +6,78 @@ use crate::prove::interleavings::{Pairs, Stage, Sweep, shop, user};
 pub(crate) const USERS: &str = "insert into auth.users (id, aud, role, email)
   select id, 'authenticated', 'authenticated', id || '@test.example'
   from unnest(array['{u}', '{v}', '{w}']::uuid[]) as id";
-const DRIVERS: &str = "insert into public.drivers (user_id) values ('{u}'), ('{v}'), ('{w}')";
+const DRIVERS: &str = "insert into interlock.drivers (user_id) values ('{u}'), ('{v}'), ('{w}')";
 const BATCH_X: &str =
-    "insert into public.batches (id, reference, priority) values ('{x}', 'test:x', 1000001)";
+    "insert into interlock.batches (id, reference, priority) values ('{x}', 'test:x', 1000001)";
 const BATCH_Y: &str =
-    "insert into public.batches (id, reference, priority) values ('{y}', 'test:y', 1000000)";
+    "insert into interlock.batches (id, reference, priority) values ('{y}', 'test:y', 1000000)";
 const U_HOLDS_X: &str =
-    "update public.batches set status = 'claimed', driver_id = '{u}' where id = '{x}'";
+    "update interlock.batches set status = 'claimed', driver_id = '{u}' where id = '{x}'";
 const V_HOLDS_Y: &str =
-    "update public.batches set status = 'claimed', driver_id = '{v}' where id = '{y}'";
-const LEASES_ARE_OVER: &str = "update public.batches
+    "update interlock.batches set status = 'claimed', driver_id = '{v}' where id = '{y}'";
+const LEASES_ARE_OVER: &str = "update interlock.batches
   set claimed_at = now() - interval '1 hour', lease_expires_at = now() - interval '1 minute'
   where id in ('{x}', '{y}') and status = 'claimed'";
 
-const ONE_P: &str = "insert into public.products (id, name, price, currency, available_quantity)
+const ONE_P: &str = "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 1)";
-const NO_P: &str = "insert into public.products (id, name, price, currency, available_quantity)
+const NO_P: &str = "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 0)";
-const MANY_P: &str = "insert into public.products (id, name, price, currency, available_quantity)
+const MANY_P: &str = "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 100)";
-const ONE_Q: &str = "insert into public.products (id, name, price, currency, available_quantity)
+const ONE_Q: &str = "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{q}', 'q', 300, 'USD', 1)";
-const D: &str = "insert into public.products (id, name, price, currency, kind)
+const D: &str = "insert into interlock.products (id, name, price, currency, kind)
   values ('{d}', 'd', 500, 'USD', 'digital')";
 const ONE_FREE_CODE: &str =
-    "insert into public.product_codes (product_id, code) values ('{d}', 'secret 1')";
+    "insert into interlock.product_codes (product_id, code) values ('{d}', 'secret 1')";
 const U_HAS_700: &str =
-    "insert into public.wallets (user_id, balance, currency) values ('{u}', 700, 'USD')";
-pub(crate) const ALL_HAVE_2000: &str = "insert into public.wallets (user_id, balance, currency)
+    "insert into interlock.wallets (user_id, balance, currency) values ('{u}', 700, 'USD')";
+pub(crate) const ALL_HAVE_2000: &str = "insert into interlock.wallets (user_id, balance, currency)
   values ('{u}', 2000, 'USD'), ('{v}', 2000, 'USD')";
-const ONE_USE_OF_K: &str = "insert into public.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
+const ONE_USE_OF_K: &str = "insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
   values ('{k}', 'K {k}', 'percentage', 10, 1, 1)";
-pub(crate) const U_HOLDS_K_UNCOUNTED: &str = "insert into public.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
+pub(crate) const U_HOLDS_K_UNCOUNTED: &str = "insert into interlock.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
   values ('{k}', '{u}', '{c}', 'held', 70, 'USD', now() + interval '10 minutes');
-  insert into private.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
-const IT_IS_COUNTED: &str = "update public.promo_codes set used_count = 1 where id = '{k}'";
-pub(crate) const HOLD_IS_OVER: &str = "update public.promo_redemptions set held_until = now() - interval '1 minute' where promo_id = '{k}'";
+  insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
+const IT_IS_COUNTED: &str = "update interlock.promo_codes set used_count = 1 where id = '{k}'";
+pub(crate) const HOLD_IS_OVER: &str = "update interlock.promo_redemptions set held_until = now() - interval '1 minute' where promo_id = '{k}'";
 
 /// An order of one p and one d with the only use of k: 1200 less 10 %.
-const PENDING_ORDER: &str = "insert into public.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+const PENDING_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, payment_expires_at)
   values ('{o}', '{u}', 'pending_payment', 'USD', 1200, 120, 1080, 'bank_transfer', '{k}', now() - interval '1 minute')";
-const PAID_ORDER: &str = "insert into public.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+const PAID_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, paid_at)
   values ('{o}', '{u}', 'paid', 'USD', 1200, 120, 1080, 'wallet', '{k}', now())";
-const ORDER_LINES: &str = "insert into public.order_items (order_id, product_id, quantity, unit_price, name, kind)
+const ORDER_LINES: &str = "insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
   values ('{o}', '{p}', 1, 700, 'p', 'physical'), ('{o}', '{d}', 1, 500, 'd', 'digital');
-  insert into public.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
+  insert into interlock.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
   values ('{k}', '{u}', 'redeemed', 120, 'USD', '{o}', now());
-  insert into private.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);
-  update public.promo_codes set used_count = 1 where id = '{k}'";
+  insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);
+  update interlock.promo_codes set used_count = 1 where id = '{k}'";
 const ORDER_HAS_THE_CODE: &str =
-    "insert into public.product_codes (product_id, code, order_id, used_at)
-  select '{d}', 'secret 1', o.id, o.paid_at from public.orders o where o.id = '{o}'";
-const ORDER_WITHOUT_CODES: &str = "insert into public.orders (id, user_id, status, currency, subtotal, total, payment_method, paid_at)
+    "insert into interlock.product_codes (product_id, code, order_id, used_at)
+  select '{d}', 'secret 1', o.id, o.paid_at from interlock.orders o where o.id = '{o}'";
+const ORDER_WITHOUT_CODES: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, paid_at)
   values ('{o}', '{u}', 'paid', 'USD', 500, 500, 'cash_on_delivery', now())";
 const FIRST_ORDERS_ONLY: &str =
-    "insert into public.promo_codes (id, code, discount_type, discount_value, first_order_only)
+    "insert into interlock.promo_codes (id, code, discount_type, discount_value, first_order_only)
   values ('{k}', 'K {k}', 'percentage', 10, true), ('{l}', 'L {l}', 'percentage', 10, true)";
 
 const TOP_UP: &str = "select public.top_up_wallet('{u}', 700, 'USD', '{c}')";
 pub(crate) const EXPIRE_ORDERS: &str = "select public.expire_orders()";
 pub(crate) const NO_ORDER_EXPIRES: &str =
     "select jsonb_build_object('success', true, 'expired', 0)";
-pub(crate) const EXPIRE_HOLDS: &str = "select private.expire_promo_holds()";
+pub(crate) const EXPIRE_HOLDS: &str = "select interlock.expire_promo_holds()";
 pub(crate) const RELEASE_HOLD: &str =
     "select public.validate_promo('K {k}', p_cart_id => '{c}', p_action => 'release')";
 pub(crate) const COUNT_USE: &str = "select public.increment_promo_usage('{k}')";
-pub(crate) const P_IS_BOOKED_IN: &str = "update public.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'";
+pub(crate) const P_IS_BOOKED_IN: &str = "update interlock.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'";
 pub(crate) const PRICE_OF_P_CHANGES: &str =
-    "update public.products set price = 900 where id = '{p}' returning 'null'";
+    "update interlock.products set price = 900 where id = '{p}' returning 'null'";
 pub(crate) const P_IS_TAKEN_OFF: &str =
-    "update public.products set active = false where id = '{p}' returning 'null'";
+    "update interlock.products set active = false where id = '{p}' returning 'null'";
 pub(crate) const DECREMENT: &str = "select public.decrement_product_quantity('{p}', 1)";
 const CLAIM_CODES: &str =
     "select jsonb_agg(c) from public.claim_product_codes_atomic('{d}', 1, '{o}') as c";
@@ -130,15 +130,15 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop(
                 "the shop takes x back",
-                "update public.batches set status = 'available' where id = '{x}' returning 'null'",
+                "update interlock.batches set status = 'available' where id = '{x}' returning 'null'",
             ),
             shop(
                 "the shop makes u inactive",
-                "update public.drivers set active = false where user_id = '{u}' returning 'null'",
+                "update interlock.drivers set active = false where user_id = '{u}' returning 'null'",
             ),
             shop(
                 "the shop removes u",
-                "delete from public.drivers where user_id = '{u}' returning 'null'",
+                "delete from interlock.drivers where user_id = '{u}' returning 'null'",
             ),
         ],
         offers: &[Sweep::Batches],
@@ -168,7 +168,7 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop(
                 "the shop cancels x",
-                "update public.batches set status = 'cancelled' where id = '{x}' returning 'null'",
+                "update interlock.batches set status = 'cancelled' where id = '{x}' returning 'null'",
             ),
         ],
         offers: &[Sweep::Batches],
@@ -193,7 +193,7 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop(
                 "the shop cancels x",
-                "update public.batches set status = 'cancelled' where id = '{x}' returning 'null'",
+                "update interlock.batches set status = 'cancelled' where id = '{x}' returning 'null'",
             ),
         ],
         offers: &[Sweep::Batches],
@@ -369,7 +369,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop counts a use of k", COUNT_USE),
             shop(
                 "the shop ends k",
-                "update public.promo_codes set active = false where id = '{k}' returning 'null'",
+                "update interlock.promo_codes set active = false where id = '{k}' returning 'null'",
             ),
         ],
         offers: &[],
@@ -447,11 +447,11 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop claims codes", CLAIM_CODES),
             shop(
                 "the shop adds a code",
-                "insert into public.product_codes (product_id, code) values ('{d}', 'secret 2') returning 'null'",
+                "insert into interlock.product_codes (product_id, code) values ('{d}', 'secret 2') returning 'null'",
             ),
             shop(
                 "the shop deletes the code",
-                "delete from public.product_codes where product_id = '{d}' and code = 'secret 1' and order_id is null returning 'null'",
+                "delete from interlock.product_codes where product_id = '{d}' and code = 'secret 1' and order_id is null returning 'null'",
             ),
             shop(
                 "the shop refunds the order",
@@ -510,7 +510,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop tops u up", TOP_UP),
             shop(
                 "the shop purges old keys",
-                "select private.purge_idempotency_keys()",
+                "select interlock.purge_idempotency_keys()",
             ),
         ],
         offers: &[Sweep::Batches, Sweep::Orders, Sweep::Holds],

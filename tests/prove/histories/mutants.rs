@@ -22,12 +22,12 @@ const MUTANTS: [(&str, &str, &str); 8] = [
     ),
     (
         "end_promo_uses",
-        "perform private.settle_promo_uses(v_promo_id);",
+        "perform interlock.settle_promo_uses(v_promo_id);",
         "null;",
     ),
     (
         "take_batch",
-        "and private.is_claimable(b.status, b.lease_expires_at)",
+        "and interlock.is_claimable(b.status, b.lease_expires_at)",
         "",
     ),
     (
@@ -37,12 +37,12 @@ const MUTANTS: [(&str, &str, &str); 8] = [
     ),
     (
         "begin_idempotent",
-        "where k.expires_at <= private.clock()",
+        "where k.expires_at <= interlock.clock()",
         "",
     ),
     (
         "settle_orders",
-        "perform private.return_promos(v_ended);",
+        "perform interlock.return_promos(v_ended);",
         "",
     ),
     ("lock_order", "for no key update", ""),
@@ -54,7 +54,7 @@ const ROUNDS: u64 = 30;
 async fn definition(db: &Client, function: &str) -> String {
     db.query_one(
         "select pg_get_functiondef(p.oid) from pg_proc p
-         where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+         where p.pronamespace = 'interlock'::regnamespace and p.proname = $1",
         &[&function],
     )
     .await

@@ -57,7 +57,7 @@ const CANDIDATES: &str = "
 select p.oid::regprocedure::text, p.proname::text, pg_get_functiondef(p.oid)
 from pg_proc p
 join pg_language l on l.oid = p.prolang
-where p.pronamespace = 'private'::regnamespace
+where p.pronamespace = 'interlock'::regnamespace
   and p.prokind = 'f'
   and l.lanname = 'plpgsql'
   and p.provolatile = 'v'
@@ -226,18 +226,18 @@ mod tests {
   v_window := interval '1 day';
   select p.price
   into v_price
-  from public.products p
-  where p.id = (select max(id) from private.settings);
+  from interlock.products p
+  where p.id = (select max(id) from interlock.settings);
 
   -- Why.
   if v_price > 0 then
     perform 1
-    from public.orders o
+    from interlock.orders o
     for no key update;
-    update public.wallets
+    update interlock.wallets
     set balance = 0;
   end if;
-  perform private.lock_stock(v_ids);
+  perform interlock.lock_stock(v_ids);
 end
 ";
         let (stepped, count) = step("pay", function);

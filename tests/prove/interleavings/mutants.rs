@@ -25,14 +25,14 @@ const MUTANTS: &[Mutant] = &[
         name: "act_on_held_batch: holding is not checked again under the lock",
         changes: &[("act_on_held_batch", "and b.driver_id = p_driver_id
       and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > private.clock()", "")],
+      and b.lease_expires_at > interlock.clock()", "")],
         stage: "a batch that u holds",
     },
     Mutant {
         name: "claim_batch: looks at the batch before what the driver holds",
-        changes: &[("claim_batch", "v_held := private.find_held_batch(p_driver_id);
-    select b.* into v_batch from public.batches b where b.id = p_batch_id;", "select b.* into v_batch from public.batches b where b.id = p_batch_id;
-    v_held := private.find_held_batch(p_driver_id);")],
+        changes: &[("claim_batch", "v_held := interlock.find_held_batch(p_driver_id);
+    select b.* into v_batch from interlock.batches b where b.id = p_batch_id;", "select b.* into v_batch from interlock.batches b where b.id = p_batch_id;
+    v_held := interlock.find_held_batch(p_driver_id);")],
         stage: "a batch that u holds",
     },
     Mutant {
@@ -77,8 +77,8 @@ const MUTANTS: &[Mutant] = &[
             "if v_answer is not null then
       return v_answer::json;
     end if;
-    perform private.raise_error(v_refusal,",
-            "perform private.raise_error(v_refusal,",
+    perform interlock.raise_error(v_refusal,",
+            "perform interlock.raise_error(v_refusal,",
         )],
         stage: "one p and one q",
     },
@@ -98,8 +98,8 @@ const MUTANTS: &[Mutant] = &[
         stage: "the last two uses of k",
     },
     Mutant {
-        name: "settle_stock_slots: spreads without the gate",
-        changes: &[("settle_stock_slots", "for no key update skip locked", "")],
+        name: "settle_slots: spreads without the gate",
+        changes: &[("settle_slots", "for no key update skip locked", "")],
         stage: "many p in two slots",
     },
     Mutant {
@@ -121,12 +121,12 @@ const MUTANTS: &[Mutant] = &[
             ),
             (
                 "take_from_slots",
-                "insert into public.stock_movements",
+                "insert into interlock.stock_movements",
                 "if current_setting('prove.failed', true) = 'on' then
                    perform set_config('prove.failed', '', true);
                    return false;
                  end if;
-                 insert into public.stock_movements",
+                 insert into interlock.stock_movements",
             ),
         ],
         stage: "the last two p and",
@@ -144,11 +144,11 @@ const MUTANTS: &[Mutant] = &[
         name: "checkout: refuses when the slots could not do it",
         changes: &[(
             "checkout",
-            "perform private.take_stock(",
+            "perform interlock.take_stock(",
             "if v_slotted is not null then
-               perform private.raise_error('INSUFFICIENT_INVENTORY', '{}');
+               perform interlock.raise_error('INSUFFICIENT_INVENTORY', '{}');
              end if;
-             perform private.take_stock(",
+             perform interlock.take_stock(",
         )],
         stage: "the last two p in",
     },
@@ -157,13 +157,13 @@ const MUTANTS: &[Mutant] = &[
         changes: &[
             (
                 "checkout",
-                "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);",
-                "private.find_idempotent('checkout', p_idempotency_key, v_request);",
+                "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);",
+                "interlock.find_idempotent('checkout', p_idempotency_key, v_request);",
             ),
             (
                 "checkout",
                 "return v_answer::json;\nend",
-                "v_stored := private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
+                "v_stored := interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
   return v_answer::json;\nend",
             ),
         ],
@@ -186,14 +186,14 @@ async fn changed(db: &Client, change: &(&str, &str, &str)) -> Result<(String, St
     let original: String = db
         .query_one(
             "select pg_get_functiondef(p.oid) from pg_proc p
-             where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+             where p.pronamespace = 'interlock'::regnamespace and p.proname = $1",
             &[function],
         )
         .await?
         .get(0);
     ensure!(
         original.matches(from).count() == 1,
-        "`{from}` does not stand once in private.{function}"
+        "`{from}` does not stand once in interlock.{function}"
     );
     let broken = original.replace(from, to);
     Ok((original, broken))
