@@ -143,7 +143,7 @@ impl Bench {
     pub async fn clear(&self) {
         self.db
             .batch_execute(
-                "update public.batches set status = 'cancelled'
+                "update interlock.batches set status = 'cancelled'
                  where status in ('available', 'claimed', 'in_progress') and reference like 'test:%'",
             )
             .await
@@ -155,12 +155,12 @@ impl Bench {
     pub async fn mend_slots(&self) {
         self.db
             .batch_execute(
-                "update private.counter_slots s set used = 0, granted = 0
+                "update interlock.counter_slots s set used = 0, granted = 0
                  where s.owner_id in (
                    select c.owner_id
-                   from private.counter_slots c
-                   left join public.products p on p.id = c.owner_id
-                   left join public.promo_codes k on k.id = c.owner_id
+                   from interlock.counter_slots c
+                   left join interlock.products p on p.id = c.owner_id
+                   left join interlock.promo_codes k on k.id = c.owner_id
                    group by c.owner_id
                    having sum(c.used) > min(coalesce(p.available_quantity, k.max_uses - k.used_count))
                  )",
@@ -174,7 +174,7 @@ impl Bench {
         let row = self
             .db
             .query_one(
-                "select count(*) from public.batches where status = 'available'
+                "select count(*) from interlock.batches where status = 'available'
                  or (status in ('claimed', 'in_progress') and lease_expires_at <= now())",
                 &[],
             )
@@ -207,7 +207,7 @@ impl Bench {
         let users = self.users(count).await;
         self.db
             .execute(
-                "insert into public.drivers (user_id) select unnest($1::uuid[])",
+                "insert into interlock.drivers (user_id) select unnest($1::uuid[])",
                 &[&users],
             )
             .await
@@ -220,7 +220,7 @@ impl Bench {
         let batches: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
         self.db
             .execute(
-                "insert into public.batches (id, reference) select id, 'test:' || id from unnest($1::uuid[]) as id",
+                "insert into interlock.batches (id, reference) select id, 'test:' || id from unnest($1::uuid[]) as id",
                 &[&batches],
             )
             .await
@@ -233,7 +233,7 @@ impl Bench {
         let aged = self
             .db
             .execute(
-                "update public.batches set claimed_at = now() - interval '1 hour',
+                "update interlock.batches set claimed_at = now() - interval '1 hour',
                  lease_expires_at = now() - interval '1 second' where id = $1",
                 &[&batch],
             )
@@ -273,7 +273,7 @@ impl Bench {
         let row = self
             .db
             .query_one(
-                "select driver_id, status, version from public.batches where id = $1",
+                "select driver_id, status, version from interlock.batches where id = $1",
                 &[&batch],
             )
             .await
@@ -286,7 +286,7 @@ impl Bench {
         let rows = self
             .db
             .query(
-                "select event, driver_id from public.batch_events where batch_id = $1 order by id",
+                "select event, driver_id from interlock.batch_events where batch_id = $1 order by id",
                 &[&batch],
             )
             .await

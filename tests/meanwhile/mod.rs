@@ -60,17 +60,17 @@ pub(crate) struct Scene {
 const STAGE: &str = "
 insert into auth.users (id, aud, role, email)
   select id, 'authenticated', 'authenticated', id || '@test.example' from unnest(array['{ann}', '{bob}']::uuid[]) id;
-insert into public.drivers (user_id) values ('{ann}'), ('{bob}');
-insert into public.wallets (user_id, balance, currency) values ('{ann}', 10000, 'USD'), ('{bob}', 10000, 'USD');
-insert into public.batches (id, reference, created_at)
+insert into interlock.drivers (user_id) values ('{ann}'), ('{bob}');
+insert into interlock.wallets (user_id, balance, currency) values ('{ann}', 10000, 'USD'), ('{bob}', 10000, 'USD');
+insert into interlock.batches (id, reference, created_at)
   values ('{batch}', 'test:1', now() - interval '2 min'), ('{batch2}', 'test:2', now() - interval '1 min');
-insert into public.products (id, name, price, currency, available_quantity)
+insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{product}', 'test:1', 700, 'USD', 10), ('{product2}', 'test:2', 700, 'USD', 10);
-insert into public.products (id, name, price, currency, kind) values ('{ebook}', 'test:3', 700, 'USD', 'digital');
-insert into public.product_codes (product_id, code) values ('{ebook}', '1'), ('{ebook}', '2'), ('{ebook}', '3');
-insert into public.promo_codes (id, code, discount_type, discount_value, max_uses)
+insert into interlock.products (id, name, price, currency, kind) values ('{ebook}', 'test:3', 700, 'USD', 'digital');
+insert into interlock.product_codes (product_id, code) values ('{ebook}', '1'), ('{ebook}', '2'), ('{ebook}', '3');
+insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses)
   values ('{promo}', 'P{promo}', 'percentage', 10, 3);
-insert into public.promo_codes (id, code, discount_type, discount_value, first_order_only)
+insert into interlock.promo_codes (id, code, discount_type, discount_value, first_order_only)
   values ('{promo2}', 'P{promo2}', 'percentage', 10, true);
 ";
 
@@ -78,8 +78,8 @@ impl Scene {
     /// Plays the scene over SQL.
     pub(crate) async fn run(self, bench: &Bench) -> Verdict {
         let verdict = self.play(bench).await;
-        let put_back = "update private.settings set checkouts_per_product = null where checkouts_per_product is not null;
-             select private.settle_stock_slots(), private.settle_promo_slots()";
+        let put_back = "update interlock.settings set checkouts_per_product = null where checkouts_per_product is not null;
+             select interlock.settle_slots(), interlock.settle_slots()";
         bench
             .db
             .batch_execute(put_back)

@@ -57,17 +57,17 @@ fn combined() -> impl Iterator<Item = &'static Combined> {
     AREAS.iter().flat_map(|area| area.mutants.combined)
 }
 
-/// The definition of a function of schema `private`.
+/// The definition of a function of schema `interlock`.
 async fn definition(bench: &Bench, function: &str) -> String {
     bench
         .db
         .query_one(
             "select pg_get_functiondef(p.oid) from pg_proc p
-             where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+             where p.pronamespace = 'interlock'::regnamespace and p.proname = $1",
             &[&function],
         )
         .await
-        .unwrap_or_else(|error| panic!("there is no function private.{function}: {error}"))
+        .unwrap_or_else(|error| panic!("there is no function interlock.{function}: {error}"))
         .get(0)
 }
 
@@ -81,10 +81,10 @@ async fn execute(bench: &Bench, sql: &str) {
 
 /// What broken functions leave in the books of promo codes is put right: database tests look at them.
 const MEND: &str = "
-update public.promo_codes p set used_count = d.uses, max_uses = null
-from public.promo_differences d where d.promo_id = p.id and d.user_id is null;
-insert into private.promo_user_uses (promo_id, user_id, used)
-select d.promo_id, d.user_id, d.uses from public.promo_differences d where d.user_id is not null
+update interlock.promo_codes p set used_count = d.uses, max_uses = null
+from interlock.promo_differences d where d.promo_id = p.id and d.user_id is null;
+insert into interlock.promo_user_uses (promo_id, user_id, used)
+select d.promo_id, d.user_id, d.uses from interlock.promo_differences d where d.user_id is not null
 on conflict (promo_id, user_id) do update set used = excluded.used";
 
 /// Runs a combined mutant's race on the broken product and mends it again, whatever happens.
@@ -95,7 +95,7 @@ async fn race(bench: &Arc<Bench>, mutant: &'static Combined) -> Verdict {
         let hits = original.matches(from).count();
         assert_eq!(
             hits, 1,
-            "{}: `{from}` stands {hits} times in private.{function}",
+            "{}: `{from}` stands {hits} times in interlock.{function}",
             mutant.name
         );
         execute(bench, &original.replace(from, to)).await;

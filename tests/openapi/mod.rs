@@ -173,7 +173,7 @@ async fn claim_route(bench: &Bench) -> (String, Value) {
 
 /// Changes a promo code.
 async fn set(bench: &Bench, code: &str, change: &str) {
-    let update = format!("update public.promo_codes set {change} where code = $1");
+    let update = format!("update interlock.promo_codes set {change} where code = $1");
     bench
         .db
         .execute(&update, &[&code])
@@ -225,7 +225,7 @@ async fn refuses_promos(scene: &mut Scene<'_>, body: &Value, field: &str) {
         .await;
 
     let other = bench.products(1, 5).await[0];
-    let euros = "update public.products set currency = 'EUR' where id = $1";
+    let euros = "update interlock.products set currency = 'EUR' where id = $1";
     bench
         .db
         .execute(euros, &[&other])
@@ -274,7 +274,7 @@ async fn checkout(bench: &Bench) -> (String, Value) {
         let request = scene.request(buyer, &cart(&[(product, quantity)]));
         scene.expect_of(outcome, Sent { key, ..request }).await;
     }
-    let euros = "update public.products set currency = 'EUR' where id = $1";
+    let euros = "update interlock.products set currency = 'EUR' where id = $1";
     let abroad = bench.products(1, 5).await[0];
     bench
         .db

@@ -212,7 +212,7 @@ async fn one_command_pushes_deploys_and_verifies_and_a_second_one_finds_nothing_
     assert!(recorder.uploads().is_empty(), "a dry run sends nothing");
     let db = scratch.connect().await;
     let there = db
-        .query_one("select to_regclass('public.products') is null", &[])
+        .query_one("select to_regclass('interlock.products') is null", &[])
         .await;
     assert!(
         there.expect("it can be asked").get::<_, bool>(0),
@@ -318,14 +318,14 @@ async fn a_database_with_another_history_or_the_same_names_is_refused_untouched(
     let scratch = Scratch::empty("conflict").await;
     let db = scratch.connect().await;
 
-    db.batch_execute("create table public.products (id int)")
+    db.batch_execute("create table interlock.products (id int)")
         .await
         .expect("it can be made");
-    let sentence = "the database has public.products already";
+    let sentence = "the database has interlock.products already";
     refused(&recorder, &scratch, &[], sentence).await;
     refused(&recorder, &scratch, &["--dry-run"], sentence).await;
     db.batch_execute(
-        "drop table public.products;
+        "drop table interlock.products;
          create table public.articles (id int constraint products_pkey primary key)",
     )
     .await
@@ -351,7 +351,7 @@ async fn a_database_with_another_history_or_the_same_names_is_refused_untouched(
     )
     .await;
     let made = db
-        .query_one("select to_regnamespace('private') is null", &[])
+        .query_one("select to_regnamespace('interlock') is null", &[])
         .await;
     assert!(
         made.expect("it can be asked").get::<_, bool>(0),

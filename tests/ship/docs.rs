@@ -62,8 +62,8 @@ async fn a_shop_whose_names_are_taken_adopts_as_the_page_says() {
     std::fs::write(shop.join("supabase/config.toml"), "project_id = \"shop\"\n")
         .expect("the configuration can be written");
     let own = "
-        create table public.products (id uuid primary key, title text, price numeric, stock int);
-        insert into public.products values (gen_random_uuid(), 'Soap', 2.50, -1)";
+        create table interlock.products (id uuid primary key, title text, price numeric, stock int);
+        insert into interlock.products values (gen_random_uuid(), 'Soap', 2.50, -1)";
     std::fs::write(migrations.join("20990101000000_shop.sql"), own).expect("it can be written");
     supabase(&shop, &["db", "push", "--yes", &remote])
         .await
@@ -88,7 +88,10 @@ async fn a_shop_whose_names_are_taken_adopts_as_the_page_says() {
         .await
         .expect("the page is right");
     let row = db
-        .query_one("select price, available_quantity from public.products", &[])
+        .query_one(
+            "select price, available_quantity from interlock.products",
+            &[],
+        )
         .await
         .expect("one product");
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (250, 0));

@@ -153,8 +153,8 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     // Deliveries alone; a driver is on the road.
     push_up_to(&scratch, "20251101000900").await;
     db.batch_execute(&format!(
-        "insert into public.drivers (user_id) values ('{DRIVER}');
-         insert into public.batches (id, reference) values ('{BATCH}', 'Round of the upgrade')"
+        "insert into interlock.drivers (user_id) values ('{DRIVER}');
+         insert into interlock.batches (id, reference) values ('{BATCH}', 'Round of the upgrade')"
     ))
     .await
     .expect("deliveries can be planned");
@@ -164,7 +164,7 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     // A shop that has oversold before the constraint came.
     push_up_to(&scratch, "20251110000200").await;
     db.batch_execute(&format!(
-        "insert into public.products (id, name, price, currency, available_quantity)
+        "insert into interlock.products (id, name, price, currency, available_quantity)
          values ('{PRODUCT}', 'Oversold', 700, 'EUR', -2)"
     ))
     .await
@@ -184,7 +184,7 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
         "a refused migration leaves nothing behind"
     );
     db.batch_execute(
-        "update public.products set available_quantity = 10 where available_quantity < 0",
+        "update interlock.products set available_quantity = 10 where available_quantity < 0",
     )
     .await
     .expect("the stock can be counted again");
@@ -192,11 +192,11 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     // Money, orders and codes, and then everything.
     push_up_to(&scratch, "20251117000300").await;
     db.batch_execute(&format!(
-        "insert into public.products (id, name, price, currency, kind)
+        "insert into interlock.products (id, name, price, currency, kind)
          values ('{GIFT}', 'Gift card', 2500, 'EUR', 'digital');
-         insert into public.product_codes (product_id, code) values ('{GIFT}', 'A'), ('{GIFT}', 'B');
-         insert into public.wallets (user_id, balance, currency) values ('{BUYER}', 100000, 'EUR');
-         select private.decrement_product_quantity('{PRODUCT}', 3)"
+         insert into interlock.product_codes (product_id, code) values ('{GIFT}', 'A'), ('{GIFT}', 'B');
+         insert into interlock.wallets (user_id, balance, currency) values ('{BUYER}', 100000, 'EUR');
+         select interlock.decrement_product_quantity('{PRODUCT}', 3)"
     ))
     .await
     .expect("a shop can be stocked");
@@ -208,14 +208,14 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     let sold = call(&db, BUYER, &cart).await;
     let before = text(
         &db,
-        "select jsonb_agg(to_jsonb(p) - 'stock_slots' order by p.id) from public.products p",
+        "select jsonb_agg(to_jsonb(p) - 'stock_slots' order by p.id) from interlock.products p",
     )
     .await;
     scratch.push(&[]).await.succeeded();
 
     let after = text(
         &db,
-        "select jsonb_agg(to_jsonb(p) - 'stock_slots' order by p.id) from public.products p",
+        "select jsonb_agg(to_jsonb(p) - 'stock_slots' order by p.id) from interlock.products p",
     )
     .await;
     assert_eq!(before, after, "the stock is what it was");
@@ -235,7 +235,7 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
 
     let left = text(
         &db,
-        &format!("select available_quantity from public.products where id = '{PRODUCT}'"),
+        &format!("select available_quantity from interlock.products where id = '{PRODUCT}'"),
     )
     .await;
     assert_eq!(left, "5", "ten, less the three and the two");
@@ -290,11 +290,11 @@ async fn readers_and_writers_go_on_during_a_push() {
     let db = scratch.connect().await;
     push_up_to(&scratch, "20251116000000").await;
     db.batch_execute(&format!(
-        "insert into public.products (id, name, price, currency, available_quantity)
+        "insert into interlock.products (id, name, price, currency, available_quantity)
          select gen_random_uuid(), 'Product ' || n, 700, 'EUR', 10 from generate_series(1, 5000) as n;
-         insert into public.products (id, name, price, currency, available_quantity)
+         insert into interlock.products (id, name, price, currency, available_quantity)
          values ('{PRODUCT}', 'Hot', 700, 'EUR', 1000000);
-         insert into public.batches (reference) select 'Batch ' || n from generate_series(1, 1000) as n;
+         insert into interlock.batches (reference) select 'Batch ' || n from generate_series(1, 1000) as n;
          analyze"
     ))
     .await
@@ -302,10 +302,10 @@ async fn readers_and_writers_go_on_during_a_push() {
 
     let stop = Arc::new(AtomicBool::new(false));
     let statements = [
-        "select count(*) from public.products where active".to_owned(),
-        "select count(*) from public.batches where status = 'available'".to_owned(),
+        "select count(*) from interlock.products where active".to_owned(),
+        "select count(*) from interlock.batches where status = 'available'".to_owned(),
         format!("select public.decrement_product_quantity('{PRODUCT}', 1)"),
-        "update public.batches set priority = priority where reference = 'Batch 7'".to_owned(),
+        "update interlock.batches set priority = priority where reference = 'Batch 7'".to_owned(),
     ];
     let mut others = Vec::new();
     for statement in statements {
@@ -339,7 +339,7 @@ async fn a_push_gives_way_to_a_long_transaction_and_can_be_repeated() {
     let db = scratch.connect().await;
     push_up_to(&scratch, "20251110000200").await;
     // A report that has read the table and is not done yet.
-    db.batch_execute("begin; select count(*) from public.products")
+    db.batch_execute("begin; select count(*) from interlock.products")
         .await
         .expect("it can be read");
     let refused = scratch.push(&[]).await.failed().said();

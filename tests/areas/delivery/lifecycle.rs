@@ -133,7 +133,7 @@ async fn next_goes_by_priority_and_then_by_age() {
     let bench = Bench::take().await;
     bench.needs_no_other_batches().await;
     let batches = bench.batches(3).await;
-    let age = "update public.batches set priority = $2, created_at = now() - make_interval(mins => $3) where id = $1";
+    let age = "update interlock.batches set priority = $2, created_at = now() - make_interval(mins => $3) where id = $1";
     for (batch, priority, minutes) in [
         (batches[0], 0_i32, 9_i32),
         (batches[1], 5, 1),
@@ -179,7 +179,7 @@ async fn strangers_and_unknown_batches_are_refused() {
         bench
             .db
             .execute(
-                "update public.drivers set active = false where user_id = $1",
+                "update interlock.drivers set active = false where user_id = $1",
                 &[&driver],
             )
             .await
@@ -200,7 +200,7 @@ async fn the_lease_length_is_a_setting_of_the_database() {
         bench
             .db
             .execute(
-                &format!("update private.settings set claim_lease = '{length}'"),
+                &format!("update interlock.settings set claim_lease = '{length}'"),
                 &[],
             )
             .await
@@ -215,7 +215,7 @@ async fn the_lease_length_is_a_setting_of_the_database() {
         let row = bench
             .db
             .query_one(
-                "select extract(epoch from lease_expires_at - claimed_at)::bigint from public.batches where id = $1",
+                "select extract(epoch from lease_expires_at - claimed_at)::bigint from interlock.batches where id = $1",
                 &[&batch],
             )
             .await
@@ -224,7 +224,7 @@ async fn the_lease_length_is_a_setting_of_the_database() {
     };
     let before: String = bench
         .db
-        .query_one("select claim_lease::text from private.settings", &[])
+        .query_one("select claim_lease::text from interlock.settings", &[])
         .await
         .expect("there is one row of settings")
         .get(0);

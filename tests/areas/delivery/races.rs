@@ -282,7 +282,7 @@ async fn deactivated_meanwhile(bench: &Bench, adapter: Adapter) -> Verdict {
     let driver = bench.drivers(1).await[0];
     let batch = bench.batches(1).await[0];
     let caller = callers(bench.stack, adapter, &[driver]).await.remove(0);
-    let work = format!("update public.drivers set active = false where user_id = '{driver}'");
+    let work = format!("update interlock.drivers set active = false where user_id = '{driver}'");
     let answer = against_open_transaction(bench, &work, "commit", async move {
         caller.claim(Some(batch)).await
     })
@@ -309,7 +309,7 @@ async fn next_waits_for_rollback(bench: &Bench, adapter: Adapter) -> Verdict {
         let other = bench.drivers(1).await[0];
         let caller = callers(bench.stack, adapter, &[driver]).await.remove(0);
         let work = format!(
-            "update public.batches set status = 'claimed', driver_id = '{other}' where id = '{batch}'"
+            "update interlock.batches set status = 'claimed', driver_id = '{other}' where id = '{batch}'"
         );
         let answer =
             against_open_transaction(bench, &work, end, async move { caller.claim(None).await })
@@ -336,7 +336,7 @@ async fn taken_back_meanwhile(bench: &Bench, adapter: Adapter) -> Verdict {
     let caller = callers(bench.stack, adapter, &[driver]).await.remove(0);
     let claimed = caller.claim(Some(batch)).await;
     require!(claimed.is_success(), "{}", claimed.code);
-    let work = format!("update public.batches set status = 'available' where id = '{batch}'");
+    let work = format!("update interlock.batches set status = 'available' where id = '{batch}'");
     let complete = async move { caller.call(Some(batch), Some("complete")).await };
     let answer = against_open_transaction(bench, &work, "commit", complete).await;
     require!(answer.code == "BATCH_NOT_HELD", "{}", answer.code);

@@ -3,21 +3,21 @@
 use crate::prove::interleavings::{Pairs, Stage, Sweep, USERS, shop, user};
 
 pub(crate) const DRIVERS: &str =
-    "insert into public.drivers (user_id) values ('{u}'), ('{v}'), ('{w}')";
+    "insert into interlock.drivers (user_id) values ('{u}'), ('{v}'), ('{w}')";
 
 pub(crate) const BATCH_X: &str =
-    "insert into public.batches (id, reference, priority) values ('{x}', 'test:x', 1000001)";
+    "insert into interlock.batches (id, reference, priority) values ('{x}', 'test:x', 1000001)";
 
 pub(crate) const BATCH_Y: &str =
-    "insert into public.batches (id, reference, priority) values ('{y}', 'test:y', 1000000)";
+    "insert into interlock.batches (id, reference, priority) values ('{y}', 'test:y', 1000000)";
 
 pub(crate) const U_HOLDS_X: &str =
-    "update public.batches set status = 'claimed', driver_id = '{u}' where id = '{x}'";
+    "update interlock.batches set status = 'claimed', driver_id = '{u}' where id = '{x}'";
 
 pub(crate) const V_HOLDS_Y: &str =
-    "update public.batches set status = 'claimed', driver_id = '{v}' where id = '{y}'";
+    "update interlock.batches set status = 'claimed', driver_id = '{v}' where id = '{y}'";
 
-pub(crate) const LEASES_ARE_OVER: &str = "update public.batches
+pub(crate) const LEASES_ARE_OVER: &str = "update interlock.batches
   set claimed_at = now() - interval '1 hour', lease_expires_at = now() - interval '1 minute'
   where id in ('{x}', '{y}') and status = 'claimed'";
 
@@ -58,15 +58,15 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop(
                 "the shop takes x back",
-                "update public.batches set status = 'available' where id = '{x}' returning 'null'",
+                "update interlock.batches set status = 'available' where id = '{x}' returning 'null'",
             ),
             shop(
                 "the shop makes u inactive",
-                "update public.drivers set active = false where user_id = '{u}' returning 'null'",
+                "update interlock.drivers set active = false where user_id = '{u}' returning 'null'",
             ),
             shop(
                 "the shop removes u",
-                "delete from public.drivers where user_id = '{u}' returning 'null'",
+                "delete from interlock.drivers where user_id = '{u}' returning 'null'",
             ),
         ],
         offers: &[Sweep::Batches],
@@ -96,7 +96,7 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop(
                 "the shop cancels x",
-                "update public.batches set status = 'cancelled' where id = '{x}' returning 'null'",
+                "update interlock.batches set status = 'cancelled' where id = '{x}' returning 'null'",
             ),
         ],
         offers: &[Sweep::Batches],
@@ -121,7 +121,7 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop(
                 "the shop cancels x",
-                "update public.batches set status = 'cancelled' where id = '{x}' returning 'null'",
+                "update interlock.batches set status = 'cancelled' where id = '{x}' returning 'null'",
             ),
         ],
         offers: &[Sweep::Batches],

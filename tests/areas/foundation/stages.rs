@@ -58,7 +58,7 @@ pub(crate) const STAGES: &[Stage] = &[Stage {
         shop("the shop tops u up", TOP_UP),
         shop(
             "the shop purges old keys",
-            "select private.purge_idempotency_keys()",
+            "select interlock.purge_idempotency_keys()",
         ),
     ],
     offers: &[Sweep::Batches, Sweep::Orders, Sweep::Holds],

@@ -107,8 +107,8 @@ async fn sql_computes_what_the_model_computes() {
         TestRng::from_seed(RngAlgorithm::ChaCha, &seed),
     );
     let bench = Bench::take().await;
-    let query = "select private.promo_discount($1, $2::text::numeric, $3, $4),
-                        private.split_discount(private.promo_discount($1, $2::text::numeric, $3, $4), $5)";
+    let query = "select interlock.promo_discount($1, $2::text::numeric, $3, $4),
+                        interlock.split_discount(interlock.promo_discount($1, $2::text::numeric, $3, $4), $5)";
     let statement = bench
         .db
         .prepare(query)

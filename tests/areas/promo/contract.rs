@@ -72,7 +72,7 @@ async fn a_hold_follows_its_cart_and_checkout_charges_what_was_shown() {
     );
 
     // The shop changes the code: checkout does not charge something else than was shown.
-    let change = "update public.promo_codes set discount_value = $2::int where code = $1";
+    let change = "update interlock.promo_codes set discount_value = $2::int where code = $1";
     bench
         .db
         .execute(change, &[&code, &20_i32])

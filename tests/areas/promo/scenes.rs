@@ -8,127 +8,127 @@ pub(crate) const SCENES: &[Scene] = &[
         name: "a use that the customer takes in another tab meanwhile is taken once",
         before: &[(
             By::Shop,
-            "update public.promo_codes set max_uses_per_user = 1 where id = '{promo}'",
+            "update interlock.promo_codes set max_uses_per_user = 1 where id = '{promo}'",
         )],
         meanwhile: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
         ),
         call: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
         ),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "PROMO_ALREADY_APPLIED",
-        then: "used_count = 1 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 1 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "a cart's hold that is redeemed meanwhile is not redeemed again",
         before: &[(
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
         )],
         meanwhile: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart}', '{id}', 70, 'USD', null)",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', '{id}', 70, 'USD', null)",
         ),
         call: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart}', '{batch}', 70, 'USD', null)",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', '{batch}', 70, 'USD', null)",
         ),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "PROMO_ALREADY_APPLIED",
-        then: "count(*) = 1 from public.promo_redemptions where promo_id = '{promo}' and order_id = '{id}'",
+        then: "count(*) = 1 from interlock.promo_redemptions where promo_id = '{promo}' and order_id = '{id}'",
     },
     Scene {
         name: "the last use that goes to somebody else meanwhile is gone",
         before: &[(
             By::Shop,
-            "update public.promo_codes set max_uses = 1 where id = '{promo}'",
+            "update interlock.promo_codes set max_uses = 1 where id = '{promo}'",
         )],
         meanwhile: (
             By::Bob,
-            "select private.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
         ),
         call: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
         ),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "PROMO_EXHAUSTED",
-        then: "used_count = 1 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 1 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "a hold that is refreshed meanwhile is not taken back by who needs its use",
         before: &[
             (
                 By::Shop,
-                "update public.promo_codes set max_uses = 1 where id = '{promo}'",
+                "update interlock.promo_codes set max_uses = 1 where id = '{promo}'",
             ),
             (
                 By::Bob,
-                "select private.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
+                "select interlock.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
             ),
         ],
         meanwhile: (
             By::Bob,
-            "select private.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
         ),
         call: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
         ),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "PROMO_EXHAUSTED",
-        then: "count(*) = 1 from public.promo_redemptions where promo_id = '{promo}' and status = 'held'",
+        then: "count(*) = 1 from interlock.promo_redemptions where promo_id = '{promo}' and status = 'held'",
     },
     Scene {
         name: "a use given back twice at once comes back once",
         before: &[
             (
                 By::Ann,
-                "select private.take_promo_use('{promo}', '{ann}', '{cart}', '{id}', 70, 'USD', null)",
+                "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', '{id}', 70, 'USD', null)",
             ),
             (
                 By::Bob,
-                "select private.take_promo_use('{promo}', '{bob}', '{cart}', '{batch}', 70, 'USD', null)",
+                "select interlock.take_promo_use('{promo}', '{bob}', '{cart}', '{batch}', 70, 'USD', null)",
             ),
         ],
         meanwhile: (
             By::Shop,
-            "select private.return_promos(array['{id}']::uuid[])",
+            "select interlock.return_promos(array['{id}']::uuid[])",
         ),
         call: (
             By::Shop,
-            "select 'returned ' || private.return_promos(array['{id}']::uuid[])",
+            "select 'returned ' || interlock.return_promos(array['{id}']::uuid[])",
         ),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "returned 0",
-        then: "used_count = 1 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 1 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "holds of a customer who is busy are not expired, nor waited for",
         before: &[(
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
         )],
         meanwhile: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
         ),
         call: (
             By::Shop,
-            "select 'done ' || (private.expire_promo_holds() is not null)",
+            "select 'done ' || (interlock.expire_promo_holds() is not null)",
         ),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "done true",
-        then: "count(*) = 1 from public.promo_redemptions where promo_id = '{promo}' and status = 'held'",
+        then: "count(*) = 1 from interlock.promo_redemptions where promo_id = '{promo}' and status = 'held'",
     },
     Scene {
         name: "two first orders at once are one first order",
@@ -144,13 +144,13 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "PROMO_NOT_APPLICABLE",
-        then: "count(*) = 1 from public.orders where user_id = '{ann}'",
+        then: "count(*) = 1 from interlock.orders where user_id = '{ann}'",
     },
     Scene {
         name: "guesses at codes are counted one by one",
         before: &[(
             By::Shop,
-            "insert into private.promo_attempts select '{ann}', array_agg(now()) from generate_series(1, 19)",
+            "insert into interlock.promo_attempts select '{ann}', array_agg(now()) from generate_series(1, 19)",
         )],
         meanwhile: (
             By::Ann,
@@ -163,103 +163,103 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "TOO_MANY_ATTEMPTS",
-        then: "cardinality(attempted_at) = 20 from private.promo_attempts where user_id = '{ann}'",
+        then: "cardinality(attempted_at) = 20 from interlock.promo_attempts where user_id = '{ann}'",
     },
     Scene {
         name: "customers of a code do not wait for each other",
         before: &[
             (
                 By::Ann,
-                "select private.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+                "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
             ),
             (
                 By::Bob,
-                "select private.take_promo_use('{promo}', '{bob}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
+                "select interlock.take_promo_use('{promo}', '{bob}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
             ),
         ],
         meanwhile: (
             By::Bob,
-            "select private.take_promo_use('{promo}', '{bob}', '{cart2}', '{id}', 70, 'USD', null)",
+            "select interlock.take_promo_use('{promo}', '{bob}', '{cart2}', '{id}', 70, 'USD', null)",
         ),
         call: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart}', '{batch}', 70, 'USD', null)",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', '{batch}', 70, 'USD', null)",
         ),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "",
-        then: "count(*) = 2 from public.promo_redemptions where promo_id = '{promo}' and status = 'redeemed'",
+        then: "count(*) = 2 from interlock.promo_redemptions where promo_id = '{promo}' and status = 'redeemed'",
     },
     Scene {
         name: "a use that ends waits for its code and for no other",
         before: &[(
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
         )],
         meanwhile: (
             By::Shop,
-            "select 1 from public.promo_codes where id = '{promo2}' for update",
+            "select 1 from interlock.promo_codes where id = '{promo2}' for update",
         ),
         call: (
             By::Ann,
-            "select 'released ' || private.release_promo_hold('{promo}', '{ann}', '{cart}')",
+            "select 'released ' || interlock.release_promo_hold('{promo}', '{ann}', '{cart}')",
         ),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "released true",
-        then: "used_count = 0 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 0 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "who takes back a hold locks both customers in the order of their ids",
         before: &[
             (
                 By::Shop,
-                "update public.promo_codes set max_uses = 1 where id = '{promo}';
-              insert into private.promo_user_uses (promo_id, user_id) values ('{promo}', '{ann}')",
+                "update interlock.promo_codes set max_uses = 1 where id = '{promo}';
+              insert into interlock.promo_user_uses (promo_id, user_id) values ('{promo}', '{ann}')",
             ),
             (
                 By::Bob,
-                "select private.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
+                "select interlock.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
             ),
         ],
         meanwhile: (
             By::Shop,
-            "select 1 from private.promo_user_uses where promo_id = '{promo}' and user_id = '{ann}' for update",
+            "select 1 from interlock.promo_user_uses where promo_id = '{promo}' and user_id = '{ann}' for update",
         ),
         call: (
             By::Ann,
-            "select private.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
         ),
         wait: Wait::WaitsWithout(
-            "private.promo_user_uses where promo_id = '{promo}' and user_id = '{bob}'",
+            "interlock.promo_user_uses where promo_id = '{promo}' and user_id = '{bob}'",
         ),
         end: End::Commit,
         answer: "",
-        then: "used_count = 1 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 1 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "holds that end together lock their codes in the order of their ids",
         before: &[
             (
                 By::Ann,
-                "select private.take_promo_use('{promo2}', '{ann}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
+                "select interlock.take_promo_use('{promo2}', '{ann}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
             ),
             (
                 By::Bob,
-                "select private.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
+                "select interlock.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
             ),
         ],
         meanwhile: (
             By::Shop,
-            "select 1 from public.promo_codes where id = '{promo}' for update",
+            "select 1 from interlock.promo_codes where id = '{promo}' for update",
         ),
         call: (
             By::Shop,
-            "select 'done ' || (private.expire_promo_holds(1000) is not null)",
+            "select 'done ' || (interlock.expire_promo_holds(1000) is not null)",
         ),
-        wait: Wait::WaitsWithout("public.promo_codes where id = '{promo2}'"),
+        wait: Wait::WaitsWithout("interlock.promo_codes where id = '{promo2}'"),
         end: End::Commit,
         answer: "done true",
-        then: "used_count = 0 from public.promo_codes where id = '{promo2}'",
+        then: "used_count = 0 from interlock.promo_codes where id = '{promo2}'",
     },
 ];

@@ -5,12 +5,12 @@ use crate::meanwhile::{By, End, Scene, Wait};
 
 const PROMO_SLOTS: (By, &str) = (
     By::Shop,
-    "update public.promo_codes set max_uses = 32 where id = '{promo}';
+    "update interlock.promo_codes set max_uses = 32 where id = '{promo}';
      select public.set_promo_slots('{promo}', 2)",
 );
 const ONE_PROMO_SLOT: (By, &str) = (
     By::Shop,
-    "update public.promo_codes set max_uses = 16 where id = '{promo}';
+    "update interlock.promo_codes set max_uses = 16 where id = '{promo}';
      select public.set_promo_slots('{promo}', 1)",
 );
 const USE: &str = "select public.increment_promo_usage('{promo}')";
@@ -26,7 +26,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "success",
-        then: "count(*) = 2 from private.counter_slots where owner_id = '{promo}' and used = 1",
+        then: "count(*) = 2 from interlock.counter_slots where owner_id = '{promo}' and used = 1",
     },
     Scene {
         name: "the last use in a slot is waited for, and may be gone",
@@ -36,7 +36,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "PROMO_EXHAUSTED",
-        then: "p.used_count + s.used = 16 from public.promo_codes p join private.counter_slots s on s.owner_id = p.id where p.id = '{promo}'",
+        then: "p.used_count + s.used = 16 from interlock.promo_codes p join interlock.counter_slots s on s.owner_id = p.id where p.id = '{promo}'",
     },
     Scene {
         name: "the last use in a slot is waited for, and may come back",
@@ -46,7 +46,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Rollback,
         answer: "\"used_count\": null",
-        then: "p.used_count + s.used = 16 from public.promo_codes p join private.counter_slots s on s.owner_id = p.id where p.id = '{promo}'",
+        then: "p.used_count + s.used = 16 from interlock.promo_codes p join interlock.counter_slots s on s.owner_id = p.id where p.id = '{promo}'",
     },
     Scene {
         name: "a use goes on when the slots of its code are switched off meanwhile",
@@ -56,20 +56,20 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "\"used_count\": 1",
-        then: "used_count = 1 and use_slots = 0 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 1 and use_slots = 0 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "a use goes on when the slots of its code are switched on meanwhile",
         before: &[(
             By::Shop,
-            "update public.promo_codes set max_uses = 33 where id = '{promo}'",
+            "update interlock.promo_codes set max_uses = 33 where id = '{promo}'",
         )],
         meanwhile: (By::Shop, "select public.set_promo_slots('{promo}', 2)"),
         call: (By::Shop, USE),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "\"used_count\": null",
-        then: "p.used_count = 1 and sum(s.granted) = 32 from public.promo_codes p join private.counter_slots s on s.owner_id = p.id where p.id = '{promo}' group by p.used_count",
+        then: "p.used_count = 1 and sum(s.granted) = 32 from interlock.promo_codes p join interlock.counter_slots s on s.owner_id = p.id where p.id = '{promo}' group by p.used_count",
     },
     Scene {
         name: "two switches of a code's slots go one after the other",
@@ -79,7 +79,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "\"used_count\": 0",
-        then: "not exists (select from private.counter_slots where owner_id = '{promo}')",
+        then: "not exists (select from interlock.counter_slots where owner_id = '{promo}')",
     },
     Scene {
         name: "a limit goes down only after the uses that are under way",
@@ -87,57 +87,57 @@ pub(crate) const SCENES: &[Scene] = &[
         meanwhile: (By::Shop, USE),
         call: (
             By::Shop,
-            "update public.promo_codes set max_uses = 0 where id = '{promo}'",
+            "update interlock.promo_codes set max_uses = 0 where id = '{promo}'",
         ),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "23514 limit 0 of promo code",
-        then: "max_uses = 16 from public.promo_codes where id = '{promo}'",
+        then: "max_uses = 16 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "settling passes over a code that somebody has locked",
         before: &[PROMO_SLOTS, (By::Shop, USE)],
         meanwhile: (
             By::Shop,
-            "select 1 from public.promo_codes where id = '{promo}' for no key update",
+            "select 1 from interlock.promo_codes where id = '{promo}' for no key update",
         ),
         call: (
             By::Shop,
-            "select 'settled' from private.settle_promo_slots()",
+            "select 'settled' from interlock.settle_promo_slots()",
         ),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "settled",
-        then: "used_count = 0 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 0 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "a lower limit calls slots in in the order of their numbers",
         before: &[PROMO_SLOTS],
         meanwhile: (
             By::Shop,
-            "select 1 from private.counter_slots where owner_id = '{promo}' and slot = 0 for update",
+            "select 1 from interlock.counter_slots where owner_id = '{promo}' and slot = 0 for update",
         ),
         call: (
             By::Shop,
-            "update public.promo_codes set max_uses = 0 where id = '{promo}'",
+            "update interlock.promo_codes set max_uses = 0 where id = '{promo}'",
         ),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo}' and slot = 1"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{promo}' and slot = 1"),
         end: End::Commit,
         answer: "",
-        then: "sum(granted) = 0 from private.counter_slots where owner_id = '{promo}'",
+        then: "sum(granted) = 0 from interlock.counter_slots where owner_id = '{promo}'",
     },
     Scene {
         name: "a switch of slots takes the code before its slots",
         before: &[PROMO_SLOTS],
         meanwhile: (
             By::Shop,
-            "select 1 from public.promo_codes where id = '{promo}' for no key update",
+            "select 1 from interlock.promo_codes where id = '{promo}' for no key update",
         ),
         call: (By::Shop, "select public.set_promo_slots('{promo}', 0)"),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo}'"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{promo}'"),
         end: End::Commit,
         answer: "\"used_count\": 0",
-        then: "use_slots = 0 from public.promo_codes where id = '{promo}'",
+        then: "use_slots = 0 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "a use that finds the slots dry takes the code before its slots",
@@ -148,18 +148,18 @@ pub(crate) const SCENES: &[Scene] = &[
             (By::Shop, USE),
             (
                 By::Shop,
-                "update public.promo_codes set max_uses = 40 where id = '{promo}'",
+                "update interlock.promo_codes set max_uses = 40 where id = '{promo}'",
             ),
         ],
         meanwhile: (
             By::Shop,
-            "select 1 from public.promo_codes where id = '{promo}' for no key update",
+            "select 1 from interlock.promo_codes where id = '{promo}' for no key update",
         ),
         call: (By::Shop, USE),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo}'"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{promo}'"),
         end: End::Commit,
         answer: "\"used_count\": null",
-        then: "used_count = 17 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 17 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "the last use of a code whose slots are empty may be gone",
@@ -173,7 +173,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "PROMO_EXHAUSTED",
-        then: "used_count = 3 from public.promo_codes where id = '{promo}'",
+        then: "used_count = 3 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
         name: "settling goes by the ids of the codes",
@@ -186,11 +186,11 @@ pub(crate) const SCENES: &[Scene] = &[
         meanwhile: (By::Shop, USE),
         call: (
             By::Shop,
-            "select 'settled' from private.settle_promo_slots()",
+            "select 'settled' from interlock.settle_promo_slots()",
         ),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{promo2}'"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{promo2}'"),
         end: End::Commit,
         answer: "settled",
-        then: "sum(used_count) = 3 from public.promo_codes where id in ('{promo}', '{promo2}')",
+        then: "sum(used_count) = 3 from interlock.promo_codes where id in ('{promo}', '{promo2}')",
     },
 ];

@@ -8,24 +8,24 @@ use crate::areas::shop::slot_stages::MANY_P_IN_SLOTS;
 use crate::prove::interleavings::{Operation, Pairs, Stage, Sweep, USERS, shop, user};
 
 /// Two uses, one in each of two slots.
-pub(crate) const LAST_USES_OF_K_IN_SLOTS: &str = "insert into public.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
+pub(crate) const LAST_USES_OF_K_IN_SLOTS: &str = "insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
   values ('{k}', 'K {k}', 'percentage', 10, 2, 1);
-  select private.make_slots('{k}', 2);
-  update public.promo_codes set use_slots = 2 where id = '{k}';
-  update private.counter_slots set granted = 1 where owner_id = '{k}'";
+  select interlock.make_slots('{k}', 2);
+  update interlock.promo_codes set use_slots = 2 where id = '{k}';
+  update interlock.counter_slots set granted = 1 where owner_id = '{k}'";
 
 /// The use of the first slot is taken and not settled.
 pub(crate) const ONE_USE_IS_TAKEN: &str =
-    "update private.counter_slots set used = 1 where owner_id = '{k}' and slot = 0";
+    "update interlock.counter_slots set used = 1 where owner_id = '{k}' and slot = 0";
 
 /// The other one was counted by the shop.
-pub(crate) const THE_OTHER_IS_COUNTED: &str = "update private.counter_slots set used = 1 where owner_id = '{k}' and slot = 1;
-  insert into public.promo_redemptions (promo_id, status, redeemed_at) values ('{k}', 'redeemed', now())";
+pub(crate) const THE_OTHER_IS_COUNTED: &str = "update interlock.counter_slots set used = 1 where owner_id = '{k}' and slot = 1;
+  insert into interlock.promo_redemptions (promo_id, status, redeemed_at) values ('{k}', 'redeemed', now())";
 
-pub(crate) const SETTLE_PROMOS: &str = "select to_json(private.settle_promo_slots() is not null)";
+pub(crate) const SETTLE_PROMOS: &str = "select to_json(interlock.settle_promo_slots() is not null)";
 
 pub(crate) const LOWER_LIMIT: &str =
-    "update public.promo_codes set max_uses = 1 where id = '{k}' returning 'null'";
+    "update interlock.promo_codes set max_uses = 1 where id = '{k}' returning 'null'";
 
 pub(crate) const K_WITHOUT_SLOTS: &str = "select public.set_promo_slots('{k}', 0)";
 
@@ -50,7 +50,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop lowers the limit of k", LOWER_LIMIT),
             shop(
                 "the shop raises the limit of k",
-                "update public.promo_codes set max_uses = 50 where id = '{k}' returning 'null'",
+                "update interlock.promo_codes set max_uses = 50 where id = '{k}' returning 'null'",
             ),
             shop("the shop switches the slots of k off", K_WITHOUT_SLOTS),
             shop("the shop gives k three slots", K_IN_THREE_SLOTS),

@@ -3,23 +3,23 @@
 use crate::areas::shop::stages::{BUY_P_CASH, MANY_P};
 use crate::prove::interleavings::{Pairs, Stage, Sweep, USERS, shop, user};
 
-pub(crate) const ONE_USE_OF_K: &str = "insert into public.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
+pub(crate) const ONE_USE_OF_K: &str = "insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
   values ('{k}', 'K {k}', 'percentage', 10, 1, 1)";
 
-pub(crate) const U_HOLDS_K_UNCOUNTED: &str = "insert into public.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
+pub(crate) const U_HOLDS_K_UNCOUNTED: &str = "insert into interlock.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
   values ('{k}', '{u}', '{c}', 'held', 70, 'USD', now() + interval '10 minutes');
-  insert into private.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
+  insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
 
 pub(crate) const IT_IS_COUNTED: &str =
-    "update public.promo_codes set used_count = 1 where id = '{k}'";
+    "update interlock.promo_codes set used_count = 1 where id = '{k}'";
 
-pub(crate) const HOLD_IS_OVER: &str = "update public.promo_redemptions set held_until = now() - interval '1 minute' where promo_id = '{k}'";
+pub(crate) const HOLD_IS_OVER: &str = "update interlock.promo_redemptions set held_until = now() - interval '1 minute' where promo_id = '{k}'";
 
 pub(crate) const FIRST_ORDERS_ONLY: &str =
-    "insert into public.promo_codes (id, code, discount_type, discount_value, first_order_only)
+    "insert into interlock.promo_codes (id, code, discount_type, discount_value, first_order_only)
   values ('{k}', 'K {k}', 'percentage', 10, true), ('{l}', 'L {l}', 'percentage', 10, true)";
 
-pub(crate) const EXPIRE_HOLDS: &str = "select private.expire_promo_holds()";
+pub(crate) const EXPIRE_HOLDS: &str = "select interlock.expire_promo_holds()";
 
 pub(crate) const RELEASE_HOLD: &str =
     "select public.validate_promo('K {k}', p_cart_id => '{c}', p_action => 'release')";
@@ -49,7 +49,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop counts a use of k", COUNT_USE),
             shop(
                 "the shop ends k",
-                "update public.promo_codes set active = false where id = '{k}' returning 'null'",
+                "update interlock.promo_codes set active = false where id = '{k}' returning 'null'",
             ),
         ],
         offers: &[],

@@ -133,7 +133,7 @@ async fn stock_back_meanwhile(bench: &Bench) -> Verdict {
         let product = bench.products(1, 0).await[0];
         let shop = bench.stack.connect().await;
         let work =
-            format!("update public.products set available_quantity = 1 where id = '{product}'");
+            format!("update interlock.products set available_quantity = 1 where id = '{product}'");
         let call = async move {
             let call = format!("select public.decrement_product_quantity('{product}', 1)");
             let taken = shop.batch_execute(&call).await;
@@ -282,7 +282,7 @@ async fn double_click(bench: &Bench, adapter: Adapter, copies: usize, stock: i32
     require!(orders == 1, "{orders} orders");
     let balance = bench
         .number(
-            "select balance from public.wallets where user_id = any ($1)",
+            "select balance from interlock.wallets where user_id = any ($1)",
             &[user],
         )
         .await;
@@ -323,7 +323,7 @@ async fn wallet(bench: &Bench, adapter: Adapter, calls: usize, affordable: usize
     );
     let balance = bench
         .number(
-            "select balance from public.wallets where user_id = any ($1)",
+            "select balance from interlock.wallets where user_id = any ($1)",
             &[user],
         )
         .await;
@@ -431,7 +431,7 @@ async fn refunds(bench: &Bench, adapter: Adapter, calls: usize) -> Verdict {
     refunded?;
     let balance = bench
         .number(
-            "select balance from public.wallets where user_id = any ($1)",
+            "select balance from interlock.wallets where user_id = any ($1)",
             &[user],
         )
         .await;

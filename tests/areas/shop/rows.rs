@@ -14,7 +14,7 @@ impl Bench {
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
         self.db
             .execute(
-                "insert into public.products (id, name, price, currency, available_quantity)
+                "insert into interlock.products (id, name, price, currency, available_quantity)
                  select id, 'test:' || id, $2, 'USD', $3 from unnest($1::uuid[]) as id",
                 &[&ids, &PRICE, &stock],
             )
@@ -28,7 +28,7 @@ impl Bench {
         let id = Uuid::new_v4();
         self.db
             .execute(
-                "insert into public.products (id, name, price, currency, kind)
+                "insert into interlock.products (id, name, price, currency, kind)
                  values ($1::uuid, 'test:' || $1::uuid, $2, 'USD', 'digital')",
                 &[&id, &PRICE],
             )
@@ -36,7 +36,7 @@ impl Bench {
             .expect("a product can be inserted");
         self.db
             .execute(
-                "insert into public.product_codes (product_id, code)
+                "insert into interlock.product_codes (product_id, code)
                  select $1, 'test:' || n from generate_series(1, $2::int) as n",
                 &[&id, &codes],
             )
@@ -50,7 +50,7 @@ impl Bench {
         let code = format!("T{}", Uuid::new_v4().simple()).to_uppercase();
         self.db
             .execute(
-                "insert into public.promo_codes (code, discount_type, discount_value, max_uses, max_uses_per_user)
+                "insert into interlock.promo_codes (code, discount_type, discount_value, max_uses, max_uses_per_user)
                  values ($1, 'percentage', 10, $2, $3)",
                 &[&code, &max_uses, &max_uses_per_user],
             )
@@ -81,8 +81,8 @@ impl Bench {
     pub async fn stock(&self, products: &[Uuid]) -> i64 {
         self.number(
             "select sum(p.available_quantity) - coalesce(
-               (select sum(s.used) from private.counter_slots s where s.owner_id = any ($1)), 0)
-             from public.products p where p.id = any ($1)",
+               (select sum(s.used) from interlock.counter_slots s where s.owner_id = any ($1)), 0)
+             from interlock.products p where p.id = any ($1)",
             products,
         )
         .await
@@ -91,7 +91,7 @@ impl Bench {
     /// How much of the products was sold in orders that still stand.
     pub async fn sold(&self, products: &[Uuid]) -> i64 {
         self.number(
-            "select coalesce(sum(i.quantity), 0) from public.order_items i join public.orders o on o.id = i.order_id
+            "select coalesce(sum(i.quantity), 0) from interlock.order_items i join interlock.orders o on o.id = i.order_id
              where i.product_id = any ($1) and o.status not in ('cancelled', 'expired', 'refunded')",
             products,
         )
@@ -101,7 +101,7 @@ impl Bench {
     /// How many orders the users have.
     pub async fn orders(&self, users: &[Uuid]) -> i64 {
         self.number(
-            "select count(*) from public.orders where user_id = any ($1)",
+            "select count(*) from interlock.orders where user_id = any ($1)",
             users,
         )
         .await
@@ -112,7 +112,7 @@ impl Bench {
         let aged = self
             .db
             .execute(
-                "update public.orders set payment_expires_at = now() - interval '1 second' where id = $1",
+                "update interlock.orders set payment_expires_at = now() - interval '1 second' where id = $1",
                 &[&order],
             )
             .await
@@ -170,8 +170,8 @@ impl Bench {
             for _ in 0..times {
                 session
                     .execute(
-                        "update public.promo_redemptions r set held_until = now() - interval '1 second'
-                         from public.promo_codes p
+                        "update interlock.promo_redemptions r set held_until = now() - interval '1 second'
+                         from interlock.promo_codes p
                          where p.id = r.promo_id and p.code = $1 and r.status = 'held'
                            and r.id::text < '8'",
                         &[&code],
@@ -181,8 +181,8 @@ impl Bench {
             }
             session
                 .execute(
-                    "update public.promo_redemptions r set held_until = now() - interval '1 second'
-                     from public.promo_codes p where p.id = r.promo_id and p.code = $1 and r.status = 'held'",
+                    "update interlock.promo_redemptions r set held_until = now() - interval '1 second'
+                     from interlock.promo_codes p where p.id = r.promo_id and p.code = $1 and r.status = 'held'",
                     &[&code],
                 )
                 .await
@@ -192,7 +192,7 @@ impl Bench {
 
     /// How many uses of a code are redeemed.
     pub async fn redemptions(&self, code: &str) -> i64 {
-        let query = "select count(*) from public.promo_redemptions r join public.promo_codes p on p.id = r.promo_id
+        let query = "select count(*) from interlock.promo_redemptions r join interlock.promo_codes p on p.id = r.promo_id
                      where p.code = $1 and r.status = 'redeemed'";
         self.db
             .query_one(query, &[&code])

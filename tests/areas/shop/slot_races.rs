@@ -47,7 +47,7 @@ pub(crate) async fn without_deadlocks(
     let deadlocks = bench.deadlocks().await;
     race.await?;
     // Who deletes all codes, as some database tests do, wants nothing left in their slots.
-    let settle = "select private.settle_stock_slots(), private.settle_promo_slots()";
+    let settle = "select interlock.settle_stock_slots(), interlock.settle_promo_slots()";
     bench
         .db
         .batch_execute(settle)
@@ -121,11 +121,11 @@ async fn switching(bench: &Bench, adapter: Adapter, buyers: usize, stock: i32) -
     let shop = products[..2].iter().flat_map(|product| {
         let switch = move |slots: i32| format!("select public.set_stock_slots('{product}', {slots})");
         let restock = format!(
-            "update public.products set available_quantity = available_quantity + 5 where id = '{product}'"
+            "update interlock.products set available_quantity = available_quantity + 5 where id = '{product}'"
         );
         [3, 0, 2, 5, 1].into_iter().map(switch).chain([restock])
     });
-    let settle = "select private.settle_stock_slots()".to_owned();
+    let settle = "select interlock.settle_stock_slots()".to_owned();
     let shop = bench
         .shop_calls(shop.chain([settle.clone(), settle]).collect())
         .await;

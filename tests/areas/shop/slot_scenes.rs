@@ -5,12 +5,12 @@ use crate::meanwhile::{By, End, Scene, Wait};
 
 const TWO_SLOTS: (By, &str) = (
     By::Shop,
-    "update public.products set available_quantity = 32 where id = '{product}';
+    "update interlock.products set available_quantity = 32 where id = '{product}';
      select public.set_stock_slots('{product}', 2)",
 );
 const ONE_SLOT: (By, &str) = (
     By::Shop,
-    "update public.products set available_quantity = 16 where id = '{product}';
+    "update interlock.products set available_quantity = 16 where id = '{product}';
      select public.set_stock_slots('{product}', 1)",
 );
 const BUY_ONE: &str =
@@ -32,17 +32,17 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "success",
-        then: "count(*) = 2 from private.counter_slots where owner_id = '{product}' and used = 1",
+        then: "count(*) = 2 from interlock.counter_slots where owner_id = '{product}' and used = 1",
     },
     Scene {
         name: "a sale waits for a slot that has enough, and leaves the others alone",
         before: &[ONE_SLOT],
         meanwhile: (By::Bob, BUY_ONE),
         call: (By::Ann, BUY_ONE),
-        wait: Wait::WaitsWithout("public.products where id = '{product}'"),
+        wait: Wait::WaitsWithout("interlock.products where id = '{product}'"),
         end: End::Commit,
         answer: "success",
-        then: "used = 2 and granted = 16 from private.counter_slots where owner_id = '{product}'",
+        then: "used = 2 and granted = 16 from interlock.counter_slots where owner_id = '{product}'",
     },
     Scene {
         name: "a slot emptied meanwhile is not sold from",
@@ -52,7 +52,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "INSUFFICIENT_INVENTORY",
-        then: "p.available_quantity - s.used = 0 from public.products p join private.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
+        then: "p.available_quantity - s.used = 0 from interlock.products p join interlock.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
     },
     Scene {
         name: "units that a sale gives back by rolling back are sold",
@@ -62,7 +62,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Rollback,
         answer: "success",
-        then: "p.available_quantity - s.used = 15 from public.products p join private.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
+        then: "p.available_quantity - s.used = 15 from interlock.products p join interlock.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
     },
     Scene {
         name: "nobody is refused while a slot that is being sold from may still have the units",
@@ -92,7 +92,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "\"available_quantity\": 31",
-        then: "available_quantity = 31 and stock_slots = 0 from public.products where id = '{product}'",
+        then: "available_quantity = 31 and stock_slots = 0 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "a sale goes on when slots are switched off meanwhile",
@@ -102,20 +102,20 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "success",
-        then: "available_quantity = 31 and stock_slots = 0 from public.products where id = '{product}'",
+        then: "available_quantity = 31 and stock_slots = 0 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "a sale goes on when slots are switched on meanwhile",
         before: &[(
             By::Shop,
-            "update public.products set available_quantity = 32 where id = '{product}'",
+            "update interlock.products set available_quantity = 32 where id = '{product}'",
         )],
         meanwhile: (By::Shop, "select public.set_stock_slots('{product}', 1)"),
         call: (By::Ann, BUY_ONE),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "success",
-        then: "p.available_quantity = 31 and s.granted = 31 from public.products p join private.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
+        then: "p.available_quantity = 31 and s.granted = 31 from interlock.products p join interlock.counter_slots s on s.owner_id = p.id where p.id = '{product}'",
     },
     Scene {
         name: "two switches of slots go one after the other",
@@ -125,14 +125,14 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "\"available_quantity\": 32",
-        then: "not exists (select from private.counter_slots where owner_id = '{product}')",
+        then: "not exists (select from interlock.counter_slots where owner_id = '{product}')",
     },
     Scene {
         name: "goods that go out meanwhile are not sold",
         before: &[ONE_SLOT],
         meanwhile: (
             By::Shop,
-            "update public.products set available_quantity = 0 where id = '{product}'",
+            "update interlock.products set available_quantity = 0 where id = '{product}'",
         ),
         call: (By::Ann, BUY_ONE),
         wait: Wait::Waits,
@@ -146,7 +146,7 @@ pub(crate) const SCENES: &[Scene] = &[
         meanwhile: (By::Bob, BUY_ONE),
         call: (
             By::Shop,
-            "update public.products set available_quantity = 0 where id = '{product}'",
+            "update interlock.products set available_quantity = 0 where id = '{product}'",
         ),
         wait: Wait::Waits,
         end: End::Commit,
@@ -158,7 +158,7 @@ pub(crate) const SCENES: &[Scene] = &[
         before: &[TWO_SLOTS],
         meanwhile: (
             By::Shop,
-            "update public.products set available_quantity = available_quantity + 9 where id = '{product}'",
+            "update interlock.products set available_quantity = available_quantity + 9 where id = '{product}'",
         ),
         call: (By::Ann, BUY_ONE),
         wait: Wait::DoesNot,
@@ -171,55 +171,55 @@ pub(crate) const SCENES: &[Scene] = &[
         before: &[ONE_SLOT],
         meanwhile: (
             By::Shop,
-            "select 1 from public.products where id = '{product2}' for update",
+            "select 1 from interlock.products where id = '{product2}' for update",
         ),
         call: (By::Ann, BUY_BOTH),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product}'"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{product}'"),
         end: End::Commit,
         answer: "success",
-        then: "used = 1 from private.counter_slots where owner_id = '{product}'",
+        then: "used = 1 from interlock.counter_slots where owner_id = '{product}'",
     },
     Scene {
         name: "a mixed cart whose row is sold out meanwhile takes nothing from a slot",
         before: &[ONE_SLOT],
         meanwhile: (
             By::Shop,
-            "update public.products set available_quantity = 0 where id = '{product2}'",
+            "update interlock.products set available_quantity = 0 where id = '{product2}'",
         ),
         call: (By::Ann, BUY_BOTH),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "INSUFFICIENT_INVENTORY",
-        then: "used = 0 and granted = 16 from private.counter_slots where owner_id = '{product}'",
+        then: "used = 0 and granted = 16 from interlock.counter_slots where owner_id = '{product}'",
     },
     Scene {
         name: "a mixed cart whose row changes its price meanwhile is not charged",
         before: &[ONE_SLOT],
         meanwhile: (
             By::Shop,
-            "update public.products set price = 900 where id = '{product2}'",
+            "update interlock.products set price = 900 where id = '{product2}'",
         ),
         call: (By::Ann, BUY_BOTH),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "55P03 a product changed",
-        then: "used = 0 from private.counter_slots where owner_id = '{product}'",
+        then: "used = 0 from interlock.counter_slots where owner_id = '{product}'",
     },
     Scene {
         name: "settling passes over a product that somebody has locked",
         before: &[TWO_SLOTS, (By::Bob, BUY_ONE)],
         meanwhile: (
             By::Shop,
-            "select 1 from public.products where id = '{product}' for no key update",
+            "select 1 from interlock.products where id = '{product}' for no key update",
         ),
         call: (
             By::Shop,
-            "select 'settled' from private.settle_stock_slots()",
+            "select 'settled' from interlock.settle_stock_slots()",
         ),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "settled",
-        then: "available_quantity = 32 from public.products where id = '{product}'",
+        then: "available_quantity = 32 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "settling waits for the sales that are under way",
@@ -227,32 +227,32 @@ pub(crate) const SCENES: &[Scene] = &[
         meanwhile: (By::Bob, BUY_ONE),
         call: (
             By::Shop,
-            "select 'settled' from private.settle_stock_slots()",
+            "select 'settled' from interlock.settle_stock_slots()",
         ),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "settled",
-        then: "available_quantity = 14 from public.products where id = '{product}'",
+        then: "available_quantity = 14 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "a checkout is let in only if few enough others of the same product are running",
         before: &[(
             By::Shop,
-            "update private.settings set checkouts_per_product = 1",
+            "update interlock.settings set checkouts_per_product = 1",
         )],
         meanwhile: (By::Bob, BUY_ONE),
         call: (By::Ann, BUY_ONE),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "UPSTREAM_UNAVAILABLE",
-        then: "available_quantity = 9 from public.products where id = '{product}'",
+        then: "available_quantity = 9 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "a checkout that was made already has its answer however many others are running",
         before: &[
             (
                 By::Shop,
-                "update private.settings set checkouts_per_product = 1",
+                "update interlock.settings set checkouts_per_product = 1",
             ),
             (By::Ann, BUY_ONE_WITH_KEY),
         ],
@@ -261,13 +261,13 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "success",
-        then: "available_quantity = 8 from public.products where id = '{product}'",
+        then: "available_quantity = 8 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "a checkout of another product is let in",
         before: &[(
             By::Shop,
-            "update private.settings set checkouts_per_product = 1",
+            "update interlock.settings set checkouts_per_product = 1",
         )],
         meanwhile: (By::Bob, BUY_ONE),
         call: (
@@ -277,14 +277,14 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "success",
-        then: "available_quantity = 9 from public.products where id = '{product2}'",
+        then: "available_quantity = 9 from interlock.products where id = '{product2}'",
     },
     Scene {
         name: "a product that few may buy at a time is sold again when they are done",
         before: &[
             (
                 By::Shop,
-                "update private.settings set checkouts_per_product = 1",
+                "update interlock.settings set checkouts_per_product = 1",
             ),
             (By::Bob, BUY_ONE),
         ],
@@ -293,62 +293,66 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "success",
-        then: "available_quantity = 8 from public.products where id = '{product}'",
+        then: "available_quantity = 8 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "a second checkout of a product is let in if two may run",
         before: &[(
             By::Shop,
-            "update private.settings set checkouts_per_product = 2",
+            "update interlock.settings set checkouts_per_product = 2",
         )],
         meanwhile: (By::Bob, BUY_ONE),
         call: (By::Ann, BUY_ONE),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "success",
-        then: "available_quantity = 8 from public.products where id = '{product}'",
+        then: "available_quantity = 8 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "slots are called in in the order of their numbers",
         before: &[TWO_SLOTS],
         meanwhile: (
             By::Shop,
-            "select 1 from private.counter_slots where owner_id = '{product}' and slot = 0 for update",
+            "select 1 from interlock.counter_slots where owner_id = '{product}' and slot = 0 for update",
         ),
         call: (By::Shop, "select public.set_stock_slots('{product}', 0)"),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product}' and slot = 1"),
+        wait: Wait::WaitsWithout(
+            "interlock.counter_slots where owner_id = '{product}' and slot = 1",
+        ),
         end: End::Commit,
         answer: "\"available_quantity\": 32",
-        then: "available_quantity = 32 from public.products where id = '{product}'",
+        then: "available_quantity = 32 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "less stock calls slots in in the order of their numbers",
         before: &[TWO_SLOTS],
         meanwhile: (
             By::Shop,
-            "select 1 from private.counter_slots where owner_id = '{product}' and slot = 0 for update",
+            "select 1 from interlock.counter_slots where owner_id = '{product}' and slot = 0 for update",
         ),
         call: (
             By::Shop,
-            "update public.products set available_quantity = 0 where id = '{product}'",
+            "update interlock.products set available_quantity = 0 where id = '{product}'",
         ),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product}' and slot = 1"),
+        wait: Wait::WaitsWithout(
+            "interlock.counter_slots where owner_id = '{product}' and slot = 1",
+        ),
         end: End::Commit,
         answer: "",
-        then: "sum(granted) = 0 from private.counter_slots where owner_id = '{product}'",
+        then: "sum(granted) = 0 from interlock.counter_slots where owner_id = '{product}'",
     },
     Scene {
         name: "a switch of slots takes the product before its slots",
         before: &[TWO_SLOTS],
         meanwhile: (
             By::Shop,
-            "select 1 from public.products where id = '{product}' for no key update",
+            "select 1 from interlock.products where id = '{product}' for no key update",
         ),
         call: (By::Shop, "select public.set_stock_slots('{product}', 0)"),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product}'"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{product}'"),
         end: End::Commit,
         answer: "\"available_quantity\": 32",
-        then: "stock_slots = 0 from public.products where id = '{product}'",
+        then: "stock_slots = 0 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "a cart takes slots of its products in the order of their ids",
@@ -356,7 +360,7 @@ pub(crate) const SCENES: &[Scene] = &[
             ONE_SLOT,
             (
                 By::Shop,
-                "update public.products set available_quantity = 16 where id = '{product2}';
+                "update interlock.products set available_quantity = 16 where id = '{product2}';
              select public.set_stock_slots('{product2}', 1)",
             ),
         ],
@@ -365,10 +369,10 @@ pub(crate) const SCENES: &[Scene] = &[
             By::Ann,
             "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 1}, {\"product_id\": \"{product}\", \"quantity\": 1}]')",
         ),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product2}'"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{product2}'"),
         end: End::Commit,
         answer: "success",
-        then: "sum(used) = 3 from private.counter_slots where owner_id in ('{product}', '{product2}')",
+        then: "sum(used) = 3 from interlock.counter_slots where owner_id in ('{product}', '{product2}')",
     },
     Scene {
         name: "a large cart calls in the slots of its products in the order of their ids",
@@ -376,7 +380,7 @@ pub(crate) const SCENES: &[Scene] = &[
             TWO_SLOTS,
             (
                 By::Shop,
-                "update public.products set available_quantity = 32 where id = '{product2}';
+                "update interlock.products set available_quantity = 32 where id = '{product2}';
              select public.set_stock_slots('{product2}', 2)",
             ),
         ],
@@ -385,7 +389,7 @@ pub(crate) const SCENES: &[Scene] = &[
             By::Ann,
             "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 17}, {\"product_id\": \"{product}\", \"quantity\": 17}]')",
         ),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product2}'"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{product2}'"),
         end: End::Commit,
         answer: "success",
         then: "sum(available_quantity) = 29 from public.get_stock(array['{product}', '{product2}']::uuid[])",
@@ -396,7 +400,7 @@ pub(crate) const SCENES: &[Scene] = &[
             ONE_SLOT,
             (
                 By::Shop,
-                "update public.products set available_quantity = 16 where id = '{product2}';
+                "update interlock.products set available_quantity = 16 where id = '{product2}';
              select public.set_stock_slots('{product2}', 1)",
             ),
             (By::Ann, BUY_BOTH),
@@ -404,29 +408,29 @@ pub(crate) const SCENES: &[Scene] = &[
         meanwhile: (By::Bob, BUY_ONE),
         call: (
             By::Shop,
-            "select 'settled' from private.settle_stock_slots()",
+            "select 'settled' from interlock.settle_stock_slots()",
         ),
-        wait: Wait::WaitsWithout("private.counter_slots where owner_id = '{product2}'"),
+        wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{product2}'"),
         end: End::Commit,
         answer: "settled",
-        then: "sum(available_quantity) = 29 from public.products where id in ('{product}', '{product2}')",
+        then: "sum(available_quantity) = 29 from interlock.products where id in ('{product}', '{product2}')",
     },
     Scene {
         name: "a sale finds the one slot of many that nobody is using",
         before: &[(
             By::Shop,
-            "update public.products set available_quantity = 1024 where id = '{product}';
+            "update interlock.products set available_quantity = 1024 where id = '{product}';
              select public.set_stock_slots('{product}', 64)",
         )],
         meanwhile: (
             By::Shop,
-            "select 1 from private.counter_slots where owner_id = '{product}' and slot < 63 for update",
+            "select 1 from interlock.counter_slots where owner_id = '{product}' and slot < 63 for update",
         ),
         call: (By::Ann, BUY_ONE),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "success",
-        then: "used = 1 from private.counter_slots where owner_id = '{product}' and slot = 63",
+        then: "used = 1 from interlock.counter_slots where owner_id = '{product}' and slot = 63",
     },
     Scene {
         name: "settling leaves a product alone that somebody has locked, and settles the others",
@@ -434,22 +438,22 @@ pub(crate) const SCENES: &[Scene] = &[
             ONE_SLOT,
             (
                 By::Shop,
-                "update public.products set available_quantity = 16 where id = '{product2}';
+                "update interlock.products set available_quantity = 16 where id = '{product2}';
              select public.set_stock_slots('{product2}', 1)",
             ),
             (By::Ann, BUY_BOTH),
         ],
         meanwhile: (
             By::Shop,
-            "select 1 from public.products where id = '{product2}' for no key update",
+            "select 1 from interlock.products where id = '{product2}' for no key update",
         ),
         call: (
             By::Shop,
-            "select 'settled' from private.settle_stock_slots()",
+            "select 'settled' from interlock.settle_stock_slots()",
         ),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "settled",
-        then: "sum(available_quantity) = 31 from public.products where id in ('{product}', '{product2}')",
+        then: "sum(available_quantity) = 31 from interlock.products where id in ('{product}', '{product2}')",
     },
 ];

@@ -15,46 +15,46 @@ use crate::prove::interleavings::{Operation, Pairs, Stage, Sweep, USERS, shop, u
 
 /// Two units, one in each of two slots.
 pub(crate) const LAST_P_IN_SLOTS: &str =
-    "insert into public.products (id, name, price, currency, available_quantity)
+    "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 2);
-  select private.make_slots('{p}', 2);
-  update public.products set stock_slots = 2 where id = '{p}';
-  update private.counter_slots set granted = 1 where owner_id = '{p}'";
+  select interlock.make_slots('{p}', 2);
+  update interlock.products set stock_slots = 2 where id = '{p}';
+  update interlock.counter_slots set granted = 1 where owner_id = '{p}'";
 
 pub(crate) const LAST_Q_IN_SLOTS: &str =
-    "insert into public.products (id, name, price, currency, available_quantity)
+    "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{q}', 'q', 300, 'USD', 2);
-  select private.make_slots('{q}', 2);
-  update public.products set stock_slots = 2 where id = '{q}';
-  update private.counter_slots set granted = 1 where owner_id = '{q}'";
+  select interlock.make_slots('{q}', 2);
+  update interlock.products set stock_slots = 2 where id = '{q}';
+  update interlock.counter_slots set granted = 1 where owner_id = '{q}'";
 
 /// Forty units, twenty in each of two slots.
 pub(crate) const MANY_P_IN_SLOTS: &str =
-    "insert into public.products (id, name, price, currency, available_quantity)
+    "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 40);
   select public.set_stock_slots('{p}', 2)";
 
 /// Forty units, and two slots that are empty as they are after little was left.
 pub(crate) const MANY_P_IN_NO_SLOT: &str =
-    "insert into public.products (id, name, price, currency, available_quantity)
+    "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 40);
-  select private.make_slots('{p}', 2);
-  update public.products set stock_slots = 2 where id = '{p}'";
+  select interlock.make_slots('{p}', 2);
+  update interlock.products set stock_slots = 2 where id = '{p}'";
 
 /// One was sold from the first slot and is not settled.
 pub(crate) const ONE_P_IS_SOLD: &str =
-    "update private.counter_slots set used = 1 where owner_id = '{p}' and slot = 0;
-  insert into public.stock_movements (product_id, delta, reason) values ('{p}', -1, 'checkout')";
+    "update interlock.counter_slots set used = 1 where owner_id = '{p}' and slot = 0;
+  insert into interlock.stock_movements (product_id, delta, reason) values ('{p}', -1, 'checkout')";
 
 /// An unpaid order of one p with k: 700 less 10 %.
-pub(crate) const ORDER_FROM_SLOTS: &str = "insert into public.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+pub(crate) const ORDER_FROM_SLOTS: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, payment_expires_at)
   values ('{o}', '{u}', 'pending_payment', 'USD', 700, 70, 630, 'bank_transfer', '{k}', now() - interval '1 minute');
-  insert into public.order_items (order_id, product_id, quantity, unit_price, name, kind)
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
   values ('{o}', '{p}', 1, 700, 'p', 'physical');
-  insert into public.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
+  insert into interlock.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
   values ('{k}', '{u}', 'redeemed', 70, 'USD', '{o}', now());
-  insert into private.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
+  insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
 
 pub(crate) const BUY_TWO_P: &str =
     r#"select public.checkout('[{"product_id": "{p}", "quantity": 2}]')"#;
@@ -74,7 +74,7 @@ pub(crate) const LOOK_AT_P: &str =
 pub(crate) const DECREMENT_TEN: &str = "select public.decrement_product_quantity('{p}', 10)";
 
 // They settle everything there is; how many that were is nobody's business.
-pub(crate) const SETTLE_STOCK: &str = "select to_json(private.settle_stock_slots() is not null)";
+pub(crate) const SETTLE_STOCK: &str = "select to_json(interlock.settle_stock_slots() is not null)";
 
 pub(crate) const P_WITHOUT_SLOTS: &str = "select public.set_stock_slots('{p}', 0)";
 
@@ -103,7 +103,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop books p in", P_IS_BOOKED_IN),
             shop(
                 "the shop writes both p off",
-                "update public.products set available_quantity = available_quantity - 2 where id = '{p}' returning 'null'",
+                "update interlock.products set available_quantity = available_quantity - 2 where id = '{p}' returning 'null'",
             ),
             shop("the shop changes the price of p", PRICE_OF_P_CHANGES),
             shop("the shop takes p off the shelf", P_IS_TAKEN_OFF),
@@ -111,7 +111,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop gives p three slots", P_IN_THREE_SLOTS),
             shop(
                 "the shop deletes p",
-                "delete from public.products where id = '{p}' returning 'null'",
+                "delete from interlock.products where id = '{p}' returning 'null'",
             ),
             settle_stock(),
         ],
@@ -128,11 +128,11 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop decrements p by ten", DECREMENT_TEN),
             shop(
                 "the shop writes thirty p off",
-                "update public.products set available_quantity = available_quantity - 30 where id = '{p}' returning 'null'",
+                "update interlock.products set available_quantity = available_quantity - 30 where id = '{p}' returning 'null'",
             ),
             shop(
                 "the shop writes more p off than there are",
-                "update public.products set available_quantity = available_quantity - 40 where id = '{p}' returning 'null'",
+                "update interlock.products set available_quantity = available_quantity - 40 where id = '{p}' returning 'null'",
             ),
             shop("the shop switches the slots of p off", P_WITHOUT_SLOTS),
             shop("the shop shares p out anew", P_IN_TWO_SLOTS),

@@ -4,54 +4,54 @@ use crate::areas::promo::stages::{BUY_P_WITH_K, COUNT_USE, ONE_USE_OF_K, VALIDAT
 use crate::prove::interleavings::{Pairs, Stage, Sweep, USERS, shop, user};
 
 pub(crate) const ONE_P: &str =
-    "insert into public.products (id, name, price, currency, available_quantity)
+    "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 1)";
 
 pub(crate) const NO_P: &str =
-    "insert into public.products (id, name, price, currency, available_quantity)
+    "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 0)";
 
 pub(crate) const MANY_P: &str =
-    "insert into public.products (id, name, price, currency, available_quantity)
+    "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 100)";
 
 pub(crate) const ONE_Q: &str =
-    "insert into public.products (id, name, price, currency, available_quantity)
+    "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{q}', 'q', 300, 'USD', 1)";
 
-pub(crate) const D: &str = "insert into public.products (id, name, price, currency, kind)
+pub(crate) const D: &str = "insert into interlock.products (id, name, price, currency, kind)
   values ('{d}', 'd', 500, 'USD', 'digital')";
 
 pub(crate) const ONE_FREE_CODE: &str =
-    "insert into public.product_codes (product_id, code) values ('{d}', 'secret 1')";
+    "insert into interlock.product_codes (product_id, code) values ('{d}', 'secret 1')";
 
 pub(crate) const U_HAS_700: &str =
-    "insert into public.wallets (user_id, balance, currency) values ('{u}', 700, 'USD')";
+    "insert into interlock.wallets (user_id, balance, currency) values ('{u}', 700, 'USD')";
 
-pub(crate) const ALL_HAVE_2000: &str = "insert into public.wallets (user_id, balance, currency)
+pub(crate) const ALL_HAVE_2000: &str = "insert into interlock.wallets (user_id, balance, currency)
   values ('{u}', 2000, 'USD'), ('{v}', 2000, 'USD')";
 
 /// An order of one p and one d with the only use of k: 1200 less 10 %.
-pub(crate) const PENDING_ORDER: &str = "insert into public.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+pub(crate) const PENDING_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, payment_expires_at)
   values ('{o}', '{u}', 'pending_payment', 'USD', 1200, 120, 1080, 'bank_transfer', '{k}', now() - interval '1 minute')";
 
-pub(crate) const PAID_ORDER: &str = "insert into public.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+pub(crate) const PAID_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, paid_at)
   values ('{o}', '{u}', 'paid', 'USD', 1200, 120, 1080, 'wallet', '{k}', now())";
 
-pub(crate) const ORDER_LINES: &str = "insert into public.order_items (order_id, product_id, quantity, unit_price, name, kind)
+pub(crate) const ORDER_LINES: &str = "insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
   values ('{o}', '{p}', 1, 700, 'p', 'physical'), ('{o}', '{d}', 1, 500, 'd', 'digital');
-  insert into public.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
+  insert into interlock.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
   values ('{k}', '{u}', 'redeemed', 120, 'USD', '{o}', now());
-  insert into private.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);
-  update public.promo_codes set used_count = 1 where id = '{k}'";
+  insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);
+  update interlock.promo_codes set used_count = 1 where id = '{k}'";
 
 pub(crate) const ORDER_HAS_THE_CODE: &str =
-    "insert into public.product_codes (product_id, code, order_id, used_at)
-  select '{d}', 'secret 1', o.id, o.paid_at from public.orders o where o.id = '{o}'";
+    "insert into interlock.product_codes (product_id, code, order_id, used_at)
+  select '{d}', 'secret 1', o.id, o.paid_at from interlock.orders o where o.id = '{o}'";
 
-pub(crate) const ORDER_WITHOUT_CODES: &str = "insert into public.orders (id, user_id, status, currency, subtotal, total, payment_method, paid_at)
+pub(crate) const ORDER_WITHOUT_CODES: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, paid_at)
   values ('{o}', '{u}', 'paid', 'USD', 500, 500, 'cash_on_delivery', now())";
 
 pub(crate) const TOP_UP: &str = "select public.top_up_wallet('{u}', 700, 'USD', '{c}')";
@@ -61,13 +61,13 @@ pub(crate) const EXPIRE_ORDERS: &str = "select public.expire_orders()";
 pub(crate) const NO_ORDER_EXPIRES: &str =
     "select jsonb_build_object('success', true, 'expired', 0)";
 
-pub(crate) const P_IS_BOOKED_IN: &str = "update public.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'";
+pub(crate) const P_IS_BOOKED_IN: &str = "update interlock.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'";
 
 pub(crate) const PRICE_OF_P_CHANGES: &str =
-    "update public.products set price = 900 where id = '{p}' returning 'null'";
+    "update interlock.products set price = 900 where id = '{p}' returning 'null'";
 
 pub(crate) const P_IS_TAKEN_OFF: &str =
-    "update public.products set active = false where id = '{p}' returning 'null'";
+    "update interlock.products set active = false where id = '{p}' returning 'null'";
 
 pub(crate) const DECREMENT: &str = "select public.decrement_product_quantity('{p}', 1)";
 
@@ -234,11 +234,11 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop claims codes", CLAIM_CODES),
             shop(
                 "the shop adds a code",
-                "insert into public.product_codes (product_id, code) values ('{d}', 'secret 2') returning 'null'",
+                "insert into interlock.product_codes (product_id, code) values ('{d}', 'secret 2') returning 'null'",
             ),
             shop(
                 "the shop deletes the code",
-                "delete from public.product_codes where product_id = '{d}' and code = 'secret 1' and order_id is null returning 'null'",
+                "delete from interlock.product_codes where product_id = '{d}' and code = 'secret 1' and order_id is null returning 'null'",
             ),
             shop(
                 "the shop refunds the order",

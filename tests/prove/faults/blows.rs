@@ -244,7 +244,7 @@ impl Fault {
                 let mut session = on.site.connect().await?;
                 let lock = session.transaction().await?;
                 lock.execute(
-                    "select from public.products where id = any ($1) for update",
+                    "select from interlock.products where id = any ($1) for update",
                     &[&on.goods.plenty],
                 )
                 .await?;

@@ -8,7 +8,7 @@ use crate::areas::AREAS;
 use crate::harness::stack::Stack;
 use tokio_postgres::Client;
 
-/// What is taken away: a function of schema `private`, a text that stands in it once, and what stands
+/// What is taken away: a function of schema `interlock`, a text that stands in it once, and what stands
 /// there instead.
 pub(crate) type Mutant = (&'static str, &'static str, &'static str);
 
@@ -18,7 +18,7 @@ const ROUNDS: u64 = 30;
 async fn definition(db: &Client, function: &str) -> String {
     db.query_one(
         "select pg_get_functiondef(p.oid) from pg_proc p
-         where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+         where p.pronamespace = 'interlock'::regnamespace and p.proname = $1",
         &[&function],
     )
     .await

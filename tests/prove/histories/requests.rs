@@ -72,16 +72,16 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
             shops(decision.rule().0, json!({ "order_id": order }))
         }
         Call::ExpireOrders => Request::Own(format!(
-            "select private.expire_orders(1000);
-             select coalesce(json_agg(o.id), '[]') from public.orders o
+            "select interlock.expire_orders(1000);
+             select coalesce(json_agg(o.id), '[]') from interlock.orders o
              where o.user_id = any ({}) and o.status = 'expired' and o.{MINE}",
             array(world.terms.buyers.iter())
         )),
         Call::ExpireHolds => Request::Own(format!(
-            "select private.expire_promo_holds();
+            "select interlock.expire_promo_holds();
              select coalesce(json_agg(format('held %s %s %s', r.promo_id, r.user_id,
                coalesce(r.cart_id::text, 'nobody'))), '[]')
-             from public.promo_redemptions r
+             from interlock.promo_redemptions r
              where r.promo_id = any ({}) and r.status = 'expired' and r.{MINE}",
             array(world.terms.promos.iter().map(|promo| &promo.id))
         )),
@@ -110,18 +110,18 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
         Call::CountUse { promo } => shops("increment_promo_usage", json!({ "promo_id": promo })),
         Call::Restock { product, quantity } if world.terms.products[product].digital => {
             Request::Own(format!(
-                "with added as (insert into public.product_codes (product_id, code)
+                "with added as (insert into interlock.product_codes (product_id, code)
                    select '{product}', 'test:' || gen_random_uuid() from generate_series(1, {quantity})
                    returning 1)
                  select to_json(count(*)) from added"
             ))
         }
         Call::Restock { product, quantity } => Request::Own(format!(
-            "update public.products set available_quantity = available_quantity + {quantity}
+            "update interlock.products set available_quantity = available_quantity + {quantity}
              where id = '{product}' returning to_json(true)"
         )),
         Call::WriteOff { product, quantity } => Request::Own(format!(
-            "update public.products set available_quantity = available_quantity - {quantity}
+            "update interlock.products set available_quantity = available_quantity - {quantity}
              where id = '{product}' returning to_json(true)"
         )),
         Call::SetStockSlots { product, slots } => shops(
@@ -133,7 +133,7 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
             json!({ "promo_id": promo, "slots": slots }),
         ),
         Call::Settle { promos } => Request::Own(format!(
-            "select to_json(private.settle_{}_slots() >= 0)",
+            "select to_json(interlock.settle_{}_slots() >= 0)",
             if *promos { "promo" } else { "stock" }
         )),
         Call::Look | Call::ClockMoves { .. } => Request::Own(books(world)),
@@ -166,7 +166,7 @@ pub(super) fn of_depot(call: &depot::Call, world: &depot::Depot) -> Request {
             priority,
             place,
         } => Request::Own(format!(
-            "insert into public.batches (id, reference, priority, created_at)
+            "insert into interlock.batches (id, reference, priority, created_at)
              values ('{batch}', 'test:{batch}', {priority},
                timestamptz '2001-01-01 00:00:00+00' + interval '{place} seconds')
              returning to_json(true)"
@@ -182,11 +182,11 @@ pub(super) fn of_depot(call: &depot::Call, world: &depot::Depot) -> Request {
             "status in ('available', 'claimed', 'in_progress')",
         )),
         Call::Employ { driver, active } => Request::Own(format!(
-            "update public.drivers set active = {active} where user_id = '{driver}' returning to_json(true)"
+            "update interlock.drivers set active = {active} where user_id = '{driver}' returning to_json(true)"
         )),
         Call::Look | Call::ClockMoves { .. } => Request::Own(format!(
             "select coalesce(json_object_agg(id, json_build_array(status, driver_id, version)), '{{}}')
-             from public.batches where id = any ({})",
+             from interlock.batches where id = any ({})",
             array(world.all.iter())
         )),
     }
@@ -204,7 +204,7 @@ fn shops(rpc: &'static str, arguments: Value) -> Request {
 
 fn changed(batch: Uuid, status: &str, only_if: &str) -> String {
     format!(
-        "with changed as (update public.batches set status = '{status}'
+        "with changed as (update interlock.batches set status = '{status}'
            where id = '{batch}' and {only_if} returning 1)
          select to_json(count(*) > 0) from changed"
     )
@@ -234,26 +234,26 @@ fn books(world: &shop::Shop) -> String {
     let promos = array(world.terms.promos.iter().map(|promo| &promo.id));
     let buyers = array(world.terms.buyers.iter());
     format!(
-        "with slots as (select owner_id, sum(used) as used from private.counter_slots group by owner_id)
+        "with slots as (select owner_id, sum(used) as used from interlock.counter_slots group by owner_id)
          select json_build_object(
            'stock', (select coalesce(json_object_agg(p.id, p.available_quantity - coalesce(s.used, 0)), '{{}}')
-             from public.products p left join slots s on s.owner_id = p.id where p.id = any ({products})),
+             from interlock.products p left join slots s on s.owner_id = p.id where p.id = any ({products})),
            'wallets', (select coalesce(json_object_agg(user_id, balance), '{{}}')
-             from public.wallets where user_id = any ({buyers})),
+             from interlock.wallets where user_id = any ({buyers})),
            'uses', (select coalesce(json_object_agg(p.id, u.uses), '{{}}')
-             from public.promo_codes p
+             from interlock.promo_codes p
              cross join lateral (
                select coalesce(json_agg(w.words order by w.words collate \"C\"), '[]') as uses
                from (
                  select format('%s %s %s %s', r.status, r.promo_id, coalesce(r.user_id::text, 'nobody'),
                    coalesce(r.cart_id::text, 'nobody')) as words
-                 from public.promo_redemptions r
+                 from interlock.promo_redemptions r
                  where r.promo_id = p.id and r.status in ('held', 'redeemed')
                ) w
              ) u
              where p.id = any ({promos})),
            'orders', (select coalesce(json_object_agg(id, status), '{{}}')
-             from public.orders where user_id = any ({buyers})))"
+             from interlock.orders where user_id = any ({buyers})))"
     )
 }
 

@@ -133,14 +133,14 @@ impl Player {
             .query_one(
                 "select claim_lease = interval '15 minutes' and promo_hold = interval '15 minutes'
                    and payment_window = interval '24 hours' and idempotency_key_lifetime = interval '24 hours'
-                 from private.settings",
+                 from interlock.settings",
                 &[],
             )
             .await?
             .get(0);
         ensure!(
             as_shipped,
-            "the model knows the settings that Interlock is shipped with; private.settings has others"
+            "the model knows the settings that Interlock is shipped with; interlock.settings has others"
         );
         let has_jobs: bool = db
             .query_one("select to_regclass('cron.job') is not null", &[])
@@ -230,7 +230,7 @@ impl Player {
         let others: i64 = self
             .db
             .query_one(
-                "select count(*) from public.batches where status = 'available'",
+                "select count(*) from interlock.batches where status = 'available'",
                 &[],
             )
             .await?
@@ -364,22 +364,22 @@ impl Player {
         let ids = worlds.ids();
         self.db
             .execute(
-                "update public.batches set status = 'cancelled'
+                "update interlock.batches set status = 'cancelled'
                  where id = any ($1) and status in ('available', 'claimed', 'in_progress')",
                 &[&ids],
             )
             .await?;
         self.db
             .execute(
-                "update public.orders set status = 'cancelled'
+                "update interlock.orders set status = 'cancelled'
                  where user_id = any ($1) and status = 'pending_payment'",
                 &[&ids],
             )
             .await?;
         self.db
             .execute(
-                "select private.end_promo_uses(array(
-                   select id from public.promo_redemptions where promo_id = any ($1) and status = 'held'
+                "select interlock.end_promo_uses(array(
+                   select id from interlock.promo_redemptions where promo_id = any ($1) and status = 'held'
                  ), 'held', 'released')",
                 &[&ids],
             )

@@ -79,7 +79,7 @@ impl Session {
                 let ids: Vec<String> = products.iter().map(|id| format!("'{id}'")).collect();
                 let shelf = format!(
                     "select set_config('role', 'anon', true);
-                     select json_object_agg(id, available_quantity) from public.products where id in ({})",
+                     select json_object_agg(id, available_quantity) from interlock.products where id in ({})",
                     ids.join(", ")
                 );
                 Ok(("sql", Some(self.sql(&shelf).await?)))

@@ -134,27 +134,27 @@ pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Res
             "physical"
         };
         db.execute(
-            "insert into public.products (id, name, price, currency, kind) values ($1, $2, $3, 'USD', $4)",
+            "insert into interlock.products (id, name, price, currency, kind) values ($1, $2, $3, 'USD', $4)",
             &[id, &product.name, &product.price, &kind],
         )
         .await?;
     }
     for (id, units) in [(oil, units[0]), (bread, units[1])] {
         db.execute(
-            "update public.products set available_quantity = $2::bigint where id = $1",
+            "update interlock.products set available_quantity = $2::bigint where id = $1",
             &[&id, &units],
         )
         .await?;
     }
     db.execute(
-        "insert into public.product_codes (product_id, code)
+        "insert into interlock.product_codes (product_id, code)
          select $1, 'test:' || gen_random_uuid() from generate_series(1, $2::bigint)",
         &[&card, &units[2]],
     )
     .await?;
     for (user, balance) in &wallets {
         db.execute(
-            "insert into public.wallets (user_id, balance, currency) values ($1, $2, 'USD')",
+            "insert into interlock.wallets (user_id, balance, currency) values ($1, $2, 'USD')",
             &[user, balance],
         )
         .await?;
@@ -254,7 +254,7 @@ async fn insert_promo(db: &Client, promo: &Promo) -> Result<()> {
     };
     let currency = (promo.off.name() == "fixed").then_some("USD");
     db.execute(
-        "insert into public.promo_codes (id, code, discount_type, discount_value, currency, max_uses,
+        "insert into interlock.promo_codes (id, code, discount_type, discount_value, currency, max_uses,
            max_uses_per_user, min_subtotal, first_order_only, user_id, expires_at)
          values ($1, $2, $3, $4::bigint, $5::text, $6::bigint, $7::bigint, $8, $9, $10,
            timestamptz '2001-01-01 00:00:00+00' + $11::bigint * interval '1 second')",
@@ -275,7 +275,7 @@ async fn insert_promo(db: &Client, promo: &Promo) -> Result<()> {
     .await?;
     if let Some(product) = promo.only_on {
         db.execute(
-            "insert into public.promo_code_products (promo_id, product_id) values ($1, $2)",
+            "insert into interlock.promo_code_products (promo_id, product_id) values ($1, $2)",
             &[&promo.id, &product],
         )
         .await?;
@@ -298,7 +298,7 @@ pub(super) async fn new_depot(db: &Client, rng: &mut StdRng, clock: Clock) -> Re
     }
     new_users(db, &drivers).await?;
     db.execute(
-        "insert into public.drivers (user_id) select unnest($1::uuid[])",
+        "insert into interlock.drivers (user_id) select unnest($1::uuid[])",
         &[&drivers],
     )
     .await?;
@@ -307,7 +307,7 @@ pub(super) async fn new_depot(db: &Client, rng: &mut StdRng, clock: Clock) -> Re
         let priority: i32 = rng.random_range(0..2);
         let place: Moment = place;
         db.execute(
-            "insert into public.batches (id, reference, priority, created_at)
+            "insert into interlock.batches (id, reference, priority, created_at)
              values ($1::uuid, 'test:' || $1::uuid, $2,
                timestamptz '2001-01-01 00:00:00+00' + $3::bigint * interval '1 second')",
             &[id, &priority, &place],

@@ -15,7 +15,7 @@ use tokio_postgres::Client;
 pub(crate) struct Mutant {
     /// What is taken away.
     pub(crate) name: &'static str,
-    /// Functions of schema `private`, what must stand in each once, and what then stands there.
+    /// Functions of schema `interlock`, what must stand in each once, and what then stands there.
     pub(crate) changes: &'static [(&'static str, &'static str, &'static str)],
     /// How the name of the stage begins that must show it.
     pub(crate) stage: &'static str,
@@ -31,14 +31,14 @@ async fn changed(db: &Client, change: &(&str, &str, &str)) -> Result<(String, St
     let original: String = db
         .query_one(
             "select pg_get_functiondef(p.oid) from pg_proc p
-             where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+             where p.pronamespace = 'interlock'::regnamespace and p.proname = $1",
             &[function],
         )
         .await?
         .get(0);
     ensure!(
         original.matches(from).count() == 1,
-        "`{from}` does not stand once in private.{function}"
+        "`{from}` does not stand once in interlock.{function}"
     );
     let broken = original.replace(from, to);
     Ok((original, broken))

@@ -87,21 +87,21 @@ impl Sweep {
     pub(crate) fn clear(self) -> &'static str {
         match self {
             Self::Batches => {
-                "update public.batches set status = 'cancelled'
+                "update interlock.batches set status = 'cancelled'
                  where status in ('available', 'claimed', 'in_progress') and reference like 'test:%';"
             }
             Self::Orders => {
-                "update public.orders o set payment_expires_at = now() + interval '1 day' from auth.users u
+                "update interlock.orders o set payment_expires_at = now() + interval '1 day' from auth.users u
                  where o.status = 'pending_payment' and o.payment_expires_at < now() + interval '1 hour'
                    and u.id = o.user_id and u.email like '%@test.example';"
             }
             Self::Holds => {
-                "update public.promo_redemptions r set held_until = now() + interval '1 day' from auth.users u
+                "update interlock.promo_redemptions r set held_until = now() + interval '1 day' from auth.users u
                  where r.status = 'held' and r.held_until < now() + interval '1 hour'
                    and u.id = r.user_id and u.email like '%@test.example';"
             }
             Self::Slots => {
-                "select private.settle_stock_slots(); select private.settle_promo_slots();"
+                "select interlock.settle_slots(); select interlock.settle_slots();"
             }
         }
     }
@@ -110,17 +110,17 @@ impl Sweep {
     pub(crate) fn others(self) -> &'static str {
         match self {
             Self::Batches => {
-                "select exists (select from public.batches b
+                "select exists (select from interlock.batches b
                  where (b.status = 'available' or b.status in ('claimed', 'in_progress') and b.lease_expires_at <= now())
                    and coalesce(b.reference not like 'test:%', true))"
             }
             Self::Orders => {
-                "select exists (select from public.orders o left join auth.users u on u.id = o.user_id
+                "select exists (select from interlock.orders o left join auth.users u on u.id = o.user_id
                  where o.status = 'pending_payment' and o.payment_expires_at <= now()
                    and coalesce(u.email not like '%@test.example', true))"
             }
             Self::Holds => {
-                "select exists (select from public.promo_redemptions r left join auth.users u on u.id = r.user_id
+                "select exists (select from interlock.promo_redemptions r left join auth.users u on u.id = r.user_id
                  where r.status = 'held' and r.held_until <= now()
                    and coalesce(u.email not like '%@test.example', true))"
             }

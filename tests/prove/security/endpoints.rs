@@ -146,7 +146,7 @@ pub(super) async fn tables(db: &Client) -> Result<Vec<Table>> {
                     array(select a.attname::text from pg_attribute a
                           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum)
              from pg_class c
-             where c.relnamespace::regnamespace::text in ('public', 'private') and c.relkind in ('r', 'p', 'v')
+             where c.relnamespace::regnamespace::text in ('public', 'interlock') and c.relkind in ('r', 'p', 'v')
                and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')
              order by 1, 2",
             &[],

@@ -84,7 +84,7 @@ pub(super) async fn check(bench: &Bench, section: &mut Section) -> Result<()> {
                 .db
                 .query_one(
                     "select coalesce(sum(cardinality(attempted_at)), 0)::bigint
-                     from private.promo_attempts where user_id = $1",
+                     from interlock.promo_attempts where user_id = $1",
                     &[&user],
                 )
                 .await?

@@ -21,7 +21,7 @@ fn payloads(cast: &Cast) -> Vec<String> {
         "\"; drop table public.test_injected; --",
         "$$; create table public.test_injected(); $$",
         "') returning (select 1); --",
-        "1; update public.wallets set balance = 1; --",
+        "1; update interlock.wallets set balance = 1; --",
         "pg_sleep(1)",
         "\\'; commit; --",
         "\u{0}",
@@ -94,7 +94,7 @@ const INSIDES: &[&str] = &[
     "at async ",
     "stack backtrace",
     "unterminated",
-    "private.",
+    "interlock.",
     "pg_catalog",
 ];
 
@@ -130,7 +130,7 @@ pub(super) async fn check(bench: &Bench, cast: &Cast, section: &mut Section) -> 
     for ((table, before), (_, after)) in before.iter().zip(endpoints::row_counts(&bench.db).await?)
     {
         // A guess at a promo code is counted, and that is all that may come of any of it.
-        if *before != after && table != "private.promo_attempts" {
+        if *before != after && table != "interlock.promo_attempts" {
             section.failures.push(format!(
                 "hostile calls have changed the number of rows of {table} from {before} to {after}"
             ));

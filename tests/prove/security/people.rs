@@ -66,8 +66,8 @@ impl Cast {
         bench
             .db
             .execute(
-                "update public.product_codes set code = $2
-                 where id = (select min(id) from public.product_codes where product_id = $1)",
+                "update interlock.product_codes set code = $2
+                 where id = (select min(id) from interlock.product_codes where product_id = $1)",
                 &[&product, &code],
             )
             .await?;
@@ -75,7 +75,7 @@ impl Cast {
         let promo_id: Uuid = bench
             .db
             .query_one(
-                "insert into public.promo_codes (code, discount_type, discount_value, user_id)
+                "insert into interlock.promo_codes (code, discount_type, discount_value, user_id)
                  values ($1, 'percentage', 10, $2) returning id",
                 &[&promo, &owner],
             )
@@ -117,7 +117,7 @@ impl Cast {
         bench
             .db
             .execute(
-                "insert into public.payment_proofs (order_id, object_path) values ($1, $2)",
+                "insert into interlock.payment_proofs (order_id, object_path) values ($1, $2)",
                 &[&open_order, &proof],
             )
             .await?;

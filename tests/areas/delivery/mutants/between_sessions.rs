@@ -7,7 +7,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a batch handed to another driver meanwhile is not completed",
     ),
     (
-        "act_on_held_batch: without `and b.lease_expires_at > private.clock()`",
+        "act_on_held_batch: without `and b.lease_expires_at > interlock.clock()`",
         "a lease that is over meanwhile ends the right to complete",
     ),
     (
@@ -63,7 +63,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "the next lease that is over is the first that nobody is locking",
     ),
     (
-        "take_batch: without `and private.is_claimable(b.status, b.lease_expires_at)`",
+        "take_batch: without `and interlock.is_claimable(b.status, b.lease_expires_at)`",
         "a batch claimed meanwhile is refused with its state",
     ),
 ];

@@ -9,7 +9,7 @@ const ONE_BATCH: Scenario = Scenario::OneBatch {
     rounds: 5,
 };
 
-const GUARD: &str = "and private.is_claimable(b.status, b.lease_expires_at)";
+const GUARD: &str = "and interlock.is_claimable(b.status, b.lease_expires_at)";
 
 /// The mutants.
 pub(crate) const COMBINED: &[Combined] = &[
@@ -23,8 +23,8 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "check, then act: neither the update nor the trigger looks again",
         patches: &[("take_batch", GUARD, "")],
         sql: Some((
-            "alter table public.batches disable trigger batches_guard_transition",
-            "alter table public.batches enable trigger batches_guard_transition",
+            "alter table interlock.batches disable trigger batches_guard_transition",
+            "alter table interlock.batches enable trigger batches_guard_transition",
         )),
         race: &ONE_BATCH,
     },
@@ -32,7 +32,7 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "is_claimable: a live lease counts as over",
         patches: &[(
             "is_claimable",
-            "and p_lease_expires_at <= private.clock()",
+            "and p_lease_expires_at <= interlock.clock()",
             "",
         )],
         sql: None,
@@ -42,8 +42,8 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "batch_events: history is not written by a trigger",
         patches: &[],
         sql: Some((
-            "alter table public.batches disable trigger batches_record_event",
-            "alter table public.batches enable trigger batches_record_event",
+            "alter table interlock.batches disable trigger batches_record_event",
+            "alter table interlock.batches enable trigger batches_record_event",
         )),
         race: &ONE_BATCH,
     },
@@ -76,10 +76,10 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "one active batch per driver: neither index nor driver lock",
         patches: &[("lock_driver", "for no key update", "")],
         sql: Some((
-            "drop index public.batches_one_active_per_driver",
-            "update public.batches set status = 'cancelled' where reference like 'test:%'
+            "drop index interlock.batches_one_active_per_driver",
+            "update interlock.batches set status = 'cancelled' where reference like 'test:%'
                and status in ('claimed', 'in_progress');
-             create unique index batches_one_active_per_driver on public.batches (driver_id)
+             create unique index batches_one_active_per_driver on interlock.batches (driver_id)
                where status in ('claimed', 'in_progress')",
         )),
         race: &Scenario::OneDriver { calls: 16 },
@@ -107,7 +107,7 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "claim_batch: the stale batch is not given back",
         patches: &[(
             "claim_batch",
-            "perform private.give_back_stale_batch(p_driver_id);",
+            "perform interlock.give_back_stale_batch(p_driver_id);",
             "",
         )],
         sql: None,
@@ -122,7 +122,7 @@ pub(crate) const COMBINED: &[Combined] = &[
             "act_on_held_batch",
             "and b.driver_id = p_driver_id
       and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > private.clock()",
+      and b.lease_expires_at > interlock.clock()",
             "",
         )],
         sql: None,

@@ -11,15 +11,15 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
     ),
     (
-        "claim_batch: without `perform private.raise_error('DRIVER_BUSY', private.batch_state(v_held))`",
+        "claim_batch: without `perform interlock.raise_error('DRIVER_BUSY', interlock.batch_state(v_held))`",
         "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
     ),
     (
-        "claim_batch: never `not private.lock_claimable_batch(p_batch_id)`",
+        "claim_batch: never `not interlock.lock_claimable_batch(p_batch_id)`",
         "take_batch asks again, and a refusal undoes what was given back.",
     ),
     (
-        "claim_next_batch: never `v_held.lease_expires_at > private.clock()`",
+        "claim_next_batch: never `v_held.lease_expires_at > interlock.clock()`",
         "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
     ),
     (
@@ -27,11 +27,11 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
     ),
     (
-        "give_back_stale_batch: without `and b.lease_expires_at <= private.clock()`",
+        "give_back_stale_batch: without `and b.lease_expires_at <= interlock.clock()`",
         "Its caller has refused a driver whose lease is live, under the lock of the driver.",
     ),
     (
-        "lock_claimable_batch: without `and private.is_claimable(b.status, b.lease_expires_at)`",
+        "lock_claimable_batch: without `and interlock.is_claimable(b.status, b.lease_expires_at)`",
         "take_batch asks again, and a refusal undoes what was given back.",
     ),
     (
@@ -47,7 +47,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: lock_first_expired_batch asks again.",
     ),
     (
-        "lock_next_claimable_batch: without `and b.lease_expires_at <= private.clock()`",
+        "lock_next_claimable_batch: without `and b.lease_expires_at <= interlock.clock()`",
         "It only saves work: lock_first_expired_batch asks again.",
     ),
 ];

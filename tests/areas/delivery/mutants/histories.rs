@@ -5,6 +5,6 @@ use crate::prove::histories::Mutant;
 /// The mutants.
 pub(crate) const IN_HISTORIES: &[Mutant] = &[(
     "take_batch",
-    "and private.is_claimable(b.status, b.lease_expires_at)",
+    "and interlock.is_claimable(b.status, b.lease_expires_at)",
     "",
 )];

@@ -10,7 +10,7 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
             "act_on_held_batch",
             "and b.driver_id = p_driver_id
       and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > private.clock()",
+      and b.lease_expires_at > interlock.clock()",
             "",
         )],
         stage: "a batch that u holds",
@@ -19,10 +19,10 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
         name: "claim_batch: looks at the batch before what the driver holds",
         changes: &[(
             "claim_batch",
-            "v_held := private.find_held_batch(p_driver_id);
-    select b.* into v_batch from public.batches b where b.id = p_batch_id;",
-            "select b.* into v_batch from public.batches b where b.id = p_batch_id;
-    v_held := private.find_held_batch(p_driver_id);",
+            "v_held := interlock.find_held_batch(p_driver_id);
+    select b.* into v_batch from interlock.batches b where b.id = p_batch_id;",
+            "select b.* into v_batch from interlock.batches b where b.id = p_batch_id;
+    v_held := interlock.find_held_batch(p_driver_id);",
         )],
         stage: "a batch that u holds",
     },

@@ -3,7 +3,7 @@
 /// The mutant, and the scene that must notice it.
 pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
     (
-        "begin_idempotent: without `where k.expires_at <= private.clock()`",
+        "begin_idempotent: without `where k.expires_at <= interlock.clock()`",
         "a twin waits and gets the same order",
     ),
     (

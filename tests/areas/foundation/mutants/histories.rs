@@ -5,6 +5,6 @@ use crate::prove::histories::Mutant;
 /// The mutants.
 pub(crate) const IN_HISTORIES: &[Mutant] = &[(
     "begin_idempotent",
-    "where k.expires_at <= private.clock()",
+    "where k.expires_at <= interlock.clock()",
     "",
 )];

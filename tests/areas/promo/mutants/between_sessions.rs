@@ -27,7 +27,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "guesses at codes are counted one by one",
     ),
     (
-        "lock_promo_users: without `perform 1 from private.promo_user_uses u where (u.promo_id, u.user_id) in (select * from unnest(p_p…`",
+        "lock_promo_users: without `perform 1 from interlock.promo_user_uses u where (u.promo_id, u.user_id) in (select * from unnest(p_p…`",
         "a cart's hold that is redeemed meanwhile is not redeemed again",
     ),
     (
@@ -43,11 +43,11 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a cart's hold that is redeemed meanwhile is not redeemed again",
     ),
     (
-        "refuse_unknown_promo: without `perform private.lock_promo_attempts(p_user_id)`",
+        "refuse_unknown_promo: without `perform interlock.lock_promo_attempts(p_user_id)`",
         "guesses at codes are counted one by one",
     ),
     (
-        "take_promo_use: without `perform private.lock_promo_users( array[p_promo_id, p_promo_id], array[p_user_id, v_look.o_reap_fro…`",
+        "take_promo_use: without `perform interlock.lock_promo_users( array[p_promo_id, p_promo_id], array[p_user_id, v_look.o_reap_fro…`",
         "a cart's hold that is redeemed meanwhile is not redeemed again",
     ),
     (

@@ -56,12 +56,12 @@ pub(crate) const COMBINED: &[Combined] = &[
         patches: &[
             (
                 "redeem_promo",
-                "perform private.lock_first_order(p_user_id);",
+                "perform interlock.lock_first_order(p_user_id);",
                 "",
             ),
             (
                 "refuse_unknown_promo",
-                "perform private.lock_promo_attempts(p_user_id);",
+                "perform interlock.lock_promo_attempts(p_user_id);",
                 "",
             ),
         ],
@@ -75,13 +75,13 @@ pub(crate) const COMBINED: &[Combined] = &[
                 "take_promo_use",
                 "and r.user_id in (p_user_id, v_look.o_reap_from)
           and r.status = 'held'
-          and r.held_until <= private.clock()",
+          and r.held_until <= interlock.clock()",
                 "and r.user_id in (p_user_id, v_look.o_reap_from)
           and r.status = 'held'",
             ),
             (
                 "end_promo_uses",
-                "and (p_to <> 'expired' or r.held_until <= private.clock())",
+                "and (p_to <> 'expired' or r.held_until <= interlock.clock())",
                 "",
             ),
         ],

@@ -3,7 +3,7 @@
 /// The mutant, and why it changes nothing that anybody could see.
 pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
-        "end_promo_uses: without `perform 1 from public.promo_codes p where p.id = any (v_promo_ids) order by p.id for no key update`",
+        "end_promo_uses: without `perform 1 from interlock.promo_codes p where p.id = any (v_promo_ids) order by p.id for no key update`",
         "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
     ),
     (
@@ -11,7 +11,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
     ),
     (
-        "expire_promo_holds: without `and r.held_until <= private.clock()`",
+        "expire_promo_holds: without `and r.held_until <= interlock.clock()`",
         "end_promo_uses asks again; holds that are over sort first, so the limit is not used up.",
     ),
     (
@@ -27,11 +27,11 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "The lock of the customer's promo attempts comes first; `combined` takes both.",
     ),
     (
-        "redeem_promo: without `perform private.lock_first_order(p_user_id)`",
+        "redeem_promo: without `perform interlock.lock_first_order(p_user_id)`",
         "The lock of the customer's promo attempts comes first; `combined` takes both.",
     ),
     (
-        "release_promo_hold: without `perform private.lock_promo_users(array[p_promo_id], array[p_user_id])`",
+        "release_promo_hold: without `perform interlock.lock_promo_users(array[p_promo_id], array[p_user_id])`",
         "end_promo_uses compares the status again, after it has waited for the row.",
     ),
     (
@@ -43,7 +43,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: without uses nothing is given back.",
     ),
     (
-        "return_promos: without `perform private.lock_promo_users(v_promo_ids, v_user_ids)`",
+        "return_promos: without `perform interlock.lock_promo_users(v_promo_ids, v_user_ids)`",
         "end_promo_uses compares the status again, after it has waited for the row.",
     ),
     (
@@ -59,7 +59,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "end_promo_uses asks again.",
     ),
     (
-        "take_promo_use: without `and r.held_until <= private.clock()`",
+        "take_promo_use: without `and r.held_until <= interlock.clock()`",
         "end_promo_uses asks again; `combined` takes both.",
     ),
     (

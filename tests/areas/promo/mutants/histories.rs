@@ -5,6 +5,6 @@ use crate::prove::histories::Mutant;
 /// The mutants.
 pub(crate) const IN_HISTORIES: &[Mutant] = &[(
     "end_promo_uses",
-    "perform private.settle_promo_uses(v_promo_id);",
+    "perform interlock.settle_promo_uses(v_promo_id);",
     "null;",
 )];

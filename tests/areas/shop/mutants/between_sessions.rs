@@ -15,7 +15,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "an order that was rejected meanwhile is not paid",
     ),
     (
-        "lock_stock: without `perform 1 from public.products p where p.id = any (p_product_ids) order by p.id for no key update`",
+        "lock_stock: without `perform 1 from interlock.products p where p.id = any (p_product_ids) order by p.id for no key update`",
         "orders that end together lock the products of all in the order of their ids",
     ),
     (
@@ -39,7 +39,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "orders that end together lock the wallets in the order of their owners",
     ),
     (
-        "settle_orders: without `perform private.lock_stock(array( select i.product_id from public.order_items i where i.order_id = …`",
+        "settle_orders: without `perform interlock.lock_stock(array( select i.product_id from interlock.order_items i where i.order_id = …`",
         "orders that end together lock the products of all in the order of their ids",
     ),
     (
@@ -87,7 +87,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a product deleted meanwhile is not found",
     ),
     (
-        "top_up_wallet: without `insert into public.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_id)…`",
+        "top_up_wallet: without `insert into interlock.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_id)…`",
         "a payment that makes the wallet counts once, booked twice at once",
     ),
     (

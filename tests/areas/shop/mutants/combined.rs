@@ -58,8 +58,8 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "checkout: the key is looked up and not claimed",
         patches: &[(
             "checkout",
-            "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
-            "private.find_idempotent('checkout', p_idempotency_key, v_request)",
+            "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
+            "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
         )],
         sql: None,
         race: &ShopScenario::DoubleClick {
@@ -71,7 +71,7 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "checkout: refuses without a second look for a twin's answer",
         patches: &[(
             "checkout",
-            "v_answer := private.find_idempotent('checkout', p_idempotency_key, v_request);",
+            "v_answer := interlock.find_idempotent('checkout', p_idempotency_key, v_request);",
             "v_answer := null;",
         )],
         sql: None,
@@ -105,8 +105,8 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "orders: nothing holds the transitions",
         patches: &[("lock_order", "for no key update", "")],
         sql: Some((
-            "alter table public.orders disable trigger orders_guard_change",
-            "alter table public.orders enable trigger orders_guard_change",
+            "alter table interlock.orders disable trigger orders_guard_change",
+            "alter table interlock.orders enable trigger orders_guard_change",
         )),
         race: &ShopScenario::Endings { calls: 8 },
     },

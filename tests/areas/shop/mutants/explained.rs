@@ -31,11 +31,11 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "take_stock does not find the product either.",
     ),
     (
-        "claim_product_codes_atomic: without `perform private.take_stock(array[p_product_id], array[p_quantity], 'codes', p_order_id)`",
+        "claim_product_codes_atomic: without `perform interlock.take_stock(array[p_product_id], array[p_quantity], 'codes', p_order_id)`",
         "take_product_codes refuses what is short, and the trigger that counts codes locks the stock.",
     ),
     (
-        "claim_route(uuid,text): without `perform private.check_claim_route_arguments(p_batch_id, v_action)`",
+        "claim_route(uuid,text): without `perform interlock.check_claim_route_arguments(p_batch_id, v_action)`",
         "claim_route (uuid, text, text), its only caller, has asked.",
     ),
     (
@@ -43,7 +43,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "No other unique constraint can fail there; it is for constraints to come.",
     ),
     (
-        "claim_route(uuid,text,text): without `perform private.check_claim_route_arguments(p_batch_id, v_action)`",
+        "claim_route(uuid,text,text): without `perform interlock.check_claim_route_arguments(p_batch_id, v_action)`",
         "claim_route (uuid, text) asks too; this one spares a key.",
     ),
     (
@@ -55,15 +55,15 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: without products nothing is updated.",
     ),
     (
-        "count_free_codes: without `perform private.lock_stock(v_product_ids)`",
+        "count_free_codes: without `perform interlock.lock_stock(v_product_ids)`",
         "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
     ),
     (
-        "return_stock: without `perform private.lock_stock(p_product_ids)`",
+        "return_stock: without `perform interlock.lock_stock(p_product_ids)`",
         "settle_orders, its only caller, has locked them all.",
     ),
     (
-        "return_stock: without `perform private.set_ledger_context(null, null)`",
+        "return_stock: without `perform interlock.set_ledger_context(null, null)`",
         "settle_orders, its only caller, sets another context at once and ends it.",
     ),
     (
@@ -99,7 +99,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "The second look finds something only if a lock was released between the two looks.",
     ),
     (
-        "debit_wallet: without `perform private.set_ledger_context(null, null)`",
+        "debit_wallet: without `perform interlock.set_ledger_context(null, null)`",
         "take_stock, which follows, sets another context and ends it.",
     ),
     (
@@ -107,7 +107,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "orders_discount_within_subtotal says it too; this one says it by name.",
     ),
     (
-        "call_in_slots: never `not exists (select from private.counter_slots s where s.owner_id = p_owner_id and s.granted > 0)`",
+        "call_in_slots: never `not exists (select from interlock.counter_slots s where s.owner_id = p_owner_id and s.granted > 0)`",
         "It only saves locks: slots that are granted nothing have used nothing.",
     ),
     (
@@ -131,7 +131,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves a write.",
     ),
     (
-        "take_from_slots: without `perform private.set_ledger_context(null, null)`",
+        "take_from_slots: without `perform interlock.set_ledger_context(null, null)`",
         "Nothing follows in the transaction that would write a ledger without a context of its own.",
     ),
     (

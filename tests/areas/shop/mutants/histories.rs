@@ -21,7 +21,7 @@ pub(crate) const IN_HISTORIES: &[Mutant] = &[
     ),
     (
         "settle_orders",
-        "perform private.return_promos(v_ended);",
+        "perform interlock.return_promos(v_ended);",
         "",
     ),
     ("lock_order", "for no key update", ""),

@@ -31,8 +31,8 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
             "if v_answer is not null then
       return v_answer::json;
     end if;
-    perform private.raise_error(v_refusal,",
-            "perform private.raise_error(v_refusal,",
+    perform interlock.raise_error(v_refusal,",
+            "perform interlock.raise_error(v_refusal,",
         )],
         stage: "one p and one q",
     },
@@ -70,12 +70,12 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
             ),
             (
                 "take_from_slots",
-                "insert into public.stock_movements",
+                "insert into interlock.stock_movements",
                 "if current_setting('prove.failed', true) = 'on' then
                    perform set_config('prove.failed', '', true);
                    return false;
                  end if;
-                 insert into public.stock_movements",
+                 insert into interlock.stock_movements",
             ),
         ],
         stage: "the last two p and",
@@ -93,11 +93,11 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
         name: "checkout: refuses when the slots could not do it",
         changes: &[(
             "checkout",
-            "perform private.take_stock(",
+            "perform interlock.take_stock(",
             "if v_slotted is not null then
-               perform private.raise_error('INSUFFICIENT_INVENTORY', '{}');
+               perform interlock.raise_error('INSUFFICIENT_INVENTORY', '{}');
              end if;
-             perform private.take_stock(",
+             perform interlock.take_stock(",
         )],
         stage: "the last two p in",
     },
@@ -106,13 +106,13 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
         changes: &[
             (
                 "checkout",
-                "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);",
-                "private.find_idempotent('checkout', p_idempotency_key, v_request);",
+                "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);",
+                "interlock.find_idempotent('checkout', p_idempotency_key, v_request);",
             ),
             (
                 "checkout",
                 "return v_answer::json;\nend",
-                "v_stored := private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
+                "v_stored := interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
   return v_answer::json;\nend",
             ),
         ],
