@@ -58,7 +58,7 @@ const REFUSED: [&str; 11] = [
 ];
 
 /// Takes out of a module what only the texts of panics need.
-pub(super) fn panics(module: &mut Module) {
+pub(crate) fn panics(module: &mut Module) {
     functions(module);
     locations(module);
 }
