@@ -116,7 +116,7 @@ pub(super) const COMBINED: &[Combined] = &[
         name: "one active batch per driver: neither index nor driver lock",
         patches: &[("lock_driver", "for no key update", "")],
         sql: Some((
-            "drop index public.batches_one_active_per_driver",
+            "drop index interlock.batches_one_active_per_driver",
             "update interlock.batches set status = 'cancelled' where reference like 'test:%'
                and status in ('claimed', 'in_progress');
              create unique index batches_one_active_per_driver on interlock.batches (driver_id)

@@ -59,20 +59,8 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "take_product_codes refuses what is short, and the trigger that counts codes locks the stock.",
     ),
     (
-        "claim_route(uuid,text): without `perform interlock.check_claim_route_arguments(p_batch_id, v_action)`",
-        "claim_route (uuid, text, text), its only caller, has asked.",
-    ),
-    (
-        "claim_route(uuid,text): never `v_constraint <> 'batches_one_active_per_driver'`",
+        "claim_route: never `v_constraint <> 'batches_one_active_per_driver'`",
         "No other unique constraint can fail there; it is for constraints to come.",
-    ),
-    (
-        "claim_route(uuid,text,text): without `perform interlock.check_claim_route_arguments(p_batch_id, v_action)`",
-        "claim_route (uuid, text) asks too; this one spares a key.",
-    ),
-    (
-        "claim_route(uuid,text,text): never `auth.uid() is null`",
-        "lock_driver asks too; this one spares a key.",
     ),
     (
         "count_free_codes: never `v_product_ids is null`",
@@ -109,10 +97,6 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
     (
         "lock_claimable_batch: without `and interlock.is_claimable(b.status, b.lease_expires_at)`",
         "take_batch asks again, and a refusal undoes what was given back.",
-    ),
-    (
-        "lock_driver: never `v_driver_id is null`",
-        "claim_route (uuid, text, text) has asked.",
     ),
     (
         "lock_first_expired_batch: without `where b.status in ('claimed', 'in_progress')`",
@@ -207,10 +191,6 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "take_stock, which follows, sets another context and ends it.",
     ),
     (
-        "orders: without constraint orders_subtotal_nonnegative",
-        "orders_discount_within_subtotal says it too; this one says it by name.",
-    ),
-    (
         "release_promo_hold: without `and r.status = 'held'`",
         "end_promo_uses asks again.",
     ),
@@ -235,11 +215,7 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves a look: a product without slots has no rows there.",
     ),
     (
-        "cover_promo_slots: without `and s.granted > s.used`",
-        "It only saves writes: the others are what they would be set to.",
-    ),
-    (
-        "cover_stock_slots: without `and s.granted > s.used`",
+        "cover_slots: without `and s.granted > s.used`",
         "It only saves writes: the others are what they would be set to.",
     ),
     (

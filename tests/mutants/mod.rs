@@ -36,7 +36,7 @@ struct Tally {
     survived: usize,
 }
 
-/// The definition of a function of schema `private`.
+/// The definition of a function of schema `interlock`.
 async fn definition(bench: &Bench, function: &str) -> String {
     bench
         .db

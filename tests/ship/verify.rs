@@ -84,7 +84,7 @@ async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
             "different row security interlock.product_codes",
         ),
         (
-            "drop index public.orders_by_user",
+            "drop index interlock.orders_by_user",
             "missing index interlock.orders.orders_by_user",
         ),
         (
@@ -125,7 +125,7 @@ async fn the_statements_it_proposes_mend_what_they_are_about() {
          revoke select on interlock.wallets from authenticated;
          grant update on interlock.products to anon;
          grant insert (code) on interlock.promo_codes to authenticated;
-         drop index public.orders_by_user;
+         drop index interlock.orders_by_user;
          drop trigger orders_settle on interlock.orders",
     )
     .await

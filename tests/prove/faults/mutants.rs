@@ -15,7 +15,7 @@ pub(crate) struct Mutant {
 }
 
 enum Change {
-    /// In the source of a function of schema `private`: text that stands there, and its replacement.
+    /// In the source of a function of schema `interlock`: text that stands there, and its replacement.
     Source(&'static str, &'static str, &'static str),
     /// Of the server's settings.
     Settings(&'static [&'static str]),

@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 const COPY: &str = "
 do $do$
 begin
-  execute replace(pg_get_functiondef('private.FROM()'::regprocedure), 'private.FROM(', 'private.TO(');
+  execute replace(pg_get_functiondef('interlock.FROM()'::regprocedure), 'interlock.FROM(', 'interlock.TO(');
 end
 $do$;
 ";

@@ -7,7 +7,7 @@ use super::rounds::Player;
 use crate::harness::stack::Stack;
 use tokio_postgres::Client;
 
-/// What is taken away: a function of schema `private`, a text that stands in it once, and what stands
+/// What is taken away: a function of schema `interlock`, a text that stands in it once, and what stands
 /// there instead.
 const MUTANTS: [(&str, &str, &str); 8] = [
     (

@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 struct Mutant {
     /// What is taken away.
     name: &'static str,
-    /// Functions of schema `private`, what must stand in each once, and what then stands there.
+    /// Functions of schema `interlock`, what must stand in each once, and what then stands there.
     changes: &'static [(&'static str, &'static str, &'static str)],
     /// How the name of the stage begins that must show it.
     stage: &'static str,

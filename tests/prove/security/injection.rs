@@ -94,7 +94,7 @@ const INSIDES: &[&str] = &[
     "at async ",
     "stack backtrace",
     "unterminated",
-    "private.",
+    "interlock.",
     "pg_catalog",
 ];
 

@@ -76,7 +76,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
         "grant usage on sequence interlock.order_events_id_seq to authenticated",
     ),
     (
-        "schema private to anon",
+        "schema interlock to anon",
         "grant execute on function interlock.settle_slots() to anon",
     ),
     (
@@ -101,7 +101,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
     ),
     (
         "default privileges",
-        "alter default privileges in schema private grant execute on functions to authenticated",
+        "alter default privileges in schema interlock grant execute on functions to authenticated",
     ),
 ];
 
