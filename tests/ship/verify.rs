@@ -51,8 +51,8 @@ async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
             "missing constraint interlock.products.products_available_quantity_nonnegative",
         ),
         (
-            "drop policy orders_select_own_or_staff on interlock.orders",
-            "missing policy interlock.orders.orders_select_own_or_staff",
+            "drop policy orders_select_own on interlock.orders",
+            "missing policy interlock.orders.orders_select_own",
         ),
         (
             "revoke select on interlock.wallets from authenticated",

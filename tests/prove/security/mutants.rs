@@ -16,7 +16,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
     ),
     (
         "a policy dropped",
-        "drop policy orders_select_own_or_staff on interlock.orders",
+        "drop policy orders_select_own on interlock.orders",
     ),
     (
         "a policy for all rows",
