@@ -85,7 +85,7 @@ pub(crate) async fn set_stock_slots(client: &Client, product: Uuid, slots: u64) 
 pub(crate) async fn add_promo(client: &Client, code: &str) -> Result<()> {
     for insert in [
         "insert into interlock.promo_codes (code, discount_type, discount_value, max_uses)
-         values ($1, 'percentage', 10, 100000000) on conflict do nothing",
+         values ($1::text, 'percentage', 10, 100000000) on conflict do nothing",
         "insert into bench_peers.promo_codes (code, discount_percent, max_uses)
          values ($1, 10, 100000000) on conflict do nothing",
     ] {

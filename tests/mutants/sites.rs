@@ -9,7 +9,7 @@ pub(super) struct Mutant {
     /// What is taken away.
     pub(super) name: String,
     pub(super) kind: &'static str,
-    /// The object that it belongs to: a function or table.
+    /// The object that it belongs to: a function, table or domain.
     pub(super) object: String,
     /// The statement that takes it away.
     pub(super) sql: String,
@@ -22,12 +22,17 @@ const OBJECTS: &str = "
 with ours as (
   select c.oid, c.oid::regclass::text as name, c.relname, c.relrowsecurity, c.relnamespace::regnamespace::text as schema
   from pg_class c
-  where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'interlock'::regnamespace)
+  where c.relkind = 'r' and c.relnamespace = 'interlock'::regnamespace
 )
 select 'constraint', t.relname, format('%s: without constraint %s', t.relname, k.conname),
   format('alter table %s drop constraint %I cascade', t.name, k.conname)
 from pg_constraint k join ours t on t.oid = k.conrelid
 where k.contype in ('c', 'u', 'x', 'f', 'p')
+union all
+select 'constraint', d.typname, format('%s: without constraint %s', d.typname, k.conname),
+  format('alter domain %s drop constraint %I', d.oid::regtype, k.conname)
+from pg_constraint k join pg_type d on d.oid = k.contypid
+where d.typnamespace = 'interlock'::regnamespace
 union all
 select 'constraint', t.relname, format('%s: without unique index %s', t.relname, i.indexrelid::regclass),
   format('drop index %s', i.indexrelid::regclass)

@@ -318,21 +318,22 @@ async fn a_database_with_another_history_or_the_same_names_is_refused_untouched(
     let scratch = Scratch::empty("conflict").await;
     let db = scratch.connect().await;
 
-    db.batch_execute("create table interlock.products (id int)")
+    db.batch_execute("create schema interlock")
         .await
         .expect("it can be made");
-    let sentence = "the database has interlock.products already";
+    let sentence = "the database has the schema interlock already";
     refused(&recorder, &scratch, &[], sentence).await;
     refused(&recorder, &scratch, &["--dry-run"], sentence).await;
     db.batch_execute(
-        "drop table interlock.products;
-         create table public.articles (id int constraint products_pkey primary key)",
+        "drop schema interlock;
+         create table public.products (id int primary key);
+         create function public.cancel_order(p_id uuid, p_reason text) returns text language sql as 'select p_reason'",
     )
     .await
     .expect("it can be replaced");
-    let sentence = "the database has public.products_pkey already";
+    let sentence = "the database has the function public.cancel_order(uuid, text) already";
     refused(&recorder, &scratch, &[], sentence).await;
-    db.batch_execute("drop table public.articles")
+    db.batch_execute("drop function public.cancel_order(uuid, text); drop table public.products")
         .await
         .expect("it can be dropped");
 

@@ -51,8 +51,8 @@ async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
             "missing constraint interlock.products.products_available_quantity_nonnegative",
         ),
         (
-            "drop policy orders_select_own_or_staff on interlock.orders",
-            "missing policy interlock.orders.orders_select_own_or_staff",
+            "drop policy orders_select_own on interlock.orders",
+            "missing policy interlock.orders.orders_select_own",
         ),
         (
             "revoke select on interlock.wallets from authenticated",
@@ -84,7 +84,7 @@ async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
             "different row security interlock.product_codes",
         ),
         (
-            "drop index public.orders_by_user",
+            "drop index interlock.orders_by_user",
             "missing index interlock.orders.orders_by_user",
         ),
         (
@@ -125,7 +125,7 @@ async fn the_statements_it_proposes_mend_what_they_are_about() {
          revoke select on interlock.wallets from authenticated;
          grant update on interlock.products to anon;
          grant insert (code) on interlock.promo_codes to authenticated;
-         drop index public.orders_by_user;
+         drop index interlock.orders_by_user;
          drop trigger orders_settle on interlock.orders",
     )
     .await

@@ -15,7 +15,7 @@ impl Bench {
         self.db
             .execute(
                 "insert into interlock.products (id, name, price, currency, available_quantity)
-                 select id, 'test:' || id, $2, 'USD', $3 from unnest($1::uuid[]) as id",
+                 select id, 'test:' || id, $2::bigint, 'USD', $3 from unnest($1::uuid[]) as id",
                 &[&ids, &PRICE, &stock],
             )
             .await
@@ -29,7 +29,7 @@ impl Bench {
         self.db
             .execute(
                 "insert into interlock.products (id, name, price, currency, kind)
-                 values ($1::uuid, 'test:' || $1::uuid, $2, 'USD', 'digital')",
+                 values ($1::uuid, 'test:' || $1::uuid, $2::bigint, 'USD', 'digital')",
                 &[&id, &PRICE],
             )
             .await
@@ -51,7 +51,7 @@ impl Bench {
         self.db
             .execute(
                 "insert into interlock.promo_codes (code, discount_type, discount_value, max_uses, max_uses_per_user)
-                 values ($1, 'percentage', 10, $2, $3)",
+                 values ($1::text, 'percentage', 10, $2::int, $3::int)",
                 &[&code, &max_uses, &max_uses_per_user],
             )
             .await

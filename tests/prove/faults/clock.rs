@@ -234,7 +234,7 @@ impl Scene {
         self.db
             .execute(
                 "insert into interlock.promo_codes (code, discount_type, discount_value, max_uses)
-                 values ($1, 'percentage', 10, 1)",
+                 values ($1::text, 'percentage', 10, 1)",
                 &[&code],
             )
             .await?;

@@ -52,7 +52,7 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
     .await?;
     db.execute(
         "insert into interlock.promo_codes (code, discount_type, discount_value, max_uses)
-         values ($1, 'percentage', 10, 150)",
+         values ($1::text, 'percentage', 10, 150)",
         &[&goods.promo],
     )
     .await?;

@@ -134,7 +134,7 @@ pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Res
             "physical"
         };
         db.execute(
-            "insert into interlock.products (id, name, price, currency, kind) values ($1, $2, $3, 'USD', $4)",
+            "insert into interlock.products (id, name, price, currency, kind) values ($1, $2::text, $3::bigint, 'USD', $4::text)",
             &[id, &product.name, &product.price, &kind],
         )
         .await?;
@@ -256,7 +256,7 @@ async fn insert_promo(db: &Client, promo: &Promo) -> Result<()> {
     db.execute(
         "insert into interlock.promo_codes (id, code, discount_type, discount_value, currency, max_uses,
            max_uses_per_user, min_subtotal, first_order_only, user_id, expires_at)
-         values ($1, $2, $3, $4::bigint, $5::text, $6::bigint, $7::bigint, $8, $9, $10,
+         values ($1, $2::text, $3::text, $4::bigint, $5::text, $6::bigint, $7::bigint, $8::bigint, $9, $10,
            timestamptz '2001-01-01 00:00:00+00' + $11::bigint * interval '1 second')",
         &[
             &promo.id,

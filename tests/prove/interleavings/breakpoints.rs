@@ -61,9 +61,9 @@ where p.pronamespace = 'interlock'::regnamespace
   and p.prokind = 'f'
   and l.lanname = 'plpgsql'
   and p.provolatile = 'v'
-  and (p.prorettype <> 'trigger'::regtype or p.prosrc ~ 'update public|for no key update|counter_slots')
+  and (p.prorettype <> 'trigger'::regtype or p.prosrc ~ 'update interlock|for no key update|counter_slots|cover_slots')
   and (
-    p.prosrc ~ 'for (no key )?update|pg_advisory|insert into|update (public|private)|delete from'
+    p.prosrc ~ 'for (no key )?update|pg_advisory|insert into|update interlock|delete from'
     or p.proname ~ '^(find|claim)_'
   )
 order by 1";

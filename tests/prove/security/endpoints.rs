@@ -129,7 +129,7 @@ pub(super) fn functions() -> [Function; 3] {
     ]
 }
 
-/// A table or view of schema `public` or `private` with its columns in order.
+/// A table or view of schema `public` or `interlock` with its columns in order.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     pub(super) schema: String,
@@ -163,7 +163,7 @@ pub(super) async fn tables(db: &Client) -> Result<Vec<Table>> {
         .collect())
 }
 
-/// Every two tables of schema `public` of which one refers to the other: PostgREST embeds either in
+/// Every two views of schema `public` over tables of which one refers to the other: PostgREST embeds either in
 /// the other.
 pub(super) async fn references(db: &Client) -> Result<Vec<(String, String)>> {
     let rows = db
@@ -171,7 +171,8 @@ pub(super) async fn references(db: &Client) -> Result<Vec<(String, String)>> {
             "select distinct a.relname::text, b.relname::text
              from pg_constraint k
              join pg_class a on a.oid = k.conrelid join pg_class b on b.oid = k.confrelid
-             where k.contype = 'f' and a.relnamespace = 'public'::regnamespace and b.relnamespace = 'public'::regnamespace
+             where k.contype = 'f' and a.relnamespace = 'interlock'::regnamespace and b.relnamespace = 'interlock'::regnamespace
+               and to_regclass('public.' || a.relname) is not null and to_regclass('public.' || b.relname) is not null
              order by 1, 2",
             &[],
         )

@@ -16,7 +16,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
     ),
     (
         "a policy dropped",
-        "drop policy orders_select_own_or_staff on interlock.orders",
+        "drop policy orders_select_own on interlock.orders",
     ),
     (
         "a policy for all rows",
@@ -79,7 +79,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
         "grant usage on sequence interlock.order_events_id_seq to authenticated",
     ),
     (
-        "schema private to anon",
+        "schema interlock to anon",
         "grant execute on function interlock.settle_slots() to anon",
     ),
     (
@@ -104,7 +104,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
     ),
     (
         "default privileges",
-        "alter default privileges in schema private grant execute on functions to authenticated",
+        "alter default privileges in schema interlock grant execute on functions to authenticated",
     ),
 ];
 

@@ -66,7 +66,7 @@ impl Cast {
         bench
             .db
             .execute(
-                "update interlock.product_codes set code = $2
+                "update interlock.product_codes set code = $2::text
                  where id = (select min(id) from interlock.product_codes where product_id = $1)",
                 &[&product, &code],
             )
@@ -76,7 +76,7 @@ impl Cast {
             .db
             .query_one(
                 "insert into interlock.promo_codes (code, discount_type, discount_value, user_id)
-                 values ($1, 'percentage', 10, $2) returning id",
+                 values ($1::text, 'percentage', 10, $2) returning id",
                 &[&promo, &owner],
             )
             .await?
@@ -117,7 +117,7 @@ impl Cast {
         bench
             .db
             .execute(
-                "insert into interlock.payment_proofs (order_id, object_path) values ($1, $2)",
+                "insert into interlock.payment_proofs (order_id, object_path) values ($1, $2::text)",
                 &[&open_order, &proof],
             )
             .await?;

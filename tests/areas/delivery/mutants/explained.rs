@@ -23,6 +23,10 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
     ),
     (
+        "claim_route: never `v_constraint <> 'batches_one_active_per_driver'`",
+        "No other unique constraint can fail there; it is for constraints to come.",
+    ),
+    (
         "give_back_stale_batch: without `and b.status in ('claimed', 'in_progress')`",
         "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
     ),
@@ -33,10 +37,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
         "lock_claimable_batch: without `and interlock.is_claimable(b.status, b.lease_expires_at)`",
         "take_batch asks again, and a refusal undoes what was given back.",
-    ),
-    (
-        "lock_driver: never `v_driver_id is null`",
-        "claim_route (uuid, text, text) has asked.",
     ),
     (
         "lock_first_expired_batch: without `where b.status in ('claimed', 'in_progress')`",

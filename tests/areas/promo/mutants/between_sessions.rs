@@ -83,27 +83,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "the last use that goes to somebody else meanwhile is gone",
     ),
     (
-        "cover_promo_slots: backwards `order by s.slot`",
-        "a lower limit calls slots in in the order of their numbers",
-    ),
-    (
-        "cover_promo_slots: without `for no key update`",
-        "a limit goes down only after the uses that are under way",
-    ),
-    (
         "set_promo_slots: without `for no key update`",
         "a switch of slots takes the code before its slots",
-    ),
-    (
-        "settle_promo_slots: backwards `order by p.id`",
-        "settling goes by the ids of the codes",
-    ),
-    (
-        "settle_promo_slots: without `for no key update skip locked`",
-        "settling passes over a code that somebody has locked",
-    ),
-    (
-        "settle_promo_slots: waits, without `skip locked`",
-        "settling passes over a code that somebody has locked",
     ),
 ];

@@ -63,10 +63,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "end_promo_uses asks again; `combined` takes both.",
     ),
     (
-        "cover_promo_slots: without `and s.granted > s.used`",
-        "It only saves writes: the others are what they would be set to.",
-    ),
-    (
         "end_promo_uses: without `where p.use_slots > 0`",
         "A code without slots counts at least the uses that it gives back, so the next condition leaves it out.",
     ),

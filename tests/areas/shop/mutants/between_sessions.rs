@@ -91,39 +91,43 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a payment that makes the wallet counts once, booked twice at once",
     ),
     (
-        "call_in_slots: backwards `order by s.slot`",
+        "lock_slots: backwards `order by s.slot`",
         "slots are called in in the order of their numbers",
     ),
     (
-        "call_in_slots: without `for no key update`",
+        "lock_slots: without `for no key update`",
         "switching slots off waits for the sales from them",
-    ),
-    (
-        "cover_stock_slots: backwards `order by s.slot`",
-        "less stock calls slots in in the order of their numbers",
-    ),
-    (
-        "cover_stock_slots: without `for no key update`",
-        "goods go out only after the sales from slots that are under way",
     ),
     (
         "set_stock_slots: without `for no key update`",
         "a switch of slots takes the product before its slots",
     ),
     (
-        "settle_stock_slots: backwards `order by p.id`",
+        "settle_slots: backwards `order by p.id`",
+        "settling goes by the ids of the codes",
+    ),
+    (
+        "settle_slots: backwards `order by p.id` (2)",
         "settling goes by the ids of the products",
     ),
     (
-        "settle_stock_slots: without `for no key update skip locked`",
+        "settle_slots: without `for no key update skip locked`",
+        "settling passes over a code that somebody has locked",
+    ),
+    (
+        "settle_slots: waits, without `skip locked`",
+        "settling passes over a code that somebody has locked",
+    ),
+    (
+        "settle_slots: without `for no key update skip locked` (2)",
         "settling passes over a product that somebody has locked",
     ),
     (
-        "settle_stock_slots: waits, without `skip locked`",
+        "settle_slots: waits, without `skip locked` (2)",
         "settling passes over a product that somebody has locked",
     ),
     (
-        "settle_stock_slots: without `where p.id = v_product.id`",
+        "settle_slots: without `where p.id = v_owner_id` (2)",
         "settling leaves a product alone that somebody has locked, and settles the others",
     ),
     (

@@ -35,22 +35,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "take_product_codes refuses what is short, and the trigger that counts codes locks the stock.",
     ),
     (
-        "claim_route(uuid,text): without `perform interlock.check_claim_route_arguments(p_batch_id, v_action)`",
-        "claim_route (uuid, text, text), its only caller, has asked.",
-    ),
-    (
-        "claim_route(uuid,text): never `v_constraint <> 'batches_one_active_per_driver'`",
-        "No other unique constraint can fail there; it is for constraints to come.",
-    ),
-    (
-        "claim_route(uuid,text,text): without `perform interlock.check_claim_route_arguments(p_batch_id, v_action)`",
-        "claim_route (uuid, text) asks too; this one spares a key.",
-    ),
-    (
-        "claim_route(uuid,text,text): never `auth.uid() is null`",
-        "lock_driver asks too; this one spares a key.",
-    ),
-    (
         "count_free_codes: never `v_product_ids is null`",
         "It only saves work: without products nothing is updated.",
     ),
@@ -103,10 +87,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "take_stock, which follows, sets another context and ends it.",
     ),
     (
-        "orders: without constraint orders_subtotal_nonnegative",
-        "orders_discount_within_subtotal says it too; this one says it by name.",
-    ),
-    (
         "call_in_slots: never `not exists (select from interlock.counter_slots s where s.owner_id = p_owner_id and s.granted > 0)`",
         "It only saves locks: slots that are granted nothing have used nothing.",
     ),
@@ -119,7 +99,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves a look: a product without slots has no rows there.",
     ),
     (
-        "cover_stock_slots: without `and s.granted > s.used`",
+        "cover_slots: without `and s.granted > s.used`",
         "It only saves writes: the others are what they would be set to.",
     ),
     (

@@ -47,8 +47,8 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
         stage: "the last two p in",
     },
     Mutant {
-        name: "settle_stock_slots: spreads without the gate",
-        changes: &[("settle_stock_slots", "for no key update skip locked", "")],
+        name: "settle_slots: spreads without the gate",
+        changes: &[("settle_slots", "for no key update skip locked", "")],
         stage: "many p in two slots",
     },
     Mutant {
