@@ -1,12 +1,13 @@
 //! What is known of each area, and nowhere else: an area joins every engine by its line in [`AREAS`].
 
 pub(crate) mod delivery;
+pub(crate) mod foundation;
 pub(crate) mod promo;
 pub(crate) mod shop;
 
-#[cfg(test)]
-use crate::meanwhile::Scene;
 use crate::prove::interleavings::Stage;
+#[cfg(test)]
+use crate::{meanwhile::Scene, mutants::Combined, prove};
 
 /// What the engines are told of an area.
 pub(crate) struct Area {
@@ -15,7 +16,25 @@ pub(crate) struct Area {
     pub(crate) scenes: &'static [&'static [Scene]],
     /// What is interleaved.
     pub(crate) stages: &'static [&'static [Stage]],
+    /// How it is broken on purpose.
+    #[cfg(test)]
+    pub(crate) mutants: Mutants,
+}
+
+/// How an area is broken on purpose, beside what the database's catalogue yields.
+#[cfg(test)]
+pub(crate) struct Mutants {
+    /// What shows only where two sessions meet, and the scene that must notice it.
+    pub(crate) noticed_by: &'static [(&'static str, &'static str)],
+    /// What no test can notice, and why.
+    pub(crate) explained: &'static [(&'static str, &'static str)],
+    /// What takes more than one thing away, or needs a crowd.
+    pub(crate) combined: &'static [Combined],
+    /// What a schedule of two operations must find.
+    pub(crate) interleaved: &'static [prove::interleavings::Mutant],
+    /// What random histories must find.
+    pub(crate) in_histories: &'static [prove::histories::Mutant],
 }
 
 /// All of them.
-pub(crate) const AREAS: &[&Area] = &[&delivery::AREA, &shop::AREA, &promo::AREA];
+pub(crate) const AREAS: &[Area] = &[delivery::AREA, shop::AREA, promo::AREA, foundation::AREA];

@@ -1,8 +1,9 @@
 //! What every race is made of. A scenario states the invariant and the number of winners, and returns what is
 //! wrong instead of panicking, so that the mutants can demand that it finds something.
 
-use crate::harness::calls::Answer;
+use crate::harness::calls::{Adapter, Answer};
 use crate::harness::stack::Bench;
+use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 
 /// What a scenario found wrong.
@@ -15,6 +16,12 @@ macro_rules! require {
             return Err(format!($($text)+));
         }
     };
+}
+
+/// A race that a mutant can name.
+pub(crate) trait Race: Sync {
+    /// Runs it.
+    fn play<'a>(&'a self, bench: &'a Bench, adapter: Adapter) -> BoxFuture<'a, Verdict>;
 }
 
 /// How often each code came up.

@@ -8,8 +8,11 @@
 //! 3 uses, `{promo2}` 10 % to first orders; their texts are `P{promo}` and `P{promo2}`.
 
 use crate::areas::AREAS;
-use crate::harness::races::Verdict;
+use crate::harness::calls::Adapter;
+use crate::harness::races::{Race, Verdict};
 use crate::harness::stack::{Bench, user_claims};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -149,6 +152,15 @@ impl Scene {
             return Err(format!("afterwards it is not so that {}", self.then));
         }
         Ok(())
+    }
+}
+
+/// The scene of this name, as a race.
+pub(crate) struct InScene(pub(crate) &'static str);
+
+impl Race for InScene {
+    fn play<'a>(&'a self, bench: &'a Bench, _: Adapter) -> BoxFuture<'a, Verdict> {
+        scene(self.0).run(bench).boxed()
     }
 }
 

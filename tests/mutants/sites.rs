@@ -102,7 +102,11 @@ pub(super) async fn all(bench: &Bench) -> Vec<Mutant> {
         };
         for broken in break_source(row.get(3)) {
             mutants.push(Mutant {
-                name: format!("{}: {}", shown.trim_start_matches("interlock."), broken.what),
+                name: format!(
+                    "{}: {}",
+                    shown.trim_start_matches("interlock."),
+                    broken.what
+                ),
                 kind: "function",
                 object: object.clone(),
                 sql: broken.source,

@@ -3,7 +3,7 @@
 //! there are none. docs/proof.md says what each section checks.
 
 mod faults;
-mod histories;
+pub(crate) mod histories;
 pub(crate) mod interleavings;
 mod invariants;
 pub(crate) mod model;

@@ -82,7 +82,10 @@ async fn a_shop_brings_its_rows_as_the_page_says() {
         .await
         .expect("the page is right");
     let row = db
-        .query_one("select price, available_quantity from interlock.products", &[])
+        .query_one(
+            "select price, available_quantity from interlock.products",
+            &[],
+        )
         .await
         .expect("one product");
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (250, 0));

@@ -279,7 +279,10 @@ async fn a_shop_with_tables_of_the_same_names_keeps_them_and_everything_works() 
     assert_eq!(text(&db, &left).await, "3");
 
     // What is free is there, what is taken is theirs.
-    assert_eq!(text(&db, "select count(*) from public.order_events").await, "1");
+    assert_eq!(
+        text(&db, "select count(*) from public.order_events").await,
+        "1"
+    );
     assert_eq!(text(&db, "select count(*) from public.products").await, "2");
     assert_eq!(own_shop(&db).await, before);
     xtask(&["verify", "--db-url", &scratch.url], &[])

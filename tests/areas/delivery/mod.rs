@@ -6,9 +6,12 @@ mod contract;
 mod lifecycle;
 pub(crate) mod model;
 #[cfg(test)]
+mod mutants;
+#[cfg(test)]
 pub(crate) mod races;
 #[cfg(test)]
 mod scenes;
+pub(crate) mod stages;
 
 use super::Area;
 
@@ -16,5 +19,7 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scenes: &[scenes::SCENES],
-    stages: &[],
+    stages: &[stages::STAGES],
+    #[cfg(test)]
+    mutants: mutants::MUTANTS,
 };

@@ -2,8 +2,10 @@
 //! wrong instead of panicking, so that `mutants.rs` can demand that it finds something.
 
 use crate::harness::calls::{Adapter, Answer, call_together, callers, claim_together};
-use crate::harness::races::{Verdict, against_open_transaction, require, tally};
+use crate::harness::races::{Race, Verdict, against_open_transaction, require, tally};
 use crate::harness::stack::Bench;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -20,6 +22,12 @@ pub(crate) enum Scenario {
     DeactivatedMeanwhile,
     NextWaitsForRollback,
     TakenBackMeanwhile,
+}
+
+impl Race for Scenario {
+    fn play<'a>(&'a self, bench: &'a Bench, adapter: Adapter) -> BoxFuture<'a, Verdict> {
+        self.run(bench, adapter).boxed()
+    }
 }
 
 impl Scenario {

@@ -2,15 +2,29 @@
 
 #[cfg(test)]
 mod arithmetic;
+#[cfg(test)]
+mod contract;
 pub(crate) mod model;
 #[cfg(test)]
+mod mutants;
+#[cfg(test)]
+pub(crate) mod races;
+#[cfg(test)]
 mod scenes;
+#[cfg(test)]
+mod slot_races;
+#[cfg(test)]
+mod slot_scenes;
+pub(crate) mod slot_stages;
+pub(crate) mod stages;
 
 use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
     #[cfg(test)]
-    scenes: &[scenes::SCENES],
-    stages: &[],
+    scenes: &[scenes::SCENES, slot_scenes::SCENES],
+    stages: &[stages::STAGES, slot_stages::STAGES],
+    #[cfg(test)]
+    mutants: mutants::MUTANTS,
 };

@@ -4,6 +4,8 @@
 mod contract;
 pub(crate) mod model;
 #[cfg(test)]
+mod mutants;
+#[cfg(test)]
 pub(crate) mod races;
 #[cfg(test)]
 mod reports;
@@ -11,11 +13,11 @@ pub(crate) mod rows;
 #[cfg(test)]
 mod scenes;
 #[cfg(test)]
-mod slot_races;
+pub(crate) mod slot_races;
 #[cfg(test)]
 mod slot_scenes;
-mod slot_stages;
-mod stages;
+pub(crate) mod slot_stages;
+pub(crate) mod stages;
 
 use super::Area;
 
@@ -24,4 +26,6 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
     stages: &[stages::STAGES, slot_stages::STAGES],
+    #[cfg(test)]
+    mutants: mutants::MUTANTS,
 };

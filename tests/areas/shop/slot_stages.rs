@@ -1,57 +1,53 @@
-//! What is interleaved where stock and promo uses are in slots: everything that meets on one of them, with
-//! the last units in different slots, with plenty, and with the slots closed.
+//! What is interleaved where stock is in slots: everything that meets on one of them, with the last units
+//! in different slots, with plenty, and with the slots closed.
 //!
 //! However units are spread, people see the same; so the serial orders are those of an ordinary counter.
 
-use super::stages::{
-    ALL_HAVE_2000, BUY_P_BANK, BUY_P_CASH, BUY_P_WITH_K, BUY_P_WITH_KEY, COUNT_USE, DECREMENT,
-    EXPIRE_HOLDS, EXPIRE_ORDERS, HOLD_IS_OVER, NO_ORDER_EXPIRES, P_IS_BOOKED_IN, P_IS_TAKEN_OFF,
-    PRICE_OF_P_CHANGES, RELEASE_HOLD, U_HOLDS_K_UNCOUNTED, USERS, VALIDATE_K,
+use crate::areas::promo::slot_stages::{
+    K_WITHOUT_SLOTS, LAST_USES_OF_K_IN_SLOTS, LOWER_LIMIT, ONE_USE_IS_TAKEN, settle_promos,
 };
-use crate::prove::interleavings::{Operation, Pairs, Stage, Sweep, shop, user};
+use crate::areas::promo::stages::{BUY_P_WITH_K, COUNT_USE, VALIDATE_K};
+use crate::areas::shop::stages::{
+    ALL_HAVE_2000, BUY_P_BANK, BUY_P_CASH, BUY_P_WITH_KEY, DECREMENT, EXPIRE_ORDERS,
+    NO_ORDER_EXPIRES, P_IS_BOOKED_IN, P_IS_TAKEN_OFF, PRICE_OF_P_CHANGES,
+};
+use crate::prove::interleavings::{Operation, Pairs, Stage, Sweep, USERS, shop, user};
 
 /// Two units, one in each of two slots.
-const LAST_P_IN_SLOTS: &str =
+pub(crate) const LAST_P_IN_SLOTS: &str =
     "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 2);
   select interlock.make_slots('{p}', 2);
   update interlock.products set stock_slots = 2 where id = '{p}';
   update interlock.counter_slots set granted = 1 where owner_id = '{p}'";
-const LAST_Q_IN_SLOTS: &str =
+
+pub(crate) const LAST_Q_IN_SLOTS: &str =
     "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{q}', 'q', 300, 'USD', 2);
   select interlock.make_slots('{q}', 2);
   update interlock.products set stock_slots = 2 where id = '{q}';
   update interlock.counter_slots set granted = 1 where owner_id = '{q}'";
+
 /// Forty units, twenty in each of two slots.
-const MANY_P_IN_SLOTS: &str =
+pub(crate) const MANY_P_IN_SLOTS: &str =
     "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 40);
   select public.set_stock_slots('{p}', 2)";
+
 /// Forty units, and two slots that are empty as they are after little was left.
-const MANY_P_IN_NO_SLOT: &str =
+pub(crate) const MANY_P_IN_NO_SLOT: &str =
     "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 40);
   select interlock.make_slots('{p}', 2);
   update interlock.products set stock_slots = 2 where id = '{p}'";
+
 /// One was sold from the first slot and is not settled.
-const ONE_P_IS_SOLD: &str =
+pub(crate) const ONE_P_IS_SOLD: &str =
     "update interlock.counter_slots set used = 1 where owner_id = '{p}' and slot = 0;
   insert into interlock.stock_movements (product_id, delta, reason) values ('{p}', -1, 'checkout')";
-/// Two uses, one in each of two slots.
-const LAST_USES_OF_K_IN_SLOTS: &str = "insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
-  values ('{k}', 'K {k}', 'percentage', 10, 2, 1);
-  select interlock.make_slots('{k}', 2);
-  update interlock.promo_codes set use_slots = 2 where id = '{k}';
-  update interlock.counter_slots set granted = 1 where owner_id = '{k}'";
-/// The use of the first slot is taken and not settled.
-const ONE_USE_IS_TAKEN: &str =
-    "update interlock.counter_slots set used = 1 where owner_id = '{k}' and slot = 0";
-/// The other one was counted by the shop.
-const THE_OTHER_IS_COUNTED: &str = "update interlock.counter_slots set used = 1 where owner_id = '{k}' and slot = 1;
-  insert into interlock.promo_redemptions (promo_id, status, redeemed_at) values ('{k}', 'redeemed', now())";
+
 /// An unpaid order of one p with k: 700 less 10 %.
-const ORDER_FROM_SLOTS: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+pub(crate) const ORDER_FROM_SLOTS: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, payment_expires_at)
   values ('{o}', '{u}', 'pending_payment', 'USD', 700, 70, 630, 'bank_transfer', '{k}', now() - interval '1 minute');
   insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
@@ -60,34 +56,39 @@ const ORDER_FROM_SLOTS: &str = "insert into interlock.orders (id, user_id, statu
   values ('{k}', '{u}', 'redeemed', 70, 'USD', '{o}', now());
   insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
 
-const BUY_TWO_P: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 2}]')"#;
-const BUY_Q: &str = r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]')"#;
-const BUY_P_AND_Q: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}, {"product_id": "{q}", "quantity": 1}]')"#;
-const BUY_Q_AND_P: &str = r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}, {"product_id": "{p}", "quantity": 1}]')"#;
-const BUY_TWO_OF_BOTH: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 2}, {"product_id": "{q}", "quantity": 2}]')"#;
-const LOOK_AT_P: &str = "select jsonb_agg(s) from public.get_stock(array['{p}']::uuid[]) as s";
-const DECREMENT_TEN: &str = "select public.decrement_product_quantity('{p}', 10)";
-// They settle everything there is; how many that were is nobody's business.
-const SETTLE_STOCK: &str = "select to_json(interlock.settle_slots() is not null)";
-const SETTLE_PROMOS: &str = "select to_json(interlock.settle_slots() is not null)";
-const P_WITHOUT_SLOTS: &str = "select public.set_stock_slots('{p}', 0)";
-const P_IN_TWO_SLOTS: &str = "select public.set_stock_slots('{p}', 2)";
-const P_IN_THREE_SLOTS: &str = "select public.set_stock_slots('{p}', 3)";
-const Q_IN_TWO_SLOTS: &str = "select public.set_stock_slots('{q}', 2)";
-const LOWER_LIMIT: &str =
-    "update interlock.promo_codes set max_uses = 1 where id = '{k}' returning 'null'";
-const K_WITHOUT_SLOTS: &str = "select public.set_promo_slots('{k}', 0)";
-const K_IN_THREE_SLOTS: &str = "select public.set_promo_slots('{k}', 3)";
+pub(crate) const BUY_TWO_P: &str =
+    r#"select public.checkout('[{"product_id": "{p}", "quantity": 2}]')"#;
 
-const fn settle_stock() -> Operation {
+pub(crate) const BUY_Q: &str =
+    r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]')"#;
+
+pub(crate) const BUY_P_AND_Q: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}, {"product_id": "{q}", "quantity": 1}]')"#;
+
+pub(crate) const BUY_Q_AND_P: &str = r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}, {"product_id": "{p}", "quantity": 1}]')"#;
+
+pub(crate) const BUY_TWO_OF_BOTH: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 2}, {"product_id": "{q}", "quantity": 2}]')"#;
+
+pub(crate) const LOOK_AT_P: &str =
+    "select jsonb_agg(s) from public.get_stock(array['{p}']::uuid[]) as s";
+
+pub(crate) const DECREMENT_TEN: &str = "select public.decrement_product_quantity('{p}', 10)";
+
+// They settle everything there is; how many that were is nobody's business.
+pub(crate) const SETTLE_STOCK: &str = "select to_json(interlock.settle_stock_slots() is not null)";
+
+pub(crate) const P_WITHOUT_SLOTS: &str = "select public.set_stock_slots('{p}', 0)";
+
+pub(crate) const P_IN_TWO_SLOTS: &str = "select public.set_stock_slots('{p}', 2)";
+
+pub(crate) const P_IN_THREE_SLOTS: &str = "select public.set_stock_slots('{p}', 3)";
+
+pub(crate) const Q_IN_TWO_SLOTS: &str = "select public.set_stock_slots('{q}', 2)";
+
+pub(crate) const fn settle_stock() -> Operation {
     shop("stock is settled", SETTLE_STOCK).sweeping(Sweep::Slots)
 }
 
-const fn settle_promos() -> Operation {
-    shop("promo uses are settled", SETTLE_PROMOS).sweeping(Sweep::Slots)
-}
-
-/// All stages with slots.
+/// The stages.
 pub(crate) const STAGES: &[Stage] = &[
     Stage {
         name: "the last two p in two slots",
@@ -202,53 +203,6 @@ pub(crate) const STAGES: &[Stage] = &[
             settle_promos(),
         ],
         offers: &[Sweep::Orders, Sweep::Slots],
-        pairs: Pairs::All,
-    },
-    Stage {
-        name: "the last two uses of k in two slots",
-        given: &[USERS, MANY_P_IN_SLOTS, LAST_USES_OF_K_IN_SLOTS],
-        operations: &[
-            user("u", "u holds k", VALIDATE_K),
-            user("v", "v holds k", VALIDATE_K),
-            user("u", "u buys with k", BUY_P_WITH_K),
-            user("v", "v buys with k", BUY_P_WITH_K),
-            user("u", "u gives the hold back", RELEASE_HOLD),
-            shop("the shop counts a use of k", COUNT_USE),
-            shop("the shop lowers the limit of k", LOWER_LIMIT),
-            shop(
-                "the shop raises the limit of k",
-                "update interlock.promo_codes set max_uses = 50 where id = '{k}' returning 'null'",
-            ),
-            shop("the shop switches the slots of k off", K_WITHOUT_SLOTS),
-            shop("the shop gives k three slots", K_IN_THREE_SLOTS),
-            settle_promos(),
-        ],
-        offers: &[Sweep::Slots],
-        pairs: Pairs::All,
-    },
-    Stage {
-        name: "all uses of k in two slots, one in a hold of u that is over",
-        given: &[
-            USERS,
-            MANY_P_IN_SLOTS,
-            LAST_USES_OF_K_IN_SLOTS,
-            ONE_USE_IS_TAKEN,
-            U_HOLDS_K_UNCOUNTED,
-            HOLD_IS_OVER,
-            THE_OTHER_IS_COUNTED,
-        ],
-        operations: &[
-            user("u", "u holds k again", VALIDATE_K),
-            user("u", "u gives the hold back", RELEASE_HOLD),
-            user("v", "v holds k", VALIDATE_K),
-            user("v", "v buys with k", BUY_P_WITH_K),
-            shop("the shop counts a use of k", COUNT_USE),
-            shop("the shop switches the slots of k off", K_WITHOUT_SLOTS),
-            shop("holds expire", EXPIRE_HOLDS)
-                .or("select 0")
-                .sweeping(Sweep::Holds),
-        ],
-        offers: &[Sweep::Holds, Sweep::Slots],
         pairs: Pairs::All,
     },
 ];

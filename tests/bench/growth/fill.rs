@@ -72,7 +72,11 @@ pub(super) async fn fill(database: &Database, size: &Size) -> Result<()> {
     let tables = [
         (vec!["interlock.stock_movements"], movements(size)),
         (
-            vec!["interlock.orders", "interlock.order_items", "interlock.order_events"],
+            vec![
+                "interlock.orders",
+                "interlock.order_items",
+                "interlock.order_events",
+            ],
             orders(size),
         ),
     ];

@@ -14,7 +14,7 @@
 mod checker;
 mod clock;
 #[cfg(test)]
-mod mutants;
+pub(crate) mod mutants;
 mod plan;
 mod requests;
 mod rounds;
@@ -23,6 +23,9 @@ mod shrink;
 #[cfg(test)]
 mod tests;
 mod worlds;
+
+#[cfg(test)]
+pub(crate) use mutants::Mutant;
 
 use crate::prove::Search;
 use crate::prove::report::{Section, progress};

@@ -2,8 +2,9 @@
 
 use super::worlds::World;
 use crate::areas::delivery::model::{self as depot, Action, Depot};
+use crate::areas::shop::model::Shop;
+use crate::areas::shop::model::calls::{self as shop, Decision, Payment};
 use crate::areas::shop::model::slots::Reader;
-use crate::areas::shop::model::{self as shop, Decision, Payment, Shop};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;

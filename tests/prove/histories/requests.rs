@@ -2,7 +2,7 @@
 
 use super::session::Request;
 use crate::areas::delivery::model as depot;
-use crate::areas::shop::model as shop;
+use crate::areas::shop::model::{self as shop, calls::Call as ShopCall};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -10,8 +10,8 @@ use uuid::Uuid;
 const MINE: &str = "xmin = pg_current_xact_id()::xid";
 
 /// Sends a call of a shop with these products, customers and promo codes.
-pub(super) fn of_shop(call: &shop::Call, world: &shop::Shop) -> Request {
-    use shop::Call;
+pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
+    use ShopCall as Call;
     match call {
         Call::Checkout {
             buyer,

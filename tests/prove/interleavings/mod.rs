@@ -28,15 +28,17 @@
 mod breakpoints;
 mod conductor;
 #[cfg(test)]
-mod mutants;
+pub(crate) mod mutants;
 mod outcome;
 mod plan;
 mod search;
 mod stages;
 
 use self::breakpoints::Breakpoints;
+#[cfg(test)]
+pub(crate) use self::mutants::Mutant;
 use self::search::{Findings, Limits};
-pub(crate) use self::stages::{Operation, Pairs, Stage, Sweep, shop, user};
+pub(crate) use self::stages::{Operation, Pairs, Stage, Sweep, USERS, shop, user};
 use crate::harness::stack::Stack;
 use crate::prove::Search;
 use crate::prove::report::Section;

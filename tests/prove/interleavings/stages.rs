@@ -158,3 +158,8 @@ pub(crate) const fn shop(name: &'static str, sql: &'static str) -> Operation {
         sweeps: None,
     }
 }
+
+/// Three people, in most stages.
+pub(crate) const USERS: &str = "insert into auth.users (id, aud, role, email)
+  select id, 'authenticated', 'authenticated', id || '@test.example'
+  from unnest(array['{u}', '{v}', '{w}']::uuid[]) as id";

@@ -30,7 +30,10 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
         "one more policy",
         "create policy wallets_select_all on interlock.wallets for select to authenticated using (true)",
     ),
-    ("a table to anon", "grant select on interlock.orders to anon"),
+    (
+        "a table to anon",
+        "grant select on interlock.orders to anon",
+    ),
     (
         "a column to users",
         "grant select (code) on interlock.promo_codes to authenticated",

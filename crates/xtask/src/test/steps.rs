@@ -276,8 +276,14 @@ fn lint(run: &mut Run) -> Result<Counts> {
 /// share theirs. So each native tool is tested alone, as it is built alone; and what becomes WASM is
 /// tested apart from all of them.
 fn unit(run: &mut Run) -> Result<Counts> {
-    let alone = ["xtask", "pgtap", "interlock-stack", "interlock-fuzz"]
-        .map(|package| vec![package.to_owned()]);
+    let alone = [
+        "xtask",
+        "wasm-build",
+        "pgtap",
+        "interlock-stack",
+        "interlock-fuzz",
+    ]
+    .map(|package| vec![package.to_owned()]);
     let mut counts = Counts::default();
     for packages in [run.repo.wasm_packages()?].into_iter().chain(alone) {
         let mut tests = cargo(&["test", "--quiet"]);

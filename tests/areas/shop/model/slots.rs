@@ -1,5 +1,5 @@
 //! Slots: a counter that is spread over several rows. They must not be seen in any answer but the two that
-//! tell their number: stock and uses are what they would be without.
+//! tell their number: stock is what it would be without.
 
 use super::Shop;
 use crate::areas::promo::model::Refusal;
@@ -17,7 +17,7 @@ pub(crate) enum Reader {
 
 impl Shop {
     /// Why a product may not have so many slots.
-    pub(super) fn stock_slots_refusals(&self, product: Uuid, slots: i64) -> Vec<Refusal> {
+    pub(crate) fn stock_slots_refusals(&self, product: Uuid, slots: i64) -> Vec<Refusal> {
         let problem = json!({
             "pointer": "/p_product_id", "message": "is a digital product: its stock is its codes",
         });
@@ -28,37 +28,22 @@ impl Shop {
     }
 
     /// What the shop is told when it has changed the number of a product's slots.
-    pub(super) fn stock_slots_set(&self, product: Uuid, slots: i64) -> Value {
+    pub(crate) fn stock_slots_set(&self, product: Uuid, slots: i64) -> Value {
         json!({
             "success": true, "product_id": product, "slots": slots,
             "available_quantity": self.stock[&product],
         })
     }
 
-    /// The same for a promo code.
-    pub(super) fn promo_slots_set(&self, promo: Uuid, slots: i64) -> Value {
-        json!({
-            "success": true, "promo_id": promo, "slots": slots, "used_count": self.uses.of(promo),
-        })
-    }
-
-    /// Why so much cannot be written off.
-    pub(super) fn write_off_refusals(&self, product: Uuid, quantity: i64) -> Vec<Refusal> {
-        match self.stock[&product] < quantity {
-            true => vec![("products_available_quantity_nonnegative", Value::Null)],
-            false => Vec::new(),
-        }
-    }
-
     /// This shop, where somebody has so many slots.
-    pub(super) fn with_slots(&self, owner: Uuid, slots: i64) -> Self {
+    pub(crate) fn with_slots(&self, owner: Uuid, slots: i64) -> Self {
         let mut next = self.clone();
         next.slots.insert(owner, slots);
         next
     }
 
     /// The stock of each product, and its number of slots.
-    pub(super) fn stock_and_slots(&self) -> Value {
+    pub(crate) fn stock_and_slots(&self) -> Value {
         let slots = |id: &Uuid| self.slots.get(id).copied().unwrap_or(0);
         let products = self.stock.iter();
         let told = products.map(|(id, stock)| (id.to_string(), json!([stock, slots(id)])));

@@ -6,19 +6,19 @@ use anyhow::{Context, Result, ensure};
 use walrus::Module;
 use wasm_bindgen_cli_support::Bindgen;
 
-use super::silence;
+use crate::silence;
 
 /// A module and the JavaScript that speaks with it.
-pub(super) struct Bound {
-    pub(super) wasm: Vec<u8>,
-    pub(super) glue: String,
-    pub(super) types: String,
+pub(crate) struct Bound {
+    pub(crate) wasm: Vec<u8>,
+    pub(crate) glue: String,
+    pub(crate) types: String,
     /// (module, name) of everything that the module imports.
-    pub(super) imports: Vec<(String, String)>,
+    pub(crate) imports: Vec<(String, String)>,
 }
 
 /// Makes the glue for a module that cargo wrote.
-pub(super) fn bind(name: &str, wasm: Vec<u8>) -> Result<Bound> {
+pub(crate) fn bind(name: &str, wasm: Vec<u8>) -> Result<Bound> {
     let mut output = Bindgen::new()
         .input_bytes("core", wasm)
         .web(true)?

@@ -3,6 +3,8 @@
 //! A use is *held* for a cart for 15 minutes, or *redeemed* by an order. Both count. A hold whose time
 //! is over still counts until somebody takes it back; whoever needs a use does.
 
+mod uses;
+
 use crate::prove::model::{Clock, Moment};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -55,7 +55,7 @@ const REFUSED: [&str; 11] = [
 
 /// Replaces the bodies of functions that only a panic runs through, or nothing at all, by a trap: whoever gets there
 /// all the same is stopped, and nothing goes on with less than was there. Data stays as it is.
-pub(super) fn panics(module: &mut Module) {
+pub(crate) fn panics(module: &mut Module) {
     let silenced: Vec<FunctionId> = module
         .funcs
         .iter()

@@ -1,19 +1,7 @@
 //! Mutants that no test can notice, each with the reason.
 
 /// The mutant, and why it changes nothing that anybody could see.
-pub(super) const EXPLAINED: &[(&str, &str)] = &[
-    (
-        "act_on_held_batch: without `where b.id = p_batch_id`",
-        "A driver holds one batch at most (batches_one_active_per_driver), and their own calls go one after the other.",
-    ),
-    (
-        "act_on_held_batch: without `and b.status in ('claimed', 'in_progress')`",
-        "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
-    ),
-    (
-        "begin_idempotent: one turn only, without `when v_answer is not null`",
-        "Only a key that ends between two statements needs another turn.",
-    ),
+pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
         "cancel_order: never `v_answer is not null`",
         "An order that is cancelled stays so, and is answered the same again.",
@@ -39,18 +27,6 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "The order is new, so its only redemption is the one just made.",
     ),
     (
-        "claim_batch: without `perform interlock.raise_error('DRIVER_BUSY', interlock.batch_state(v_held))`",
-        "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
-    ),
-    (
-        "claim_batch: never `not interlock.lock_claimable_batch(p_batch_id)`",
-        "take_batch asks again, and a refusal undoes what was given back.",
-    ),
-    (
-        "claim_next_batch: never `v_held.lease_expires_at > interlock.clock()`",
-        "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
-    ),
-    (
         "claim_product_codes_atomic: never `not found`",
         "take_stock does not find the product either.",
     ),
@@ -59,88 +35,12 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "take_product_codes refuses what is short, and the trigger that counts codes locks the stock.",
     ),
     (
-        "claim_route: never `v_constraint <> 'batches_one_active_per_driver'`",
-        "No other unique constraint can fail there; it is for constraints to come.",
-    ),
-    (
         "count_free_codes: never `v_product_ids is null`",
         "It only saves work: without products nothing is updated.",
     ),
     (
         "count_free_codes: without `perform interlock.lock_stock(v_product_ids)`",
         "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
-    ),
-    (
-        "end_promo_uses: without `perform 1 from interlock.promo_codes p where p.id = any (v_promo_ids) order by p.id for no key update`",
-        "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
-    ),
-    (
-        "end_promo_uses: without `for no key update`",
-        "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
-    ),
-    (
-        "expire_promo_holds: without `and r.held_until <= interlock.clock()`",
-        "end_promo_uses asks again; holds that are over sort first, so the limit is not used up.",
-    ),
-    (
-        "find_idempotent: never `p_key is null`",
-        "No row has an empty key.",
-    ),
-    (
-        "give_back_stale_batch: without `and b.status in ('claimed', 'in_progress')`",
-        "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
-    ),
-    (
-        "give_back_stale_batch: without `and b.lease_expires_at <= interlock.clock()`",
-        "Its caller has refused a driver whose lease is live, under the lock of the driver.",
-    ),
-    (
-        "lock_claimable_batch: without `and interlock.is_claimable(b.status, b.lease_expires_at)`",
-        "take_batch asks again, and a refusal undoes what was given back.",
-    ),
-    (
-        "lock_first_expired_batch: without `where b.status in ('claimed', 'in_progress')`",
-        "Only these statuses have a lease (batches_holder_matches_status); it names the index.",
-    ),
-    (
-        "lock_first_order: without `perform pg_advisory_xact_lock(hashtextextended('interlock first order ' || p_user_id, 0))`",
-        "The lock of the customer's promo attempts comes first; `combined` takes both.",
-    ),
-    (
-        "lock_next_claimable_batch: without `where b.status in ('claimed', 'in_progress')`",
-        "It only saves work: lock_first_expired_batch asks again.",
-    ),
-    (
-        "lock_next_claimable_batch: without `and b.lease_expires_at <= interlock.clock()`",
-        "It only saves work: lock_first_expired_batch asks again.",
-    ),
-    (
-        "redeem_promo: never `v_promo.id is null`",
-        "take_promo_use does not find the code either.",
-    ),
-    (
-        "redeem_promo: never `v_promo.first_order_only`",
-        "The lock of the customer's promo attempts comes first; `combined` takes both.",
-    ),
-    (
-        "redeem_promo: without `perform interlock.lock_first_order(p_user_id)`",
-        "The lock of the customer's promo attempts comes first; `combined` takes both.",
-    ),
-    (
-        "release_promo_hold: without `perform interlock.lock_promo_users(array[p_promo_id], array[p_user_id])`",
-        "end_promo_uses compares the status again, after it has waited for the row.",
-    ),
-    (
-        "return_promos: without `and r.status = 'redeemed'`",
-        "end_promo_uses compares the status again, after it has waited for the row.",
-    ),
-    (
-        "return_promos: never `v_ids is null`",
-        "It only saves work: without uses nothing is given back.",
-    ),
-    (
-        "return_promos: without `perform interlock.lock_promo_users(v_promo_ids, v_user_ids)`",
-        "end_promo_uses compares the status again, after it has waited for the row.",
     ),
     (
         "return_stock: without `perform interlock.lock_stock(p_product_ids)`",
@@ -183,24 +83,8 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "The second look finds something only if a lock was released between the two looks.",
     ),
     (
-        "take_promo_use: without `raise exception using errcode = 'lock_not_available', message = format('promo code %s is too busy',…`",
-        "Only after 200 lost races in a row.",
-    ),
-    (
         "debit_wallet: without `perform interlock.set_ledger_context(null, null)`",
         "take_stock, which follows, sets another context and ends it.",
-    ),
-    (
-        "release_promo_hold: without `and r.status = 'held'`",
-        "end_promo_uses asks again.",
-    ),
-    (
-        "take_promo_use: without `and r.status = 'held'`",
-        "end_promo_uses asks again.",
-    ),
-    (
-        "take_promo_use: without `and r.held_until <= interlock.clock()`",
-        "end_promo_uses asks again; `combined` takes both.",
     ),
     (
         "call_in_slots: never `not exists (select from interlock.counter_slots s where s.owner_id = p_owner_id and s.granted > 0)`",
@@ -219,24 +103,8 @@ pub(super) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves writes: the others are what they would be set to.",
     ),
     (
-        "end_promo_uses: without `where p.use_slots > 0`",
-        "A code without slots counts at least the uses that it gives back, so the next condition leaves it out.",
-    ),
-    (
-        "end_promo_uses: backwards `order by p.id` (2)",
-        "The codes are locked by then, in order; nobody waits for the slots of two codes but who holds both.",
-    ),
-    (
-        "find_promo_use: without `and p.use_slots > 0`",
-        "It only saves a look: a code without slots has no rows there.",
-    ),
-    (
         "make_slots: without `and s.slot >= p_slots`",
         "It only saves writes: the slots are empty, and are made again.",
-    ),
-    (
-        "set_promo_slots: without `and p.use_slots <> p_slots`",
-        "It only saves a write.",
     ),
     (
         "set_stock_slots: without `and p.stock_slots <> p_slots`",
