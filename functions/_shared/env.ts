@@ -1,11 +1,17 @@
 // The one place that reads the environment.
-import type { Settings } from "./core.ts";
+
+/** What the core needs of it; `null` for what is not set. */
+export interface Settings {
+  url: string | null;
+  key: string | null;
+  timeoutMs: string | null;
+}
 
 export function readSettings(): Settings {
   return {
     url: Deno.env.get("SUPABASE_URL") ?? null,
     key: publishableKey() ?? Deno.env.get("SUPABASE_ANON_KEY") ?? null,
-    timeout: Deno.env.get("INTERLOCK_UPSTREAM_TIMEOUT_MS") ?? null,
+    timeoutMs: Deno.env.get("INTERLOCK_UPSTREAM_TIMEOUT_MS") ?? null,
   };
 }
 

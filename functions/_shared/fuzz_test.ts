@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import * as checkout from "../checkout/core.js";
 import * as claimRoute from "../claim-route/core.js";
 import * as promoValidate from "../promo-validate/core.js";
-import type { Call, Core, Step } from "./core.ts";
+import type { Call, Core, State, Step } from "./core.ts";
 
 const CORES: [string, Core][] = [
   ["checkout", checkout],
@@ -91,45 +91,47 @@ const perhaps = (value: Json): string | undefined =>
 const number = (value: Json): number => typeof value === "number" ? value : 0;
 
 function begin(core: Core, request: Json): Step {
-  const host = request?.host;
-  return core.begin(
+  const { host } = request ?? {};
+  const lines = [
     text(request?.method),
-    perhaps(request?.authorization) ?? null,
-    perhaps(request?.contentType) ?? null,
-    perhaps(request?.idempotencyKey) ?? null,
-    perhaps(request?.body),
-    perhaps(request?.bodyFault) as undefined,
-    perhaps(request?.requestId) ?? null,
     text(host?.id),
-    number(host?.timeout),
-    number(host?.now),
-  );
+    text(request?.requestId),
+    text(request?.contentType),
+    text(request?.authorization),
+    perhaps(request?.idempotencyKey),
+  ];
+  const head = lines.filter((line) => line !== undefined).join("\n");
+  const [now, timeout] = [number(host?.now), number(host?.timeout)];
+  const body = perhaps(request?.body);
+  return body === undefined
+    ? core.beginWithout(head, request?.bodyFault, now, timeout)
+    : core.begin(head, body, now, timeout);
 }
 
 function resume(core: Core, call: Json, outcome: Json, host: Json): Step {
-  return core.resume(
-    text(call?.[1]),
-    number(call?.[4]),
-    call?.[5] === true,
-    number(call?.[6]),
-    text(outcome?.kind) as "broken",
-    number(outcome?.status),
-    perhaps(outcome?.body),
-    outcome?.replayed === true,
-    null,
-    text(host?.id),
-    number(host?.timeout),
-    number(call?.[3]),
-    number(host?.now),
-    number(host?.random),
-  );
+  const state = text(call?.[1]) as State;
+  const [now, random] = [number(host?.now), number(host?.random)];
+  return outcome?.kind === "answered"
+    ? core.resume(
+      state,
+      number(outcome?.status),
+      text(outcome?.body),
+      outcome?.replayed === true,
+      now,
+      random,
+    )
+    : core.resumeWithout(state, outcome?.kind, now, random);
 }
 
 /** The reply of a step must be one that the shim can send; returns the call. */
 function check(step: Step, input: Json): Call | undefined {
   const shown = () => JSON.stringify([input, step]).slice(0, 2_000);
   if (step[0]) {
-    assert.equal(typeof step[1], "string", shown());
+    const [, state, body, delayMs, timeoutMs] = step;
+    assert.equal(typeof state, "string", shown());
+    assert.ok(["string", "undefined"].includes(typeof body), shown());
+    assert.equal(typeof delayMs, "number", shown());
+    assert.equal(typeof timeoutMs, "number", shown());
     return step;
   }
   const [, status, headers, body] = step;

@@ -112,7 +112,7 @@ Deno.test("a body that stalls is given up", async () => {
   const stalled = new ReadableStream({
     start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
   });
-  const handler = functionAt(core, "http://127.0.0.1:9", { timeout: "100" });
+  const handler = functionAt(core, "http://127.0.0.1:9", { timeoutMs: "100" });
   await captured(async () => {
     const body = await refused(
       await handler(post(stalled)),
@@ -124,7 +124,7 @@ Deno.test("a body that stalls is given up", async () => {
 });
 
 Deno.test("a body that stalls on the wire is given up, though its length is known", async () => {
-  const handler = functionAt(core, "http://127.0.0.1:9", { timeout: "100" });
+  const handler = functionAt(core, "http://127.0.0.1:9", { timeoutMs: "100" });
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     handler,
@@ -175,7 +175,7 @@ Deno.test("a slow upstream is 504 and not asked again", async () => {
     await release.promise;
     return json(OK);
   });
-  const handler = functionAt(core, database.url, { timeout: "100" });
+  const handler = functionAt(core, database.url, { timeoutMs: "100" });
   await captured(async () => {
     await refused(await handler(claim()), 504, "UPSTREAM_TIMEOUT");
   });

@@ -1,5 +1,6 @@
 // What the tests of the shim share: a stand-in for PostgREST on loopback, requests, captured logs.
-import type { Core, Settings } from "./core.ts";
+import type { Core } from "./core.ts";
+import type { Settings } from "./env.ts";
 import { type Handler, serve } from "./serve.ts";
 
 export const BATCH = "ba7c4000-0000-4000-8000-000000000001";
@@ -54,7 +55,7 @@ export function functionAt(
   return serve(core, {
     url,
     key: "sb_publishable_test",
-    timeout: "2000",
+    timeoutMs: "2000",
     ...settings,
   });
 }

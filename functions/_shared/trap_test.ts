@@ -44,7 +44,7 @@ Deno.test("requests in flight survive the traps of others", async () => {
     await release.promise;
     return json(OK);
   });
-  const handler = functionAt(core, database.url, { timeout: "60000" });
+  const handler = functionAt(core, database.url, { timeoutMs: "60000" });
   await captured(async () => {
     const inFlight = Array.from({ length: claims }, () => handler(claim()));
     await arrived.promise;

@@ -1,21 +1,27 @@
 // Makes a call to PostgREST and says what came of it. It decides nothing and never throws.
 import { readBody } from "./body.ts";
-import type { Outcome, Profile } from "./core.ts";
+import type { NoAnswer, Profile } from "./core.ts";
 import { deadline, sleep } from "./time.ts";
 
-/** What to send, when, and for how many milliseconds to wait for the answer. */
+/** What to send, when, and how long to wait for the answer. */
 export interface Call {
   body: string;
   authorization: string;
-  delay: number;
-  timeout: number;
+  delayMs: number;
+  timeoutMs: number;
 }
 
-export async function send(profile: Profile, call: Call): Promise<Outcome> {
-  if (call.delay > 0) await sleep(call.delay);
+export interface Answer {
+  status: number;
+  text: string;
+  replayed: boolean;
+}
+
+export async function send(profile: Profile, call: Call): Promise<Answer | NoAnswer> {
+  if (call.delayMs > 0) await sleep(call.delayMs);
   const controller = new AbortController();
   const { signal } = controller;
-  const met = deadline(call.timeout, () => controller.abort());
+  const met = deadline(call.timeoutMs, () => controller.abort());
   try {
     const response = await fetch(profile.url, {
       method: profile.method,
@@ -24,16 +30,16 @@ export async function send(profile: Profile, call: Call): Promise<Outcome> {
       redirect: "manual",
       signal,
     });
-    const { text, fault } = await readBody(response, profile.maxAnswer);
+    const { text, fault } = await readBody(response, profile.maxAnswerBytes);
     if (text !== undefined) {
       const replayed = response.headers.get("idempotent-replayed") === "true";
-      return { kind: "answered", status: response.status, text, replayed };
+      return { status: response.status, text, replayed };
     }
-    if (fault !== "aborted") return { kind: "unreadable" };
-    return { kind: signal.aborted ? "timedOut" : "broken" };
+    if (fault !== "aborted") return "unreadable";
+    return signal.aborted ? "timed_out" : "broken";
   } catch (error) {
-    if (signal.aborted) return { kind: "timedOut" };
-    return { kind: neverConnected(error) ? "unsent" : "broken" };
+    if (signal.aborted) return "timed_out";
+    return neverConnected(error) ? "unsent" : "broken";
   } finally {
     met();
   }

@@ -705,11 +705,10 @@ $$;
 
 -- What a driver holds, with a live lease or one that is over but not lost yet.
 --
--- Returns a row of nulls if nothing.
+-- Returns a row of nulls if nothing. Volatile: whoever asks again looks again.
 create function interlock.find_held_batch(p_driver_id uuid)
 returns interlock.batches
 language plpgsql
-stable
 set search_path = ''
 as $$
 declare

@@ -656,6 +656,7 @@ $$;
 -- Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot).
 -- o_refusal and o_detail are the error to raise, if any. o_reap_from is the customer whose expired hold has to
 -- be taken back first, if any; o_in_a_slot whether a slot of the code has a use left.
+-- Volatile: whoever asks again looks again.
 --
 -- Callers: interlock.take_promo_use; interlock.validate_promo for a dry run.
 -- Errors: none raised; PROMO_NOT_FOUND, PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED.
@@ -670,7 +671,6 @@ create function interlock.find_promo_use(
 )
 returns record
 language plpgsql
-stable
 set search_path = ''
 as $$
 declare

@@ -1,11 +1,11 @@
 //! The exports of a function's WASM as an exchange of the corpus: what is written down there as one object
 //! crosses as so many arguments, and a step comes back as a flat list.
 
-use interlock_domain::exchange::{Call, Step};
+use interlock_domain::exchange::{Call, State, Step};
 use interlock_domain::http::ANSWER_HEADERS;
 use interlock_domain::json::{Codec, SerdeJson, Value, object};
 use js_sys::Array;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 /// The exchange of the function in this crate.
 #[macro_export]
@@ -13,49 +13,37 @@ macro_rules! through_wasm {
     ($function:ident) => {
         $crate::replay::Exchange {
             begin: &|request| {
-                let value = $crate::boundary::read(request);
-                let request = Request::from_value(&value).expect("a request");
-                let step = $function::begin(
-                    request.method,
-                    request.authorization,
-                    request.content_type,
-                    request.idempotency_key,
-                    request.body.map(Into::into),
-                    value
-                        .get("bodyFault")
-                        .and_then(|fault| fault.as_text())
-                        .map(str::to_owned),
-                    request.request_id.clone(),
-                    request.host.id.clone(),
-                    request.host.timeout,
-                    request.host.now,
-                );
-                let id = request_id(request.request_id.as_deref(), &request.host.id);
-                $crate::boundary::written(&step, id, request.host.now)
+                let request = $crate::boundary::read(request);
+                let head = $crate::boundary::head(&request);
+                let (now, budget, _) = $crate::boundary::host(request.get("host").expect("a host"));
+                let step = match $crate::boundary::text(&request, "bodyFault") {
+                    Some(fault) => {
+                        let fault = $crate::boundary::word(&fault);
+                        $function::begin_without(&head, &fault, now, budget)
+                    }
+                    None => {
+                        let body = $crate::boundary::text(&request, "body").unwrap_or_default();
+                        $function::begin(&head, body.into(), now, budget)
+                    }
+                };
+                $crate::boundary::written(&step, None)
             },
             resume: &|call, outcome, host| {
                 let [call, outcome, host] = [call, outcome, host].map($crate::boundary::read);
-                let call = Call::from_value(&call).expect("a call");
-                let host = Host::from_value(&host).expect("a host");
-                let text = |name| outcome.get(name).and_then(|text| text.as_text());
-                let status = outcome.get("status").and_then(|status| status.as_number());
-                let step = $function::resume(
-                    call.body.into(),
-                    call.repeats,
-                    call.repeatable,
-                    call.count,
-                    text("kind").expect("an outcome").to_owned(),
-                    status.unwrap_or_default() as u16,
-                    text("body").map(Into::into),
-                    outcome.get("replayed") == Some(&true.into()),
-                    Some(call.request_id.clone()),
-                    host.id,
-                    host.timeout,
-                    call.started,
-                    host.now,
-                    host.random,
-                );
-                $crate::boundary::written(&step, call.request_id, call.started)
+                let state = State::from_value(&call, &host).expect("a call").write();
+                let (now, _, random) = $crate::boundary::host(&host);
+                let step = match $crate::boundary::answer(&outcome) {
+                    Some((status, body, replayed)) => {
+                        $function::resume(&state, status, body.into(), replayed, now, random)
+                    }
+                    None => {
+                        let kind = $crate::boundary::text(&outcome, "kind").expect("a kind");
+                        let outcome =
+                            $crate::boundary::word(&kind.replace("timedOut", "timed_out"));
+                        $function::resume_without(&state, &outcome, now, random)
+                    }
+                };
+                $crate::boundary::written(&step, $crate::boundary::text(&call, "body"))
             },
         }
     };
@@ -66,37 +54,70 @@ pub(crate) fn read(text: &str) -> Value {
     SerdeJson.parse(text).expect("the corpus is JSON")
 }
 
-/// A step as the corpus has it. The id and the beginning of a request stay with the shim.
-pub(crate) fn written(step: &JsValue, request_id: String, started: f64) -> String {
+/// A member that is a text.
+pub(crate) fn text(value: &Value, name: &str) -> Option<String> {
+    Some(value.get(name)?.as_text()?.to_owned())
+}
+
+/// The head of a request.
+pub(crate) fn head(request: &Value) -> String {
+    let host = request.get("host").expect("a host");
+    let line = |name| text(request, name).unwrap_or_default();
+    let lines = [
+        line("method"),
+        text(host, "id").expect("an id"),
+        line("requestId"),
+        line("contentType"),
+        line("authorization"),
+    ];
+    let key = text(request, "idempotencyKey");
+    lines.into_iter().chain(key).collect::<Vec<_>>().join("\n")
+}
+
+/// The time, the budget and a random number.
+pub(crate) fn host(host: &Value) -> (f64, f64, f64) {
+    let number = |name| host.get(name).and_then(Value::as_number).expect(name);
+    (number("now"), number("timeout"), number("random"))
+}
+
+/// Status, body and whether it was replayed, if there is an answer.
+pub(crate) fn answer(outcome: &Value) -> Option<(u16, String, bool)> {
+    let status = outcome.get("status")?.as_number()? as u16;
+    let replayed = outcome.get("replayed") == Some(&true.into());
+    Some((status, text(outcome, "body")?, replayed))
+}
+
+/// A word of the contract.
+pub(crate) fn word<Word: JsCast>(word: &str) -> Word {
+    JsValue::from(word).unchecked_into()
+}
+
+/// A step as the corpus has it; `posted` is what was posted before.
+pub(crate) fn written(step: &JsValue, posted: Option<String>) -> String {
     let step = Array::from(step);
-    let text = |index| Value::from(step.get(index).as_string());
+    let text = |index| step.get(index).as_string();
     let number = |index| step.get(index).as_f64().expect("a number");
     if step.get(0).is_falsy() {
-        let headers = read(&step.get(2).as_string().expect("a text"));
-        let Value::Object(own) = headers else {
+        let Value::Object(own) = read(&text(2).expect("a text")) else {
             panic!("the headers are no object")
         };
         let common = ANSWER_HEADERS.map(|(name, value)| (name.to_owned(), value.into()));
-        let common = common.into_iter().filter(|_| !step.get(3).is_undefined());
+        let common = common.into_iter().filter(|_| text(3).is_some());
         let pairs = common.chain(own);
         let pairs = pairs.map(|(name, value)| Value::List(vec![name.into(), value]));
         let reply = object([
             ("status", number(1).into()),
             ("headers", Value::List(pairs.collect())),
-            ("body", text(3)),
-            ("log", text(4)),
+            ("body", text(3).into()),
+            ("log", text(4).into()),
         ]);
         return SerdeJson.write(&object([("reply", reply)]));
     }
     let call = Call {
-        body: step.get(1).as_string().expect("a text"),
-        delay: number(2),
-        timeout: number(3),
-        request_id,
-        started,
-        repeats: number(4) as u32,
-        repeatable: step.get(5).is_truthy(),
-        count: number(6) as u32,
+        body: text(2),
+        delay_ms: number(3),
+        timeout_ms: number(4),
+        state: State::read(&text(1).expect("a text")).expect("a state"),
     };
-    SerdeJson.write(&Step::Call(call).into_value())
+    SerdeJson.write(&Step::Call(call).into_value(posted.as_deref()))
 }

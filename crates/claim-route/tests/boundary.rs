@@ -10,22 +10,13 @@ const USER: &str = "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwM
 
 fn profile(url: Option<&str>, key: Option<&str>, timeout: Option<&str>) -> JsValue {
     let [url, key, timeout] = [url, key, timeout].map(|setting| setting.map(str::to_owned));
-    claim_route::profile(url, key, timeout)
+    claim_route::profile(url, key, timeout).into()
 }
 
 fn begin(method: &str, authorization: Option<&str>, body: Option<&str>) -> JsValue {
-    claim_route::begin(
-        method.to_owned(),
-        authorization.map(str::to_owned),
-        Some("application/json".to_owned()),
-        None,
-        body.map(Into::into),
-        None,
-        None,
-        "id".to_owned(),
-        1.0,
-        0.0,
-    )
+    let authorization = authorization.unwrap_or_default();
+    let head = format!("{method}\nid\n\napplication/json\n{authorization}");
+    claim_route::begin(&head, body.unwrap_or_default().into(), 0.0, 1.0).into()
 }
 
 fn js(text: &str) -> JsValue {
@@ -59,15 +50,17 @@ fn the_profile_is_the_rpc_request_of_postgrest_rs() {
         "application/json"
     );
     assert_eq!(text(&answer, "profile.headers.accept"), "application/json");
-    assert_eq!(get(&answer, "profile.timeout").as_f64(), Some(10_000.0));
-    assert_eq!(get(&answer, "profile.maxBody").as_f64(), Some(65_536.0));
+    assert_eq!(get(&answer, "profile.timeoutMs").as_f64(), Some(10_000.0));
+    assert_eq!(
+        get(&answer, "profile.maxBodyBytes").as_f64(),
+        Some(65_536.0)
+    );
 }
 
 #[wasm_bindgen_test]
 fn unusable_settings_are_named() {
     let no_url = "SUPABASE_URL is not set";
     let no_key = "neither SUPABASE_PUBLISHABLE_KEYS nor SUPABASE_ANON_KEY is set";
-    let not_plain = "SUPABASE_URL is not an http or https URL of a plain host";
     let timeout = "INTERLOCK_UPSTREAM_TIMEOUT_MS must be a whole number from 100 to 120000";
     let (url, key) = (Some("http://h"), Some("k"));
     for (url, key, set_timeout, error) in [
@@ -83,7 +76,30 @@ fn unusable_settings_are_named() {
         ),
         (url, key, Some("5"), timeout),
         (url, key, Some("soon"), timeout),
-        (Some("nonsense"), key, None, not_plain),
+        (
+            Some("nonsense"),
+            key,
+            None,
+            "SUPABASE_URL does not begin with https:// or http://",
+        ),
+        (
+            Some("http://H"),
+            key,
+            None,
+            "SUPABASE_URL has a host in upper case: write it in lower case",
+        ),
+        (
+            Some("http://[::1]:54321"),
+            key,
+            None,
+            "SUPABASE_URL has an IPv6 address: give a name or an IPv4 address",
+        ),
+        (
+            Some("http://a.xn--4ca"),
+            key,
+            None,
+            "SUPABASE_URL has an international (xn--) host: use the project's own URL",
+        ),
         (
             Some("http://h:65536"),
             key,
@@ -131,7 +147,7 @@ fn a_url_of_another_kind_is_refused_before_it_is_read() {
 
 #[wasm_bindgen_test]
 fn absent_values_are_undefined() {
-    let step = claim_route::crashed(None, "fresh".to_owned());
+    let step = claim_route::crashed(None, "fresh".to_owned()).into();
     let body = js(&text(&step, "3"));
     assert!(get(&body, "details").is_null());
     assert_eq!(text(&body, "request_id"), "fresh");
@@ -175,22 +191,24 @@ fn details_come_back_as_they_were_raised() {
         ("message", "BATCH_UNAVAILABLE".into()),
         ("details", details.into()),
     ]));
-    let step = claim_route::resume(
-        "{}".into(),
-        0,
-        false,
-        0,
-        "answered".to_owned(),
-        409,
-        Some(answer.into()),
-        false,
-        None,
-        "id".to_owned(),
-        1_000.0,
-        0.0,
-        1.0,
-        0.5,
-    );
+    let state = "0 0 0 0 1000 id";
+    let step = claim_route::resume(state, 409, answer.into(), false, 1.0, 0.5).into();
     let body = text(&step, "3");
     assert!(body.contains(&format!(r#""details":{details},"#)), "{body}");
+}
+
+#[wasm_bindgen_test]
+fn a_key_may_be_empty_and_that_is_not_absent() {
+    let head = format!("POST\nid\n\napplication/json\n{USER}");
+    let step = claim_route::begin(&head, "{}".into(), 0.0, 1.0).into();
+    assert!(get(&step, "0").is_truthy(), "a call");
+    let step = claim_route::begin(&format!("{head}\n"), "{}".into(), 0.0, 1.0).into();
+    assert!(text(&step, "3").contains("/headers/idempotency-key"));
+}
+
+#[wasm_bindgen_test]
+fn a_damaged_state_is_answered() {
+    let step = claim_route::resume("oops", 200, "{}".into(), false, 1.0, 0.5).into();
+    assert_eq!(get(&step, "1").as_f64(), Some(500.0));
+    assert!(text(&step, "3").contains(r#""request_id":"unknown""#));
 }

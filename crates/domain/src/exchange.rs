@@ -2,14 +2,14 @@
 //!
 //! Call [`begin`] with the request. It returns a [`Step`]: either the reply, and the exchange is
 //! over, or a call to make after a delay and within a time. Make it and hand its outcome to
-//! [`resume`] together with the call, which returns the next step; and so on until a reply comes.
-//! Between two calls everything there is to know is in the [`Call`] itself, nothing stays here. Texts that
+//! [`resume`] together with the call's [`State`], which returns the next step; and so on until a reply comes.
+//! Between two calls everything there is to know is in that state, nothing stays here. Texts that
 //! are only passed on stay with the driver: `Text` is its handle of them (see [`Codec`]).
 
-use crate::catalogue::Code;
+use crate::errors::Code;
 use crate::fields::{self, Fields, Problem};
 use crate::function::{Arguments, Function};
-use crate::http::{self, BodyFault, Host, MAX_BODY, Reply, Request};
+use crate::http::{self, BodyFault, MAX_BODY, Reply, Request};
 use crate::identity;
 use crate::json::{Codec, Malformed, Value, object};
 use crate::retry;
@@ -24,19 +24,29 @@ pub enum Step<Text = String> {
     Call(Call<Text>),
 }
 
-/// A call to the function's RPC, and all that the exchange remembers.
+/// A call to the function's RPC.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call<Text = String> {
-    /// The arguments: the JSON text to post.
-    pub body: Text,
-    /// Milliseconds to wait before the call.
-    pub delay: f64,
-    /// Milliseconds after which the call is given up.
-    pub timeout: f64,
+    /// The arguments: the JSON text to post; `None` for the one that was posted before.
+    pub body: Option<Text>,
+    /// How long to wait before the call.
+    pub delay_ms: f64,
+    /// After how long the call is given up.
+    pub timeout_ms: f64,
+    /// What [`resume`] needs to know.
+    pub state: State,
+}
+
+/// All that an exchange remembers while a call is under way. The driver keeps it, as a text that it does not look
+/// into, so that the instance can be thrown away at any moment without harm to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
     /// The id of the request.
     pub request_id: String,
     /// When the request came, in milliseconds since 1970.
-    pub started: f64,
+    pub started_ms: f64,
+    /// The budget for all calls of the request.
+    pub budget_ms: f64,
     /// How often the call was repeated.
     pub repeats: u32,
     /// Whether the call may be repeated after one whose outcome is not known.
@@ -45,22 +55,84 @@ pub struct Call<Text = String> {
     pub count: u32,
 }
 
+impl State {
+    /// As a text, by which it travels.
+    pub fn write(&self) -> String {
+        let mut text = String::with_capacity(128);
+        let times = [self.started_ms as u64, self.budget_ms as u64];
+        let counts = [self.repeats, self.repeatable.into(), self.count];
+        for number in counts.into_iter().map(u64::from).chain(times) {
+            push_decimal(&mut text, number);
+            text.push(' ');
+        }
+        text.push_str(&self.request_id);
+        text
+    }
+
+    /// Reads what [`State::write`] wrote; `None` for any other text.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut rest = text;
+        let mut number = || {
+            let (digits, after) = rest.split_once(' ')?;
+            rest = after;
+            decimal(digits)
+        };
+        let [repeats, repeatable, count] = [number()?, number()?, number()?];
+        let [started, budget] = [number()?, number()?];
+        Some(State {
+            request_id: rest.to_owned(),
+            started_ms: started as f64,
+            budget_ms: budget as f64,
+            repeats: repeats.try_into().ok()?,
+            repeatable: repeatable == 1,
+            count: count.try_into().ok()?,
+        })
+    }
+}
+
+/// Writes a number. By hand, as [`decimal`] reads it: the standard ways cost an allocation each and a kilobyte.
+fn push_decimal(text: &mut String, number: u64) {
+    if number >= 10 {
+        push_decimal(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
+fn decimal(digits: &str) -> Option<u64> {
+    // As many as a time has, and more than a count.
+    if !(1..=15).contains(&digits.len()) {
+        return None;
+    }
+    digits.bytes().try_fold(0, |number, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| number * 10 + u64::from(digit - b'0'))
+    })
+}
+
 /// Takes a request.
-pub fn begin<C: Codec>(function: &Function, codec: &C, request: Request<C::Text>) -> Step<C::Text> {
-    let request_id = http::request_id(request.request_id.as_deref(), &request.host.id);
+pub fn begin<C: Codec>(
+    function: &Function,
+    codec: &C,
+    request: Request<'_, C::Text>,
+) -> Step<C::Text> {
+    let request_id = http::request_id(request.request_id.as_deref(), &request.id);
     if request.method == "OPTIONS" {
         return Step::Reply(http::preflight());
     }
     match prepare(function, codec, &request) {
         Ok(arguments) => Step::Call(Call {
-            body: codec.keep(codec.write(&arguments.json)),
-            delay: 0.0,
-            timeout: request.host.timeout,
-            request_id,
-            started: request.host.now,
-            repeats: 0,
-            repeatable: arguments.repeatable,
-            count: arguments.count,
+            body: Some(codec.keep(codec.write(&arguments.json))),
+            delay_ms: 0.0,
+            timeout_ms: request.budget_ms,
+            state: State {
+                request_id,
+                started_ms: request.started_ms,
+                budget_ms: request.budget_ms,
+                repeats: 0,
+                repeatable: arguments.repeatable,
+                count: arguments.count,
+            },
         }),
         Err((code, details)) => {
             let failure = Failure::new(code, details, "");
@@ -69,41 +141,45 @@ pub fn begin<C: Codec>(function: &Function, codec: &C, request: Request<C::Text>
     }
 }
 
-/// Takes the outcome of a call. `host.timeout` is the whole request's budget, as it was for
-/// [`begin`].
+/// Takes the outcome of a call. `random` is in [0, 1).
 pub fn resume<C: Codec>(
     function: &Function,
     codec: &C,
-    call: Call<C::Text>,
+    state: State,
     outcome: Outcome<C::Text>,
-    host: &Host,
+    now_ms: f64,
+    random: f64,
 ) -> Step<C::Text> {
-    let elapsed = (host.now - call.started).max(0.0);
-    let request_id = http::request_id(Some(&call.request_id), &host.id);
+    let elapsed_ms = (now_ms - state.started_ms).max(0.0);
+    // It was checked; a shim that damaged the state still gets an answer that can be sent.
+    let request_id = http::request_id(Some(&state.request_id), "");
     let progress = Progress {
         request_id: &request_id,
-        attempts: call.repeats.saturating_add(1),
-        elapsed,
+        attempts: state.repeats.saturating_add(1),
+        elapsed_ms,
     };
     let (failure, may_repeat) = match judge(codec, outcome) {
         Verdict::Done(answer) => {
-            return succeed(codec, function, &progress, call.count, answer);
+            return succeed(codec, function, &progress, state.count, answer);
         }
         Verdict::Failed(failure) => (failure, false),
         Verdict::Passing(failure) => (failure, true),
-        Verdict::Unknown(failure) | Verdict::Lost(failure) if !call.repeatable => {
+        Verdict::Unknown(failure) | Verdict::Lost(failure) if !state.repeatable => {
             (failure.that_may_have_acted(), false)
         }
         Verdict::Unknown(failure) => (failure, true),
         Verdict::Lost(failure) => (failure, false),
     };
-    let left = host.timeout - elapsed;
-    match retry::backoff(call.repeats, host.random, left).filter(|_| may_repeat) {
-        Some(delay) => Step::Call(Call {
-            delay,
-            timeout: left - delay,
-            repeats: call.repeats + 1,
-            ..call
+    let left_ms = state.budget_ms - elapsed_ms;
+    match retry::backoff(state.repeats, random, left_ms).filter(|_| may_repeat) {
+        Some(delay_ms) => Step::Call(Call {
+            body: None,
+            delay_ms,
+            timeout_ms: left_ms - delay_ms,
+            state: State {
+                repeats: state.repeats + 1,
+                ..state
+            },
         }),
         None => refuse(codec, function.name, &progress, failure),
     }
@@ -125,15 +201,15 @@ pub fn crashed<C: Codec>(
 fn prepare<C: Codec>(
     function: &Function,
     codec: &C,
-    request: &Request<C::Text>,
+    request: &Request<'_, C::Text>,
 ) -> Result<Arguments, (Code, Value)> {
     if request.method != "POST" {
         return Err((
             Code::MethodNotAllowed,
-            object([("method", request.method.as_str().into())]),
+            object([("method", request.method.as_ref().into())]),
         ));
     }
-    identity::check(codec, request.authorization.as_deref(), request.host.now).map_err(
+    identity::check(codec, request.authorization.as_deref(), request.started_ms).map_err(
         |anonymous| {
             (
                 Code::Unauthenticated,
@@ -192,7 +268,7 @@ fn prepare<C: Codec>(
 struct Progress<'a> {
     request_id: &'a str,
     attempts: u32,
-    elapsed: f64,
+    elapsed_ms: f64,
 }
 
 impl<'a> Progress<'a> {
@@ -201,7 +277,7 @@ impl<'a> Progress<'a> {
         Progress {
             request_id,
             attempts: 0,
-            elapsed: 0.0,
+            elapsed_ms: 0.0,
         }
     }
 
@@ -223,7 +299,7 @@ impl<'a> Progress<'a> {
             ("outcome", outcome.into()),
             ("status", u32::from(status).into()),
             ("attempts", self.attempts.into()),
-            ("ms", Value::Number(self.elapsed.round())),
+            ("ms", Value::Number(self.elapsed_ms.round())),
             ("cause", cause.map_or(Value::Null, Value::from)),
         ]))
     }
@@ -259,11 +335,52 @@ fn refuse<C: Codec>(
     progress: &Progress<'_>,
     failure: Failure,
 ) -> Step<C::Text> {
-    let entry = failure.code.entry();
     Step::Reply(Reply {
-        status: entry.status,
+        status: failure.status,
         headers: http::error_headers(&failure, progress.request_id),
-        log: Some(progress.log(codec, function, entry.code, entry.status, &failure.cause)),
+        log: Some(progress.log(
+            codec,
+            function,
+            &failure.code,
+            failure.status,
+            &failure.cause,
+        )),
         body: Some(codec.keep(http::error_body(codec, failure, progress.request_id))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_comes_back_as_it_was() {
+        for repeatable in [true, false] {
+            let state = State {
+                request_id: "an id".to_owned(),
+                started_ms: 1_800_000_000_000.0,
+                budget_ms: 10_000.0,
+                repeats: 3,
+                repeatable,
+                count: u32::MAX,
+            };
+            assert_eq!(State::read(&state.write()), Some(state));
+        }
+    }
+
+    #[test]
+    fn another_text_is_no_state() {
+        for text in [
+            "",
+            "0 1 1 5 5",
+            "x 1 1 5 5 id",
+            "-1 1 1 5 5 id",
+            "0 1 4294967296 5 5 id",
+            "0 1 1 1e9 5 id",
+            "0 1 1  5 id",
+            "0 1 1 1000000000000000 5 id",
+        ] {
+            assert_eq!(State::read(text), None, "{text}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! The HTTP surface that all functions share: what is read of a request, and what a reply carries.
 
-use crate::catalogue::Code;
 use crate::json::{Codec, Value, object};
 use crate::upstream::Failure;
+use std::borrow::Cow;
 
 /// The most that is read of a request body, in bytes.
 pub const MAX_BODY: u32 = 64 * 1024;
@@ -30,23 +30,54 @@ pub const ANSWER_HEADERS: [(&str, &str); 4] = [
 
 /// A request as the shim hands it over; `Text` is its [`Codec`]'s.
 #[derive(Clone, Debug)]
-pub struct Request<Text = String> {
+pub struct Request<'a, Text = String> {
     /// The HTTP method, in upper case.
-    pub method: String,
+    pub method: Cow<'a, str>,
     /// The header `authorization`.
-    pub authorization: Option<String>,
+    pub authorization: Option<Cow<'a, str>>,
     /// The header `content-type`.
-    pub content_type: Option<String>,
+    pub content_type: Option<Cow<'a, str>>,
     /// The header `x-request-id`.
-    pub request_id: Option<String>,
+    pub request_id: Option<Cow<'a, str>>,
     /// The header `idempotency-key`.
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<Cow<'a, str>>,
     /// The body, unless it could not be read.
     pub body: Option<Text>,
     /// Why there is no body.
     pub body_fault: Option<BodyFault>,
-    /// What only the host can know.
-    pub host: Host,
+    /// A fresh unique id, for a request that brings none.
+    pub id: Cow<'a, str>,
+    /// When it came, in milliseconds since 1970.
+    pub started_ms: f64,
+    /// The budget for all upstream calls of it.
+    pub budget_ms: f64,
+}
+
+impl<'a, Text> Request<'a, Text> {
+    /// Reads a request by its head, a text with a line for each of: the method, a fresh id, and the headers
+    /// `x-request-id`, `content-type`, `authorization` and `idempotency-key`. An absent header is an empty line, but
+    /// for the last one, which is no line: a key may be empty, and is refused then. No header has a line end in it.
+    pub fn read(
+        head: &'a str,
+        body: Result<Text, BodyFault>,
+        started_ms: f64,
+        budget_ms: f64,
+    ) -> Self {
+        let mut lines = head.split('\n');
+        let mut line = || lines.next().map(Cow::from);
+        Request {
+            method: line().unwrap_or_default(),
+            id: line().unwrap_or_default(),
+            request_id: line(),
+            content_type: line(),
+            authorization: line(),
+            idempotency_key: line(),
+            body_fault: body.as_ref().err().copied(),
+            body: body.ok(),
+            started_ms,
+            budget_ms,
+        }
+    }
 }
 
 /// Why a request body could not be read.
@@ -58,19 +89,6 @@ pub enum BodyFault {
     NotUtf8,
     /// The client went away or sent it too slowly.
     Aborted,
-}
-
-/// What a pure core cannot make itself.
-#[derive(Clone, Debug)]
-pub struct Host {
-    /// Milliseconds since 1970.
-    pub now: f64,
-    /// A random number in [0, 1).
-    pub random: f64,
-    /// A fresh unique id.
-    pub id: String,
-    /// The budget for all upstream calls of one request, in milliseconds.
-    pub timeout: f64,
 }
 
 /// A finished HTTP response and its log line; `Text` is its [`Codec`]'s.
@@ -142,7 +160,7 @@ pub fn error_headers(failure: &Failure, request_id: &str) -> Vec<(&'static str, 
         let seconds = seconds.unwrap_or(RETRY_AFTER).clamp(1.0, 86_400.0).ceil() as u32;
         headers.push(("retry-after", seconds.to_string()));
     }
-    if failure.code == Code::MethodNotAllowed {
+    if failure.status == 405 {
         headers.push(("allow", ALLOWED_METHODS.to_owned()));
     }
     headers
@@ -151,13 +169,13 @@ pub fn error_headers(failure: &Failure, request_id: &str) -> Vec<(&'static str, 
 /// The one shape of an error body. `error` and `code` are the same: supabase-py reads the first,
 /// PostgREST clients the second.
 pub fn error_body(codec: &impl Codec, failure: Failure, request_id: &str) -> String {
-    let entry = failure.code.entry();
+    let code = failure.code.as_ref();
     codec.write(&object([
-        ("error", entry.code.into()),
-        ("code", entry.code.into()),
-        ("message", entry.message.into()),
+        ("error", code.into()),
+        ("code", code.into()),
+        ("message", failure.message.as_ref().into()),
         ("details", failure.details),
-        ("hint", entry.hint.into()),
+        ("hint", failure.hint.map(Cow::into_owned).into()),
         ("retryable", failure.retryable.into()),
         ("request_id", request_id.into()),
     ]))
@@ -170,6 +188,19 @@ mod tests {
     #[test]
     fn bodies_are_read_to_64_kib_and_answers_to_a_mebibyte() {
         assert_eq!((MAX_BODY, MAX_ANSWER), (65_536, 1_048_576));
+    }
+
+    #[test]
+    fn a_head_has_its_lines_in_order_and_an_absent_key_is_none() {
+        let read = |head| Request::read(head, Ok(String::new()), 1.0, 2.0);
+        let request = read("POST\nfresh\nid\ntext/plain\nBearer x\n");
+        assert_eq!(request.method, "POST");
+        assert_eq!(request.id, "fresh");
+        assert_eq!(request.request_id.as_deref(), Some("id"));
+        assert_eq!(request.content_type.as_deref(), Some("text/plain"));
+        assert_eq!(request.authorization.as_deref(), Some("Bearer x"));
+        assert_eq!(request.idempotency_key.as_deref(), Some(""));
+        assert_eq!(read("POST\nfresh\n\n\n").idempotency_key, None);
     }
 
     #[test]

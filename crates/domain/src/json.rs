@@ -3,8 +3,6 @@
 //! The codec is an argument: in a function it is the host's own `JSON` (V8's is faster than any we
 //! could ship, and costs no bytes), in native tests it is `serde_json`.
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-
 /// How deeply a document may be nested. No contract needs more than four levels; the limit keeps a
 /// hostile document from exhausting the stack, which would cost the whole instance.
 pub const MAX_DEPTH: usize = 16;
@@ -154,31 +152,6 @@ impl Value {
         match self {
             Value::Number(number) => Some(*number),
             _ => None,
-        }
-    }
-}
-
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Value::Null => serializer.serialize_unit(),
-            Value::Bool(truth) => serializer.serialize_bool(*truth),
-            Value::Number(number) => serializer.serialize_f64(*number),
-            Value::Text(text) => serializer.serialize_str(text),
-            Value::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(item)?;
-                }
-                list.end()
-            }
-            Value::Object(members) => {
-                let mut map = serializer.serialize_map(Some(members.len()))?;
-                for (key, value) in members {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
-            }
         }
     }
 }

@@ -10,11 +10,11 @@
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
 pub mod cart;
-pub mod catalogue;
 pub mod checkout;
 pub mod claim_route;
 #[cfg(feature = "describe")]
 pub mod describe;
+pub mod errors;
 pub mod exchange;
 pub mod fields;
 pub mod function;

@@ -1,7 +1,8 @@
 //! The codec of native tests and tools, on `serde_json`.
 
-use crate::json::{Claims, Codec, MAX_DEPTH, Malformed, Value};
+use crate::json::{Claims, Codec, MAX_DEPTH, MAX_SAFE_INTEGER, Malformed, Value};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::fmt;
 
 /// Reads and writes with `serde_json`.
@@ -48,6 +49,24 @@ impl Codec for SerdeJson {
 
     fn fraction(&self, number: f64) -> String {
         serde_json::to_string(&number).unwrap_or_default()
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(truth) => serializer.serialize_bool(*truth),
+            Value::Number(number) if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER => {
+                serializer.serialize_i64(*number as i64)
+            }
+            Value::Number(number) => serializer.serialize_f64(*number),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::List(items) => serializer.collect_seq(items),
+            Value::Object(members) => {
+                serializer.collect_map(members.iter().map(|(name, member)| (name, member)))
+            }
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! What came of a call to PostgREST, and what it means.
 
-use crate::catalogue::Code;
+use crate::errors::Code;
 use crate::json::{Codec, Value};
+use std::borrow::Cow;
+
+/// The most that a sentence of the database may have, in bytes.
+const MAX_SENTENCE: usize = 500;
 
 /// What the shim saw of one call; `Text` is the [`Codec`]'s.
 #[derive(Clone, Debug)]
@@ -49,11 +53,17 @@ pub struct Answer<Text = String> {
     pub replayed: bool,
 }
 
-/// An error of the catalogue with what is known about it.
+/// An error with what is known about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
-    /// What the client is told.
-    pub code: Code,
+    /// The HTTP status.
+    pub status: u16,
+    /// What clients branch on.
+    pub code: Cow<'static, str>,
+    /// What happened, for a person.
+    pub message: Cow<'static, str>,
+    /// What to do next.
+    pub hint: Option<Cow<'static, str>>,
     /// More about it for the client; `Null` for nothing.
     pub details: Value,
     /// What the log says beside it: the SQLSTATE or PostgREST's code, or the HTTP status.
@@ -63,10 +73,14 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that may be sent again if its code says so.
+    /// One that Rust itself tells; it may be sent again if its code says so.
     pub fn new(code: Code, details: Value, cause: impl Into<String>) -> Self {
+        let entry = code.entry();
         Failure {
-            code,
+            status: entry.status,
+            code: entry.code.into(),
+            message: entry.message.into(),
+            hint: Some(entry.hint.into()),
             details,
             cause: cause.into(),
             retryable: code.is_retryable(),
@@ -77,9 +91,8 @@ impl Failure {
     /// a client that repeats whatever is retryable must not buy twice.
     pub fn that_may_have_acted(self) -> Self {
         Failure {
-            code: Code::UpstreamTimeout,
             retryable: false,
-            ..self
+            ..Failure::new(Code::UpstreamTimeout, self.details, self.cause)
         }
     }
 }
@@ -139,13 +152,9 @@ fn judge_error<Text>(codec: &impl Codec, status: u16, error: &Value) -> Verdict<
     };
 
     match sqlstate {
-        // Ours: private.raise_error puts the catalogue's code into the message.
-        _ if sqlstate.starts_with("PT") => match Code::named(text("message")) {
-            Some(code) => Verdict::Failed(Failure::new(
-                code,
-                details(codec, text("details")),
-                cause.clone(),
-            )),
+        // Raised by name, as `raise_error` does: the error brings all that is told of it.
+        _ if sqlstate.starts_with("PT") => match raised(codec, error) {
+            Some(failure) => Verdict::Failed(Failure { cause, ..failure }),
             None => failed(Code::Internal),
         },
         // Serialisation failure, deadlock, lock not available, and a statement cancelled by our own
@@ -180,11 +189,86 @@ fn names_user_id_fkey(message: &str) -> bool {
     message.as_bytes().windows(NAME.len()).any(|at| at == NAME)
 }
 
-/// `details` as raised by our SQL is JSON text. PostgREST may leave it out, so nothing depends on it.
-fn details(codec: &impl Codec, text: &str) -> Value {
-    match codec.parse(text) {
+/// An error that SQL raised by name: SQLSTATE `PT` and the HTTP status, `message` the code, `hint` what to do
+/// next, and `details` JSON text. There, two members are reserved: `message` for a person, and `retryable`; the
+/// others are passed on. PostgREST may leave `details` out, and a shop's own SQL may know nothing of this, so all
+/// but status and code may be missing. What is not of that shape is none: its text may be anybody's.
+fn raised(codec: &impl Codec, error: &Value) -> Option<Failure> {
+    let text = |name| error.get(name).and_then(Value::as_text).unwrap_or_default();
+    let status = raised_status(text("code"))?;
+    let code = Some(text("message")).filter(|code| is_code(code))?;
+    let mut details = match codec.parse(text("details")) {
         Ok(details @ (Value::Object(_) | Value::List(_))) => details,
         _ => Value::Null,
+    };
+    let (mut message, mut retryable) = (None, false);
+    if let Value::Object(members) = &mut details {
+        members.retain(|(name, member)| match name.as_str() {
+            "message" => {
+                message = member.as_text().and_then(readable);
+                false
+            }
+            "retryable" => {
+                retryable = *member == Value::Bool(true);
+                false
+            }
+            _ => true,
+        });
+        if members.is_empty() {
+            details = Value::Null;
+        }
+    }
+    Some(Failure {
+        status,
+        code: code.to_owned().into(),
+        message: message.unwrap_or_else(|| unnamed(status).into()),
+        hint: readable(text("hint")),
+        details,
+        cause: String::new(),
+        retryable,
+    })
+}
+
+/// The status of an SQLSTATE like `PT409`; none but an error's.
+fn raised_status(sqlstate: &str) -> Option<u16> {
+    match sqlstate.as_bytes() {
+        [
+            b'P',
+            b'T',
+            class @ b'4'..=b'5',
+            tens @ b'0'..=b'9',
+            ones @ b'0'..=b'9',
+        ] => Some(
+            [class, tens, ones]
+                .into_iter()
+                .fold(0, |status, digit| status * 10 + u16::from(digit - b'0')),
+        ),
+        _ => None,
+    }
+}
+
+/// Whether a text is a code as clients branch on: `OUT_OF_LUCK`.
+fn is_code(text: &str) -> bool {
+    (3..=64).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'))
+}
+
+/// A sentence that may be shown.
+fn readable(text: &str) -> Option<Cow<'static, str>> {
+    let fits = (1..=MAX_SENTENCE).contains(&text.len()) && !text.contains(char::is_control);
+    fits.then(|| text.to_owned().into())
+}
+
+/// What is said of an error that brings no message.
+fn unnamed(status: u16) -> &'static str {
+    match status {
+        404 => "There is no such thing.",
+        409 => "This does not fit the present state.",
+        400..=499 => "The request was refused.",
+        _ => Code::Internal.entry().message,
     }
 }
 
@@ -215,13 +299,13 @@ mod tests {
         )
     }
 
-    fn code_of(verdict: &Verdict) -> Code {
+    fn code_of(verdict: &Verdict) -> &str {
         match verdict {
             Verdict::Done(answer) => panic!("done: {}", answer.body),
             Verdict::Failed(failure)
             | Verdict::Passing(failure)
             | Verdict::Unknown(failure)
-            | Verdict::Lost(failure) => failure.code,
+            | Verdict::Lost(failure) => &failure.code,
         }
     }
 
@@ -249,43 +333,118 @@ mod tests {
         ] {
             let verdict = answered(status, body);
             assert!(matches!(verdict, Verdict::Failed(_)), "{status} {body}");
-            assert_eq!(code_of(&verdict), Code::Internal, "{status} {body}");
+            assert_eq!(code_of(&verdict), "INTERNAL", "{status} {body}");
+        }
+    }
+
+    fn failed(status: u16, body: &str) -> Failure {
+        match answered(status, body) {
+            Verdict::Failed(failure) => failure,
+            other => panic!("settled, not {other:?}"),
         }
     }
 
     #[test]
-    fn a_catalogue_error_keeps_its_details() {
-        let body = r#"{"code":"PT409","message":"BATCH_UNAVAILABLE","details":"{\"status\":\"claimed\"}","hint":"x"}"#;
-        let Verdict::Failed(failure) = answered(409, body) else {
-            panic!("settled")
+    fn a_raised_error_brings_all_that_is_told_of_it() {
+        let body = r#"{"code":"PT429","message":"OUT_OF_LUCK","hint":"Wait.",
+            "details":"{\"retry_after\":7,\"message\":\"No luck.\",\"retryable\":true}"}"#;
+        let expected = Failure {
+            status: 429,
+            code: "OUT_OF_LUCK".into(),
+            message: "No luck.".into(),
+            hint: Some("Wait.".into()),
+            details: object([("retry_after", 7_u32.into())]),
+            cause: "PT429".to_owned(),
+            retryable: true,
         };
-        assert_eq!(failure.code, Code::BatchUnavailable);
-        assert_eq!(failure.details, object([("status", "claimed".into())]));
+        assert_eq!(failed(429, body), expected);
     }
 
     #[test]
-    fn a_catalogue_error_does_without_details() {
-        for details in ["null", r#""""#, r#""no json""#, r#""3""#, "{}"] {
-            let body =
-                format!(r#"{{"code":"PT404","message":"BATCH_NOT_FOUND","details":{details}}}"#);
-            let Verdict::Failed(failure) = answered(404, &body) else {
-                panic!("settled")
-            };
+    fn every_code_of_the_catalogue_comes_back_as_it_was_raised() {
+        for code in Code::all() {
+            let entry = code.entry();
+            let details = SerdeJson.write(&object([
+                ("message", entry.message.into()),
+                ("retryable", code.is_retryable().into()),
+            ]));
+            let body = SerdeJson.write(&object([
+                ("code", format!("PT{}", entry.status).into()),
+                ("message", entry.code.into()),
+                ("details", details.into()),
+                ("hint", entry.hint.into()),
+            ]));
+            let expected = Failure::new(code, Value::Null, format!("PT{}", entry.status));
+            assert_eq!(failed(entry.status, &body), expected);
+        }
+    }
+
+    #[test]
+    fn a_raised_error_does_without_the_rest() {
+        for (details, left) in [
+            ("null", Value::Null),
+            (r#""""#, Value::Null),
+            (r#""no json""#, Value::Null),
+            (r#""3""#, Value::Null),
+            ("{}", Value::Null),
+            (r#""{}""#, Value::Null),
+            (r#""{\"message\":7,\"retryable\":1}""#, Value::Null),
+            (r#""{\"message\":\"a\\nb\"}""#, Value::Null),
+            (r#""[\"message\"]""#, Value::List(vec!["message".into()])),
+        ] {
+            for (status, message) in [
+                (404, "There is no such thing."),
+                (409, "This does not fit the present state."),
+                (418, "The request was refused."),
+                (599, "Something went wrong on our side."),
+            ] {
+                let body = format!(
+                    r#"{{"code":"PT{status}","message":"A_SHOP_S_OWN","details":{details},"hint":"a\tb"}}"#
+                );
+                let failure = failed(status, &body);
+                assert_eq!(failure.message, message, "{details}");
+                assert_eq!(failure.details, left, "{details}");
+                assert_eq!((failure.hint, failure.retryable), (None, false));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_raised_by_name_is_internal_and_not_told() {
+        let long = "A".repeat(65);
+        for (sqlstate, message) in [
+            ("PT409", "SECRET TEXT"),
+            ("PT409", "secret"),
+            ("PT409", "SÉCRET"),
+            ("PT409", "_SECRET"),
+            ("PT409", "9SECRET"),
+            ("PT409", "AB"),
+            ("PT409", ""),
+            ("PT409", &long),
+            ("PT399", "SECRET"),
+            ("PT600", "SECRET"),
+            ("PT4x9", "SECRET"),
+            ("PT4090", "SECRET"),
+            ("PT40", "SECRET"),
+        ] {
+            let body = format!(
+                r#"{{"code":"{sqlstate}","message":"{message}","hint":"SECRET","details":"{{\"message\":\"SECRET\"}}"}}"#
+            );
             assert_eq!(
-                (failure.code, failure.details),
-                (Code::BatchNotFound, Value::Null),
-                "{details}"
+                failed(409, &body),
+                Failure::new(Code::Internal, Value::Null, sqlstate),
+                "{sqlstate} {message}"
             );
         }
+        let shortest = format!(r#"{{"code":"PT400","message":"{}"}}"#, &long[..64]);
+        assert_eq!(failed(400, &shortest).code, long[..64]);
     }
 
     #[test]
-    fn an_unknown_business_code_is_internal() {
-        let verdict = answered(409, r#"{"code":"PT409","message":"SECRET TEXT"}"#);
-        assert_eq!(
-            verdict,
-            Verdict::Failed(Failure::new(Code::Internal, Value::Null, "PT409"))
-        );
+    fn a_sentence_has_500_bytes_at_the_most() {
+        assert!(readable(&"x".repeat(500)).is_some());
+        assert_eq!(readable(&"x".repeat(501)), None);
+        assert_eq!(readable(""), None);
     }
 
     #[test]
@@ -296,12 +455,9 @@ mod tests {
         };
         assert_eq!(
             code_of(&violation("orders_user_id_fkey")),
-            Code::Unauthenticated
+            "UNAUTHENTICATED"
         );
-        assert_eq!(
-            code_of(&violation("order_items_order_id_fkey")),
-            Code::Internal
-        );
+        assert_eq!(code_of(&violation("order_items_order_id_fkey")), "INTERNAL");
     }
 
     #[test]
@@ -312,14 +468,14 @@ mod tests {
         ] {
             let verdict = answered(500, &format!(r#"{{"code":"{sqlstate}","message":"m"}}"#));
             assert!(matches!(verdict, Verdict::Passing(_)), "{sqlstate}");
-            assert_eq!(code_of(&verdict), Code::UpstreamUnavailable);
+            assert_eq!(code_of(&verdict), "UPSTREAM_UNAVAILABLE");
         }
         for sqlstate in ["57P02", "08006", "08P01", "PGRST001", "PGRST500"] {
             for status in [500, 503] {
                 let body = format!(r#"{{"code":"{sqlstate}","message":"m"}}"#);
                 let verdict = answered(status, &body);
                 assert!(matches!(verdict, Verdict::Unknown(_)), "{sqlstate}");
-                assert_eq!(code_of(&verdict), Code::UpstreamUnavailable);
+                assert_eq!(code_of(&verdict), "UPSTREAM_UNAVAILABLE");
             }
         }
         assert!(matches!(answered(503, "busy"), Verdict::Passing(_)));
@@ -345,15 +501,12 @@ mod tests {
         for code in ["PGRST301", "PGRST302", "PGRST303"] {
             let body = format!(r#"{{"code":"{code}"}}"#);
             for status in [400, 401] {
-                assert_eq!(code_of(&answered(status, &body)), Code::Unauthenticated);
+                assert_eq!(code_of(&answered(status, &body)), "UNAUTHENTICATED");
             }
         }
-        assert_eq!(code_of(&answered(401, "")), Code::Unauthenticated);
+        assert_eq!(code_of(&answered(401, "")), "UNAUTHENTICATED");
         // postrust answers 401 to a signed-in role as well, PostgREST 403: the SQLSTATE decides.
-        assert_eq!(
-            code_of(&answered(401, r#"{"code":"42501"}"#)),
-            Code::Forbidden
-        );
+        assert_eq!(code_of(&answered(401, r#"{"code":"42501"}"#)), "FORBIDDEN");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! How the exchange's values are written down: in the corpora of tests/corpus and as what the fuzzer changes.
 //! The functions do without; in WASM each value crosses as what it is.
 
-use crate::exchange::{Call, Step};
-use crate::http::{BodyFault, Host, Reply, Request};
+use crate::exchange::{State, Step};
+use crate::http::{BodyFault, Reply, Request};
 use crate::json::{Value, object};
 use crate::upstream::Outcome;
 
@@ -18,7 +18,7 @@ fn is_true(value: &Value, name: &str) -> bool {
     matches!(value.get(name), Some(Value::Bool(true)))
 }
 
-impl Request {
+impl Request<'static> {
     /// Reads a request; `None` if it has not the form that the shim sends.
     pub fn from_value(value: &Value) -> Option<Self> {
         let body_fault = match text(value, "bodyFault").as_deref() {
@@ -28,26 +28,16 @@ impl Request {
             Some(_) => Some(BodyFault::Aborted),
         };
         Some(Request {
-            method: text(value, "method")?,
-            authorization: text(value, "authorization"),
-            content_type: text(value, "contentType"),
-            request_id: text(value, "requestId"),
-            idempotency_key: text(value, "idempotencyKey"),
+            method: text(value, "method")?.into(),
+            authorization: text(value, "authorization").map(Into::into),
+            content_type: text(value, "contentType").map(Into::into),
+            request_id: text(value, "requestId").map(Into::into),
+            idempotency_key: text(value, "idempotencyKey").map(Into::into),
             body: text(value, "body"),
             body_fault,
-            host: Host::from_value(value.get("host")?)?,
-        })
-    }
-}
-
-impl Host {
-    /// Reads the host's values.
-    pub fn from_value(value: &Value) -> Option<Self> {
-        Some(Host {
-            now: number(value, "now")?,
-            random: number(value, "random")?,
-            id: text(value, "id")?,
-            timeout: number(value, "timeout")?,
+            id: text(value.get("host")?, "id")?.into(),
+            started_ms: number(value.get("host")?, "now")?,
+            budget_ms: number(value.get("host")?, "timeout")?,
         })
     }
 }
@@ -70,41 +60,40 @@ impl Outcome {
     }
 }
 
-impl Call {
-    /// Reads a call that came back.
-    pub fn from_value(value: &Value) -> Option<Self> {
-        Some(Call {
-            body: text(value, "body")?,
-            delay: number(value, "delay")?,
-            timeout: number(value, "timeout")?,
-            request_id: text(value, "requestId")?,
-            started: number(value, "started")?,
-            repeats: number(value, "repeats")? as u32,
-            repeatable: is_true(value, "repeatable"),
-            count: number(value, "count")? as u32,
+impl State {
+    /// Reads the state in a call that came back, and the budget that `host` has.
+    pub fn from_value(call: &Value, host: &Value) -> Option<Self> {
+        Some(State {
+            request_id: text(call, "requestId")?,
+            started_ms: number(call, "started")?,
+            budget_ms: number(host, "timeout")?,
+            repeats: number(call, "repeats")? as u32,
+            repeatable: is_true(call, "repeatable"),
+            count: number(call, "count")? as u32,
         })
-    }
-
-    fn into_value(self) -> Value {
-        object([
-            ("body", self.body.into()),
-            ("delay", self.delay.into()),
-            ("timeout", self.timeout.into()),
-            ("requestId", self.request_id.into()),
-            ("started", self.started.into()),
-            ("repeats", self.repeats.into()),
-            ("repeatable", self.repeatable.into()),
-            ("count", self.count.into()),
-        ])
     }
 }
 
 impl Step {
-    /// The step as `{reply}` or `{call}`.
-    pub fn into_value(self) -> Value {
+    /// The step as `{reply}` or `{call}`; `posted` is what was posted before, if anything was.
+    pub fn into_value(self, posted: Option<&str>) -> Value {
         match self {
             Step::Reply(reply) => object([("reply", reply.into_value())]),
-            Step::Call(call) => object([("call", call.into_value())]),
+            Step::Call(call) => {
+                let body = call.body.or(posted.map(str::to_owned));
+                let state = call.state;
+                let call = object([
+                    ("body", body.into()),
+                    ("delay", call.delay_ms.into()),
+                    ("timeout", call.timeout_ms.into()),
+                    ("requestId", state.request_id.into()),
+                    ("started", state.started_ms.into()),
+                    ("repeats", state.repeats.into()),
+                    ("repeatable", state.repeatable.into()),
+                    ("count", state.count.into()),
+                ]);
+                object([("call", call)])
+            }
         }
     }
 }

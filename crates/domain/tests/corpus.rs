@@ -6,9 +6,9 @@ mod replay;
 
 use interlock_domain::checkout::CHECKOUT;
 use interlock_domain::claim_route::CLAIM_ROUTE;
-use interlock_domain::exchange::{self, Call, Step};
+use interlock_domain::exchange::{self, State};
 use interlock_domain::function::Function;
-use interlock_domain::http::{Host, Request};
+use interlock_domain::http::Request;
 use interlock_domain::json::{Codec, SerdeJson, Value};
 use interlock_domain::promo_validate::PROMO_VALIDATE;
 use interlock_domain::upstream::Outcome;
@@ -25,17 +25,21 @@ fn check(function: &Function) {
         env!("CARGO_MANIFEST_DIR")
     );
     let corpus = std::fs::read_to_string(&path).expect("the corpus is there");
-    let to_text = |step: Step| SerdeJson.write(&step.into_value());
+    let posted = |call: &Value| Some(call.get("body")?.as_text()?.to_owned());
     let exchange = Exchange {
         begin: &|request| {
             let request = Request::from_value(&value(request)).expect("a request");
-            to_text(exchange::begin(function, &SerdeJson, request))
+            let step = exchange::begin(function, &SerdeJson, request);
+            SerdeJson.write(&step.into_value(None))
         },
         resume: &|call, outcome, host| {
-            let call = Call::from_value(&value(call)).expect("a call");
-            let outcome = Outcome::from_value(&value(outcome)).expect("an outcome");
-            let host = Host::from_value(&value(host)).expect("a host");
-            to_text(exchange::resume(function, &SerdeJson, call, outcome, &host))
+            let [call, outcome, host] = [call, outcome, host].map(value);
+            let state = State::from_value(&call, &host).expect("a call");
+            let outcome = Outcome::from_value(&outcome).expect("an outcome");
+            let number = |name| host.get(name).and_then(Value::as_number).expect(name);
+            let (now, random) = (number("now"), number("random"));
+            let step = exchange::resume(function, &SerdeJson, state, outcome, now, random);
+            SerdeJson.write(&step.into_value(posted(&call).as_deref()))
         },
     };
     let replayed = replay::replay(&corpus, &exchange);

@@ -1,13 +1,15 @@
 //! The domain's exchange, between JavaScript values.
 //!
-//! What is asked for with each request comes and goes as arguments and flat lists, since a call of a WASM
-//! function is cheap and a look into an object is a call in the other direction. What a shim that breaks
-//! the contract gets is an exception, as after any other trap.
+//! What is asked for with each request comes and goes as a few arguments, texts of lines and flat lists: a call of a
+//! WASM function is cheap, each text that crosses costs, and a look into an object is a call in the other
+//! direction. So a request is no `web_sys::Request`, nor its headers `web_sys::Headers`: docs/benchmarks.md has
+//! what they would cost. What a shim that breaks the contract gets is an answer, as after a trap.
 
+use crate::contract;
 use crate::json::HostJson;
-use interlock_domain::exchange::{self, Call, Step};
+use interlock_domain::exchange::{self, State, Step};
 use interlock_domain::function::Function;
-use interlock_domain::http::{ANSWER_HEADERS, BodyFault, Host, Reply, Request};
+use interlock_domain::http::{ANSWER_HEADERS, BodyFault, Reply, Request};
 use interlock_domain::json;
 use interlock_domain::upstream::Outcome;
 use js_sys::JsString;
@@ -18,13 +20,11 @@ extern "C" {
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
     fn call_step(
         is_call: bool,
-        body: JsString,
-        delay: f64,
-        timeout: f64,
-        repeats: u32,
-        repeatable: bool,
-        count: u32,
-    ) -> JsValue;
+        state: &str,
+        body: Option<JsString>,
+        delay_ms: f64,
+        timeout_ms: f64,
+    ) -> contract::Step;
 
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
     fn reply_step(
@@ -33,72 +33,71 @@ extern "C" {
         headers: &str,
         body: Option<JsString>,
         log: Option<&str>,
-    ) -> JsValue;
+    ) -> contract::Step;
 }
 
-/// [`exchange::begin`].
-pub fn begin(function: &Function, request: Request<JsString>) -> JsValue {
+/// [`exchange::begin`] with what [`Request::read`] reads.
+pub fn begin(
+    function: &Function,
+    head: &str,
+    body: Result<JsString, BodyFault>,
+    started_ms: f64,
+    budget_ms: f64,
+) -> contract::Step {
     #[cfg(feature = "failpoint")]
-    crate::failpoint::reach(request.body.as_ref());
+    crate::failpoint::reach(body.as_ref().ok());
+    let request = Request::read(head, body, started_ms, budget_ms);
     answer(exchange::begin(function, &HostJson, request))
 }
 
 /// [`exchange::resume`].
 pub fn resume(
     function: &Function,
-    call: Call<JsString>,
+    state: &str,
     outcome: Outcome<JsString>,
-    host: &Host,
-) -> JsValue {
-    answer(exchange::resume(function, &HostJson, call, outcome, host))
+    now_ms: f64,
+    random: f64,
+) -> contract::Step {
+    match State::read(state) {
+        Some(state) => {
+            let step = exchange::resume(function, &HostJson, state, outcome, now_ms, random);
+            answer(step)
+        }
+        None => crashed(function, None, "").unchecked_into(),
+    }
 }
 
 /// [`exchange::crashed`].
-pub fn crashed(function: &Function, request_id: Option<&str>, fresh_id: &str) -> JsValue {
-    answer(exchange::crashed(function, &HostJson, request_id, fresh_id))
+pub fn crashed(function: &Function, request_id: Option<&str>, fresh_id: &str) -> contract::Reply {
+    answer(exchange::crashed(function, &HostJson, request_id, fresh_id)).unchecked_into()
 }
 
-/// Why there is no body, by the word that the shim has for it.
-pub fn body_fault(word: Option<&str>) -> Option<BodyFault> {
-    word.map(|word| match word {
-        "too_large" => BodyFault::TooLarge,
-        "not_utf8" => BodyFault::NotUtf8,
+/// Why there is no body, by the word that the contract has for it.
+pub fn body_fault(word: &contract::BodyFault) -> BodyFault {
+    match word.as_string().as_deref() {
+        Some("too_large") => BodyFault::TooLarge,
+        Some("not_utf8") => BodyFault::NotUtf8,
         _ => BodyFault::Aborted,
-    })
+    }
 }
 
-/// What came of a call, by the word that the shim has for it.
-pub fn outcome(
-    word: &str,
-    status: u16,
-    body: Option<JsString>,
-    replayed: bool,
-) -> Outcome<JsString> {
-    match (word, body) {
-        ("answered", Some(body)) => Outcome::Answered {
-            status,
-            body,
-            replayed,
-        },
-        ("unsent", _) => Outcome::Unsent,
-        ("timedOut", _) => Outcome::TimedOut,
-        ("unreadable", _) => Outcome::Unreadable,
+/// Why there is no answer, by the word that the contract has for it.
+pub fn no_answer(word: &contract::NoAnswer) -> Outcome<JsString> {
+    match word.as_string().as_deref() {
+        Some("unsent") => Outcome::Unsent,
+        Some("timed_out") => Outcome::TimedOut,
+        Some("unreadable") => Outcome::Unreadable,
         // Of an outcome without a name nothing is known.
         _ => Outcome::Broken,
     }
 }
 
-fn answer(step: Step<JsString>) -> JsValue {
+fn answer(step: Step<JsString>) -> contract::Step {
     match step {
-        Step::Call(call) => call_step(
-            true,
-            call.body,
-            call.delay,
-            call.timeout,
-            call.repeats,
-            call.repeatable,
-            call.count,
-        ),
+        Step::Call(call) => {
+            let state = call.state.write();
+            call_step(true, &state, call.body, call.delay_ms, call.timeout_ms)
+        }
         Step::Reply(reply) => reply_step(
             false,
             reply.status,

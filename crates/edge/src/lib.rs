@@ -8,6 +8,7 @@
 // The build cuts every `{:?}` out of the modules: only panics have one, and their texts go nowhere.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
+pub mod contract;
 pub mod exchange;
 #[cfg(feature = "failpoint")]
 mod failpoint;
@@ -26,102 +27,74 @@ use lol_alloc::{AssumeSingleThreaded, FreeListAllocator};
 static ALLOCATOR: AssumeSingleThreaded<FreeListAllocator> =
     unsafe { AssumeSingleThreaded::new(FreeListAllocator::new()) };
 
-/// Exports an [`interlock_domain::function::Function`] from a cdylib.
+/// Exports an [`interlock_domain::function::Function`] from a cdylib. What arrives with every request has a few
+/// arguments; what is rare, a body or an answer that could not be read, has functions of its own.
 #[macro_export]
 macro_rules! export {
     ($function:path) => {
-        use interlock_domain::exchange::Call;
-        use interlock_domain::http::{Host, Request};
+        use interlock_domain::upstream::Outcome;
         use wasm_bindgen::prelude::*;
         use $crate::JsString;
+        use $crate::contract::{BodyFault, NoAnswer, Reply, Start, Step};
 
-        /// What the shim needs to know once per isolate, or an error if the settings are unusable, as
-        /// `{profile, error, answerHeaders}`.
+        /// Reads the settings of the isolate.
         #[wasm_bindgen]
         pub fn profile(
             url: Option<String>,
             key: Option<String>,
-            timeout: Option<String>,
-        ) -> JsValue {
-            let (url, key, timeout) = (url.as_deref(), key.as_deref(), timeout.as_deref());
-            $crate::profile(&$function, url, key, timeout)
+            timeout_ms: Option<String>,
+        ) -> Start {
+            let (url, key, timeout_ms) = (url.as_deref(), key.as_deref(), timeout_ms.as_deref());
+            $crate::profile(&$function, url, key, timeout_ms)
         }
 
-        /// Takes a request; returns a step.
+        /// Takes a request. `head` has a line for each of: the method, a fresh id, and the headers
+        /// `x-request-id`, `content-type`, `authorization` and, unless it is absent, `idempotency-key`.
         #[wasm_bindgen]
-        #[expect(clippy::too_many_arguments, reason = "an object would cost more")]
-        pub fn begin(
-            method: String,
-            authorization: Option<String>,
-            content_type: Option<String>,
-            idempotency_key: Option<String>,
-            body: Option<JsString>,
-            body_fault: Option<String>,
-            request_id: Option<String>,
-            id: String,
-            timeout: f64,
-            now: f64,
-        ) -> JsValue {
-            let request = Request {
-                method,
-                authorization,
-                content_type,
-                request_id,
-                idempotency_key,
-                body,
-                body_fault: $crate::exchange::body_fault(body_fault.as_deref()),
-                host: Host {
-                    now,
-                    random: 0.0,
-                    id,
-                    timeout,
-                },
-            };
-            $crate::exchange::begin(&$function, request)
+        pub fn begin(head: &str, body: JsString, started_ms: f64, budget_ms: f64) -> Step {
+            $crate::exchange::begin(&$function, head, Ok(body), started_ms, budget_ms)
         }
 
-        /// Takes the outcome of a call, after the call itself; returns a step.
+        /// Takes a request whose body could not be read.
+        #[wasm_bindgen(js_name = beginWithout)]
+        pub fn begin_without(
+            head: &str,
+            fault: &BodyFault,
+            started_ms: f64,
+            budget_ms: f64,
+        ) -> Step {
+            let fault = $crate::exchange::body_fault(fault);
+            $crate::exchange::begin(&$function, head, Err(fault), started_ms, budget_ms)
+        }
+
+        /// Takes the answer to a call; `random` is in [0, 1).
         #[wasm_bindgen]
-        #[expect(clippy::too_many_arguments, reason = "an object would cost more")]
         pub fn resume(
-            body: JsString,
-            repeats: u32,
-            repeatable: bool,
-            count: u32,
-            outcome: String,
+            state: &str,
             status: u16,
-            answer: Option<JsString>,
+            body: JsString,
             replayed: bool,
-            request_id: Option<String>,
-            id: String,
-            timeout: f64,
-            started: f64,
-            now: f64,
+            now_ms: f64,
             random: f64,
-        ) -> JsValue {
-            let call = Call {
+        ) -> Step {
+            let outcome = Outcome::Answered {
+                status,
                 body,
-                delay: 0.0,
-                timeout: 0.0,
-                request_id: request_id.unwrap_or_default(),
-                started,
-                repeats,
-                repeatable,
-                count,
+                replayed,
             };
-            let outcome = $crate::exchange::outcome(&outcome, status, answer, replayed);
-            let host = Host {
-                now,
-                random,
-                id,
-                timeout,
-            };
-            $crate::exchange::resume(&$function, call, outcome, &host)
+            $crate::exchange::resume(&$function, state, outcome, now_ms, random)
         }
 
-        /// The reply to a request during which the instance broke down, as a step.
+        /// Takes the outcome of a call that has no answer.
+        #[wasm_bindgen(js_name = resumeWithout)]
+        pub fn resume_without(state: &str, outcome: &NoAnswer, now_ms: f64, random: f64) -> Step {
+            let outcome = $crate::exchange::no_answer(outcome);
+            $crate::exchange::resume(&$function, state, outcome, now_ms, random)
+        }
+
+        /// The reply to a request during which the instance broke down.
         #[wasm_bindgen]
-        pub fn crashed(request_id: Option<String>, id: String) -> JsValue {
+        pub fn crashed(request_id: Option<String>, id: String) -> Reply {
             $crate::exchange::crashed(&$function, request_id.as_deref(), &id)
         }
     };

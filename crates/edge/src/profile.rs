@@ -3,57 +3,86 @@
 //! postgrest-rs builds the RPC request once; each call then adds only its arguments and the
 //! caller's authorization. Building it anew for every call costs about four times that overhead.
 
+use crate::contract::Start;
 use interlock_domain::function::Function;
 use interlock_domain::http::{ANSWER_HEADERS, MAX_ANSWER, MAX_BODY};
-use interlock_domain::json::{Value, object};
 use postgrest::Postgrest;
-use serde::Serialize as _;
-use serde_wasm_bindgen::Serializer;
-use wasm_bindgen::JsValue;
+use serde::{Serialize, Serializer};
+use wasm_bindgen::{JsCast as _, JsValue};
 
 /// The budget for all upstream calls of one request if none is set, in milliseconds.
 const DEFAULT_TIMEOUT: u32 = 10_000;
 const TIMEOUT_RANGE: std::ops::RangeInclusive<u32> = 100..=120_000;
 
+/// See contract.d.ts.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    profile: Option<Profile>,
+    error: Option<&'static str>,
+    answer_headers: Headers<&'static str>,
+}
+
+/// See contract.d.ts.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Profile {
+    url: String,
+    method: String,
+    headers: Headers<String>,
+    timeout_ms: u32,
+    max_body_bytes: u32,
+    max_answer_bytes: u32,
+}
+
+/// Pairs that cross as an object.
+struct Headers<Text>(Vec<(Text, Text)>);
+
+impl<Text: Serialize> Serialize for Headers<Text> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
 /// Builds the profile of a function from the isolate's settings: the project's URL, its publishable (or
-/// legacy anon) key and never the service role's, and `INTERLOCK_UPSTREAM_TIMEOUT_MS`. Returns
-/// `{profile, error}`, one of them `null`, and `answerHeaders`, which every answer with a body has.
+/// legacy anon) key and never the service role's, and `INTERLOCK_UPSTREAM_TIMEOUT_MS`.
 pub fn profile(
     function: &Function,
     url: Option<&str>,
     key: Option<&str>,
-    timeout: Option<&str>,
-) -> JsValue {
-    let (profile, error) = match build(function, url, key, timeout) {
-        Ok(profile) => (profile, Value::Null),
-        Err(error) => (Value::Null, error.into()),
+    timeout_ms: Option<&str>,
+) -> Start {
+    let (profile, error) = match build(function, url, key, timeout_ms) {
+        Ok(profile) => (Some(profile), None),
+        Err(error) => (None, Some(error)),
+    };
+    let outcome = Outcome {
+        profile,
+        error,
+        answer_headers: Headers(ANSWER_HEADERS.to_vec()),
     };
     // Plain data always serialises.
-    let headers = ANSWER_HEADERS.map(|(name, value)| (name, value.into()));
-    object([
-        ("profile", profile),
-        ("error", error),
-        ("answerHeaders", object(headers)),
-    ])
-    .serialize(&Serializer::json_compatible())
-    .unwrap_or_default()
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    let start: JsValue = outcome.serialize(&serializer).unwrap_or_default();
+    start.unchecked_into()
 }
 
+/// A template rather than a request for each call: this is all that postgrest-rs is used for. It knows PostgREST's
+/// URLs and headers; running it for every call would cost four times what the rest of the core does, and
+/// it would send with reqwest, where Deno has `fetch`.
 fn build(
     function: &Function,
     url: Option<&str>,
     key: Option<&str>,
-    timeout: Option<&str>,
-) -> Result<Value, &'static str> {
+    timeout_ms: Option<&str>,
+) -> Result<Profile, &'static str> {
     let is_set = |setting: &&str| !setting.is_empty();
     let url = url.filter(is_set).ok_or("SUPABASE_URL is not set")?;
-    if !is_plain(url) {
-        return Err("SUPABASE_URL is not an http or https URL of a plain host");
-    }
+    check(url)?;
     let key = key
         .filter(is_set)
         .ok_or("neither SUPABASE_PUBLISHABLE_KEYS nor SUPABASE_ANON_KEY is set")?;
-    let timeout = match timeout.filter(is_set) {
+    let timeout_ms = match timeout_ms.filter(is_set) {
         None => DEFAULT_TIMEOUT,
         Some(text) => text
             .parse()
@@ -72,31 +101,53 @@ fn build(
         .build()
         .map_err(|_| "SUPABASE_URL is not a URL")?;
     let headers = request.headers().iter();
-    let headers = headers
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.into())));
-    Ok(object([
-        ("url", request.url().as_str().into()),
-        ("method", request.method().as_str().into()),
-        ("headers", Value::Object(headers.collect())),
-        ("timeout", timeout.into()),
-        ("maxBody", MAX_BODY.into()),
-        ("maxAnswer", MAX_ANSWER.into()),
-    ]))
+    let headers = headers.filter_map(|(name, value)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    Ok(Profile {
+        url: request.url().as_str().to_owned(),
+        method: request.method().as_str().to_owned(),
+        headers: Headers(headers.collect()),
+        timeout_ms,
+        max_body_bytes: MAX_BODY,
+        max_answer_bytes: MAX_ANSWER,
+    })
 }
 
 /// Whether a URL is of the kind that projects have: a host of lower-case letters, digits, dots, hyphens
-/// and underscores (as containers have), perhaps a port, and no query. What reads the other kinds is not in the module: see crates/xtask/src/build/silence.rs.
-fn is_plain(url: &str) -> bool {
+/// and underscores (as containers have), perhaps a port, and no query. What reads the other kinds is not in
+/// the module (see silence.rs in the build), so each is refused here with the reason.
+fn check(url: &str) -> Result<(), &'static str> {
     let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
-    let host = rest.and_then(|rest| rest.split('/').next());
-    let has_query = url.bytes().any(|byte| matches!(byte, b'?' | b'#'));
-    host.filter(|_| !has_query).is_some_and(|host| {
-        let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b':');
-        // Punycode, the ASCII of other scripts.
-        let coded = host
-            .split(['.', ':'])
-            .any(|label| label.starts_with("xn--"));
-        // Where there is no host, the next part of the path would be read as one.
-        !host.is_empty() && host.bytes().all(plain) && !coded
-    })
+    let rest = rest.ok_or("SUPABASE_URL does not begin with https:// or http://")?;
+    if rest.bytes().any(|byte| matches!(byte, b'?' | b'#')) {
+        return Err("SUPABASE_URL has a query or a fragment");
+    }
+    // Where there is no host, the next part of the path would be read as one.
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.is_empty() {
+        return Err("SUPABASE_URL has no host");
+    }
+    for byte in host.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b':' => {}
+            b'A'..=b'Z' => {
+                return Err("SUPABASE_URL has a host in upper case: write it in lower case");
+            }
+            b'[' => return Err("SUPABASE_URL has an IPv6 address: give a name or an IPv4 address"),
+            _ => {
+                return Err(
+                    "SUPABASE_URL has a host with characters other than a-z, 0-9, '.', '-' and '_'",
+                );
+            }
+        }
+    }
+    // Punycode, the ASCII of other scripts.
+    if host
+        .split(['.', ':'])
+        .any(|label| label.starts_with("xn--"))
+    {
+        return Err("SUPABASE_URL has an international (xn--) host: use the project's own URL");
+    }
+    Ok(())
 }

@@ -2,8 +2,8 @@
 //! the contract and not from the code that it judges.
 
 use crate::mutate::token;
-use interlock_domain::catalogue::{Code, Retry};
-use interlock_domain::exchange::Call;
+use interlock_domain::errors::{Code, Retry};
+use interlock_domain::exchange::{Call, State};
 use interlock_domain::fields::is_uuid;
 use interlock_domain::function::Function;
 use interlock_domain::http::{Reply, Request};
@@ -32,13 +32,21 @@ pub(crate) fn call(
     function: &Function,
     request: &Request,
     call: &Call,
+    posted: &str,
     calls: u32,
     now: f64,
 ) -> Holds {
+    let repeats = call.state.repeats;
+    hold(repeats + 1 == calls, "repeats are counted", repeats)?;
     hold(
-        call.repeats + 1 == calls,
-        "repeats are counted",
-        call.repeats,
+        call.body.is_some() == (calls == 1),
+        "what is posted is told once",
+        &call.body,
+    )?;
+    hold(
+        State::read(&call.state.write()).as_ref() == Some(&call.state),
+        "a state comes back as it was",
+        &call.state,
     )?;
     hold(
         calls <= MAX_CALLS,
@@ -46,14 +54,14 @@ pub(crate) fn call(
         calls,
     )?;
     hold(
-        call.delay >= 0.0 && call.timeout > 0.0,
+        call.delay_ms >= 0.0 && call.timeout_ms > 0.0,
         "times are positive",
-        (call.delay, call.timeout),
+        (call.delay_ms, call.timeout_ms),
     )?;
-    let end = now + call.delay + call.timeout - request.host.now;
+    let end = now + call.delay_ms + call.timeout_ms - request.started_ms;
     hold(end <= BUDGET, "a call ends within the budget", end)?;
-    let Ok(Value::Object(arguments)) = SerdeJson.parse(&call.body) else {
-        return hold(false, "a call's body is a JSON object", &call.body);
+    let Ok(Value::Object(arguments)) = SerdeJson.parse(posted) else {
+        return hold(false, "a call's body is a JSON object", posted);
     };
     for (name, value) in &arguments {
         let valid = match (function.name, name.as_str()) {
@@ -88,11 +96,11 @@ pub(crate) fn call(
         "checkout" => has("p_cart_items"),
         _ => has("p_code"),
     };
-    hold(complete, "a call has what it needs", &call.body)?;
+    hold(complete, "a call has what it needs", posted)?;
     hold(
         !function.keyed || has("p_idempotency_key") == request.idempotency_key.is_some(),
         "a key that was sent is passed on",
-        &call.body,
+        posted,
     )
 }
 
@@ -138,8 +146,8 @@ fn cart(value: &Value) -> bool {
 }
 
 /// Whether executing this call a second time would be a second effect.
-pub(crate) fn acts_again(function: &Function, call: &Call) -> bool {
-    let arguments = SerdeJson.parse(&call.body).unwrap_or(Value::Null);
+pub(crate) fn acts_again(function: &Function, posted: &str) -> bool {
+    let arguments = SerdeJson.parse(posted).unwrap_or(Value::Null);
     let has = |name| arguments.get(name).is_some();
     if has("p_idempotency_key") {
         return false;
@@ -275,27 +283,57 @@ pub(crate) fn error(reply: &Reply) -> Result<Value, String> {
     hold(names == fields, "an error has every field once", names)?;
     let body = Value::Object(members);
     let field = |name| body.get(name).and_then(Value::as_text).unwrap_or_default();
-    let Some(code) = Code::named(field("error")) else {
-        return hold(false, "an error is in the catalogue", text).map(|()| Value::Null);
-    };
-    let entry = code.entry();
-    hold(
-        field("code") == entry.code
-            && field("message") == entry.message
-            && field("hint") == entry.hint,
-        "an error speaks with the catalogue's words",
-        text,
-    )?;
-    hold(
-        reply.status == entry.status,
-        "the status is the catalogue's",
-        (reply.status, entry),
-    )?;
     let retryable = body.get("retryable") == Some(&Value::Bool(true));
-    // After a call that may have acted, "send it again" would be wrong advice.
-    let agrees = retryable == (entry.retry == Retry::Retryable)
-        || (code == Code::UpstreamTimeout && !retryable);
-    hold(agrees, "retryable is the catalogue's", text)?;
+    let code = field("error");
+    hold(field("code") == code, "an error has one code", text)?;
+    match raised_status(reply).filter(|_| code != "INTERNAL") {
+        Some(status) => {
+            hold(
+                reply.status == status,
+                "a raised error has its status",
+                text,
+            )?;
+            hold(
+                (3..=64).contains(&code.len())
+                    && code.bytes().all(|byte| {
+                        byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
+                    }),
+                "a raised error has a code that clients can branch on",
+                text,
+            )?;
+            let sentence = |name: &str| match body.get(name) {
+                Some(Value::Text(text)) => {
+                    (1..=500).contains(&text.len()) && !text.chars().any(char::is_control)
+                }
+                other => name == "hint" && other == Some(&Value::Null),
+            };
+            hold(
+                sentence("message") && sentence("hint"),
+                "a raised error speaks in sentences",
+                text,
+            )?;
+        }
+        None => {
+            let Some(code) = Code::named(code) else {
+                return hold(false, "an error is in the catalogue", text).map(|()| Value::Null);
+            };
+            let entry = code.entry();
+            hold(
+                field("message") == entry.message && field("hint") == entry.hint,
+                "an error speaks with the catalogue's words",
+                text,
+            )?;
+            hold(
+                reply.status == entry.status,
+                "the status is the catalogue's",
+                (reply.status, entry),
+            )?;
+            // After a call that may have acted, "send it again" would be wrong advice.
+            let agrees = retryable == (entry.retry == Retry::Retryable)
+                || (code == Code::UpstreamTimeout && !retryable);
+            hold(agrees, "retryable is the catalogue's", text)?;
+        }
+    }
     let seconds = header(reply, "retry-after").map(str::parse::<u32>);
     let told = matches!(seconds, Some(Ok(1..=86_400)));
     hold(
@@ -310,7 +348,7 @@ pub(crate) fn error(reply: &Reply) -> Result<Value, String> {
     );
     hold(details_fit, "details are a document or null", details)?;
     hold(
-        (header(reply, "allow") == Some("POST, OPTIONS")) == (code == Code::MethodNotAllowed),
+        (header(reply, "allow") == Some("POST, OPTIONS")) == (reply.status == 405),
         "405 says what is allowed",
         &reply.headers,
     )?;
@@ -327,8 +365,15 @@ pub(crate) fn error(reply: &Reply) -> Result<Value, String> {
         "an answer is JSON and not stored",
         &reply.headers,
     )?;
-    log(reply, entry.code)?;
+    log(reply, code)?;
     Ok(body)
+}
+
+/// The status of what the database raised by name, as the log's cause has it.
+fn raised_status(reply: &Reply) -> Option<u16> {
+    let log = SerdeJson.parse(reply.log.as_deref()?).ok()?;
+    let status = log.get("cause")?.as_text()?.strip_prefix("PT")?;
+    status.parse().ok()
 }
 
 /// One line of JSON with the outcome, and nothing of what was said.
@@ -360,7 +405,7 @@ fn request_id(request: &Request, reply: &Reply, told: Option<&str>) -> Holds {
         .request_id
         .as_deref()
         .filter(usable)
-        .unwrap_or(&request.host.id);
+        .unwrap_or(&request.id);
     hold(
         told == Some(expected) && header(reply, "x-request-id") == Some(expected),
         "an answer names its request",
@@ -429,7 +474,7 @@ fn secret(request: &Request, outcome: Option<&Outcome>, reply: &Reply) -> Holds 
         _ => None,
     };
     let elsewhere = [
-        Some(request.method.as_str()),
+        Some(request.method.as_ref()),
         request.request_id.as_deref(),
         request.body.as_deref(),
         request.idempotency_key.as_deref(),

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use interlock_domain::catalogue::Code;
+use interlock_domain::errors::Code;
 use interlock_domain::json::{Codec as _, SerdeJson, Value};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -152,7 +152,7 @@ pub(crate) fn mutate(value: &mut Value, donor: &Value, rng: &mut StdRng) {
 /// A word that is worth trying.
 pub(crate) fn word(rng: &mut StdRng) -> &'static str {
     match rng.random_range(0..5) {
-        0 => Code::ALL.choose(rng).map_or("", |code| code.entry().code),
+        0 => Code::all().choose(rng).map_or("", |code| code.entry().code),
         1 => NAMES.choose(rng).copied().unwrap_or_default(),
         _ => WORDS.choose(rng).copied().unwrap_or_default(),
     }

@@ -5,12 +5,13 @@ use crate::corpus::Corpus;
 use crate::probe;
 use interlock_domain::checkout::CHECKOUT;
 use interlock_domain::claim_route::CLAIM_ROUTE;
-use interlock_domain::exchange::{self, Call, Step};
+use interlock_domain::exchange::{self, Call, State, Step};
 use interlock_domain::function::Function;
-use interlock_domain::http::{BodyFault, Host, MAX_ANSWER, MAX_BODY, Request};
+use interlock_domain::http::{BodyFault, MAX_ANSWER, MAX_BODY, Request};
 use interlock_domain::json::{Codec as _, MAX_DEPTH, Malformed, SerdeJson, Value};
 use interlock_domain::promo_validate::PROMO_VALIDATE;
 use interlock_domain::upstream::Outcome;
+use std::borrow::Cow;
 
 /// The functions, by the names that inputs call them.
 pub(crate) const FUNCTIONS: [Function; 3] = [CHECKOUT, CLAIM_ROUTE, PROMO_VALIDATE];
@@ -72,15 +73,6 @@ fn function(input: &Value) -> &'static Function {
     named.unwrap_or(&FUNCTIONS[0])
 }
 
-fn host(now: f64, random: f64) -> Host {
-    Host {
-        now,
-        random,
-        id: "fresh-id".to_owned(),
-        timeout: BUDGET,
-    }
-}
-
 /// A request and the outcomes of its calls, from beginning to end.
 fn whole_exchange(input: &Value) -> Result<String, String> {
     let function = function(input);
@@ -90,8 +82,9 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
         _ => &[],
     };
     let mut size = size_of(&request);
-    let mut now = request.host.now;
+    let mut now = request.started_ms;
     let (mut calls, mut last) = (0, None);
+    let mut posted = String::new();
     let mut step = probe::call(size, || {
         exchange::begin(function, &SerdeJson, request.clone())
     })?;
@@ -107,21 +100,29 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
             Step::Call(call) => call,
         };
         calls += 1;
-        contract::call(function, &request, &call, calls, now)?;
+        posted = call.body.clone().unwrap_or(posted);
+        contract::call(function, &request, &call, &posted, calls, now)?;
         let given = outcomes.get(calls as usize - 1).unwrap_or(&Value::Null);
         let outcome = outcome(given);
         size = size_of(&request) + answer_size(&outcome);
-        now += call.delay + took(given, &outcome, call.timeout);
+        now += call.delay_ms + took(given, &outcome, call.timeout_ms);
         let random = given
             .get("random")
             .and_then(Value::as_number)
             .unwrap_or(0.5);
-        let host = host(now, random.clamp(0.0, 0.999_999));
+        let random = random.clamp(0.0, 0.999_999);
         let may_have_acted =
-            contract::is_unknown(&outcome) && contract::acts_again(function, &call);
-        let before = call.clone();
+            contract::is_unknown(&outcome) && contract::acts_again(function, &posted);
+        let before = call.state.clone();
         step = probe::call(size, || {
-            exchange::resume(function, &SerdeJson, call, outcome.clone(), &host)
+            exchange::resume(
+                function,
+                &SerdeJson,
+                call.state,
+                outcome.clone(),
+                now,
+                random,
+            )
         })?;
         match &step {
             Step::Call(again) => same_call(&before, again, may_have_acted)?,
@@ -132,17 +133,15 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
     }
 }
 
-fn same_call(before: &Call, again: &Call, may_have_acted: bool) -> Holds {
+fn same_call(before: &State, again: &Call, may_have_acted: bool) -> Holds {
     if may_have_acted {
-        return Err(format!("nothing is done twice: {}", again.body));
+        return Err(format!("nothing is done twice: {again:?}"));
     }
-    let expected = Call {
-        delay: again.delay,
-        timeout: again.timeout,
+    let expected = State {
         repeats: before.repeats + 1,
         ..before.clone()
     };
-    if expected == *again {
+    if expected == again.state {
         Ok(())
     } else {
         Err(format!("a repeated call is the same: {again:?}"))
@@ -162,12 +161,12 @@ fn unknown(reply: &interlock_domain::http::Reply) -> Holds {
 
 /// The request as the shim would hand it over: bytes that are no text become a fault, and so do too
 /// many of them.
-fn request(value: &Value) -> Request {
+fn request(value: &Value) -> Request<'static> {
     let text = |name| {
         value
             .get(name)
             .and_then(text_or_bytes)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .map(|bytes| Cow::from(String::from_utf8_lossy(&bytes).into_owned()))
     };
     let fault = match text("bodyFault").as_deref() {
         Some("too_large") => Some(BodyFault::TooLarge),
@@ -186,14 +185,16 @@ fn request(value: &Value) -> Request {
         (None, Err(_)) => (None, Some(BodyFault::NotUtf8)),
     };
     Request {
-        method: text("method").unwrap_or_else(|| "POST".to_owned()),
+        method: text("method").unwrap_or("POST".into()),
         authorization: text("authorization"),
         content_type: text("contentType"),
         request_id: text("requestId"),
         idempotency_key: text("idempotencyKey"),
         body,
         body_fault,
-        host: host(NOW, 0.5),
+        id: "fresh-id".into(),
+        started_ms: NOW,
+        budget_ms: BUDGET,
     }
 }
 
@@ -256,9 +257,9 @@ fn size_of(request: &Request) -> usize {
         &request.content_type,
         &request.request_id,
         &request.idempotency_key,
-        &request.body,
     ];
-    request.method.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+    request.method.len() + texts + request.body.as_ref().map_or(0, String::len)
 }
 
 fn answer_size(outcome: &Outcome) -> usize {
@@ -278,10 +279,14 @@ fn state(input: &Value) -> Result<String, String> {
             return Request::from_value(request)
                 .map(|request| exchange::begin(function, &SerdeJson, request));
         }
-        let call = Call::from_value(input.get("call")?)?;
+        let host = input.get("host")?;
+        let state = State::from_value(input.get("call")?, host)?;
         let outcome = Outcome::from_value(input.get("outcome")?)?;
-        let host = Host::from_value(input.get("host")?)?;
-        Some(exchange::resume(function, &SerdeJson, call, outcome, &host))
+        let number = |name| host.get(name).and_then(Value::as_number);
+        let (now, random) = (number("now")?, number("random")?);
+        Some(exchange::resume(
+            function, &SerdeJson, state, outcome, now, random,
+        ))
     })?;
     // What crates/edge does with values that it cannot read.
     let (step, read) = match step {
@@ -291,14 +296,14 @@ fn state(input: &Value) -> Result<String, String> {
             "unreadable",
         ),
     };
-    let written = SerdeJson.write(&step.clone().into_value());
+    let written = SerdeJson.write(&step.clone().into_value(None));
     if !SerdeJson.is_object(&written) {
         return Err(format!("a step can be written: {written}"));
     }
     match step {
-        Step::Call(call) if call.repeats > 3 => Err(format!(
+        Step::Call(call) if call.state.repeats > 3 => Err(format!(
             "a call is repeated three times at the most: {}",
-            call.repeats
+            call.state.repeats
         )),
         Step::Call(_) => Ok(format!("{read}, a call")),
         Step::Reply(reply) if reply.status >= 400 => {

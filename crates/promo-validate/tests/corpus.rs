@@ -6,8 +6,7 @@ mod boundary;
 #[path = "../../../tests/corpus/replay.rs"]
 mod replay;
 
-use interlock_domain::exchange::Call;
-use interlock_domain::http::{Host, Request, request_id};
+use interlock_domain::exchange::State;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const CORPUS: &str = include_str!("../../../tests/corpus/promo-validate.json");

@@ -5,14 +5,10 @@
 //! Rust cannot leave it out (`panic = "immediate-abort"` can), so it is cut out here, where functions
 //! still have their names, and wasm-opt then drops all that only they used.
 
-use std::ops::Range;
-
 use walrus::ir::{
-    Br, BrIf, BrTable, Instr, InstrSeqId, Return, Unreachable, Value, Visitor, dfs_in_order,
+    Br, BrIf, BrTable, Instr, InstrSeqId, Return, Unreachable, Visitor, dfs_in_order,
 };
-use walrus::{
-    ConstExpr, Data, DataId, DataKind, Function, FunctionBuilder, FunctionId, FunctionKind, Module,
-};
+use walrus::{Function, FunctionBuilder, FunctionId, FunctionKind, Module};
 
 /// How the names of functions begin that a panic runs through.
 const PANICS: [&str; 12] = [
@@ -40,7 +36,7 @@ const TEXTS: [&str; 2] = [
 /// any other in the crates of a function.
 const DEBUG: &str = " as core::fmt::Debug>::fmt";
 
-/// Functions, and modules of them, that only a URL runs through which `is_plain` in
+/// Functions, and modules of them, that only a URL runs through which `check` in
 /// crates/edge/src/profile.rs refuses first: files, relative ones, IPv6, queries, names that are no ASCII. The crate
 /// `url` has no features to leave them out. functions/_shared/fuzz_test.ts proves that nothing leads there.
 const REFUSED: [&str; 11] = [
@@ -57,14 +53,9 @@ const REFUSED: [&str; 11] = [
     "url::parser::Parser::parse_relative",
 ];
 
-/// Takes out of a module what only the texts of panics need.
+/// Replaces the bodies of functions that only a panic runs through, or nothing at all, by a trap: whoever gets there
+/// all the same is stopped, and nothing goes on with less than was there. Data stays as it is.
 pub(crate) fn panics(module: &mut Module) {
-    functions(module);
-    locations(module);
-}
-
-/// Replaces the bodies of functions that only a panic runs through, or nothing at all, by a trap.
-fn functions(module: &mut Module) {
     let silenced: Vec<FunctionId> = module
         .funcs
         .iter()
@@ -135,62 +126,6 @@ impl Visitor<'_> for Exits {
     }
 }
 
-/// Zeroes the places in the source that panics name, which wasm-opt then leaves out. One is a
-/// `core::panic::Location`: the address and the length of a file's name, the line, the column.
-fn locations(module: &mut Module) {
-    let mut unread: Vec<Range<usize>> = Vec::new();
-    for data in module.data.iter() {
-        for (index, words) in data.value.windows(16).enumerate().step_by(4) {
-            let [address, length] = [0, 4].map(|at| {
-                words[at..]
-                    .first_chunk()
-                    .map_or(0, |word| u32::from_le_bytes(*word) as usize)
-            });
-            let name = address..address.saturating_add(length);
-            if is_source(module, &name) {
-                let location = start(data) + index;
-                unread.extend([location..location + words.len(), name]);
-            }
-        }
-    }
-    let segments: Vec<DataId> = module.data.iter().map(Data::id).collect();
-    for id in segments {
-        let data = module.data.get_mut(id);
-        for addresses in &unread {
-            if let Some(range) = range(data, addresses) {
-                data.value[range].fill(0);
-            }
-        }
-    }
-}
-
-/// Whether there is the name of a Rust file at these addresses.
-fn is_source(module: &Module, addresses: &Range<usize>) -> bool {
-    let mut texts = module
-        .data
-        .iter()
-        .filter_map(|data| Some(&data.value[range(data, addresses)?]));
-    texts.any(|text| text.ends_with(b".rs") && text.iter().all(u8::is_ascii_graphic))
-}
-
-/// Where these addresses are in a segment, if it has them all.
-fn range(data: &Data, addresses: &Range<usize>) -> Option<Range<usize>> {
-    let start = start(data);
-    let range = addresses.start.checked_sub(start)?..addresses.end.checked_sub(start)?;
-    (range.end <= data.value.len()).then_some(range)
-}
-
-/// The address that a segment is loaded to.
-fn start(data: &Data) -> usize {
-    match data.kind {
-        DataKind::Active {
-            offset: ConstExpr::Value(Value::I32(start)),
-            ..
-        } => start as usize,
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,37 +193,5 @@ mod tests {
             panics(&mut module);
             assert!(!is_trap(&module, id));
         }
-    }
-
-    #[test]
-    fn the_places_that_panics_name_are_zeroed_and_nothing_else() {
-        let mut module = Module::default();
-        let memory = module.memories.add_local(false, false, 1, None, None);
-        let segment = |name: &[u8; 8]| {
-            let mut bytes = b"text".to_vec();
-            // The name stands at 1024, 20 bytes behind its location.
-            for word in [1004 + 20, 8, 7, 9_u32] {
-                bytes.extend(word.to_le_bytes());
-            }
-            bytes.extend(name);
-            bytes.extend(b"more");
-            bytes
-        };
-        let mut zeroed = |name| {
-            let kind = DataKind::Active {
-                memory,
-                offset: ConstExpr::Value(Value::I32(1004)),
-            };
-            let id = module.data.add(kind, segment(name));
-            panics(&mut module);
-            let value = module.data.get(id).value.clone();
-            module.data.delete(id);
-            value
-        };
-        assert_eq!(
-            zeroed(b"src/a.rs"),
-            [&b"text"[..], &[0; 24], b"more"].concat()
-        );
-        assert_eq!(zeroed(b"src/a.md"), segment(b"src/a.md"));
     }
 }

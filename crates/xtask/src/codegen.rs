@@ -1,19 +1,17 @@
 //! `cargo xtask codegen`: what crates/domain says, in other languages: the error catalogue as SQL and as a
-//! page of the docs, the functions as docs/openapi.json, and that as the client's types.
+//! page of the docs, the functions as docs/openapi.json, and that as the client's types; and what crates/edge
+//! exports, as the shim's types.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use interlock_domain::catalogue::{Code, Entry, Retry};
+use interlock_domain::errors::{Code, Entry, Retry};
 use serde_json::{Value, json};
 
 use crate::command::stdout_of;
-use crate::openapi;
 use crate::repo::Repo;
+use crate::{build, openapi};
 
 /// How to generate.
 #[derive(clap::Args, Default)]
@@ -21,45 +19,34 @@ pub(crate) struct Args {
     /// Write nothing; fail where a file differs from crates/domain.
     #[arg(long)]
     check: bool,
-    /// Write a new migration instead of changing the newest one, which is deployed already.
-    #[arg(long, conflicts_with = "check")]
-    new_migration: bool,
 }
 
 impl Args {
     /// Only look.
     pub(crate) fn check() -> Self {
-        Self {
-            check: true,
-            ..Self::default()
-        }
+        Self { check: true }
     }
 }
 
-const MIGRATION: &str = "_error_catalogue.sql";
+/// The schema of what is not for callers.
+const SCHEMA: &str = "interlock";
 
-/// The generated lines stand between these two lines of the migration; the rest is hand-written.
-const FIRST: &str = "  case p_code\n";
-const AFTER: &str = "    else\n";
+const RAISE_ERROR: &str = "supabase/schemas/foundation/functions/raise_error.sql";
+
+/// What a code is told as that is not in the catalogue.
+const UNKNOWN: &str = "INTERNAL";
 
 /// Generates or checks every file.
 pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
-    let entries: Vec<Entry> = Code::ALL.iter().map(|code| *code.entry()).collect();
-    let newest = newest_migration(repo)?;
-    let old = fs::read_to_string(&newest)?;
-    let sql =
-        migration(&old, &entries).with_context(|| format!("in {}", repo.relative(&newest)))?;
-    let (target, sql) = if args.new_migration {
-        let name = format!("{}{MIGRATION}", timestamp(SystemTime::now()));
-        let sql = sql.replace("create function", "create or replace function");
-        (newest.with_file_name(name), sql)
-    } else {
-        (newest, sql)
-    };
+    let entries: Vec<Entry> = Code::all().iter().map(|code| *code.entry()).collect();
     let openapi = openapi(repo)?;
     let outputs = [
-        (target, sql),
+        (repo.root.join(RAISE_ERROR), raise_error(&entries)),
         (repo.root.join("docs/errors.md"), page(&entries)),
+        (
+            repo.root.join("functions/_shared/core.ts"),
+            build::contract(repo)?,
+        ),
         (
             repo.root.join("packages/client/src/api.ts"),
             client_types(repo, &openapi)?,
@@ -86,13 +73,9 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     }
     if !stale.is_empty() {
         bail!(
-            "{} differ from crates/domain: run `cargo xtask codegen`, with --new-migration if a migration is \
-             among them and merged already",
+            "{} differ from crates/domain or crates/edge: run `cargo xtask codegen`",
             stale.join(" and ")
         );
-    }
-    if args.new_migration {
-        println!("write its rollback script by hand: it brings the previous version back");
     }
     Ok(())
 }
@@ -131,41 +114,87 @@ fn client_types(repo: &Repo, openapi: &Value) -> Result<String> {
     ))
 }
 
-fn newest_migration(repo: &Repo) -> Result<PathBuf> {
-    let folder = repo.root.join("supabase/migrations");
-    fs::read_dir(&folder)
-        .with_context(|| format!("cannot read {}", repo.relative(&folder)))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.to_string_lossy().ends_with(MIGRATION))
-        .max()
-        .with_context(|| format!("supabase/migrations has no *{MIGRATION}"))
-}
-
-/// The migration with its `when` arms made from the catalogue.
-fn migration(old: &str, entries: &[Entry]) -> Result<String> {
-    let parts = old.split_once(FIRST).and_then(|(head, rest)| {
-        let (_, tail) = rest.split_once(AFTER)?;
-        Some((head, tail))
-    });
-    let Some((head, tail)) = parts else {
-        bail!("the lines {FIRST:?} and {AFTER:?} that enclose the generated part are missing");
-    };
+/// The function that refuses, complete.
+fn raise_error(entries: &[Entry]) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let mut arms = String::new();
     for entry in entries {
-        write!(
-            arms,
-            "    when '{}' then\n      v_status := '{}';\n      v_hint := '{}';\n",
-            entry.code,
-            entry.status,
-            entry.hint.replace('\'', "''"),
-        )?;
+        // Its own way, after `else`.
+        if entry.code == UNKNOWN {
+            continue;
+        }
+        arms.push_str(&arm(
+            &format!("when {}", quoted(entry.code)),
+            entry,
+            &quoted,
+        ));
     }
-    Ok(format!("{head}{FIRST}{arms}{AFTER}{tail}"))
+    let internal = entries.iter().find(|entry| entry.code == UNKNOWN);
+    let last = internal.map_or_else(String::new, |entry| arm("else", entry, &quoted));
+    format!(
+        "-- Generated by `cargo xtask codegen` from crates/domain/src/errors; do not edit.
+--
+-- Raise an error of the catalogue. SQLSTATE is PT + HTTP status (PostgREST answers with that status), message
+-- is the code, hint the next step for the client, detail a JSON text for machines. Two members of it are
+-- reserved: `message` tells a person what happened, `retryable` (absent unless true) that the same request may
+-- simply be sent again. So a function needs to know nothing of what only the database raises.
+--
+-- Errors: the one asked for; INTERNAL for a code that is not in the catalogue.
+create function {SCHEMA}.raise_error(p_code text, p_detail jsonb default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_code text := p_code;
+  v_detail jsonb := coalesce(p_detail, '{{}}');
+  v_status text;
+  v_message text;
+  v_hint text;
+begin
+  case p_code
+{arms}{last}      v_code := '{UNKNOWN}';
+      v_detail := case p_code when '{UNKNOWN}' then v_detail else jsonb_build_object('unknown_code', p_code) end;
+  end case;
+
+  v_detail := v_detail || jsonb_build_object('message', v_message);
+  if p_code in ({retryable}) then
+    v_detail := v_detail || '{{\"retryable\": true}}';
+  end if;
+
+  raise exception using
+    errcode = 'PT' || v_status,
+    message = v_code,
+    detail = v_detail::text,
+    hint = v_hint;
+end
+$$;
+
+comment on function {SCHEMA}.raise_error(text, jsonb) is
+  'Raises an error of the catalogue: SQLSTATE PT + HTTP status, message = code, detail = JSON, hint = next step.';
+",
+        retryable = entries
+            .iter()
+            .filter(|entry| entry.retry == Retry::Retryable)
+            .map(|entry| quoted(entry.code))
+            .collect::<Vec<_>>()
+            .join(", "),
+    )
+}
+
+fn arm(head: &str, entry: &Entry, quoted: &dyn Fn(&str) -> String) -> String {
+    format!(
+        "    {head}{then}\n      v_status := '{}';\n      v_message := {};\n      v_hint := {};\n",
+        entry.status,
+        quoted(entry.message),
+        quoted(entry.hint),
+        then = if head == "else" { "" } else { " then" },
+    )
 }
 
 fn page(entries: &[Entry]) -> String {
     let mut page = String::from(
-        "<!-- Generated by `cargo xtask codegen` from crates/domain/src/catalogue.rs; do not edit. -->
+        "<!-- Generated by `cargo xtask codegen` from crates/domain/src/errors; do not edit. -->
 
 # Errors
 
@@ -202,34 +231,9 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
-/// UTC as the fourteen digits that a migration's name starts with.
-fn timestamp(now: SystemTime) -> String {
-    let seconds = now
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |age| age.as_secs());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Days to a date, counting from 1 March so that leap days come last in their year.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    format!(
-        "{year:04}{month:02}{day:02}{:02}{:02}{:02}",
-        second / 3_600,
-        second / 60 % 60,
-        second % 60
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const ENTRY: Entry = Entry {
         code: "OUT_OF_LUCK",
@@ -240,15 +244,18 @@ mod tests {
     };
 
     #[test]
-    fn only_the_arms_of_the_migration_are_written() {
-        let old = "-- head\n  case p_code\n    when 'OLD' then\n    else\n  tail\n";
-        let new = migration(old, &[ENTRY]).expect("both lines are there");
-        assert_eq!(
-            new,
-            "-- head\n  case p_code\n    when 'OUT_OF_LUCK' then\n      v_status := '409';\n      \
-             v_hint := 'Use the shop''s | other door.';\n    else\n  tail\n"
-        );
-        assert!(migration("-- nothing", &[ENTRY]).is_err());
+    fn a_code_is_raised_with_all_that_is_told_of_it() {
+        let again = Entry {
+            code: "TRY_AGAIN",
+            retry: Retry::Retryable,
+            ..ENTRY
+        };
+        let sql = raise_error(&[ENTRY, again]);
+        assert!(sql.contains(
+            "    when 'OUT_OF_LUCK' then\n      v_status := '409';\n      v_message := 'No luck.';\n      \
+             v_hint := 'Use the shop''s | other door.';\n"
+        ));
+        assert!(sql.contains("  if p_code in ('TRY_AGAIN') then\n"));
     }
 
     #[test]
@@ -257,13 +264,5 @@ mod tests {
         assert!(page.ends_with(
             "| `OUT_OF_LUCK` | 409 | no | No luck. | Use the shop's \\| other door. |\n"
         ));
-    }
-
-    #[test]
-    fn a_timestamp_is_utc() {
-        let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), "19700101000000");
-        assert_eq!(at(951_827_696), "20000229123456");
-        assert_eq!(at(1_798_761_599), "20261231235959");
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Result, bail};
-use interlock_domain::catalogue::Code;
+use interlock_domain::errors::Code;
 
 use crate::command::stdout_of;
 use crate::repo::Repo;
@@ -71,7 +71,7 @@ fn module_docs(files: &[File]) -> Vec<String> {
 
 fn codes(files: &[File]) -> Vec<String> {
     let mut raised: Vec<(String, &str)> = Vec::new();
-    for file in files.iter().filter(|file| is_migration(&file.path)) {
+    for file in files.iter().filter(|file| is_sql(&file.path)) {
         for part in file.text.split("raise_error(").skip(1) {
             let code = part
                 .trim_start()
@@ -86,42 +86,54 @@ fn codes(files: &[File]) -> Vec<String> {
         .iter()
         .filter(|(code, _)| Code::named(code).is_none())
         .map(|(code, path)| {
-            format!("{path}: raises {code}, which crates/domain/src/catalogue.rs does not have")
+            format!("{path}: raises {code}, which crates/domain/src/errors does not have")
         });
-    let used_in_rust = |code: &Code| {
-        let name = format!("Code::{code:?}");
-        files
-            .iter()
-            .filter(|file| file.path.starts_with("crates/") && file.path.ends_with(".rs"))
-            .filter(|file| !file.path.ends_with("domain/src/catalogue.rs"))
-            .any(|file| mentions(&file.text, &name))
-    };
-    let unused = Code::ALL
+    let of_the_database = Code::of_the_database();
+    let all = Code::all();
+    let unused = all
         .iter()
-        .filter(|code| !named_in_sql(files, code.entry().code))
-        .filter(|code| !used_in_rust(code))
+        .filter(|code| match of_the_database.contains(code) {
+            true => !named_in_sql(files, code.entry().code),
+            false => !used_in_rust(files, **code),
+        })
         .map(|code| {
             format!(
-                "crates/domain/src/catalogue.rs: nothing raises {}",
+                "crates/domain/src/errors: nothing raises {}",
                 code.entry().code
             )
         });
     unknown.chain(unused).collect()
 }
 
-/// Whether a migration names a code: to raise it, or to hand it to the function that does. The
-/// catalogue's own migrations name them all and do not count.
-fn named_in_sql(files: &[File], code: &str) -> bool {
-    let literal = format!("'{code}'");
+fn used_in_rust(files: &[File], code: Code) -> bool {
+    let name = format!("Code::{code:?}");
     files
         .iter()
-        .filter(|file| is_migration(&file.path) && !file.path.ends_with("_error_catalogue.sql"))
-        .flat_map(|file| file.text.lines())
-        .any(|line| {
+        .filter(|file| file.path.starts_with("crates/domain/src/"))
+        .any(|file| mentions(&file.text, &name))
+}
+
+/// Whether SQL names a code: to raise it, or to hand it to the function that does. That one names them all and
+/// does not count.
+fn named_in_sql(files: &[File], code: &str) -> bool {
+    const RAISE_ERROR: &str = ".raise_error(p_code text";
+    let literal = format!("'{code}'");
+    let is_named = |text: &str| {
+        text.lines().any(|line| {
             line.split("--")
                 .next()
                 .is_some_and(|code| code.contains(&literal))
         })
+    };
+    files.iter().filter(|file| is_sql(&file.path)).any(|file| {
+        match file.text.split_once(RAISE_ERROR) {
+            Some((before, rest)) => {
+                let after = rest.split_once("$$;").map_or("", |(_, after)| after);
+                is_named(before) || is_named(after)
+            }
+            None => is_named(&file.text),
+        }
+    })
 }
 
 /// Whether `text` has `name` as a whole word.
@@ -196,8 +208,12 @@ fn rollbacks(files: &[File]) -> Vec<String> {
     missing.chain(stray).collect()
 }
 
-fn is_migration(path: &str) -> bool {
-    path.starts_with("supabase/migrations/") && path.ends_with(".sql")
+/// Whether SQL of ours stands there.
+fn is_sql(path: &str) -> bool {
+    ["supabase/migrations/", "supabase/schemas/"]
+        .iter()
+        .any(|folder| path.starts_with(folder))
+        && path.ends_with(".sql")
 }
 
 fn is_lock(path: &str) -> bool {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use interlock_domain::errors::Code;
 
 use crate::repo::{Repo, cargo_home, home};
 
@@ -29,6 +30,17 @@ pub(super) fn no_fault_point(wasm: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// What only the database raises travels with the error; in a module it would be uploaded with every function.
+pub(super) fn no_code_of_the_database(wasm: &[u8]) -> Result<()> {
+    for code in Code::of_the_database() {
+        let code = code.entry().code;
+        if contains(wasm, code.as_bytes()) {
+            bail!("the module contains {code}, which only the database raises");
+        }
+    }
+    Ok(())
+}
+
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
         .windows(needle.len())
@@ -43,6 +55,12 @@ mod tests {
     fn a_fault_point_is_refused() {
         assert!(no_fault_point(b"\0asm failpoint:panic").is_err());
         assert!(no_fault_point(b"\0asm").is_ok());
+    }
+
+    #[test]
+    fn a_code_of_the_database_is_refused() {
+        assert!(no_code_of_the_database(b"\0asm NOT_A_DRIVER").is_err());
+        assert!(no_code_of_the_database(b"\0asm INTERNAL").is_ok());
     }
 
     #[test]

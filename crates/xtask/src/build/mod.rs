@@ -7,6 +7,7 @@ mod embed;
 mod fingerprint;
 mod optimise;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,22 @@ pub(crate) fn build(repo: &Repo, args: &Args) -> Result<Vec<Built>> {
     })
 }
 
+/// The types of what a function's module exports, as its core.d.ts has them; they are the same for all.
+pub(crate) fn contract(repo: &Repo) -> Result<String> {
+    let mut types = BTreeMap::new();
+    for function in build(repo, &Args::default())? {
+        let path = Places::of(repo, &function.name, cargo::Profile::Release)
+            .output
+            .join("core.d.ts");
+        types.insert(fs::read_to_string(path)?, function.name);
+    }
+    match types.pop_first() {
+        Some((contract, _)) if types.is_empty() => embed::contract(&contract),
+        Some((_, name)) => bail!("core.d.ts of {name} differs from that of other functions"),
+        None => bail!("there is no function"),
+    }
+}
+
 /// Everything after cargo, for one function; skipped where the stamp says that nothing changed.
 fn finish(
     repo: &Repo,
@@ -124,6 +141,7 @@ fn finish(
     optimise::shrink(repo, &places.module)?;
     let wasm = fs::read(&places.module)?;
     check::no_machine_path(repo, &wasm)?;
+    check::no_code_of_the_database(&wasm)?;
     if profile == cargo::Profile::Release {
         check::no_fault_point(&wasm)?;
     }

@@ -1,6 +1,6 @@
 //! Errors: a schema for each code of the catalogue, and the codes that each function can answer with.
 
-use interlock_domain::catalogue::{Code, Entry, Retry};
+use interlock_domain::errors::{Code, Entry, Retry};
 use serde_json::{Map, Value, json};
 
 use super::answers::{ORDER_STATUSES, amount, currency, list, object, or_null, time, uuid};
@@ -127,9 +127,9 @@ fn schema_name(code: Code) -> String {
 /// A schema for each code, and `Error` for any of them.
 pub(super) fn schemas() -> Map<String, Value> {
     let mut schemas = Map::new();
-    schemas.insert("Error".to_owned(), one_of(Code::ALL));
-    for code in Code::ALL {
-        schemas.insert(schema_name(*code), schema(code.entry(), details(*code)));
+    schemas.insert("Error".to_owned(), one_of(&Code::all()));
+    for code in Code::all() {
+        schemas.insert(schema_name(code), schema(code.entry(), details(code)));
     }
     schemas
 }

@@ -149,7 +149,20 @@ impl Finding {
 pub(super) fn compare(expected: &[Thing], found: &[Thing]) -> Vec<Finding> {
     let by_key: BTreeMap<_, _> = found.iter().map(|thing| (thing.key(), thing)).collect();
     let wanted: BTreeMap<_, _> = expected.iter().map(|thing| (thing.key(), thing)).collect();
+    // Where the project has something of its own under a name in public, there is no view of ours.
+    let given_way = |thing: &Thing| {
+        let name = object_of(thing);
+        found.iter().any(|taken| {
+            taken.kind == "taken"
+                && name
+                    .strip_prefix(taken.name.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
     let differences = expected.iter().filter_map(|thing| {
+        if given_way(thing) {
+            return None;
+        }
         let expected = thing.definition.clone();
         let state = match by_key.get(&thing.key()) {
             None => State::Missing { expected },
@@ -175,6 +188,15 @@ pub(super) fn compare(expected: &[Thing], found: &[Thing]) -> Vec<Finding> {
         })
     });
     without_consequences(differences.chain(rights).collect())
+}
+
+/// The table, view, function or part of one that a thing is about, by its name.
+fn object_of(thing: &Thing) -> &str {
+    match thing.kind.as_str() {
+        "grant" => granted_on(&thing.name).map_or("", |(_, name)| name),
+        "comment" => thing.name.split_once(' ').map_or("", |(_, name)| name),
+        _ => &thing.name,
+    }
 }
 
 /// What a grant is on: `table public.orders to anon` is on `("table", "public.orders")`.
@@ -210,6 +232,7 @@ fn without_consequences(findings: Vec<Finding>) -> Vec<Finding> {
     let follows = |finding: &Finding| {
         let name = match finding.kind.as_str() {
             "grant" => granted_on(&finding.name).map_or("", |(_, name)| name),
+            "comment" => finding.name.split_once(' ').map_or("", |(_, name)| name),
             _ => &finding.name,
         };
         gone.iter().any(|gone| {
@@ -284,6 +307,19 @@ mod tests {
             shown(&expected, &expected[4..]),
             ["table public.a is missing"]
         );
+    }
+
+    #[test]
+    fn a_view_that_gives_way_is_not_missed() {
+        let expected = [
+            thing("column", "public.a.x", "int"),
+            thing("comment", "table public.a", "digest"),
+            thing("grant", "table public.a to anon", "SELECT"),
+            thing("view", "public.a", "there"),
+            thing("view", "public.ab", "there"),
+        ];
+        let found = [thing("taken", "public.a", "by something else")];
+        assert_eq!(shown(&expected, &found), ["view public.ab is missing"]);
     }
 
     #[test]

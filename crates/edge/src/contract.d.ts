@@ -1,0 +1,47 @@
+/** The request template and the limits of a function, once per isolate. */
+export interface Profile {
+  url: string;
+  method: string;
+  headers: Record<string, string>;
+  /** For all upstream calls of one request. */
+  timeoutMs: number;
+  maxBodyBytes: number;
+  maxAnswerBytes: number;
+}
+
+/** A profile, or why there is none. */
+export interface Start {
+  profile: Profile | null;
+  error: string | null;
+  /** What every answer with a body has. */
+  answerHeaders: Record<string, string>;
+}
+
+/** Why there is no body. */
+export type BodyFault = "too_large" | "not_utf8" | "aborted";
+
+/** Why there is no answer. */
+export type NoAnswer = "unsent" | "broken" | "timed_out" | "unreadable";
+
+/** What goes back with the outcome of a call; only the core reads it. */
+export type State = string & { readonly opaque: "state" };
+
+/** A call to PostgREST; without a body it is the one that was sent before. */
+export type Call = [
+  isCall: true,
+  state: State,
+  body: string | undefined,
+  delayMs: number,
+  timeoutMs: number,
+];
+
+/** `headers` is a JSON object, and `answerHeaders` come on top if there is a body. */
+export type Reply = [
+  isCall: false,
+  status: number,
+  headers: string,
+  body: string | undefined,
+  log: string | undefined,
+];
+
+export type Step = Call | Reply;
