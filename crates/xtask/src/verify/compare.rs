@@ -71,20 +71,6 @@ impl Thing {
         )
     }
 
-    /// The name of the index that it is or has, with its schema.
-    pub(crate) fn index_name(&self) -> Option<String> {
-        let is_index = match self.kind.as_str() {
-            "index" => true,
-            "constraint" => ["PRIMARY KEY", "UNIQUE", "EXCLUDE"]
-                .iter()
-                .any(|start| self.definition.starts_with(start)),
-            _ => false,
-        };
-        let (table, short) = self.name.rsplit_once('.')?;
-        let (schema, _) = table.split_once('.')?;
-        is_index.then(|| format!("{schema}.{short}"))
-    }
-
     fn key(&self) -> (&str, &str) {
         (&self.kind, &self.name)
     }
