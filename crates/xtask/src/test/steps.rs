@@ -122,7 +122,9 @@ impl Step {
             Self::Wasm => "wasm: the WASM boundary under Deno",
             Self::Functions => "functions: deno test of functions/",
             Self::Stack => "stack: a local stack for the next steps",
-            Self::Push => "push: migrations against supabase/schemas, on databases of all kinds, and npm run verify",
+            Self::Push => {
+                "push: migrations against supabase/schemas, on databases of all kinds, and npm run verify"
+            }
             Self::Deploy => "deploy: the CLI's upload, run in today's Deno and the platform's",
             Self::E2e => "e2e: end-to-end and race tests",
             Self::Openapi => "openapi: the functions against docs/openapi.json",
