@@ -14,6 +14,12 @@ pub(crate) struct Area {
     /// What meets half-way.
     #[cfg(test)]
     pub(crate) scenes: &'static [&'static [Scene]],
+    /// The rows that every scene finds.
+    #[cfg(test)]
+    pub(crate) scene_rows: &'static str,
+    /// Puts back what a scene may have changed that is nobody's own.
+    #[cfg(test)]
+    pub(crate) after_scene: &'static str,
     /// What is interleaved.
     pub(crate) stages: &'static [&'static [Stage]],
     /// How it is broken on purpose.

@@ -19,6 +19,10 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scenes: &[scenes::SCENES],
+    #[cfg(test)]
+    scene_rows: scenes::ROWS,
+    #[cfg(test)]
+    after_scene: "",
     stages: &[stages::STAGES],
     #[cfg(test)]
     mutants: mutants::MUTANTS,

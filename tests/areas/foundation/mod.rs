@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod mutants;
+#[cfg(test)]
+mod reports;
 mod stages;
 
 use super::Area;
@@ -10,6 +12,10 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scenes: &[],
+    #[cfg(test)]
+    scene_rows: "",
+    #[cfg(test)]
+    after_scene: "",
     stages: &[stages::STAGES],
     #[cfg(test)]
     mutants: mutants::MUTANTS,

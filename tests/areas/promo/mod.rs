@@ -24,6 +24,10 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
+    #[cfg(test)]
+    scene_rows: scenes::ROWS,
+    #[cfg(test)]
+    after_scene: "",
     stages: &[stages::STAGES, slot_stages::STAGES],
     #[cfg(test)]
     mutants: mutants::MUTANTS,

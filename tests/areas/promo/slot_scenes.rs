@@ -188,3 +188,5 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "sum(used_count) = 3 from interlock.promo_codes where id in ('{promo}', '{promo2}')",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);

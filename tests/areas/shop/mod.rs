@@ -7,8 +7,6 @@ pub(crate) mod model;
 mod mutants;
 #[cfg(test)]
 pub(crate) mod races;
-#[cfg(test)]
-mod reports;
 pub(crate) mod rows;
 #[cfg(test)]
 mod scenes;
@@ -25,6 +23,10 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
+    #[cfg(test)]
+    scene_rows: scenes::ROWS,
+    #[cfg(test)]
+    after_scene: slot_scenes::AFTERWARDS,
     stages: &[stages::STAGES, slot_stages::STAGES],
     #[cfg(test)]
     mutants: mutants::MUTANTS,

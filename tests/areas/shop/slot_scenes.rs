@@ -22,6 +22,11 @@ const BUY_31: &str =
     "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 31}]')";
 const BUY_BOTH: &str = "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}, {\"product_id\": \"{product2}\", \"quantity\": 1}]')";
 
+/// What a scene may have changed that is nobody's own.
+pub(crate) const AFTERWARDS: &str = "
+update interlock.settings set checkouts_per_product = null where checkouts_per_product is not null;
+select interlock.settle_slots()";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -445,3 +450,5 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "sum(available_quantity) = 31 from interlock.products where id in ('{product}', '{product2}')",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);
