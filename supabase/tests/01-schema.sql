@@ -27,12 +27,22 @@ drop table public.tap_without_rls;
 
 -- Tables and columns ------------------------------------------------------
 
+-- A domain is told as what it is made of.
+create function pg_temp.base_type(p_type oid, p_modifier int)
+returns text
+language sql
+as $$
+  select coalesce(format_type(nullif(d.typbasetype, 0), d.typtypmod), format_type(p_type, p_modifier))
+  from pg_catalog.pg_type d
+  where d.oid = p_type
+$$;
+
 select is(
   (
-    select array_agg(format('%s %s%s', a.attname, format_type(a.atttypid, a.atttypmod),
+    select array_agg(format('%s %s%s', a.attname, pg_temp.base_type(a.atttypid, a.atttypmod),
       case when a.attnotnull then ' not null' else '' end) order by a.attnum)
     from pg_catalog.pg_attribute a
-    where a.attrelid = format('public.%I', t.name)::regclass and a.attnum > 0 and not a.attisdropped
+    where a.attrelid = format('interlock.%I', t.name)::regclass and a.attnum > 0 and not a.attisdropped
   ),
   t.columns,
   format('columns of %s', t.name)
@@ -66,52 +76,52 @@ from (values
   ])
 ) as t (name, columns);
 
-select col_is_pk('public', 'drivers', 'user_id', 'a driver is a user');
-select col_is_pk('public', 'batches', 'id', 'a batch has an id');
-select fk_ok('public', 'drivers', 'user_id', 'auth', 'users', 'id');
-select fk_ok('public', 'batches', 'driver_id', 'public', 'drivers', 'user_id');
+select col_is_pk('interlock', 'drivers', 'user_id', 'a driver is a user');
+select col_is_pk('interlock', 'batches', 'id', 'a batch has an id');
+select fk_ok('interlock', 'drivers', 'user_id', 'auth', 'users', 'id');
+select fk_ok('interlock', 'batches', 'driver_id', 'interlock', 'drivers', 'user_id');
 
 select set_has(
   $$
     select conname::text
     from pg_catalog.pg_constraint
-    where connamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where connamespace in ('public'::regnamespace, 'interlock'::regnamespace)
   $$,
   $$
     values
       ('drivers_pkey'), ('drivers_user_id_fkey'),
       ('batches_pkey'), ('batches_driver_id_fkey'), ('batches_status_known'),
-      ('batches_holder_matches_status'), ('batches_version_positive'), ('batches_reference_length'),
+      ('batches_holder_matches_status'), ('row_version_positive'), ('label_length'),
       ('batch_events_pkey'), ('batch_events_event_known'),
       ('settings_pkey'), ('settings_single_row'), ('settings_claim_lease_sane')
   $$,
   'constraints have the names that documents and scripts use'
 );
 
-select index_is_unique('public', 'batches', 'batches_one_active_per_driver');
+select index_is_unique('interlock', 'batches', 'batches_one_active_per_driver');
 select is(
   (
     select pg_get_expr(i.indpred, i.indrelid)
     from pg_catalog.pg_index i
-    where i.indexrelid = 'public.batches_one_active_per_driver'::regclass
+    where i.indexrelid = 'interlock.batches_one_active_per_driver'::regclass
   ),
-  $$(status = ANY (ARRAY['claimed'::text, 'in_progress'::text]))$$,
+  $$((status)::text = ANY (ARRAY['claimed'::text, 'in_progress'::text]))$$,
   'one active batch per driver counts claimed and in_progress ones'
 );
-select has_index('public', 'batches', 'batches_next_available', 'the queue has an index');
-select has_index('public', 'batches', 'batches_lease_expiry', 'leases that are over have an index');
+select has_index('interlock', 'batches', 'batches_next_available', 'the queue has an index');
+select has_index('interlock', 'batches', 'batches_lease_expiry', 'leases that are over have an index');
 
 -- Functions ---------------------------------------------------------------
 
 select has_function('public', 'claim_route', array['uuid', 'text', 'text']);
 select function_returns('public', 'claim_route', array['uuid', 'text', 'text'], 'jsonb');
 select isnt_definer('public', 'claim_route', array['uuid', 'text', 'text'], 'the RPC runs as its caller');
-select is_definer('private', 'claim_route', array['uuid', 'text', 'text'], 'the work is done with the owner''s rights');
+select is_definer('interlock', 'claim_route', array['uuid', 'text', 'text'], 'the work is done with the owner''s rights');
 
 create temporary view our_functions as
   select p.oid, p.oid::regprocedure::text as name, p.pronamespace, p.prosecdef, p.proconfig
   from pg_catalog.pg_proc p
-  where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+  where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
     and not exists (
       select 1 from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e'
     );
@@ -132,7 +142,7 @@ select is_empty(
   $$
     select c.relname
     from pg_catalog.pg_class c
-    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where c.relnamespace in ('public'::regnamespace, 'interlock'::regnamespace)
       and c.relkind in ('r', 'p', 'v')
       and obj_description(c.oid, 'pg_class') is null
   $$,

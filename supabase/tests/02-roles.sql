@@ -15,16 +15,16 @@ values
   ('7a000000-0000-4000-8000-000000000003', 'authenticated', 'authenticated', 'tap-inactive@example.com'),
   ('7a000000-0000-4000-8000-000000000004', 'authenticated', 'authenticated', 'tap-nobody@example.com');
 
-delete from public.batches;
-delete from public.drivers;
+delete from interlock.batches;
+delete from interlock.drivers;
 
-insert into public.drivers (user_id, active)
+insert into interlock.drivers (user_id, active)
 values
   ('7a000000-0000-4000-8000-000000000001', true),
   ('7a000000-0000-4000-8000-000000000002', true),
   ('7a000000-0000-4000-8000-000000000003', false);
 
-insert into public.batches (id)
+insert into interlock.batches (id)
 values
   ('7b000000-0000-4000-8000-000000000001'),
   ('7b000000-0000-4000-8000-000000000002'),
@@ -33,13 +33,13 @@ values
 
 -- 1 stays available, 2 is held by the driver, 3 was completed by the other driver, 4 is
 -- held by the inactive one.
-update public.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000001'
+update interlock.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000001'
 where id = '7b000000-0000-4000-8000-000000000002';
-update public.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000002'
+update interlock.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000002'
 where id = '7b000000-0000-4000-8000-000000000003';
-update public.batches set status = 'completed'
+update interlock.batches set status = 'completed'
 where id = '7b000000-0000-4000-8000-000000000003';
-update public.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000003'
+update interlock.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000003'
 where id = '7b000000-0000-4000-8000-000000000004';
 
 create temporary table callers (caller text primary key, role text, user_id uuid);
@@ -91,10 +91,10 @@ returns text
 language sql
 as $$
   select md5(concat(
-    (select string_agg(d::text, ';' order by d.user_id) from public.drivers d),
-    (select string_agg(b::text, ';' order by b.id) from public.batches b),
-    (select string_agg(e::text, ';' order by e.id) from public.batch_events e),
-    (select string_agg(s::text, ';') from private.settings s)
+    (select string_agg(d::text, ';' order by d.user_id) from interlock.drivers d),
+    (select string_agg(b::text, ';' order by b.id) from interlock.batches b),
+    (select string_agg(e::text, ';' order by e.id) from interlock.batch_events e),
+    (select string_agg(s::text, ';') from interlock.settings s)
   ))
 $$;
 
@@ -103,27 +103,27 @@ $$;
 create temporary table statements (tbl text, verb text, sql text, primary key (tbl, verb));
 insert into statements
 values
-  ('drivers', 'select', 'select * from public.drivers'),
-  ('drivers', 'insert', $$insert into public.drivers values ('7a000000-0000-4000-8000-000000000004')$$),
-  ('drivers', 'update', $$update public.drivers set active = true where user_id = '7a000000-0000-4000-8000-000000000003'$$),
-  ('drivers', 'delete', $$delete from public.drivers where user_id = '7a000000-0000-4000-8000-000000000003'$$),
-  ('drivers', 'truncate', 'truncate public.drivers cascade'),
-  ('batches', 'select', 'select * from public.batches'),
-  ('batches', 'insert', 'insert into public.batches default values'),
-  ('batches', 'update', $$update public.batches set priority = 9 where id = '7b000000-0000-4000-8000-000000000001'$$),
-  ('batches', 'delete', $$delete from public.batches where id = '7b000000-0000-4000-8000-000000000001'$$),
-  ('batches', 'truncate', 'truncate public.batches'),
-  ('batch_events', 'select', $$select * from public.batch_events where batch_id::text like '7b000000-0000-4000-8000-%'$$),
-  ('batch_events', 'insert', $$insert into public.batch_events (batch_id, event, version)
+  ('drivers', 'select', 'select * from interlock.drivers'),
+  ('drivers', 'insert', $$insert into interlock.drivers values ('7a000000-0000-4000-8000-000000000004')$$),
+  ('drivers', 'update', $$update interlock.drivers set active = true where user_id = '7a000000-0000-4000-8000-000000000003'$$),
+  ('drivers', 'delete', $$delete from interlock.drivers where user_id = '7a000000-0000-4000-8000-000000000003'$$),
+  ('drivers', 'truncate', 'truncate interlock.drivers cascade'),
+  ('batches', 'select', 'select * from interlock.batches'),
+  ('batches', 'insert', 'insert into interlock.batches default values'),
+  ('batches', 'update', $$update interlock.batches set priority = 9 where id = '7b000000-0000-4000-8000-000000000001'$$),
+  ('batches', 'delete', $$delete from interlock.batches where id = '7b000000-0000-4000-8000-000000000001'$$),
+  ('batches', 'truncate', 'truncate interlock.batches'),
+  ('batch_events', 'select', $$select * from interlock.batch_events where batch_id::text like '7b000000-0000-4000-8000-%'$$),
+  ('batch_events', 'insert', $$insert into interlock.batch_events (batch_id, event, version)
     values ('7b000000-0000-4000-8000-000000000001', 'claimed', 1)$$),
-  ('batch_events', 'update', $$update public.batch_events set version = 9$$),
-  ('batch_events', 'delete', 'delete from public.batch_events'),
-  ('batch_events', 'truncate', 'truncate public.batch_events'),
-  ('settings', 'select', 'select * from private.settings'),
-  ('settings', 'insert', 'insert into private.settings default values'),
-  ('settings', 'update', $$update private.settings set claim_lease = '20 minutes'$$),
-  ('settings', 'delete', 'delete from private.settings'),
-  ('settings', 'truncate', 'truncate private.settings');
+  ('batch_events', 'update', $$update interlock.batch_events set version = 9$$),
+  ('batch_events', 'delete', 'delete from interlock.batch_events'),
+  ('batch_events', 'truncate', 'truncate interlock.batch_events'),
+  ('settings', 'select', 'select * from interlock.settings'),
+  ('settings', 'insert', 'insert into interlock.settings default values'),
+  ('settings', 'update', $$update interlock.settings set claim_lease = '20 minutes'$$),
+  ('settings', 'delete', 'delete from interlock.settings'),
+  ('settings', 'truncate', 'truncate interlock.settings');
 
 -- What is allowed, with the number of rows. Everything else is 42501.
 create temporary table allowed (caller text, tbl text, verb text, rows text, primary key (caller, tbl, verb));
@@ -176,12 +176,12 @@ select is(
 set local role authenticated;
 set local "request.jwt.claims" = '{"role": "authenticated", "sub": "7a000000-0000-4000-8000-000000000001"}';
 select results_eq(
-  'select id from public.batches order by id',
+  'select id from interlock.batches order by id',
   $$ values ('7b000000-0000-4000-8000-000000000001'::uuid), ('7b000000-0000-4000-8000-000000000002') $$,
   'a driver sees available batches and those they hold'
 );
 select results_eq(
-  'select event, batch_id from public.batch_events',
+  'select event::text, batch_id from interlock.batch_events',
   $$ values ('claimed', '7b000000-0000-4000-8000-000000000002'::uuid) $$,
   'a driver sees their own history'
 );
@@ -194,7 +194,7 @@ select set_eq(
     select p.oid::regprocedure::text, r.role
     from pg_catalog.pg_proc p
     cross join (values ('anon'), ('authenticated'), ('service_role')) as r (role)
-    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
       and has_function_privilege(r.role, p.oid, 'execute')
       and not exists (
         select 1 from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e'
@@ -217,35 +217,39 @@ select set_eq(
       ('get_stock(uuid[])', 'authenticated'),
       ('get_stock(uuid[])', 'service_role'),
       ('increment_promo_usage(uuid)', 'service_role'),
-      ('private.cancel_order(uuid,text)', 'authenticated'),
-      ('private.cancel_order(uuid,text)', 'service_role'),
-      ('private.checkout(jsonb,text,uuid,text,text)', 'authenticated'),
-      ('private.checkout(jsonb,text,uuid,text,text)', 'service_role'),
-      ('private.claim_product_codes_atomic(uuid,integer,uuid)', 'service_role'),
-      ('private.claim_route(uuid,text,text)', 'authenticated'),
-      ('private.claim_route(uuid,text,text)', 'service_role'),
-      ('private.decide_payment(uuid,boolean)', 'service_role'),
-      ('private.decrement_product_quantity(uuid,integer)', 'service_role'),
-      ('private.expire_orders(integer)', 'service_role'),
-      ('private.expire_promo_holds(integer)', 'service_role'),
-      ('private.fulfill_order(uuid)', 'service_role'),
-      ('private.get_stock(uuid[])', 'anon'),
-      ('private.get_stock(uuid[])', 'authenticated'),
-      ('private.get_stock(uuid[])', 'service_role'),
-      ('private.increment_promo_usage(uuid)', 'service_role'),
-      ('private.is_staff()', 'authenticated'),
-      ('private.is_staff()', 'service_role'),
-      ('private.purge_idempotency_keys()', 'service_role'),
-      ('private.refund_order(uuid)', 'service_role'),
-      ('private.set_promo_slots(uuid,integer)', 'service_role'),
-      ('private.set_stock_slots(uuid,integer)', 'service_role'),
-      ('private.settle_promo_slots()', 'service_role'),
-      ('private.settle_stock_slots()', 'service_role'),
-      ('private.submit_payment_proof(uuid,text)', 'authenticated'),
-      ('private.submit_payment_proof(uuid,text)', 'service_role'),
-      ('private.top_up_wallet(uuid,bigint,text,uuid)', 'service_role'),
-      ('private.validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'authenticated'),
-      ('private.validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'service_role'),
+      ('interlock.cancel_order(uuid,text)', 'authenticated'),
+      ('interlock.cancel_order(uuid,text)', 'service_role'),
+      ('interlock.checkout(jsonb,text,uuid,text,text)', 'authenticated'),
+      ('interlock.checkout(jsonb,text,uuid,text,text)', 'service_role'),
+      ('interlock.claim_product_codes_atomic(uuid,integer,uuid)', 'service_role'),
+      ('interlock.claim_route(uuid,text,text)', 'authenticated'),
+      ('interlock.claim_route(uuid,text,text)', 'service_role'),
+      ('interlock.decide_payment(uuid,boolean)', 'service_role'),
+      ('interlock.decrement_product_quantity(uuid,integer)', 'service_role'),
+      ('interlock.expire_orders(integer)', 'service_role'),
+      ('interlock.expire_promo_holds(integer)', 'service_role'),
+      ('interlock.fulfill_order(uuid)', 'service_role'),
+      ('interlock.get_stock(uuid[])', 'anon'),
+      ('interlock.get_stock(uuid[])', 'authenticated'),
+      ('interlock.get_stock(uuid[])', 'service_role'),
+      ('interlock.increment_promo_usage(uuid)', 'service_role'),
+      ('interlock.is_staff()', 'authenticated'),
+      ('interlock.is_staff()', 'service_role'),
+      ('interlock.list_orders(text,uuid,uuid,integer)', 'authenticated'),
+      ('interlock.list_orders(text,uuid,uuid,integer)', 'service_role'),
+      ('interlock.new_id()', 'service_role'),
+      ('interlock.purge_idempotency_keys()', 'service_role'),
+      ('interlock.refund_order(uuid)', 'service_role'),
+      ('interlock.set_promo_slots(uuid,integer)', 'service_role'),
+      ('interlock.set_stock_slots(uuid,integer)', 'service_role'),
+      ('interlock.settle_slots()', 'service_role'),
+      ('interlock.submit_payment_proof(uuid,text)', 'authenticated'),
+      ('interlock.submit_payment_proof(uuid,text)', 'service_role'),
+      ('interlock.top_up_wallet(uuid,bigint,text,uuid)', 'service_role'),
+      ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'authenticated'),
+      ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'service_role'),
+      ('list_orders(text,uuid,uuid,integer)', 'authenticated'),
+      ('list_orders(text,uuid,uuid,integer)', 'service_role'),
       ('refund_order(uuid)', 'service_role'),
       ('reject_payment(uuid)', 'service_role'),
       ('set_promo_slots(uuid,integer)', 'service_role'),
@@ -262,20 +266,20 @@ select set_eq(
 select is(pg_temp.attempt(t.caller, t.sql, t.answer <> '1'), t.answer, format('%s: %s', t.caller, t.sql))
 from (values
   ('anon', 'select public.claim_route()', '42501'),
-  ('anon', 'select private.claim_route(null, null, null)', '42501'),
+  ('anon', 'select interlock.claim_route(null, null, null)', '42501'),
   ('nobody', 'select public.claim_route()', 'PT403'),
   ('inactive driver', 'select public.claim_route()', 'PT403'),
   ('driver', 'select public.claim_route()', 'PT409'),
   ('other driver', 'select public.claim_route()', '1'),
-  ('other driver', 'select private.claim_route(null, null, null)', '1'),
+  ('other driver', 'select interlock.claim_route(null, null, null)', '1'),
   ('service', 'select public.claim_route()', 'PT401'),
-  ('driver', $$select private.take_batch('7b000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000001')$$, '42501'),
-  ('driver', $$select private.raise_error('INTERNAL')$$, '42501'),
-  ('driver', 'select private.claim_route(null, null)', '42501'),
-  ('driver', $$select private.begin_idempotent('claim_route', 'k', '{}')$$, '42501'),
-  ('service', $$select private.finish_idempotent('claim_route', 'k', '{}')$$, '42501'),
-  ('driver', 'select private.lock_driver()', '42501'),
-  ('service', $$select private.take_batch('7b000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000001')$$, '42501')
+  ('driver', $$select interlock.take_batch('7b000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000001')$$, '42501'),
+  ('driver', $$select interlock.raise_error('INTERNAL')$$, '42501'),
+  ('driver', 'select interlock.claim_batch(null, null)', '42501'),
+  ('driver', $$select interlock.begin_idempotent('claim_route', 'k', '{}')$$, '42501'),
+  ('service', $$select interlock.finish_idempotent('claim_route', 'k', '{}')$$, '42501'),
+  ('driver', 'select interlock.lock_driver()', '42501'),
+  ('service', $$select interlock.take_batch('7b000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000001')$$, '42501')
 ) as t (caller, sql, answer);
 
 update callers set user_id = '7a000000-0000-4000-8000-000000000002' where caller = 'service';

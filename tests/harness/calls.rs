@@ -171,7 +171,7 @@ impl Caller {
         let (code, details) = match status {
             200 => ("OK".to_owned(), Value::Null),
             _ if body.get("error").is_some() => (text(&body["error"]), body["details"].clone()),
-            _ => (text(&body["message"]), parse(body["details"].as_str())),
+            _ => (text(&body["message"]), details_of(body["details"].as_str())),
         };
         Answer {
             status,
@@ -233,7 +233,7 @@ impl Caller {
                 Answer {
                     status: status.unwrap_or(500),
                     code: error.message().to_owned(),
-                    details: parse(error.detail()),
+                    details: details_of(error.detail()),
                     body: Value::Null,
                     replayed: false,
                 }
@@ -267,10 +267,19 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn parse(details: Option<&str>) -> Value {
-    details
+/// The details of an error as the database raises it, without what it tells a function about the code.
+pub fn details_of(detail: Option<&str>) -> Value {
+    let mut details = detail
         .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or(Value::Null)
+        .unwrap_or(Value::Null);
+    if let Value::Object(members) = &mut details {
+        members.remove("message");
+        members.remove("retryable");
+        if members.is_empty() {
+            return Value::Null;
+        }
+    }
+    details
 }
 
 /// One caller for each driver.

@@ -93,7 +93,7 @@ async fn switching_uses(bench: &Bench, adapter: Adapter, buyers: usize, uses: i3
     let switches = [0, 1, 3, 2, 0, 2]
         .into_iter()
         .map(|slots| format!("select public.set_promo_slots('{id}', {slots})"));
-    let settle = "select interlock.settle_promo_slots()".to_owned();
+    let settle = "select interlock.settle_slots()".to_owned();
     let shop = bench.shop_calls(switches.chain([settle]).collect()).await;
     let ids = bench.users(buyers).await;
     let buyers = callers(bench.stack, adapter, &ids).await;

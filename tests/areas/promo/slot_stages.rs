@@ -22,7 +22,7 @@ pub(crate) const ONE_USE_IS_TAKEN: &str =
 pub(crate) const THE_OTHER_IS_COUNTED: &str = "update interlock.counter_slots set used = 1 where owner_id = '{k}' and slot = 1;
   insert into interlock.promo_redemptions (promo_id, status, redeemed_at) values ('{k}', 'redeemed', now())";
 
-pub(crate) const SETTLE_PROMOS: &str = "select to_json(interlock.settle_promo_slots() is not null)";
+pub(crate) const SETTLE_PROMOS: &str = "select to_json(interlock.settle_slots() is not null)";
 
 pub(crate) const LOWER_LIMIT: &str =
     "update interlock.promo_codes set max_uses = 1 where id = '{k}' returning 'null'";

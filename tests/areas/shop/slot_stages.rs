@@ -74,7 +74,7 @@ pub(crate) const LOOK_AT_P: &str =
 pub(crate) const DECREMENT_TEN: &str = "select public.decrement_product_quantity('{p}', 10)";
 
 // They settle everything there is; how many that were is nobody's business.
-pub(crate) const SETTLE_STOCK: &str = "select to_json(interlock.settle_stock_slots() is not null)";
+pub(crate) const SETTLE_STOCK: &str = "select to_json(interlock.settle_slots() is not null)";
 
 pub(crate) const P_WITHOUT_SLOTS: &str = "select public.set_stock_slots('{p}', 0)";
 

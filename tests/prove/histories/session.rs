@@ -3,6 +3,7 @@
 //! Over SQL a call is one message and one transaction, as PostgREST would run it: role, claims, call,
 //! and what it wants in the headers of the answer.
 
+use crate::harness::calls::details_of;
 use crate::harness::stack::{Stack, user_claims};
 use crate::prove::model::Seen;
 use anyhow::{Result, bail};
@@ -148,7 +149,7 @@ impl Session {
                 if let ("23514", Some(constraint)) = (state, error.constraint()) {
                     return Ok(refused("", constraint, Value::Null));
                 }
-                return Ok(refused(state, error.message(), parsed(error.detail())));
+                return Ok(refused(state, error.message(), details_of(error.detail())));
             }
         };
         let mut rows = messages.iter().filter_map(|message| match message {
@@ -156,14 +157,18 @@ impl Session {
             _ => None,
         });
         let (first, answer, headers) = (rows.next(), rows.next(), rows.next());
-        let body = parsed(answer.or(first).and_then(|row| row.get(0)));
+        let body = answer
+            .or(first)
+            .and_then(|row| row.get(0))
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or(Value::Null);
         let header = |column| headers.and_then(|row| row.get(column)).unwrap_or_default();
         // An unknown promo code is answered with a status, not raised.
         if !header(1).is_empty() {
             return Ok(refused(
                 "",
                 body["message"].as_str().unwrap_or_default(),
-                parsed(body["details"].as_str()),
+                details_of(body["details"].as_str()),
             ));
         }
         let replayed = header(0).contains("Idempotent-Replayed");
@@ -201,7 +206,7 @@ impl Session {
             "" => Some(refused(
                 text("code"),
                 text("message"),
-                parsed(body["details"].as_str()),
+                details_of(body["details"].as_str()),
             )),
             code => Some(refused("", code, body["details"].clone())),
         })
@@ -320,9 +325,4 @@ fn literal(value: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(_) | Value::Object(_) => format!("{}::jsonb", quote(&value.to_string())),
     }
-}
-
-fn parsed(text: Option<&str>) -> Value {
-    text.and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or(Value::Null)
 }

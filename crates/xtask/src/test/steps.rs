@@ -122,7 +122,9 @@ impl Step {
             Self::Wasm => "wasm: the WASM boundary under Deno",
             Self::Functions => "functions: deno test of functions/",
             Self::Stack => "stack: a local stack for the next steps",
-            Self::Push => "push: migrations on databases of all kinds, and npm run verify",
+            Self::Push => {
+                "push: migrations against supabase/schemas, on databases of all kinds, and npm run verify"
+            }
             Self::Deploy => "deploy: the CLI's upload, run in today's Deno and the platform's",
             Self::E2e => "e2e: end-to-end and race tests",
             Self::Openapi => "openapi: the functions against docs/openapi.json",
@@ -191,7 +193,7 @@ impl Step {
                 "`npm run bench -- --quick --only database` shows the same; its stack's log is target/bench-stack.log."
             }
             Self::Push => {
-                "A snapshot that is out of date is written anew by `cargo xtask snapshot`."
+                "`cargo xtask migration NAME` drafts the migration that is missing; `cargo xtask snapshot` writes a snapshot anew."
             }
             Self::Deploy => "What was uploaded is in target/ship/uploaded.",
             Self::Pgtap => "The line after `not ok` says what was expected.",
@@ -218,7 +220,7 @@ impl Step {
             Self::Wasm => wasm(run),
             Self::Functions => functions(run),
             Self::Stack => start_stack(run),
-            Self::Push => ship(run, &["push::", "verify::", "docs::"]),
+            Self::Push => ship(run, &["schemas::", "push::", "verify::", "docs::"]),
             Self::Deploy => deploy::run(run),
             Self::E2e => match &run.area {
                 Some(area) => {

@@ -135,9 +135,7 @@ fn with_slots(rng: &mut StdRng, world: &World<Shop>, products: &[Uuid]) -> shop:
                 .id,
             slots,
         },
-        5..8 => shop::Call::Settle {
-            promos: rng.random_ratio(1, 3),
-        },
+        5..8 => shop::Call::Settle,
         8..10 => shop::Call::LookAtStock {
             reader: *[
                 Reader::Anyone,

@@ -136,10 +136,9 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             "set_promo_slots",
             json!({ "promo_id": promo, "slots": slots }),
         ),
-        Call::Settle { promos } => Request::Own(format!(
-            "select to_json(interlock.settle_{}_slots() >= 0)",
-            if *promos { "promo" } else { "stock" }
-        )),
+        Call::Settle => {
+            Request::Own("select to_json(interlock.settle_slots() >= 0)".to_owned())
+        }
         Call::Look | Call::ClockMoves { .. } => Request::Own(books(world)),
         Call::LookAtShelf => shelf(world),
         Call::LookAtStock { reader } => stock(*reader, world),

@@ -199,7 +199,7 @@ impl Model for Shop {
             | Call::ExpireHolds
             | Call::Restock { .. }
             | Call::SetPromoSlots { .. }
-            | Call::Settle { .. }
+            | Call::Settle
             | Call::Look
             | Call::LookAtShelf
             | Call::LookAtStock { .. }
@@ -288,7 +288,7 @@ impl Shop {
                 expect(self.promo_slots_set(*promo, *slots), body)?;
                 Ok(Some(vec![self.with_slots(*promo, *slots)]))
             }
-            Call::Settle { .. } => Ok(None),
+            Call::Settle => Ok(None),
             Call::Look => expect(self.books(), body).map(|()| None),
             Call::LookAtShelf => expect(self.shelf(), body).map(|()| None),
             Call::LookAtStock { .. } => expect(self.stock_and_slots(), body).map(|()| None),
