@@ -6,7 +6,7 @@ pub(crate) mod promo;
 pub(crate) mod shop;
 
 use crate::prove::histories::Kind;
-use crate::prove::interleavings::Stage;
+use crate::prove::interleavings::{Stage, Sweep};
 #[cfg(test)]
 use crate::{meanwhile::Scene, mutants::Combined, prove};
 
@@ -23,6 +23,8 @@ pub(crate) struct Area {
     pub(crate) after_scene: &'static str,
     /// What is interleaved.
     pub(crate) stages: &'static [&'static [Stage]],
+    /// Rows that its operations find by themselves.
+    pub(crate) sweeps: &'static [Sweep],
     /// Worlds for random histories, if it has some of its own.
     pub(crate) histories: Option<&'static Kind>,
     /// How it is broken on purpose.

@@ -25,6 +25,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     after_scene: "",
     stages: &[stages::STAGES],
+    sweeps: &[stages::BATCHES],
     histories: Some(&histories::DEPOT),
     #[cfg(test)]
     mutants: mutants::MUTANTS,

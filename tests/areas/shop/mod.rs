@@ -29,6 +29,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     after_scene: slot_scenes::AFTERWARDS,
     stages: &[stages::STAGES, slot_stages::STAGES],
+    sweeps: &[stages::ORDERS, slot_stages::SLOTS],
     histories: Some(&histories::SHOP),
     #[cfg(test)]
     mutants: mutants::MUTANTS,

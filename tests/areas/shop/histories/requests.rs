@@ -107,10 +107,14 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             product,
             quantity,
             order,
-        } => shops(
-            "claim_product_codes_atomic",
-            json!({ "product_id": product, "quantity": quantity, "order_id": order }),
-        ),
+        } => Request::Call {
+            function: None,
+            rpc: "claim_product_codes_atomic",
+            caller: None,
+            arguments: json!({ "product_id": product, "quantity": quantity, "order_id": order }),
+            key: None,
+            rows: true,
+        },
         Call::CountUse { promo } => shops("increment_promo_usage", json!({ "promo_id": promo })),
         Call::Restock { product, quantity } if world.terms.products[product].digital => {
             Request::Own(format!(

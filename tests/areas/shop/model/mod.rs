@@ -148,6 +148,10 @@ impl Model for Shop {
         }
     }
 
+    fn refusal_is_counted(code: &str) -> bool {
+        code == "PROMO_NOT_FOUND"
+    }
+
     fn refusals(&self, call: &Call) -> Vec<Refusal> {
         match call {
             Call::Checkout {
