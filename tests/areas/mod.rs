@@ -12,6 +12,8 @@ use crate::{meanwhile::Scene, mutants::Combined, prove};
 
 /// What the engines are told of an area.
 pub(crate) struct Area {
+    /// Puts aside what earlier tests have left where every test would find it.
+    pub(crate) before_test: &'static str,
     /// What meets half-way.
     #[cfg(test)]
     pub(crate) scenes: &'static [&'static [Scene]],

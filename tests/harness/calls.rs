@@ -40,13 +40,6 @@ impl Answer {
     pub fn is_success(&self) -> bool {
         self.status == 200
     }
-
-    /// The id of the batch in a success.
-    pub fn batch_id(&self) -> Option<Uuid> {
-        self.body["batch"]["id"]
-            .as_str()
-            .and_then(|id| id.parse().ok())
-    }
 }
 
 /// What is called: the edge function and the RPC behind it.
@@ -57,27 +50,6 @@ pub struct Operation {
     /// The function in schema `public`.
     pub rpc: &'static str,
 }
-
-/// Claims, renews, releases, starts, completes.
-pub const CLAIM_ROUTE: Operation = Operation {
-    function: "claim-route",
-    rpc: "claim_route",
-};
-/// Cart to order.
-pub const CHECKOUT: Operation = Operation {
-    function: "checkout",
-    rpc: "checkout",
-};
-/// What a code is worth, and a hold on it.
-pub const PROMO_VALIDATE: Operation = Operation {
-    function: "promo-validate",
-    rpc: "validate_promo",
-};
-/// Cancels an order; an RPC that no function stands before.
-pub const CANCEL_ORDER: Operation = Operation {
-    function: "",
-    rpc: "cancel_order",
-};
 
 /// A signed-in user ready to call.
 pub struct Caller {
@@ -103,20 +75,6 @@ impl Caller {
             token: stack.user_token(user),
             session,
         }
-    }
-
-    /// Claims a batch, or the next one.
-    pub async fn claim(&self, batch: Option<Uuid>) -> Answer {
-        self.call(batch, None).await
-    }
-
-    /// Any action on a batch.
-    pub async fn call(&self, batch: Option<Uuid>, action: Option<&str>) -> Answer {
-        let mut arguments = Map::new();
-        arguments.extend(batch.map(|batch| ("batch_id".to_owned(), json!(batch))));
-        arguments.extend(action.map(|action| ("action".to_owned(), json!(action))));
-        self.invoke(CLAIM_ROUTE, Value::Object(arguments), None)
-            .await
     }
 
     /// Calls an operation with the arguments that a client would send, under a key if there is one.
@@ -292,25 +250,6 @@ pub async fn callers(
         drivers
             .iter()
             .map(|driver| async move { Arc::new(Caller::new(stack, adapter, *driver).await) }),
-    )
-    .await
-}
-
-/// Everybody claims at once: nobody calls before all are ready.
-pub async fn claim_together(callers: &[Arc<Caller>], batch: Option<Uuid>) -> Vec<Answer> {
-    let calls: Vec<_> = callers
-        .iter()
-        .map(|caller| (Arc::clone(caller), batch))
-        .collect();
-    call_together(calls).await
-}
-
-/// Each caller claims its own batch, all at once.
-pub async fn call_together(calls: Vec<(Arc<Caller>, Option<Uuid>)>) -> Vec<Answer> {
-    together(
-        calls
-            .into_iter()
-            .map(|(caller, batch)| async move { caller.claim(batch).await }),
     )
     .await
 }

@@ -1,5 +1,6 @@
 //! Drivers and delivery batches.
 
+pub(crate) mod calls;
 #[cfg(test)]
 mod contract;
 mod histories;
@@ -10,6 +11,7 @@ pub(crate) mod model;
 mod mutants;
 #[cfg(test)]
 pub(crate) mod races;
+pub(crate) mod rows;
 #[cfg(test)]
 mod scenes;
 pub(crate) mod stages;
@@ -18,6 +20,7 @@ use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
+    before_test: rows::BEFORE_TEST,
     #[cfg(test)]
     scenes: &[scenes::SCENES],
     #[cfg(test)]

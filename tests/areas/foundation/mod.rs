@@ -10,6 +10,7 @@ use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
+    before_test: "",
     #[cfg(test)]
     scenes: &[],
     #[cfg(test)]

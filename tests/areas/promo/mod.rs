@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod arithmetic;
+pub(crate) mod calls;
 #[cfg(test)]
 mod contract;
 pub(crate) mod model;
@@ -22,6 +23,7 @@ use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
+    before_test: "",
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
     #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Races of codes whose uses are spread over slots: the last uses, and slots that are switched while many buy.
 
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use crate::areas::shop::rows::{cart, with};
 use crate::areas::shop::slot_races::without_deadlocks;
-use crate::harness::calls::{Adapter, CANCEL_ORDER, CHECKOUT, callers, together};
+use crate::harness::calls::{Adapter, callers, together};
 use crate::harness::races::{Verdict, count, tally};
 use crate::harness::stack::Bench;
 use uuid::Uuid;

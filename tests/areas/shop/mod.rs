@@ -1,5 +1,6 @@
 //! Stock, checkout, orders, wallets, codes of digital products, slots.
 
+pub(crate) mod calls;
 #[cfg(test)]
 mod contract;
 mod histories;
@@ -22,6 +23,7 @@ use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
+    before_test: "",
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
     #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Races of hot products whose stock is spread over slots: the last units, and slots that are switched and
 //! refilled while many buy.
 
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use crate::areas::shop::rows::cart;
-use crate::harness::calls::{Adapter, CANCEL_ORDER, CHECKOUT, callers, together};
+use crate::harness::calls::{Adapter, callers, together};
 use crate::harness::races::{Verdict, tally};
 use crate::harness::stack::Bench;
 use uuid::Uuid;

@@ -1,0 +1,9 @@
+//! How customers ask about codes.
+
+use crate::harness::calls::Operation;
+
+/// What a code is worth, and a hold on it.
+pub(crate) const PROMO_VALIDATE: Operation = Operation {
+    function: "promo-validate",
+    rpc: "validate_promo",
+};
