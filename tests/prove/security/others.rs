@@ -200,10 +200,13 @@ async fn control(bench: &Bench, cast: &Cast, reads: &[Call], section: &mut Secti
             let reply = call.by(&key, token.as_deref()).send(bench.stack).await;
             seen.extend(cast.secrets_in(&reply.body, ""));
         }
-        let orders = Call::post("/rest/v1/rpc/list_orders", json!({ "p_limit": 200 }))
-            .by(&key, token.as_deref())
-            .send(bench.stack)
-            .await;
+        let orders = Call::post(
+            "/rest/v1/rpc/list_orders",
+            json!({ "p_user_id": cast.owner }),
+        )
+        .by(&key, token.as_deref())
+        .send(bench.stack)
+        .await;
         if (orders.status == 200) != (who == "staff") {
             section
                 .failures
