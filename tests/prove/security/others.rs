@@ -162,6 +162,7 @@ fn owners(rpc: &Rpc, cast: &Cast, secret: &str) -> Map<String, Value> {
             Some(json!(secret))
         }
         ("jsonb", _) => Some(json!([{ "product_id": cast.product, "quantity": 1_000 }])),
+        ("integer", _) if argument.name == "p_limit" => Some(json!(50)),
         ("integer", _) => Some(json!(0)),
         ("bigint", _) if rpc.name != "validate_promo" => Some(json!(0)),
         _ => None,
