@@ -5,6 +5,7 @@ pub(crate) mod foundation;
 pub(crate) mod promo;
 pub(crate) mod shop;
 
+use crate::prove::histories::Kind;
 use crate::prove::interleavings::Stage;
 #[cfg(test)]
 use crate::{meanwhile::Scene, mutants::Combined, prove};
@@ -22,6 +23,8 @@ pub(crate) struct Area {
     pub(crate) after_scene: &'static str,
     /// What is interleaved.
     pub(crate) stages: &'static [&'static [Stage]],
+    /// Worlds for random histories, if it has some of its own.
+    pub(crate) histories: Option<&'static Kind>,
     /// How it is broken on purpose.
     #[cfg(test)]
     pub(crate) mutants: Mutants,

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod contract;
+mod histories;
 #[cfg(test)]
 mod lifecycle;
 pub(crate) mod model;
@@ -24,6 +25,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     after_scene: "",
     stages: &[stages::STAGES],
+    histories: Some(&histories::DEPOT),
     #[cfg(test)]
     mutants: mutants::MUTANTS,
 };

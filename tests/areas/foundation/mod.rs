@@ -17,6 +17,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     after_scene: "",
     stages: &[stages::STAGES],
+    histories: None,
     #[cfg(test)]
     mutants: mutants::MUTANTS,
 };

@@ -29,6 +29,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     after_scene: "",
     stages: &[stages::STAGES, slot_stages::STAGES],
+    histories: None,
     #[cfg(test)]
     mutants: mutants::MUTANTS,
 };

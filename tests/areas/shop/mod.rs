@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod contract;
+mod histories;
 pub(crate) mod model;
 #[cfg(test)]
 mod mutants;
@@ -28,6 +29,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     after_scene: slot_scenes::AFTERWARDS,
     stages: &[stages::STAGES, slot_stages::STAGES],
+    histories: Some(&histories::SHOP),
     #[cfg(test)]
     mutants: mutants::MUTANTS,
 };

@@ -1,6 +1,6 @@
 //! What can be asked of a shop.
 
-use super::slots::Reader;
+use crate::prove::histories::Reader;
 use crate::prove::model::Moment;
 use crate::prove::model::keys::Key;
 use uuid::Uuid;
