@@ -1,9 +1,10 @@
--- How the schema is built: ids, domains, what public shows of it, and jobs.
+-- How the schema is built: ids, what public shows of it and what can be done through that, errors, jobs. Domains are
+-- in 09-domains.sql.
 
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(46);
+select plan(92);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -40,20 +41,21 @@ select is_empty(
   'every table makes its ids so'
 );
 
--- Domains --------------------------------------------------------------------
-
 select is_empty(
   $$
-    select p.oid::regprocedure
-    from pg_proc p
-    cross join lateral unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]) || p.prorettype) as u (type)
-    join pg_type t on t.oid = u.type
-    where p.pronamespace = 'public'::regnamespace
-      and t.typtype = 'd'
-      and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+    select a.id from ids a join ids b on b.n = a.n + 1
+    where substring(a.id::text from 16) = substring(b.id::text from 16)
   $$,
-  'no RPC has a domain in its signature'
+  'what follows the time is another each time'
 );
+select pg_sleep(0.002);
+create temporary table later as select interlock.new_id() as id;
+select is_empty(
+  'select i.id from ids i, later l where i.id >= l.id', 'so a later one is greater, also within a transaction'
+);
+
+-- Columns ----------------------------------------------------------------------
+
 select is_empty(
   $$
     select t.typname
@@ -127,10 +129,42 @@ select is(
   'and its comment'
 );
 
-create table interlock.tap_table (id int primary key, secret text);
+select is_empty(
+  $$
+    select v.relname
+    from pg_class v
+    join pg_class t on t.relname = v.relname and t.relnamespace = 'interlock'::regnamespace
+    where v.relnamespace = 'public'::regnamespace
+      and v.relkind = 'v'
+      and (
+        select array_agg((a.attname, a.atttypid, a.atttypmod)::text order by a.attnum)
+        from pg_attribute a where a.attrelid = v.oid and a.attnum > 0 and not a.attisdropped
+      ) is distinct from (
+        select array_agg((a.attname, a.atttypid, a.atttypmod)::text order by a.attnum)
+        from pg_attribute a where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+      )
+  $$,
+  'and its columns, in their order'
+);
+
+create table interlock.tap_table (id int primary key, secret text, gone int, "Word" text default 'w');
+alter table interlock.tap_table drop column gone;
 comment on table interlock.tap_table is 'tap';
-grant select (id), insert on interlock.tap_table to service_role;
+grant select (id), update ("Word"), insert on interlock.tap_table to service_role;
 select ok(interlock.expose('tap_table'), 'a name that is free gets a view');
+select is(
+  (select reloptions from pg_class where oid = 'public.tap_table'::regclass), array['security_invoker=true'],
+  'that runs with its caller''s rights'
+);
+select columns_are('public', 'tap_table', array['id', 'secret', 'Word'], 'has the columns that there are');
+select is(obj_description('public.tap_table'::regclass, 'pg_class'), 'tap', 'the comment');
+select ok(
+  has_column_privilege('service_role', 'public.tap_table', 'Word', 'update')
+    and not has_column_privilege('service_role', 'public.tap_table', 'id', 'update')
+    and has_table_privilege('service_role', 'public.tap_table', 'insert')
+    and not has_table_privilege('service_role', 'public.tap_table', 'delete, truncate, trigger'),
+  'lets do what the table lets do'
+);
 select ok(has_column_privilege('service_role', 'public.tap_table', 'id', 'select'), 'with the rights of the table');
 select ok(not has_column_privilege('service_role', 'public.tap_table', 'secret', 'select'), 'and no others');
 select ok(not has_table_privilege('anon', 'public.tap_table', 'select'), 'whatever the project gives by default');
@@ -143,20 +177,35 @@ create table public.tap_table (theirs int);
 select ok(not interlock.expose('tap_table'), 'a table of the project''s own stays');
 select ok(not interlock.conceal('tap_table'), 'and is not taken for ours');
 select has_column('public', 'tap_table', 'theirs', 'it is what it was');
+select ok(
+  not has_table_privilege('service_role', 'public.tap_table', 'insert')
+    or exists (select from pg_default_acl where defaclobjtype = 'r' and defaclnamespace = 'public'::regnamespace),
+  'and gets no rights of ours'
+);
 drop table public.tap_table;
 create view public.tap_table as select 1 as theirs;
-select ok(not interlock.expose('tap_table') and not interlock.conceal('tap_table'), 'so does a view');
+select ok(not interlock.expose('tap_table'), 'so does a view');
+select ok(not interlock.conceal('tap_table'), 'which is not taken for ours either');
+select is((select theirs from public.tap_table), 1, 'it is what it was');
 drop view public.tap_table;
+create materialized view public.tap_table as select 1 as theirs;
+select ok(not interlock.expose('tap_table') and not interlock.conceal('tap_table'), 'a materialized view');
+drop materialized view public.tap_table;
+create sequence public.tap_table;
+select ok(not interlock.expose('tap_table') and not interlock.conceal('tap_table'), 'a sequence');
+drop sequence public.tap_table;
 create type public.tap_table as enum ('theirs');
-select ok(not interlock.expose('tap_table'), 'and a type');
+select ok(not interlock.expose('tap_table') and not interlock.conceal('tap_table'), 'and a type');
+select has_type('public', 'tap_table', 'is there still');
 drop type public.tap_table;
+select ok(interlock.expose('tap_table'), 'a name that was freed gets a view when asked');
+select ok(not interlock.conceal('no_such_table'), 'what is nothing of ours is not taken back');
+select throws_ok($$select interlock.expose('no_such_table')$$, '42P01', null, 'nor shown');
 
 -- Through the views -----------------------------------------------------------
 
 insert into auth.users (id, aud, role, email)
-values
-  ('7e000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com'),
-  ('7e000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-bob@example.com');
+values ('7e000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com');
 
 set local role service_role;
 insert into public.products (id, name, price, currency, available_quantity)
@@ -170,10 +219,46 @@ select throws_ok(
   $$insert into public.promo_codes (code, discount_type, discount_value, used_count) values ('TAP2', 'percentage', 10, 1)$$,
   '42501', null, 'the shop writes no column through a view that it may not write in the table'
 );
+update public.promo_codes set active = false, max_uses = 7 where code = 'TAP';
+select throws_ok(
+  $$update public.promo_codes set used_count = 1 where code = 'TAP'$$, '42501', null, 'nor changes one'
+);
+insert into public.promo_code_products select id, '7d000000-0000-4000-8000-000000000001' from public.promo_codes where code = 'TAP';
+select throws_ok(v.sql, '42501', null, 'nor writes a table: ' || v.sql)
+from (values
+  ('insert into public.orders select * from public.orders'),
+  ('update public.wallets set balance = 1'),
+  ('delete from public.order_events'),
+  ('delete from public.stock_movements'),
+  ('update public.promo_redemptions set discount = 0')
+) as v (sql);
 insert into public.drivers (user_id) values ('7e000000-0000-4000-8000-000000000001');
-insert into public.batches (reference) values ('tap');
-delete from public.batches where reference = 'tap';
+update public.drivers set active = false where user_id = '7e000000-0000-4000-8000-000000000001';
+update public.drivers set active = true where user_id = '7e000000-0000-4000-8000-000000000001';
+insert into public.batches (reference, priority) values ('tap', 1), ('tap too', 2), ('tap three', 3);
+update public.batches set priority = 4 where reference = 'tap';
+update public.batches set status = 'claimed', driver_id = '7e000000-0000-4000-8000-000000000001' where reference = 'tap';
+update public.batches set status = 'cancelled' where reference = 'tap three';
+delete from public.batches where reference = 'tap too';
+insert into public.products (name, price, currency, kind, active) values ('tap song', 1, 'EUR', 'digital', false);
+insert into public.product_codes (product_id, code) select id, 'tap-1' from public.products where name = 'tap song';
 reset role;
+select is(
+  (select concat_ws(' ', active, max_uses, used_count) from interlock.promo_codes where code = 'TAP'), 'f 7 0',
+  'the shop makes and changes promo codes'
+);
+select is(
+  (select count(*) from interlock.promo_code_products where product_id = '7d000000-0000-4000-8000-000000000001'), 1::bigint,
+  'says what they are for'
+);
+select results_eq(
+  $$select reference::text, status::text, priority, version::int from interlock.batches where reference like 'tap%' order by 1$$,
+  $$values ('tap', 'claimed', 4, 3), ('tap three', 'cancelled', 3, 2)$$,
+  'makes, changes and deletes batches'
+);
+select is(
+  (select available_quantity from interlock.products where name = 'tap song'), 1, 'adds codes, which are stock'
+);
 select results_eq(
   $$select price::bigint, available_quantity from interlock.products where name = 'tap soap'$$,
   $$values (260::bigint, 15)$$,
@@ -185,97 +270,123 @@ select results_eq(
   'and the ledger has it'
 );
 
+select throws_ok(
+  $$insert into public.products (name, price, currency) values ('', 1, 'EUR')$$, '23514', null,
+  'what a table refuses is refused through its view'
+);
+
 select set_config('request.jwt.claims', '{"sub": "7e000000-0000-4000-8000-000000000001", "role": "authenticated"}', true);
 set local role authenticated;
-create temporary table bought on commit drop as
-  select public.checkout('[{"product_id": "7d000000-0000-4000-8000-000000000001", "quantity": 2}]') as answer;
-reset role;
-grant select on bought to public;
-insert into interlock.orders (user_id, status, currency, subtotal, total, payment_method, created_at)
-select '7e000000-0000-4000-8000-000000000002', 'confirmed', 'EUR', 1, 1, 'cash_on_delivery', now() - n * interval '1 second'
-from generate_series(1, 3000) as n;
-insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
-select o.id, '7d000000-0000-4000-8000-000000000001', 1, 1, 'tap soap', 'physical'
-from interlock.orders o where o.user_id = '7e000000-0000-4000-8000-000000000002';
-analyze interlock.orders, interlock.order_items, interlock.order_events;
-
-create function pg_temp.plan(p_sql text)
-returns text
-language plpgsql
-as $$
-declare
-  v_line text;
-  v_plan text := '';
-begin
-  for v_line in execute 'explain (costs off) ' || p_sql loop
-    v_plan := v_plan || v_line || e'\n';
-  end loop;
-  return v_plan;
-end
-$$;
-
-set local role authenticated;
-select is((select count(*) from public.orders), 1::bigint, 'a buyer reads their own orders');
-select is((select count(*) from public.order_items), 1::bigint, 'their lines');
-select is((select count(*) from public.order_events), 1::bigint, 'and their history');
-select matches(
-  pg_temp.plan('select * from public.orders order by created_at desc limit 20'), 'Index Scan using orders_by_user',
-  'their latest orders are looked up in the index'
+select results_eq(
+  $$select reference::text from public.batches where reference like 'tap%'$$, array['tap'], 'a driver reads the batch they hold'
 );
-select doesnt_match(
-  pg_temp.plan('select * from public.order_items limit 20'), 'Seq Scan on order_items',
-  'so are the lines of them'
+select results_eq(
+  $$select event::text from public.batch_events order by id$$, array['claimed'], 'and what they did'
 );
-select doesnt_match(
-  pg_temp.plan('select * from public.order_events limit 20'), 'Seq Scan on order_events',
-  'and the history'
-);
-
--- Staff read with a function ---------------------------------------------------
-
-select throws_ok('select public.list_orders()', 'PT403', 'FORBIDDEN', 'a buyer lists no orders');
-select set_config(
-  'request.jwt.claims',
-  '{"sub": "7e000000-0000-4000-8000-000000000001", "role": "authenticated", "app_metadata": {"role": "staff"}}', true
-);
-select is(jsonb_array_length(public.list_orders(p_limit => 7) -> 'orders'), 7, 'staff list orders, a page at a time');
-select is(
-  public.list_orders(p_user_id => '7e000000-0000-4000-8000-000000000001') -> 'orders' -> 0 -> 'events' -> 0 ->> 'event',
-  'confirmed', 'of one customer, with their history'
-);
-select is(
-  public.list_orders(p_user_id => '7e000000-0000-4000-8000-000000000001') -> 'orders' -> 0 -> 'items' -> 0 ->> 'quantity',
-  '2', 'and their lines'
-);
-select is(
-  jsonb_array_length(public.list_orders(p_status => 'paid') -> 'orders'), 0, 'and of one status'
-);
-select is(
-  public.list_orders(p_before => (public.list_orders(p_limit => 2) -> 'orders' -> 0 ->> 'id')::uuid, p_limit => 1)
-    -> 'orders' -> 0 -> 'id',
-  public.list_orders(p_limit => 2) -> 'orders' -> 1 -> 'id',
-  'the next page begins after the last order of the page before'
-);
-select throws_ok(
-  'select public.list_orders(p_limit => 201)', 'PT400', 'VALIDATION_FAILED', 'a page has an end'
-);
+select is((select active from public.drivers), true, 'and themselves');
+select is_empty($$select name from public.products where name = 'tap song'$$, 'nobody sees what is not for sale');
+select throws_ok(v.sql, '42501', null, 'a user does nothing but read: ' || v.sql)
+from (values
+  ($$update public.products set price = 1$$),
+  ($$insert into public.products (name, price, currency) values ('x', 1, 'EUR')$$),
+  ($$update public.batches set status = 'completed'$$),
+  ($$update public.drivers set active = true$$),
+  ($$insert into public.wallets values ('7e000000-0000-4000-8000-000000000001', 1, 'EUR')$$),
+  ('select * from public.promo_codes'),
+  ('select * from public.stock_movements'),
+  ('select * from public.stock_differences')
+) as v (sql);
 reset role;
 set local role anon;
-select throws_ok('select public.list_orders()', '42501', null, 'whoever is not signed in does not even call it');
+select is((select count(*) from public.products where name like 'tap%'), 1::bigint, 'who is not signed in sees what is for sale');
+select throws_ok('select * from ' || v.name, '42501', null, 'and not ' || v.name)
+from unnest(array['public.orders', 'public.batches', 'public.drivers', 'public.wallets', 'public.promo_codes']) as v (name);
 reset role;
 
 -- The rest ---------------------------------------------------------------------
 
-select is(interlock.schedule_jobs(), 0, 'without pg_cron nothing is scheduled');
+-- What a statement raises: SQLSTATE, code and details.
+create function pg_temp.raised(p_sql text)
+returns jsonb
+language plpgsql
+as $$
+declare
+  v_detail text;
+begin
+  execute p_sql;
+  return null;
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return jsonb_build_object('state', sqlstate, 'code', sqlerrm, 'details', v_detail::jsonb);
+end
+$$;
+
+select is(
+  interlock.problem('/a', 'is wrong'), jsonb '[{"pointer": "/a", "message": "is wrong"}]', 'a problem is a list of one'
+);
 select lives_ok($$select interlock.refuse_problems('[]'), interlock.refuse_problems(null)$$, 'no problem is none');
-select throws_ok(
-  $$select interlock.refuse_problems(interlock.problem('/a', 'is wrong') || interlock.problem('/b', 'too'))$$,
-  'PT400', 'VALIDATION_FAILED', 'all problems are refused together'
+select is(
+  pg_temp.raised($$select interlock.refuse_problems(interlock.problem('/a', 'is wrong') || interlock.problem('/b', 'too'))$$),
+  '{
+    "state": "PT400",
+    "code": "VALIDATION_FAILED",
+    "details": {
+      "message": "The request is not valid.",
+      "problems": [{"pointer": "/a", "message": "is wrong"}, {"pointer": "/b", "message": "too"}]
+    }
+  }',
+  'all problems are refused together'
 );
-select throws_ok(
-  $$insert into interlock.order_events (order_id, event) values (gen_random_uuid(), 'paid')$$,
-  '23503', null, 'history is of an order'
+select is(
+  (pg_temp.raised(format('select interlock.raise_error(%L)', e.code)) -> 'details') - 'message',
+  case when e.again then '{"retryable": true}' else '{}' end::jsonb,
+  format('%s: the same again %s', e.code, case when e.again then 'may do' else 'is no use' end)
+)
+from (values
+  ('FORBIDDEN', false), ('UNAUTHENTICATED', false), ('PROMO_NOT_FOUND', false), ('INTERNAL', false),
+  ('UPSTREAM_UNAVAILABLE', true), ('UPSTREAM_TIMEOUT', true), ('TOO_MANY_ATTEMPTS', true)
+) as e (code, again);
+select is(
+  pg_temp.raised($$select interlock.raise_error('FORBIDDEN', '{"a": 1}')$$),
+  '{"state": "PT403", "code": "FORBIDDEN", "details": {"a": 1, "message": "This user may not do that."}}',
+  'an error tells a machine and a person'
 );
+select is(
+  pg_temp.raised($$select interlock.raise_error('NO_SUCH_CODE')$$) -> 'details' ->> 'unknown_code', 'NO_SUCH_CODE',
+  'a code that is none is an error of ours'
+);
+
+-- Jobs -------------------------------------------------------------------------
+
+select is(
+  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 4 end,
+  'without pg_cron nothing is scheduled'
+);
+-- As much of pg_cron as is needed, where it is not.
+do $do$
+begin
+  if to_regprocedure('cron.schedule(text, text, text)') is null then
+    create schema cron;
+    create table cron.job (jobname text primary key, schedule text, command text);
+    create function cron.schedule(text, text, text) returns bigint language sql as $$
+      insert into cron.job values ($1, $2, $3)
+      on conflict (jobname) do update set schedule = $2, command = $3
+      returning 1::bigint
+    $$;
+  end if;
+end
+$do$;
+select is(interlock.schedule_jobs(), 4, 'with it every job is');
+select is(interlock.schedule_jobs(), 4, 'as often as one asks');
+select set_eq(
+  $$select jobname::text from cron.job where jobname like 'interlock-%'$$,
+  array[
+    'interlock-expire-orders', 'interlock-expire-promo-holds', 'interlock-purge-idempotency-keys', 'interlock-settle-slots'
+  ],
+  'once each'
+);
+select lives_ok(j.command, 'it can be done: ' || j.command) from cron.job j where j.jobname like 'interlock-%' order by j.jobname;
 
 select * from finish();
 rollback;

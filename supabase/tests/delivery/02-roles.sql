@@ -1,10 +1,10 @@
--- Who may do what: every table and verb, every function, for each kind of caller.
+-- Who may do what with delivery: every table and verb, and the functions, for each kind of caller.
 -- A refusal is an error and leaves every row as it was.
 
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(141);
+select plan(140);
 
 -- Cast --------------------------------------------------------------------
 
@@ -188,80 +188,6 @@ select results_eq(
 reset role;
 
 -- Functions ---------------------------------------------------------------
-
-select set_eq(
-  $$
-    select p.oid::regprocedure::text, r.role
-    from pg_catalog.pg_proc p
-    cross join (values ('anon'), ('authenticated'), ('service_role')) as r (role)
-    where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
-      and has_function_privilege(r.role, p.oid, 'execute')
-      and not exists (
-        select 1 from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e'
-      )
-  $$,
-  $$
-    values
-      ('accept_payment(uuid)', 'service_role'),
-      ('cancel_order(uuid,text)', 'authenticated'),
-      ('cancel_order(uuid,text)', 'service_role'),
-      ('checkout(jsonb,text,uuid,text,text)', 'authenticated'),
-      ('checkout(jsonb,text,uuid,text,text)', 'service_role'),
-      ('claim_product_codes_atomic(uuid,integer,uuid)', 'service_role'),
-      ('claim_route(uuid,text,text)', 'authenticated'),
-      ('claim_route(uuid,text,text)', 'service_role'),
-      ('decrement_product_quantity(uuid,integer)', 'service_role'),
-      ('expire_orders(integer)', 'service_role'),
-      ('fulfill_order(uuid)', 'service_role'),
-      ('get_stock(uuid[])', 'anon'),
-      ('get_stock(uuid[])', 'authenticated'),
-      ('get_stock(uuid[])', 'service_role'),
-      ('increment_promo_usage(uuid)', 'service_role'),
-      ('interlock.cancel_order(uuid,text)', 'authenticated'),
-      ('interlock.cancel_order(uuid,text)', 'service_role'),
-      ('interlock.checkout(jsonb,text,uuid,text,text)', 'authenticated'),
-      ('interlock.checkout(jsonb,text,uuid,text,text)', 'service_role'),
-      ('interlock.claim_product_codes_atomic(uuid,integer,uuid)', 'service_role'),
-      ('interlock.claim_route(uuid,text,text)', 'authenticated'),
-      ('interlock.claim_route(uuid,text,text)', 'service_role'),
-      ('interlock.decide_payment(uuid,boolean)', 'service_role'),
-      ('interlock.decrement_product_quantity(uuid,integer)', 'service_role'),
-      ('interlock.expire_orders(integer)', 'service_role'),
-      ('interlock.expire_promo_holds(integer)', 'service_role'),
-      ('interlock.fulfill_order(uuid)', 'service_role'),
-      ('interlock.get_stock(uuid[])', 'anon'),
-      ('interlock.get_stock(uuid[])', 'authenticated'),
-      ('interlock.get_stock(uuid[])', 'service_role'),
-      ('interlock.increment_promo_usage(uuid)', 'service_role'),
-      ('interlock.is_staff()', 'authenticated'),
-      ('interlock.is_staff()', 'service_role'),
-      ('interlock.list_orders(text,uuid,uuid,integer)', 'authenticated'),
-      ('interlock.list_orders(text,uuid,uuid,integer)', 'service_role'),
-      ('interlock.new_id()', 'service_role'),
-      ('interlock.purge_idempotency_keys()', 'service_role'),
-      ('interlock.refund_order(uuid)', 'service_role'),
-      ('interlock.set_promo_slots(uuid,integer)', 'service_role'),
-      ('interlock.set_stock_slots(uuid,integer)', 'service_role'),
-      ('interlock.settle_slots()', 'service_role'),
-      ('interlock.submit_payment_proof(uuid,text)', 'authenticated'),
-      ('interlock.submit_payment_proof(uuid,text)', 'service_role'),
-      ('interlock.top_up_wallet(uuid,bigint,text,uuid)', 'service_role'),
-      ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'authenticated'),
-      ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'service_role'),
-      ('list_orders(text,uuid,uuid,integer)', 'authenticated'),
-      ('list_orders(text,uuid,uuid,integer)', 'service_role'),
-      ('refund_order(uuid)', 'service_role'),
-      ('reject_payment(uuid)', 'service_role'),
-      ('set_promo_slots(uuid,integer)', 'service_role'),
-      ('set_stock_slots(uuid,integer)', 'service_role'),
-      ('submit_payment_proof(uuid,text)', 'authenticated'),
-      ('submit_payment_proof(uuid,text)', 'service_role'),
-      ('top_up_wallet(uuid,bigint,text,uuid)', 'service_role'),
-      ('validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'authenticated'),
-      ('validate_promo(text,jsonb,bigint,uuid,boolean,text,text)', 'service_role')
-  $$,
-  'each function is executable by whom it is meant for, and nobody else'
-);
 
 select is(pg_temp.attempt(t.caller, t.sql, t.answer <> '1'), t.answer, format('%s: %s', t.caller, t.sql))
 from (values

@@ -371,7 +371,7 @@ select is(
 );
 
 -- Columns of idempotency keys and of functions that only the shop may call are covered by
--- 02-roles.sql; here: what the callers who may call checkout cannot do with it.
+-- 05-rights.sql; here: what the callers who may call checkout cannot do with it.
 
 select is(pg_temp.attempt(t.caller, t.sql, true), t.answer, format('%s: %s', t.caller, t.sql))
 from (values

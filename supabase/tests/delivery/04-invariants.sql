@@ -139,7 +139,7 @@ create temporary table moves as
   cross join unnest(array[false, true]) o (lease_over)
   where (f.s in ('claimed', 'in_progress') or not o.lease_over);
 
--- The table in the header of the migration batch_transitions, once more.
+-- The table in the header of delivery/triggers/guard_batch_transition.sql, once more.
 create function pg_temp.is_allowed(p_move moves)
 returns boolean
 language sql
