@@ -84,6 +84,7 @@ async fn passes(mut tests: Command) {
     let fixture = json!({
         "apiUrl": bench.stack.api_url,
         "anonKey": bench.stack.anon_key,
+        "serviceKey": bench.stack.service_role_key,
         "users": with_token(&users),
         "drivers": with_token(&drivers),
         "product": bench.products(1, 1_000).await[0],

@@ -13,7 +13,7 @@ const FUNCTIONS: [&str; 3] = ["checkout", "claim-route", "promo-validate"];
 
 /// The most that may be sent for one function. The module is nine tenths of it: 134 KB, as base64 a third
 /// more. Compressed it would be half, and each cold start 10 ms slower; that is the trade.
-const UPLOAD_BUDGET: usize = 206_000;
+const UPLOAD_BUDGET: usize = 220_000;
 
 /// What is sent for a function: its own three files, and the shim that all share. No tests, no settings,
 /// no types.
