@@ -7,10 +7,13 @@ pub(crate) mod shop;
 
 use crate::prove::interleavings::Stage;
 #[cfg(test)]
-use crate::{meanwhile::Scene, mutants::Combined, prove};
+use crate::{meanwhile::Scene, mutants::Combined, openapi::Documented, prove};
 
 /// What the engines are told of an area.
 pub(crate) struct Area {
+    /// The answers of its functions that docs/openapi.json tells of.
+    #[cfg(test)]
+    pub(crate) documented: &'static [Documented],
     /// What meets half-way.
     #[cfg(test)]
     pub(crate) scenes: &'static [&'static [Scene]],

@@ -3,6 +3,8 @@
 use crate::harness::openapi::assert_documented;
 use crate::harness::stack::{Stack, user_claims};
 use futures::future::join_all;
+use interlock_domain::function::Function;
+use interlock_domain::{delivery, promo, shop};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use tokio::sync::Barrier;
@@ -58,21 +60,22 @@ pub struct Operation {
     pub rpc: &'static str,
 }
 
+impl Operation {
+    /// What the registry tells of.
+    pub const fn of(function: &Function) -> Self {
+        Operation {
+            function: function.name,
+            rpc: function.rpc,
+        }
+    }
+}
+
 /// Claims, renews, releases, starts, completes.
-pub const CLAIM_ROUTE: Operation = Operation {
-    function: "claim-route",
-    rpc: "claim_route",
-};
+pub const CLAIM_ROUTE: Operation = Operation::of(&delivery::claim_route::CLAIM_ROUTE);
 /// Cart to order.
-pub const CHECKOUT: Operation = Operation {
-    function: "checkout",
-    rpc: "checkout",
-};
+pub const CHECKOUT: Operation = Operation::of(&shop::checkout::CHECKOUT);
 /// What a code is worth, and a hold on it.
-pub const PROMO_VALIDATE: Operation = Operation {
-    function: "promo-validate",
-    rpc: "validate_promo",
-};
+pub const PROMO_VALIDATE: Operation = Operation::of(&promo::promo_validate::PROMO_VALIDATE);
 /// Cancels an order; an RPC that no function stands before.
 pub const CANCEL_ORDER: Operation = Operation {
     function: "",

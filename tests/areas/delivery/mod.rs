@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod lifecycle;
 pub(crate) mod model;
 #[cfg(test)]
@@ -17,6 +19,8 @@ use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
+    #[cfg(test)]
+    documented: &[|bench| Box::pin(documented::claim_route(bench))],
     #[cfg(test)]
     scenes: &[scenes::SCENES],
     stages: &[stages::STAGES],

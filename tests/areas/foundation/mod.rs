@@ -9,6 +9,8 @@ use super::Area;
 /// For the engines.
 pub(crate) const AREA: Area = Area {
     #[cfg(test)]
+    documented: &[],
+    #[cfg(test)]
     scenes: &[],
     stages: &[stages::STAGES],
     #[cfg(test)]

@@ -4,6 +4,8 @@
 mod arithmetic;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+pub(crate) mod documented;
 pub(crate) mod model;
 #[cfg(test)]
 mod mutants;
@@ -22,6 +24,8 @@ use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
+    #[cfg(test)]
+    documented: &[|bench| Box::pin(documented::promo_validate(bench))],
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
     stages: &[stages::STAGES, slot_stages::STAGES],

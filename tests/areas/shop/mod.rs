@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod documented;
 pub(crate) mod model;
 #[cfg(test)]
 mod mutants;
@@ -23,6 +25,8 @@ use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
+    #[cfg(test)]
+    documented: &[|bench| Box::pin(documented::checkout(bench))],
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
     stages: &[stages::STAGES, slot_stages::STAGES],

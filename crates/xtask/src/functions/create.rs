@@ -203,7 +203,14 @@ revoke execute on all functions in schema interlock from public;\n",
             .context("a module begins with its purpose")?
             + 2;
         let line = format!("#[cfg(test)]\nmod {};\n", self.ident);
-        Ok(format!("{}{line}{}", &text[..at], &text[at..]))
+        let text = format!("{}{line}{}", &text[..at], &text[at..]);
+        // The answers that the document tells of.
+        const LIST: &str = "    documented: &[";
+        let (before, after) = text
+            .split_once(LIST)
+            .context("the area has no list of documented answers")?;
+        let shown = format!("|bench| Box::pin({}::documented(bench)), ", self.ident);
+        Ok(format!("{before}{LIST}{shown}{after}"))
     }
 
     fn with_section(&self, text: &str) -> Result<String> {
@@ -310,7 +317,20 @@ revoke all on function public.%IDENT(text) from public, anon, authenticated, ser
 grant execute on function public.%IDENT(text), interlock.%IDENT to authenticated, service_role;
 ";
 
-const TESTS: &str = r#"//! The HTTP contract of `%NAME`.
+const TESTS: &str = r#"//! The HTTP contract of `%NAME`, and every answer of it that docs/openapi.json tells of.
+
+use crate::harness::stack::Bench;
+use crate::openapi::Scene;
+use serde_json::Value;
+
+/// `%NAME`.
+pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
+    let mut scene = Scene::new(bench, "%NAME");
+    let user = bench.users(1).await[0];
+    scene.refuses_what_all_refuse(user).await;
+    // %FILL: expect a success, and each code of the record
+    scene.end()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_what_it_promises() {
