@@ -2,6 +2,7 @@
 // nothing is thrown, and a step is a call or an answer of the usual shape. The
 // native code is searched much more thoroughly by `npm run fuzz`.
 import assert from "node:assert/strict";
+import * as claimRoute from "../claim-route/core.js";
 import type { Call, Core, State, Step } from "./core.ts";
 import { CORES } from "./cores.ts";
 

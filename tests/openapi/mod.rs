@@ -40,11 +40,14 @@ pub(crate) type Documented = for<'a> fn(&'a Bench) -> BoxFuture<'a, (String, Val
 
 /// A request, sound until a scene spoils it.
 pub(crate) struct Sent {
-    token: String,
+    /// Whose.
+    pub(crate) token: String,
     /// The idempotency key.
     pub(crate) key: Option<&'static str>,
-    content_type: &'static str,
-    body: String,
+    /// What the body is said to be.
+    pub(crate) content_type: &'static str,
+    /// As sent.
+    pub(crate) body: String,
 }
 
 impl<'a> Scene<'a> {

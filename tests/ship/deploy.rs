@@ -158,10 +158,7 @@ async fn docker_is_given_exactly_the_functions_and_its_bundle_is_sent() {
         .filter(|path| Path::new(path).extension().is_some())
         .map(|path| format!("functions/{path}"))
         .collect();
-    let expected: BTreeSet<String> = names()
-        .into_iter()
-        .flat_map(sources_of)
-        .collect();
+    let expected: BTreeSet<String> = names().into_iter().flat_map(sources_of).collect();
     assert_eq!(mounted, expected, "{said}");
     let uploads = recorder.uploads();
     assert_eq!(uploads.len(), FUNCTIONS.len(), "{said}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Changes a promo code.
-async fn set(bench: &Bench, code: &str, change: &str) {
+pub(crate) async fn set(bench: &Bench, code: &str, change: &str) {
     let update = format!("update interlock.promo_codes set {change} where code = $1");
     bench
         .db

@@ -1,7 +1,7 @@
 //! Every answer of `checkout` that docs/openapi.json tells of.
 
 use super::rows::{cart, with};
-use crate::areas::promo::documented::refuses_promos;
+use crate::areas::promo::documented::{refuses_promos, set};
 use crate::harness::stack::Bench;
 use crate::openapi::{Scene, Sent};
 use serde_json::{Value, json};
