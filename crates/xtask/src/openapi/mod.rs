@@ -19,9 +19,8 @@ pub(crate) fn document(examples: &Value) -> Result<Value> {
     let mut schemas = Map::new();
     for function in FUNCTIONS {
         let name = function.name;
-        let recorded = examples[name]
-            .as_array()
-            .with_context(|| format!("tests/openapi/examples.json has no answers of {name}"))?;
+        // They are recorded against the document, so it comes first; `cargo xtask tidy` says what has none.
+        let recorded = examples[name].as_array().map_or(&[][..], Vec::as_slice);
         paths.insert(format!("/{name}"), path(function, recorded));
         let request = requests::schema(function);
         schemas.insert(
