@@ -17,7 +17,10 @@ export interface Answer {
   replayed: boolean;
 }
 
-export async function send(profile: Profile, call: Call): Promise<Answer | NoAnswer> {
+export async function send(
+  profile: Profile,
+  call: Call,
+): Promise<Answer | NoAnswer> {
   if (call.delayMs > 0) await sleep(call.delayMs);
   const controller = new AbortController();
   const { signal } = controller;

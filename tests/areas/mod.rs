@@ -5,7 +5,8 @@ pub(crate) mod foundation;
 pub(crate) mod promo;
 pub(crate) mod shop;
 
-use crate::prove::interleavings::Stage;
+use crate::prove::histories::Kind;
+use crate::prove::interleavings::{Stage, Sweep};
 #[cfg(test)]
 use crate::{meanwhile::Scene, mutants::Combined, openapi::Documented, prove};
 
@@ -14,11 +15,23 @@ pub(crate) struct Area {
     /// The answers of its functions that docs/openapi.json tells of.
     #[cfg(test)]
     pub(crate) documented: &'static [Documented],
+    /// Puts aside what earlier tests have left where every test would find it.
+    pub(crate) before_test: &'static str,
     /// What meets half-way.
     #[cfg(test)]
     pub(crate) scenes: &'static [&'static [Scene]],
+    /// The rows that every scene finds.
+    #[cfg(test)]
+    pub(crate) scene_rows: &'static str,
+    /// Puts back what a scene may have changed that is nobody's own.
+    #[cfg(test)]
+    pub(crate) after_scene: &'static str,
     /// What is interleaved.
     pub(crate) stages: &'static [&'static [Stage]],
+    /// Rows that its operations find by themselves.
+    pub(crate) sweeps: &'static [Sweep],
+    /// Worlds for random histories, if it has some of its own.
+    pub(crate) histories: Option<&'static Kind>,
     /// How it is broken on purpose.
     #[cfg(test)]
     pub(crate) mutants: Mutants,

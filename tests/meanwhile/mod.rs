@@ -57,41 +57,30 @@ pub(crate) struct Scene {
     pub(crate) then: &'static str,
 }
 
-const STAGE: &str = "
+/// Who is on the stage; the rest is what each area adds.
+const PEOPLE: &str = "
 insert into auth.users (id, aud, role, email)
   select id, 'authenticated', 'authenticated', id || '@test.example' from unnest(array['{ann}', '{bob}']::uuid[]) id;
-insert into interlock.drivers (user_id) values ('{ann}'), ('{bob}');
-insert into interlock.wallets (user_id, balance, currency) values ('{ann}', 10000, 'USD'), ('{bob}', 10000, 'USD');
-insert into interlock.batches (id, reference, created_at)
-  values ('{batch}', 'test:1', now() - interval '2 min'), ('{batch2}', 'test:2', now() - interval '1 min');
-insert into interlock.products (id, name, price, currency, available_quantity)
-  values ('{product}', 'test:1', 700, 'USD', 10), ('{product2}', 'test:2', 700, 'USD', 10);
-insert into interlock.products (id, name, price, currency, kind) values ('{ebook}', 'test:3', 700, 'USD', 'digital');
-insert into interlock.product_codes (product_id, code) values ('{ebook}', '1'), ('{ebook}', '2'), ('{ebook}', '3');
-insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses)
-  values ('{promo}', 'P{promo}', 'percentage', 10, 3);
-insert into interlock.promo_codes (id, code, discount_type, discount_value, first_order_only)
-  values ('{promo2}', 'P{promo2}', 'percentage', 10, true);
 ";
 
 impl Scene {
     /// Plays the scene over SQL.
     pub(crate) async fn run(self, bench: &Bench) -> Verdict {
         let verdict = self.play(bench).await;
-        let put_back = "update interlock.settings set checkouts_per_product = null where checkouts_per_product is not null;
-             select interlock.settle_slots(), interlock.settle_slots()";
-        bench
-            .db
-            .batch_execute(put_back)
-            .await
-            .expect("settings can be put back");
+        for mend in AREAS.iter().map(|area| area.after_scene) {
+            let mended = bench.db.batch_execute(mend).await;
+            mended.expect("what a scene has changed can be put back");
+        }
         verdict.map_err(|error| format!("{}: {error}", self.name))
     }
 
     async fn play(self, bench: &Bench) -> Verdict {
         let stage = Stage::new();
         let owner = bench.stack.connect().await;
-        stage.act(&owner, By::Shop, STAGE).await?;
+        stage.act(&owner, By::Shop, PEOPLE).await?;
+        for rows in AREAS.iter().map(|area| area.scene_rows) {
+            stage.act(&owner, By::Shop, rows).await?;
+        }
         for (by, sql) in self.before {
             let session = bench.stack.connect().await;
             stage.act(&session, *by, sql).await?;
@@ -244,12 +233,12 @@ pub(crate) fn scene(name: &str) -> Scene {
         .unwrap_or_else(|| panic!("there is no scene `{name}`"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_that_meet_half_way_end_as_they_must() {
+/// Plays scenes, each with a clean queue; what is wrong with them is told together.
+pub(crate) async fn end_as_they_must(scenes: &[Scene]) {
     let bench = Bench::take().await;
     bench.needs_no_other_batches().await;
     let mut wrong = Vec::new();
-    for scene in scenes() {
+    for scene in scenes {
         bench.clear().await;
         if let Err(error) = scene.run(&bench).await {
             wrong.push(error);
@@ -257,3 +246,15 @@ async fn calls_that_meet_half_way_end_as_they_must() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The test of an area's scenes.
+macro_rules! test_scenes {
+    ($scenes:expr) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn calls_that_meet_half_way_end_as_they_must() {
+            crate::meanwhile::end_as_they_must($scenes).await;
+        }
+    };
+}
+
+pub(crate) use test_scenes;

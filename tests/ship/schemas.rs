@@ -26,7 +26,10 @@ fn schema_files() -> Vec<PathBuf> {
     for pattern in patterns {
         let pattern = pattern.as_str().expect("a pattern is text");
         let matches = expand(&root().join("supabase"), pattern.trim_start_matches("./"));
-        assert!(!matches.is_empty(), "schema_paths: {pattern} matches nothing");
+        assert!(
+            !matches.is_empty(),
+            "schema_paths: {pattern} matches nothing"
+        );
         for file in matches {
             if !files.contains(&file) {
                 files.push(file);
@@ -123,7 +126,9 @@ async fn inventory(scratch: &Scratch) -> BTreeSet<String> {
 /// What only one of them has.
 fn differences(of_migrations: &BTreeSet<String>, of_schemas: &BTreeSet<String>) -> String {
     let only = |mark: &str, these: &BTreeSet<String>, those: &BTreeSet<String>| -> String {
-        let lines = these.difference(those).map(|thing| format!("{mark} {thing}\n"));
+        let lines = these
+            .difference(those)
+            .map(|thing| format!("{mark} {thing}\n"));
         lines.collect()
     };
     only("only the migrations:", of_migrations, of_schemas)
@@ -182,7 +187,11 @@ fn timestamp(now: SystemTime) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     format!(
         "{year:04}{month:02}{day:02}{:02}{:02}{:02}",

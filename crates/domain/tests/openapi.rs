@@ -112,7 +112,7 @@ fn recorded_refusals_are_told_of() {
             seen.insert(answer["code"].to_string());
         }
     }
-    // Those that a stack in good health cannot be made to answer: see tests/openapi.rs.
+    // Those that a stack in good health cannot be made to answer: see tests/openapi/mod.rs.
     for code in [
         "FORBIDDEN",
         "INTERNAL",

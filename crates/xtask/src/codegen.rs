@@ -119,7 +119,7 @@ fn write(repo: &Repo, outputs: &[(PathBuf, String)]) -> Result<()> {
     Ok(())
 }
 
-/// The document, with the answers that tests/openapi.rs has recorded as its examples.
+/// The document, with the answers that tests/openapi/mod.rs has recorded as its examples.
 fn openapi(repo: &Repo) -> Result<Value> {
     let path = repo.root.join("tests/openapi/examples.json");
     let examples = fs::read_to_string(&path)

@@ -27,7 +27,14 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     ensure::run_all(repo)?;
     build::build(repo, &build::Args::default())?;
     let stack = LocalStack::start(repo, "migration-stack")?;
-    let mut test = cargo(&["test", "--quiet", "--package", "interlock-tests", "--test", "ship"]);
+    let mut test = cargo(&[
+        "test",
+        "--quiet",
+        "--package",
+        "interlock-tests",
+        "--test",
+        "ship",
+    ]);
     test.current_dir(&repo.root)
         .envs(&stack.variables)
         .env("DRAFT_MIGRATION", &args.name)

@@ -1,4 +1,4 @@
-// The rows that tests/client.rs has made, and clients for them.
+// The rows that tests/client/mod.rs has made, and clients for them.
 import { createClient } from "@supabase/supabase-js";
 import process from "node:process";
 
@@ -21,7 +21,7 @@ export const fixture = JSON.parse(text);
 /** A user whom no other test has. */
 export function nextUser() {
   const user = fixture.users.pop();
-  if (!user) throw new Error("tests/client.rs has made too few users");
+  if (!user) throw new Error("tests/client/mod.rs has made too few users");
   return user;
 }
 

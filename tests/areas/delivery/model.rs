@@ -191,6 +191,10 @@ impl Model for Depot {
         }
     }
 
+    fn refusal_is_counted(_: &str) -> bool {
+        false
+    }
+
     fn refusals(&self, call: &Call) -> Vec<(&'static str, Value)> {
         let Call::Route {
             driver,

@@ -1,7 +1,8 @@
 //! Races for batches. A scenario states the invariant and the number of winners, and returns what is
 //! wrong instead of panicking, so that `mutants.rs` can demand that it finds something.
 
-use crate::harness::calls::{Adapter, Answer, call_together, callers, claim_together};
+use crate::areas::delivery::calls::{call_together, claim_together};
+use crate::harness::calls::{Adapter, Answer, callers};
 use crate::harness::races::{Race, Verdict, against_open_transaction, require, tally};
 use crate::harness::stack::Bench;
 use futures::FutureExt as _;

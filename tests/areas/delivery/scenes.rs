@@ -2,6 +2,13 @@
 
 use crate::meanwhile::{By, End, Scene, Wait};
 
+/// Ann and Bob as drivers, and two batches.
+pub(crate) const ROWS: &str = "
+insert into interlock.drivers (user_id) values ('{ann}'), ('{bob}');
+insert into interlock.batches (id, reference, created_at)
+  values ('{batch}', 'test:1', now() - interval '2 min'), ('{batch2}', 'test:2', now() - interval '1 min');
+";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -127,3 +134,5 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "status = 'available' from interlock.batches where id = '{batch2}'",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);

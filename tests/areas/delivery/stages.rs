@@ -2,6 +2,16 @@
 
 use crate::prove::interleavings::{Pairs, Stage, Sweep, USERS, shop, user};
 
+/// Batches that can be claimed.
+pub(crate) const BATCHES: Sweep = Sweep {
+    name: "the claimable batches",
+    clear: "update interlock.batches set status = 'cancelled'
+                 where status in ('available', 'claimed', 'in_progress') and reference like 'test:%';",
+    others: "select exists (select from interlock.batches b
+                 where (b.status = 'available' or b.status in ('claimed', 'in_progress') and b.lease_expires_at <= now())
+                   and coalesce(b.reference not like 'test:%', true))",
+};
+
 pub(crate) const DRIVERS: &str =
     "insert into interlock.drivers (user_id) values ('{u}'), ('{v}'), ('{w}')";
 
@@ -69,7 +79,7 @@ pub(crate) const STAGES: &[Stage] = &[
                 "delete from interlock.drivers where user_id = '{u}' returning 'null'",
             ),
         ],
-        offers: &[Sweep::Batches],
+        offers: &[BATCHES],
         pairs: Pairs::All,
     },
     Stage {
@@ -99,15 +109,15 @@ pub(crate) const STAGES: &[Stage] = &[
                 "update interlock.batches set status = 'cancelled' where id = '{x}' returning 'null'",
             ),
         ],
-        offers: &[Sweep::Batches],
+        offers: &[BATCHES],
         pairs: Pairs::All,
     },
     Stage {
         name: "the next batch: x is free, v holds y",
         given: &[USERS, DRIVERS, BATCH_X, BATCH_Y, V_HOLDS_Y],
         operations: &[
-            user("u", "u claims the next", "select public.claim_route()").sweeping(Sweep::Batches),
-            user("w", "w claims the next", "select public.claim_route()").sweeping(Sweep::Batches),
+            user("u", "u claims the next", "select public.claim_route()").sweeping(BATCHES),
+            user("w", "w claims the next", "select public.claim_route()").sweeping(BATCHES),
             user("w", "w claims x", "select public.claim_route('{x}')"),
             user(
                 "v",
@@ -124,7 +134,7 @@ pub(crate) const STAGES: &[Stage] = &[
                 "update interlock.batches set status = 'cancelled' where id = '{x}' returning 'null'",
             ),
         ],
-        offers: &[Sweep::Batches],
+        offers: &[BATCHES],
         pairs: Pairs::All,
     },
     Stage {
@@ -133,17 +143,17 @@ pub(crate) const STAGES: &[Stage] = &[
         operations: &[
             user("u", "u claims the next", "select public.claim_route()")
                 .or("select public.claim_route('{y}')")
-                .sweeping(Sweep::Batches),
+                .sweeping(BATCHES),
             user("v", "v claims the next", "select public.claim_route()")
                 .or("select public.claim_route('{x}')")
-                .sweeping(Sweep::Batches),
+                .sweeping(BATCHES),
             user("w", "w claims the next", "select public.claim_route()")
                 .or("select public.claim_route('{y}')")
-                .sweeping(Sweep::Batches),
+                .sweeping(BATCHES),
             user("w", "w claims y", "select public.claim_route('{y}')"),
             user("v", "v claims x", "select public.claim_route('{x}')"),
         ],
-        offers: &[Sweep::Batches],
+        offers: &[BATCHES],
         pairs: Pairs::All,
     },
 ];

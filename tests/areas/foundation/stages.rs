@@ -1,12 +1,15 @@
 //! What is interleaved of all areas at once: one person in every role.
 
+use crate::areas::delivery::stages::BATCHES;
 use crate::areas::delivery::stages::{BATCH_X, DRIVERS, U_HOLDS_X};
+use crate::areas::promo::stages::HOLDS;
 use crate::areas::promo::stages::{EXPIRE_HOLDS, ONE_USE_OF_K, RELEASE_HOLD, VALIDATE_K};
+use crate::areas::shop::stages::ORDERS;
 use crate::areas::shop::stages::{
     BUY_P_BANK, BUY_P_CASH, BUY_P_WALLET, CLAIM_CODES, D, EXPIRE_ORDERS, MANY_P, NO_ORDER_EXPIRES,
     ORDER_HAS_THE_CODE, ORDER_LINES, PENDING_ORDER, TOP_UP, U_HAS_700,
 };
-use crate::prove::interleavings::{Pairs, Stage, Sweep, USERS, shop, user};
+use crate::prove::interleavings::{Pairs, Stage, USERS, shop, user};
 
 /// The stages.
 pub(crate) const STAGES: &[Stage] = &[Stage {
@@ -48,12 +51,12 @@ pub(crate) const STAGES: &[Stage] = &[Stage {
         shop("the shop refunds", "select public.refund_order('{o}')"),
         shop("orders expire", EXPIRE_ORDERS)
             .or(NO_ORDER_EXPIRES)
-            .sweeping(Sweep::Orders),
+            .sweeping(ORDERS),
         user("u", "u holds k", VALIDATE_K),
         user("u", "u gives the hold back", RELEASE_HOLD),
         shop("holds expire", EXPIRE_HOLDS)
             .or("select 0")
-            .sweeping(Sweep::Holds),
+            .sweeping(HOLDS),
         shop("the shop claims codes", CLAIM_CODES),
         shop("the shop tops u up", TOP_UP),
         shop(
@@ -61,6 +64,6 @@ pub(crate) const STAGES: &[Stage] = &[Stage {
             "select interlock.purge_idempotency_keys()",
         ),
     ],
-    offers: &[Sweep::Batches, Sweep::Orders, Sweep::Holds],
+    offers: &[BATCHES, ORDERS, HOLDS],
     pairs: Pairs::Different,
 }];

@@ -1,6 +1,8 @@
 //! The HTTP contract of `promo-validate`.
 
-use crate::harness::calls::{Adapter, CHECKOUT, Caller, PROMO_VALIDATE};
+use crate::areas::promo::calls::PROMO_VALIDATE;
+use crate::areas::shop::calls::CHECKOUT;
+use crate::harness::calls::{Adapter, Caller};
 use crate::harness::stack::Bench;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod arithmetic;
+pub(crate) mod calls;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
@@ -24,11 +25,18 @@ use super::Area;
 
 /// For the engines.
 pub(crate) const AREA: Area = Area {
+    before_test: "",
     #[cfg(test)]
     documented: &[|bench| Box::pin(documented::promo_validate(bench))],
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
+    #[cfg(test)]
+    scene_rows: scenes::ROWS,
+    #[cfg(test)]
+    after_scene: "",
     stages: &[stages::STAGES, slot_stages::STAGES],
+    sweeps: &[stages::HOLDS],
+    histories: None,
     #[cfg(test)]
     mutants: mutants::MUTANTS,
 };

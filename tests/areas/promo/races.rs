@@ -1,10 +1,10 @@
 //! Races for the uses of promo codes: customers in many tabs, holds that end, checkouts.
 
+use crate::areas::promo::calls::PROMO_VALIDATE;
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use crate::areas::shop::races::{buy, order_id, with_equal_books};
 use crate::areas::shop::rows::{PRICE, cart, with};
-use crate::harness::calls::{
-    Adapter, Answer, CANCEL_ORDER, CHECKOUT, Caller, PROMO_VALIDATE, callers, together,
-};
+use crate::harness::calls::{Adapter, Answer, Caller, callers, together};
 use crate::harness::races::{Race, Verdict, against_open_transaction, count, require, tally};
 use crate::harness::stack::{Bench, user_claims};
 use futures::FutureExt as _;

@@ -2,6 +2,14 @@
 
 use crate::meanwhile::{By, End, Scene, Wait};
 
+/// Two codes: of few uses, and for first orders.
+pub(crate) const ROWS: &str = "
+insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses)
+  values ('{promo}', 'P{promo}', 'percentage', 10, 3);
+insert into interlock.promo_codes (id, code, discount_type, discount_value, first_order_only)
+  values ('{promo2}', 'P{promo2}', 'percentage', 10, true);
+";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -263,3 +271,5 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "used_count = 0 from interlock.promo_codes where id = '{promo2}'",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);

@@ -1,8 +1,9 @@
 //! Races of codes whose uses are spread over slots: the last uses, and slots that are switched while many buy.
 
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use crate::areas::shop::rows::{cart, with};
 use crate::areas::shop::slot_races::without_deadlocks;
-use crate::harness::calls::{Adapter, CANCEL_ORDER, CHECKOUT, callers, together};
+use crate::harness::calls::{Adapter, callers, together};
 use crate::harness::races::{Verdict, count, tally};
 use crate::harness::stack::Bench;
 use uuid::Uuid;
@@ -93,7 +94,7 @@ async fn switching_uses(bench: &Bench, adapter: Adapter, buyers: usize, uses: i3
     let switches = [0, 1, 3, 2, 0, 2]
         .into_iter()
         .map(|slots| format!("select public.set_promo_slots('{id}', {slots})"));
-    let settle = "select interlock.settle_promo_slots()".to_owned();
+    let settle = "select interlock.settle_slots()".to_owned();
     let shop = bench.shop_calls(switches.chain([settle]).collect()).await;
     let ids = bench.users(buyers).await;
     let buyers = callers(bench.stack, adapter, &ids).await;

@@ -101,10 +101,7 @@ pub(crate) const SCENES: &[Scene] = &[
             By::Shop,
             "select 1 from interlock.promo_codes where id = '{promo}' for no key update",
         ),
-        call: (
-            By::Shop,
-            "select 'settled' from interlock.settle_promo_slots()",
-        ),
+        call: (By::Shop, "select 'settled' from interlock.settle_slots()"),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "settled",
@@ -184,13 +181,12 @@ pub(crate) const SCENES: &[Scene] = &[
             (By::Shop, "select public.increment_promo_usage('{promo2}')"),
         ],
         meanwhile: (By::Shop, USE),
-        call: (
-            By::Shop,
-            "select 'settled' from interlock.settle_promo_slots()",
-        ),
+        call: (By::Shop, "select 'settled' from interlock.settle_slots()"),
         wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{promo2}'"),
         end: End::Commit,
         answer: "settled",
         then: "sum(used_count) = 3 from interlock.promo_codes where id in ('{promo}', '{promo2}')",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);

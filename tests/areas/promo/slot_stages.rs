@@ -1,11 +1,13 @@
 //! What is interleaved where uses are in slots, which nobody may see.
 
+use crate::areas::promo::stages::HOLDS;
 use crate::areas::promo::stages::{
     BUY_P_WITH_K, COUNT_USE, EXPIRE_HOLDS, HOLD_IS_OVER, RELEASE_HOLD, U_HOLDS_K_UNCOUNTED,
     VALIDATE_K,
 };
 use crate::areas::shop::slot_stages::MANY_P_IN_SLOTS;
-use crate::prove::interleavings::{Operation, Pairs, Stage, Sweep, USERS, shop, user};
+use crate::areas::shop::slot_stages::SLOTS;
+use crate::prove::interleavings::{Operation, Pairs, Stage, USERS, shop, user};
 
 /// Two uses, one in each of two slots.
 pub(crate) const LAST_USES_OF_K_IN_SLOTS: &str = "insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
@@ -22,7 +24,7 @@ pub(crate) const ONE_USE_IS_TAKEN: &str =
 pub(crate) const THE_OTHER_IS_COUNTED: &str = "update interlock.counter_slots set used = 1 where owner_id = '{k}' and slot = 1;
   insert into interlock.promo_redemptions (promo_id, status, redeemed_at) values ('{k}', 'redeemed', now())";
 
-pub(crate) const SETTLE_PROMOS: &str = "select to_json(interlock.settle_promo_slots() is not null)";
+pub(crate) const SETTLE_PROMOS: &str = "select to_json(interlock.settle_slots() is not null)";
 
 pub(crate) const LOWER_LIMIT: &str =
     "update interlock.promo_codes set max_uses = 1 where id = '{k}' returning 'null'";
@@ -32,7 +34,7 @@ pub(crate) const K_WITHOUT_SLOTS: &str = "select public.set_promo_slots('{k}', 0
 pub(crate) const K_IN_THREE_SLOTS: &str = "select public.set_promo_slots('{k}', 3)";
 
 pub(crate) const fn settle_promos() -> Operation {
-    shop("promo uses are settled", SETTLE_PROMOS).sweeping(Sweep::Slots)
+    shop("promo uses are settled", SETTLE_PROMOS).sweeping(SLOTS)
 }
 
 /// The stages.
@@ -56,7 +58,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop gives k three slots", K_IN_THREE_SLOTS),
             settle_promos(),
         ],
-        offers: &[Sweep::Slots],
+        offers: &[SLOTS],
         pairs: Pairs::All,
     },
     Stage {
@@ -79,9 +81,9 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop switches the slots of k off", K_WITHOUT_SLOTS),
             shop("holds expire", EXPIRE_HOLDS)
                 .or("select 0")
-                .sweeping(Sweep::Holds),
+                .sweeping(HOLDS),
         ],
-        offers: &[Sweep::Holds, Sweep::Slots],
+        offers: &[HOLDS, SLOTS],
         pairs: Pairs::All,
     },
 ];

@@ -1,8 +1,9 @@
 //! The HTTP contract of `checkout`: bad input changes nothing, and a replay is the
 //! stored answer byte for byte.
 
+use crate::areas::shop::calls::CHECKOUT;
 use crate::areas::shop::rows::cart;
-use crate::harness::calls::{Adapter, CHECKOUT, Caller};
+use crate::harness::calls::{Adapter, Caller};
 use crate::harness::stack::Bench;
 use serde_json::{Value, json};
 use uuid::Uuid;

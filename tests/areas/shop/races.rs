@@ -1,7 +1,8 @@
 //! Races of a shop: the last units, double clicks, wallets, digital codes, and orders that end in several ways at once. A scenario returns what is wrong.
 
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use crate::areas::shop::rows::{PRICE, cart, with};
-use crate::harness::calls::{Adapter, Answer, CANCEL_ORDER, CHECKOUT, Caller, callers, together};
+use crate::harness::calls::{Adapter, Answer, Caller, callers, together};
 use crate::harness::races::{Race, Verdict, against_open_transaction, count, require, tally};
 use crate::harness::stack::Bench;
 use futures::FutureExt as _;

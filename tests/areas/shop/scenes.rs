@@ -2,6 +2,15 @@
 
 use crate::meanwhile::{By, End, Scene, Wait};
 
+/// Their wallets, two products, and a digital one.
+pub(crate) const ROWS: &str = "
+insert into interlock.wallets (user_id, balance, currency) values ('{ann}', 10000, 'USD'), ('{bob}', 10000, 'USD');
+insert into interlock.products (id, name, price, currency, available_quantity)
+  values ('{product}', 'test:1', 700, 'USD', 10), ('{product2}', 'test:2', 700, 'USD', 10);
+insert into interlock.products (id, name, price, currency, kind) values ('{ebook}', 'test:3', 700, 'USD', 'digital');
+insert into interlock.product_codes (product_id, code) values ('{ebook}', '1'), ('{ebook}', '2'), ('{ebook}', '3');
+";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -197,3 +206,5 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "balance = 10000 from interlock.wallets where user_id = '{bob}'",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);

@@ -1,8 +1,9 @@
 //! Races of hot products whose stock is spread over slots: the last units, and slots that are switched and
 //! refilled while many buy.
 
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use crate::areas::shop::rows::cart;
-use crate::harness::calls::{Adapter, CANCEL_ORDER, CHECKOUT, callers, together};
+use crate::harness::calls::{Adapter, callers, together};
 use crate::harness::races::{Verdict, tally};
 use crate::harness::stack::Bench;
 use uuid::Uuid;
@@ -47,7 +48,7 @@ pub(crate) async fn without_deadlocks(
     let deadlocks = bench.deadlocks().await;
     race.await?;
     // Who deletes all codes, as some database tests do, wants nothing left in their slots.
-    let settle = "select interlock.settle_stock_slots(), interlock.settle_promo_slots()";
+    let settle = "select interlock.settle_slots(), interlock.settle_slots()";
     bench
         .db
         .batch_execute(settle)
@@ -125,7 +126,7 @@ async fn switching(bench: &Bench, adapter: Adapter, buyers: usize, stock: i32) -
         );
         [3, 0, 2, 5, 1].into_iter().map(switch).chain([restock])
     });
-    let settle = "select interlock.settle_stock_slots()".to_owned();
+    let settle = "select interlock.settle_slots()".to_owned();
     let shop = bench
         .shop_calls(shop.chain([settle.clone(), settle]).collect())
         .await;

@@ -22,6 +22,11 @@ const BUY_31: &str =
     "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 31}]')";
 const BUY_BOTH: &str = "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}, {\"product_id\": \"{product2}\", \"quantity\": 1}]')";
 
+/// What a scene may have changed that is nobody's own.
+pub(crate) const AFTERWARDS: &str = "
+update interlock.settings set checkouts_per_product = null where checkouts_per_product is not null;
+select interlock.settle_slots()";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -212,10 +217,7 @@ pub(crate) const SCENES: &[Scene] = &[
             By::Shop,
             "select 1 from interlock.products where id = '{product}' for no key update",
         ),
-        call: (
-            By::Shop,
-            "select 'settled' from interlock.settle_stock_slots()",
-        ),
+        call: (By::Shop, "select 'settled' from interlock.settle_slots()"),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "settled",
@@ -225,10 +227,7 @@ pub(crate) const SCENES: &[Scene] = &[
         name: "settling waits for the sales that are under way",
         before: &[ONE_SLOT, (By::Bob, BUY_ONE)],
         meanwhile: (By::Bob, BUY_ONE),
-        call: (
-            By::Shop,
-            "select 'settled' from interlock.settle_stock_slots()",
-        ),
+        call: (By::Shop, "select 'settled' from interlock.settle_slots()"),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "settled",
@@ -406,10 +405,7 @@ pub(crate) const SCENES: &[Scene] = &[
             (By::Ann, BUY_BOTH),
         ],
         meanwhile: (By::Bob, BUY_ONE),
-        call: (
-            By::Shop,
-            "select 'settled' from interlock.settle_stock_slots()",
-        ),
+        call: (By::Shop, "select 'settled' from interlock.settle_slots()"),
         wait: Wait::WaitsWithout("interlock.counter_slots where owner_id = '{product2}'"),
         end: End::Commit,
         answer: "settled",
@@ -447,13 +443,12 @@ pub(crate) const SCENES: &[Scene] = &[
             By::Shop,
             "select 1 from interlock.products where id = '{product2}' for no key update",
         ),
-        call: (
-            By::Shop,
-            "select 'settled' from interlock.settle_stock_slots()",
-        ),
+        call: (By::Shop, "select 'settled' from interlock.settle_slots()"),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "settled",
         then: "sum(available_quantity) = 31 from interlock.products where id in ('{product}', '{product2}')",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);

@@ -7,11 +7,19 @@ use crate::areas::promo::slot_stages::{
     K_WITHOUT_SLOTS, LAST_USES_OF_K_IN_SLOTS, LOWER_LIMIT, ONE_USE_IS_TAKEN, settle_promos,
 };
 use crate::areas::promo::stages::{BUY_P_WITH_K, COUNT_USE, VALIDATE_K};
+use crate::areas::shop::stages::ORDERS;
 use crate::areas::shop::stages::{
     ALL_HAVE_2000, BUY_P_BANK, BUY_P_CASH, BUY_P_WITH_KEY, DECREMENT, EXPIRE_ORDERS,
     NO_ORDER_EXPIRES, P_IS_BOOKED_IN, P_IS_TAKEN_OFF, PRICE_OF_P_CHANGES,
 };
 use crate::prove::interleavings::{Operation, Pairs, Stage, Sweep, USERS, shop, user};
+
+/// Slots that are to be settled. Nobody sees whether they are.
+pub(crate) const SLOTS: Sweep = Sweep {
+    name: "the slots that are to be settled",
+    clear: "select interlock.settle_slots();",
+    others: "select false",
+};
 
 /// Two units, one in each of two slots.
 pub(crate) const LAST_P_IN_SLOTS: &str =
@@ -74,7 +82,7 @@ pub(crate) const LOOK_AT_P: &str =
 pub(crate) const DECREMENT_TEN: &str = "select public.decrement_product_quantity('{p}', 10)";
 
 // They settle everything there is; how many that were is nobody's business.
-pub(crate) const SETTLE_STOCK: &str = "select to_json(interlock.settle_stock_slots() is not null)";
+pub(crate) const SETTLE_STOCK: &str = "select to_json(interlock.settle_slots() is not null)";
 
 pub(crate) const P_WITHOUT_SLOTS: &str = "select public.set_stock_slots('{p}', 0)";
 
@@ -85,7 +93,7 @@ pub(crate) const P_IN_THREE_SLOTS: &str = "select public.set_stock_slots('{p}', 
 pub(crate) const Q_IN_TWO_SLOTS: &str = "select public.set_stock_slots('{q}', 2)";
 
 pub(crate) const fn settle_stock() -> Operation {
-    shop("stock is settled", SETTLE_STOCK).sweeping(Sweep::Slots)
+    shop("stock is settled", SETTLE_STOCK).sweeping(SLOTS)
 }
 
 /// The stages.
@@ -115,7 +123,7 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             settle_stock(),
         ],
-        offers: &[Sweep::Slots],
+        offers: &[SLOTS],
         pairs: Pairs::All,
     },
     Stage {
@@ -138,7 +146,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop shares p out anew", P_IN_TWO_SLOTS),
             settle_stock(),
         ],
-        offers: &[Sweep::Slots],
+        offers: &[SLOTS],
         pairs: Pairs::All,
     },
     Stage {
@@ -152,7 +160,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop books p in", P_IS_BOOKED_IN),
             shop("the shop shares p out", P_IN_TWO_SLOTS),
         ],
-        offers: &[Sweep::Slots],
+        offers: &[SLOTS],
         pairs: Pairs::All,
     },
     Stage {
@@ -168,7 +176,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop switches the slots of p off", P_WITHOUT_SLOTS),
             settle_stock(),
         ],
-        offers: &[Sweep::Slots],
+        offers: &[SLOTS],
         pairs: Pairs::All,
     },
     Stage {
@@ -190,7 +198,7 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop("orders expire", EXPIRE_ORDERS)
                 .or(NO_ORDER_EXPIRES)
-                .sweeping(Sweep::Orders),
+                .sweeping(ORDERS),
             user("v", "v buys p", BUY_P_CASH),
             user("v", "v buys two p", BUY_TWO_P),
             user("v", "v buys p with k", BUY_P_WITH_K),
@@ -202,7 +210,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop switches the slots of k off", K_WITHOUT_SLOTS),
             settle_promos(),
         ],
-        offers: &[Sweep::Orders, Sweep::Slots],
+        offers: &[ORDERS, SLOTS],
         pairs: Pairs::All,
     },
 ];

@@ -3,6 +3,17 @@
 use crate::areas::promo::stages::{BUY_P_WITH_K, COUNT_USE, ONE_USE_OF_K, VALIDATE_K};
 use crate::prove::interleavings::{Pairs, Stage, Sweep, USERS, shop, user};
 
+/// Orders that were not paid in time.
+pub(crate) const ORDERS: Sweep = Sweep {
+    name: "the orders that were not paid in time",
+    clear: "update interlock.orders o set payment_expires_at = now() + interval '1 day' from auth.users u
+                 where o.status = 'pending_payment' and o.payment_expires_at < now() + interval '1 hour'
+                   and u.id = o.user_id and u.email like '%@test.example';",
+    others: "select exists (select from interlock.orders o left join auth.users u on u.id = o.user_id
+                 where o.status = 'pending_payment' and o.payment_expires_at <= now()
+                   and coalesce(u.email not like '%@test.example', true))",
+};
+
 pub(crate) const ONE_P: &str =
     "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{p}', 'p', 700, 'USD', 1)";
@@ -120,7 +131,7 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop("orders expire", EXPIRE_ORDERS)
                 .or(NO_ORDER_EXPIRES)
-                .sweeping(Sweep::Orders),
+                .sweeping(ORDERS),
             user(
                 "u",
                 "u hands in a proof",
@@ -133,7 +144,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop decrements p", DECREMENT),
             shop("the shop counts a use of k", COUNT_USE),
         ],
-        offers: &[Sweep::Orders],
+        offers: &[ORDERS],
         pairs: Pairs::All,
     },
     Stage {

@@ -1,7 +1,7 @@
 //! What must be true when the dust has settled: one effect for each key, and every client was told the truth.
 
 use super::clients::{Settled, TOP_UP, Told};
-use crate::harness::calls::{CANCEL_ORDER, CHECKOUT};
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use anyhow::Result;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,10 @@
 //! and sends it again under that key until the answer is final. What it was told is written down.
 
 use super::site::Site;
-use crate::harness::calls::{CANCEL_ORDER, CHECKOUT, CLAIM_ROUTE, Operation, PROMO_VALIDATE};
+use crate::areas::delivery::calls::CLAIM_ROUTE;
+use crate::areas::promo::calls::PROMO_VALIDATE;
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
+use crate::harness::calls::Operation;
 use crate::harness::stack::{sign, user_claims};
 use anyhow::Result;
 use rand::rngs::StdRng;

@@ -4,7 +4,10 @@
 use super::clients::{Client, Goods, Intent, Ledger};
 use super::proxy::Strike;
 use super::site::Site;
-use crate::harness::calls::{CHECKOUT, CLAIM_ROUTE, Operation, PROMO_VALIDATE};
+use crate::areas::delivery::calls::CLAIM_ROUTE;
+use crate::areas::promo::calls::PROMO_VALIDATE;
+use crate::areas::shop::calls::CHECKOUT;
+use crate::harness::calls::Operation;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Random operations of many sessions, checked against the model.
 //!
-//! The search goes in rounds. A round opens a few worlds ([`worlds`]): one crowded shop or several, and a
-//! depot. Sixteen sessions, most over SQL and some over HTTP, make random calls ([`plan`]) on all of them
+//! The search goes in rounds. A round opens a few worlds ([`world`]): one crowded shop or several, and a
+//! depot. Sixteen sessions, most over SQL and some over HTTP, make random calls on all of them
 //! and write down what they saw. Then each world's history must fit some order of the [`crate::prove::model`]
 //! ([`checker`]), what its rows say at the end included, and the [`crate::prove::invariants`] must hold.
 //!
@@ -15,17 +15,18 @@ mod checker;
 mod clock;
 #[cfg(test)]
 pub(crate) mod mutants;
-mod plan;
-mod requests;
 mod rounds;
 mod session;
 mod shrink;
 #[cfg(test)]
 mod tests;
-mod worlds;
+mod world;
 
 #[cfg(test)]
 pub(crate) use mutants::Mutant;
+
+pub(crate) use session::{Reader, Request};
+pub(crate) use world::{AnyWorld, Kind, Played, World, array, new_users, pick, present};
 
 use crate::prove::Search;
 use crate::prove::report::{Section, progress};

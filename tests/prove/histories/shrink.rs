@@ -92,7 +92,7 @@ impl<M: Model> Shrunk<M> {
             index -= 1;
             let only_looked = match &self.events[index].seen {
                 Seen::Success { body, replayed } => *replayed || self.is_read(index, body),
-                Seen::Refused { code, .. } => code != "PROMO_NOT_FOUND",
+                Seen::Refused { code, .. } => !M::refusal_is_counted(code),
                 Seen::Transient => true,
             };
             if index == self.culprit || (!only_looked && related[index]) {

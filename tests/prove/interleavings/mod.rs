@@ -59,7 +59,7 @@ pub(crate) async fn run(search: &Search) -> Result<Section> {
     for sweep in &others {
         section.left_out.push(format!(
             "operations that take any of {}: the database has some that are not ours",
-            sweep.name()
+            sweep.name
         ));
     }
     let limits = Limits {
@@ -100,7 +100,7 @@ async fn guarded(
         breakpoints.remove().await?;
     }
     // Nothing may stay behind that others would find: a batch to claim, an order to expire.
-    let clear: String = Sweep::ALL.map(Sweep::clear).concat();
+    let clear: String = Sweep::all().map(|sweep| sweep.clear).collect();
     stack.connect().await.batch_execute(&clear).await?;
     match found {
         Some(found) => found?,
@@ -112,8 +112,8 @@ async fn guarded(
 async fn of_others(stack: &'static Stack) -> Result<Vec<Sweep>> {
     let session = stack.connect().await;
     let mut found = Vec::new();
-    for sweep in Sweep::ALL {
-        if session.query_one(sweep.others(), &[]).await?.get(0) {
+    for sweep in Sweep::all() {
+        if session.query_one(sweep.others, &[]).await?.get(0) {
             found.push(sweep);
         }
     }

@@ -45,7 +45,7 @@ impl World {
 
     /// What makes the rows of a stage, with nothing left of earlier ones that would be swept.
     pub(super) fn rows(&self, stage: &Stage, swept: impl Iterator<Item = Sweep>) -> String {
-        let clear = swept.map(|sweep| sweep.clear().to_owned());
+        let clear = swept.map(|sweep| sweep.clear.to_owned());
         let given = stage.given.iter().map(|sql| self.fill(sql) + ";");
         let sql: String = clear.chain(given).collect();
         // A call that looks for the time must not come in the transaction of its rows.

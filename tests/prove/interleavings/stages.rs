@@ -4,6 +4,8 @@
 //! `{u}`, `{v}`, `{w}` are users, `{x}`, `{y}` batches, `{p}`, `{q}` products, `{d}` a digital product,
 //! `{k}`, `{l}` promo codes, `{o}` an order, `{c}`, `{e}` carts: new ones for every schedule.
 
+use crate::areas::AREAS;
+
 /// Who makes a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum By {
@@ -58,75 +60,19 @@ pub(crate) struct Stage {
 
 /// Rows that an operation finds by itself, so that nobody else may offer such rows at that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Sweep {
-    /// Batches that can be claimed.
-    Batches,
-    /// Orders that were not paid in time.
-    Orders,
-    /// Holds on promo codes whose time is over.
-    Holds,
-    /// Slots that are to be settled.
-    Slots,
+pub(crate) struct Sweep {
+    /// For people.
+    pub(crate) name: &'static str,
+    /// Takes rows of earlier schedules and tests out of the way, also those whose time is over soon.
+    pub(crate) clear: &'static str,
+    /// Whether there are such rows of somebody else, which a schedule would take.
+    pub(crate) others: &'static str,
 }
 
 impl Sweep {
     /// All kinds.
-    pub(crate) const ALL: [Self; 4] = [Self::Batches, Self::Orders, Self::Holds, Self::Slots];
-
-    /// For people.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Batches => "the claimable batches",
-            Self::Orders => "the orders that were not paid in time",
-            Self::Holds => "the holds whose time is over",
-            Self::Slots => "the slots that are to be settled",
-        }
-    }
-
-    /// Takes rows of earlier schedules and tests out of the way, also those whose time is over soon.
-    pub(crate) fn clear(self) -> &'static str {
-        match self {
-            Self::Batches => {
-                "update interlock.batches set status = 'cancelled'
-                 where status in ('available', 'claimed', 'in_progress') and reference like 'test:%';"
-            }
-            Self::Orders => {
-                "update interlock.orders o set payment_expires_at = now() + interval '1 day' from auth.users u
-                 where o.status = 'pending_payment' and o.payment_expires_at < now() + interval '1 hour'
-                   and u.id = o.user_id and u.email like '%@test.example';"
-            }
-            Self::Holds => {
-                "update interlock.promo_redemptions r set held_until = now() + interval '1 day' from auth.users u
-                 where r.status = 'held' and r.held_until < now() + interval '1 hour'
-                   and u.id = r.user_id and u.email like '%@test.example';"
-            }
-            Self::Slots => {
-                "select interlock.settle_slots(); select interlock.settle_slots();"
-            }
-        }
-    }
-
-    /// Whether there are such rows of somebody else, which a schedule would take.
-    pub(crate) fn others(self) -> &'static str {
-        match self {
-            Self::Batches => {
-                "select exists (select from interlock.batches b
-                 where (b.status = 'available' or b.status in ('claimed', 'in_progress') and b.lease_expires_at <= now())
-                   and coalesce(b.reference not like 'test:%', true))"
-            }
-            Self::Orders => {
-                "select exists (select from interlock.orders o left join auth.users u on u.id = o.user_id
-                 where o.status = 'pending_payment' and o.payment_expires_at <= now()
-                   and coalesce(u.email not like '%@test.example', true))"
-            }
-            Self::Holds => {
-                "select exists (select from interlock.promo_redemptions r left join auth.users u on u.id = r.user_id
-                 where r.status = 'held' and r.held_until <= now()
-                   and coalesce(u.email not like '%@test.example', true))"
-            }
-            // Nobody sees whether they are settled.
-            Self::Slots => "select false",
-        }
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        AREAS.iter().flat_map(|area| area.sweeps).copied()
     }
 }
 

@@ -71,6 +71,9 @@ pub(crate) trait Model: Clone + Eq + Hash + Debug {
     /// Whether the event can be seen in this state, and what follows.
     fn apply(&self, event: &Event<Self::Call>) -> Steps<Self>;
 
+    /// Whether a refusal with this code leaves something behind.
+    fn refusal_is_counted(code: &str) -> bool;
+
     /// What could be refused in this state, for the report of a failure.
     fn refusals(&self, call: &Self::Call) -> Vec<(&'static str, Value)>;
 }

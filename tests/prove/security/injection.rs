@@ -21,7 +21,7 @@ fn payloads(cast: &Cast) -> Vec<String> {
         "\"; drop table public.test_injected; --",
         "$$; create table public.test_injected(); $$",
         "') returning (select 1); --",
-        "1; update interlock.wallets set balance = 1; --",
+        "1; update public.wallets set balance = 1; --",
         "pg_sleep(1)",
         "\\'; commit; --",
         "\u{0}",

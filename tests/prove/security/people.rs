@@ -1,7 +1,10 @@
 //! A user with rows everywhere, whose every value is a secret, and those who must not see them.
 
+use crate::areas::delivery::calls::CLAIM_ROUTE;
+use crate::areas::promo::calls::PROMO_VALIDATE;
+use crate::areas::shop::calls::CHECKOUT;
 use crate::areas::shop::rows::{cart, with};
-use crate::harness::calls::{Adapter, CHECKOUT, CLAIM_ROUTE, Caller, PROMO_VALIDATE};
+use crate::harness::calls::{Adapter, Caller};
 use crate::harness::stack::{Bench, Stack, user_claims};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;

@@ -14,7 +14,7 @@ line that differs, then tries each right over HTTP.
 * `anon`: an API key without a user. `authenticated`: a signed-in user. `service_role`: the shop's own servers.
 * The words in brackets are the rows that a role sees, by the row policies below; *staff* is a user whose token has
   `app_metadata.role = staff`. `service_role` passes row policies.
-* `–` means nothing. Nobody may truncate. Schema `private` is not exposed by the API.
+* `–` means nothing. Nobody may truncate. Schema `interlock` is not exposed by the API.
 ";
 
 /// A table of the page: its title, its columns, and the query for its rows, each one text.

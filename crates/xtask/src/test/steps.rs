@@ -17,8 +17,8 @@ use crate::{bench, build, ensure, fuzz, prove};
 /// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
 /// postgrest-rs with reqwest, url and http is two thirds of what there is; the budget
 /// keeps the rest from growing unnoticed.
-const RAW_BUDGET: usize = 135_000;
-const GZIP_BUDGET: usize = 62_500;
+const RAW_BUDGET: usize = 146_000;
+const GZIP_BUDGET: usize = 67_000;
 
 /// About 20 seconds.
 const FUZZ_EXECUTIONS: &str = "200000";
@@ -122,7 +122,9 @@ impl Step {
             Self::Wasm => "wasm: the WASM boundary under Deno",
             Self::Functions => "functions: deno test of functions/",
             Self::Stack => "stack: a local stack for the next steps",
-            Self::Push => "push: migrations against supabase/schemas, on databases of all kinds, and npm run verify",
+            Self::Push => {
+                "push: migrations against supabase/schemas, on databases of all kinds, and npm run verify"
+            }
             Self::Deploy => "deploy: the CLI's upload, run in today's Deno and the platform's",
             Self::E2e => "e2e: end-to-end and race tests",
             Self::Openapi => "openapi: the functions against docs/openapi.json",
@@ -220,7 +222,13 @@ impl Step {
             Self::Stack => start_stack(run),
             Self::Push => ship(run, &["schemas::", "push::", "verify::", "docs::"]),
             Self::Deploy => deploy::run(run),
-            Self::E2e => end_to_end(run, &REST),
+            Self::E2e => match &run.area {
+                Some(area) => {
+                    let tests = area.end_to_end();
+                    end_to_end(run, &[&tests])
+                }
+                None => end_to_end(run, &REST),
+            },
             Self::Openapi => end_to_end(run, &["openapi::"]),
             Self::Client => client::run(run),
             Self::Browser => client::run_in_browser(run),
@@ -284,16 +292,26 @@ fn unit(run: &mut Run) -> Result<Counts> {
         "interlock-fuzz",
     ]
     .map(|package| vec![package.to_owned()]);
+    if let Some(area) = &run.area {
+        // The same packages as without an area, so that nothing is built anew.
+        let names = area.unit_tests();
+        return unit_of(run, run.repo.wasm_packages()?, &names);
+    }
     let mut counts = Counts::default();
     for packages in [run.repo.wasm_packages()?].into_iter().chain(alone) {
-        let mut tests = cargo(&["test", "--quiet"]);
-        tests.current_dir(&run.repo.root);
-        for package in packages {
-            tests.args(["--package", &package]);
-        }
-        counts = counts + live::tests(&mut run.tail, &mut tests)?;
+        counts = counts + unit_of(run, packages, &[])?;
     }
     Ok(counts)
+}
+
+/// Tests packages together; only what has one of these names, if there are any.
+fn unit_of(run: &mut Run, packages: Vec<String>, names: &[String]) -> Result<Counts> {
+    let mut tests = cargo(&["test", "--quiet"]);
+    tests.current_dir(&run.repo.root);
+    for package in packages {
+        tests.args(["--package", &package]);
+    }
+    live::tests(&mut run.tail, tests.arg("--").args(names))
 }
 
 /// The same search each time: a run that fails is one that a change made fail.

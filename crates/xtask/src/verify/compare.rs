@@ -202,7 +202,8 @@ fn is_ours(expected: &[Thing], kind: &str, name: &str) -> bool {
     })
 }
 
-/// Without what is missing only because its table or function is, or the whole schema: one line tells it.
+/// Without what is missing only because its table or function is, or the table that a view shows, or the whole
+/// schema: one line tells it.
 fn without_consequences(findings: Vec<Finding>) -> Vec<Finding> {
     let gone: Vec<String> = findings
         .iter()
@@ -221,12 +222,17 @@ fn without_consequences(findings: Vec<Finding>) -> Vec<Finding> {
             "comment" => finding.name.split_once(' ').map_or("", |(_, name)| name),
             _ => &finding.name,
         };
-        gone.iter().any(|gone| {
-            name.strip_prefix(gone.as_str()).is_some_and(|rest| {
-                rest.starts_with('.')
-                    || (rest.is_empty() && finding.kind != "schema" && !is_object(finding))
+        let shown = finding.kind == "view"
+            && name
+                .strip_prefix("public.")
+                .is_some_and(|table| gone.contains(&format!("interlock.{table}")));
+        shown
+            || gone.iter().any(|gone| {
+                name.strip_prefix(gone.as_str()).is_some_and(|rest| {
+                    rest.starts_with('.')
+                        || (rest.is_empty() && finding.kind != "schema" && !is_object(finding))
+                })
             })
-        })
     };
     let consequences: Vec<bool> = findings.iter().map(follows).collect();
     findings
@@ -293,6 +299,16 @@ mod tests {
             shown(&expected, &expected[4..]),
             ["table public.a is missing"]
         );
+    }
+
+    #[test]
+    fn a_view_of_a_missing_table_is_not_told_apart() {
+        let expected = [
+            thing("table", "interlock.a", "there"),
+            thing("view", "public.a", "there"),
+            thing("grant", "table public.a to anon", "SELECT"),
+        ];
+        assert_eq!(shown(&expected, &[]), ["table interlock.a is missing"]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
--- Drop the view in public that interlock.expose has made. Whatever else has that name stays.
+-- Drop the view in public that interlock.expose has made. Whatever else has that name stays; a view of the same name
+-- over the same table is taken for it.
 --
 -- Callers: the rollback scripts; postgres.
 create function interlock.conceal(p_name text)

@@ -36,18 +36,24 @@ begin
   execute format('revoke all on table public.%I from public, anon, authenticated, service_role', p_name);
 
   for v_grant in
-    select a.privilege_type, '' as columns, a.grantee::regrole as grantee
+    select
+      a.privilege_type, '' as columns,
+      case when a.grantee = 0 then 'public' else a.grantee::regrole::text end as grantee
     from pg_catalog.pg_class c
     cross join lateral pg_catalog.aclexplode(c.relacl) a
     where c.oid = v_table
       and a.grantee <> c.relowner
     union all
-    select a.privilege_type, format('(%I)', t.attname), a.grantee::regrole
+    select
+      a.privilege_type, format('(%I)', t.attname),
+      case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
     from pg_catalog.pg_attribute t
     cross join lateral pg_catalog.aclexplode(t.attacl) a
     where t.attrelid = v_table
   loop
-    execute format('grant %s %s on table public.%I to %s', v_grant.privilege_type, v_grant.columns, p_name, v_grant.grantee);
+    execute format(
+      'grant %s %s on table public.%I to %s', v_grant.privilege_type, v_grant.columns, p_name, v_grant.grantee
+    );
   end loop;
 
   return true;

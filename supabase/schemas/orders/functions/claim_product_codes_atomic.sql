@@ -67,7 +67,7 @@ begin
   end if;
 
   return query
-    select c.id, c.code
+    select c.id, c.code::text
     from interlock.product_codes c
     where c.order_id = p_order_id
       and c.product_id = p_product_id

@@ -3,7 +3,7 @@
 -- time, by the primary key, whose ids are ordered by time.
 --
 -- Callers: authenticated (staff) and service_role, through public.list_orders.
--- Errors: FORBIDDEN, VALIDATION_FAILED.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
 -- Security definer: orders of others are not readable otherwise.
 create function interlock.list_orders(p_status text, p_user_id uuid, p_before uuid, p_limit int)
 returns jsonb
@@ -15,7 +15,7 @@ set timezone = 'UTC'
 as $$
 begin
   if not interlock.acts_for_shop() then
-    perform interlock.raise_error('FORBIDDEN');
+    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
   end if;
   if p_limit is null or p_limit not between 1 and 200 then
     perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));

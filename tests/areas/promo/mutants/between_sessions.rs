@@ -27,7 +27,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "guesses at codes are counted one by one",
     ),
     (
-        "lock_promo_users: without `perform 1 from interlock.promo_user_uses u where (u.promo_id, u.user_id) in (select * from unnest(p_p…`",
+        "lock_promo_users: without `perform 1 from interlock.promo_user_uses u where (u.promo_id, u.user_id) in (select * from unnest(p…`",
         "a cart's hold that is redeemed meanwhile is not redeemed again",
     ),
     (
@@ -47,7 +47,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "guesses at codes are counted one by one",
     ),
     (
-        "take_promo_use: without `perform interlock.lock_promo_users( array[p_promo_id, p_promo_id], array[p_user_id, v_look.o_reap_fro…`",
+        "take_promo_use: without `perform interlock.lock_promo_users( array[p_promo_id, p_promo_id], array[p_user_id, v_look.o_reap_f…`",
         "a cart's hold that is redeemed meanwhile is not redeemed again",
     ),
     (

@@ -1,6 +1,6 @@
 //! What can be asked of a shop.
 
-use super::slots::Reader;
+use crate::prove::histories::Reader;
 use crate::prove::model::Moment;
 use crate::prove::model::keys::Key;
 use uuid::Uuid;
@@ -118,10 +118,8 @@ pub(crate) enum Call {
         promo: Uuid,
         slots: i64,
     },
-    /// What pg_cron does every minute: of the promo codes, or of the products.
-    Settle {
-        promos: bool,
-    },
+    /// What pg_cron does every minute.
+    Settle,
     /// Stock, balances, uses and statuses, all at one moment.
     Look,
     /// The stock, as a customer reads it over HTTP in the products themselves.

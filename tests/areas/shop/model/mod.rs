@@ -148,6 +148,10 @@ impl Model for Shop {
         }
     }
 
+    fn refusal_is_counted(code: &str) -> bool {
+        code == "PROMO_NOT_FOUND"
+    }
+
     fn refusals(&self, call: &Call) -> Vec<Refusal> {
         match call {
             Call::Checkout {
@@ -199,7 +203,7 @@ impl Model for Shop {
             | Call::ExpireHolds
             | Call::Restock { .. }
             | Call::SetPromoSlots { .. }
-            | Call::Settle { .. }
+            | Call::Settle
             | Call::Look
             | Call::LookAtShelf
             | Call::LookAtStock { .. }
@@ -288,7 +292,7 @@ impl Shop {
                 expect(self.promo_slots_set(*promo, *slots), body)?;
                 Ok(Some(vec![self.with_slots(*promo, *slots)]))
             }
-            Call::Settle { .. } => Ok(None),
+            Call::Settle => Ok(None),
             Call::Look => expect(self.books(), body).map(|()| None),
             Call::LookAtShelf => expect(self.shelf(), body).map(|()| None),
             Call::LookAtStock { .. } => expect(self.stock_and_slots(), body).map(|()| None),

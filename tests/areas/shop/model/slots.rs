@@ -6,15 +6,6 @@ use crate::areas::promo::model::Refusal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-/// Who asks for the stock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reader {
-    /// Nobody that is known.
-    Anyone,
-    User(Uuid),
-    Shop,
-}
-
 impl Shop {
     /// Why a product may not have so many slots.
     pub(crate) fn stock_slots_refusals(&self, product: Uuid, slots: i64) -> Vec<Refusal> {

@@ -39,7 +39,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "orders that end together lock the wallets in the order of their owners",
     ),
     (
-        "settle_orders: without `perform interlock.lock_stock(array( select i.product_id from interlock.order_items i where i.order_id = …`",
+        "settle_orders: without `perform interlock.lock_stock(array( select i.product_id from interlock.order_items i where i.order_…`",
         "orders that end together lock the products of all in the order of their ids",
     ),
     (
@@ -87,7 +87,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a product deleted meanwhile is not found",
     ),
     (
-        "top_up_wallet: without `insert into interlock.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_id)…`",
+        "top_up_wallet: without `insert into interlock.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_…`",
         "a payment that makes the wallet counts once, booked twice at once",
     ),
     (
@@ -127,7 +127,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "settling passes over a product that somebody has locked",
     ),
     (
-        "settle_slots: without `where p.id = v_owner_id` (2)",
+        "settle_slots: without `where p.id = v_owner_id`",
         "settling leaves a product alone that somebody has locked, and settles the others",
     ),
     (

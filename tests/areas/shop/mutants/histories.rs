@@ -10,7 +10,7 @@ pub(crate) const IN_HISTORIES: &[Mutant] = &[
         "p.available_quantity",
     ),
     (
-        "call_in_slots",
+        "lock_slots",
         "for no key update",
         "for no key update skip locked",
     ),

@@ -37,8 +37,8 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
         stage: "one p and one q",
     },
     Mutant {
-        name: "call_in_slots: passes over slots that somebody is using",
-        changes: &[("call_in_slots", "for no key update", "for no key update skip locked")],
+        name: "lock_slots: passes over slots that somebody is using",
+        changes: &[("lock_slots", "for no key update", "for no key update skip locked")],
         stage: "the last two p in",
     },
     Mutant {
@@ -48,7 +48,11 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
     },
     Mutant {
         name: "settle_slots: spreads without the gate",
-        changes: &[("settle_slots", "for no key update skip locked", "")],
+        changes: &[(
+            "settle_slots",
+            "perform 1 from interlock.products p where p.id = v_owner_id for no key update skip locked;",
+            "perform 1 from interlock.products p where p.id = v_owner_id;",
+        )],
         stage: "many p in two slots",
     },
     Mutant {
@@ -119,9 +123,9 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
         stage: "the last two p in",
     },
     Mutant {
-        name: "cover_stock_slots: what is granted may be more than there is",
+        name: "cover_slots: what is granted may be more than there is",
         changes: &[(
-            "cover_stock_slots",
+            "cover_slots",
             "set granted = s.used",
             "set granted = s.granted",
         )],

@@ -15,15 +15,15 @@ values
   ('7a000000-0000-4000-8000-000000000003', 'authenticated', 'authenticated', 'tap-inactive@example.com'),
   ('7a000000-0000-4000-8000-000000000004', 'authenticated', 'authenticated', 'tap-nobody@example.com');
 
-delete from public.batches;
+delete from interlock.batches;
 
-insert into public.drivers (user_id, active)
+insert into interlock.drivers (user_id, active)
 values
   ('7a000000-0000-4000-8000-000000000001', true),
   ('7a000000-0000-4000-8000-000000000002', true),
   ('7a000000-0000-4000-8000-000000000003', false);
 
-update private.settings set claim_lease = '15 minutes';
+update interlock.settings set claim_lease = '15 minutes';
 
 create temporary table cast_of (name text primary key, id uuid);
 insert into cast_of
@@ -46,8 +46,8 @@ create function pg_temp.fresh_batches(p_count int)
 returns void
 language sql
 as $$
-  delete from public.batches;
-  insert into public.batches (id, created_at)
+  delete from interlock.batches;
+  insert into interlock.batches (id, created_at)
   select pg_temp.batch(n), now() - interval '1 hour' + n * interval '1 second'
   from generate_series(1, p_count) n;
 $$;
@@ -90,7 +90,7 @@ exception
     return jsonb_build_object(
       'sqlstate', v_state,
       'message', v_message,
-      'detail', nullif(v_detail, '')::jsonb,
+      'detail', nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}'),
       'has_hint', v_hint <> ''
     );
 end
@@ -122,7 +122,7 @@ returns jsonb
 language sql
 as $$
   select jsonb_build_object('batch_id', id, 'status', status, 'lease_expires_at', lease_expires_at)
-  from public.batches
+  from interlock.batches
   where id = pg_temp.batch(p_n)
 $$;
 
@@ -130,7 +130,7 @@ create function pg_temp.age(p_n int)
 returns void
 language sql
 as $$
-  update public.batches
+  update interlock.batches
   set lease_expires_at = now() - interval '1 second'
   where id = pg_temp.batch(p_n);
 $$;
@@ -141,12 +141,12 @@ returns text
 language sql
 as $$
   select coalesce(string_agg(concat_ws(' ', e.event, c.name), ', ' order by e.id), '')
-  from public.batch_events e
+  from interlock.batch_events e
   left join cast_of c on c.id = e.driver_id
   where e.batch_id = pg_temp.batch(p_n)
     and e.event not in ('created', 'deleted', 'shortened')
     and e.id > coalesce(
-      (select max(d.id) from public.batch_events d where d.batch_id = e.batch_id and d.event = 'deleted'),
+      (select max(d.id) from interlock.batch_events d where d.batch_id = e.batch_id and d.event = 'deleted'),
       0
     )
 $$;
@@ -155,7 +155,7 @@ create function pg_temp.row_of(p_n int)
 returns text
 language sql
 as $$
-  select b::text from public.batches b where b.id = pg_temp.batch(p_n)
+  select b::text from interlock.batches b where b.id = pg_temp.batch(p_n)
 $$;
 
 set local timezone = 'UTC';
@@ -195,7 +195,7 @@ from unnest(array['claim', 'renew', 'release', 'start', 'complete']) as a (actio
 -- Claim the given batch ---------------------------------------------------
 
 select pg_temp.fresh_batches(3);
-update public.batches set priority = 7, reference = 'north' where id = pg_temp.batch(1);
+update interlock.batches set priority = 7, reference = 'north' where id = pg_temp.batch(1);
 
 create temporary table answers (name text primary key, answer jsonb);
 insert into answers values ('claim', pg_temp.call('ann', pg_temp.batch(1)));
@@ -219,7 +219,7 @@ select is(
 );
 select is(
   pg_temp.row_of(1),
-  (select jsonb_populate_record(null::public.batches, answer -> 'batch')::text from answers where name = 'claim'),
+  (select jsonb_populate_record(null::interlock.batches, answer -> 'batch')::text from answers where name = 'claim'),
   'the answer is what the table holds'
 );
 select is(
@@ -245,7 +245,7 @@ select unalike(
 );
 select is(
   pg_temp.row_of(1),
-  (select jsonb_populate_record(null::public.batches, answer -> 'batch')::text from answers where name = 'claim'),
+  (select jsonb_populate_record(null::interlock.batches, answer -> 'batch')::text from answers where name = 'claim'),
   'refusals changed nothing'
 );
 select is(
@@ -260,7 +260,7 @@ select is(
 );
 select is(pg_temp.history(2), '', 'a busy driver claimed nothing');
 
-update public.batches set status = 'cancelled' where id = pg_temp.batch(3);
+update interlock.batches set status = 'cancelled' where id = pg_temp.batch(3);
 select is(
   pg_temp.call('bob', pg_temp.batch(3)),
   pg_temp.refusal('PT409', 'BATCH_UNAVAILABLE', pg_temp.state(3)),
@@ -310,7 +310,7 @@ select is(
   'a lease that is over does not stop its driver from claiming another batch'
 );
 select is(
-  (select row(b.status, b.driver_id)::text from public.batches b where b.id = pg_temp.batch(1)),
+  (select row(b.status, b.driver_id)::text from interlock.batches b where b.id = pg_temp.batch(1)),
   '(available,)',
   'the stale batch is available again'
 );
@@ -330,8 +330,8 @@ select is(pg_temp.history(1), 'claimed ann', 'does not give the stale one back')
 -- The next batch ----------------------------------------------------------
 
 select pg_temp.fresh_batches(5);
-update public.batches set priority = 5 where id in (pg_temp.batch(3), pg_temp.batch(4));
-update public.batches set status = 'cancelled' where id = pg_temp.batch(5);
+update interlock.batches set priority = 5 where id in (pg_temp.batch(3), pg_temp.batch(4));
+update interlock.batches set status = 'cancelled' where id = pg_temp.batch(5);
 
 create function pg_temp.next_of(p_who text)
 returns text
@@ -370,14 +370,14 @@ select pg_temp.age(2);
 select is(pg_temp.drain('ann'), '1 2 3 4 NO_BATCH_AVAILABLE', 'a lease that is over queues with the available ones, by age');
 
 select pg_temp.fresh_batches(4);
-update public.batches set priority = 1 where id = pg_temp.batch(4);
+update interlock.batches set priority = 1 where id = pg_temp.batch(4);
 select pg_temp.given('bob', 4);
 select pg_temp.given('bob', 4, 'start');
 select pg_temp.age(4);
 select is(pg_temp.drain('ann'), '4 1 2 3 NO_BATCH_AVAILABLE', 'and by priority, also in progress');
 
 select pg_temp.fresh_batches(4);
-update public.batches set priority = -1 where id = pg_temp.batch(1);
+update interlock.batches set priority = -1 where id = pg_temp.batch(1);
 select pg_temp.given('bob', 1);
 select pg_temp.age(1);
 select is(pg_temp.drain('ann'), '2 3 4 1 NO_BATCH_AVAILABLE', 'and last if it is the least urgent');
@@ -403,7 +403,7 @@ select is(pg_temp.next_of('ann'), '1', 'unless somebody else has claimed it sinc
 select pg_temp.fresh_batches(1);
 select pg_temp.given('ann', 1);
 
-update public.batches set lease_expires_at = now() + interval '1 day' where id = pg_temp.batch(1);
+update interlock.batches set lease_expires_at = now() + interval '1 day' where id = pg_temp.batch(1);
 select is(
   pg_temp.call('ann', pg_temp.batch(1), 'renew') #> '{batch,lease_expires_at}',
   to_jsonb(now() + interval '1 day'),
@@ -413,17 +413,17 @@ select is(
 select pg_temp.fresh_batches(2);
 select pg_temp.given('ann', 1);
 
-update public.batches set lease_expires_at = now() + interval '1 second' where id = pg_temp.batch(1);
-update private.settings set claim_lease = '20 minutes';
+update interlock.batches set lease_expires_at = now() + interval '1 second' where id = pg_temp.batch(1);
+update interlock.settings set claim_lease = '20 minutes';
 select is(
   pg_temp.call('ann', pg_temp.batch(1), 'renew') #> '{batch,lease_expires_at}',
   to_jsonb(now() + interval '20 minutes'),
   'renew makes the lease last as long as the setting says, from now'
 );
-update private.settings set claim_lease = '15 minutes';
+update interlock.settings set claim_lease = '15 minutes';
 select is(pg_temp.history(1), 'claimed ann, renewed ann', 'a renewal is an event');
 
-update public.batches set lease_expires_at = now() + interval '1 second' where id = pg_temp.batch(1);
+update interlock.batches set lease_expires_at = now() + interval '1 second' where id = pg_temp.batch(1);
 insert into answers values ('start', pg_temp.call('ann', pg_temp.batch(1), 'start'));
 select is(
   (select (answer -> 'batch') - array['id', 'created_at', 'priority', 'reference', 'version']
@@ -520,7 +520,7 @@ select is(
 );
 
 -- A lease is over at its very end.
-update public.batches set lease_expires_at = now() where id = pg_temp.batch(1);
+update interlock.batches set lease_expires_at = now() where id = pg_temp.batch(1);
 select is(
   pg_temp.call('bob', pg_temp.batch(1), 'renew') ->> 'message',
   'LEASE_EXPIRED',
@@ -541,12 +541,12 @@ returns trigger
 language plpgsql
 as $$
 begin
-  update public.batches set status = 'claimed', driver_id = new.driver_id where id = pg_temp.batch(2);
+  update interlock.batches set status = 'claimed', driver_id = new.driver_id where id = pg_temp.batch(2);
   return new;
 end
 $$;
 create trigger interfere
-  before update on public.batches
+  before update on interlock.batches
   for each row
   when (new.id = '7b000000-0000-4000-8000-000000000001')
   execute function pg_temp.interfere();
@@ -556,9 +556,9 @@ select is(
   pg_temp.refusal('PT409', 'DRIVER_BUSY') - 'detail',
   'a violation of batches_one_active_per_driver is DRIVER_BUSY'
 );
-drop trigger interfere on public.batches;
+drop trigger interfere on interlock.batches;
 select is(
-  (select count(*)::int from public.batches where driver_id = '7a000000-0000-4000-8000-000000000001'),
+  (select count(*)::int from interlock.batches where driver_id = '7a000000-0000-4000-8000-000000000001'),
   0,
   'and leaves nothing behind'
 );
@@ -609,7 +609,7 @@ select is(
   'a refused claim ...'
 );
 select is(
-  (select count(*)::int from private.idempotency_keys where key = 'key-4'), 0, '... stores no key'
+  (select count(*)::int from interlock.idempotency_keys where key = 'key-4'), 0, '... stores no key'
 );
 select pg_temp.given('bob', 2, 'release');
 select is(
@@ -638,7 +638,7 @@ select is(
 -- The catalogue -----------------------------------------------------------
 
 select throws_ok(
-  $$ select private.raise_error('NO_SUCH_CODE') $$,
+  $$ select interlock.raise_error('NO_SUCH_CODE') $$,
   'PT500',
   'INTERNAL',
   'a code that is not in the catalogue is INTERNAL'

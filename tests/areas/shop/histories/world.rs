@@ -1,79 +1,26 @@
-//! Shops and depots to work on: their rows, and their state in the model.
-//!
-//! A world shares nothing with another one, so each is checked on its own. They are small: few units, few
-//! uses, few batches, so that callers get in each other's way.
+//! A shop to work on: its rows, and its state in the model. It is small: few units, few uses, so that callers
+//! get in each other's way.
 
-use crate::areas::delivery::model::{Batch, Depot};
+use super::Known;
 use crate::areas::promo::model::{Off, Promo, Uses};
 use crate::areas::shop::model::{Product, Shop, Terms};
+use crate::prove::histories::{World, new_users};
+use crate::prove::model::Clock;
 use crate::prove::model::keys::Keys;
-use crate::prove::model::{Clock, Event, Model, Moment};
 use anyhow::Result;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio_postgres::Client;
 use uuid::Uuid;
-
-/// A world, and what has happened in it.
-pub(super) struct World<M: Model> {
-    pub(super) start: M,
-    pub(super) events: Mutex<Vec<Event<M::Call>>>,
-    /// What the callers know of it and choose from.
-    pub(super) known: Mutex<Known<M::Call>>,
-    /// Whether an answer was lost, so that nobody knows what has happened.
-    pub(super) lost: AtomicBool,
-    pub(super) names: BTreeMap<Uuid, String>,
-    /// Whether many unknown codes are tried here.
-    pub(super) guessing: bool,
-}
-
-/// What callers choose from.
-pub(super) struct Known<C> {
-    /// Orders and their buyers.
-    pub(super) orders: Vec<(Uuid, Uuid)>,
-    /// Calls that were made under a key.
-    pub(super) keyed: Vec<C>,
-    /// How many batches were offered.
-    pub(super) offered: usize,
-}
-
-impl<M: Model> World<M> {
-    fn new(start: M, names: BTreeMap<Uuid, String>, guessing: bool, offered: usize) -> Self {
-        World {
-            start,
-            events: Mutex::default(),
-            known: Mutex::new(Known {
-                orders: Vec::new(),
-                keyed: Vec::new(),
-                offered,
-            }),
-            lost: AtomicBool::new(false),
-            names,
-            guessing,
-        }
-    }
-}
-
-async fn new_users(db: &Client, users: &[Uuid]) -> Result<()> {
-    let users = users.to_vec();
-    db.execute(
-        "insert into auth.users (id, aud, role, email)
-         select id, 'authenticated', 'authenticated', id || '@test.example' from unnest($1::uuid[]) as id",
-        &[&users],
-    )
-    .await?;
-    Ok(())
-}
 
 /// Slots are filled if there are so many units for each.
 const UNITS_PER_SLOT: i64 = 16;
 
 /// A shop with two physical products and a digital one, four customers and five promo codes; most have
 /// some of the stock and of the uses in slots.
-pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Shop>> {
+pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Shop>> {
     let mut names = BTreeMap::new();
     let mut named = |name: &str| {
         let id = Uuid::new_v4();
@@ -194,7 +141,11 @@ pub(super) async fn new_shop(db: &Client, rng: &mut StdRng, clock: Clock) -> Res
         guesses: BTreeMap::new(),
         keys: Keys::default(),
     };
-    Ok(World::new(start, names, guessing, 0))
+    let known = Known {
+        guessing,
+        ..Known::default()
+    };
+    Ok(World::new(start, names, known))
 }
 
 fn new_promos(
@@ -281,46 +232,4 @@ async fn insert_promo(db: &Client, promo: &Promo) -> Result<()> {
         .await?;
     }
     Ok(())
-}
-
-/// A depot with six drivers and four batches, and more to come.
-pub(super) async fn new_depot(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Depot>> {
-    const OFFERED: usize = 4;
-    const ALL: usize = 60;
-    let mut names = BTreeMap::new();
-    let drivers: Vec<Uuid> = (1..=6).map(|_| Uuid::new_v4()).collect();
-    let all: Vec<Uuid> = (0..ALL).map(|_| Uuid::new_v4()).collect();
-    for (number, id) in (1..).zip(&drivers) {
-        names.insert(*id, format!("<driver {number}>"));
-    }
-    for (number, id) in (1..).zip(&all) {
-        names.insert(*id, format!("<batch {number}>"));
-    }
-    new_users(db, &drivers).await?;
-    db.execute(
-        "insert into interlock.drivers (user_id) select unnest($1::uuid[])",
-        &[&drivers],
-    )
-    .await?;
-    let mut batches = BTreeMap::new();
-    for (place, id) in (0..).zip(&all[..OFFERED]) {
-        let priority: i32 = rng.random_range(0..2);
-        let place: Moment = place;
-        db.execute(
-            "insert into interlock.batches (id, reference, priority, created_at)
-             values ($1::uuid, 'test:' || $1::uuid, $2,
-               timestamptz '2001-01-01 00:00:00+00' + $3::bigint * interval '1 second')",
-            &[id, &priority, &place],
-        )
-        .await?;
-        batches.insert(*id, Batch::offered(i64::from(priority), place));
-    }
-    let start = Depot {
-        all: Arc::new(all),
-        clock,
-        drivers: drivers.into_iter().map(|driver| (driver, true)).collect(),
-        batches,
-        keys: Keys::default(),
-    };
-    Ok(World::new(start, names, false, OFFERED))
 }

@@ -20,7 +20,7 @@ values
   ('bob', '7c000000-0000-4000-8000-000000000002'),
   ('nameless', null);
 
-insert into public.products (id, name, price, currency, available_quantity, kind, active)
+insert into interlock.products (id, name, price, currency, available_quantity, kind, active)
 values
   ('7d000000-0000-4000-8000-000000000001', 'tap oil', 1299, 'EUR', 5, 'physical', true),
   ('7d000000-0000-4000-8000-000000000002', 'tap beans', 899, 'EUR', 100, 'physical', true),
@@ -29,10 +29,10 @@ values
   ('7d000000-0000-4000-8000-000000000005', 'tap gift', 2500, 'EUR', 0, 'digital', true),
   ('7d000000-0000-4000-8000-000000000006', 'tap flyer', 0, 'EUR', 100, 'physical', true);
 
-insert into public.product_codes (product_id, code)
+insert into interlock.product_codes (product_id, code)
 select '7d000000-0000-4000-8000-000000000005', 'tap-gift-' || n from generate_series(1, 3) n;
 
-update private.settings set payment_window = '24 hours', idempotency_key_lifetime = '24 hours';
+update interlock.settings set payment_window = '24 hours', idempotency_key_lifetime = '24 hours';
 
 create function pg_temp.p(p_n int)
 returns text
@@ -85,7 +85,7 @@ exception
     return jsonb_build_object(
       'sqlstate', sqlstate,
       'message', sqlerrm,
-      'detail', nullif(v_detail, '')::jsonb,
+      'detail', nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}'),
       'has_hint', v_hint <> ''
     )::text;
 end
@@ -102,14 +102,14 @@ create function pg_temp.stock(p_n int)
 returns int
 language sql
 as $$
-  select available_quantity from public.products where id = pg_temp.p(p_n)::uuid
+  select available_quantity from interlock.products where id = pg_temp.p(p_n)::uuid
 $$;
 
 create function pg_temp.balance(p_who text)
 returns bigint
 language sql
 as $$
-  select w.balance from public.wallets w join cast_of c on c.id = w.user_id where c.name = p_who
+  select w.balance from interlock.wallets w join cast_of c on c.id = w.user_id where c.name = p_who
 $$;
 
 create function pg_temp.fingerprint()
@@ -117,17 +117,17 @@ returns text
 language sql
 as $$
   select md5(concat(
-    (select string_agg(t::text, ';' order by t.id) from public.products t),
-    (select string_agg(t::text, ';' order by t.id) from public.stock_movements t),
-    (select string_agg(t::text, ';' order by t.user_id) from public.wallets t),
-    (select string_agg(t::text, ';' order by t.id) from public.wallet_movements t),
-    (select string_agg(t::text, ';' order by t.id) from public.orders t),
-    (select string_agg(t::text, ';' order by t.order_id, t.product_id) from public.order_items t),
-    (select string_agg(t::text, ';' order by t.id) from public.order_events t),
-    (select string_agg(t::text, ';' order by t.id) from public.product_codes t),
-    (select string_agg(t::text, ';' order by t.id) from public.promo_codes t),
-    (select string_agg(t::text, ';' order by t.id) from public.promo_redemptions t),
-    (select string_agg(t::text, ';' order by t.user_id, t.operation, t.key) from private.idempotency_keys t)
+    (select string_agg(t::text, ';' order by t.id) from interlock.products t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.stock_movements t),
+    (select string_agg(t::text, ';' order by t.user_id) from interlock.wallets t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.wallet_movements t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.orders t),
+    (select string_agg(t::text, ';' order by t.order_id, t.product_id) from interlock.order_items t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.order_events t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.product_codes t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.promo_codes t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.promo_redemptions t),
+    (select string_agg(t::text, ';' order by t.user_id, t.operation, t.key) from interlock.idempotency_keys t)
   ))
 $$;
 
@@ -162,22 +162,22 @@ create temporary table first_order as
   select (answer::jsonb #>> '{order,id}')::uuid as id from answers where name = 'first';
 
 select results_eq(
-  'select user_id, status, subtotal, discount, total from public.orders where id = (select id from first_order)',
+  'select user_id, status::text, subtotal::bigint, discount, total from interlock.orders where id = (select id from first_order)',
   $$values ('7c000000-0000-4000-8000-000000000001'::uuid, 'confirmed', 3897::bigint, 0::bigint, 3897::bigint)$$,
   'the order is stored'
 );
 select results_eq(
-  'select product_id::text, quantity, unit_price, name from public.order_items where order_id = (select id from first_order)',
+  'select product_id::text, quantity::int, unit_price::bigint, name from interlock.order_items where order_id = (select id from first_order)',
   $$values (pg_temp.p(1), 3, 1299::bigint, 'tap oil')$$,
   'with its lines'
 );
 select results_eq(
-  'select delta, balance_after, reason, actor from public.stock_movements where reference_id = (select id from first_order)',
+  'select delta::int, balance_after, reason::text, actor from interlock.stock_movements where reference_id = (select id from first_order)',
   $$values (-3, 2, 'checkout', '7c000000-0000-4000-8000-000000000001'::uuid)$$,
   'the ledger says which order took the stock, and who'
 );
 select results_eq(
-  'select event, actor from public.order_events where order_id = (select id from first_order)',
+  'select event::text, actor from interlock.order_events where order_id = (select id from first_order)',
   $$values ('confirmed', '7c000000-0000-4000-8000-000000000001'::uuid)$$,
   'the order has its history'
 );
@@ -321,7 +321,7 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return jsonb_build_object('message', sqlerrm, 'detail', nullif(v_detail, '')::jsonb);
+    return jsonb_build_object('message', sqlerrm, 'detail', nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}'));
 end
 $$;
 
@@ -373,8 +373,8 @@ select is(
 select is(pg_temp.balance('ann'), 1202::bigint, 'the wallet is debited');
 select results_eq(
   $$
-    select m.delta, m.balance_after, m.reason, m.reference_id
-    from public.wallet_movements m
+    select m.delta::bigint, m.balance_after, m.reason::text, m.reference_id
+    from interlock.wallet_movements m
     where m.user_id = '7c000000-0000-4000-8000-000000000001'
     order by m.id desc
     limit 1
@@ -402,13 +402,13 @@ select is(pg_temp.fingerprint(), (select fingerprint from before_refusals), 'ref
 
 select throws_ok(t.sql, t.state, null, t.sql)
 from (values
-  ($$update public.wallets set balance = -1$$, '23514'),
-  ($$update public.wallets set currency = 'USD'$$, '23514'),
-  ($$truncate public.wallets$$, '23001'),
-  ($$update public.wallet_movements set delta = 1$$, '23001'),
-  ($$delete from public.wallet_movements$$, '23001')
+  ($$update interlock.wallets set balance = -1$$, '23514'),
+  ($$update interlock.wallets set currency = 'USD'$$, '23514'),
+  ($$truncate interlock.wallets$$, '23001'),
+  ($$update interlock.wallet_movements set delta = 1$$, '23001'),
+  ($$delete from interlock.wallet_movements$$, '23001')
 ) as t (sql, state);
-select is_empty('select * from public.wallet_differences', 'the wallet ledger adds up');
+select is_empty('select * from interlock.wallet_differences', 'the wallet ledger adds up');
 
 -- Other payment methods ---------------------------------------------------
 
@@ -435,7 +435,7 @@ from (values ('wallet'), ('bank_transfer'), ('cash_on_delivery')) as t (method);
 
 -- Promo codes -------------------------------------------------------------
 
-insert into public.promo_codes (id, code, discount_type, discount_value, max_uses)
+insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses)
 values ('7f000000-0000-4000-8000-0000000000bb', 'TAP-TEN', 'percentage', 10, 2);
 insert into answers values ('promo', pg_temp.call('ann', pg_temp.cart(2, 1), 'wallet', null, 'tap-ten'));
 select is(
@@ -446,7 +446,7 @@ select is(
 );
 select is(pg_temp.balance('ann'), (1202 - 809)::bigint, 'and what the wallet pays');
 select results_eq(
-  $$select promo_code_id from public.orders where id = (select (answer::jsonb #>> '{order,id}')::uuid from answers where name = 'promo')$$,
+  $$select promo_code_id from interlock.orders where id = (select (answer::jsonb #>> '{order,id}')::uuid from answers where name = 'promo')$$,
   $$values ('7f000000-0000-4000-8000-0000000000bb'::uuid)$$,
   'the order knows its code'
 );
@@ -476,13 +476,13 @@ select is(
   (select answer from answers where name = 'key'),
   'the default method, given or not, is the same request'
 );
-update public.products set active = false where id = pg_temp.p(2)::uuid;
+update interlock.products set active = false where id = pg_temp.p(2)::uuid;
 select is(
   pg_temp.call('ann', pg_temp.cart(2, 1), null, 'key-1'),
   (select answer from answers where name = 'key'),
   'a product that is gone does not hide the stored answer'
 );
-update public.products set active = true where id = pg_temp.p(2)::uuid;
+update interlock.products set active = true where id = pg_temp.p(2)::uuid;
 select is(
   pg_temp.call('ann', t.cart, t.method, 'key-1', t.promo, t.cart_id)::jsonb,
   pg_temp.refusal('PT422', 'IDEMPOTENCY_KEY_REUSED', '{"operation": "checkout"}'),
@@ -504,8 +504,8 @@ select isnt(
 select is(
   pg_temp.call('ann', pg_temp.cart(1, 2), null, 'key-2')::jsonb ->> 'message', 'INSUFFICIENT_INVENTORY', 'a failed attempt ...'
 );
-select is((select count(*)::int from private.idempotency_keys where key = 'key-2'), 0, '... stores nothing');
-update public.products set available_quantity = 5 where id = pg_temp.p(1)::uuid;
+select is((select count(*)::int from interlock.idempotency_keys where key = 'key-2'), 0, '... stores nothing');
+update interlock.products set available_quantity = 5 where id = pg_temp.p(1)::uuid;
 select is(
   pg_temp.call('ann', pg_temp.cart(1, 2), null, 'key-2')::jsonb -> 'success', 'true', 'so the same request can succeed later'
 );
@@ -515,12 +515,12 @@ select is(
   'a key of 255 characters is fine'
 );
 select is(
-  (select expires_at - created_at from private.idempotency_keys where key = 'key-2'),
+  (select expires_at - created_at from interlock.idempotency_keys where key = 'key-2'),
   interval '24 hours',
   'keys live for a day'
 );
 
-update private.idempotency_keys set expires_at = now() where key = 'key-2';
+update interlock.idempotency_keys set expires_at = now() where key = 'key-2';
 insert into answers values ('over', pg_temp.call('ann', pg_temp.cart(2, 1), null, 'key-2'));
 select is(
   (select answer::jsonb -> 'success' from answers where name = 'over'), 'true', 'a key that is over can be used for something else'
@@ -531,31 +531,31 @@ select is(
   'and is replayed like any other'
 );
 
-update private.idempotency_keys set expires_at = now() where key = 'key-2';
-update public.products set active = false where id = pg_temp.p(2)::uuid;
+update interlock.idempotency_keys set expires_at = now() where key = 'key-2';
+update interlock.products set active = false where id = pg_temp.p(2)::uuid;
 select is(
   pg_temp.call('ann', pg_temp.cart(2, 1), null, 'key-2')::jsonb ->> 'message',
   'PRODUCT_NOT_FOUND',
   'a refusal does not look for the answer of a key that is over'
 );
-update public.products set active = true where id = pg_temp.p(2)::uuid;
-update private.idempotency_keys set expires_at = now() + interval '1 day' where key = 'key-2';
+update interlock.products set active = true where id = pg_temp.p(2)::uuid;
+update interlock.idempotency_keys set expires_at = now() + interval '1 day' where key = 'key-2';
 
-do $$ begin perform private.purge_idempotency_keys(); end $$; -- what others have left
-update private.idempotency_keys set expires_at = now() where key = 'key-1';
+do $$ begin perform interlock.purge_idempotency_keys(); end $$; -- what others have left
+update interlock.idempotency_keys set expires_at = now() where key = 'key-1';
 set local role service_role;
-select is(private.purge_idempotency_keys(), 2::bigint, 'keys that are over are purged');
+select is(interlock.purge_idempotency_keys(), 2::bigint, 'keys that are over are purged');
 reset role;
 select is(
-  (select array_agg(key) from private.idempotency_keys where key in ('key-1', 'key-2')), array['key-2'], 'and no others'
+  (select array_agg(key::text) from interlock.idempotency_keys where key in ('key-1', 'key-2')), array['key-2'], 'and no others'
 );
 select throws_ok(
-  $$update private.settings set idempotency_key_lifetime = '23 hours'$$, '23514', null, 'keys live at least a day'
+  $$update interlock.settings set idempotency_key_lifetime = '23 hours'$$, '23514', null, 'keys live at least a day'
 );
 
 -- An answer that is stored before its order is written is the answer that the order would give: for every way
 -- to pay, for lines of one product, and also if nothing is to pay.
-update public.wallets set balance = 10000;
+update interlock.wallets set balance = 10000;
 insert into answers
 select t.name, pg_temp.call('ann', t.cart, t.method, t.name)
 from (values
@@ -567,8 +567,8 @@ from (values
 select is(
   a.answer::jsonb,
   (
-    select jsonb_build_object('success', true, 'order', private.order_to_json(o.id))
-    from public.orders o
+    select jsonb_build_object('success', true, 'order', interlock.order_to_json(o.id))
+    from interlock.orders o
     where o.id = (a.answer::jsonb #>> '{order,id}')::uuid
   ),
   'the answer is the order: ' || a.name
@@ -578,7 +578,7 @@ where a.name like 'by %' or a.name = 'for nothing';
 select is(
   k.response, a.answer, 'and is stored under the key: ' || k.key
 )
-from private.idempotency_keys k
+from interlock.idempotency_keys k
 join answers a on a.name = k.key;
 
 insert into answers values ('with a code', pg_temp.call('ann', pg_temp.cart(2, 1), null, 'with a code', 'tap-ten'));
@@ -591,16 +591,16 @@ where name = 'with a code' and answer::jsonb -> 'success' = 'true';
 -- Accounts end, orders stay -----------------------------------------------
 
 delete from auth.users where id = '7c000000-0000-4000-8000-000000000001';
-select is((select user_id from public.orders where id = (select id from first_order)), null, 'an order outlives its buyer''s account');
+select is((select user_id from interlock.orders where id = (select id from first_order)), null, 'an order outlives its buyer''s account');
 select is(
-  (select reason from public.wallet_movements where user_id = '7c000000-0000-4000-8000-000000000001' order by id desc limit 1),
+  (select reason from interlock.wallet_movements where user_id = '7c000000-0000-4000-8000-000000000001' order by id desc limit 1),
   'closed',
   'the wallet is closed in the ledger'
 );
 
-select is_empty('select * from public.stock_differences', 'the stock ledger adds up');
-select is_empty('select * from public.wallet_differences', 'the wallet ledger adds up');
-select is_empty('select * from public.code_differences', 'stock and free codes agree');
+select is_empty('select * from interlock.stock_differences', 'the stock ledger adds up');
+select is_empty('select * from interlock.wallet_differences', 'the wallet ledger adds up');
+select is_empty('select * from interlock.code_differences', 'stock and free codes agree');
 
 select * from finish();
 rollback;

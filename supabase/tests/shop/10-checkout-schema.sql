@@ -8,9 +8,19 @@ select plan(359);
 
 -- Columns -----------------------------------------------------------------
 
+-- A domain is told as what it is made of.
+create function pg_temp.base_type(p_type oid, p_modifier int)
+returns text
+language sql
+as $$
+  select coalesce(format_type(nullif(d.typbasetype, 0), d.typtypmod), format_type(p_type, p_modifier))
+  from pg_catalog.pg_type d
+  where d.oid = p_type
+$$;
+
 select is(
   (
-    select array_agg(format('%s %s%s', a.attname, format_type(a.atttypid, a.atttypmod),
+    select array_agg(format('%s %s%s', a.attname, pg_temp.base_type(a.atttypid, a.atttypmod),
       case when a.attnotnull then ' not null' else '' end) order by a.attnum)
     from pg_catalog.pg_attribute a
     where a.attrelid = t.name::regclass and a.attnum > 0 and not a.attisdropped
@@ -19,25 +29,25 @@ select is(
   format('columns of %s', t.name)
 )
 from (values
-  ('public.products', array[
+  ('interlock.products', array[
     'id uuid not null', 'name text not null', 'price bigint not null', 'currency character(3) not null',
     'available_quantity integer not null', 'kind text not null', 'active boolean not null',
     'created_at timestamp with time zone not null', 'stock_slots integer not null'
   ]),
-  ('public.stock_movements', array[
+  ('interlock.stock_movements', array[
     'id bigint not null', 'product_id uuid not null', 'delta integer not null', 'balance_after integer',
     'reason text not null', 'reference_id uuid', 'actor uuid', 'created_at timestamp with time zone not null'
   ]),
-  ('public.wallets', array[
+  ('interlock.wallets', array[
     'user_id uuid not null', 'balance bigint not null', 'currency character(3) not null',
     'created_at timestamp with time zone not null'
   ]),
-  ('public.wallet_movements', array[
+  ('interlock.wallet_movements', array[
     'id bigint not null', 'user_id uuid not null', 'delta bigint not null', 'balance_after bigint not null',
     'currency character(3) not null', 'reason text not null', 'reference_id uuid', 'actor uuid',
     'created_at timestamp with time zone not null'
   ]),
-  ('public.orders', array[
+  ('interlock.orders', array[
     'id uuid not null', 'user_id uuid', 'status text not null', 'currency character(3) not null',
     'subtotal bigint not null', 'discount bigint not null', 'total bigint not null',
     'payment_method text not null', 'promo_code_id uuid', 'cart_id uuid',
@@ -46,23 +56,23 @@ from (values
     'fulfilled_at timestamp with time zone', 'cancelled_at timestamp with time zone',
     'refunded_at timestamp with time zone'
   ]),
-  ('public.order_items', array[
+  ('interlock.order_items', array[
     'order_id uuid not null', 'product_id uuid not null', 'quantity integer not null',
     'unit_price bigint not null', 'name text not null', 'kind text not null'
   ]),
-  ('public.order_events', array[
+  ('interlock.order_events', array[
     'id bigint not null', 'order_id uuid not null', 'event text not null', 'actor uuid',
     'created_at timestamp with time zone not null'
   ]),
-  ('public.product_codes', array[
+  ('interlock.product_codes', array[
     'id bigint not null', 'product_id uuid not null', 'code text not null', 'order_id uuid',
     'used_at timestamp with time zone', 'created_at timestamp with time zone not null'
   ]),
-  ('public.payment_proofs', array[
+  ('interlock.payment_proofs', array[
     'id bigint not null', 'order_id uuid not null', 'object_path text not null', 'status text not null',
     'created_at timestamp with time zone not null', 'decided_at timestamp with time zone'
   ]),
-  ('private.idempotency_keys', array[
+  ('interlock.idempotency_keys', array[
     'user_id uuid not null', 'operation text not null', 'key text not null', 'request_hash bytea not null',
     'response text', 'created_at timestamp with time zone not null', 'expires_at timestamp with time zone not null'
   ])
@@ -72,19 +82,19 @@ select set_has(
   $$
     select conname::text
     from pg_catalog.pg_constraint
-    where connamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where connamespace in ('public'::regnamespace, 'interlock'::regnamespace)
   $$,
   $$
     values
-      ('products_available_quantity_nonnegative'), ('products_price_sane'), ('products_currency_format'),
-      ('products_kind_known'), ('products_name_length'), ('stock_movements_delta_nonzero'),
-      ('wallets_balance_nonnegative'), ('wallets_currency_format'), ('wallets_user_id_fkey'),
-      ('wallet_movements_delta_nonzero'), ('orders_status_known'), ('orders_total_is_the_difference'),
+      ('products_available_quantity_nonnegative'), ('products_price_sane'), ('currency_code_format'),
+      ('products_kind_known'), ('label_length'), ('unit_change_nonzero'),
+      ('wallets_balance_nonnegative'), ('currency_code_format'), ('wallets_user_id_fkey'),
+      ('amount_change_nonzero'), ('orders_status_known'), ('orders_total_is_the_difference'),
       ('orders_discount_within_subtotal'), ('orders_payment_method_known'),
       ('orders_payment_deadline_matches_status'), ('orders_times_match_status'), ('orders_user_id_fkey'),
-      ('order_items_pkey'), ('order_items_order_id_fkey'), ('order_items_quantity_positive'),
+      ('order_items_pkey'), ('order_items_order_id_fkey'), ('positive_count_range'),
       ('product_codes_unique'), ('product_codes_delivered_has_order'), ('product_codes_order_id_fkey'),
-      ('payment_proofs_unique'), ('idempotency_keys_pkey'), ('idempotency_keys_key_format'),
+      ('payment_proofs_unique'), ('idempotency_keys_pkey'), ('idempotency_key_format'),
       ('settings_payment_window_sane'), ('settings_idempotency_key_lifetime_sane')
   $$,
   'constraints have the names that documents and scripts use'
@@ -100,8 +110,8 @@ select is_empty(
     select conname
     from pg_catalog.pg_constraint
     where contype = 'f'
-      and confrelid = 'public.products'::regclass
-      and conrelid in ('public.order_items'::regclass, 'public.stock_movements'::regclass)
+      and confrelid = 'interlock.products'::regclass
+      and conrelid in ('interlock.order_items'::regclass, 'interlock.stock_movements'::regclass)
   $$,
   'what is written with every sale has no foreign key to products'
 );
@@ -146,19 +156,19 @@ values
   ('7c000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-other@example.com'),
   ('7c000000-0000-4000-8000-000000000003', 'authenticated', 'authenticated', 'tap-staff@example.com');
 
-insert into public.products (id, name, price, currency, available_quantity, kind, active)
+insert into interlock.products (id, name, price, currency, available_quantity, kind, active)
 values
   ('7d000000-0000-4000-8000-000000000001', 'tap visible', 100, 'EUR', 10, 'physical', true),
   ('7d000000-0000-4000-8000-000000000002', 'tap hidden', 100, 'EUR', 10, 'physical', false),
   ('7d000000-0000-4000-8000-000000000003', 'tap digital', 100, 'EUR', 0, 'digital', true);
 
-insert into public.product_codes (product_id, code)
+insert into interlock.product_codes (product_id, code)
 values
   ('7d000000-0000-4000-8000-000000000003', 'tap-1'),
   ('7d000000-0000-4000-8000-000000000003', 'tap-2'),
   ('7d000000-0000-4000-8000-000000000003', 'tap-3');
 
-insert into public.wallets (user_id, balance, currency)
+insert into interlock.wallets (user_id, balance, currency)
 values ('7c000000-0000-4000-8000-000000000001', 1000, 'EUR');
 
 -- The buyer has a paid order with a code, and one that waits for its payment with another.
@@ -243,16 +253,16 @@ returns text
 language sql
 as $$
   select md5(concat(
-    (select string_agg(t::text, ';' order by t.id) from public.products t),
-    (select string_agg(t::text, ';' order by t.id) from public.stock_movements t),
-    (select string_agg(t::text, ';' order by t.user_id) from public.wallets t),
-    (select string_agg(t::text, ';' order by t.id) from public.wallet_movements t),
-    (select string_agg(t::text, ';' order by t.id) from public.orders t),
-    (select string_agg(t::text, ';' order by t.order_id, t.product_id) from public.order_items t),
-    (select string_agg(t::text, ';' order by t.id) from public.order_events t),
-    (select string_agg(t::text, ';' order by t.id) from public.product_codes t),
-    (select string_agg(t::text, ';' order by t.id) from public.payment_proofs t),
-    (select string_agg(t::text, ';' order by t.key) from private.idempotency_keys t)
+    (select string_agg(t::text, ';' order by t.id) from interlock.products t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.stock_movements t),
+    (select string_agg(t::text, ';' order by t.user_id) from interlock.wallets t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.wallet_movements t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.orders t),
+    (select string_agg(t::text, ';' order by t.order_id, t.product_id) from interlock.order_items t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.order_events t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.product_codes t),
+    (select string_agg(t::text, ';' order by t.id) from interlock.payment_proofs t),
+    (select string_agg(t::text, ';' order by t.key) from interlock.idempotency_keys t)
   ))
 $$;
 
@@ -262,19 +272,19 @@ create temporary table statements (tbl text, verb text, sql text, primary key (t
 insert into statements
 select t.tbl, v.verb, format(v.template, t.tbl, t.mine, t.col)
 from (values
-  ('public.products', 'id::text like ''7d000000%''', 'name'),
-  ('public.stock_movements', 'product_id::text like ''7d000000%''', 'reason'),
-  ('public.wallets', 'user_id::text like ''7c000000%''', 'balance'),
-  ('public.wallet_movements', 'user_id::text like ''7c000000%''', 'reason'),
-  ('public.orders', 'id in (select id from tap_orders)', 'status'),
-  ('public.order_items', 'order_id in (select id from tap_orders)', 'quantity'),
-  ('public.order_events', 'order_id in (select id from tap_orders)', 'event'),
-  ('public.product_codes', 'product_id::text like ''7d000000%''', 'code'),
-  ('public.payment_proofs', 'order_id in (select id from tap_orders)', 'status'),
-  ('private.idempotency_keys', 'true', 'response'),
-  ('public.stock_differences', 'true', 'product_id'),
-  ('public.wallet_differences', 'true', 'user_id'),
-  ('public.code_differences', 'true', 'product_id')
+  ('interlock.products', 'id::text like ''7d000000%''', 'name'),
+  ('interlock.stock_movements', 'product_id::text like ''7d000000%''', 'reason'),
+  ('interlock.wallets', 'user_id::text like ''7c000000%''', 'balance'),
+  ('interlock.wallet_movements', 'user_id::text like ''7c000000%''', 'reason'),
+  ('interlock.orders', 'id in (select id from tap_orders)', 'status'),
+  ('interlock.order_items', 'order_id in (select id from tap_orders)', 'quantity'),
+  ('interlock.order_events', 'order_id in (select id from tap_orders)', 'event'),
+  ('interlock.product_codes', 'product_id::text like ''7d000000%''', 'code'),
+  ('interlock.payment_proofs', 'order_id in (select id from tap_orders)', 'status'),
+  ('interlock.idempotency_keys', 'true', 'response'),
+  ('interlock.stock_differences', 'true', 'product_id'),
+  ('interlock.wallet_differences', 'true', 'user_id'),
+  ('interlock.code_differences', 'true', 'product_id')
 ) as t (tbl, mine, col)
 cross join (values
   ('select', 'select * from %1$s where %2$s'),
@@ -289,58 +299,58 @@ where v.verb = 'select' or t.tbl !~ 'differences';
 create temporary table allowed (caller text, tbl text, verb text, rows text, primary key (caller, tbl, verb));
 insert into allowed
 values
-  ('anon', 'public.products', 'select', '2'),
-  ('buyer', 'public.products', 'select', '2'),
-  ('other', 'public.products', 'select', '2'),
-  ('pretender', 'public.products', 'select', '2'),
-  ('staff', 'public.products', 'select', '2'),
-  ('service', 'public.products', 'select', '3'),
-  ('service', 'public.products', 'insert', '0'),
-  ('service', 'public.products', 'update', '0'),
-  ('service', 'public.products', 'delete', '0'),
-  ('service', 'public.stock_movements', 'select', '5'),
-  ('buyer', 'public.wallets', 'select', '1'),
-  ('other', 'public.wallets', 'select', '0'),
-  ('pretender', 'public.wallets', 'select', '0'),
-  ('staff', 'public.wallets', 'select', '0'),
-  ('service', 'public.wallets', 'select', '1'),
-  ('buyer', 'public.wallet_movements', 'select', '2'),
-  ('other', 'public.wallet_movements', 'select', '0'),
-  ('pretender', 'public.wallet_movements', 'select', '0'),
-  ('staff', 'public.wallet_movements', 'select', '0'),
-  ('service', 'public.wallet_movements', 'select', '2'),
-  ('buyer', 'public.orders', 'select', '2'),
-  ('other', 'public.orders', 'select', '0'),
-  ('pretender', 'public.orders', 'select', '0'),
-  ('staff', 'public.orders', 'select', '2'),
-  ('service', 'public.orders', 'select', '2'),
-  ('buyer', 'public.order_items', 'select', '2'),
-  ('other', 'public.order_items', 'select', '0'),
-  ('pretender', 'public.order_items', 'select', '0'),
-  ('staff', 'public.order_items', 'select', '2'),
-  ('service', 'public.order_items', 'select', '2'),
-  ('buyer', 'public.order_events', 'select', '3'),
-  ('other', 'public.order_events', 'select', '0'),
-  ('pretender', 'public.order_events', 'select', '0'),
-  ('staff', 'public.order_events', 'select', '3'),
-  ('service', 'public.order_events', 'select', '3'),
+  ('anon', 'interlock.products', 'select', '2'),
+  ('buyer', 'interlock.products', 'select', '2'),
+  ('other', 'interlock.products', 'select', '2'),
+  ('pretender', 'interlock.products', 'select', '2'),
+  ('staff', 'interlock.products', 'select', '2'),
+  ('service', 'interlock.products', 'select', '3'),
+  ('service', 'interlock.products', 'insert', '0'),
+  ('service', 'interlock.products', 'update', '0'),
+  ('service', 'interlock.products', 'delete', '0'),
+  ('service', 'interlock.stock_movements', 'select', '5'),
+  ('buyer', 'interlock.wallets', 'select', '1'),
+  ('other', 'interlock.wallets', 'select', '0'),
+  ('pretender', 'interlock.wallets', 'select', '0'),
+  ('staff', 'interlock.wallets', 'select', '0'),
+  ('service', 'interlock.wallets', 'select', '1'),
+  ('buyer', 'interlock.wallet_movements', 'select', '2'),
+  ('other', 'interlock.wallet_movements', 'select', '0'),
+  ('pretender', 'interlock.wallet_movements', 'select', '0'),
+  ('staff', 'interlock.wallet_movements', 'select', '0'),
+  ('service', 'interlock.wallet_movements', 'select', '2'),
+  ('buyer', 'interlock.orders', 'select', '2'),
+  ('other', 'interlock.orders', 'select', '0'),
+  ('pretender', 'interlock.orders', 'select', '0'),
+  ('staff', 'interlock.orders', 'select', '0'),
+  ('service', 'interlock.orders', 'select', '2'),
+  ('buyer', 'interlock.order_items', 'select', '2'),
+  ('other', 'interlock.order_items', 'select', '0'),
+  ('pretender', 'interlock.order_items', 'select', '0'),
+  ('staff', 'interlock.order_items', 'select', '0'),
+  ('service', 'interlock.order_items', 'select', '2'),
+  ('buyer', 'interlock.order_events', 'select', '3'),
+  ('other', 'interlock.order_events', 'select', '0'),
+  ('pretender', 'interlock.order_events', 'select', '0'),
+  ('staff', 'interlock.order_events', 'select', '0'),
+  ('service', 'interlock.order_events', 'select', '3'),
   -- The reserved code of the pending order is not the buyer's yet.
-  ('buyer', 'public.product_codes', 'select', '1'),
-  ('other', 'public.product_codes', 'select', '0'),
-  ('pretender', 'public.product_codes', 'select', '0'),
-  ('staff', 'public.product_codes', 'select', '0'),
-  ('service', 'public.product_codes', 'select', '3'),
-  ('service', 'public.product_codes', 'insert', '0'),
-  ('service', 'public.product_codes', 'update', '0'),
-  ('service', 'public.product_codes', 'delete', '0'),
-  ('buyer', 'public.payment_proofs', 'select', '1'),
-  ('other', 'public.payment_proofs', 'select', '0'),
-  ('pretender', 'public.payment_proofs', 'select', '0'),
-  ('staff', 'public.payment_proofs', 'select', '1'),
-  ('service', 'public.payment_proofs', 'select', '1'),
-  ('service', 'public.stock_differences', 'select', '0'),
-  ('service', 'public.wallet_differences', 'select', '0'),
-  ('service', 'public.code_differences', 'select', '0');
+  ('buyer', 'interlock.product_codes', 'select', '1'),
+  ('other', 'interlock.product_codes', 'select', '0'),
+  ('pretender', 'interlock.product_codes', 'select', '0'),
+  ('staff', 'interlock.product_codes', 'select', '0'),
+  ('service', 'interlock.product_codes', 'select', '3'),
+  ('service', 'interlock.product_codes', 'insert', '0'),
+  ('service', 'interlock.product_codes', 'update', '0'),
+  ('service', 'interlock.product_codes', 'delete', '0'),
+  ('buyer', 'interlock.payment_proofs', 'select', '1'),
+  ('other', 'interlock.payment_proofs', 'select', '0'),
+  ('pretender', 'interlock.payment_proofs', 'select', '0'),
+  ('staff', 'interlock.payment_proofs', 'select', '0'),
+  ('service', 'interlock.payment_proofs', 'select', '1'),
+  ('service', 'interlock.stock_differences', 'select', '0'),
+  ('service', 'interlock.wallet_differences', 'select', '0'),
+  ('service', 'interlock.code_differences', 'select', '0');
 
 create temporary table before_refusals as select pg_temp.fingerprint() as fingerprint;
 
@@ -361,7 +371,7 @@ select is(
 );
 
 -- Columns of idempotency keys and of functions that only the shop may call are covered by
--- 02-roles.sql; here: what the callers who may call checkout cannot do with it.
+-- 05-rights.sql; here: what the callers who may call checkout cannot do with it.
 
 select is(pg_temp.attempt(t.caller, t.sql, true), t.answer, format('%s: %s', t.caller, t.sql))
 from (values
@@ -372,8 +382,8 @@ from (values
   ('buyer', $$select public.refund_order(id) from tap_orders$$, '42501'),
   ('buyer', $$select public.accept_payment(id) from tap_orders$$, '42501'),
   ('buyer', $$select public.claim_product_codes_atomic('7d000000-0000-4000-8000-000000000003', 1, id) from tap_orders$$, '42501'),
-  ('buyer', $$select private.take_stock('{}', '{}', 'x', null)$$, '42501'),
-  ('buyer', $$select private.credit_wallet('7c000000-0000-4000-8000-000000000001', 100, 'EUR', 'x', null)$$, '42501'),
+  ('buyer', $$select interlock.take_stock('{}', '{}', 'x', null)$$, '42501'),
+  ('buyer', $$select interlock.credit_wallet('7c000000-0000-4000-8000-000000000001', 100, 'EUR', 'x', null)$$, '42501'),
   ('staff', $$select public.refund_order(id) from tap_orders$$, '42501'),
   ('staff', $$select public.top_up_wallet('7c000000-0000-4000-8000-000000000003', 100, 'EUR')$$, '42501'),
   ('other', $$select public.cancel_order(id) from tap_orders$$, 'PT404'),

@@ -11,7 +11,7 @@ select setseed(0.5);
 
 -- Known values --------------------------------------------------------------
 
-select is(private.promo_discount(t.type, t.value, t.cap, t.amount), t.discount, format('%s %s cap %s on %s', t.type, t.value, t.cap, t.amount))
+select is(interlock.promo_discount(t.type, t.value, t.cap, t.amount), t.discount, format('%s %s cap %s on %s', t.type, t.value, t.cap, t.amount))
 from (values
   ('percentage', 10, null::bigint, 4::bigint, 0::bigint),
   ('percentage', 10, null, 5, 1),
@@ -29,7 +29,7 @@ from (values
   ('fixed', 5000, null, 0, 0)
 ) as t (type, value, cap, amount, discount);
 
-select is(private.split_discount(t.discount, t.amounts), t.shares, format('%s over %s', t.discount, t.amounts))
+select is(interlock.split_discount(t.discount, t.amounts), t.shares, format('%s over %s', t.discount, t.amounts))
 from (values
   (100::bigint, array[1, 1, 1]::bigint[] || 997, array[0, 0, 0, 100]::bigint[]),
   (2, array[1, 1, 1], array[1, 1, 0]),
@@ -57,7 +57,7 @@ from generate_series(1, 5000) n;
 create temporary table results as
 select
   r.*,
-  private.promo_discount(
+  interlock.promo_discount(
     type, case type when 'percentage' then per_cent else fixed end, case type when 'percentage' then cap end, amount
   ) as discount
 from rules r;
@@ -70,7 +70,7 @@ select is_empty(
 );
 select is_empty(
   $$ select * from results where type = 'percentage' and cap is not null
-     and discount <> least(cap, private.promo_discount('percentage', per_cent, null, amount)) $$,
+     and discount <> least(cap, interlock.promo_discount('percentage', per_cent, null, amount)) $$,
   'a cap only caps'
 );
 
@@ -87,7 +87,7 @@ cross join lateral generate_series(1, c.lines)
 group by c.n;
 
 create temporary table splits as
-select s.n, s.amounts, s.discount, private.split_discount(s.discount, s.amounts) as shares
+select s.n, s.amounts, s.discount, interlock.split_discount(s.discount, s.amounts) as shares
 from (
   select c.n, c.amounts, floor(random() * (t.total + 1))::bigint as discount
   from random_carts c
@@ -112,13 +112,13 @@ select is_empty(
 
 -- Random carts under a product scope ----------------------------------------------
 
-insert into public.products (id, name, price, currency)
+insert into interlock.products (id, name, price, currency)
 select ('7d000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Product ' || n, n * 7, 'EUR'
 from generate_series(1, 20) n;
 
-insert into public.promo_codes (id, code, discount_type, discount_value, currency)
+insert into interlock.promo_codes (id, code, discount_type, discount_value, currency)
 values ('7c000000-0000-4000-8000-000000000001', 'tap scoped', 'percentage', 33.33, 'EUR');
-insert into public.promo_code_products
+insert into interlock.promo_code_products
 select '7c000000-0000-4000-8000-000000000001', ('7d000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid
 from generate_series(1, 20, 2) n;
 
@@ -138,13 +138,13 @@ from (
     from generate_series(1, 20) k
     where random() < 0.2 and n > 0
   ) l
-  join public.products p on p.id = ('7d000000-0000-4000-8000-' || lpad(l.k::text, 12, '0'))::uuid
-  left join public.promo_code_products s
+  join interlock.products p on p.id = ('7d000000-0000-4000-8000-' || lpad(l.k::text, 12, '0'))::uuid
+  left join interlock.promo_code_products s
     on s.product_id = p.id and s.promo_id = '7c000000-0000-4000-8000-000000000001'
   group by n
 ) c
-cross join public.promo_codes k
-cross join lateral private.evaluate_promo(k, null, null, 'EUR', c.lines, null) v
+cross join interlock.promo_codes k
+cross join lateral interlock.evaluate_promo(k, null, null, 'EUR', c.lines, null) v
 where k.id = '7c000000-0000-4000-8000-000000000001';
 
 select cmp_ok(

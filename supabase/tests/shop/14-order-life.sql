@@ -23,20 +23,20 @@ values
   ('nameless', 'authenticated', '{}'),
   ('shop', 'service_role', '{}');
 
-insert into public.products (id, name, price, currency, available_quantity, kind)
+insert into interlock.products (id, name, price, currency, available_quantity, kind)
 values
   ('7d000000-0000-4000-8000-000000000001', 'tap oil', 1000, 'EUR', 1000, 'physical'),
   ('7d000000-0000-4000-8000-000000000002', 'tap beans', 500, 'EUR', 1000, 'physical'),
   ('7d000000-0000-4000-8000-000000000003', 'tap gift', 2500, 'EUR', 0, 'digital');
-insert into public.product_codes (product_id, code)
+insert into interlock.product_codes (product_id, code)
 select '7d000000-0000-4000-8000-000000000003', 'tap-' || n from generate_series(1, 500) n;
-insert into public.wallets (user_id, balance, currency)
+insert into interlock.wallets (user_id, balance, currency)
 values ('7c000000-0000-4000-8000-000000000001', 10000000, 'EUR');
-insert into public.promo_codes (id, code, discount_type, discount_value, max_uses)
+insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses)
 values ('7f000000-0000-4000-8000-0000000000bb', 'TAP-TEN', 'percentage', 10, 1000);
 
 -- Nobody's order but ours is due.
-update public.orders set payment_expires_at = now() + interval '1 day' where status = 'pending_payment';
+update interlock.orders set payment_expires_at = now() + interval '1 day' where status = 'pending_payment';
 
 -- Calls as somebody: the body, or the error as an object.
 create function pg_temp.call(p_who text, p_sql text)
@@ -58,7 +58,7 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return jsonb_build_object('message', sqlerrm, 'detail', nullif(v_detail, '')::jsonb);
+    return jsonb_build_object('message', sqlerrm, 'detail', nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}'));
 end
 $$;
 
@@ -101,11 +101,11 @@ declare
   ));
 begin
   if p_status in ('fulfilled') then
-    update public.orders set status = 'fulfilled' where id = v_id;
+    update interlock.orders set status = 'fulfilled' where id = v_id;
   elsif p_status in ('cancelled', 'expired', 'refunded') then
-    update public.orders set status = p_status where id = v_id;
+    update interlock.orders set status = p_status where id = v_id;
   end if;
-  assert (select status from public.orders where id = v_id) = p_status, p_status;
+  assert (select status from interlock.orders where id = v_id) = p_status, p_status;
   return v_id;
 end
 $$;
@@ -116,11 +116,11 @@ returns bigint[]
 language sql
 as $$
   select array[
-    (select available_quantity from public.products where id = '7d000000-0000-4000-8000-000000000001'),
-    (select available_quantity from public.products where id = '7d000000-0000-4000-8000-000000000002'),
-    (select available_quantity from public.products where id = '7d000000-0000-4000-8000-000000000003'),
-    (select balance from public.wallets where user_id = '7c000000-0000-4000-8000-000000000001'),
-    (select used_count from public.promo_codes where id = '7f000000-0000-4000-8000-0000000000bb')
+    (select available_quantity from interlock.products where id = '7d000000-0000-4000-8000-000000000001'),
+    (select available_quantity from interlock.products where id = '7d000000-0000-4000-8000-000000000002'),
+    (select available_quantity from interlock.products where id = '7d000000-0000-4000-8000-000000000003'),
+    (select balance from interlock.wallets where user_id = '7c000000-0000-4000-8000-000000000001'),
+    (select used_count from interlock.promo_codes where id = '7f000000-0000-4000-8000-0000000000bb')
   ]
 $$;
 
@@ -140,7 +140,7 @@ create function pg_temp.status()
 returns text
 language sql
 as $$
-  select status from public.orders where id = (select id from memo)
+  select status from interlock.orders where id = (select id from memo)
 $$;
 
 -- Every transition, with the table owner's own SQL ------------------------
@@ -155,7 +155,7 @@ declare
 begin
   v_id := pg_temp.order_in(p_from);
   begin
-    update public.orders set status = p_to where id = v_id;
+    update interlock.orders set status = p_to where id = v_id;
     raise exception using errcode = 'ZZUND';
   exception
     when sqlstate 'ZZUND' then
@@ -187,7 +187,7 @@ order by f.n, t.n;
 
 update memo set id = pg_temp.order_in('pending_payment');
 select throws_ok(
-  format('update public.orders set %s where id = (select id from memo)', t.change), '23514', null, t.change || ' is refused'
+  format('update interlock.orders set %s where id = (select id from memo)', t.change), '23514', null, t.change || ' is refused'
 )
 from (values
   ('total = total - 1'), ('subtotal = subtotal + 1'), ('discount = 0, total = subtotal'), ($$currency = 'USD'$$),
@@ -196,17 +196,17 @@ from (values
 ) as t (change);
 select throws_ok(t.sql, t.state, null, t.sql)
 from (values
-  ('update public.order_items set quantity = 9', '23001'),
-  ('delete from public.order_items', '23001'),
-  ('update public.order_events set event = ''paid''', '23001'),
-  ('delete from public.order_events', '23001'),
-  ('truncate public.orders cascade', '23001'),
-  ('delete from public.orders where id = (select id from memo)', '23503'),
-  ($$insert into public.orders (status, currency, subtotal, total, payment_method) values ('lost', 'EUR', 0, 0, 'wallet')$$, '23514'),
-  ($$insert into public.orders (status, currency, subtotal, total, payment_method, paid_at) values ('paid', 'EUR', 2, 1, 'wallet', now())$$, '23514'),
-  ($$insert into public.orders (status, currency, subtotal, discount, total, payment_method, paid_at) values ('paid', 'EUR', 2, 3, -1, 'wallet', now())$$, '23514'),
-  ($$insert into public.orders (status, currency, subtotal, total, payment_method) values ('paid', 'EUR', 1, 1, 'wallet')$$, '23514'),
-  ($$insert into public.orders (status, currency, subtotal, total, payment_method) values ('pending_payment', 'EUR', 1, 1, 'bank_transfer')$$, '23514')
+  ('update interlock.order_items set quantity = 9', '23001'),
+  ('delete from interlock.order_items', '23001'),
+  ('update interlock.order_events set event = ''paid''', '23001'),
+  ('delete from interlock.order_events', '23001'),
+  ('truncate interlock.orders cascade', '23001'),
+  ('delete from interlock.orders where id = (select id from memo)', '23503'),
+  ($$insert into interlock.orders (status, currency, subtotal, total, payment_method) values ('lost', 'EUR', 0, 0, 'wallet')$$, '23514'),
+  ($$insert into interlock.orders (status, currency, subtotal, total, payment_method, paid_at) values ('paid', 'EUR', 2, 1, 'wallet', now())$$, '23514'),
+  ($$insert into interlock.orders (status, currency, subtotal, discount, total, payment_method, paid_at) values ('paid', 'EUR', 2, 3, -1, 'wallet', now())$$, '23514'),
+  ($$insert into interlock.orders (status, currency, subtotal, total, payment_method) values ('paid', 'EUR', 1, 1, 'wallet')$$, '23514'),
+  ($$insert into interlock.orders (status, currency, subtotal, total, payment_method) values ('pending_payment', 'EUR', 1, 1, 'bank_transfer')$$, '23514')
 ) as t (sql, state);
 
 -- What an end gives back --------------------------------------------------
@@ -220,7 +220,7 @@ declare
   v_id constant uuid := pg_temp.order_in(p_status, p_method);
   v_before constant bigint[] := pg_temp.goods();
 begin
-  update public.orders set status = p_end where id = v_id;
+  update interlock.orders set status = p_end where id = v_id;
   return pg_temp.change(v_before);
 end
 $$;
@@ -240,16 +240,16 @@ from (values
 -- Several orders in one statement.
 create temporary table several as select pg_temp.buy('cash_on_delivery') as id from generate_series(1, 3);
 update memo set goods = pg_temp.goods();
-update public.orders set status = 'cancelled' where id in (select id from several);
+update interlock.orders set status = 'cancelled' where id in (select id from several);
 select is((select pg_temp.change(goods) from memo), array[6, 3, 3, 0, -3], 'several orders that end in one statement');
 select is(
-  (select count(distinct reference_id)::int from public.stock_movements where reference_id in (select id from several) and delta > 0),
+  (select count(distinct reference_id)::int from interlock.stock_movements where reference_id in (select id from several) and delta > 0),
   3,
   'the ledger says for each which order it was'
 );
 
 update memo set goods = pg_temp.goods();
-update public.orders set cart_id = gen_random_uuid(), status = status where id in (select id from several);
+update interlock.orders set cart_id = gen_random_uuid(), status = status where id in (select id from several);
 select is((select pg_temp.change(goods) from memo), array[0, 0, 0, 0, 0], 'another change of an order that has ended gives nothing back');
 
 -- cancel_order ------------------------------------------------------------
@@ -276,12 +276,12 @@ select is(pg_temp.cancel('ann', 'key-2'), (select answer from memo), 'so does an
 select is(pg_temp.cancel('shop'), (select answer from memo), 'and somebody else');
 select is((select pg_temp.change(goods) from memo), array[2, 1, 1, 0, -1], 'nothing comes back twice');
 select is(
-  (select count(*)::int from public.stock_movements where reference_id = (select id from memo) and reason = 'order_cancelled'),
+  (select count(*)::int from interlock.stock_movements where reference_id = (select id from memo) and reason = 'order_cancelled'),
   3,
   'the ledger has it once for each product'
 );
 select is(
-  (select string_agg(event || ' ' || right(actor::text, 1), ', ' order by id) from public.order_events where order_id = (select id from memo)),
+  (select string_agg(event || ' ' || right(actor::text, 1), ', ' order by id) from interlock.order_events where order_id = (select id from memo)),
   'confirmed 1, cancelled 1',
   'and the history once'
 );
@@ -302,7 +302,7 @@ select is((select pg_temp.change(goods) from memo), array[0, 0, 0, 0, 0], 'and n
 select is(pg_temp.cancel('staff') #>> '{order,status}', 'cancelled', 'staff can');
 select is((select pg_temp.change(goods) from memo), array[2, 1, 0, 4500, -1], 'and the money comes back');
 select is(
-  (select string_agg(event || ' ' || right(actor::text, 1), ', ' order by id) from public.order_events where order_id = (select id from memo)),
+  (select string_agg(event || ' ' || right(actor::text, 1), ', ' order by id) from interlock.order_events where order_id = (select id from memo)),
   'paid 1, cancelled 3',
   'the history says who'
 );
@@ -354,7 +354,7 @@ from (values ('refund_order'), ('fulfill_order'), ('accept_payment'), ('reject_p
 
 -- A wallet whose account is gone.
 update memo set id = pg_temp.buy('cash_on_delivery');
-update public.orders set user_id = null where id = (select id from memo);
+update interlock.orders set user_id = null where id = (select id from memo);
 select is(pg_temp.cancel('ann') ->> 'message', 'ORDER_NOT_FOUND', 'an order without owner is nobody''s');
 select is(pg_temp.cancel('shop') #>> '{order,status}', 'cancelled', 'but the shop''s');
 
@@ -386,7 +386,7 @@ select is(
   'ORDER_NOT_FOUND',
   'for somebody else''s order'
 );
-select is((select count(*)::int from public.payment_proofs where order_id = (select id from memo)), 0, 'refusals store nothing');
+select is((select count(*)::int from interlock.payment_proofs where order_id = (select id from memo)), 0, 'refusals store nothing');
 
 -- Where there is a storage schema a proof has to be uploaded first.
 create function pg_temp.upload(p_name text)
@@ -413,11 +413,11 @@ select is(
   'pending_payment',
   'the same again answers the same'
 );
-select is((select count(*)::int from public.payment_proofs where order_id = (select id from memo)), 1, 'and is one proof');
+select is((select count(*)::int from interlock.payment_proofs where order_id = (select id from memo)), 1, 'and is one proof');
 
-update public.orders set payment_expires_at = now() - interval '1 second' where id = (select id from memo);
+update interlock.orders set payment_expires_at = now() - interval '1 second' where id = (select id from memo);
 create temporary table due as select pg_temp.buy('bank_transfer') as id from generate_series(1, 3);
-update public.orders set payment_expires_at = now() where id in (select id from due);
+update interlock.orders set payment_expires_at = now() where id in (select id from due);
 update memo set goods = pg_temp.goods();
 select is(
   pg_temp.call('shop', 'public.expire_orders(2)'), '{"success": true, "expired": 2}', 'orders expire, at most so many at a time'
@@ -427,7 +427,7 @@ select is(pg_temp.call('shop', 'public.expire_orders()'), '{"success": true, "ex
 select is((select pg_temp.change(goods) from memo), array[6, 3, 3, 0, -3], 'everything comes back once');
 select is(pg_temp.status(), 'pending_payment', 'an order with a proof does not expire');
 select is(
-  (select array_agg(distinct reason) from public.stock_movements where reference_id in (select id from due) and delta > 0),
+  (select array_agg(distinct reason::text) from interlock.stock_movements where reference_id in (select id from due) and delta > 0),
   array['order_expired'],
   'the ledger knows why'
 );
@@ -436,19 +436,19 @@ update memo set answer = pg_temp.shop('accept_payment');
 select is((select answer #>> '{order,status}' from memo), 'paid', 'the shop accepts the payment');
 select is((select jsonb_array_length(answer #> '{order,codes}') from memo), 1, 'and the code is delivered');
 select is(pg_temp.shop('accept_payment'), (select answer from memo), 'again: the same answer');
-select is((select status from public.payment_proofs where order_id = (select id from memo)), 'accepted', 'the proof is accepted');
+select is((select status from interlock.payment_proofs where order_id = (select id from memo)), 'accepted', 'the proof is accepted');
 select is(pg_temp.shop('reject_payment') ->> 'message', 'ORDER_STATE_CONFLICT', 'what is paid is not rejected');
 update memo set id = pg_temp.buy('cash_on_delivery');
 select is(pg_temp.shop('accept_payment') #>> '{order,status}', 'paid', 'cash that has come');
 
 update memo set id = pg_temp.buy('bank_transfer');
-insert into public.payment_proofs (order_id, object_path) select id, 'x' from memo;
+insert into interlock.payment_proofs (order_id, object_path) select id, 'x' from memo;
 update memo set goods = pg_temp.goods();
 update memo set answer = pg_temp.shop('reject_payment');
 select is((select answer #>> '{order,status}' from memo), 'cancelled', 'the shop rejects the payment');
 select is(pg_temp.shop('reject_payment'), (select answer from memo), 'again: the same answer');
 select is((select pg_temp.change(goods) from memo), array[2, 1, 1, 0, -1], 'everything came back once');
-select is((select status from public.payment_proofs where order_id = (select id from memo)), 'rejected', 'the proof is rejected');
+select is((select status from interlock.payment_proofs where order_id = (select id from memo)), 'rejected', 'the proof is rejected');
 select is(pg_temp.shop('accept_payment') ->> 'message', 'ORDER_STATE_CONFLICT', 'what was rejected is not accepted');
 select pg_temp.upload('late.png');
 select is(
@@ -459,10 +459,10 @@ select is(
 
 -- And the books -----------------------------------------------------------
 
-select is_empty('select * from public.stock_differences', 'the stock ledger adds up');
-select is_empty('select * from public.wallet_differences', 'the wallet ledger adds up');
-select is_empty('select * from public.code_differences', 'stock and free codes agree');
-select is_empty('select * from public.promo_differences', 'promo counters agree');
+select is_empty('select * from interlock.stock_differences', 'the stock ledger adds up');
+select is_empty('select * from interlock.wallet_differences', 'the wallet ledger adds up');
+select is_empty('select * from interlock.code_differences', 'stock and free codes agree');
+select is_empty('select * from interlock.promo_differences', 'promo counters agree');
 
 select * from finish();
 rollback;

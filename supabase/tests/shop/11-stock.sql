@@ -6,7 +6,7 @@ create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 select plan(51);
 
-insert into public.products (id, name, price, currency, available_quantity, kind)
+insert into interlock.products (id, name, price, currency, available_quantity, kind)
 values
   ('7d000000-0000-4000-8000-000000000001', 'tap one', 100, 'EUR', 5, 'physical'),
   ('7d000000-0000-4000-8000-000000000002', 'tap two', 100, 'EUR', 7, 'physical'),
@@ -25,17 +25,17 @@ create function pg_temp.stock()
 returns int[]
 language sql
 as $$
-  select array_agg(available_quantity order by id) from public.products where id::text like '7d000000%'
+  select array_agg(available_quantity order by id) from interlock.products where id::text like '7d000000%'
 $$;
 
 -- The ledger since the last look: `product delta balance reason`.
-create temporary table seen as select coalesce(max(id), 0) as id from public.stock_movements;
+create temporary table seen as select coalesce(max(id), 0) as id from interlock.stock_movements;
 create function pg_temp.ledger()
 returns text
 language sql
 as $$
   with fresh as (
-    select m.* from public.stock_movements m, seen s where m.id > s.id
+    select m.* from interlock.stock_movements m, seen s where m.id > s.id
   ),
   moved as (
     update seen set id = coalesce((select max(id) from fresh), id) returning 1
@@ -63,7 +63,7 @@ exception
     return jsonb_strip_nulls(jsonb_build_object(
       'sqlstate', sqlstate,
       'message', case when sqlstate like 'PT%' then sqlerrm end,
-      'detail', case when sqlstate like 'PT%' then nullif(v_detail, '')::jsonb end,
+      'detail', case when sqlstate like 'PT%' then nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}') end,
       'constraint', nullif(v_constraint, '')
     ));
 end
@@ -127,12 +127,12 @@ select is(pg_temp.stock(), array[0, 7, 0, 0], 'refusals change nothing');
 -- Helpers -----------------------------------------------------------------
 
 select pg_temp.ledger();
-update public.products set available_quantity = 5 where id = pg_temp.p(1);
+update interlock.products set available_quantity = 5 where id = pg_temp.p(1);
 select is(pg_temp.ledger(), '1 5 5 correction', 'the shop''s own SQL is a correction');
 
 select is(
   pg_temp.refusal($$
-    select private.take_stock(
+    select interlock.take_stock(
       array[pg_temp.p(3), pg_temp.p(1), pg_temp.p(2)], array[1, 2, 8], 'test', null
     )
   $$) -> 'detail',
@@ -145,7 +145,7 @@ select is(
 select is(pg_temp.stock(), array[5, 7, 0, 0], 'and what was not short was not taken either');
 select is(
   pg_temp.refusal($$
-    select private.take_stock(array[pg_temp.p(8), pg_temp.p(1), pg_temp.p(9)], array[1, 1, 1], 'test', null)
+    select interlock.take_stock(array[pg_temp.p(8), pg_temp.p(1), pg_temp.p(9)], array[1, 1, 1], 'test', null)
   $$) -> 'detail',
   jsonb_build_object('product_ids', jsonb_build_array(pg_temp.p(8), pg_temp.p(9))),
   'all unknown products are told together'
@@ -154,7 +154,7 @@ select is(
 set local "request.jwt.claims" = '{"sub": "7c000000-0000-4000-8000-000000000007"}';
 select lives_ok(
   $$
-    select private.take_stock(
+    select interlock.take_stock(
       array[pg_temp.p(2), pg_temp.p(1)], array[2, 1], 'test', '7e000000-0000-4000-8000-000000000005'
     )
   $$,
@@ -164,7 +164,7 @@ select is(pg_temp.stock(), array[4, 5, 0, 0], 'each by its quantity');
 select is(pg_temp.ledger(), '1 -1 4 test 5 7, 2 -2 5 test 5 7', 'with reason, reference and actor');
 select lives_ok(
   $$
-    select private.return_stock(
+    select interlock.return_stock(
       array[pg_temp.p(4), pg_temp.p(2), pg_temp.p(1)], array[9, 2, 1], 'back', '7e000000-0000-4000-8000-000000000005'
     )
   $$,
@@ -172,97 +172,97 @@ select lives_ok(
 );
 select is(pg_temp.stock(), array[5, 7, 0, 0], 'digital products are passed over');
 select is(pg_temp.ledger(), '1 1 5 back 5 7, 2 2 7 back 5 7', 'in the ledger too');
-update public.products set available_quantity = available_quantity + 1 where id = pg_temp.p(3);
+update interlock.products set available_quantity = available_quantity + 1 where id = pg_temp.p(3);
 select is(pg_temp.ledger(), '3 1 1 correction 7', 'the reason ends with the function that gave it');
 
 select lives_ok(
-  $$select private.take_stock(array[pg_temp.p(1)], array[1], 'test', null, array[100::bigint], 'EUR')$$,
+  $$select interlock.take_stock(array[pg_temp.p(1)], array[1], 'test', null, array[100::bigint], 'EUR')$$,
   'terms that still hold'
 );
 select is(
-  pg_temp.refusal(format('select private.take_stock(array[pg_temp.p(1)], array[1], ''test'', null, array[%s], %L)', t.price, t.currency)),
+  pg_temp.refusal(format('select interlock.take_stock(array[pg_temp.p(1)], array[1], ''test'', null, array[%s], %L)', t.price, t.currency)),
   '{"sqlstate": "55P03"}',
   format('a price of %s %s by now is transient', t.price, t.currency)
 )
 from (values ('101::bigint', 'EUR'), ('100::bigint', 'USD')) as t (price, currency);
-update public.products set active = false where id = pg_temp.p(1);
+update interlock.products set active = false where id = pg_temp.p(1);
 select is(
-  pg_temp.refusal($$select private.take_stock(array[pg_temp.p(1)], array[1], 'test', null, array[100::bigint], 'EUR')$$),
+  pg_temp.refusal($$select interlock.take_stock(array[pg_temp.p(1)], array[1], 'test', null, array[100::bigint], 'EUR')$$),
   '{"sqlstate": "55P03"}',
   'so is a product that is no longer for sale'
 );
-update public.products set active = true where id = pg_temp.p(1);
+update interlock.products set active = true where id = pg_temp.p(1);
 
 -- Constraints -------------------------------------------------------------
 
 select is(pg_temp.refusal(t.sql), t.verdict::jsonb, t.sql)
 from (values
-  ('update public.products set available_quantity = -1 where id = pg_temp.p(1)',
+  ('update interlock.products set available_quantity = -1 where id = pg_temp.p(1)',
     '{"sqlstate": "23514", "constraint": "products_available_quantity_nonnegative"}'),
-  ($$insert into public.products (name, price, currency, available_quantity) values ('x', 1, 'EUR', -1)$$,
+  ($$insert into interlock.products (name, price, currency, available_quantity) values ('x', 1, 'EUR', -1)$$,
     '{"sqlstate": "23514", "constraint": "products_available_quantity_nonnegative"}'),
-  ($$insert into public.products (name, price, currency) values ('x', -1, 'EUR')$$,
+  ($$insert into interlock.products (name, price, currency) values ('x', -1, 'EUR')$$,
     '{"sqlstate": "23514", "constraint": "products_price_sane"}'),
-  ($$insert into public.products (name, price, currency) values ('x', 1, 'eur')$$,
-    '{"sqlstate": "23514", "constraint": "products_currency_format"}'),
-  ($$insert into public.products (name, price, currency) values ('x', 1, 'EU')$$,
-    '{"sqlstate": "23514", "constraint": "products_currency_format"}'),
-  ($$insert into public.products (name, price, currency, kind) values ('x', 1, 'EUR', 'gas')$$,
+  ($$insert into interlock.products (name, price, currency) values ('x', 1, 'eur')$$,
+    '{"sqlstate": "23514", "constraint": "currency_code_format"}'),
+  ($$insert into interlock.products (name, price, currency) values ('x', 1, 'EU')$$,
+    '{"sqlstate": "23514", "constraint": "currency_code_format"}'),
+  ($$insert into interlock.products (name, price, currency, kind) values ('x', 1, 'EUR', 'gas')$$,
     '{"sqlstate": "23514", "constraint": "products_kind_known"}'),
-  ($$insert into public.products (name, price, currency) values ('', 1, 'EUR')$$,
-    '{"sqlstate": "23514", "constraint": "products_name_length"}'),
-  ('update public.products set id = gen_random_uuid() where id = pg_temp.p(1)',
+  ($$insert into interlock.products (name, price, currency) values ('', 1, 'EUR')$$,
+    '{"sqlstate": "23514", "constraint": "label_length"}'),
+  ('update interlock.products set id = gen_random_uuid() where id = pg_temp.p(1)',
     '{"sqlstate": "23514", "constraint": "products_identity_fixed"}'),
-  ($$update public.products set kind = 'digital' where id = pg_temp.p(1)$$,
+  ($$update interlock.products set kind = 'digital' where id = pg_temp.p(1)$$,
     '{"sqlstate": "23514", "constraint": "products_identity_fixed"}'),
-  ('truncate public.products cascade', '{"sqlstate": "23001"}'),
-  ('update public.stock_movements set delta = 1', '{"sqlstate": "23001"}'),
-  ('delete from public.stock_movements', '{"sqlstate": "23001"}'),
-  ('truncate public.stock_movements', '{"sqlstate": "23001"}')
+  ('truncate interlock.products cascade', '{"sqlstate": "23001"}'),
+  ('update interlock.stock_movements set delta = 1', '{"sqlstate": "23001"}'),
+  ('delete from interlock.stock_movements', '{"sqlstate": "23001"}'),
+  ('truncate interlock.stock_movements', '{"sqlstate": "23001"}')
 ) as t (sql, verdict);
 
 -- The ledger follows whatever changes the stock ---------------------------
 
 select pg_temp.ledger();
-insert into public.products (id, name, price, currency, available_quantity)
+insert into interlock.products (id, name, price, currency, available_quantity)
 select pg_temp.p(n), 'tap many', 1, 'EUR', n - 10 from generate_series(10, 12) n;
-update public.products set available_quantity = available_quantity * 2, price = 2 where name = 'tap many';
+update interlock.products set available_quantity = available_quantity * 2, price = 2 where name = 'tap many';
 select is(
   pg_temp.ledger(),
   '1 1 1 opening 7, 1 1 2 correction 7, 2 2 2 opening 7, 2 2 4 correction 7',
   'statements on many rows, each row that changed once'
 );
-update public.products set price = 3 where name = 'tap many';
+update interlock.products set price = 3 where name = 'tap many';
 select is(pg_temp.ledger(), null, 'another price is no movement');
-insert into public.products (id, name, price, currency, available_quantity)
+insert into interlock.products (id, name, price, currency, available_quantity)
 values (pg_temp.p(12), 'tap many', 1, 'EUR', 9)
 on conflict (id) do update set available_quantity = excluded.available_quantity;
 select is(pg_temp.ledger(), '2 5 9 correction 7', 'an upsert');
-delete from public.products where id = pg_temp.p(12);
+delete from interlock.products where id = pg_temp.p(12);
 select is(pg_temp.ledger(), '2 -9 0 deleted 7', 'a deletion');
-select is_empty('select * from public.stock_differences', 'the ledger adds up');
+select is_empty('select * from interlock.stock_differences', 'the ledger adds up');
 
-alter table public.products disable trigger products_record_stock;
-update public.products set available_quantity = available_quantity + 1 where id = pg_temp.p(2);
-alter table public.products enable trigger products_record_stock;
+alter table interlock.products disable trigger products_record_stock;
+update interlock.products set available_quantity = available_quantity + 1 where id = pg_temp.p(2);
+alter table interlock.products enable trigger products_record_stock;
 select results_eq(
-  'select product_id, available_quantity, ledger_quantity::int from public.stock_differences',
+  'select product_id, available_quantity, ledger_quantity::int from interlock.stock_differences',
   $$values (pg_temp.p(2), 8, 7)$$,
   'the view shows a product whose ledger does not add up'
 );
 
 -- A product that was sold stays ------------------------------------------
 
-insert into public.orders (id, status, currency, subtotal, total, payment_method)
+insert into interlock.orders (id, status, currency, subtotal, total, payment_method)
 values ('7e000000-0000-4000-8000-000000000001', 'confirmed', 'EUR', 100, 100, 'cash_on_delivery');
-insert into public.order_items (order_id, product_id, quantity, unit_price, name, kind)
+insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
 values ('7e000000-0000-4000-8000-000000000001', pg_temp.p(1), 1, 100, 'tap one', 'physical');
 select is(
-  pg_temp.refusal('delete from public.products where id = pg_temp.p(1)'),
+  pg_temp.refusal('delete from interlock.products where id = pg_temp.p(1)'),
   '{"sqlstate": "23503", "constraint": "products_sold_stay"}',
   'a product that was sold cannot be deleted'
 );
-select is(pg_temp.refusal('delete from public.products where id = pg_temp.p(3)'), '"ok"', 'another one can');
+select is(pg_temp.refusal('delete from interlock.products where id = pg_temp.p(3)'), '"ok"', 'another one can');
 
 select * from finish();
 rollback;

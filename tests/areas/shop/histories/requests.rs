@@ -1,17 +1,16 @@
-//! The calls of the models, as they are sent.
+//! The calls of a shop, as they are sent.
 
-use super::session::Request;
-use crate::areas::delivery::model as depot;
-use crate::areas::shop::model::{self as shop, calls::Call as ShopCall};
-use serde_json::{Map, Value, json};
+use crate::areas::shop::model::calls::Call;
+use crate::areas::shop::model::{self as shop};
+use crate::prove::histories::{Reader, Request, array, present};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Rows that this transaction has written last.
 const MINE: &str = "xmin = pg_current_xact_id()::xid";
 
 /// Sends a call of a shop with these products, customers and promo codes.
-pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
-    use ShopCall as Call;
+pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
     match call {
         Call::Checkout {
             buyer,
@@ -29,6 +28,7 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
                 "payment_method": payment.name(),
             })),
             key: key.clone(),
+            rows: false,
         },
         Call::ApplyCode {
             buyer,
@@ -44,6 +44,7 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
                 "code": code, "cart_items": cart_items(items), "cart_id": cart, "dry_run": dry_run,
             })),
             key: None,
+            rows: false,
         },
         Call::ReleaseCode { buyer, code, cart } => Request::Call {
             function: Some("promo-validate"),
@@ -51,6 +52,7 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
             caller: Some(*buyer),
             arguments: present(json!({ "code": code, "cart_id": cart, "action": "release" })),
             key: None,
+            rows: false,
         },
         Call::Cancel { caller, order, key } => Request::Call {
             function: None,
@@ -58,6 +60,7 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
             caller: *caller,
             arguments: json!({ "order_id": order }),
             key: key.clone(),
+            rows: false,
         },
         Call::SubmitProof { buyer, order, file } => Request::Call {
             function: None,
@@ -67,6 +70,7 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
                 "order_id": order, "object_path": format!("{buyer}/{order}/{file}"),
             }),
             key: None,
+            rows: false,
         },
         Call::Decide { order, decision } => {
             shops(decision.rule().0, json!({ "order_id": order }))
@@ -103,10 +107,14 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
             product,
             quantity,
             order,
-        } => shops(
-            "claim_product_codes_atomic",
-            json!({ "product_id": product, "quantity": quantity, "order_id": order }),
-        ),
+        } => Request::Call {
+            function: None,
+            rpc: "claim_product_codes_atomic",
+            caller: None,
+            arguments: json!({ "product_id": product, "quantity": quantity, "order_id": order }),
+            key: None,
+            rows: true,
+        },
         Call::CountUse { promo } => shops("increment_promo_usage", json!({ "promo_id": promo })),
         Call::Restock { product, quantity } if world.terms.products[product].digital => {
             Request::Own(format!(
@@ -132,63 +140,12 @@ pub(super) fn of_shop(call: &ShopCall, world: &shop::Shop) -> Request {
             "set_promo_slots",
             json!({ "promo_id": promo, "slots": slots }),
         ),
-        Call::Settle { promos } => Request::Own(format!(
-            "select to_json(interlock.settle_{}_slots() >= 0)",
-            if *promos { "promo" } else { "stock" }
-        )),
+        Call::Settle => {
+            Request::Own("select to_json(interlock.settle_slots() >= 0)".to_owned())
+        }
         Call::Look | Call::ClockMoves { .. } => Request::Own(books(world)),
-        Call::LookAtShelf => Request::Shelf(world.stock.keys().copied().collect()),
-        Call::LookAtStock { reader } => Request::Stock {
-            reader: *reader,
-            products: world.stock.keys().copied().collect(),
-        },
-    }
-}
-
-/// Sends a call of a depot.
-pub(super) fn of_depot(call: &depot::Call, world: &depot::Depot) -> Request {
-    use depot::Call;
-    match call {
-        Call::Route {
-            driver,
-            batch,
-            action,
-            key,
-        } => Request::Call {
-            function: Some("claim-route"),
-            rpc: "claim_route",
-            caller: Some(*driver),
-            arguments: present(json!({ "batch_id": batch, "action": action.name() })),
-            key: key.clone(),
-        },
-        Call::Offer {
-            batch,
-            priority,
-            place,
-        } => Request::Own(format!(
-            "insert into interlock.batches (id, reference, priority, created_at)
-             values ('{batch}', 'test:{batch}', {priority},
-               timestamptz '2001-01-01 00:00:00+00' + interval '{place} seconds')
-             returning to_json(true)"
-        )),
-        Call::TakeBack { batch } => Request::Own(changed(
-            *batch,
-            "available",
-            "status in ('claimed', 'in_progress')",
-        )),
-        Call::Withdraw { batch } => Request::Own(changed(
-            *batch,
-            "cancelled",
-            "status in ('available', 'claimed', 'in_progress')",
-        )),
-        Call::Employ { driver, active } => Request::Own(format!(
-            "update interlock.drivers set active = {active} where user_id = '{driver}' returning to_json(true)"
-        )),
-        Call::Look | Call::ClockMoves { .. } => Request::Own(format!(
-            "select coalesce(json_object_agg(id, json_build_array(status, driver_id, version)), '{{}}')
-             from interlock.batches where id = any ({})",
-            array(world.all.iter())
-        )),
+        Call::LookAtShelf => shelf(world),
+        Call::LookAtStock { reader } => stock(*reader, world),
     }
 }
 
@@ -199,15 +156,48 @@ fn shops(rpc: &'static str, arguments: Value) -> Request {
         caller: None,
         arguments,
         key: None,
+        rows: false,
     }
 }
 
-fn changed(batch: Uuid, status: &str, only_if: &str) -> String {
-    format!(
-        "with changed as (update interlock.batches set status = '{status}'
-           where id = '{batch}' and {only_if} returning 1)
-         select to_json(count(*) > 0) from changed"
-    )
+/// Products as everybody sees them.
+fn shelf(world: &shop::Shop) -> Request {
+    let ids: Vec<String> = world.stock.keys().map(Uuid::to_string).collect();
+    Request::Read {
+        reader: Reader::Anyone,
+        path: format!(
+            "products?select=id,available_quantity&id=in.({})",
+            ids.join(",")
+        ),
+        body: None,
+        entry: |row| {
+            let id = row["id"].as_str()?.to_owned();
+            Some((id, row["available_quantity"].clone()))
+        },
+        sql: format!(
+            "select json_object_agg(id, available_quantity) from public.products where id = any ({})",
+            array(world.stock.keys())
+        ),
+    }
+}
+
+/// The stock of products from `get_stock`, with their numbers of slots.
+fn stock(reader: Reader, world: &shop::Shop) -> Request {
+    let products: Vec<&Uuid> = world.stock.keys().collect();
+    Request::Read {
+        reader,
+        path: "rpc/get_stock".to_owned(),
+        body: Some(json!({ "p_product_ids": products })),
+        entry: |row| {
+            let id = row["product_id"].as_str()?.to_owned();
+            Some((id, json!([row["available_quantity"], row["stock_slots"]])))
+        },
+        sql: format!(
+            "select json_object_agg(product_id, json_build_array(available_quantity, stock_slots))
+             from public.get_stock({})",
+            array(world.stock.keys())
+        ),
+    }
 }
 
 fn cart_items(items: &[(Uuid, i64)]) -> Value {
@@ -215,17 +205,6 @@ fn cart_items(items: &[(Uuid, i64)]) -> Value {
         .iter()
         .map(|(product, quantity)| json!({ "product_id": product, "quantity": quantity }))
         .collect()
-}
-
-/// Without what is null: a client leaves it out.
-fn present(arguments: Value) -> Value {
-    match arguments {
-        Value::Object(fields) => {
-            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(fields.collect::<Map<_, _>>())
-        }
-        other => other,
-    }
 }
 
 /// The shop's books in one statement, and so at one moment.
@@ -255,9 +234,4 @@ fn books(world: &shop::Shop) -> String {
            'orders', (select coalesce(json_object_agg(id, status), '{{}}')
              from interlock.orders where user_id = any ({buyers})))"
     )
-}
-
-fn array<'a>(ids: impl Iterator<Item = &'a Uuid>) -> String {
-    let ids: Vec<String> = ids.map(|id| format!("'{id}'")).collect();
-    format!("array[{}]::uuid[]", ids.join(", "))
 }

@@ -6,17 +6,27 @@ create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 select plan(107);
 
-delete from public.promo_redemptions;
-delete from private.promo_user_uses;
-delete from private.promo_attempts;
-delete from public.promo_code_products;
-delete from public.promo_codes;
+delete from interlock.promo_redemptions;
+delete from interlock.promo_user_uses;
+delete from interlock.promo_attempts;
+delete from interlock.promo_code_products;
+delete from interlock.promo_codes;
 
 -- Columns -----------------------------------------------------------------
 
+-- A domain is told as what it is made of.
+create function pg_temp.base_type(p_type oid, p_modifier int)
+returns text
+language sql
+as $$
+  select coalesce(format_type(nullif(d.typbasetype, 0), d.typtypmod), format_type(p_type, p_modifier))
+  from pg_catalog.pg_type d
+  where d.oid = p_type
+$$;
+
 select is(
   (
-    select array_agg(format('%s %s%s', a.attname, format_type(a.atttypid, a.atttypmod),
+    select array_agg(format('%s %s%s', a.attname, pg_temp.base_type(a.atttypid, a.atttypmod),
       case when a.attnotnull then ' not null' else '' end) order by a.attnum)
     from pg_catalog.pg_attribute a
     where a.attrelid = t.name::regclass and a.attnum > 0 and not a.attisdropped
@@ -25,28 +35,28 @@ select is(
   format('columns of %s', t.name)
 )
 from (values
-  ('public.promo_codes', array[
+  ('interlock.promo_codes', array[
     'id uuid not null', 'code text not null', 'discount_type text not null', 'discount_value numeric not null',
     'max_discount bigint', 'currency character(3)', 'max_uses integer', 'used_count integer not null',
     'max_uses_per_user integer', 'min_subtotal bigint', 'starts_at timestamp with time zone',
     'expires_at timestamp with time zone', 'active boolean not null', 'first_order_only boolean not null',
     'user_id uuid', 'created_at timestamp with time zone not null', 'use_slots integer not null'
   ]),
-  ('public.promo_code_products', array['promo_id uuid not null', 'product_id uuid not null']),
-  ('public.promo_redemptions', array[
+  ('interlock.promo_code_products', array['promo_id uuid not null', 'product_id uuid not null']),
+  ('interlock.promo_redemptions', array[
     'id uuid not null', 'promo_id uuid not null', 'user_id uuid', 'cart_id uuid', 'order_id uuid',
     'status text not null', 'discount bigint', 'currency character(3)',
     'held_until timestamp with time zone', 'created_at timestamp with time zone not null',
     'redeemed_at timestamp with time zone', 'ended_at timestamp with time zone'
   ]),
-  ('private.promo_user_uses', array['promo_id uuid not null', 'user_id uuid not null', 'used integer not null']),
-  ('private.promo_attempts', array['user_id uuid not null', 'attempted_at timestamp with time zone[] not null'])
+  ('interlock.promo_user_uses', array['promo_id uuid not null', 'user_id uuid not null', 'used integer not null']),
+  ('interlock.promo_attempts', array['user_id uuid not null', 'attempted_at timestamp with time zone[] not null'])
 ) as t (name, columns);
 
-select index_is_unique('public', 'promo_codes', 'promo_codes_code_unique');
-select index_is_unique('public', 'promo_redemptions', 'promo_redemptions_one_per_cart');
-select index_is_unique('public', 'promo_redemptions', 'promo_redemptions_one_per_order');
-select is_definer('private', f.name, f.args, f.name || ' is done with the owner''s rights')
+select index_is_unique('interlock', 'promo_codes', 'promo_codes_code_unique');
+select index_is_unique('interlock', 'promo_redemptions', 'promo_redemptions_one_per_cart');
+select index_is_unique('interlock', 'promo_redemptions', 'promo_redemptions_one_per_order');
+select is_definer('interlock', f.name, f.args, f.name || ' is done with the owner''s rights')
 from (values
   ('validate_promo', array['text', 'jsonb', 'bigint', 'uuid', 'boolean', 'text', 'text']),
   ('increment_promo_usage', array['uuid']),
@@ -70,25 +80,25 @@ select is(
   format('%s on %s', r.role, t.name)
 )
 from (values
-  ('public.promo_codes', 'select insert update delete'),
-  ('public.promo_code_products', 'select insert delete'),
-  ('public.promo_redemptions', 'select'),
-  ('public.promo_differences', 'select'),
-  ('private.promo_user_uses', 'select'),
-  ('private.promo_attempts', 'select delete')
+  ('interlock.promo_codes', 'select insert update delete'),
+  ('interlock.promo_code_products', 'select insert delete'),
+  ('interlock.promo_redemptions', 'select'),
+  ('interlock.promo_differences', 'select'),
+  ('interlock.promo_user_uses', 'select'),
+  ('interlock.promo_attempts', 'select delete')
 ) as t (name, verbs)
 cross join (values ('anon'), ('authenticated'), ('service_role')) as r (role)
 order by t.name, r.role;
 
 select ok(
-  not has_column_privilege('service_role', 'public.promo_codes', 'used_count', v.verb),
+  not has_column_privilege('service_role', 'interlock.promo_codes', 'used_count', v.verb),
   'the service role cannot ' || v.verb || ' used_count'
 )
 from (values ('insert'), ('update')) as v (verb);
 
 -- As other people would try it. The code itself must never show.
 
-insert into public.promo_codes (id, code, discount_type, discount_value)
+insert into interlock.promo_codes (id, code, discount_type, discount_value)
 values ('7c000000-0000-4000-8000-000000000001', 'Secret', 'percentage', 10);
 
 create function pg_temp.verdict(p_role text, p_sql text)
@@ -116,19 +126,19 @@ $$;
 
 select is(pg_temp.verdict(t.role, t.sql), t.answer, format('%s: %s', t.role, t.sql))
 from (values
-  ('anon', 'select * from public.promo_codes', '42501'),
-  ('authenticated', 'select * from public.promo_codes', '42501'),
-  ('authenticated', 'select * from public.promo_code_products', '42501'),
-  ('authenticated', 'select * from public.promo_redemptions', '42501'),
-  ('authenticated', 'select * from public.promo_differences', '42501'),
-  ('authenticated', $$update public.promo_codes set discount_value = 100$$, '42501'),
-  ('service_role', 'select * from public.promo_codes', '1'),
-  ('service_role', 'select * from public.promo_differences', '0'),
-  ('service_role', $$insert into public.promo_codes (code, discount_type, discount_value) values ('X', 'percentage', 5)$$, '1'),
-  ('service_role', 'update public.promo_codes set active = false', '1'),
-  ('service_role', 'update public.promo_codes set used_count = 5', '42501'),
-  ('service_role', 'delete from public.promo_codes', '1'),
-  ('service_role', $$insert into public.promo_redemptions (promo_id, status) values (gen_random_uuid(), 'redeemed')$$, '42501')
+  ('anon', 'select * from interlock.promo_codes', '42501'),
+  ('authenticated', 'select * from interlock.promo_codes', '42501'),
+  ('authenticated', 'select * from interlock.promo_code_products', '42501'),
+  ('authenticated', 'select * from interlock.promo_redemptions', '42501'),
+  ('authenticated', 'select * from interlock.promo_differences', '42501'),
+  ('authenticated', $$update interlock.promo_codes set discount_value = 100$$, '42501'),
+  ('service_role', 'select * from interlock.promo_codes', '1'),
+  ('service_role', 'select * from interlock.promo_differences', '0'),
+  ('service_role', $$insert into interlock.promo_codes (code, discount_type, discount_value) values ('X', 'percentage', 5)$$, '1'),
+  ('service_role', 'update interlock.promo_codes set active = false', '1'),
+  ('service_role', 'update interlock.promo_codes set used_count = 5', '42501'),
+  ('service_role', 'delete from interlock.promo_codes', '1'),
+  ('service_role', $$insert into interlock.promo_redemptions (promo_id, status) values (gen_random_uuid(), 'redeemed')$$, '42501')
 ) as t (role, sql, answer);
 
 select is(
@@ -138,15 +148,15 @@ from (values
   ('anon', $$select public.validate_promo('secret', p_subtotal => 1)$$, '42501'),
   ('anon', $$select public.increment_promo_usage('7c000000-0000-4000-8000-000000000001')$$, '42501'),
   ('authenticated', $$select public.increment_promo_usage('7c000000-0000-4000-8000-000000000001')$$, '42501'),
-  ('authenticated', $$select private.increment_promo_usage('7c000000-0000-4000-8000-000000000001')$$, '42501'),
-  ('authenticated', $$select private.redeem_promo(null, 'secret', null, null, null, '[]')$$, '42501'),
-  ('authenticated', $$select private.return_promo(null)$$, '42501'),
-  ('authenticated', $$select private.find_promo('secret', null)$$, '42501'),
-  ('authenticated', 'select private.expire_promo_holds()', '42501'),
+  ('authenticated', $$select interlock.increment_promo_usage('7c000000-0000-4000-8000-000000000001')$$, '42501'),
+  ('authenticated', $$select interlock.redeem_promo(null, 'secret', null, null, null, '[]')$$, '42501'),
+  ('authenticated', $$select interlock.return_promos(null)$$, '42501'),
+  ('authenticated', $$select interlock.find_promo('secret', null)$$, '42501'),
+  ('authenticated', 'select interlock.expire_promo_holds()', '42501'),
   ('authenticated', $$select public.validate_promo('secret', p_subtotal => 1)$$, 'PT401'),
   ('service_role', $$select public.increment_promo_usage('7c000000-0000-4000-8000-000000000001')$$, '1'),
-  ('service_role', 'select private.expire_promo_holds()', '1'),
-  ('service_role', $$select private.return_promo(null)$$, '42501'),
+  ('service_role', 'select interlock.expire_promo_holds()', '1'),
+  ('service_role', $$select interlock.return_promos(null)$$, '42501'),
   ('service_role', $$select public.validate_promo('secret', p_subtotal => 1)$$, 'PT401')
 ) as t (role, sql, answer);
 
@@ -157,7 +167,7 @@ returns text
 language sql
 as $$
   select pg_temp.verdict('service_role', format(
-    'insert into public.promo_codes (%s) values (%s)', p_columns, p_values
+    'insert into interlock.promo_codes (%s) values (%s)', p_columns, p_values
   ))
 $$;
 
@@ -177,13 +187,13 @@ from (values
   ('code, discount_type, discount_value', $$'A', 'fixed', 1$$, '23514 promo_codes_amounts_have_currency'),
   ('code, discount_type, discount_value, min_subtotal', $$'A', 'percentage', 1, 1$$, '23514 promo_codes_amounts_have_currency'),
   ('code, discount_type, discount_value, max_discount', $$'A', 'percentage', 1, 1$$, '23514 promo_codes_amounts_have_currency'),
-  ('code, discount_type, discount_value, max_discount, currency', $$'A', 'percentage', 1, 0, 'EUR'$$, '23514 promo_codes_max_discount_positive'),
+  ('code, discount_type, discount_value, max_discount, currency', $$'A', 'percentage', 1, 0, 'EUR'$$, '23514 positive_amount_range'),
   ('code, discount_type, discount_value, max_discount, currency', $$'A', 'fixed', 1, 1, 'EUR'$$, '23514 promo_codes_cap_needs_percentage'),
-  ('code, discount_type, discount_value, currency', $$'A', 'percentage', 1, 'eur'$$, '23514 promo_codes_currency_format'),
+  ('code, discount_type, discount_value, currency', $$'A', 'percentage', 1, 'eur'$$, '23514 currency_code_format'),
   ('code, discount_type, discount_value, max_uses', $$'A', 'percentage', 1, 0$$, '1'),
-  ('code, discount_type, discount_value, max_uses', $$'A', 'percentage', 1, -1$$, '23514 promo_codes_max_uses_nonnegative'),
-  ('code, discount_type, discount_value, max_uses_per_user', $$'A', 'percentage', 1, 0$$, '23514 promo_codes_max_uses_per_user_positive'),
-  ('code, discount_type, discount_value, min_subtotal, currency', $$'A', 'percentage', 1, -1, 'EUR'$$, '23514 promo_codes_min_subtotal_nonnegative'),
+  ('code, discount_type, discount_value, max_uses', $$'A', 'percentage', 1, -1$$, '23514 unit_count_nonnegative'),
+  ('code, discount_type, discount_value, max_uses_per_user', $$'A', 'percentage', 1, 0$$, '23514 positive_count_range'),
+  ('code, discount_type, discount_value, min_subtotal, currency', $$'A', 'percentage', 1, -1, 'EUR'$$, '23514 amount_nonnegative'),
   ('code, discount_type, discount_value, starts_at, expires_at', $$'A', 'percentage', 1, now(), now()$$, '23514 promo_codes_ends_after_start'),
   ('code, discount_type, discount_value', $$' ', 'percentage', 1$$, '23514 promo_codes_code_readable'),
   ('code, discount_type, discount_value', $$E'a\tb', 'percentage', 1$$, '23514 promo_codes_code_readable'),
@@ -193,21 +203,21 @@ from (values
 
 select is(pg_temp.verdict('postgres', t.sql), t.answer, 'the owner: ' || t.sql)
 from (values
-  ('update public.promo_codes set max_uses = 3, used_count = 3', '1'),
-  ('update public.promo_codes set max_uses = 3, used_count = 4', '23514 promo_codes_used_count_within_limit'),
-  ('update public.promo_codes set used_count = -1', '23514 promo_codes_used_count_nonnegative'),
-  ($$insert into private.promo_user_uses values (gen_random_uuid(), gen_random_uuid(), -1)$$, '23514 promo_user_uses_used_nonnegative'),
-  ($$update private.settings set promo_hold = '1 second'$$, '1'),
-  ($$update private.settings set promo_hold = '1 day'$$, '1'),
-  ($$update private.settings set promo_hold = '0.9 seconds'$$, '23514 settings_promo_hold_sane'),
-  ($$update private.settings set promo_hold = '25 hours'$$, '23514 settings_promo_hold_sane')
+  ('update interlock.promo_codes set max_uses = 3, used_count = 3', '1'),
+  ('update interlock.promo_codes set max_uses = 3, used_count = 4', '23514 promo_codes_used_count_within_limit'),
+  ('update interlock.promo_codes set used_count = -1', '23514 unit_count_nonnegative'),
+  ($$insert into interlock.promo_user_uses values (gen_random_uuid(), gen_random_uuid(), -1)$$, '23514 unit_count_nonnegative'),
+  ($$update interlock.settings set promo_hold = '1 second'$$, '1'),
+  ($$update interlock.settings set promo_hold = '1 day'$$, '1'),
+  ($$update interlock.settings set promo_hold = '0.9 seconds'$$, '23514 settings_promo_hold_sane'),
+  ($$update interlock.settings set promo_hold = '25 hours'$$, '23514 settings_promo_hold_sane')
 ) as t (sql, answer);
 
 -- Constraints of a use ----------------------------------------------------
 
 select is(
   pg_temp.verdict('postgres', format(
-    'insert into public.promo_redemptions (promo_id, %s) values (%L, %s)',
+    'insert into interlock.promo_redemptions (promo_id, %s) values (%L, %s)',
     t.columns, '7c000000-0000-4000-8000-000000000001', t.vals
   )),
   t.answer,
@@ -223,31 +233,31 @@ from (values
   ('status, ended_at', $$'released', now()$$, '1'),
   ('status, ended_at, order_id', $$'expired', now(), gen_random_uuid()$$, '23514 promo_redemptions_columns_match_status'),
   ('status', $$'lost'$$, '23514 promo_redemptions_status_known'),
-  ('status, redeemed_at, discount', $$'redeemed', now(), -1$$, '23514 promo_redemptions_discount_nonnegative')
+  ('status, redeemed_at, discount', $$'redeemed', now(), -1$$, '23514 amount_nonnegative')
 ) as t (columns, vals, answer);
 
 -- A use that nobody counted shows, and keeps its code from being deleted.
 
-insert into public.promo_redemptions (promo_id, user_id, status, redeemed_at)
+insert into interlock.promo_redemptions (promo_id, user_id, status, redeemed_at)
 values ('7c000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000001', 'redeemed', now());
 select results_eq(
-  'select user_id, counter, uses from public.promo_differences order by user_id',
+  'select user_id, counter, uses from interlock.promo_differences order by user_id',
   $$ values ('7a000000-0000-4000-8000-000000000001'::uuid, 0, 1::bigint), (null, 0, 1) $$,
   'a use without its counters is a difference of the customer and of the code'
 );
 select is(
-  pg_temp.verdict('service_role', 'delete from public.promo_codes'),
+  pg_temp.verdict('service_role', 'delete from interlock.promo_codes'),
   '23001 promo_codes_keep_used',
   'a code with uses stays'
 );
-update public.promo_codes set used_count = 1;
-insert into private.promo_user_uses
+update interlock.promo_codes set used_count = 1;
+insert into interlock.promo_user_uses
 values ('7c000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000001', 1);
-select is_empty('select * from public.promo_differences', 'counted, it is no difference');
-insert into private.promo_user_uses
+select is_empty('select * from interlock.promo_differences', 'counted, it is no difference');
+insert into interlock.promo_user_uses
 values ('7c000000-0000-4000-8000-000000000001', '7a000000-0000-4000-8000-000000000002', 1);
 select results_eq(
-  'select user_id, counter, uses from public.promo_differences',
+  'select user_id, counter, uses from interlock.promo_differences',
   $$ values ('7a000000-0000-4000-8000-000000000002'::uuid, 1, 0::bigint) $$,
   'a counter without a use is a difference too'
 );

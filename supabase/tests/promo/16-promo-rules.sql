@@ -13,12 +13,12 @@ values
   ('7a000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com'),
   ('7a000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-bob@example.com');
 
-delete from public.promo_redemptions;
-delete from private.promo_user_uses;
-delete from private.promo_attempts;
-delete from public.promo_code_products;
-delete from public.promo_codes;
-update private.settings set promo_hold = '15 minutes';
+delete from interlock.promo_redemptions;
+delete from interlock.promo_user_uses;
+delete from interlock.promo_attempts;
+delete from interlock.promo_code_products;
+delete from interlock.promo_codes;
+update interlock.settings set promo_hold = '15 minutes';
 
 create temporary table cast_of (name text primary key, id uuid);
 insert into cast_of
@@ -57,7 +57,7 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, nullif(v_detail, ''));
+    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, case when sqlstate like 'PT%' then nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}')::text else nullif(v_detail, '') end);
 end
 $$;
 
@@ -91,7 +91,7 @@ exception
       v_detail = pg_exception_detail,
       v_hint = pg_exception_hint;
     return jsonb_build_object(
-      'code', v_state, 'message', v_message, 'details', nullif(v_detail, '')::jsonb, 'has_hint', v_hint <> ''
+      'code', v_state, 'message', v_message, 'details', nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}'), 'has_hint', v_hint <> ''
     );
 end
 $$;
@@ -104,19 +104,20 @@ as $$
   select case
     when a ? 'valid' then concat(a ->> 'discount', '/', a ->> 'total')
     when a ? 'released' then 'released ' || (a ->> 'released')
-    else concat_ws(' ', a ->> 'message', case when a ->> 'details' <> '' then a ->> 'details' end)
+    -- An unknown code is answered with text, as PostgREST has it; the others are told above.
+    else concat_ws(' ', a ->> 'message', case when jsonb_typeof(a -> 'details') <> 'string' then a ->> 'details' end)
   end
   from pg_temp.call(p_who, p_arguments) a
 $$;
 
-insert into public.products (id, name, price, currency, active)
+insert into interlock.products (id, name, price, currency, active)
 values
   ('7d000000-0000-4000-8000-000000000001', 'Tea', 335, 'EUR', true),
   ('7d000000-0000-4000-8000-000000000002', 'Pot', 2000, 'EUR', true),
   ('7d000000-0000-4000-8000-000000000003', 'Cup', 700, 'USD', true),
   ('7d000000-0000-4000-8000-000000000004', 'Gone', 700, 'EUR', false);
 
-insert into public.promo_codes
+insert into interlock.promo_codes
   (code, discount_type, discount_value, currency, max_discount, min_subtotal, starts_at, expires_at, active,
    first_order_only, user_id)
 values
@@ -133,8 +134,8 @@ values
   ('ForBob', 'percentage', 10, null, null, null, null, null, true, false, '7a000000-0000-4000-8000-000000000002'),
   ('PotOnly', 'percentage', 10, null, null, null, null, null, true, false, null);
 
-insert into public.promo_code_products
-select p.id, '7d000000-0000-4000-8000-000000000002' from public.promo_codes p where p.code = 'PotOnly';
+insert into interlock.promo_code_products
+select p.id, '7d000000-0000-4000-8000-000000000002' from interlock.promo_codes p where p.code = 'PotOnly';
 
 -- Both ways -----------------------------------------------------------------
 -- The same cart by validate_promo (dry) and by redeem_promo: the same answer.
@@ -182,7 +183,7 @@ returns text
 language sql
 as $$
   select pg_temp.answer(format(
-    'select private.redeem_promo(%L, %L, null, %L, %L, %L)',
+    'select interlock.redeem_promo(%L, %L, null, %L, %L, %L)',
     pg_temp.who(p_who), p_code, pg_temp.ord(p_n), c.currency, c.lines
   ))
   from carts c
@@ -217,14 +218,14 @@ select is(pg_temp.say('bob', $$'forbob', p_subtotal => 1000, p_dry_run => true$$
 
 select is(
   pg_temp.call('ann', $$'soon', p_subtotal => 1$$) -> 'details',
-  jsonb_build_object('starts_at', to_jsonb((select starts_at from public.promo_codes where code = 'Soon') at time zone 'UTC')
+  jsonb_build_object('starts_at', to_jsonb((select starts_at from interlock.promo_codes where code = 'Soon') at time zone 'UTC')
     #>> '{}' || '+00:00'),
   'a code that has not started says when it does'
 );
 
 -- First order -----------------------------------------------------------------
 
-insert into public.orders (id, user_id, status, currency, subtotal, total, payment_method)
+insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method)
 values (pg_temp.ord(900), pg_temp.who('ann'), 'confirmed', 'EUR', 1, 1, 'cash_on_delivery');
 select is(
   pg_temp.say('ann', $$'first', p_subtotal => 1000, p_dry_run => true$$),
@@ -233,8 +234,8 @@ select is(
 );
 select is(pg_temp.redeem('ann', 'first', 'tea', 901), 'PROMO_NOT_APPLICABLE {"reason": "first_order_only"}', 'at the checkout neither');
 select is(pg_temp.redeem('ann', 'first', 'tea', 900), '101', 'an order is not in its own way');
-select private.return_promo(pg_temp.ord(900));
-update public.orders set status = 'cancelled' where id = pg_temp.ord(900);
+select interlock.return_promos(array[pg_temp.ord(900)]);
+update interlock.orders set status = 'cancelled' where id = pg_temp.ord(900);
 select is(pg_temp.say('ann', $$'first', p_subtotal => 1000, p_dry_run => true$$), '100/900', 'a cancelled order does not count');
 
 -- Subtotal instead of a cart --------------------------------------------------
@@ -316,12 +317,12 @@ select is(pg_temp.say('nameless', $$'ten', p_subtotal => 1$$), 'UNAUTHENTICATED'
 
 -- Guessing --------------------------------------------------------------------
 
-delete from private.promo_attempts;
+delete from interlock.promo_attempts;
 
 select is(
   pg_temp.call('ann', $$'none', p_subtotal => 1$$),
   '{
-    "code": "PT404", "message": "PROMO_NOT_FOUND", "details": null,
+    "code": "PT404", "message": "PROMO_NOT_FOUND", "details": "{\"message\": \"There is no such promo code.\"}",
     "hint": "Check the spelling of the code, or send the request without it."
   }'::jsonb,
   'an unknown code is answered with the body of the error'
@@ -333,7 +334,7 @@ select is(
   'a code named for somebody else is not told from an unknown one'
 );
 select is(
-  (select cardinality(attempted_at) from private.promo_attempts where user_id = pg_temp.who('ann')),
+  (select cardinality(attempted_at) from interlock.promo_attempts where user_id = pg_temp.who('ann')),
   3,
   'each of them counts, the named one too'
 );
@@ -371,14 +372,14 @@ select is(
   'after 20 unknown codes even a right one is refused'
 );
 select is(pg_temp.say('bob', $$'ten', p_subtotal => 1, p_dry_run => true$$), '0/1', 'but not for somebody else');
-update private.promo_attempts
+update interlock.promo_attempts
 set attempted_at[1] = now() - interval '10 minutes' + interval '200 milliseconds';
 select is(
   pg_temp.say('ann', $$'ten', p_subtotal => 1$$),
   'TOO_MANY_ATTEMPTS {"retry_after": 1}',
   'just before the oldest of them is 10 minutes old still'
 );
-update private.promo_attempts
+update interlock.promo_attempts
 set attempted_at[1] = now() - interval '10 minutes';
 select is(pg_temp.say('ann', $$'ten', p_subtotal => 1, p_dry_run => true$$), '0/1', 'then no longer');
 select is(pg_temp.say('ann', $$'guess', p_subtotal => 1$$), 'PROMO_NOT_FOUND', 'one more guess is free');

@@ -13,14 +13,14 @@ values
   ('7a000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com'),
   ('7a000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-bob@example.com');
 
-delete from public.batches;
+delete from interlock.batches;
 
-insert into public.drivers (user_id)
+insert into interlock.drivers (user_id)
 values
   ('7a000000-0000-4000-8000-000000000001'),
   ('7a000000-0000-4000-8000-000000000002');
 
-update private.settings set claim_lease = '15 minutes';
+update interlock.settings set claim_lease = '15 minutes';
 
 -- `ok`, or the SQLSTATE and the constraint that refused. What the statement did is
 -- undone unless p_keep.
@@ -47,15 +47,15 @@ $$;
 
 -- Constraints -------------------------------------------------------------
 
-select is(pg_temp.verdict('insert into public.batches ' || t.what), t.verdict, format('inserting %s: %s', t.what, t.verdict))
+select is(pg_temp.verdict('insert into interlock.batches ' || t.what), t.verdict, format('inserting %s: %s', t.what, t.verdict))
 from (values
   ('default values', 'ok'),
   ($$(status) values ('lost')$$, '23514 batches_status_known'),
   ($$(status) values (null)$$, '23502'),
-  ($$(reference) values ('')$$, '23514 batches_reference_length'),
+  ($$(reference) values ('')$$, '23514 label_length'),
   ($$(reference) values (repeat('x', 200))$$, 'ok'),
-  ($$(reference) values (repeat('x', 201))$$, '23514 batches_reference_length'),
-  ($$(version) values (0)$$, '23514 batches_version_positive'),
+  ($$(reference) values (repeat('x', 201))$$, '23514 label_length'),
+  ($$(version) values (0)$$, '23514 row_version_positive'),
   ($$(driver_id) values ('7a000000-0000-4000-8000-000000000001')$$, '23514 batches_holder_matches_status'),
   ($$(lease_expires_at) values (now())$$, '23514 batches_holder_matches_status'),
   ($$(status) values ('claimed')$$, '23514 batches_holder_matches_status'),
@@ -75,15 +75,15 @@ from (values
 
 select is(pg_temp.verdict(t.sql), t.verdict, format('%s: %s', t.sql, t.verdict))
 from (values
-  ($$update private.settings set claim_lease = '20 minutes'$$, 'ok'),
-  ($$update private.settings set claim_lease = '1 second'$$, 'ok'),
-  ($$update private.settings set claim_lease = '1 day'$$, 'ok'),
-  ($$update private.settings set claim_lease = '0'$$, '23514 settings_claim_lease_sane'),
-  ($$update private.settings set claim_lease = '-1 minute'$$, '23514 settings_claim_lease_sane'),
-  ($$update private.settings set claim_lease = '25 hours'$$, '23514 settings_claim_lease_sane'),
-  ('update private.settings set claim_lease = null', '23502'),
-  ('update private.settings set singleton = false', '23514 settings_single_row'),
-  ('insert into private.settings default values', '23505 settings_pkey')
+  ($$update interlock.settings set claim_lease = '20 minutes'$$, 'ok'),
+  ($$update interlock.settings set claim_lease = '1 second'$$, 'ok'),
+  ($$update interlock.settings set claim_lease = '1 day'$$, 'ok'),
+  ($$update interlock.settings set claim_lease = '0'$$, '23514 settings_claim_lease_sane'),
+  ($$update interlock.settings set claim_lease = '-1 minute'$$, '23514 settings_claim_lease_sane'),
+  ($$update interlock.settings set claim_lease = '25 hours'$$, '23514 settings_claim_lease_sane'),
+  ('update interlock.settings set claim_lease = null', '23502'),
+  ('update interlock.settings set singleton = false', '23514 settings_single_row'),
+  ('insert into interlock.settings default values', '23505 settings_pkey')
 ) as t (sql, verdict);
 
 -- Transitions -------------------------------------------------------------
@@ -93,8 +93,8 @@ create function pg_temp.batch_in(p_status text, p_lease_over boolean)
 returns uuid
 language sql
 as $$
-  delete from public.batches;
-  insert into public.batches (status, driver_id, claimed_at, lease_expires_at, started_at, completed_at)
+  delete from interlock.batches;
+  insert into interlock.batches (status, driver_id, claimed_at, lease_expires_at, started_at, completed_at)
   values (
     p_status,
     case when p_status <> 'available' then '7a000000-0000-4000-8000-000000000001'::uuid end,
@@ -116,7 +116,7 @@ declare
   v_id constant uuid := pg_temp.batch_in(p_from, p_lease_over);
 begin
   return pg_temp.verdict(format(
-    'update public.batches set status = %L, driver_id = %L%s where id = %L',
+    'update interlock.batches set status = %L, driver_id = %L%s where id = %L',
     p_to,
     p_driver_id,
     case when p_to in ('claimed', 'in_progress') then
@@ -139,7 +139,7 @@ create temporary table moves as
   cross join unnest(array[false, true]) o (lease_over)
   where (f.s in ('claimed', 'in_progress') or not o.lease_over);
 
--- The table in the header of the migration batch_transitions, once more.
+-- The table in the header of delivery/triggers/guard_batch_transition.sql, once more.
 create function pg_temp.is_allowed(p_move moves)
 returns boolean
 language sql
@@ -175,9 +175,9 @@ where not (m.to_status = 'available' and m.driver = 'other')
 order by m.from_status, m.to_status, m.driver, m.lease_over;
 
 select is(
-  pg_temp.verdict(format('update public.batches set status = %L where id = %L', 'lost', pg_temp.batch_in('available', false))),
-  '23514 batches_transition_allowed',
-  'an unknown status is no transition'
+  pg_temp.verdict(format('update interlock.batches set status = %L where id = %L', 'lost', pg_temp.batch_in('available', false))),
+  '23514 batches_status_known',
+  'an unknown status is refused by its name'
 );
 
 -- What a new status implies -----------------------------------------------
@@ -190,7 +190,7 @@ as $$
 declare
   v_id constant uuid := pg_temp.batch_in(p_from, false);
 begin
-  execute format('update public.batches set %s where id = %L', p_assignments, v_id);
+  execute format('update interlock.batches set %s where id = %L', p_assignments, v_id);
   return (
     select concat_ws(' ',
       b.status,
@@ -199,7 +199,7 @@ begin
       case when b.lease_expires_at is not null then 'lease' end,
       case when b.started_at is not null then 'started_at' end,
       case when b.completed_at is not null then 'completed_at' end)
-    from public.batches b
+    from interlock.batches b
     where b.id = v_id
   );
 end
@@ -221,14 +221,14 @@ from (values
 
 create temporary table counted as select pg_temp.batch_in('available', false) as id;
 
-update public.batches set priority = 3 where id = (select id from counted);
-select is((select version from public.batches), 2::bigint, 'an update counts one version');
-update public.batches set version = 1000, reference = 'x' where id = (select id from counted);
-select is((select version from public.batches), 3::bigint, 'whatever version the update asks for');
-update public.batches set status = 'cancelled' where id = (select id from counted);
-select is((select version from public.batches), 4::bigint, 'a change of status counts one version');
+update interlock.batches set priority = 3 where id = (select id from counted);
+select is((select version::bigint from interlock.batches), 2::bigint, 'an update counts one version');
+update interlock.batches set version = 1000, reference = 'x' where id = (select id from counted);
+select is((select version::bigint from interlock.batches), 3::bigint, 'whatever version the update asks for');
+update interlock.batches set status = 'cancelled' where id = (select id from counted);
+select is((select version::bigint from interlock.batches), 4::bigint, 'a change of status counts one version');
 select is(
-  pg_temp.verdict($$update public.batches set status = 'available'$$, true) || ' ' || (select version from public.batches),
+  pg_temp.verdict($$update interlock.batches set status = 'available'$$, true) || ' ' || (select version::bigint from interlock.batches),
   '23514 batches_transition_allowed 4',
   'a refused update counts none'
 );
@@ -249,25 +249,25 @@ as $$
       end,
       e.version),
     ', ' order by e.id)
-  from public.batch_events e
+  from interlock.batch_events e
   where e.batch_id = p_id
 $$;
 
 create temporary table watched as select pg_temp.batch_in('available', false) as id;
-update public.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000001';
-update public.batches set priority = 1;
-update public.batches set lease_expires_at = now() + interval '1 hour';
-update public.batches set lease_expires_at = now() - interval '1 hour';
-update public.batches
+update interlock.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000001';
+update interlock.batches set priority = 1;
+update interlock.batches set lease_expires_at = now() + interval '1 hour';
+update interlock.batches set lease_expires_at = now() - interval '1 hour';
+update interlock.batches
 set driver_id = '7a000000-0000-4000-8000-000000000002', claimed_at = now(), lease_expires_at = now() + interval '1 hour';
-update public.batches set status = 'in_progress';
-update public.batches set status = 'available';
-update public.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000002';
-update public.batches set lease_expires_at = now() - interval '1 hour';
-update public.batches set status = 'available';
-update public.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000001';
-update public.batches set status = 'completed';
-delete from public.batches;
+update interlock.batches set status = 'in_progress';
+update interlock.batches set status = 'available';
+update interlock.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000002';
+update interlock.batches set lease_expires_at = now() - interval '1 hour';
+update interlock.batches set status = 'available';
+update interlock.batches set status = 'claimed', driver_id = '7a000000-0000-4000-8000-000000000001';
+update interlock.batches set status = 'completed';
+delete from interlock.batches;
 
 select is(
   pg_temp.history_of((select id from watched)),
@@ -280,7 +280,7 @@ select is(
 
 truncate watched;
 insert into watched select pg_temp.batch_in('in_progress', false);
-update public.batches set status = 'cancelled';
+update interlock.batches set status = 'cancelled';
 select is(
   pg_temp.history_of((select id from watched)),
   'created ann 1, cancelled ann 2',
@@ -288,16 +288,16 @@ select is(
 );
 
 create temporary table before_refusals as
-  select md5(string_agg(e::text, ';' order by e.id)) as fingerprint from public.batch_events e;
+  select md5(string_agg(e::text, ';' order by e.id)) as fingerprint from interlock.batch_events e;
 
 select is(pg_temp.verdict(t.sql, true), '23001', t.sql || ' is refused even to the owner')
 from (values
-  ('update public.batch_events set version = 9'),
-  ('delete from public.batch_events'),
-  ('truncate public.batch_events')
+  ('update interlock.batch_events set version = 9'),
+  ('delete from interlock.batch_events'),
+  ('truncate interlock.batch_events')
 ) as t (sql);
 select is(
-  (select md5(string_agg(e::text, ';' order by e.id)) from public.batch_events e),
+  (select md5(string_agg(e::text, ';' order by e.id)) from interlock.batch_events e),
   (select fingerprint from before_refusals),
   'and the history is as it was'
 );
@@ -306,17 +306,17 @@ select is(
 
 truncate watched;
 insert into watched select pg_temp.batch_in('claimed', false);
-insert into public.batches (status, driver_id, completed_at)
+insert into interlock.batches (status, driver_id, completed_at)
 values ('completed', '7a000000-0000-4000-8000-000000000001', now());
 
 delete from auth.users where id = '7a000000-0000-4000-8000-000000000001';
 
 select is_empty(
-  $$ select user_id from public.drivers where user_id = '7a000000-0000-4000-8000-000000000001' $$,
+  $$ select user_id from interlock.drivers where user_id = '7a000000-0000-4000-8000-000000000001' $$,
   'deleting the account removes the driver'
 );
 select results_eq(
-  'select status, driver_id from public.batches order by status',
+  'select status::text, driver_id from interlock.batches order by status',
   $$ values ('available', null::uuid), ('completed', null) $$,
   'what they held is available again, what they completed stays'
 );

@@ -13,12 +13,12 @@ values
   ('7a000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com'),
   ('7a000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-bob@example.com');
 
-delete from public.promo_redemptions;
-delete from private.promo_user_uses;
-delete from private.promo_attempts;
-delete from public.promo_code_products;
-delete from public.promo_codes;
-update private.settings set promo_hold = '15 minutes';
+delete from interlock.promo_redemptions;
+delete from interlock.promo_user_uses;
+delete from interlock.promo_attempts;
+delete from interlock.promo_code_products;
+delete from interlock.promo_codes;
+update interlock.settings set promo_hold = '15 minutes';
 
 create temporary table cast_of (name text primary key, id uuid);
 insert into cast_of
@@ -57,7 +57,7 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, nullif(v_detail, ''));
+    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, case when sqlstate like 'PT%' then nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}')::text else nullif(v_detail, '') end);
 end
 $$;
 
@@ -91,7 +91,7 @@ exception
       v_detail = pg_exception_detail,
       v_hint = pg_exception_hint;
     return jsonb_build_object(
-      'code', v_state, 'message', v_message, 'details', nullif(v_detail, '')::jsonb, 'has_hint', v_hint <> ''
+      'code', v_state, 'message', v_message, 'details', nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}'), 'has_hint', v_hint <> ''
     );
 end
 $$;
@@ -104,7 +104,8 @@ as $$
   select case
     when a ? 'valid' then concat(a ->> 'discount', '/', a ->> 'total')
     when a ? 'released' then 'released ' || (a ->> 'released')
-    else concat_ws(' ', a ->> 'message', case when a ->> 'details' <> '' then a ->> 'details' end)
+    -- An unknown code is answered with text, as PostgREST has it; the others are told above.
+    else concat_ws(' ', a ->> 'message', case when jsonb_typeof(a -> 'details') <> 'string' then a ->> 'details' end)
   end
   from pg_temp.call(p_who, p_arguments) a
 $$;
@@ -114,10 +115,10 @@ create function pg_temp.fresh(p_max_uses int, p_max_uses_per_user int)
 returns void
 language sql
 as $$
-  delete from public.promo_redemptions;
-  delete from private.promo_user_uses;
-  delete from public.promo_codes;
-  insert into public.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
+  delete from interlock.promo_redemptions;
+  delete from interlock.promo_user_uses;
+  delete from interlock.promo_codes;
+  insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
   values ('7c000000-0000-4000-8000-000000000001', 'Code', 'percentage', 10, p_max_uses, p_max_uses_per_user);
 $$;
 
@@ -139,7 +140,7 @@ create function pg_temp.age(p_cart int)
 returns void
 language sql
 as $$
-  update public.promo_redemptions set held_until = now() where cart_id = pg_temp.cart(p_cart) and status = 'held'
+  update interlock.promo_redemptions set held_until = now() where cart_id = pg_temp.cart(p_cart) and status = 'held'
 $$;
 
 -- Uses as `who cart status`, by cart; the counters; and the differences, if any.
@@ -149,10 +150,10 @@ language sql
 as $$
   select concat(
     (select string_agg(concat_ws(' ', c.name, right(r.cart_id::text, 1), r.status), ', ' order by r.cart_id, r.status, c.name)
-     from public.promo_redemptions r left join cast_of c on c.id = r.user_id),
+     from interlock.promo_redemptions r left join cast_of c on c.id = r.user_id),
     ' = ',
-    (select used_count from public.promo_codes),
-    (select ' with ' || count(*) || ' differences' from public.promo_differences having count(*) > 0)
+    (select used_count from interlock.promo_codes),
+    (select ' with ' || count(*) || ' differences' from interlock.promo_differences having count(*) > 0)
   )
 $$;
 
@@ -162,15 +163,15 @@ select pg_temp.fresh(1, null);
 select is(pg_temp.apply('ann', 1), '100/900', 'ann applies the code');
 select is(pg_temp.uses(), 'ann 1 held = 1', 'and holds a use');
 select is(
-  (select held_until from public.promo_redemptions),
+  (select held_until from interlock.promo_redemptions),
   now() + interval '15 minutes',
   'for 15 minutes'
 );
 select is(pg_temp.apply('ann', 1, 3000), '300/2700', 'the same cart again, with more in it');
 select is(pg_temp.uses(), 'ann 1 held = 1', 'keeps one use');
-select is((select discount from public.promo_redemptions), 300::bigint, 'under the new discount');
+select is((select discount::bigint from interlock.promo_redemptions), 300::bigint, 'under the new discount');
 
-update public.promo_redemptions set held_until = now() + interval '1 minute';
+update interlock.promo_redemptions set held_until = now() + interval '1 minute';
 select is(
   pg_temp.call('ann', format('%L, p_subtotal => 3000, p_cart_id => %L', 'code', pg_temp.cart(1))) ->> 'held_until',
   to_jsonb(now() at time zone 'UTC' + interval '15 minutes') #>> '{}' || '+00:00',
@@ -205,15 +206,15 @@ select is(pg_temp.uses(), 'ann 1 released, bob 3 held = 1', 'who holds it now');
 select pg_temp.fresh(1, 1);
 select is(pg_temp.say('ann', $$'code', p_subtotal => 1000, p_dry_run => true$$), '100/900', 'a dry run answers');
 select is(pg_temp.uses(), ' = 0', 'and holds nothing');
-select is_empty('select * from private.promo_user_uses', 'nor counts anything');
+select is_empty('select * from interlock.promo_user_uses', 'nor counts anything');
 
 -- Expiry ------------------------------------------------------------------------
 
 select pg_temp.fresh(1, null);
 select is(pg_temp.apply('ann', 1), '100/900', 'ann applies the code');
-update public.promo_redemptions set held_until = now() + interval '1 microsecond';
+update interlock.promo_redemptions set held_until = now() + interval '1 microsecond';
 select is(pg_temp.apply('bob', 2), 'PROMO_EXHAUSTED {"reason": "max_uses"}', 'a live hold is hers to its last moment');
-select is(private.expire_promo_holds(), 0, 'and is not taken back');
+select is(interlock.expire_promo_holds(), 0, 'and is not taken back');
 select pg_temp.age(1);
 select is(pg_temp.uses(), 'ann 1 held = 1', 'a hold that is over counts until it is taken back');
 select is(pg_temp.say('bob', $$'code', p_subtotal => 1000, p_dry_run => true$$), '100/900', 'a dry run knows that it can be');
@@ -226,29 +227,29 @@ select pg_temp.age(2);
 select is(pg_temp.apply('bob', 2), '100/900', 'a hold that is over but not taken back is revived');
 select is(pg_temp.uses(), 'ann 1 expired, bob 2 held = 1', 'as the same use');
 select pg_temp.age(2);
-select is(private.expire_promo_holds(), 1, 'the job takes it back');
-select is(private.expire_promo_holds(), 0, 'once');
+select is(interlock.expire_promo_holds(), 1, 'the job takes it back');
+select is(interlock.expire_promo_holds(), 0, 'once');
 select is(pg_temp.uses(), 'ann 1 expired, bob 2 expired = 0', 'and it is free');
 
 select pg_temp.fresh(null, null);
 select is(string_agg(pg_temp.apply('ann', n), ' '), '100/900 100/900 100/900 100/900', 'a code without a limit fits every cart')
 from generate_series(1, 4) n;
-update public.promo_redemptions set held_until = now() - n * interval '1 minute'
+update interlock.promo_redemptions set held_until = now() - n * interval '1 minute'
 from generate_series(1, 3) n
 where cart_id = pg_temp.cart(n);
-select is(private.expire_promo_holds(2), 2, 'the job does as many as it is told');
+select is(interlock.expire_promo_holds(2), 2, 'the job does as many as it is told');
 select is(pg_temp.uses(), 'ann 1 held, ann 2 expired, ann 3 expired, ann 4 held = 2', 'the oldest first');
 
 -- A hold does not outlive its code.
 
 select pg_temp.fresh(null, null);
-update public.promo_codes set expires_at = now() + interval '1 minute';
+update interlock.promo_codes set expires_at = now() + interval '1 minute';
 select is(pg_temp.apply('ann', 1), '100/900', 'a code that ends in a minute');
-select is((select held_until from public.promo_redemptions), now() + interval '1 minute', 'is held for a minute');
-update private.settings set promo_hold = '30 seconds';
+select is((select held_until from interlock.promo_redemptions), now() + interval '1 minute', 'is held for a minute');
+update interlock.settings set promo_hold = '30 seconds';
 select is(pg_temp.apply('ann', 1), '100/900', 'the shop tunes the hold');
-select is((select held_until from public.promo_redemptions), now() + interval '30 seconds', 'from the next call on');
-update private.settings set promo_hold = '15 minutes';
+select is((select held_until from interlock.promo_redemptions), now() + interval '30 seconds', 'from the next call on');
+update interlock.settings set promo_hold = '15 minutes';
 
 -- Uses per customer -------------------------------------------------------------
 

@@ -1,29 +1,19 @@
-//! What callers do: chosen at random from what they know.
+//! What callers of a shop do: chosen at random from what they know.
 
-use super::worlds::World;
-use crate::areas::delivery::model::{self as depot, Action, Depot};
 use crate::areas::shop::model::Shop;
 use crate::areas::shop::model::calls::{self as shop, Decision, Payment};
-use crate::areas::shop::model::slots::Reader;
+use crate::prove::histories::{Reader, World, pick};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use uuid::Uuid;
 
-/// What a round allows.
-#[derive(Clone, Copy)]
-pub(super) struct Allowed {
-    /// Calls that reach every shop in the database: only where there is one.
-    pub(super) for_all_shops: bool,
-    /// Claims of the next batch: only if nobody else's is waiting.
-    pub(super) next_batch: bool,
-}
-
 /// The next call on a shop.
-pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -> shop::Call {
+pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) -> shop::Call {
     let terms = &world.start.terms;
     let products: Vec<Uuid> = terms.products.keys().copied().collect();
     let mut known = world.known.lock().expect("no caller panics");
+    let guessing = known.guessing;
     if !known.keyed.is_empty() && rng.random_ratio(1, 10) {
         let again = known.keyed.len().saturating_sub(12);
         let again = known.keyed[rng.random_range(again..known.keyed.len())].clone();
@@ -45,7 +35,7 @@ pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -
         0..32 => shop::Call::Checkout {
             buyer,
             items: items(rng, &products, terms.slots),
-            code: rng.random_bool(0.45).then(|| code(rng, world)),
+            code: rng.random_bool(0.45).then(|| code(rng, world, guessing)),
             cart: cart(rng, buyer),
             payment: *[
                 Payment::Wallet,
@@ -58,14 +48,14 @@ pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -
         },
         32..45 => shop::Call::ApplyCode {
             buyer,
-            code: code(rng, world),
+            code: code(rng, world, guessing),
             items: items(rng, &products, false),
             cart: cart(rng, buyer),
             dry_run: rng.random_ratio(1, 4),
         },
         45..48 => shop::Call::ReleaseCode {
             buyer,
-            code: code(rng, world),
+            code: code(rng, world, guessing),
             cart: cart(rng, buyer),
         },
         48..58 => shop::Call::Cancel {
@@ -113,8 +103,8 @@ pub(super) fn in_shop(rng: &mut StdRng, world: &World<Shop>, allowed: Allowed) -
             promo: terms.promos.choose(rng).expect("there are some").id,
         },
         85..90 => shop::Call::Restock { product, quantity },
-        90..92 if allowed.for_all_shops => shop::Call::ExpireOrders,
-        92..94 if allowed.for_all_shops => shop::Call::ExpireHolds,
+        90..92 if everything => shop::Call::ExpireOrders,
+        92..94 if everything => shop::Call::ExpireHolds,
         // A product's own number is the stock as last settled, if it has slots.
         90..95 if terms.slots => shop::Call::LookAtStock {
             reader: Reader::User(buyer),
@@ -145,9 +135,7 @@ fn with_slots(rng: &mut StdRng, world: &World<Shop>, products: &[Uuid]) -> shop:
                 .id,
             slots,
         },
-        5..8 => shop::Call::Settle {
-            promos: rng.random_ratio(1, 3),
-        },
+        5..8 => shop::Call::Settle,
         8..10 => shop::Call::LookAtStock {
             reader: *[
                 Reader::Anyone,
@@ -172,70 +160,6 @@ fn with_slots(rng: &mut StdRng, world: &World<Shop>, products: &[Uuid]) -> shop:
     }
 }
 
-/// The next call on a depot.
-pub(super) fn in_depot(rng: &mut StdRng, world: &World<Depot>, allowed: Allowed) -> depot::Call {
-    let drivers: Vec<Uuid> = world.start.drivers.keys().copied().collect();
-    let mut known = world.known.lock().expect("no caller panics");
-    if !known.keyed.is_empty() && rng.random_ratio(1, 12) {
-        return pick_late(rng, &known.keyed);
-    }
-    let driver = pick(rng, &drivers);
-    // The latest ones; now and then one that is still to come.
-    let latest = (known.offered + 1).min(world.start.all.len());
-    let batch = world.start.all[rng.random_range(latest.saturating_sub(4)..latest)];
-    let call = match rng.random_range(0..100) {
-        0..85 => {
-            let action = match rng.random_range(0..20) {
-                0..9 => Action::Claim,
-                9..12 => Action::Renew,
-                12..15 => Action::Release,
-                15..18 => Action::Start,
-                _ => Action::Complete,
-            };
-            let next = action == Action::Claim && allowed.next_batch && rng.random_ratio(1, 3);
-            depot::Call::Route {
-                driver,
-                batch: (!next).then_some(batch),
-                action,
-                key: rng.random_ratio(1, 5).then(|| Uuid::new_v4().to_string()),
-            }
-        }
-        85..89 if known.offered < world.start.all.len() => {
-            let place = i64::try_from(known.offered).unwrap_or(i64::MAX);
-            known.offered += 1;
-            depot::Call::Offer {
-                batch: world.start.all[known.offered - 1],
-                priority: rng.random_range(0..2),
-                place,
-            }
-        }
-        89..91 => depot::Call::TakeBack {
-            batch: world.start.all[0],
-        },
-        91..92 => depot::Call::Withdraw {
-            batch: world.start.all[1],
-        },
-        92..95 => depot::Call::Employ {
-            driver,
-            active: rng.random_ratio(3, 4),
-        },
-        _ => depot::Call::Look,
-    };
-    if let depot::Call::Route { key: Some(_), .. } = call {
-        known.keyed.push(call.clone());
-    }
-    call
-}
-
-fn pick<T: Copy>(rng: &mut StdRng, from: &[T]) -> T {
-    *from.choose(rng).expect("there is something to choose from")
-}
-
-fn pick_late<T: Clone>(rng: &mut StdRng, from: &[T]) -> T {
-    let late = from.len().saturating_sub(12);
-    from[rng.random_range(late..from.len())].clone()
-}
-
 /// A few of each; with slots now and then more than one slot has.
 fn items(rng: &mut StdRng, products: &[Uuid], slots: bool) -> Vec<(Uuid, i64)> {
     let lines = *[1, 1, 1, 2, 2, 3].choose(rng).expect("there are some");
@@ -255,9 +179,9 @@ fn cart(rng: &mut StdRng, buyer: Uuid) -> Option<Uuid> {
     (number > 0).then(|| Uuid::from_u128(buyer.as_u128() ^ number))
 }
 
-fn code(rng: &mut StdRng, world: &World<Shop>) -> String {
+fn code(rng: &mut StdRng, world: &World<Shop>, guessing: bool) -> String {
     let known = &world.start.terms.promos;
-    let unknown = if world.guessing { 0.7 } else { 0.03 };
+    let unknown = if guessing { 0.7 } else { 0.03 };
     if rng.random_bool(unknown) {
         format!("GUESS{}", rng.random_range(0..1000))
     } else {

@@ -13,12 +13,12 @@ values
   ('7a000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com'),
   ('7a000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-bob@example.com');
 
-delete from public.promo_redemptions;
-delete from private.promo_user_uses;
-delete from private.promo_attempts;
-delete from public.promo_code_products;
-delete from public.promo_codes;
-update private.settings set promo_hold = '15 minutes';
+delete from interlock.promo_redemptions;
+delete from interlock.promo_user_uses;
+delete from interlock.promo_attempts;
+delete from interlock.promo_code_products;
+delete from interlock.promo_codes;
+update interlock.settings set promo_hold = '15 minutes';
 
 create temporary table cast_of (name text primary key, id uuid);
 insert into cast_of
@@ -57,7 +57,7 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, nullif(v_detail, ''));
+    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, case when sqlstate like 'PT%' then nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}')::text else nullif(v_detail, '') end);
 end
 $$;
 
@@ -91,7 +91,7 @@ exception
       v_detail = pg_exception_detail,
       v_hint = pg_exception_hint;
     return jsonb_build_object(
-      'code', v_state, 'message', v_message, 'details', nullif(v_detail, '')::jsonb, 'has_hint', v_hint <> ''
+      'code', v_state, 'message', v_message, 'details', nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}'), 'has_hint', v_hint <> ''
     );
 end
 $$;
@@ -104,7 +104,8 @@ as $$
   select case
     when a ? 'valid' then concat(a ->> 'discount', '/', a ->> 'total')
     when a ? 'released' then 'released ' || (a ->> 'released')
-    else concat_ws(' ', a ->> 'message', case when a ->> 'details' <> '' then a ->> 'details' end)
+    -- An unknown code is answered with text, as PostgREST has it; the others are told above.
+    else concat_ws(' ', a ->> 'message', case when jsonb_typeof(a -> 'details') <> 'string' then a ->> 'details' end)
   end
   from pg_temp.call(p_who, p_arguments) a
 $$;
@@ -114,10 +115,10 @@ create function pg_temp.fresh(p_max_uses int, p_max_uses_per_user int)
 returns void
 language sql
 as $$
-  delete from public.promo_redemptions;
-  delete from private.promo_user_uses;
-  delete from public.promo_codes;
-  insert into public.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
+  delete from interlock.promo_redemptions;
+  delete from interlock.promo_user_uses;
+  delete from interlock.promo_codes;
+  insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
   values ('7c000000-0000-4000-8000-000000000001', 'Code', 'percentage', 10, p_max_uses, p_max_uses_per_user);
 $$;
 
@@ -136,7 +137,7 @@ returns text
 language sql
 as $$
   select pg_temp.answer(format(
-    'select private.redeem_promo(%L, %L, %L, %L, %L, %L)',
+    'select interlock.redeem_promo(%L, %L, %L, %L, %L, %L)',
     pg_temp.who(p_who), ' cODE', pg_temp.cart(p_cart), pg_temp.ord(p_order), 'EUR',
     jsonb_build_array(jsonb_build_object(
       'product_id', '7d000000-0000-4000-8000-000000000001', 'quantity', 1, 'unit_price', p_subtotal
@@ -148,7 +149,7 @@ create function pg_temp.age(p_cart int)
 returns void
 language sql
 as $$
-  update public.promo_redemptions set held_until = now() where cart_id = pg_temp.cart(p_cart) and status = 'held'
+  update interlock.promo_redemptions set held_until = now() where cart_id = pg_temp.cart(p_cart) and status = 'held'
 $$;
 
 -- Uses as `who cart status order`, by order and cart; the counters; and the differences, if any.
@@ -159,10 +160,10 @@ as $$
   select concat(
     (select string_agg(concat_ws(' ', c.name, right(r.cart_id::text, 1), r.status, right(r.order_id::text, 1)), ', '
        order by r.order_id, r.cart_id, r.status, c.name)
-     from public.promo_redemptions r left join cast_of c on c.id = r.user_id),
+     from interlock.promo_redemptions r left join cast_of c on c.id = r.user_id),
     ' = ',
-    (select used_count from public.promo_codes),
-    (select ' with ' || count(*) || ' differences' from public.promo_differences having count(*) > 0)
+    (select used_count from interlock.promo_codes),
+    (select ' with ' || count(*) || ' differences' from interlock.promo_differences having count(*) > 0)
   )
 $$;
 
@@ -182,20 +183,20 @@ select is(
 );
 select is(pg_temp.apply('ann', 1), pg_temp.redeem('ann', 1, 2), 'and cannot apply it again');
 select is(pg_temp.redeem('ann', 2, 2), 'PROMO_EXHAUSTED {"reason": "max_uses_per_user"}', 'another one of hers finds her uses used up');
-select is(private.expire_promo_holds(), 0, 'a redeemed use does not expire');
+select is(interlock.expire_promo_holds(), 0, 'a redeemed use does not expire');
 select is(pg_temp.say('ann', format('%L, p_cart_id => %L, p_action => %L', 'code', pg_temp.cart(1), 'release')),
   'released false', 'nor can it be released');
 
 -- Given back exactly once ----------------------------------------------------------
 
-select is(private.return_promos(array[pg_temp.ord(1)]), 1, 'the order ends: the use is given back');
-select is(private.return_promos(array[pg_temp.ord(1)]), 0, 'once');
-select is(private.return_promo(pg_temp.ord(1))::text, '', 'however it is asked');
-select is(private.return_promo(pg_temp.ord(9))::text, '', 'an order without a code gives nothing back');
-select is(private.return_promo(null)::text, '', 'nor does none');
+select is(interlock.return_promos(array[pg_temp.ord(1)]), 1, 'the order ends: the use is given back');
+select is(interlock.return_promos(array[pg_temp.ord(1)]), 0, 'once');
+select is(interlock.return_promos(array[pg_temp.ord(1)]), 0, 'however it is asked');
+select is(interlock.return_promos(array[pg_temp.ord(9)]), 0, 'an order without a code gives nothing back');
+select is(interlock.return_promos(null), 0, 'nor does none');
 select is(pg_temp.uses(), 'ann 1 returned 1 = 0', 'the use is free');
 select is(pg_temp.redeem('ann', 1, 2), '100', 'for the same cart in another order');
-select is(private.return_promos(array[pg_temp.ord(1)]), 0, 'which the first order cannot give back');
+select is(interlock.return_promos(array[pg_temp.ord(1)]), 0, 'which the first order cannot give back');
 select is(pg_temp.uses(), 'ann 1 returned 1, ann 1 redeemed 2 = 1', 'so it stays');
 
 select pg_temp.fresh(3, 2);
@@ -207,7 +208,7 @@ select is(
 select is(pg_temp.redeem('ann', null, 4), 'PROMO_EXHAUSTED {"reason": "max_uses_per_user"}', 'two of one customer');
 select is(pg_temp.redeem('bob', null, 4), 'PROMO_EXHAUSTED {"reason": "max_uses"}', 'three of all');
 select is(
-  private.return_promos(array[pg_temp.ord(1), pg_temp.ord(2), pg_temp.ord(3), pg_temp.ord(3), null, pg_temp.ord(9)]),
+  interlock.return_promos(array[pg_temp.ord(1), pg_temp.ord(2), pg_temp.ord(3), pg_temp.ord(3), null, pg_temp.ord(9)]),
   3,
   'several orders give back together'
 );
@@ -229,7 +230,7 @@ select is(
   'PROMO_CHANGED {"now": 200, "shown": 100, "currency": "EUR"}',
   'a cart that has changed since is not sold under another discount'
 );
-update public.promo_codes set discount_value = 20;
+update interlock.promo_codes set discount_value = 20;
 select is(
   pg_temp.redeem('ann', 1, 1),
   'PROMO_CHANGED {"now": 200, "shown": 100, "currency": "EUR"}',
@@ -247,7 +248,7 @@ select is(pg_temp.uses(), 'ann 1 redeemed 1 = 1', 'but its use is taken over, no
 
 select pg_temp.fresh(1, 1);
 select pg_temp.apply('ann', 1);
-update public.promo_codes set active = false;
+update interlock.promo_codes set active = false;
 select is(pg_temp.redeem('ann', 1, 1), 'PROMO_NOT_APPLICABLE {"reason": "inactive"}', 'a hold does not override the rules');
 
 select pg_temp.fresh(1, 1);
@@ -303,11 +304,11 @@ select is(pg_temp.redeem('ann', null, 1), 'PROMO_EXHAUSTED {"reason": "max_uses"
 
 -- The limit lowered and raised -------------------------------------------------------
 
-update public.promo_codes set max_uses = null;
+update interlock.promo_codes set max_uses = null;
 select is(pg_temp.redeem('ann', null, 1), '100', 'the shop lifts the limit');
-select throws_ok('update public.promo_codes set max_uses = 2', '23514', null, 'it cannot be lower than what is used');
+select throws_ok('update interlock.promo_codes set max_uses = 2', '23514', null, 'it cannot be lower than what is used');
 
-select is_empty('select * from public.promo_differences', 'counters and rows agree');
+select is_empty('select * from interlock.promo_differences', 'counters and rows agree');
 
 select * from finish();
 rollback;
