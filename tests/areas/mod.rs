@@ -8,10 +8,13 @@ pub(crate) mod shop;
 use crate::prove::histories::Kind;
 use crate::prove::interleavings::{Stage, Sweep};
 #[cfg(test)]
-use crate::{meanwhile::Scene, mutants::Combined, prove};
+use crate::{meanwhile::Scene, mutants::Combined, openapi::Documented, prove};
 
 /// What the engines are told of an area.
 pub(crate) struct Area {
+    /// The answers of its functions that docs/openapi.json tells of.
+    #[cfg(test)]
+    pub(crate) documented: &'static [Documented],
     /// Puts aside what earlier tests have left where every test would find it.
     pub(crate) before_test: &'static str,
     /// What meets half-way.

@@ -3,6 +3,7 @@
 use crate::harness::openapi::assert_documented;
 use crate::harness::stack::{Stack, user_claims};
 use futures::future::join_all;
+use interlock_domain::function::Function;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use tokio::sync::Barrier;
@@ -49,6 +50,16 @@ pub struct Operation {
     pub function: &'static str,
     /// The function in schema `public`.
     pub rpc: &'static str,
+}
+
+impl Operation {
+    /// What the registry tells of.
+    pub const fn of(function: &Function) -> Self {
+        Operation {
+            function: function.name,
+            rpc: function.rpc,
+        }
+    }
 }
 
 /// A signed-in user ready to call.

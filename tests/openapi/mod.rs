@@ -5,10 +5,12 @@
 
 mod requests;
 
-use crate::areas::shop::rows::{cart, with};
+use crate::areas::AREAS;
 use crate::harness::openapi::{Document, assert_documented};
 use crate::harness::stack::Bench;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
+use interlock_domain::FUNCTIONS;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
@@ -26,22 +28,31 @@ const OF_ILL_HEALTH: [&str; 4] = [
 ];
 
 /// A function's answers so far.
-struct Scene<'a> {
-    bench: &'a Bench,
+pub(crate) struct Scene<'a> {
+    /// Where it plays.
+    pub(crate) bench: &'a Bench,
     function: &'static str,
     examples: Vec<Value>,
 }
 
+/// Makes a function give each answer that the document tells of.
+pub(crate) type Documented = for<'a> fn(&'a Bench) -> BoxFuture<'a, (String, Value)>;
+
 /// A request, sound until a scene spoils it.
-struct Sent {
-    token: String,
-    key: Option<&'static str>,
-    content_type: &'static str,
-    body: String,
+pub(crate) struct Sent {
+    /// Whose.
+    pub(crate) token: String,
+    /// The idempotency key.
+    pub(crate) key: Option<&'static str>,
+    /// What the body is said to be.
+    pub(crate) content_type: &'static str,
+    /// As sent.
+    pub(crate) body: String,
 }
 
 impl<'a> Scene<'a> {
-    fn new(bench: &'a Bench, function: &'static str) -> Self {
+    /// Of a function.
+    pub(crate) fn new(bench: &'a Bench, function: &'static str) -> Self {
         Scene {
             bench,
             function,
@@ -49,7 +60,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn request(&self, user: Uuid, body: &Value) -> Sent {
+    /// What a signed-in user sends.
+    pub(crate) fn request(&self, user: Uuid, body: &Value) -> Sent {
         Sent {
             token: self.bench.stack.user_token(user),
             key: None,
@@ -59,12 +71,13 @@ impl<'a> Scene<'a> {
     }
 
     /// The user sends it, and gets what the document tells of: this code, or success under this name.
-    async fn expect(&mut self, outcome: &str, user: Uuid, body: &Value) -> Value {
+    pub(crate) async fn expect(&mut self, outcome: &str, user: Uuid, body: &Value) -> Value {
         let request = self.request(user, body);
         self.expect_of(outcome, request).await
     }
 
-    async fn expect_of(&mut self, outcome: &str, sent: Sent) -> Value {
+    /// The same of a request that need not be sound.
+    pub(crate) async fn expect_of(&mut self, outcome: &str, sent: Sent) -> Value {
         let (status, answer) = send(self.bench, self.function, &sent).await;
         let is_code = outcome.chars().all(|letter| !letter.is_lowercase());
         let expected = is_code.then_some(outcome);
@@ -79,7 +92,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What any function refuses.
-    async fn refuses_what_all_refuse(&mut self, user: Uuid) {
+    pub(crate) async fn refuses_what_all_refuse(&mut self, user: Uuid) {
         self.expect("VALIDATION_FAILED", user, &json!({ "colour": "red" }))
             .await;
         let mut anonymous = self.request(user, &json!({}));
@@ -94,7 +107,7 @@ impl<'a> Scene<'a> {
     }
 
     /// All that is told was seen, and the answers are kept if they are asked for.
-    fn end(self) -> (String, Value) {
+    pub(crate) fn end(self) -> (String, Value) {
         let seen: BTreeSet<&str> = self
             .examples
             .iter()
@@ -131,211 +144,16 @@ async fn send(bench: &Bench, function: &str, sent: &Sent) -> (u16, Value) {
     (status, answer)
 }
 
-async fn claim_route(bench: &Bench) -> (String, Value) {
-    bench.needs_no_other_batches().await;
-    let mut scene = Scene::new(bench, "claim-route");
-    let drivers = bench.drivers(2).await;
-    let buyer = bench.users(1).await[0];
-    scene.refuses_what_all_refuse(drivers[0]).await;
-    scene
-        .expect("NO_BATCH_AVAILABLE", drivers[0], &json!({}))
-        .await;
-
-    let batch = bench.batches(1).await[0];
-    let named = json!({ "batch_id": batch });
-    scene.expect("NOT_A_DRIVER", buyer, &named).await;
-    let unknown = json!({ "batch_id": Uuid::new_v4() });
-    scene.expect("BATCH_NOT_FOUND", drivers[0], &unknown).await;
-    scene.expect("claimed", drivers[0], &named).await;
-    scene.expect("DRIVER_BUSY", drivers[0], &json!({})).await;
-    scene.expect("BATCH_UNAVAILABLE", drivers[1], &named).await;
-    let act = |action: &str| json!({ "batch_id": batch, "action": action });
-    scene
-        .expect("BATCH_NOT_HELD", drivers[1], &act("start"))
-        .await;
-    scene.expect("started", drivers[0], &act("start")).await;
-    bench.expire_lease(batch).await;
-    scene
-        .expect("LEASE_EXPIRED", drivers[0], &act("renew"))
-        .await;
-    scene.expect("claimed again", drivers[0], &named).await;
-
-    let key = Some("a key");
-    let first = scene.request(drivers[0], &act("renew"));
-    scene.expect_of("renewed", Sent { key, ..first }).await;
-    let other = scene.request(drivers[0], &act("release"));
-    scene
-        .expect_of("IDEMPOTENCY_KEY_REUSED", Sent { key, ..other })
-        .await;
-    scene.expect("released", drivers[0], &act("release")).await;
-    scene.end()
-}
-
-/// Changes a promo code.
-async fn set(bench: &Bench, code: &str, change: &str) {
-    let update = format!("update interlock.promo_codes set {change} where code = $1");
-    bench
-        .db
-        .execute(&update, &[&code])
-        .await
-        .expect("the code is there");
-}
-
-/// What `checkout` and `promo-validate` say of a code; `body` is a cart that it is tried on.
-async fn refuses_promos(scene: &mut Scene<'_>, body: &Value, field: &str) {
-    let bench = scene.bench;
-    let users = bench.users(3).await;
-    let on = |code: &str| with(body.clone(), field, code);
-
-    for (code, change) in [
-        (
-            "PROMO_EXPIRED",
-            "expires_at = now() - interval '1 day', starts_at = now() - interval '2 days'",
-        ),
-        ("PROMO_NOT_STARTED", "starts_at = now() + interval '1 day'"),
-        (
-            "PROMO_NOT_APPLICABLE",
-            "min_subtotal = 1000000, currency = 'USD'",
-        ),
-    ] {
-        let promo = bench.promo(None, None).await;
-        set(bench, &promo, change).await;
-        scene.expect(code, users[0], &on(&promo)).await;
-    }
-
-    // One holds the only use; it is in another cart of theirs, and nobody else can have it.
-    let promo = bench.promo(Some(1), None).await;
-    let mut holder = Scene::new(bench, "promo-validate");
-    let hold = json!({ "code": promo, "subtotal": 1_400, "cart_id": Uuid::new_v4() });
-    holder.expect("held", users[0], &hold).await;
-    scene
-        .expect("PROMO_ALREADY_APPLIED", users[0], &on(&promo))
-        .await;
-    scene.expect("PROMO_EXHAUSTED", users[1], &on(&promo)).await;
-
-    for _ in 0..19 {
-        let guess = json!({ "code": "NO-SUCH-CODE", "subtotal": 1 });
-        holder.expect("PROMO_NOT_FOUND", users[2], &guess).await;
-    }
-    scene
-        .expect("PROMO_NOT_FOUND", users[2], &on("NO-SUCH-CODE"))
-        .await;
-    scene
-        .expect("TOO_MANY_ATTEMPTS", users[2], &on("NO-SUCH-CODE"))
-        .await;
-
-    let other = bench.products(1, 5).await[0];
-    let euros = "update interlock.products set currency = 'EUR' where id = $1";
-    bench
-        .db
-        .execute(euros, &[&other])
-        .await
-        .expect("the product is there");
-    let product: Uuid = body["cart_items"][0]["product_id"]
-        .as_str()
-        .and_then(|id| id.parse().ok())
-        .expect("a cart");
-    let mixed = with(cart(&[(product, 1), (other, 1)]), field, promo.as_str());
-    scene.expect("MIXED_CURRENCIES", users[0], &mixed).await;
-    let unknown = with(cart(&[(Uuid::new_v4(), 1)]), field, promo.as_str());
-    scene.expect("PRODUCT_NOT_FOUND", users[0], &unknown).await;
-}
-
-async fn checkout(bench: &Bench) -> (String, Value) {
-    let mut scene = Scene::new(bench, "checkout");
-    let buyer = bench.users(1).await[0];
-    let product = bench.products(1, 10).await[0];
-    let digital = bench.digital_product(3).await;
-    scene.refuses_what_all_refuse(buyer).await;
-    refuses_promos(&mut scene, &cart(&[(product, 2)]), "promo_code").await;
-
-    let by_wallet = |lines: &[(Uuid, u32)]| with(cart(lines), "payment_method", "wallet");
-    scene
-        .expect("INSUFFICIENT_FUNDS", buyer, &by_wallet(&[(product, 1)]))
-        .await;
-    scene
-        .expect("INSUFFICIENT_INVENTORY", buyer, &cart(&[(product, 11)]))
-        .await;
-    bench.top_up(buyer, 10_000).await;
-    scene
-        .expect(
-            "paid, with digital codes",
-            buyer,
-            &by_wallet(&[(digital, 2)]),
-        )
-        .await;
-    let transfer = with(cart(&[(product, 1)]), "payment_method", "bank_transfer");
-    scene
-        .expect("waits for its payment", buyer, &transfer)
-        .await;
-
-    let key = Some("a key");
-    for (outcome, quantity) in [("to be paid in cash", 1), ("IDEMPOTENCY_KEY_REUSED", 2)] {
-        let request = scene.request(buyer, &cart(&[(product, quantity)]));
-        scene.expect_of(outcome, Sent { key, ..request }).await;
-    }
-    let euros = "update interlock.products set currency = 'EUR' where id = $1";
-    let abroad = bench.products(1, 5).await[0];
-    bench
-        .db
-        .execute(euros, &[&abroad])
-        .await
-        .expect("the product is there");
-    scene
-        .expect("CURRENCY_MISMATCH", buyer, &by_wallet(&[(abroad, 1)]))
-        .await;
-
-    // The shop changes a code between showing and selling.
-    let promo = bench.promo(None, None).await;
-    let cart_id = json!(Uuid::new_v4());
-    let shown = with(
-        with(cart(&[(product, 1)]), "cart_id", cart_id.clone()),
-        "code",
-        promo.as_str(),
-    );
-    Scene::new(bench, "promo-validate")
-        .expect("held", buyer, &shown)
-        .await;
-    set(bench, &promo, "discount_value = 20").await;
-    let order = with(
-        with(cart(&[(product, 1)]), "cart_id", cart_id),
-        "promo_code",
-        promo.as_str(),
-    );
-    scene.expect("PROMO_CHANGED", buyer, &order).await;
-    scene.end()
-}
-
-async fn promo_validate(bench: &Bench) -> (String, Value) {
-    let mut scene = Scene::new(bench, "promo-validate");
-    let buyer = bench.users(1).await[0];
-    let product = bench.products(1, 10).await[0];
-    scene.refuses_what_all_refuse(buyer).await;
-    refuses_promos(&mut scene, &cart(&[(product, 2)]), "code").await;
-
-    let promo = bench.promo(None, None).await;
-    let cart_id = json!(Uuid::new_v4());
-    let dry = with(json!({ "code": promo, "subtotal": 1_400 }), "dry_run", true);
-    let applied = with(
-        with(cart(&[(product, 2)]), "code", promo.as_str()),
-        "cart_id",
-        cart_id.clone(),
-    );
-    let release = json!({ "code": promo, "cart_id": cart_id, "action": "release" });
-    scene.expect("shown only", buyer, &dry).await;
-    scene.expect("held for the cart", buyer, &applied).await;
-    scene.expect("released", buyer, &release).await;
-    scene.end()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_code_of_the_document_can_be_had() {
     let bench = Bench::take().await;
-    let examples = [
-        claim_route(&bench).await,
-        checkout(&bench).await,
-        promo_validate(&bench).await,
-    ];
+    let mut examples = Vec::new();
+    for documented in AREAS.iter().flat_map(|area| area.documented) {
+        examples.push(documented(&bench).await);
+    }
+    let shown: BTreeSet<&str> = examples.iter().map(|(name, _)| name.as_str()).collect();
+    let told: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+    assert_eq!(shown, told, "every function has its answers in its area");
     if std::env::var_os("RECORD").is_some() {
         let examples = Value::Object(Map::from_iter(examples));
         let text = serde_json::to_string_pretty(&examples).expect("plain data");

@@ -11,10 +11,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Claims, renews, releases, starts, completes.
-pub(crate) const CLAIM_ROUTE: Operation = Operation {
-    function: "claim-route",
-    rpc: "claim_route",
-};
+pub(crate) const CLAIM_ROUTE: Operation =
+    Operation::of(&interlock_domain::delivery::claim_route::CLAIM_ROUTE);
 
 #[cfg(test)]
 impl Answer {

@@ -3,6 +3,8 @@
 pub(crate) mod calls;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod documented;
 mod histories;
 #[cfg(test)]
 mod lifecycle;
@@ -21,6 +23,8 @@ use super::Area;
 /// For the engines.
 pub(crate) const AREA: Area = Area {
     before_test: rows::BEFORE_TEST,
+    #[cfg(test)]
+    documented: &[|bench| Box::pin(documented::claim_route(bench))],
     #[cfg(test)]
     scenes: &[scenes::SCENES],
     #[cfg(test)]

@@ -12,6 +12,8 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     before_test: "",
     #[cfg(test)]
+    documented: &[],
+    #[cfg(test)]
     scenes: &[],
     #[cfg(test)]
     scene_rows: "",

@@ -3,7 +3,5 @@
 use crate::harness::calls::Operation;
 
 /// What a code is worth, and a hold on it.
-pub(crate) const PROMO_VALIDATE: Operation = Operation {
-    function: "promo-validate",
-    rpc: "validate_promo",
-};
+pub(crate) const PROMO_VALIDATE: Operation =
+    Operation::of(&interlock_domain::promo::promo_validate::PROMO_VALIDATE);

@@ -5,6 +5,8 @@ mod arithmetic;
 pub(crate) mod calls;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+pub(crate) mod documented;
 pub(crate) mod model;
 #[cfg(test)]
 mod mutants;
@@ -24,6 +26,8 @@ use super::Area;
 /// For the engines.
 pub(crate) const AREA: Area = Area {
     before_test: "",
+    #[cfg(test)]
+    documented: &[|bench| Box::pin(documented::promo_validate(bench))],
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
     #[cfg(test)]

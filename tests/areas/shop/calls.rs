@@ -3,10 +3,7 @@
 use crate::harness::calls::Operation;
 
 /// Cart to order.
-pub(crate) const CHECKOUT: Operation = Operation {
-    function: "checkout",
-    rpc: "checkout",
-};
+pub(crate) const CHECKOUT: Operation = Operation::of(&interlock_domain::shop::checkout::CHECKOUT);
 /// Cancels an order; an RPC that no function stands before.
 pub(crate) const CANCEL_ORDER: Operation = Operation {
     function: "",

@@ -3,6 +3,8 @@
 pub(crate) mod calls;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod documented;
 mod histories;
 pub(crate) mod model;
 #[cfg(test)]
@@ -24,6 +26,8 @@ use super::Area;
 /// For the engines.
 pub(crate) const AREA: Area = Area {
     before_test: "",
+    #[cfg(test)]
+    documented: &[|bench| Box::pin(documented::checkout(bench))],
     #[cfg(test)]
     scenes: &[scenes::SCENES, slot_scenes::SCENES],
     #[cfg(test)]

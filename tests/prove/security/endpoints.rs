@@ -1,6 +1,7 @@
 //! What can be called, read from the database: a new table, function or argument is covered by itself.
 
 use anyhow::Result;
+use interlock_domain::FUNCTIONS;
 use serde_json::{Map, Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -104,29 +105,13 @@ impl Function {
     }
 }
 
-/// The edge functions.
-pub(super) fn functions() -> [Function; 3] {
-    let lines = json!([{ "product_id": Uuid::new_v4(), "quantity": 1 }]);
-    [
-        Function {
-            name: "claim-route",
-            body: json!({ "batch_id": Uuid::new_v4(), "action": "claim" }),
-        },
-        Function {
-            name: "checkout",
-            body: json!({
-                "cart_items": lines, "promo_code": "test:harmless", "cart_id": Uuid::new_v4(),
-                "payment_method": "wallet"
-            }),
-        },
-        Function {
-            name: "promo-validate",
-            body: json!({
-                "code": "test:harmless", "cart_items": lines, "cart_id": Uuid::new_v4(),
-                "dry_run": true, "action": "apply"
-            }),
-        },
-    ]
+/// The edge functions, each with the first sample of its record.
+pub(super) fn functions() -> Vec<Function> {
+    let told = FUNCTIONS.iter().map(|function| Function {
+        name: function.name,
+        body: serde_json::from_str(function.told.samples[0].body).expect("a sample is JSON"),
+    });
+    told.collect()
 }
 
 /// A table or view of schema `public` or `interlock` with its columns in order.

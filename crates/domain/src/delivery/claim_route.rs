@@ -6,6 +6,12 @@
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function};
 use crate::json::Value;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{
+    errors::Code,
+    function::{Sample, Told},
+    shape::Shape::{Named, Object, Only, OrNull, Says, Text, Time, Uuid, Whole, Words},
+};
 
 /// The function `claim-route`.
 pub const CLAIM_ROUTE: Function = Function {
@@ -14,6 +20,95 @@ pub const CLAIM_ROUTE: Function = Function {
     keyed: true,
     read,
     note: None,
+    #[cfg(not(target_arch = "wasm32"))]
+    told: Told {
+        area: "delivery",
+        purpose: "one driver per delivery batch",
+        summary: "One driver for each delivery batch",
+        description: "Claims a batch, or the next available one; renews, releases, starts or completes one that the \
+            driver holds. A claim is a lease.",
+        fields: &[
+            (
+                "/batch_id",
+                "The batch. Without it, `claim` takes the next available one.",
+            ),
+            (
+                "/action",
+                "What to do; `claim` if it is absent. All others need a `batch_id`.",
+            ),
+        ],
+        between_fields: r#"{
+            "if": {
+                "required": ["action"],
+                "properties": { "action": { "enum": ["renew", "release", "start", "complete"] } }
+            },
+            "then": { "required": ["batch_id"] }
+        }"#,
+        answer: "BatchAnswer",
+        schemas: &[
+            (
+                "Batch",
+                Object(
+                    "A delivery batch, as the driver who holds it sees it.",
+                    &[
+                        ("id", Uuid),
+                        (
+                            "status",
+                            Words(&[
+                                "available",
+                                "claimed",
+                                "in_progress",
+                                "completed",
+                                "cancelled",
+                            ]),
+                        ),
+                        ("driver_id", OrNull(&Uuid)),
+                        ("claimed_at", OrNull(&Time)),
+                        ("lease_expires_at", OrNull(&Time)),
+                        ("started_at", OrNull(&Time)),
+                        ("completed_at", OrNull(&Time)),
+                        ("priority", Whole),
+                        ("version", Says("Grows with every change.", &Whole)),
+                        ("reference", OrNull(&Text)),
+                        ("created_at", Time),
+                    ],
+                ),
+            ),
+            (
+                "BatchAnswer",
+                Object(
+                    "It is done.",
+                    &[("success", Only(true)), ("batch", Named("Batch"))],
+                ),
+            ),
+        ],
+        codes: &[
+            Code::NotADriver,
+            Code::BatchNotFound,
+            Code::BatchUnavailable,
+            Code::NoBatchAvailable,
+            Code::DriverBusy,
+            Code::LeaseExpired,
+            Code::BatchNotHeld,
+            Code::IdempotencyKeyReused,
+        ],
+        always: &["p_action"],
+        // The next batch twice are two; what is released cannot be released again.
+        acts_again: |arguments| {
+            let action = arguments.get("p_action").and_then(Value::as_text);
+            arguments.get("p_batch_id").is_none() || action == Some("release")
+        },
+        samples: &[
+            Sample {
+                name: "a batch",
+                body: r#"{"batch_id":"ba7c4000-0000-4000-8000-00000000dead","action":"claim"}"#,
+            },
+            Sample {
+                name: "the next batch",
+                body: "{}",
+            },
+        ],
+    },
 };
 
 const ACTIONS: [&str; 5] = ["claim", "renew", "release", "start", "complete"];
