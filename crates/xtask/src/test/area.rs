@@ -7,16 +7,10 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail};
+use interlock_domain::FUNCTIONS;
 
 use super::steps::Step;
 use crate::repo::Repo;
-
-/// Which area a function is of.
-const FUNCTIONS: [(&str, &str); 3] = [
-    ("checkout", "shop"),
-    ("claim-route", "delivery"),
-    ("promo-validate", "promo"),
-];
 
 /// What the steps of a run must know of its area.
 #[derive(Debug)]
@@ -37,16 +31,10 @@ impl Area {
                 known.join(", ")
             );
         }
-        let mut functions = Vec::new();
-        for function in repo.functions()? {
-            let area = FUNCTIONS.iter().find(|(known, _)| *known == function);
-            let (_, area) = area.with_context(|| {
-                format!("crates/xtask/src/test/area.rs does not say of which area {function} is")
-            })?;
-            if *area == name {
-                functions.push(function);
-            }
-        }
+        let of_it = FUNCTIONS
+            .iter()
+            .filter(|function| function.told.area == name);
+        let functions = of_it.map(|function| function.name.to_owned()).collect();
         Ok(Self {
             name: name.to_owned(),
             functions,
