@@ -4,6 +4,7 @@
 use interlock_domain::FUNCTIONS;
 use interlock_domain::errors::Code;
 use interlock_domain::exchange::{Call, State, Step, begin, resume};
+use interlock_domain::fields::Fields;
 use interlock_domain::function::Function;
 use interlock_domain::http::{BodyFault, Reply, Request};
 use interlock_domain::json::{Codec, SerdeJson, Value, object};
@@ -230,4 +231,30 @@ fn a_state_that_comes_back_damaged_is_answered() {
             .headers
             .contains(&("x-request-id", "unknown".to_owned()))
     );
+}
+
+#[test]
+fn names_are_those_of_rust_and_javascript() {
+    let named = |wanted| FUNCTIONS.iter().find(|function| function.name == wanted);
+    let function = named("claim-route").expect("it is registered");
+    assert_eq!(function.ident(), "claim_route");
+    assert_eq!(function.camel(), "claimRoute");
+}
+
+/// Written down twice, on purpose: what the record says of a call, and what the code that makes it does.
+#[test]
+fn what_acts_twice_is_not_repeated() {
+    let batch = "ba7c4000-0000-4000-8000-000000000001";
+    let others = ["claim", "release"]
+        .map(|action| format!(r#"{{"batch_id":"{batch}","action":"{action}"}}"#));
+    for function in FUNCTIONS {
+        let samples = function.told.samples.iter().map(|sample| sample.body);
+        for body in samples.chain(others.iter().map(String::as_str)) {
+            let body = SerdeJson.parse(body).expect("JSON");
+            if let Ok(arguments) = (function.read)(Fields::of_body(body)) {
+                let acts_again = (function.told.acts_again)(&arguments.json);
+                assert_eq!(acts_again, !arguments.repeatable, "{arguments:?}");
+            }
+        }
+    }
 }
