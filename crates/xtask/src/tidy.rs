@@ -287,7 +287,7 @@ mod tests {
     fn a_code_that_the_catalogue_lacks_is_named_with_its_file() {
         let sql = file(
             "supabase/migrations/1_a.sql",
-            "perform private.raise_error('NO_SUCH_CODE', null);",
+            "perform interlock.raise_error('NO_SUCH_CODE', null);",
         );
         let broken = codes(&[sql]);
         assert!(

@@ -1,5 +1,5 @@
 -- Uses of promo codes in slots, in one session: switching, holding, redeeming, giving back, limits. What
--- sessions do to each other is in tests/slot_races.rs and tests/prove.
+-- sessions do to each other is in tests/areas and tests/prove.
 
 begin;
 create extension if not exists pgtap with schema extensions;

@@ -1,5 +1,5 @@
 -- Stock in slots, in one session: switching, selling, refusing, the shop's own SQL, the ledger. What
--- sessions do to each other is in tests/slot_races.rs and tests/prove.
+-- sessions do to each other is in tests/areas and tests/prove.
 
 begin;
 create extension if not exists pgtap with schema extensions;
