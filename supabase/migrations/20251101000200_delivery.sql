@@ -513,11 +513,15 @@ set search_path = ''
 as $$
 begin
   if p_action not in ('claim', 'renew', 'release', 'start', 'complete') then
-    perform interlock.refuse_problems(interlock.problem('/action', 'must be one of claim, renew, release, start, complete'));
+    perform interlock.refuse_problems(
+      interlock.problem('/action', 'must be one of claim, renew, release, start, complete')
+    );
   end if;
 
   if p_action <> 'claim' and p_batch_id is null then
-    perform interlock.refuse_problems(interlock.problem('/batch_id', format('is required for the action %s', p_action)));
+    perform interlock.refuse_problems(
+      interlock.problem('/batch_id', format('is required for the action %s', p_action))
+    );
   end if;
 end
 $$;

@@ -33,7 +33,9 @@ begin
     v_problems := v_problems || interlock.problem('/p_quantity', 'must be an integer of at least 1');
   end if;
   if exists (select 1 from interlock.products p where p.id = p_product_id and p.kind = 'digital') then
-    v_problems := v_problems || interlock.problem('/p_product_id', 'is a digital product: claim its codes with claim_product_codes_atomic');
+    v_problems := v_problems || interlock.problem(
+      '/p_product_id', 'is a digital product: claim its codes with claim_product_codes_atomic'
+    );
   end if;
   perform interlock.refuse_problems(v_problems);
 

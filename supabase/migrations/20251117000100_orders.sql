@@ -789,7 +789,6 @@ declare
   v_user_id constant uuid := auth.uid();
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id constant uuid := interlock.new_id();
-  v_now constant timestamptz := interlock.clock();
   v_problems jsonb;
   v_request jsonb;
   v_product_ids uuid[];
@@ -1078,7 +1077,9 @@ begin
       array[p_product_id], array[p_quantity], p_order_id, 'codes', v_order_status in ('paid', 'fulfilled')
     );
   elsif v_owned <> p_quantity then
-    perform interlock.refuse_problems(interlock.problem('/p_quantity', format('the order already has %s codes', v_owned)));
+    perform interlock.refuse_problems(
+      interlock.problem('/p_quantity', format('the order already has %s codes', v_owned))
+    );
   end if;
 
   return query
@@ -1213,11 +1214,15 @@ begin
   end if;
 
   if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then
-    v_problems := v_problems || interlock.problem('/payment_method', 'must be wallet, bank_transfer or cash_on_delivery');
+    v_problems := v_problems || interlock.problem(
+      '/payment_method', 'must be wallet, bank_transfer or cash_on_delivery'
+    );
   end if;
 
   if p_idempotency_key !~ '^[\x20-\x7e]+$' or char_length(p_idempotency_key) > 255 then
-    v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters');
+    v_problems := v_problems || interlock.problem(
+      '/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters'
+    );
   end if;
 
   return nullif(v_problems, '[]');

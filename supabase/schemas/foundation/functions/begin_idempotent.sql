@@ -23,7 +23,9 @@ begin
   end if;
 
   if p_key !~ '^[\x20-\x7e]+$' or char_length(p_key) > 255 then
-    perform interlock.refuse_problems(interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters'));
+    perform interlock.refuse_problems(
+      interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters')
+    );
   end if;
 
   loop

@@ -53,7 +53,6 @@ declare
   v_user_id constant uuid := auth.uid();
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id constant uuid := interlock.new_id();
-  v_now constant timestamptz := interlock.clock();
   v_problems jsonb;
   v_request jsonb;
   v_product_ids uuid[];

@@ -63,7 +63,9 @@ begin
       array[p_product_id], array[p_quantity], p_order_id, 'codes', v_order_status in ('paid', 'fulfilled')
     );
   elsif v_owned <> p_quantity then
-    perform interlock.refuse_problems(interlock.problem('/p_quantity', format('the order already has %s codes', v_owned)));
+    perform interlock.refuse_problems(
+      interlock.problem('/p_quantity', format('the order already has %s codes', v_owned))
+    );
   end if;
 
   return query

@@ -83,11 +83,15 @@ begin
   end if;
 
   if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then
-    v_problems := v_problems || interlock.problem('/payment_method', 'must be wallet, bank_transfer or cash_on_delivery');
+    v_problems := v_problems || interlock.problem(
+      '/payment_method', 'must be wallet, bank_transfer or cash_on_delivery'
+    );
   end if;
 
   if p_idempotency_key !~ '^[\x20-\x7e]+$' or char_length(p_idempotency_key) > 255 then
-    v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters');
+    v_problems := v_problems || interlock.problem(
+      '/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters'
+    );
   end if;
 
   return nullif(v_problems, '[]');
