@@ -5,7 +5,9 @@ import { createClient, FunctionsHttpError } from "@supabase/supabase-js";
 
 const env = (name: string): string => {
   const value = Deno.env.get(name);
-  if (!value) throw new Error(`${name} is not set: tests/client/mod.rs sets it`);
+  if (!value) {
+    throw new Error(`${name} is not set: tests/client/mod.rs sets it`);
+  }
   return value;
 };
 
