@@ -6,6 +6,9 @@ export type Json = string | number | boolean | null | {
 export type Database = {
   "public": {
     Tables: {
+      [_ in never]: never;
+    };
+    Views: {
       "batch_events": {
         Row: {
           "batch_id": string;
@@ -17,20 +20,20 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "batch_id": string;
-          "created_at"?: string;
+          "batch_id"?: string | null;
+          "created_at"?: string | null;
           "driver_id"?: string | null;
-          "event": string;
-          "id"?: never;
-          "version": number;
+          "event"?: string | null;
+          "id"?: number | null;
+          "version"?: number | null;
         };
         Update: {
-          "batch_id"?: string;
-          "created_at"?: string;
+          "batch_id"?: string | null;
+          "created_at"?: string | null;
           "driver_id"?: string | null;
-          "event"?: string;
-          "id"?: never;
-          "version"?: number;
+          "event"?: string | null;
+          "id"?: number | null;
+          "version"?: number | null;
         };
         Relationships: [];
       };
@@ -52,28 +55,28 @@ export type Database = {
         Insert: {
           "claimed_at"?: string | null;
           "completed_at"?: string | null;
-          "created_at"?: string;
+          "created_at"?: string | null;
           "driver_id"?: string | null;
-          "id"?: string;
+          "id"?: string | null;
           "lease_expires_at"?: string | null;
-          "priority"?: number;
+          "priority"?: number | null;
           "reference"?: string | null;
           "started_at"?: string | null;
-          "status"?: string;
-          "version"?: number;
+          "status"?: string | null;
+          "version"?: number | null;
         };
         Update: {
           "claimed_at"?: string | null;
           "completed_at"?: string | null;
-          "created_at"?: string;
+          "created_at"?: string | null;
           "driver_id"?: string | null;
-          "id"?: string;
+          "id"?: string | null;
           "lease_expires_at"?: string | null;
-          "priority"?: number;
+          "priority"?: number | null;
           "reference"?: string | null;
           "started_at"?: string | null;
-          "status"?: string;
-          "version"?: number;
+          "status"?: string | null;
+          "version"?: number | null;
         };
         Relationships: [
           {
@@ -85,6 +88,15 @@ export type Database = {
           },
         ];
       };
+      "code_differences": {
+        Row: {
+          "available_quantity": number;
+          "free_codes": number | null;
+          "product_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "drivers": {
         Row: {
           "active": boolean;
@@ -93,14 +105,14 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "active"?: boolean;
-          "created_at"?: string;
-          "user_id": string;
+          "active"?: boolean | null;
+          "created_at"?: string | null;
+          "user_id"?: string | null;
         };
         Update: {
-          "active"?: boolean;
-          "created_at"?: string;
-          "user_id"?: string;
+          "active"?: boolean | null;
+          "created_at"?: string | null;
+          "user_id"?: string | null;
         };
         Relationships: [];
       };
@@ -115,19 +127,27 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "actor"?: string | null;
-          "created_at"?: string;
-          "event": string;
-          "id"?: never;
-          "order_id": string;
+          "created_at"?: string | null;
+          "event"?: string | null;
+          "id"?: number | null;
+          "order_id"?: string | null;
         };
         Update: {
           "actor"?: string | null;
-          "created_at"?: string;
-          "event"?: string;
-          "id"?: never;
-          "order_id"?: string;
+          "created_at"?: string | null;
+          "event"?: string | null;
+          "id"?: number | null;
+          "order_id"?: string | null;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "order_events_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "order_items": {
         Row: {
@@ -140,20 +160,20 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "kind": string;
-          "name": string;
-          "order_id": string;
-          "product_id": string;
-          "quantity": number;
-          "unit_price": number;
+          "kind"?: string | null;
+          "name"?: string | null;
+          "order_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "unit_price"?: number | null;
         };
         Update: {
-          "kind"?: string;
-          "name"?: string;
-          "order_id"?: string;
-          "product_id"?: string;
-          "quantity"?: number;
-          "unit_price"?: number;
+          "kind"?: string | null;
+          "name"?: string | null;
+          "order_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "unit_price"?: number | null;
         };
         Relationships: [
           {
@@ -189,39 +209,39 @@ export type Database = {
         Insert: {
           "cancelled_at"?: string | null;
           "cart_id"?: string | null;
-          "created_at"?: string;
-          "currency": string;
-          "discount"?: number;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "discount"?: number | null;
           "fulfilled_at"?: string | null;
-          "id"?: string;
+          "id"?: string | null;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
-          "payment_method": string;
+          "payment_method"?: string | null;
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
-          "status": string;
-          "subtotal": number;
-          "total": number;
+          "status"?: string | null;
+          "subtotal"?: number | null;
+          "total"?: number | null;
           "user_id"?: string | null;
         };
         Update: {
           "cancelled_at"?: string | null;
           "cart_id"?: string | null;
-          "created_at"?: string;
-          "currency"?: string;
-          "discount"?: number;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "discount"?: number | null;
           "fulfilled_at"?: string | null;
-          "id"?: string;
+          "id"?: string | null;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
-          "payment_method"?: string;
+          "payment_method"?: string | null;
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
-          "status"?: string;
-          "subtotal"?: number;
-          "total"?: number;
+          "status"?: string | null;
+          "subtotal"?: number | null;
+          "total"?: number | null;
           "user_id"?: string | null;
         };
         Relationships: [];
@@ -237,20 +257,20 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "created_at"?: string;
+          "created_at"?: string | null;
           "decided_at"?: string | null;
-          "id"?: never;
-          "object_path": string;
-          "order_id": string;
-          "status"?: string;
+          "id"?: number | null;
+          "object_path"?: string | null;
+          "order_id"?: string | null;
+          "status"?: string | null;
         };
         Update: {
-          "created_at"?: string;
+          "created_at"?: string | null;
           "decided_at"?: string | null;
-          "id"?: never;
-          "object_path"?: string;
-          "order_id"?: string;
-          "status"?: string;
+          "id"?: number | null;
+          "object_path"?: string | null;
+          "order_id"?: string | null;
+          "status"?: string | null;
         };
         Relationships: [
           {
@@ -273,19 +293,19 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "code": string;
-          "created_at"?: string;
-          "id"?: never;
+          "code"?: string | null;
+          "created_at"?: string | null;
+          "id"?: number | null;
           "order_id"?: string | null;
-          "product_id": string;
+          "product_id"?: string | null;
           "used_at"?: string | null;
         };
         Update: {
-          "code"?: string;
-          "created_at"?: string;
-          "id"?: never;
+          "code"?: string | null;
+          "created_at"?: string | null;
+          "id"?: number | null;
           "order_id"?: string | null;
-          "product_id"?: string;
+          "product_id"?: string | null;
           "used_at"?: string | null;
         };
         Relationships: [
@@ -295,13 +315,6 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "orders";
             referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "product_codes_product_id_fkey";
-            columns: ["product_id"];
-            isOneToOne: false;
-            referencedRelation: "code_differences";
-            referencedColumns: ["product_id"];
           },
           {
             foreignKeyName: "product_codes_product_id_fkey";
@@ -326,26 +339,26 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "active"?: boolean;
-          "available_quantity"?: number;
-          "created_at"?: string;
-          "currency": string;
-          "id"?: string;
-          "kind"?: string;
-          "name": string;
-          "price": number;
-          "stock_slots"?: number;
+          "active"?: boolean | null;
+          "available_quantity"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "id"?: string | null;
+          "kind"?: string | null;
+          "name"?: string | null;
+          "price"?: number | null;
+          "stock_slots"?: number | null;
         };
         Update: {
-          "active"?: boolean;
-          "available_quantity"?: number;
-          "created_at"?: string;
-          "currency"?: string;
-          "id"?: string;
-          "kind"?: string;
-          "name"?: string;
-          "price"?: number;
-          "stock_slots"?: number;
+          "active"?: boolean | null;
+          "available_quantity"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "id"?: string | null;
+          "kind"?: string | null;
+          "name"?: string | null;
+          "price"?: number | null;
+          "stock_slots"?: number | null;
         };
         Relationships: [];
       };
@@ -356,21 +369,14 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "product_id": string;
-          "promo_id": string;
+          "product_id"?: string | null;
+          "promo_id"?: string | null;
         };
         Update: {
-          "product_id"?: string;
-          "promo_id"?: string;
+          "product_id"?: string | null;
+          "promo_id"?: string | null;
         };
         Relationships: [
-          {
-            foreignKeyName: "promo_code_products_product_id_fkey";
-            columns: ["product_id"];
-            isOneToOne: false;
-            referencedRelation: "code_differences";
-            referencedColumns: ["product_id"];
-          },
           {
             foreignKeyName: "promo_code_products_product_id_fkey";
             columns: ["product_id"];
@@ -409,43 +415,53 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "active"?: boolean;
-          "code": string;
-          "created_at"?: string;
+          "active"?: boolean | null;
+          "code"?: string | null;
+          "created_at"?: string | null;
           "currency"?: string | null;
-          "discount_type": string;
-          "discount_value": number;
+          "discount_type"?: string | null;
+          "discount_value"?: number | null;
           "expires_at"?: string | null;
-          "first_order_only"?: boolean;
-          "id"?: string;
+          "first_order_only"?: boolean | null;
+          "id"?: string | null;
           "max_discount"?: number | null;
           "max_uses"?: number | null;
           "max_uses_per_user"?: number | null;
           "min_subtotal"?: number | null;
           "starts_at"?: string | null;
-          "use_slots"?: number;
-          "used_count"?: number;
+          "use_slots"?: number | null;
+          "used_count"?: number | null;
           "user_id"?: string | null;
         };
         Update: {
-          "active"?: boolean;
-          "code"?: string;
-          "created_at"?: string;
+          "active"?: boolean | null;
+          "code"?: string | null;
+          "created_at"?: string | null;
           "currency"?: string | null;
-          "discount_type"?: string;
-          "discount_value"?: number;
+          "discount_type"?: string | null;
+          "discount_value"?: number | null;
           "expires_at"?: string | null;
-          "first_order_only"?: boolean;
-          "id"?: string;
+          "first_order_only"?: boolean | null;
+          "id"?: string | null;
           "max_discount"?: number | null;
           "max_uses"?: number | null;
           "max_uses_per_user"?: number | null;
           "min_subtotal"?: number | null;
           "starts_at"?: string | null;
-          "use_slots"?: number;
-          "used_count"?: number;
+          "use_slots"?: number | null;
+          "used_count"?: number | null;
           "user_id"?: string | null;
         };
+        Relationships: [];
+      };
+      "promo_differences": {
+        Row: {
+          "counter": number | null;
+          "promo_id": string | null;
+          "user_id": string | null;
+          "uses": number | null;
+        };
+        ComputedFields: never;
         Relationships: [];
       };
       "promo_redemptions": {
@@ -466,32 +482,41 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "cart_id"?: string | null;
-          "created_at"?: string;
+          "created_at"?: string | null;
           "currency"?: string | null;
           "discount"?: number | null;
           "ended_at"?: string | null;
           "held_until"?: string | null;
-          "id"?: string;
+          "id"?: string | null;
           "order_id"?: string | null;
-          "promo_id": string;
+          "promo_id"?: string | null;
           "redeemed_at"?: string | null;
-          "status": string;
+          "status"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "cart_id"?: string | null;
-          "created_at"?: string;
+          "created_at"?: string | null;
           "currency"?: string | null;
           "discount"?: number | null;
           "ended_at"?: string | null;
           "held_until"?: string | null;
-          "id"?: string;
+          "id"?: string | null;
           "order_id"?: string | null;
-          "promo_id"?: string;
+          "promo_id"?: string | null;
           "redeemed_at"?: string | null;
-          "status"?: string;
+          "status"?: string | null;
           "user_id"?: string | null;
         };
+        Relationships: [];
+      };
+      "stock_differences": {
+        Row: {
+          "available_quantity": number | null;
+          "ledger_quantity": number | null;
+          "product_id": string | null;
+        };
+        ComputedFields: never;
         Relationships: [];
       };
       "stock_movements": {
@@ -509,23 +534,32 @@ export type Database = {
         Insert: {
           "actor"?: string | null;
           "balance_after"?: number | null;
-          "created_at"?: string;
-          "delta": number;
-          "id"?: never;
-          "product_id": string;
-          "reason": string;
+          "created_at"?: string | null;
+          "delta"?: number | null;
+          "id"?: number | null;
+          "product_id"?: string | null;
+          "reason"?: string | null;
           "reference_id"?: string | null;
         };
         Update: {
           "actor"?: string | null;
           "balance_after"?: number | null;
-          "created_at"?: string;
-          "delta"?: number;
-          "id"?: never;
-          "product_id"?: string;
-          "reason"?: string;
+          "created_at"?: string | null;
+          "delta"?: number | null;
+          "id"?: number | null;
+          "product_id"?: string | null;
+          "reason"?: string | null;
           "reference_id"?: string | null;
         };
+        Relationships: [];
+      };
+      "wallet_differences": {
+        Row: {
+          "balance": number | null;
+          "ledger_balance": number | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
         Relationships: [];
       };
       "wallet_movements": {
@@ -543,25 +577,25 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "actor"?: string | null;
-          "balance_after": number;
-          "created_at"?: string;
-          "currency": string;
-          "delta": number;
-          "id"?: never;
-          "reason": string;
+          "balance_after"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "delta"?: number | null;
+          "id"?: number | null;
+          "reason"?: string | null;
           "reference_id"?: string | null;
-          "user_id": string;
+          "user_id"?: string | null;
         };
         Update: {
           "actor"?: string | null;
-          "balance_after"?: number;
-          "created_at"?: string;
-          "currency"?: string;
-          "delta"?: number;
-          "id"?: never;
-          "reason"?: string;
+          "balance_after"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "delta"?: number | null;
+          "id"?: number | null;
+          "reason"?: string | null;
           "reference_id"?: string | null;
-          "user_id"?: string;
+          "user_id"?: string | null;
         };
         Relationships: [];
       };
@@ -574,56 +608,17 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "balance"?: number;
-          "created_at"?: string;
-          "currency": string;
-          "user_id": string;
+          "balance"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "user_id"?: string | null;
         };
         Update: {
-          "balance"?: number;
-          "created_at"?: string;
-          "currency"?: string;
-          "user_id"?: string;
+          "balance"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "user_id"?: string | null;
         };
-        Relationships: [];
-      };
-    };
-    Views: {
-      "code_differences": {
-        Row: {
-          "available_quantity": number;
-          "free_codes": number | null;
-          "product_id": string;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      "promo_differences": {
-        Row: {
-          "counter": number | null;
-          "promo_id": string | null;
-          "user_id": string | null;
-          "uses": number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      "stock_differences": {
-        Row: {
-          "available_quantity": number | null;
-          "ledger_quantity": number | null;
-          "product_id": string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      "wallet_differences": {
-        Row: {
-          "balance": number | null;
-          "ledger_balance": number | null;
-          "user_id": string | null;
-        };
-        ComputedFields: never;
         Relationships: [];
       };
     };
@@ -678,6 +673,15 @@ export type Database = {
       };
       "increment_promo_usage": {
         Args: { "p_promo_id": string };
+        Returns: Json;
+      };
+      "list_orders": {
+        Args: {
+          "p_before"?: string;
+          "p_limit"?: number;
+          "p_status"?: string;
+          "p_user_id"?: string;
+        };
         Returns: Json;
       };
       "refund_order": { Args: { "p_order_id": string }; Returns: Json };

@@ -8,13 +8,13 @@ values
   ('b0000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'buyer@example.com', now(), now())
 on conflict (id) do nothing;
 
-insert into public.drivers (user_id)
+insert into interlock.drivers (user_id)
 values
   ('a0000000-0000-4000-8000-00000000000a'),
   ('a0000000-0000-4000-8000-00000000000b')
 on conflict (user_id) do nothing;
 
-insert into public.batches (id, priority, reference)
+insert into interlock.batches (id, priority, reference)
 values
   ('ba7c4000-0000-4000-8000-000000000001', 0, 'Morning round, north'),
   ('ba7c4000-0000-4000-8000-000000000002', 10, 'Pharmacy, urgent'),
@@ -23,7 +23,7 @@ values
   ('ba7c4000-0000-4000-8000-000000000005', 0, 'Morning round, south')
 on conflict (id) do nothing;
 
-insert into public.products (id, name, price, currency, available_quantity, kind)
+insert into interlock.products (id, name, price, currency, available_quantity, kind)
 values
   ('9d0d0000-0000-4000-8000-000000000001', 'Olive oil, 1 l', 1299, 'EUR', 5, 'physical'),
   ('9d0d0000-0000-4000-8000-000000000002', 'Espresso beans, 500 g', 899, 'EUR', 100, 'physical'),
@@ -32,7 +32,7 @@ values
   ('9d0d0000-0000-4000-8000-000000000005', 'Enamel mug', 1400, 'USD', 20, 'physical')
 on conflict (id) do nothing;
 
-insert into public.product_codes (product_id, code)
+insert into interlock.product_codes (product_id, code)
 values
   ('9d0d0000-0000-4000-8000-000000000004', 'GIFT-2S7K-0001'),
   ('9d0d0000-0000-4000-8000-000000000004', 'GIFT-9QXD-0002'),
@@ -45,7 +45,7 @@ select public.top_up_wallet(
 );
 
 -- Each customer may use each of them once, so of many tabs one succeeds.
-insert into public.promo_codes (id, code, discount_type, discount_value, currency, max_uses_per_user)
+insert into interlock.promo_codes (id, code, discount_type, discount_value, currency, max_uses_per_user)
 values
   ('c0de0000-0000-4000-8000-000000000001', 'WELCOME10', 'percentage', 10, null, 1),
   ('c0de0000-0000-4000-8000-000000000002', 'SAVE50', 'fixed', 5000, 'EUR', 1)

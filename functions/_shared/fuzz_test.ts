@@ -2,16 +2,10 @@
 // nothing is thrown, and a step is a call or an answer of the usual shape. The
 // native code is searched much more thoroughly by `npm run fuzz`.
 import assert from "node:assert/strict";
-import * as checkout from "../checkout/core.js";
 import * as claimRoute from "../claim-route/core.js";
-import * as promoValidate from "../promo-validate/core.js";
 import type { Call, Core, State, Step } from "./core.ts";
+import { CORES } from "./cores.ts";
 
-const CORES: [string, Core][] = [
-  ["checkout", checkout],
-  ["claim-route", claimRoute],
-  ["promo-validate", promoValidate],
-];
 const CHANGES = 2_000;
 
 const HOST = {

@@ -1,202 +1,21 @@
--- Stock that cannot be oversold: the check, the two functions through which our code
--- takes and returns stock, and decrement_product_quantity for the shop's own code.
+-- Stock that cannot be oversold: the check, decrement_product_quantity for the shop's own code, and the rights of stock.
 --
--- Lock order (docs/locks.md): stock rows come after everything else but the product codes
--- of these rows, and are locked in the order of their ids.
---
--- Tests: supabase/tests/11-stock.sql
+-- The set of supabase/schemas as it was at first, in the order in which it is loaded. Bodies of functions name objects that
+-- come with later files, so they are not checked here.
 
 set local lock_timeout = '5s';
+set local check_function_bodies = off;
 
--- Not valid first: adding it takes no look at the table, validating it blocks no writer.
-alter table public.products
-  add constraint products_available_quantity_nonnegative
-  check (available_quantity >= 0) not valid;
+alter table interlock.products
+  add constraint products_available_quantity_nonnegative check (available_quantity >= 0);
 
-alter table public.products
-  validate constraint products_available_quantity_nonnegative;
-
--- Purpose: lock stock rows, check them and take the stock of the physical ones. For a
---   digital product the row is only locked and checked: its stock is its free codes, and
---   private.take_product_codes takes them next. All or nothing; one statement whatever the
---   number of products.
---   With p_unit_prices and p_currency it also makes sure that the caller's terms still
---   hold: another price, currency or an inactive product by now is transient (55P03).
--- Callers: private.decrement_product_quantity, private.checkout,
---   private.claim_product_codes_atomic. Each product occurs once, with a quantity above 0.
--- Locks: the stock rows in the order of their ids, waiting, `no key`. The quantity is
---   compared on the newest version of each row, after the wait.
--- Errors: PRODUCT_NOT_FOUND with every id, INSUFFICIENT_INVENTORY with every shortage;
---   55P03 as above and after lock_timeout.
--- Tests: supabase/tests/11-stock.sql
-create function private.take_stock(
-  p_product_ids uuid[],
-  p_quantities int[],
-  p_reason text,
-  p_reference_id uuid,
-  p_unit_prices bigint[] default null,
-  p_currency text default null
-)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_found uuid[];
-  v_shortages jsonb;
-  v_changed boolean;
-begin
-  perform private.set_ledger_context(p_reason, p_reference_id);
-
-  with wanted as (
-    select w.product_id, w.quantity, w.unit_price
-    from unnest(p_product_ids, p_quantities, p_unit_prices) as w (product_id, quantity, unit_price)
-  ),
-  locked as materialized (
-    select p.id, p.kind, p.available_quantity, p.price, p.currency, p.active, w.quantity, w.unit_price
-    from public.products p
-    join wanted w on w.product_id = p.id
-    order by p.id
-    for no key update of p
-  ),
-  taken as (
-    update public.products p
-    set available_quantity = p.available_quantity - l.quantity
-    from locked l
-    where p.id = l.id
-      and l.kind = 'physical'
-      and p.available_quantity >= l.quantity
-  )
-  select
-    array_agg(l.id),
-    jsonb_agg(
-      jsonb_build_object(
-        'product_id', l.id,
-        'requested', l.quantity,
-        'available', l.available_quantity
-      )
-      order by l.id
-    ) filter (where l.available_quantity < l.quantity),
-    bool_or(not l.active or l.price <> l.unit_price or l.currency <> p_currency)
-      filter (where p_currency is not null)
-  into v_found, v_shortages, v_changed
-  from locked l;
-
-  perform private.set_ledger_context(null, null);
-
-  if cardinality(v_found) is distinct from cardinality(p_product_ids) then
-    perform private.raise_products_not_found(
-      array(select unnest(p_product_ids) except select unnest(v_found))
-    );
-  end if;
-
-  if v_shortages is not null then
-    perform private.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_shortages));
-  end if;
-
-  if v_changed then
-    raise exception using
-      errcode = 'lock_not_available',
-      message = 'a product changed while it was being bought; nothing has happened',
-      hint = 'Send the same request again.';
-  end if;
-end
-$$;
-
-comment on function private.take_stock(uuid[], int[], text, uuid, bigint[], text) is
-  'Locks stock rows by id and takes the stock of all of them, or refuses with every shortage.';
-
-revoke all on function private.take_stock(uuid[], int[], text, uuid, bigint[], text)
-  from public, anon, authenticated, service_role;
-
--- Purpose: refuse products that do not exist or are not for sale.
--- Callers: the functions of this schema. Locks: none.
--- Errors: PRODUCT_NOT_FOUND.
--- Tests: supabase/tests/11-stock.sql, 12-checkout.sql
-create function private.raise_products_not_found(p_product_ids uuid[])
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  perform private.raise_error(
-    'PRODUCT_NOT_FOUND',
-    jsonb_build_object('product_ids', (select jsonb_agg(u.id order by u.id) from unnest(p_product_ids) as u (id)))
-  );
-end
-$$;
-
-comment on function private.raise_products_not_found(uuid[]) is
-  'Raises PRODUCT_NOT_FOUND with every id.';
-
-revoke all on function private.raise_products_not_found(uuid[]) from public, anon, authenticated, service_role;
-
--- Purpose: lock stock rows by id: the only other way our code locks them.
--- Callers: private.return_stock and the release of orders. Locks: the stock rows in the
---   order of their ids, waiting, `no key`.
--- Errors: 55P03 after lock_timeout. Products that are gone are passed over.
--- Tests: supabase/tests/11-stock.sql
-create function private.lock_stock(p_product_ids uuid[])
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  perform 1
-  from public.products p
-  where p.id = any (p_product_ids)
-  order by p.id
-  for no key update;
-end
-$$;
-
-comment on function private.lock_stock(uuid[]) is
-  'Locks stock rows in the order of their ids.';
-
-revoke all on function private.lock_stock(uuid[]) from public, anon, authenticated, service_role;
-
--- Purpose: give stock of physical products back. Digital ones are passed over: their
---   stock comes back with their codes.
--- Callers: the release of orders.
--- Locks: the stock rows in the order of their ids, waiting, `no key`.
--- Errors: 55P03 after lock_timeout.
--- Tests: supabase/tests/14-order-life.sql
-create function private.return_stock(
-  p_product_ids uuid[],
-  p_quantities int[],
-  p_reason text,
-  p_reference_id uuid
-)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  perform private.lock_stock(p_product_ids);
-  perform private.set_ledger_context(p_reason, p_reference_id);
-
-  update public.products p
-  set available_quantity = p.available_quantity + w.quantity
-  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
-  where p.id = w.product_id
-    and p.kind = 'physical';
-
-  perform private.set_ledger_context(null, null);
-end
-$$;
-
-comment on function private.return_stock(uuid[], int[], text, uuid) is
-  'Gives stock of physical products back.';
-
-revoke all on function private.return_stock(uuid[], int[], text, uuid) from public, anon, authenticated, service_role;
-
--- Purpose: the whole of public.decrement_product_quantity.
+-- What public.decrement_product_quantity does, with its owner's rights.
+--
 -- Callers: service_role, through public.decrement_product_quantity.
 -- Locks: one stock row, two seconds at most.
 -- Errors: VALIDATION_FAILED, PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: so that it may use the functions of this schema.
--- Tests: supabase/tests/11-stock.sql
-create function private.decrement_product_quantity(p_product_id uuid, p_quantity int)
+create function interlock.decrement_product_quantity(p_product_id uuid, p_quantity int)
 returns jsonb
 language plpgsql
 security definer
@@ -205,28 +24,24 @@ set lock_timeout = '2s'
 as $$
 declare
   v_problems jsonb := '[]'::jsonb;
-  v_product public.products;
+  v_product interlock.products;
 begin
   if p_product_id is null then
-    v_problems := v_problems || jsonb_build_object('pointer', '/p_product_id', 'message', 'is required');
+    v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
   end if;
   if p_quantity is null or p_quantity < 1 then
-    v_problems := v_problems
-      || jsonb_build_object('pointer', '/p_quantity', 'message', 'must be an integer of at least 1');
+    v_problems := v_problems || interlock.problem('/p_quantity', 'must be an integer of at least 1');
   end if;
-  if exists (select 1 from public.products p where p.id = p_product_id and p.kind = 'digital') then
-    v_problems := v_problems || jsonb_build_object(
-      'pointer', '/p_product_id',
-      'message', 'is a digital product: claim its codes with claim_product_codes_atomic'
+  if exists (select 1 from interlock.products p where p.id = p_product_id and p.kind = 'digital') then
+    v_problems := v_problems || interlock.problem(
+      '/p_product_id', 'is a digital product: claim its codes with claim_product_codes_atomic'
     );
   end if;
-  if v_problems <> '[]' then
-    perform private.raise_error('VALIDATION_FAILED', jsonb_build_object('problems', v_problems));
-  end if;
+  perform interlock.refuse_problems(v_problems);
 
-  perform private.take_stock(array[p_product_id], array[p_quantity], 'decrement', null);
+  perform interlock.take_stock(array[p_product_id], array[p_quantity], 'decrement', null);
 
-  select p.* into v_product from public.products p where p.id = p_product_id;
+  select p.* into v_product from interlock.products p where p.id = p_product_id;
 
   return jsonb_build_object(
     'success', true,
@@ -238,27 +53,74 @@ begin
 end
 $$;
 
-comment on function private.decrement_product_quantity(uuid, int) is
-  'The whole of public.decrement_product_quantity, with its owner''s rights.';
-
-revoke all on function private.decrement_product_quantity(uuid, int) from public, anon, authenticated, service_role;
-grant execute on function private.decrement_product_quantity(uuid, int) to service_role;
-
--- Purpose: the RPC for the shop's own code: take units of one product, atomically.
--- Callers: service_role.
--- Locks and errors: as private.decrement_product_quantity.
--- Tests: supabase/tests/11-stock.sql
 create function public.decrement_product_quantity(p_product_id uuid, p_quantity int)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select private.decrement_product_quantity(p_product_id, p_quantity)
+  select interlock.decrement_product_quantity(p_product_id, p_quantity)
 $$;
 
 comment on function public.decrement_product_quantity(uuid, int) is
   'Takes p_quantity units of a product, atomically; never below zero. For the service role.';
 
-revoke all on function public.decrement_product_quantity(uuid, int) from public, anon, authenticated, service_role;
-grant execute on function public.decrement_product_quantity(uuid, int) to service_role;
+-- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
+comment on function interlock.admit_checkout is
+  'Whether a checkout of these products is let in: unless as many as may run at a time are running.';
+comment on function interlock.cover_stock_slots is
+  'Trigger: a product''s stock covers what its slots may still sell, whoever lowers it.';
+comment on function interlock.decrement_product_quantity is
+  'What public.decrement_product_quantity does, with its owner''s rights.';
+comment on function interlock.get_stock is
+  'What public.get_stock does, with its owner''s rights.';
+comment on function interlock.guard_digital_stock is
+  'A new digital product has no codes and therefore no stock, whatever the insert says; later its stock changes with its codes and in no other way.';
+comment on function interlock.lock_stock is
+  'Lock stock rows by id: the only other way our code locks them.';
+comment on function interlock.raise_product_changed is
+  'Refuse, as transient, a sale of a product that changed since it was priced.';
+comment on function interlock.raise_products_not_found is
+  'Refuse products that do not exist or are not for sale.';
+comment on function interlock.record_stock_movements is
+  'Write the stock ledger.';
+comment on function interlock.refuse_delete_of_sold_product is
+  'Refuse to delete a product that was sold; what a foreign key would do, without its lock on the product at each sale.';
+comment on function interlock.refuse_product_identity_change is
+  'Refuse a new id or kind for a product.';
+comment on function interlock.return_stock is
+  'Give stock of physical products back.';
+comment on function interlock.set_stock_slots is
+  'What public.set_stock_slots does, with its owner''s rights.';
+comment on function interlock.settle_stock is
+  'Call in the slots of a product, so that its stock is in its row again.';
+comment on function interlock.take_at_gate is
+  'Take stock of one product with slots, exactly: all that is in its slots is called in first.';
+comment on function interlock.take_from_rows is
+  'Lock stock rows and take the stock of those without slots, in one statement whatever their number.';
+comment on function interlock.take_from_slots is
+  'Take stock without a gate: products of p_slotted from one slot each, the others from their rows.';
+comment on function interlock.take_stock is
+  'Take the stock of physical products, and lock and check that of digital ones.';
+
+-- Who may call what of stock. What is not here belongs to its owner.
+revoke execute on all functions in schema interlock from public;
+revoke all on function
+  public.decrement_product_quantity(uuid, int),
+  public.get_stock(uuid[]),
+  public.set_stock_slots(uuid, int)
+from public, anon, authenticated, service_role;
+
+grant execute on function
+  public.get_stock(uuid[]), interlock.get_stock
+to anon, authenticated, service_role;
+
+grant execute on function
+  public.decrement_product_quantity(uuid, int), interlock.decrement_product_quantity,
+  public.set_stock_slots(uuid, int), interlock.set_stock_slots
+to service_role;
+
+-- What apps and the shop read of stock over REST, each where its name is free in public (interlock.expose).
+select interlock.expose('products');
+select interlock.expose('stock_movements');
+select interlock.expose('stock_differences');

@@ -9,19 +9,19 @@ select plan(47);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
-insert into public.products (id, name, price, currency, available_quantity)
+insert into interlock.products (id, name, price, currency, available_quantity)
 values ('06000000-0000-4000-8000-000000000002', 'Tea', 700, 'USD', 5);
-insert into public.products (id, name, price, currency, kind)
+insert into interlock.products (id, name, price, currency, kind)
 values ('06000000-0000-4000-8000-000000000003', 'Book', 700, 'USD', 'digital');
-insert into public.orders (id, user_id, status, currency, subtotal, total, payment_method)
+insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method)
 values ('06000000-0000-4000-8000-000000000004', '06000000-0000-4000-8000-000000000001', 'confirmed', 'USD', 700, 700, 'cash_on_delivery');
-insert into public.product_codes (product_id, code) values ('06000000-0000-4000-8000-000000000003', 'x');
-insert into public.promo_codes (id, code, discount_type, discount_value)
+insert into interlock.product_codes (product_id, code) values ('06000000-0000-4000-8000-000000000003', 'x');
+insert into interlock.promo_codes (id, code, discount_type, discount_value)
 values ('06000000-0000-4000-8000-000000000005', 'TAP06', 'percentage', 10);
-insert into public.promo_redemptions (id, promo_id, user_id, status, discount, held_until)
+insert into interlock.promo_redemptions (id, promo_id, user_id, status, discount, held_until)
 values ('06000000-0000-4000-8000-000000000006', '06000000-0000-4000-8000-000000000005',
   '06000000-0000-4000-8000-000000000001', 'held', 1, now());
-insert into public.promo_code_products
+insert into interlock.promo_code_products
 values ('06000000-0000-4000-8000-000000000005', '06000000-0000-4000-8000-000000000002');
 
 -- What refuses a statement; null if nothing does. Ids are short: {1} to {6}, {9} is nobody's.
@@ -45,55 +45,55 @@ $$;
 
 select is(pg_temp.refusal(sql), refused_by, refused_by || ': ' || left(sql, 60))
 from (values
-  ($$insert into private.idempotency_keys values ({1}, 'o', 'k', null, null, now(), now())$$, 'request_hash'),
-  ($$insert into private.idempotency_keys values ({1}, 'o', 'k', '', null, null, now())$$, 'created_at'),
-  ($$insert into private.idempotency_keys values ({1}, 'o', 'k', '', null, now(), null)$$, 'expires_at'),
-  ($$insert into private.idempotency_keys values ({1}, 'o', 'ü', '', null, now(), now())$$, 'idempotency_keys_key_format'),
-  ($$insert into private.idempotency_keys values ({1}, 'o', repeat('k', 256), '', null, now(), now())$$, 'idempotency_keys_key_format'),
-  ($$update private.settings set idempotency_key_lifetime = null$$, 'idempotency_key_lifetime'),
-  ($$update private.settings set payment_window = null$$, 'payment_window'),
-  ($$update private.settings set promo_hold = null$$, 'promo_hold'),
-  ($$update private.settings set idempotency_key_lifetime = '23 hours'$$, 'settings_idempotency_key_lifetime_sane'),
-  ($$update private.settings set payment_window = '1 second'$$, 'settings_payment_window_sane'),
-  ($$update private.settings set promo_hold = '2 days'$$, 'settings_promo_hold_sane'),
-  ($$insert into private.promo_attempts values ({1}, null)$$, 'attempted_at'),
-  ($$insert into private.promo_attempts values ({1}, '{}')$$, 'promo_attempts_bounded'),
-  ($$insert into private.promo_attempts values ({1}, array_fill(now(), array[21]))$$, 'promo_attempts_bounded'),
-  ($$insert into public.order_events (order_id, event) values ({4}, 'lost')$$, 'order_events_event_known'),
-  ($$insert into public.order_events overriding system value select * from public.order_events limit 1$$, 'order_events_pkey'),
-  ($$insert into public.order_items values ({4}, {2}, 1, 700, 'Tea', 'liquid')$$, 'order_items_kind_known'),
-  ($$insert into public.order_items values ({4}, {2}, 1, -1, 'Tea', 'physical')$$, 'order_items_unit_price_nonnegative'),
-  ($$insert into public.order_items values ({9}, {2}, 1, 700, 'Tea', 'physical')$$, 'order_items_order_id_fkey'),
-  ($$insert into public.orders (status, currency, subtotal, total, payment_method) values ('confirmed', 'usd', 1, 1, 'cash_on_delivery')$$, 'orders_currency_format'),
-  ($$insert into public.payment_proofs (order_id, object_path, status) values ({4}, 'x', 'accepted')$$, 'payment_proofs_decided_has_time'),
-  ($$insert into public.payment_proofs (order_id, object_path) values ({4}, '')$$, 'payment_proofs_object_path_length'),
-  ($$insert into public.payment_proofs (order_id, object_path) values ({9}, 'x')$$, 'payment_proofs_order_id_fkey'),
-  ($$insert into public.payment_proofs (order_id, object_path, status, decided_at) values ({4}, 'x', 'lost', now())$$, 'payment_proofs_status_known'),
-  ($$insert into public.payment_proofs (id, order_id, object_path) overriding system value values (-6, {4}, 'x'), (-6, {4}, 'y')$$, 'payment_proofs_pkey'),
-  ($$insert into public.product_codes (id, product_id, code) overriding system value values (-6, {3}, 'y'), (-6, {3}, 'z')$$, 'product_codes_pkey'),
-  ($$insert into public.promo_code_products values ({5}, {2})$$, 'promo_code_products_pkey'),
-  ($$insert into public.promo_code_products values ({5}, {9})$$, 'promo_code_products_product_id_fkey'),
-  ($$insert into public.promo_code_products values ({9}, {2})$$, 'promo_code_products_promo_id_fkey'),
-  ($$delete from public.products where id = {2}$$, 'promo_code_products_product_id_fkey'),
-  ($$insert into public.promo_redemptions (id, promo_id, user_id, status, discount, held_until) values ({6}, {9}, {1}, 'held', 1, now())$$, 'promo_redemptions_pkey'),
-  ($$insert into public.stock_movements overriding system value select * from public.stock_movements limit 1$$, 'stock_movements_pkey'),
-  ($$insert into public.wallet_movements (id, user_id, delta, balance_after, currency, reason) overriding system value
+  ($$insert into interlock.idempotency_keys values ({1}, 'o', 'k', null, null, now(), now())$$, 'request_hash'),
+  ($$insert into interlock.idempotency_keys values ({1}, 'o', 'k', '', null, null, now())$$, 'created_at'),
+  ($$insert into interlock.idempotency_keys values ({1}, 'o', 'k', '', null, now(), null)$$, 'expires_at'),
+  ($$insert into interlock.idempotency_keys values ({1}, 'o', 'ü', '', null, now(), now())$$, 'idempotency_key_format'),
+  ($$insert into interlock.idempotency_keys values ({1}, 'o', repeat('k', 256), '', null, now(), now())$$, 'idempotency_key_format'),
+  ($$update interlock.settings set idempotency_key_lifetime = null$$, 'idempotency_key_lifetime'),
+  ($$update interlock.settings set payment_window = null$$, 'payment_window'),
+  ($$update interlock.settings set promo_hold = null$$, 'promo_hold'),
+  ($$update interlock.settings set idempotency_key_lifetime = '23 hours'$$, 'settings_idempotency_key_lifetime_sane'),
+  ($$update interlock.settings set payment_window = '1 second'$$, 'settings_payment_window_sane'),
+  ($$update interlock.settings set promo_hold = '2 days'$$, 'settings_promo_hold_sane'),
+  ($$insert into interlock.promo_attempts values ({1}, null)$$, 'attempted_at'),
+  ($$insert into interlock.promo_attempts values ({1}, '{}')$$, 'promo_attempts_bounded'),
+  ($$insert into interlock.promo_attempts values ({1}, array_fill(now(), array[21]))$$, 'promo_attempts_bounded'),
+  ($$insert into interlock.order_events (order_id, event) values ({4}, 'lost')$$, 'order_events_event_known'),
+  ($$insert into interlock.order_events overriding system value select * from interlock.order_events limit 1$$, 'order_events_pkey'),
+  ($$insert into interlock.order_items values ({4}, {2}, 1, 700, 'Tea', 'liquid')$$, 'products_kind_known'),
+  ($$insert into interlock.order_items values ({4}, {2}, 1, -1, 'Tea', 'physical')$$, 'amount_nonnegative'),
+  ($$insert into interlock.order_items values ({9}, {2}, 1, 700, 'Tea', 'physical')$$, 'order_items_order_id_fkey'),
+  ($$insert into interlock.orders (status, currency, subtotal, total, payment_method) values ('confirmed', 'usd', 1, 1, 'cash_on_delivery')$$, 'currency_code_format'),
+  ($$insert into interlock.payment_proofs (order_id, object_path, status) values ({4}, 'x', 'accepted')$$, 'payment_proofs_decided_has_time'),
+  ($$insert into interlock.payment_proofs (order_id, object_path) values ({4}, '')$$, 'payment_proofs_object_path_length'),
+  ($$insert into interlock.payment_proofs (order_id, object_path) values ({9}, 'x')$$, 'payment_proofs_order_id_fkey'),
+  ($$insert into interlock.payment_proofs (order_id, object_path, status, decided_at) values ({4}, 'x', 'lost', now())$$, 'payment_proofs_status_known'),
+  ($$insert into interlock.payment_proofs (id, order_id, object_path) overriding system value values (-6, {4}, 'x'), (-6, {4}, 'y')$$, 'payment_proofs_pkey'),
+  ($$insert into interlock.product_codes (id, product_id, code) overriding system value values (-6, {3}, 'y'), (-6, {3}, 'z')$$, 'product_codes_pkey'),
+  ($$insert into interlock.promo_code_products values ({5}, {2})$$, 'promo_code_products_pkey'),
+  ($$insert into interlock.promo_code_products values ({5}, {9})$$, 'promo_code_products_product_id_fkey'),
+  ($$insert into interlock.promo_code_products values ({9}, {2})$$, 'promo_code_products_promo_id_fkey'),
+  ($$delete from interlock.products where id = {2}$$, 'promo_code_products_product_id_fkey'),
+  ($$insert into interlock.promo_redemptions (id, promo_id, user_id, status, discount, held_until) values ({6}, {9}, {1}, 'held', 1, now())$$, 'promo_redemptions_pkey'),
+  ($$insert into interlock.stock_movements overriding system value select * from interlock.stock_movements limit 1$$, 'stock_movements_pkey'),
+  ($$insert into interlock.wallet_movements (id, user_id, delta, balance_after, currency, reason) overriding system value
      values (-6, {1}, 1, 1, 'USD', 'x'), (-6, {1}, 1, 2, 'USD', 'x')$$, 'wallet_movements_pkey'),
-  ($$insert into public.stock_movements (product_id, delta, balance_after, reason) values ({2}, 1, 6, '')$$, 'stock_movements_reason_length'),
-  ($$insert into public.wallet_movements (user_id, delta, balance_after, currency, reason) values ({1}, 1, 1, 'USD', '')$$, 'wallet_movements_reason_length'),
-  ($$insert into public.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id)
+  ($$insert into interlock.stock_movements (product_id, delta, balance_after, reason) values ({2}, 1, 6, '')$$, 'movement_reason_length'),
+  ($$insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason) values ({1}, 1, 1, 'USD', '')$$, 'movement_reason_length'),
+  ($$insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id)
      values ({1}, 1, 1, 'USD', 'top_up', {9}), ({1}, 1, 2, 'USD', 'top_up', {9})$$, 'wallet_movements_one_top_up'),
-  ($$insert into private.counter_slots values ({9}, -1)$$, 'counter_slots_slot_nonnegative'),
-  ($$insert into private.counter_slots values ({9}, 0, 1, -1)$$, 'counter_slots_used_nonnegative'),
-  ($$insert into private.counter_slots values ({9}, 0, 1, 2)$$, 'counter_slots_used_within_granted'),
-  ($$insert into private.counter_slots values ({9}, 0, null, 0)$$, 'granted'),
-  ($$insert into private.counter_slots values ({9}, 0, 0, null)$$, 'used'),
-  ($$insert into private.counter_slots values ({9}, 0), ({9}, 0)$$, 'counter_slots_pkey'),
-  ($$truncate public.orders cascade$$, 'orders'),
-  ($$truncate public.products cascade$$, 'products'),
-  ($$truncate public.wallet_movements$$, 'wallet_movements'),
-  ($$truncate public.order_items$$, 'order_items'),
-  ($$truncate public.order_events$$, 'order_events')
+  ($$insert into interlock.counter_slots values ({9}, -1)$$, 'unit_count_nonnegative'),
+  ($$insert into interlock.counter_slots values ({9}, 0, 1, -1)$$, 'unit_count_nonnegative'),
+  ($$insert into interlock.counter_slots values ({9}, 0, 1, 2)$$, 'counter_slots_used_within_granted'),
+  ($$insert into interlock.counter_slots values ({9}, 0, null, 0)$$, 'granted'),
+  ($$insert into interlock.counter_slots values ({9}, 0, 0, null)$$, 'used'),
+  ($$insert into interlock.counter_slots values ({9}, 0), ({9}, 0)$$, 'counter_slots_pkey'),
+  ($$truncate interlock.orders cascade$$, 'orders'),
+  ($$truncate interlock.products cascade$$, 'products'),
+  ($$truncate interlock.wallet_movements$$, 'wallet_movements'),
+  ($$truncate interlock.order_items$$, 'order_items'),
+  ($$truncate interlock.order_events$$, 'order_events')
 ) as refusals (sql, refused_by);
 
 select * from finish();

@@ -9,7 +9,7 @@ select plan(2);
 create temporary view ours as
 select p.oid::regprocedure::text as name, p.proconfig as settings
 from pg_proc p
-where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
   and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e');
 
 select is_empty(
@@ -27,26 +27,25 @@ select results_eq(
   $$,
   $$
     values
-      ('private.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
-      ('private.checkout(jsonb,text,uuid,text,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
-      ('private.claim_product_codes_atomic(uuid,integer,uuid): lock_timeout=2s'),
-      ('private.claim_route(uuid,text): lock_timeout=2s, TimeZone=UTC'),
-      ('private.claim_route(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
-      ('private.decide_payment(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),
-      ('private.decrement_product_quantity(uuid,integer): lock_timeout=2s'),
-      ('private.expire_orders(integer): lock_timeout=2s'),
-      ('private.expire_promo_holds(integer): lock_timeout=2s'),
-      ('private.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
-      ('private.increment_promo_usage(uuid): lock_timeout=2s'),
-      ('private.redeem_promo(uuid,text,uuid,uuid,text,jsonb): TimeZone=UTC'),
-      ('private.refund_order(uuid): lock_timeout=2s, TimeZone=UTC'),
-      ('private.set_promo_slots(uuid,integer): lock_timeout=2s'),
-      ('private.set_stock_slots(uuid,integer): lock_timeout=2s'),
-      ('private.settle_promo_slots(): lock_timeout=2s'),
-      ('private.settle_stock_slots(): lock_timeout=2s'),
-      ('private.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
-      ('private.top_up_wallet(uuid,bigint,text,uuid): lock_timeout=2s'),
-      ('private.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')
+      ('interlock.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.checkout(jsonb,text,uuid,text,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
+      ('interlock.claim_product_codes_atomic(uuid,integer,uuid): lock_timeout=2s'),
+      ('interlock.claim_route(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.decide_payment(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.decrement_product_quantity(uuid,integer): lock_timeout=2s'),
+      ('interlock.expire_orders(integer): lock_timeout=2s'),
+      ('interlock.expire_promo_holds(integer): lock_timeout=2s'),
+      ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.increment_promo_usage(uuid): lock_timeout=2s'),
+      ('interlock.list_orders(text,uuid,uuid,integer): TimeZone=UTC'),
+      ('interlock.redeem_promo(uuid,text,uuid,uuid,text,jsonb): TimeZone=UTC'),
+      ('interlock.refund_order(uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.set_promo_slots(uuid,integer): lock_timeout=2s'),
+      ('interlock.set_stock_slots(uuid,integer): lock_timeout=2s'),
+      ('interlock.settle_slots(): lock_timeout=2s'),
+      ('interlock.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.top_up_wallet(uuid,bigint,text,uuid): lock_timeout=2s'),
+      ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')
   $$,
   'those that lock give up after two seconds, those that answer with times do so in UTC'
 );

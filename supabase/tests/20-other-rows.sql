@@ -8,10 +8,10 @@ select plan(96);
 
 -- Cast --------------------------------------------------------------------
 
-delete from public.promo_redemptions;
-delete from private.promo_user_uses;
-delete from private.promo_attempts;
-update public.batches set status = 'cancelled' where status in ('available', 'claimed', 'in_progress');
+delete from interlock.promo_redemptions;
+delete from interlock.promo_user_uses;
+delete from interlock.promo_attempts;
+update interlock.batches set status = 'cancelled' where status in ('available', 'claimed', 'in_progress');
 
 -- The id of whatever has this name.
 create function pg_temp.id(p_name text)
@@ -48,21 +48,21 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, nullif(v_detail, ''));
+    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, case when sqlstate like 'PT%' then nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}')::text else nullif(v_detail, '') end);
 end
 $$;
 
 -- Batches -----------------------------------------------------------------
 
-insert into public.drivers (user_id) select pg_temp.id(n) from unnest(array['ann', 'bob', 'carl', 'dan']) n;
-insert into public.batches (id, status, driver_id, completed_at)
+insert into interlock.drivers (user_id) select pg_temp.id(n) from unnest(array['ann', 'bob', 'carl', 'dan']) n;
+insert into interlock.batches (id, status, driver_id, completed_at)
 values (pg_temp.id('done'), 'completed', pg_temp.id('bob'), now());
-insert into public.batches (id, status, driver_id, claimed_at, lease_expires_at, priority, created_at)
+insert into interlock.batches (id, status, driver_id, claimed_at, lease_expires_at, priority, created_at)
 values
   (pg_temp.id('bobs'), 'claimed', pg_temp.id('bob'), now(), now() + interval '1 hour', 0, now()),
   (pg_temp.id('carls'), 'claimed', pg_temp.id('carl'), now() - interval '2 hours', now() - interval '1 hour', 0, now()),
   (pg_temp.id('anns'), 'claimed', pg_temp.id('ann'), now() - interval '2 hours', now() - interval '1 hour', 5, now());
-insert into public.batches (id) values (pg_temp.id('free'));
+insert into interlock.batches (id) values (pg_temp.id('free'));
 
 select ok(
   pg_temp.say('bob', $$select public.claim_route('{free}')$$) like 'DRIVER_BUSY%' || pg_temp.id('bobs') || '%',
@@ -77,8 +77,8 @@ select ok(
   'a driver whose lease is over claims another batch'
 );
 select results_eq(
-  $$select b.name, x.status, x.driver_id
-    from unnest(array['anns', 'bobs', 'carls', 'free']) as b (name) join public.batches x on x.id = pg_temp.id(b.name)
+  $$select b.name, x.status::text, x.driver_id
+    from unnest(array['anns', 'bobs', 'carls', 'free']) as b (name) join interlock.batches x on x.id = pg_temp.id(b.name)
     order by 1$$,
   $$values
     ('anns', 'available', null::uuid),
@@ -88,33 +88,33 @@ select results_eq(
   'and gives back their own stale batch and no other'
 );
 
-update public.batches set claimed_at = now() - interval '2 hours', lease_expires_at = now() - interval '1 hour'
+update interlock.batches set claimed_at = now() - interval '2 hours', lease_expires_at = now() - interval '1 hour'
 where id = pg_temp.id('free');
-update public.batches set status = 'cancelled' where id = pg_temp.id('anns');
-update public.batches set priority = 9 where id = pg_temp.id('free');
+update interlock.batches set status = 'cancelled' where id = pg_temp.id('anns');
+update interlock.batches set priority = 9 where id = pg_temp.id('free');
 select ok(
   pg_temp.say('dan', 'select public.claim_route()') like '%' || pg_temp.id('free') || '%',
   'of the leases that are over the most urgent is the next'
 );
-delete from public.drivers where user_id = pg_temp.id('carl');
+delete from interlock.drivers where user_id = pg_temp.id('carl');
 select results_eq(
-  $$select b.name, x.status from unnest(array['bobs', 'carls', 'free']) as b (name)
-    join public.batches x on x.id = pg_temp.id(b.name) order by 1$$,
+  $$select b.name, x.status::text from unnest(array['bobs', 'carls', 'free']) as b (name)
+    join interlock.batches x on x.id = pg_temp.id(b.name) order by 1$$,
   $$values ('bobs', 'claimed'), ('carls', 'available'), ('free', 'claimed')$$,
   'a driver who goes gives back their own batch and no other'
 );
 
 -- Idempotency keys --------------------------------------------------------
 
-insert into public.products (id, name, price, currency, available_quantity)
+insert into interlock.products (id, name, price, currency, available_quantity)
 values
   (pg_temp.id('tea'), 'Tea', 700, 'USD', 100),
   (pg_temp.id('gift'), 'Gift', 0, 'USD', 100);
-insert into public.products (id, name, price, currency, kind)
+insert into interlock.products (id, name, price, currency, kind)
 values (pg_temp.id('ebook'), 'Book', 900, 'USD', 'digital'), (pg_temp.id('song'), 'Song', 100, 'USD', 'digital');
-insert into public.product_codes (product_id, code)
+insert into interlock.product_codes (product_id, code)
 select p, 'code ' || n from unnest(array[pg_temp.id('ebook'), pg_temp.id('song')]) p, generate_series(1, 9) n;
-insert into public.wallets (user_id, balance, currency)
+insert into interlock.wallets (user_id, balance, currency)
 values (pg_temp.id('ann'), 10000, 'USD'), (pg_temp.id('bob'), 10000, 'USD'), (pg_temp.id('carl'), 0, 'EUR');
 
 create temporary table said (name text primary key, answer text);
@@ -136,7 +136,7 @@ select is(
   (select answer from said where name = 'book'), 'an order of codes is replayed with the same codes'
 );
 insert into said
-values ('cancel', pg_temp.say('ann', format('select public.cancel_order(%L, %L)', (select id from public.orders where user_id = pg_temp.id('ann')), 'k')));
+values ('cancel', pg_temp.say('ann', format('select public.cancel_order(%L, %L)', (select id from interlock.orders where user_id = pg_temp.id('ann')), 'k')));
 select ok(
   (select answer from said where name = 'cancel') like '%"cancelled"%',
   'a key of one operation is another one''s too'
@@ -146,32 +146,32 @@ select is(
   (select answer from said where name = 'ann'), 'and keeps the answer of the first'
 );
 select is(
-  pg_temp.say('ann', $$select private.begin_idempotent('other', 'k', '{"n": 1}')$$), null, 'a key is taken'
+  pg_temp.say('ann', $$select interlock.begin_idempotent('other', 'k', '{"n": 1}')$$), null, 'a key is taken'
 );
 select ok(
-  pg_temp.say('ann', $$select private.begin_idempotent('other', 'k', '{"n": 1}')$$) like 'INTERNAL%',
+  pg_temp.say('ann', $$select interlock.begin_idempotent('other', 'k', '{"n": 1}')$$) like 'INTERNAL%',
   'a key that was taken and never answered is an error, not a licence to act twice'
 );
 
 -- Money and the reasons of movements --------------------------------------
 
 select is(
-  (select array_agg(balance order by balance) from public.wallets
+  (select array_agg(balance order by balance) from interlock.wallets
     where user_id in (pg_temp.id('ann'), pg_temp.id('bob'))),
   array[8200, 10000]::bigint[], 'a buyer pays from their own wallet'
 );
-update public.wallets set balance = balance + 1 where user_id = pg_temp.id('bob');
+update interlock.wallets set balance = balance + 1 where user_id = pg_temp.id('bob');
 select is(
-  (select reason from public.wallet_movements where user_id = pg_temp.id('bob') order by id desc limit 1),
+  (select reason from interlock.wallet_movements where user_id = pg_temp.id('bob') order by id desc limit 1),
   'correction', 'what follows a checkout has a reason of its own'
 );
 select ok(
   pg_temp.say('shop', $$select public.top_up_wallet('{bob}', 500, 'USD')$$) like '%"success": true%', 'a top-up'
 );
-update public.wallets set balance = balance - 1 where user_id = pg_temp.id('bob');
+update interlock.wallets set balance = balance - 1 where user_id = pg_temp.id('bob');
 select is(
-  (select array_agg(reason order by id) from (
-    select id, reason from public.wallet_movements where user_id = pg_temp.id('bob') order by id desc limit 2) m),
+  (select array_agg(reason::text order by id) from (
+    select id, reason from interlock.wallet_movements where user_id = pg_temp.id('bob') order by id desc limit 2) m),
   array['top_up', 'correction'], 'what follows a top-up, too'
 );
 select ok(
@@ -180,22 +180,22 @@ select ok(
 ) from (values ('ann', 'r1'), ('bob', 'r1'), ('ann', 'r2'), ('ann', 'r1')) v (w, r);
 select ok(
   pg_temp.say('shop', format('select public.top_up_wallet(%L, 500, %L, %L)', pg_temp.id('bob'), 'USD',
-    (select reference_id from public.wallet_movements where user_id = pg_temp.id('bob') and reason = 'checkout'))) like '%"success": true%',
+    (select reference_id from interlock.wallet_movements where user_id = pg_temp.id('bob') and reason = 'checkout'))) like '%"success": true%',
   'an order is not one of them'
 );
 select results_eq(
-  $$select w, (select balance from public.wallets where user_id = pg_temp.id(w)) from unnest(array['ann', 'bob']) w$$,
+  $$select w, (select balance from interlock.wallets where user_id = pg_temp.id(w)) from unnest(array['ann', 'bob']) w$$,
   $$values ('ann', 11000::bigint), ('bob', 9700)$$, 'each customer''s own'
 );
-insert into public.product_codes (product_id, code) values (pg_temp.id('song'), 'one more');
-update public.products set available_quantity = available_quantity + 1 where id = pg_temp.id('tea');
+insert into interlock.product_codes (product_id, code) values (pg_temp.id('song'), 'one more');
+update interlock.products set available_quantity = available_quantity + 1 where id = pg_temp.id('tea');
 select is(
-  (select array_agg(reason order by id) from (select id, reason from public.stock_movements order by id desc limit 2) m),
+  (select array_agg(reason::text order by id) from (select id, reason from interlock.stock_movements order by id desc limit 2) m),
   array['codes', 'correction'], 'what follows a change of codes, too'
 );
-update public.product_codes set order_id = null where id < 0;
+update interlock.product_codes set order_id = null where id < 0;
 select is(
-  (select reason from public.stock_movements order by id desc limit 1), 'correction', 'no code changed, nothing moved'
+  (select reason from interlock.stock_movements order by id desc limit 1), 'correction', 'no code changed, nothing moved'
 );
 select ok(
   pg_temp.say('carl', $$select public.checkout('[{"product_id": "{gift}", "quantity": 1}]', p_payment_method => 'wallet')$$)
@@ -210,24 +210,24 @@ insert into o
 select n, (pg_temp.say(w, $$select public.checkout('[{"product_id": "{tea}", "quantity": 1}]', p_payment_method => 'bank_transfer')$$)::jsonb
   #>> '{order,id}')::uuid
 from (values ('one', 'ann'), ('two', 'bob'), ('three', 'ann'), ('four', 'bob')) v (n, w);
-insert into public.payment_proofs (order_id, object_path, status, decided_at)
+insert into interlock.payment_proofs (order_id, object_path, status, decided_at)
 values ((select id from o where name = 'one'), 'old', 'rejected', now() - interval '1 day');
-insert into public.payment_proofs (order_id, object_path)
+insert into interlock.payment_proofs (order_id, object_path)
 select id, 'new' from o where name in ('one', 'two');
 select ok(
   pg_temp.say('shop', format('select public.accept_payment(%L)', (select id from o where name = 'one'))) like '%"paid"%',
   'a payment is accepted'
 );
 select results_eq(
-  $$select o.name, p.object_path, p.status from public.payment_proofs p join o on o.id = p.order_id order by 1, 2$$,
+  $$select o.name, p.object_path::text, p.status::text from interlock.payment_proofs p join o on o.id = p.order_id order by 1, 2$$,
   $$values ('one', 'new', 'accepted'), ('one', 'old', 'rejected'), ('two', 'new', 'submitted')$$,
   'its open proofs with it, neither those decided before nor those of another order'
 );
-update public.orders set payment_expires_at = now() - interval '2 hours' where id = (select id from o where name = 'four');
-update public.orders set payment_expires_at = now() - interval '1 hour' where id in (select id from o where name in ('three'));
-select is(pg_temp.say('shop', 'select private.expire_orders(1)'), '1', 'orders expire');
+update interlock.orders set payment_expires_at = now() - interval '2 hours' where id = (select id from o where name = 'four');
+update interlock.orders set payment_expires_at = now() - interval '1 hour' where id in (select id from o where name in ('three'));
+select is(pg_temp.say('shop', 'select interlock.expire_orders(1)'), '1', 'orders expire');
 select results_eq(
-  $$select o.name, x.status from public.orders x join o using (id) order by 1$$,
+  $$select o.name, x.status::text from interlock.orders x join o using (id) order by 1$$,
   $$values ('four', 'expired'), ('one', 'paid'), ('three', 'pending_payment'), ('two', 'pending_payment')$$,
   'the one that waited longest first'
 );
@@ -251,9 +251,9 @@ select is(
     pg_temp.id('ebook'), (select id from o where name = 'one'))),
   '2', 'an order gets codes of a product'
 );
-update public.products set available_quantity = available_quantity + 1 where id = pg_temp.id('tea');
+update interlock.products set available_quantity = available_quantity + 1 where id = pg_temp.id('tea');
 select is(
-  (select array_agg(reason order by id) from (select id, reason from public.stock_movements order by id desc limit 2) m),
+  (select array_agg(reason::text order by id) from (select id, reason from interlock.stock_movements order by id desc limit 2) m),
   array['codes', 'correction'], 'what follows has a reason of its own'
 );
 select is(
@@ -268,7 +268,7 @@ select is(
 );
 
 select ok(
-  pg_temp.say('shop', format('select private.take_product_codes(array[%L, %L]::uuid[], array[100, 200], %L, %L, true)',
+  pg_temp.say('shop', format('select interlock.take_product_codes(array[%L, %L]::uuid[], array[100, 200], %L, %L, true)',
     pg_temp.id('song'), pg_temp.id('ebook'), (select id from o where name = 'two'), 'test')) like
   'INSUFFICIENT_INVENTORY {"shortages": [{%' || least(pg_temp.id('song'), pg_temp.id('ebook')) || '%}, {%'
     || greatest(pg_temp.id('song'), pg_temp.id('ebook')) || '%}]}',
@@ -277,15 +277,15 @@ select ok(
 
 -- Promo codes -------------------------------------------------------------
 
-insert into public.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
+insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
 values
   (pg_temp.id('ten'), 'TAP20TEN', 'percentage', 10, 3, null),
   (pg_temp.id('once'), 'TAP20ONCE', 'percentage', 10, null, 1),
   (pg_temp.id('side'), 'TAP20SIDE', 'percentage', 10, null, null),
   (pg_temp.id('scoped'), 'TAP20SCOPED', 'percentage', 10, null, null);
-insert into public.promo_codes (id, code, discount_type, discount_value, first_order_only)
+insert into interlock.promo_codes (id, code, discount_type, discount_value, first_order_only)
 values (pg_temp.id('first'), 'TAP20FIRST', 'percentage', 10, true);
-insert into public.promo_code_products values (pg_temp.id('scoped'), pg_temp.id('tea')), (pg_temp.id('first'), pg_temp.id('gift'));
+insert into interlock.promo_code_products values (pg_temp.id('scoped'), pg_temp.id('tea')), (pg_temp.id('first'), pg_temp.id('gift'));
 
 -- A hold on a code by somebody for a cart; its end in minutes from now.
 create function pg_temp.hold(p_code text, p_who text, p_cart text, p_minutes int)
@@ -293,7 +293,7 @@ returns text
 language sql
 as $$
   select pg_temp.say(p_who, format(
-    'select private.take_promo_use(%L, %L, %L, null, 70, %L, now() + interval %L)',
+    'select interlock.take_promo_use(%L, %L, %L, null, 70, %L, now() + interval %L)',
     pg_temp.id(p_code), pg_temp.id(p_who), pg_temp.id(p_cart), 'USD', p_minutes || ' minutes'
   ))
 $$;
@@ -301,7 +301,7 @@ create function pg_temp.age(p_code text, p_who text, p_cart text, p_minutes int)
 returns void
 language sql
 as $$
-  update public.promo_redemptions set held_until = now() + make_interval(mins => p_minutes)
+  update interlock.promo_redemptions set held_until = now() + make_interval(mins => p_minutes)
   where promo_id = pg_temp.id(p_code) and user_id = pg_temp.id(p_who) and cart_id = pg_temp.id(p_cart)
 $$;
 -- Uses of a code: who, cart, status.
@@ -310,7 +310,7 @@ returns text
 language sql
 as $$
   select string_agg(w || ' ' || c || ' ' || r.status, ', ' order by w, c, r.status)
-  from public.promo_redemptions r
+  from interlock.promo_redemptions r
   join unnest(array['ann', 'bob', 'carl', 'dan']) w on r.user_id = pg_temp.id(w)
   join unnest(array['c1', 'c2', 'c3', 'c4', 'c5']) c on r.cart_id = pg_temp.id(c)
   where r.promo_id = pg_temp.id(p_code)
@@ -347,7 +347,7 @@ select ok(
   'who holds two is told of the one that ends last'
 );
 select is(
-  pg_temp.say('shop', format('select private.end_promo_uses(array(select id from public.promo_redemptions where promo_id = %L), %L, %L)',
+  pg_temp.say('shop', format('select interlock.end_promo_uses(array(select id from interlock.promo_redemptions where promo_id = %L), %L, %L)',
     pg_temp.id('ten'), 'held', 'expired')),
   '0', 'a hold that is not over cannot expire'
 );
@@ -357,19 +357,19 @@ select is(
   pg_temp.uses('ten'), 'ann c1 held, ann c2 held, bob c3 expired, carl c4 held', 'from who has had it longest'
 );
 select is(
-  pg_temp.say('ann', $$select private.release_promo_hold('{ten}', '{ann}', '{c2}')$$), 'true', 'a hold is released'
+  pg_temp.say('ann', $$select interlock.release_promo_hold('{ten}', '{ann}', '{c2}')$$), 'true', 'a hold is released'
 );
 select is(
   pg_temp.uses('ten'), 'ann c1 held, ann c2 released, bob c3 expired, carl c4 held', 'that one and no other'
 );
 select is(
   (select string_agg(concat_ws(' ', n, p.used_count), ', ' order by n)
-    from unnest(array['ten', 'side']) n join public.promo_codes p on p.id = pg_temp.id(n)),
+    from unnest(array['ten', 'side']) n join interlock.promo_codes p on p.id = pg_temp.id(n)),
   'side 3, ten 2', 'one use of one code comes back'
 );
 select is(
   (select string_agg(concat_ws(' ', n, w, u.used), ', ' order by n, w)
-    from unnest(array['ten', 'side']) n, unnest(array['ann', 'bob', 'carl']) w, private.promo_user_uses u
+    from unnest(array['ten', 'side']) n, unnest(array['ann', 'bob', 'carl']) w, interlock.promo_user_uses u
     where u.promo_id = pg_temp.id(n) and u.user_id = pg_temp.id(w)),
   'side ann 1, side bob 1, side carl 1, ten ann 1, ten bob 0, ten carl 1', 'of one customer'
 );
@@ -389,26 +389,26 @@ select ok(
   'what has ended is not over once more'
 );
 select is(
-  pg_temp.say('ann', $$select private.take_promo_use('{once}', '{ann}', '{c2}', '{o1}', 70, 'USD', null)$$), '', 'ann buys'
+  pg_temp.say('ann', $$select interlock.take_promo_use('{once}', '{ann}', '{c2}', '{o1}', 70, 'USD', null)$$), '', 'ann buys'
 );
 select is(
   pg_temp.hold('once', 'ann', 'c3', 60), 'PROMO_EXHAUSTED {"reason": "max_uses_per_user"}',
   'who holds nothing is told that it is used up'
 );
 
-update public.promo_codes set max_uses_per_user = 2 where id = pg_temp.id('once');
+update interlock.promo_codes set max_uses_per_user = 2 where id = pg_temp.id('once');
 select is(pg_temp.hold('once', 'ann', 'c3', 60), '', 'the shop grants another one');
 select pg_temp.age('once', 'ann', 'c3', -60);
-update public.promo_codes set max_uses_per_user = 1 where id = pg_temp.id('once');
+update interlock.promo_codes set max_uses_per_user = 1 where id = pg_temp.id('once');
 select is(
   pg_temp.hold('once', 'ann', 'c4', 60), 'PROMO_EXHAUSTED {"reason": "max_uses_per_user"}',
   'and takes it back: a hold that is over is none to wait for'
 );
 
 -- Holds expire a few at a time, the oldest first; what has ended does not stand in the way.
-select is(pg_temp.say('shop', 'select private.expire_promo_holds(1)'), '1', 'one hold expires') from generate_series(1, 4);
+select is(pg_temp.say('shop', 'select interlock.expire_promo_holds(1)'), '1', 'one hold expires') from generate_series(1, 4);
 select is(
-  (select count(*) from public.promo_redemptions where status = 'held' and held_until <= now()), 1::bigint, 'one is left of five'
+  (select count(*) from interlock.promo_redemptions where status = 'held' and held_until <= now()), 1::bigint, 'one is left of five'
 );
 
 -- One cart, two codes.
@@ -420,11 +420,11 @@ language sql
 as $$
   select string_agg(n || ' ' || extract(epoch from r.held_until - now())::int / 60, ', ' order by n)
   from unnest(array['scoped', 'side']) n
-  join public.promo_redemptions r
+  join interlock.promo_redemptions r
     on r.promo_id = pg_temp.id(n) and r.user_id = pg_temp.id('ann') and r.cart_id = pg_temp.id('c5') and r.status = 'held'
 $$;
 select is(pg_temp.minutes(), 'scoped 30, side 90', 'and not the other');
-select is(pg_temp.say('ann', $$select private.release_promo_hold('{scoped}', '{ann}', '{c5}')$$), 'true', 'lets one go');
+select is(pg_temp.say('ann', $$select interlock.release_promo_hold('{scoped}', '{ann}', '{c5}')$$), 'true', 'lets one go');
 select is(pg_temp.minutes(), 'side 90', 'and not the other');
 
 -- A checkout with a code.
@@ -433,14 +433,14 @@ select is(
   '70', 'an order takes its own discount'
 );
 select is(
-  (select promo_code_id from public.orders where user_id = pg_temp.id('dan')), pg_temp.id('scoped'), 'and names its own code'
+  (select promo_code_id from interlock.orders where user_id = pg_temp.id('dan')), pg_temp.id('scoped'), 'and names its own code'
 );
 select ok(
   pg_temp.say('dan', $$select public.checkout('[{"product_id": "{tea}", "quantity": 1}]', 'NO SUCH CODE')$$) like '%"PROMO_NOT_FOUND"%',
   'an unknown code is answered'
 );
 select is(
-  (select cardinality(attempted_at) from private.promo_attempts where user_id = pg_temp.id('dan')), 1, 'and counted'
+  (select cardinality(attempted_at) from interlock.promo_attempts where user_id = pg_temp.id('dan')), 1, 'and counted'
 );
 
 -- What an end gives back, and what it does not ----------------------------
@@ -450,15 +450,15 @@ select ok(
   'an order paid by bank transfer is refunded'
 );
 select is(
-  (select balance from public.wallets where user_id = pg_temp.id('ann')), 11000::bigint, 'not into the wallet'
+  (select balance from interlock.wallets where user_id = pg_temp.id('ann')), 11000::bigint, 'not into the wallet'
 );
-update public.products set available_quantity = available_quantity + 1 where id = pg_temp.id('tea');
+update interlock.products set available_quantity = available_quantity + 1 where id = pg_temp.id('tea');
 select is(
-  (select array_agg(reason order by id) from (select id, reason from public.stock_movements order by id desc limit 2) m),
+  (select array_agg(reason::text order by id) from (select id, reason from interlock.stock_movements order by id desc limit 2) m),
   array['order_refunded', 'correction'], 'what follows an end has a reason of its own'
 );
 select ok(
-  pg_temp.say('shop', format('select public.refund_order(%L)', (select id from public.orders where user_id = pg_temp.id('carl'))))
+  pg_temp.say('shop', format('select public.refund_order(%L)', (select id from interlock.orders where user_id = pg_temp.id('carl'))))
     like '%"refunded"%',
   'an order that cost nothing is refunded, whatever the wallet''s currency'
 );
@@ -466,10 +466,10 @@ select is(
   pg_temp.say('bob', $$select public.checkout('[{"product_id": "{song}", "quantity": 1}]', p_payment_method => 'wallet') #>> '{order,status}'$$),
   'paid', 'bob buys a song'
 );
-update public.product_codes set order_id = (select id from public.orders where user_id = pg_temp.id('bob') and total = 100)
-where id = (select min(id) from public.product_codes where product_id = pg_temp.id('song') and order_id is null);
+update interlock.product_codes set order_id = (select id from interlock.orders where user_id = pg_temp.id('bob') and total = 100)
+where id = (select min(id) from interlock.product_codes where product_id = pg_temp.id('song') and order_id is null);
 select is(
-  (select jsonb_array_length(private.order_to_json(id) -> 'codes') from public.orders where user_id = pg_temp.id('bob') and total = 100),
+  (select jsonb_array_length(interlock.order_to_json(id) -> 'codes') from interlock.orders where user_id = pg_temp.id('bob') and total = 100),
   1, 'a code that is only reserved is not shown'
 );
 select ok(
@@ -478,7 +478,7 @@ select ok(
   'a proof is handed in'
 );
 select is(
-  (select proof_submitted_at from public.orders where id = (select id from o where name = 'two')), null, 'for that order only'
+  (select proof_submitted_at from interlock.orders where id = (select id from o where name = 'two')), null, 'for that order only'
 );
 do $$
 begin
@@ -494,27 +494,27 @@ select ok(
   'where files are stored, a proof is one of them'
 );
 select is(
-  (select event from public.order_events where order_id = (select id from o where name = 'three') order by id desc limit 1),
+  (select event from interlock.order_events where order_id = (select id from o where name = 'three') order by id desc limit 1),
   'proof_submitted', 'and is in the history'
 );
 insert into said
-values ('bobs', (select id::text from public.orders where user_id = pg_temp.id('bob') and total = 100));
+values ('bobs', (select id::text from interlock.orders where user_id = pg_temp.id('bob') and total = 100));
 delete from auth.users where id = pg_temp.id('bob');
 select ok(
   pg_temp.say('shop', format('select public.refund_order(%L)', (select answer from said where name = 'bobs')))
     like '%"refunded"%',
   'an order whose buyer is gone is refunded to nobody'
 );
-insert into public.products (id, name, price, currency) values (pg_temp.id('none'), 'None', 1, 'USD');
-select lives_ok($$delete from public.products where id = pg_temp.id('none')$$, 'a product without stock can go');
-update public.batches set claimed_at = now() - interval '2 hours', lease_expires_at = now() - interval '1 hour'
+insert into interlock.products (id, name, price, currency) values (pg_temp.id('none'), 'None', 1, 'USD');
+select lives_ok($$delete from interlock.products where id = pg_temp.id('none')$$, 'a product without stock can go');
+update interlock.batches set claimed_at = now() - interval '2 hours', lease_expires_at = now() - interval '1 hour'
 where id = pg_temp.id('free');
-update public.batches set driver_id = pg_temp.id('ann') where id = pg_temp.id('free');
+update interlock.batches set driver_id = pg_temp.id('ann') where id = pg_temp.id('free');
 select is(
-  (select event from public.batch_events where batch_id = pg_temp.id('free') order by id desc limit 1),
+  (select event from interlock.batch_events where batch_id = pg_temp.id('free') order by id desc limit 1),
   'claimed', 'a stale batch that the shop hands to another driver is claimed by them'
 );
-select is(pg_temp.say('ann', $$select private.return_promo('{o1}')$$), '', 'an order gives its promo use back');
+select is(pg_temp.say('ann', $$select interlock.return_promos(array['{o1}'::uuid])$$), '1', 'an order gives its promo use back');
 select is(pg_temp.uses('once'), 'ann c1 expired, ann c2 returned, ann c3 expired, bob c1 expired', 'and only that');
 
 select * from finish();

@@ -9,7 +9,7 @@ with checks (level, subject, todo, times) as (
     'problem',
     'stock: products with less than nothing in stock',
     'count them, and set available_quantity to what is there; each change is written to stock_movements',
-    (select count(*) from public.products where available_quantity < 0)
+    (select count(*) from interlock.products where available_quantity < 0)
 
   union all
   select
@@ -19,7 +19,7 @@ with checks (level, subject, todo, times) as (
     (
       select count(*)
       from (
-        select from public.batches
+        select from interlock.batches
         where status in ('claimed', 'in_progress')
         group by driver_id
         having count(*) > 1
@@ -33,21 +33,21 @@ with checks (level, subject, todo, times) as (
     'each of its rows names one difference between the books: select * from public.' || books.name,
     books.times
   from (
-    select 'stock_differences', (select count(*) from public.stock_differences)
+    select 'stock_differences', (select count(*) from interlock.stock_differences)
     union all
-    select 'wallet_differences', (select count(*) from public.wallet_differences)
+    select 'wallet_differences', (select count(*) from interlock.wallet_differences)
     union all
-    select 'code_differences', (select count(*) from public.code_differences)
+    select 'code_differences', (select count(*) from interlock.code_differences)
     union all
-    select 'promo_differences', (select count(*) from public.promo_differences)
+    select 'promo_differences', (select count(*) from interlock.promo_differences)
   ) as books (name, times)
 
   union all
   select
     'problem',
-    'settings: private.settings has no row',
-    'insert into private.settings default values',
-    (select count(*) from (select 1 where not exists (select from private.settings)) as none)
+    'settings: interlock.settings has no row',
+    'insert into interlock.settings default values',
+    (select count(*) from (select 1 where not exists (select from interlock.settings)) as none)
 
   union all
   select
@@ -61,7 +61,7 @@ with checks (level, subject, todo, times) as (
     'note',
     'no promo code yet',
     'supabase/seed.sql has the samples WELCOME10 and SAVE50, for a database to try things on',
-    (select count(*) from (select 1 where not exists (select from public.promo_codes)) as none)
+    (select count(*) from (select 1 where not exists (select from interlock.promo_codes)) as none)
 )
 
 select level, subject || case when level = 'problem' then ' (' || times || ')' else '' end as subject, todo

@@ -2,8 +2,9 @@
 -- `npm run verify` compares these rows with expected.json, which `cargo xtask snapshot` writes
 -- from a database that the migrations have just made.
 --
--- One statement that only reads, for Postgres 15 and later. Everything in `public` and `private`
--- is listed; what is nobody's business there is left out by the comparison.
+-- One statement that only reads, for Postgres 15 and later. Everything in `interlock` is listed, the views in `public`
+-- that show it, and all functions there; what is nobody's business there is left out by the comparison. Where a name in
+-- `public` is taken by something else, that is said (kind `taken`).
 
 with
 -- Definitions are written with schema names, whatever the session's search path is.
@@ -15,7 +16,7 @@ schemas as (
   select n.oid, n.nspname as name, n.nspacl, n.nspowner
   from path
   join pg_catalog.pg_namespace n on path.is_set is not null
-  where n.nspname in ('public', 'private')
+  where n.nspname in ('public', 'interlock')
 ),
 
 relations as (
@@ -23,6 +24,26 @@ relations as (
   from schemas s
   join pg_catalog.pg_class c on c.relnamespace = s.oid
   where c.relkind in ('r', 'p', 'v', 'm')
+    and (
+      s.name = 'interlock'
+      or exists (
+        select
+        from pg_catalog.pg_rewrite w
+        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = w.oid
+        join pg_catalog.pg_class t on t.oid = d.refobjid and d.refclassid = 'pg_catalog.pg_class'::regclass
+        join schemas o on o.oid = t.relnamespace and o.name = 'interlock'
+        where w.ev_class = c.oid
+          and t.relname = c.relname
+      )
+    )
+),
+
+domains as (
+  select t.*, s.name || '.' || t.typname as name
+  from schemas s
+  join pg_catalog.pg_type t on t.typnamespace = s.oid
+  where s.name = 'interlock'
+    and t.typtype = 'd'
 ),
 
 functions as (
@@ -39,7 +60,7 @@ functions as (
 privileges as (
   select 'schema ' || s.name as object, acl.*
   from schemas s, pg_catalog.aclexplode(coalesce(s.nspacl, pg_catalog.acldefault('n', s.nspowner))) as acl
-  where s.name = 'private'
+  where s.name = 'interlock'
   union all
   select 'table ' || r.name, acl.*
   from relations r, pg_catalog.aclexplode(coalesce(r.relacl, pg_catalog.acldefault('r', r.relowner))) as acl
@@ -84,14 +105,89 @@ things (kind, name, definition) as (
   select 'migration', version, 'applied' from history
 
   union all
-  select 'schema', name, 'there' from schemas where name = 'private'
+  select 'schema', name, 'there' from schemas where name = 'interlock'
 
   union all
   select
-    case when relkind in ('v', 'm') then 'view' else 'table' end,
-    name,
-    coalesce(array_to_string(reloptions, ', '), 'there')
-  from relations
+    case when r.relkind in ('v', 'm') then 'view' else 'table' end,
+    r.name,
+    concat_ws(
+      '; ',
+      array_to_string(r.reloptions, ', '),
+      'columns ' || (
+        select string_agg(a.attname, ', ' order by a.attnum)
+        from pg_catalog.pg_attribute a
+        where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+      )
+    )
+  from relations r
+
+  union all
+  select
+    'taken',
+    'public.' || split_part(r.name, '.', 2),
+    'by something of the project''s own'
+  from relations r
+  where r.name like 'interlock.%'
+    and not exists (select from relations v where v.name = 'public.' || split_part(r.name, '.', 2))
+    and (
+      pg_catalog.to_regclass('public.' || split_part(r.name, '.', 2)) is not null
+      or pg_catalog.to_regtype('public.' || split_part(r.name, '.', 2)) is not null
+    )
+
+  union all
+  select
+    'domain',
+    d.name,
+    concat_ws(
+      ' ',
+      pg_catalog.format_type(d.typbasetype, d.typtypmod),
+      case when d.typnotnull then 'not null' end,
+      'default ' || d.typdefault,
+      (
+        select string_agg(k.conname || ' ' || pg_catalog.pg_get_constraintdef(k.oid), ' ' order by k.conname)
+        from pg_catalog.pg_constraint k
+        where k.contypid = d.oid
+      )
+    )
+  from domains d
+
+  union all
+  -- Of a comment, as of a body, a digest is enough.
+  select 'comment', c.object, left(md5(c.text), 12)
+  from (
+    select 'schema ' || s.name as object, pg_catalog.obj_description(s.oid, 'pg_namespace') as text
+    from schemas s
+    where s.name = 'interlock'
+    union all
+    select 'table ' || r.name, pg_catalog.obj_description(r.oid, 'pg_class') from relations r
+    union all
+    select 'column ' || r.name || '.' || a.attname, pg_catalog.col_description(r.oid, a.attnum)
+    from relations r
+    join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+    union all
+    select 'function ' || f.name, pg_catalog.obj_description(f.oid, 'pg_proc') from functions f
+  ) as c (object, text)
+  where c.text is not null
+
+  union all
+  select 'owner', o.object, pg_catalog.pg_get_userbyid(o.owner)
+  from (
+    select 'schema ' || s.name, s.nspowner from schemas s where s.name = 'interlock'
+    union all
+    select 'table ' || r.name, r.relowner from relations r
+    union all
+    select 'function ' || f.name, f.proowner from functions f
+    union all
+    select 'domain ' || d.name, d.typowner from domains d
+  ) as o (object, owner)
+  where pg_catalog.pg_get_userbyid(o.owner) <> 'postgres'
+
+  union all
+  select 'default rights', s.name || ' ' || d.defaclobjtype::text, d.defaclacl::text
+  from schemas s
+  join pg_catalog.pg_default_acl d on d.defaclnamespace = s.oid
+  where s.name = 'interlock'
 
   union all
   select 'row security', name, case when relrowsecurity then 'on' else 'off' end
@@ -108,7 +204,8 @@ things (kind, name, definition) as (
       case when a.attnotnull then 'not null' end,
       case when a.attidentity <> '' then 'identity' end,
       case when a.attgenerated <> '' then 'generated' else 'default' end || ' '
-        || pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+        || pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+      case when a.attstattarget >= 0 then 'statistics ' || a.attstattarget end
     )
   from relations r
   join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
@@ -164,7 +261,7 @@ things (kind, name, definition) as (
     )
   from path
   join pg_catalog.pg_policies p on path.is_set is not null
-  where p.schemaname in ('public', 'private')
+  where p.schemaname in ('public', 'interlock')
 
   union all
   -- Of the body a digest is enough to tell that it is another one.

@@ -4,7 +4,7 @@
 use crate::server::Database;
 use anyhow::Result;
 use futures::future::{join_all, try_join_all};
-use interlock_tests::stack::user_claims;
+use interlock_tests::harness::stack::user_claims;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::cell::{Cell, RefCell};

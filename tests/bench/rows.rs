@@ -60,7 +60,7 @@ pub(crate) async fn add_product(client: &Client, kind: Kind, n: u64, stock: i32)
 }
 
 async fn insert_products(client: &Client, kind: Kind, numbers: &str, stock: i32) -> Result<()> {
-    for table in ["public.products", "bench_peers.products"] {
+    for table in ["interlock.products", "bench_peers.products"] {
         let id = kind.sql("n");
         let insert = format!(
             "insert into {table} (id, name, price, currency, available_quantity)
@@ -84,8 +84,8 @@ pub(crate) async fn set_stock_slots(client: &Client, product: Uuid, slots: u64) 
 /// A code of ten per cent with more uses than a run can take, in the shop and in the peers' one.
 pub(crate) async fn add_promo(client: &Client, code: &str) -> Result<()> {
     for insert in [
-        "insert into public.promo_codes (code, discount_type, discount_value, max_uses)
-         values ($1, 'percentage', 10, 100000000) on conflict do nothing",
+        "insert into interlock.promo_codes (code, discount_type, discount_value, max_uses)
+         values ($1::text, 'percentage', 10, 100000000) on conflict do nothing",
         "insert into bench_peers.promo_codes (code, discount_percent, max_uses)
          values ($1, 10, 100000000) on conflict do nothing",
     ] {
@@ -96,7 +96,7 @@ pub(crate) async fn add_promo(client: &Client, code: &str) -> Result<()> {
 
 /// Spreads the total of a promo code over slots.
 pub(crate) async fn set_promo_slots(client: &Client, code: &str, slots: i32) -> Result<()> {
-    let call = "select public.set_promo_slots(id, $2) from public.promo_codes where code = $1";
+    let call = "select public.set_promo_slots(id, $2) from interlock.promo_codes where code = $1";
     client.execute(call, &[&code, &slots]).await?;
     Ok(())
 }
@@ -104,7 +104,7 @@ pub(crate) async fn set_promo_slots(client: &Client, code: &str, slots: i32) -> 
 /// Makes the users active drivers.
 pub(crate) async fn add_drivers(client: &Client, users: &[Uuid]) -> Result<()> {
     let insert =
-        "insert into public.drivers (user_id) select unnest($1::uuid[]) on conflict do nothing";
+        "insert into interlock.drivers (user_id) select unnest($1::uuid[]) on conflict do nothing";
     client.execute(insert, &[&users]).await?;
     Ok(())
 }
@@ -118,7 +118,7 @@ pub(crate) async fn vacuum_what_has_rows(client: &Client) -> Result<()> {
             "select string_agg(c.oid::regclass::text, ', ')
              from pg_class c
              where c.relkind = 'r'
-               and c.relnamespace::regnamespace::text in ('auth', 'public', 'private', 'bench_peers')
+               and c.relnamespace::regnamespace::text in ('auth', 'public', 'interlock', 'bench_peers')
                and pg_relation_size(c.oid) > 0",
             &[],
         )

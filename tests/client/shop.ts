@@ -1,11 +1,13 @@
 // supabase-js as an app uses it: every answer of a shop's day, good and bad, read the way its own
-// documentation says (`error.context` is the response). tests/client.rs prepares the rows and runs it.
+// documentation says (`error.context` is the response). tests/client/mod.rs prepares the rows and runs it.
 import assert from "node:assert/strict";
 import { createClient, FunctionsHttpError } from "@supabase/supabase-js";
 
 const env = (name: string): string => {
   const value = Deno.env.get(name);
-  if (!value) throw new Error(`${name} is not set: tests/client.rs sets it`);
+  if (!value) {
+    throw new Error(`${name} is not set: tests/client/mod.rs sets it`);
+  }
   return value;
 };
 

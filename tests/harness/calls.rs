@@ -1,8 +1,9 @@
 //! How a call reaches the database: through the function, the RPC, or SQL.
 
-use crate::openapi::assert_documented;
-use crate::stack::{Stack, user_claims};
+use crate::harness::openapi::assert_documented;
+use crate::harness::stack::{Stack, user_claims};
 use futures::future::join_all;
+use interlock_domain::function::Function;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use tokio::sync::Barrier;
@@ -40,13 +41,6 @@ impl Answer {
     pub fn is_success(&self) -> bool {
         self.status == 200
     }
-
-    /// The id of the batch in a success.
-    pub fn batch_id(&self) -> Option<Uuid> {
-        self.body["batch"]["id"]
-            .as_str()
-            .and_then(|id| id.parse().ok())
-    }
 }
 
 /// What is called: the edge function and the RPC behind it.
@@ -58,26 +52,15 @@ pub struct Operation {
     pub rpc: &'static str,
 }
 
-/// Claims, renews, releases, starts, completes.
-pub const CLAIM_ROUTE: Operation = Operation {
-    function: "claim-route",
-    rpc: "claim_route",
-};
-/// Cart to order.
-pub const CHECKOUT: Operation = Operation {
-    function: "checkout",
-    rpc: "checkout",
-};
-/// What a code is worth, and a hold on it.
-pub const PROMO_VALIDATE: Operation = Operation {
-    function: "promo-validate",
-    rpc: "validate_promo",
-};
-/// Cancels an order; an RPC that no function stands before.
-pub const CANCEL_ORDER: Operation = Operation {
-    function: "",
-    rpc: "cancel_order",
-};
+impl Operation {
+    /// What the registry tells of.
+    pub const fn of(function: &Function) -> Self {
+        Operation {
+            function: function.name,
+            rpc: function.rpc,
+        }
+    }
+}
 
 /// A signed-in user ready to call.
 pub struct Caller {
@@ -103,20 +86,6 @@ impl Caller {
             token: stack.user_token(user),
             session,
         }
-    }
-
-    /// Claims a batch, or the next one.
-    pub async fn claim(&self, batch: Option<Uuid>) -> Answer {
-        self.call(batch, None).await
-    }
-
-    /// Any action on a batch.
-    pub async fn call(&self, batch: Option<Uuid>, action: Option<&str>) -> Answer {
-        let mut arguments = Map::new();
-        arguments.extend(batch.map(|batch| ("batch_id".to_owned(), json!(batch))));
-        arguments.extend(action.map(|action| ("action".to_owned(), json!(action))));
-        self.invoke(CLAIM_ROUTE, Value::Object(arguments), None)
-            .await
     }
 
     /// Calls an operation with the arguments that a client would send, under a key if there is one.
@@ -171,7 +140,7 @@ impl Caller {
         let (code, details) = match status {
             200 => ("OK".to_owned(), Value::Null),
             _ if body.get("error").is_some() => (text(&body["error"]), body["details"].clone()),
-            _ => (text(&body["message"]), parse(body["details"].as_str())),
+            _ => (text(&body["message"]), details_of(body["details"].as_str())),
         };
         Answer {
             status,
@@ -233,7 +202,7 @@ impl Caller {
                 Answer {
                     status: status.unwrap_or(500),
                     code: error.message().to_owned(),
-                    details: parse(error.detail()),
+                    details: details_of(error.detail()),
                     body: Value::Null,
                     replayed: false,
                 }
@@ -267,10 +236,19 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn parse(details: Option<&str>) -> Value {
-    details
+/// The details of an error as the database raises it, without what it tells a function about the code.
+pub fn details_of(detail: Option<&str>) -> Value {
+    let mut details = detail
         .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or(Value::Null)
+        .unwrap_or(Value::Null);
+    if let Value::Object(members) = &mut details {
+        members.remove("message");
+        members.remove("retryable");
+        if members.is_empty() {
+            return Value::Null;
+        }
+    }
+    details
 }
 
 /// One caller for each driver.
@@ -283,25 +261,6 @@ pub async fn callers(
         drivers
             .iter()
             .map(|driver| async move { Arc::new(Caller::new(stack, adapter, *driver).await) }),
-    )
-    .await
-}
-
-/// Everybody claims at once: nobody calls before all are ready.
-pub async fn claim_together(callers: &[Arc<Caller>], batch: Option<Uuid>) -> Vec<Answer> {
-    let calls: Vec<_> = callers
-        .iter()
-        .map(|caller| (Arc::clone(caller), batch))
-        .collect();
-    call_together(calls).await
-}
-
-/// Each caller claims its own batch, all at once.
-pub async fn call_together(calls: Vec<(Arc<Caller>, Option<Uuid>)>) -> Vec<Answer> {
-    together(
-        calls
-            .into_iter()
-            .map(|(caller, batch)| async move { caller.claim(batch).await }),
     )
     .await
 }

@@ -1,5 +1,6 @@
 //! The stack under test: its URLs and keys, database sessions, tokens, and rows to work on.
 
+use crate::areas::AREAS;
 use futures::StreamExt as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -123,7 +124,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Takes a turn, with no claimable batch in the database.
+    /// Takes a turn, with nothing of another test in the way.
     pub async fn take() -> Self {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
@@ -138,53 +139,13 @@ impl Bench {
         bench
     }
 
-    /// Takes the tests' own batches out of the queue; on somebody's real project nothing else is
-    /// touched.
+    /// Takes the tests' own rows out of the way of what every test may find; on somebody's real project nothing
+    /// else is touched.
     pub async fn clear(&self) {
-        self.db
-            .batch_execute(
-                "update public.batches set status = 'cancelled'
-                 where status in ('available', 'claimed', 'in_progress') and reference like 'test:%'",
-            )
-            .await
-            .expect("the tests' own batches can be cancelled");
-    }
-
-    /// Empties the slots that a broken product has sold more from than there was: they would stop whoever
-    /// settles slots next.
-    pub async fn mend_slots(&self) {
-        self.db
-            .batch_execute(
-                "update private.counter_slots s set used = 0, granted = 0
-                 where s.owner_id in (
-                   select c.owner_id
-                   from private.counter_slots c
-                   left join public.products p on p.id = c.owner_id
-                   left join public.promo_codes k on k.id = c.owner_id
-                   group by c.owner_id
-                   having sum(c.used) > min(coalesce(p.available_quantity, k.max_uses - k.used_count))
-                 )",
-            )
-            .await
-            .expect("slots can be emptied");
-    }
-
-    /// Fails if the database has claimable batches that are not the tests' own.
-    pub async fn needs_no_other_batches(&self) {
-        let row = self
-            .db
-            .query_one(
-                "select count(*) from public.batches where status = 'available'
-                 or (status in ('claimed', 'in_progress') and lease_expires_at <= now())",
-                &[],
-            )
-            .await
-            .expect("batches can be counted");
-        let others: i64 = row.get(0);
-        assert_eq!(
-            others, 0,
-            "this test needs a database without claimable batches of others"
-        );
+        for clear in AREAS.iter().map(|area| area.before_test) {
+            let cleared = self.db.batch_execute(clear).await;
+            cleared.expect("the tests' own rows can be put aside");
+        }
     }
 
     /// New signed-in users.
@@ -200,46 +161,6 @@ impl Bench {
             .await
             .expect("users can be inserted");
         users
-    }
-
-    /// New active drivers.
-    pub async fn drivers(&self, count: usize) -> Vec<Uuid> {
-        let users = self.users(count).await;
-        self.db
-            .execute(
-                "insert into public.drivers (user_id) select unnest($1::uuid[])",
-                &[&users],
-            )
-            .await
-            .expect("drivers can be inserted");
-        users
-    }
-
-    /// New available batches.
-    pub async fn batches(&self, count: usize) -> Vec<Uuid> {
-        let batches: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
-        self.db
-            .execute(
-                "insert into public.batches (id, reference) select id, 'test:' || id from unnest($1::uuid[]) as id",
-                &[&batches],
-            )
-            .await
-            .expect("batches can be inserted");
-        batches
-    }
-
-    /// Lets the lease on a batch be over: the row is aged, not the clock.
-    pub async fn expire_lease(&self, batch: Uuid) {
-        let aged = self
-            .db
-            .execute(
-                "update public.batches set claimed_at = now() - interval '1 hour',
-                 lease_expires_at = now() - interval '1 second' where id = $1",
-                &[&batch],
-            )
-            .await
-            .expect("the batch can be aged");
-        assert_eq!(aged, 1);
     }
 
     /// Whether any session waits for a lock of another, by Postgres's own account.
@@ -266,31 +187,5 @@ impl Bench {
             .await
             .expect("statistics can be read")
             .get(0)
-    }
-
-    /// The holder, status and version of a batch.
-    pub async fn batch(&self, batch: Uuid) -> (Option<Uuid>, String, i64) {
-        let row = self
-            .db
-            .query_one(
-                "select driver_id, status, version from public.batches where id = $1",
-                &[&batch],
-            )
-            .await
-            .expect("the batch exists");
-        (row.get(0), row.get(1), row.get(2))
-    }
-
-    /// The events of a batch in order, with the driver concerned.
-    pub async fn events(&self, batch: Uuid) -> Vec<(String, Option<Uuid>)> {
-        let rows = self
-            .db
-            .query(
-                "select event, driver_id from public.batch_events where batch_id = $1 order by id",
-                &[&batch],
-            )
-            .await
-            .expect("events can be read");
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 }

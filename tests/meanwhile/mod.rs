@@ -7,17 +7,12 @@
 //! in stock, their ids in order; the digital one has three codes. `{promo}` gives 10 % to at most
 //! 3 uses, `{promo2}` 10 % to first orders; their texts are `P{promo}` and `P{promo2}`.
 
-mod batches;
-mod promos;
-mod shop;
-mod slots;
-
-use crate::races::Verdict;
-use batches::BATCHES;
-use interlock_tests::stack::{Bench, user_claims};
-use promos::PROMOS;
-use shop::SHOP;
-use slots::SLOTS;
+use crate::areas::AREAS;
+use crate::harness::calls::Adapter;
+use crate::harness::races::{Race, Verdict};
+use crate::harness::stack::{Bench, user_claims};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -62,41 +57,30 @@ pub(crate) struct Scene {
     pub(crate) then: &'static str,
 }
 
-const STAGE: &str = "
+/// Who is on the stage; the rest is what each area adds.
+const PEOPLE: &str = "
 insert into auth.users (id, aud, role, email)
   select id, 'authenticated', 'authenticated', id || '@test.example' from unnest(array['{ann}', '{bob}']::uuid[]) id;
-insert into public.drivers (user_id) values ('{ann}'), ('{bob}');
-insert into public.wallets (user_id, balance, currency) values ('{ann}', 10000, 'USD'), ('{bob}', 10000, 'USD');
-insert into public.batches (id, reference, created_at)
-  values ('{batch}', 'test:1', now() - interval '2 min'), ('{batch2}', 'test:2', now() - interval '1 min');
-insert into public.products (id, name, price, currency, available_quantity)
-  values ('{product}', 'test:1', 700, 'USD', 10), ('{product2}', 'test:2', 700, 'USD', 10);
-insert into public.products (id, name, price, currency, kind) values ('{ebook}', 'test:3', 700, 'USD', 'digital');
-insert into public.product_codes (product_id, code) values ('{ebook}', '1'), ('{ebook}', '2'), ('{ebook}', '3');
-insert into public.promo_codes (id, code, discount_type, discount_value, max_uses)
-  values ('{promo}', 'P{promo}', 'percentage', 10, 3);
-insert into public.promo_codes (id, code, discount_type, discount_value, first_order_only)
-  values ('{promo2}', 'P{promo2}', 'percentage', 10, true);
 ";
 
 impl Scene {
     /// Plays the scene over SQL.
     pub(crate) async fn run(self, bench: &Bench) -> Verdict {
         let verdict = self.play(bench).await;
-        let put_back = "update private.settings set checkouts_per_product = null where checkouts_per_product is not null;
-             select private.settle_stock_slots(), private.settle_promo_slots()";
-        bench
-            .db
-            .batch_execute(put_back)
-            .await
-            .expect("settings can be put back");
+        for mend in AREAS.iter().map(|area| area.after_scene) {
+            let mended = bench.db.batch_execute(mend).await;
+            mended.expect("what a scene has changed can be put back");
+        }
         verdict.map_err(|error| format!("{}: {error}", self.name))
     }
 
     async fn play(self, bench: &Bench) -> Verdict {
         let stage = Stage::new();
         let owner = bench.stack.connect().await;
-        stage.act(&owner, By::Shop, STAGE).await?;
+        stage.act(&owner, By::Shop, PEOPLE).await?;
+        for rows in AREAS.iter().map(|area| area.scene_rows) {
+            stage.act(&owner, By::Shop, rows).await?;
+        }
         for (by, sql) in self.before {
             let session = bench.stack.connect().await;
             stage.act(&session, *by, sql).await?;
@@ -157,6 +141,15 @@ impl Scene {
             return Err(format!("afterwards it is not so that {}", self.then));
         }
         Ok(())
+    }
+}
+
+/// The scene of this name, as a race.
+pub(crate) struct InScene(pub(crate) &'static str);
+
+impl Race for InScene {
+    fn play<'a>(&'a self, bench: &'a Bench, _: Adapter) -> BoxFuture<'a, Verdict> {
+        scene(self.0).run(bench).boxed()
     }
 }
 
@@ -226,11 +219,10 @@ impl Stage {
 
 /// All scenes.
 pub(crate) fn scenes() -> impl Iterator<Item = Scene> {
-    BATCHES
+    AREAS
         .iter()
-        .chain(SHOP)
-        .chain(PROMOS)
-        .chain(SLOTS)
+        .flat_map(|area| area.scenes)
+        .flat_map(|scenes| scenes.iter())
         .copied()
 }
 
@@ -241,12 +233,12 @@ pub(crate) fn scene(name: &str) -> Scene {
         .unwrap_or_else(|| panic!("there is no scene `{name}`"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_that_meet_half_way_end_as_they_must() {
+/// Plays scenes, each with a clean queue; what is wrong with them is told together.
+pub(crate) async fn end_as_they_must(scenes: &[Scene]) {
     let bench = Bench::take().await;
     bench.needs_no_other_batches().await;
     let mut wrong = Vec::new();
-    for scene in scenes() {
+    for scene in scenes {
         bench.clear().await;
         if let Err(error) = scene.run(&bench).await {
             wrong.push(error);
@@ -254,3 +246,15 @@ async fn calls_that_meet_half_way_end_as_they_must() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The test of an area's scenes.
+macro_rules! test_scenes {
+    ($scenes:expr) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn calls_that_meet_half_way_end_as_they_must() {
+            crate::meanwhile::end_as_they_must($scenes).await;
+        }
+    };
+}
+
+pub(crate) use test_scenes;

@@ -1,7 +1,7 @@
 //! pgTAP files on a broken product: the mutant lives in the transaction that the file rolls back.
 
 use super::sites::Mutant;
-use interlock_tests::stack::Stack;
+use crate::harness::stack::Stack;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -121,7 +121,7 @@ fn read_headers(migration: &str, named: &mut BTreeMap<String, Vec<String>>) {
         if let Some(list) = line.strip_prefix("-- Tests: ") {
             tests = list
                 .split(", ")
-                .map(|name| name.trim_start_matches("supabase/tests/").to_owned())
+                .map(|name| file_name(Path::new(name)))
                 .collect();
         }
         let object = ["create function ", "create table "]
@@ -135,12 +135,18 @@ fn read_headers(migration: &str, named: &mut BTreeMap<String, Vec<String>>) {
     }
 }
 
+/// The SQL files of a folder and of its folders.
 fn sql_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("supabase/ stands beside tests/");
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("the folder can be read").path())
-        .filter(|path| path.extension().is_some_and(|end| end == "sql"))
-        .collect();
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            files.extend(sql_files(&path));
+        } else if path.extension().is_some_and(|end| end == "sql") {
+            files.push(path);
+        }
+    }
     files.sort();
     files
 }

@@ -4,29 +4,36 @@
 //!
 //! What can be taken away is read from the database's own catalogue (`sites`, `operators`), so nothing
 //! is forgotten. Most mutants meet the pgTAP files, in a transaction that is rolled back. What shows
-//! only between sessions names the scene that shows it (`between_sessions`), what needs a crowd or two changes its
-//! race (`combined`), and what cannot be noticed its reason (`explained`).
+//! only between sessions names the scene that shows it, what needs a crowd or two changes its race, and what
+//! cannot be noticed its reason: each area has these lists in its `mutants`.
 //!
 //! Some mutants break the database under test for a moment, so this runs on loopback only.
 
-mod between_sessions;
-mod combined;
 mod database_tests;
-mod explained;
 mod operators;
 mod sites;
 
+use crate::areas::AREAS;
+use crate::harness::calls::Adapter;
+use crate::harness::races::{Race, Verdict};
+use crate::harness::stack::Bench;
 use crate::meanwhile::{Scene, scene, scenes};
-use crate::races::Verdict;
-use between_sessions::NOTICED_BY;
-use combined::{COMBINED, Combined};
 use database_tests::{DatabaseTests, Found};
-use explained::EXPLAINED;
-use interlock_tests::calls::Adapter;
-use interlock_tests::stack::Bench;
 use sites::Mutant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Mutants that take more than one thing away, or that only a crowd notices.
+pub(crate) struct Combined {
+    /// What is taken away.
+    pub(crate) name: &'static str,
+    /// Changes of functions: name, text that must stand in its source once, replacement.
+    pub(crate) patches: &'static [(&'static str, &'static str, &'static str)],
+    /// Other changes, and how to undo them.
+    pub(crate) sql: Option<(&'static str, &'static str)>,
+    /// The race that must notice.
+    pub(crate) race: &'static dyn Race,
+}
 
 /// What became of mutants of one kind.
 #[derive(Default)]
@@ -36,17 +43,31 @@ struct Tally {
     survived: usize,
 }
 
-/// The definition of a function of schema `private`.
+/// What shows only where two sessions meet, and the scene that must notice it.
+fn noticed_by() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    AREAS.iter().flat_map(|area| area.mutants.noticed_by)
+}
+
+/// What no test can notice, and why.
+fn explained() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    AREAS.iter().flat_map(|area| area.mutants.explained)
+}
+
+fn combined() -> impl Iterator<Item = &'static Combined> {
+    AREAS.iter().flat_map(|area| area.mutants.combined)
+}
+
+/// The definition of a function of schema `interlock`.
 async fn definition(bench: &Bench, function: &str) -> String {
     bench
         .db
         .query_one(
             "select pg_get_functiondef(p.oid) from pg_proc p
-             where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+             where p.pronamespace = 'interlock'::regnamespace and p.proname = $1",
             &[&function],
         )
         .await
-        .unwrap_or_else(|error| panic!("there is no function private.{function}: {error}"))
+        .unwrap_or_else(|error| panic!("there is no function interlock.{function}: {error}"))
         .get(0)
 }
 
@@ -60,10 +81,10 @@ async fn execute(bench: &Bench, sql: &str) {
 
 /// What broken functions leave in the books of promo codes is put right: database tests look at them.
 const MEND: &str = "
-update public.promo_codes p set used_count = d.uses, max_uses = null
-from public.promo_differences d where d.promo_id = p.id and d.user_id is null;
-insert into private.promo_user_uses (promo_id, user_id, used)
-select d.promo_id, d.user_id, d.uses from public.promo_differences d where d.user_id is not null
+update interlock.promo_codes p set used_count = d.uses, max_uses = null
+from interlock.promo_differences d where d.promo_id = p.id and d.user_id is null;
+insert into interlock.promo_user_uses (promo_id, user_id, used)
+select d.promo_id, d.user_id, d.uses from interlock.promo_differences d where d.user_id is not null
 on conflict (promo_id, user_id) do update set used = excluded.used";
 
 /// Runs a combined mutant's race on the broken product and mends it again, whatever happens.
@@ -74,7 +95,7 @@ async fn race(bench: &Arc<Bench>, mutant: &'static Combined) -> Verdict {
         let hits = original.matches(from).count();
         assert_eq!(
             hits, 1,
-            "{}: `{from}` stands {hits} times in private.{function}",
+            "{}: `{from}` stands {hits} times in interlock.{function}",
             mutant.name
         );
         execute(bench, &original.replace(from, to)).await;
@@ -84,7 +105,7 @@ async fn race(bench: &Arc<Bench>, mutant: &'static Combined) -> Verdict {
         execute(bench, change).await;
     }
     let broken = Arc::clone(bench);
-    let verdict = tokio::spawn(async move { mutant.race.run(&broken, Adapter::Sql).await }).await;
+    let verdict = tokio::spawn(async move { mutant.race.play(&broken, Adapter::Sql).await }).await;
     if let Some((_, undo)) = mutant.sql {
         execute(bench, undo).await;
     }
@@ -108,7 +129,7 @@ async fn play(bench: &Arc<Bench>, mutant: &Mutant, scene: Scene) -> Verdict {
 
 /// The scene that must notice a mutant, if it shows only between sessions.
 fn scene_for(mutant: &Mutant) -> Option<Scene> {
-    let (_, by) = NOTICED_BY.iter().find(|(name, _)| *name == mutant.name)?;
+    let (_, by) = noticed_by().find(|(name, _)| *name == mutant.name)?;
     Some(scene(by))
 }
 
@@ -142,9 +163,8 @@ async fn every_mutant_is_killed() {
         bench.clear().await;
     }
     let mutants = sites::all(&bench).await;
-    let gone: Vec<&str> = NOTICED_BY
-        .iter()
-        .chain(EXPLAINED)
+    let gone: Vec<&str> = noticed_by()
+        .chain(explained())
         .map(|(name, _)| *name)
         .filter(|name| mutants.iter().all(|mutant| mutant.name != *name))
         .collect();
@@ -165,13 +185,13 @@ async fn every_mutant_is_killed() {
         .iter()
         .step_by(every)
         .filter(|mutant| is_wanted(&mutant.name, mutant.kind))
-        .filter(|mutant| COMBINED.iter().all(|combined| combined.name != mutant.name));
+        .filter(|mutant| combined().all(|combined| combined.name != mutant.name));
     // Scenes with a broken product may leave differences in the books.
     let (in_scenes, in_database_tests): (Vec<&Mutant>, Vec<&Mutant>) =
         chosen.partition(|mutant| scene_for(mutant).is_some());
     for mutant in in_database_tests.into_iter().chain(in_scenes) {
         let tally = tallies.entry(mutant.kind).or_default();
-        if EXPLAINED.iter().any(|(name, _)| *name == mutant.name) {
+        if explained().any(|(name, _)| *name == mutant.name) {
             tally.explained += 1;
             continue;
         }
@@ -188,10 +208,7 @@ async fn every_mutant_is_killed() {
             Found::NotSql(reason) => println!("no SQL    {} ({reason})", mutant.name),
         }
     }
-    for mutant in COMBINED
-        .iter()
-        .filter(|mutant| is_wanted(mutant.name, "combined"))
-    {
+    for mutant in combined().filter(|mutant| is_wanted(mutant.name, "combined")) {
         let tally = tallies.entry("combined").or_default();
         match race(&bench, mutant).await {
             Ok(()) => {

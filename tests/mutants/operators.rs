@@ -149,7 +149,7 @@ impl Site<'_> {
     /// A statement is not executed.
     fn statement(&self) -> Option<Edit> {
         // The error after `if … then` goes when the branch goes.
-        let raises = self.line.starts_with("raise ") || self.line.contains("private.raise_");
+        let raises = self.line.starts_with("raise ") || self.line.contains("interlock.raise_");
         let first = [";", "begin", "loop", "else"]
             .iter()
             .any(|end| self.before.ends_with(end))

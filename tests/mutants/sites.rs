@@ -2,14 +2,14 @@
 //! mutants without anybody writing them.
 
 use super::operators::break_source;
-use interlock_tests::stack::Bench;
+use crate::harness::stack::Bench;
 
 /// One way to break the product.
 pub(super) struct Mutant {
     /// What is taken away.
     pub(super) name: String,
     pub(super) kind: &'static str,
-    /// The object that it belongs to: a function or table.
+    /// The object that it belongs to: a function, table or domain.
     pub(super) object: String,
     /// The statement that takes it away.
     pub(super) sql: String,
@@ -22,12 +22,17 @@ const OBJECTS: &str = "
 with ours as (
   select c.oid, c.oid::regclass::text as name, c.relname, c.relrowsecurity, c.relnamespace::regnamespace::text as schema
   from pg_class c
-  where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+  where c.relkind = 'r' and c.relnamespace = 'interlock'::regnamespace
 )
 select 'constraint', t.relname, format('%s: without constraint %s', t.relname, k.conname),
   format('alter table %s drop constraint %I cascade', t.name, k.conname)
 from pg_constraint k join ours t on t.oid = k.conrelid
 where k.contype in ('c', 'u', 'x', 'f', 'p')
+union all
+select 'constraint', d.typname, format('%s: without constraint %s', d.typname, k.conname),
+  format('alter domain %s drop constraint %I', d.oid::regtype, k.conname)
+from pg_constraint k join pg_type d on d.oid = k.contypid
+where d.typnamespace = 'interlock'::regnamespace
 union all
 select 'constraint', t.relname, format('%s: without unique index %s', t.relname, i.indexrelid::regclass),
   format('drop index %s', i.indexrelid::regclass)
@@ -65,14 +70,14 @@ union all
 select 'access', p.proname, format('%s: %s may call it', p.oid::regprocedure, r.role),
   format('grant execute on function %s to %s', p.oid::regprocedure, r.role)
 from pg_proc p cross join unnest(array['anon', 'authenticated', 'service_role']) r (role)
-where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
   and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e')
   and not has_function_privilege(r.role, p.oid, 'execute')
 union all
 select 'setting', p.proname, format('%s: without %s', p.oid::regprocedure, s.setting),
   format('alter function %s reset %s', p.oid::regprocedure, split_part(s.setting, '=', 1))
 from pg_proc p cross join unnest(p.proconfig) s (setting)
-where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
   and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 order by 1, 2, 3";
 
@@ -80,7 +85,7 @@ order by 1, 2, 3";
 const FUNCTIONS: &str = "
 select p.proname, count(*) over (partition by p.proname) > 1, p.oid::regprocedure::text, pg_get_functiondef(p.oid)
 from pg_proc p join pg_language l on l.oid = p.prolang
-where p.pronamespace = 'private'::regnamespace and l.lanname in ('plpgsql', 'sql') and p.proname <> 'raise_error'
+where p.pronamespace = 'interlock'::regnamespace and l.lanname in ('plpgsql', 'sql') and p.proname <> 'raise_error'
 order by 1, 3";
 
 /// All of them.
@@ -97,7 +102,11 @@ pub(super) async fn all(bench: &Bench) -> Vec<Mutant> {
         };
         for broken in break_source(row.get(3)) {
             mutants.push(Mutant {
-                name: format!("{}: {}", shown.trim_start_matches("private."), broken.what),
+                name: format!(
+                    "{}: {}",
+                    shown.trim_start_matches("interlock."),
+                    broken.what
+                ),
                 kind: "function",
                 object: object.clone(),
                 sql: broken.source,

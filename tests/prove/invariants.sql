@@ -7,12 +7,12 @@ chosen as (select $1::uuid[] as ids),
 -- What is in the slots of each product and promo code that has some.
 slots as (
   select s.owner_id, count(*) as slots, sum(s.granted) as granted, sum(s.used) as used
-  from private.counter_slots s group by s.owner_id
+  from interlock.counter_slots s group by s.owner_id
 ),
 -- `stock` is what people may see: of a product with slots, what was sold from them is taken off.
 products as (
   select p.*, p.available_quantity - coalesce(s.used, 0) as stock
-  from public.products p
+  from interlock.products p
   cross join chosen c
   left join slots s on s.owner_id = p.id
   where c.ids is null or p.id = any (c.ids)
@@ -21,25 +21,25 @@ users as (
   select u.id from auth.users u, chosen c where c.ids is null or u.id = any (c.ids)
 ),
 batches as (
-  select b.* from public.batches b, chosen c where c.ids is null or b.id = any (c.ids)
+  select b.* from interlock.batches b, chosen c where c.ids is null or b.id = any (c.ids)
 ),
 promos as (
   select p.*, p.used_count + coalesce(s.used, 0) as uses
-  from public.promo_codes p
+  from interlock.promo_codes p
   cross join chosen c
   left join slots s on s.owner_id = p.id
   where c.ids is null or p.id = any (c.ids)
 ),
 orders as (
   select o.*, o.status not in ('cancelled', 'expired', 'refunded') as stands
-  from public.orders o, chosen c
+  from interlock.orders o, chosen c
   where c.ids is null or o.user_id in (select id from users)
 ),
 items as (
-  select i.*, o.stands, o.fulfilled_at, o.paid_at from public.order_items i join orders o on o.id = i.order_id
+  select i.*, o.stands, o.fulfilled_at, o.paid_at from interlock.order_items i join orders o on o.id = i.order_id
 ),
 codes as (
-  select c.* from public.product_codes c join products p on p.id = c.product_id
+  select c.* from interlock.product_codes c join products p on p.id = c.product_id
 ),
 
 -- Stock is never negative, and is what its ledger adds up to.
@@ -49,7 +49,7 @@ stock as (
   select format('stock is %s, its ledger says %s', p.stock, coalesce(m.sum, 0)), p.id::text
   from products p
   left join (
-    select s.product_id, sum(s.delta) from public.stock_movements s
+    select s.product_id, sum(s.delta) from interlock.stock_movements s
     where s.product_id in (select id from products) group by s.product_id
   ) m on m.product_id = p.id
   where p.stock <> coalesce(m.sum, 0)
@@ -62,13 +62,13 @@ stock_chain as (
   from (
     select m.product_id, m.balance_after,
       sum(m.delta) over (partition by m.product_id order by m.id) as sum
-    from public.stock_movements m
+    from interlock.stock_movements m
     where m.product_id in (select id from products)
   ) s
   where s.balance_after <> s.sum
   union all
   select 'a row of the ledger of a digital product has no balance', m.product_id::text
-  from public.stock_movements m
+  from interlock.stock_movements m
   where m.balance_after is null
     and m.product_id in (select id from products p where p.kind = 'digital')
 ),
@@ -76,7 +76,7 @@ stock_chain as (
 -- the owner's row says how many slots it has, and none is left behind by an owner that is gone.
 counter_slots as (
   select format('a slot has used %s of %s', s.used, s.granted) as rule, s.owner_id::text as what
-  from private.counter_slots s, chosen c
+  from interlock.counter_slots s, chosen c
   where (c.ids is null or s.owner_id = any (c.ids)) and s.used not between 0 and s.granted
   union all
   select format('slots are granted %s units of %s', s.granted, p.available_quantity), p.id::text
@@ -97,8 +97,8 @@ counter_slots as (
   union all
   select 'slots of nobody', s.owner_id::text
   from slots s
-  where not exists (select from public.products p where p.id = s.owner_id)
-    and not exists (select from public.promo_codes p where p.id = s.owner_id)
+  where not exists (select from interlock.products p where p.id = s.owner_id)
+    and not exists (select from interlock.promo_codes p where p.id = s.owner_id)
 ),
 -- No unit is lost or made: what orders took and gave back is what they have.
 units as (
@@ -113,7 +113,7 @@ units as (
   ) sold on sold.product_id = p.id
   left join (
     select m.product_id, -sum(m.delta) as units
-    from public.stock_movements m
+    from interlock.stock_movements m
     where m.reference_id in (select id from orders)
       and m.product_id in (select id from products)
     group by m.product_id
@@ -147,12 +147,12 @@ digital as (
 -- it ended, credited once.
 wallet as (
   select 'a wallet is negative' as rule, w.user_id::text as what
-  from public.wallets w where w.user_id in (select id from users) and w.balance < 0
+  from interlock.wallets w where w.user_id in (select id from users) and w.balance < 0
   union all
   select format('a wallet has %s, its ledger says %s', w.balance, coalesce(m.sum, 0)), w.user_id::text
-  from public.wallets w
+  from interlock.wallets w
   left join (
-    select v.user_id, sum(v.delta) from public.wallet_movements v
+    select v.user_id, sum(v.delta) from interlock.wallet_movements v
     where v.user_id in (select id from users) group by v.user_id
   ) m on m.user_id = w.user_id
   where w.user_id in (select id from users) and w.balance <> coalesce(m.sum, 0)
@@ -162,7 +162,7 @@ wallet as (
     select o.id, case when o.payment_method = 'wallet' and o.stands then o.total else 0 end as due from orders o
   ) d
   left join (
-    select v.reference_id, sum(v.delta) from public.wallet_movements v
+    select v.reference_id, sum(v.delta) from interlock.wallet_movements v
     where v.user_id in (select id from users) and v.reason <> 'top_up' group by v.reference_id
   ) m on m.reference_id = d.id
   where -coalesce(m.sum, 0) <> d.due
@@ -171,7 +171,7 @@ wallet as (
   from (
     select v.user_id, v.delta, v.balance_after,
       lag(v.balance_after, 1, 0::bigint) over (partition by v.user_id order by v.id) as before
-    from public.wallet_movements v
+    from interlock.wallet_movements v
     where v.user_id in (select id from users)
   ) s
   where s.before + s.delta <> s.balance_after
@@ -182,7 +182,7 @@ promo as (
   select format('a code counts %s uses and has %s', p.uses, u.uses) as rule, p.id::text as what
   from promos p
   cross join lateral (
-    select count(*) as uses from public.promo_redemptions r
+    select count(*) as uses from interlock.promo_redemptions r
     where r.promo_id = p.id and r.status in ('held', 'redeemed')
   ) u
   where p.uses <> u.uses or u.uses > p.max_uses
@@ -190,19 +190,19 @@ promo as (
   select format('a customer has %s uses of a code, counted %s', r.uses, coalesce(c.used, 0)), r.promo_id::text
   from (
     select r.promo_id, r.user_id, p.max_uses_per_user, count(*) as uses
-    from public.promo_redemptions r
+    from interlock.promo_redemptions r
     join promos p on p.id = r.promo_id
     where r.status in ('held', 'redeemed') and r.user_id is not null
     group by r.promo_id, r.user_id, p.max_uses_per_user
   ) r
-  left join private.promo_user_uses c on c.promo_id = r.promo_id and c.user_id = r.user_id
+  left join interlock.promo_user_uses c on c.promo_id = r.promo_id and c.user_id = r.user_id
   where r.uses is distinct from c.used or r.uses > r.max_uses_per_user
   union all
   select 'an order stands without its use of a code, or ended with one', o.id::text
   from orders o
   where o.promo_code_id is not null
     and o.stands <> exists (
-      select 1 from public.promo_redemptions r where r.order_id = o.id and r.status = 'redeemed'
+      select 1 from interlock.promo_redemptions r where r.order_id = o.id and r.status = 'redeemed'
     )
 ),
 -- An order's amounts are those of its lines.
@@ -215,17 +215,17 @@ amounts as (
 -- and no key is without its answer.
 keys as (
   select 'a key has no answer' as rule, k.key as what
-  from private.idempotency_keys k
+  from interlock.idempotency_keys k
   where k.user_id in (select id from users) and k.response is null
   union all
   select 'two keys have one order', min(k.key)
-  from private.idempotency_keys k
+  from interlock.idempotency_keys k
   where k.user_id in (select id from users) and k.operation = 'checkout'
   group by k.response::jsonb -> 'order' ->> 'id'
   having count(*) > 1
   union all
   select 'a key has an order that is not there', k.key
-  from private.idempotency_keys k
+  from interlock.idempotency_keys k
   where k.user_id in (select id from users)
     and k.operation = 'checkout'
     and not exists (select 1 from orders o where o.id = (k.response::jsonb -> 'order' ->> 'id')::uuid)
@@ -246,7 +246,7 @@ events as (
     lag(e.driver_id) over w as before_driver,
     lag(e.version) over w as before_version,
     row_number() over (partition by e.batch_id order by e.id desc) as from_last
-  from public.batch_events e
+  from interlock.batch_events e
   where e.batch_id in (select id from batches)
   window w as (partition by e.batch_id order by e.id)
 ),

@@ -7,5 +7,6 @@ mod deploy;
 mod docs;
 mod push;
 mod recorder;
+mod schemas;
 mod scratch;
 mod verify;

@@ -151,10 +151,10 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     add_users(&db).await;
 
     // Deliveries alone; a driver is on the road.
-    push_up_to(&scratch, "20251101000900").await;
+    push_up_to(&scratch, "20251101000200").await;
     db.batch_execute(&format!(
-        "insert into public.drivers (user_id) values ('{DRIVER}');
-         insert into public.batches (id, reference) values ('{BATCH}', 'Round of the upgrade')"
+        "insert into interlock.drivers (user_id) values ('{DRIVER}');
+         insert into interlock.batches (id, reference) values ('{BATCH}', 'Round of the upgrade')"
     ))
     .await
     .expect("deliveries can be planned");
@@ -162,9 +162,9 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     let claimed = call(&db, DRIVER, &claim).await;
 
     // A shop that has oversold before the constraint came.
-    push_up_to(&scratch, "20251110000200").await;
+    push_up_to(&scratch, "20251110000100").await;
     db.batch_execute(&format!(
-        "insert into public.products (id, name, price, currency, available_quantity)
+        "insert into interlock.products (id, name, price, currency, available_quantity)
          values ('{PRODUCT}', 'Oversold', 700, 'EUR', -2)"
     ))
     .await
@@ -180,27 +180,26 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     )
     .await;
     assert_eq!(
-        pushed, "20251110000200",
+        pushed, "20251110000100",
         "a refused migration leaves nothing behind"
     );
     db.batch_execute(
-        "update public.products set available_quantity = 10 where available_quantity < 0",
+        "update interlock.products set available_quantity = 10 where available_quantity < 0",
     )
     .await
     .expect("the stock can be counted again");
 
     // Money, orders and codes, and then everything.
-    push_up_to(&scratch, "20251117000300").await;
+    push_up_to(&scratch, "20251117000200").await;
     db.batch_execute(&format!(
-        "insert into public.products (id, name, price, currency, kind)
+        "insert into interlock.products (id, name, price, currency, kind)
          values ('{GIFT}', 'Gift card', 2500, 'EUR', 'digital');
-         insert into public.product_codes (product_id, code) values ('{GIFT}', 'A'), ('{GIFT}', 'B');
-         insert into public.wallets (user_id, balance, currency) values ('{BUYER}', 100000, 'EUR');
-         select private.decrement_product_quantity('{PRODUCT}', 3)"
+         insert into interlock.product_codes (product_id, code) values ('{GIFT}', 'A'), ('{GIFT}', 'B');
+         insert into interlock.wallets (user_id, balance, currency) values ('{BUYER}', 100000, 'EUR');
+         select interlock.decrement_product_quantity('{PRODUCT}', 3)"
     ))
     .await
     .expect("a shop can be stocked");
-    push_up_to(&scratch, "20251120000100").await;
     let cart = format!(
         "select to_jsonb(public.checkout('[{{\"product_id\": \"{PRODUCT}\", \"quantity\": 2}},
            {{\"product_id\": \"{GIFT}\", \"quantity\": 1}}]', null, null, 'wallet', 'upgrade-1'))"
@@ -208,14 +207,14 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     let sold = call(&db, BUYER, &cart).await;
     let before = text(
         &db,
-        "select jsonb_agg(to_jsonb(p) - 'stock_slots' order by p.id) from public.products p",
+        "select jsonb_agg(to_jsonb(p) - 'stock_slots' order by p.id) from interlock.products p",
     )
     .await;
     scratch.push(&[]).await.succeeded();
 
     let after = text(
         &db,
-        "select jsonb_agg(to_jsonb(p) - 'stock_slots' order by p.id) from public.products p",
+        "select jsonb_agg(to_jsonb(p) - 'stock_slots' order by p.id) from interlock.products p",
     )
     .await;
     assert_eq!(before, after, "the stock is what it was");
@@ -235,7 +234,7 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
 
     let left = text(
         &db,
-        &format!("select available_quantity from public.products where id = '{PRODUCT}'"),
+        &format!("select available_quantity from interlock.products where id = '{PRODUCT}'"),
     )
     .await;
     assert_eq!(left, "5", "ten, less the three and the two");
@@ -243,27 +242,49 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
     scratch.remove().await;
 }
 
+/// A shop that has what Interlock has, under the same names: tables with other columns, a schema `private`,
+/// functions, policies and rows.
+const OWN_SHOP: &str = include_str!("own_shop.sql");
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shop_s_own_tables_stay_as_they_are() {
+async fn a_shop_with_tables_of_the_same_names_keeps_them_and_everything_works() {
     let scratch = Scratch::empty("adopt").await;
     let db = scratch.connect().await;
-    db.batch_execute(
-        "create table public.articles (id uuid primary key default gen_random_uuid(), title text not null);
-         insert into public.articles (title) select 'Article ' || n from generate_series(1, 1000) as n;
-         alter table public.articles enable row level security;
-         create policy articles_read on public.articles for select to anon using (true);
-         grant select on public.articles to anon;
-         create view public.article_titles with (security_invoker = true) as select title from public.articles;
-         create function public.count_articles() returns bigint language sql stable set search_path = ''
-           as $$ select count(*) from public.articles $$;",
-    )
-    .await
-    .expect("a shop can have tables");
-    let before = shop_s_own(&db).await;
-    assert!(before.len() > 8, "{before:?}");
+    db.batch_execute(OWN_SHOP)
+        .await
+        .expect("a shop can have tables");
+    add_users(&db).await;
+    let before = own_shop(&db).await;
     scratch.push(&[]).await.succeeded();
-    assert_eq!(shop_s_own(&db).await, before);
-    assert_eq!(text(&db, "select public.count_articles()").await, "1000");
+    assert_eq!(own_shop(&db).await, before);
+
+    // All three functions work at once.
+    db.batch_execute(&format!(
+        "insert into interlock.drivers (user_id) values ('{DRIVER}');
+         insert into interlock.batches (id) values ('{BATCH}');
+         insert into interlock.products (id, name, price, currency, available_quantity)
+         values ('{PRODUCT}', 'Soap', 250, 'EUR', 5);
+         insert into interlock.promo_codes (code, discount_type, discount_value) values ('TEN', 'percentage', 10)"
+    ))
+    .await
+    .expect("a shop can be stocked");
+    let claimed = call(&db, DRIVER, "select to_jsonb(public.claim_route())").await;
+    assert_eq!(claimed["batch"]["id"], BATCH);
+    let cart = format!("'[{{\"product_id\": \"{PRODUCT}\", \"quantity\": 2}}]'");
+    let promo = format!("select public.validate_promo('TEN', {cart})");
+    assert_eq!(call(&db, BUYER, &promo).await["discount"], 50);
+    let order = format!("select to_jsonb(public.checkout({cart}, 'TEN'))");
+    assert_eq!(call(&db, BUYER, &order).await["order"]["total"], 450);
+    let left = format!("select available_quantity from interlock.products where id = '{PRODUCT}'");
+    assert_eq!(text(&db, &left).await, "3");
+
+    // What is free is there, what is taken is theirs.
+    assert_eq!(
+        text(&db, "select count(*) from public.order_events").await,
+        "1"
+    );
+    assert_eq!(text(&db, "select count(*) from public.products").await, "2");
+    assert_eq!(own_shop(&db).await, before);
     xtask(&["verify", "--db-url", &scratch.url], &[])
         .await
         .succeeded();
@@ -271,17 +292,43 @@ async fn a_shop_s_own_tables_stay_as_they_are() {
     scratch.remove().await;
 }
 
-/// Everything in the inventory whose name says that it is the shop's.
-async fn shop_s_own(db: &Client) -> Vec<(String, String, String)> {
-    const INVENTORY: &str = include_str!("../../supabase/verify/inventory.sql");
-    let rows = db
-        .query(INVENTORY, &[])
-        .await
-        .expect("the inventory can be read");
-    rows.iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2)))
-        .filter(|(_, name, _): &(String, String, String)| name.contains("article"))
-        .collect()
+/// Everything there is of the shop's own: definitions, rights, policies and rows.
+async fn own_shop(db: &Client) -> String {
+    const WHAT: &str = "
+        with relations (oid) as (
+          select unnest(array[
+            'public.products', 'public.orders', 'public.order_items', 'public.product_titles', 'private.notes'
+          ]::regclass[])
+        ),
+        lines (line) as (
+          select concat_ws(' ', 'column', r.oid, a.attname, a.attnum, a.atttypid::regtype, a.attnotnull, a.attacl)
+          from relations r join pg_attribute a on a.attrelid = r.oid and a.attnum > 0
+          union all
+          select concat_ws(' ', 'relation', r.oid, c.relkind, c.relacl, c.relrowsecurity, c.relowner, c.reloptions)
+          from relations r join pg_class c on c.oid = r.oid
+          union all
+          select concat_ws(' ', 'policy', r.oid, p.polname, pg_get_expr(p.polqual, p.polrelid))
+          from relations r join pg_policy p on p.polrelid = r.oid
+          union all
+          select concat_ws(' ', 'constraint', r.oid, k.conname, pg_get_constraintdef(k.oid))
+          from relations r join pg_constraint k on k.conrelid = r.oid
+          union all
+          select concat_ws(' ', 'trigger', r.oid, g.tgname) from relations r join pg_trigger g on g.tgrelid = r.oid
+          union all
+          select concat_ws(' ', 'function', f.oid::regprocedure, f.prosrc, f.proacl)
+          from pg_proc f
+          where f.oid in ('public.checkout(bigint)'::regprocedure, 'private.is_staff()'::regprocedure)
+          union all
+          select concat_ws(' ', 'schema', n.nspname, n.nspacl) from pg_namespace n where n.nspname = 'private'
+          union all
+          select 'product ' || to_jsonb(p)::text from public.products p
+          union all
+          select 'order ' || to_jsonb(o)::text from public.orders o
+          union all
+          select 'item ' || to_jsonb(i)::text from public.order_items i
+        )
+        select string_agg(line, chr(10) order by line) from lines";
+    text(db, WHAT).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,11 +337,11 @@ async fn readers_and_writers_go_on_during_a_push() {
     let db = scratch.connect().await;
     push_up_to(&scratch, "20251116000000").await;
     db.batch_execute(&format!(
-        "insert into public.products (id, name, price, currency, available_quantity)
+        "insert into interlock.products (id, name, price, currency, available_quantity)
          select gen_random_uuid(), 'Product ' || n, 700, 'EUR', 10 from generate_series(1, 5000) as n;
-         insert into public.products (id, name, price, currency, available_quantity)
+         insert into interlock.products (id, name, price, currency, available_quantity)
          values ('{PRODUCT}', 'Hot', 700, 'EUR', 1000000);
-         insert into public.batches (reference) select 'Batch ' || n from generate_series(1, 1000) as n;
+         insert into interlock.batches (reference) select 'Batch ' || n from generate_series(1, 1000) as n;
          analyze"
     ))
     .await
@@ -302,10 +349,10 @@ async fn readers_and_writers_go_on_during_a_push() {
 
     let stop = Arc::new(AtomicBool::new(false));
     let statements = [
-        "select count(*) from public.products where active".to_owned(),
-        "select count(*) from public.batches where status = 'available'".to_owned(),
+        "select count(*) from interlock.products where active".to_owned(),
+        "select count(*) from interlock.batches where status = 'available'".to_owned(),
         format!("select public.decrement_product_quantity('{PRODUCT}', 1)"),
-        "update public.batches set priority = priority where reference = 'Batch 7'".to_owned(),
+        "update interlock.batches set priority = priority where reference = 'Batch 7'".to_owned(),
     ];
     let mut others = Vec::new();
     for statement in statements {
@@ -337,9 +384,9 @@ async fn readers_and_writers_go_on_during_a_push() {
 async fn a_push_gives_way_to_a_long_transaction_and_can_be_repeated() {
     let scratch = Scratch::empty("patient").await;
     let db = scratch.connect().await;
-    push_up_to(&scratch, "20251110000200").await;
+    push_up_to(&scratch, "20251110000100").await;
     // A report that has read the table and is not done yet.
-    db.batch_execute("begin; select count(*) from public.products")
+    db.batch_execute("begin; select count(*) from interlock.products")
         .await
         .expect("it can be read");
     let refused = scratch.push(&[]).await.failed().said();

@@ -26,7 +26,8 @@ impl Scratch {
         Self::copy(name, pushed().await).await
     }
 
-    async fn copy(name: &str, template: &str) -> Self {
+    /// A copy of another database, which nobody is connected to.
+    pub(crate) async fn copy(name: &str, template: &str) -> Self {
         let name = format!("ship_{name}");
         create(&name, template).await;
         Self {
@@ -35,9 +36,26 @@ impl Scratch {
         }
     }
 
+    /// The name of the database.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A session of the owner role.
     pub(crate) async fn connect(&self) -> Client {
         connect(&self.url).await
+    }
+
+    /// Ends all sessions, so that it can be copied.
+    pub(crate) async fn close(&self) {
+        let admin = connect(&variable("INTERLOCK_ADMIN_DB_URL")).await;
+        admin
+            .execute(
+                "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = $1",
+                &[&self.name],
+            )
+            .await
+            .expect("sessions can be ended");
     }
 
     /// A session of a superuser.

@@ -47,20 +47,20 @@ async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
     // What goes wrong with databases, and what is said about each.
     let damage = [
         (
-            "alter table public.products drop constraint products_available_quantity_nonnegative",
-            "missing constraint public.products.products_available_quantity_nonnegative",
+            "alter table interlock.products drop constraint products_available_quantity_nonnegative",
+            "missing constraint interlock.products.products_available_quantity_nonnegative",
         ),
         (
-            "drop policy orders_select_own_or_staff on public.orders",
-            "missing policy public.orders.orders_select_own_or_staff",
+            "drop policy orders_select_own on interlock.orders",
+            "missing policy interlock.orders.orders_select_own",
         ),
         (
-            "revoke select on public.wallets from authenticated",
-            "missing grant table public.wallets to authenticated",
+            "revoke select on interlock.wallets from authenticated",
+            "missing grant table interlock.wallets to authenticated",
         ),
         (
-            "grant update on public.products to anon",
-            "different grant table public.products to anon",
+            "grant update on interlock.products to anon",
+            "different grant table interlock.products to anon",
         ),
         (
             "grant execute on function public.top_up_wallet(uuid, bigint, text, uuid) to public",
@@ -71,29 +71,29 @@ async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
             "missing function public.increment_promo_usage(uuid)",
         ),
         (
-            "create or replace function private.clock() returns timestamptz language sql stable
+            "create or replace function interlock.clock() returns timestamptz language sql stable
              set search_path = '' as 'select clock_timestamp()'",
-            "different function private.clock()",
+            "different function interlock.clock()",
         ),
         (
-            "alter table public.wallets disable trigger wallets_record_movement",
-            "different trigger public.wallets.wallets_record_movement",
+            "alter table interlock.wallets disable trigger wallets_record_movement",
+            "different trigger interlock.wallets.wallets_record_movement",
         ),
         (
-            "alter table public.product_codes disable row level security",
-            "different row security public.product_codes",
+            "alter table interlock.product_codes disable row level security",
+            "different row security interlock.product_codes",
         ),
         (
-            "drop index public.orders_by_user",
-            "missing index public.orders.orders_by_user",
+            "drop index interlock.orders_by_user",
+            "missing index interlock.orders.orders_by_user",
         ),
         (
-            "alter table public.products alter column currency drop not null",
-            "different column public.products.currency",
+            "alter table interlock.products alter column currency drop not null",
+            "different column interlock.products.currency",
         ),
         (
-            "drop table public.payment_proofs cascade",
-            "missing table public.payment_proofs",
+            "drop table interlock.payment_proofs cascade",
+            "missing table interlock.payment_proofs",
         ),
         (
             "delete from supabase_migrations.schema_migrations where version = '20251116000000'",
@@ -119,14 +119,14 @@ async fn the_statements_it_proposes_mend_what_they_are_about() {
     let scratch = Scratch::pushed("verify_mend").await;
     let db = scratch.connect().await;
     db.batch_execute(
-        "alter table public.products drop constraint products_available_quantity_nonnegative;
-         alter table public.wallets disable trigger wallets_record_movement;
-         alter table public.product_codes disable row level security;
-         revoke select on public.wallets from authenticated;
-         grant update on public.products to anon;
-         grant insert (code) on public.promo_codes to authenticated;
-         drop index public.orders_by_user;
-         drop trigger orders_settle on public.orders",
+        "alter table interlock.products drop constraint products_available_quantity_nonnegative;
+         alter table interlock.wallets disable trigger wallets_record_movement;
+         alter table interlock.product_codes disable row level security;
+         revoke select on interlock.wallets from authenticated;
+         grant update on interlock.products to anon;
+         grant insert (code) on interlock.promo_codes to authenticated;
+         drop index interlock.orders_by_user;
+         drop trigger orders_settle on interlock.orders",
     )
     .await
     .expect("the database can be damaged");
@@ -152,12 +152,12 @@ async fn rows_that_break_a_rule_are_named() {
     let scratch = Scratch::pushed("verify_rows").await;
     let db = scratch.connect_as_admin().await;
     db.batch_execute(
-        "alter table public.products drop constraint products_available_quantity_nonnegative;
-         insert into public.products (name, price, currency, available_quantity) values ('Oversold', 1, 'EUR', -1);
-         alter table public.products add constraint products_available_quantity_nonnegative
+        "alter table interlock.products drop constraint products_available_quantity_nonnegative;
+         insert into interlock.products (name, price, currency, available_quantity) values ('Oversold', 1, 'EUR', -1);
+         alter table interlock.products add constraint products_available_quantity_nonnegative
            check (available_quantity >= 0) not valid;
          set session_replication_role = replica;
-         insert into public.wallets (user_id, balance, currency)
+         insert into interlock.wallets (user_id, balance, currency)
          values ('b0000000-0000-4000-8000-000000000007', 100, 'EUR')",
     )
     .await
@@ -166,7 +166,7 @@ async fn rows_that_break_a_rule_are_named() {
     assert_eq!(
         told,
         [
-            "different constraint public.products.products_available_quantity_nonnegative",
+            "different constraint interlock.products.products_available_quantity_nonnegative",
             "rows rows books: wallet_differences is not empty (1)",
             "rows rows stock: products with less than nothing in stock (1)",
         ]

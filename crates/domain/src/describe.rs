@@ -68,7 +68,7 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkout::CHECKOUT;
+    use crate::shop::checkout::CHECKOUT;
 
     #[test]
     fn a_reader_tells_its_fields_with_their_rules_and_those_of_list_items() {

@@ -1,9 +1,14 @@
-//! What one edge function is: a name, the RPC it calls, and how it reads its request.
+//! What one edge function is: one record says everything that the tools ask about it.
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::errors::Code;
 use crate::fields::{Fields, Problems};
 use crate::json::Value;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::shape::Shape;
 
-/// An edge function. Everything that the functions have in common is in [`crate::exchange`].
+/// An edge function. Everything that the functions have in common is in [`crate::exchange`]. Nothing of a record
+/// has a default: what is forgotten does not compile.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
     /// Its name in the URL and in the log.
@@ -17,6 +22,71 @@ pub struct Function {
     pub read: fn(Fields) -> Result<Arguments, Problems>,
     /// What the log says beside its usual line when it worked, of what [`Arguments::count`] counts.
     pub note: Option<fn(count: u32) -> String>,
+    /// What a running function does not need to know.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub told: Told,
+}
+
+/// What the tools are told of a function.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// The area that it belongs to: the folder of this crate, and of tests/areas.
+    pub area: &'static str,
+    /// What it is for, in half a line: in its crate and its shim.
+    pub purpose: &'static str,
+    /// The title of its operation.
+    pub summary: &'static str,
+    /// What it does, for who calls it.
+    pub description: &'static str,
+    /// What each field of the request means, by its place.
+    pub fields: &'static [(&'static str, &'static str)],
+    /// What the fields say about each other, as JSON Schema; `{}` if nothing.
+    pub between_fields: &'static str,
+    /// The schema of its answer; one of `schemas`.
+    pub answer: &'static str,
+    /// What its answers are made of, by name.
+    pub schemas: &'static [(&'static str, Shape)],
+    /// What the database refuses, beside what any function refuses.
+    pub codes: &'static [Code],
+    /// The arguments that every call of the RPC has. An argument is called `p_` and the field that it comes from.
+    pub always: &'static [&'static str],
+    /// Whether a call with these arguments, and without a key, acts a second time when it is made twice.
+    pub acts_again: fn(&Value) -> bool,
+    /// Good requests, with ids that need not exist. The first one has every field that can stand beside the others.
+    pub samples: &'static [Sample],
+}
+
+/// A request.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// What it is.
+    pub name: &'static str,
+    /// Its body.
+    pub body: &'static str,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Function {
+    /// The name as one of Rust's: of its module here, and of its crate elsewhere.
+    pub fn ident(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// The name in JavaScript: `claimRoute`.
+    pub fn camel(&self) -> String {
+        let mut camel = String::new();
+        for (index, word) in self.name.split('-').enumerate() {
+            let (first, rest) = word.split_at(1);
+            match index {
+                0 => camel.push_str(first),
+                _ => camel.push_str(&first.to_ascii_uppercase()),
+            }
+            camel.push_str(rest);
+        }
+        camel
+    }
 }
 
 /// What a request asks of the database.

@@ -9,9 +9,6 @@
 // The build cuts every `{:?}` out of the modules: only panics have one, and their texts go nowhere.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
-pub mod cart;
-pub mod checkout;
-pub mod claim_route;
 #[cfg(feature = "describe")]
 pub mod describe;
 pub mod errors;
@@ -23,9 +20,36 @@ pub mod identity;
 pub mod json;
 #[cfg(feature = "serde_json")]
 mod native_json;
-pub mod promo_validate;
 pub mod retry;
 pub mod rule;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod shape;
 pub mod upstream;
 #[cfg(feature = "serde_json")]
 pub mod wire;
+
+// The functions by area, and the list of them.
+
+/// Batches and their drivers.
+pub mod delivery {
+    pub mod claim_route;
+}
+
+/// Carts, orders, wallets.
+pub mod shop {
+    pub mod cart;
+    pub mod checkout;
+}
+
+/// Promo codes.
+pub mod promo {
+    pub mod promo_validate;
+}
+
+/// The registry: every function. All that the tools know of functions, they know from here.
+#[cfg(not(target_arch = "wasm32"))]
+pub const FUNCTIONS: &[&function::Function] = &[
+    &delivery::claim_route::CLAIM_ROUTE,
+    &shop::checkout::CHECKOUT,
+    &promo::promo_validate::PROMO_VALIDATE,
+];

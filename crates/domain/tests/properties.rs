@@ -1,14 +1,13 @@
 //! Whatever a client sends and whatever comes back from upstream, the exchange ends within its
 //! bounds with an answer of the catalogue or with upstream's own success.
 
-use interlock_domain::checkout::CHECKOUT;
-use interlock_domain::claim_route::CLAIM_ROUTE;
+use interlock_domain::FUNCTIONS;
 use interlock_domain::errors::Code;
 use interlock_domain::exchange::{Call, State, Step, begin, resume};
+use interlock_domain::fields::Fields;
 use interlock_domain::function::Function;
 use interlock_domain::http::{BodyFault, Reply, Request};
 use interlock_domain::json::{Codec, SerdeJson, Value, object};
-use interlock_domain::promo_validate::PROMO_VALIDATE;
 use interlock_domain::retry::MAX_REPEATS;
 use interlock_domain::upstream::Outcome;
 use proptest::prelude::*;
@@ -17,19 +16,26 @@ use proptest::prelude::*;
 const USER: &str = "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEiLCJyb2xlIjoiYXV0aGVudGljYXRlZCJ9.c2ln";
 const BUDGET: f64 = 10_000.0;
 
-fn functions() -> impl Strategy<Value = Function> {
-    prop_oneof![Just(CLAIM_ROUTE), Just(CHECKOUT), Just(PROMO_VALIDATE)]
+fn functions() -> impl Strategy<Value = &'static Function> {
+    prop::sample::select(FUNCTIONS)
+}
+
+/// A good request of any function, which need not be the one that gets it.
+fn samples() -> impl Strategy<Value = String> {
+    let samples = FUNCTIONS.iter().flat_map(|function| function.told.samples);
+    prop::sample::select(
+        samples
+            .map(|sample| sample.body.to_owned())
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn body() -> impl Strategy<Value = String> {
     prop_oneof![
-        any::<String>(),
-        Just(r#"{"batch_id":"ba7c4000-0000-4000-8000-000000000001"}"#.to_owned()),
-        Just("{}".to_owned()),
-        Just(r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-000000000001","quantity":2}]}"#.to_owned()),
-        Just(r#"{"code":"SAVE50","subtotal":12000}"#.to_owned()),
-        r#"\{"(batch_id|action|x)":("[a-z0-9-]{0,40}"|null|[0-9]{1,20}|\[\]|\{\})(,"action":"(claim|renew|release)")?\}"#,
-        (0_usize..200).prop_map(|depth| "[".repeat(depth) + &"]".repeat(depth)),
+        1 => any::<String>(),
+        3 => samples(),
+        1 => r#"\{"(batch_id|action|x)":("[a-z0-9-]{0,40}"|null|[0-9]{1,20}|\[\]|\{\})(,"action":"(claim|renew|release)")?\}"#,
+        1 => (0_usize..200).prop_map(|depth| "[".repeat(depth) + &"]".repeat(depth)),
     ]
 }
 
@@ -173,12 +179,12 @@ proptest! {
         outcomes in prop::collection::vec((outcome(), 0.0..4_000.0, 0.0..1.0), 1 + MAX_REPEATS as usize),
     ) {
         let mut now = 0.0;
-        let mut step = begin(&function, &SerdeJson, request);
+        let mut step = begin(function, &SerdeJson, request);
         for (outcome, took, random) in outcomes {
             let Step::Call(call) = step else { break };
             check_call(&call, now)?;
             now += call.delay_ms + f64::min(took, call.timeout_ms);
-            step = resume(&function, &SerdeJson, call.state, outcome, now, random);
+            step = resume(function, &SerdeJson, call.state, outcome, now, random);
         }
         match step {
             Step::Reply(reply) => check_reply(&reply)?,
@@ -215,7 +221,7 @@ fn a_state_that_comes_back_damaged_is_answered() {
         repeatable: true,
         count: 0,
     };
-    let step = resume(&CHECKOUT, &SerdeJson, state, Outcome::Unsent, 0.0, 0.5);
+    let step = resume(FUNCTIONS[0], &SerdeJson, state, Outcome::Unsent, 0.0, 0.5);
     let Step::Reply(reply) = step else {
         panic!("a call is not repeated forever")
     };
@@ -225,4 +231,30 @@ fn a_state_that_comes_back_damaged_is_answered() {
             .headers
             .contains(&("x-request-id", "unknown".to_owned()))
     );
+}
+
+#[test]
+fn names_are_those_of_rust_and_javascript() {
+    let named = |wanted| FUNCTIONS.iter().find(|function| function.name == wanted);
+    let function = named("claim-route").expect("it is registered");
+    assert_eq!(function.ident(), "claim_route");
+    assert_eq!(function.camel(), "claimRoute");
+}
+
+/// Written down twice, on purpose: what the record says of a call, and what the code that makes it does.
+#[test]
+fn what_acts_twice_is_not_repeated() {
+    let batch = "ba7c4000-0000-4000-8000-000000000001";
+    let others = ["claim", "release"]
+        .map(|action| format!(r#"{{"batch_id":"{batch}","action":"{action}"}}"#));
+    for function in FUNCTIONS {
+        let samples = function.told.samples.iter().map(|sample| sample.body);
+        for body in samples.chain(others.iter().map(String::as_str)) {
+            let body = SerdeJson.parse(body).expect("JSON");
+            if let Ok(arguments) = (function.read)(Fields::of_body(body)) {
+                let acts_again = (function.told.acts_again)(&arguments.json);
+                assert_eq!(acts_again, !arguments.repeatable, "{arguments:?}");
+            }
+        }
+    }
 }

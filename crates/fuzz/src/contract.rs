@@ -2,13 +2,17 @@
 //! the contract and not from the code that it judges.
 
 use crate::mutate::token;
+use interlock_domain::FUNCTIONS;
+use interlock_domain::describe::{self, Field};
 use interlock_domain::errors::{Code, Retry};
 use interlock_domain::exchange::{Call, State};
 use interlock_domain::fields::is_uuid;
 use interlock_domain::function::Function;
 use interlock_domain::http::{Reply, Request};
 use interlock_domain::json::{Codec as _, MAX_SAFE_INTEGER, SerdeJson, Value};
+use interlock_domain::rule::Rule;
 use interlock_domain::upstream::Outcome;
+use std::sync::LazyLock;
 
 /// All that one request may take, in milliseconds.
 pub(crate) const BUDGET: f64 = 10_000.0;
@@ -63,26 +67,14 @@ pub(crate) fn call(
     let Ok(Value::Object(arguments)) = SerdeJson.parse(posted) else {
         return hold(false, "a call's body is a JSON object", posted);
     };
+    let fields = fields(function);
     for (name, value) in &arguments {
-        let valid = match (function.name, name.as_str()) {
-            ("claim-route", "p_batch_id") | ("checkout" | "promo-validate", "p_cart_id") => {
-                uuid(value)
+        let valid = match name.strip_prefix("p_") {
+            Some("idempotency_key") => {
+                function.keyed && value.as_text() == request.idempotency_key.as_deref()
             }
-            ("claim-route", "p_action") => {
-                word(value, &["claim", "renew", "release", "start", "complete"])
-            }
-            ("checkout" | "promo-validate", "p_cart_items") => cart(value),
-            ("checkout", "p_promo_code") | ("promo-validate", "p_code") => line(value),
-            ("checkout", "p_payment_method") => {
-                word(value, &["wallet", "bank_transfer", "cash_on_delivery"])
-            }
-            ("promo-validate", "p_subtotal") => whole(value, 0.0, MAX_SAFE_INTEGER),
-            ("promo-validate", "p_dry_run") => matches!(value, Value::Bool(_)),
-            ("promo-validate", "p_action") => word(value, &["apply", "release"]),
-            ("checkout" | "claim-route", "p_idempotency_key") => {
-                value.as_text() == request.idempotency_key.as_deref()
-            }
-            _ => false,
+            Some(field) => obeys(value, fields, "", field),
+            None => false,
         };
         hold(
             valid,
@@ -91,11 +83,7 @@ pub(crate) fn call(
         )?;
     }
     let has = |name: &str| arguments.iter().any(|(argument, _)| argument == name);
-    let complete = match function.name {
-        "claim-route" => has("p_action"),
-        "checkout" => has("p_cart_items"),
-        _ => has("p_code"),
-    };
+    let complete = function.told.always.iter().all(|name| has(name));
     hold(complete, "a call has what it needs", posted)?;
     hold(
         !function.keyed || has("p_idempotency_key") == request.idempotency_key.is_some(),
@@ -120,29 +108,58 @@ fn whole(value: &Value, least: f64, most: f64) -> bool {
         .is_some_and(|number| number.fract() == 0.0 && least <= number && number <= most)
 }
 
-fn line(value: &Value) -> bool {
+fn line(value: &Value, most: usize) -> bool {
     value.as_text().is_some_and(|text| {
-        (1..=64).contains(&text.chars().count())
+        (1..=most).contains(&text.chars().count())
             && text.trim() == text
             && !text.chars().any(char::is_control)
     })
 }
 
-fn cart(value: &Value) -> bool {
-    let Value::List(lines) = value else {
+/// Whether a value is what the field of that name must be.
+fn obeys(value: &Value, fields: &[Field], parent: &str, name: &str) -> bool {
+    let is_it = |field: &&Field| field.parent == parent && field.name == name;
+    let Some(field) = fields.iter().find(is_it) else {
         return false;
     };
-    (1..=100).contains(&lines.len())
-        && lines.iter().all(|line| {
-            let Value::Object(members) = line else {
-                return false;
-            };
-            members.len() == 2
-                && line.get("product_id").is_some_and(uuid)
-                && line
-                    .get("quantity")
-                    .is_some_and(|quantity| whole(quantity, 1.0, 10_000.0))
-        })
+    match field.rule {
+        Rule::Uuid => uuid(value),
+        Rule::Word(words) => word(value, words),
+        Rule::Flag => matches!(value, Value::Bool(_)),
+        Rule::Integer(least, most) => whole(value, least.into(), most.into()),
+        Rule::Amount => whole(value, 0.0, MAX_SAFE_INTEGER),
+        Rule::Line(most) => line(value, most),
+        Rule::List(most) => {
+            let place = format!("{parent}/{name}");
+            matches!(value, Value::List(items) if (1..=most).contains(&items.len())
+                && items.iter().all(|item| item_obeys(item, fields, &place)))
+        }
+    }
+}
+
+/// Whether an item of a list has what it needs, and nothing else.
+fn item_obeys(item: &Value, fields: &[Field], place: &str) -> bool {
+    let Value::Object(members) = item else {
+        return false;
+    };
+    let own = fields.iter().filter(|field| field.parent == place);
+    members
+        .iter()
+        .all(|(name, value)| obeys(value, fields, place, name))
+        && own
+            .filter(|field| field.required)
+            .all(|field| item.get(&field.name).is_some())
+}
+
+/// The fields of a function's request.
+fn fields(function: &Function) -> &'static [Field] {
+    static FIELDS: LazyLock<Vec<(&str, Vec<Field>)>> = LazyLock::new(|| {
+        let told = FUNCTIONS.iter();
+        told.map(|function| (function.name, describe::fields(function)))
+            .collect()
+    });
+    let found = FIELDS.iter().find(|(name, _)| *name == function.name);
+    found.map_or(&[], |(_, fields)| fields)
 }
 
 /// Whether executing this call a second time would be a second effect.
@@ -152,14 +169,7 @@ pub(crate) fn acts_again(function: &Function, posted: &str) -> bool {
     if has("p_idempotency_key") {
         return false;
     }
-    match function.name {
-        "checkout" => true,
-        "claim-route" => {
-            !has("p_batch_id")
-                || arguments.get("p_action").and_then(Value::as_text) == Some("release")
-        }
-        _ => false,
-    }
+    (function.told.acts_again)(&arguments)
 }
 
 /// Whether nobody can tell if the call took effect: it was sent, and no answer of ours came back.

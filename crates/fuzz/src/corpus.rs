@@ -1,8 +1,9 @@
 //! The inputs to begin with: the recorded exchanges of tests/corpus, which are text that a person can
 //! read. And the files of findings, each with one input.
 
-use crate::targets::{FUNCTIONS, TARGETS, Target};
+use crate::targets::{TARGETS, Target};
 use anyhow::{Context as _, Result, bail};
+use interlock_domain::FUNCTIONS;
 use interlock_domain::json::{Value, object};
 use std::fs;
 use std::path::Path;

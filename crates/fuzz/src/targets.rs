@@ -3,18 +3,13 @@
 use crate::contract::{self, BUDGET, Holds};
 use crate::corpus::Corpus;
 use crate::probe;
-use interlock_domain::checkout::CHECKOUT;
-use interlock_domain::claim_route::CLAIM_ROUTE;
+use interlock_domain::FUNCTIONS;
 use interlock_domain::exchange::{self, Call, State, Step};
 use interlock_domain::function::Function;
 use interlock_domain::http::{BodyFault, MAX_ANSWER, MAX_BODY, Request};
 use interlock_domain::json::{Codec as _, MAX_DEPTH, Malformed, SerdeJson, Value};
-use interlock_domain::promo_validate::PROMO_VALIDATE;
 use interlock_domain::upstream::Outcome;
 use std::borrow::Cow;
-
-/// The functions, by the names that inputs call them.
-pub(crate) const FUNCTIONS: [Function; 3] = [CHECKOUT, CLAIM_ROUTE, PROMO_VALIDATE];
 
 /// When every request of the corpus came; its tokens are valid then.
 const NOW: f64 = 1_800_000_000_000.0;
@@ -65,17 +60,19 @@ pub(crate) static TARGETS: [Target; 4] = [
     },
 ];
 
-fn function(input: &Value) -> &'static Function {
+fn function(input: &Value) -> Result<&'static Function, String> {
     let name = input.get("function").and_then(Value::as_text);
     let named = FUNCTIONS
         .iter()
         .find(|function| Some(function.name) == name);
-    named.unwrap_or(&FUNCTIONS[0])
+    named
+        .copied()
+        .ok_or_else(|| format!("an input names a function: {name:?}"))
 }
 
 /// A request and the outcomes of its calls, from beginning to end.
 fn whole_exchange(input: &Value) -> Result<String, String> {
-    let function = function(input);
+    let function = function(input)?;
     let request = request(input.get("request").unwrap_or(&Value::Null));
     let outcomes = match input.get("outcomes") {
         Some(Value::List(outcomes)) => outcomes.as_slice(),
@@ -272,7 +269,7 @@ fn answer_size(outcome: &Outcome) -> usize {
 /// One crossing of the boundary with values that only a broken shim would send: an answer or a call
 /// all the same, and nothing that cannot be written down.
 fn state(input: &Value) -> Result<String, String> {
-    let function = function(input);
+    let function = function(input)?;
     let size = SerdeJson.write(input).len();
     let step = probe::call(size, || {
         if let Some(request) = input.get("request") {

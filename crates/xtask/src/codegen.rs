@@ -1,17 +1,20 @@
 //! `cargo xtask codegen`: what crates/domain says, in other languages: the error catalogue as SQL and as a
 //! page of the docs, the functions as docs/openapi.json, and that as the client's types; and what crates/edge
-//! exports, as the shim's types.
+//! exports, as the shim's types; what follows from a function's record (crates/NAME, functions/NAME, its block of
+//! supabase/config.toml). And what stands above the functions of the database, as their comments.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use interlock_domain::FUNCTIONS;
 use interlock_domain::errors::{Code, Entry, Retry};
 use serde_json::{Value, json};
 
 use crate::command::stdout_of;
 use crate::repo::Repo;
-use crate::{build, openapi};
+use crate::{build, comments, functions, openapi};
 
 /// How to generate.
 #[derive(clap::Args, Default)]
@@ -19,12 +22,18 @@ pub(crate) struct Args {
     /// Write nothing; fail where a file differs from crates/domain.
     #[arg(long)]
     check: bool,
+    /// Only the crates, shims and configuration of the functions, which the rest is built from.
+    #[arg(long)]
+    functions: bool,
 }
 
 impl Args {
     /// Only look.
     pub(crate) fn check() -> Self {
-        Self { check: true }
+        Self {
+            check: true,
+            functions: false,
+        }
     }
 }
 
@@ -38,9 +47,18 @@ const UNKNOWN: &str = "INTERNAL";
 
 /// Generates or checks every file.
 pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
+    // Without these there is nothing to build.
+    let of_functions = functions::generated::files(&repo.root, FUNCTIONS)?;
+    if !args.check {
+        write(repo, &of_functions)?;
+    }
+    refuse_stale(repo, &of_functions)?;
+    if args.functions {
+        return Ok(());
+    }
     let entries: Vec<Entry> = Code::all().iter().map(|code| *code.entry()).collect();
     let openapi = openapi(repo)?;
-    let outputs = [
+    let mut outputs = vec![
         (repo.root.join(RAISE_ERROR), raise_error(&entries)),
         (repo.root.join("docs/errors.md"), page(&entries)),
         (
@@ -56,42 +74,58 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
             serde_json::to_string_pretty(&openapi)? + "\n",
         ),
     ];
-    let mut stale = Vec::new();
-    for (path, text) in &outputs {
-        if fs::read_to_string(path).is_ok_and(|old| old == *text) {
-            continue;
-        }
-        if args.check {
-            stale.push(repo.relative(path).to_string());
-        } else {
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            fs::write(path, text)?;
-            println!("wrote {}", repo.relative(path));
-        }
+    // What stands above a function that was just generated counts, too.
+    if !args.check {
+        write(repo, &outputs)?;
     }
+    outputs.extend(comments::files(repo)?);
+    if !args.check {
+        return write(repo, &outputs);
+    }
+    refuse_stale(repo, &outputs)
+}
+
+fn refuse_stale(repo: &Repo, outputs: &[(PathBuf, String)]) -> Result<()> {
+    let stale: Vec<String> = outputs
+        .iter()
+        .filter(|(path, text)| !is_written(path, text))
+        .map(|(path, _)| repo.relative(path).to_string())
+        .collect();
     if !stale.is_empty() {
         bail!(
-            "{} differ from crates/domain or crates/edge: run `cargo xtask codegen`",
+            "{} differ from what they are made of: run `cargo xtask codegen`",
             stale.join(" and ")
         );
     }
     Ok(())
 }
 
-/// The document, with the answers that tests/openapi.rs has recorded as its examples.
+fn is_written(path: &Path, text: &str) -> bool {
+    fs::read_to_string(path).is_ok_and(|old| old == text)
+}
+
+/// Writes what differs.
+fn write(repo: &Repo, outputs: &[(PathBuf, String)]) -> Result<()> {
+    for (path, text) in outputs {
+        if is_written(path, text) {
+            continue;
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, text)?;
+        println!("wrote {}", repo.relative(path));
+    }
+    Ok(())
+}
+
+/// The document, with the answers that tests/openapi/mod.rs has recorded as its examples.
 fn openapi(repo: &Repo) -> Result<Value> {
     let path = repo.root.join("tests/openapi/examples.json");
     let examples = fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", repo.relative(&path)))?;
     let examples = serde_json::from_str(&examples)
         .with_context(|| format!("{} is not JSON", repo.relative(&path)))?;
-    for function in repo.functions()? {
-        if !openapi::functions().any(|told| told == function) {
-            bail!("crates/xtask/src/openapi/mod.rs does not tell of the function {function}");
-        }
-    }
     openapi::document(&examples)
 }
 
@@ -132,12 +166,12 @@ fn raise_error(entries: &[Entry]) -> String {
     let internal = entries.iter().find(|entry| entry.code == UNKNOWN);
     let last = internal.map_or_else(String::new, |entry| arm("else", entry, &quoted));
     format!(
-        "-- Generated by `cargo xtask codegen` from crates/domain/src/errors; do not edit.
---
--- Raise an error of the catalogue. SQLSTATE is PT + HTTP status (PostgREST answers with that status), message
+        "-- Raise an error of the catalogue. SQLSTATE is PT + HTTP status (PostgREST answers with that status), message
 -- is the code, hint the next step for the client, detail a JSON text for machines. Two members of it are
 -- reserved: `message` tells a person what happened, `retryable` (absent unless true) that the same request may
 -- simply be sent again. So a function needs to know nothing of what only the database raises.
+--
+-- Generated by `cargo xtask codegen` from crates/domain/src/errors; do not edit.
 --
 -- Errors: the one asked for; INTERNAL for a code that is not in the catalogue.
 create function {SCHEMA}.raise_error(p_code text, p_detail jsonb default null)
@@ -169,9 +203,6 @@ begin
     hint = v_hint;
 end
 $$;
-
-comment on function {SCHEMA}.raise_error(text, jsonb) is
-  'Raises an error of the catalogue: SQLSTATE PT + HTTP status, message = code, detail = JSON, hint = next step.';
 ",
         retryable = entries
             .iter()
@@ -234,6 +265,7 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use interlock_domain::shape::Shape;
 
     const ENTRY: Entry = Entry {
         code: "OUT_OF_LUCK",
@@ -241,6 +273,7 @@ mod tests {
         retry: Retry::Final,
         message: "No luck.",
         hint: "Use the shop's | other door.",
+        details: Shape::Null,
     };
 
     #[test]

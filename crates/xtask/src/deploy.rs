@@ -241,7 +241,7 @@ impl Deployment<'_> {
         if pending.is_empty() {
             return Ok(());
         }
-        let made = tables_made_by(&self.repo.root, &pending)?;
+        let made = made_by(&self.repo.root, &pending)?;
         let taken = taken_names(
             &made,
             &verify::expected(self.repo)?,
@@ -249,7 +249,7 @@ impl Deployment<'_> {
         );
         if !taken.is_empty() {
             bail!(
-                "the database has {} already, and not from these migrations: rename yours first (docs/adopting.md says how); nothing was changed",
+                "the database has {} already, and not from these migrations: rename yours first (docs/adopting.md); nothing was changed",
                 taken.join(", ")
             );
         }
@@ -348,8 +348,8 @@ fn functions_in(listed: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// Tables, views and schemas that some of the migrations create.
-fn tables_made_by(root: &Path, versions: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
+/// The schema and the functions in public that some of the migrations create; those by their names alone.
+fn made_by(root: &Path, versions: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
     let mut made = BTreeSet::new();
     for entry in fs::read_dir(root.join("supabase/migrations"))? {
         let path = entry?.path();
@@ -365,29 +365,30 @@ fn tables_made_by(root: &Path, versions: &BTreeSet<&str>) -> Result<BTreeSet<Str
     Ok(made)
 }
 
-/// What is in the way of tables that are yet to be made: things of their names, and indexes of the names
-/// of theirs, since both share one list of names.
+/// What is in the way of what is yet to be made: a schema of our name, or a function with the name and the
+/// arguments of ours. Tables and indexes are in a schema of our own, and a view gives way to what has its name.
 fn taken_names(made: &BTreeSet<String>, expected: &[Thing], found: &[Thing]) -> Vec<String> {
-    let indexes: BTreeSet<String> = expected
-        .iter()
-        .filter(|thing| made.contains(thing.name.rsplit_once('.').map_or("", |(table, _)| table)))
-        .filter_map(Thing::index_name)
-        .collect();
-    let in_the_way = |thing: &Thing| match thing.kind.as_str() {
-        "table" | "view" | "schema" => made.contains(&thing.name).then(|| thing.name.clone()),
-        _ => thing.index_name().filter(|name| indexes.contains(name)),
+    let in_the_way = |thing: &&Thing| match thing.kind.as_str() {
+        "schema" => made.contains(&thing.name),
+        "function" => {
+            let name = thing.name.split('(').next().unwrap_or_default();
+            let is_ours = |ours: &Thing| ours.kind == "function" && ours.name == thing.name;
+            made.contains(name) && expected.iter().any(is_ours)
+        }
+        _ => false,
     };
-    found.iter().filter_map(in_the_way).collect()
+    let named = |thing: &Thing| format!("the {} {}", thing.kind, thing.name);
+    found.iter().filter(in_the_way).map(named).collect()
 }
 
 fn created_in(sql: &str) -> Vec<String> {
     sql.lines()
         .filter_map(|line| {
-            ["create table ", "create view ", "create schema "]
-                .iter()
-                .find_map(|start| line.strip_prefix(start))
+            line.strip_prefix("create schema ")
+                .or_else(|| line.strip_prefix("create function "))
         })
         .filter_map(|rest| rest.split([' ', '(', ';']).next())
+        .filter(|name| !name.starts_with("interlock."))
         .map(str::to_owned)
         .collect()
 }
@@ -466,32 +467,35 @@ mod tests {
 
     #[test]
     fn what_a_migration_creates_is_read_from_it() {
-        let sql = "create schema private;\ncreate table public.a (\n  x int\n);\n-- create table public.b (\ncreate view public.c";
-        assert_eq!(created_in(sql), ["private", "public.a", "public.c"]);
+        let sql = "create schema interlock;\ncreate table interlock.a (\n  x int\n);\n-- create function public.b (\n\
+                   create function interlock.c(p int)\ncreate function public.c(\n";
+        assert_eq!(created_in(sql), ["interlock", "public.c"]);
     }
 
     #[test]
-    fn a_table_and_an_index_of_our_names_are_in_the_way() {
-        let thing = |kind: &str, name: &str, definition: &str| Thing {
+    fn a_schema_and_a_function_of_ours_are_in_the_way_and_nothing_else() {
+        let thing = |kind: &str, name: &str| Thing {
             kind: kind.to_owned(),
             name: name.to_owned(),
-            definition: definition.to_owned(),
+            definition: "there".to_owned(),
         };
         let expected = [
-            thing("table", "public.a", "there"),
-            thing("constraint", "public.a.a_pkey", "PRIMARY KEY (id)"),
-            thing("constraint", "public.a.a_sane", "CHECK (x)"),
+            thing("schema", "interlock"),
+            thing("view", "public.orders"),
+            thing("function", "public.checkout(jsonb, text)"),
         ];
-        let found = [
-            thing("table", "public.renamed", "there"),
-            thing("constraint", "public.renamed.a_pkey", "PRIMARY KEY (id)"),
-            thing("constraint", "public.renamed.a_sane", "CHECK (x)"),
+        let made = BTreeSet::from(["interlock".to_owned(), "public.checkout".to_owned()]);
+        let theirs = [
+            thing("table", "public.orders"),
+            thing("function", "public.checkout(bigint)"),
         ];
-        let made = BTreeSet::from(["public.a".to_owned()]);
-        assert_eq!(taken_names(&made, &expected, &found), ["public.a_pkey"]);
+        assert_eq!(taken_names(&made, &expected, &theirs), [""; 0]);
         assert_eq!(
             taken_names(&made, &expected, &expected),
-            ["public.a", "public.a_pkey"]
+            [
+                "the schema interlock",
+                "the function public.checkout(jsonb, text)"
+            ]
         );
     }
 

@@ -4,10 +4,13 @@ mod bench;
 mod build;
 mod codegen;
 mod command;
+mod comments;
 mod deploy;
 mod ensure;
+mod functions;
 mod fuzz;
 mod lint;
+mod migration;
 mod openapi;
 mod progress;
 mod prove;
@@ -53,6 +56,10 @@ enum Task {
     },
     /// Write what crates/domain says as SQL, docs/errors.md, docs/openapi.json and the client's types.
     Codegen(codegen::Args),
+    /// Write the skeleton of a function, and say what is still to be done.
+    NewFunction(functions::create::Args),
+    /// Draft the next migration: what supabase/schemas says and the migrations do not make yet.
+    Migration(migration::Args),
     /// Check the rules about the tree that no compiler checks.
     Tidy,
     /// Run every check that does not run the code.
@@ -109,6 +116,8 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Start { args } => stack::start(&repo, &args),
         Task::Stack { args } => stack::command(&repo, &args),
         Task::Codegen(args) => codegen::run(&repo, &args),
+        Task::NewFunction(args) => functions::create::run(&repo, &args),
+        Task::Migration(args) => migration::run(&repo, &args),
         Task::Tidy => tidy::run(&repo),
         Task::Lint => {
             ensure::run_all(&repo)?;

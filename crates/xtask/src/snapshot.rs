@@ -13,7 +13,10 @@ use crate::test::LocalStack;
 use crate::verify::{EXPECTED, Thing, inventory};
 use crate::{build, ensure};
 
+/// What the API shows, for `createClient<Database>()`.
 const TYPES: &str = "docs/database.types.ts";
+/// The tables themselves: of what is inserted through a view, `supabase gen types` forgets what is required.
+const ROWS: &str = "packages/client/src/tables.ts";
 
 /// Of which database, and whether to write.
 #[derive(clap::Args)]
@@ -51,7 +54,8 @@ fn of(repo: &Repo, check: bool, url: DatabaseUrl) -> Result<()> {
     let supabase = Supabase::find(repo, &target)?;
     let files = [
         (EXPECTED, as_lines(&inventory(&supabase)?)),
-        (TYPES, types(repo, &supabase)?),
+        (TYPES, types(repo, &supabase, "public")?),
+        (ROWS, types(repo, &supabase, "interlock")?),
     ];
     let mut stale = Vec::new();
     for (path, text) in &files {
@@ -80,8 +84,8 @@ fn as_lines(things: &[Thing]) -> String {
     format!("[\n{}\n]\n", lines.join(",\n"))
 }
 
-fn types(repo: &Repo, supabase: &Supabase<'_>) -> Result<String> {
-    let generated = supabase.types("public")?;
+fn types(repo: &Repo, supabase: &Supabase<'_>, schema: &str) -> Result<String> {
+    let generated = supabase.types(schema)?;
     let mut format = repo.deno_command()?;
     let mut format = format
         .args(["fmt", "--quiet", "--ext", "ts", "-"])

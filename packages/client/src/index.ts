@@ -16,8 +16,12 @@ export type {
   Batch,
   CartLine,
   CheckoutRequest,
+  NewRow,
   Order,
   PromoQuote,
   PromoRelease,
   PromoRequest,
+  Row,
+  RowChange,
+  Table,
 } from "./types.ts";

@@ -1,5 +1,6 @@
 // The client's names for what docs/openapi.json describes.
 import type { components } from "./api.ts";
+import type { Database } from "./tables.ts";
 
 type Schemas = components["schemas"];
 
@@ -21,6 +22,16 @@ type Basis =
 export type PromoRequest =
   & Pick<PromoFields, "code" | "cart_id" | "dry_run">
   & Basis;
+
+type Tables = Database["interlock"]["Tables"];
+/** The name of a table, such as `"orders"`. */
+export type Table = keyof Tables;
+/** A row as `supabase.from(…).select()` reads it. */
+export type Row<Name extends Table> = Tables[Name]["Row"];
+/** A row as the shop inserts it: what the table requires is required. */
+export type NewRow<Name extends Table> = Tables[Name]["Insert"];
+/** What the shop may change of a row. */
+export type RowChange<Name extends Table> = Tables[Name]["Update"];
 
 /** What `action` of claim-route may be. */
 export type BatchAction = NonNullable<Schemas["ClaimRouteRequest"]["action"]>;

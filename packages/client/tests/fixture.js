@@ -1,4 +1,4 @@
-// The rows that tests/client.rs has made, and clients for them.
+// The rows that tests/client/mod.rs has made, and clients for them.
 import { createClient } from "@supabase/supabase-js";
 import process from "node:process";
 
@@ -12,7 +12,7 @@ if (!text) {
 /**
  * @typedef {{ id: string, token: string }} User
  * @type {{
- *   apiUrl: string, anonKey: string, users: User[], drivers: User[], product: string,
+ *   apiUrl: string, anonKey: string, serviceKey: string, users: User[], drivers: User[], product: string,
  *   scarce: string, promo: string,
  * }}
  */
@@ -21,7 +21,7 @@ export const fixture = JSON.parse(text);
 /** A user whom no other test has. */
 export function nextUser() {
   const user = fixture.users.pop();
-  if (!user) throw new Error("tests/client.rs has made too few users");
+  if (!user) throw new Error("tests/client/mod.rs has made too few users");
   return user;
 }
 
@@ -33,6 +33,13 @@ export function clientOf(user, url = fixture.apiUrl) {
   return createClient(url, fixture.anonKey, {
     accessToken: () => Promise.resolve(user.token),
     // Nothing here is realtime, but supabase-js wants a WebSocket, which Node has from version 22 on.
+    realtime: { transport: globalThis.WebSocket ?? class {} },
+  });
+}
+
+/** A supabase-js client of the shop's own server. */
+export function clientOfTheShop() {
+  return createClient(fixture.apiUrl, fixture.serviceKey, {
     realtime: { transport: globalThis.WebSocket ?? class {} },
   });
 }

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Interlock, InterlockError, submission } from "../dist/index.js";
-import { clientOf, fixture, nextUser, ordersOf } from "./fixture.js";
+import {
+  clientOf,
+  clientOfTheShop,
+  fixture,
+  nextUser,
+  ordersOf,
+} from "./fixture.js";
 import { badNetwork } from "./proxy.js";
 import { store } from "./store.js";
 
@@ -66,6 +72,59 @@ test("a code, an order and its end", async () => {
   const nobody = await refused(shop.cancelOrder(crypto.randomUUID()));
   assert.ok(nobody.is("ORDER_NOT_FOUND"));
   assert.deepEqual([nobody.status, nobody.retryable], [404, false]);
+});
+
+test("tables are read and written with supabase-js as ever", async () => {
+  network.mend();
+  const user = nextUser();
+  const order = await shopOf(user).checkout(cart);
+  const whole = "*, order_items(*), order_events(*)";
+  for (const reader of [clientOf(user), clientOfTheShop()]) {
+    const read = await reader.from("orders").select(whole).eq("id", order.id);
+    assert.equal(read.error, null);
+    const [row] = read.data ?? [];
+    assert.equal(row.total, order.total);
+    assert.deepEqual(
+      [row.order_items[0].product_id, row.order_items[0].quantity],
+      [fixture.product, 1],
+    );
+    assert.deepEqual(
+      row.order_events.map((/** @type {{ event: string }} */ e) => e.event),
+      ["confirmed"],
+    );
+    const lines = await reader.from("order_items").select(
+      "quantity, orders(id)",
+    )
+      .eq("order_id", order.id);
+    assert.equal(lines.error, null);
+    assert.deepEqual(lines.data, [{ quantity: 1, orders: { id: order.id } }]);
+  }
+
+  const shop = clientOfTheShop();
+  const id = crypto.randomUUID();
+  const row = { id, name: "test:view", price: 100, currency: "EUR" };
+  const added = await shop.from("products").insert(row).select().single();
+  assert.equal(added.error, null);
+  assert.equal(added.data?.available_quantity, 0);
+  const more = { ...row, price: 200, available_quantity: 5 };
+  // A view has no primary key of its own that every API server would find.
+  const upserted = await shop.from("products")
+    .upsert(more, { onConflict: "id" }).select("price");
+  assert.deepEqual([upserted.error, upserted.data], [null, [{ price: 200 }]]);
+  const changed = await shop.from("products").update({ active: false })
+    .eq("id", id).select("active");
+  assert.deepEqual([changed.error, changed.data], [null, [{ active: false }]]);
+  const bad = await shop.from("products").insert({
+    ...row,
+    id: undefined,
+    price: -1,
+  });
+  assert.equal(bad.error?.code, "23514");
+  const moved = await shop.from("stock_movements").select("delta, reason")
+    .eq("product_id", id);
+  assert.deepEqual(moved.data, [{ delta: 5, reason: "correction" }]);
+  const gone = await shop.from("products").delete().eq("id", id);
+  assert.equal(gone.error, null);
 });
 
 test("a refusal says all there is to say", async () => {

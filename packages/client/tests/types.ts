@@ -1,6 +1,12 @@
 // What the types promise, checked by the compiler alone: nothing here is ever run.
 import type { SupabaseClient } from "@supabase/supabase-js";
-import { Interlock, InterlockError, type Order } from "../dist/index.js";
+import {
+  Interlock,
+  InterlockError,
+  type NewRow,
+  type Order,
+  type Row,
+} from "../dist/index.js";
 
 interface Database {
   public: {
@@ -50,4 +56,13 @@ export function details(error: unknown): number | string | undefined {
   // @ts-expect-error The catalogue has no such code.
   if (error.is("OUT_OF_LUCK")) return undefined;
   return error.code;
+}
+
+/** Rows of the tables have the types of their columns, whatever views show them. */
+export function rows(order: Row<"orders">): NewRow<"products"> {
+  const total: number = order.total;
+  const paid: string | null = order.paid_at;
+  // @ts-expect-error A product has a price.
+  const free: NewRow<"products"> = { name: paid ?? "", currency: "EUR" };
+  return { ...free, price: total };
 }

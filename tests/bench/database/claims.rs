@@ -18,7 +18,7 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
     // More than a driver can complete in a sample; whoever runs out ends it.
     let each = if shop.options.quick { 50 } else { 400 };
     let ours = |name, claim, own| Variant {
-        before: shop.before(fill("public.batches", each)),
+        before: shop.before(fill("interlock.batches", each)),
         ..shop.variant(name, DRIVERS as usize, claim_and(COMPLETE, claim, own))
     };
     let theirs = |name, claim, own| Variant {

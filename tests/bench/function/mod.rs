@@ -8,7 +8,7 @@ mod upstream;
 use crate::figure::{Figure, Options, progress};
 use crate::http::{Load, call_for};
 use anyhow::{Context, Result, ensure};
-use interlock_tests::stack::{sign, user_claims};
+use interlock_tests::harness::stack::{sign, user_claims};
 use process::{Deno, Process};
 use reqwest::{Client, Method, Request, header};
 use serde_json::json;

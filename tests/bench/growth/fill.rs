@@ -70,9 +70,13 @@ fn short(number: u64) -> String {
 /// Fills an empty database, with two sessions at once.
 pub(super) async fn fill(database: &Database, size: &Size) -> Result<()> {
     let tables = [
-        (vec!["public.stock_movements"], movements(size)),
+        (vec!["interlock.stock_movements"], movements(size)),
         (
-            vec!["public.orders", "public.order_items", "public.order_events"],
+            vec![
+                "interlock.orders",
+                "interlock.order_items",
+                "interlock.order_events",
+            ],
             orders(size),
         ),
     ];
@@ -130,10 +134,10 @@ fn movements(size: &Size) -> String {
     let product = Kind::Cold.sql("n");
     let sold = Kind::Cold.sql(&format!("n * 7919 % {}", size.products));
     format!(
-        "insert into public.products (id, name, price, currency, available_quantity)
+        "insert into interlock.products (id, name, price, currency, available_quantity)
          select {product}, 'bench ' || n, 700, 'USD', 1000000
          from generate_series(0, {} - 1) as n;
-         insert into public.stock_movements (product_id, delta, balance_after, reason, reference_id, created_at)
+         insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, created_at)
          select {sold}, -1, 1000000, 'checkout', {}, now() - n * interval '3 seconds'
          from generate_series({}::bigint - 1, 0, -1) as n;",
         size.products,
@@ -148,13 +152,13 @@ fn orders(size: &Size) -> String {
     let buyer = Kind::User.sql("1000 + n % 100000");
     let product = Kind::Cold.sql(&format!("(n * 7919 + line) % {}", size.products));
     format!(
-        "insert into public.orders (id, user_id, status, currency, subtotal, total, payment_method, created_at)
+        "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, created_at)
          select {order}, {buyer}, 'confirmed', 'USD', 700, 700, 'cash_on_delivery', now() - n * interval '15 seconds'
          from generate_series({count}::bigint - 1, 0, -1) as n;
-         insert into public.order_items (order_id, product_id, quantity, unit_price, name, kind)
+         insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
          select {order}, {product}, 1, 700, 'bench', 'physical'
          from generate_series({count}::bigint - 1, 0, -1) as n, generate_series(0, n % 2) as line;
-         insert into public.order_events (order_id, event, actor, created_at)
+         insert into interlock.order_events (order_id, event, actor, created_at)
          select {order}, 'confirmed', {buyer}, now() - n * interval '15 seconds'
          from generate_series({count}::bigint - 1, 0, -1) as n;",
         count = size.orders,
@@ -170,7 +174,7 @@ fn order_id(n: &str) -> String {
 fn batches(size: &Size) -> String {
     let id = Kind::Batch.sql(&format!("{QUEUE} + n"));
     format!(
-        "insert into public.batches (id, status, completed_at, created_at)
+        "insert into interlock.batches (id, status, completed_at, created_at)
          select {id}, 'completed', now() - n * interval '150 seconds', now() - n * interval '150 seconds'
          from generate_series({}::bigint - 1, 0, -1) as n;",
         size.batches()
@@ -182,8 +186,8 @@ pub(super) fn queue() -> String {
     let id = Kind::Batch.sql("n");
     format!(
         "set session_replication_role = replica;
-         delete from public.batches where id < {end};
-         insert into public.batches (id, created_at)
+         delete from interlock.batches where id < {end};
+         insert into interlock.batches (id, created_at)
          select {id}, now() + n * interval '1 millisecond' from generate_series(0, {QUEUE} - 1) as n;
          set session_replication_role = origin;",
         end = Kind::Batch.sql(&QUEUE.to_string()),

@@ -6,7 +6,7 @@
 create table bench_peers.batches (
   id uuid primary key,
   status text not null default 'available',
-  driver_id uuid references public.drivers (user_id),
+  driver_id uuid references interlock.drivers (user_id),
   claimed_at timestamptz,
   completed_at timestamptz,
   priority int not null default 0,
@@ -40,7 +40,7 @@ declare
   v_driver_id uuid;
 begin
   select d.user_id into v_driver_id
-  from public.drivers d
+  from interlock.drivers d
   where d.user_id = auth.uid() and d.active;
   if v_driver_id is null then
     raise exception using errcode = 'PT403', message = 'NOT_A_DRIVER';

@@ -32,7 +32,7 @@ pub(crate) enum Path {
 struct Weather {
     name: &'static str,
     hot: Option<Product>,
-    /// `private.settings.checkouts_per_product`.
+    /// `interlock.settings.checkouts_per_product`.
     limit: Option<i32>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{HOT_CLIENTS, Path};
 use anyhow::{Context, Result, bail};
-use interlock_tests::stack::{sign, user_claims};
+use interlock_tests::harness::stack::{sign, user_claims};
 use reqwest::{Method, Request, header};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -75,8 +75,8 @@ impl Shop {
             .await?;
         let cold = uuids(COLD_PRODUCTS);
         let [hot, hot_in_slots, peer_hot] = [(); 3].map(|()| Uuid::new_v4());
-        add_products(&admin, "public.products", &cold).await?;
-        add_products(&admin, "public.products", &[hot, hot_in_slots]).await?;
+        add_products(&admin, "interlock.products", &cold).await?;
+        add_products(&admin, "interlock.products", &[hot, hot_in_slots]).await?;
         admin
             .execute(
                 "select public.set_stock_slots($1, $2)",
@@ -106,7 +106,7 @@ impl Shop {
 
     /// Says how many checkouts of one product may run at a time.
     pub(crate) async fn limit(&self, checkouts: Option<i32>) -> Result<()> {
-        let update = "update private.settings set checkouts_per_product = $1";
+        let update = "update interlock.settings set checkouts_per_product = $1";
         self.admin.execute(update, &[&checkouts]).await?;
         Ok(())
     }

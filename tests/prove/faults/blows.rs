@@ -4,8 +4,10 @@ use super::clients::{Goods, Ledger};
 use super::proxy::Strike;
 use super::site::{Own, POOL, Site, crash};
 use anyhow::{Context, Result};
+use interlock_domain::FUNCTIONS;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// One kind of fault.
@@ -48,113 +50,112 @@ enum Blow {
 const LATE: Duration = Duration::from_millis(300);
 
 /// Every kind; each is tried alone first.
-pub(crate) const FAULTS: &[Fault] = &[
-    requests(
-        "client to gateway: the request is lost",
-        Place::Front,
-        Strike::LoseRequest,
-    ),
-    requests(
-        "client to gateway: the answer is lost after the commit",
-        Place::Front,
-        Strike::LoseAnswer,
-    ),
-    requests(
-        "client to gateway: the request arrives twice",
-        Place::Front,
-        Strike::Twice,
-    ),
-    requests(
-        "client to gateway: the answer is late",
-        Place::Front,
-        Strike::DelayAnswer(LATE),
-    ),
-    requests(
-        "client to gateway: the request arrives when its sender has given up",
-        Place::Front,
-        Strike::HoldRequest,
-    ),
-    requests(
-        "function to API: the request is lost",
-        Place::Functions,
-        Strike::LoseRequest,
-    ),
-    requests(
-        "function to API: the answer is lost after the commit",
-        Place::Functions,
-        Strike::LoseAnswer,
-    ),
-    requests(
-        "function to API: the request arrives twice",
-        Place::Functions,
-        Strike::Twice,
-    ),
-    requests(
-        "function to API: the answer is late",
-        Place::Functions,
-        Strike::DelayAnswer(LATE),
-    ),
-    requests(
-        "function to API: the request arrives when its sender has given up",
-        Place::Functions,
-        Strike::HoldRequest,
-    ),
-    requests(
-        "API to database: the commit is lost",
-        Place::Database,
-        Strike::LoseRequest,
-    ),
-    requests(
-        "API to database: the answer to the commit is lost",
-        Place::Database,
-        Strike::LoseAnswer,
-    ),
-    requests(
-        "API to database: the answer to the commit is late",
-        Place::Database,
-        Strike::DelayAnswer(LATE),
-    ),
-    Fault {
-        name: "a backend of Postgres is killed",
-        blow: Blow::KillBackend,
-    },
-    Fault {
-        name: "the API's connections are terminated",
-        blow: Blow::TerminateBackends,
-    },
-    Fault {
-        name: "Postgres is killed",
-        blow: Blow::Kill("postgres"),
-    },
-    Fault {
-        name: "the API is killed",
-        blow: Blow::Kill("api"),
-    },
-    Fault {
-        name: "the function checkout is killed",
-        blow: Blow::Kill("checkout"),
-    },
-    Fault {
-        name: "the function claim-route is killed",
-        blow: Blow::Kill("claim-route"),
-    },
-    Fault {
-        name: "the function promo-validate is killed",
-        blow: Blow::Kill("promo-validate"),
-    },
-    Fault {
-        name: "the database refuses connections",
-        blow: Blow::NoConnections,
-    },
-    Fault {
-        name: "the API's connection pool is full",
-        blow: Blow::FullPool,
-    },
-    Fault {
-        name: "another session holds the locks",
-        blow: Blow::HeldLock,
-    },
-];
+pub(crate) static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
+    let of_functions = FUNCTIONS.iter().map(|function| Fault {
+        name: format!("the function {} is killed", function.name).leak(),
+        blow: Blow::Kill(function.name),
+    });
+    of_parts().into_iter().chain(of_functions).collect()
+});
+
+/// What can happen to the parts that are always there.
+fn of_parts() -> Vec<Fault> {
+    vec![
+        requests(
+            "client to gateway: the request is lost",
+            Place::Front,
+            Strike::LoseRequest,
+        ),
+        requests(
+            "client to gateway: the answer is lost after the commit",
+            Place::Front,
+            Strike::LoseAnswer,
+        ),
+        requests(
+            "client to gateway: the request arrives twice",
+            Place::Front,
+            Strike::Twice,
+        ),
+        requests(
+            "client to gateway: the answer is late",
+            Place::Front,
+            Strike::DelayAnswer(LATE),
+        ),
+        requests(
+            "client to gateway: the request arrives when its sender has given up",
+            Place::Front,
+            Strike::HoldRequest,
+        ),
+        requests(
+            "function to API: the request is lost",
+            Place::Functions,
+            Strike::LoseRequest,
+        ),
+        requests(
+            "function to API: the answer is lost after the commit",
+            Place::Functions,
+            Strike::LoseAnswer,
+        ),
+        requests(
+            "function to API: the request arrives twice",
+            Place::Functions,
+            Strike::Twice,
+        ),
+        requests(
+            "function to API: the answer is late",
+            Place::Functions,
+            Strike::DelayAnswer(LATE),
+        ),
+        requests(
+            "function to API: the request arrives when its sender has given up",
+            Place::Functions,
+            Strike::HoldRequest,
+        ),
+        requests(
+            "API to database: the commit is lost",
+            Place::Database,
+            Strike::LoseRequest,
+        ),
+        requests(
+            "API to database: the answer to the commit is lost",
+            Place::Database,
+            Strike::LoseAnswer,
+        ),
+        requests(
+            "API to database: the answer to the commit is late",
+            Place::Database,
+            Strike::DelayAnswer(LATE),
+        ),
+        Fault {
+            name: "a backend of Postgres is killed",
+            blow: Blow::KillBackend,
+        },
+        Fault {
+            name: "the API's connections are terminated",
+            blow: Blow::TerminateBackends,
+        },
+        Fault {
+            name: "Postgres is killed",
+            blow: Blow::Kill("postgres"),
+        },
+        Fault {
+            name: "the API is killed",
+            blow: Blow::Kill("api"),
+        },
+        Fault {
+            name: "the database refuses connections",
+            blow: Blow::NoConnections,
+        },
+        Fault {
+            name: "the API's connection pool is full",
+            blow: Blow::FullPool,
+        },
+        Fault {
+            name: "another session holds the locks",
+            blow: Blow::HeldLock,
+        },
+    ]
+}
 
 const fn requests(name: &'static str, place: Place, strike: Strike) -> Fault {
     Fault {
@@ -244,7 +245,7 @@ impl Fault {
                 let mut session = on.site.connect().await?;
                 let lock = session.transaction().await?;
                 lock.execute(
-                    "select from public.products where id = any ($1) for update",
+                    "select from interlock.products where id = any ($1) for update",
                     &[&on.goods.plenty],
                 )
                 .await?;

@@ -1,8 +1,8 @@
 //! What must be true when the dust has settled: one effect for each key, and every client was told the truth.
 
 use super::clients::{Settled, TOP_UP, Told};
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use anyhow::Result;
-use interlock_tests::calls::{CANCEL_ORDER, CHECKOUT};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
@@ -75,7 +75,7 @@ pub(crate) async fn told_the_truth(
     }
     let existing = ids(
         db,
-        "select id from public.orders where user_id = any ($1)",
+        "select id from interlock.orders where user_id = any ($1)",
         users,
     )
     .await?;
@@ -89,7 +89,7 @@ pub(crate) async fn told_the_truth(
             .failures
             .push(format!("order {order} was answered and does not exist"));
     }
-    let ended = "select id from public.orders where user_id = any ($1) and status = 'cancelled'";
+    let ended = "select id from interlock.orders where user_id = any ($1) and status = 'cancelled'";
     let ended = ids(db, ended, users).await?;
     for order in ended.symmetric_difference(&cancelled) {
         findings.failures.push(format!(
@@ -114,9 +114,9 @@ async fn wallets(db: &Client, users: &[Uuid], settled: &[Settled]) -> Result<Vec
         .query(
             "select u.id, coalesce(w.balance, 0), coalesce(o.total, 0)::bigint
              from unnest($1::uuid[]) as u (id)
-             left join public.wallets w on w.user_id = u.id
+             left join interlock.wallets w on w.user_id = u.id
              left join lateral (
-               select sum(o.total) as total from public.orders o
+               select sum(o.total) as total from interlock.orders o
                where o.user_id = u.id and o.payment_method = 'wallet' and o.status in ('paid', 'fulfilled')
              ) o on true",
             &[&users],
@@ -144,7 +144,7 @@ pub(crate) async fn leftovers(db: &Client) -> Result<i64> {
 async fn stored_answers(db: &Client, users: &[Uuid]) -> Result<Stored> {
     let rows = db
         .query(
-            "select user_id, operation, key, response::jsonb from private.idempotency_keys
+            "select user_id, operation, key, response::jsonb from interlock.idempotency_keys
              where user_id = any ($1)",
             &[&users],
         )

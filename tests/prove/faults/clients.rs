@@ -2,9 +2,12 @@
 //! and sends it again under that key until the answer is final. What it was told is written down.
 
 use super::site::Site;
+use crate::areas::delivery::calls::CLAIM_ROUTE;
+use crate::areas::promo::calls::PROMO_VALIDATE;
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
+use crate::harness::calls::Operation;
+use crate::harness::stack::{sign, user_claims};
 use anyhow::Result;
-use interlock_tests::calls::{CANCEL_ORDER, CHECKOUT, CLAIM_ROUTE, Operation, PROMO_VALIDATE};
-use interlock_tests::stack::{sign, user_claims};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};

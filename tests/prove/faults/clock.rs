@@ -1,11 +1,14 @@
-//! Leases and holds that end while a call is on its way. Time is moved by replacing `private.clock()`,
+//! Leases and holds that end while a call is on its way. Time is moved by replacing `interlock.clock()`,
 //! the one source of time in the database; the system's clock stays as it is.
 
 use super::clients::{Client, Goods, Intent, Ledger};
 use super::proxy::Strike;
 use super::site::Site;
+use crate::areas::delivery::calls::CLAIM_ROUTE;
+use crate::areas::promo::calls::PROMO_VALIDATE;
+use crate::areas::shop::calls::CHECKOUT;
+use crate::harness::calls::Operation;
 use anyhow::{Context, Result};
-use interlock_tests::calls::{CHECKOUT, CLAIM_ROUTE, Operation, PROMO_VALIDATE};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,24 +41,24 @@ pub(crate) async fn scenarios(
     let db = site.connect().await?;
     let original: String = db
         .query_one(
-            "select pg_get_functiondef('private.clock()'::regprocedure)",
+            "select pg_get_functiondef('interlock.clock()'::regprocedure)",
             &[],
         )
         .await?
         .get(0);
     let movable = original.replace(
         "return now()",
-        "return now() + (select by from private.moved_clock)",
+        "return now() + (select by from interlock.moved_clock)",
     );
-    anyhow::ensure!(movable != original, "private.clock() is not what it was");
+    anyhow::ensure!(movable != original, "interlock.clock() is not what it was");
     db.batch_execute(&format!(
-        "create table private.moved_clock as select interval '0' as by;
-         grant select on private.moved_clock to public;
+        "create table interlock.moved_clock as select interval '0' as by;
+         grant select on interlock.moved_clock to public;
          {movable}"
     ))
     .await?;
     let found = run_all(site, ledger, goods).await;
-    db.batch_execute(&format!("{original}; drop table private.moved_clock"))
+    db.batch_execute(&format!("{original}; drop table interlock.moved_clock"))
         .await
         .context("the clock could not be put back")?;
     found
@@ -94,7 +97,7 @@ impl Scene {
             )
             .await?;
             db.execute(
-                "insert into public.drivers (user_id) values ($1)",
+                "insert into interlock.drivers (user_id) values ($1)",
                 &[&person],
             )
             .await?;
@@ -212,7 +215,7 @@ impl Scene {
     async fn move_clock(&self, by: &str) -> Result<()> {
         self.db
             .execute(
-                "update private.moved_clock set by = by + $1::text::interval",
+                "update interlock.moved_clock set by = by + $1::text::interval",
                 &[&by],
             )
             .await?;
@@ -220,12 +223,12 @@ impl Scene {
     }
 
     async fn batch(&self) -> Result<Uuid> {
-        let query = "insert into public.batches (reference) values ('test:clock') returning id";
+        let query = "insert into interlock.batches (reference) values ('test:clock') returning id";
         Ok(self.db.query_one(query, &[]).await?.get(0))
     }
 
     async fn holder(&self, batch: Uuid) -> Result<Option<Uuid>> {
-        let query = "select driver_id from public.batches where id = $1";
+        let query = "select driver_id from interlock.batches where id = $1";
         Ok(self.db.query_one(query, &[&batch]).await?.get(0))
     }
 
@@ -233,8 +236,8 @@ impl Scene {
         let code = format!("C{}", Uuid::new_v4().simple()).to_uppercase();
         self.db
             .execute(
-                "insert into public.promo_codes (code, discount_type, discount_value, max_uses)
-                 values ($1, 'percentage', 10, 1)",
+                "insert into interlock.promo_codes (code, discount_type, discount_value, max_uses)
+                 values ($1::text, 'percentage', 10, 1)",
                 &[&code],
             )
             .await?;

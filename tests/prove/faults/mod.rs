@@ -23,8 +23,8 @@ mod proxy;
 mod site;
 mod stock;
 
-use crate::Search;
-use crate::report::Section;
+use crate::prove::Search;
+use crate::prove::report::Section;
 use anyhow::{Context, Result};
 use arena::Arena;
 use blows::FAULTS;

@@ -15,7 +15,7 @@ pub(crate) struct Mutant {
 }
 
 enum Change {
-    /// In the source of a function of schema `private`: text that stands there, and its replacement.
+    /// In the source of a function of schema `interlock`: text that stands there, and its replacement.
     Source(&'static str, &'static str, &'static str),
     /// Of the server's settings.
     Settings(&'static [&'static str]),
@@ -30,8 +30,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "checkout: the key is looked up and not claimed",
         change: Change::Source(
             "checkout",
-            "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
-            "private.find_idempotent('checkout', p_idempotency_key, v_request)",
+            "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
+            "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
         ),
         fault: "client to gateway: the answer is lost after the commit",
     },
@@ -39,8 +39,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "begin_idempotent: a key is forgotten at once",
         change: Change::Source(
             "begin_idempotent",
-            "private.clock() + s.idempotency_key_lifetime",
-            "private.clock()",
+            "interlock.clock() + s.idempotency_key_lifetime",
+            "interlock.clock()",
         ),
         fault: "client to gateway: the answer is lost after the commit",
     },
@@ -86,9 +86,9 @@ pub(crate) async fn run(db: &Client, statements: &[String]) -> Result<()> {
 
 async fn definition(db: &Client, function: &str) -> Result<String> {
     let query = "select pg_get_functiondef(p.oid) from pg_proc p
-                 where p.pronamespace = 'private'::regnamespace and p.proname = $1";
+                 where p.pronamespace = 'interlock'::regnamespace and p.proname = $1";
     let row = db.query_one(query, &[&function]).await;
     Ok(row
-        .with_context(|| format!("there is no function private.{function}"))?
+        .with_context(|| format!("there is no function interlock.{function}"))?
         .get(0))
 }

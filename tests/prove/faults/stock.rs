@@ -21,25 +21,25 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
     )
     .await?;
     db.execute(
-        "insert into public.drivers (user_id) select unnest($1::uuid[])",
+        "insert into interlock.drivers (user_id) select unnest($1::uuid[])",
         &[&users],
     )
     .await?;
     db.execute(
-        "insert into public.products (id, name, price, currency, available_quantity)
+        "insert into interlock.products (id, name, price, currency, available_quantity)
          select id, 'test:' || id, 700, 'USD', case when id = $2 then 60 else 100000 end
          from unnest($1::uuid[] || $2::uuid) as id",
         &[&goods.plenty, &goods.scarce],
     )
     .await?;
     db.execute(
-        "insert into public.products (id, name, price, currency, kind)
+        "insert into interlock.products (id, name, price, currency, kind)
          values ($1::uuid, 'test:' || $1::uuid, 700, 'USD', 'digital')",
         &[&goods.digital],
     )
     .await?;
     db.execute(
-        "insert into public.product_codes (product_id, code)
+        "insert into interlock.product_codes (product_id, code)
          select $1, 'test:' || n from generate_series(1, 150) as n",
         &[&goods.digital],
     )
@@ -51,13 +51,13 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
     )
     .await?;
     db.execute(
-        "insert into public.promo_codes (code, discount_type, discount_value, max_uses)
-         values ($1, 'percentage', 10, 150)",
+        "insert into interlock.promo_codes (code, discount_type, discount_value, max_uses)
+         values ($1::text, 'percentage', 10, 150)",
         &[&goods.promo],
     )
     .await?;
     db.execute(
-        "select public.set_promo_slots(id, 3) from public.promo_codes where code = $1",
+        "select public.set_promo_slots(id, 3) from interlock.promo_codes where code = $1",
         &[&goods.promo],
     )
     .await?;
@@ -66,7 +66,7 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
 
 /// Fails if our drivers could claim what is not ours.
 pub(crate) async fn no_batches_of_others(site: &Site) -> Result<()> {
-    let query = "select count(*) from public.batches where status = 'available'
+    let query = "select count(*) from interlock.batches where status = 'available'
                  or (status in ('claimed', 'in_progress') and lease_expires_at <= now())";
     let others: i64 = site.connect().await?.query_one(query, &[]).await?.get(0);
     anyhow::ensure!(
@@ -81,7 +81,7 @@ pub(crate) async fn withdraw_batches(site: &Site) -> Result<()> {
     site.connect()
         .await?
         .batch_execute(
-            "update public.batches set status = 'cancelled'
+            "update interlock.batches set status = 'cancelled'
              where status in ('available', 'claimed', 'in_progress') and reference like 'test:%'",
         )
         .await?;
@@ -93,7 +93,7 @@ pub(crate) async fn offer_batches(site: &Site, batches: i32) -> Result<()> {
     site.connect()
         .await?
         .execute(
-            "insert into public.batches (reference) select 'test:fault' from generate_series(1, $1)",
+            "insert into interlock.batches (reference) select 'test:fault' from generate_series(1, $1)",
             &[&batches],
         )
         .await?;

@@ -9,7 +9,7 @@
 //! rearranged to take it now. What is left to try is the order of overlapping changes, the call that was
 //! answered first at the head.
 
-use crate::model::{Event, Model, Steps};
+use crate::prove::model::{Event, Model, Steps};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 

@@ -1,10 +1,10 @@
 //! The database's clock, held still while calls are under way and moved between them.
 //!
-//! `private.clock()` is the one source of time, so holding it makes leases, holds and payment windows
+//! `interlock.clock()` is the one source of time, so holding it makes leases, holds and payment windows
 //! exact: a lease ends when the clock was moved past it and not a moment earlier. The original is kept
 //! beside it under another name until it is back; a run that was killed is mended by the next one.
 
-use crate::model::Moment;
+use crate::prove::model::Moment;
 use anyhow::{Context, Result};
 use tokio_postgres::Client;
 
@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 const COPY: &str = "
 do $do$
 begin
-  execute replace(pg_get_functiondef('private.FROM()'::regprocedure), 'private.FROM(', 'private.TO(');
+  execute replace(pg_get_functiondef('interlock.FROM()'::regprocedure), 'interlock.FROM(', 'interlock.TO(');
 end
 $do$;
 ";
@@ -30,12 +30,12 @@ impl HeldClock {
             .replace("TO", "clock_before_proof");
         db.batch_execute(&format!(
             "begin; {keep}
-             revoke all on function private.clock_before_proof() from public, anon, authenticated, service_role;
-             create table private.proof_clock (at timestamptz not null);
-             revoke all on table private.proof_clock from public, anon, authenticated, service_role;
-             insert into private.proof_clock values ('2001-01-01 00:00:00+00');
-             create or replace function private.clock() returns timestamptz language sql stable
-             set search_path = '' as $$ select at from private.proof_clock $$;
+             revoke all on function interlock.clock_before_proof() from public, anon, authenticated, service_role;
+             create table interlock.proof_clock (at timestamptz not null);
+             revoke all on table interlock.proof_clock from public, anon, authenticated, service_role;
+             insert into interlock.proof_clock values ('2001-01-01 00:00:00+00');
+             create or replace function interlock.clock() returns timestamptz language sql stable
+             set search_path = '' as $$ select at from interlock.proof_clock $$;
              commit"
         ))
         .await
@@ -46,7 +46,7 @@ impl HeldClock {
     /// Moves it. Nothing may be under way.
     pub(crate) async fn set(&self, db: &Client, to: Moment) -> Result<()> {
         db.batch_execute(&format!(
-            "update private.proof_clock
+            "update interlock.proof_clock
              set at = timestamptz '2001-01-01 00:00:00+00' + interval '{to} seconds'"
         ))
         .await
@@ -63,7 +63,7 @@ impl HeldClock {
 async fn mend(db: &Client) -> Result<()> {
     let kept: bool = db
         .query_one(
-            "select to_regprocedure('private.clock_before_proof()') is not null",
+            "select to_regprocedure('interlock.clock_before_proof()') is not null",
             &[],
         )
         .await?
@@ -73,8 +73,8 @@ async fn mend(db: &Client) -> Result<()> {
             .replace("FROM", "clock_before_proof")
             .replace("TO", "clock");
         db.batch_execute(&format!(
-            "begin; {back} drop function private.clock_before_proof();
-             drop table private.proof_clock; commit"
+            "begin; {back} drop function interlock.clock_before_proof();
+             drop table interlock.proof_clock; commit"
         ))
         .await
         .context("the clock cannot be put back")?;

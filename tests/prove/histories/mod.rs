@@ -1,9 +1,9 @@
 //! Random operations of many sessions, checked against the model.
 //!
-//! The search goes in rounds. A round opens a few worlds ([`worlds`]): one crowded shop or several, and a
-//! depot. Sixteen sessions, most over SQL and some over HTTP, make random calls ([`plan`]) on all of them
-//! and write down what they saw. Then each world's history must fit some order of the [`crate::model`]
-//! ([`checker`]), what its rows say at the end included, and the [`crate::invariants`] must hold.
+//! The search goes in rounds. A round opens a few worlds ([`world`]): one crowded shop or several, and a
+//! depot. Sixteen sessions, most over SQL and some over HTTP, make random calls on all of them
+//! and write down what they saw. Then each world's history must fit some order of the [`crate::prove::model`]
+//! ([`checker`]), what its rows say at the end included, and the [`crate::prove::invariants`] must hold.
 //!
 //! On a database of this machine the clock is held ([`clock`]) and moved three times a round, with nothing
 //! under way: leases, holds, payment windows and keys end, exactly then.
@@ -14,18 +14,22 @@
 mod checker;
 mod clock;
 #[cfg(test)]
-mod mutants;
-mod plan;
-mod requests;
+pub(crate) mod mutants;
 mod rounds;
 mod session;
 mod shrink;
 #[cfg(test)]
 mod tests;
-mod worlds;
+mod world;
 
-use crate::Search;
-use crate::report::{Section, progress};
+#[cfg(test)]
+pub(crate) use mutants::Mutant;
+
+pub(crate) use session::{Reader, Request};
+pub(crate) use world::{AnyWorld, Kind, Played, World, array, new_users, pick, present};
+
+use crate::prove::Search;
+use crate::prove::report::{Section, progress};
 use anyhow::Result;
 use rounds::Player;
 use std::time::Instant;

@@ -4,49 +4,13 @@
 //! A mutant changes the database under test for a while, so this runs on a database of this machine only.
 
 use super::rounds::Player;
-use interlock_tests::stack::Stack;
+use crate::areas::AREAS;
+use crate::harness::stack::Stack;
 use tokio_postgres::Client;
 
-/// What is taken away: a function of schema `private`, a text that stands in it once, and what stands
+/// What is taken away: a function of schema `interlock`, a text that stands in it once, and what stands
 /// there instead.
-const MUTANTS: [(&str, &str, &str); 8] = [
-    (
-        "get_stock",
-        "p.available_quantity - coalesce(s.used, 0)",
-        "p.available_quantity",
-    ),
-    (
-        "call_in_slots",
-        "for no key update",
-        "for no key update skip locked",
-    ),
-    (
-        "end_promo_uses",
-        "perform private.settle_promo_uses(v_promo_id);",
-        "null;",
-    ),
-    (
-        "take_batch",
-        "and private.is_claimable(b.status, b.lease_expires_at)",
-        "",
-    ),
-    (
-        "take_from_rows",
-        "and l.available_quantity >= l.quantity",
-        "and p.available_quantity >= l.quantity",
-    ),
-    (
-        "begin_idempotent",
-        "where k.expires_at <= private.clock()",
-        "",
-    ),
-    (
-        "settle_orders",
-        "perform private.return_promos(v_ended);",
-        "",
-    ),
-    ("lock_order", "for no key update", ""),
-];
+pub(crate) type Mutant = (&'static str, &'static str, &'static str);
 
 /// So many rounds are enough to find any of them.
 const ROUNDS: u64 = 30;
@@ -54,7 +18,7 @@ const ROUNDS: u64 = 30;
 async fn definition(db: &Client, function: &str) -> String {
     db.query_one(
         "select pg_get_functiondef(p.oid) from pg_proc p
-         where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+         where p.pronamespace = 'interlock'::regnamespace and p.proname = $1",
         &[&function],
     )
     .await
@@ -88,7 +52,11 @@ async fn histories_find_what_is_taken_away() {
     );
     let db = stack.connect().await;
     let mut survivors = Vec::new();
-    for (function, from, to) in MUTANTS {
+    let mutants: Vec<&Mutant> = AREAS
+        .iter()
+        .flat_map(|area| area.mutants.in_histories)
+        .collect();
+    for (function, from, to) in &mutants {
         let original = definition(&db, function).await;
         assert_eq!(original.matches(from).count(), 1, "{function} has changed");
         db.batch_execute(&original.replace(from, to))
@@ -108,8 +76,8 @@ async fn histories_find_what_is_taken_away() {
     }
     println!(
         "histories: {} killed of {}",
-        MUTANTS.len() - survivors.len(),
-        MUTANTS.len()
+        mutants.len() - survivors.len(),
+        mutants.len()
     );
     assert!(survivors.is_empty(), "survivors: {survivors:?}");
 }

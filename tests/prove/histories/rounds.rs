@@ -1,21 +1,18 @@
 //! One round: worlds are opened, sessions work on them, and what they saw is checked.
 
-use super::checker::prepare;
 use super::clock::HeldClock;
-use super::plan::{self, Allowed};
-use super::requests;
-use super::session::{Request, Session, Via};
-use super::shrink::{named, shrink};
-use super::worlds::{World, new_depot, new_shop};
-use crate::invariants;
-use crate::model::depot::{self, Depot};
-use crate::model::shop::{self, Shop};
-use crate::model::{Clock, Event, Model, Moment, Seen};
-use crate::report::Section;
+use super::session::{Session, Via};
+use super::shrink::named;
+use super::world::{AnyWorld, Kind};
+use crate::areas::AREAS;
+use crate::harness::stack::Stack;
+use crate::prove::invariants;
+use crate::prove::model::{Clock, Event, Moment, Seen};
+use crate::prove::report::Section;
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
-use interlock_tests::stack::Stack;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +26,7 @@ const FUNCTION_SESSIONS: usize = 1;
 const RPC_SESSIONS: usize = 1;
 
 /// How many calls a session over SQL makes between two moves of the clock: so many, and so many for each
-/// shop.
+/// world but one.
 const CALLS: (usize, usize) = (15, 10);
 /// How often calls are made and the clock then moved.
 const TURNS: usize = 4;
@@ -47,8 +44,8 @@ pub(crate) struct Figures {
     replays: u64,
     transient: u64,
     rounds: u64,
-    worlds: u64,
-    lost: u64,
+    pub(super) worlds: u64,
+    pub(super) lost: u64,
     clock_moves: u64,
     most_overlap: u64,
     calls: BTreeMap<String, u64>,
@@ -82,7 +79,12 @@ impl Figures {
         }
     }
 
-    fn add<C: std::fmt::Debug>(&mut self, event: &Event<C>) {
+    /// How many calls were under way at once on one world.
+    pub(super) fn overlap(&mut self, most: usize) {
+        self.most_overlap = self.most_overlap.max(u64::try_from(most).unwrap_or(0));
+    }
+
+    pub(super) fn add<C: std::fmt::Debug>(&mut self, event: &Event<C>) {
         self.operations += 1;
         self.by_http += u64::from(event.via != "sql");
         self.by_function += u64::from(event.via == "function");
@@ -115,10 +117,14 @@ pub(crate) struct Player {
 }
 
 /// The worlds of one round.
-struct Worlds {
-    shops: Vec<World<Shop>>,
-    depot: World<Depot>,
-    allowed: Allowed,
+struct Worlds(Vec<Group>);
+
+/// Those of one kind.
+struct Group {
+    kind: &'static Kind,
+    worlds: Vec<Box<dyn AnyWorld>>,
+    /// Whether its calls may reach everything of their kind in the database.
+    everything: bool,
 }
 
 impl Player {
@@ -132,14 +138,14 @@ impl Player {
             .query_one(
                 "select claim_lease = interval '15 minutes' and promo_hold = interval '15 minutes'
                    and payment_window = interval '24 hours' and idempotency_key_lifetime = interval '24 hours'
-                 from private.settings",
+                 from interlock.settings",
                 &[],
             )
             .await?
             .get(0);
         ensure!(
             as_shipped,
-            "the model knows the settings that Interlock is shipped with; private.settings has others"
+            "the model knows the settings that Interlock is shipped with; interlock.settings has others"
         );
         let has_jobs: bool = db
             .query_one("select to_regclass('cron.job') is not null", &[])
@@ -203,17 +209,22 @@ impl Player {
             self.turn(&worlds, &mut rng).await?;
         }
         let last = &self.sessions[SESSIONS - 1];
-        for shop in &worlds.shops {
-            make(last, &self.counter, shop, shop::Call::Look).await?;
+        for world in worlds.all() {
+            world.look(last, &self.counter).await?;
         }
-        make(last, &self.counter, &worlds.depot, depot::Call::Look).await?;
 
         self.figures.rounds += 1;
         let mut failures = Vec::new();
-        for shop in &worlds.shops {
-            failures.extend(self.check(shop, number, failures.is_empty()));
+        for world in worlds.all() {
+            // One failure of a round is enough: to make it small takes a while.
+            let timeline = world.judge(&mut self.figures, failures.is_empty());
+            failures.extend(timeline.map(|timeline| {
+                format!(
+                    "no order explains what was seen (seed {}, round {number}):\n{timeline}",
+                    self.seed
+                )
+            }));
         }
-        failures.extend(self.check(&worlds.depot, number, failures.is_empty()));
         failures.extend(self.broken_invariants(&worlds).await?);
         self.close(&worlds).await?;
         Ok(failures)
@@ -224,39 +235,31 @@ impl Player {
             now,
             exact: self.clock.is_some(),
         };
-        // Either one crowded shop, or several in which less happens at once.
-        let count = *[1, 1, 3, 5].get(rng.random_range(0..4)).unwrap_or(&1);
-        let others: i64 = self
-            .db
-            .query_one(
-                "select count(*) from public.batches where status = 'available'",
-                &[],
-            )
-            .await?
-            .get(0);
-        let mut shops = Vec::new();
-        for _ in 0..count {
-            shops.push(new_shop(&self.db, rng, clock).await?);
+        let mut groups = Vec::new();
+        for kind in AREAS.iter().filter_map(|area| area.histories) {
+            let count = kind.counts[rng.random_range(0..kind.counts.len())];
+            let others: bool = self.db.query_one(kind.others, &[]).await?.get(0);
+            let mut worlds = Vec::new();
+            for _ in 0..count {
+                worlds.push((kind.open)(&self.db, rng, clock).await?);
+            }
+            groups.push(Group {
+                kind,
+                worlds,
+                everything: count == 1 && !others && clock.exact,
+            });
         }
-        let depot = new_depot(&self.db, rng, clock).await?;
-        let users = shops.iter().flat_map(|shop| &shop.start.terms.buyers);
-        let users = users.chain(depot.start.drivers.keys());
-        let tokens: BTreeMap<_, _> = users
-            .map(|user| (*user, self.stack.user_token(*user)))
+        let worlds = Worlds(groups);
+        let tokens: BTreeMap<_, _> = worlds
+            .all()
+            .flat_map(|world| world.users())
+            .map(|user| (user, self.stack.user_token(user)))
             .collect();
         let tokens = Arc::new(tokens);
         for session in &mut self.sessions {
             session.knows(&tokens);
         }
-        let allowed = Allowed {
-            for_all_shops: count == 1 && clock.exact,
-            next_batch: others == 0 && clock.exact,
-        };
-        Ok(Worlds {
-            shops,
-            depot,
-            allowed,
-        })
+        Ok(worlds)
     }
 
     /// Every session makes its calls; those over HTTP as many as they can meanwhile.
@@ -268,7 +271,7 @@ impl Player {
             .filter(|session| session.via == Via::Sql)
             .count();
         busy.store(u64::try_from(sql)?, Ordering::SeqCst);
-        let calls = CALLS.0 + CALLS.1 * worlds.shops.len();
+        let calls = CALLS.0 + CALLS.1 * (worlds.all().count() - 1);
         let tasks = self.sessions.drain(..).map(|session| {
             let (worlds, counter) = (Arc::clone(worlds), Arc::clone(&self.counter));
             let (busy, mut rng) = (Arc::clone(&busy), StdRng::seed_from_u64(rng.random()));
@@ -296,64 +299,16 @@ impl Player {
 
     fn clock_moved(&mut self, worlds: &Worlds, to: Moment) {
         self.figures.clock_moves += 1;
-        for shop in &worlds.shops {
-            self.note(shop, shop::Call::ClockMoves { to });
+        for world in worlds.all() {
+            world.clock_moved(&self.counter, to);
         }
-        self.note(&worlds.depot, depot::Call::ClockMoves { to });
-    }
-
-    /// An event of nobody's, with nothing else under way.
-    fn note<M: Model>(&self, world: &World<M>, call: M::Call) {
-        let called = self.counter.fetch_add(1, Ordering::SeqCst);
-        let answered = self.counter.fetch_add(1, Ordering::SeqCst);
-        world.events.lock().expect("no caller panics").push(Event {
-            session: SESSIONS,
-            via: "clock",
-            call,
-            seen: Seen::Success {
-                body: serde_json::Value::Null,
-                replayed: false,
-            },
-            called,
-            answered,
-            alone: true,
-        });
-    }
-
-    /// Counts the history of a world and, if that is wanted, looks whether it fits an order. One failure
-    /// of a round is enough: to make it small takes a while.
-    fn check<M: Model>(&mut self, world: &World<M>, round: u64, wanted: bool) -> Option<String> {
-        let mut events = std::mem::take(&mut *world.events.lock().expect("no caller panics"));
-        let most = prepare(&mut events);
-        self.figures.most_overlap = self
-            .figures
-            .most_overlap
-            .max(u64::try_from(most).unwrap_or(0));
-        for event in events.iter().filter(|event| event.via != "clock") {
-            self.figures.add(event);
-        }
-        if world.lost.load(Ordering::SeqCst) {
-            self.figures.lost += 1;
-            return None;
-        }
-        if !wanted {
-            return None;
-        }
-        self.figures.worlds += 1;
-        let shrunk = shrink(&world.start, &events)?;
-        let timeline = shrunk.print(&world.names);
-        Some(format!(
-            "no order explains what was seen (seed {}, round {round}):\n{timeline}",
-            self.seed
-        ))
     }
 
     async fn broken_invariants(&self, worlds: &Worlds) -> Result<Vec<String>> {
         let broken = invariants::broken(&self.db, Some(&worlds.ids())).await?;
         let names: BTreeMap<_, _> = worlds
-            .shops
-            .iter()
-            .flat_map(|shop| shop.names.clone())
+            .all()
+            .flat_map(|world| world.names().clone())
             .collect();
         Ok(broken.into_iter().map(|rule| named(rule, &names)).collect())
     }
@@ -361,37 +316,25 @@ impl Player {
     /// Leaves nothing behind that could fall due in a later round.
     async fn close(&self, worlds: &Worlds) -> Result<()> {
         let ids = worlds.ids();
-        self.db
-            .execute(
-                "update public.batches set status = 'cancelled'
-                 where id = any ($1) and status in ('available', 'claimed', 'in_progress')",
-                &[&ids],
-            )
-            .await?;
-        self.db
-            .execute(
-                "update public.orders set status = 'cancelled'
-                 where user_id = any ($1) and status = 'pending_payment'",
-                &[&ids],
-            )
-            .await?;
-        self.db
-            .execute(
-                "select private.end_promo_uses(array(
-                   select id from public.promo_redemptions where promo_id = any ($1) and status = 'held'
-                 ), 'held', 'released')",
-                &[&ids],
-            )
-            .await?;
+        for statement in worlds.0.iter().flat_map(|group| group.kind.close) {
+            self.db.execute(*statement, &[&ids]).await?;
+        }
         Ok(())
     }
 }
 
 impl Worlds {
-    /// Products, users, batches and promo codes.
+    fn all(&self) -> impl Iterator<Item = &dyn AnyWorld> {
+        let all = self.0.iter().flat_map(|group| &group.worlds);
+        all.map(|world| &**world)
+    }
+
+    /// The ids of all their rows that have names.
     fn ids(&self) -> Vec<Uuid> {
-        let shops = self.shops.iter().flat_map(|shop| shop.names.keys());
-        shops.chain(self.depot.names.keys()).copied().collect()
+        self.all()
+            .flat_map(|world| world.names().keys())
+            .copied()
+            .collect()
     }
 }
 
@@ -402,70 +345,7 @@ async fn one_call(
     worlds: &Worlds,
     rng: &mut StdRng,
 ) -> Result<()> {
-    if rng.random_ratio(3, 4) {
-        let shop = &worlds.shops[rng.random_range(0..worlds.shops.len())];
-        let call = plan::in_shop(rng, shop, worlds.allowed);
-        make(session, counter, shop, call).await
-    } else {
-        let call = plan::in_depot(rng, &worlds.depot, worlds.allowed);
-        make(session, counter, &worlds.depot, call).await
-    }
-}
-
-/// A world that calls can be sent to.
-trait Sends: Model {
-    fn request(&self, call: &Self::Call) -> Request;
-    /// What a caller learns from an answer.
-    fn learns(_world: &World<Self>, _call: &Self::Call, _body: &serde_json::Value) {}
-}
-
-impl Sends for Shop {
-    fn request(&self, call: &shop::Call) -> Request {
-        requests::of_shop(call, self)
-    }
-
-    fn learns(world: &World<Self>, call: &shop::Call, body: &serde_json::Value) {
-        if let shop::Call::Checkout { buyer, .. } = call
-            && let Some(id) = body["order"]["id"].as_str().and_then(|id| id.parse().ok())
-        {
-            let mut known = world.known.lock().expect("no caller panics");
-            known.orders.push((id, *buyer));
-        }
-    }
-}
-
-impl Sends for Depot {
-    fn request(&self, call: &depot::Call) -> Request {
-        requests::of_depot(call, self)
-    }
-}
-
-/// Makes a call and writes down what was seen.
-async fn make<M: Sends>(
-    session: &Session,
-    counter: &AtomicU64,
-    world: &World<M>,
-    call: M::Call,
-) -> Result<()> {
-    let request = world.start.request(&call);
-    let called = counter.fetch_add(1, Ordering::SeqCst);
-    let (via, seen) = session.send(request).await?;
-    let answered = counter.fetch_add(1, Ordering::SeqCst);
-    let Some(seen) = seen else {
-        world.lost.store(true, Ordering::SeqCst);
-        return Ok(());
-    };
-    if let Seen::Success { body, .. } = &seen {
-        M::learns(world, &call, body);
-    }
-    world.events.lock().expect("no caller panics").push(Event {
-        session: session.number,
-        via,
-        call,
-        seen,
-        called,
-        answered,
-        alone: false,
-    });
-    Ok(())
+    let group = worlds.0.choose_weighted(rng, |group| group.kind.weight)?;
+    let world = &group.worlds[rng.random_range(0..group.worlds.len())];
+    world.call(session, counter, rng, group.everything).await
 }

@@ -3,10 +3,10 @@
 //! Over SQL a call is one message and one transaction, as PostgREST would run it: role, claims, call,
 //! and what it wants in the headers of the answer.
 
-use crate::model::Seen;
-use crate::model::slots::Reader;
+use crate::harness::calls::details_of;
+use crate::harness::stack::{Stack, user_claims};
+use crate::prove::model::Seen;
 use anyhow::{Result, bail};
-use interlock_tests::stack::{Stack, user_claims};
 use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -22,6 +22,15 @@ pub(crate) enum Via {
     Function,
 }
 
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Nobody that is known.
+    Anyone,
+    User(Uuid),
+    Shop,
+}
+
 /// A call, as it is sent.
 pub(crate) enum Request {
     /// A function of schema `public`, through the edge function where there is one.
@@ -33,13 +42,22 @@ pub(crate) enum Request {
         /// Under the names that a client uses.
         arguments: Value,
         key: Option<String>,
+        /// Whether it returns rows, and not one value.
+        rows: bool,
     },
     /// The shop's own SQL: one statement that gives one JSON value.
     Own(String),
-    /// Products as PostgREST shows them to everybody.
-    Shelf(Vec<Uuid>),
-    /// The stock of products from `get_stock`, with their numbers of slots.
-    Stock { reader: Reader, products: Vec<Uuid> },
+    /// Rows, as PostgREST shows them.
+    Read {
+        reader: Reader,
+        /// Behind `/rest/v1/`; a GET if there is no body.
+        path: String,
+        body: Option<Value>,
+        /// An entry of the answer out of a row.
+        entry: fn(&Value) -> Option<(String, Value)>,
+        /// The same in SQL, as one JSON value.
+        sql: String,
+    },
 }
 
 /// One of the sessions.
@@ -75,35 +93,33 @@ impl Session {
     pub(crate) async fn send(&self, request: Request) -> Result<(&'static str, Option<Seen>)> {
         match request {
             Request::Own(statement) => Ok(("sql", Some(self.sql(&statement).await?))),
-            Request::Shelf(products) if self.via == Via::Sql => {
-                let ids: Vec<String> = products.iter().map(|id| format!("'{id}'")).collect();
-                let shelf = format!(
-                    "select set_config('role', 'anon', true);
-                     select json_object_agg(id, available_quantity) from public.products where id in ({})",
-                    ids.join(", ")
-                );
-                Ok(("sql", Some(self.sql(&shelf).await?)))
-            }
-            Request::Shelf(products) => Ok(("rpc", self.shelf(&products).await?)),
-            Request::Stock { reader, products } if self.via == Via::Sql => {
-                Ok(("sql", Some(self.sql(&stock(reader, &products)).await?)))
-            }
-            Request::Stock { reader, products } => {
-                Ok(("rpc", self.stock(reader, &products).await?))
-            }
+            Request::Read {
+                reader,
+                path,
+                body,
+                entry,
+                sql,
+            } => match self.via {
+                Via::Sql => {
+                    let statement = format!("{} {sql}", becomes(reader));
+                    Ok(("sql", Some(self.sql(&statement).await?)))
+                }
+                _ => Ok(("rpc", self.read(reader, &path, body, entry).await?)),
+            },
             Request::Call {
                 function,
                 rpc,
                 caller,
                 arguments,
                 key,
+                rows,
             } => {
                 let Value::Object(arguments) = arguments else {
                     bail!("arguments are an object");
                 };
                 match (self.via, function) {
                     (Via::Sql, _) => {
-                        let statement = as_caller(caller, rpc, &named(arguments, key));
+                        let statement = as_caller(caller, rpc, &named(arguments, key), rows);
                         Ok(("sql", Some(self.sql(&statement).await?)))
                     }
                     (Via::Function, Some(function)) => {
@@ -133,7 +149,7 @@ impl Session {
                 if let ("23514", Some(constraint)) = (state, error.constraint()) {
                     return Ok(refused("", constraint, Value::Null));
                 }
-                return Ok(refused(state, error.message(), parsed(error.detail())));
+                return Ok(refused(state, error.message(), details_of(error.detail())));
             }
         };
         let mut rows = messages.iter().filter_map(|message| match message {
@@ -141,14 +157,18 @@ impl Session {
             _ => None,
         });
         let (first, answer, headers) = (rows.next(), rows.next(), rows.next());
-        let body = parsed(answer.or(first).and_then(|row| row.get(0)));
+        let body = answer
+            .or(first)
+            .and_then(|row| row.get(0))
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or(Value::Null);
         let header = |column| headers.and_then(|row| row.get(column)).unwrap_or_default();
         // An unknown promo code is answered with a status, not raised.
         if !header(1).is_empty() {
             return Ok(refused(
                 "",
                 body["message"].as_str().unwrap_or_default(),
-                parsed(body["details"].as_str()),
+                details_of(body["details"].as_str()),
             ));
         }
         let replayed = header(0).contains("Idempotent-Replayed");
@@ -186,70 +206,51 @@ impl Session {
             "" => Some(refused(
                 text("code"),
                 text("message"),
-                parsed(body["details"].as_str()),
+                details_of(body["details"].as_str()),
             )),
             code => Some(refused("", code, body["details"].clone())),
         })
     }
 
     fn post(&self, path: &str, caller: Reader, body: &Value) -> RequestBuilder {
+        let url = format!("{}{path}", self.stack.api_url);
+        self.signed(self.stack.http.post(url), caller).json(body)
+    }
+
+    fn signed(&self, request: RequestBuilder, caller: Reader) -> RequestBuilder {
         let (api_key, token) = match caller {
             Reader::Anyone => (&self.stack.anon_key, None),
             Reader::User(user) => (&self.stack.anon_key, self.tokens.get(&user)),
             Reader::Shop => (&self.stack.service_role_key, None),
         };
-        self.stack
-            .http
-            .post(format!("{}{path}", self.stack.api_url))
+        request
             .header("apikey", api_key)
             .bearer_auth(token.unwrap_or(api_key))
-            .json(body)
     }
 
-    async fn stock(&self, reader: Reader, products: &[Uuid]) -> Result<Option<Seen>> {
-        let ids = json!({ "p_product_ids": products });
-        let response = self.post("/rest/v1/rpc/get_stock", reader, &ids).send();
-        let Ok(response) = response.await else {
+    async fn read(
+        &self,
+        reader: Reader,
+        path: &str,
+        body: Option<Value>,
+        entry: fn(&Value) -> Option<(String, Value)>,
+    ) -> Result<Option<Seen>> {
+        let path = format!("/rest/v1/{path}");
+        let request = match &body {
+            Some(body) => self.post(&path, reader, body),
+            None => {
+                let url = format!("{}{path}", self.stack.api_url);
+                self.signed(self.stack.http.get(url), reader)
+            }
+        };
+        let Ok(response) = request.send().await else {
             return Ok(None);
         };
         let Ok(rows) = response.error_for_status()?.json::<Vec<Value>>().await else {
             return Ok(None);
         };
-        let stock = rows.iter().filter_map(|row| {
-            let id = row["product_id"].as_str()?.to_owned();
-            Some((id, json!([row["available_quantity"], row["stock_slots"]])))
-        });
         Ok(Some(Seen::Success {
-            body: Value::Object(stock.collect()),
-            replayed: false,
-        }))
-    }
-
-    async fn shelf(&self, products: &[Uuid]) -> Result<Option<Seen>> {
-        let ids: Vec<String> = products.iter().map(Uuid::to_string).collect();
-        let response = self
-            .stack
-            .http
-            .get(format!(
-                "{}/rest/v1/products?select=id,available_quantity&id=in.({})",
-                self.stack.api_url,
-                ids.join(",")
-            ))
-            .header("apikey", &self.stack.anon_key)
-            .send()
-            .await;
-        let Ok(response) = response else {
-            return Ok(None);
-        };
-        let Ok(rows) = response.error_for_status()?.json::<Vec<Value>>().await else {
-            return Ok(None);
-        };
-        let shelf = rows.iter().filter_map(|row| {
-            let id = row["id"].as_str()?.to_owned();
-            Some((id, row["available_quantity"].clone()))
-        });
-        Ok(Some(Seen::Success {
-            body: Value::Object(shelf.collect()),
+            body: Value::Object(rows.iter().filter_map(entry).collect()),
             replayed: false,
         }))
     }
@@ -291,24 +292,19 @@ fn becomes(caller: Reader) -> String {
     )
 }
 
-fn stock(reader: Reader, products: &[Uuid]) -> String {
-    let ids: Vec<String> = products.iter().map(|id| format!("'{id}'")).collect();
-    format!(
-        "{} select json_object_agg(product_id, json_build_array(available_quantity, stock_slots))
-         from public.get_stock(array[{}]::uuid[])",
-        becomes(reader),
-        ids.join(", ")
-    )
-}
-
-fn as_caller(caller: Option<Uuid>, rpc: &str, arguments: &Map<String, Value>) -> String {
+fn as_caller(
+    caller: Option<Uuid>,
+    rpc: &str,
+    arguments: &Map<String, Value>,
+    rows: bool,
+) -> String {
     let caller = becomes(caller.map_or(Reader::Shop, Reader::User));
     let arguments: Vec<String> = arguments
         .iter()
         .map(|(name, value)| format!("{name} => {}", literal(value)))
         .collect();
     let call = format!("public.{rpc}({})", arguments.join(", "));
-    let call = if rpc == "claim_product_codes_atomic" {
+    let call = if rows {
         format!("select coalesce(json_agg(c), '[]')::text from {call} as c")
     } else {
         format!("select {call}::text")
@@ -329,9 +325,4 @@ fn literal(value: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(_) | Value::Object(_) => format!("{}::jsonb", quote(&value.to_string())),
     }
-}
-
-fn parsed(text: Option<&str>) -> Value {
-    text.and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or(Value::Null)
 }

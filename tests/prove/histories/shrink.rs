@@ -7,7 +7,7 @@
 //! the last answer has to do with, however remotely.
 
 use super::checker::{Verdict, search};
-use crate::model::{Event, Model, Seen};
+use crate::prove::model::{Event, Model, Seen};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -92,7 +92,7 @@ impl<M: Model> Shrunk<M> {
             index -= 1;
             let only_looked = match &self.events[index].seen {
                 Seen::Success { body, replayed } => *replayed || self.is_read(index, body),
-                Seen::Refused { code, .. } => code != "PROMO_NOT_FOUND",
+                Seen::Refused { code, .. } => !M::refusal_is_counted(code),
                 Seen::Transient => true,
             };
             if index == self.culprit || (!only_looked && related[index]) {
@@ -198,7 +198,7 @@ fn ids_of<C: std::fmt::Debug>(event: &Event<C>) -> BTreeSet<Uuid> {
 
 fn reason<M: Model>(state: &M, event: &Event<M::Call>) -> &'static str {
     match state.apply(event) {
-        crate::model::Steps::Impossible(why) => why,
+        crate::prove::model::Steps::Impossible(why) => why,
         _ => "possible, but not in time",
     }
 }

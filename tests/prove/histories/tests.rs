@@ -2,11 +2,12 @@
 
 use super::checker::{Verdict, prepare, search};
 use super::shrink::shrink;
-use crate::model::depot::{self, Action, Batch, Depot};
-use crate::model::keys::Keys;
-use crate::model::promo::{Off, Promo, Uses};
-use crate::model::shop::{self, Product, Shop, Terms};
-use crate::model::{Clock, Event, Model, Seen};
+use crate::areas::delivery::model::{self as depot, Action, Batch, Depot};
+use crate::areas::promo::model::{Off, Promo, Uses};
+use crate::areas::shop::model::calls as shop;
+use crate::areas::shop::model::{Product, Shop, Terms};
+use crate::prove::model::keys::Keys;
+use crate::prove::model::{Clock, Event, Model, Seen};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Breakpoints in the functions of the database under test: places where a session stops until the
 //! conductor lets it go on.
 //!
-//! While the search runs, every function of schema `private` that locks, writes or decides calls
+//! While the search runs, every function of schema `interlock` that locks, writes or decides calls
 //! `prove.breakpoint` before each such statement. For a session that does not take part this does
 //! nothing. A session that does counts its breakpoints and passes each through an advisory lock of
 //! that number, so whoever holds the lock stops it there; and Postgres's own `pg_blocking_pids` says
@@ -57,13 +57,13 @@ const CANDIDATES: &str = "
 select p.oid::regprocedure::text, p.proname::text, pg_get_functiondef(p.oid)
 from pg_proc p
 join pg_language l on l.oid = p.prolang
-where p.pronamespace = 'private'::regnamespace
+where p.pronamespace = 'interlock'::regnamespace
   and p.prokind = 'f'
   and l.lanname = 'plpgsql'
   and p.provolatile = 'v'
-  and (p.prorettype <> 'trigger'::regtype or p.prosrc ~ 'update public|for no key update|counter_slots')
+  and (p.prorettype <> 'trigger'::regtype or p.prosrc ~ 'update interlock|for no key update|counter_slots|cover_slots')
   and (
-    p.prosrc ~ 'for (no key )?update|pg_advisory|insert into|update (public|private)|delete from'
+    p.prosrc ~ 'for (no key )?update|pg_advisory|insert into|update interlock|delete from'
     or p.proname ~ '^(find|claim)_'
   )
 order by 1";
@@ -207,7 +207,7 @@ fn table(statement: &str) -> Option<&str> {
             let rest = &statement[at..];
             let rest = rest
                 .strip_prefix("public.")
-                .or_else(|| rest.strip_prefix("private."))?;
+                .or_else(|| rest.strip_prefix("interlock."))?;
             let end = rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric())?;
             (!rest[end..].starts_with('(') && &rest[..end] != "settings")
                 .then_some((at, &rest[..end]))
@@ -226,18 +226,18 @@ mod tests {
   v_window := interval '1 day';
   select p.price
   into v_price
-  from public.products p
-  where p.id = (select max(id) from private.settings);
+  from interlock.products p
+  where p.id = (select max(id) from interlock.settings);
 
   -- Why.
   if v_price > 0 then
     perform 1
-    from public.orders o
+    from interlock.orders o
     for no key update;
-    update public.wallets
+    update interlock.wallets
     set balance = 0;
   end if;
-  perform private.lock_stock(v_ids);
+  perform interlock.lock_stock(v_ids);
 end
 ";
         let (stepped, count) = step("pay", function);

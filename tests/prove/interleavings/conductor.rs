@@ -5,8 +5,8 @@
 //! session), answered, done. Which of them, only Postgres says: no passing of time means anything here.
 
 use super::plan::{ANSWERED, Fault, Plan, Point, Victim, Who};
+use crate::harness::stack::Stack;
 use anyhow::{Context as _, Result, bail, ensure};
-use interlock_tests::stack::Stack;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;

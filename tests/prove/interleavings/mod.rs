@@ -19,7 +19,7 @@
 //! What is not driven: a connection lost while the commit is under way (the faults do that), and more
 //! than two sessions (the histories do that).
 //!
-//! * `scenarios`, `slots`: which operations meet on which rows.
+//! * `stages`: which operations meet on which rows, as each area says.
 //! * `breakpoints`: where a function can be stopped, and how Postgres says that it was.
 //! * `plan`, `conductor`: a schedule, and how two sessions are driven through it.
 //! * `outcome`: what a schedule leaves behind, in comparable words.
@@ -28,20 +28,21 @@
 mod breakpoints;
 mod conductor;
 #[cfg(test)]
-mod mutants;
+pub(crate) mod mutants;
 mod outcome;
 mod plan;
-mod scenarios;
 mod search;
-mod slots;
+mod stages;
 
 use self::breakpoints::Breakpoints;
-use self::scenarios::{Operation, Stage, Sweep};
+#[cfg(test)]
+pub(crate) use self::mutants::Mutant;
 use self::search::{Findings, Limits};
-use crate::Search;
-use crate::report::Section;
+pub(crate) use self::stages::{Operation, Pairs, Stage, Sweep, USERS, shop, user};
+use crate::harness::stack::Stack;
+use crate::prove::Search;
+use crate::prove::report::Section;
 use anyhow::{Result, bail};
-use interlock_tests::stack::Stack;
 
 /// Runs the section.
 pub(crate) async fn run(search: &Search) -> Result<Section> {
@@ -58,7 +59,7 @@ pub(crate) async fn run(search: &Search) -> Result<Section> {
     for sweep in &others {
         section.left_out.push(format!(
             "operations that take any of {}: the database has some that are not ours",
-            sweep.name()
+            sweep.name
         ));
     }
     let limits = Limits {
@@ -99,7 +100,7 @@ async fn guarded(
         breakpoints.remove().await?;
     }
     // Nothing may stay behind that others would find: a batch to claim, an order to expire.
-    let clear: String = Sweep::ALL.map(Sweep::clear).concat();
+    let clear: String = Sweep::all().map(|sweep| sweep.clear).collect();
     stack.connect().await.batch_execute(&clear).await?;
     match found {
         Some(found) => found?,
@@ -111,8 +112,8 @@ async fn guarded(
 async fn of_others(stack: &'static Stack) -> Result<Vec<Sweep>> {
     let session = stack.connect().await;
     let mut found = Vec::new();
-    for sweep in Sweep::ALL {
-        if session.query_one(sweep.others(), &[]).await?.get(0) {
+    for sweep in Sweep::all() {
+        if session.query_one(sweep.others, &[]).await?.get(0) {
             found.push(sweep);
         }
     }

@@ -5,180 +5,25 @@
 use super::breakpoints::Breakpoints;
 use super::guarded;
 use super::search::Limits;
+use crate::areas::AREAS;
+use crate::harness::stack::Bench;
 use anyhow::{Context as _, Result, ensure};
-use interlock_tests::stack::Bench;
 use std::time::Duration;
 use tokio_postgres::Client;
 
 /// One way to break the product.
-struct Mutant {
+pub(crate) struct Mutant {
     /// What is taken away.
-    name: &'static str,
-    /// Functions of schema `private`, what must stand in each once, and what then stands there.
-    changes: &'static [(&'static str, &'static str, &'static str)],
+    pub(crate) name: &'static str,
+    /// Functions of schema `interlock`, what must stand in each once, and what then stands there.
+    pub(crate) changes: &'static [(&'static str, &'static str, &'static str)],
     /// How the name of the stage begins that must show it.
-    stage: &'static str,
+    pub(crate) stage: &'static str,
 }
 
-const MUTANTS: &[Mutant] = &[
-    Mutant {
-        name: "act_on_held_batch: holding is not checked again under the lock",
-        changes: &[("act_on_held_batch", "and b.driver_id = p_driver_id
-      and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > private.clock()", "")],
-        stage: "a batch that u holds",
-    },
-    Mutant {
-        name: "claim_batch: looks at the batch before what the driver holds",
-        changes: &[("claim_batch", "v_held := private.find_held_batch(p_driver_id);
-    select b.* into v_batch from public.batches b where b.id = p_batch_id;", "select b.* into v_batch from public.batches b where b.id = p_batch_id;
-    v_held := private.find_held_batch(p_driver_id);")],
-        stage: "a batch that u holds",
-    },
-    Mutant {
-        name: "give_back_stale_batch: waits for the second row",
-        changes: &[("give_back_stale_batch", "for no key update nowait", "for no key update")],
-        stage: "leases of u on x",
-    },
-    Mutant {
-        name: "take_from_rows: whether to take is decided on what the statement saw first",
-        changes: &[("take_from_rows", "and l.available_quantity >= l.quantity", "and p.available_quantity >= l.quantity")],
-        stage: "an unpaid order of u that is due, with the last",
-    },
-    Mutant {
-        name: "begin_idempotent: a twin that had to wait does not look for the answer",
-        changes: &[("begin_idempotent", "exit when found;", "exit;")],
-        stage: "one p and one q",
-    },
-    Mutant {
-        name: "lock_wallet: reads without locking",
-        changes: &[("lock_wallet", "for no key update", "")],
-        stage: "a wallet of u",
-    },
-    Mutant {
-        name: "lock_order: reads without locking",
-        changes: &[("lock_order", "for no key update", "")],
-        stage: "an order that u has paid",
-    },
-    Mutant {
-        name: "take_product_codes: waits for codes while it holds the stock row",
-        changes: &[("take_product_codes", "for no key update nowait", "for no key update")],
-        stage: "one product code",
-    },
-    Mutant {
-        name: "count_promo_use: goes on though the code was used up meanwhile",
-        changes: &[("count_promo_use", "raise exception using errcode = 'IL001', message = 'used up meanwhile: look again';", "null;")],
-        stage: "one use of k",
-    },
-    Mutant {
-        name: "checkout: who finds nothing left does not look for the answer of a twin",
-        changes: &[(
-            "checkout",
-            "if v_answer is not null then
-      return v_answer::json;
-    end if;
-    perform private.raise_error(v_refusal,",
-            "perform private.raise_error(v_refusal,",
-        )],
-        stage: "one p and one q",
-    },
-    Mutant {
-        name: "call_in_slots: passes over slots that somebody is using",
-        changes: &[("call_in_slots", "for no key update", "for no key update skip locked")],
-        stage: "the last two p in",
-    },
-    Mutant {
-        name: "set_stock_slots: without the gate",
-        changes: &[("set_stock_slots", "for no key update", "")],
-        stage: "the last two p in",
-    },
-    Mutant {
-        name: "set_promo_slots: without the gate",
-        changes: &[("set_promo_slots", "for no key update", "")],
-        stage: "the last two uses of k",
-    },
-    Mutant {
-        name: "settle_stock_slots: spreads without the gate",
-        changes: &[("settle_stock_slots", "for no key update skip locked", "")],
-        stage: "many p in two slots",
-    },
-    Mutant {
-        name: "use_slot: a slot that was waited for is not looked at again",
-        changes: &[(
-            "use_slot",
-            "and s.granted - s.used >= p_units;\n\n",
-            ";\n\n",
-        )],
-        stage: "the last two p in",
-    },
-    Mutant {
-        name: "take_from_slots: what the slots could not do is not undone",
-        changes: &[
-            (
-                "use_slot",
-                "raise exception using errcode = 'IL002', message = 'no slot has enough';",
-                "perform set_config('prove.failed', 'on', true);",
-            ),
-            (
-                "take_from_slots",
-                "insert into public.stock_movements",
-                "if current_setting('prove.failed', true) = 'on' then
-                   perform set_config('prove.failed', '', true);
-                   return false;
-                 end if;
-                 insert into public.stock_movements",
-            ),
-        ],
-        stage: "the last two p and",
-    },
-    Mutant {
-        name: "take_from_slots: takes slots in another order than the gate",
-        changes: &[(
-            "take_from_slots",
-            "order by u.product_id",
-            "order by u.product_id desc",
-        )],
-        stage: "the last two p and",
-    },
-    Mutant {
-        name: "checkout: refuses when the slots could not do it",
-        changes: &[(
-            "checkout",
-            "perform private.take_stock(",
-            "if v_slotted is not null then
-               perform private.raise_error('INSUFFICIENT_INVENTORY', '{}');
-             end if;
-             perform private.take_stock(",
-        )],
-        stage: "the last two p in",
-    },
-    Mutant {
-        name: "checkout: the key is claimed after the stock was looked at, and last of all",
-        changes: &[
-            (
-                "checkout",
-                "private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);",
-                "private.find_idempotent('checkout', p_idempotency_key, v_request);",
-            ),
-            (
-                "checkout",
-                "return v_answer::json;\nend",
-                "v_stored := private.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
-  return v_answer::json;\nend",
-            ),
-        ],
-        stage: "the last two p in",
-    },
-    Mutant {
-        name: "cover_stock_slots: what is granted may be more than there is",
-        changes: &[(
-            "cover_stock_slots",
-            "set granted = s.used",
-            "set granted = s.granted",
-        )],
-        stage: "many p in two slots",
-    },
-];
+fn mutants() -> impl Iterator<Item = &'static Mutant> {
+    AREAS.iter().flat_map(|area| area.mutants.interleaved)
+}
 
 /// A function as it is, and with the change.
 async fn changed(db: &Client, change: &(&str, &str, &str)) -> Result<(String, String)> {
@@ -186,14 +31,14 @@ async fn changed(db: &Client, change: &(&str, &str, &str)) -> Result<(String, St
     let original: String = db
         .query_one(
             "select pg_get_functiondef(p.oid) from pg_proc p
-             where p.pronamespace = 'private'::regnamespace and p.proname = $1",
+             where p.pronamespace = 'interlock'::regnamespace and p.proname = $1",
             &[function],
         )
         .await?
         .get(0);
     ensure!(
         original.matches(from).count() == 1,
-        "`{from}` does not stand once in private.{function}"
+        "`{from}` does not stand once in interlock.{function}"
     );
     let broken = original.replace(from, to);
     Ok((original, broken))
@@ -246,7 +91,9 @@ async fn every_mutant_is_found_by_a_schedule() {
         .await
         .expect("and removed");
     let mut survivors = Vec::new();
-    for mutant in MUTANTS {
+    let mut tried = 0;
+    for mutant in mutants() {
+        tried += 1;
         match failures(&bench, mutant).await {
             Ok(failures) if failures.is_empty() => {
                 println!("SURVIVED  {}", mutant.name);
@@ -256,10 +103,6 @@ async fn every_mutant_is_found_by_a_schedule() {
             Err(error) => panic!("{}: {error:#}", mutant.name),
         }
     }
-    println!(
-        "mutants: {} killed of {}",
-        MUTANTS.len() - survivors.len(),
-        MUTANTS.len()
-    );
+    println!("mutants: {} killed of {}", tried - survivors.len(), tried);
     assert!(survivors.is_empty(), "survivors: {survivors:?}");
 }

@@ -1,9 +1,9 @@
 //! What a schedule leaves behind, in words that are the same for equal outcomes on different rows.
 
 use super::conductor::Answer;
-use super::scenarios::{By, Operation, Stage, Sweep};
+use super::stages::{By, Operation, Stage, Sweep};
+use crate::harness::stack::user_claims;
 use anyhow::{Context as _, Result};
-use interlock_tests::stack::user_claims;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, Statement};
@@ -45,7 +45,7 @@ impl World {
 
     /// What makes the rows of a stage, with nothing left of earlier ones that would be swept.
     pub(super) fn rows(&self, stage: &Stage, swept: impl Iterator<Item = Sweep>) -> String {
-        let clear = swept.map(|sweep| sweep.clear().to_owned());
+        let clear = swept.map(|sweep| sweep.clear.to_owned());
         let given = stage.given.iter().map(|sql| self.fill(sql) + ";");
         let sql: String = clear.chain(given).collect();
         // A call that looks for the time must not come in the transaction of its rows.
@@ -113,70 +113,70 @@ const BOOKS: &str = "
 with slots as (
   select o.id as owner_id, count(c.slot) as slots, coalesce(sum(c.granted), 0) as granted, coalesce(sum(c.used), 0) as used
   from unnest($3::uuid[] || $4::uuid[]) as o (id)
-  left join private.counter_slots c on c.owner_id = o.id
+  left join interlock.counter_slots c on c.owner_id = o.id
   group by o.id
 )
 select jsonb_build_object(
   'batches', (select jsonb_agg(jsonb_build_array(b.id, b.status, b.driver_id, b.lease_expires_at > now(), b.version,
       (select jsonb_agg(jsonb_build_array(e.event, e.driver_id, e.version) order by e.id)
-       from public.batch_events e where e.batch_id = b.id and e.event <> 'renewed')) order by b.id)
-    from public.batches b where b.id = any ($2)),
+       from interlock.batch_events e where e.batch_id = b.id and e.event <> 'renewed')) order by b.id)
+    from interlock.batches b where b.id = any ($2)),
   'drivers', (select jsonb_agg(jsonb_build_array(d.user_id, d.active) order by d.user_id)
-    from public.drivers d where d.user_id = any ($1)),
+    from interlock.drivers d where d.user_id = any ($1)),
   'products', (select jsonb_agg(jsonb_build_array(p.id, p.available_quantity - s.used, p.price, p.active, p.stock_slots,
       (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason, m.actor) order by m.id)
-       from public.stock_movements m where m.product_id = p.id and m.balance_after is not null),
+       from interlock.stock_movements m where m.product_id = p.id and m.balance_after is not null),
       (select jsonb_agg(jsonb_build_array(m.delta, m.reason, m.actor) order by m.delta, m.reason, m.actor)
-       from public.stock_movements m where m.product_id = p.id and m.balance_after is null)) order by p.id)
-    from public.products p join slots s on s.owner_id = p.id where p.id = any ($3)),
+       from interlock.stock_movements m where m.product_id = p.id and m.balance_after is null)) order by p.id)
+    from interlock.products p join slots s on s.owner_id = p.id where p.id = any ($3)),
   'codes', (select jsonb_agg(c order by c) from (
       select jsonb_build_array(c.product_id, o.user_id, o.status, c.used_at is not null) as c
-      from public.product_codes c left join public.orders o on o.id = c.order_id
+      from interlock.product_codes c left join interlock.orders o on o.id = c.order_id
       where c.product_id = any ($3)) c),
   'orders', (select jsonb_agg(o order by o) from (
       select jsonb_build_array(o.user_id, o.status, o.subtotal, o.discount, o.total, o.payment_method, o.promo_code_id,
         o.proof_submitted_at is not null,
         (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price) order by i.product_id)
-         from public.order_items i where i.order_id = o.id),
-        (select jsonb_agg(e.event order by e.id) from public.order_events e where e.order_id = o.id),
-        (select jsonb_agg(f.status order by f.id) from public.payment_proofs f where f.order_id = o.id),
-        (select count(*) from public.product_codes c where c.order_id = o.id)) as o
-      from public.orders o where o.user_id = any ($1)) o),
+         from interlock.order_items i where i.order_id = o.id),
+        (select jsonb_agg(e.event order by e.id) from interlock.order_events e where e.order_id = o.id),
+        (select jsonb_agg(f.status order by f.id) from interlock.payment_proofs f where f.order_id = o.id),
+        (select count(*) from interlock.product_codes c where c.order_id = o.id)) as o
+      from interlock.orders o where o.user_id = any ($1)) o),
   'wallets', (select jsonb_agg(jsonb_build_array(w.user_id, w.balance, w.currency,
       (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason) order by m.id)
-       from public.wallet_movements m where m.user_id = w.user_id)) order by w.user_id)
-    from public.wallets w where w.user_id = any ($1)),
+       from interlock.wallet_movements m where m.user_id = w.user_id)) order by w.user_id)
+    from interlock.wallets w where w.user_id = any ($1)),
   'promos', (select jsonb_agg(jsonb_build_array(p.id, p.used_count + s.used, p.active, p.max_uses, p.use_slots,
       (select jsonb_agg(r order by r) from (
         select jsonb_build_array(r.user_id, r.cart_id, r.status, r.discount, r.order_id is not null,
           r.held_until > now()) as r
-        from public.promo_redemptions r where r.promo_id = p.id) r),
+        from interlock.promo_redemptions r where r.promo_id = p.id) r),
       (select jsonb_agg(jsonb_build_array(s.user_id, s.used) order by s.user_id)
-       from private.promo_user_uses s where s.promo_id = p.id and s.used > 0)) order by p.id)
-    from public.promo_codes p join slots s on s.owner_id = p.id where p.id = any ($4)),
-  'guesses', (select jsonb_agg(cardinality(a.attempted_at)) from private.promo_attempts a where a.user_id = any ($1)),
+       from interlock.promo_user_uses s where s.promo_id = p.id and s.used > 0)) order by p.id)
+    from interlock.promo_codes p join slots s on s.owner_id = p.id where p.id = any ($4)),
+  'guesses', (select jsonb_agg(cardinality(a.attempted_at)) from interlock.promo_attempts a where a.user_id = any ($1)),
   'keys', (select jsonb_agg(jsonb_build_array(k.user_id, k.operation, k.key, k.response is not null) order by k.user_id, k.operation)
-    from private.idempotency_keys k where k.user_id = any ($1)),
+    from interlock.idempotency_keys k where k.user_id = any ($1)),
   'wrong', jsonb_strip_nulls(jsonb_build_object(
-    'stock', (select jsonb_agg(p.id) from public.products p join slots s on s.owner_id = p.id
+    'stock', (select jsonb_agg(p.id) from interlock.products p join slots s on s.owner_id = p.id
       where p.id = any ($3) and p.available_quantity - s.used <>
-      (select coalesce(sum(m.delta), 0) from public.stock_movements m where m.product_id = p.id)),
-    'codes', (select jsonb_agg(p.id) from public.products p where p.id = any ($3) and p.kind = 'digital'
+      (select coalesce(sum(m.delta), 0) from interlock.stock_movements m where m.product_id = p.id)),
+    'codes', (select jsonb_agg(p.id) from interlock.products p where p.id = any ($3) and p.kind = 'digital'
       and p.available_quantity <>
-      (select count(*) from public.product_codes c where c.product_id = p.id and c.order_id is null)),
-    'wallets', (select jsonb_agg(w.user_id) from public.wallets w where w.user_id = any ($1) and w.balance <>
-      (select coalesce(sum(m.delta), 0) from public.wallet_movements m where m.user_id = w.user_id)),
-    'stock of slots', (select jsonb_agg(p.id) from public.products p join slots s on s.owner_id = p.id
+      (select count(*) from interlock.product_codes c where c.product_id = p.id and c.order_id is null)),
+    'wallets', (select jsonb_agg(w.user_id) from interlock.wallets w where w.user_id = any ($1) and w.balance <>
+      (select coalesce(sum(m.delta), 0) from interlock.wallet_movements m where m.user_id = w.user_id)),
+    'stock of slots', (select jsonb_agg(p.id) from interlock.products p join slots s on s.owner_id = p.id
       where p.id = any ($3) and (s.granted > p.available_quantity or s.slots <> p.stock_slots)),
-    'uses of slots', (select jsonb_agg(p.id) from public.promo_codes p join slots s on s.owner_id = p.id
+    'uses of slots', (select jsonb_agg(p.id) from interlock.promo_codes p join slots s on s.owner_id = p.id
       where p.id = any ($4) and (s.granted > coalesce(p.max_uses, 2147483647)::bigint - p.used_count or s.slots <> p.use_slots)),
-    'uses', (select jsonb_agg(p.id) from public.promo_codes p join slots s on s.owner_id = p.id
+    'uses', (select jsonb_agg(p.id) from interlock.promo_codes p join slots s on s.owner_id = p.id
       where p.id = any ($4) and p.used_count + s.used <>
-      (select count(*) from public.promo_redemptions r where r.promo_id = p.id and r.status in ('held', 'redeemed'))),
-    'uses of a customer', (select jsonb_agg(s.user_id) from private.promo_user_uses s where s.promo_id = any ($4) and s.used <>
-      (select count(*) from public.promo_redemptions r
+      (select count(*) from interlock.promo_redemptions r where r.promo_id = p.id and r.status in ('held', 'redeemed'))),
+    'uses of a customer', (select jsonb_agg(s.user_id) from interlock.promo_user_uses s where s.promo_id = any ($4) and s.used <>
+      (select count(*) from interlock.promo_redemptions r
        where r.promo_id = s.promo_id and r.user_id = s.user_id and r.status in ('held', 'redeemed'))),
-    'keys', (select jsonb_agg(k.key) from private.idempotency_keys k where k.user_id = any ($1) and k.response is null)
+    'keys', (select jsonb_agg(k.key) from interlock.idempotency_keys k where k.user_id = any ($1) and k.response is null)
   ))
 )";
 

@@ -4,11 +4,11 @@
 use super::conductor::{Calls, Conductor, Played};
 use super::outcome::{Books, Outcome, World};
 use super::plan::{ANSWERED, Fault, Plan, Victim, Who};
-use super::scenarios::{Operation, Pairs, STAGES, Stage, Sweep};
-use super::slots;
-use crate::report;
+use super::stages::{Operation, Pairs, Stage, Sweep};
+use crate::areas::AREAS;
+use crate::harness::stack::Stack;
+use crate::prove::report;
 use anyhow::Result;
-use interlock_tests::stack::Stack;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -121,9 +121,9 @@ pub(super) async fn search(
     chosen: impl Fn(&Stage, &Operation) -> bool,
 ) -> Result<Findings> {
     let deadline = Instant::now() + limits.budget;
-    let known: Vec<Known> = STAGES
+    let known: Vec<Known> = AREAS
         .iter()
-        .chain(slots::STAGES)
+        .flat_map(|area| area.stages.iter().copied().flatten())
         .flat_map(pairs)
         .filter(|pair| {
             let mut operations = pair.operations.iter();

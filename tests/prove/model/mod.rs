@@ -18,11 +18,7 @@
 //! * **Time** stands still while calls are under way: a move of the clock is a call of its own. Where
 //!   the clock cannot be held every time in a body is allowed (`"*"`).
 
-pub(crate) mod depot;
 pub(crate) mod keys;
-pub(crate) mod promo;
-pub(crate) mod shop;
-pub(crate) mod slots;
 
 use serde_json::{Value, json};
 use std::fmt::Debug;
@@ -74,6 +70,9 @@ pub(crate) trait Model: Clone + Eq + Hash + Debug {
 
     /// Whether the event can be seen in this state, and what follows.
     fn apply(&self, event: &Event<Self::Call>) -> Steps<Self>;
+
+    /// Whether a refusal with this code leaves something behind.
+    fn refusal_is_counted(code: &str) -> bool;
 
     /// What could be refused in this state, for the report of a failure.
     fn refusals(&self, call: &Self::Call) -> Vec<(&'static str, Value)>;

@@ -1,6 +1,7 @@
 //! What can be called, read from the database: a new table, function or argument is covered by itself.
 
 use anyhow::Result;
+use interlock_domain::FUNCTIONS;
 use serde_json::{Map, Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -104,32 +105,16 @@ impl Function {
     }
 }
 
-/// The edge functions.
-pub(super) fn functions() -> [Function; 3] {
-    let lines = json!([{ "product_id": Uuid::new_v4(), "quantity": 1 }]);
-    [
-        Function {
-            name: "claim-route",
-            body: json!({ "batch_id": Uuid::new_v4(), "action": "claim" }),
-        },
-        Function {
-            name: "checkout",
-            body: json!({
-                "cart_items": lines, "promo_code": "test:harmless", "cart_id": Uuid::new_v4(),
-                "payment_method": "wallet"
-            }),
-        },
-        Function {
-            name: "promo-validate",
-            body: json!({
-                "code": "test:harmless", "cart_items": lines, "cart_id": Uuid::new_v4(),
-                "dry_run": true, "action": "apply"
-            }),
-        },
-    ]
+/// The edge functions, each with the first sample of its record.
+pub(super) fn functions() -> Vec<Function> {
+    let told = FUNCTIONS.iter().map(|function| Function {
+        name: function.name,
+        body: serde_json::from_str(function.told.samples[0].body).expect("a sample is JSON"),
+    });
+    told.collect()
 }
 
-/// A table or view of schema `public` or `private` with its columns in order.
+/// A table or view of schema `public` or `interlock` with its columns in order.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     pub(super) schema: String,
@@ -146,7 +131,7 @@ pub(super) async fn tables(db: &Client) -> Result<Vec<Table>> {
                     array(select a.attname::text from pg_attribute a
                           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum)
              from pg_class c
-             where c.relnamespace::regnamespace::text in ('public', 'private') and c.relkind in ('r', 'p', 'v')
+             where c.relnamespace::regnamespace::text in ('public', 'interlock') and c.relkind in ('r', 'p', 'v')
                and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')
              order by 1, 2",
             &[],
@@ -163,7 +148,7 @@ pub(super) async fn tables(db: &Client) -> Result<Vec<Table>> {
         .collect())
 }
 
-/// Every two tables of schema `public` of which one refers to the other: PostgREST embeds either in
+/// Every two views of schema `public` over tables of which one refers to the other: PostgREST embeds either in
 /// the other.
 pub(super) async fn references(db: &Client) -> Result<Vec<(String, String)>> {
     let rows = db
@@ -171,7 +156,8 @@ pub(super) async fn references(db: &Client) -> Result<Vec<(String, String)>> {
             "select distinct a.relname::text, b.relname::text
              from pg_constraint k
              join pg_class a on a.oid = k.conrelid join pg_class b on b.oid = k.confrelid
-             where k.contype = 'f' and a.relnamespace = 'public'::regnamespace and b.relnamespace = 'public'::regnamespace
+             where k.contype = 'f' and a.relnamespace = 'interlock'::regnamespace and b.relnamespace = 'interlock'::regnamespace
+               and to_regclass('public.' || a.relname) is not null and to_regclass('public.' || b.relname) is not null
              order by 1, 2",
             &[],
         )

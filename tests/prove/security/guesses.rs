@@ -2,9 +2,9 @@
 //! same whether there is such a code or not.
 
 use super::http::Call;
-use crate::report::Section;
+use crate::harness::stack::Bench;
+use crate::prove::report::Section;
 use anyhow::Result;
-use interlock_tests::stack::Bench;
 use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
@@ -84,7 +84,7 @@ pub(super) async fn check(bench: &Bench, section: &mut Section) -> Result<()> {
                 .db
                 .query_one(
                     "select coalesce(sum(cardinality(attempted_at)), 0)::bigint
-                     from private.promo_attempts where user_id = $1",
+                     from interlock.promo_attempts where user_id = $1",
                     &[&user],
                 )
                 .await?

@@ -1,6 +1,6 @@
 //! One call over HTTP with exactly the credentials that a check wants, and its whole answer.
 
-use interlock_tests::stack::Stack;
+use crate::harness::stack::Stack;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;

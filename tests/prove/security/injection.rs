@@ -4,10 +4,10 @@
 use super::endpoints;
 use super::http::{CALLS_AT_ONCE, Call, Reply};
 use super::people::Cast;
-use crate::report::Section;
+use crate::harness::stack::Bench;
+use crate::prove::report::Section;
 use anyhow::Result;
 use futures::StreamExt;
-use interlock_tests::stack::Bench;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ const INSIDES: &[&str] = &[
     "at async ",
     "stack backtrace",
     "unterminated",
-    "private.",
+    "interlock.",
     "pg_catalog",
 ];
 
@@ -130,7 +130,7 @@ pub(super) async fn check(bench: &Bench, cast: &Cast, section: &mut Section) -> 
     for ((table, before), (_, after)) in before.iter().zip(endpoints::row_counts(&bench.db).await?)
     {
         // A guess at a promo code is counted, and that is all that may come of any of it.
-        if *before != after && table != "private.promo_attempts" {
+        if *before != after && table != "interlock.promo_attempts" {
             section.failures.push(format!(
                 "hostile calls have changed the number of rows of {table} from {before} to {after}"
             ));

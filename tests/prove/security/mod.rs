@@ -14,10 +14,10 @@ mod rules;
 mod tokens;
 mod verbs;
 
-use crate::Search;
-use crate::report::{Section, progress};
+use crate::harness::stack::{Bench, Stack};
+use crate::prove::Search;
+use crate::prove::report::{Section, progress};
 use anyhow::{Context, Result};
-use interlock_tests::stack::{Bench, Stack};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tokio_postgres::Client;

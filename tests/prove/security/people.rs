@@ -1,9 +1,12 @@
 //! A user with rows everywhere, whose every value is a secret, and those who must not see them.
 
+use crate::areas::delivery::calls::CLAIM_ROUTE;
+use crate::areas::promo::calls::PROMO_VALIDATE;
+use crate::areas::shop::calls::CHECKOUT;
+use crate::areas::shop::rows::{cart, with};
+use crate::harness::calls::{Adapter, Caller};
+use crate::harness::stack::{Bench, Stack, user_claims};
 use anyhow::{Context, Result, ensure};
-use interlock_tests::calls::{Adapter, CHECKOUT, CLAIM_ROUTE, Caller, PROMO_VALIDATE};
-use interlock_tests::shop::{cart, with};
-use interlock_tests::stack::{Bench, Stack, user_claims};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -66,8 +69,8 @@ impl Cast {
         bench
             .db
             .execute(
-                "update public.product_codes set code = $2
-                 where id = (select min(id) from public.product_codes where product_id = $1)",
+                "update interlock.product_codes set code = $2::text
+                 where id = (select min(id) from interlock.product_codes where product_id = $1)",
                 &[&product, &code],
             )
             .await?;
@@ -75,8 +78,8 @@ impl Cast {
         let promo_id: Uuid = bench
             .db
             .query_one(
-                "insert into public.promo_codes (code, discount_type, discount_value, user_id)
-                 values ($1, 'percentage', 10, $2) returning id",
+                "insert into interlock.promo_codes (code, discount_type, discount_value, user_id)
+                 values ($1::text, 'percentage', 10, $2) returning id",
                 &[&promo, &owner],
             )
             .await?
@@ -117,7 +120,7 @@ impl Cast {
         bench
             .db
             .execute(
-                "insert into public.payment_proofs (order_id, object_path) values ($1, $2)",
+                "insert into interlock.payment_proofs (order_id, object_path) values ($1, $2::text)",
                 &[&open_order, &proof],
             )
             .await?;

@@ -14,7 +14,7 @@ line that differs, then tries each right over HTTP.
 * `anon`: an API key without a user. `authenticated`: a signed-in user. `service_role`: the shop's own servers.
 * The words in brackets are the rows that a role sees, by the row policies below; *staff* is a user whose token has
   `app_metadata.role = staff`. `service_role` passes row policies.
-* `–` means nothing. Nobody may truncate. Schema `private` is not exposed by the API.
+* `–` means nothing. Nobody may truncate. Schema `interlock` is not exposed by the API.
 ";
 
 /// A table of the page: its title, its columns, and the query for its rows, each one text.
@@ -68,7 +68,7 @@ const TABLES: Part = Part {
                  ) cell)
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      where n.nspname in ('public', 'interlock') and c.relkind in ('r', 'p', 'v', 'm', 'f')
         and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')
       order by n.nspname desc, c.relname collate \"C\"",
 };
@@ -82,7 +82,7 @@ const POLICIES: Part = Part {
                coalesce('`' || regexp_replace(p.qual, '\\s+', ' ', 'g') || '`', '–'),
                coalesce('`' || regexp_replace(p.with_check, '\\s+', ' ', 'g') || '`', '–'))
       from pg_policies p
-      where p.schemaname in ('public', 'private')
+      where p.schemaname in ('public', 'interlock')
       order by p.tablename collate \"C\", p.policyname collate \"C\"",
 };
 
@@ -96,7 +96,7 @@ const FUNCTIONS: Part = Part {
                  from unnest(array['anon', 'authenticated', 'service_role']) with ordinality as r (role, n))
       from pg_proc f
       join pg_namespace n on n.oid = f.pronamespace
-      where n.nspname in ('public', 'private')
+      where n.nspname in ('public', 'interlock')
         and not exists (select 1 from pg_depend d where d.objid = f.oid and d.deptype = 'e')
         and (has_function_privilege('anon', f.oid, 'execute') or has_function_privilege('authenticated', f.oid, 'execute')
           or has_function_privilege('service_role', f.oid, 'execute'))
@@ -111,7 +111,7 @@ const INNER_FUNCTIONS: Part = Part {
                case when f.prosecdef then 'its owner' else 'its caller' end)
       from pg_proc f
       join pg_namespace n on n.oid = f.pronamespace
-      where n.nspname in ('public', 'private')
+      where n.nspname in ('public', 'interlock')
         and not exists (select 1 from pg_depend d where d.objid = f.oid and d.deptype = 'e')
         and not (has_function_privilege('anon', f.oid, 'execute') or has_function_privilege('authenticated', f.oid, 'execute')
           or has_function_privilege('service_role', f.oid, 'execute'))
@@ -129,7 +129,7 @@ const SEQUENCES: Part = Part {
                  from unnest(array['anon', 'authenticated', 'service_role']) with ordinality as r (role, n))
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname in ('public', 'private') and c.relkind = 'S'
+      where n.nspname in ('public', 'interlock') and c.relkind = 'S'
         and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')
       order by n.nspname desc, c.relname collate \"C\"",
 };
@@ -144,7 +144,7 @@ const SCHEMAS: Part = Part {
                    where has_schema_privilege(r.role, n.oid, verb)), '–'), '' order by r.n)
                  from unnest(array['anon', 'authenticated', 'service_role']) with ordinality as r (role, n))
       from pg_namespace n
-      where n.nspname in ('public', 'private')
+      where n.nspname in ('public', 'interlock')
       order by n.nspname desc",
 };
 
@@ -207,9 +207,9 @@ pub(super) async fn count(db: &Client) -> Result<(u64, u64)> {
         .query_one(
             "select
                3 * (select sum(case when c.relkind = 'S' then 3 else 8 end) from pg_class c
-                    where c.relnamespace::regnamespace::text in ('public', 'private')
+                    where c.relnamespace::regnamespace::text in ('public', 'interlock')
                       and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')),
-               3 * (select count(*) from pg_proc f where f.pronamespace::regnamespace::text in ('public', 'private'))",
+               3 * (select count(*) from pg_proc f where f.pronamespace::regnamespace::text in ('public', 'interlock'))",
             &[],
         )
         .await?;

@@ -5,36 +5,48 @@ super::codes! {
     ValidationFailed 400 Final "VALIDATION_FAILED"
         "The request is not valid."
         "Correct every problem listed in details.problems; each has a JSON pointer to its field."
+        known(&[("problems", List(&Object("One problem of the request.", &[
+            ("pointer", Says("JSON pointer of the field; empty for the whole body.", &Text)),
+            ("message", Text),
+        ])))]);
 
     Unauthenticated 401 Final "UNAUTHENTICATED"
         "No signed-in user."
         "Sign in and send the user's access token as Authorization: Bearer <token>; an API key is not a user."
+        known(&[("reason", Words(&["no_token", "not_a_user_token", "malformed_token", "expired_token"]))]);
 
     Forbidden 403 Final "FORBIDDEN"
         "This user may not do that."
         "Sign in as a user who has the right to do it."
+        Null;
 
     MethodNotAllowed 405 Final "METHOD_NOT_ALLOWED"
         "This function is called with POST."
         "Send the same request as POST."
+        known(&[("method", Text)]);
 
     BodyTooLarge 413 Final "BODY_TOO_LARGE"
         "The request body is too large."
         "Send at most 64 KiB."
+        known(&[("max_bytes", Whole)]);
 
     UnsupportedMediaType 415 Final "UNSUPPORTED_MEDIA_TYPE"
         "The request body must be JSON."
         "Send the header Content-Type: application/json."
+        Null;
 
     Internal 500 Final "INTERNAL"
         "Something went wrong on our side."
         "Tell the shop's operator the request_id; the function's log has the cause under it."
+        Anything;
 
     UpstreamUnavailable 503 Retryable "UPSTREAM_UNAVAILABLE"
         "The database is not available right now."
         "Send the same request again after Retry-After seconds."
+        Null;
 
     UpstreamTimeout 504 Retryable "UPSTREAM_TIMEOUT"
         "The database did not answer, so the outcome is not known."
         "Send it again under the same Idempotency-Key; without one, look first whether it took effect."
+        Null;
 }

@@ -6,6 +6,8 @@
 //! them, and `cargo xtask tidy` fails when SQL or Rust raises a code that is not here, or when nothing raises
 //! one that is. A new code of the database changes no module by a byte: the build looks for them.
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::shape::Shape;
 use std::fmt;
 
 mod core;
@@ -40,6 +42,10 @@ pub struct Entry {
     pub message: &'static str,
     /// What the client should do next.
     pub hint: &'static str,
+    /// What stands in `details`, which may always be null: the way from the database may leave it out. Only what has
+    /// a fixed shape is told; [`Shape::Null`] if there is nothing.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub details: Shape,
 }
 
 /// A code of the catalogue: `Code::Internal`, …
@@ -49,8 +55,11 @@ pub struct Code(&'static Entry);
 /// The codes of an area: constants of [`Code`], named as the variants that they would be if one enum could stand
 /// in several files, and a list of them.
 macro_rules! codes {
-    ($($name:ident $status:literal $retry:ident $code:literal $message:literal $hint:literal)*) => {
+    ($($name:ident $status:literal $retry:ident $code:literal $message:literal $hint:literal $details:expr;)*) => {
         use super::{Code, Entry, Retry};
+        #[cfg(not(target_arch = "wasm32"))]
+        #[allow(unused_imports)]
+        use crate::shape::{AMOUNT, Shape::*, known};
 
         #[allow(non_upper_case_globals)]
         impl Code {
@@ -62,6 +71,8 @@ macro_rules! codes {
                     retry: Retry::$retry,
                     message: $message,
                     hint: $hint,
+                    #[cfg(not(target_arch = "wasm32"))]
+                    details: $details,
                 });
             )*
         }

@@ -1,39 +1,58 @@
 //! What the database raises about products, orders and wallets.
 
+use crate::shape::Shape;
+use crate::shop::checkout::ORDER_STATUSES;
+
+const ORDER_STATE: &[(&str, Shape)] = &[
+    ("order_id", Shape::Uuid),
+    ("status", Shape::Words(ORDER_STATUSES)),
+];
+
 super::codes! {
     InsufficientFunds 402 Final "INSUFFICIENT_FUNDS"
         "The wallet does not hold enough money."
         "Top up the wallet, or choose another payment_method; details has the balance and the amount."
+        known(&[("balance", AMOUNT), ("amount", AMOUNT), ("currency", Currency)]);
 
     ProductNotFound 404 Final "PRODUCT_NOT_FOUND"
         "A product does not exist or is not for sale."
         "Remove the products in details.product_ids from the cart: they do not exist or are not for sale."
+        known(&[("product_ids", List(&Uuid))]);
 
     OrderNotFound 404 Final "ORDER_NOT_FOUND"
         "There is no such order."
         "Check order_id, and that you are signed in as the user who placed the order."
+        known(&[("order_id", Uuid)]);
 
     UserNotFound 404 Final "USER_NOT_FOUND"
         "There is no such user."
         "Check the user id."
+        known(&[("user_id", Uuid)]);
 
     InsufficientInventory 409 Final "INSUFFICIENT_INVENTORY"
         "There is not enough in stock."
         "Lower each quantity in details.shortages to what is available, or remove the line."
+        known(&[("shortages", List(&Object("A product that is short.", &[
+            ("product_id", Uuid), ("requested", AMOUNT), ("available", AMOUNT),
+        ])))]);
 
     OrderNotCancellable 409 Final "ORDER_NOT_CANCELLABLE"
         "This order cannot be cancelled any more."
         "Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be."
+        known(ORDER_STATE);
 
     OrderStateConflict 409 Final "ORDER_STATE_CONFLICT"
         "The order is not in a state in which this can be done."
         "Look at details.status: the order is not in a state in which this can be done."
+        known(ORDER_STATE);
 
     MixedCurrencies 422 Final "MIXED_CURRENCIES"
         "The products of this cart have different currencies."
         "Check out the products of each currency in details.currencies separately."
+        known(&[("currencies", List(&Currency))]);
 
     CurrencyMismatch 422 Final "CURRENCY_MISMATCH"
         "The wallet holds another currency."
         "Choose another payment_method, or products in the wallet's currency; details has both."
+        known(&[("currency", Currency), ("wallet_currency", Currency)]);
 }

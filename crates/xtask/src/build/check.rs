@@ -7,22 +7,6 @@ use interlock_domain::errors::Code;
 
 use crate::repo::{Repo, cargo_home, home};
 
-/// A module may import only what wasm-bindgen's glue gives; anything else fails at its first start.
-pub(super) fn imports(imports: &[(String, String)]) -> Result<()> {
-    let foreign: Vec<String> = imports
-        .iter()
-        .filter(|(module, _)| module != "./core_bg.js")
-        .map(|(module, name)| format!("{module}.{name}"))
-        .collect();
-    if !foreign.is_empty() {
-        bail!(
-            "the module imports {}: some dependency calls C or system functions that WASM does not have",
-            foreign.join(", ")
-        );
-    }
-    Ok(())
-}
-
 /// A path of this machine gives the builder away and makes builds differ.
 pub(super) fn no_machine_path(repo: &Repo, wasm: &[u8]) -> Result<()> {
     let paths: Vec<PathBuf> = [Some(repo.root.clone()), home(), cargo_home()]
@@ -66,19 +50,6 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_env_import_is_refused_by_name() {
-        let imports = [
-            ("./core_bg.js".to_owned(), "a".to_owned()),
-            ("env".to_owned(), "malloc".to_owned()),
-        ];
-        let error = super::imports(&imports)
-            .expect_err("env is foreign")
-            .to_string();
-        assert!(error.contains("env.malloc"), "{error}");
-        assert!(super::imports(&imports[..1]).is_ok());
-    }
 
     #[test]
     fn a_fault_point_is_refused() {

@@ -9,10 +9,10 @@ use crate::repo::Repo;
 
 /// The code that turns cargo's module into core.js; a change of it makes every function again.
 const PIPELINE: [&str; 4] = [
-    include_str!("bindgen.rs"),
+    include_str!("../../../wasm-build/src/bindgen.rs"),
     include_str!("embed.rs"),
     include_str!("optimise.rs"),
-    include_str!("silence.rs"),
+    include_str!("../../../wasm-build/src/silence.rs"),
 ];
 
 /// A text that changes with the module, the tools or the way they are called.

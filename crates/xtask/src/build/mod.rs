@@ -1,12 +1,11 @@
 //! `cargo xtask build`: crate → WASM → wasm-bindgen → wasm-opt → `functions/NAME/core.js`.
 
-mod bindgen;
+mod bind;
 mod cargo;
 mod check;
 mod embed;
 mod fingerprint;
 mod optimise;
-mod silence;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -88,8 +87,9 @@ pub(crate) fn build(repo: &Repo, args: &Args) -> Result<Vec<Built>> {
         .collect();
     let profile = cargo::Profile::of(args.features.as_deref());
     cargo::compile(repo, &names, profile)?;
+    let binder = bind::Binder::new(repo);
     let stage = |name: &String| -> Result<Built> {
-        finish(repo, name, profile, args.force).with_context(|| format!("function {name}"))
+        finish(repo, &binder, name, profile, args.force).with_context(|| format!("function {name}"))
     };
     thread::scope(|scope| {
         let stages: Vec<_> = names
@@ -123,7 +123,13 @@ pub(crate) fn contract(repo: &Repo) -> Result<String> {
 }
 
 /// Everything after cargo, for one function; skipped where the stamp says that nothing changed.
-fn finish(repo: &Repo, name: &str, profile: cargo::Profile, force: bool) -> Result<Built> {
+fn finish(
+    repo: &Repo,
+    binder: &bind::Binder<'_>,
+    name: &str,
+    profile: cargo::Profile,
+    force: bool,
+) -> Result<Built> {
     let places = Places::of(repo, name, profile);
     let input = fs::read(&places.input)
         .with_context(|| format!("cargo did not write {}", repo.relative(&places.input)))?;
@@ -131,9 +137,7 @@ fn finish(repo: &Repo, name: &str, profile: cargo::Profile, force: bool) -> Resu
     if !force && places.is_current(&stamp) {
         return Built::read(name, &places.module);
     }
-    let bound = bindgen::bind(name, input)?;
-    check::imports(&bound.imports)?;
-    write(&places.module, &bound.wasm)?;
+    let bound = binder.bind(&places.input, name, &places.module)?;
     optimise::shrink(repo, &places.module)?;
     let wasm = fs::read(&places.module)?;
     check::no_machine_path(repo, &wasm)?;

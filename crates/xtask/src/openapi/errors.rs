@@ -1,10 +1,11 @@
 //! Errors: a schema for each code of the catalogue, and the codes that each function can answer with.
 
 use interlock_domain::errors::{Code, Entry, Retry};
+use interlock_domain::function::Function;
+use interlock_domain::shape::Shape;
 use serde_json::{Map, Value, json};
 
-use super::answers::{ORDER_STATUSES, amount, currency, list, object, or_null, time, uuid};
-use super::{common_headers, reference};
+use super::{common_headers, reference, shapes};
 
 /// What any function may answer.
 const COMMON: &[Code] = &[
@@ -18,56 +19,12 @@ const COMMON: &[Code] = &[
     Code::UpstreamTimeout,
 ];
 
-/// What a function may answer beside that.
-fn own(function: &str) -> &'static [Code] {
-    match function {
-        "claim-route" => &[
-            Code::NotADriver,
-            Code::BatchNotFound,
-            Code::BatchUnavailable,
-            Code::NoBatchAvailable,
-            Code::DriverBusy,
-            Code::LeaseExpired,
-            Code::BatchNotHeld,
-            Code::IdempotencyKeyReused,
-        ],
-        "checkout" => &[
-            Code::InsufficientFunds,
-            Code::ProductNotFound,
-            Code::PromoNotFound,
-            Code::InsufficientInventory,
-            Code::PromoExhausted,
-            Code::PromoAlreadyApplied,
-            Code::PromoChanged,
-            Code::PromoExpired,
-            Code::IdempotencyKeyReused,
-            Code::MixedCurrencies,
-            Code::CurrencyMismatch,
-            Code::PromoNotApplicable,
-            Code::PromoNotStarted,
-            Code::TooManyAttempts,
-        ],
-        "promo-validate" => &[
-            Code::ProductNotFound,
-            Code::PromoNotFound,
-            Code::PromoExhausted,
-            Code::PromoAlreadyApplied,
-            Code::PromoExpired,
-            Code::MixedCurrencies,
-            Code::PromoNotApplicable,
-            Code::PromoNotStarted,
-            Code::TooManyAttempts,
-        ],
-        _ => &[],
-    }
-}
-
 /// A function's error answers by status.
 pub(super) fn responses(
-    function: &str,
+    function: &Function,
     examples: impl Fn(u16) -> Value,
 ) -> impl Iterator<Item = (String, Value)> {
-    let mut codes: Vec<Code> = COMMON.iter().chain(own(function)).copied().collect();
+    let mut codes: Vec<Code> = COMMON.iter().chain(function.told.codes).copied().collect();
     codes.sort_by_key(|code| code.entry().status);
     let by_status = codes.chunk_by(|one, other| one.entry().status == other.entry().status);
     let responses: Vec<_> = by_status
@@ -129,24 +86,24 @@ pub(super) fn schemas() -> Map<String, Value> {
     let mut schemas = Map::new();
     schemas.insert("Error".to_owned(), one_of(&Code::all()));
     for code in Code::all() {
-        schemas.insert(schema_name(code), schema(code.entry(), details(code)));
+        schemas.insert(schema_name(code), schema(code.entry()));
     }
     schemas
 }
 
-fn schema(entry: &Entry, details: Value) -> Value {
+fn schema(entry: &Entry) -> Value {
     let retryable = match entry.retry {
         Retry::Final => json!({ "const": false }),
         // An outcome that is not known is not for repeating where a second call could act twice.
         Retry::Retryable => json!({ "type": "boolean" }),
     };
-    object(
+    shapes::object(
         entry.message,
         json!({
             "error": { "const": entry.code },
             "code": { "const": entry.code, "description": "What to branch on; the same as `error`." },
             "message": { "type": "string", "description": "What happened, for a person." },
-            "details": details,
+            "details": details(entry),
             "hint": { "type": ["string", "null"], "description": "What to do next.", "examples": [entry.hint] },
             "retryable": retryable,
             "request_id": { "type": "string" },
@@ -155,100 +112,10 @@ fn schema(entry: &Entry, details: Value) -> Value {
     )
 }
 
-/// What stands in `details`. Only details with a fixed shape are told; they may always be null, since
-/// the way from the database may leave them out.
-fn details(code: Code) -> Value {
-    let shape = match code {
-        Code::ValidationFailed => json!({ "problems": list(object(
-            "One problem of the request.",
-            json!({
-                "pointer": { "type": "string", "description": "JSON pointer of the field; empty for the whole body." },
-                "message": { "type": "string" },
-            }),
-            &[],
-        )) }),
-        Code::Unauthenticated => json!({
-            "reason": { "enum": ["no_token", "not_a_user_token", "malformed_token", "expired_token"] },
-        }),
-        Code::InsufficientFunds => {
-            json!({ "balance": amount(), "amount": amount(), "currency": currency() })
-        }
-        Code::BatchNotFound => json!({ "batch_id": uuid() }),
-        Code::ProductNotFound => json!({ "product_ids": list(uuid()) }),
-        Code::OrderNotFound => json!({ "order_id": uuid() }),
-        Code::UserNotFound => json!({ "user_id": uuid() }),
-        Code::MethodNotAllowed => json!({ "method": { "type": "string" } }),
-        Code::BatchUnavailable | Code::DriverBusy | Code::LeaseExpired => json!({
-            "batch_id": uuid(),
-            "status": { "type": "string" },
-            "lease_expires_at": or_null(time()),
-        }),
-        Code::BatchNotHeld => json!({ "batch_id": uuid(), "status": { "type": "string" } }),
-        Code::InsufficientInventory => json!({ "shortages": list(object(
-            "A product that is short.",
-            json!({ "product_id": uuid(), "requested": amount(), "available": amount() }),
-            &[],
-        )) }),
-        Code::OrderNotCancellable | Code::OrderStateConflict => {
-            json!({ "order_id": uuid(), "status": { "enum": ORDER_STATUSES } })
-        }
-        Code::PromoExhausted => json!({ "reason": { "enum": ["max_uses", "max_uses_per_user"] } }),
-        Code::PromoAlreadyApplied => {
-            return nullable(object(
-                "Where the code is already.",
-                json!({
-                    "reason": { "enum": ["redeemed", "held"] },
-                    "cart_id": or_null(uuid()),
-                    "order_id": or_null(uuid()),
-                    "held_until": or_null(time()),
-                }),
-                &["order_id", "held_until"],
-            ));
-        }
-        Code::PromoChanged => {
-            json!({ "shown": amount(), "now": amount(), "currency": currency() })
-        }
-        Code::PromoExpired => json!({ "expires_at": time() }),
-        Code::BodyTooLarge => json!({ "max_bytes": { "type": "integer" } }),
-        Code::IdempotencyKeyReused => {
-            return nullable(object(
-                "What the key was used for.",
-                json!({ "operation": { "type": "string" }, "reference": uuid() }),
-                &["operation", "reference"],
-            ));
-        }
-        Code::MixedCurrencies => json!({ "currencies": list(currency()) }),
-        Code::CurrencyMismatch => {
-            json!({ "currency": currency(), "wallet_currency": currency() })
-        }
-        Code::PromoNotApplicable => {
-            return nullable(object(
-                "Why not, and what is missing to the minimum.",
-                json!({
-                    "reason": { "enum": [
-                        "inactive", "currency", "cart_items_needed", "products", "min_subtotal", "first_order_only",
-                    ] },
-                    "currency": currency(),
-                    "min_subtotal": amount(),
-                    "subtotal": amount(),
-                    "missing": amount(),
-                }),
-                &["currency", "min_subtotal", "subtotal", "missing"],
-            ));
-        }
-        Code::PromoNotStarted => json!({ "starts_at": time() }),
-        Code::TooManyAttempts => {
-            json!({ "retry_after": { "type": "integer", "description": "Seconds." } })
-        }
-        Code::Internal => {
-            return nullable(json!({ "type": "object", "additionalProperties": true }));
-        }
-        _ => return json!({ "type": "null" }),
-    };
-    nullable(object("What is known about it.", shape, &[]))
-}
-
-fn nullable(mut schema: Value) -> Value {
-    schema["type"] = json!(["object", "null"]);
-    schema
+/// What stands in `details`: its shape, or null.
+fn details(entry: &Entry) -> Value {
+    match entry.details {
+        Shape::Null => shapes::schema(&Shape::Null),
+        shape => shapes::or_null(shapes::schema(&shape)),
+    }
 }

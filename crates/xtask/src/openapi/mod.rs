@@ -1,79 +1,51 @@
 //! `docs/openapi.json`: the functions over HTTP, as OpenAPI 3.1.
 //!
 //! What a request may contain is told by the code that reads it ([`requests`]), the errors come from
-//! the catalogue ([`errors`]). What the database answers is written down in [`answers`], and the tests
-//! hold every answer that they get against the document.
+//! the catalogue ([`errors`]), the words and the answers are in the function's record. The tests hold every
+//! answer that they get against the document.
 
-mod answers;
 mod errors;
 mod requests;
+mod shapes;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use interlock_domain::function::Function;
-use interlock_domain::{checkout, claim_route, http, promo_validate};
+use interlock_domain::{FUNCTIONS, http};
 use serde_json::{Map, Value, json};
-
-/// A function as the document tells it.
-struct Operation {
-    function: &'static Function,
-    /// Its name where one word is needed.
-    id: &'static str,
-    summary: &'static str,
-    description: &'static str,
-    /// Name of the answer's schema.
-    answer: &'static str,
-}
-
-const OPERATIONS: [Operation; 3] = [
-    Operation {
-        function: &claim_route::CLAIM_ROUTE,
-        id: "claimRoute",
-        summary: "One driver for each delivery batch",
-        description: "Claims a batch, or the next available one; renews, releases, starts or completes one that the \
-            driver holds. A claim is a lease.",
-        answer: "BatchAnswer",
-    },
-    Operation {
-        function: &checkout::CHECKOUT,
-        id: "checkout",
-        summary: "Cart to order in one transaction",
-        description: "Stock, order, payment, promo use, digital codes and the idempotency key: all or nothing. Prices \
-            are the database's. Without an Idempotency-Key a second request is a second order.",
-        answer: "OrderAnswer",
-    },
-    Operation {
-        function: &promo_validate::PROMO_VALIDATE,
-        id: "promoValidate",
-        summary: "What a promo code takes off, and a hold on one use of it",
-        description: "Holds one use for this user and cart; the same cart asking again refreshes its hold, and \
-            checkout with the same cart_id redeems it.",
-        answer: "PromoAnswer",
-    },
-];
-
-/// The functions that the document tells of.
-pub(crate) fn functions() -> impl Iterator<Item = &'static str> {
-    OPERATIONS.iter().map(|operation| operation.function.name)
-}
 
 /// The document. `examples` are recorded answers by function: `[{name, request, status, body}]`.
 pub(crate) fn document(examples: &Value) -> Result<Value> {
     let mut paths = Map::new();
     let mut schemas = Map::new();
-    for operation in &OPERATIONS {
-        let name = operation.function.name;
-        let recorded = examples[name]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        paths.insert(format!("/{name}"), path(operation, recorded));
+    for function in FUNCTIONS {
+        let name = function.name;
+        // They are recorded against the document, so it comes first; `cargo xtask tidy` says what has none.
+        let recorded = examples[name].as_array().map_or(&[][..], Vec::as_slice);
+        paths.insert(format!("/{name}"), path(function, recorded));
+        let request = requests::schema(function);
         schemas.insert(
-            format!("{}Request", pascal(operation.id)),
-            requests::schema(operation.function)
-                .with_context(|| format!("the request of {name}"))?,
+            request_name(function),
+            request.with_context(|| format!("the request of {name}"))?,
         );
     }
-    schemas.extend(answers::schemas());
+    for function in FUNCTIONS {
+        for (name, shape) in function.told.schemas {
+            if schemas.contains_key(*name) {
+                bail!(
+                    "two schemas are called {name}; the second one is of {}",
+                    function.name
+                );
+            }
+            schemas.insert((*name).to_owned(), shapes::schema(shape));
+        }
+        if !schemas.contains_key(function.told.answer) {
+            bail!(
+                "{} answers {}, which is no schema",
+                function.name,
+                function.told.answer
+            );
+        }
+    }
     schemas.extend(errors::schemas());
     Ok(json!({
         "openapi": "3.1.0",
@@ -118,11 +90,10 @@ pub(crate) fn document(examples: &Value) -> Result<Value> {
     }))
 }
 
-fn path(operation: &Operation, recorded: &[Value]) -> Value {
-    let name = operation.function.name;
+fn path(function: &Function, recorded: &[Value]) -> Value {
     let mut responses = Map::new();
     let mut headers = common_headers();
-    if operation.function.keyed {
+    if function.keyed {
         headers.insert(
             "idempotent-replayed".to_owned(),
             reference("headers", "IdempotentReplayed"),
@@ -134,36 +105,36 @@ fn path(operation: &Operation, recorded: &[Value]) -> Value {
             "description": "It is done.",
             "headers": headers,
             "content": { "application/json": {
-                "schema": reference("schemas", operation.answer),
+                "schema": reference("schemas", function.told.answer),
                 "examples": examples(recorded, 200, "body"),
             } },
         }),
     );
-    responses.extend(errors::responses(name, |status| {
+    responses.extend(errors::responses(function, |status| {
         examples(recorded, status, "body")
     }));
     let mut parameters = vec![reference("parameters", "RequestId")];
-    if operation.function.keyed {
+    if function.keyed {
         parameters.insert(0, reference("parameters", "IdempotencyKey"));
     }
     json!({
         "post": {
-            "operationId": operation.id,
-            "summary": operation.summary,
-            "description": operation.description,
+            "operationId": function.camel(),
+            "summary": function.told.summary,
+            "description": function.told.description,
             "parameters": parameters,
             "requestBody": {
                 "required": true,
                 "description": format!("At most {} KiB; a field that is not listed is refused by name.", http::MAX_BODY / 1024),
                 "content": { "application/json": {
-                    "schema": reference("schemas", &format!("{}Request", pascal(operation.id))),
+                    "schema": reference("schemas", &request_name(function)),
                     "examples": examples(recorded, 200, "request"),
                 } },
             },
             "responses": responses,
         },
         "options": {
-            "operationId": format!("{}Preflight", operation.id),
+            "operationId": format!("{}Preflight", function.camel()),
             "summary": "What a browser asks before it calls from another origin",
             "security": [],
             "responses": { "204": reference("responses", "Preflight") },
@@ -245,9 +216,9 @@ fn reference(kind: &str, name: &str) -> Value {
     json!({ "$ref": format!("#/components/{kind}/{name}") })
 }
 
-/// `claimRoute` → `ClaimRoute`.
-fn pascal(id: &str) -> String {
-    let mut letters = id.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
+/// `ClaimRouteRequest`.
+fn request_name(function: &Function) -> String {
+    let camel = function.camel();
+    let (first, rest) = camel.split_at(1);
+    format!("{}{rest}Request", first.to_ascii_uppercase())
 }

@@ -7,123 +7,37 @@ use interlock_domain::json::MAX_SAFE_INTEGER;
 use interlock_domain::rule::Rule;
 use serde_json::{Map, Value, json};
 
-/// What each field means, by function, list and name. A field without a meaning here, and a meaning
-/// without its field, stop the generation.
-const MEANINGS: [(&str, &str, &str); 16] = [
-    (
-        "claim-route",
-        "/batch_id",
-        "The batch. Without it, `claim` takes the next available one.",
-    ),
-    (
-        "claim-route",
-        "/action",
-        "What to do; `claim` if it is absent. All others need a `batch_id`.",
-    ),
-    (
-        "checkout",
-        "/cart_items",
-        "The cart; lines of one product are summed.",
-    ),
-    ("checkout", "/cart_items/product_id", "The product."),
-    ("checkout", "/cart_items/quantity", "How many of it."),
-    (
-        "checkout",
-        "/promo_code",
-        "A promo code, in any case; outer blanks do not count.",
-    ),
-    (
-        "checkout",
-        "/cart_id",
-        "Finds the hold that promo-validate made for this cart.",
-    ),
-    (
-        "checkout",
-        "/payment_method",
-        "`cash_on_delivery` if it is absent.",
-    ),
-    (
-        "promo-validate",
-        "/code",
-        "The promo code, in any case; outer blanks do not count.",
-    ),
-    (
-        "promo-validate",
-        "/cart_items",
-        "The cart, priced by the database. Either this or `subtotal`.",
-    ),
-    ("promo-validate", "/cart_items/product_id", "The product."),
-    ("promo-validate", "/cart_items/quantity", "How many of it."),
-    (
-        "promo-validate",
-        "/subtotal",
-        "What the cart costs, in minor units. Either this or `cart_items`.",
-    ),
-    (
-        "promo-validate",
-        "/cart_id",
-        "The cart that holds the use; asking again refreshes its hold.",
-    ),
-    (
-        "promo-validate",
-        "/dry_run",
-        "`true`: only asks, holds nothing. Not together with `release`.",
-    ),
-    (
-        "promo-validate",
-        "/action",
-        "`apply` if it is absent; `release` gives this cart's hold back.",
-    ),
-];
-
-/// The schema of a function's request body.
+/// The schema of a function's request body. A field without a meaning, and a meaning without its field, stop the
+/// generation.
 pub(super) fn schema(function: &Function) -> Result<Value> {
     let fields = describe::fields(function);
-    let meanings = MEANINGS.iter().filter(|(name, ..)| *name == function.name);
-    for (_, place, _) in meanings {
+    for (place, meaning) in function.told.fields {
         if !fields.iter().any(|field| place_of(field) == *place) {
             bail!("{place} has a meaning and is not read");
         }
+        if meaning.trim().is_empty() {
+            bail!("{place} has no meaning in its record");
+        }
     }
-    let mut schema = object(function.name, &fields, "")?;
-    schema.extend(between_fields(function.name));
+    let mut schema = object(function, &fields, "")?;
+    let between: Map<String, Value> = serde_json::from_str(function.told.between_fields)
+        .context("what its fields say about each other is no JSON object")?;
+    schema.extend(between);
     Ok(Value::Object(schema))
 }
 
-/// What the fields say about each other.
-fn between_fields(function: &str) -> Map<String, Value> {
-    let rule = match function {
-        "claim-route" => json!({
-            "if": {
-                "required": ["action"],
-                "properties": { "action": { "enum": ["renew", "release", "start", "complete"] } },
-            },
-            "then": { "required": ["batch_id"] },
-        }),
-        "promo-validate" => json!({
-            "if": { "required": ["action"], "properties": { "action": { "const": "release" } } },
-            "then": { "properties": { "dry_run": { "const": false } } },
-            "else": { "oneOf": [{ "required": ["cart_items"] }, { "required": ["subtotal"] }] },
-        }),
-        _ => json!({}),
-    };
-    match rule {
-        Value::Object(rule) => rule,
-        _ => Map::new(),
-    }
-}
-
 /// The object at `parent`, which is empty for the body and the list's place for its items.
-fn object(function: &str, fields: &[Field], parent: &str) -> Result<Map<String, Value>> {
+fn object(function: &Function, fields: &[Field], parent: &str) -> Result<Map<String, Value>> {
     let own = fields.iter().filter(|field| field.parent == parent);
     let mut properties = Map::new();
     let mut required = Vec::new();
     for field in own {
         let place = place_of(field);
-        let (.., meaning) = MEANINGS
+        let told = function.told.fields;
+        let (_, meaning) = told
             .iter()
-            .find(|(name, at, _)| *name == function && *at == place)
-            .with_context(|| format!("{place} is read and has no meaning in MEANINGS"))?;
+            .find(|(at, _)| *at == place)
+            .with_context(|| format!("{place} is read and has no meaning in its record"))?;
         let mut property = rule(field.rule);
         if let Rule::List(_) = field.rule {
             property["items"] = Value::Object(object(function, fields, &place)?);

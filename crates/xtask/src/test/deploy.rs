@@ -17,10 +17,9 @@ use crate::repo::Repo;
 const DENOS: [(&str, &str); 2] = [("today's Deno", "@deno"), ("Deno 2.1.4", "@deno-2.1")];
 
 /// The scenarios whose calls go through the functions.
-const SCENARIOS: [&str; 5] = [
-    "http_contract::",
-    "shop_contract::",
-    "lifecycle::",
+const SCENARIOS: [&str; 4] = [
+    "::contract::",
+    "::lifecycle::",
     "client::supabase_js",
     "over_http",
 ];
@@ -41,8 +40,7 @@ pub(super) fn run(run: &mut Run) -> Result<Counts> {
         let stack = LocalStack::start_project(run.repo, &project, "deployed-stack")
             .with_context(|| format!("the uploaded functions do not start in {name}"))?;
         println!("the upload runs in {name}");
-        counts = counts
-            + steps::of_tests_crate(run, &["--test", "interlock"], &SCENARIOS, &stack.variables)?;
+        counts = counts + steps::of_tests_crate(run, &["--lib"], &SCENARIOS, &stack.variables)?;
     }
     Ok(counts)
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test of the project, step by step, with one summary at the end.
 
+mod area;
 mod chromium;
 mod client;
 mod counts;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::ValueEnum as _;
 
+use self::area::Area;
 use self::counts::Counts;
 pub(crate) use self::stack::LocalStack;
 use self::steps::Step;
@@ -33,6 +35,9 @@ pub(crate) struct Args {
     /// Leave this step out, and those that need it.
     #[arg(long, value_enum, value_name = "STEP")]
     skip: Vec<Step>,
+    /// Run only what concerns this area: a folder of tests/areas.
+    #[arg(long, value_name = "AREA", conflicts_with = "only")]
+    area: Option<String>,
 }
 
 /// What steps share.
@@ -40,6 +45,8 @@ struct Run<'a> {
     repo: &'a Repo,
     /// The steps that were asked for by name.
     asked: &'a [Step],
+    /// The only area, if one was asked for.
+    area: Option<Area>,
     /// The stack's URLs and keys, for the tests that use them.
     variables: BTreeMap<String, String>,
     /// The stack that this run started.
@@ -58,10 +65,15 @@ struct Outcome {
 
 /// Runs the steps; an error means that something failed.
 pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
-    let plan = plan(args)?;
+    let area = match &args.area {
+        Some(name) => Some(Area::named(repo, name)?),
+        None => None,
+    };
+    let plan = plan(args, area.as_ref())?;
     let mut run = Run {
         repo,
         asked: &args.only,
+        area,
         variables: BTreeMap::new(),
         stack: None,
         tail: live::Tail::default(),
@@ -89,7 +101,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         outcomes.push(outcome);
     }
     drop(run.stack.take());
-    summarise(&outcomes)
+    summarise(&outcomes, args.area.is_none())
 }
 
 fn perform(run: &mut Run, step: Step) -> Outcome {
@@ -118,16 +130,19 @@ fn perform(run: &mut Run, step: Step) -> Outcome {
 
 /// What went wrong, what was printed last and what to do about it.
 fn explain(run: &Run, step: Step, reason: &str) -> String {
+    let selection = match &run.area {
+        Some(area) => format!("--area {}", area.name),
+        None => format!("--only {}", step.name()),
+    };
     format!(
-        "{reason}\n{}To repeat it: cargo xtask test --only {}\n{}",
+        "{reason}\n{}To repeat it: cargo xtask test {selection}\n{}",
         run.tail.quoted(),
-        step.name(),
         step.advice()
     )
 }
 
 /// The steps to run, in order: the chosen ones and what they need.
-fn plan(args: &Args) -> Result<Vec<Step>> {
+fn plan(args: &Args, area: Option<&Area>) -> Result<Vec<Step>> {
     let skipped = |step: Step| {
         args.skip.contains(&step) || step.needs().iter().any(|need| args.skip.contains(need))
     };
@@ -141,6 +156,7 @@ fn plan(args: &Args) -> Result<Vec<Step>> {
     let plan: Vec<Step> = Step::value_variants()
         .iter()
         .copied()
+        .filter(|step| area.is_none_or(|area| area.has(*step)))
         .filter(|step| wanted(*step) && !skipped(*step))
         .collect();
     if plan.is_empty() {
@@ -150,7 +166,7 @@ fn plan(args: &Args) -> Result<Vec<Step>> {
 }
 
 /// The table, and as the very last line the sums.
-fn summarise(outcomes: &[Outcome]) -> Result<()> {
+fn summarise(outcomes: &[Outcome], all_areas: bool) -> Result<()> {
     println!(
         "\n{:<14} {:>7} {:>7} {:>9}",
         "step", "passed", "failed", "time"
@@ -168,7 +184,7 @@ fn summarise(outcomes: &[Outcome]) -> Result<()> {
     }
     for step in Step::value_variants() {
         let ran = outcomes.iter().any(|outcome| outcome.step == *step);
-        if step.only_if_asked() && !ran {
+        if all_areas && step.only_if_asked() && !ran {
             println!(
                 "{:<14} not in this run: --only {}",
                 step.name(),
@@ -197,8 +213,9 @@ mod tests {
         let args = Args {
             only: only.to_vec(),
             skip: skip.to_vec(),
+            area: None,
         };
-        plan(&args).expect("some step is left")
+        plan(&args, None).expect("some step is left")
     }
 
     #[test]

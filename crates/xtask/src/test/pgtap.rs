@@ -46,22 +46,81 @@ pub(super) fn embedded_share(repo: &Repo) -> Result<PathBuf> {
         .context("npm installed no embedded Postgres for this platform")
 }
 
-/// Runs all files; the environment of the command says where.
+/// Runs the files of the area, or all; the environment of the command says where.
 pub(super) fn run(run: &mut Run, variables: &[(&str, &str)]) -> Result<Counts> {
-    let mut files: Vec<PathBuf> = fs::read_dir(run.repo.root.join("supabase/tests"))
-        .context("there is no supabase/tests")?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|end| end == "sql"))
-        .filter_map(|path| path.strip_prefix(&run.repo.root).map(Path::to_owned).ok())
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        bail!("supabase/tests has no .sql file");
-    }
+    let area = run.area.as_ref().map(|area| area.name.as_str());
+    let files = files(&run.repo.root, area)?;
     let mut command = cargo(&["run", "--quiet", "--package", "pgtap", "--"]);
     command
         .current_dir(&run.repo.root)
         .envs(variables.iter().copied())
         .args(&files);
     live::tests(&mut run.tail, &mut command)
+}
+
+/// The files directly in supabase/tests, which are about every area, and those in the folder of the area, or
+/// in all folders; relative to the root.
+fn files(root: &Path, area: Option<&str>) -> Result<Vec<PathBuf>> {
+    let tests = root.join("supabase/tests");
+    let mut files = Vec::new();
+    for path in entries(&tests)? {
+        if path.is_file() {
+            files.push(path);
+        } else if area.is_none_or(|area| path.ends_with(area)) {
+            files.extend(entries(&path)?);
+        }
+    }
+    files.retain(|path| path.extension().is_some_and(|end| end == "sql"));
+    files.sort();
+    if files.is_empty() {
+        bail!("supabase/tests has no .sql file for this run");
+    }
+    let relative = files.iter().map(|path| path.strip_prefix(root));
+    Ok(relative
+        .map(|path| path.map(Path::to_owned))
+        .collect::<Result<_, _>>()?)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_area_has_its_folder_and_what_belongs_to_all() {
+        let root = std::env::temp_dir().join(format!("interlock-pgtap-{}", std::process::id()));
+        let tests = root.join("supabase/tests");
+        for folder in ["shop", "promo"] {
+            fs::create_dir_all(tests.join(folder)).expect("a folder can be made");
+        }
+        for file in [
+            "01-all.sql",
+            "README.md",
+            "shop/02-stock.sql",
+            "promo/03-holds.sql",
+        ] {
+            fs::write(tests.join(file), "").expect("a file can be written");
+        }
+        let names = |area| -> Vec<String> {
+            let files = files(&root, area).expect("there are some");
+            let names = files.iter().map(|file| file.display().to_string());
+            names.collect()
+        };
+        let shop = [
+            "supabase/tests/01-all.sql",
+            "supabase/tests/shop/02-stock.sql",
+        ];
+        assert_eq!(names(Some("shop")), shop);
+        assert_eq!(names(None).len(), 3);
+        fs::remove_file(tests.join("01-all.sql")).expect("it is there");
+        assert!(files(&root, Some("delivery")).is_err());
+        fs::remove_dir_all(&root).expect("it can be removed");
+    }
 }

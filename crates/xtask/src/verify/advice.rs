@@ -148,11 +148,11 @@ mod tests {
             files: vec![
                 (
                     "1_a.sql".into(),
-                    "create function private.f()\n-- and g".into(),
+                    "create function interlock.f()\n-- and g".into(),
                 ),
                 (
                     "2_b.sql".into(),
-                    "-- f is used here\nselect private.ff();".into(),
+                    "-- f is used here\nselect interlock.ff();".into(),
                 ),
             ],
         };
@@ -200,6 +200,6 @@ mod tests {
         let state = State::Missing {
             expected: String::new(),
         };
-        assert!(advice("function", "private.f(uuid)", state).contains("1_a.sql"));
+        assert!(advice("function", "interlock.f(uuid)", state).contains("1_a.sql"));
     }
 }

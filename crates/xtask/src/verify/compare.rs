@@ -71,20 +71,6 @@ impl Thing {
         )
     }
 
-    /// The name of the index that it is or has, with its schema.
-    pub(crate) fn index_name(&self) -> Option<String> {
-        let is_index = match self.kind.as_str() {
-            "index" => true,
-            "constraint" => ["PRIMARY KEY", "UNIQUE", "EXCLUDE"]
-                .iter()
-                .any(|start| self.definition.starts_with(start)),
-            _ => false,
-        };
-        let (table, short) = self.name.rsplit_once('.')?;
-        let (schema, _) = table.split_once('.')?;
-        is_index.then(|| format!("{schema}.{short}"))
-    }
-
     fn key(&self) -> (&str, &str) {
         (&self.kind, &self.name)
     }
@@ -149,7 +135,20 @@ impl Finding {
 pub(super) fn compare(expected: &[Thing], found: &[Thing]) -> Vec<Finding> {
     let by_key: BTreeMap<_, _> = found.iter().map(|thing| (thing.key(), thing)).collect();
     let wanted: BTreeMap<_, _> = expected.iter().map(|thing| (thing.key(), thing)).collect();
+    // Where the project has something of its own under a name in public, there is no view of ours.
+    let given_way = |thing: &Thing| {
+        let name = object_of(thing);
+        found.iter().any(|taken| {
+            taken.kind == "taken"
+                && name
+                    .strip_prefix(taken.name.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
     let differences = expected.iter().filter_map(|thing| {
+        if given_way(thing) {
+            return None;
+        }
         let expected = thing.definition.clone();
         let state = match by_key.get(&thing.key()) {
             None => State::Missing { expected },
@@ -177,6 +176,15 @@ pub(super) fn compare(expected: &[Thing], found: &[Thing]) -> Vec<Finding> {
     without_consequences(differences.chain(rights).collect())
 }
 
+/// The table, view, function or part of one that a thing is about, by its name.
+fn object_of(thing: &Thing) -> &str {
+    match thing.kind.as_str() {
+        "grant" => granted_on(&thing.name).map_or("", |(_, name)| name),
+        "comment" => thing.name.split_once(' ').map_or("", |(_, name)| name),
+        _ => &thing.name,
+    }
+}
+
 /// What a grant is on: `table public.orders to anon` is on `("table", "public.orders")`.
 pub(super) fn granted_on(grant: &str) -> Option<(&str, &str)> {
     let (object, _) = grant.rsplit_once(" to ")?;
@@ -194,7 +202,8 @@ fn is_ours(expected: &[Thing], kind: &str, name: &str) -> bool {
     })
 }
 
-/// Without what is missing only because its table or function is, or the whole schema: one line tells it.
+/// Without what is missing only because its table or function is, or the table that a view shows, or the whole
+/// schema: one line tells it.
 fn without_consequences(findings: Vec<Finding>) -> Vec<Finding> {
     let gone: Vec<String> = findings
         .iter()
@@ -210,14 +219,20 @@ fn without_consequences(findings: Vec<Finding>) -> Vec<Finding> {
     let follows = |finding: &Finding| {
         let name = match finding.kind.as_str() {
             "grant" => granted_on(&finding.name).map_or("", |(_, name)| name),
+            "comment" => finding.name.split_once(' ').map_or("", |(_, name)| name),
             _ => &finding.name,
         };
-        gone.iter().any(|gone| {
-            name.strip_prefix(gone.as_str()).is_some_and(|rest| {
-                rest.starts_with('.')
-                    || (rest.is_empty() && finding.kind != "schema" && !is_object(finding))
+        let shown = finding.kind == "view"
+            && name
+                .strip_prefix("public.")
+                .is_some_and(|table| gone.contains(&format!("interlock.{table}")));
+        shown
+            || gone.iter().any(|gone| {
+                name.strip_prefix(gone.as_str()).is_some_and(|rest| {
+                    rest.starts_with('.')
+                        || (rest.is_empty() && finding.kind != "schema" && !is_object(finding))
+                })
             })
-        })
     };
     let consequences: Vec<bool> = findings.iter().map(follows).collect();
     findings
@@ -284,6 +299,29 @@ mod tests {
             shown(&expected, &expected[4..]),
             ["table public.a is missing"]
         );
+    }
+
+    #[test]
+    fn a_view_of_a_missing_table_is_not_told_apart() {
+        let expected = [
+            thing("table", "interlock.a", "there"),
+            thing("view", "public.a", "there"),
+            thing("grant", "table public.a to anon", "SELECT"),
+        ];
+        assert_eq!(shown(&expected, &[]), ["table interlock.a is missing"]);
+    }
+
+    #[test]
+    fn a_view_that_gives_way_is_not_missed() {
+        let expected = [
+            thing("column", "public.a.x", "int"),
+            thing("comment", "table public.a", "digest"),
+            thing("grant", "table public.a to anon", "SELECT"),
+            thing("view", "public.a", "there"),
+            thing("view", "public.ab", "there"),
+        ];
+        let found = [thing("taken", "public.a", "by something else")];
+        assert_eq!(shown(&expected, &found), ["view public.ab is missing"]);
     }
 
     #[test]

@@ -1,0 +1,260 @@
+//! `checkout`: stock, order, payment and promo in one transaction.
+//!
+//! `{"cart_items": [{"product_id", "quantity"}], "promo_code"?, "cart_id"?, "payment_method"?}`.
+//! Prices are the database's; a price that a client sends is an unknown field.
+
+use crate::fields::{Fields, Problems};
+use crate::function::{Arguments, Function};
+use crate::json::Value;
+use crate::shop::cart;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{
+    errors::Code,
+    function::{Sample, Told},
+    shape::AMOUNT,
+    shape::Shape::{
+        AtLeast, Currency, List, Named, Object, Only, OrNull, Partly, Text, Time, Uuid, Words,
+    },
+};
+
+/// The function `checkout`.
+pub const CHECKOUT: Function = Function {
+    name: "checkout",
+    rpc: "checkout",
+    keyed: true,
+    read,
+    note: Some(|products| format!("✅ Atomically updated inventory for {products} products")),
+    #[cfg(not(target_arch = "wasm32"))]
+    told: Told {
+        area: "shop",
+        purpose: "stock, order, payment and promo in one transaction",
+        summary: "Cart to order in one transaction",
+        description: "Stock, order, payment, promo use, digital codes and the idempotency key: all or nothing. Prices \
+            are the database's. Without an Idempotency-Key a second request is a second order.",
+        fields: &[
+            ("/cart_items", "The cart; lines of one product are summed."),
+            ("/cart_items/product_id", "The product."),
+            ("/cart_items/quantity", "How many of it."),
+            (
+                "/promo_code",
+                "A promo code, in any case; outer blanks do not count.",
+            ),
+            (
+                "/cart_id",
+                "Finds the hold that promo-validate made for this cart.",
+            ),
+            ("/payment_method", "`cash_on_delivery` if it is absent."),
+        ],
+        between_fields: "{}",
+        answer: "OrderAnswer",
+        schemas: &[
+            (
+                "Order",
+                Partly(
+                    "An order. Amounts are in minor units of its currency.",
+                    &[
+                        ("id", Uuid),
+                        ("status", Words(ORDER_STATUSES)),
+                        ("currency", Currency),
+                        ("subtotal", AMOUNT),
+                        ("discount", AMOUNT),
+                        ("total", AMOUNT),
+                        ("payment_method", Words(&PAYMENT_METHODS)),
+                        ("cart_id", OrNull(&Uuid)),
+                        ("created_at", Time),
+                        ("payment_expires_at", OrNull(&Time)),
+                        ("paid_at", OrNull(&Time)),
+                        ("fulfilled_at", OrNull(&Time)),
+                        ("cancelled_at", OrNull(&Time)),
+                        ("refunded_at", OrNull(&Time)),
+                        (
+                            "items",
+                            List(&Object(
+                                "A product of the order.",
+                                &[
+                                    ("product_id", Uuid),
+                                    ("name", Text),
+                                    ("quantity", AtLeast(1)),
+                                    ("unit_price", AMOUNT),
+                                    ("total", AMOUNT),
+                                ],
+                            )),
+                        ),
+                        (
+                            "codes",
+                            List(&Object(
+                                "A digital code that was bought.",
+                                &[("product_id", Uuid), ("code", Text)],
+                            )),
+                        ),
+                    ],
+                    // Only of digital products, and only once they are paid.
+                    &["codes"],
+                ),
+            ),
+            (
+                "OrderAnswer",
+                Object(
+                    "It is done.",
+                    &[("success", Only(true)), ("order", Named("Order"))],
+                ),
+            ),
+        ],
+        codes: &[
+            Code::InsufficientFunds,
+            Code::ProductNotFound,
+            Code::PromoNotFound,
+            Code::InsufficientInventory,
+            Code::PromoExhausted,
+            Code::PromoAlreadyApplied,
+            Code::PromoChanged,
+            Code::PromoExpired,
+            Code::IdempotencyKeyReused,
+            Code::MixedCurrencies,
+            Code::CurrencyMismatch,
+            Code::PromoNotApplicable,
+            Code::PromoNotStarted,
+            Code::TooManyAttempts,
+        ],
+        always: &["p_cart_items"],
+        // A second order is a second effect.
+        acts_again: |_| true,
+        samples: &[
+            Sample {
+                name: "a cart with everything",
+                body: r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":1}],
+                    "promo_code":"test:harmless","cart_id":"ca470000-0000-4000-8000-00000000dead",
+                    "payment_method":"wallet"}"#,
+            },
+            Sample {
+                name: "a cart",
+                body: r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":1}]}"#,
+            },
+        ],
+    },
+};
+
+/// Every status that an order can have.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) const ORDER_STATUSES: &[&str] = &[
+    "pending_payment",
+    "confirmed",
+    "paid",
+    "fulfilled",
+    "cancelled",
+    "expired",
+    "refunded",
+];
+
+const PAYMENT_METHODS: [&str; 3] = ["wallet", "bank_transfer", "cash_on_delivery"];
+
+/// Longer than any code that a person types.
+pub(crate) const MAX_PROMO_CODE: usize = 64;
+
+fn read(mut fields: Fields) -> Result<Arguments, Problems> {
+    fields.require("cart_items");
+    let lines = cart::read_lines(&mut fields, "cart_items");
+    let promo_code = fields.line("promo_code", MAX_PROMO_CODE);
+    let cart_id = fields.uuid("cart_id");
+    let payment_method = fields.word("payment_method", &PAYMENT_METHODS);
+    fields.finish()?;
+
+    let lines = lines.unwrap_or(Value::Null);
+    let products = cart::count_products(&lines);
+    let arguments = [
+        ("p_cart_items", Some(lines)),
+        ("p_promo_code", promo_code.map(Value::from)),
+        ("p_cart_id", cart_id.map(Value::from)),
+        ("p_payment_method", payment_method.map(Value::from)),
+    ];
+    Ok(Arguments {
+        count: products as u32,
+        // A second order is a second effect, unless an idempotency key says that it is the same.
+        ..Arguments::new(arguments, false)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Codec, SerdeJson};
+
+    const PRODUCT: &str = "9d0d0000-0000-4000-8000-000000000001";
+
+    fn read_text(body: &str) -> Result<Arguments, Vec<String>> {
+        let body = SerdeJson.parse(body).expect("JSON");
+        let pointers = |problems: Problems| problems.into_iter().map(|problem| problem.pointer);
+        read(Fields::of_body(body)).map_err(|problems| pointers(problems).collect())
+    }
+
+    fn line(quantity: &str) -> String {
+        format!(r#"{{"product_id":"{PRODUCT}","quantity":{quantity}}}"#)
+    }
+
+    #[test]
+    fn a_cart_is_passed_on_and_its_products_counted_once() {
+        let body = format!(r#"{{"cart_items":[{},{}]}}"#, line("3"), line("2.0"));
+        let arguments = read_text(&body).expect("valid");
+        assert_eq!(
+            SerdeJson.write(&arguments.json),
+            format!(r#"{{"p_cart_items":[{},{}]}}"#, line("3"), line("2"))
+        );
+        assert_eq!(arguments.count, 1);
+        assert!(!arguments.repeatable);
+    }
+
+    #[test]
+    fn quantities_are_whole_numbers_from_1_to_10_000() {
+        for quantity in ["1", "10000", "1e3"] {
+            let body = format!(r#"{{"cart_items":[{}]}}"#, line(quantity));
+            assert!(read_text(&body).is_ok(), "{quantity}");
+        }
+        for quantity in [
+            "0", "-1", "1.5", "10001", "1e300", r#""3""#, "null", "[]", "true",
+        ] {
+            let body = format!(r#"{{"cart_items":[{}]}}"#, line(quantity));
+            let pointers = read_text(&body).expect_err(quantity);
+            assert_eq!(pointers, ["/cart_items/0/quantity"], "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_cart_has_1_to_100_lines() {
+        let cart =
+            |lines: usize| format!(r#"{{"cart_items":[{}]}}"#, vec![line("1"); lines].join(","));
+        assert!(read_text(&cart(100)).is_ok());
+        for lines in [0, 101] {
+            assert_eq!(read_text(&cart(lines)), Err(vec!["/cart_items".to_owned()]));
+        }
+        for body in ["{}", r#"{"cart_items":null}"#, r#"{"cart_items":{}}"#] {
+            assert_eq!(
+                read_text(body),
+                Err(vec!["/cart_items".to_owned()]),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_problems_of_a_cart_are_reported_together() {
+        let body = r#"{"cart_items":[{"product_id":"x","quantity":0,"price":1},7,{}],
+            "promo_code":"  ","cart_id":"c","payment_method":"gold","total":1}"#;
+        assert_eq!(
+            read_text(body).expect_err("many problems"),
+            [
+                "/cart_items/0/product_id",
+                "/cart_items/0/quantity",
+                "/cart_items/0/price",
+                "/cart_items/1",
+                "/cart_items/1/product_id",
+                "/cart_items/1/quantity",
+                "/cart_items/2/product_id",
+                "/cart_items/2/quantity",
+                "/promo_code",
+                "/cart_id",
+                "/payment_method",
+                "/total",
+            ]
+        );
+    }
+}

@@ -1,0 +1,1114 @@
+-- Interlock: what every area stands on: schema, settings, errors, idempotency keys, counter slots.
+--
+-- The set of supabase/schemas as it was at first, in the order in which it is loaded. Bodies of functions name objects that
+-- come with later files, so they are not checked here.
+
+set local lock_timeout = '5s';
+set local check_function_bodies = off;
+
+-- Everything of Interlock lives in one schema that the API does not expose: tables, and the functions that run
+-- with their owner's rights. `public` gets thin wrappers for RPC, and a view for each table that apps read, where
+-- its name is free (foundation/functions/expose.sql). So it installs beside tables of any name.
+--
+-- The API's roles may look names up here, because wrappers and views run as their caller. What they may read,
+-- write and call is granted by name: for a table in its file, for functions in the file rights.sql of each area.
+create schema interlock;
+
+comment on schema interlock is
+  'Interlock: its tables, and functions that run with their owner''s rights. Not exposed by the API.';
+
+grant usage on schema interlock to anon, authenticated, service_role;
+
+-- Checks of one column are domains: Postgres reads the text of a table's checks again at every statement that
+-- writes to it, that of a domain once in a session. Domains stay out of the signatures of functions.
+
+-- Money in minor units (cents).
+create domain interlock.amount as bigint
+  constraint amount_nonnegative check (value >= 0);
+
+-- An amount that is more than nothing.
+create domain interlock.positive_amount as bigint
+  constraint positive_amount_range check (value > 0);
+
+-- A change of an amount, in either direction.
+create domain interlock.amount_change as bigint
+  constraint amount_change_nonzero check (value <> 0);
+
+-- ISO 4217, upper case.
+create domain interlock.currency_code as char(3)
+  constraint currency_code_format check (value ~ '^[A-Z]{3}$');
+
+-- A number of units that is counted down or up.
+create domain interlock.unit_count as int
+  constraint unit_count_nonnegative check (value >= 0);
+
+-- A number of units that is asked for, or a limit of at least one.
+create domain interlock.positive_count as int
+  constraint positive_count_range check (value > 0);
+
+-- A change of a number of units, in either direction.
+create domain interlock.unit_change as int
+  constraint unit_change_nonzero check (value <> 0);
+
+-- How often a row has changed, counted from one.
+create domain interlock.row_version as bigint
+  constraint row_version_positive check (value >= 1);
+
+-- A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits. Rows that come one after the
+-- other stand beside each other in every index on their id, so a sale writes to few pages.
+create function interlock.new_id()
+returns uuid
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return encode(
+    set_bit(
+      set_bit(
+        overlay(
+          uuid_send(gen_random_uuid())
+          placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+          from 1 for 6
+        ),
+        52, 1
+      ),
+      53, 1
+    ),
+    'hex'
+  )::uuid;
+end
+$$;
+
+-- A name or reference that people read.
+create domain interlock.label as text
+  constraint label_length check (char_length(value) between 1 and 200);
+
+-- Why a ledger has a row: a word of ours or of the shop's.
+create domain interlock.movement_reason as text
+  constraint movement_reason_length check (char_length(value) between 1 and 100);
+
+-- What a client may name a submission. A bounded repetition in the expression would cost a tenth of a millisecond
+-- at each use.
+create domain interlock.idempotency_key as text
+  constraint idempotency_key_format check (value ~ '^[\x20-\x7e]+$' and char_length(value) <= 255);
+
+-- Refuse a number of slots in the owner's row that is not the number of its slots: whoever trusts the row would
+-- miss units that are granted. An owner that is deleted takes its slots along, unless something was used in
+-- them.
+--
+-- Callers: triggers on the owners' tables, with the name of the column that has the number.
+-- Locks: the row itself, locked by the statement; for a delete its slots, waiting.
+-- Errors: 23514 check_violation with constraint name slots_counted.
+create function interlock.guard_slots()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  if tg_op = 'DELETE' then
+    delete from interlock.counter_slots s
+    where s.owner_id = old.id
+      and s.used = 0;
+    if not exists (select from interlock.counter_slots s where s.owner_id = old.id) then
+      return old;
+    end if;
+  elsif (to_jsonb(new) ->> tg_argv[0])::int
+    = (select count(*) from interlock.counter_slots s where s.owner_id = new.id)
+  then
+    return new;
+  end if;
+
+  raise exception using
+    errcode = 'check_violation',
+    schema = tg_table_schema,
+    table = tg_table_name,
+    constraint = 'slots_counted',
+    message = format('%s of %s %s refused: its slots are in use', lower(tg_op), tg_table_name, coalesce(old.id, new.id)),
+    hint = 'Change the number with set_stock_slots or set_promo_slots; 0 switches slots off.';
+end
+$$;
+
+-- Refuse every update, delete and truncate of an append-only table.
+--
+-- Callers: triggers; made for more tables than this one.
+-- Errors: 23001 restrict_violation.
+create function interlock.refuse_change()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = 'restrict_violation',
+    schema = tg_table_schema,
+    table = tg_table_name,
+    message = format('%I.%I is append-only: %s refused', tg_table_schema, tg_table_name, lower(tg_op));
+end
+$$;
+
+-- Counter slots: a counter that many transactions use at once, spread over rows.
+--
+-- A row is locked from the update until the commit is on the disk, so one counter in one row lets one transaction
+-- pass per flush. With slots the owner of the counter (a product with its stock, a promo code with its uses) grants
+-- units to n rows here, and a transaction uses units of whichever row is free: n of them commit in one flush.
+--
+--   granted   units of the owner's counter that this slot may use; changes under the owner's lock only
+--   used      units that were used here since the slot was called in; never more than `granted`
+--
+-- The owner's counter itself does not move while slots are used. The exact number is the counter and the sum of
+-- `used`, read in one statement. Calling in adds `used` to the counter and empties the slots.
+--
+-- Lock order (docs/locks.md): the owner's row (its gate), then its slots.
+--   * Without the gate a transaction waits for one slot of an owner at most, and holds no other one of it.
+--   * With the gate it may wait for each of them, in the order of their numbers.
+--   * A transaction that holds a slot never waits for a gate: it gives the slot back first, by ending a
+--     sub-transaction (IL002). A row that was locked and then found to have too little stays locked until that.
+-- Owners are taken in order: promo codes before products, both by id.
+--
+-- All of a slot's units are used before anybody is refused, because a refusal is decided under the gate with every
+-- slot called in. The slots are filled again when there is plenty (16 units for each); below that they stay empty
+-- and the owner is a row like any other.
+--
+-- No index has a quantity in it and each page has room, so updates stay out of the index (HOT).
+create table interlock.counter_slots (
+  owner_id uuid not null,
+  slot interlock.unit_count not null,
+  granted int not null default 0,
+  used interlock.unit_count not null default 0,
+  constraint counter_slots_pkey primary key (owner_id, slot),
+  constraint counter_slots_used_within_granted check (used <= granted)
+)
+with (fillfactor = 10);
+
+comment on table interlock.counter_slots is
+  'Units of hot counters (stock of a product, uses of a promo code), spread over rows that are used side by side.';
+comment on column interlock.counter_slots.owner_id is
+  'The product or promo code.';
+comment on column interlock.counter_slots.granted is
+  'Units of the owner''s counter that may be used here.';
+comment on column interlock.counter_slots.used is
+  'Units used here that the owner''s counter does not show yet.';
+
+alter table interlock.counter_slots enable row level security;
+
+grant select on table interlock.counter_slots to service_role;
+
+-- Answers by idempotency key: a request that is sent again is answered, not done again.
+--
+-- A function takes the key before it locks anything else (interlock.begin_idempotent), and stores its answer in the
+-- same transaction, so a twin waits for the first and gets what it answered. A refusal stores nothing: the row goes
+-- with the transaction.
+create table interlock.idempotency_keys (
+  -- The caller; the nil UUID for the shop (service role without a user).
+  user_id uuid not null,
+  operation text not null,
+  key interlock.idempotency_key not null,
+  request_hash bytea not null,
+  -- Empty only inside the transaction that is doing the work.
+  response text,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  constraint idempotency_keys_pkey primary key (user_id, operation, key)
+)
+with (fillfactor = 80);
+
+comment on table interlock.idempotency_keys is
+  'Answers by idempotency key: a request that is sent again is answered, not done again.';
+comment on column interlock.idempotency_keys.request_hash is
+  'SHA-256 of the request: the same key with another request is refused.';
+
+-- Keys end in the order in which they came, so a summary of each few pages is enough for the purge.
+create index idempotency_keys_expiry
+  on interlock.idempotency_keys
+  using brin (expires_at) with (pages_per_range = 16, autosummarize = on);
+
+alter table interlock.idempotency_keys enable row level security;
+
+-- What a shop may tune: one row, one typed column for each setting. A change counts from the next statement on and
+-- never touches leases, holds and deadlines that already run:
+--
+--   update interlock.settings set claim_lease = '20 minutes';
+create table interlock.settings (
+  singleton boolean not null default true
+    constraint settings_pkey primary key
+    constraint settings_single_row check (singleton),
+  claim_lease interval not null default '15 minutes'
+    constraint settings_claim_lease_sane
+      check (claim_lease between interval '1 second' and interval '1 day'),
+  promo_hold interval not null default '15 minutes'
+    constraint settings_promo_hold_sane
+      check (promo_hold between interval '1 second' and interval '1 day'),
+  idempotency_key_lifetime interval not null default '24 hours'
+    constraint settings_idempotency_key_lifetime_sane
+      check (idempotency_key_lifetime between interval '24 hours' and interval '90 days'),
+  payment_window interval not null default '24 hours'
+    constraint settings_payment_window_sane
+      check (payment_window between interval '1 minute' and interval '90 days'),
+  checkouts_per_product int
+    constraint settings_checkouts_per_product_positive check (checkouts_per_product > 0)
+);
+
+comment on table interlock.settings is
+  'One row: what a shop may tune. Changed with `update interlock.settings set …`.';
+comment on column interlock.settings.claim_lease is
+  'How long a claimed batch stays with its driver unless the lease is renewed (1 second to 1 day).';
+comment on column interlock.settings.promo_hold is
+  'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day).';
+comment on column interlock.settings.idempotency_key_lifetime is
+  'How long an Idempotency-Key is remembered (24 hours to 90 days).';
+comment on column interlock.settings.payment_window is
+  'How long an order by bank transfer waits for its payment (1 minute to 90 days).';
+comment on column interlock.settings.checkouts_per_product is
+  'How many checkouts of one product may run at a time; null means no limit. A fifth to a third of the connections that the API has is a good number.';
+
+alter table interlock.settings enable row level security;
+
+grant select, update on table interlock.settings to service_role;
+
+insert into interlock.settings default values;
+
+-- Whether the caller acts for the shop: the service role, or staff by token. The role setting is the role of the
+-- request; it stays when a definer function begins.
+create function interlock.acts_for_shop()
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return current_setting('role') = 'service_role' or interlock.is_staff();
+end
+$$;
+
+-- Take the key for this transaction, or answer what a twin has answered. With p_response, the answer that the
+-- caller will give, nothing is left to be finished.
+--
+-- Callers: every function with p_idempotency_key, before it locks anything else.
+-- Locks: the key's row until the transaction ends. Waits for a twin, holding nothing.
+-- Errors: VALIDATION_FAILED for a key of wrong length or characters; as interlock.find_idempotent; 55P03 after
+--   lock_timeout. Null means: do the work, then, without p_response, call interlock.finish_idempotent.
+create function interlock.begin_idempotent(
+  p_operation text,
+  p_key text,
+  p_request jsonb,
+  p_response text default null
+)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_answer text;
+begin
+  if p_key is null then
+    return null;
+  end if;
+
+  if p_key !~ '^[\x20-\x7e]+$' or char_length(p_key) > 255 then
+    perform interlock.refuse_problems(
+      interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters')
+    );
+  end if;
+
+  loop
+    -- A key that is over is taken over; a live one changes nothing here. Each further turn means that it
+    -- was over by the time it was looked for.
+    insert into interlock.idempotency_keys as k (user_id, operation, key, request_hash, response, expires_at)
+    select
+      coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000'),
+      p_operation,
+      p_key,
+      sha256(convert_to(p_request::text, 'UTF8')),
+      p_response,
+      interlock.clock() + s.idempotency_key_lifetime
+    from interlock.settings s
+    on conflict (user_id, operation, key) do update
+      set request_hash = excluded.request_hash,
+          response = excluded.response,
+          created_at = interlock.clock(),
+          expires_at = excluded.expires_at
+      where k.expires_at <= interlock.clock();
+
+    exit when found;
+
+    v_answer := interlock.find_idempotent(p_operation, p_key, p_request);
+    exit when v_answer is not null;
+  end loop;
+
+  return v_answer;
+end
+$$;
+
+-- Empty the slots of a counter. Returns what was used in them, which the caller counts on the owner's row.
+--
+-- Callers: whoever holds the gate.
+-- Locks: as interlock.lock_slots; none if nothing is granted, which cannot change under the gate.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.call_in_slots(p_owner_id uuid)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_used int;
+begin
+  if not exists (select from interlock.counter_slots s where s.owner_id = p_owner_id and s.granted > 0) then
+    return 0;
+  end if;
+
+  v_used := interlock.lock_slots(p_owner_id);
+
+  update interlock.counter_slots s
+  set granted = 0,
+      used = 0
+  where s.owner_id = p_owner_id
+    and s.granted > 0;
+
+  return v_used;
+end
+$$;
+
+-- The one source of time for leases. It is the time at which the transaction began: an earlier `now` only ever
+-- makes a lease look longer, so a call that waited for a lock never takes over a lease that was live when it
+-- began.
+create function interlock.clock()
+returns timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return now();
+end
+$$;
+
+-- Drop the view in public that interlock.expose has made. Whatever else has that name stays; a view of the same name
+-- over the same table is taken for it.
+--
+-- Callers: the rollback scripts; postgres.
+create function interlock.conceal(p_name text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if not exists (
+    select
+    from pg_catalog.pg_rewrite r
+    join pg_catalog.pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+    where r.ev_class = to_regclass(format('public.%I', p_name))
+      and d.refobjid = to_regclass(format('interlock.%I', p_name))
+  ) then
+    return false;
+  end if;
+
+  execute format('drop view public.%I', p_name);
+  return true;
+end
+$$;
+
+-- Take back what is granted to slots if a lower counter of their owner does not cover it. Returns what was used in
+-- them if the counter does not cover even that: the caller refuses the change.
+--
+-- Callers: the triggers on the owners' tables, for a counter of slots that goes down.
+-- Locks: the owner is locked by the statement; as interlock.lock_slots, if the counter does not cover what is granted.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.cover_slots(p_owner_id uuid, p_units int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_used int;
+begin
+  if p_units >= (select sum(s.granted) from interlock.counter_slots s where s.owner_id = p_owner_id) then
+    return null;
+  end if;
+
+  v_used := interlock.lock_slots(p_owner_id);
+  if p_units < v_used then
+    return v_used;
+  end if;
+
+  update interlock.counter_slots s
+  set granted = s.used
+  where s.owner_id = p_owner_id
+    and s.granted > s.used;
+
+  return null;
+end
+$$;
+
+-- The body PostgREST makes of an error of the catalogue, without raising it.
+--
+-- Callers: interlock.refuse_unknown_promo.
+create function interlock.error_body(p_code text, p_detail jsonb default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_state text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  perform interlock.raise_error(p_code, p_detail);
+  return null;
+exception
+  when others then
+    get stacked diagnostics
+      v_state = returned_sqlstate,
+      v_message = message_text,
+      v_detail = pg_exception_detail,
+      v_hint = pg_exception_hint;
+    return jsonb_build_object(
+      'code', v_state, 'message', v_message, 'details', nullif(v_detail, ''), 'hint', v_hint
+    );
+end
+$$;
+
+-- Give the API a table or view of this schema as a view of the same name in public, if that name is free there: what
+-- belongs to the project stays as it is. The view runs with its caller's rights, and has the grants and the comment
+-- of what it shows, so nobody can do through it what they could not do without it.
+--
+-- Callers: the installation; postgres. If you free a name later, call it yourself:
+--
+--   select interlock.expose('products');
+create function interlock.expose(p_name text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_table constant regclass := format('interlock.%I', p_name)::regclass;
+  v_grant record;
+begin
+  if to_regclass(format('public.%I', p_name)) is not null or to_regtype(format('public.%I', p_name)) is not null then
+    return false;
+  end if;
+
+  execute format(
+    'create view public.%I with (security_invoker = true) as select %s from %s',
+    p_name,
+    (
+      select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+      from pg_catalog.pg_attribute a
+      where a.attrelid = v_table
+        and a.attnum > 0
+        and not a.attisdropped
+    ),
+    v_table
+  );
+  execute format(
+    'comment on view public.%I is %L', p_name, pg_catalog.obj_description(v_table, 'pg_class')
+  );
+  execute format('revoke all on table public.%I from public, anon, authenticated, service_role', p_name);
+
+  for v_grant in
+    select
+      a.privilege_type, '' as columns,
+      case when a.grantee = 0 then 'public' else a.grantee::regrole::text end as grantee
+    from pg_catalog.pg_class c
+    cross join lateral pg_catalog.aclexplode(c.relacl) a
+    where c.oid = v_table
+      and a.grantee <> c.relowner
+    union all
+    select
+      a.privilege_type, format('(%I)', t.attname),
+      case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
+    from pg_catalog.pg_attribute t
+    cross join lateral pg_catalog.aclexplode(t.attacl) a
+    where t.attrelid = v_table
+  loop
+    execute format(
+      'grant %s %s on table public.%I to %s', v_grant.privilege_type, v_grant.columns, p_name, v_grant.grantee
+    );
+  end loop;
+
+  return true;
+end
+$$;
+
+-- The stored answer of a request, if its key has one that still counts.
+--
+-- Callers: interlock.begin_idempotent; functions that look before they lock and have checked the key.
+-- Errors: IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
+-- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
+create function interlock.find_idempotent(p_operation text, p_key text, p_request jsonb)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_row interlock.idempotency_keys;
+begin
+  if p_key is null then
+    return null;
+  end if;
+
+  select k.*
+  into v_row
+  from interlock.idempotency_keys k
+  where k.user_id = coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000')
+    and k.operation = p_operation
+    and k.key = p_key
+    and k.expires_at > interlock.clock();
+
+  if not found then
+    return null;
+  end if;
+
+  if v_row.request_hash <> sha256(convert_to(p_request::text, 'UTF8')) then
+    perform interlock.raise_error('IDEMPOTENCY_KEY_REUSED', jsonb_build_object('operation', p_operation));
+  end if;
+
+  -- Only a function that has begun and not finished leaves a key without an answer.
+  if v_row.response is null then
+    perform interlock.raise_error('INTERNAL', jsonb_build_object('operation', p_operation));
+  end if;
+
+  perform set_config('response.headers', '[{"Idempotent-Replayed": "true"}]', true);
+  return v_row.response;
+end
+$$;
+
+-- Store the answer with the key.
+--
+-- Callers: every function that has called interlock.begin_idempotent.
+-- Locks: the key's row, held already.
+create function interlock.finish_idempotent(p_operation text, p_key text, p_response text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_key is not null then
+    update interlock.idempotency_keys k
+    set response = p_response
+    where k.user_id = coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000')
+      and k.operation = p_operation
+      and k.key = p_key;
+  end if;
+end
+$$;
+
+-- Share units of a counter out to its empty slots, if there are at least 16 for each.
+--
+-- Callers: whoever holds the gate, after interlock.call_in_slots.
+-- Locks: every slot of the owner, which nobody has a use for while they are empty.
+create function interlock.grant_slots(p_owner_id uuid, p_slots int, p_units int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_slots > 0 and p_units / p_slots >= 16 then
+    update interlock.counter_slots s
+    set granted = p_units / p_slots
+    where s.owner_id = p_owner_id;
+  end if;
+end
+$$;
+
+-- Whether the caller's token says that they are staff (app_metadata.role, which only the shop can set).
+--
+-- Callers: policies, and the functions of this schema.
+create function interlock.is_staff()
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false)
+$$;
+
+-- Lock every slot of a counter, and say what was used in them.
+--
+-- Callers: whoever holds the gate.
+-- Locks: every slot of the owner in the order of their numbers, waiting.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.lock_slots(p_owner_id uuid)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+begin
+  return (
+    select sum(l.used)
+    from (
+      select s.used
+      from interlock.counter_slots s
+      where s.owner_id = p_owner_id
+      order by s.slot
+      for no key update
+    ) l
+  );
+end
+$$;
+
+-- Make the number of slots of a counter p_slots. The slots are empty.
+--
+-- Callers: interlock.set_stock_slots, interlock.set_promo_slots, which hold the gate and have called in.
+-- Locks: the slots that it deletes.
+create function interlock.make_slots(p_owner_id uuid, p_slots int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  delete from interlock.counter_slots s
+  where s.owner_id = p_owner_id
+    and s.slot >= p_slots;
+
+  insert into interlock.counter_slots (owner_id, slot)
+  select p_owner_id, n.slot
+  from generate_series(0, p_slots - 1) as n (slot)
+  on conflict do nothing;
+end
+$$;
+
+-- One problem of a request, as a list: `v_problems := v_problems || interlock.problem('/quantity', 'is required')`.
+create function interlock.problem(p_pointer text, p_message text)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_array(jsonb_build_object('pointer', p_pointer, 'message', p_message));
+end
+$$;
+
+-- Remove keys whose time is over; answers how many.
+--
+-- Callers: pg_cron, the shop (service_role).
+-- Locks: the keys it deletes; those that somebody is using are passed over.
+-- Security definer: nobody has delete on the table.
+create function interlock.purge_idempotency_keys()
+returns bigint
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_purged bigint;
+begin
+  delete from interlock.idempotency_keys
+  where ctid = any (array(
+    select k.ctid
+    from interlock.idempotency_keys k
+    where k.expires_at <= interlock.clock()
+    for update skip locked
+  ));
+
+  get diagnostics v_purged = row_count;
+  return v_purged;
+end
+$$;
+
+-- Raise an error of the catalogue. SQLSTATE is PT + HTTP status (PostgREST answers with that status), message
+-- is the code, hint the next step for the client, detail a JSON text for machines. Two members of it are
+-- reserved: `message` tells a person what happened, `retryable` (absent unless true) that the same request may
+-- simply be sent again. So a function needs to know nothing of what only the database raises.
+--
+-- Generated by `cargo xtask codegen` from crates/domain/src/errors; do not edit.
+--
+-- Errors: the one asked for; INTERNAL for a code that is not in the catalogue.
+create function interlock.raise_error(p_code text, p_detail jsonb default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_code text := p_code;
+  v_detail jsonb := coalesce(p_detail, '{}');
+  v_status text;
+  v_message text;
+  v_hint text;
+begin
+  case p_code
+    when 'VALIDATION_FAILED' then
+      v_status := '400';
+      v_message := 'The request is not valid.';
+      v_hint := 'Correct every problem listed in details.problems; each has a JSON pointer to its field.';
+    when 'UNAUTHENTICATED' then
+      v_status := '401';
+      v_message := 'No signed-in user.';
+      v_hint := 'Sign in and send the user''s access token as Authorization: Bearer <token>; an API key is not a user.';
+    when 'INSUFFICIENT_FUNDS' then
+      v_status := '402';
+      v_message := 'The wallet does not hold enough money.';
+      v_hint := 'Top up the wallet, or choose another payment_method; details has the balance and the amount.';
+    when 'FORBIDDEN' then
+      v_status := '403';
+      v_message := 'This user may not do that.';
+      v_hint := 'Sign in as a user who has the right to do it.';
+    when 'NOT_A_DRIVER' then
+      v_status := '403';
+      v_message := 'This user is not an active driver.';
+      v_hint := 'Ask the shop to add this user to its drivers, or to activate the driver again.';
+    when 'BATCH_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such batch.';
+      v_hint := 'Check batch_id, or send {} to claim the next available batch.';
+    when 'PRODUCT_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'A product does not exist or is not for sale.';
+      v_hint := 'Remove the products in details.product_ids from the cart: they do not exist or are not for sale.';
+    when 'ORDER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such order.';
+      v_hint := 'Check order_id, and that you are signed in as the user who placed the order.';
+    when 'USER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such user.';
+      v_hint := 'Check the user id.';
+    when 'PROMO_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such promo code.';
+      v_hint := 'Check the spelling of the code, or send the request without it.';
+    when 'METHOD_NOT_ALLOWED' then
+      v_status := '405';
+      v_message := 'This function is called with POST.';
+      v_hint := 'Send the same request as POST.';
+    when 'BATCH_UNAVAILABLE' then
+      v_status := '409';
+      v_message := 'This batch cannot be claimed now.';
+      v_hint := 'Take another batch: send {} to claim the next available one.';
+    when 'NO_BATCH_AVAILABLE' then
+      v_status := '409';
+      v_message := 'No batch is waiting for a driver.';
+      v_hint := 'Ask again when new batches come in.';
+    when 'DRIVER_BUSY' then
+      v_status := '409';
+      v_message := 'This driver already holds another batch.';
+      v_hint := 'Complete or release the batch in details.batch_id first.';
+    when 'LEASE_EXPIRED' then
+      v_status := '409';
+      v_message := 'The lease on this batch is over.';
+      v_hint := 'Claim the batch again; if another driver has it by then, take another one.';
+    when 'BATCH_NOT_HELD' then
+      v_status := '409';
+      v_message := 'This driver does not hold this batch.';
+      v_hint := 'Claim the batch before you renew, release, start or complete it.';
+    when 'INSUFFICIENT_INVENTORY' then
+      v_status := '409';
+      v_message := 'There is not enough in stock.';
+      v_hint := 'Lower each quantity in details.shortages to what is available, or remove the line.';
+    when 'ORDER_NOT_CANCELLABLE' then
+      v_status := '409';
+      v_message := 'This order cannot be cancelled any more.';
+      v_hint := 'Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be.';
+    when 'ORDER_STATE_CONFLICT' then
+      v_status := '409';
+      v_message := 'The order is not in a state in which this can be done.';
+      v_hint := 'Look at details.status: the order is not in a state in which this can be done.';
+    when 'PROMO_EXHAUSTED' then
+      v_status := '409';
+      v_message := 'This promo code is used up.';
+      v_hint := 'Use another code, or send the request without it.';
+    when 'PROMO_ALREADY_APPLIED' then
+      v_status := '409';
+      v_message := 'This customer has applied this promo code already.';
+      v_hint := 'Use the code in the cart that holds it, or wait until that hold is over.';
+    when 'PROMO_CHANGED' then
+      v_status := '409';
+      v_message := 'The promo code no longer takes off what was shown.';
+      v_hint := 'Validate the code again: its terms are no longer those it was held under.';
+    when 'PROMO_EXPIRED' then
+      v_status := '410';
+      v_message := 'This promo code is over.';
+      v_hint := 'Use another code, or send the request without it.';
+    when 'BODY_TOO_LARGE' then
+      v_status := '413';
+      v_message := 'The request body is too large.';
+      v_hint := 'Send at most 64 KiB.';
+    when 'UNSUPPORTED_MEDIA_TYPE' then
+      v_status := '415';
+      v_message := 'The request body must be JSON.';
+      v_hint := 'Send the header Content-Type: application/json.';
+    when 'IDEMPOTENCY_KEY_REUSED' then
+      v_status := '422';
+      v_message := 'This idempotency key was used for another request.';
+      v_hint := 'Use a new Idempotency-Key for a new request; repeat a key only with exactly the same request.';
+    when 'MIXED_CURRENCIES' then
+      v_status := '422';
+      v_message := 'The products of this cart have different currencies.';
+      v_hint := 'Check out the products of each currency in details.currencies separately.';
+    when 'CURRENCY_MISMATCH' then
+      v_status := '422';
+      v_message := 'The wallet holds another currency.';
+      v_hint := 'Choose another payment_method, or products in the wallet''s currency; details has both.';
+    when 'PROMO_NOT_APPLICABLE' then
+      v_status := '422';
+      v_message := 'This promo code does not apply to this cart.';
+      v_hint := 'Look at details.reason: change the cart, or send the request without the code.';
+    when 'PROMO_NOT_STARTED' then
+      v_status := '422';
+      v_message := 'This promo code does not apply yet.';
+      v_hint := 'Try the code again once details.starts_at has come.';
+    when 'TOO_MANY_ATTEMPTS' then
+      v_status := '429';
+      v_message := 'Too many unknown promo codes were tried.';
+      v_hint := 'Wait Retry-After seconds before the next attempt.';
+    when 'UPSTREAM_UNAVAILABLE' then
+      v_status := '503';
+      v_message := 'The database is not available right now.';
+      v_hint := 'Send the same request again after Retry-After seconds.';
+    when 'UPSTREAM_TIMEOUT' then
+      v_status := '504';
+      v_message := 'The database did not answer, so the outcome is not known.';
+      v_hint := 'Send it again under the same Idempotency-Key; without one, look first whether it took effect.';
+    else
+      v_status := '500';
+      v_message := 'Something went wrong on our side.';
+      v_hint := 'Tell the shop''s operator the request_id; the function''s log has the cause under it.';
+      v_code := 'INTERNAL';
+      v_detail := case p_code when 'INTERNAL' then v_detail else jsonb_build_object('unknown_code', p_code) end;
+  end case;
+
+  v_detail := v_detail || jsonb_build_object('message', v_message);
+  if p_code in ('TOO_MANY_ATTEMPTS', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT') then
+    v_detail := v_detail || '{"retryable": true}';
+  end if;
+
+  raise exception using
+    errcode = 'PT' || v_status,
+    message = v_code,
+    detail = v_detail::text,
+    hint = v_hint;
+end
+$$;
+
+-- Refuse a request that has problems, all of them at once. Does nothing if there are none.
+--
+-- Errors: VALIDATION_FAILED.
+create function interlock.refuse_problems(p_problems jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_problems <> '[]' then
+    perform interlock.raise_error('VALIDATION_FAILED', jsonb_build_object('problems', p_problems));
+  end if;
+end
+$$;
+
+-- Schedule what has to be done again and again, where pg_cron is present. Returns how many jobs; called again it
+-- changes nothing. Called when this is installed; if you enable pg_cron later, call it once yourself:
+--
+--   select interlock.schedule_jobs();
+--
+-- Each job is a transaction of its own: one that took all their locks would wait for checkouts and be waited for by
+-- them.
+--
+-- Callers: the installation; postgres.
+create function interlock.schedule_jobs()
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_job record;
+  v_scheduled int := 0;
+begin
+  if to_regprocedure('cron.schedule(text, text, text)') is null then
+    return 0;
+  end if;
+
+  for v_job in
+    select j.name, j.schedule, j.command
+    from (values
+      ('interlock-expire-orders', '* * * * *', 'select interlock.expire_orders(100)'),
+      ('interlock-expire-promo-holds', '* * * * *', 'select interlock.expire_promo_holds()'),
+      ('interlock-settle-slots', '* * * * *', 'select interlock.settle_slots()'),
+      ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()')
+    ) as j (name, schedule, command)
+  loop
+    perform cron.schedule(v_job.name, v_job.schedule, v_job.command);
+    v_scheduled := v_scheduled + 1;
+  end loop;
+
+  return v_scheduled;
+end
+$$;
+
+-- Say why the stock and wallets that change from here on do so. The setting ends with the transaction; set it
+-- to null when you are done.
+create function interlock.set_ledger_context(p_reason text, p_reference_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform set_config('interlock.reason', coalesce(p_reason, ''), true),
+    set_config('interlock.reference_id', coalesce(p_reference_id::text, ''), true);
+end
+$$;
+
+-- Bring used_count of promo codes and available_quantity of products that have slots up to date. Returns how many.
+--
+-- Callers: pg_cron, every minute where it is present; the shop (service_role).
+-- Locks: promo codes, then products, each in the order of their ids, never waiting (whoever holds one settles it or is
+--   quick); their slots, waiting.
+-- Errors: 55P03 after lock_timeout.
+-- Security definer: nobody has the right to write slots.
+create function interlock.settle_slots()
+returns int
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_owner_id uuid;
+  v_settled int := 0;
+begin
+  for v_owner_id in
+    select p.id
+    from interlock.promo_codes p
+    where p.id in (select s.owner_id from interlock.counter_slots s where s.used > 0)
+    order by p.id
+  loop
+    perform 1 from interlock.promo_codes p where p.id = v_owner_id for no key update skip locked;
+    if found then
+      perform interlock.settle_promo_uses(v_owner_id);
+      perform interlock.grant_promo_uses(v_owner_id);
+      v_settled := v_settled + 1;
+    end if;
+  end loop;
+
+  for v_owner_id in
+    select p.id
+    from interlock.products p
+    where p.id in (select s.owner_id from interlock.counter_slots s where s.used > 0)
+    order by p.id
+  loop
+    perform 1 from interlock.products p where p.id = v_owner_id for no key update skip locked;
+    if found then
+      perform interlock.grant_slots(p.id, p.stock_slots, interlock.settle_stock(p.id))
+      from interlock.products p
+      where p.id = v_owner_id;
+      v_settled := v_settled + 1;
+    end if;
+  end loop;
+
+  return v_settled;
+end
+$$;
+
+-- Use units of one slot. With p_wait it waits for one that somebody is using.
+--
+-- Callers: interlock.take_from_slots, interlock.take_promo_use, in a sub-transaction of their own.
+-- Locks: one slot; without p_wait never waiting.
+-- Errors: IL002 if no slot has enough, or without p_wait none that is free; whoever catches it must have ended
+--   the sub-transaction, and with it the locks. 55P03 after lock_timeout.
+create function interlock.use_slot(p_owner_id uuid, p_units int, p_wait boolean)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_slot int;
+begin
+  if p_wait then
+    select s.slot
+    into v_slot
+    from interlock.counter_slots s
+    where s.owner_id = p_owner_id
+      and s.granted - s.used >= p_units
+    order by random()
+    limit 1;
+  else
+    select s.slot
+    into v_slot
+    from interlock.counter_slots s
+    where s.owner_id = p_owner_id
+      and s.granted - s.used >= p_units
+    order by random()
+    limit 1
+    for no key update skip locked;
+  end if;
+
+  update interlock.counter_slots s
+  set used = s.used + p_units
+  where s.owner_id = p_owner_id
+    and s.slot = v_slot
+    and s.granted - s.used >= p_units;
+
+  if not found then
+    raise exception using errcode = 'IL002', message = 'no slot has enough';
+  end if;
+end
+$$;
+
+-- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
+comment on function interlock.acts_for_shop is
+  'Whether the caller acts for the shop: the service role, or staff by token.';
+comment on function interlock.begin_idempotent is
+  'Take the key for this transaction, or answer what a twin has answered.';
+comment on function interlock.call_in_slots is
+  'Empty the slots of a counter.';
+comment on function interlock.clock is
+  'The one source of time for leases.';
+comment on function interlock.conceal is
+  'Drop the view in public that interlock.expose has made.';
+comment on function interlock.cover_slots is
+  'Take back what is granted to slots if a lower counter of their owner does not cover it.';
+comment on function interlock.error_body is
+  'The body PostgREST makes of an error of the catalogue, without raising it.';
+comment on function interlock.expose is
+  'Give the API a table or view of this schema as a view of the same name in public, if that name is free there: what belongs to the project stays as it is.';
+comment on function interlock.find_idempotent is
+  'The stored answer of a request, if its key has one that still counts.';
+comment on function interlock.finish_idempotent is
+  'Store the answer with the key.';
+comment on function interlock.grant_slots is
+  'Share units of a counter out to its empty slots, if there are at least 16 for each.';
+comment on function interlock.guard_slots is
+  'Refuse a number of slots in the owner''s row that is not the number of its slots: whoever trusts the row would miss units that are granted.';
+comment on function interlock.is_staff is
+  'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
+comment on function interlock.lock_slots is
+  'Lock every slot of a counter, and say what was used in them.';
+comment on function interlock.make_slots is
+  'Make the number of slots of a counter p_slots.';
+comment on function interlock.new_id is
+  'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
+comment on function interlock.problem is
+  'One problem of a request, as a list: `v_problems := v_problems || interlock.problem(''/quantity'', ''is required'')`.';
+comment on function interlock.purge_idempotency_keys is
+  'Remove keys whose time is over; answers how many.';
+comment on function interlock.raise_error is
+  'Raise an error of the catalogue.';
+comment on function interlock.refuse_change is
+  'Refuse every update, delete and truncate of an append-only table.';
+comment on function interlock.refuse_problems is
+  'Refuse a request that has problems, all of them at once.';
+comment on function interlock.schedule_jobs is
+  'Schedule what has to be done again and again, where pg_cron is present.';
+comment on function interlock.set_ledger_context is
+  'Say why the stock and wallets that change from here on do so.';
+comment on function interlock.settle_slots is
+  'Bring used_count of promo codes and available_quantity of products that have slots up to date.';
+comment on function interlock.use_slot is
+  'Use units of one slot.';
+
+-- Who may call what of the foundation. What is not here belongs to its owner: Postgres lets everybody execute a new
+-- function, so each area takes that away for the schema as a whole before it grants by name.
+revoke execute on all functions in schema interlock from public;
+
+-- The shop inserts rows whose ids are made by this.
+grant execute on function interlock.new_id to service_role;
+
+-- A policy of the platform's storage asks.
+grant execute on function interlock.is_staff to authenticated, service_role;
+
+grant execute on function
+  interlock.purge_idempotency_keys,
+  interlock.settle_slots
+to service_role;

@@ -1,0 +1,1771 @@
+-- Orders, from checkout to their end, and the codes of digital products.
+--
+-- The set of supabase/schemas as it was at first, in the order in which it is loaded. Bodies of functions name objects that
+-- come with later files, so they are not checked here.
+
+set local lock_timeout = '5s';
+set local check_function_bodies = off;
+
+-- Whether an order's way of payment and deadline are those of its status.
+--
+-- Callers: the check orders_payment_deadline_matches_status.
+create function interlock.order_deadline_matches(p_status text, p_payment_method text, p_payment_expires_at timestamptz)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return case p_status
+    when 'pending_payment' then p_payment_method = 'bank_transfer' and p_payment_expires_at is not null
+    when 'confirmed' then p_payment_method = 'cash_on_delivery'
+    when 'expired' then p_payment_method = 'bank_transfer'
+    else true
+  end;
+end
+$$;
+
+-- Whether an order has the times that its status says, and no others.
+--
+-- Callers: the check orders_times_match_status.
+create function interlock.order_times_match(
+  p_status text,
+  p_paid_at timestamptz,
+  p_fulfilled_at timestamptz,
+  p_cancelled_at timestamptz,
+  p_refunded_at timestamptz
+)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return case p_status
+    when 'pending_payment' then num_nonnulls(p_paid_at, p_fulfilled_at, p_cancelled_at, p_refunded_at) = 0
+    when 'confirmed' then num_nonnulls(p_paid_at, p_fulfilled_at, p_cancelled_at, p_refunded_at) = 0
+    when 'paid' then p_paid_at is not null and num_nonnulls(p_fulfilled_at, p_cancelled_at, p_refunded_at) = 0
+    when 'fulfilled' then
+      num_nulls(p_paid_at, p_fulfilled_at) = 0 and num_nonnulls(p_cancelled_at, p_refunded_at) = 0
+    when 'cancelled' then p_cancelled_at is not null and num_nonnulls(p_fulfilled_at, p_refunded_at) = 0
+    when 'expired' then
+      p_cancelled_at is not null and num_nonnulls(p_paid_at, p_fulfilled_at, p_refunded_at) = 0
+    when 'refunded' then num_nulls(p_paid_at, p_refunded_at) = 0 and p_cancelled_at is null
+    else true
+  end;
+end
+$$;
+
+create domain interlock.order_status as text
+  constraint orders_status_known
+    check (value in (
+      'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded'
+    ));
+
+create domain interlock.payment_method as text
+  constraint orders_payment_method_known
+    check (value in ('wallet', 'bank_transfer', 'cash_on_delivery'));
+
+create domain interlock.order_event as text
+  constraint order_events_event_known
+    check (value in (
+      'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
+      'proof_submitted'
+    ));
+
+-- A digital key, as it is delivered.
+create domain interlock.product_code as text
+  constraint product_codes_code_length check (char_length(value) between 1 and 500);
+
+-- Move the stock of digital products with their free codes.
+--
+-- Callers: three triggers on product_codes, once for each statement.
+-- Locks: the stock rows of the products concerned in the order of their ids, waiting; our functions hold them
+--   already.
+-- Security definer: changing codes must not need rights on products.
+create function interlock.count_free_codes()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_product_ids uuid[];
+  v_deltas int[];
+  v_reason constant text := nullif(current_setting('interlock.reason', true), '');
+begin
+  if tg_op = 'UPDATE' then
+    select array_agg(d.product_id order by d.product_id), array_agg(d.delta order by d.product_id)
+    into v_product_ids, v_deltas
+    from (
+      select c.product_id, sum(c.free)::int as delta
+      from (
+        select n.product_id, 1 as free from new_rows n where n.order_id is null
+        union all
+        select o.product_id, -1 from old_rows o where o.order_id is null
+      ) c
+      group by c.product_id
+      having sum(c.free) <> 0
+    ) d;
+  elsif tg_op = 'INSERT' then
+    select array_agg(d.product_id order by d.product_id), array_agg(d.delta order by d.product_id)
+    into v_product_ids, v_deltas
+    from (
+      select n.product_id, count(*)::int as delta from new_rows n where n.order_id is null group by n.product_id
+    ) d;
+  else
+    select array_agg(d.product_id order by d.product_id), array_agg(d.delta order by d.product_id)
+    into v_product_ids, v_deltas
+    from (
+      select o.product_id, -count(*)::int as delta from old_rows o where o.order_id is null group by o.product_id
+    ) d;
+  end if;
+
+  if v_product_ids is null then
+    return null;
+  end if;
+
+  perform interlock.lock_stock(v_product_ids);
+
+  if v_reason is null then
+    perform interlock.set_ledger_context('codes', null);
+  end if;
+  perform set_config('interlock.counting_codes', 'on', true);
+
+  update interlock.products p
+  set available_quantity = p.available_quantity + d.delta
+  from unnest(v_product_ids, v_deltas) as d (product_id, delta)
+  where p.id = d.product_id;
+
+  perform set_config('interlock.counting_codes', '', true);
+  if v_reason is null then
+    perform interlock.set_ledger_context(null, null);
+  end if;
+
+  return null;
+end
+$$;
+
+-- Refuse an illegal change of an order, fill in the time a new status implies.
+--
+-- Callers: trigger orders_guard_change.
+-- Locks: none beyond the row being updated.
+-- Errors: 23514 check_violation with constraint name orders_transition_allowed or orders_terms_fixed (a bug or
+--   the shop's own SQL; never an answer to a buyer).
+create function interlock.guard_order_change()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_allowed boolean;
+begin
+  if (new.id, new.currency, new.subtotal, new.discount, new.total, new.payment_method, new.created_at)
+      is distinct from
+      (old.id, old.currency, old.subtotal, old.discount, old.total, old.payment_method, old.created_at)
+    or new.promo_code_id is distinct from old.promo_code_id
+    or (new.user_id is distinct from old.user_id and new.user_id is not null)
+  then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'orders_terms_fixed',
+      message = format('owner, amounts and payment method of order %s cannot change', old.id);
+  end if;
+
+  if new.status = old.status then
+    return new;
+  end if;
+
+  v_allowed := case old.status
+    when 'pending_payment' then new.status in ('paid', 'cancelled', 'expired')
+    when 'confirmed' then new.status in ('paid', 'cancelled')
+    when 'paid' then new.status in ('fulfilled', 'cancelled', 'refunded')
+    when 'fulfilled' then new.status = 'refunded'
+    else false
+  end;
+
+  if not v_allowed then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'orders_transition_allowed',
+      message = format('order %s cannot go from %s to %s', old.id, old.status, new.status),
+      hint = 'docs/api.md has the table of transitions.';
+  end if;
+
+  case new.status
+    when 'paid' then
+      new.paid_at := coalesce(new.paid_at, interlock.clock());
+    when 'fulfilled' then
+      new.fulfilled_at := coalesce(new.fulfilled_at, interlock.clock());
+    when 'refunded' then
+      new.refunded_at := coalesce(new.refunded_at, interlock.clock());
+    else
+      new.cancelled_at := coalesce(new.cancelled_at, interlock.clock());
+  end case;
+
+  return new;
+end
+$$;
+
+-- Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else
+-- or free.
+--
+-- Callers: trigger product_codes_guard.
+-- Locks: none beyond the row itself.
+-- Errors: 23514 check_violation with constraint name product_codes_product_is_digital,
+--   product_codes_product_fixed or product_codes_delivered_stay.
+create function interlock.guard_product_code()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_constraint text;
+begin
+  if tg_op = 'INSERT' then
+    if exists (select 1 from interlock.products p where p.id = new.product_id and p.kind <> 'digital') then
+      v_constraint := 'product_codes_product_is_digital';
+    end if;
+  elsif old.used_at is not null and (
+    tg_op = 'DELETE'
+    or new.used_at is null
+    or new.order_id is distinct from old.order_id
+    or new.code is distinct from old.code
+  ) then
+    v_constraint := 'product_codes_delivered_stay';
+  elsif tg_op = 'UPDATE' and new.product_id <> old.product_id then
+    v_constraint := 'product_codes_product_fixed';
+  end if;
+
+  if v_constraint is not null then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = v_constraint,
+      message = format('%s of a product code refused by %s', lower(tg_op), v_constraint);
+  end if;
+
+  return case tg_op when 'DELETE' then old else new end;
+end
+$$;
+
+-- Write the history of an order.
+--
+-- Callers: trigger orders_record_event.
+-- Locks: none beyond the rows it inserts.
+-- Security definer: nobody has insert on order_events.
+create function interlock.record_order_event()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' or new.status <> old.status then
+    insert into interlock.order_events (order_id, event, actor)
+    values (new.id, new.status, auth.uid());
+  elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
+    insert into interlock.order_events (order_id, event, actor)
+    values (new.id, 'proof_submitted', auth.uid());
+  end if;
+  return null;
+end
+$$;
+
+-- Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the
+-- transitions end in final statuses, and an order ends in one statement only.
+--
+--   to paid        the codes of its digital products are delivered
+--   to cancelled,  wallet money goes back to the wallet, the promo use to the code, stock to the shelf, codes that
+--   expired,       nobody has seen to the free ones
+--   refunded
+--
+-- What does not come back by itself:
+--   * a delivered code: the buyer has seen it, so it stays with the order and is not sold again (it cannot be read any
+--     more, either);
+--   * stock of a fulfilled order: the goods have left. Book them in when they are back, with
+--     `update products set available_quantity = available_quantity + …`;
+--   * money paid by bank transfer or in cash: the shop pays it back itself;
+--   * wallet money of an account that was deleted.
+--
+-- Callers: trigger orders_settle, once for each statement.
+-- Locks: the orders are locked by the statement; then wallets by user, promo as interlock.return_promos says, stock rows
+--   by id, codes of the orders.
+-- Errors: 55P03 after lock_timeout.
+-- Security definer: whoever may change an order need not have rights on the rest.
+create function interlock.settle_orders()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_paid uuid[];
+  v_ended uuid[];
+  v_order record;
+begin
+  -- Grouped, not joined: see interlock.record_stock_movements.
+  select
+    array_agg(c.id) filter (where c.new_status = 'paid'),
+    array_agg(c.id order by c.id) filter (where c.new_status <> 'paid')
+  into v_paid, v_ended
+  from (
+    select u.id, max(u.new_status) as new_status
+    from (
+      select n.id, n.status as new_status, null as old_status from new_rows n
+      union all
+      select o.id, null, o.status from old_rows o
+    ) u
+    group by u.id
+    having max(u.new_status) <> max(u.old_status)
+  ) c
+  where c.new_status in ('paid', 'cancelled', 'expired', 'refunded');
+
+  if v_paid is not null then
+    update interlock.product_codes c
+    set used_at = interlock.clock()
+    where c.order_id = any (v_paid)
+      and c.used_at is null;
+  end if;
+
+  if v_ended is null then
+    return null;
+  end if;
+
+  for v_order in
+    select o.id, o.user_id, o.total, o.currency, o.status
+    from interlock.orders o
+    where o.id = any (v_ended)
+      and o.payment_method = 'wallet'
+      and o.paid_at is not null
+      and o.total > 0
+      and o.user_id is not null
+    order by o.user_id, o.id
+  loop
+    perform interlock.credit_wallet(
+      v_order.user_id, v_order.total, v_order.currency, 'order_' || v_order.status, v_order.id
+    );
+  end loop;
+
+  perform interlock.return_promos(v_ended);
+
+  perform interlock.lock_stock(array(
+    select i.product_id from interlock.order_items i where i.order_id = any (v_ended)
+    union
+    select c.product_id from interlock.product_codes c where c.order_id = any (v_ended)
+  ));
+
+  for v_order in
+    select o.id, o.status, o.fulfilled_at
+    from interlock.orders o
+    where o.id = any (v_ended)
+    order by o.id
+  loop
+    if v_order.fulfilled_at is null then
+      perform interlock.return_stock(
+        array_agg(i.product_id), array_agg(i.quantity), 'order_' || v_order.status, v_order.id
+      )
+      from interlock.order_items i
+      where i.order_id = v_order.id;
+    end if;
+
+    perform interlock.set_ledger_context('order_' || v_order.status, v_order.id);
+    update interlock.product_codes c
+    set order_id = null
+    where c.order_id = v_order.id
+      and c.used_at is null;
+    perform interlock.set_ledger_context(null, null);
+  end loop;
+
+  return null;
+end
+$$;
+
+-- Orders. Which change is allowed, for everybody: our functions, the shop's own SQL, a bug.
+--
+--   from \ to        paid   fulfilled   cancelled   expired   refunded
+--   pending_payment  yes    –           yes         yes       –
+--   confirmed        yes    –           yes         –         –
+--   paid             –      yes         yes         –         yes
+--   fulfilled        –      –           –           –         yes
+--   cancelled, expired and refunded are final.
+--
+--   pending_payment  bank transfer: waits for a payment until payment_expires_at
+--   confirmed        cash on delivery: will be paid at the door
+--   paid             wallet, an accepted payment, or nothing to pay
+--   fulfilled        handed over
+--   cancelled        ended by the buyer (while unpaid) or by the shop (before it was handed over)
+--   expired          not paid in time
+--   refunded         paid, and the money given back
+--
+-- What an end gives back (stock, codes, promo use, wallet money) is given back by the trigger orders_settle, so it
+-- happens exactly once, whoever ends the order.
+--
+-- Amounts, owner and payment method never change (the owner is emptied when the account is deleted: an order outlives
+-- it). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
+-- read orders with public.list_orders, so that a buyer's list needs nothing but the index on user_id.
+--
+-- For tables that refer to orders: checkout redeems the promo code *before* it writes the order, because the order's
+-- amounts need the discount. A foreign key to orders (id) that is filled at that moment has to be
+-- `deferrable initially deferred`.
+create table interlock.orders (
+  id uuid not null default interlock.new_id()
+    constraint orders_pkey primary key,
+  user_id uuid
+    constraint orders_user_id_fkey references auth.users (id) on delete set null,
+  status interlock.order_status not null,
+  currency interlock.currency_code not null,
+  subtotal interlock.amount not null,
+  discount bigint not null default 0
+    constraint orders_discount_within_subtotal check (discount between 0 and subtotal),
+  total bigint not null
+    constraint orders_total_is_the_difference check (total = subtotal - discount),
+  payment_method interlock.payment_method not null,
+  promo_code_id uuid,
+  cart_id uuid,
+  payment_expires_at timestamptz,
+  -- Set when the buyer hands in a proof: from then on the order waits for the shop.
+  proof_submitted_at timestamptz,
+  created_at timestamptz not null default now(),
+  paid_at timestamptz,
+  fulfilled_at timestamptz,
+  -- When it was cancelled or expired.
+  cancelled_at timestamptz,
+  refunded_at timestamptz,
+
+  -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
+  constraint orders_payment_deadline_matches_status
+    check (interlock.order_deadline_matches(status, payment_method, payment_expires_at)),
+  constraint orders_times_match_status
+    check (interlock.order_times_match(status, paid_at, fulfilled_at, cancelled_at, refunded_at))
+)
+with (fillfactor = 80);
+
+comment on table interlock.orders is
+  'Orders, placed by public.checkout. A user sees their own, nobody writes.';
+comment on column interlock.orders.user_id is
+  'The buyer; empty once the account was deleted.';
+comment on column interlock.orders.status is
+  'pending_payment, confirmed, paid, fulfilled, cancelled, expired or refunded; docs/api.md has the transitions.';
+comment on column interlock.orders.total is
+  'What is to be paid, in minor units: subtotal - discount.';
+comment on column interlock.orders.promo_code_id is
+  'The promo code that was redeemed, if any.';
+comment on column interlock.orders.cart_id is
+  'The client''s own name for the cart.';
+comment on column interlock.orders.payment_expires_at is
+  'Bank transfer: unpaid and without a payment proof by then, the order expires.';
+comment on column interlock.orders.proof_submitted_at is
+  'When a payment proof was handed in: from then on the order does not expire.';
+comment on column interlock.orders.cancelled_at is
+  'When it was cancelled or expired.';
+
+-- A buyer's own orders, the latest first.
+create index orders_by_user on interlock.orders (user_id, created_at desc);
+
+create index orders_payment_deadline
+  on interlock.orders (payment_expires_at)
+  where status = 'pending_payment' and proof_submitted_at is null;
+
+create trigger orders_guard_change
+  before update on interlock.orders
+  for each row
+  execute function interlock.guard_order_change();
+
+create trigger orders_record_event
+  after insert or update on interlock.orders
+  for each row
+  execute function interlock.record_order_event();
+
+create trigger orders_settle
+  after update on interlock.orders
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function interlock.settle_orders();
+
+create trigger orders_no_truncate
+  before truncate on interlock.orders
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.orders enable row level security;
+
+grant select on table interlock.orders to authenticated, service_role;
+
+create policy orders_select_own
+  on interlock.orders
+  for select
+  to authenticated
+  using (user_id = (select auth.uid()));
+
+-- The history of orders, append-only, written by a trigger on orders.
+create table interlock.order_events (
+  id bigint generated always as identity,
+  order_id uuid not null
+    constraint order_events_order_id_fkey references interlock.orders (id),
+  event interlock.order_event not null,
+  actor uuid,
+  created_at timestamptz not null default now(),
+  -- The history of one order is read in this order.
+  constraint order_events_pkey primary key (order_id, id)
+);
+
+comment on table interlock.order_events is
+  'Append-only history of orders, written by a trigger: each status an order came to, and payment proofs.';
+comment on column interlock.order_events.actor is
+  'The signed-in user who did it; empty for the shop and for jobs.';
+
+create trigger order_events_append_only
+  before update or delete on interlock.order_events
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger order_events_no_truncate
+  before truncate on interlock.order_events
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_events enable row level security;
+
+grant select on table interlock.order_events to authenticated, service_role;
+
+create policy order_events_select_own
+  on interlock.order_events
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));
+
+-- Lines of orders, one for each product: name and price as they were when it was bought. There is no foreign key to
+-- products: see stock/tables/products.sql.
+create table interlock.order_items (
+  order_id uuid not null
+    constraint order_items_order_id_fkey references interlock.orders (id),
+  product_id uuid not null,
+  quantity interlock.positive_count not null,
+  unit_price interlock.amount not null,
+  name text not null,
+  kind interlock.product_kind not null,
+  constraint order_items_pkey primary key (order_id, product_id)
+);
+
+comment on table interlock.order_items is
+  'Lines of orders, one for each product: name and price as they were when it was bought. Append-only.';
+comment on column interlock.order_items.unit_price is
+  'Price of one unit in minor units of the order''s currency.';
+
+-- Which orders have this product: the guard against deleting it, and the shop's reports.
+create index order_items_by_product on interlock.order_items (product_id);
+
+create trigger order_items_append_only
+  before update or delete on interlock.order_items
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger order_items_no_truncate
+  before truncate on interlock.order_items
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_items enable row level security;
+
+grant select on table interlock.order_items to authenticated, service_role;
+
+-- The array is made once for a statement, and then looked up in the primary key.
+create policy order_items_select_own
+  on interlock.order_items
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));
+
+-- Product codes: what a digital product consists of. Each code is sold to one order.
+--
+--   order_id is null                     free: can be sold
+--   order_id set, used_at is null        reserved: belongs to an order that is not paid yet
+--   order_id set, used_at set            delivered: the buyer can read it
+--
+-- Stock and free codes cannot disagree: the stock of a digital product *is* the number of its free codes. A trigger
+-- here moves products.available_quantity in the statement that changes the codes, whoever does it, and any other
+-- change of a digital product's stock is refused. (A constraint cannot count rows, and a view would make a second kind
+-- of stock that each reader has to know of.) The view code_differences is always empty.
+--
+-- A delivered code is never sold again, whatever becomes of its order: somebody has seen it. A reserved code of an
+-- order that ends becomes free. The constraint product_codes_delivered_has_order and the trigger hold that.
+--
+-- Lock order: the product's stock row, then its codes. Whoever holds the stock row knows the number of free codes
+-- exactly, because nobody else can commit a change of it.
+create table interlock.product_codes (
+  id bigint generated always as identity
+    constraint product_codes_pkey primary key,
+  product_id uuid not null
+    constraint product_codes_product_id_fkey references interlock.products (id),
+  code interlock.product_code not null,
+  order_id uuid
+    constraint product_codes_order_id_fkey references interlock.orders (id),
+  used_at timestamptz,
+  created_at timestamptz not null default now(),
+  constraint product_codes_unique unique (product_id, code),
+  constraint product_codes_delivered_has_order check (used_at is null or order_id is not null)
+);
+
+comment on table interlock.product_codes is
+  'Codes of digital products. Read by the buyer of a paid order; the shop (service role) adds them.';
+comment on column interlock.product_codes.order_id is
+  'The order it is sold to or reserved for; empty while it is free.';
+comment on column interlock.product_codes.used_at is
+  'When it was delivered: from then on the buyer can read it, and it is never sold again.';
+
+-- Free codes, oldest first.
+create index product_codes_free on interlock.product_codes (product_id, id) where order_id is null;
+
+create index product_codes_by_order on interlock.product_codes (order_id) where order_id is not null;
+
+create trigger product_codes_guard
+  before insert or update or delete on interlock.product_codes
+  for each row
+  execute function interlock.guard_product_code();
+
+create trigger product_codes_count_added
+  after insert on interlock.product_codes
+  referencing new table as new_rows
+  for each statement
+  execute function interlock.count_free_codes();
+
+create trigger product_codes_count_changed
+  after update on interlock.product_codes
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function interlock.count_free_codes();
+
+create trigger product_codes_count_removed
+  after delete on interlock.product_codes
+  referencing old table as old_rows
+  for each statement
+  execute function interlock.count_free_codes();
+
+create trigger product_codes_no_truncate
+  before truncate on interlock.product_codes
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.product_codes enable row level security;
+
+grant select on table interlock.product_codes to authenticated;
+grant select, insert, update, delete on table interlock.product_codes to service_role;
+
+create policy product_codes_select_bought
+  on interlock.product_codes
+  for select
+  to authenticated
+  using (
+    used_at is not null
+    and order_id = any (array(
+      select o.id
+      from interlock.orders o
+      where o.user_id = (select auth.uid())
+        and o.status in ('paid', 'fulfilled')
+    ))
+  );
+
+-- What public.cancel_order does, with its owner's rights.
+--
+-- Callers: authenticated and service_role, through public.cancel_order.
+-- Locks: idempotency key, order, then as interlock.settle_orders; each wait two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order),
+--   ORDER_NOT_CANCELLABLE, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.cancel_order(p_order_id uuid, p_idempotency_key text)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_shop constant boolean := interlock.acts_for_shop();
+  v_answer text;
+begin
+  if auth.uid() is null and not v_shop then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  if p_order_id is null then
+    perform interlock.refuse_problems(interlock.problem('/p_order_id', 'is required'));
+  end if;
+
+  v_answer := interlock.begin_idempotent(
+    'cancel_order', p_idempotency_key, jsonb_build_object('order_id', p_order_id)
+  );
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if not exists (
+    select 1
+    from interlock.orders o
+    where o.id = p_order_id
+      and (v_shop or o.user_id = auth.uid())
+  ) then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+
+  perform interlock.move_order(
+    p_order_id,
+    case
+      when v_shop then array['pending_payment', 'confirmed', 'paid']
+      else array['pending_payment', 'confirmed']
+    end,
+    'cancelled',
+    'ORDER_NOT_CANCELLABLE'
+  );
+
+  v_answer := interlock.order_answer(p_order_id)::text;
+  perform interlock.finish_idempotent('cancel_order', p_idempotency_key, v_answer);
+  return v_answer::json;
+end
+$$;
+
+-- What public.checkout does, with its owner's rights: cart to order in one transaction, all or nothing.
+--
+-- Order, lines, history, wallet and (without digital products) the stored answer are written before the first stock row
+-- is locked: the hottest rows come last and are held for one statement and the commit.
+--
+-- A look without a lock comes first. What it sees is committed: if the stock is too low there, no order of events could
+-- have sold it, and the refusal makes nobody wait. The stock may have gone to a twin of this very request, so before it
+-- refuses the function asks for the twin's answer. Everything the look has seen and the order was priced with is
+-- compared again under the lock. The look also says whether each product with slots has a slot with enough: then no
+-- gate need be locked.
+--
+-- Set-based: one statement for each step, whatever the number of lines. Postgres sets up the plan of every statement
+-- again at each call, so for one line each statement, PERFORM and call that is not made counts: the key is inserted with
+-- the answer where that is known by then (no promo code, nothing digital).
+--
+-- Payment: `wallet` is debited here and the order is paid; `bank_transfer` waits in pending_payment until
+-- settings.payment_window is over; `cash_on_delivery` is confirmed and paid at the door. With nothing to pay the order
+-- is paid at once. Codes of digital products belong to the order from here on, but the buyer sees them only once the
+-- order is paid.
+--
+-- A hot product cannot take every connection: with settings.checkouts_per_product at most so many checkouts of one
+-- product run at a time. The next one is told at once to come again (503 with Retry-After), and the function does not
+-- try by itself: under a storm that would be another storm. A refusal for want of stock is not held up.
+--
+-- Callers: authenticated and service_role, through public.checkout.
+-- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
+--   code); idempotency key; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
+--   digital products. Each wait lasts two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, INSUFFICIENT_INVENTORY,
+--   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
+--   interlock.refuse_unknown_promo;
+--   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
+--   and nothing has happened.
+-- Security definer: nobody has the right to write orders, stock or wallets. Nothing here trusts an argument for who is
+--   calling; that is auth.uid().
+create function interlock.checkout(
+  p_cart_items jsonb,
+  p_promo_code text,
+  p_cart_id uuid,
+  p_payment_method text,
+  p_idempotency_key text
+)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+-- Statements over arrays are otherwise planned again at each call.
+set plan_cache_mode = force_generic_plan
+set timezone = 'UTC'
+as $$
+declare
+  v_user_id constant uuid := auth.uid();
+  v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
+  v_order_id constant uuid := interlock.new_id();
+  v_problems jsonb;
+  v_request jsonb;
+  v_product_ids uuid[];
+  v_quantities int[];
+  v_unit_prices bigint[];
+  v_names text[];
+  v_kinds text[];
+  v_currencies text[];
+  v_items jsonb;
+  v_subtotal bigint;
+  v_missing uuid[];
+  v_shortages jsonb;
+  v_slotted uuid[];
+  v_limit int;
+  v_refusal text;
+  v_wallet interlock.wallets;
+  v_promo_id uuid;
+  v_discount bigint;
+  v_order interlock.orders;
+  v_digital boolean;
+  v_answer text;
+  v_stored text;
+begin
+  if v_user_id is null then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+
+  v_problems := interlock.find_checkout_problems(p_cart_items, p_promo_code, v_payment_method, p_idempotency_key);
+  if v_problems is not null then
+    perform interlock.refuse_problems(v_problems);
+  end if;
+
+  v_request := jsonb_build_object(
+    'cart_items', p_cart_items,
+    'promo_code', p_promo_code,
+    'cart_id', p_cart_id,
+    'payment_method', v_payment_method
+  );
+
+  -- The look.
+  select
+    array_agg(c.product_id),
+    array_agg(c.quantity),
+    array_agg(c.price),
+    array_agg(c.name),
+    array_agg(c.kind),
+    array_agg(distinct c.currency::text),
+    jsonb_agg(
+      jsonb_build_object(
+        'product_id', c.product_id,
+        'name', c.name,
+        'quantity', c.quantity,
+        'unit_price', c.price,
+        'total', c.quantity * c.price
+      )
+    ),
+    sum(c.quantity * c.price),
+    array_agg(c.product_id) filter (where c.active is not true),
+    jsonb_agg(
+      jsonb_build_object(
+        'product_id', c.product_id,
+        'requested', c.quantity,
+        'available', c.available_quantity
+      )
+      order by c.product_id
+    ) filter (where c.available_quantity < c.quantity),
+    -- From slots only if each product that has slots has one with enough.
+    case
+      when bool_and(c.in_a_slot) then array_agg(c.product_id) filter (where c.in_a_slot)
+    end,
+    (select s.checkouts_per_product from interlock.settings s)
+  into
+    v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
+    v_subtotal, v_missing, v_shortages, v_slotted, v_limit
+  from (
+    select
+      l.product_id, l.quantity, p.price, p.name, p.kind, p.currency, p.active, p.available_quantity,
+      p.in_one_slot >= l.quantity as in_a_slot
+    from (
+      select (i.item ->> 'product_id')::uuid as product_id, sum((i.item ->> 'quantity')::numeric)::int as quantity
+      from jsonb_array_elements(p_cart_items) as i (item)
+      group by 1
+    ) l
+    -- `limit 1` asks for one look-up by id for each line, whatever the planner thinks of
+    -- the number of lines: without it a small cart may read the whole catalogue.
+    left join lateral (
+      select
+        q.price, q.name, q.kind, q.currency, q.active,
+        (q.available_quantity - coalesce(s.used, 0))::int as available_quantity,
+        case when q.stock_slots > 0 then coalesce(s.in_one_slot, 0) end as in_one_slot
+      from interlock.products q
+      left join lateral (
+        select sum(c.used) as used, max(c.granted - c.used) as in_one_slot
+        from interlock.counter_slots c
+        where c.owner_id = q.id
+          and q.stock_slots > 0
+      ) s on true
+      where q.id = l.product_id
+      limit 1
+    ) p on true
+    order by l.product_id
+  ) c;
+
+  v_refusal := case
+    when v_missing is not null then 'PRODUCT_NOT_FOUND'
+    when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
+    when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
+    when v_limit is not null and not interlock.admit_checkout(v_product_ids, v_limit) then 'UPSTREAM_UNAVAILABLE'
+  end;
+
+  if v_refusal is not null then
+    v_answer := interlock.find_idempotent('checkout', p_idempotency_key, v_request);
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+    perform interlock.raise_error(v_refusal, case v_refusal
+      when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
+      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
+      when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
+    end);
+  end if;
+
+  -- A guess at a promo code must count though nothing else of the request happens, so an
+  -- unknown code is answered and not raised: see promo/tables/promo_attempts.sql.
+  if p_promo_code is not null then
+    v_answer := coalesce(
+      interlock.find_idempotent('checkout', p_idempotency_key, v_request),
+      interlock.refuse_unknown_promo(v_user_id, p_promo_code)::text
+    );
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+  end if;
+
+  -- Without a promo code the terms are known now, and without codes to deliver so is the whole answer.
+  v_digital := 'digital' = any (v_kinds);
+  if p_promo_code is null then
+    v_order := interlock.new_order(
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id
+    );
+    if not v_digital then
+      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items))::text;
+    end if;
+  end if;
+
+  -- The key, before anything else but the customer's promo attempts is locked.
+  v_stored := interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
+  if v_stored is not null then
+    return v_stored::json;
+  end if;
+
+  -- The price, and the money.
+  if v_payment_method = 'wallet' then
+    v_wallet := interlock.lock_wallet(v_user_id);
+  end if;
+
+  if p_promo_code is not null then
+    v_discount := interlock.redeem_promo(
+      v_user_id,
+      p_promo_code,
+      p_cart_id,
+      v_order_id,
+      v_currencies[1],
+      (
+        select jsonb_agg(jsonb_build_object(
+          'product_id', l.product_id, 'quantity', l.quantity, 'unit_price', l.unit_price
+        ))
+        from unnest(v_product_ids, v_quantities, v_unit_prices) as l (product_id, quantity, unit_price)
+      )
+    );
+    select r.promo_id
+    into v_promo_id
+    from interlock.promo_redemptions r
+    where r.order_id = v_order_id
+      and r.status = 'redeemed';
+    v_order := interlock.new_order(
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id
+    );
+  end if;
+
+  if v_payment_method = 'wallet' then
+    perform interlock.debit_wallet(v_wallet, v_order.total, v_order.currency, v_order_id);
+  end if;
+
+  -- The order.
+  insert into interlock.orders values (v_order.*);
+
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+  select v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind
+  from unnest(v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds)
+    as l (product_id, quantity, unit_price, name, kind);
+
+  -- The answer comes before the stock if it does not need the codes.
+  if v_answer is null and not v_digital then
+    v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
+    perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
+  end if;
+
+  if v_slotted is null or not interlock.take_from_slots(
+    v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1], v_slotted
+  ) then
+    perform interlock.take_stock(
+      v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1]
+    );
+  end if;
+
+  if v_digital then
+    perform interlock.take_product_codes(
+      d.product_ids, d.quantities, v_order_id, 'checkout', v_order.status = 'paid'
+    )
+    from (
+      select array_agg(l.product_id) as product_ids, array_agg(l.quantity) as quantities
+      from unnest(v_product_ids, v_quantities, v_kinds) as l (product_id, quantity, kind)
+      where l.kind = 'digital'
+    ) d;
+    v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
+    perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
+  end if;
+
+  return v_answer::json;
+end
+$$;
+
+-- What public.claim_product_codes_atomic does, with its owner's rights. The order then has exactly p_quantity
+-- codes of the product. It counts once for an order and product: called again with the same quantity it answers
+-- the same codes and takes nothing. The codes of an order that is paid are delivered at once, others when it is
+-- paid.
+--
+-- Callers: service_role, through public.claim_product_codes_atomic.
+-- Locks: the order, the product's stock row, its codes; each wait two seconds at most.
+-- Errors: VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended), PRODUCT_NOT_FOUND,
+--   INSUFFICIENT_INVENTORY; 55P03 is transient.
+-- Security definer: so that it may use the functions of this schema.
+create function interlock.claim_product_codes_atomic(p_product_id uuid, p_quantity int, p_order_id uuid)
+returns table (id bigint, code text)
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+  v_order_status text;
+  v_kind text;
+  v_owned bigint;
+begin
+  if p_product_id is null then
+    v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
+  end if;
+  if p_quantity is null or p_quantity not between 1 and 1000000 then
+    v_problems := v_problems || interlock.problem('/p_quantity', 'must be an integer from 1 to 1000000');
+  end if;
+  if p_order_id is null then
+    v_problems := v_problems || interlock.problem('/p_order_id', 'is required');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  select p.kind into v_kind from interlock.products p where p.id = p_product_id;
+  if not found then
+    perform interlock.raise_products_not_found(array[p_product_id]);
+  end if;
+  if v_kind <> 'digital' then
+    perform interlock.refuse_problems(interlock.problem('/p_product_id', 'is not a digital product'));
+  end if;
+
+  v_order_status := interlock.lock_order(p_order_id);
+  if v_order_status is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+
+  select count(*)
+  into v_owned
+  from interlock.product_codes c
+  where c.order_id = p_order_id
+    and c.product_id = p_product_id;
+
+  if v_owned = 0 then
+    if v_order_status not in ('pending_payment', 'confirmed', 'paid', 'fulfilled') then
+      perform interlock.raise_error(
+        'ORDER_STATE_CONFLICT',
+        jsonb_build_object('order_id', p_order_id, 'status', v_order_status)
+      );
+    end if;
+    perform interlock.take_stock(array[p_product_id], array[p_quantity], 'codes', p_order_id);
+    perform interlock.take_product_codes(
+      array[p_product_id], array[p_quantity], p_order_id, 'codes', v_order_status in ('paid', 'fulfilled')
+    );
+  elsif v_owned <> p_quantity then
+    perform interlock.refuse_problems(
+      interlock.problem('/p_quantity', format('the order already has %s codes', v_owned))
+    );
+  end if;
+
+  return query
+    select c.id, c.code::text
+    from interlock.product_codes c
+    where c.order_id = p_order_id
+      and c.product_id = p_product_id
+    order by c.id;
+end
+$$;
+
+-- End orders that were not paid in time, the oldest first; answers how many.
+--
+-- Callers: pg_cron; service_role, also through public.expire_orders.
+-- Locks: due orders that nobody else is locking (skip locked); then as interlock.settle_orders.
+-- Errors: 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.expire_orders(p_limit int)
+returns int
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_expired int;
+begin
+  -- The lock compares again on the newest version of the row: an order that was paid or
+  -- got a proof meanwhile drops out.
+  with due as materialized (
+    select o.id
+    from interlock.orders o
+    where o.status = 'pending_payment'
+      and o.proof_submitted_at is null
+      and o.payment_expires_at <= interlock.clock()
+    order by o.payment_expires_at
+    limit greatest(coalesce(p_limit, 100), 0)
+    for no key update skip locked
+  )
+  update interlock.orders o
+  set status = 'expired'
+  from due d
+  where o.id = d.id;
+
+  get diagnostics v_expired = row_count;
+  return v_expired;
+end
+$$;
+
+-- What is wrong with the shape of a request, all of it; null if nothing is.
+--
+-- Callers: interlock.checkout, interlock.check_checkout_arguments.
+create function interlock.find_checkout_problems(
+  p_cart_items jsonb,
+  p_promo_code text,
+  p_payment_method text,
+  p_idempotency_key text
+)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+  v_problems jsonb := '[]'::jsonb;
+begin
+  if jsonb_typeof(p_cart_items) is distinct from 'array' then
+    v_problems := interlock.problem('/cart_items', 'must be an array of 1 to 100 lines');
+  elsif jsonb_array_length(p_cart_items) not between 1 and 100 then
+    v_problems := interlock.problem('/cart_items', 'must have 1 to 100 lines');
+  elsif exists (
+    -- A valid cart is recognised by a plain look; what is wrong with another one takes a longer query.
+    select
+    from jsonb_array_elements(p_cart_items) as i (item)
+    where (
+      jsonb_typeof(i.item) = 'object'
+      and i.item - 'product_id' - 'quantity' = '{}'
+      and jsonb_typeof(i.item -> 'product_id') = 'string'
+      and i.item ->> 'product_id' ~ v_uuid
+      and case
+        when jsonb_typeof(i.item -> 'quantity') = 'number' then
+          (i.item ->> 'quantity')::numeric between 1 and 10000
+          and (i.item ->> 'quantity')::numeric = trunc((i.item ->> 'quantity')::numeric)
+      end
+    ) is not true
+  ) then
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object('pointer', format('/cart_items/%s%s', c.n - 1, p.pointer), 'message', p.message)
+        order by c.n, p.pointer
+      ),
+      '[]'
+    )
+    into v_problems
+    from (
+      select
+        i.n,
+        i.item,
+        jsonb_typeof(i.item) = 'object' as is_object,
+        coalesce(
+          jsonb_typeof(i.item -> 'product_id') = 'string' and i.item ->> 'product_id' ~ v_uuid,
+          false
+        ) as product_id_valid,
+        case
+          when jsonb_typeof(i.item -> 'quantity') = 'number' then
+            (i.item ->> 'quantity')::numeric between 1 and 10000
+            and (i.item ->> 'quantity')::numeric = trunc((i.item ->> 'quantity')::numeric)
+          else false
+        end as quantity_valid,
+        case when jsonb_typeof(i.item) = 'object' then i.item - 'product_id' - 'quantity' end as others
+      from jsonb_array_elements(p_cart_items) with ordinality as i (item, n)
+    ) c
+    cross join lateral (
+      select '' as pointer, 'must be an object with product_id and quantity' as message
+      where not c.is_object
+      union all
+      select '/product_id', 'must be a UUID'
+      where c.is_object and not c.product_id_valid
+      union all
+      select '/quantity', 'must be an integer from 1 to 10000'
+      where c.is_object and not c.quantity_valid
+      union all
+      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+      from jsonb_object_keys(c.others) as k (name)
+    ) p
+    where not (c.is_object and c.product_id_valid and c.quantity_valid and c.others = '{}');
+  end if;
+
+  if char_length(btrim(p_promo_code)) not between 1 and 64 then
+    v_problems := v_problems || interlock.problem('/promo_code', 'must be 1 to 64 characters');
+  end if;
+
+  if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then
+    v_problems := v_problems || interlock.problem(
+      '/payment_method', 'must be wallet, bank_transfer or cash_on_delivery'
+    );
+  end if;
+
+  if p_idempotency_key !~ '^[\x20-\x7e]+$' or char_length(p_idempotency_key) > 255 then
+    v_problems := v_problems || interlock.problem(
+      '/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters'
+    );
+  end if;
+
+  return nullif(v_problems, '[]');
+end
+$$;
+
+-- What public.fulfill_order does, with its owner's rights.
+--
+-- Callers: service_role, through public.fulfill_order.
+-- Locks: the order, two seconds at most.
+-- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.fulfill_order(p_order_id uuid)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+begin
+  perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
+  return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- What public.list_orders does, with its owner's rights: how staff and the shop read orders. Row security shows a
+-- buyer's own orders only, so that it is one look at the index on user_id; here everything is readable, a page at a
+-- time, by the primary key, whose ids are ordered by time.
+--
+-- Callers: authenticated (staff) and service_role, through public.list_orders.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
+-- Security definer: orders of others are not readable otherwise.
+create function interlock.list_orders(p_status text, p_user_id uuid, p_before uuid, p_limit int)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+begin
+  if not interlock.acts_for_shop() then
+    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
+  end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
+  end if;
+
+  return jsonb_build_object('success', true, 'orders', coalesce((
+    select jsonb_agg(
+      -- A delivered code is for its buyer's eyes only.
+      interlock.order_to_json(o.id) - 'codes' || jsonb_build_object(
+        'user_id', o.user_id,
+        'events', (
+          select coalesce(jsonb_agg(to_jsonb(e) - 'order_id' order by e.id), '[]')
+          from interlock.order_events e
+          where e.order_id = o.id
+        ),
+        'payment_proofs', (
+          select coalesce(jsonb_agg(to_jsonb(f) - 'order_id' order by f.id), '[]')
+          from interlock.payment_proofs f
+          where f.order_id = o.id
+        )
+      )
+      order by o.id desc
+    )
+    from (
+      select q.id, q.user_id
+      from interlock.orders q
+      where (p_status is null or q.status = p_status)
+        and (p_user_id is null or q.user_id = p_user_id)
+        and (p_before is null or q.id < p_before)
+      order by q.id desc
+      limit p_limit
+    ) o
+  ), '[]'));
+end
+$$;
+
+-- Lock an order; the one helper for this kind of lock.
+--
+-- Callers: the functions of this schema. Locks: the order's row, waiting, `no key`.
+-- Errors: 55P03 after lock_timeout. Null if there is no such order, else its status.
+create function interlock.lock_order(p_order_id uuid)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_status text;
+begin
+  select o.status into v_status from interlock.orders o where o.id = p_order_id for no key update;
+  return v_status;
+end
+$$;
+
+-- Bring one order to a status, once. An order that has it already stays as it is.
+--
+-- Locks: the order; then as interlock.settle_orders.
+-- Errors: ORDER_NOT_FOUND, and p_refusal with the status if the order is in none of p_from.
+create function interlock.move_order(p_order_id uuid, p_from text[], p_to text, p_refusal text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_status constant text := interlock.lock_order(p_order_id);
+begin
+  if v_status is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  elsif v_status = p_to then
+    return;
+  elsif v_status <> all (p_from) then
+    perform interlock.raise_error(p_refusal, jsonb_build_object('order_id', p_order_id, 'status', v_status));
+  end if;
+
+  update interlock.orders o
+  set status = p_to
+  where o.id = p_order_id;
+end
+$$;
+
+-- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
+-- Nothing to pay is paid.
+--
+-- Callers: interlock.checkout.
+create function interlock.new_order(
+  p_id uuid,
+  p_user_id uuid,
+  p_currency text,
+  p_subtotal bigint,
+  p_discount bigint,
+  p_payment_method text,
+  p_promo_code_id uuid,
+  p_cart_id uuid
+)
+returns interlock.orders
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_order interlock.orders;
+begin
+  v_order.id := p_id;
+  v_order.user_id := p_user_id;
+  v_order.currency := p_currency;
+  v_order.subtotal := p_subtotal;
+  v_order.discount := p_discount;
+  v_order.total := p_subtotal - p_discount;
+  v_order.payment_method := p_payment_method;
+  v_order.promo_code_id := p_promo_code_id;
+  v_order.cart_id := p_cart_id;
+  v_order.created_at := interlock.clock();
+
+  if p_payment_method = 'wallet' or v_order.total = 0 then
+    v_order.status := 'paid';
+    v_order.paid_at := v_order.created_at;
+  elsif p_payment_method = 'bank_transfer' then
+    v_order.status := 'pending_payment';
+    v_order.payment_expires_at := v_order.created_at + (select s.payment_window from interlock.settings s);
+  else
+    v_order.status := 'confirmed';
+  end if;
+
+  return v_order;
+end
+$$;
+
+-- The answer of the functions of an order's life: success, and the order.
+create function interlock.order_answer(p_order_id uuid)
+returns json
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object('success', true, 'order', interlock.order_to_json(p_order_id))::text::json;
+end
+$$;
+
+-- An order as its buyer sees it, with its lines and, once paid, its codes.
+--
+-- Callers: interlock.checkout and the functions of an order's life.
+create function interlock.order_to_json(p_order_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_order interlock.orders;
+  v_items jsonb;
+  v_codes jsonb;
+begin
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'product_id', i.product_id,
+      'name', i.name,
+      'quantity', i.quantity,
+      'unit_price', i.unit_price,
+      'total', i.quantity * i.unit_price
+    )
+    order by i.product_id
+  )
+  into v_items
+  from interlock.order_items i
+  where i.order_id = p_order_id;
+
+  if v_order.status in ('paid', 'fulfilled') then
+    select jsonb_agg(jsonb_build_object('product_id', c.product_id, 'code', c.code) order by c.product_id, c.id)
+    into v_codes
+    from interlock.product_codes c
+    where c.order_id = p_order_id
+      and c.used_at is not null;
+  end if;
+
+  return interlock.shape_order(v_order, v_items)
+    || case when v_codes is null then '{}' else jsonb_build_object('codes', v_codes) end;
+end
+$$;
+
+-- What public.refund_order does, with its owner's rights.
+--
+-- Callers: service_role, through public.refund_order.
+-- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
+-- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.refund_order(p_order_id uuid)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+begin
+  perform interlock.move_order(p_order_id, array['paid', 'fulfilled'], 'refunded', 'ORDER_STATE_CONFLICT');
+  return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- An order as its buyer sees it, with its lines.
+--
+-- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
+create function interlock.shape_order(p_order interlock.orders, p_items jsonb)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'id', p_order.id,
+    'status', p_order.status,
+    'currency', p_order.currency,
+    'subtotal', p_order.subtotal,
+    'discount', p_order.discount,
+    'total', p_order.total,
+    'payment_method', p_order.payment_method,
+    'cart_id', p_order.cart_id,
+    'created_at', p_order.created_at,
+    'payment_expires_at', p_order.payment_expires_at,
+    'paid_at', p_order.paid_at,
+    'fulfilled_at', p_order.fulfilled_at,
+    'cancelled_at', p_order.cancelled_at,
+    'refunded_at', p_order.refunded_at,
+    'items', p_items
+  );
+end
+$$;
+
+-- Give free codes to an order: exactly the quantities, or an error. The caller holds the stock rows of the
+-- products and has seen that there is enough. Codes that somebody else has locked are passed over. If that
+-- leaves too few, the call fails as transient (55P03), so that nobody is refused because of a change that is
+-- then rolled back; waiting for them would be against the lock order.
+--
+-- Callers: interlock.checkout, interlock.claim_product_codes_atomic.
+-- Locks: free codes of the products, never waiting.
+-- Errors: INSUFFICIENT_INVENTORY with every shortage; 55P03 if only locked codes are left.
+create function interlock.take_product_codes(
+  p_product_ids uuid[],
+  p_quantities int[],
+  p_order_id uuid,
+  p_reason text,
+  p_delivered boolean
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_wanted constant bigint := (select sum(q) from unnest(p_quantities) as q);
+  v_code_ids bigint[];
+  v_shortages jsonb;
+begin
+  select array_agg(c.id)
+  into v_code_ids
+  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+  cross join lateral (
+    select f.id
+    from interlock.product_codes f
+    where f.product_id = w.product_id
+      and f.order_id is null
+    order by f.id
+    limit w.quantity
+    for no key update skip locked
+  ) c;
+
+  if coalesce(cardinality(v_code_ids), 0) < v_wanted then
+    select array_agg(c.id)
+    into v_code_ids
+    from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+    cross join lateral (
+      select f.id
+      from interlock.product_codes f
+      where f.product_id = w.product_id
+        and f.order_id is null
+      order by f.id
+      limit w.quantity
+      for no key update nowait
+    ) c;
+  end if;
+
+  if coalesce(cardinality(v_code_ids), 0) < v_wanted then
+    select jsonb_agg(
+      jsonb_build_object('product_id', t.product_id, 'requested', t.quantity, 'available', t.available)
+      order by t.product_id
+    )
+    into v_shortages
+    from (
+      select w.product_id, w.quantity, count(c.id) as available
+      from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+      left join interlock.product_codes c on c.product_id = w.product_id and c.id = any (v_code_ids)
+      group by w.product_id, w.quantity
+      having count(c.id) < w.quantity
+    ) t;
+    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_shortages));
+  end if;
+
+  perform interlock.set_ledger_context(p_reason, p_order_id);
+
+  update interlock.product_codes c
+  set order_id = p_order_id,
+      used_at = case when p_delivered then interlock.clock() end
+  where c.id = any (v_code_ids);
+
+  perform interlock.set_ledger_context(null, null);
+end
+$$;
+
+create view interlock.code_differences
+with (security_invoker = true)
+as
+  select p.id as product_id, p.available_quantity, count(c.id) as free_codes
+  from interlock.products p
+  left join interlock.product_codes c on c.product_id = p.id and c.order_id is null
+  where p.kind = 'digital'
+  group by p.id
+  having p.available_quantity <> count(c.id);
+
+comment on view interlock.code_differences is
+  'Digital products whose stock is not the number of their free codes. Always empty; anything else is a bug.';
+
+grant select on table interlock.code_differences to service_role;
+
+create function public.cancel_order(p_order_id uuid, p_idempotency_key text default null)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.cancel_order(p_order_id, p_idempotency_key)
+$$;
+
+comment on function public.cancel_order(uuid, text) is
+  'Cancels an order: its buyer while unpaid, the shop until it is handed over. Stock, promo use and wallet money come back.';
+
+create function public.checkout(
+  p_cart_items jsonb,
+  p_promo_code text default null,
+  p_cart_id uuid default null,
+  p_payment_method text default 'cash_on_delivery',
+  p_idempotency_key text default null
+)
+returns json
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  return interlock.checkout(p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key);
+end
+$$;
+
+comment on function public.checkout(jsonb, text, uuid, text, text) is
+  'Buys a cart [{"product_id", "quantity"}] for the calling user: order, payment, stock, codes and promo use together, or nothing.';
+
+create function public.claim_product_codes_atomic(p_product_id uuid, p_quantity int, p_order_id uuid)
+returns table (id bigint, code text)
+language sql
+security invoker
+set search_path = ''
+as $$
+  select c.id, c.code
+  from interlock.claim_product_codes_atomic(p_product_id, p_quantity, p_order_id) as c
+$$;
+
+comment on function public.claim_product_codes_atomic(uuid, int, uuid) is
+  'Gives exactly p_quantity codes of a digital product to an order, or none; once for each order. For the service role.';
+
+create function public.expire_orders(p_limit int default 100)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'expired', interlock.expire_orders(p_limit))
+$$;
+
+comment on function public.expire_orders(int) is
+  'Ends up to p_limit orders that were not paid in time. For the service role.';
+
+create function public.fulfill_order(p_order_id uuid)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.fulfill_order(p_order_id)
+$$;
+
+comment on function public.fulfill_order(uuid) is
+  'Marks a paid order as handed over. For the service role.';
+
+create function public.list_orders(
+  p_status text default null,
+  p_user_id uuid default null,
+  p_before uuid default null,
+  p_limit int default 50
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select interlock.list_orders(p_status, p_user_id, p_before, p_limit)
+$$;
+
+comment on function public.list_orders(text, uuid, uuid, int) is
+  'Orders with lines, history and payment proofs, the latest first, for staff and the service role; p_before is the id of the last one of the page before.';
+
+create function public.refund_order(p_order_id uuid)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.refund_order(p_order_id)
+$$;
+
+comment on function public.refund_order(uuid) is
+  'Refunds a paid order, once: wallet money, promo use and stock come back. For the service role.';
+
+-- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
+comment on function interlock.cancel_order is
+  'What public.cancel_order does, with its owner''s rights.';
+comment on function interlock.checkout is
+  'What public.checkout does, with its owner''s rights: cart to order in one transaction, all or nothing.';
+comment on function interlock.claim_product_codes_atomic is
+  'What public.claim_product_codes_atomic does, with its owner''s rights.';
+comment on function interlock.count_free_codes is
+  'Move the stock of digital products with their free codes.';
+comment on function interlock.expire_orders is
+  'End orders that were not paid in time, the oldest first; answers how many.';
+comment on function interlock.find_checkout_problems is
+  'What is wrong with the shape of a request, all of it; null if nothing is.';
+comment on function interlock.fulfill_order is
+  'What public.fulfill_order does, with its owner''s rights.';
+comment on function interlock.guard_order_change is
+  'Refuse an illegal change of an order, fill in the time a new status implies.';
+comment on function interlock.guard_product_code is
+  'Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else or free.';
+comment on function interlock.list_orders is
+  'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
+comment on function interlock.lock_order is
+  'Lock an order; the one helper for this kind of lock.';
+comment on function interlock.move_order is
+  'Bring one order to a status, once.';
+comment on function interlock.new_order is
+  'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
+comment on function interlock.order_answer is
+  'The answer of the functions of an order''s life: success, and the order.';
+comment on function interlock.order_deadline_matches is
+  'Whether an order''s way of payment and deadline are those of its status.';
+comment on function interlock.order_times_match is
+  'Whether an order has the times that its status says, and no others.';
+comment on function interlock.order_to_json is
+  'An order as its buyer sees it, with its lines and, once paid, its codes.';
+comment on function interlock.record_order_event is
+  'Write the history of an order.';
+comment on function interlock.refund_order is
+  'What public.refund_order does, with its owner''s rights.';
+comment on function interlock.settle_orders is
+  'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
+comment on function interlock.shape_order is
+  'An order as its buyer sees it, with its lines.';
+comment on function interlock.take_product_codes is
+  'Give free codes to an order: exactly the quantities, or an error.';
+
+-- Who may call what of orders. What is not here belongs to its owner.
+revoke execute on all functions in schema interlock from public;
+revoke all on function
+  public.cancel_order(uuid, text),
+  public.checkout(jsonb, text, uuid, text, text),
+  public.claim_product_codes_atomic(uuid, int, uuid),
+  public.expire_orders(int),
+  public.fulfill_order(uuid),
+  public.list_orders(text, uuid, uuid, int),
+  public.refund_order(uuid)
+from public, anon, authenticated, service_role;
+
+grant execute on function
+  public.cancel_order(uuid, text), interlock.cancel_order,
+  public.checkout(jsonb, text, uuid, text, text), interlock.checkout,
+  -- Staff by token; anybody else is refused.
+  public.list_orders(text, uuid, uuid, int), interlock.list_orders
+to authenticated, service_role;
+
+grant execute on function
+  public.claim_product_codes_atomic(uuid, int, uuid), interlock.claim_product_codes_atomic,
+  public.expire_orders(int), interlock.expire_orders,
+  public.fulfill_order(uuid), interlock.fulfill_order,
+  public.refund_order(uuid), interlock.refund_order
+to service_role;
+
+-- What apps and the shop read of orders over REST, each where its name is free in public (interlock.expose).
+select interlock.expose('orders');
+select interlock.expose('order_items');
+select interlock.expose('order_events');
+select interlock.expose('product_codes');
+select interlock.expose('code_differences');

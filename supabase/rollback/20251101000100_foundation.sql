@@ -1,0 +1,45 @@
+set local lock_timeout = '5s';
+
+drop table
+  interlock.settings,
+  interlock.idempotency_keys,
+  interlock.counter_slots;
+drop function
+  interlock.acts_for_shop,
+  interlock.begin_idempotent,
+  interlock.call_in_slots,
+  interlock.clock,
+  interlock.conceal,
+  interlock.cover_slots,
+  interlock.error_body,
+  interlock.expose,
+  interlock.find_idempotent,
+  interlock.finish_idempotent,
+  interlock.grant_slots,
+  interlock.is_staff,
+  interlock.lock_slots,
+  interlock.make_slots,
+  interlock.problem,
+  interlock.purge_idempotency_keys,
+  interlock.raise_error,
+  interlock.refuse_problems,
+  interlock.schedule_jobs,
+  interlock.set_ledger_context,
+  interlock.settle_slots,
+  interlock.use_slot,
+  interlock.guard_slots,
+  interlock.refuse_change,
+  interlock.new_id;
+drop domain
+  interlock.amount,
+  interlock.positive_amount,
+  interlock.amount_change,
+  interlock.currency_code,
+  interlock.unit_count,
+  interlock.positive_count,
+  interlock.unit_change,
+  interlock.row_version,
+  interlock.label,
+  interlock.movement_reason,
+  interlock.idempotency_key;
+drop schema interlock;

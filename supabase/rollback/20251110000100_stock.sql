@@ -1,0 +1,31 @@
+set local lock_timeout = '5s';
+
+drop function
+  public.get_stock(uuid[]),
+  public.set_stock_slots(uuid, int);
+drop view interlock.stock_differences;
+drop function
+  interlock.admit_checkout,
+  interlock.get_stock,
+  interlock.lock_stock,
+  interlock.raise_product_changed,
+  interlock.raise_products_not_found,
+  interlock.return_stock,
+  interlock.set_stock_slots,
+  interlock.settle_stock,
+  interlock.take_at_gate,
+  interlock.take_from_rows,
+  interlock.take_from_slots,
+  interlock.take_stock;
+drop table
+  interlock.stock_movements,
+  interlock.products;
+drop function
+  interlock.cover_stock_slots,
+  interlock.guard_digital_stock,
+  interlock.record_stock_movements,
+  interlock.refuse_delete_of_sold_product,
+  interlock.refuse_product_identity_change;
+drop domain
+  interlock.price,
+  interlock.product_kind;

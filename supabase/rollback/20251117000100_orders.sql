@@ -1,0 +1,50 @@
+set local lock_timeout = '5s';
+
+select interlock.conceal('code_differences');
+select interlock.conceal('product_codes');
+select interlock.conceal('order_events');
+select interlock.conceal('order_items');
+select interlock.conceal('orders');
+drop function
+  public.cancel_order(uuid, text),
+  public.checkout(jsonb, text, uuid, text, text),
+  public.claim_product_codes_atomic(uuid, int, uuid),
+  public.expire_orders(int),
+  public.fulfill_order(uuid),
+  public.list_orders(text, uuid, uuid, int),
+  public.refund_order(uuid);
+drop view interlock.code_differences;
+drop function
+  interlock.cancel_order,
+  interlock.checkout,
+  interlock.claim_product_codes_atomic,
+  interlock.expire_orders,
+  interlock.find_checkout_problems,
+  interlock.fulfill_order,
+  interlock.list_orders,
+  interlock.lock_order,
+  interlock.move_order,
+  interlock.new_order,
+  interlock.order_answer,
+  interlock.order_to_json,
+  interlock.refund_order,
+  interlock.shape_order,
+  interlock.take_product_codes;
+drop table
+  interlock.product_codes,
+  interlock.order_items,
+  interlock.order_events,
+  interlock.orders;
+drop function
+  interlock.count_free_codes,
+  interlock.guard_order_change,
+  interlock.guard_product_code,
+  interlock.record_order_event,
+  interlock.settle_orders,
+  interlock.order_deadline_matches,
+  interlock.order_times_match;
+drop domain
+  interlock.order_status,
+  interlock.payment_method,
+  interlock.order_event,
+  interlock.product_code;

@@ -1,0 +1,62 @@
+-- The history of every batch, append-only.
+--
+-- Written by a trigger on batches, so nothing bypasses it: our functions, the shop's own SQL and imports leave the
+-- same rows. There is no foreign key on purpose: history outlives a deleted batch and a removed driver.
+--
+--   created     inserted
+--   claimed     one row for each successful claim, also when a lease was over
+--   renewed     lease moved later by its holder
+--   shortened   lease moved earlier (only the shop's own SQL does that)
+--   started     on the road
+--   released    given back with a live lease (by the driver, the shop or the driver's removal)
+--   expired     lost by `driver_id` because the lease was over: somebody (perhaps the same driver) claimed it, or it
+--               became available again
+--   completed, cancelled, deleted
+create table interlock.batch_events (
+  id bigint generated always as identity,
+  batch_id uuid not null,
+  event interlock.batch_event not null,
+  driver_id uuid,
+  version bigint not null,
+  created_at timestamptz not null default now(),
+  -- The history of one batch is read in this order.
+  constraint batch_events_pkey primary key (batch_id, id)
+);
+
+comment on table interlock.batch_events is
+  'Append-only history of batches, written by a trigger. Nobody can change or delete a row.';
+comment on column interlock.batch_events.driver_id is
+  'The driver concerned; for released, expired and cancelled the one who held the batch until then.';
+comment on column interlock.batch_events.version is
+  'The batch''s version after the change. An expired row and the claimed row that follows share it.';
+
+-- A driver's own history (row security).
+create index batch_events_by_driver on interlock.batch_events (driver_id, id) where driver_id is not null;
+
+create trigger batch_events_append_only
+  before update or delete on interlock.batch_events
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger batch_events_no_truncate
+  before truncate on interlock.batch_events
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.batch_events enable row level security;
+
+grant select on table interlock.batch_events to authenticated, service_role;
+
+create policy batch_events_select_own
+  on interlock.batch_events
+  for select
+  to authenticated
+  using (
+    driver_id = (select auth.uid())
+    and exists (
+      select 1
+      from interlock.drivers d
+      where d.user_id = (select auth.uid())
+        and d.active
+    )
+  );

@@ -1,0 +1,14 @@
+-- Who may call what of the foundation. What is not here belongs to its owner: Postgres lets everybody execute a new
+-- function, so each area takes that away for the schema as a whole before it grants by name.
+revoke execute on all functions in schema interlock from public;
+
+-- The shop inserts rows whose ids are made by this.
+grant execute on function interlock.new_id to service_role;
+
+-- A policy of the platform's storage asks.
+grant execute on function interlock.is_staff to authenticated, service_role;
+
+grant execute on function
+  interlock.purge_idempotency_keys,
+  interlock.settle_slots
+to service_role;

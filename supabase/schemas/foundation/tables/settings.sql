@@ -1,0 +1,42 @@
+-- What a shop may tune: one row, one typed column for each setting. A change counts from the next statement on and
+-- never touches leases, holds and deadlines that already run:
+--
+--   update interlock.settings set claim_lease = '20 minutes';
+create table interlock.settings (
+  singleton boolean not null default true
+    constraint settings_pkey primary key
+    constraint settings_single_row check (singleton),
+  claim_lease interval not null default '15 minutes'
+    constraint settings_claim_lease_sane
+      check (claim_lease between interval '1 second' and interval '1 day'),
+  promo_hold interval not null default '15 minutes'
+    constraint settings_promo_hold_sane
+      check (promo_hold between interval '1 second' and interval '1 day'),
+  idempotency_key_lifetime interval not null default '24 hours'
+    constraint settings_idempotency_key_lifetime_sane
+      check (idempotency_key_lifetime between interval '24 hours' and interval '90 days'),
+  payment_window interval not null default '24 hours'
+    constraint settings_payment_window_sane
+      check (payment_window between interval '1 minute' and interval '90 days'),
+  checkouts_per_product int
+    constraint settings_checkouts_per_product_positive check (checkouts_per_product > 0)
+);
+
+comment on table interlock.settings is
+  'One row: what a shop may tune. Changed with `update interlock.settings set …`.';
+comment on column interlock.settings.claim_lease is
+  'How long a claimed batch stays with its driver unless the lease is renewed (1 second to 1 day).';
+comment on column interlock.settings.promo_hold is
+  'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day).';
+comment on column interlock.settings.idempotency_key_lifetime is
+  'How long an Idempotency-Key is remembered (24 hours to 90 days).';
+comment on column interlock.settings.payment_window is
+  'How long an order by bank transfer waits for its payment (1 minute to 90 days).';
+comment on column interlock.settings.checkouts_per_product is
+  'How many checkouts of one product may run at a time; null means no limit. A fifth to a third of the connections that the API has is a good number.';
+
+alter table interlock.settings enable row level security;
+
+grant select, update on table interlock.settings to service_role;
+
+insert into interlock.settings default values;

@@ -1,0 +1,11 @@
+create function public.cancel_order(p_order_id uuid, p_idempotency_key text default null)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.cancel_order(p_order_id, p_idempotency_key)
+$$;
+
+comment on function public.cancel_order(uuid, text) is
+  'Cancels an order: its buyer while unpaid, the shop until it is handed over. Stock, promo use and wallet money come back.';

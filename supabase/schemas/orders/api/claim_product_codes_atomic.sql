@@ -1,0 +1,12 @@
+create function public.claim_product_codes_atomic(p_product_id uuid, p_quantity int, p_order_id uuid)
+returns table (id bigint, code text)
+language sql
+security invoker
+set search_path = ''
+as $$
+  select c.id, c.code
+  from interlock.claim_product_codes_atomic(p_product_id, p_quantity, p_order_id) as c
+$$;
+
+comment on function public.claim_product_codes_atomic(uuid, int, uuid) is
+  'Gives exactly p_quantity codes of a digital product to an order, or none; once for each order. For the service role.';

@@ -1,0 +1,11 @@
+create function public.fulfill_order(p_order_id uuid)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.fulfill_order(p_order_id)
+$$;
+
+comment on function public.fulfill_order(uuid) is
+  'Marks a paid order as handed over. For the service role.';

@@ -1,0 +1,6 @@
+-- What apps and the shop read of orders over REST, each where its name is free in public (interlock.expose).
+select interlock.expose('orders');
+select interlock.expose('order_items');
+select interlock.expose('order_events');
+select interlock.expose('product_codes');
+select interlock.expose('code_differences');

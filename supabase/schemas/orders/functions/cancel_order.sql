@@ -1,0 +1,57 @@
+-- What public.cancel_order does, with its owner's rights.
+--
+-- Callers: authenticated and service_role, through public.cancel_order.
+-- Locks: idempotency key, order, then as interlock.settle_orders; each wait two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order),
+--   ORDER_NOT_CANCELLABLE, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.cancel_order(p_order_id uuid, p_idempotency_key text)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_shop constant boolean := interlock.acts_for_shop();
+  v_answer text;
+begin
+  if auth.uid() is null and not v_shop then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  if p_order_id is null then
+    perform interlock.refuse_problems(interlock.problem('/p_order_id', 'is required'));
+  end if;
+
+  v_answer := interlock.begin_idempotent(
+    'cancel_order', p_idempotency_key, jsonb_build_object('order_id', p_order_id)
+  );
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if not exists (
+    select 1
+    from interlock.orders o
+    where o.id = p_order_id
+      and (v_shop or o.user_id = auth.uid())
+  ) then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+
+  perform interlock.move_order(
+    p_order_id,
+    case
+      when v_shop then array['pending_payment', 'confirmed', 'paid']
+      else array['pending_payment', 'confirmed']
+    end,
+    'cancelled',
+    'ORDER_NOT_CANCELLABLE'
+  );
+
+  v_answer := interlock.order_answer(p_order_id)::text;
+  perform interlock.finish_idempotent('cancel_order', p_idempotency_key, v_answer);
+  return v_answer::json;
+end
+$$;

@@ -1,0 +1,277 @@
+-- What public.checkout does, with its owner's rights: cart to order in one transaction, all or nothing.
+--
+-- Order, lines, history, wallet and (without digital products) the stored answer are written before the first stock row
+-- is locked: the hottest rows come last and are held for one statement and the commit.
+--
+-- A look without a lock comes first. What it sees is committed: if the stock is too low there, no order of events could
+-- have sold it, and the refusal makes nobody wait. The stock may have gone to a twin of this very request, so before it
+-- refuses the function asks for the twin's answer. Everything the look has seen and the order was priced with is
+-- compared again under the lock. The look also says whether each product with slots has a slot with enough: then no
+-- gate need be locked.
+--
+-- Set-based: one statement for each step, whatever the number of lines. Postgres sets up the plan of every statement
+-- again at each call, so for one line each statement, PERFORM and call that is not made counts: the key is inserted with
+-- the answer where that is known by then (no promo code, nothing digital).
+--
+-- Payment: `wallet` is debited here and the order is paid; `bank_transfer` waits in pending_payment until
+-- settings.payment_window is over; `cash_on_delivery` is confirmed and paid at the door. With nothing to pay the order
+-- is paid at once. Codes of digital products belong to the order from here on, but the buyer sees them only once the
+-- order is paid.
+--
+-- A hot product cannot take every connection: with settings.checkouts_per_product at most so many checkouts of one
+-- product run at a time. The next one is told at once to come again (503 with Retry-After), and the function does not
+-- try by itself: under a storm that would be another storm. A refusal for want of stock is not held up.
+--
+-- Callers: authenticated and service_role, through public.checkout.
+-- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
+--   code); idempotency key; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
+--   digital products. Each wait lasts two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, INSUFFICIENT_INVENTORY,
+--   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
+--   interlock.refuse_unknown_promo;
+--   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
+--   and nothing has happened.
+-- Security definer: nobody has the right to write orders, stock or wallets. Nothing here trusts an argument for who is
+--   calling; that is auth.uid().
+create function interlock.checkout(
+  p_cart_items jsonb,
+  p_promo_code text,
+  p_cart_id uuid,
+  p_payment_method text,
+  p_idempotency_key text
+)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+-- Statements over arrays are otherwise planned again at each call.
+set plan_cache_mode = force_generic_plan
+set timezone = 'UTC'
+as $$
+declare
+  v_user_id constant uuid := auth.uid();
+  v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
+  v_order_id constant uuid := interlock.new_id();
+  v_problems jsonb;
+  v_request jsonb;
+  v_product_ids uuid[];
+  v_quantities int[];
+  v_unit_prices bigint[];
+  v_names text[];
+  v_kinds text[];
+  v_currencies text[];
+  v_items jsonb;
+  v_subtotal bigint;
+  v_missing uuid[];
+  v_shortages jsonb;
+  v_slotted uuid[];
+  v_limit int;
+  v_refusal text;
+  v_wallet interlock.wallets;
+  v_promo_id uuid;
+  v_discount bigint;
+  v_order interlock.orders;
+  v_digital boolean;
+  v_answer text;
+  v_stored text;
+begin
+  if v_user_id is null then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+
+  v_problems := interlock.find_checkout_problems(p_cart_items, p_promo_code, v_payment_method, p_idempotency_key);
+  if v_problems is not null then
+    perform interlock.refuse_problems(v_problems);
+  end if;
+
+  v_request := jsonb_build_object(
+    'cart_items', p_cart_items,
+    'promo_code', p_promo_code,
+    'cart_id', p_cart_id,
+    'payment_method', v_payment_method
+  );
+
+  -- The look.
+  select
+    array_agg(c.product_id),
+    array_agg(c.quantity),
+    array_agg(c.price),
+    array_agg(c.name),
+    array_agg(c.kind),
+    array_agg(distinct c.currency::text),
+    jsonb_agg(
+      jsonb_build_object(
+        'product_id', c.product_id,
+        'name', c.name,
+        'quantity', c.quantity,
+        'unit_price', c.price,
+        'total', c.quantity * c.price
+      )
+    ),
+    sum(c.quantity * c.price),
+    array_agg(c.product_id) filter (where c.active is not true),
+    jsonb_agg(
+      jsonb_build_object(
+        'product_id', c.product_id,
+        'requested', c.quantity,
+        'available', c.available_quantity
+      )
+      order by c.product_id
+    ) filter (where c.available_quantity < c.quantity),
+    -- From slots only if each product that has slots has one with enough.
+    case
+      when bool_and(c.in_a_slot) then array_agg(c.product_id) filter (where c.in_a_slot)
+    end,
+    (select s.checkouts_per_product from interlock.settings s)
+  into
+    v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
+    v_subtotal, v_missing, v_shortages, v_slotted, v_limit
+  from (
+    select
+      l.product_id, l.quantity, p.price, p.name, p.kind, p.currency, p.active, p.available_quantity,
+      p.in_one_slot >= l.quantity as in_a_slot
+    from (
+      select (i.item ->> 'product_id')::uuid as product_id, sum((i.item ->> 'quantity')::numeric)::int as quantity
+      from jsonb_array_elements(p_cart_items) as i (item)
+      group by 1
+    ) l
+    -- `limit 1` asks for one look-up by id for each line, whatever the planner thinks of
+    -- the number of lines: without it a small cart may read the whole catalogue.
+    left join lateral (
+      select
+        q.price, q.name, q.kind, q.currency, q.active,
+        (q.available_quantity - coalesce(s.used, 0))::int as available_quantity,
+        case when q.stock_slots > 0 then coalesce(s.in_one_slot, 0) end as in_one_slot
+      from interlock.products q
+      left join lateral (
+        select sum(c.used) as used, max(c.granted - c.used) as in_one_slot
+        from interlock.counter_slots c
+        where c.owner_id = q.id
+          and q.stock_slots > 0
+      ) s on true
+      where q.id = l.product_id
+      limit 1
+    ) p on true
+    order by l.product_id
+  ) c;
+
+  v_refusal := case
+    when v_missing is not null then 'PRODUCT_NOT_FOUND'
+    when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
+    when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
+    when v_limit is not null and not interlock.admit_checkout(v_product_ids, v_limit) then 'UPSTREAM_UNAVAILABLE'
+  end;
+
+  if v_refusal is not null then
+    v_answer := interlock.find_idempotent('checkout', p_idempotency_key, v_request);
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+    perform interlock.raise_error(v_refusal, case v_refusal
+      when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
+      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
+      when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
+    end);
+  end if;
+
+  -- A guess at a promo code must count though nothing else of the request happens, so an
+  -- unknown code is answered and not raised: see promo/tables/promo_attempts.sql.
+  if p_promo_code is not null then
+    v_answer := coalesce(
+      interlock.find_idempotent('checkout', p_idempotency_key, v_request),
+      interlock.refuse_unknown_promo(v_user_id, p_promo_code)::text
+    );
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+  end if;
+
+  -- Without a promo code the terms are known now, and without codes to deliver so is the whole answer.
+  v_digital := 'digital' = any (v_kinds);
+  if p_promo_code is null then
+    v_order := interlock.new_order(
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id
+    );
+    if not v_digital then
+      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items))::text;
+    end if;
+  end if;
+
+  -- The key, before anything else but the customer's promo attempts is locked.
+  v_stored := interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
+  if v_stored is not null then
+    return v_stored::json;
+  end if;
+
+  -- The price, and the money.
+  if v_payment_method = 'wallet' then
+    v_wallet := interlock.lock_wallet(v_user_id);
+  end if;
+
+  if p_promo_code is not null then
+    v_discount := interlock.redeem_promo(
+      v_user_id,
+      p_promo_code,
+      p_cart_id,
+      v_order_id,
+      v_currencies[1],
+      (
+        select jsonb_agg(jsonb_build_object(
+          'product_id', l.product_id, 'quantity', l.quantity, 'unit_price', l.unit_price
+        ))
+        from unnest(v_product_ids, v_quantities, v_unit_prices) as l (product_id, quantity, unit_price)
+      )
+    );
+    select r.promo_id
+    into v_promo_id
+    from interlock.promo_redemptions r
+    where r.order_id = v_order_id
+      and r.status = 'redeemed';
+    v_order := interlock.new_order(
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id
+    );
+  end if;
+
+  if v_payment_method = 'wallet' then
+    perform interlock.debit_wallet(v_wallet, v_order.total, v_order.currency, v_order_id);
+  end if;
+
+  -- The order.
+  insert into interlock.orders values (v_order.*);
+
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+  select v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind
+  from unnest(v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds)
+    as l (product_id, quantity, unit_price, name, kind);
+
+  -- The answer comes before the stock if it does not need the codes.
+  if v_answer is null and not v_digital then
+    v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
+    perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
+  end if;
+
+  if v_slotted is null or not interlock.take_from_slots(
+    v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1], v_slotted
+  ) then
+    perform interlock.take_stock(
+      v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1]
+    );
+  end if;
+
+  if v_digital then
+    perform interlock.take_product_codes(
+      d.product_ids, d.quantities, v_order_id, 'checkout', v_order.status = 'paid'
+    )
+    from (
+      select array_agg(l.product_id) as product_ids, array_agg(l.quantity) as quantities
+      from unnest(v_product_ids, v_quantities, v_kinds) as l (product_id, quantity, kind)
+      where l.kind = 'digital'
+    ) d;
+    v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
+    perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
+  end if;
+
+  return v_answer::json;
+end
+$$;

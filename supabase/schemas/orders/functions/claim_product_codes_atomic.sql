@@ -1,0 +1,78 @@
+-- What public.claim_product_codes_atomic does, with its owner's rights. The order then has exactly p_quantity
+-- codes of the product. It counts once for an order and product: called again with the same quantity it answers
+-- the same codes and takes nothing. The codes of an order that is paid are delivered at once, others when it is
+-- paid.
+--
+-- Callers: service_role, through public.claim_product_codes_atomic.
+-- Locks: the order, the product's stock row, its codes; each wait two seconds at most.
+-- Errors: VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended), PRODUCT_NOT_FOUND,
+--   INSUFFICIENT_INVENTORY; 55P03 is transient.
+-- Security definer: so that it may use the functions of this schema.
+create function interlock.claim_product_codes_atomic(p_product_id uuid, p_quantity int, p_order_id uuid)
+returns table (id bigint, code text)
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+  v_order_status text;
+  v_kind text;
+  v_owned bigint;
+begin
+  if p_product_id is null then
+    v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
+  end if;
+  if p_quantity is null or p_quantity not between 1 and 1000000 then
+    v_problems := v_problems || interlock.problem('/p_quantity', 'must be an integer from 1 to 1000000');
+  end if;
+  if p_order_id is null then
+    v_problems := v_problems || interlock.problem('/p_order_id', 'is required');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  select p.kind into v_kind from interlock.products p where p.id = p_product_id;
+  if not found then
+    perform interlock.raise_products_not_found(array[p_product_id]);
+  end if;
+  if v_kind <> 'digital' then
+    perform interlock.refuse_problems(interlock.problem('/p_product_id', 'is not a digital product'));
+  end if;
+
+  v_order_status := interlock.lock_order(p_order_id);
+  if v_order_status is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+
+  select count(*)
+  into v_owned
+  from interlock.product_codes c
+  where c.order_id = p_order_id
+    and c.product_id = p_product_id;
+
+  if v_owned = 0 then
+    if v_order_status not in ('pending_payment', 'confirmed', 'paid', 'fulfilled') then
+      perform interlock.raise_error(
+        'ORDER_STATE_CONFLICT',
+        jsonb_build_object('order_id', p_order_id, 'status', v_order_status)
+      );
+    end if;
+    perform interlock.take_stock(array[p_product_id], array[p_quantity], 'codes', p_order_id);
+    perform interlock.take_product_codes(
+      array[p_product_id], array[p_quantity], p_order_id, 'codes', v_order_status in ('paid', 'fulfilled')
+    );
+  elsif v_owned <> p_quantity then
+    perform interlock.refuse_problems(
+      interlock.problem('/p_quantity', format('the order already has %s codes', v_owned))
+    );
+  end if;
+
+  return query
+    select c.id, c.code::text
+    from interlock.product_codes c
+    where c.order_id = p_order_id
+      and c.product_id = p_product_id
+    order by c.id;
+end
+$$;

@@ -1,0 +1,99 @@
+-- What is wrong with the shape of a request, all of it; null if nothing is.
+--
+-- Callers: interlock.checkout, interlock.check_checkout_arguments.
+create function interlock.find_checkout_problems(
+  p_cart_items jsonb,
+  p_promo_code text,
+  p_payment_method text,
+  p_idempotency_key text
+)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+  v_problems jsonb := '[]'::jsonb;
+begin
+  if jsonb_typeof(p_cart_items) is distinct from 'array' then
+    v_problems := interlock.problem('/cart_items', 'must be an array of 1 to 100 lines');
+  elsif jsonb_array_length(p_cart_items) not between 1 and 100 then
+    v_problems := interlock.problem('/cart_items', 'must have 1 to 100 lines');
+  elsif exists (
+    -- A valid cart is recognised by a plain look; what is wrong with another one takes a longer query.
+    select
+    from jsonb_array_elements(p_cart_items) as i (item)
+    where (
+      jsonb_typeof(i.item) = 'object'
+      and i.item - 'product_id' - 'quantity' = '{}'
+      and jsonb_typeof(i.item -> 'product_id') = 'string'
+      and i.item ->> 'product_id' ~ v_uuid
+      and case
+        when jsonb_typeof(i.item -> 'quantity') = 'number' then
+          (i.item ->> 'quantity')::numeric between 1 and 10000
+          and (i.item ->> 'quantity')::numeric = trunc((i.item ->> 'quantity')::numeric)
+      end
+    ) is not true
+  ) then
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object('pointer', format('/cart_items/%s%s', c.n - 1, p.pointer), 'message', p.message)
+        order by c.n, p.pointer
+      ),
+      '[]'
+    )
+    into v_problems
+    from (
+      select
+        i.n,
+        i.item,
+        jsonb_typeof(i.item) = 'object' as is_object,
+        coalesce(
+          jsonb_typeof(i.item -> 'product_id') = 'string' and i.item ->> 'product_id' ~ v_uuid,
+          false
+        ) as product_id_valid,
+        case
+          when jsonb_typeof(i.item -> 'quantity') = 'number' then
+            (i.item ->> 'quantity')::numeric between 1 and 10000
+            and (i.item ->> 'quantity')::numeric = trunc((i.item ->> 'quantity')::numeric)
+          else false
+        end as quantity_valid,
+        case when jsonb_typeof(i.item) = 'object' then i.item - 'product_id' - 'quantity' end as others
+      from jsonb_array_elements(p_cart_items) with ordinality as i (item, n)
+    ) c
+    cross join lateral (
+      select '' as pointer, 'must be an object with product_id and quantity' as message
+      where not c.is_object
+      union all
+      select '/product_id', 'must be a UUID'
+      where c.is_object and not c.product_id_valid
+      union all
+      select '/quantity', 'must be an integer from 1 to 10000'
+      where c.is_object and not c.quantity_valid
+      union all
+      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+      from jsonb_object_keys(c.others) as k (name)
+    ) p
+    where not (c.is_object and c.product_id_valid and c.quantity_valid and c.others = '{}');
+  end if;
+
+  if char_length(btrim(p_promo_code)) not between 1 and 64 then
+    v_problems := v_problems || interlock.problem('/promo_code', 'must be 1 to 64 characters');
+  end if;
+
+  if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then
+    v_problems := v_problems || interlock.problem(
+      '/payment_method', 'must be wallet, bank_transfer or cash_on_delivery'
+    );
+  end if;
+
+  if p_idempotency_key !~ '^[\x20-\x7e]+$' or char_length(p_idempotency_key) > 255 then
+    v_problems := v_problems || interlock.problem(
+      '/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters'
+    );
+  end if;
+
+  return nullif(v_problems, '[]');
+end
+$$;

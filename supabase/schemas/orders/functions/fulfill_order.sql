@@ -1,0 +1,19 @@
+-- What public.fulfill_order does, with its owner's rights.
+--
+-- Callers: service_role, through public.fulfill_order.
+-- Locks: the order, two seconds at most.
+-- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.fulfill_order(p_order_id uuid)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+begin
+  perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
+  return interlock.order_answer(p_order_id);
+end
+$$;

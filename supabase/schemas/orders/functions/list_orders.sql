@@ -1,0 +1,53 @@
+-- What public.list_orders does, with its owner's rights: how staff and the shop read orders. Row security shows a
+-- buyer's own orders only, so that it is one look at the index on user_id; here everything is readable, a page at a
+-- time, by the primary key, whose ids are ordered by time.
+--
+-- Callers: authenticated (staff) and service_role, through public.list_orders.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
+-- Security definer: orders of others are not readable otherwise.
+create function interlock.list_orders(p_status text, p_user_id uuid, p_before uuid, p_limit int)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+begin
+  if not interlock.acts_for_shop() then
+    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
+  end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
+  end if;
+
+  return jsonb_build_object('success', true, 'orders', coalesce((
+    select jsonb_agg(
+      -- A delivered code is for its buyer's eyes only.
+      interlock.order_to_json(o.id) - 'codes' || jsonb_build_object(
+        'user_id', o.user_id,
+        'events', (
+          select coalesce(jsonb_agg(to_jsonb(e) - 'order_id' order by e.id), '[]')
+          from interlock.order_events e
+          where e.order_id = o.id
+        ),
+        'payment_proofs', (
+          select coalesce(jsonb_agg(to_jsonb(f) - 'order_id' order by f.id), '[]')
+          from interlock.payment_proofs f
+          where f.order_id = o.id
+        )
+      )
+      order by o.id desc
+    )
+    from (
+      select q.id, q.user_id
+      from interlock.orders q
+      where (p_status is null or q.status = p_status)
+        and (p_user_id is null or q.user_id = p_user_id)
+        and (p_before is null or q.id < p_before)
+      order by q.id desc
+      limit p_limit
+    ) o
+  ), '[]'));
+end
+$$;

@@ -1,0 +1,16 @@
+-- Lock an order; the one helper for this kind of lock.
+--
+-- Callers: the functions of this schema. Locks: the order's row, waiting, `no key`.
+-- Errors: 55P03 after lock_timeout. Null if there is no such order, else its status.
+create function interlock.lock_order(p_order_id uuid)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_status text;
+begin
+  select o.status into v_status from interlock.orders o where o.id = p_order_id for no key update;
+  return v_status;
+end
+$$;

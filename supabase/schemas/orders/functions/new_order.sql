@@ -1,0 +1,46 @@
+-- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
+-- Nothing to pay is paid.
+--
+-- Callers: interlock.checkout.
+create function interlock.new_order(
+  p_id uuid,
+  p_user_id uuid,
+  p_currency text,
+  p_subtotal bigint,
+  p_discount bigint,
+  p_payment_method text,
+  p_promo_code_id uuid,
+  p_cart_id uuid
+)
+returns interlock.orders
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_order interlock.orders;
+begin
+  v_order.id := p_id;
+  v_order.user_id := p_user_id;
+  v_order.currency := p_currency;
+  v_order.subtotal := p_subtotal;
+  v_order.discount := p_discount;
+  v_order.total := p_subtotal - p_discount;
+  v_order.payment_method := p_payment_method;
+  v_order.promo_code_id := p_promo_code_id;
+  v_order.cart_id := p_cart_id;
+  v_order.created_at := interlock.clock();
+
+  if p_payment_method = 'wallet' or v_order.total = 0 then
+    v_order.status := 'paid';
+    v_order.paid_at := v_order.created_at;
+  elsif p_payment_method = 'bank_transfer' then
+    v_order.status := 'pending_payment';
+    v_order.payment_expires_at := v_order.created_at + (select s.payment_window from interlock.settings s);
+  else
+    v_order.status := 'confirmed';
+  end if;
+
+  return v_order;
+end
+$$;

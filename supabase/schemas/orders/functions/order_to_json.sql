@@ -1,0 +1,42 @@
+-- An order as its buyer sees it, with its lines and, once paid, its codes.
+--
+-- Callers: interlock.checkout and the functions of an order's life.
+create function interlock.order_to_json(p_order_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_order interlock.orders;
+  v_items jsonb;
+  v_codes jsonb;
+begin
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'product_id', i.product_id,
+      'name', i.name,
+      'quantity', i.quantity,
+      'unit_price', i.unit_price,
+      'total', i.quantity * i.unit_price
+    )
+    order by i.product_id
+  )
+  into v_items
+  from interlock.order_items i
+  where i.order_id = p_order_id;
+
+  if v_order.status in ('paid', 'fulfilled') then
+    select jsonb_agg(jsonb_build_object('product_id', c.product_id, 'code', c.code) order by c.product_id, c.id)
+    into v_codes
+    from interlock.product_codes c
+    where c.order_id = p_order_id
+      and c.used_at is not null;
+  end if;
+
+  return interlock.shape_order(v_order, v_items)
+    || case when v_codes is null then '{}' else jsonb_build_object('codes', v_codes) end;
+end
+$$;

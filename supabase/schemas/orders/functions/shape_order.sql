@@ -1,0 +1,29 @@
+-- An order as its buyer sees it, with its lines.
+--
+-- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
+create function interlock.shape_order(p_order interlock.orders, p_items jsonb)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'id', p_order.id,
+    'status', p_order.status,
+    'currency', p_order.currency,
+    'subtotal', p_order.subtotal,
+    'discount', p_order.discount,
+    'total', p_order.total,
+    'payment_method', p_order.payment_method,
+    'cart_id', p_order.cart_id,
+    'created_at', p_order.created_at,
+    'payment_expires_at', p_order.payment_expires_at,
+    'paid_at', p_order.paid_at,
+    'fulfilled_at', p_order.fulfilled_at,
+    'cancelled_at', p_order.cancelled_at,
+    'refunded_at', p_order.refunded_at,
+    'items', p_items
+  );
+end
+$$;

@@ -1,0 +1,25 @@
+-- Who may call what of orders. What is not here belongs to its owner.
+revoke execute on all functions in schema interlock from public;
+revoke all on function
+  public.cancel_order(uuid, text),
+  public.checkout(jsonb, text, uuid, text, text),
+  public.claim_product_codes_atomic(uuid, int, uuid),
+  public.expire_orders(int),
+  public.fulfill_order(uuid),
+  public.list_orders(text, uuid, uuid, int),
+  public.refund_order(uuid)
+from public, anon, authenticated, service_role;
+
+grant execute on function
+  public.cancel_order(uuid, text), interlock.cancel_order,
+  public.checkout(jsonb, text, uuid, text, text), interlock.checkout,
+  -- Staff by token; anybody else is refused.
+  public.list_orders(text, uuid, uuid, int), interlock.list_orders
+to authenticated, service_role;
+
+grant execute on function
+  public.claim_product_codes_atomic(uuid, int, uuid), interlock.claim_product_codes_atomic,
+  public.expire_orders(int), interlock.expire_orders,
+  public.fulfill_order(uuid), interlock.fulfill_order,
+  public.refund_order(uuid), interlock.refund_order
+to service_role;

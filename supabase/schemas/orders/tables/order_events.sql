@@ -1,0 +1,38 @@
+-- The history of orders, append-only, written by a trigger on orders.
+create table interlock.order_events (
+  id bigint generated always as identity,
+  order_id uuid not null
+    constraint order_events_order_id_fkey references interlock.orders (id),
+  event interlock.order_event not null,
+  actor uuid,
+  created_at timestamptz not null default now(),
+  -- The history of one order is read in this order.
+  constraint order_events_pkey primary key (order_id, id)
+);
+
+comment on table interlock.order_events is
+  'Append-only history of orders, written by a trigger: each status an order came to, and payment proofs.';
+comment on column interlock.order_events.actor is
+  'The signed-in user who did it; empty for the shop and for jobs.';
+
+create trigger order_events_append_only
+  before update or delete on interlock.order_events
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger order_events_no_truncate
+  before truncate on interlock.order_events
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_events enable row level security;
+
+grant select on table interlock.order_events to authenticated, service_role;
+
+create policy order_events_select_own
+  on interlock.order_events
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));

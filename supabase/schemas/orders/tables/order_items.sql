@@ -1,0 +1,43 @@
+-- Lines of orders, one for each product: name and price as they were when it was bought. There is no foreign key to
+-- products: see stock/tables/products.sql.
+create table interlock.order_items (
+  order_id uuid not null
+    constraint order_items_order_id_fkey references interlock.orders (id),
+  product_id uuid not null,
+  quantity interlock.positive_count not null,
+  unit_price interlock.amount not null,
+  name text not null,
+  kind interlock.product_kind not null,
+  constraint order_items_pkey primary key (order_id, product_id)
+);
+
+comment on table interlock.order_items is
+  'Lines of orders, one for each product: name and price as they were when it was bought. Append-only.';
+comment on column interlock.order_items.unit_price is
+  'Price of one unit in minor units of the order''s currency.';
+
+-- Which orders have this product: the guard against deleting it, and the shop's reports.
+create index order_items_by_product on interlock.order_items (product_id);
+
+create trigger order_items_append_only
+  before update or delete on interlock.order_items
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger order_items_no_truncate
+  before truncate on interlock.order_items
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_items enable row level security;
+
+grant select on table interlock.order_items to authenticated, service_role;
+
+-- The array is made once for a statement, and then looked up in the primary key.
+create policy order_items_select_own
+  on interlock.order_items
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));

@@ -1,0 +1,116 @@
+-- Orders. Which change is allowed, for everybody: our functions, the shop's own SQL, a bug.
+--
+--   from \ to        paid   fulfilled   cancelled   expired   refunded
+--   pending_payment  yes    –           yes         yes       –
+--   confirmed        yes    –           yes         –         –
+--   paid             –      yes         yes         –         yes
+--   fulfilled        –      –           –           –         yes
+--   cancelled, expired and refunded are final.
+--
+--   pending_payment  bank transfer: waits for a payment until payment_expires_at
+--   confirmed        cash on delivery: will be paid at the door
+--   paid             wallet, an accepted payment, or nothing to pay
+--   fulfilled        handed over
+--   cancelled        ended by the buyer (while unpaid) or by the shop (before it was handed over)
+--   expired          not paid in time
+--   refunded         paid, and the money given back
+--
+-- What an end gives back (stock, codes, promo use, wallet money) is given back by the trigger orders_settle, so it
+-- happens exactly once, whoever ends the order.
+--
+-- Amounts, owner and payment method never change (the owner is emptied when the account is deleted: an order outlives
+-- it). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
+-- read orders with public.list_orders, so that a buyer's list needs nothing but the index on user_id.
+--
+-- For tables that refer to orders: checkout redeems the promo code *before* it writes the order, because the order's
+-- amounts need the discount. A foreign key to orders (id) that is filled at that moment has to be
+-- `deferrable initially deferred`.
+create table interlock.orders (
+  id uuid not null default interlock.new_id()
+    constraint orders_pkey primary key,
+  user_id uuid
+    constraint orders_user_id_fkey references auth.users (id) on delete set null,
+  status interlock.order_status not null,
+  currency interlock.currency_code not null,
+  subtotal interlock.amount not null,
+  discount bigint not null default 0
+    constraint orders_discount_within_subtotal check (discount between 0 and subtotal),
+  total bigint not null
+    constraint orders_total_is_the_difference check (total = subtotal - discount),
+  payment_method interlock.payment_method not null,
+  promo_code_id uuid,
+  cart_id uuid,
+  payment_expires_at timestamptz,
+  -- Set when the buyer hands in a proof: from then on the order waits for the shop.
+  proof_submitted_at timestamptz,
+  created_at timestamptz not null default now(),
+  paid_at timestamptz,
+  fulfilled_at timestamptz,
+  -- When it was cancelled or expired.
+  cancelled_at timestamptz,
+  refunded_at timestamptz,
+
+  -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
+  constraint orders_payment_deadline_matches_status
+    check (interlock.order_deadline_matches(status, payment_method, payment_expires_at)),
+  constraint orders_times_match_status
+    check (interlock.order_times_match(status, paid_at, fulfilled_at, cancelled_at, refunded_at))
+)
+with (fillfactor = 80);
+
+comment on table interlock.orders is
+  'Orders, placed by public.checkout. A user sees their own, nobody writes.';
+comment on column interlock.orders.user_id is
+  'The buyer; empty once the account was deleted.';
+comment on column interlock.orders.status is
+  'pending_payment, confirmed, paid, fulfilled, cancelled, expired or refunded; docs/api.md has the transitions.';
+comment on column interlock.orders.total is
+  'What is to be paid, in minor units: subtotal - discount.';
+comment on column interlock.orders.promo_code_id is
+  'The promo code that was redeemed, if any.';
+comment on column interlock.orders.cart_id is
+  'The client''s own name for the cart.';
+comment on column interlock.orders.payment_expires_at is
+  'Bank transfer: unpaid and without a payment proof by then, the order expires.';
+comment on column interlock.orders.proof_submitted_at is
+  'When a payment proof was handed in: from then on the order does not expire.';
+comment on column interlock.orders.cancelled_at is
+  'When it was cancelled or expired.';
+
+-- A buyer's own orders, the latest first.
+create index orders_by_user on interlock.orders (user_id, created_at desc);
+
+create index orders_payment_deadline
+  on interlock.orders (payment_expires_at)
+  where status = 'pending_payment' and proof_submitted_at is null;
+
+create trigger orders_guard_change
+  before update on interlock.orders
+  for each row
+  execute function interlock.guard_order_change();
+
+create trigger orders_record_event
+  after insert or update on interlock.orders
+  for each row
+  execute function interlock.record_order_event();
+
+create trigger orders_settle
+  after update on interlock.orders
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function interlock.settle_orders();
+
+create trigger orders_no_truncate
+  before truncate on interlock.orders
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.orders enable row level security;
+
+grant select on table interlock.orders to authenticated, service_role;
+
+create policy orders_select_own
+  on interlock.orders
+  for select
+  to authenticated
+  using (user_id = (select auth.uid()));

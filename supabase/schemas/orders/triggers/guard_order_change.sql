@@ -1,0 +1,64 @@
+-- Refuse an illegal change of an order, fill in the time a new status implies.
+--
+-- Callers: trigger orders_guard_change.
+-- Locks: none beyond the row being updated.
+-- Errors: 23514 check_violation with constraint name orders_transition_allowed or orders_terms_fixed (a bug or
+--   the shop's own SQL; never an answer to a buyer).
+create function interlock.guard_order_change()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_allowed boolean;
+begin
+  if (new.id, new.currency, new.subtotal, new.discount, new.total, new.payment_method, new.created_at)
+      is distinct from
+      (old.id, old.currency, old.subtotal, old.discount, old.total, old.payment_method, old.created_at)
+    or new.promo_code_id is distinct from old.promo_code_id
+    or (new.user_id is distinct from old.user_id and new.user_id is not null)
+  then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'orders_terms_fixed',
+      message = format('owner, amounts and payment method of order %s cannot change', old.id);
+  end if;
+
+  if new.status = old.status then
+    return new;
+  end if;
+
+  v_allowed := case old.status
+    when 'pending_payment' then new.status in ('paid', 'cancelled', 'expired')
+    when 'confirmed' then new.status in ('paid', 'cancelled')
+    when 'paid' then new.status in ('fulfilled', 'cancelled', 'refunded')
+    when 'fulfilled' then new.status = 'refunded'
+    else false
+  end;
+
+  if not v_allowed then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'orders_transition_allowed',
+      message = format('order %s cannot go from %s to %s', old.id, old.status, new.status),
+      hint = 'docs/api.md has the table of transitions.';
+  end if;
+
+  case new.status
+    when 'paid' then
+      new.paid_at := coalesce(new.paid_at, interlock.clock());
+    when 'fulfilled' then
+      new.fulfilled_at := coalesce(new.fulfilled_at, interlock.clock());
+    when 'refunded' then
+      new.refunded_at := coalesce(new.refunded_at, interlock.clock());
+    else
+      new.cancelled_at := coalesce(new.cancelled_at, interlock.clock());
+  end case;
+
+  return new;
+end
+$$;

@@ -1,0 +1,22 @@
+-- Write the history of an order.
+--
+-- Callers: trigger orders_record_event.
+-- Locks: none beyond the rows it inserts.
+-- Security definer: nobody has insert on order_events.
+create function interlock.record_order_event()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' or new.status <> old.status then
+    insert into interlock.order_events (order_id, event, actor)
+    values (new.id, new.status, auth.uid());
+  elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
+    insert into interlock.order_events (order_id, event, actor)
+    values (new.id, 'proof_submitted', auth.uid());
+  end if;
+  return null;
+end
+$$;

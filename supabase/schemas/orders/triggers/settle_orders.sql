@@ -1,0 +1,108 @@
+-- Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the
+-- transitions end in final statuses, and an order ends in one statement only.
+--
+--   to paid        the codes of its digital products are delivered
+--   to cancelled,  wallet money goes back to the wallet, the promo use to the code, stock to the shelf, codes that
+--   expired,       nobody has seen to the free ones
+--   refunded
+--
+-- What does not come back by itself:
+--   * a delivered code: the buyer has seen it, so it stays with the order and is not sold again (it cannot be read any
+--     more, either);
+--   * stock of a fulfilled order: the goods have left. Book them in when they are back, with
+--     `update products set available_quantity = available_quantity + …`;
+--   * money paid by bank transfer or in cash: the shop pays it back itself;
+--   * wallet money of an account that was deleted.
+--
+-- Callers: trigger orders_settle, once for each statement.
+-- Locks: the orders are locked by the statement; then wallets by user, promo as interlock.return_promos says, stock rows
+--   by id, codes of the orders.
+-- Errors: 55P03 after lock_timeout.
+-- Security definer: whoever may change an order need not have rights on the rest.
+create function interlock.settle_orders()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_paid uuid[];
+  v_ended uuid[];
+  v_order record;
+begin
+  -- Grouped, not joined: see interlock.record_stock_movements.
+  select
+    array_agg(c.id) filter (where c.new_status = 'paid'),
+    array_agg(c.id order by c.id) filter (where c.new_status <> 'paid')
+  into v_paid, v_ended
+  from (
+    select u.id, max(u.new_status) as new_status
+    from (
+      select n.id, n.status as new_status, null as old_status from new_rows n
+      union all
+      select o.id, null, o.status from old_rows o
+    ) u
+    group by u.id
+    having max(u.new_status) <> max(u.old_status)
+  ) c
+  where c.new_status in ('paid', 'cancelled', 'expired', 'refunded');
+
+  if v_paid is not null then
+    update interlock.product_codes c
+    set used_at = interlock.clock()
+    where c.order_id = any (v_paid)
+      and c.used_at is null;
+  end if;
+
+  if v_ended is null then
+    return null;
+  end if;
+
+  for v_order in
+    select o.id, o.user_id, o.total, o.currency, o.status
+    from interlock.orders o
+    where o.id = any (v_ended)
+      and o.payment_method = 'wallet'
+      and o.paid_at is not null
+      and o.total > 0
+      and o.user_id is not null
+    order by o.user_id, o.id
+  loop
+    perform interlock.credit_wallet(
+      v_order.user_id, v_order.total, v_order.currency, 'order_' || v_order.status, v_order.id
+    );
+  end loop;
+
+  perform interlock.return_promos(v_ended);
+
+  perform interlock.lock_stock(array(
+    select i.product_id from interlock.order_items i where i.order_id = any (v_ended)
+    union
+    select c.product_id from interlock.product_codes c where c.order_id = any (v_ended)
+  ));
+
+  for v_order in
+    select o.id, o.status, o.fulfilled_at
+    from interlock.orders o
+    where o.id = any (v_ended)
+    order by o.id
+  loop
+    if v_order.fulfilled_at is null then
+      perform interlock.return_stock(
+        array_agg(i.product_id), array_agg(i.quantity), 'order_' || v_order.status, v_order.id
+      )
+      from interlock.order_items i
+      where i.order_id = v_order.id;
+    end if;
+
+    perform interlock.set_ledger_context('order_' || v_order.status, v_order.id);
+    update interlock.product_codes c
+    set order_id = null
+    where c.order_id = v_order.id
+      and c.used_at is null;
+    perform interlock.set_ledger_context(null, null);
+  end loop;
+
+  return null;
+end
+$$;

@@ -1,0 +1,18 @@
+-- Whether an order's way of payment and deadline are those of its status.
+--
+-- Callers: the check orders_payment_deadline_matches_status.
+create function interlock.order_deadline_matches(p_status text, p_payment_method text, p_payment_expires_at timestamptz)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return case p_status
+    when 'pending_payment' then p_payment_method = 'bank_transfer' and p_payment_expires_at is not null
+    when 'confirmed' then p_payment_method = 'cash_on_delivery'
+    when 'expired' then p_payment_method = 'bank_transfer'
+    else true
+  end;
+end
+$$;

@@ -1,0 +1,30 @@
+-- Whether an order has the times that its status says, and no others.
+--
+-- Callers: the check orders_times_match_status.
+create function interlock.order_times_match(
+  p_status text,
+  p_paid_at timestamptz,
+  p_fulfilled_at timestamptz,
+  p_cancelled_at timestamptz,
+  p_refunded_at timestamptz
+)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return case p_status
+    when 'pending_payment' then num_nonnulls(p_paid_at, p_fulfilled_at, p_cancelled_at, p_refunded_at) = 0
+    when 'confirmed' then num_nonnulls(p_paid_at, p_fulfilled_at, p_cancelled_at, p_refunded_at) = 0
+    when 'paid' then p_paid_at is not null and num_nonnulls(p_fulfilled_at, p_cancelled_at, p_refunded_at) = 0
+    when 'fulfilled' then
+      num_nulls(p_paid_at, p_fulfilled_at) = 0 and num_nonnulls(p_cancelled_at, p_refunded_at) = 0
+    when 'cancelled' then p_cancelled_at is not null and num_nonnulls(p_fulfilled_at, p_refunded_at) = 0
+    when 'expired' then
+      p_cancelled_at is not null and num_nonnulls(p_paid_at, p_fulfilled_at, p_refunded_at) = 0
+    when 'refunded' then num_nulls(p_paid_at, p_refunded_at) = 0 and p_cancelled_at is null
+    else true
+  end;
+end
+$$;

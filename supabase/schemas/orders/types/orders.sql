@@ -1,0 +1,16 @@
+create domain interlock.order_status as text
+  constraint orders_status_known
+    check (value in (
+      'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded'
+    ));
+
+create domain interlock.payment_method as text
+  constraint orders_payment_method_known
+    check (value in ('wallet', 'bank_transfer', 'cash_on_delivery'));
+
+create domain interlock.order_event as text
+  constraint order_events_event_known
+    check (value in (
+      'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
+      'proof_submitted'
+    ));

@@ -1,0 +1,16 @@
+create function public.top_up_wallet(
+  p_user_id uuid,
+  p_amount bigint,
+  p_currency text,
+  p_reference uuid default null
+)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.top_up_wallet(p_user_id, p_amount, p_currency, p_reference)
+$$;
+
+comment on function public.top_up_wallet(uuid, bigint, text, uuid) is
+  'Adds money to a user''s wallet; once for each p_reference. For the service role.';

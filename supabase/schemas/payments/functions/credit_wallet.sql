@@ -1,0 +1,40 @@
+-- Add money to a wallet (negative amounts never come here), making it if needed.
+--
+-- Callers: interlock.top_up_wallet, the release of orders.
+-- Locks: the wallet's row, waiting. Errors: CURRENCY_MISMATCH; 55P03 after lock_timeout.
+create function interlock.credit_wallet(
+  p_user_id uuid,
+  p_amount bigint,
+  p_currency text,
+  p_reason text,
+  p_reference_id uuid
+)
+returns interlock.wallets
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_wallet interlock.wallets;
+begin
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
+
+  insert into interlock.wallets as w (user_id, balance, currency)
+  values (p_user_id, p_amount, p_currency)
+  on conflict (user_id) do update
+    set balance = w.balance + excluded.balance
+    where w.currency = excluded.currency
+  returning w.* into v_wallet;
+
+  perform interlock.set_ledger_context(null, null);
+
+  if v_wallet.user_id is null then
+    select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id;
+    perform interlock.raise_error(
+      'CURRENCY_MISMATCH',
+      jsonb_build_object('currency', p_currency, 'wallet_currency', v_wallet.currency)
+    );
+  end if;
+
+  return v_wallet;
+end
+$$;

@@ -1,0 +1,79 @@
+-- What public.submit_payment_proof does, with its owner's rights.
+--
+-- Callers: authenticated and service_role, through public.submit_payment_proof.
+-- Locks: the order, two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED (path outside the buyer's folder of this order, or no such file
+--   where the storage schema exists), ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders and proofs.
+create function interlock.submit_payment_proof(p_order_id uuid, p_object_path text)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_user_id constant uuid := auth.uid();
+  v_folder constant text := format('%s/%s/', v_user_id, p_order_id);
+  v_objects constant regclass := to_regclass('storage.objects');
+  v_uploaded boolean;
+  v_problem text;
+  v_status text;
+begin
+  if v_user_id is null then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+
+  if p_order_id is null then
+    perform interlock.refuse_problems(interlock.problem('/p_order_id', 'is required'));
+  end if;
+
+  if not exists (select 1 from interlock.orders o where o.id = p_order_id and o.user_id = v_user_id) then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+
+  if p_object_path is null
+    or char_length(p_object_path) > 500
+    or not starts_with(p_object_path, v_folder)
+    or substr(p_object_path, char_length(v_folder) + 1) !~ '^[A-Za-z0-9][A-Za-z0-9._ -]*$'
+  then
+    v_problem := 'must be the path of a file in ' || v_folder;
+  elsif v_objects is not null then
+    execute format('select exists (select 1 from %s o where o.bucket_id = $1 and o.name = $2)', v_objects)
+    into v_uploaded
+    using 'payment-proofs', p_object_path;
+    if not v_uploaded then
+      v_problem := 'is not the path of an uploaded file';
+    end if;
+  end if;
+
+  if v_problem is not null then
+    perform interlock.refuse_problems(interlock.problem('/p_object_path', v_problem));
+  end if;
+
+  v_status := interlock.lock_order(p_order_id);
+
+  if not exists (
+    select 1
+    from interlock.payment_proofs f
+    where f.order_id = p_order_id
+      and f.object_path = p_object_path
+  ) then
+    if v_status <> 'pending_payment' then
+      perform interlock.raise_error(
+        'ORDER_STATE_CONFLICT', jsonb_build_object('order_id', p_order_id, 'status', v_status)
+      );
+    end if;
+
+    update interlock.orders o
+    set proof_submitted_at = interlock.clock()
+    where o.id = p_order_id;
+
+    insert into interlock.payment_proofs (order_id, object_path)
+    values (p_order_id, p_object_path);
+  end if;
+
+  return interlock.order_answer(p_order_id);
+end
+$$;

@@ -1,0 +1,11 @@
+create function public.set_stock_slots(p_product_id uuid, p_slots int)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.set_stock_slots(p_product_id, p_slots)
+$$;
+
+comment on function public.set_stock_slots(uuid, int) is
+  'Spreads the stock of a hot product over p_slots slots (0 switches off), while it is being sold. For the service role.';

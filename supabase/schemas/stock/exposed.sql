@@ -1,0 +1,4 @@
+-- What apps and the shop read of stock over REST, each where its name is free in public (interlock.expose).
+select interlock.expose('products');
+select interlock.expose('stock_movements');
+select interlock.expose('stock_differences');

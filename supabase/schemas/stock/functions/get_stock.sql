@@ -1,0 +1,28 @@
+-- What public.get_stock does, with its owner's rights.
+--
+-- Callers: anon, authenticated and service_role, through public.get_stock.
+-- Locks: none. Errors: VALIDATION_FAILED.
+-- Security definer: slots are nobody's to read. Inactive products are for the service role only.
+create function interlock.get_stock(p_product_ids uuid[])
+returns table (product_id uuid, available_quantity int, stock_slots int)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  if p_product_ids is null or cardinality(p_product_ids) not between 1 and 1000 then
+    perform interlock.refuse_problems(interlock.problem('/p_product_ids', 'must have 1 to 1000 ids'));
+  end if;
+
+  return query
+    select p.id, (p.available_quantity - coalesce(s.used, 0))::int, p.stock_slots
+    from interlock.products p
+    left join lateral (
+      select sum(c.used) as used from interlock.counter_slots c where c.owner_id = p.id and p.stock_slots > 0
+    ) s on true
+    where p.id = any (p_product_ids)
+      and (p.active or current_setting('role') = 'service_role')
+    order by p.id;
+end
+$$;

@@ -1,0 +1,68 @@
+-- Lock stock rows and take the stock of those without slots, in one statement whatever their number. Says which
+-- ones have slots (those are only locked), every shortage among the others, and whether a product has another
+-- price or currency by now than the caller's, or is inactive. For a digital product the row is only locked and
+-- checked: its stock is its free codes, and interlock.take_product_codes takes them next.
+--
+-- Callers: interlock.take_stock, interlock.take_from_slots.
+-- Locks: the stock rows in the order of their ids, waiting, `no key`. Quantity and slots are read from the
+--   newest version of each row, after the wait: in `locked`, and only there.
+-- Errors: PRODUCT_NOT_FOUND with every id; 55P03 after lock_timeout.
+create function interlock.take_from_rows(
+  p_product_ids uuid[],
+  p_quantities int[],
+  p_unit_prices bigint[],
+  p_currency text,
+  out o_with_slots uuid[],
+  out o_shortages jsonb,
+  out o_changed boolean
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_found uuid[];
+begin
+  with wanted as (
+    select w.product_id, w.quantity, w.unit_price
+    from unnest(p_product_ids, p_quantities, p_unit_prices) as w (product_id, quantity, unit_price)
+  ),
+  locked as materialized (
+    select
+      p.id, p.kind, p.available_quantity, p.price, p.currency, p.active, p.stock_slots,
+      w.quantity, w.unit_price
+    from interlock.products p
+    join wanted w on w.product_id = p.id
+    order by p.id
+    for no key update of p
+  ),
+  taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - l.quantity
+    from locked l
+    where p.id = l.id
+      and l.kind = 'physical'
+      and l.stock_slots = 0
+      and l.available_quantity >= l.quantity
+  )
+  select
+    array_agg(l.id),
+    jsonb_agg(
+      jsonb_build_object(
+        'product_id', l.id,
+        'requested', l.quantity,
+        'available', l.available_quantity
+      )
+    ) filter (where l.available_quantity < l.quantity and l.stock_slots = 0),
+    bool_or(not l.active or l.price <> l.unit_price or l.currency <> p_currency)
+      filter (where p_currency is not null),
+    array_agg(l.id) filter (where l.stock_slots > 0)
+  into v_found, o_shortages, o_changed, o_with_slots
+  from locked l;
+
+  if cardinality(v_found) is distinct from cardinality(p_product_ids) then
+    perform interlock.raise_products_not_found(
+      array(select unnest(p_product_ids) except select unnest(v_found))
+    );
+  end if;
+end
+$$;

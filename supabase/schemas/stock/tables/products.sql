@@ -1,0 +1,134 @@
+-- Products: what can be bought, at which price, and how much of it there is.
+--
+-- `available_quantity` is the stock that can be sold. For a physical product it is the truth; for a digital one it is
+-- the number of free product codes and follows them (orders/tables/product_codes.sql).
+--
+-- Everybody sees the active products. The shop (service role) writes. Whatever changes the stock leaves a row in the
+-- ledger (stock/tables/stock_movements.sql).
+--
+-- Nothing that is written with every sale has a foreign key to this table: the key-share locks of many buyers on one
+-- hot product would make a multixact for each checkout. What a foreign key would do triggers do here: an id never
+-- changes, and a product that was sold cannot be deleted.
+--
+-- A hot product can have its stock in slots (foundation/tables/counter_slots.sql), so that it sells as fast as many
+-- cold ones: public.set_stock_slots(product, n) switches that on, off (0) and to another n while checkouts run; with
+-- the same n it settles and shares out anew. `available_quantity` is then the stock as last settled: what was sold
+-- from slots since then is not taken off yet, so it is never less than what can be sold. The exact number is
+-- `available_quantity - sum(used)`, read in one statement: public.get_stock. The column is settled whenever the slots
+-- run dry, when they are switched, and by interlock.settle_slots every minute. Once they have run dry with less than
+-- 16 units for each left, nothing is in them and it is exact.
+--
+-- The shop's own SQL goes on as before: `available_quantity + 100` books in 100 units. Less than what is in the slots
+-- calls them in first; less than what they have sold is refused as ever. An absolute number means the number before
+-- what is still to be settled, so settle first or say it relatively.
+create table interlock.products (
+  id uuid not null default interlock.new_id()
+    constraint products_pkey primary key,
+  name interlock.label not null,
+  price interlock.price not null,
+  currency interlock.currency_code not null,
+  available_quantity int not null default 0
+    constraint products_available_quantity_nonnegative check (available_quantity >= 0),
+  kind interlock.product_kind not null default 'physical',
+  active boolean not null default true,
+  created_at timestamptz not null default now(),
+  stock_slots int not null default 0
+)
+-- Stock changes with every sale: room in each page keeps those updates out of the index.
+with (fillfactor = 70);
+
+comment on table interlock.products is
+  'What can be bought. Managed by the shop with the service role; stock is taken by public.checkout.';
+comment on column interlock.products.price is
+  'Price of one unit in minor units (cents) of the currency.';
+comment on column interlock.products.currency is
+  'ISO 4217 code, upper case.';
+comment on column interlock.products.available_quantity is
+  'Units that can be sold now. For a digital product the number of its free codes, kept by a trigger. With slots the stock as last settled: get_stock has the exact number.';
+comment on column interlock.products.kind is
+  'physical (counted) or digital (each unit is one row of product_codes). Never changes.';
+comment on column interlock.products.active is
+  'An inactive product can neither be seen nor bought.';
+comment on column interlock.products.stock_slots is
+  'Slots that the stock is spread over for fast sales; 0 means none. Changed by set_stock_slots only.';
+
+create trigger products_identity_fixed
+  before update of id, kind on interlock.products
+  for each row
+  when (old.id is distinct from new.id or old.kind is distinct from new.kind)
+  execute function interlock.refuse_product_identity_change();
+
+create trigger products_sold_stay
+  before delete on interlock.products
+  for each row
+  execute function interlock.refuse_delete_of_sold_product();
+
+create trigger products_no_truncate
+  before truncate on interlock.products
+  for each statement
+  execute function interlock.refuse_change();
+
+create trigger products_digital_opening_stock
+  before insert on interlock.products
+  for each row
+  when (new.kind = 'digital' and new.available_quantity <> 0)
+  execute function interlock.guard_digital_stock();
+
+create trigger products_digital_stock
+  before update on interlock.products
+  for each row
+  when (new.kind = 'digital' and new.available_quantity is distinct from old.available_quantity)
+  execute function interlock.guard_digital_stock();
+
+create trigger products_slots_counted
+  before update of stock_slots on interlock.products
+  for each row
+  when (old.stock_slots is distinct from new.stock_slots)
+  execute function interlock.guard_slots('stock_slots');
+
+create trigger products_slots_counted_at_first
+  before insert on interlock.products
+  for each row
+  when (new.stock_slots <> 0)
+  execute function interlock.guard_slots('stock_slots');
+
+create trigger products_slots_kept
+  before delete on interlock.products
+  for each row
+  when (old.stock_slots <> 0)
+  execute function interlock.guard_slots('stock_slots');
+
+create trigger products_slots_covered
+  before update on interlock.products
+  for each row
+  when (new.stock_slots > 0 and new.available_quantity < old.available_quantity)
+  execute function interlock.cover_stock_slots();
+
+create trigger products_record_opening_stock
+  after insert on interlock.products
+  referencing new table as new_rows
+  for each statement
+  execute function interlock.record_stock_movements();
+
+create trigger products_record_stock
+  after update on interlock.products
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function interlock.record_stock_movements();
+
+create trigger products_record_deleted_stock
+  after delete on interlock.products
+  referencing old table as old_rows
+  for each statement
+  execute function interlock.record_stock_movements();
+
+alter table interlock.products enable row level security;
+
+grant select on table interlock.products to anon, authenticated;
+grant select, insert, update, delete on table interlock.products to service_role;
+
+create policy products_select_active
+  on interlock.products
+  for select
+  to anon, authenticated
+  using (active);

@@ -1,0 +1,55 @@
+-- The stock ledger: every change of products.available_quantity, append-only.
+--
+-- Written by triggers on products, in the statement that changes the stock: our functions, the shop's own SQL,
+-- imports and inserts leave the same rows; a sale from a slot is written by the sale itself. For every product the sum
+-- of its rows is its stock at any moment. The view stock_differences shows where that is not so: it is always empty.
+--
+-- The triggers work once for each statement, on all its rows. Why the stock changed is said by
+-- interlock.set_ledger_context for the rest of the transaction or until the next call; without it the reason is
+-- `correction`. The actor is the signed-in user.
+--
+-- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
+-- order_cancelled, order_expired, order_refunded, correction (the shop's own SQL). A shop may use others.
+--
+-- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
+-- each sale would cost a multixact.
+create table interlock.stock_movements (
+  id bigint generated always as identity,
+  product_id uuid not null,
+  delta interlock.unit_change not null,
+  balance_after int,
+  reason interlock.movement_reason not null,
+  reference_id uuid,
+  actor uuid,
+  created_at timestamptz not null default now(),
+  -- The ledger of one product is read in this order.
+  constraint stock_movements_pkey primary key (product_id, id)
+);
+
+comment on table interlock.stock_movements is
+  'Append-only stock ledger, written by triggers on products. Nobody can change or delete a row.';
+comment on column interlock.stock_movements.delta is
+  'Units that came (positive) or went (negative).';
+comment on column interlock.stock_movements.balance_after is
+  'Stock of the product right after the change; null while the product has slots, whose sales go side by side.';
+comment on column interlock.stock_movements.reference_id is
+  'What it was for: the order of a checkout, cancellation, expiry or refund.';
+comment on column interlock.stock_movements.actor is
+  'The signed-in user who did it; empty for the shop and for jobs.';
+
+-- What an order took and gave back.
+create index stock_movements_by_reference on interlock.stock_movements (reference_id) where reference_id is not null;
+
+create trigger stock_movements_append_only
+  before update or delete on interlock.stock_movements
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger stock_movements_no_truncate
+  before truncate on interlock.stock_movements
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.stock_movements enable row level security;
+
+grant select on table interlock.stock_movements to service_role;

@@ -1,0 +1,392 @@
+-- How the schema is built: ids, what public shows of it and what can be done through that, errors, jobs. Domains are
+-- in 09-domains.sql.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(92);
+
+-- Ids -----------------------------------------------------------------------
+
+create temporary table ids as select n, interlock.new_id() as id from generate_series(1, 1000) as n;
+select is((select count(distinct id) from ids), 1000::bigint, 'ids are unique');
+select is_empty(
+  $$select id from ids where id::text !~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'$$,
+  'they are UUIDs of version 7'
+);
+select ok(
+  abs(
+    ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint
+      - extract(epoch from clock_timestamp()) * 1000
+  ) < 60000,
+  'that begin with the milliseconds since 1970'
+)
+from ids where n = 1000;
+select is_empty(
+  $$
+    select a.id from ids a join ids b on b.n = a.n + 1
+    where left(a.id::text, 13) > left(b.id::text, 13)
+  $$,
+  'and stand in the order of time'
+);
+select is_empty(
+  $$
+    select a.attrelid::regclass
+    from pg_attrdef d
+    join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+    join pg_class c on c.oid = a.attrelid
+    where c.relnamespace = 'interlock'::regnamespace
+      and pg_get_expr(d.adbin, d.adrelid) like '%gen_random_uuid%'
+  $$,
+  'every table makes its ids so'
+);
+
+select is_empty(
+  $$
+    select a.id from ids a join ids b on b.n = a.n + 1
+    where substring(a.id::text from 16) = substring(b.id::text from 16)
+  $$,
+  'what follows the time is another each time'
+);
+select pg_sleep(0.002);
+create temporary table later as select interlock.new_id() as id;
+select is_empty(
+  'select i.id from ids i, later l where i.id >= l.id', 'so a later one is greater, also within a transaction'
+);
+
+-- Columns ----------------------------------------------------------------------
+
+select is_empty(
+  $$
+    select t.typname
+    from pg_type t
+    where t.typnamespace = 'interlock'::regnamespace
+      and t.typtype = 'd'
+      and not exists (select from pg_constraint k where k.contypid = t.oid and k.convalidated)
+  $$,
+  'every domain has a check'
+);
+select is_empty(
+  $$
+    select k.conrelid::regclass, k.conname
+    from pg_constraint k
+    where k.connamespace = 'interlock'::regnamespace
+      and k.contype = 'c'
+      and cardinality(k.conkey) = 1
+      and k.conname not in (
+        'products_available_quantity_nonnegative', 'wallets_balance_nonnegative', 'promo_attempts_bounded'
+      )
+      and k.conrelid <> 'interlock.settings'::regclass
+  $$,
+  'what is said of one column is said by a domain, but for the names that others verify'
+);
+
+-- What public shows ----------------------------------------------------------
+
+select is_empty(
+  $$
+    select c.relname
+    from pg_class c
+    where c.relnamespace = 'public'::regnamespace
+      and c.relkind = 'v'
+      and not coalesce(c.reloptions @> array['security_invoker=true'], false)
+  $$,
+  'every view runs with its caller''s rights'
+);
+select results_eq(
+  $$
+    select c.relname::text, a.grantee::regrole::text, a.privilege_type
+    from pg_class c cross join aclexplode(c.relacl) a
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'v' and a.grantee <> c.relowner
+    order by 1, 2, 3
+  $$,
+  $$
+    select c.relname::text, a.grantee::regrole::text, a.privilege_type
+    from pg_class c cross join aclexplode(c.relacl) a
+    where c.relnamespace = 'interlock'::regnamespace and c.relkind in ('r', 'v') and a.grantee <> c.relowner
+      and to_regclass('public.' || c.relname) is not null
+    order by 1, 2, 3
+  $$,
+  'a view has the rights of what it shows'
+);
+select results_eq(
+  $$
+    select a.attname::text, p.privilege_type
+    from pg_attribute a cross join aclexplode(a.attacl) p
+    where a.attrelid = 'public.promo_codes'::regclass
+    order by 1, 2
+  $$,
+  $$
+    select a.attname::text, p.privilege_type
+    from pg_attribute a cross join aclexplode(a.attacl) p
+    where a.attrelid = 'interlock.promo_codes'::regclass
+    order by 1, 2
+  $$,
+  'column by column where they are given so'
+);
+select is(
+  obj_description('public.orders'::regclass, 'pg_class'), obj_description('interlock.orders'::regclass, 'pg_class'),
+  'and its comment'
+);
+
+select is_empty(
+  $$
+    select v.relname
+    from pg_class v
+    join pg_class t on t.relname = v.relname and t.relnamespace = 'interlock'::regnamespace
+    where v.relnamespace = 'public'::regnamespace
+      and v.relkind = 'v'
+      and (
+        select array_agg((a.attname, a.atttypid, a.atttypmod)::text order by a.attnum)
+        from pg_attribute a where a.attrelid = v.oid and a.attnum > 0 and not a.attisdropped
+      ) is distinct from (
+        select array_agg((a.attname, a.atttypid, a.atttypmod)::text order by a.attnum)
+        from pg_attribute a where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+      )
+  $$,
+  'and its columns, in their order'
+);
+
+create table interlock.tap_table (id int primary key, secret text, gone int, "Word" text default 'w');
+alter table interlock.tap_table drop column gone;
+comment on table interlock.tap_table is 'tap';
+grant select (id), update ("Word"), insert on interlock.tap_table to service_role;
+select ok(interlock.expose('tap_table'), 'a name that is free gets a view');
+select is(
+  (select reloptions from pg_class where oid = 'public.tap_table'::regclass), array['security_invoker=true'],
+  'that runs with its caller''s rights'
+);
+select columns_are('public', 'tap_table', array['id', 'secret', 'Word'], 'has the columns that there are');
+select is(obj_description('public.tap_table'::regclass, 'pg_class'), 'tap', 'the comment');
+select ok(
+  has_column_privilege('service_role', 'public.tap_table', 'Word', 'update')
+    and not has_column_privilege('service_role', 'public.tap_table', 'id', 'update')
+    and has_table_privilege('service_role', 'public.tap_table', 'insert')
+    and not has_table_privilege('service_role', 'public.tap_table', 'delete, truncate, trigger'),
+  'lets do what the table lets do'
+);
+select ok(has_column_privilege('service_role', 'public.tap_table', 'id', 'select'), 'with the rights of the table');
+select ok(not has_column_privilege('service_role', 'public.tap_table', 'secret', 'select'), 'and no others');
+select ok(not has_table_privilege('anon', 'public.tap_table', 'select'), 'whatever the project gives by default');
+select ok(not interlock.expose('tap_table'), 'what is shown already is not shown again');
+select ok(interlock.conceal('tap_table'), 'it can be taken back');
+select hasnt_view('public', 'tap_table', 'and is gone');
+select ok(not interlock.conceal('tap_table'), 'once');
+
+create table public.tap_table (theirs int);
+select ok(not interlock.expose('tap_table'), 'a table of the project''s own stays');
+select ok(not interlock.conceal('tap_table'), 'and is not taken for ours');
+select has_column('public', 'tap_table', 'theirs', 'it is what it was');
+select ok(
+  not has_table_privilege('service_role', 'public.tap_table', 'insert')
+    or exists (select from pg_default_acl where defaclobjtype = 'r' and defaclnamespace = 'public'::regnamespace),
+  'and gets no rights of ours'
+);
+drop table public.tap_table;
+create view public.tap_table as select 1 as theirs;
+select ok(not interlock.expose('tap_table'), 'so does a view');
+select ok(not interlock.conceal('tap_table'), 'which is not taken for ours either');
+select is((select theirs from public.tap_table), 1, 'it is what it was');
+drop view public.tap_table;
+create materialized view public.tap_table as select 1 as theirs;
+select ok(not interlock.expose('tap_table') and not interlock.conceal('tap_table'), 'a materialized view');
+drop materialized view public.tap_table;
+create sequence public.tap_table;
+select ok(not interlock.expose('tap_table') and not interlock.conceal('tap_table'), 'a sequence');
+drop sequence public.tap_table;
+create type public.tap_table as enum ('theirs');
+select ok(not interlock.expose('tap_table') and not interlock.conceal('tap_table'), 'and a type');
+select has_type('public', 'tap_table', 'is there still');
+drop type public.tap_table;
+select ok(interlock.expose('tap_table'), 'a name that was freed gets a view when asked');
+select ok(not interlock.conceal('no_such_table'), 'what is nothing of ours is not taken back');
+select throws_ok($$select interlock.expose('no_such_table')$$, '42P01', null, 'nor shown');
+
+-- Through the views -----------------------------------------------------------
+
+insert into auth.users (id, aud, role, email)
+values ('7e000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com');
+
+set local role service_role;
+insert into public.products (id, name, price, currency, available_quantity)
+values ('7d000000-0000-4000-8000-000000000001', 'tap soap', 250, 'EUR', 10);
+update public.products set available_quantity = available_quantity + 5 where name = 'tap soap';
+insert into public.products (id, name, price, currency)
+values ('7d000000-0000-4000-8000-000000000001', 'tap soap', 260, 'EUR')
+on conflict (id) do update set price = excluded.price;
+insert into public.promo_codes (code, discount_type, discount_value) values ('TAP', 'percentage', 10);
+select throws_ok(
+  $$insert into public.promo_codes (code, discount_type, discount_value, used_count) values ('TAP2', 'percentage', 10, 1)$$,
+  '42501', null, 'the shop writes no column through a view that it may not write in the table'
+);
+update public.promo_codes set active = false, max_uses = 7 where code = 'TAP';
+select throws_ok(
+  $$update public.promo_codes set used_count = 1 where code = 'TAP'$$, '42501', null, 'nor changes one'
+);
+insert into public.promo_code_products select id, '7d000000-0000-4000-8000-000000000001' from public.promo_codes where code = 'TAP';
+select throws_ok(v.sql, '42501', null, 'nor writes a table: ' || v.sql)
+from (values
+  ('insert into public.orders select * from public.orders'),
+  ('update public.wallets set balance = 1'),
+  ('delete from public.order_events'),
+  ('delete from public.stock_movements'),
+  ('update public.promo_redemptions set discount = 0')
+) as v (sql);
+insert into public.drivers (user_id) values ('7e000000-0000-4000-8000-000000000001');
+update public.drivers set active = false where user_id = '7e000000-0000-4000-8000-000000000001';
+update public.drivers set active = true where user_id = '7e000000-0000-4000-8000-000000000001';
+insert into public.batches (reference, priority) values ('tap', 1), ('tap too', 2), ('tap three', 3);
+update public.batches set priority = 4 where reference = 'tap';
+update public.batches set status = 'claimed', driver_id = '7e000000-0000-4000-8000-000000000001' where reference = 'tap';
+update public.batches set status = 'cancelled' where reference = 'tap three';
+delete from public.batches where reference = 'tap too';
+insert into public.products (name, price, currency, kind, active) values ('tap song', 1, 'EUR', 'digital', false);
+insert into public.product_codes (product_id, code) select id, 'tap-1' from public.products where name = 'tap song';
+reset role;
+select is(
+  (select concat_ws(' ', active, max_uses, used_count) from interlock.promo_codes where code = 'TAP'), 'f 7 0',
+  'the shop makes and changes promo codes'
+);
+select is(
+  (select count(*) from interlock.promo_code_products where product_id = '7d000000-0000-4000-8000-000000000001'), 1::bigint,
+  'says what they are for'
+);
+select results_eq(
+  $$select reference::text, status::text, priority, version::int from interlock.batches where reference like 'tap%' order by 1$$,
+  $$values ('tap', 'claimed', 4, 3), ('tap three', 'cancelled', 3, 2)$$,
+  'makes, changes and deletes batches'
+);
+select is(
+  (select available_quantity from interlock.products where name = 'tap song'), 1, 'adds codes, which are stock'
+);
+select results_eq(
+  $$select price::bigint, available_quantity from interlock.products where name = 'tap soap'$$,
+  $$values (260::bigint, 15)$$,
+  'the shop inserts, updates and upserts through the views'
+);
+select results_eq(
+  $$select delta::int, reason::text from interlock.stock_movements m where product_id = '7d000000-0000-4000-8000-000000000001' order by id$$,
+  $$values (10, 'opening'), (5, 'correction')$$,
+  'and the ledger has it'
+);
+
+select throws_ok(
+  $$insert into public.products (name, price, currency) values ('', 1, 'EUR')$$, '23514', null,
+  'what a table refuses is refused through its view'
+);
+
+select set_config('request.jwt.claims', '{"sub": "7e000000-0000-4000-8000-000000000001", "role": "authenticated"}', true);
+set local role authenticated;
+select results_eq(
+  $$select reference::text from public.batches where reference like 'tap%'$$, array['tap'], 'a driver reads the batch they hold'
+);
+select results_eq(
+  $$select event::text from public.batch_events order by id$$, array['claimed'], 'and what they did'
+);
+select is((select active from public.drivers), true, 'and themselves');
+select is_empty($$select name from public.products where name = 'tap song'$$, 'nobody sees what is not for sale');
+select throws_ok(v.sql, '42501', null, 'a user does nothing but read: ' || v.sql)
+from (values
+  ($$update public.products set price = 1$$),
+  ($$insert into public.products (name, price, currency) values ('x', 1, 'EUR')$$),
+  ($$update public.batches set status = 'completed'$$),
+  ($$update public.drivers set active = true$$),
+  ($$insert into public.wallets values ('7e000000-0000-4000-8000-000000000001', 1, 'EUR')$$),
+  ('select * from public.promo_codes'),
+  ('select * from public.stock_movements'),
+  ('select * from public.stock_differences')
+) as v (sql);
+reset role;
+set local role anon;
+select is((select count(*) from public.products where name like 'tap%'), 1::bigint, 'who is not signed in sees what is for sale');
+select throws_ok('select * from ' || v.name, '42501', null, 'and not ' || v.name)
+from unnest(array['public.orders', 'public.batches', 'public.drivers', 'public.wallets', 'public.promo_codes']) as v (name);
+reset role;
+
+-- The rest ---------------------------------------------------------------------
+
+-- What a statement raises: SQLSTATE, code and details.
+create function pg_temp.raised(p_sql text)
+returns jsonb
+language plpgsql
+as $$
+declare
+  v_detail text;
+begin
+  execute p_sql;
+  return null;
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return jsonb_build_object('state', sqlstate, 'code', sqlerrm, 'details', v_detail::jsonb);
+end
+$$;
+
+select is(
+  interlock.problem('/a', 'is wrong'), jsonb '[{"pointer": "/a", "message": "is wrong"}]', 'a problem is a list of one'
+);
+select lives_ok($$select interlock.refuse_problems('[]'), interlock.refuse_problems(null)$$, 'no problem is none');
+select is(
+  pg_temp.raised($$select interlock.refuse_problems(interlock.problem('/a', 'is wrong') || interlock.problem('/b', 'too'))$$),
+  '{
+    "state": "PT400",
+    "code": "VALIDATION_FAILED",
+    "details": {
+      "message": "The request is not valid.",
+      "problems": [{"pointer": "/a", "message": "is wrong"}, {"pointer": "/b", "message": "too"}]
+    }
+  }',
+  'all problems are refused together'
+);
+select is(
+  (pg_temp.raised(format('select interlock.raise_error(%L)', e.code)) -> 'details') - 'message',
+  case when e.again then '{"retryable": true}' else '{}' end::jsonb,
+  format('%s: the same again %s', e.code, case when e.again then 'may do' else 'is no use' end)
+)
+from (values
+  ('FORBIDDEN', false), ('UNAUTHENTICATED', false), ('PROMO_NOT_FOUND', false), ('INTERNAL', false),
+  ('UPSTREAM_UNAVAILABLE', true), ('UPSTREAM_TIMEOUT', true), ('TOO_MANY_ATTEMPTS', true)
+) as e (code, again);
+select is(
+  pg_temp.raised($$select interlock.raise_error('FORBIDDEN', '{"a": 1}')$$),
+  '{"state": "PT403", "code": "FORBIDDEN", "details": {"a": 1, "message": "This user may not do that."}}',
+  'an error tells a machine and a person'
+);
+select is(
+  pg_temp.raised($$select interlock.raise_error('NO_SUCH_CODE')$$) -> 'details' ->> 'unknown_code', 'NO_SUCH_CODE',
+  'a code that is none is an error of ours'
+);
+
+-- Jobs -------------------------------------------------------------------------
+
+select is(
+  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 4 end,
+  'without pg_cron nothing is scheduled'
+);
+-- As much of pg_cron as is needed, where it is not.
+do $do$
+begin
+  if to_regprocedure('cron.schedule(text, text, text)') is null then
+    create schema cron;
+    create table cron.job (jobname text primary key, schedule text, command text);
+    create function cron.schedule(text, text, text) returns bigint language sql as $$
+      insert into cron.job values ($1, $2, $3)
+      on conflict (jobname) do update set schedule = $2, command = $3
+      returning 1::bigint
+    $$;
+  end if;
+end
+$do$;
+select is(interlock.schedule_jobs(), 4, 'with it every job is');
+select is(interlock.schedule_jobs(), 4, 'as often as one asks');
+select set_eq(
+  $$select jobname::text from cron.job where jobname like 'interlock-%'$$,
+  array[
+    'interlock-expire-orders', 'interlock-expire-promo-holds', 'interlock-purge-idempotency-keys', 'interlock-settle-slots'
+  ],
+  'once each'
+);
+select lives_ok(j.command, 'it can be done: ' || j.command) from cron.job j where j.jobname like 'interlock-%' order by j.jobname;
+
+select * from finish();
+rollback;

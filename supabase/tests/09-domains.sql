@@ -1,0 +1,223 @@
+-- Domains: what each of them is made of, what it refuses and under which name, and that nobody who calls has to know
+-- of them.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(174);
+
+create temporary view domains as
+  select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
+  from pg_catalog.pg_type t
+  where t.typnamespace = 'interlock'::regnamespace and t.typtype = 'd';
+
+select set_eq(
+  'select name, base from domains',
+  $$
+    values
+      ('amount', 'bigint'),
+      ('amount_change', 'bigint'),
+      ('batch_event', 'text'),
+      ('batch_status', 'text'),
+      ('currency_code', 'character(3)'),
+      ('discount_type', 'text'),
+      ('idempotency_key', 'text'),
+      ('label', 'text'),
+      ('movement_reason', 'text'),
+      ('object_path', 'text'),
+      ('order_event', 'text'),
+      ('order_status', 'text'),
+      ('payment_method', 'text'),
+      ('payment_proof_status', 'text'),
+      ('positive_amount', 'bigint'),
+      ('positive_count', 'integer'),
+      ('price', 'bigint'),
+      ('product_code', 'text'),
+      ('product_kind', 'text'),
+      ('promo_code', 'text'),
+      ('promo_use_status', 'text'),
+      ('row_version', 'bigint'),
+      ('unit_change', 'integer'),
+      ('unit_count', 'integer')
+  $$,
+  'these are the domains'
+);
+select is_empty(
+  'select name from domains where typnotnull or typdefault is not null',
+  'null and defaults are a matter of columns'
+);
+select is_empty(
+  $$
+    select d.name
+    from domains d
+    where not exists (
+      select
+      from pg_catalog.pg_attribute a
+      join pg_catalog.pg_class c on c.oid = a.attrelid and c.relkind = 'r'
+      where a.atttypid = d.oid
+    )
+  $$,
+  'each is the type of a column'
+);
+
+-- What they refuse ----------------------------------------------------------
+
+create temporary table examples (domain text, example text, refused_by text);
+insert into examples
+values
+  ('amount', '0', null),
+  ('amount', '9223372036854775807', null),
+  ('amount', '-1', 'amount_nonnegative'),
+  ('positive_amount', '1', null),
+  ('positive_amount', '0', 'positive_amount_range'),
+  ('positive_amount', '-1', 'positive_amount_range'),
+  ('amount_change', '1', null),
+  ('amount_change', '-1', null),
+  ('amount_change', '0', 'amount_change_nonzero'),
+  ('price', '0', null),
+  ('price', '1000000000000', null),
+  ('price', '-1', 'products_price_sane'),
+  ('price', '1000000000001', 'products_price_sane'),
+  ('currency_code', 'EUR', null),
+  ('currency_code', 'eur', 'currency_code_format'),
+  ('currency_code', 'EU', 'currency_code_format'),
+  ('currency_code', 'EU1', 'currency_code_format'),
+  ('currency_code', 'ÄÖÜ', 'currency_code_format'),
+  ('currency_code', e'EU\n', 'currency_code_format'),
+  ('currency_code', '', 'currency_code_format'),
+  ('unit_count', '0', null),
+  ('unit_count', '2147483647', null),
+  ('unit_count', '-1', 'unit_count_nonnegative'),
+  ('positive_count', '1', null),
+  ('positive_count', '0', 'positive_count_range'),
+  ('positive_count', '-1', 'positive_count_range'),
+  ('unit_change', '1', null),
+  ('unit_change', '-1', null),
+  ('unit_change', '0', 'unit_change_nonzero'),
+  ('row_version', '1', null),
+  ('row_version', '0', 'row_version_positive'),
+  ('label', 'x', null),
+  ('label', repeat('ü', 200), null),
+  ('label', '', 'label_length'),
+  ('label', repeat('x', 201), 'label_length'),
+  ('movement_reason', 'x', null),
+  ('movement_reason', repeat('ü', 100), null),
+  ('movement_reason', '', 'movement_reason_length'),
+  ('movement_reason', repeat('x', 101), 'movement_reason_length'),
+  ('idempotency_key', ' ', null),
+  ('idempotency_key', '~', null),
+  ('idempotency_key', repeat('k', 255), null),
+  ('idempotency_key', '', 'idempotency_key_format'),
+  ('idempotency_key', repeat('k', 256), 'idempotency_key_format'),
+  ('idempotency_key', 'ü', 'idempotency_key_format'),
+  ('idempotency_key', e'a\x7f', 'idempotency_key_format'),
+  ('idempotency_key', e'a\n', 'idempotency_key_format'),
+  ('idempotency_key', e'\x1fa', 'idempotency_key_format'),
+  ('product_code', 'x', null),
+  ('product_code', repeat('ü', 500), null),
+  ('product_code', '', 'product_codes_code_length'),
+  ('product_code', repeat('x', 501), 'product_codes_code_length'),
+  ('object_path', 'x', null),
+  ('object_path', repeat('ü', 500), null),
+  ('object_path', '', 'payment_proofs_object_path_length'),
+  ('object_path', repeat('x', 501), 'payment_proofs_object_path_length'),
+  ('promo_code', ' x ', null),
+  ('promo_code', '  ' || repeat('ü', 64) || ' ', null),
+  ('promo_code', '', 'promo_codes_code_readable'),
+  ('promo_code', '  ', 'promo_codes_code_readable'),
+  ('promo_code', repeat('x', 65), 'promo_codes_code_readable'),
+  ('promo_code', e'a\tb', 'promo_codes_code_readable');
+insert into examples
+select w.domain, e.example, case when e.bad then w.refused_by end
+from (values
+  ('batch_status', 'batches_status_known', 'available claimed in_progress completed cancelled'),
+  ('batch_event', 'batch_events_event_known',
+    'created claimed renewed shortened started released expired completed cancelled deleted'),
+  ('order_status', 'orders_status_known',
+    'pending_payment confirmed paid fulfilled cancelled expired refunded'),
+  ('order_event', 'order_events_event_known',
+    'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted'),
+  ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery'),
+  ('payment_proof_status', 'payment_proofs_status_known', 'submitted accepted rejected'),
+  ('promo_use_status', 'promo_redemptions_status_known', 'held redeemed released expired returned'),
+  ('discount_type', 'promo_codes_discount_type_known', 'percentage fixed'),
+  ('product_kind', 'products_kind_known', 'physical digital')
+) as w (domain, refused_by, words)
+cross join lateral (
+  select unnest(string_to_array(w.words, ' ')), false
+  union all
+  select unnest(array['lost', '', upper(split_part(w.words, ' ', 1)), split_part(w.words, ' ', 1) || ' ']), true
+) as e (example, bad);
+
+-- What refuses a value, as `domain constraint`; null if nothing does.
+create function pg_temp.refusal(p_domain text, p_example text)
+returns text
+language plpgsql
+as $$
+declare
+  v_type text;
+  v_constraint text;
+begin
+  execute format('select %L::interlock.%I', p_example, p_domain);
+  return null;
+exception
+  when check_violation then
+    get stacked diagnostics v_type = pg_datatype_name, v_constraint = constraint_name;
+    return v_type || ' ' || v_constraint;
+end
+$$;
+
+select is(
+  pg_temp.refusal(e.domain, e.example),
+  e.domain || ' ' || e.refused_by,
+  format('%s %s: %s', e.domain, to_json(left(e.example, 20)), coalesce(e.refused_by, 'fine'))
+)
+from examples e;
+select is(pg_temp.refusal(d.name, null), null, d.name || ' takes null') from domains d order by d.name;
+
+select set_eq(
+  'select d.name, k.conname::text from domains d join pg_catalog.pg_constraint k on k.contypid = d.oid',
+  'select distinct domain, refused_by from examples where refused_by is not null',
+  'every check of a domain has an example above'
+);
+
+-- Who meets them --------------------------------------------------------------
+
+-- An argument of a domain's type would be a type in the signature, and a row type brings its columns' types along.
+select is_empty(
+  $$
+    select p.oid::regprocedure, u.type::regtype
+    from pg_catalog.pg_proc p
+    cross join lateral unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]) || p.prorettype) as u (type)
+    join pg_catalog.pg_type t on t.oid = u.type
+    left join pg_catalog.pg_type e on e.oid = t.typelem and t.typelem <> 0
+    where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
+      and 'd' in (t.typtype, e.typtype)
+  $$,
+  'no function has a domain in its signature'
+);
+select is_empty(
+  $$
+    select p.oid::regprocedure
+    from pg_catalog.pg_proc p
+    cross join lateral unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]) || p.prorettype) as u (type)
+    join pg_catalog.pg_type t on t.oid = u.type and t.typtype = 'c'
+    cross join unnest(array['anon', 'authenticated', 'service_role']) as g (role)
+    where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
+      and has_function_privilege(g.role, p.oid, 'execute')
+      and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e')
+  $$,
+  'nor does what the API calls have a row type'
+);
+select is_empty(
+  $$
+    select g.role, d.name
+    from domains d
+    cross join unnest(array['anon', 'authenticated', 'service_role']) as g (role)
+    where not has_type_privilege(g.role, d.oid, 'usage')
+  $$,
+  'whoever may write a column may use its type'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,273 @@
+-- Holds of promo codes: apply, refresh, dry run, release, expiry, and who is refused. Time
+-- does not pass inside a transaction, so holds are aged by moving their end.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(51);
+
+-- Cast --------------------------------------------------------------------
+
+insert into auth.users (id, aud, role, email)
+values
+  ('7a000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com'),
+  ('7a000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-bob@example.com');
+
+delete from interlock.promo_redemptions;
+delete from interlock.promo_user_uses;
+delete from interlock.promo_attempts;
+delete from interlock.promo_code_products;
+delete from interlock.promo_codes;
+update interlock.settings set promo_hold = '15 minutes';
+
+create temporary table cast_of (name text primary key, id uuid);
+insert into cast_of
+values
+  ('ann', '7a000000-0000-4000-8000-000000000001'),
+  ('bob', '7a000000-0000-4000-8000-000000000002'),
+  ('nameless', null);
+
+create function pg_temp.who(p_name text)
+returns uuid
+language sql
+as $$ select id from cast_of where name = p_name $$;
+
+-- Cart and order n.
+create function pg_temp.cart(p_n int)
+returns uuid
+language sql
+as $$ select ('7ca00000-0000-4000-8000-' || lpad(p_n::text, 12, '0'))::uuid $$;
+
+create function pg_temp.ord(p_n int)
+returns uuid
+language sql
+as $$ select ('70d00000-0000-4000-8000-' || lpad(p_n::text, 12, '0'))::uuid $$;
+
+-- What a statement answers: its value, or the error as `code detail`.
+create function pg_temp.answer(p_sql text)
+returns text
+language plpgsql
+as $$
+declare
+  v_answer text;
+  v_detail text;
+begin
+  execute p_sql into v_answer;
+  return v_answer;
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return concat_ws(' ', case when sqlstate like 'PT%' then sqlerrm else sqlstate || ' ' || sqlerrm end, case when sqlstate like 'PT%' then nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}')::text else nullif(v_detail, '') end);
+end
+$$;
+
+-- Calls public.validate_promo as a signed-in user: `arguments` as SQL.
+create function pg_temp.call(p_who text, p_arguments text)
+returns jsonb
+language plpgsql
+as $$
+declare
+  v_answer jsonb;
+  v_state text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  perform set_config(
+    'request.jwt.claims',
+    jsonb_strip_nulls(jsonb_build_object('role', 'authenticated', 'sub', pg_temp.who(p_who)))::text,
+    true
+  );
+  perform set_config('response.status', '', true);
+  set local role authenticated;
+  execute format('select public.validate_promo(%s)', p_arguments) into v_answer;
+  reset role;
+  return v_answer;
+exception
+  when others then
+    get stacked diagnostics
+      v_state = returned_sqlstate,
+      v_message = message_text,
+      v_detail = pg_exception_detail,
+      v_hint = pg_exception_hint;
+    return jsonb_build_object(
+      'code', v_state, 'message', v_message, 'details', nullif(nullif(v_detail, '')::jsonb - 'message' - 'retryable', '{}'), 'has_hint', v_hint <> ''
+    );
+end
+$$;
+
+-- The same in short: `discount/total`, released or not, or the error with its details.
+create function pg_temp.say(p_who text, p_arguments text)
+returns text
+language sql
+as $$
+  select case
+    when a ? 'valid' then concat(a ->> 'discount', '/', a ->> 'total')
+    when a ? 'released' then 'released ' || (a ->> 'released')
+    -- An unknown code is answered with text, as PostgREST has it; the others are told above.
+    else concat_ws(' ', a ->> 'message', case when jsonb_typeof(a -> 'details') <> 'string' then a ->> 'details' end)
+  end
+  from pg_temp.call(p_who, p_arguments) a
+$$;
+
+-- Every section begins with one fresh code, `Code`, 10 per cent.
+create function pg_temp.fresh(p_max_uses int, p_max_uses_per_user int)
+returns void
+language sql
+as $$
+  delete from interlock.promo_redemptions;
+  delete from interlock.promo_user_uses;
+  delete from interlock.promo_codes;
+  insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
+  values ('7c000000-0000-4000-8000-000000000001', 'Code', 'percentage', 10, p_max_uses, p_max_uses_per_user);
+$$;
+
+create function pg_temp.apply(p_who text, p_cart int, p_subtotal bigint default 1000)
+returns text
+language sql
+as $$
+  select pg_temp.say(p_who, format('%L, p_subtotal => %s, p_cart_id => %L', 'code', p_subtotal, pg_temp.cart(p_cart)))
+$$;
+
+create function pg_temp.release(p_who text, p_cart int)
+returns text
+language sql
+as $$
+  select pg_temp.say(p_who, format('%L, p_cart_id => %L, p_action => %L', 'code', pg_temp.cart(p_cart), 'release'))
+$$;
+
+create function pg_temp.age(p_cart int)
+returns void
+language sql
+as $$
+  update interlock.promo_redemptions set held_until = now() where cart_id = pg_temp.cart(p_cart) and status = 'held'
+$$;
+
+-- Uses as `who cart status`, by cart; the counters; and the differences, if any.
+create function pg_temp.uses()
+returns text
+language sql
+as $$
+  select concat(
+    (select string_agg(concat_ws(' ', c.name, right(r.cart_id::text, 1), r.status), ', ' order by r.cart_id, r.status, c.name)
+     from interlock.promo_redemptions r left join cast_of c on c.id = r.user_id),
+    ' = ',
+    (select used_count from interlock.promo_codes),
+    (select ' with ' || count(*) || ' differences' from interlock.promo_differences having count(*) > 0)
+  )
+$$;
+
+-- One use, one customer -------------------------------------------------------
+
+select pg_temp.fresh(1, null);
+select is(pg_temp.apply('ann', 1), '100/900', 'ann applies the code');
+select is(pg_temp.uses(), 'ann 1 held = 1', 'and holds a use');
+select is(
+  (select held_until from interlock.promo_redemptions),
+  now() + interval '15 minutes',
+  'for 15 minutes'
+);
+select is(pg_temp.apply('ann', 1, 3000), '300/2700', 'the same cart again, with more in it');
+select is(pg_temp.uses(), 'ann 1 held = 1', 'keeps one use');
+select is((select discount::bigint from interlock.promo_redemptions), 300::bigint, 'under the new discount');
+
+update interlock.promo_redemptions set held_until = now() + interval '1 minute';
+select is(
+  pg_temp.call('ann', format('%L, p_subtotal => 3000, p_cart_id => %L', 'code', pg_temp.cart(1))) ->> 'held_until',
+  to_jsonb(now() at time zone 'UTC' + interval '15 minutes') #>> '{}' || '+00:00',
+  'and a new end'
+);
+
+select is(
+  pg_temp.call('ann', format('%L, p_subtotal => 1000, p_cart_id => %L', 'code', pg_temp.cart(2))) - 'has_hint',
+  jsonb_build_object('code', 'PT409', 'message', 'PROMO_ALREADY_APPLIED', 'details', jsonb_build_object(
+    'reason', 'held', 'cart_id', pg_temp.cart(1),
+    'held_until', to_jsonb(now() at time zone 'UTC' + interval '15 minutes') #>> '{}' || '+00:00'
+  )),
+  'in another tab the code is applied already'
+);
+select is(pg_temp.apply('bob', 3), 'PROMO_EXHAUSTED {"reason": "max_uses"}', 'for bob it is used up');
+select is(
+  pg_temp.say('bob', $$'code', p_subtotal => 1000, p_dry_run => true$$),
+  'PROMO_EXHAUSTED {"reason": "max_uses"}',
+  'also when he only asks'
+);
+select is(pg_temp.release('bob', 1), 'released false', 'bob cannot release the hold of ann''s cart');
+select is(pg_temp.release('ann', 2), 'released false', 'nor ann one that another tab does not hold');
+select is(pg_temp.uses(), 'ann 1 held = 1', 'nothing has changed');
+select is(pg_temp.release('ann', 1), 'released true', 'ann releases it');
+select is(pg_temp.release('ann', 1), 'released false', 'once');
+select is(pg_temp.uses(), 'ann 1 released = 0', 'and the use is back');
+select is(pg_temp.apply('bob', 3), '100/900', 'for bob');
+select is(pg_temp.uses(), 'ann 1 released, bob 3 held = 1', 'who holds it now');
+
+-- Dry run -----------------------------------------------------------------------
+
+select pg_temp.fresh(1, 1);
+select is(pg_temp.say('ann', $$'code', p_subtotal => 1000, p_dry_run => true$$), '100/900', 'a dry run answers');
+select is(pg_temp.uses(), ' = 0', 'and holds nothing');
+select is_empty('select * from interlock.promo_user_uses', 'nor counts anything');
+
+-- Expiry ------------------------------------------------------------------------
+
+select pg_temp.fresh(1, null);
+select is(pg_temp.apply('ann', 1), '100/900', 'ann applies the code');
+update interlock.promo_redemptions set held_until = now() + interval '1 microsecond';
+select is(pg_temp.apply('bob', 2), 'PROMO_EXHAUSTED {"reason": "max_uses"}', 'a live hold is hers to its last moment');
+select is(interlock.expire_promo_holds(), 0, 'and is not taken back');
+select pg_temp.age(1);
+select is(pg_temp.uses(), 'ann 1 held = 1', 'a hold that is over counts until it is taken back');
+select is(pg_temp.say('bob', $$'code', p_subtotal => 1000, p_dry_run => true$$), '100/900', 'a dry run knows that it can be');
+select is(pg_temp.apply('bob', 2), '100/900', 'whoever needs the use takes it back');
+select is(pg_temp.uses(), 'ann 1 expired, bob 2 held = 1', 'exactly one');
+select is(pg_temp.apply('ann', 1), 'PROMO_EXHAUSTED {"reason": "max_uses"}', 'ann''s is gone');
+select is(pg_temp.release('ann', 1), 'released false', 'and there is nothing for her to release');
+
+select pg_temp.age(2);
+select is(pg_temp.apply('bob', 2), '100/900', 'a hold that is over but not taken back is revived');
+select is(pg_temp.uses(), 'ann 1 expired, bob 2 held = 1', 'as the same use');
+select pg_temp.age(2);
+select is(interlock.expire_promo_holds(), 1, 'the job takes it back');
+select is(interlock.expire_promo_holds(), 0, 'once');
+select is(pg_temp.uses(), 'ann 1 expired, bob 2 expired = 0', 'and it is free');
+
+select pg_temp.fresh(null, null);
+select is(string_agg(pg_temp.apply('ann', n), ' '), '100/900 100/900 100/900 100/900', 'a code without a limit fits every cart')
+from generate_series(1, 4) n;
+update interlock.promo_redemptions set held_until = now() - n * interval '1 minute'
+from generate_series(1, 3) n
+where cart_id = pg_temp.cart(n);
+select is(interlock.expire_promo_holds(2), 2, 'the job does as many as it is told');
+select is(pg_temp.uses(), 'ann 1 held, ann 2 expired, ann 3 expired, ann 4 held = 2', 'the oldest first');
+
+-- A hold does not outlive its code.
+
+select pg_temp.fresh(null, null);
+update interlock.promo_codes set expires_at = now() + interval '1 minute';
+select is(pg_temp.apply('ann', 1), '100/900', 'a code that ends in a minute');
+select is((select held_until from interlock.promo_redemptions), now() + interval '1 minute', 'is held for a minute');
+update interlock.settings set promo_hold = '30 seconds';
+select is(pg_temp.apply('ann', 1), '100/900', 'the shop tunes the hold');
+select is((select held_until from interlock.promo_redemptions), now() + interval '30 seconds', 'from the next call on');
+update interlock.settings set promo_hold = '15 minutes';
+
+-- Uses per customer -------------------------------------------------------------
+
+select pg_temp.fresh(null, 1);
+select is(pg_temp.apply('ann', 1), '100/900', 'ann''s only use');
+select matches(pg_temp.apply('ann', 2), '^PROMO_ALREADY_APPLIED {"reason": "held"', 'her other tab is told where it is');
+select is(pg_temp.apply('bob', 3), '100/900', 'bob has his own');
+select pg_temp.age(1);
+select is(pg_temp.apply('ann', 2), '100/900', 'her hold is over: her other tab has it');
+select is(pg_temp.uses(), 'ann 1 expired, ann 2 held, bob 3 held = 2', 'and it is one');
+
+-- Without a cart id -------------------------------------------------------------
+
+select pg_temp.fresh(null, 1);
+select is(pg_temp.say('ann', $$'code', p_subtotal => 1000$$), '100/900', 'no cart id is a cart too');
+select is(pg_temp.say('ann', $$'code', p_subtotal => 2000$$), '200/1800', 'the same one');
+select is(pg_temp.say('ann', $$'code', p_action => 'release'$$), 'released true', 'it can be released');
+select is(pg_temp.uses(), 'ann released = 0', 'and has had one use');
+
+select * from finish();
+rollback;

@@ -1,0 +1,27 @@
+//! What all areas stand on (keys, errors, settings), and where all of them meet.
+
+#[cfg(test)]
+mod mutants;
+#[cfg(test)]
+mod reports;
+mod stages;
+
+use super::Area;
+
+/// For the engines.
+pub(crate) const AREA: Area = Area {
+    before_test: "",
+    #[cfg(test)]
+    documented: &[],
+    #[cfg(test)]
+    scenes: &[],
+    #[cfg(test)]
+    scene_rows: "",
+    #[cfg(test)]
+    after_scene: "",
+    stages: &[stages::STAGES],
+    sweeps: &[],
+    histories: None,
+    #[cfg(test)]
+    mutants: mutants::MUTANTS,
+};

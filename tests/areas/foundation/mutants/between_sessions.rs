@@ -1,0 +1,21 @@
+//! Mutants that show only where two sessions meet, and the scene in which they do.
+
+/// The mutant, and the scene that must notice it.
+pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
+    (
+        "begin_idempotent: without `where k.expires_at <= interlock.clock()`",
+        "a twin waits and gets the same order",
+    ),
+    (
+        "begin_idempotent: one turn only, without `when found`",
+        "a twin waits and gets the same order",
+    ),
+    (
+        "purge_idempotency_keys: without `for update skip locked`",
+        "keys in use are not purged, nor waited for",
+    ),
+    (
+        "purge_idempotency_keys: waits, without `skip locked`",
+        "keys in use are not purged, nor waited for",
+    ),
+];

@@ -1,0 +1,13 @@
+//! Mutants that no test can notice, each with the reason.
+
+/// The mutant, and why it changes nothing that anybody could see.
+pub(crate) const EXPLAINED: &[(&str, &str)] = &[
+    (
+        "begin_idempotent: one turn only, without `when v_answer is not null`",
+        "Only a key that ends between two statements needs another turn.",
+    ),
+    (
+        "find_idempotent: never `p_key is null`",
+        "No row has an empty key.",
+    ),
+];

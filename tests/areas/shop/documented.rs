@@ -1,0 +1,74 @@
+//! Every answer of `checkout` that docs/openapi.json tells of.
+
+use super::rows::{cart, with};
+use crate::areas::promo::documented::{refuses_promos, set};
+use crate::harness::stack::Bench;
+use crate::openapi::{Scene, Sent};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// `checkout`.
+pub(crate) async fn checkout(bench: &Bench) -> (String, Value) {
+    let mut scene = Scene::new(bench, "checkout");
+    let buyer = bench.users(1).await[0];
+    let product = bench.products(1, 10).await[0];
+    let digital = bench.digital_product(3).await;
+    scene.refuses_what_all_refuse(buyer).await;
+    refuses_promos(&mut scene, &cart(&[(product, 2)]), "promo_code").await;
+
+    let by_wallet = |lines: &[(Uuid, u32)]| with(cart(lines), "payment_method", "wallet");
+    scene
+        .expect("INSUFFICIENT_FUNDS", buyer, &by_wallet(&[(product, 1)]))
+        .await;
+    scene
+        .expect("INSUFFICIENT_INVENTORY", buyer, &cart(&[(product, 11)]))
+        .await;
+    bench.top_up(buyer, 10_000).await;
+    scene
+        .expect(
+            "paid, with digital codes",
+            buyer,
+            &by_wallet(&[(digital, 2)]),
+        )
+        .await;
+    let transfer = with(cart(&[(product, 1)]), "payment_method", "bank_transfer");
+    scene
+        .expect("waits for its payment", buyer, &transfer)
+        .await;
+
+    let key = Some("a key");
+    for (outcome, quantity) in [("to be paid in cash", 1), ("IDEMPOTENCY_KEY_REUSED", 2)] {
+        let request = scene.request(buyer, &cart(&[(product, quantity)]));
+        scene.expect_of(outcome, Sent { key, ..request }).await;
+    }
+    let euros = "update interlock.products set currency = 'EUR' where id = $1";
+    let abroad = bench.products(1, 5).await[0];
+    bench
+        .db
+        .execute(euros, &[&abroad])
+        .await
+        .expect("the product is there");
+    scene
+        .expect("CURRENCY_MISMATCH", buyer, &by_wallet(&[(abroad, 1)]))
+        .await;
+
+    // The shop changes a code between showing and selling.
+    let promo = bench.promo(None, None).await;
+    let cart_id = json!(Uuid::new_v4());
+    let shown = with(
+        with(cart(&[(product, 1)]), "cart_id", cart_id.clone()),
+        "code",
+        promo.as_str(),
+    );
+    Scene::new(bench, "promo-validate")
+        .expect("held", buyer, &shown)
+        .await;
+    set(bench, &promo, "discount_value = 20").await;
+    let order = with(
+        with(cart(&[(product, 1)]), "cart_id", cart_id),
+        "promo_code",
+        promo.as_str(),
+    );
+    scene.expect("PROMO_CHANGED", buyer, &order).await;
+    scene.end()
+}

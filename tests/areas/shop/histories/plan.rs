@@ -1,0 +1,218 @@
+//! What callers of a shop do: chosen at random from what they know.
+
+use crate::areas::shop::model::Shop;
+use crate::areas::shop::model::calls::{self as shop, Decision, Payment};
+use crate::prove::histories::{Reader, World, pick};
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use uuid::Uuid;
+
+/// The next call on a shop.
+pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) -> shop::Call {
+    let terms = &world.start.terms;
+    let products: Vec<Uuid> = terms.products.keys().copied().collect();
+    let mut known = world.known.lock().expect("no caller panics");
+    let guessing = known.guessing;
+    if !known.keyed.is_empty() && rng.random_ratio(1, 10) {
+        let again = known.keyed.len().saturating_sub(12);
+        let again = known.keyed[rng.random_range(again..known.keyed.len())].clone();
+        return sometimes_changed(rng, again);
+    }
+    if terms.slots && rng.random_ratio(1, 8) {
+        return with_slots(rng, world, &products);
+    }
+    let buyer = pick(rng, &terms.buyers);
+    let (order, owner) = match known.orders.len() {
+        0 => (Uuid::nil(), buyer),
+        // The latest ones are those of which something may still become.
+        many => known.orders[many - 1 - rng.random_range(0..many.min(8))],
+    };
+    let key = rng.random_ratio(1, 3).then(|| Uuid::new_v4().to_string());
+    let product = pick(rng, &products);
+    let quantity = rng.random_range(1..4);
+    let call = match rng.random_range(0..100) {
+        0..32 => shop::Call::Checkout {
+            buyer,
+            items: items(rng, &products, terms.slots),
+            code: rng.random_bool(0.45).then(|| code(rng, world, guessing)),
+            cart: cart(rng, buyer),
+            payment: *[
+                Payment::Wallet,
+                Payment::BankTransfer,
+                Payment::CashOnDelivery,
+            ]
+            .choose(rng)
+            .expect("there are some"),
+            key,
+        },
+        32..45 => shop::Call::ApplyCode {
+            buyer,
+            code: code(rng, world, guessing),
+            items: items(rng, &products, false),
+            cart: cart(rng, buyer),
+            dry_run: rng.random_ratio(1, 4),
+        },
+        45..48 => shop::Call::ReleaseCode {
+            buyer,
+            code: code(rng, world, guessing),
+            cart: cart(rng, buyer),
+        },
+        48..58 => shop::Call::Cancel {
+            caller: match rng.random_range(0..10) {
+                0 => Some(buyer),
+                1..6 => Some(owner),
+                _ => None,
+            },
+            order,
+            key,
+        },
+        58..70 => shop::Call::Decide {
+            order,
+            decision: *[
+                Decision::Accept,
+                Decision::Reject,
+                Decision::Fulfil,
+                Decision::Refund,
+            ]
+            .choose(rng)
+            .expect("there are some"),
+        },
+        70..73 => shop::Call::SubmitProof {
+            buyer: owner,
+            order,
+            file: format!("{}.pdf", rng.random_range(0..2)),
+        },
+        73..77 => shop::Call::TopUp {
+            user: buyer,
+            amount: rng.random_range(1..4) * 500,
+            reference: rng
+                .random_bool(0.7)
+                .then(|| Uuid::from_u128(rng.random_range(1..6))),
+        },
+        77..80 => shop::Call::TakeCodes {
+            product: digital(world, &products),
+            quantity: rng.random_range(1..3),
+            order,
+        },
+        80..84 => shop::Call::TakeUnits {
+            product: physical(world, &products, product),
+            quantity,
+        },
+        84 => shop::Call::CountUse {
+            promo: terms.promos.choose(rng).expect("there are some").id,
+        },
+        85..90 => shop::Call::Restock { product, quantity },
+        90..92 if everything => shop::Call::ExpireOrders,
+        92..94 if everything => shop::Call::ExpireHolds,
+        // A product's own number is the stock as last settled, if it has slots.
+        90..95 if terms.slots => shop::Call::LookAtStock {
+            reader: Reader::User(buyer),
+        },
+        90..95 => shop::Call::LookAtShelf,
+        _ => shop::Call::Look,
+    };
+    if call.is_keyed() {
+        known.keyed.push(call.clone());
+    }
+    call
+}
+
+/// A call that has to do with slots, or brings stock to the other side of what opens or closes them.
+fn with_slots(rng: &mut StdRng, world: &World<Shop>, products: &[Uuid]) -> shop::Call {
+    let product = pick(rng, products);
+    let unit = physical(world, products, product);
+    let slots = rng.random_range(0..5);
+    match rng.random_range(0..16) {
+        0..3 => shop::Call::SetStockSlots { product, slots },
+        3..5 => shop::Call::SetPromoSlots {
+            promo: world
+                .start
+                .terms
+                .promos
+                .choose(rng)
+                .expect("there are some")
+                .id,
+            slots,
+        },
+        5..8 => shop::Call::Settle,
+        8..10 => shop::Call::LookAtStock {
+            reader: *[
+                Reader::Anyone,
+                Reader::Shop,
+                Reader::User(pick(rng, &world.start.terms.buyers)),
+            ]
+            .choose(rng)
+            .expect("there are some"),
+        },
+        10..13 => shop::Call::Restock {
+            product: unit,
+            quantity: rng.random_range(5..50),
+        },
+        13..15 => shop::Call::WriteOff {
+            product: unit,
+            quantity: rng.random_range(1..25),
+        },
+        _ => shop::Call::TakeUnits {
+            product: unit,
+            quantity: rng.random_range(5..20),
+        },
+    }
+}
+
+/// A few of each; with slots now and then more than one slot has.
+fn items(rng: &mut StdRng, products: &[Uuid], slots: bool) -> Vec<(Uuid, i64)> {
+    let lines = *[1, 1, 1, 2, 2, 3].choose(rng).expect("there are some");
+    let most = if slots && rng.random_ratio(1, 12) {
+        20
+    } else {
+        4
+    };
+    (0..lines)
+        .map(|_| (pick(rng, products), rng.random_range(1..most)))
+        .collect()
+}
+
+/// Each customer has two carts, and no cart sometimes.
+fn cart(rng: &mut StdRng, buyer: Uuid) -> Option<Uuid> {
+    let number: u128 = rng.random_range(0..3);
+    (number > 0).then(|| Uuid::from_u128(buyer.as_u128() ^ number))
+}
+
+fn code(rng: &mut StdRng, world: &World<Shop>, guessing: bool) -> String {
+    let known = &world.start.terms.promos;
+    let unknown = if guessing { 0.7 } else { 0.03 };
+    if rng.random_bool(unknown) {
+        format!("GUESS{}", rng.random_range(0..1000))
+    } else {
+        known.choose(rng).expect("there are some").code.clone()
+    }
+}
+
+fn digital(world: &World<Shop>, products: &[Uuid]) -> Uuid {
+    let mut digital = products
+        .iter()
+        .filter(|id| world.start.terms.products[*id].digital);
+    *digital.next().expect("a shop has a digital product")
+}
+
+fn physical(world: &World<Shop>, products: &[Uuid], product: Uuid) -> Uuid {
+    let is_physical = |id: &&Uuid| !world.start.terms.products[*id].digital;
+    if is_physical(&&product) {
+        return product;
+    }
+    *products
+        .iter()
+        .find(is_physical)
+        .expect("a shop has a physical product")
+}
+
+/// The same call again; sometimes another one under the same key.
+fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
+    if let shop::Call::Checkout { items, .. } = &mut call
+        && rng.random_ratio(1, 5)
+    {
+        items[0].1 = 4;
+    }
+    call
+}

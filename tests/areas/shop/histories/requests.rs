@@ -1,0 +1,237 @@
+//! The calls of a shop, as they are sent.
+
+use crate::areas::shop::model::calls::Call;
+use crate::areas::shop::model::{self as shop};
+use crate::prove::histories::{Reader, Request, array, present};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Rows that this transaction has written last.
+const MINE: &str = "xmin = pg_current_xact_id()::xid";
+
+/// Sends a call of a shop with these products, customers and promo codes.
+pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
+    match call {
+        Call::Checkout {
+            buyer,
+            items,
+            code,
+            cart,
+            payment,
+            key,
+        } => Request::Call {
+            function: Some("checkout"),
+            rpc: "checkout",
+            caller: Some(*buyer),
+            arguments: present(json!({
+                "cart_items": cart_items(items), "promo_code": code, "cart_id": cart,
+                "payment_method": payment.name(),
+            })),
+            key: key.clone(),
+            rows: false,
+        },
+        Call::ApplyCode {
+            buyer,
+            code,
+            items,
+            cart,
+            dry_run,
+        } => Request::Call {
+            function: Some("promo-validate"),
+            rpc: "validate_promo",
+            caller: Some(*buyer),
+            arguments: present(json!({
+                "code": code, "cart_items": cart_items(items), "cart_id": cart, "dry_run": dry_run,
+            })),
+            key: None,
+            rows: false,
+        },
+        Call::ReleaseCode { buyer, code, cart } => Request::Call {
+            function: Some("promo-validate"),
+            rpc: "validate_promo",
+            caller: Some(*buyer),
+            arguments: present(json!({ "code": code, "cart_id": cart, "action": "release" })),
+            key: None,
+            rows: false,
+        },
+        Call::Cancel { caller, order, key } => Request::Call {
+            function: None,
+            rpc: "cancel_order",
+            caller: *caller,
+            arguments: json!({ "order_id": order }),
+            key: key.clone(),
+            rows: false,
+        },
+        Call::SubmitProof { buyer, order, file } => Request::Call {
+            function: None,
+            rpc: "submit_payment_proof",
+            caller: Some(*buyer),
+            arguments: json!({
+                "order_id": order, "object_path": format!("{buyer}/{order}/{file}"),
+            }),
+            key: None,
+            rows: false,
+        },
+        Call::Decide { order, decision } => {
+            shops(decision.rule().0, json!({ "order_id": order }))
+        }
+        Call::ExpireOrders => Request::Own(format!(
+            "select interlock.expire_orders(1000);
+             select coalesce(json_agg(o.id), '[]') from interlock.orders o
+             where o.user_id = any ({}) and o.status = 'expired' and o.{MINE}",
+            array(world.terms.buyers.iter())
+        )),
+        Call::ExpireHolds => Request::Own(format!(
+            "select interlock.expire_promo_holds();
+             select coalesce(json_agg(format('held %s %s %s', r.promo_id, r.user_id,
+               coalesce(r.cart_id::text, 'nobody'))), '[]')
+             from interlock.promo_redemptions r
+             where r.promo_id = any ({}) and r.status = 'expired' and r.{MINE}",
+            array(world.terms.promos.iter().map(|promo| &promo.id))
+        )),
+        Call::TopUp {
+            user,
+            amount,
+            reference,
+        } => shops(
+            "top_up_wallet",
+            present(json!({
+                "user_id": user, "amount": amount, "currency": "USD", "reference": reference,
+            })),
+        ),
+        Call::TakeUnits { product, quantity } => shops(
+            "decrement_product_quantity",
+            json!({ "product_id": product, "quantity": quantity }),
+        ),
+        Call::TakeCodes {
+            product,
+            quantity,
+            order,
+        } => Request::Call {
+            function: None,
+            rpc: "claim_product_codes_atomic",
+            caller: None,
+            arguments: json!({ "product_id": product, "quantity": quantity, "order_id": order }),
+            key: None,
+            rows: true,
+        },
+        Call::CountUse { promo } => shops("increment_promo_usage", json!({ "promo_id": promo })),
+        Call::Restock { product, quantity } if world.terms.products[product].digital => {
+            Request::Own(format!(
+                "with added as (insert into interlock.product_codes (product_id, code)
+                   select '{product}', 'test:' || gen_random_uuid() from generate_series(1, {quantity})
+                   returning 1)
+                 select to_json(count(*)) from added"
+            ))
+        }
+        Call::Restock { product, quantity } => Request::Own(format!(
+            "update interlock.products set available_quantity = available_quantity + {quantity}
+             where id = '{product}' returning to_json(true)"
+        )),
+        Call::WriteOff { product, quantity } => Request::Own(format!(
+            "update interlock.products set available_quantity = available_quantity - {quantity}
+             where id = '{product}' returning to_json(true)"
+        )),
+        Call::SetStockSlots { product, slots } => shops(
+            "set_stock_slots",
+            json!({ "product_id": product, "slots": slots }),
+        ),
+        Call::SetPromoSlots { promo, slots } => shops(
+            "set_promo_slots",
+            json!({ "promo_id": promo, "slots": slots }),
+        ),
+        Call::Settle => {
+            Request::Own("select to_json(interlock.settle_slots() >= 0)".to_owned())
+        }
+        Call::Look | Call::ClockMoves { .. } => Request::Own(books(world)),
+        Call::LookAtShelf => shelf(world),
+        Call::LookAtStock { reader } => stock(*reader, world),
+    }
+}
+
+fn shops(rpc: &'static str, arguments: Value) -> Request {
+    Request::Call {
+        function: None,
+        rpc,
+        caller: None,
+        arguments,
+        key: None,
+        rows: false,
+    }
+}
+
+/// Products as everybody sees them.
+fn shelf(world: &shop::Shop) -> Request {
+    let ids: Vec<String> = world.stock.keys().map(Uuid::to_string).collect();
+    Request::Read {
+        reader: Reader::Anyone,
+        path: format!(
+            "products?select=id,available_quantity&id=in.({})",
+            ids.join(",")
+        ),
+        body: None,
+        entry: |row| {
+            let id = row["id"].as_str()?.to_owned();
+            Some((id, row["available_quantity"].clone()))
+        },
+        sql: format!(
+            "select json_object_agg(id, available_quantity) from public.products where id = any ({})",
+            array(world.stock.keys())
+        ),
+    }
+}
+
+/// The stock of products from `get_stock`, with their numbers of slots.
+fn stock(reader: Reader, world: &shop::Shop) -> Request {
+    let products: Vec<&Uuid> = world.stock.keys().collect();
+    Request::Read {
+        reader,
+        path: "rpc/get_stock".to_owned(),
+        body: Some(json!({ "p_product_ids": products })),
+        entry: |row| {
+            let id = row["product_id"].as_str()?.to_owned();
+            Some((id, json!([row["available_quantity"], row["stock_slots"]])))
+        },
+        sql: format!(
+            "select json_object_agg(product_id, json_build_array(available_quantity, stock_slots))
+             from public.get_stock({})",
+            array(world.stock.keys())
+        ),
+    }
+}
+
+fn cart_items(items: &[(Uuid, i64)]) -> Value {
+    items
+        .iter()
+        .map(|(product, quantity)| json!({ "product_id": product, "quantity": quantity }))
+        .collect()
+}
+
+/// The shop's books in one statement, and so at one moment.
+fn books(world: &shop::Shop) -> String {
+    let products = array(world.terms.products.keys());
+    let promos = array(world.terms.promos.iter().map(|promo| &promo.id));
+    let buyers = array(world.terms.buyers.iter());
+    format!(
+        "with slots as (select owner_id, sum(used) as used from interlock.counter_slots group by owner_id)
+         select json_build_object(
+           'stock', (select coalesce(json_object_agg(p.id, p.available_quantity - coalesce(s.used, 0)), '{{}}')
+             from interlock.products p left join slots s on s.owner_id = p.id where p.id = any ({products})),
+           'wallets', (select coalesce(json_object_agg(user_id, balance), '{{}}')
+             from interlock.wallets where user_id = any ({buyers})),
+           'uses', (select coalesce(json_object_agg(p.id, u.uses), '{{}}')
+             from interlock.promo_codes p
+             cross join lateral (
+               select coalesce(json_agg(w.words order by w.words collate \"C\"), '[]') as uses
+               from (
+                 select format('%s %s %s %s', r.status, r.promo_id, coalesce(r.user_id::text, 'nobody'),
+                   coalesce(r.cart_id::text, 'nobody')) as words
+                 from interlock.promo_redemptions r
+                 where r.promo_id = p.id and r.status in ('held', 'redeemed')
+               ) w
+             ) u
+             where p.id = any ({promos})),
+           'orders', (select coalesce(json_object_agg(id, status), '{{}}')
+             from interlock.orders where user_id = any ({buyers})))"
+    )
+}

@@ -1,0 +1,235 @@
+//! A shop to work on: its rows, and its state in the model. It is small: few units, few uses, so that callers
+//! get in each other's way.
+
+use super::Known;
+use crate::areas::promo::model::{Off, Promo, Uses};
+use crate::areas::shop::model::{Product, Shop, Terms};
+use crate::prove::histories::{World, new_users};
+use crate::prove::model::Clock;
+use crate::prove::model::keys::Keys;
+use anyhow::Result;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Slots are filled if there are so many units for each.
+const UNITS_PER_SLOT: i64 = 16;
+
+/// A shop with two physical products and a digital one, four customers and five promo codes; most have
+/// some of the stock and of the uses in slots.
+pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Shop>> {
+    let mut names = BTreeMap::new();
+    let mut named = |name: &str| {
+        let id = Uuid::new_v4();
+        names.insert(id, name.to_owned());
+        id
+    };
+    let (oil, bread, card) = (named("<oil>"), named("<bread>"), named("<gift card>"));
+    let buyers: Vec<Uuid> = ["<Ada>", "<Ben>", "<Cleo>", "<Dan>"]
+        .map(&mut named)
+        .to_vec();
+    let slotted = rng.random_ratio(2, 3);
+    let slots: BTreeMap<Uuid, i64> = match slotted {
+        true => [
+            (oil, rng.random_range(2..5)),
+            (bread, rng.random_range(0..3)),
+        ]
+        .into(),
+        false => BTreeMap::new(),
+    };
+    // With slots on both sides of what opens them.
+    let mut units = |few: std::ops::Range<i64>, product: Uuid| match slots.get(&product) {
+        Some(slots @ 1..) => slots * UNITS_PER_SLOT + rng.random_range(-6..12),
+        _ => rng.random_range(few),
+    };
+    let units = [units(1..8, oil), units(0..6, bread), units(1..6, card)];
+    let product = |id: Uuid, price, digital| {
+        let name = format!("test:{id}");
+        (
+            id,
+            Product {
+                name,
+                price,
+                digital,
+            },
+        )
+    };
+    let products = BTreeMap::from([
+        product(oil, 700, false),
+        product(bread, 455, false),
+        product(card, 1000, true),
+    ]);
+    let promos = new_promos(&mut named, &buyers, bread, clock, slotted);
+    let mut slots = slots;
+    if slotted {
+        // One that is used up now and then, one that never is, and one whose slots never open.
+        slots.extend([(promos[0].id, 2), (promos[2].id, 3), (promos[1].id, 2)]);
+    }
+    let wallets: BTreeMap<Uuid, i64> = buyers[1..]
+        .iter()
+        .map(|buyer| (*buyer, rng.random_range(1..30) * 100))
+        .collect();
+
+    new_users(db, &buyers).await?;
+    for (id, product) in &products {
+        let kind = if product.digital {
+            "digital"
+        } else {
+            "physical"
+        };
+        db.execute(
+            "insert into interlock.products (id, name, price, currency, kind) values ($1, $2::text, $3::bigint, 'USD', $4::text)",
+            &[id, &product.name, &product.price, &kind],
+        )
+        .await?;
+    }
+    for (id, units) in [(oil, units[0]), (bread, units[1])] {
+        db.execute(
+            "update interlock.products set available_quantity = $2::bigint where id = $1",
+            &[&id, &units],
+        )
+        .await?;
+    }
+    db.execute(
+        "insert into interlock.product_codes (product_id, code)
+         select $1, 'test:' || gen_random_uuid() from generate_series(1, $2::bigint)",
+        &[&card, &units[2]],
+    )
+    .await?;
+    for (user, balance) in &wallets {
+        db.execute(
+            "insert into interlock.wallets (user_id, balance, currency) values ($1, $2, 'USD')",
+            &[user, balance],
+        )
+        .await?;
+    }
+    for promo in &promos {
+        insert_promo(db, promo).await?;
+    }
+    for (owner, slots) in &slots {
+        let what = match products.contains_key(owner) {
+            true => "stock",
+            false => "promo",
+        };
+        db.execute(
+            &format!("select public.set_{what}_slots($1, $2::bigint::int)"),
+            &[owner, slots],
+        )
+        .await?;
+    }
+
+    let stock = [oil, bread, card].into_iter().zip(units).collect();
+    let guessing = rng.random_ratio(1, 6);
+    let start = Shop {
+        terms: Arc::new(Terms {
+            products,
+            promos,
+            buyers,
+            slots: slotted,
+        }),
+        clock,
+        stock,
+        slots,
+        wallets,
+        top_ups: BTreeMap::new(),
+        orders: BTreeMap::new(),
+        uses: Uses::default(),
+        seen_codes: BTreeMap::new(),
+        guesses: BTreeMap::new(),
+        keys: Keys::default(),
+    };
+    let known = Known {
+        guessing,
+        ..Known::default()
+    };
+    Ok(World::new(start, names, known))
+}
+
+fn new_promos(
+    new_id: &mut impl FnMut(&str) -> Uuid,
+    buyers: &[Uuid],
+    bread: Uuid,
+    clock: Clock,
+    slotted: bool,
+) -> Vec<Promo> {
+    let mut promo = |name: &str, off| {
+        let id = new_id(name);
+        Promo {
+            id,
+            code: format!("T{}", id.simple()).to_uppercase(),
+            off,
+            max_uses: None,
+            max_uses_per_user: None,
+            min_subtotal: None,
+            first_order_only: false,
+            only_for: None,
+            only_on: None,
+            expires: None,
+        }
+    };
+    vec![
+        Promo {
+            max_uses: Some(if slotted { 2 * UNITS_PER_SLOT + 3 } else { 2 }),
+            ..promo("<10 %, few uses>", Off::Percent(10))
+        },
+        Promo {
+            max_uses: Some(3),
+            max_uses_per_user: Some(1),
+            min_subtotal: Some(1000),
+            ..promo("<300 off, one each>", Off::Fixed(300))
+        },
+        Promo {
+            first_order_only: true,
+            ..promo("<half off the first order>", Off::Percent(50))
+        },
+        Promo {
+            max_uses: Some(2),
+            only_for: Some(buyers[1]),
+            ..promo("<all off for Ben>", Off::Fixed(1_000_000))
+        },
+        Promo {
+            max_uses_per_user: Some(2),
+            only_on: Some(bread),
+            expires: clock.exact.then_some(clock.now + 20 * 60),
+            ..promo("<33 % off bread>", Off::Percent(33))
+        },
+    ]
+}
+
+async fn insert_promo(db: &Client, promo: &Promo) -> Result<()> {
+    let value = match promo.off {
+        Off::Percent(value) | Off::Fixed(value) => value,
+    };
+    let currency = (promo.off.name() == "fixed").then_some("USD");
+    db.execute(
+        "insert into interlock.promo_codes (id, code, discount_type, discount_value, currency, max_uses,
+           max_uses_per_user, min_subtotal, first_order_only, user_id, expires_at)
+         values ($1, $2::text, $3::text, $4::bigint, $5::text, $6::bigint, $7::bigint, $8::bigint, $9, $10,
+           timestamptz '2001-01-01 00:00:00+00' + $11::bigint * interval '1 second')",
+        &[
+            &promo.id,
+            &promo.code,
+            &promo.off.name(),
+            &value,
+            &currency,
+            &promo.max_uses,
+            &promo.max_uses_per_user,
+            &promo.min_subtotal,
+            &promo.first_order_only,
+            &promo.only_for,
+            &promo.expires,
+        ],
+    )
+    .await?;
+    if let Some(product) = promo.only_on {
+        db.execute(
+            "insert into interlock.promo_code_products (promo_id, product_id) values ($1, $2)",
+            &[&promo.id, &product],
+        )
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Stock, checkout, orders, wallets, codes of digital products, slots.
+
+pub(crate) mod calls;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod documented;
+mod histories;
+pub(crate) mod model;
+#[cfg(test)]
+mod mutants;
+#[cfg(test)]
+pub(crate) mod races;
+pub(crate) mod rows;
+#[cfg(test)]
+mod scenes;
+#[cfg(test)]
+pub(crate) mod slot_races;
+#[cfg(test)]
+mod slot_scenes;
+pub(crate) mod slot_stages;
+pub(crate) mod stages;
+
+use super::Area;
+
+/// For the engines.
+pub(crate) const AREA: Area = Area {
+    before_test: "",
+    #[cfg(test)]
+    documented: &[|bench| Box::pin(documented::checkout(bench))],
+    #[cfg(test)]
+    scenes: &[scenes::SCENES, slot_scenes::SCENES],
+    #[cfg(test)]
+    scene_rows: scenes::ROWS,
+    #[cfg(test)]
+    after_scene: slot_scenes::AFTERWARDS,
+    stages: &[stages::STAGES, slot_stages::STAGES],
+    sweeps: &[stages::ORDERS, slot_stages::SLOTS],
+    histories: Some(&histories::SHOP),
+    #[cfg(test)]
+    mutants: mutants::MUTANTS,
+};

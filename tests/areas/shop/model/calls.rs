@@ -1,0 +1,173 @@
+//! What can be asked of a shop.
+
+use crate::prove::histories::Reader;
+use crate::prove::model::Moment;
+use crate::prove::model::keys::Key;
+use uuid::Uuid;
+
+/// How an order is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Payment {
+    Wallet,
+    BankTransfer,
+    CashOnDelivery,
+}
+
+impl Payment {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Wallet => "wallet",
+            Self::BankTransfer => "bank_transfer",
+            Self::CashOnDelivery => "cash_on_delivery",
+        }
+    }
+}
+
+/// What the shop decides about an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Accept,
+    Reject,
+    Fulfil,
+    Refund,
+}
+
+impl Decision {
+    /// The function in schema `public`, the statuses it may start from, and where it leads.
+    pub(crate) fn rule(self) -> (&'static str, &'static [&'static str], &'static str) {
+        match self {
+            Self::Accept => ("accept_payment", &["pending_payment", "confirmed"], "paid"),
+            Self::Reject => ("reject_payment", &["pending_payment"], "cancelled"),
+            Self::Fulfil => ("fulfill_order", &["paid"], "fulfilled"),
+            Self::Refund => ("refund_order", &["paid", "fulfilled"], "refunded"),
+        }
+    }
+}
+
+/// What can be asked of a shop. `None` as the caller is the shop itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Call {
+    Checkout {
+        buyer: Uuid,
+        items: Vec<(Uuid, i64)>,
+        code: Option<String>,
+        cart: Option<Uuid>,
+        payment: Payment,
+        key: Option<String>,
+    },
+    ApplyCode {
+        buyer: Uuid,
+        code: String,
+        items: Vec<(Uuid, i64)>,
+        cart: Option<Uuid>,
+        dry_run: bool,
+    },
+    ReleaseCode {
+        buyer: Uuid,
+        code: String,
+        cart: Option<Uuid>,
+    },
+    Cancel {
+        caller: Option<Uuid>,
+        order: Uuid,
+        key: Option<String>,
+    },
+    SubmitProof {
+        buyer: Uuid,
+        order: Uuid,
+        file: String,
+    },
+    Decide {
+        order: Uuid,
+        decision: Decision,
+    },
+    ExpireOrders,
+    ExpireHolds,
+    TopUp {
+        user: Uuid,
+        amount: i64,
+        reference: Option<Uuid>,
+    },
+    TakeUnits {
+        product: Uuid,
+        quantity: i64,
+    },
+    TakeCodes {
+        product: Uuid,
+        quantity: i64,
+        order: Uuid,
+    },
+    CountUse {
+        promo: Uuid,
+    },
+    Restock {
+        product: Uuid,
+        quantity: i64,
+    },
+    /// Breakage, by the shop's own SQL.
+    WriteOff {
+        product: Uuid,
+        quantity: i64,
+    },
+    SetStockSlots {
+        product: Uuid,
+        slots: i64,
+    },
+    SetPromoSlots {
+        promo: Uuid,
+        slots: i64,
+    },
+    /// What pg_cron does every minute.
+    Settle,
+    /// Stock, balances, uses and statuses, all at one moment.
+    Look,
+    /// The stock, as a customer reads it over HTTP in the products themselves.
+    LookAtShelf,
+    /// The stock and the numbers of slots, from the function that knows them.
+    LookAtStock {
+        reader: Reader,
+    },
+    /// Not a call of anybody's: between two rounds of calls the time changes.
+    ClockMoves {
+        to: Moment,
+    },
+}
+
+impl Call {
+    /// Whether it has an idempotency key.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.key().is_some()
+    }
+
+    /// The idempotency key: the shop's own calls count as the nil user's.
+    pub(super) fn key(&self) -> Option<Key> {
+        match self {
+            Self::Checkout { buyer, key, .. } => Some((*buyer, "checkout", key.clone()?)),
+            Self::Cancel { caller, key, .. } => {
+                Some((caller.unwrap_or_default(), "cancel_order", key.clone()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// What must be the same when it is sent again under the same key.
+    pub(super) fn request(&self) -> String {
+        match self {
+            Self::Checkout {
+                items,
+                code,
+                cart,
+                payment,
+                key: Some(_),
+                ..
+            } => format!("{items:?} {code:?} {cart:?} {payment:?}"),
+            Self::Cancel {
+                order,
+                key: Some(_),
+                ..
+            } => order.to_string(),
+            _ => String::new(),
+        }
+    }
+}

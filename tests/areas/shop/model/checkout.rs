@@ -1,0 +1,174 @@
+//! What a customer buys.
+
+use super::calls::{Call, Payment};
+use super::orders::Order;
+use super::{Done, Shop, some, uuid};
+use crate::areas::promo::model::{Kind, Line, Refusal, Use};
+use crate::prove::model::{Event, Moment};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How long a bank transfer may take, in seconds.
+const PAYMENT_WINDOW: Moment = 24 * 3600;
+
+impl Shop {
+    pub(crate) fn priced(&self, items: &[(Uuid, i64)]) -> Vec<Line> {
+        let mut sums: BTreeMap<Uuid, i64> = BTreeMap::new();
+        for (product, quantity) in items {
+            *sums.entry(*product).or_default() += quantity;
+        }
+        let price = |product: &Uuid| self.terms.products[product].price;
+        sums.into_iter()
+            .map(|(product, quantity)| Line {
+                product,
+                quantity,
+                price: price(&product),
+            })
+            .collect()
+    }
+
+    pub(crate) fn checkout_refusals(
+        &self,
+        buyer: Uuid,
+        items: &[(Uuid, i64)],
+        code: Option<&str>,
+        cart: Option<Uuid>,
+        payment: Payment,
+    ) -> Vec<Refusal> {
+        let lines = self.priced(items);
+        let wanted: Vec<_> = lines
+            .iter()
+            .map(|line| (line.product, line.quantity))
+            .collect();
+        let mut refusals: Vec<Refusal> = self.shortage(&wanted).into_iter().collect();
+        let mut total = lines.iter().map(|line| line.quantity * line.price).sum();
+        if let Some(code) = code {
+            let promo = match self.promo(buyer, code) {
+                Ok(promo) => promo,
+                Err(refusal) => {
+                    refusals.push(refusal);
+                    return refusals;
+                }
+            };
+            let uses = self.uses.refusal(promo, Some(buyer), cart, self.clock);
+            refusals.extend(uses.unwrap_or_default());
+            match promo.worth(&lines, self.has_order(buyer), self.clock) {
+                Err(refusal) => {
+                    refusals.push(refusal);
+                    return refusals;
+                }
+                Ok(worth) => {
+                    total -= worth.discount;
+                    refusals.extend(self.shown_otherwise(promo, buyer, cart, &worth));
+                }
+            }
+        }
+        let balance = self.wallets.get(&buyer).copied().unwrap_or(0);
+        if payment == Payment::Wallet && balance < total {
+            refusals.push((
+                "INSUFFICIENT_FUNDS",
+                json!({ "balance": balance, "amount": total, "currency": "USD" }),
+            ));
+        }
+        refusals
+    }
+
+    pub(crate) fn checked_out(&self, event: &Event<Call>, body: &Value) -> Done {
+        let Call::Checkout {
+            buyer,
+            items,
+            code,
+            cart,
+            payment,
+            ..
+        } = &event.call
+        else {
+            return Err("not a checkout");
+        };
+        let now = self.clock.now;
+        let id = uuid(&body["order"]["id"]).ok_or("the order has no id")?;
+        if self.orders.contains_key(&id) {
+            return Err("the order is not a new one");
+        }
+        let lines = self.priced(items);
+        let wanted: Vec<_> = lines
+            .iter()
+            .map(|line| (line.product, line.quantity))
+            .collect();
+        if self.shortage(&wanted).is_some() {
+            return Err("there is not so much in stock");
+        }
+        let subtotal = lines.iter().map(|line| line.quantity * line.price).sum();
+        let mut discount = 0;
+        let mut as_first_order = false;
+        let mut uses = vec![self.uses.clone()];
+        if let Some(code) = code {
+            let promo = self
+                .promo(*buyer, code)
+                .map_err(|_| "the code may not be used")?;
+            as_first_order = promo.first_order_only;
+            let earlier = self.has_earlier_order(*buyer, event.called, true);
+            let worth = promo
+                .worth(&lines, earlier, self.clock)
+                .map_err(|_| "the code does not apply")?;
+            if self.shown_otherwise(promo, *buyer, *cart, &worth).is_some() {
+                return Err("another discount was shown for this cart");
+            }
+            discount = worth.discount;
+            let redeemed = Use {
+                promo: promo.id,
+                user: Some(*buyer),
+                cart: *cart,
+                kind: Kind::Redeemed { order: Some(id) },
+                number: 0,
+            };
+            uses = self.uses.taken(promo, redeemed, now, event.alone);
+        }
+        let mut next = self.clone();
+        let total = subtotal - discount;
+        if *payment == Payment::Wallet && total > 0 {
+            let balance = next.wallets.get_mut(buyer).ok_or("there is no wallet")?;
+            *balance -= total;
+            if *balance < 0 {
+                return Err("there is not so much money in the wallet");
+            }
+        }
+        let status = match payment {
+            Payment::Wallet => "paid",
+            _ if total == 0 => "paid",
+            Payment::BankTransfer => "pending_payment",
+            Payment::CashOnDelivery => "confirmed",
+        };
+        let mut codes = BTreeMap::new();
+        for line in &lines {
+            next.add_stock(line.product, -line.quantity);
+            if self.terms.products[&line.product].digital {
+                codes.insert(line.product, line.quantity);
+            }
+        }
+        let order = Order {
+            buyer: *buyer,
+            status,
+            lines,
+            subtotal,
+            discount,
+            payment: *payment,
+            cart: *cart,
+            codes,
+            proofs: BTreeSet::new(),
+            created: now,
+            payment_until: (status == "pending_payment").then_some(now + PAYMENT_WINDOW),
+            paid: (status == "paid").then_some(now),
+            fulfilled: None,
+            cancelled: None,
+            refunded: None,
+            as_first_order,
+            answered: event.answered,
+        };
+        next.orders.insert(id, Arc::new(order));
+        next.shows(id, body)?;
+        some(next.with_uses(uses), "no use of the code was left")
+    }
+}

@@ -1,0 +1,169 @@
+//! Mutants that show only where two sessions meet, and the scene in which they do.
+
+/// The mutant, and the scene that must notice it.
+pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
+    (
+        "expire_orders: without `for no key update skip locked`",
+        "an order whose proof comes in meanwhile does not expire, and is not waited for",
+    ),
+    (
+        "expire_orders: waits, without `skip locked`",
+        "an order whose proof comes in meanwhile does not expire, and is not waited for",
+    ),
+    (
+        "lock_order: without `for no key update`",
+        "an order that was rejected meanwhile is not paid",
+    ),
+    (
+        "lock_stock: without `perform 1 from interlock.products p where p.id = any (p_product_ids) order by p.id for no key update`",
+        "orders that end together lock the products of all in the order of their ids",
+    ),
+    (
+        "lock_stock: without `where p.id = any (p_product_ids)`",
+        "an order that ends waits for its products and for no other",
+    ),
+    (
+        "lock_stock: backwards `order by p.id`",
+        "an order that ends locks its products in the order of their ids",
+    ),
+    (
+        "lock_stock: without `for no key update`",
+        "orders that end together lock the products of all in the order of their ids",
+    ),
+    (
+        "lock_wallet: without `for no key update`",
+        "money spent meanwhile is not spent again",
+    ),
+    (
+        "settle_orders: backwards `order by o.user_id, o.id`",
+        "orders that end together lock the wallets in the order of their owners",
+    ),
+    (
+        "settle_orders: without `perform interlock.lock_stock(array( select i.product_id from interlock.order_items i where i.order_…`",
+        "orders that end together lock the products of all in the order of their ids",
+    ),
+    (
+        "take_product_codes: without `for no key update skip locked`",
+        "a code that somebody is locking is passed over",
+    ),
+    (
+        "take_product_codes: waits, without `skip locked`",
+        "a code that somebody is locking is passed over",
+    ),
+    (
+        "take_product_codes: without `for no key update nowait`",
+        "codes that somebody is locking are neither waited for nor missed",
+    ),
+    (
+        "take_product_codes: waits, without `nowait`",
+        "codes that somebody is locking are neither waited for nor missed",
+    ),
+    (
+        "take_product_codes: never `coalesce(cardinality(v_code_ids), 0) < v_wanted`",
+        "codes that somebody is locking are neither waited for nor missed",
+    ),
+    (
+        "take_from_rows: backwards `order by p.id`",
+        "a checkout locks its products in the order of their ids",
+    ),
+    (
+        "take_from_rows: without `for no key update of p`",
+        "stock that was sold meanwhile is refused, with what is left",
+    ),
+    (
+        "take_from_rows: without `and l.available_quantity >= l.quantity`",
+        "stock that was sold meanwhile is refused, with what is left",
+    ),
+    (
+        "take_stock: never `v_rows.o_shortages is not null`",
+        "stock that was sold meanwhile is refused, with what is left",
+    ),
+    (
+        "take_stock: never `v_rows.o_changed`",
+        "a price that changes meanwhile is not charged",
+    ),
+    (
+        "take_from_rows: never `cardinality(v_found) is distinct from cardinality(p_product_ids)`",
+        "a product deleted meanwhile is not found",
+    ),
+    (
+        "top_up_wallet: without `insert into interlock.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_…`",
+        "a payment that makes the wallet counts once, booked twice at once",
+    ),
+    (
+        "lock_slots: backwards `order by s.slot`",
+        "slots are called in in the order of their numbers",
+    ),
+    (
+        "lock_slots: without `for no key update`",
+        "switching slots off waits for the sales from them",
+    ),
+    (
+        "set_stock_slots: without `for no key update`",
+        "a switch of slots takes the product before its slots",
+    ),
+    (
+        "settle_slots: backwards `order by p.id`",
+        "settling goes by the ids of the codes",
+    ),
+    (
+        "settle_slots: backwards `order by p.id` (2)",
+        "settling goes by the ids of the products",
+    ),
+    (
+        "settle_slots: without `for no key update skip locked`",
+        "settling passes over a code that somebody has locked",
+    ),
+    (
+        "settle_slots: waits, without `skip locked`",
+        "settling passes over a code that somebody has locked",
+    ),
+    (
+        "settle_slots: without `for no key update skip locked` (2)",
+        "settling passes over a product that somebody has locked",
+    ),
+    (
+        "settle_slots: waits, without `skip locked` (2)",
+        "settling passes over a product that somebody has locked",
+    ),
+    (
+        "settle_slots: without `where p.id = v_owner_id`",
+        "settling leaves a product alone that somebody has locked, and settles the others",
+    ),
+    (
+        "take_at_gate: never `v_available < p_quantity`",
+        "what was sold from a slot meanwhile is missing at the gate",
+    ),
+    (
+        "take_from_slots: never `v_rows.o_shortages is not null or v_rows.o_with_slots is not null`",
+        "a mixed cart whose row is sold out meanwhile takes nothing from a slot",
+    ),
+    (
+        "take_from_slots: backwards `order by u.product_id`",
+        "a cart takes slots of its products in the order of their ids",
+    ),
+    (
+        "take_stock: backwards `order by w.product_id`",
+        "a large cart calls in the slots of its products in the order of their ids",
+    ),
+    (
+        "take_stock: never `v_available is not null`",
+        "what was sold from a slot meanwhile is missing at the gate",
+    ),
+    (
+        "use_slot: never `p_wait`",
+        "a sale waits for a slot that has enough, and leaves the others alone",
+    ),
+    (
+        "use_slot: without `for no key update skip locked`",
+        "a sale finds the one slot of many that nobody is using",
+    ),
+    (
+        "use_slot: waits, without `skip locked`",
+        "a sale finds the one slot of many that nobody is using",
+    ),
+    (
+        "use_slot: without `and s.granted - s.used >= p_units` (3)",
+        "a slot emptied meanwhile is not sold from",
+    ),
+];

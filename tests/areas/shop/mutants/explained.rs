@@ -1,0 +1,145 @@
+//! Mutants that no test can notice, each with the reason.
+
+/// The mutant, and why it changes nothing that anybody could see.
+pub(crate) const EXPLAINED: &[(&str, &str)] = &[
+    (
+        "cancel_order: never `v_answer is not null`",
+        "An order that is cancelled stays so, and is answered the same again.",
+    ),
+    (
+        "find_checkout_problems: without `where ( jsonb_typeof(i.item) = 'object' and i.item - 'product_id' - 'quantity' = '{}' and jsonb_typ…`",
+        "It only saves work: the longer query finds nothing wrong with a valid cart.",
+    ),
+    (
+        "find_checkout_problems: without `and jsonb_typeof(i.item -> 'product_id') = 'string'`",
+        "What is not a string has no text that looks like a UUID.",
+    ),
+    (
+        "find_checkout_problems: without `where not (c.is_object and c.product_id_valid and c.quantity_valid and c.others = '{}')`",
+        "It only saves work: each kind of problem is asked for again.",
+    ),
+    (
+        "checkout: never `not v_digital`",
+        "It only saves work: an answer that is not made before the order is made after it.",
+    ),
+    (
+        "checkout: without `and r.status = 'redeemed'`",
+        "The order is new, so its only redemption is the one just made.",
+    ),
+    (
+        "claim_product_codes_atomic: never `not found`",
+        "take_stock does not find the product either.",
+    ),
+    (
+        "claim_product_codes_atomic: without `perform interlock.take_stock(array[p_product_id], array[p_quantity], 'codes', p_order_id)`",
+        "take_product_codes refuses what is short, and the trigger that counts codes locks the stock.",
+    ),
+    (
+        "count_free_codes: never `v_product_ids is null`",
+        "It only saves work: without products nothing is updated.",
+    ),
+    (
+        "count_free_codes: without `perform interlock.lock_stock(v_product_ids)`",
+        "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
+    ),
+    (
+        "return_stock: without `perform interlock.lock_stock(p_product_ids)`",
+        "settle_orders, its only caller, has locked them all.",
+    ),
+    (
+        "return_stock: without `perform interlock.set_ledger_context(null, null)`",
+        "settle_orders, its only caller, sets another context at once and ends it.",
+    ),
+    (
+        "settle_orders: without `and c.used_at is null`",
+        "An order becomes paid once, and none of its codes is delivered before.",
+    ),
+    (
+        "settle_orders: never `v_ended is null`",
+        "It only saves work: nothing is given back for no order.",
+    ),
+    (
+        "settle_orders: without `and o.paid_at is not null`",
+        "An order by wallet is paid from the start.",
+    ),
+    (
+        "settle_orders: backwards `order by o.id`",
+        "All stock rows are locked before; it orders the rows of the ledger only.",
+    ),
+    (
+        "submit_payment_proof: without `where f.order_id = p_order_id`",
+        "The path of a proof begins with its order (checked above).",
+    ),
+    (
+        "take_product_codes: without `where f.product_id = w.product_id` (2)",
+        "The second look finds something only if a lock was released between the two looks.",
+    ),
+    (
+        "take_product_codes: without `and f.order_id is null` (2)",
+        "The second look finds something only if a lock was released between the two looks.",
+    ),
+    (
+        "take_product_codes: backwards `order by f.id` (2)",
+        "The second look finds something only if a lock was released between the two looks.",
+    ),
+    (
+        "debit_wallet: without `perform interlock.set_ledger_context(null, null)`",
+        "take_stock, which follows, sets another context and ends it.",
+    ),
+    (
+        "call_in_slots: never `not exists (select from interlock.counter_slots s where s.owner_id = p_owner_id and s.granted > 0)`",
+        "It only saves locks: slots that are granted nothing have used nothing.",
+    ),
+    (
+        "call_in_slots: without `and s.granted > 0`",
+        "It only saves writes: a slot that is granted nothing is empty.",
+    ),
+    (
+        "checkout: without `and q.stock_slots > 0`",
+        "It only saves a look: a product without slots has no rows there.",
+    ),
+    (
+        "cover_slots: without `and s.granted > s.used`",
+        "It only saves writes: the others are what they would be set to.",
+    ),
+    (
+        "make_slots: without `and s.slot >= p_slots`",
+        "It only saves writes: the slots are empty, and are made again.",
+    ),
+    (
+        "set_stock_slots: without `and p.stock_slots <> p_slots`",
+        "It only saves a write.",
+    ),
+    (
+        "take_from_slots: without `perform interlock.set_ledger_context(null, null)`",
+        "Nothing follows in the transaction that would write a ledger without a context of its own.",
+    ),
+    (
+        "take_from_slots: without `where w.product_id = any (p_slotted)` (2)",
+        "The others are locked and were compared already.",
+    ),
+    (
+        "use_slot: without `where s.owner_id = p_owner_id`",
+        "A number of somebody else's slot is asked for as one's own: the update decides, and the gate does what it cannot.",
+    ),
+    (
+        "use_slot: without `where s.owner_id = p_owner_id` (2)",
+        "A number of somebody else's slot is asked for as one's own: the update decides, and the gate does what it cannot.",
+    ),
+    (
+        "use_slot: without `and s.granted - s.used >= p_units`",
+        "The update asks again, and the gate does what it cannot.",
+    ),
+    (
+        "use_slot: without `and s.granted - s.used >= p_units` (2)",
+        "The update asks again, and the gate does what it cannot.",
+    ),
+    (
+        "use_slot: backwards `order by random()`",
+        "It is as random backwards.",
+    ),
+    (
+        "use_slot: backwards `order by random()` (2)",
+        "It is as random backwards.",
+    ),
+];

@@ -1,0 +1,28 @@
+//! Mutants that a few rounds of random histories must find.
+
+use crate::prove::histories::Mutant;
+
+/// The mutants.
+pub(crate) const IN_HISTORIES: &[Mutant] = &[
+    (
+        "get_stock",
+        "p.available_quantity - coalesce(s.used, 0)",
+        "p.available_quantity",
+    ),
+    (
+        "lock_slots",
+        "for no key update",
+        "for no key update skip locked",
+    ),
+    (
+        "take_from_rows",
+        "and l.available_quantity >= l.quantity",
+        "and p.available_quantity >= l.quantity",
+    ),
+    (
+        "settle_orders",
+        "perform interlock.return_promos(v_ended);",
+        "",
+    ),
+    ("lock_order", "for no key update", ""),
+];

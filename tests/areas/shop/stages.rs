@@ -1,0 +1,262 @@
+//! Stock, wallets, orders, codes of digital products.
+
+use crate::areas::promo::stages::{BUY_P_WITH_K, COUNT_USE, ONE_USE_OF_K, VALIDATE_K};
+use crate::prove::interleavings::{Pairs, Stage, Sweep, USERS, shop, user};
+
+/// Orders that were not paid in time.
+pub(crate) const ORDERS: Sweep = Sweep {
+    name: "the orders that were not paid in time",
+    clear: "update interlock.orders o set payment_expires_at = now() + interval '1 day' from auth.users u
+                 where o.status = 'pending_payment' and o.payment_expires_at < now() + interval '1 hour'
+                   and u.id = o.user_id and u.email like '%@test.example';",
+    others: "select exists (select from interlock.orders o left join auth.users u on u.id = o.user_id
+                 where o.status = 'pending_payment' and o.payment_expires_at <= now()
+                   and coalesce(u.email not like '%@test.example', true))",
+};
+
+pub(crate) const ONE_P: &str =
+    "insert into interlock.products (id, name, price, currency, available_quantity)
+  values ('{p}', 'p', 700, 'USD', 1)";
+
+pub(crate) const NO_P: &str =
+    "insert into interlock.products (id, name, price, currency, available_quantity)
+  values ('{p}', 'p', 700, 'USD', 0)";
+
+pub(crate) const MANY_P: &str =
+    "insert into interlock.products (id, name, price, currency, available_quantity)
+  values ('{p}', 'p', 700, 'USD', 100)";
+
+pub(crate) const ONE_Q: &str =
+    "insert into interlock.products (id, name, price, currency, available_quantity)
+  values ('{q}', 'q', 300, 'USD', 1)";
+
+pub(crate) const D: &str = "insert into interlock.products (id, name, price, currency, kind)
+  values ('{d}', 'd', 500, 'USD', 'digital')";
+
+pub(crate) const ONE_FREE_CODE: &str =
+    "insert into interlock.product_codes (product_id, code) values ('{d}', 'secret 1')";
+
+pub(crate) const U_HAS_700: &str =
+    "insert into interlock.wallets (user_id, balance, currency) values ('{u}', 700, 'USD')";
+
+pub(crate) const ALL_HAVE_2000: &str = "insert into interlock.wallets (user_id, balance, currency)
+  values ('{u}', 2000, 'USD'), ('{v}', 2000, 'USD')";
+
+/// An order of one p and one d with the only use of k: 1200 less 10 %.
+pub(crate) const PENDING_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+    promo_code_id, payment_expires_at)
+  values ('{o}', '{u}', 'pending_payment', 'USD', 1200, 120, 1080, 'bank_transfer', '{k}', now() - interval '1 minute')";
+
+pub(crate) const PAID_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+    promo_code_id, paid_at)
+  values ('{o}', '{u}', 'paid', 'USD', 1200, 120, 1080, 'wallet', '{k}', now())";
+
+pub(crate) const ORDER_LINES: &str = "insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+  values ('{o}', '{p}', 1, 700, 'p', 'physical'), ('{o}', '{d}', 1, 500, 'd', 'digital');
+  insert into interlock.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
+  values ('{k}', '{u}', 'redeemed', 120, 'USD', '{o}', now());
+  insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);
+  update interlock.promo_codes set used_count = 1 where id = '{k}'";
+
+pub(crate) const ORDER_HAS_THE_CODE: &str =
+    "insert into interlock.product_codes (product_id, code, order_id, used_at)
+  select '{d}', 'secret 1', o.id, o.paid_at from interlock.orders o where o.id = '{o}'";
+
+pub(crate) const ORDER_WITHOUT_CODES: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, paid_at)
+  values ('{o}', '{u}', 'paid', 'USD', 500, 500, 'cash_on_delivery', now())";
+
+pub(crate) const TOP_UP: &str = "select public.top_up_wallet('{u}', 700, 'USD', '{c}')";
+
+pub(crate) const EXPIRE_ORDERS: &str = "select public.expire_orders()";
+
+pub(crate) const NO_ORDER_EXPIRES: &str =
+    "select jsonb_build_object('success', true, 'expired', 0)";
+
+pub(crate) const P_IS_BOOKED_IN: &str = "update interlock.products set available_quantity = available_quantity + 1 where id = '{p}' returning 'null'";
+
+pub(crate) const PRICE_OF_P_CHANGES: &str =
+    "update interlock.products set price = 900 where id = '{p}' returning 'null'";
+
+pub(crate) const P_IS_TAKEN_OFF: &str =
+    "update interlock.products set active = false where id = '{p}' returning 'null'";
+
+pub(crate) const DECREMENT: &str = "select public.decrement_product_quantity('{p}', 1)";
+
+pub(crate) const CLAIM_CODES: &str =
+    "select jsonb_agg(c) from public.claim_product_codes_atomic('{d}', 1, '{o}') as c";
+
+pub(crate) const BUY_P_CASH: &str =
+    r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]')"#;
+
+pub(crate) const BUY_P_BANK: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_payment_method => 'bank_transfer')"#;
+
+pub(crate) const BUY_P_WALLET: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_payment_method => 'wallet')"#;
+
+pub(crate) const BUY_P_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
+    p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
+
+pub(crate) const BUY_Q_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]',
+    p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
+
+pub(crate) const BUY_D_WALLET: &str = r#"select public.checkout('[{"product_id": "{d}", "quantity": 1}]', p_payment_method => 'wallet')"#;
+
+/// The stages.
+pub(crate) const STAGES: &[Stage] = &[
+    Stage {
+        name: "an unpaid order of u that is due, with the last p, d and use of k",
+        given: &[
+            USERS,
+            NO_P,
+            D,
+            ONE_USE_OF_K,
+            PENDING_ORDER,
+            ORDER_LINES,
+            ORDER_HAS_THE_CODE,
+        ],
+        operations: &[
+            user("u", "u cancels", "select public.cancel_order('{o}')"),
+            user(
+                "u",
+                "u cancels under a key",
+                "select public.cancel_order('{o}', 'key')",
+            ),
+            shop("the shop cancels", "select public.cancel_order('{o}')"),
+            shop(
+                "the shop accepts the payment",
+                "select public.accept_payment('{o}')",
+            ),
+            shop(
+                "the shop rejects the payment",
+                "select public.reject_payment('{o}')",
+            ),
+            shop("orders expire", EXPIRE_ORDERS)
+                .or(NO_ORDER_EXPIRES)
+                .sweeping(ORDERS),
+            user(
+                "u",
+                "u hands in a proof",
+                "select public.submit_payment_proof('{o}', '{u}/{o}/proof.png')",
+            ),
+            shop("the shop claims codes", CLAIM_CODES),
+            user("v", "v buys p", BUY_P_CASH),
+            user("v", "v buys p with k", BUY_P_WITH_K),
+            user("v", "v holds k", VALIDATE_K),
+            shop("the shop decrements p", DECREMENT),
+            shop("the shop counts a use of k", COUNT_USE),
+        ],
+        offers: &[ORDERS],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "an order that u has paid from the wallet, with the last p, d and use of k",
+        given: &[
+            USERS,
+            NO_P,
+            D,
+            U_HAS_700,
+            ONE_USE_OF_K,
+            PAID_ORDER,
+            ORDER_LINES,
+            ORDER_HAS_THE_CODE,
+        ],
+        operations: &[
+            shop("the shop refunds", "select public.refund_order('{o}')"),
+            shop("the shop cancels", "select public.cancel_order('{o}')"),
+            shop("the shop fulfils", "select public.fulfill_order('{o}')"),
+            user("u", "u cancels", "select public.cancel_order('{o}')"),
+            shop("the shop claims codes", CLAIM_CODES),
+            shop("the shop tops u up", TOP_UP),
+            user("u", "u buys p from the wallet", BUY_P_WALLET),
+            user("v", "v holds k", VALIDATE_K),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "one p and one q",
+        given: &[USERS, ONE_P, ONE_Q, ALL_HAVE_2000],
+        operations: &[
+            user("u", "u buys p, cash", BUY_P_CASH),
+            user("v", "v buys p, bank transfer", BUY_P_BANK),
+            user("v", "v buys p, wallet", BUY_P_WALLET),
+            user("u", "u buys p under a key", BUY_P_WITH_KEY),
+            user("u", "u buys q under the same key", BUY_Q_WITH_KEY),
+            user(
+                "u",
+                "u buys p and q",
+                r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}, {"product_id": "{q}", "quantity": 1}]')"#,
+            ),
+            user(
+                "v",
+                "v buys q and p",
+                r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}, {"product_id": "{p}", "quantity": 1}]')"#,
+            ),
+            shop("the shop decrements p", DECREMENT),
+            shop("the shop books p in", P_IS_BOOKED_IN),
+            shop("the shop changes the price of p", PRICE_OF_P_CHANGES),
+            shop("the shop takes p off the shelf", P_IS_TAKEN_OFF),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "a wallet of u with money for one p",
+        given: &[USERS, MANY_P, ONE_Q, U_HAS_700],
+        operations: &[
+            user("u", "u buys p from the wallet", BUY_P_WALLET),
+            user("u", "u buys p under a key", BUY_P_WITH_KEY),
+            shop("the shop tops u up", TOP_UP),
+            shop(
+                "the shop tops u up with another amount under the same reference",
+                "select public.top_up_wallet('{u}', 500, 'USD', '{c}')",
+            ),
+            shop(
+                "the shop tops u up without a reference",
+                "select public.top_up_wallet('{u}', 100, 'USD')",
+            ),
+            shop(
+                "the shop tops u up in euros",
+                "select public.top_up_wallet('{u}', 100, 'EUR')",
+            ),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "u has no wallet",
+        given: &[USERS, MANY_P],
+        operations: &[
+            user("u", "u buys p from the wallet", BUY_P_WALLET),
+            shop("the shop tops u up", TOP_UP),
+            shop(
+                "the shop tops u up in euros",
+                "select public.top_up_wallet('{u}', 100, 'EUR')",
+            ),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "one product code",
+        given: &[USERS, D, ONE_FREE_CODE, ALL_HAVE_2000, ORDER_WITHOUT_CODES],
+        operations: &[
+            user("u", "u buys d", BUY_D_WALLET),
+            user("v", "v buys d", BUY_D_WALLET),
+            shop("the shop claims codes", CLAIM_CODES),
+            shop(
+                "the shop adds a code",
+                "insert into interlock.product_codes (product_id, code) values ('{d}', 'secret 2') returning 'null'",
+            ),
+            shop(
+                "the shop deletes the code",
+                "delete from interlock.product_codes where product_id = '{d}' and code = 'secret 1' and order_id is null returning 'null'",
+            ),
+            shop(
+                "the shop refunds the order",
+                "select public.refund_order('{o}')",
+            ),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+];

@@ -1,0 +1,108 @@
+//! What an app does, against the stack: supabase-js alone (`client/shop.ts`), and the typed client of
+//! `packages/client` in Node, in Deno and in a browser.
+
+use crate::harness::stack::Bench;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use uuid::Uuid;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn supabase_js_reads_every_answer() {
+    let bench = Bench::take().await;
+    let (buyer, driver) = (bench.users(1).await[0], bench.drivers(1).await[0]);
+    bench.batches(1).await;
+    bench.top_up(buyer, 3_000).await;
+    let product = bench.products(1, 5).await[0];
+    let promo = bench.promo(None, None).await;
+    let root = root();
+    let output = Command::new(root.join("node_modules/.bin/deno"))
+        .args([
+            "run",
+            "--no-lock",
+            "--allow-net",
+            "--allow-env",
+            "tests/client/shop.ts",
+        ])
+        .current_dir(&root)
+        .env("NO_COLOR", "1")
+        .env("API_URL", &bench.stack.api_url)
+        .env("ANON_KEY", &bench.stack.anon_key)
+        .env("BUYER", bench.stack.user_token(buyer))
+        .env("DRIVER", bench.stack.user_token(driver))
+        .env("PRODUCT", product.to_string())
+        .env("PROMO", promo)
+        .output()
+        .expect("node_modules has Deno: run `npm ci`");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+const FOLDER: &str = "packages/client/tests";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typed_client_in_node() {
+    let mut node = Command::new("node");
+    node.arg("--test")
+        .args(["retry", "submission", "shop"].map(|name| format!("{FOLDER}/{name}.test.js")));
+    passes(node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typed_client_in_deno() {
+    let mut deno = Command::new(root().join("node_modules/.bin/deno"));
+    deno.args(["test", "--no-lock", "--no-check", "--allow-all"])
+        .args(["retry", "submission", "shop"].map(|name| format!("{FOLDER}/{name}.test.js")));
+    passes(deno).await;
+}
+
+/// `cargo xtask test --only browser` finds or fetches a browser and says where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn typed_client_in_a_browser() {
+    let mut node = Command::new("node");
+    node.args(["--test", &format!("{FOLDER}/browser.test.js")]);
+    passes(node).await;
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Runs tests of the client on rows of their own, and shows what they print if they fail.
+async fn passes(mut tests: Command) {
+    let bench = Bench::take().await;
+    let users = bench.users(12).await;
+    let drivers = bench.drivers(2).await;
+    bench.batches(1).await;
+    let with_token = |ids: &[Uuid]| -> Vec<Value> {
+        let user = |id: &Uuid| json!({ "id": id, "token": bench.stack.user_token(*id) });
+        ids.iter().map(user).collect()
+    };
+    let fixture = json!({
+        "apiUrl": bench.stack.api_url,
+        "anonKey": bench.stack.anon_key,
+        "serviceKey": bench.stack.service_role_key,
+        "users": with_token(&users),
+        "drivers": with_token(&drivers),
+        "product": bench.products(1, 1_000).await[0],
+        "scarce": bench.products(1, 3).await[0],
+        "promo": bench.promo(None, None).await,
+    });
+    tests
+        .current_dir(root())
+        .env("NO_COLOR", "1")
+        .env("FIXTURE", fixture.to_string());
+    let output = tokio::task::spawn_blocking(move || tests.output())
+        .await
+        .expect("the tests are waited for")
+        .expect("Node is on PATH and node_modules has Deno: run `npm ci`");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
