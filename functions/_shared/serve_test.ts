@@ -265,3 +265,13 @@ Deno.test("a function without settings says so in the log and answers 500", asyn
   });
   assert.equal(JSON.parse(lines[0]).cause, "SUPABASE_URL is not set");
 });
+
+Deno.test("a URL that the function cannot read is named in the log", async () => {
+  const lines = await captured(async () => {
+    const handler = functionAt(core, "http://[::1]:54321");
+    await refused(await handler(claim()), 500, "INTERNAL");
+  });
+  const { outcome, cause } = JSON.parse(lines[0]);
+  assert.equal(outcome, "MISCONFIGURED");
+  assert.match(cause, /^SUPABASE_URL has an IPv6 address/);
+});

@@ -2,8 +2,9 @@
 //!
 //! What is asked for with each request comes and goes as a few arguments, texts of lines and flat lists: a call of a
 //! WASM function is cheap, each text that crosses costs, and a look into an object is a call in the other
-//! direction. So a request is no `web_sys::Request`, nor its headers `web_sys::Headers`: docs/benchmarks.md has
-//! what they would cost. What a shim that breaks the contract gets is an answer, as after a trap.
+//! direction. So a request is no `web_sys::Request`: to read its headers alone as `web_sys::Headers` was measured to
+//! cost 0.5 µs more per request in today's Deno and 0.9 µs in 2.1, of the 11 and 12 µs that all of the core takes,
+//! and 1.3 KB. What a shim that breaks the contract gets is an answer, as after a trap.
 
 use crate::contract;
 use crate::json::HostJson;
