@@ -31,6 +31,14 @@ $$;
 insert into interlock.products (id, name, price, currency, available_quantity)
 values (pg_temp.id(11), 'tap tea', 250, 'EUR', 100);
 insert into interlock.products (id, name, price, currency, kind) values (pg_temp.id(12), 'tap song', 100, 'EUR', 'digital');
+-- Orders made here come right before the many below, and after all that the database has, whatever made their ids.
+create temporary sequence latest;
+create or replace function interlock.new_id()
+returns uuid
+language sql
+set search_path = ''
+as $$ select ('fffffffe-0000-7000-8000-' || lpad(nextval('pg_temp.latest')::text, 12, '0'))::uuid $$;
+
 insert into interlock.product_codes (product_id, code) select pg_temp.id(12), 'tap-code-' || n from generate_series(1, 9) n;
 insert into interlock.wallets (user_id, balance, currency) values (pg_temp.id(1), 1000, 'EUR');
 
