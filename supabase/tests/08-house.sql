@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(92);
+select plan(93);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -198,6 +198,10 @@ create type public.tap_table as enum ('theirs');
 select ok(not interlock.expose('tap_table') and not interlock.conceal('tap_table'), 'and a type');
 select has_type('public', 'tap_table', 'is there still');
 drop type public.tap_table;
+create view public.tap_other as select 1 as one from interlock.tap_table;
+create view public.tap_table as select 1 as theirs;
+select ok(not interlock.conceal('tap_table'), 'nor is a view ours because another one shows the table');
+drop view public.tap_table, public.tap_other;
 select ok(interlock.expose('tap_table'), 'a name that was freed gets a view when asked');
 select ok(not interlock.conceal('no_such_table'), 'what is nothing of ours is not taken back');
 select throws_ok($$select interlock.expose('no_such_table')$$, '42P01', null, 'nor shown');

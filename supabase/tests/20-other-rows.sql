@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(96);
+select plan(97);
 
 -- Cast --------------------------------------------------------------------
 
@@ -105,6 +105,18 @@ select results_eq(
 );
 
 -- Idempotency keys --------------------------------------------------------
+
+insert into interlock.idempotency_keys (user_id, operation, key, request_hash, response, expires_at)
+values
+  (pg_temp.id('ann'), 'tap', 'same', '', 'theirs', now() + interval '1 day'),
+  (pg_temp.id('bob'), 'tap', 'same', '', null, now() + interval '1 day');
+select set_config('request.jwt.claims', jsonb_build_object('sub', pg_temp.id('bob'))::text, true);
+select interlock.finish_idempotent('tap', 'same', 'mine');
+select set_config('request.jwt.claims', '', true);
+select results_eq(
+  $$select response from interlock.idempotency_keys where operation = 'tap' order by 1$$, $$values ('mine'), ('theirs')$$,
+  'an answer is stored under one''s own key, whoever else has one of that name'
+);
 
 insert into interlock.products (id, name, price, currency, available_quantity)
 values

@@ -3,6 +3,10 @@
 /// The mutant, and why it changes nothing that anybody could see.
 pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
+        "expose: without `and a.grantee <> c.relowner`",
+        "It only saves statements: the owner has every right on a view of its own.",
+    ),
+    (
         "begin_idempotent: one turn only, without `when v_answer is not null`",
         "Only a key that ends between two statements needs another turn.",
     ),
