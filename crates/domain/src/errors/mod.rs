@@ -135,6 +135,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_only_the_database_raises_is_of_every_area_and_none_of_the_core() {
+        let of_the_database = Code::of_the_database();
+        for name in ["NOT_A_DRIVER", "PRODUCT_NOT_FOUND", "PROMO_EXHAUSTED"] {
+            let code = Code::named(name).expect(name);
+            assert!(of_the_database.contains(&code), "{name}");
+        }
+        assert!(of_the_database.iter().all(|code| !core::ALL.contains(code)));
+    }
+
+    #[test]
     fn every_code_is_found_by_its_own_name_only() {
         for code in Code::all() {
             assert_eq!(Code::named(code.entry().code), Some(code));
