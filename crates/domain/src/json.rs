@@ -254,6 +254,20 @@ mod tests {
     }
 
     #[test]
+    fn serde_writes_a_number_as_the_codec_does() {
+        let beyond = MAX_SAFE_INTEGER * 2.0;
+        for number in [0.0, 2.0, -2.0, 2.5, MAX_SAFE_INTEGER, beyond, -beyond] {
+            let value = Value::Number(number);
+            let by_serde = serde_json::to_string(&value).expect("a number");
+            assert_eq!(by_serde, SerdeJson.write(&value));
+        }
+        assert_eq!(
+            serde_json::to_string(&Value::from(2)).expect("a number"),
+            "2"
+        );
+    }
+
+    #[test]
     fn every_character_is_escaped_as_its_reference_does() {
         for first in (0..0x180).filter_map(char::from_u32) {
             let text = format!("{first}{first}a{first}");
