@@ -84,7 +84,7 @@ pub(crate) fn figures(figures: &[Figure]) -> String {
                     figure.variant.clone(),
                     number(figure.median()),
                     format!("{:.2} ×", figure.median() / first),
-                    format!("{:.0} %", figure.spread() * 100.0),
+                    per_cent(figure.spread()),
                 ]
             })
             .collect();
@@ -112,6 +112,15 @@ pub(crate) fn scenarios(figures: &[Figure]) -> Vec<Vec<&Figure>> {
     groups
 }
 
+/// A share; a dash for what has none, such as the spread of rounds that are all zero.
+fn per_cent(share: f64) -> String {
+    if share.is_finite() {
+        format!("{:.0} %", share * 100.0)
+    } else {
+        "–".to_owned()
+    }
+}
+
 /// Three significant digits, and never fewer than the whole part.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
@@ -137,6 +146,12 @@ pub(crate) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spread_of_nothing_but_zeros_is_a_dash() {
+        assert_eq!(per_cent(0.256), "26 %");
+        assert_eq!(per_cent(f64::NAN), "–");
+    }
 
     #[test]
     fn numbers_have_three_digits_or_all_of_them() {
