@@ -53,7 +53,8 @@ fn migrations() -> BTreeSet<String> {
 }
 
 async fn push_up_to(scratch: &Scratch, version: &str) {
-    let project = project_up_to("older", version);
+    // A folder for each database: tests run side by side.
+    let project = project_up_to(scratch.name(), version);
     let remote = scratch.remote();
     supabase(&project, &["db", "push", "--yes", &remote])
         .await
