@@ -1,7 +1,7 @@
 -- Wallets and payment proofs.
 --
--- The set of supabase/schemas as it was at first, in the order in which it is loaded. Bodies of functions name objects that
--- come with later files, so they are not checked here.
+-- Made of supabase/schemas by `cargo xtask codegen`, in the order in which it is loaded. Bodies of functions name objects
+-- that come with later files, so they are not checked here.
 
 set local lock_timeout = '5s';
 set local check_function_bodies = off;

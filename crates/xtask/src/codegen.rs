@@ -1,7 +1,8 @@
 //! `cargo xtask codegen`: what crates/domain says, in other languages: the error catalogue as SQL and as a
 //! page of the docs, the functions as docs/openapi.json, and that as the client's types; and what crates/edge
 //! exports, as the shim's types; what follows from a function's record (crates/NAME, functions/NAME, its block of
-//! supabase/config.toml). And what stands above the functions of the database, as their comments.
+//! supabase/config.toml). And what stands above the functions of the
+//! database, as their comments; and the migrations, of supabase/schemas.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::command::stdout_of;
 use crate::repo::Repo;
-use crate::{build, comments, functions, openapi};
+use crate::{build, comments, first_set, functions, openapi};
 
 /// How to generate.
 #[derive(clap::Args, Default)]
@@ -78,7 +79,13 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     if !args.check {
         write(repo, &outputs)?;
     }
-    outputs.extend(comments::files(repo)?);
+    let comments = comments::files(repo)?;
+    if !args.check {
+        write(repo, &comments)?;
+    }
+    outputs.extend(comments);
+    // Made of all that stands in supabase/schemas by now.
+    outputs.extend(first_set::files(repo)?);
     if !args.check {
         return write(repo, &outputs);
     }

@@ -7,6 +7,7 @@ mod command;
 mod comments;
 mod deploy;
 mod ensure;
+mod first_set;
 mod functions;
 mod fuzz;
 mod lint;

@@ -193,7 +193,7 @@ impl Step {
                 "`npm run bench -- --quick --only database` shows the same; its stack's log is target/bench-stack.log."
             }
             Self::Push => {
-                "`cargo xtask migration NAME` drafts the migration that is missing; `cargo xtask snapshot` writes a snapshot anew."
+                "`cargo xtask codegen` writes the migrations of supabase/schemas; `cargo xtask snapshot` writes a snapshot anew."
             }
             Self::Deploy => "What was uploaded is in target/ship/uploaded.",
             Self::Pgtap => "The line after `not ok` says what was expected.",
