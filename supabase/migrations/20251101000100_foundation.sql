@@ -54,6 +54,30 @@ create domain interlock.unit_change as int
 create domain interlock.row_version as bigint
   constraint row_version_positive check (value >= 1);
 
+-- Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.
+-- The functions ask the same of a line (crates/domain/src/fields.rs).
+--
+-- Callers: domains of texts that people type, and whoever checks an argument that is one.
+-- Locks: none.
+create function interlock.is_line(p_text text, p_most int)
+returns boolean
+language sql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+  select char_length(l.line) <= p_most
+    and l.line collate "C" !~ '[\u0001-\u001f\u007f-\u009f]'
+    and interlock.normal_text(l.line) <> ''
+  from (
+    select btrim(
+      p_text,
+      U&'\0009\000a\000b\000c\000d\0020\0085\00a0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200a\2028\2029\202f\205f\3000'
+    ) as line
+  ) l
+$$;
+
 -- A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits. Rows that come one after the
 -- other stand beside each other in every index on their id, so a sale writes to few pages.
 create function interlock.new_id()
@@ -78,6 +102,43 @@ begin
     'hex'
   )::uuid;
 end
+$$;
+
+-- The normal form of text that people type: by it texts are compared, never shown.
+--
+-- Texts have the same normal form if they look the same to whoever types them: Unicode NFKC (one form of é, plain
+-- letters for full-width ones), no case (`GROß` is `gross`; the Turkish İ, I and ı are one letter, as no keyboard
+-- language is known here), no blanks and nothing invisible, wherever it stands.
+--
+-- Nothing here depends on the locale of the database: ICU's root collation knows the case of every letter, and is the
+-- same in each database. Upper case alone would leave ẞ beside SS, lower case alone ß.
+--
+-- Callers: every table that has texts which are typed, and whoever looks for one of them.
+-- Locks: none.
+create function interlock.normal_text(p_text text)
+returns text
+language sql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+  select normalize(
+    replace(
+      lower(upper(lower(
+        regexp_replace(
+          normalize(p_text, nfkc) collate "C",
+          -- Unicode's White_Space and Default_Ignorable_Code_Point.
+          '[\u0009-\u000d\u0020\u0085\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]+',
+          '',
+          'g'
+        ) collate "und-x-icu"
+      ))),
+      -- İ in lower case, in two characters.
+      U&'i\0307', 'i'
+    ),
+    nfkc
+  )
 $$;
 
 -- A name or reference that people read.
@@ -1071,6 +1132,8 @@ comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is
   'Refuse a number of slots in the owner''s row that is not the number of its slots: whoever trusts the row would miss units that are granted.';
+comment on function interlock.is_line is
+  'Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
 comment on function interlock.lock_slots is
@@ -1079,6 +1142,8 @@ comment on function interlock.make_slots is
   'Make the number of slots of a counter p_slots.';
 comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
+comment on function interlock.normal_text is
+  'The normal form of text that people type: by it texts are compared, never shown.';
 comment on function interlock.problem is
   'One problem of a request, as a list: `v_problems := v_problems || interlock.problem(''/quantity'', ''is required'')`.';
 comment on function interlock.purge_idempotency_keys is
@@ -1104,6 +1169,9 @@ revoke execute on all functions in schema interlock from public;
 
 -- The shop inserts rows whose ids are made by this.
 grant execute on function interlock.new_id to service_role;
+
+-- And are checked and found by these.
+grant execute on function interlock.normal_text, interlock.is_line to service_role;
 
 -- A policy of the platform's storage asks.
 grant execute on function interlock.is_staff to authenticated, service_role;

@@ -29,7 +29,9 @@ drop function
   interlock.use_slot,
   interlock.guard_slots,
   interlock.refuse_change,
-  interlock.new_id;
+  interlock.is_line,
+  interlock.new_id,
+  interlock.normal_text;
 drop domain
   interlock.amount,
   interlock.positive_amount,

@@ -23,6 +23,8 @@ comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is
   'Refuse a number of slots in the owner''s row that is not the number of its slots: whoever trusts the row would miss units that are granted.';
+comment on function interlock.is_line is
+  'Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
 comment on function interlock.lock_slots is
@@ -31,6 +33,8 @@ comment on function interlock.make_slots is
   'Make the number of slots of a counter p_slots.';
 comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
+comment on function interlock.normal_text is
+  'The normal form of text that people type: by it texts are compared, never shown.';
 comment on function interlock.problem is
   'One problem of a request, as a list: `v_problems := v_problems || interlock.problem(''/quantity'', ''is required'')`.';
 comment on function interlock.purge_idempotency_keys is
