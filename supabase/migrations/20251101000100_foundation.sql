@@ -298,6 +298,9 @@ create table interlock.settings (
   claim_lease interval not null default '15 minutes'
     constraint settings_claim_lease_sane
       check (claim_lease between interval '1 second' and interval '1 day'),
+  started_lease interval not null default '4 hours'
+    constraint settings_started_lease_sane
+      check (started_lease between interval '1 second' and interval '7 days'),
   promo_hold interval not null default '15 minutes'
     constraint settings_promo_hold_sane
       check (promo_hold between interval '1 second' and interval '1 day'),
@@ -315,6 +318,8 @@ comment on table interlock.settings is
   'One row: what a shop may tune. Changed with `update interlock.settings set …`.';
 comment on column interlock.settings.claim_lease is
   'How long a claimed batch stays with its driver unless the lease is renewed (1 second to 1 day).';
+comment on column interlock.settings.started_lease is
+  'How long a batch stays with its driver once it is started, counted from the start or the latest renewal (1 second to 7 days).';
 comment on column interlock.settings.promo_hold is
   'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day).';
 comment on column interlock.settings.idempotency_key_lifetime is
@@ -811,6 +816,10 @@ begin
       v_status := '403';
       v_message := 'This user is not an active driver.';
       v_hint := 'Ask the shop to add this user to its drivers, or to activate the driver again.';
+    when 'DRIVER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no active driver with this id.';
+      v_hint := 'Check the user id, and that the shop''s drivers have this user as active.';
     when 'BATCH_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such batch.';
@@ -839,6 +848,10 @@ begin
       v_status := '409';
       v_message := 'This batch cannot be claimed now.';
       v_hint := 'Take another batch: send {} to claim the next available one.';
+    when 'BATCH_FINISHED' then
+      v_status := '409';
+      v_message := 'This batch is completed or cancelled.';
+      v_hint := 'Assign another batch: this one is at its end, as details.status says.';
     when 'NO_BATCH_AVAILABLE' then
       v_status := '409';
       v_message := 'No batch is waiting for a driver.';

@@ -13,7 +13,7 @@ create domain interlock.batch_status as text
 create domain interlock.batch_event as text
   constraint batch_events_event_known
     check (value in (
-      'created', 'claimed', 'renewed', 'shortened', 'started', 'released',
+      'created', 'claimed', 'assigned', 'renewed', 'shortened', 'started', 'released',
       'expired', 'completed', 'cancelled', 'deleted'
     ));
 
@@ -44,17 +44,18 @@ $$;
 --   from \ to     available      claimed            in_progress   completed    cancelled
 --   available     edit           claim              –             –            yes
 --   claimed       give back      renew; re-claim *  same driver   same driver  yes
---   in_progress   give back      re-claim *         same driver   same driver  yes
+--   in_progress   give back      re-claim *         renew         same driver  yes
 --   completed     –              –                  –             edit **      –
 --   cancelled     –              –                  –             –            edit **
 --
 --   *  To another driver, and from in_progress also to the same one, only once the lease is over. A live lease is
---      never handed over in one step: give back first.
+--      handed over in one step by interlock.assign_batch only; your own SQL gives back first.
 --   ** Other columns may change; the driver can only be emptied (account removed).
 --
 -- What follows from a new status is filled in, so `update batches set status = 'available' where id = …` is all a shop
 -- needs to take a batch back: holder and times are emptied. Likewise `completed`, `cancelled` (lease emptied),
--- `in_progress` and, with a driver_id, `claimed` (missing times set).
+-- `in_progress` (start set, the longer lease of a started batch unless another is given) and, with a driver_id,
+-- `claimed` (missing times set, start emptied).
 --
 -- Callers: trigger batches_guard_transition.
 -- Errors: 23514 check_violation with constraint name batches_transition_allowed (a bug or the shop's own SQL; never an
@@ -69,19 +70,20 @@ as $$
 declare
   v_same_driver constant boolean := new.driver_id is not distinct from old.driver_id;
   v_lease_over constant boolean := coalesce(old.lease_expires_at <= interlock.clock(), false);
+  v_assigned constant boolean := new.id::text is not distinct from current_setting('interlock.assigned_batch', true);
   v_allowed boolean;
 begin
   v_allowed := case old.status
     when 'available' then new.status in ('available', 'claimed', 'cancelled')
     when 'claimed' then
       case
-        when new.status = 'claimed' then v_same_driver or v_lease_over
+        when new.status = 'claimed' then v_same_driver or v_lease_over or v_assigned
         when new.status in ('in_progress', 'completed') then v_same_driver
         else new.status in ('available', 'cancelled')
       end
     when 'in_progress' then
       case
-        when new.status = 'claimed' then v_lease_over
+        when new.status = 'claimed' then v_lease_over or v_assigned
         when new.status in ('in_progress', 'completed') then v_same_driver
         else new.status in ('available', 'cancelled')
       end
@@ -109,10 +111,13 @@ begin
         new.started_at := null;
       when 'claimed' then
         new.claimed_at := coalesce(new.claimed_at, interlock.clock());
-        new.lease_expires_at := coalesce(new.lease_expires_at, interlock.next_lease_end());
+        new.lease_expires_at := coalesce(new.lease_expires_at, interlock.next_lease_end('claimed'));
         new.started_at := null;
       when 'in_progress' then
         new.started_at := coalesce(new.started_at, interlock.clock());
+        if new.lease_expires_at = old.lease_expires_at then
+          new.lease_expires_at := greatest(old.lease_expires_at, interlock.next_lease_end('in_progress'));
+        end if;
       when 'completed' then
         new.lease_expires_at := null;
         new.completed_at := coalesce(new.completed_at, interlock.clock());
@@ -138,50 +143,59 @@ set search_path = ''
 as $$
 declare
   v_lease_over boolean;
+  v_assigned boolean;
   v_is_claim boolean;
   v_event text;
 begin
   if tg_op = 'INSERT' then
-    insert into interlock.batch_events (batch_id, event, driver_id, version)
-    values (new.id, 'created', new.driver_id, new.version);
+    insert into interlock.batch_events (batch_id, event, driver_id, version, actor_id)
+    values (new.id, 'created', new.driver_id, new.version, auth.uid());
     return null;
   end if;
 
   if tg_op = 'DELETE' then
-    insert into interlock.batch_events (batch_id, event, driver_id, version)
-    values (old.id, 'deleted', old.driver_id, old.version);
+    insert into interlock.batch_events (batch_id, event, driver_id, version, actor_id)
+    values (old.id, 'deleted', old.driver_id, old.version, auth.uid());
     return null;
   end if;
 
   v_lease_over := coalesce(old.lease_expires_at <= interlock.clock(), false);
-  v_is_claim := new.status = 'claimed' and (
-    old.status <> 'claimed'
-    or new.driver_id is distinct from old.driver_id
-    or (v_lease_over and new.lease_expires_at > interlock.clock())
-  );
+  v_assigned := new.id::text is not distinct from current_setting('interlock.assigned_batch', true);
+  v_is_claim := case
+    when new.status = 'claimed' and (old.status <> 'claimed' or new.driver_id is distinct from old.driver_id) then true
+    when new.status in ('claimed', 'in_progress') and new.status = old.status then
+      v_lease_over and new.lease_expires_at > interlock.clock()
+    else false
+  end;
 
-  if v_lease_over and (v_is_claim or new.status = 'available') then
-    insert into interlock.batch_events (batch_id, event, driver_id, version)
-    values (new.id, 'expired', old.driver_id, new.version);
+  -- What the driver concerned had until now.
+  v_event := case
+    when not (v_is_claim or new.status = 'available' and old.status <> 'available') then null
+    when v_lease_over then 'expired'
+    when old.driver_id is not null then 'released'
+  end;
+  if v_event is not null then
+    insert into interlock.batch_events (batch_id, event, driver_id, version, actor_id, reason)
+    values (
+      new.id, v_event, old.driver_id, new.version, auth.uid(),
+      case when v_assigned then nullif(current_setting('interlock.assignment_reason', true), '') end
+    );
   end if;
 
   v_event := case
+    when v_is_claim and v_assigned then 'assigned'
     when v_is_claim then 'claimed'
     when new.status = old.status and new.lease_expires_at > old.lease_expires_at then 'renewed'
     when new.status = old.status and new.lease_expires_at < old.lease_expires_at then 'shortened'
     when new.status = old.status then null
     when new.status = 'in_progress' then 'started'
-    when new.status = 'available' and not v_lease_over then 'released'
     when new.status in ('completed', 'cancelled') then new.status
   end;
-
   if v_event is not null then
-    insert into interlock.batch_events (batch_id, event, driver_id, version)
+    insert into interlock.batch_events (batch_id, event, driver_id, version, actor_id, reason)
     values (
-      new.id,
-      v_event,
-      case when v_event in ('released', 'cancelled') then old.driver_id else new.driver_id end,
-      new.version
+      new.id, v_event, case when v_event = 'cancelled' then old.driver_id else new.driver_id end, new.version, auth.uid(),
+      case when v_assigned then nullif(current_setting('interlock.assignment_reason', true), '') end
     );
   end if;
 
@@ -230,6 +244,8 @@ create policy drivers_select_own
 --
 --   created     inserted
 --   claimed     one row for each successful claim, also when a lease was over
+--   assigned    given to a driver by the shop (interlock.assign_batch); the row before it, of the same version, says
+--               who lost the batch (released, expired) if somebody had it
 --   renewed     lease moved later by its holder
 --   shortened   lease moved earlier (only the shop's own SQL does that)
 --   started     on the road
@@ -244,6 +260,8 @@ create table interlock.batch_events (
   driver_id uuid,
   version bigint not null,
   created_at timestamptz not null default now(),
+  actor_id uuid,
+  reason interlock.label,
   -- The history of one batch is read in this order.
   constraint batch_events_pkey primary key (batch_id, id)
 );
@@ -252,8 +270,12 @@ comment on table interlock.batch_events is
   'Append-only history of batches, written by a trigger. Nobody can change or delete a row.';
 comment on column interlock.batch_events.driver_id is
   'The driver concerned; for released, expired and cancelled the one who held the batch until then.';
+comment on column interlock.batch_events.actor_id is
+  'The user whose token it was done with; empty for the service role, jobs and SQL of the shop''s own.';
+comment on column interlock.batch_events.reason is
+  'Why the shop gave the batch to another driver, if it said so.';
 comment on column interlock.batch_events.version is
-  'The batch''s version after the change. An expired row and the claimed row that follows share it.';
+  'The batch''s version after the change. An expired or released row and the claimed or assigned row that follows share it.';
 
 -- A driver's own history (row security).
 create index batch_events_by_driver on interlock.batch_events (driver_id, id) where driver_id is not null;
@@ -400,7 +422,8 @@ create policy batches_select_available_or_own
   );
 
 -- Renew, release, start or complete a batch the driver holds with a live lease. `start` and `complete` say yes
--- to a driver who has done it already.
+-- to a driver who has done it already. What was delivered late is delivered: `complete` needs no live lease, as long
+-- as nobody else has taken the batch.
 --
 -- Callers: interlock.claim_route, with the driver's row locked.
 -- Locks: the batch row, waiting, and only after an unlocked look has found it held.
@@ -430,7 +453,7 @@ begin
       );
     end if;
 
-    if v_batch.lease_expires_at <= interlock.clock() then
+    if p_action <> 'complete' and v_batch.lease_expires_at <= interlock.clock() then
       perform interlock.raise_error('LEASE_EXPIRED', interlock.batch_state(v_batch));
     end if;
 
@@ -439,7 +462,7 @@ begin
     end if;
 
     -- The guard repeats on the newest version of the row what was just read. What
-    -- follows from a new status (times, an empty holder) is filled in by the trigger.
+    -- follows from a new status (times, a longer lease, an empty holder) is filled in by the trigger.
     update interlock.batches b
     set status = case p_action
           when 'release' then 'available'
@@ -448,19 +471,122 @@ begin
           else b.status
         end,
         lease_expires_at = case
-          when p_action in ('renew', 'start') then greatest(b.lease_expires_at, interlock.next_lease_end())
+          when p_action = 'renew' then greatest(b.lease_expires_at, interlock.next_lease_end(b.status))
           else b.lease_expires_at
         end
     where b.id = p_batch_id
       and b.driver_id = p_driver_id
       and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > interlock.clock()
+      and (p_action = 'complete' or b.lease_expires_at > interlock.clock())
     returning b.* into v_batch;
 
     exit when found;
   end loop;
 
   return v_batch;
+end
+$$;
+
+-- What public.assign_batch does, with its owner's rights: the shop gives a batch to a driver in one step, whoever
+-- has it. The new driver begins anew, with a claim of their own; the history says who lost it, who got it, by whom
+-- and why. To a driver who has it under a live lease it changes nothing, so the call can be sent again.
+--
+-- Only the driver who gets it is locked. Whoever has it may be claiming, renewing or completing it at that moment: they
+-- meet on the row of the batch, and each asks it again who has it.
+--
+-- Callers: authenticated (staff) and service_role, through public.assign_batch.
+-- Locks: the driver, then the batch row, waiting; then, only if that driver's lease on another batch is over, that
+--   batch's row with `nowait`. Each wait lasts two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, DRIVER_NOT_FOUND, BATCH_NOT_FOUND, BATCH_FINISHED, DRIVER_BUSY;
+--   55P03 and 40P01 are transient and nothing has happened.
+-- Security definer: staff have no right to write batches.
+create function interlock.assign_batch(p_batch_id uuid, p_driver_user_id uuid, p_reason text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_held interlock.batches;
+  v_batch interlock.batches;
+begin
+  if not interlock.acts_for_shop() then
+    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
+  end if;
+  if p_batch_id is null then
+    v_problems := v_problems || interlock.problem('/p_batch_id', 'is required');
+  end if;
+  if p_driver_user_id is null then
+    v_problems := v_problems || interlock.problem('/p_driver_user_id', 'is required');
+  end if;
+  if char_length(p_reason) not between 1 and 200 then
+    v_problems := v_problems || interlock.problem('/p_reason', 'must be 1 to 200 characters');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  perform 1
+  from interlock.drivers d
+  where d.user_id = p_driver_user_id
+    and d.active
+  for no key update;
+  if not found then
+    perform interlock.raise_error('DRIVER_NOT_FOUND', jsonb_build_object('driver_user_id', p_driver_user_id));
+  end if;
+
+  loop
+    -- In this order: a batch that leaves the driver between the two looks was theirs at the first.
+    v_held := interlock.find_held_batch(p_driver_user_id);
+    select b.* into v_batch from interlock.batches b where b.id = p_batch_id;
+    if not found then
+      perform interlock.raise_error('BATCH_NOT_FOUND', jsonb_build_object('batch_id', p_batch_id));
+    end if;
+    if v_held.lease_expires_at > interlock.clock() then
+      exit when v_held.id = p_batch_id;
+      perform interlock.raise_error('DRIVER_BUSY', interlock.batch_state(v_held));
+    end if;
+
+    -- Which of its statuses it has does not matter, so a lock says whether it still has one of them.
+    perform 1
+    from interlock.batches b
+    where b.id = p_batch_id
+      and b.status in ('available', 'claimed', 'in_progress')
+    for no key update;
+    if not found then
+      select b.* into v_batch from interlock.batches b where b.id = p_batch_id;
+      continue when not found;
+      perform interlock.raise_error('BATCH_FINISHED', interlock.batch_state(v_batch));
+    end if;
+
+    if v_held.id <> p_batch_id then
+      perform interlock.give_back_stale_batch(p_driver_user_id);
+    end if;
+    perform set_config('interlock.assigned_batch', p_batch_id::text, true),
+      set_config('interlock.assignment_reason', coalesce(p_reason, ''), true);
+    begin
+      update interlock.batches b
+      set status = case when b.driver_id = p_driver_user_id then b.status else 'claimed' end,
+          driver_id = p_driver_user_id,
+          claimed_at = interlock.clock(),
+          lease_expires_at = interlock.next_lease_end(
+            case when b.driver_id = p_driver_user_id then b.status else 'claimed' end
+          )
+      where b.id = p_batch_id
+      returning b.* into v_batch;
+    exception
+      -- Only if something else than our functions gave the driver a batch meanwhile.
+      when unique_violation then
+        perform interlock.raise_error(
+          'DRIVER_BUSY', interlock.batch_state(interlock.find_held_batch(p_driver_user_id))
+        );
+    end;
+    perform set_config('interlock.assigned_batch', '', true), set_config('interlock.assignment_reason', '', true);
+    exit;
+  end loop;
+
+  return jsonb_build_object('success', true, 'batch', interlock.batch_to_json(v_batch));
 end
 $$;
 
@@ -918,18 +1044,20 @@ begin
 end
 $$;
 
--- When a lease that begins now will end.
-create function interlock.next_lease_end()
+-- When a lease that begins now will end: that of a started batch is a setting of its own.
+create function interlock.next_lease_end(p_status text)
 returns timestamptz
 language sql
 stable
 set search_path = ''
 as $$
-  select interlock.clock() + claim_lease from interlock.settings
+  select interlock.clock() + case p_status when 'in_progress' then started_lease else claim_lease end
+  from interlock.settings
 $$;
 
 -- The claim itself, one conditional update. Whoever comes second waits for the first, sees the new row and
--- changes nothing.
+-- changes nothing. A driver who claims again what they have started, and let pass, is still on the road with it: it
+-- stays in progress since they started.
 --
 -- Callers: interlock.claim_batch, interlock.claim_next_batch.
 -- Locks: the batch row, waiting.
@@ -944,11 +1072,10 @@ declare
   v_batch interlock.batches;
 begin
   update interlock.batches b
-  set status = 'claimed',
+  set status = case when b.driver_id = p_driver_id then b.status else 'claimed' end,
       driver_id = p_driver_id,
       claimed_at = interlock.clock(),
-      lease_expires_at = interlock.next_lease_end(),
-      started_at = null
+      lease_expires_at = interlock.next_lease_end(case when b.driver_id = p_driver_id then b.status else 'claimed' end)
   where b.id = p_batch_id
     and interlock.is_claimable(b.status, b.lease_expires_at)
   returning b.* into v_batch;
@@ -982,6 +1109,18 @@ as
 comment on view interlock.claimable_batches is
   'Batches that may be claimed. Order by priority desc, created_at, id to get the queue.';
 
+create function public.assign_batch(p_batch_id uuid, p_driver_user_id uuid, p_reason text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.assign_batch(p_batch_id, p_driver_user_id, p_reason)
+$$;
+
+comment on function public.assign_batch(uuid, uuid, text) is
+  'Gives a batch to a driver in one step, whoever has it; batch_events says from whom, to whom, by whom and why. For staff and the service role.';
+
 create function public.claim_route(
   p_batch_id uuid default null,
   p_action text default 'claim',
@@ -1003,6 +1142,8 @@ comment on function public.claim_route(uuid, text, text) is
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.act_on_held_batch is
   'Renew, release, start or complete a batch the driver holds with a live lease.';
+comment on function interlock.assign_batch is
+  'What public.assign_batch does, with its owner''s rights: the shop gives a batch to a driver in one step, whoever has it.';
 comment on function interlock.batch_state is
   'The state of a batch as a refused driver may see it: never who holds it.';
 comment on function interlock.batch_to_json is
@@ -1036,7 +1177,7 @@ comment on function interlock.lock_first_expired_batch is
 comment on function interlock.lock_next_claimable_batch is
   'Lock the next batch of the queue, in which available batches and leases that are over stand on the same footing.';
 comment on function interlock.next_lease_end is
-  'When a lease that begins now will end.';
+  'When a lease that begins now will end: that of a started batch is a setting of its own.';
 comment on function interlock.record_batch_event is
   'Write the history of a batch.';
 comment on function interlock.take_batch is
@@ -1044,9 +1185,13 @@ comment on function interlock.take_batch is
 
 -- Who may call what of delivery. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
-revoke all on function public.claim_route(uuid, text, text) from public, anon, authenticated, service_role;
+revoke all on function
+  public.assign_batch(uuid, uuid, text),
+  public.claim_route(uuid, text, text)
+from public, anon, authenticated, service_role;
 
 grant execute on function
+  public.assign_batch(uuid, uuid, text), interlock.assign_batch,
   public.claim_route(uuid, text, text), interlock.claim_route
 to authenticated, service_role;
 

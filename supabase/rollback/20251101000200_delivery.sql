@@ -4,10 +4,12 @@ select interlock.conceal('batch_events');
 select interlock.conceal('batches');
 select interlock.conceal('drivers');
 drop function
+  public.assign_batch(uuid, uuid, text),
   public.claim_route(uuid, text, text);
 drop view interlock.claimable_batches;
 drop function
   interlock.act_on_held_batch,
+  interlock.assign_batch,
   interlock.batch_state,
   interlock.batch_to_json,
   interlock.check_claim_route_arguments,

@@ -87,6 +87,7 @@ select results_eq(
   $$
     values
       ('accept_payment(uuid): service_role'),
+      ('assign_batch(uuid,uuid,text): authenticated, service_role'),
       ('cancel_order(uuid,text): authenticated, service_role'),
       ('checkout(jsonb,text,uuid,text,text): authenticated, service_role'),
       ('claim_product_codes_atomic(uuid,integer,uuid): service_role'),
@@ -96,6 +97,7 @@ select results_eq(
       ('fulfill_order(uuid): service_role'),
       ('get_stock(uuid[]): anon, authenticated, service_role'),
       ('increment_promo_usage(uuid): service_role'),
+      ('interlock.assign_batch(uuid,uuid,text): authenticated, service_role'),
       ('interlock.cancel_order(uuid,text): authenticated, service_role'),
       ('interlock.checkout(jsonb,text,uuid,text,text): authenticated, service_role'),
       ('interlock.claim_product_codes_atomic(uuid,integer,uuid): service_role'),

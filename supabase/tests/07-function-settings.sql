@@ -27,6 +27,7 @@ select results_eq(
   $$,
   $$
     values
+      ('interlock.assign_batch(uuid,uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.checkout(jsonb,text,uuid,text,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.claim_product_codes_atomic(uuid,integer,uuid): lock_timeout=2s'),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(174);
+select plan(175);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -132,7 +132,7 @@ select w.domain, e.example, case when e.bad then w.refused_by end
 from (values
   ('batch_status', 'batches_status_known', 'available claimed in_progress completed cancelled'),
   ('batch_event', 'batch_events_event_known',
-    'created claimed renewed shortened started released expired completed cancelled deleted'),
+    'created claimed assigned renewed shortened started released expired completed cancelled deleted'),
   ('order_status', 'orders_status_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded'),
   ('order_event', 'order_events_event_known',

@@ -254,11 +254,11 @@ history as (
   select format('%s after %s', e.event, coalesce(e.before_event, 'nothing')) as rule, e.batch_id::text as what
   from events e
   where e.version < e.before_version
-    or (e.event = 'claimed' and coalesce(e.before_event, 'none') not in ('created', 'released', 'expired'))
+    or (e.event in ('claimed', 'assigned') and coalesce(e.before_event, 'none') not in ('created', 'released', 'expired'))
     or (
       e.event in ('renewed', 'started', 'completed', 'released', 'expired')
       and (
-        coalesce(e.before_event, 'none') not in ('claimed', 'renewed', 'started')
+        coalesce(e.before_event, 'none') not in ('claimed', 'assigned', 'renewed', 'started')
         or e.driver_id is distinct from e.before_driver
       )
     )
@@ -267,10 +267,12 @@ history as (
   from events e join batches b on b.id = e.batch_id
   where e.from_last = 1
     and b.status <> case e.event
+      -- Whoever claims again what they have started is on the road with it still.
+      when 'claimed' then case b.status when 'in_progress' then b.status else 'claimed' end
+      when 'assigned' then case b.status when 'in_progress' then b.status else 'claimed' end
       when 'created' then 'available'
       when 'released' then 'available'
       when 'expired' then 'available'
-      when 'claimed' then 'claimed'
       when 'started' then 'in_progress'
       when 'renewed' then b.status
       else e.event

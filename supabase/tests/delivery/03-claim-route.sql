@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(93);
+select plan(98);
 
 -- Cast --------------------------------------------------------------------
 
@@ -288,18 +288,43 @@ select is(pg_temp.call('ann', pg_temp.batch(2)) #>> '{batch,status}', 'claimed',
 select pg_temp.fresh_batches(1);
 select pg_temp.given('ann', 1);
 select pg_temp.given('ann', 1, 'start');
+update interlock.batches set started_at = now() - interval '3 hours' where id = pg_temp.batch(1);
 select pg_temp.age(1);
 select is(
   (pg_temp.call('ann', pg_temp.batch(1)) -> 'batch') - 'version',
   jsonb_build_object(
-    'id', pg_temp.batch(1), 'status', 'claimed', 'driver_id', '7a000000-0000-4000-8000-000000000001',
-    'claimed_at', now(), 'lease_expires_at', now() + interval '15 minutes', 'started_at', null,
+    'id', pg_temp.batch(1), 'status', 'in_progress', 'driver_id', '7a000000-0000-4000-8000-000000000001',
+    'claimed_at', now(), 'lease_expires_at', now() + interval '4 hours', 'started_at', now() - interval '3 hours',
     'completed_at', null, 'priority', 0, 'reference', null,
     'created_at', now() - interval '1 hour' + interval '1 second'
   ),
-  'the former holder may claim it again, from the start'
+  'the former holder may claim it again, and is on the road since they started'
 );
 select is(pg_temp.history(1), 'claimed ann, started ann, expired ann, claimed ann', 'that is a new claim');
+select pg_temp.age(1);
+select is(
+  (select row(answer #>> '{batch,status}', answer #>> '{batch,started_at}')::text
+   from pg_temp.call('bob', pg_temp.batch(1)) as answer),
+  '(claimed,)', 'another driver begins anew'
+);
+
+select pg_temp.fresh_batches(2);
+select pg_temp.given('ann', 1);
+select pg_temp.given('bob', 2);
+select pg_temp.given('bob', 2, 'start');
+select pg_temp.age(1);
+select pg_temp.age(2);
+select is(
+  pg_temp.call('ann', pg_temp.batch(1), 'complete') #>> '{batch,status}', 'completed',
+  'what nobody else has taken can be completed late'
+);
+select is(pg_temp.history(1), 'claimed ann, completed ann', 'by the driver who has it');
+select is(
+  pg_temp.call('ann', pg_temp.batch(2), 'complete') ->> 'message', 'BATCH_NOT_HELD', 'and by nobody else'
+);
+select is(
+  pg_temp.call('bob', pg_temp.batch(2), 'complete') #>> '{batch,status}', 'completed', 'also one that was started'
+);
 
 select pg_temp.fresh_batches(2);
 select pg_temp.given('ann', 1);
@@ -414,13 +439,13 @@ select pg_temp.fresh_batches(2);
 select pg_temp.given('ann', 1);
 
 update interlock.batches set lease_expires_at = now() + interval '1 second' where id = pg_temp.batch(1);
-update interlock.settings set claim_lease = '20 minutes';
+update interlock.settings set claim_lease = '20 minutes', started_lease = '6 hours';
 select is(
   pg_temp.call('ann', pg_temp.batch(1), 'renew') #> '{batch,lease_expires_at}',
   to_jsonb(now() + interval '20 minutes'),
   'renew makes the lease last as long as the setting says, from now'
 );
-update interlock.settings set claim_lease = '15 minutes';
+update interlock.settings set claim_lease = '15 minutes', started_lease = '4 hours';
 select is(pg_temp.history(1), 'claimed ann, renewed ann', 'a renewal is an event');
 
 update interlock.batches set lease_expires_at = now() + interval '1 second' where id = pg_temp.batch(1);
@@ -430,7 +455,7 @@ select is(
    from answers where name = 'start'),
   jsonb_build_object(
     'status', 'in_progress', 'driver_id', '7a000000-0000-4000-8000-000000000001', 'claimed_at', now(),
-    'started_at', now(), 'completed_at', null, 'lease_expires_at', now() + interval '15 minutes'
+    'started_at', now(), 'completed_at', null, 'lease_expires_at', now() + interval '4 hours'
   ),
   'start puts the batch in progress and extends the lease'
 );
@@ -444,6 +469,13 @@ select is(
   (select answer from answers where name = 'start'),
   'claiming a batch one has started is success, with nothing changed'
 );
+
+update interlock.settings set started_lease = '5 hours';
+select is(
+  pg_temp.call('ann', pg_temp.batch(1), 'renew') #> '{batch,lease_expires_at}', to_jsonb(now() + interval '5 hours'),
+  'a started batch is renewed by its own lease'
+);
+update interlock.settings set started_lease = '4 hours';
 
 insert into answers values ('complete', pg_temp.call('ann', pg_temp.batch(1), 'complete'));
 select is(
@@ -460,7 +492,7 @@ select is(
   (select answer from answers where name = 'complete'),
   'completing again is success, with nothing changed'
 );
-select is(pg_temp.history(1), 'claimed ann, renewed ann, started ann, completed ann', 'each step left one event');
+select is(pg_temp.history(1), 'claimed ann, renewed ann, started ann, renewed ann, completed ann', 'each step left one event');
 select is(
   pg_temp.call('ann', pg_temp.batch(1)),
   pg_temp.refusal('PT409', 'BATCH_UNAVAILABLE', pg_temp.state(1)),
@@ -511,7 +543,7 @@ select is(
   pg_temp.refusal('PT409', 'LEASE_EXPIRED', pg_temp.state(1)),
   format('%s after the lease is over is LEASE_EXPIRED', a.action)
 )
-from unnest(array['renew', 'release', 'start', 'complete']) as a (action);
+from unnest(array['renew', 'release', 'start']) as a (action);
 
 select is(
   row(pg_temp.row_of(1), pg_temp.row_of(2))::text,

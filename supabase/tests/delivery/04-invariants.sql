@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(116);
+select plan(124);
 
 -- Cast --------------------------------------------------------------------
 
@@ -82,6 +82,11 @@ from (values
   ($$update interlock.settings set claim_lease = '-1 minute'$$, '23514 settings_claim_lease_sane'),
   ($$update interlock.settings set claim_lease = '25 hours'$$, '23514 settings_claim_lease_sane'),
   ('update interlock.settings set claim_lease = null', '23502'),
+  ($$update interlock.settings set started_lease = '1 second'$$, 'ok'),
+  ($$update interlock.settings set started_lease = '7 days'$$, 'ok'),
+  ($$update interlock.settings set started_lease = '0'$$, '23514 settings_started_lease_sane'),
+  ($$update interlock.settings set started_lease = '8 days'$$, '23514 settings_started_lease_sane'),
+  ('update interlock.settings set started_lease = null', '23502'),
   ('update interlock.settings set singleton = false', '23514 settings_single_row'),
   ('insert into interlock.settings default values', '23505 settings_pkey')
 ) as t (sql, verdict);
@@ -216,6 +221,27 @@ from (values
   ('in_progress', $$status = 'cancelled'$$, 'cancelled driver claimed_at started_at'),
   ('available', $$status = 'cancelled'$$, 'cancelled')
 ) as t (from_status, assignments, filled);
+
+-- A started batch has the longer lease of its own, unless the same update says another.
+create function pg_temp.lease_after(p_assignments text)
+returns interval
+language plpgsql
+as $$
+declare
+  v_id constant uuid := pg_temp.batch_in('claimed', false);
+begin
+  execute format('update interlock.batches set %s where id = %L', p_assignments, v_id);
+  return (select b.lease_expires_at - now() from interlock.batches b where b.id = v_id);
+end
+$$;
+select is(pg_temp.lease_after($$status = 'in_progress'$$), interval '4 hours', 'a started batch has the longer lease');
+select is(
+  pg_temp.lease_after($$status = 'in_progress', lease_expires_at = now() + interval '2 minutes'$$), interval '2 minutes',
+  'unless another one is given'
+);
+update interlock.settings set started_lease = '10 seconds';
+select is(pg_temp.lease_after($$status = 'in_progress'$$), interval '1 minute', 'a start makes no lease shorter');
+update interlock.settings set started_lease = '4 hours';
 
 -- Version -----------------------------------------------------------------
 

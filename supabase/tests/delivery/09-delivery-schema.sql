@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(16);
+select plan(20);
 
 -- Tables and columns ------------------------------------------------------
 
@@ -52,7 +52,9 @@ from (values
     'event text not null',
     'driver_id uuid',
     'version bigint not null',
-    'created_at timestamp with time zone not null'
+    'created_at timestamp with time zone not null',
+    'actor_id uuid',
+    'reason text'
   ])
 ) as t (name, columns);
 
@@ -73,7 +75,7 @@ select set_has(
       ('batches_pkey'), ('batches_driver_id_fkey'), ('batches_status_known'),
       ('batches_holder_matches_status'), ('row_version_positive'), ('label_length'),
       ('batch_events_pkey'), ('batch_events_event_known'),
-      ('settings_pkey'), ('settings_single_row'), ('settings_claim_lease_sane')
+      ('settings_pkey'), ('settings_single_row'), ('settings_claim_lease_sane'), ('settings_started_lease_sane')
   $$,
   'constraints have the names that documents and scripts use'
 );
@@ -97,6 +99,11 @@ select has_function('public', 'claim_route', array['uuid', 'text', 'text']);
 select function_returns('public', 'claim_route', array['uuid', 'text', 'text'], 'jsonb');
 select isnt_definer('public', 'claim_route', array['uuid', 'text', 'text'], 'the RPC runs as its caller');
 select is_definer('interlock', 'claim_route', array['uuid', 'text', 'text'], 'the work is done with the owner''s rights');
+
+select has_function('public', 'assign_batch', array['uuid', 'uuid', 'text']);
+select function_returns('public', 'assign_batch', array['uuid', 'uuid', 'text'], 'jsonb');
+select isnt_definer('public', 'assign_batch', array['uuid', 'uuid', 'text'], 'the RPC runs as its caller');
+select is_definer('interlock', 'assign_batch', array['uuid', 'uuid', 'text'], 'the work is done with the owner''s rights');
 
 select * from finish();
 rollback;

@@ -147,16 +147,17 @@ fn choose(rng: &mut StdRng, world: &World<Depot>, everything: bool) -> Call {
                 place,
             }
         }
-        89..91 => Call::TakeBack {
+        89..90 => Call::TakeBack {
             batch: world.start.all[0],
         },
-        91..92 => Call::Withdraw {
+        90..91 => Call::Withdraw {
             batch: world.start.all[1],
         },
-        92..95 => Call::Employ {
+        91..93 => Call::Employ {
             driver,
             active: rng.random_ratio(3, 4),
         },
+        93..96 => Call::Assign { batch, driver },
         _ => Call::Look,
     };
     if let Call::Route { key: Some(_), .. } = call {
@@ -184,6 +185,14 @@ fn request(call: &Call, world: &Depot) -> Request {
             caller: Some(*driver),
             arguments: present(json!({ "batch_id": batch, "action": action.name() })),
             key: key.clone(),
+            rows: false,
+        },
+        Call::Assign { batch, driver } => Request::Call {
+            function: None,
+            rpc: "assign_batch",
+            caller: None,
+            arguments: json!({ "batch_id": batch, "driver_user_id": driver }),
+            key: None,
             rows: false,
         },
         Call::Offer {

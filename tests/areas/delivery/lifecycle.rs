@@ -102,7 +102,7 @@ async fn a_released_batch_is_the_next_drivers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_is_over_ends_every_right_but_to_claim_again() {
+async fn a_lease_that_is_over_ends_every_right_but_to_claim_again_and_to_complete() {
     let bench = Bench::take().await;
     for adapter in ADAPTERS {
         let driver = bench.drivers(1).await[0];
@@ -110,7 +110,7 @@ async fn a_lease_that_is_over_ends_every_right_but_to_claim_again() {
         let caller = Caller::new(bench.stack, adapter, driver).await;
         expect(&caller.claim(Some(batch)).await, 200, "OK");
         bench.expire_lease(batch).await;
-        for action in ["renew", "release", "start", "complete"] {
+        for action in ["renew", "release", "start"] {
             let before = bench.batch(batch).await;
             expect(
                 &caller.call(Some(batch), Some(action)).await,
@@ -124,6 +124,12 @@ async fn a_lease_that_is_over_ends_every_right_but_to_claim_again() {
             );
         }
         expect(&caller.claim(Some(batch)).await, 200, "OK");
+        expect(&caller.call(Some(batch), Some("start")).await, 200, "OK");
+        bench.expire_lease(batch).await;
+        let again = caller.claim(Some(batch)).await;
+        expect(&again, 200, "OK");
+        assert_eq!(state(&again), "in_progress", "they are on the road still");
+        bench.expire_lease(batch).await;
         expect(&caller.call(Some(batch), Some("complete")).await, 200, "OK");
     }
 }

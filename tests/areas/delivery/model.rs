@@ -11,6 +11,9 @@ use uuid::Uuid;
 /// How long a claim lasts, in seconds.
 const LEASE: Moment = 15 * 60;
 
+/// How long a batch stays with its driver once it is started.
+const STARTED_LEASE: Moment = 4 * 3600;
+
 /// What a driver does with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -43,6 +46,11 @@ pub(crate) enum Call {
         batch: Option<Uuid>,
         action: Action,
         key: Option<String>,
+    },
+    /// The shop gives a batch to a driver, whoever has it.
+    Assign {
+        batch: Uuid,
+        driver: Uuid,
     },
     /// The shop has a new batch; `place` is its place among those of the same priority.
     Offer {
@@ -136,6 +144,20 @@ impl Batch {
         self.status == "available" || (self.is_held() && self.lease <= Some(now))
     }
 
+    /// The driver has it from now on; whoever has it already, and has started it, is on the road still.
+    fn give_to(&mut self, driver: Uuid, now: Moment) {
+        let goes_on = self.driver == Some(driver) && self.status == "in_progress";
+        *self = Batch {
+            status: if goes_on { "in_progress" } else { "claimed" },
+            driver: Some(driver),
+            claimed: Some(now),
+            lease: Some(now + if goes_on { STARTED_LEASE } else { LEASE }),
+            started: self.started.filter(|_| goes_on),
+            version: self.version + 1,
+            ..self.clone()
+        };
+    }
+
     fn give_back(&mut self) {
         *self = Batch {
             version: self.version + 1,
@@ -196,14 +218,15 @@ impl Model for Depot {
     }
 
     fn refusals(&self, call: &Call) -> Vec<(&'static str, Value)> {
-        let Call::Route {
-            driver,
-            batch,
-            action,
-            ..
-        } = call
-        else {
-            return Vec::new();
+        let (driver, batch, action) = match call {
+            Call::Route {
+                driver,
+                batch,
+                action,
+                ..
+            } => (driver, batch, action),
+            Call::Assign { batch, driver } => return self.refuses_to_assign(*batch, *driver),
+            _ => return Vec::new(),
         };
         if self.drivers.get(driver) != Some(&true) {
             return vec![("NOT_A_DRIVER", Value::Null)];
@@ -240,7 +263,7 @@ impl Model for Depot {
                 if !mine || !batch.is_held() {
                     let status = json!({ "batch_id": id, "status": batch.status });
                     refusals.push(("BATCH_NOT_HELD", status));
-                } else if batch.is_claimable(now) {
+                } else if *action != Action::Complete && batch.is_claimable(now) {
                     refusals.push(("LEASE_EXPIRED", self.state(id, batch)));
                 }
             }
@@ -274,6 +297,13 @@ impl Depot {
                     next.act(*driver, id, *action)?;
                 }
                 let shown = json!({ "success": true, "batch": next.batch_json(id) });
+                if !matches(&shown, body) {
+                    return Err("the answer says something else");
+                }
+            }
+            Call::Assign { batch, driver } => {
+                next.assign(*batch, *driver)?;
+                let shown = json!({ "success": true, "batch": next.batch_json(*batch) });
                 if !matches(&shown, body) {
                     return Err("the answer says something else");
                 }
@@ -378,15 +408,46 @@ impl Depot {
         if !batch.is_claimable(now) {
             return Err("somebody else has it, or it is finished");
         }
-        *batch = Batch {
-            status: "claimed",
-            driver: Some(driver),
-            claimed: Some(now),
-            lease: Some(now + LEASE),
-            started: None,
-            version: batch.version + 1,
-            ..batch.clone()
+        batch.give_to(driver, now);
+        Ok(())
+    }
+
+    /// Why the shop cannot give the batch to the driver.
+    fn refuses_to_assign(&self, id: Uuid, driver: Uuid) -> Vec<(&'static str, Value)> {
+        if self.drivers.get(&driver) != Some(&true) {
+            let details = json!({ "driver_user_id": driver });
+            return vec![("DRIVER_NOT_FOUND", details)];
+        }
+        let Some(batch) = self.batches.get(&id) else {
+            return vec![("BATCH_NOT_FOUND", json!({ "batch_id": id }))];
         };
+        let mut refusals = Vec::new();
+        let held = self.held_by(driver, self.clock.now);
+        if let Some((held, state)) = held.filter(|(held, _)| *held != id) {
+            refusals.push(("DRIVER_BUSY", self.state(held, state)));
+        }
+        if !batch.is_held() && batch.status != "available" {
+            refusals.push(("BATCH_FINISHED", self.state(id, batch)));
+        }
+        refusals
+    }
+
+    fn assign(&mut self, id: Uuid, driver: Uuid) -> Result<(), &'static str> {
+        if !self.refuses_to_assign(id, driver).is_empty() {
+            return Err("the batch cannot be given to this driver");
+        }
+        if self
+            .held_by(driver, self.clock.now)
+            .is_some_and(|(held, _)| held == id)
+        {
+            return Ok(());
+        }
+        if let Some((stale, _)) = self.latest_of(driver).filter(|(stale, _)| *stale != id) {
+            self.batches.entry(stale).and_modify(Batch::give_back);
+        }
+        let now = self.clock.now;
+        let batch = self.batches.get_mut(&id).ok_or("there is no such batch")?;
+        batch.give_to(driver, now);
         Ok(())
     }
 
@@ -397,7 +458,8 @@ impl Depot {
         if mine && action == Action::Complete && batch.status == "completed" {
             return Ok(());
         }
-        if !mine || !batch.is_held() || batch.is_claimable(now) {
+        let is_late = action != Action::Complete && batch.is_claimable(now);
+        if !mine || !batch.is_held() || is_late {
             return Err("the driver does not hold it");
         }
         match action {
@@ -406,10 +468,14 @@ impl Depot {
                 batch.give_back();
                 return Ok(());
             }
-            Action::Claim | Action::Renew => batch.lease = Some(now + LEASE),
+            Action::Claim | Action::Renew => {
+                let started = batch.status == "in_progress";
+                let length = if started { STARTED_LEASE } else { LEASE };
+                batch.lease = batch.lease.max(Some(now + length));
+            }
             Action::Start => {
                 batch.status = "in_progress";
-                batch.lease = Some(now + LEASE);
+                batch.lease = batch.lease.max(Some(now + STARTED_LEASE));
                 batch.started = Some(now);
             }
             Action::Complete => {

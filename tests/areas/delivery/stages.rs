@@ -67,6 +67,14 @@ pub(crate) const STAGES: &[Stage] = &[
                 "select public.claim_route('{x}', 'renew', 'key')",
             ),
             shop(
+                "the shop gives x to v",
+                "select public.assign_batch('{x}', '{v}', 'ill')",
+            ),
+            shop(
+                "the shop gives y to u",
+                "select public.assign_batch('{y}', '{u}')",
+            ),
+            shop(
                 "the shop takes x back",
                 "update interlock.batches set status = 'available' where id = '{x}' returning 'null'",
             ),
@@ -103,6 +111,19 @@ pub(crate) const STAGES: &[Stage] = &[
                 "u",
                 "u renews x",
                 "select public.claim_route('{x}', 'renew')",
+            ),
+            user(
+                "u",
+                "u completes x late",
+                "select public.claim_route('{x}', 'complete')",
+            ),
+            shop(
+                "the shop gives x to v",
+                "select public.assign_batch('{x}', '{v}')",
+            ),
+            shop(
+                "the shop gives y to u",
+                "select public.assign_batch('{y}', '{u}')",
             ),
             shop(
                 "the shop cancels x",

@@ -136,7 +136,7 @@ impl Player {
         let mut left_out = Vec::new();
         let as_shipped: bool = db
             .query_one(
-                "select claim_lease = interval '15 minutes' and promo_hold = interval '15 minutes'
+                "select claim_lease = interval '15 minutes' and started_lease = interval '4 hours' and promo_hold = interval '15 minutes'
                    and payment_window = interval '24 hours' and idempotency_key_lifetime = interval '24 hours'
                  from interlock.settings",
                 &[],

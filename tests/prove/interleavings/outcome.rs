@@ -118,7 +118,7 @@ with slots as (
 )
 select jsonb_build_object(
   'batches', (select jsonb_agg(jsonb_build_array(b.id, b.status, b.driver_id, b.lease_expires_at > now(), b.version,
-      (select jsonb_agg(jsonb_build_array(e.event, e.driver_id, e.version) order by e.id)
+      (select jsonb_agg(jsonb_build_array(e.event, e.driver_id, e.version, e.actor_id, e.reason) order by e.id)
        from interlock.batch_events e where e.batch_id = b.id and e.event <> 'renewed')) order by b.id)
     from interlock.batches b where b.id = any ($2)),
   'drivers', (select jsonb_agg(jsonb_build_array(d.user_id, d.active) order by d.user_id)

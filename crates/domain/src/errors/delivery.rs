@@ -15,6 +15,11 @@ super::codes! {
         "Ask the shop to add this user to its drivers, or to activate the driver again."
         Null;
 
+    DriverNotFound 404 Final "DRIVER_NOT_FOUND"
+        "There is no active driver with this id."
+        "Check the user id, and that the shop's drivers have this user as active."
+        known(&[("driver_user_id", Uuid)]);
+
     BatchNotFound 404 Final "BATCH_NOT_FOUND"
         "There is no such batch."
         "Check batch_id, or send {} to claim the next available batch."
@@ -23,6 +28,11 @@ super::codes! {
     BatchUnavailable 409 Final "BATCH_UNAVAILABLE"
         "This batch cannot be claimed now."
         "Take another batch: send {} to claim the next available one."
+        known(BATCH_STATE);
+
+    BatchFinished 409 Final "BATCH_FINISHED"
+        "This batch is completed or cancelled."
+        "Assign another batch: this one is at its end, as details.status says."
         known(BATCH_STATE);
 
     NoBatchAvailable 409 Final "NO_BATCH_AVAILABLE"

@@ -1,5 +1,6 @@
 -- Renew, release, start or complete a batch the driver holds with a live lease. `start` and `complete` say yes
--- to a driver who has done it already.
+-- to a driver who has done it already. What was delivered late is delivered: `complete` needs no live lease, as long
+-- as nobody else has taken the batch.
 --
 -- Callers: interlock.claim_route, with the driver's row locked.
 -- Locks: the batch row, waiting, and only after an unlocked look has found it held.
@@ -29,7 +30,7 @@ begin
       );
     end if;
 
-    if v_batch.lease_expires_at <= interlock.clock() then
+    if p_action <> 'complete' and v_batch.lease_expires_at <= interlock.clock() then
       perform interlock.raise_error('LEASE_EXPIRED', interlock.batch_state(v_batch));
     end if;
 
@@ -38,7 +39,7 @@ begin
     end if;
 
     -- The guard repeats on the newest version of the row what was just read. What
-    -- follows from a new status (times, an empty holder) is filled in by the trigger.
+    -- follows from a new status (times, a longer lease, an empty holder) is filled in by the trigger.
     update interlock.batches b
     set status = case p_action
           when 'release' then 'available'
@@ -47,13 +48,13 @@ begin
           else b.status
         end,
         lease_expires_at = case
-          when p_action in ('renew', 'start') then greatest(b.lease_expires_at, interlock.next_lease_end())
+          when p_action = 'renew' then greatest(b.lease_expires_at, interlock.next_lease_end(b.status))
           else b.lease_expires_at
         end
     where b.id = p_batch_id
       and b.driver_id = p_driver_id
       and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > interlock.clock()
+      and (p_action = 'complete' or b.lease_expires_at > interlock.clock())
     returning b.* into v_batch;
 
     exit when found;

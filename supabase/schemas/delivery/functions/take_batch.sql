@@ -1,5 +1,6 @@
 -- The claim itself, one conditional update. Whoever comes second waits for the first, sees the new row and
--- changes nothing.
+-- changes nothing. A driver who claims again what they have started, and let pass, is still on the road with it: it
+-- stays in progress since they started.
 --
 -- Callers: interlock.claim_batch, interlock.claim_next_batch.
 -- Locks: the batch row, waiting.
@@ -14,11 +15,10 @@ declare
   v_batch interlock.batches;
 begin
   update interlock.batches b
-  set status = 'claimed',
+  set status = case when b.driver_id = p_driver_id then b.status else 'claimed' end,
       driver_id = p_driver_id,
       claimed_at = interlock.clock(),
-      lease_expires_at = interlock.next_lease_end(),
-      started_at = null
+      lease_expires_at = interlock.next_lease_end(case when b.driver_id = p_driver_id then b.status else 'claimed' end)
   where b.id = p_batch_id
     and interlock.is_claimable(b.status, b.lease_expires_at)
   returning b.* into v_batch;

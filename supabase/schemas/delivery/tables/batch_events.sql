@@ -5,6 +5,8 @@
 --
 --   created     inserted
 --   claimed     one row for each successful claim, also when a lease was over
+--   assigned    given to a driver by the shop (interlock.assign_batch); the row before it, of the same version, says
+--               who lost the batch (released, expired) if somebody had it
 --   renewed     lease moved later by its holder
 --   shortened   lease moved earlier (only the shop's own SQL does that)
 --   started     on the road
@@ -19,6 +21,8 @@ create table interlock.batch_events (
   driver_id uuid,
   version bigint not null,
   created_at timestamptz not null default now(),
+  actor_id uuid,
+  reason interlock.label,
   -- The history of one batch is read in this order.
   constraint batch_events_pkey primary key (batch_id, id)
 );
@@ -27,8 +31,12 @@ comment on table interlock.batch_events is
   'Append-only history of batches, written by a trigger. Nobody can change or delete a row.';
 comment on column interlock.batch_events.driver_id is
   'The driver concerned; for released, expired and cancelled the one who held the batch until then.';
+comment on column interlock.batch_events.actor_id is
+  'The user whose token it was done with; empty for the service role, jobs and SQL of the shop''s own.';
+comment on column interlock.batch_events.reason is
+  'Why the shop gave the batch to another driver, if it said so.';
 comment on column interlock.batch_events.version is
-  'The batch''s version after the change. An expired row and the claimed row that follows share it.';
+  'The batch''s version after the change. An expired or released row and the claimed or assigned row that follows share it.';
 
 -- A driver's own history (row security).
 create index batch_events_by_driver on interlock.batch_events (driver_id, id) where driver_id is not null;

@@ -5,6 +5,6 @@ create domain interlock.batch_status as text
 create domain interlock.batch_event as text
   constraint batch_events_event_known
     check (value in (
-      'created', 'claimed', 'renewed', 'shortened', 'started', 'released',
+      'created', 'claimed', 'assigned', 'renewed', 'shortened', 'started', 'released',
       'expired', 'completed', 'cancelled', 'deleted'
     ));

@@ -39,6 +39,10 @@ begin
       v_status := '403';
       v_message := 'This user is not an active driver.';
       v_hint := 'Ask the shop to add this user to its drivers, or to activate the driver again.';
+    when 'DRIVER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no active driver with this id.';
+      v_hint := 'Check the user id, and that the shop''s drivers have this user as active.';
     when 'BATCH_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such batch.';
@@ -67,6 +71,10 @@ begin
       v_status := '409';
       v_message := 'This batch cannot be claimed now.';
       v_hint := 'Take another batch: send {} to claim the next available one.';
+    when 'BATCH_FINISHED' then
+      v_status := '409';
+      v_message := 'This batch is completed or cancelled.';
+      v_hint := 'Assign another batch: this one is at its end, as details.status says.';
     when 'NO_BATCH_AVAILABLE' then
       v_status := '409';
       v_message := 'No batch is waiting for a driver.';

@@ -9,6 +9,9 @@ create table interlock.settings (
   claim_lease interval not null default '15 minutes'
     constraint settings_claim_lease_sane
       check (claim_lease between interval '1 second' and interval '1 day'),
+  started_lease interval not null default '4 hours'
+    constraint settings_started_lease_sane
+      check (started_lease between interval '1 second' and interval '7 days'),
   promo_hold interval not null default '15 minutes'
     constraint settings_promo_hold_sane
       check (promo_hold between interval '1 second' and interval '1 day'),
@@ -26,6 +29,8 @@ comment on table interlock.settings is
   'One row: what a shop may tune. Changed with `update interlock.settings set …`.';
 comment on column interlock.settings.claim_lease is
   'How long a claimed batch stays with its driver unless the lease is renewed (1 second to 1 day).';
+comment on column interlock.settings.started_lease is
+  'How long a batch stays with its driver once it is started, counted from the start or the latest renewal (1 second to 7 days).';
 comment on column interlock.settings.promo_hold is
   'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day).';
 comment on column interlock.settings.idempotency_key_lifetime is

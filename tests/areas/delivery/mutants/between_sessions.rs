@@ -7,8 +7,8 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a batch handed to another driver meanwhile is not completed",
     ),
     (
-        "act_on_held_batch: without `and b.lease_expires_at > interlock.clock()`",
-        "a lease that is over meanwhile ends the right to complete",
+        "act_on_held_batch: without `and (p_action = 'complete' or b.lease_expires_at > interlock.clock())`",
+        "a lease that is over meanwhile ends the right to renew",
     ),
     (
         "act_on_held_batch: one turn only, without `when found`",

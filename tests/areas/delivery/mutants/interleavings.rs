@@ -10,7 +10,7 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
             "act_on_held_batch",
             "and b.driver_id = p_driver_id
       and b.status in ('claimed', 'in_progress')
-      and b.lease_expires_at > interlock.clock()",
+      and (p_action = 'complete' or b.lease_expires_at > interlock.clock())",
             "",
         )],
         stage: "a batch that u holds",
