@@ -6,10 +6,16 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
--- Whether an order's way of payment and deadline are those of its status.
+-- Whether an order's way of payment and deadline are those of its status. Only an order whose proof the shop may decide
+-- whenever it likes (settings.review_window is null) waits without a deadline.
 --
 -- Callers: the check orders_payment_deadline_matches_status.
-create function interlock.order_deadline_matches(p_status text, p_payment_method text, p_payment_expires_at timestamptz)
+create function interlock.order_deadline_matches(
+  p_status text,
+  p_payment_method text,
+  p_payment_expires_at timestamptz,
+  p_proof_submitted_at timestamptz
+)
 returns boolean
 language plpgsql
 immutable
@@ -17,7 +23,8 @@ set search_path = ''
 as $$
 begin
   return case p_status
-    when 'pending_payment' then p_payment_method = 'bank_transfer' and p_payment_expires_at is not null
+    when 'pending_payment' then
+      p_payment_method = 'bank_transfer' and num_nonnulls(p_payment_expires_at, p_proof_submitted_at) > 0
     when 'confirmed' then p_payment_method = 'cash_on_delivery'
     when 'expired' then p_payment_method = 'bank_transfer'
     else true
@@ -70,7 +77,7 @@ create domain interlock.order_event as text
   constraint order_events_event_known
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
-      'proof_submitted'
+      'proof_submitted', 'proof_rejected'
     ));
 
 -- A digital key, as it is delivered.
@@ -272,7 +279,11 @@ begin
     values (new.id, new.status, auth.uid());
   elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
     insert into interlock.order_events (order_id, event, actor)
-    values (new.id, 'proof_submitted', auth.uid());
+    values (
+      new.id,
+      case when new.proof_submitted_at is null then 'proof_rejected' else 'proof_submitted' end,
+      auth.uid()
+    );
   end if;
   return null;
 end
@@ -396,12 +407,12 @@ $$;
 --   fulfilled        –      –           –           –         yes
 --   cancelled, expired and refunded are final.
 --
---   pending_payment  bank transfer: waits for a payment until payment_expires_at
+--   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
 --   confirmed        cash on delivery: will be paid at the door
 --   paid             wallet, an accepted payment, or nothing to pay
 --   fulfilled        handed over
 --   cancelled        ended by the buyer (while unpaid) or by the shop (before it was handed over)
---   expired          not paid in time
+--   expired          not paid in time, or its proof not decided in time
 --   refunded         paid, and the money given back
 --
 -- What an end gives back (stock, codes, promo use, wallet money) is given back by the trigger orders_settle, so it
@@ -430,7 +441,7 @@ create table interlock.orders (
   promo_code_id uuid,
   cart_id uuid,
   payment_expires_at timestamptz,
-  -- Set when the buyer hands in a proof: from then on the order waits for the shop.
+  -- Set while a proof waits for the shop.
   proof_submitted_at timestamptz,
   created_at timestamptz not null default now(),
   paid_at timestamptz,
@@ -441,7 +452,7 @@ create table interlock.orders (
 
   -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
   constraint orders_payment_deadline_matches_status
-    check (interlock.order_deadline_matches(status, payment_method, payment_expires_at)),
+    check (interlock.order_deadline_matches(status, payment_method, payment_expires_at, proof_submitted_at)),
   constraint orders_times_match_status
     check (interlock.order_times_match(status, paid_at, fulfilled_at, cancelled_at, refunded_at))
 )
@@ -460,9 +471,9 @@ comment on column interlock.orders.promo_code_id is
 comment on column interlock.orders.cart_id is
   'The client''s own name for the cart.';
 comment on column interlock.orders.payment_expires_at is
-  'Bank transfer: unpaid and without a payment proof by then, the order expires.';
+  'Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
 comment on column interlock.orders.proof_submitted_at is
-  'When a payment proof was handed in: from then on the order does not expire.';
+  'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
 comment on column interlock.orders.cancelled_at is
   'When it was cancelled or expired.';
 
@@ -471,7 +482,7 @@ create index orders_by_user on interlock.orders (user_id, created_at desc);
 
 create index orders_payment_deadline
   on interlock.orders (payment_expires_at)
-  where status = 'pending_payment' and proof_submitted_at is null;
+  where status = 'pending_payment';
 
 create trigger orders_guard_change
   before update on interlock.orders
@@ -1091,7 +1102,8 @@ begin
 end
 $$;
 
--- End orders that were not paid in time, the oldest first; answers how many.
+-- End orders that were not paid in time, or whose proof of payment nobody decided in time, the oldest first; answers how
+-- many.
 --
 -- Callers: pg_cron; service_role, also through public.expire_orders.
 -- Locks: due orders that nobody else is locking (skip locked); then as interlock.settle_orders.
@@ -1108,12 +1120,11 @@ declare
   v_expired int;
 begin
   -- The lock compares again on the newest version of the row: an order that was paid or
-  -- got a proof meanwhile drops out.
+  -- got a proof meanwhile (and with it a later deadline) drops out.
   with due as materialized (
     select o.id
     from interlock.orders o
     where o.status = 'pending_payment'
-      and o.proof_submitted_at is null
       and o.payment_expires_at <= interlock.clock()
     order by o.payment_expires_at
     limit greatest(coalesce(p_limit, 100), 0)
@@ -1701,7 +1712,7 @@ comment on function interlock.claim_product_codes_atomic is
 comment on function interlock.count_free_codes is
   'Move the stock of digital products with their free codes.';
 comment on function interlock.expire_orders is
-  'End orders that were not paid in time, the oldest first; answers how many.';
+  'End orders that were not paid in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.fulfill_order is

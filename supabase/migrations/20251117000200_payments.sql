@@ -11,7 +11,58 @@ create domain interlock.object_path as text
   constraint payment_proofs_object_path_length check (char_length(value) between 1 and 500);
 
 create domain interlock.payment_proof_status as text
-  constraint payment_proofs_status_known check (value in ('submitted', 'accepted', 'rejected'));
+  constraint payment_proofs_status_known check (value in ('submitted', 'accepted', 'rejected', 'closed'));
+
+-- Why the shop rejected a proof, for its buyer to read.
+create domain interlock.rejection_reason as text
+  constraint payment_proofs_reason_length check (char_length(value) between 1 and 500);
+
+-- Decide what an order's open proofs are once it no longer waits for its payment, whoever moved it: paid, so accepted, or
+-- ended without a decision, so closed.
+--
+-- Callers: trigger orders_close_payment_proofs.
+-- Locks: proofs of the order, which change under the order's lock only.
+-- Security definer: whoever may change an order need not have rights on its proofs.
+create function interlock.close_payment_proofs()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  update interlock.payment_proofs f
+  set status = case new.status when 'paid' then 'accepted' else 'closed' end,
+      decided_at = interlock.clock()
+  where f.order_id = new.id
+    and f.status = 'submitted';
+  return null;
+end
+$$;
+
+-- Refuse a file that an order has no room for (settings.max_payment_proofs), whoever uploads it: the platform asks the
+-- policy before an upload, and writes the row of a finished one with rights of its own, so many at once would pass.
+--
+-- Callers: trigger interlock_payment_proofs_limit on the platform's storage.objects.
+-- Locks: as interlock.has_room_for_proof.
+-- Errors: TOO_MANY_PROOFS; 55P03 after lock_timeout.
+-- Security definer: whoever uploads need not have rights here.
+create function interlock.guard_proof_upload()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+begin
+  if interlock.is_proof_path(new.name) and not interlock.has_room_for_proof(new.name) then
+    perform interlock.raise_error('TOO_MANY_PROOFS', jsonb_build_object(
+      'order_id', split_part(new.name, '/', 2),
+      'max_payment_proofs', (select s.max_payment_proofs from interlock.settings s)
+    ));
+  end if;
+  return new;
+end
+$$;
 
 -- Write the wallet ledger; refuse another owner or currency for a wallet.
 --
@@ -71,8 +122,14 @@ end
 $$;
 
 -- Payment proofs of bank transfers: a file that the buyer has uploaded to the private bucket `payment-proofs` under
--- USER_ID/ORDER_ID/ (payments/storage.sql). Handing it in (public.submit_payment_proof) stops the expiry of the order:
--- from then on the shop decides.
+-- USER_ID/ORDER_ID/ (payments/storage.sql). Handing it in (public.submit_payment_proof) gives the shop
+-- settings.review_window to decide, counted from the first proof that nobody has decided; more proofs do not make it
+-- longer. Whatever is not decided by then expires, so a proof of nothing does not keep goods for ever.
+--
+--   submitted   waits for the shop
+--   accepted    the order was paid
+--   rejected    by public.reject_payment: with settings.max_payment_proofs not reached the buyer may try again
+--   closed      the order ended in another way, and nobody has decided
 create table interlock.payment_proofs (
   id bigint generated always as identity
     constraint payment_proofs_pkey primary key,
@@ -82,14 +139,31 @@ create table interlock.payment_proofs (
   status interlock.payment_proof_status not null default 'submitted',
   created_at timestamptz not null default now(),
   decided_at timestamptz,
+  reason interlock.rejection_reason,
   constraint payment_proofs_unique unique (order_id, object_path),
-  constraint payment_proofs_decided_has_time check ((status = 'submitted') = (decided_at is null))
+  constraint payment_proofs_decided_has_time check ((status = 'submitted') = (decided_at is null)),
+  constraint payment_proofs_reason_of_rejection check (reason is null or status = 'rejected')
 );
 
 comment on table interlock.payment_proofs is
   'Payment proofs handed in by buyers: files in the bucket payment-proofs, accepted or rejected by the shop.';
+comment on column interlock.payment_proofs.status is
+  'submitted, accepted, rejected, or closed (its order ended before the shop had decided).';
+comment on column interlock.payment_proofs.decided_at is
+  'When it was accepted, rejected or closed.';
+comment on column interlock.payment_proofs.reason is
+  'Why it was rejected, in words of the shop. Its buyer reads it.';
 comment on column interlock.payment_proofs.object_path is
   'Path of the file in the bucket payment-proofs: USER_ID/ORDER_ID/…';
+
+-- The queue of what the shop has to decide, the oldest first.
+create index payment_proofs_to_review on interlock.payment_proofs (id) where status = 'submitted';
+
+create trigger orders_close_payment_proofs
+  after update of status on interlock.orders
+  for each row
+  when (old.status = 'pending_payment' and new.status <> 'pending_payment')
+  execute function interlock.close_payment_proofs();
 
 alter table interlock.payment_proofs enable row level security;
 
@@ -195,6 +269,28 @@ create policy wallets_select_own
   to authenticated
   using (user_id = (select auth.uid()));
 
+-- What public.accept_payment does, with its owner's rights: the order is paid, and its open proofs are accepted.
+--
+-- Callers: service_role, through public.accept_payment.
+-- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
+-- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.accept_payment(p_order_id uuid)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+begin
+  perform interlock.move_order(
+    p_order_id, array['pending_payment', 'confirmed'], 'paid', 'ORDER_STATE_CONFLICT'
+  );
+  return interlock.order_answer(p_order_id);
+end
+$$;
+
 -- Add money to a wallet (negative amounts never come here), making it if needed.
 --
 -- Callers: interlock.top_up_wallet, the release of orders.
@@ -275,37 +371,90 @@ begin
 end
 $$;
 
--- Decide an order's payment and with it its open proofs: accepted (paid), or rejected (cancelled, everything
--- comes back).
+-- Whether the folder of an order has fewer files than settings.max_payment_proofs.
 --
--- Callers: service_role, through public.accept_payment and public.reject_payment.
--- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
--- Security definer: nobody has the right to write orders.
-create function interlock.decide_payment(p_order_id uuid, p_accept boolean)
-returns json
+-- Callers: interlock.may_upload_proof, interlock.guard_proof_upload, with a path that interlock.is_proof_path takes.
+-- Locks: the folder, advisory, waiting, until the transaction ends: of two uploads at once the second counts the first.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.has_room_for_proof(p_path text)
+returns boolean
 language plpgsql
+set search_path = ''
+as $$
+declare
+  v_folder constant text := left(p_path, 74);
+  v_files bigint;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('interlock payment proofs ' || v_folder, 0));
+
+  execute 'select count(*) from storage.objects o where o.bucket_id = $1 and o.name like $2 and o.name <> $3'
+  into v_files
+  using 'payment-proofs', v_folder || '%', p_path;
+
+  return v_files < (select s.max_payment_proofs from interlock.settings s);
+end
+$$;
+
+-- Whether a path is one of a payment proof: USER_ID/ORDER_ID/NAME, the name of plain characters and with the ending of a
+-- document or picture.
+--
+-- Callers: interlock.submit_payment_proof, interlock.may_upload_proof, interlock.guard_proof_upload.
+create function interlock.is_proof_path(p_path text)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return p_path ~ '^[0-9a-f-]{36}/[0-9a-f-]{36}/[A-Za-z0-9][A-Za-z0-9._ -]*$'
+    and p_path ~* '\.(pdf|jpg|jpeg|png|webp|heic)$'
+    and char_length(p_path) <= 200;
+end
+$$;
+
+-- What public.list_payment_proofs does, with its owner's rights: the queue of proofs that staff and the shop decide, the
+-- oldest first, a page at a time.
+--
+-- Callers: authenticated (staff) and service_role, through public.list_payment_proofs.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
+-- Security definer: proofs of others are not readable otherwise.
+create function interlock.list_payment_proofs(p_status text, p_after bigint, p_limit int)
+returns jsonb
+language plpgsql
+stable
 security definer
 set search_path = ''
-set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 begin
-  if p_accept then
-    perform interlock.move_order(
-      p_order_id, array['pending_payment', 'confirmed'], 'paid', 'ORDER_STATE_CONFLICT'
-    );
-  else
-    perform interlock.move_order(p_order_id, array['pending_payment'], 'cancelled', 'ORDER_STATE_CONFLICT');
+  if not interlock.acts_for_shop() then
+    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
+  end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
   end if;
 
-  update interlock.payment_proofs f
-  set status = case when p_accept then 'accepted' else 'rejected' end,
-      decided_at = interlock.clock()
-  where f.order_id = p_order_id
-    and f.status = 'submitted';
-
-  return interlock.order_answer(p_order_id);
+  return jsonb_build_object('success', true, 'payment_proofs', coalesce((
+    select jsonb_agg(
+      to_jsonb(f) || jsonb_build_object(
+        'user_id', o.user_id,
+        'order_status', o.status,
+        'total', o.total,
+        'currency', o.currency,
+        'payment_expires_at', o.payment_expires_at
+      )
+      order by f.id
+    )
+    from (
+      select q.*
+      from interlock.payment_proofs q
+      where q.status = p_status
+        and (p_after is null or q.id > p_after)
+      order by q.id
+      limit p_limit
+    ) f
+    join interlock.orders o on o.id = f.order_id
+  ), '[]'));
 end
 $$;
 
@@ -326,12 +475,164 @@ begin
 end
 $$;
 
--- What public.submit_payment_proof does, with its owner's rights.
+-- Whether the caller may upload a file of this path: it is one for an order of theirs that waits for its payment, and
+-- the order has room for one more.
+--
+-- Callers: the policy interlock_payment_proofs_insert_own on the platform's storage.
+-- Locks: as interlock.has_room_for_proof.
+-- Errors: 55P03 after lock_timeout.
+-- Security definer: so that it may lock the order, and see every file of it.
+create function interlock.may_upload_proof(p_path text)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+begin
+  return interlock.is_proof_path(p_path)
+    and exists (
+      select
+      from interlock.orders o
+      where o.id::text = split_part(p_path, '/', 2)
+        and o.user_id = auth.uid()
+        and o.user_id::text = split_part(p_path, '/', 1)
+        and o.status = 'pending_payment'
+    )
+    and interlock.has_room_for_proof(p_path);
+end
+$$;
+
+-- Make the bucket of payment proofs, and say who may read and write in it, where the storage schema exists: a buyer
+-- uploads to the folder of an order of theirs and reads what is there, staff reads all. Nobody changes or deletes a
+-- proof. Returns whether storage is there; called again it changes nothing that the shop has set (a bucket of this name
+-- is made private, and keeps the limits that it has). Called when this is installed; if storage comes later, call it
+-- once yourself:
+--
+--   select interlock.prepare_storage();
+--
+-- Callers: the installation; postgres.
+create function interlock.prepare_storage()
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if to_regclass('storage.buckets') is null or to_regclass('storage.objects') is null then
+    return false;
+  end if;
+
+  execute $sql$
+    insert into storage.buckets as b (id, name, public, file_size_limit, allowed_mime_types)
+    values (
+      'payment-proofs', 'payment-proofs', false, 10485760,
+      array['application/pdf', 'image/jpeg', 'image/png', 'image/webp', 'image/heic']
+    )
+    on conflict (id) do update
+      set public = false,
+          file_size_limit = coalesce(b.file_size_limit, excluded.file_size_limit),
+          allowed_mime_types = coalesce(b.allowed_mime_types, excluded.allowed_mime_types)
+  $sql$;
+
+  drop policy if exists interlock_payment_proofs_insert_own on storage.objects;
+  create policy interlock_payment_proofs_insert_own
+    on storage.objects
+    for insert
+    to authenticated
+    with check (bucket_id = 'payment-proofs' and interlock.may_upload_proof(name));
+
+  drop policy if exists interlock_payment_proofs_select_own_or_staff on storage.objects;
+  create policy interlock_payment_proofs_select_own_or_staff
+    on storage.objects
+    for select
+    to authenticated
+    using (
+      bucket_id = 'payment-proofs'
+      and (split_part(name, '/', 1) = (select auth.uid())::text or (select interlock.is_staff()))
+    );
+
+  -- The policy alone lets many uploads at once pass (payments/triggers/guard_proof_upload.sql).
+  if has_table_privilege('storage.objects', 'trigger') then
+    create or replace trigger interlock_payment_proofs_limit
+      before insert on storage.objects
+      for each row
+      when (new.bucket_id = 'payment-proofs')
+      execute function interlock.guard_proof_upload();
+  end if;
+
+  return true;
+end
+$$;
+
+-- What public.reject_payment does, with its owner's rights: the open proofs of an order are rejected, for a reason that
+-- its buyer reads. The order then waits for another proof, for settings.payment_window from now on, unless it is to be
+-- cancelled or has had all the proofs it may have. Called again it changes nothing: proofs that are rejected already are
+-- not rejected once more, and the order is not given more time. An order that never had a proof is cancelled.
+--
+-- Callers: service_role, through public.reject_payment.
+-- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
+-- Errors: VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders and proofs.
+create function interlock.reject_payment(p_order_id uuid, p_reason text, p_cancel boolean)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_status text;
+  v_rejected int;
+  v_tries_left int;
+begin
+  if char_length(p_reason) not between 1 and 500 then
+    perform interlock.refuse_problems(interlock.problem('/p_reason', 'must be 1 to 500 characters'));
+  end if;
+
+  v_status := interlock.lock_order(p_order_id);
+
+  if v_status = 'pending_payment' then
+    update interlock.payment_proofs f
+    set status = 'rejected',
+        reason = p_reason,
+        decided_at = interlock.clock()
+    where f.order_id = p_order_id
+      and f.status = 'submitted';
+    get diagnostics v_rejected = row_count;
+
+    select s.max_payment_proofs - (select count(*) from interlock.payment_proofs f where f.order_id = p_order_id)
+    into v_tries_left
+    from interlock.settings s;
+
+    if p_cancel is not true
+      and v_tries_left > 0
+      and exists (select from interlock.payment_proofs f where f.order_id = p_order_id)
+    then
+      if v_rejected > 0 then
+        update interlock.orders o
+        set proof_submitted_at = null,
+            payment_expires_at = interlock.clock() + s.payment_window
+        from interlock.settings s
+        where o.id = p_order_id;
+      end if;
+      return interlock.order_answer(p_order_id);
+    end if;
+  end if;
+
+  perform interlock.move_order(p_order_id, array['pending_payment'], 'cancelled', 'ORDER_STATE_CONFLICT');
+  return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- What public.submit_payment_proof does, with its owner's rights. The first proof that waits for the shop gives it
+-- settings.review_window to decide; a further one does not make that longer.
 --
 -- Callers: authenticated and service_role, through public.submit_payment_proof.
 -- Locks: the order, two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED (path outside the buyer's folder of this order, or no such file
---   where the storage schema exists), ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED (path outside the buyer's folder of this order, not the name of a document
+--   or picture, or no such file where the storage schema exists), ORDER_NOT_FOUND, ORDER_STATE_CONFLICT,
+--   TOO_MANY_PROOFS; 55P03 is transient.
 -- Security definer: nobody has the right to write orders and proofs.
 create function interlock.submit_payment_proof(p_order_id uuid, p_object_path text)
 returns json
@@ -348,6 +649,7 @@ declare
   v_uploaded boolean;
   v_problem text;
   v_status text;
+  v_limit int;
 begin
   if v_user_id is null then
     perform interlock.raise_error('UNAUTHENTICATED');
@@ -361,12 +663,8 @@ begin
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
   end if;
 
-  if p_object_path is null
-    or char_length(p_object_path) > 500
-    or not starts_with(p_object_path, v_folder)
-    or substr(p_object_path, char_length(v_folder) + 1) !~ '^[A-Za-z0-9][A-Za-z0-9._ -]*$'
-  then
-    v_problem := 'must be the path of a file in ' || v_folder;
+  if (starts_with(p_object_path, v_folder) and interlock.is_proof_path(p_object_path)) is not true then
+    v_problem := 'must be the path of a pdf, jpg, jpeg, png, webp or heic file in ' || v_folder;
   elsif v_objects is not null then
     execute format('select exists (select 1 from %s o where o.bucket_id = $1 and o.name = $2)', v_objects)
     into v_uploaded
@@ -394,8 +692,21 @@ begin
       );
     end if;
 
+    select s.max_payment_proofs into v_limit from interlock.settings s;
+    if (select count(*) from interlock.payment_proofs f where f.order_id = p_order_id) >= v_limit then
+      perform interlock.raise_error(
+        'TOO_MANY_PROOFS', jsonb_build_object('order_id', p_order_id, 'max_payment_proofs', v_limit)
+      );
+    end if;
+
     update interlock.orders o
-    set proof_submitted_at = interlock.clock()
+    set proof_submitted_at = interlock.clock(),
+        payment_expires_at = case
+          when o.proof_submitted_at is not null then o.payment_expires_at
+          -- Never before the time that the buyer has for paying.
+          when s.review_window is not null then greatest(o.payment_expires_at, interlock.clock() + s.review_window)
+        end
+    from interlock.settings s
     where o.id = p_order_id;
 
     insert into interlock.payment_proofs (order_id, object_path)
@@ -497,23 +808,44 @@ language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decide_payment(p_order_id, true)
+  select interlock.accept_payment(p_order_id)
 $$;
 
 comment on function public.accept_payment(uuid) is
   'The payment of an order has come: it is paid, its codes are delivered. For the service role.';
 
-create function public.reject_payment(p_order_id uuid)
+create function public.list_payment_proofs(
+  p_status text default 'submitted',
+  p_after bigint default null,
+  p_limit int default 50
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select interlock.list_payment_proofs(p_status, p_after, p_limit)
+$$;
+
+comment on function public.list_payment_proofs(text, bigint, int) is
+  'Payment proofs that wait for a decision (or have p_status), the oldest first, for staff and the service role; p_after is the id of the last one of the page before.';
+
+create function public.reject_payment(
+  p_order_id uuid,
+  p_reason text default null,
+  p_cancel boolean default false
+)
 returns json
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decide_payment(p_order_id, false)
+  select interlock.reject_payment(p_order_id, p_reason, p_cancel)
 $$;
 
-comment on function public.reject_payment(uuid) is
-  'The payment of an order by bank transfer is rejected: it is cancelled, everything comes back. For the service role.';
+comment on function public.reject_payment(uuid, text, boolean) is
+  'The proof of a bank transfer is rejected, and the buyer may hand in another one; with p_cancel, or without a try left, the order is cancelled and everything comes back. For the service role.';
 
 create function public.submit_payment_proof(p_order_id uuid, p_object_path text)
 returns json
@@ -544,55 +876,36 @@ $$;
 comment on function public.top_up_wallet(uuid, bigint, text, uuid) is
   'Adds money to a user''s wallet; once for each p_reference. For the service role.';
 
--- The bucket of payment proofs, and who may read and write in it: a buyer uploads to the folder of an order of theirs
--- and reads what is there, staff reads all. Nobody changes or deletes a proof. Made where the storage schema exists.
-do $$
-begin
-  if to_regclass('storage.buckets') is null or to_regclass('storage.objects') is null then
-    return;
-  end if;
-
-  insert into storage.buckets (id, name, public)
-  values ('payment-proofs', 'payment-proofs', false)
-  on conflict (id) do update set public = false;
-
-  create policy interlock_payment_proofs_insert_own
-    on storage.objects
-    for insert
-    to authenticated
-    with check (
-      bucket_id = 'payment-proofs'
-      and split_part(name, '/', 1) = (select auth.uid())::text
-      and exists (
-        select 1
-        from interlock.orders o
-        where o.id::text = split_part(objects.name, '/', 2)
-          and o.user_id = (select auth.uid())
-      )
-    );
-
-  create policy interlock_payment_proofs_select_own_or_staff
-    on storage.objects
-    for select
-    to authenticated
-    using (
-      bucket_id = 'payment-proofs'
-      and (split_part(name, '/', 1) = (select auth.uid())::text or (select interlock.is_staff()))
-    );
-end
-$$;
+-- The bucket of payment proofs and its rules, where the platform's storage is there.
+select interlock.prepare_storage();
 
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
+comment on function interlock.accept_payment is
+  'What public.accept_payment does, with its owner''s rights: the order is paid, and its open proofs are accepted.';
+comment on function interlock.close_payment_proofs is
+  'Decide what an order''s open proofs are once it no longer waits for its payment, whoever moved it: paid, so accepted, or ended without a decision, so closed.';
 comment on function interlock.credit_wallet is
   'Add money to a wallet (negative amounts never come here), making it if needed.';
 comment on function interlock.debit_wallet is
   'Pay from the wallet that interlock.lock_wallet has locked.';
-comment on function interlock.decide_payment is
-  'Decide an order''s payment and with it its open proofs: accepted (paid), or rejected (cancelled, everything comes back).';
+comment on function interlock.guard_proof_upload is
+  'Refuse a file that an order has no room for (settings.max_payment_proofs), whoever uploads it: the platform asks the policy before an upload, and writes the row of a finished one with rights of its own, so many at once would pass.';
+comment on function interlock.has_room_for_proof is
+  'Whether the folder of an order has fewer files than settings.max_payment_proofs.';
+comment on function interlock.is_proof_path is
+  'Whether a path is one of a payment proof: USER_ID/ORDER_ID/NAME, the name of plain characters and with the ending of a document or picture.';
+comment on function interlock.list_payment_proofs is
+  'What public.list_payment_proofs does, with its owner''s rights: the queue of proofs that staff and the shop decide, the oldest first, a page at a time.';
 comment on function interlock.lock_wallet is
   'Lock a user''s wallet; the one helper for this kind of lock.';
+comment on function interlock.may_upload_proof is
+  'Whether the caller may upload a file of this path: it is one for an order of theirs that waits for its payment, and the order has room for one more.';
+comment on function interlock.prepare_storage is
+  'Make the bucket of payment proofs, and say who may read and write in it, where the storage schema exists: a buyer uploads to the folder of an order of theirs and reads what is there, staff reads all.';
 comment on function interlock.record_wallet_movement is
   'Write the wallet ledger; refuse another owner or currency for a wallet.';
+comment on function interlock.reject_payment is
+  'What public.reject_payment does, with its owner''s rights: the open proofs of an order are rejected, for a reason that its buyer reads.';
 comment on function interlock.submit_payment_proof is
   'What public.submit_payment_proof does, with its owner''s rights.';
 comment on function interlock.top_up_wallet is
@@ -602,17 +915,23 @@ comment on function interlock.top_up_wallet is
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.accept_payment(uuid),
-  public.reject_payment(uuid),
+  public.list_payment_proofs(text, bigint, int),
+  public.reject_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
   public.top_up_wallet(uuid, bigint, text, uuid)
 from public, anon, authenticated, service_role;
 
 grant execute on function
+  -- A policy of the platform's storage asks.
+  interlock.may_upload_proof,
+  -- Staff by token; anybody else is refused.
+  public.list_payment_proofs(text, bigint, int), interlock.list_payment_proofs,
   public.submit_payment_proof(uuid, text), interlock.submit_payment_proof
 to authenticated, service_role;
 
 grant execute on function
-  public.accept_payment(uuid), public.reject_payment(uuid), interlock.decide_payment,
+  public.accept_payment(uuid), interlock.accept_payment,
+  public.reject_payment(uuid, text, boolean), interlock.reject_payment,
   public.top_up_wallet(uuid, bigint, text, uuid), interlock.top_up_wallet
 to service_role;
 

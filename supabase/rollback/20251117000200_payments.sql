@@ -6,13 +6,15 @@ select interlock.conceal('wallet_movements');
 select interlock.conceal('wallets');
 drop function
   public.accept_payment(uuid),
-  public.reject_payment(uuid),
+  public.list_payment_proofs(text, bigint, int),
+  public.reject_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
   public.top_up_wallet(uuid, bigint, text, uuid);
 
 do $$
 begin
   if to_regclass('storage.objects') is not null then
+    drop trigger if exists interlock_payment_proofs_limit on storage.objects;
     drop policy if exists interlock_payment_proofs_insert_own on storage.objects;
     drop policy if exists interlock_payment_proofs_select_own_or_staff on storage.objects;
   end if;
@@ -21,10 +23,16 @@ $$;
 
 drop view interlock.wallet_differences;
 drop function
+  interlock.accept_payment,
   interlock.credit_wallet,
   interlock.debit_wallet,
-  interlock.decide_payment,
+  interlock.has_room_for_proof,
+  interlock.is_proof_path,
+  interlock.list_payment_proofs,
   interlock.lock_wallet,
+  interlock.may_upload_proof,
+  interlock.prepare_storage,
+  interlock.reject_payment,
   interlock.submit_payment_proof,
   interlock.top_up_wallet;
 drop table
@@ -32,7 +40,10 @@ drop table
   interlock.wallet_movements,
   interlock.payment_proofs;
 drop function
+  interlock.close_payment_proofs,
+  interlock.guard_proof_upload,
   interlock.record_wallet_movement;
 drop domain
   interlock.object_path,
-  interlock.payment_proof_status;
+  interlock.payment_proof_status,
+  interlock.rejection_reason;

@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(47);
+select plan(53);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -55,6 +55,11 @@ from (values
   ($$update interlock.settings set promo_hold = null$$, 'promo_hold'),
   ($$update interlock.settings set idempotency_key_lifetime = '23 hours'$$, 'settings_idempotency_key_lifetime_sane'),
   ($$update interlock.settings set payment_window = '1 second'$$, 'settings_payment_window_sane'),
+  ($$update interlock.settings set max_payment_proofs = 0$$, 'settings_max_payment_proofs_sane'),
+  ($$update interlock.settings set max_payment_proofs = 101$$, 'settings_max_payment_proofs_sane'),
+  ($$update interlock.settings set max_payment_proofs = null$$, 'max_payment_proofs'),
+  ($$update interlock.settings set review_window = '1 second'$$, 'settings_review_window_sane'),
+  ($$update interlock.settings set review_window = '366 days'$$, 'settings_review_window_sane'),
   ($$update interlock.settings set promo_hold = '2 days'$$, 'settings_promo_hold_sane'),
   ($$insert into interlock.promo_attempts values ({1}, null)$$, 'attempted_at'),
   ($$insert into interlock.promo_attempts values ({1}, '{}')$$, 'promo_attempts_bounded'),
@@ -69,6 +74,7 @@ from (values
   ($$insert into interlock.payment_proofs (order_id, object_path) values ({4}, '')$$, 'payment_proofs_object_path_length'),
   ($$insert into interlock.payment_proofs (order_id, object_path) values ({9}, 'x')$$, 'payment_proofs_order_id_fkey'),
   ($$insert into interlock.payment_proofs (order_id, object_path, status, decided_at) values ({4}, 'x', 'lost', now())$$, 'payment_proofs_status_known'),
+  ($$insert into interlock.payment_proofs (order_id, object_path, reason) values ({4}, 'x', 'y')$$, 'payment_proofs_reason_of_rejection'),
   ($$insert into interlock.payment_proofs (id, order_id, object_path) overriding system value values (-6, {4}, 'x'), (-6, {4}, 'y')$$, 'payment_proofs_pkey'),
   ($$insert into interlock.product_codes (id, product_id, code) overriding system value values (-6, {3}, 'y'), (-6, {3}, 'z')$$, 'product_codes_pkey'),
   ($$insert into interlock.promo_code_products values ({5}, {2})$$, 'promo_code_products_pkey'),

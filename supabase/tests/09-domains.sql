@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(175);
+select plan(182);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -36,6 +36,7 @@ select set_eq(
       ('product_kind', 'text'),
       ('promo_code', 'text'),
       ('promo_use_status', 'text'),
+      ('rejection_reason', 'text'),
       ('row_version', 'bigint'),
       ('unit_change', 'integer'),
       ('unit_count', 'integer')
@@ -121,6 +122,10 @@ values
   ('object_path', repeat('ü', 500), null),
   ('object_path', '', 'payment_proofs_object_path_length'),
   ('object_path', repeat('x', 501), 'payment_proofs_object_path_length'),
+  ('rejection_reason', 'x', null),
+  ('rejection_reason', repeat('ü', 500), null),
+  ('rejection_reason', '', 'payment_proofs_reason_length'),
+  ('rejection_reason', repeat('x', 501), 'payment_proofs_reason_length'),
   ('promo_code', ' x ', null),
   ('promo_code', '  ' || repeat('ü', 64) || ' ', null),
   ('promo_code', '', 'promo_codes_code_readable'),
@@ -136,9 +141,9 @@ from (values
   ('order_status', 'orders_status_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded'),
   ('order_event', 'order_events_event_known',
-    'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted'),
+    'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected'),
   ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery'),
-  ('payment_proof_status', 'payment_proofs_status_known', 'submitted accepted rejected'),
+  ('payment_proof_status', 'payment_proofs_status_known', 'submitted accepted rejected closed'),
   ('promo_use_status', 'promo_redemptions_status_known', 'held redeemed released expired returned'),
   ('discount_type', 'promo_codes_discount_type_known', 'percentage fixed'),
   ('product_kind', 'products_kind_known', 'physical digital')

@@ -197,6 +197,7 @@ $$;
 do $$
 begin
   if to_regclass('storage.objects') is not null then
+    drop trigger if exists interlock_payment_proofs_limit on storage.objects;
     drop policy if exists interlock_payment_proofs_insert_own on storage.objects;
     drop policy if exists interlock_payment_proofs_select_own_or_staff on storage.objects;
   end if;

@@ -8,7 +8,7 @@ comment on function interlock.claim_product_codes_atomic is
 comment on function interlock.count_free_codes is
   'Move the stock of digital products with their free codes.';
 comment on function interlock.expire_orders is
-  'End orders that were not paid in time, the oldest first; answers how many.';
+  'End orders that were not paid in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.fulfill_order is

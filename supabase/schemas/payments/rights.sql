@@ -2,16 +2,22 @@
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.accept_payment(uuid),
-  public.reject_payment(uuid),
+  public.list_payment_proofs(text, bigint, int),
+  public.reject_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
   public.top_up_wallet(uuid, bigint, text, uuid)
 from public, anon, authenticated, service_role;
 
 grant execute on function
+  -- A policy of the platform's storage asks.
+  interlock.may_upload_proof,
+  -- Staff by token; anybody else is refused.
+  public.list_payment_proofs(text, bigint, int), interlock.list_payment_proofs,
   public.submit_payment_proof(uuid, text), interlock.submit_payment_proof
 to authenticated, service_role;
 
 grant execute on function
-  public.accept_payment(uuid), public.reject_payment(uuid), interlock.decide_payment,
+  public.accept_payment(uuid), interlock.accept_payment,
+  public.reject_payment(uuid, text, boolean), interlock.reject_payment,
   public.top_up_wallet(uuid, bigint, text, uuid), interlock.top_up_wallet
 to service_role;

@@ -70,7 +70,7 @@ from (values
   ]),
   ('interlock.payment_proofs', array[
     'id bigint not null', 'order_id uuid not null', 'object_path text not null', 'status text not null',
-    'created_at timestamp with time zone not null', 'decided_at timestamp with time zone'
+    'created_at timestamp with time zone not null', 'decided_at timestamp with time zone', 'reason text'
   ]),
   ('interlock.idempotency_keys', array[
     'user_id uuid not null', 'operation text not null', 'key text not null', 'request_hash bytea not null',
@@ -128,7 +128,7 @@ from (values
   ('refund_order', array['uuid'], 'json'),
   ('fulfill_order', array['uuid'], 'json'),
   ('accept_payment', array['uuid'], 'json'),
-  ('reject_payment', array['uuid'], 'json'),
+  ('reject_payment', array['uuid', 'text', 'boolean'], 'json'),
   ('expire_orders', array['integer'], 'jsonb'),
   ('submit_payment_proof', array['uuid', 'text'], 'json')
 ) as f (name, args, returns);
@@ -140,7 +140,7 @@ select is_empty(
     where pronamespace = 'public'::regnamespace
       and proname in (
         'checkout', 'claim_route', 'cancel_order', 'refund_order', 'decrement_product_quantity',
-        'claim_product_codes_atomic', 'top_up_wallet', 'expire_orders', 'submit_payment_proof'
+        'claim_product_codes_atomic', 'top_up_wallet', 'expire_orders', 'submit_payment_proof', 'reject_payment'
       )
     group by proname
     having count(*) > 1

@@ -403,6 +403,7 @@ end
 $$;
 
 select pg_temp.upload('proof 1.png');
+update interlock.orders set payment_expires_at = now() - interval '1 second' where id = (select id from memo);
 select is(
   pg_temp.submit('ann', '7c000000-0000-4000-8000-000000000001/ORDER/proof 1.png') #>> '{order,status}',
   'pending_payment',
@@ -415,7 +416,6 @@ select is(
 );
 select is((select count(*)::int from interlock.payment_proofs where order_id = (select id from memo)), 1, 'and is one proof');
 
-update interlock.orders set payment_expires_at = now() - interval '1 second' where id = (select id from memo);
 create temporary table due as select pg_temp.buy('bank_transfer') as id from generate_series(1, 3);
 update interlock.orders set payment_expires_at = now() where id in (select id from due);
 update memo set goods = pg_temp.goods();
@@ -425,7 +425,7 @@ select is(
 select is(pg_temp.call('shop', 'public.expire_orders()'), '{"success": true, "expired": 1}', 'the rest next time');
 select is(pg_temp.call('shop', 'public.expire_orders()'), '{"success": true, "expired": 0}', 'and each once');
 select is((select pg_temp.change(goods) from memo), array[6, 3, 3, 0, -3], 'everything comes back once');
-select is(pg_temp.status(), 'pending_payment', 'an order with a proof does not expire');
+select is(pg_temp.status(), 'pending_payment', 'an order whose proof waits for the shop does not expire');
 select is(
   (select array_agg(distinct reason::text) from interlock.stock_movements where reference_id in (select id from due) and delta > 0),
   array['order_expired'],
@@ -444,8 +444,8 @@ select is(pg_temp.shop('accept_payment') #>> '{order,status}', 'paid', 'cash tha
 update memo set id = pg_temp.buy('bank_transfer');
 insert into interlock.payment_proofs (order_id, object_path) select id, 'x' from memo;
 update memo set goods = pg_temp.goods();
-update memo set answer = pg_temp.shop('reject_payment');
-select is((select answer #>> '{order,status}' from memo), 'cancelled', 'the shop rejects the payment');
+update memo set answer = pg_temp.call('shop', format('public.reject_payment(%L, p_cancel => true)', id));
+select is((select answer #>> '{order,status}' from memo), 'cancelled', 'the shop rejects the payment for good');
 select is(pg_temp.shop('reject_payment'), (select answer from memo), 'again: the same answer');
 select is((select pg_temp.change(goods) from memo), array[2, 1, 1, 0, -1], 'everything came back once');
 select is((select status from interlock.payment_proofs where order_id = (select id from memo)), 'rejected', 'the proof is rejected');

@@ -261,7 +261,7 @@ select is_empty(
     select p.value
     from listed l, jsonb_array_elements(l.value -> 'payment_proofs') as p
     where (select array_agg(k order by k) from jsonb_object_keys(p.value) k)
-      is distinct from array['created_at', 'decided_at', 'id', 'object_path', 'status']
+      is distinct from array['created_at', 'decided_at', 'id', 'object_path', 'reason', 'status']
   $$,
   'a proof has these'
 );

@@ -150,6 +150,32 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "status = 'pending_payment' from interlock.orders where user_id = '{ann}'",
     },
     Scene {
+        name: "of two proofs that come at once, the one too many is refused",
+        before: &[
+            (By::Ann, "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_payment_method => 'bank_transfer')"),
+            (By::Shop, "insert into interlock.payment_proofs (order_id, object_path) select o.id, n::text from interlock.orders o, generate_series(1, 4) n where o.user_id = '{ann}'"),
+        ],
+        meanwhile: (By::Ann, "select public.submit_payment_proof(id, '{ann}/' || id || '/one.pdf') from interlock.orders where user_id = '{ann}'"),
+        call: (By::Ann, "select public.submit_payment_proof(id, '{ann}/' || id || '/two.pdf') from interlock.orders where user_id = '{ann}'"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "TOO_MANY_PROOFS",
+        then: "count(*) = 5 from interlock.payment_proofs f join interlock.orders o on o.id = f.order_id where o.user_id = '{ann}'",
+    },
+    Scene {
+        name: "a proof that comes while the shop rejects those before waits, and is another try",
+        before: &[
+            (By::Ann, "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_payment_method => 'bank_transfer')"),
+            (By::Ann, "select public.submit_payment_proof(id, '{ann}/' || id || '/one.pdf') from interlock.orders where user_id = '{ann}'"),
+        ],
+        meanwhile: (By::Shop, "select public.reject_payment(id, 'not legible') from interlock.orders where user_id = '{ann}'"),
+        call: (By::Ann, "select public.submit_payment_proof(id, '{ann}/' || id || '/two.pdf') from interlock.orders where user_id = '{ann}'"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "success",
+        then: "string_agg(f.status, ' ' order by f.id) = 'rejected submitted' from interlock.payment_proofs f join interlock.orders o on o.id = f.order_id where o.user_id = '{ann}'",
+    },
+    Scene {
         name: "a code that somebody is locking is passed over",
         before: &[],
         meanwhile: (By::Shop, "select 1 from interlock.product_codes where product_id = '{ebook}' and code = '1' for update"),

@@ -58,6 +58,10 @@ pub(crate) const ORDER_LINES: &str = "insert into interlock.order_items (order_i
   insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);
   update interlock.promo_codes set used_count = 1 where id = '{k}'";
 
+/// Handed in so long ago that the order is due.
+const A_PROOF: &str = "insert into interlock.payment_proofs (order_id, object_path) values ('{o}', '{u}/{o}/first.png');
+  update interlock.orders set proof_submitted_at = now() - interval '8 days' where id = '{o}'";
+
 pub(crate) const ORDER_HAS_THE_CODE: &str =
     "insert into interlock.product_codes (product_id, code, order_id, used_at)
   select '{d}', 'secret 1', o.id, o.paid_at from interlock.orders o where o.id = '{o}'";
@@ -143,6 +147,43 @@ pub(crate) const STAGES: &[Stage] = &[
             user("v", "v holds k", VALIDATE_K),
             shop("the shop decrements p", DECREMENT),
             shop("the shop counts a use of k", COUNT_USE),
+        ],
+        offers: &[ORDERS],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "an unpaid order of u with a proof that nobody has decided in time",
+        given: &[
+            USERS,
+            NO_P,
+            D,
+            ONE_USE_OF_K,
+            PENDING_ORDER,
+            ORDER_LINES,
+            A_PROOF,
+        ],
+        operations: &[
+            shop(
+                "the shop accepts the payment",
+                "select public.accept_payment('{o}')",
+            ),
+            shop(
+                "the shop rejects the proof",
+                "select public.reject_payment('{o}', 'not legible')",
+            ),
+            shop(
+                "the shop rejects the payment for good",
+                "select public.reject_payment('{o}', p_cancel => true)",
+            ),
+            user("u", "u cancels", "select public.cancel_order('{o}')"),
+            user(
+                "u",
+                "u hands in another proof",
+                "select public.submit_payment_proof('{o}', '{u}/{o}/proof.png')",
+            ),
+            shop("orders expire", EXPIRE_ORDERS)
+                .or(NO_ORDER_EXPIRES)
+                .sweeping(ORDERS),
         ],
         offers: &[ORDERS],
         pairs: Pairs::All,

@@ -46,6 +46,11 @@ super::codes! {
         "Look at details.status: the order is not in a state in which this can be done."
         known(ORDER_STATE);
 
+    TooManyProofs 409 Final "TOO_MANY_PROOFS"
+        "This order has as many payment proofs as it may have."
+        "Wait for the shop to decide on the proofs of this order, or ask it; it takes no more of them."
+        known(&[("order_id", Uuid), ("max_payment_proofs", AMOUNT)]);
+
     MixedCurrencies 422 Final "MIXED_CURRENCIES"
         "The products of this cart have different currencies."
         "Check out the products of each currency in details.currencies separately."

@@ -103,6 +103,10 @@ begin
       v_status := '409';
       v_message := 'The order is not in a state in which this can be done.';
       v_hint := 'Look at details.status: the order is not in a state in which this can be done.';
+    when 'TOO_MANY_PROOFS' then
+      v_status := '409';
+      v_message := 'This order has as many payment proofs as it may have.';
+      v_hint := 'Wait for the shop to decide on the proofs of this order, or ask it; it takes no more of them.';
     when 'PROMO_EXHAUSTED' then
       v_status := '409';
       v_message := 'This promo code is used up.';

@@ -22,7 +22,14 @@ create table interlock.settings (
     constraint settings_payment_window_sane
       check (payment_window between interval '1 minute' and interval '90 days'),
   checkouts_per_product int
-    constraint settings_checkouts_per_product_positive check (checkouts_per_product > 0)
+    constraint settings_checkouts_per_product_positive check (checkouts_per_product > 0),
+
+  -- Payment proofs.
+  max_payment_proofs int not null default 5
+    constraint settings_max_payment_proofs_sane check (max_payment_proofs between 1 and 100),
+  review_window interval default '7 days'
+    constraint settings_review_window_sane
+      check (review_window between interval '1 minute' and interval '365 days')
 );
 
 comment on table interlock.settings is
@@ -39,6 +46,11 @@ comment on column interlock.settings.payment_window is
   'How long an order by bank transfer waits for its payment (1 minute to 90 days).';
 comment on column interlock.settings.checkouts_per_product is
   'How many checkouts of one product may run at a time; null means no limit. A fifth to a third of the connections that the API has is a good number.';
+
+comment on column interlock.settings.max_payment_proofs is
+  'How many payment proofs, and how many uploaded files, one order may have (1 to 100).';
+comment on column interlock.settings.review_window is
+  'How long an order with a payment proof waits for the shop to decide before it expires (1 minute to 365 days); null means for ever.';
 
 alter table interlock.settings enable row level security;
 

@@ -1,4 +1,5 @@
--- End orders that were not paid in time, the oldest first; answers how many.
+-- End orders that were not paid in time, or whose proof of payment nobody decided in time, the oldest first; answers how
+-- many.
 --
 -- Callers: pg_cron; service_role, also through public.expire_orders.
 -- Locks: due orders that nobody else is locking (skip locked); then as interlock.settle_orders.
@@ -15,12 +16,11 @@ declare
   v_expired int;
 begin
   -- The lock compares again on the newest version of the row: an order that was paid or
-  -- got a proof meanwhile drops out.
+  -- got a proof meanwhile (and with it a later deadline) drops out.
   with due as materialized (
     select o.id
     from interlock.orders o
     where o.status = 'pending_payment'
-      and o.proof_submitted_at is null
       and o.payment_expires_at <= interlock.clock()
     order by o.payment_expires_at
     limit greatest(coalesce(p_limit, 100), 0)

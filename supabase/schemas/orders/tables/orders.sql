@@ -7,12 +7,12 @@
 --   fulfilled        –      –           –           –         yes
 --   cancelled, expired and refunded are final.
 --
---   pending_payment  bank transfer: waits for a payment until payment_expires_at
+--   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
 --   confirmed        cash on delivery: will be paid at the door
 --   paid             wallet, an accepted payment, or nothing to pay
 --   fulfilled        handed over
 --   cancelled        ended by the buyer (while unpaid) or by the shop (before it was handed over)
---   expired          not paid in time
+--   expired          not paid in time, or its proof not decided in time
 --   refunded         paid, and the money given back
 --
 -- What an end gives back (stock, codes, promo use, wallet money) is given back by the trigger orders_settle, so it
@@ -41,7 +41,7 @@ create table interlock.orders (
   promo_code_id uuid,
   cart_id uuid,
   payment_expires_at timestamptz,
-  -- Set when the buyer hands in a proof: from then on the order waits for the shop.
+  -- Set while a proof waits for the shop.
   proof_submitted_at timestamptz,
   created_at timestamptz not null default now(),
   paid_at timestamptz,
@@ -52,7 +52,7 @@ create table interlock.orders (
 
   -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
   constraint orders_payment_deadline_matches_status
-    check (interlock.order_deadline_matches(status, payment_method, payment_expires_at)),
+    check (interlock.order_deadline_matches(status, payment_method, payment_expires_at, proof_submitted_at)),
   constraint orders_times_match_status
     check (interlock.order_times_match(status, paid_at, fulfilled_at, cancelled_at, refunded_at))
 )
@@ -71,9 +71,9 @@ comment on column interlock.orders.promo_code_id is
 comment on column interlock.orders.cart_id is
   'The client''s own name for the cart.';
 comment on column interlock.orders.payment_expires_at is
-  'Bank transfer: unpaid and without a payment proof by then, the order expires.';
+  'Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
 comment on column interlock.orders.proof_submitted_at is
-  'When a payment proof was handed in: from then on the order does not expire.';
+  'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
 comment on column interlock.orders.cancelled_at is
   'When it was cancelled or expired.';
 
@@ -82,7 +82,7 @@ create index orders_by_user on interlock.orders (user_id, created_at desc);
 
 create index orders_payment_deadline
   on interlock.orders (payment_expires_at)
-  where status = 'pending_payment' and proof_submitted_at is null;
+  where status = 'pending_payment';
 
 create trigger orders_guard_change
   before update on interlock.orders

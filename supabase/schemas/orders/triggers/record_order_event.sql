@@ -15,7 +15,11 @@ begin
     values (new.id, new.status, auth.uid());
   elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
     insert into interlock.order_events (order_id, event, actor)
-    values (new.id, 'proof_submitted', auth.uid());
+    values (
+      new.id,
+      case when new.proof_submitted_at is null then 'proof_rejected' else 'proof_submitted' end,
+      auth.uid()
+    );
   end if;
   return null;
 end

@@ -1,7 +1,13 @@
--- Whether an order's way of payment and deadline are those of its status.
+-- Whether an order's way of payment and deadline are those of its status. Only an order whose proof the shop may decide
+-- whenever it likes (settings.review_window is null) waits without a deadline.
 --
 -- Callers: the check orders_payment_deadline_matches_status.
-create function interlock.order_deadline_matches(p_status text, p_payment_method text, p_payment_expires_at timestamptz)
+create function interlock.order_deadline_matches(
+  p_status text,
+  p_payment_method text,
+  p_payment_expires_at timestamptz,
+  p_proof_submitted_at timestamptz
+)
 returns boolean
 language plpgsql
 immutable
@@ -9,7 +15,8 @@ set search_path = ''
 as $$
 begin
   return case p_status
-    when 'pending_payment' then p_payment_method = 'bank_transfer' and p_payment_expires_at is not null
+    when 'pending_payment' then
+      p_payment_method = 'bank_transfer' and num_nonnulls(p_payment_expires_at, p_proof_submitted_at) > 0
     when 'confirmed' then p_payment_method = 'cash_on_delivery'
     when 'expired' then p_payment_method = 'bank_transfer'
     else true

@@ -4,7 +4,7 @@ language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decide_payment(p_order_id, true)
+  select interlock.accept_payment(p_order_id)
 $$;
 
 comment on function public.accept_payment(uuid) is

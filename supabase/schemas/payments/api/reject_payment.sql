@@ -1,11 +1,15 @@
-create function public.reject_payment(p_order_id uuid)
+create function public.reject_payment(
+  p_order_id uuid,
+  p_reason text default null,
+  p_cancel boolean default false
+)
 returns json
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decide_payment(p_order_id, false)
+  select interlock.reject_payment(p_order_id, p_reason, p_cancel)
 $$;
 
-comment on function public.reject_payment(uuid) is
-  'The payment of an order by bank transfer is rejected: it is cancelled, everything comes back. For the service role.';
+comment on function public.reject_payment(uuid, text, boolean) is
+  'The proof of a bank transfer is rejected, and the buyer may hand in another one; with p_cancel, or without a try left, the order is cancelled and everything comes back. For the service role.';

@@ -1,9 +1,11 @@
--- What public.submit_payment_proof does, with its owner's rights.
+-- What public.submit_payment_proof does, with its owner's rights. The first proof that waits for the shop gives it
+-- settings.review_window to decide; a further one does not make that longer.
 --
 -- Callers: authenticated and service_role, through public.submit_payment_proof.
 -- Locks: the order, two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED (path outside the buyer's folder of this order, or no such file
---   where the storage schema exists), ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED (path outside the buyer's folder of this order, not the name of a document
+--   or picture, or no such file where the storage schema exists), ORDER_NOT_FOUND, ORDER_STATE_CONFLICT,
+--   TOO_MANY_PROOFS; 55P03 is transient.
 -- Security definer: nobody has the right to write orders and proofs.
 create function interlock.submit_payment_proof(p_order_id uuid, p_object_path text)
 returns json
@@ -20,6 +22,7 @@ declare
   v_uploaded boolean;
   v_problem text;
   v_status text;
+  v_limit int;
 begin
   if v_user_id is null then
     perform interlock.raise_error('UNAUTHENTICATED');
@@ -33,12 +36,8 @@ begin
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
   end if;
 
-  if p_object_path is null
-    or char_length(p_object_path) > 500
-    or not starts_with(p_object_path, v_folder)
-    or substr(p_object_path, char_length(v_folder) + 1) !~ '^[A-Za-z0-9][A-Za-z0-9._ -]*$'
-  then
-    v_problem := 'must be the path of a file in ' || v_folder;
+  if (starts_with(p_object_path, v_folder) and interlock.is_proof_path(p_object_path)) is not true then
+    v_problem := 'must be the path of a pdf, jpg, jpeg, png, webp or heic file in ' || v_folder;
   elsif v_objects is not null then
     execute format('select exists (select 1 from %s o where o.bucket_id = $1 and o.name = $2)', v_objects)
     into v_uploaded
@@ -66,8 +65,21 @@ begin
       );
     end if;
 
+    select s.max_payment_proofs into v_limit from interlock.settings s;
+    if (select count(*) from interlock.payment_proofs f where f.order_id = p_order_id) >= v_limit then
+      perform interlock.raise_error(
+        'TOO_MANY_PROOFS', jsonb_build_object('order_id', p_order_id, 'max_payment_proofs', v_limit)
+      );
+    end if;
+
     update interlock.orders o
-    set proof_submitted_at = interlock.clock()
+    set proof_submitted_at = interlock.clock(),
+        payment_expires_at = case
+          when o.proof_submitted_at is not null then o.payment_expires_at
+          -- Never before the time that the buyer has for paying.
+          when s.review_window is not null then greatest(o.payment_expires_at, interlock.clock() + s.review_window)
+        end
+    from interlock.settings s
     where o.id = p_order_id;
 
     insert into interlock.payment_proofs (order_id, object_path)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// How long a bank transfer may take, in seconds.
-const PAYMENT_WINDOW: Moment = 24 * 3600;
+pub(super) const PAYMENT_WINDOW: Moment = 24 * 3600;
 
 impl Shop {
     pub(crate) fn priced(&self, items: &[(Uuid, i64)]) -> Vec<Line> {
@@ -159,6 +159,7 @@ impl Shop {
             codes,
             proofs: BTreeSet::new(),
             created: now,
+            in_review: false,
             payment_until: (status == "pending_payment").then_some(now + PAYMENT_WINDOW),
             paid: (status == "paid").then_some(now),
             fulfilled: None,

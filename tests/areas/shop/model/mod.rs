@@ -8,7 +8,7 @@ pub(crate) mod slots;
 mod stock;
 mod wallet;
 
-use self::calls::Call;
+use self::calls::{Call, Decision};
 use self::orders::Order;
 use crate::areas::promo::model::{Promo, Refusal, Uses};
 use crate::prove::model::keys::{Keys, Verdict};
@@ -256,7 +256,10 @@ impl Shop {
             }
             Call::Decide { order, decision } => {
                 let (_, from, to) = decision.rule();
-                self.moved(*order, from, to, body)
+                match decision {
+                    Decision::Reject => self.payment_rejected(*order, from, body),
+                    _ => self.moved(*order, from, to, body),
+                }
             }
             Call::ExpireOrders => self.orders_expired(event, body),
             Call::ExpireHolds => self.holds_expired(event, body),

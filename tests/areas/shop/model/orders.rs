@@ -1,6 +1,7 @@
 //! What becomes of an order.
 
 use super::calls::{Call, Payment};
+use super::checkout::PAYMENT_WINDOW;
 use super::{Done, Shop, expect, uuid};
 use crate::areas::promo::model::{Line, Refusal};
 use crate::prove::model::{Event, Moment};
@@ -8,6 +9,9 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// `interlock.settings.review_window`.
+const REVIEW_WINDOW: Moment = 7 * 24 * 3600;
 
 const UNPAID: [&str; 2] = ["pending_payment", "confirmed"];
 const NOT_HANDED_OVER: [&str; 3] = ["pending_payment", "confirmed", "paid"];
@@ -25,6 +29,8 @@ pub(crate) struct Order {
     /// Codes of digital products that belong to it, by product.
     pub(crate) codes: BTreeMap<Uuid, i64>,
     pub(crate) proofs: BTreeSet<String>,
+    /// Whether one of them waits for the shop.
+    pub(crate) in_review: bool,
     pub(crate) created: Moment,
     pub(crate) payment_until: Option<Moment>,
     pub(crate) paid: Option<Moment>,
@@ -47,9 +53,7 @@ impl Order {
     }
 
     pub(crate) fn is_due(&self, now: Moment) -> bool {
-        self.status == "pending_payment"
-            && self.proofs.is_empty()
-            && self.payment_until.is_some_and(|until| until <= now)
+        self.status == "pending_payment" && self.payment_until.is_some_and(|until| until <= now)
     }
 }
 
@@ -91,7 +95,7 @@ impl Shop {
         let now = self.clock.now;
         match to {
             "paid" => next.change(order, |order| {
-                (order.status, order.paid) = (to, Some(now));
+                (order.status, order.paid, order.in_review) = (to, Some(now), false);
             }),
             "fulfilled" => next.change(order, |order| {
                 (order.status, order.fulfilled) = (to, Some(now));
@@ -159,8 +163,32 @@ impl Shop {
             return Err("the order does not wait for its payment");
         }
         let mut next = self.clone();
+        let review = self.clock.now + REVIEW_WINDOW;
         next.change(order, |order| {
             order.proofs.insert(file.to_owned());
+            if !order.in_review {
+                order.payment_until = order.payment_until.max(Some(review));
+            }
+            order.in_review = true;
+        });
+        next.shows(order, body)?;
+        Ok(Some(vec![next]))
+    }
+
+    /// The shop has rejected the proofs of an order: its buyer may try again. Without any it is cancelled.
+    pub(super) fn payment_rejected(&self, order: Uuid, from: &[&str], body: &Value) -> Done {
+        let known = self.orders.get(&order).ok_or("there is no such order")?;
+        if known.status != "pending_payment" || known.proofs.is_empty() {
+            return self.moved(order, from, "cancelled", body);
+        }
+        let mut next = self.clone();
+        if !known.in_review {
+            next.shows(order, body)?;
+            return Ok(None);
+        }
+        let until = self.clock.now + PAYMENT_WINDOW;
+        next.change(order, |order| {
+            (order.in_review, order.payment_until) = (false, Some(until));
         });
         next.shows(order, body)?;
         Ok(Some(vec![next]))
@@ -203,6 +231,7 @@ impl Shop {
         }
         self.change(id, |order| {
             order.status = status;
+            order.in_review = false;
             if order.paid.is_none() {
                 order.codes.clear();
             }
