@@ -262,7 +262,7 @@ grant select on table interlock.counter_slots to service_role;
 -- same transaction, so a twin waits for the first and gets what it answered. A refusal stores nothing: the row goes
 -- with the transaction.
 create table interlock.idempotency_keys (
-  -- The caller; the nil UUID for the shop (service role without a user).
+  -- The caller; the nil UUID for the shop (service role without a user) and for references, which are the shop's.
   user_id uuid not null,
   operation text not null,
   key interlock.idempotency_key not null,
@@ -307,6 +307,9 @@ create table interlock.settings (
   idempotency_key_lifetime interval not null default '24 hours'
     constraint settings_idempotency_key_lifetime_sane
       check (idempotency_key_lifetime between interval '24 hours' and interval '90 days'),
+  reference_lifetime interval not null default '1 year'
+    constraint settings_reference_lifetime_sane
+      check (reference_lifetime between interval '90 days' and interval '100 years'),
   payment_window interval not null default '24 hours'
     constraint settings_payment_window_sane
       check (payment_window between interval '1 minute' and interval '90 days'),
@@ -331,6 +334,8 @@ comment on column interlock.settings.promo_hold is
   'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day).';
 comment on column interlock.settings.idempotency_key_lifetime is
   'How long an Idempotency-Key is remembered (24 hours to 90 days).';
+comment on column interlock.settings.reference_lifetime is
+  'How long a p_reference of the shop''s own code is remembered (90 days to 100 years).';
 comment on column interlock.settings.payment_window is
   'How long an order by bank transfer waits for its payment (1 minute to 90 days).';
 comment on column interlock.settings.checkouts_per_product is
@@ -361,7 +366,8 @@ end
 $$;
 
 -- Take the key for this transaction, or answer what a twin has answered. With p_response, the answer that the
--- caller will give, nothing is left to be finished.
+-- caller will give, nothing is left to be finished. With p_shop the key is a reference of the shop's own code
+-- (interlock.begin_reference): it is nobody's in particular, and lives longer.
 --
 -- Callers: every function with p_idempotency_key, before it locks anything else.
 -- Locks: the key's row until the transaction ends. Waits for a twin, holding nothing.
@@ -371,7 +377,8 @@ create function interlock.begin_idempotent(
   p_operation text,
   p_key text,
   p_request jsonb,
-  p_response text default null
+  p_response text default null,
+  p_shop boolean default false
 )
 returns text
 language plpgsql
@@ -386,7 +393,10 @@ begin
 
   if p_key !~ '^[\x20-\x7e]+$' or char_length(p_key) > 255 then
     perform interlock.refuse_problems(
-      interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters')
+      interlock.problem(
+        case when p_shop then '/p_reference' else '/headers/idempotency-key' end,
+        'must be 1 to 255 printable ASCII characters'
+      )
     );
   end if;
 
@@ -395,12 +405,12 @@ begin
     -- was over by the time it was looked for.
     insert into interlock.idempotency_keys as k (user_id, operation, key, request_hash, response, expires_at)
     select
-      coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000'),
+      coalesce(case when not p_shop then auth.uid() end, '00000000-0000-0000-0000-000000000000'),
       p_operation,
       p_key,
       sha256(convert_to(p_request::text, 'UTF8')),
       p_response,
-      interlock.clock() + s.idempotency_key_lifetime
+      interlock.clock() + case when p_shop then s.reference_lifetime else s.idempotency_key_lifetime end
     from interlock.settings s
     on conflict (user_id, operation, key) do update
       set request_hash = excluded.request_hash,
@@ -411,10 +421,32 @@ begin
 
     exit when found;
 
-    v_answer := interlock.find_idempotent(p_operation, p_key, p_request);
+    v_answer := interlock.find_idempotent(p_operation, p_key, p_request, p_shop);
     exit when v_answer is not null;
   end loop;
 
+  return v_answer;
+end
+$$;
+
+-- Take a reference of the shop's own code for this transaction, or answer what was answered under it: what a job
+-- sends again after a lost answer acts once. A reference is the shop's, whoever signs the call; the same one under
+-- another operation is another one. What stock moves until interlock.finish_reference has it in the ledger.
+--
+-- Callers: every function with p_reference, before it locks anything else.
+-- Locks: as interlock.begin_idempotent.
+-- Errors: as interlock.begin_idempotent. Null means: do the work, then call interlock.finish_reference.
+create function interlock.begin_reference(p_operation text, p_reference text, p_request jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_answer constant jsonb := interlock.begin_idempotent(p_operation, p_reference, p_request, null, true);
+begin
+  if v_answer is null then
+    perform set_config('interlock.reference', coalesce(p_reference, ''), true);
+  end if;
   return v_answer;
 end
 $$;
@@ -615,7 +647,12 @@ $$;
 -- Callers: interlock.begin_idempotent; functions that look before they lock and have checked the key.
 -- Errors: IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
 -- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
-create function interlock.find_idempotent(p_operation text, p_key text, p_request jsonb)
+create function interlock.find_idempotent(
+  p_operation text,
+  p_key text,
+  p_request jsonb,
+  p_shop boolean default false
+)
 returns text
 language plpgsql
 set search_path = ''
@@ -630,7 +667,7 @@ begin
   select k.*
   into v_row
   from interlock.idempotency_keys k
-  where k.user_id = coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000')
+  where k.user_id = coalesce(case when not p_shop then auth.uid() end, '00000000-0000-0000-0000-000000000000')
     and k.operation = p_operation
     and k.key = p_key
     and k.expires_at > interlock.clock();
@@ -657,7 +694,12 @@ $$;
 --
 -- Callers: every function that has called interlock.begin_idempotent.
 -- Locks: the key's row, held already.
-create function interlock.finish_idempotent(p_operation text, p_key text, p_response text)
+create function interlock.finish_idempotent(
+  p_operation text,
+  p_key text,
+  p_response text,
+  p_shop boolean default false
+)
 returns void
 language plpgsql
 set search_path = ''
@@ -666,10 +708,26 @@ begin
   if p_key is not null then
     update interlock.idempotency_keys k
     set response = p_response
-    where k.user_id = coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000')
+    where k.user_id = coalesce(case when not p_shop then auth.uid() end, '00000000-0000-0000-0000-000000000000')
       and k.operation = p_operation
       and k.key = p_key;
   end if;
+end
+$$;
+
+-- Store the answer with the reference.
+--
+-- Callers: every function that has called interlock.begin_reference.
+-- Locks: the key's row, held already.
+create function interlock.finish_reference(p_operation text, p_reference text, p_response jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform set_config('interlock.reference', '', true),
+    interlock.finish_idempotent(p_operation, p_reference, p_response::text, true);
+  return p_response;
 end
 $$;
 
@@ -884,6 +942,14 @@ begin
       v_status := '409';
       v_message := 'There is not enough in stock.';
       v_hint := 'Lower each quantity in details.shortages to what is available, or remove the line.';
+    when 'STOCK_CHANGED' then
+      v_status := '409';
+      v_message := 'The stock is no longer what it was when it was counted.';
+      v_hint := 'Add to your count what details.available differs from details.expected by, or count again; then send details.available as p_expected.';
+    when 'STOCK_NOT_RELATIVE' then
+      v_status := '409';
+      v_message := 'Stock cannot be overwritten: what is sold meanwhile would be lost.';
+      v_hint := 'Call the RPC adjust_stock(p_product_id, p_delta, p_reason, p_reference) for what came or went, or count_stock(p_product_id, p_counted, p_expected) for a count; leave available_quantity out of what you write.';
     when 'ORDER_NOT_CANCELLABLE' then
       v_status := '409';
       v_message := 'This order cannot be cancelled any more.';
@@ -1141,6 +1207,8 @@ comment on function interlock.acts_for_shop is
   'Whether the caller acts for the shop: the service role, or staff by token.';
 comment on function interlock.begin_idempotent is
   'Take the key for this transaction, or answer what a twin has answered.';
+comment on function interlock.begin_reference is
+  'Take a reference of the shop''s own code for this transaction, or answer what was answered under it: what a job sends again after a lost answer acts once.';
 comment on function interlock.call_in_slots is
   'Empty the slots of a counter.';
 comment on function interlock.clock is
@@ -1157,6 +1225,8 @@ comment on function interlock.find_idempotent is
   'The stored answer of a request, if its key has one that still counts.';
 comment on function interlock.finish_idempotent is
   'Store the answer with the key.';
+comment on function interlock.finish_reference is
+  'Store the answer with the reference.';
 comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is

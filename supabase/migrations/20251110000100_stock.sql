@@ -85,6 +85,7 @@ as $$
 declare
   v_reason constant text := nullif(current_setting('interlock.reason', true), '');
   v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
+  v_reference constant text := nullif(current_setting('interlock.reference', true), '');
 begin
   if tg_op = 'UPDATE' then
     if current_setting('interlock.settling_slots', true) = 'on' then
@@ -93,13 +94,14 @@ begin
 
     -- Grouped, not joined: this plan is made for the first statement of a session, mostly
     -- of a few rows, and must also do for one that changes the whole catalogue.
-    insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, actor)
+    insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, reference, actor)
     select
       c.id,
       sum(c.new_quantity) - sum(c.old_quantity),
       case when max(c.stock_slots) = 0 then sum(c.new_quantity) end,
       coalesce(v_reason, 'correction'),
       v_reference_id,
+      v_reference,
       auth.uid()
     from (
       select n.id, n.available_quantity as new_quantity, 0 as old_quantity, n.stock_slots from new_rows n
@@ -173,6 +175,32 @@ begin
 end
 $$;
 
+-- Refuse a new stock that comes as an absolute number over the API: PATCH knows no `available_quantity + n`, so what
+-- was sold since the number was read would be back on the shelf. RPCs, the shop's own among them, and SQL can say it
+-- relatively, and may.
+--
+-- Callers: trigger products_stock_relative, where the role of the request itself writes, and no function of ours.
+-- Errors: STOCK_NOT_RELATIVE.
+-- Security definer: who writes products need not have the right to raise our errors.
+create function interlock.refuse_stock_overwrite()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_path constant text := nullif(current_setting('request.path', true), '');
+begin
+  -- GraphQL is an RPC, and knows absolute numbers only, too.
+  if v_path not like '%/rpc/%' or v_path like '%/rpc/graphql' then
+    perform interlock.raise_error('STOCK_NOT_RELATIVE', jsonb_build_object(
+      'product_id', old.id, 'available', old.available_quantity, 'requested', new.available_quantity
+    ));
+  end if;
+  return new;
+end
+$$;
+
 -- Products: what can be bought, at which price, and how much of it there is.
 --
 -- `available_quantity` is the stock that can be sold. For a physical product it is the truth; for a digital one it is
@@ -192,6 +220,9 @@ $$;
 -- `available_quantity - sum(used)`, read in one statement: public.get_stock. The column is settled whenever the slots
 -- run dry, when they are switched, and by interlock.settle_slots every minute. Once they have run dry with less than
 -- 16 units for each left, nothing is in them and it is exact.
+--
+-- Over the API stock is changed by public.adjust_stock and public.count_stock; PATCH of the column is refused
+-- (STOCK_NOT_RELATIVE), because it would overwrite what is sold meanwhile.
 --
 -- The shop's own SQL goes on as before: `available_quantity + 100` books in 100 units. Less than what is in the slots
 -- calls them in first; less than what they have sold is refused as ever. An absolute number means the number before
@@ -218,7 +249,7 @@ comment on column interlock.products.price is
 comment on column interlock.products.currency is
   'ISO 4217 code, upper case.';
 comment on column interlock.products.available_quantity is
-  'Units that can be sold now. For a digital product the number of its free codes, kept by a trigger. With slots the stock as last settled: get_stock has the exact number.';
+  'Units that can be sold now. Over the API changed by adjust_stock and count_stock, not by PATCH. For a digital product the number of its free codes, kept by a trigger. With slots the stock as last settled: get_stock has the exact number.';
 comment on column interlock.products.kind is
   'physical (counted) or digital (each unit is one row of product_codes). Never changes.';
 comment on column interlock.products.active is
@@ -253,6 +284,16 @@ create trigger products_digital_stock
   for each row
   when (new.kind = 'digital' and new.available_quantity is distinct from old.available_quantity)
   execute function interlock.guard_digital_stock();
+
+-- What our functions and triggers write runs as their owner; an RPC of the shop's own may say it relatively.
+create trigger products_stock_relative
+  before update of available_quantity on interlock.products
+  for each row
+  when (
+    old.available_quantity is distinct from new.available_quantity
+    and current_user = current_setting('role', true)
+  )
+  execute function interlock.refuse_stock_overwrite();
 
 create trigger products_slots_counted
   before update of stock_slots on interlock.products
@@ -318,7 +359,8 @@ create policy products_select_active
 -- `correction`. The actor is the signed-in user.
 --
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
--- order_cancelled, order_expired, order_refunded, correction (the shop's own SQL). A shop may use others.
+-- order_cancelled, order_expired, order_refunded, adjustment, count, correction (the shop's own SQL). A shop may use
+-- others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
 -- each sale would cost a multixact.
@@ -329,6 +371,7 @@ create table interlock.stock_movements (
   balance_after int,
   reason interlock.movement_reason not null,
   reference_id uuid,
+  reference text,
   actor uuid,
   created_at timestamptz not null default now(),
   -- The ledger of one product is read in this order.
@@ -343,6 +386,8 @@ comment on column interlock.stock_movements.balance_after is
   'Stock of the product right after the change; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
   'What it was for: the order of a checkout, cancellation, expiry or refund.';
+comment on column interlock.stock_movements.reference is
+  'The p_reference under which the shop''s own code has moved it.';
 comment on column interlock.stock_movements.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
 
@@ -363,6 +408,53 @@ alter table interlock.stock_movements enable row level security;
 
 grant select on table interlock.stock_movements to service_role;
 
+-- What public.adjust_stock does, with its owner's rights: stock that came or went, said relatively, so that no sale
+-- beside it is lost. With slots they are called in first, so that the answer is exact.
+--
+-- Callers: authenticated (staff) and service_role, through public.adjust_stock.
+-- Locks: the reference, the product, its slots; two seconds at most for each.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PRODUCT_NOT_FOUND,
+--   INSUFFICIENT_INVENTORY; 55P03 is transient.
+-- Security definer: so that it may use the functions of this schema, and that staff may write stock.
+create function interlock.adjust_stock(p_product_id uuid, p_delta int, p_reason text, p_reference text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := interlock.find_adjustment_problems(p_product_id, p_reason);
+  v_answer jsonb;
+  v_available int;
+begin
+  if p_delta is null or p_delta = 0 or p_delta not between -1000000000 and 1000000000 then
+    v_problems := v_problems || interlock.problem(
+      '/p_delta', 'must be an integer from -1000000000 to 1000000000, and not 0'
+    );
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference(
+    'adjust_stock', p_reference, jsonb_build_array(p_product_id, p_delta, p_reason)
+  );
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
+  v_available := interlock.lock_exact_stock(p_product_id);
+  if v_available + p_delta < 0 then
+    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', jsonb_build_array(
+      jsonb_build_object('product_id', p_product_id, 'requested', -p_delta, 'available', v_available)
+    )));
+  end if;
+
+  return interlock.finish_reference('adjust_stock', p_reference, interlock.move_stock(
+    p_product_id, v_available, v_available + p_delta, coalesce(p_reason, 'adjustment')
+  ));
+end
+$$;
+
 -- Whether a checkout of these products is let in: unless as many as may run at a time are running.
 --
 -- Callers: interlock.checkout.
@@ -382,6 +474,93 @@ begin
       where pg_try_advisory_xact_lock(hashtext('checkout of ' || u.product_id), t.ticket)
     )
   );
+end
+$$;
+
+-- What public.count_stock does, with its owner's rights: the stock that somebody has counted, if it is what it was
+-- when they counted. A sale meanwhile is not overwritten: the count is refused with what there is now.
+--
+-- Callers: authenticated (staff) and service_role, through public.count_stock.
+-- Locks: the reference, the product, its slots; two seconds at most for each.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PRODUCT_NOT_FOUND, STOCK_CHANGED;
+--   55P03 is transient.
+-- Security definer: so that it may use the functions of this schema, and that staff may write stock.
+create function interlock.count_stock(
+  p_product_id uuid,
+  p_counted int,
+  p_expected int,
+  p_reason text,
+  p_reference text
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := interlock.find_adjustment_problems(p_product_id, p_reason);
+  v_answer jsonb;
+  v_available int;
+begin
+  if p_counted is null or p_counted not between 0 and 1000000000 then
+    v_problems := v_problems || interlock.problem('/p_counted', 'must be an integer from 0 to 1000000000');
+  end if;
+  if p_expected is null then
+    v_problems := v_problems || interlock.problem(
+      '/p_expected', 'is required: the stock that get_stock gave when it was counted'
+    );
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference(
+    'count_stock', p_reference, jsonb_build_array(p_product_id, p_counted, p_expected, p_reason)
+  );
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
+  v_available := interlock.lock_exact_stock(p_product_id);
+  if v_available <> p_expected then
+    perform interlock.raise_error('STOCK_CHANGED', jsonb_build_object(
+      'product_id', p_product_id, 'expected', p_expected, 'available', v_available
+    ));
+  end if;
+
+  return interlock.finish_reference('count_stock', p_reference, interlock.move_stock(
+    p_product_id, v_available, p_counted, coalesce(p_reason, 'count')
+  ));
+end
+$$;
+
+-- What is wrong with who calls, the product and the reason of a change of stock by hand.
+--
+-- Callers: interlock.adjust_stock, interlock.count_stock.
+-- Errors: UNAUTHENTICATED, FORBIDDEN. Problems are answered, for interlock.refuse_problems.
+create function interlock.find_adjustment_problems(p_product_id uuid, p_reason text)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+begin
+  if not interlock.acts_for_shop() then
+    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
+  end if;
+  if p_product_id is null then
+    v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
+  end if;
+  if exists (select from interlock.products p where p.id = p_product_id and p.kind = 'digital') then
+    v_problems := v_problems || interlock.problem(
+      '/p_product_id', 'is a digital product: its stock is its codes, so insert or delete those'
+    );
+  end if;
+  if char_length(p_reason) not between 1 and 100 then
+    v_problems := v_problems || interlock.problem('/p_reason', 'must have 1 to 100 characters');
+  end if;
+  return v_problems;
 end
 $$;
 
@@ -414,6 +593,25 @@ begin
 end
 $$;
 
+-- Lock a product and call in its slots. Returns its stock, exactly.
+--
+-- Callers: interlock.adjust_stock, interlock.count_stock.
+-- Locks: the product, then its slots in order, waiting.
+-- Errors: PRODUCT_NOT_FOUND; 55P03 after lock_timeout.
+create function interlock.lock_exact_stock(p_product_id uuid)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform 1 from interlock.products p where p.id = p_product_id for no key update;
+  if not found then
+    perform interlock.raise_products_not_found(array[p_product_id]);
+  end if;
+  return interlock.settle_stock(p_product_id);
+end
+$$;
+
 -- Lock stock rows by id: the only other way our code locks them.
 --
 -- Callers: interlock.return_stock and the release of orders. Locks: the stock rows in the order of their ids,
@@ -430,6 +628,38 @@ begin
   where p.id = any (p_product_ids)
   order by p.id
   for no key update;
+end
+$$;
+
+-- Bring a product from the stock that it has to another, and answer both. What has slots is shared out anew.
+--
+-- Callers: interlock.adjust_stock, interlock.count_stock, which have called interlock.lock_exact_stock.
+-- Locks: the product and its slots, held already.
+create function interlock.move_stock(p_product_id uuid, p_from int, p_to int, p_reason text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.set_ledger_context(p_reason, null);
+
+  update interlock.products p
+  set available_quantity = p_to
+  where p.id = p_product_id;
+
+  perform interlock.set_ledger_context(null, null);
+
+  perform interlock.grant_slots(p_product_id, p.stock_slots, p_to)
+  from interlock.products p
+  where p.id = p_product_id;
+
+  return jsonb_build_object(
+    'success', true,
+    'product_id', p_product_id,
+    'old_quantity', p_from,
+    'new_quantity', p_to,
+    'delta', p_to - p_from
+  );
 end
 $$;
 
@@ -845,6 +1075,41 @@ comment on view interlock.stock_differences is
   'Products whose ledger does not add up to their stock. Always empty; anything else is a bug.';
 
 grant select on table interlock.stock_differences to service_role;
+
+create function public.adjust_stock(
+  p_product_id uuid,
+  p_delta int,
+  p_reason text default null,
+  p_reference text default null
+)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.adjust_stock(p_product_id, p_delta, p_reason, p_reference)
+$$;
+
+comment on function public.adjust_stock(uuid, int, text, text) is
+  'Books units of a product in (p_delta above 0) or out; once for each p_reference. For staff and the service role.';
+
+create function public.count_stock(
+  p_product_id uuid,
+  p_counted int,
+  p_expected int,
+  p_reason text default null,
+  p_reference text default null
+)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.count_stock(p_product_id, p_counted, p_expected, p_reason, p_reference)
+$$;
+
+comment on function public.count_stock(uuid, int, int, text, text) is
+  'Sets the stock to what was counted, unless it is no longer p_expected; once for each p_reference. For staff and the service role.';
 
 create function public.get_stock(p_product_ids uuid[])
 returns table (product_id uuid, available_quantity int, stock_slots int)

@@ -1025,15 +1025,21 @@ $$;
 
 -- What public.claim_product_codes_atomic does, with its owner's rights. The order then has exactly p_quantity
 -- codes of the product. It counts once for an order and product: called again with the same quantity it answers
--- the same codes and takes nothing. The codes of an order that is paid are delivered at once, others when it is
+-- the same codes and takes nothing. With a reference the same call again answers what it has answered, whatever has
+-- become of the order since. The codes of an order that is paid are delivered at once, others when it is
 -- paid.
 --
 -- Callers: service_role, through public.claim_product_codes_atomic.
--- Locks: the order, the product's stock row, its codes; each wait two seconds at most.
--- Errors: VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended), PRODUCT_NOT_FOUND,
---   INSUFFICIENT_INVENTORY; 55P03 is transient.
+-- Locks: the reference, the order, the product's stock row, its codes; each wait two seconds at most.
+-- Errors: VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended),
+--   PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: so that it may use the functions of this schema.
-create function interlock.claim_product_codes_atomic(p_product_id uuid, p_quantity int, p_order_id uuid)
+create function interlock.claim_product_codes_atomic(
+  p_product_id uuid,
+  p_quantity int,
+  p_order_id uuid,
+  p_reference text
+)
 returns table (id bigint, code text)
 language plpgsql
 security definer
@@ -1045,6 +1051,7 @@ declare
   v_order_status text;
   v_kind text;
   v_owned bigint;
+  v_answer jsonb;
 begin
   if p_product_id is null then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
@@ -1056,6 +1063,14 @@ begin
     v_problems := v_problems || interlock.problem('/p_order_id', 'is required');
   end if;
   perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference(
+    'claim_product_codes_atomic', p_reference, jsonb_build_array(p_product_id, p_quantity, p_order_id)
+  );
+  if v_answer is not null then
+    return query select r.id, r.code from jsonb_to_recordset(v_answer) as r (id bigint, code text);
+    return;
+  end if;
 
   select p.kind into v_kind from interlock.products p where p.id = p_product_id;
   if not found then
@@ -1093,12 +1108,17 @@ begin
     );
   end if;
 
+  select jsonb_agg(jsonb_build_object('id', c.id, 'code', c.code) order by c.id)
+  into v_answer
+  from interlock.product_codes c
+  where c.order_id = p_order_id
+    and c.product_id = p_product_id;
+
   return query
-    select c.id, c.code::text
-    from interlock.product_codes c
-    where c.order_id = p_order_id
-      and c.product_id = p_product_id
-    order by c.id;
+    select r.id, r.code
+    from jsonb_to_recordset(
+      interlock.finish_reference('claim_product_codes_atomic', p_reference, v_answer)
+    ) as r (id bigint, code text);
 end
 $$;
 
@@ -1635,18 +1655,23 @@ $$;
 comment on function public.checkout(jsonb, text, uuid, text, text) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user: order, payment, stock, codes and promo use together, or nothing.';
 
-create function public.claim_product_codes_atomic(p_product_id uuid, p_quantity int, p_order_id uuid)
+create function public.claim_product_codes_atomic(
+  p_product_id uuid,
+  p_quantity int,
+  p_order_id uuid,
+  p_reference text default null
+)
 returns table (id bigint, code text)
 language sql
 security invoker
 set search_path = ''
 as $$
   select c.id, c.code
-  from interlock.claim_product_codes_atomic(p_product_id, p_quantity, p_order_id) as c
+  from interlock.claim_product_codes_atomic(p_product_id, p_quantity, p_order_id, p_reference) as c
 $$;
 
-comment on function public.claim_product_codes_atomic(uuid, int, uuid) is
-  'Gives exactly p_quantity codes of a digital product to an order, or none; once for each order. For the service role.';
+comment on function public.claim_product_codes_atomic(uuid, int, uuid, text) is
+  'Gives exactly p_quantity codes of a digital product to an order, or none; once for each order, and each p_reference. For the service role.';
 
 create function public.expire_orders(p_limit int default 100)
 returns jsonb
@@ -1753,7 +1778,7 @@ revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
   public.checkout(jsonb, text, uuid, text, text),
-  public.claim_product_codes_atomic(uuid, int, uuid),
+  public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
@@ -1768,7 +1793,7 @@ grant execute on function
 to authenticated, service_role;
 
 grant execute on function
-  public.claim_product_codes_atomic(uuid, int, uuid), interlock.claim_product_codes_atomic,
+  public.claim_product_codes_atomic(uuid, int, uuid, text), interlock.claim_product_codes_atomic,
   public.expire_orders(int), interlock.expire_orders,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid), interlock.refund_order

@@ -808,28 +808,35 @@ as $$
   )
 $$;
 
--- What public.increment_promo_usage does, with its owner's rights.
+-- What public.increment_promo_usage does, with its owner's rights. With a reference it counts once: the same call
+-- again answers the same and counts nothing.
 --
 -- Callers: service_role, through public.increment_promo_usage.
--- Locks: the row of promo_codes, waiting; and where an expired hold has to be taken back, its customer's row of
+-- Locks: the reference; the row of promo_codes, waiting; and where an expired hold has to be taken back, its customer's row of
 --   promo_user_uses before that.
--- Errors: PROMO_NOT_FOUND, PROMO_EXHAUSTED; 55P03 after lock_timeout.
+-- Errors: VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PROMO_NOT_FOUND, PROMO_EXHAUSTED; 55P03 after lock_timeout.
 -- Security definer: nobody has the right to write used_count.
-create function interlock.increment_promo_usage(p_promo_id uuid)
+create function interlock.increment_promo_usage(p_promo_id uuid, p_reference text)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
 as $$
+declare
+  v_answer constant jsonb := interlock.begin_reference('increment_promo_usage', p_reference, to_jsonb(p_promo_id));
 begin
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
   perform interlock.take_promo_use(p_promo_id, null, null, null, null, null, null);
 
-  return jsonb_build_object(
+  return interlock.finish_reference('increment_promo_usage', p_reference, jsonb_build_object(
     'success', true,
     -- With slots nobody knows it: others are counting beside us.
     'used_count', (select p.used_count from interlock.promo_codes p where p.id = p_promo_id and p.use_slots = 0)
-  );
+  ));
 end
 $$;
 
@@ -1505,17 +1512,17 @@ comment on view interlock.promo_differences is
 
 grant select on table interlock.promo_differences to service_role;
 
-create function public.increment_promo_usage(p_promo_id uuid)
+create function public.increment_promo_usage(p_promo_id uuid, p_reference text default null)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.increment_promo_usage(p_promo_id)
+  select interlock.increment_promo_usage(p_promo_id, p_reference)
 $$;
 
-comment on function public.increment_promo_usage(uuid) is
-  'Counts one use of a promo code, for the service role; PROMO_EXHAUSTED when none is left.';
+comment on function public.increment_promo_usage(uuid, text) is
+  'Counts one use of a promo code, once for each p_reference; PROMO_EXHAUSTED when none is left. For the service role.';
 
 create function public.set_promo_slots(p_promo_id uuid, p_slots int)
 returns jsonb
@@ -1608,7 +1615,7 @@ comment on function interlock.validate_promo is
 -- Who may call what of promo codes. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
 revoke all on function
-  public.increment_promo_usage(uuid),
+  public.increment_promo_usage(uuid, text),
   public.set_promo_slots(uuid, int),
   public.validate_promo(text, jsonb, bigint, uuid, boolean, text, text)
 from public, anon, authenticated, service_role;
@@ -1619,7 +1626,7 @@ to authenticated, service_role;
 
 grant execute on function
   interlock.expire_promo_holds,
-  public.increment_promo_usage(uuid), interlock.increment_promo_usage,
+  public.increment_promo_usage(uuid, text), interlock.increment_promo_usage,
   public.set_promo_slots(uuid, int), interlock.set_promo_slots
 to service_role;
 

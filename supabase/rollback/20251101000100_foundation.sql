@@ -7,6 +7,7 @@ drop table
 drop function
   interlock.acts_for_shop,
   interlock.begin_idempotent,
+  interlock.begin_reference,
   interlock.call_in_slots,
   interlock.clock,
   interlock.conceal,
@@ -15,6 +16,7 @@ drop function
   interlock.expose,
   interlock.find_idempotent,
   interlock.finish_idempotent,
+  interlock.finish_reference,
   interlock.grant_slots,
   interlock.is_staff,
   interlock.lock_slots,

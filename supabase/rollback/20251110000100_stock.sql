@@ -1,13 +1,20 @@
 set local lock_timeout = '5s';
 
 drop function
+  public.adjust_stock(uuid, int, text, text),
+  public.count_stock(uuid, int, int, text, text),
   public.get_stock(uuid[]),
   public.set_stock_slots(uuid, int);
 drop view interlock.stock_differences;
 drop function
+  interlock.adjust_stock,
   interlock.admit_checkout,
+  interlock.count_stock,
+  interlock.find_adjustment_problems,
   interlock.get_stock,
+  interlock.lock_exact_stock,
   interlock.lock_stock,
+  interlock.move_stock,
   interlock.raise_product_changed,
   interlock.raise_products_not_found,
   interlock.return_stock,
@@ -25,7 +32,8 @@ drop function
   interlock.guard_digital_stock,
   interlock.record_stock_movements,
   interlock.refuse_delete_of_sold_product,
-  interlock.refuse_product_identity_change;
+  interlock.refuse_product_identity_change,
+  interlock.refuse_stock_overwrite;
 drop domain
   interlock.price,
   interlock.product_kind;

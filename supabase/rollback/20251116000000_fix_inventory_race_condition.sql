@@ -4,7 +4,7 @@ select interlock.conceal('stock_differences');
 select interlock.conceal('stock_movements');
 select interlock.conceal('products');
 drop function
-  public.decrement_product_quantity(uuid, int);
+  public.decrement_product_quantity(uuid, int, text);
 drop function
   interlock.decrement_product_quantity;
 alter table interlock.products drop constraint products_available_quantity_nonnegative;

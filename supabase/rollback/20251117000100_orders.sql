@@ -8,7 +8,7 @@ select interlock.conceal('orders');
 drop function
   public.cancel_order(uuid, text),
   public.checkout(jsonb, text, uuid, text, text),
-  public.claim_product_codes_atomic(uuid, int, uuid),
+  public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),

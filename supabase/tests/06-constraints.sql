@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(53);
+select plan(55);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -51,6 +51,8 @@ from (values
   ($$insert into interlock.idempotency_keys values ({1}, 'o', 'ü', '', null, now(), now())$$, 'idempotency_key_format'),
   ($$insert into interlock.idempotency_keys values ({1}, 'o', repeat('k', 256), '', null, now(), now())$$, 'idempotency_key_format'),
   ($$update interlock.settings set idempotency_key_lifetime = null$$, 'idempotency_key_lifetime'),
+  ($$update interlock.settings set reference_lifetime = null$$, 'reference_lifetime'),
+  ($$update interlock.settings set reference_lifetime = '89 days'$$, 'settings_reference_lifetime_sane'),
   ($$update interlock.settings set payment_window = null$$, 'payment_window'),
   ($$update interlock.settings set promo_hold = null$$, 'promo_hold'),
   ($$update interlock.settings set idempotency_key_lifetime = '23 hours'$$, 'settings_idempotency_key_lifetime_sane'),

@@ -3,6 +3,8 @@ comment on function interlock.acts_for_shop is
   'Whether the caller acts for the shop: the service role, or staff by token.';
 comment on function interlock.begin_idempotent is
   'Take the key for this transaction, or answer what a twin has answered.';
+comment on function interlock.begin_reference is
+  'Take a reference of the shop''s own code for this transaction, or answer what was answered under it: what a job sends again after a lost answer acts once.';
 comment on function interlock.call_in_slots is
   'Empty the slots of a counter.';
 comment on function interlock.clock is
@@ -19,6 +21,8 @@ comment on function interlock.find_idempotent is
   'The stored answer of a request, if its key has one that still counts.';
 comment on function interlock.finish_idempotent is
   'Store the answer with the key.';
+comment on function interlock.finish_reference is
+  'Store the answer with the reference.';
 comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is

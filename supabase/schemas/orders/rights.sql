@@ -3,7 +3,7 @@ revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
   public.checkout(jsonb, text, uuid, text, text),
-  public.claim_product_codes_atomic(uuid, int, uuid),
+  public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
@@ -18,7 +18,7 @@ grant execute on function
 to authenticated, service_role;
 
 grant execute on function
-  public.claim_product_codes_atomic(uuid, int, uuid), interlock.claim_product_codes_atomic,
+  public.claim_product_codes_atomic(uuid, int, uuid, text), interlock.claim_product_codes_atomic,
   public.expire_orders(int), interlock.expire_orders,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid), interlock.refund_order

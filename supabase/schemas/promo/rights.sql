@@ -1,7 +1,7 @@
 -- Who may call what of promo codes. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
 revoke all on function
-  public.increment_promo_usage(uuid),
+  public.increment_promo_usage(uuid, text),
   public.set_promo_slots(uuid, int),
   public.validate_promo(text, jsonb, bigint, uuid, boolean, text, text)
 from public, anon, authenticated, service_role;
@@ -12,6 +12,6 @@ to authenticated, service_role;
 
 grant execute on function
   interlock.expire_promo_holds,
-  public.increment_promo_usage(uuid), interlock.increment_promo_usage,
+  public.increment_promo_usage(uuid, text), interlock.increment_promo_usage,
   public.set_promo_slots(uuid, int), interlock.set_promo_slots
 to service_role;

@@ -1,7 +1,9 @@
 -- Who may call what of stock. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
 revoke all on function
-  public.decrement_product_quantity(uuid, int),
+  public.adjust_stock(uuid, int, text, text),
+  public.count_stock(uuid, int, int, text, text),
+  public.decrement_product_quantity(uuid, int, text),
   public.get_stock(uuid[]),
   public.set_stock_slots(uuid, int)
 from public, anon, authenticated, service_role;
@@ -11,6 +13,12 @@ grant execute on function
 to anon, authenticated, service_role;
 
 grant execute on function
-  public.decrement_product_quantity(uuid, int), interlock.decrement_product_quantity,
+  -- Staff by token; anybody else is refused.
+  public.adjust_stock(uuid, int, text, text), interlock.adjust_stock,
+  public.count_stock(uuid, int, int, text, text), interlock.count_stock
+to authenticated, service_role;
+
+grant execute on function
+  public.decrement_product_quantity(uuid, int, text), interlock.decrement_product_quantity,
   public.set_stock_slots(uuid, int), interlock.set_stock_slots
 to service_role;

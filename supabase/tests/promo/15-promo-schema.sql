@@ -59,11 +59,11 @@ select index_is_unique('interlock', 'promo_redemptions', 'promo_redemptions_one_
 select is_definer('interlock', f.name, f.args, f.name || ' is done with the owner''s rights')
 from (values
   ('validate_promo', array['text', 'jsonb', 'bigint', 'uuid', 'boolean', 'text', 'text']),
-  ('increment_promo_usage', array['uuid']),
+  ('increment_promo_usage', array['uuid', 'text']),
   ('expire_promo_holds', array['integer'])
 ) as f (name, args);
 select function_returns('public', 'validate_promo', array['text', 'jsonb', 'bigint', 'uuid', 'boolean', 'text', 'text'], 'jsonb');
-select function_returns('public', 'increment_promo_usage', array['uuid'], 'jsonb');
+select function_returns('public', 'increment_promo_usage', array['uuid', 'text'], 'jsonb');
 
 -- Rights ------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ from (values
   ('anon', $$select public.validate_promo('secret', p_subtotal => 1)$$, '42501'),
   ('anon', $$select public.increment_promo_usage('7c000000-0000-4000-8000-000000000001')$$, '42501'),
   ('authenticated', $$select public.increment_promo_usage('7c000000-0000-4000-8000-000000000001')$$, '42501'),
-  ('authenticated', $$select interlock.increment_promo_usage('7c000000-0000-4000-8000-000000000001')$$, '42501'),
+  ('authenticated', $$select interlock.increment_promo_usage('7c000000-0000-4000-8000-000000000001', null)$$, '42501'),
   ('authenticated', $$select interlock.redeem_promo(null, 'secret', null, null, null, '[]')$$, '42501'),
   ('authenticated', $$select interlock.return_promos(null)$$, '42501'),
   ('authenticated', $$select interlock.find_promo('secret', null)$$, '42501'),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(50);
+select plan(53);
 
 -- Cast --------------------------------------------------------------------
 
@@ -301,6 +301,25 @@ select is(
 );
 select is(pg_temp.uses(), 'ann 1 expired, redeemed, redeemed = 2', 'exactly one');
 select is(pg_temp.redeem('ann', null, 1), 'PROMO_EXHAUSTED {"reason": "max_uses"}', 'and binds customers too');
+
+select pg_temp.fresh(3, 1);
+set local role service_role;
+select is(
+  array[
+    public.increment_promo_usage('7c000000-0000-4000-8000-000000000001', 'sale 1'),
+    public.increment_promo_usage('7c000000-0000-4000-8000-000000000001', 'sale 1'),
+    public.increment_promo_usage('7c000000-0000-4000-8000-000000000001', 'sale 2')
+  ],
+  array['{"success": true, "used_count": 1}', '{"success": true, "used_count": 1}', '{"success": true, "used_count": 2}']::jsonb[],
+  'a reference counts once, and is answered the same'
+);
+select is(
+  pg_temp.answer($$select public.increment_promo_usage('7c000000-0000-4000-8000-000000000002', 'sale 1')$$),
+  'IDEMPOTENCY_KEY_REUSED {"operation": "increment_promo_usage"}',
+  'for one code'
+);
+reset role;
+select is(pg_temp.uses(), 'redeemed, redeemed = 2', 'two uses');
 
 -- The limit lowered and raised -------------------------------------------------------
 

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(359);
+select plan(363);
 
 -- Columns -----------------------------------------------------------------
 
@@ -36,7 +36,7 @@ from (values
   ]),
   ('interlock.stock_movements', array[
     'id bigint not null', 'product_id uuid not null', 'delta integer not null', 'balance_after integer',
-    'reason text not null', 'reference_id uuid', 'actor uuid', 'created_at timestamp with time zone not null'
+    'reason text not null', 'reference_id uuid', 'reference text', 'actor uuid', 'created_at timestamp with time zone not null'
   ]),
   ('interlock.wallets', array[
     'user_id uuid not null', 'balance bigint not null', 'currency character(3) not null',
@@ -121,8 +121,10 @@ select is_empty(
 select function_returns('public', f.name, f.args, f.returns)
 from (values
   ('checkout', array['jsonb', 'text', 'uuid', 'text', 'text'], 'json'),
-  ('decrement_product_quantity', array['uuid', 'integer'], 'jsonb'),
-  ('claim_product_codes_atomic', array['uuid', 'integer', 'uuid'], 'setof record'),
+  ('adjust_stock', array['uuid', 'integer', 'text', 'text'], 'jsonb'),
+  ('count_stock', array['uuid', 'integer', 'integer', 'text', 'text'], 'jsonb'),
+  ('decrement_product_quantity', array['uuid', 'integer', 'text'], 'jsonb'),
+  ('claim_product_codes_atomic', array['uuid', 'integer', 'uuid', 'text'], 'setof record'),
   ('top_up_wallet', array['uuid', 'bigint', 'text', 'uuid'], 'jsonb'),
   ('cancel_order', array['uuid', 'text'], 'json'),
   ('refund_order', array['uuid'], 'json'),
@@ -139,7 +141,7 @@ select is_empty(
     from pg_catalog.pg_proc
     where pronamespace = 'public'::regnamespace
       and proname in (
-        'checkout', 'claim_route', 'cancel_order', 'refund_order', 'decrement_product_quantity',
+        'adjust_stock', 'count_stock', 'checkout', 'claim_route', 'cancel_order', 'refund_order', 'decrement_product_quantity',
         'claim_product_codes_atomic', 'top_up_wallet', 'expire_orders', 'submit_payment_proof', 'reject_payment'
       )
     group by proname
@@ -378,6 +380,8 @@ from (values
   ('anon', $$select public.checkout('[]')$$, '42501'),
   ('service', $$select public.checkout('[]')$$, 'PT401'),
   ('buyer', $$select public.decrement_product_quantity('7d000000-0000-4000-8000-000000000001', 1)$$, '42501'),
+  ('buyer', $$select public.adjust_stock('7d000000-0000-4000-8000-000000000001', 1)$$, 'PT403'),
+  ('buyer', $$select public.count_stock('7d000000-0000-4000-8000-000000000001', 9, 5)$$, 'PT403'),
   ('buyer', $$select public.top_up_wallet('7c000000-0000-4000-8000-000000000001', 100, 'EUR')$$, '42501'),
   ('buyer', $$select public.refund_order(id) from tap_orders$$, '42501'),
   ('buyer', $$select public.accept_payment(id) from tap_orders$$, '42501'),

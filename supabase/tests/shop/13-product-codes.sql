@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(56);
+select plan(64);
 
 insert into auth.users (id, aud, role, email)
 values ('7c000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com');
@@ -225,6 +225,33 @@ select results_eq(
   'and shows'
 );
 reset role;
+
+-- Under a reference ---------------------------------------------------------
+
+create temporary table claimed as
+  select * from public.claim_product_codes_atomic(pg_temp.p(1), 1, pg_temp.o(4), 'job 1');
+select results_eq('select code from claimed', $$values ('a4')$$, 'codes claimed under a reference');
+select is(
+  (select reference from interlock.stock_movements where reference_id = pg_temp.o(4)), 'job 1', 'the ledger has it'
+);
+update interlock.orders set status = 'cancelled' where id = pg_temp.o(4);
+select is(
+  pg_temp.verdict('select * from public.claim_product_codes_atomic(pg_temp.p(1), 1, pg_temp.o(4))'),
+  'PT409 ORDER_STATE_CONFLICT',
+  'an order that has ended gets none'
+);
+select results_eq(
+  $$select * from public.claim_product_codes_atomic(pg_temp.p(1), 1, pg_temp.o(4), 'job 1')$$, 'select * from claimed',
+  'but what was answered is answered again'
+);
+select is(pg_temp.codes(1), 'a1>1! a2>1! a3>2! a4 a5 a6', 'and nothing is taken');
+select is(pg_temp.verdict(format('select * from public.claim_product_codes_atomic(%s, ''job 1'')', t.args)), t.verdict, t.args)
+from (values
+  ('pg_temp.p(2), 1, pg_temp.o(4)', 'PT422 IDEMPOTENCY_KEY_REUSED'),
+  ('pg_temp.p(1), 2, pg_temp.o(4)', 'PT422 IDEMPOTENCY_KEY_REUSED'),
+  ('pg_temp.p(1), 1, pg_temp.o(1)', 'PT422 IDEMPOTENCY_KEY_REUSED')
+) as t (args, verdict);
+
 select is_empty('select * from interlock.stock_differences', 'the ledger adds up');
 select is_empty('select * from interlock.code_differences', 'stock and free codes agree');
 

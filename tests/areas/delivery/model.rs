@@ -1,6 +1,6 @@
 //! A depot: drivers, and delivery batches that one driver holds at a time.
 
-use crate::prove::model::keys::{Key, Keys, Verdict};
+use crate::prove::model::keys::{Key, Keys, LIFETIME, Verdict};
 use crate::prove::model::{Clock, Event, Model, Moment, Seen, Steps, matches};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -206,7 +206,7 @@ impl Model for Depot {
                 Ok(None) if key.is_none() => Steps::Same,
                 Ok(next) => {
                     let mut next = next.unwrap_or_else(|| self.clone());
-                    next.keys.store(key, request, body, now);
+                    next.keys.store(key, request, body, now + LIFETIME);
                     Steps::To(vec![next])
                 }
             },

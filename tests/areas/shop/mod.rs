@@ -11,6 +11,8 @@ pub(crate) mod model;
 mod mutants;
 #[cfg(test)]
 pub(crate) mod races;
+#[cfg(test)]
+mod restock;
 pub(crate) mod rows;
 #[cfg(test)]
 mod scenes;

@@ -9,8 +9,8 @@ use crate::areas::promo::slot_stages::{
 use crate::areas::promo::stages::{BUY_P_WITH_K, COUNT_USE, VALIDATE_K};
 use crate::areas::shop::stages::ORDERS;
 use crate::areas::shop::stages::{
-    ALL_HAVE_2000, BUY_P_BANK, BUY_P_CASH, BUY_P_WITH_KEY, DECREMENT, EXPIRE_ORDERS,
-    NO_ORDER_EXPIRES, P_IS_BOOKED_IN, P_IS_TAKEN_OFF, PRICE_OF_P_CHANGES,
+    ADJUST_P, ALL_HAVE_2000, BOOK_P_OUT, BUY_P_BANK, BUY_P_CASH, BUY_P_WITH_KEY, DECREMENT,
+    EXPIRE_ORDERS, NO_ORDER_EXPIRES, P_IS_BOOKED_IN, P_IS_TAKEN_OFF, PRICE_OF_P_CHANGES,
 };
 use crate::prove::interleavings::{Operation, Pairs, Stage, Sweep, USERS, shop, user};
 
@@ -79,6 +79,8 @@ pub(crate) const BUY_TWO_OF_BOTH: &str = r#"select public.checkout('[{"product_i
 pub(crate) const LOOK_AT_P: &str =
     "select jsonb_agg(s) from public.get_stock(array['{p}']::uuid[]) as s";
 
+pub(crate) const COUNT_P_FROM_TWO: &str = "select public.count_stock('{p}', 40, 2)";
+
 pub(crate) const DECREMENT_TEN: &str = "select public.decrement_product_quantity('{p}', 10)";
 
 // They settle everything there is; how many that were is nobody's business.
@@ -109,6 +111,8 @@ pub(crate) const STAGES: &[Stage] = &[
             user("w", "w looks at the stock of p", LOOK_AT_P),
             shop("the shop decrements p", DECREMENT),
             shop("the shop books p in", P_IS_BOOKED_IN),
+            shop("the shop adjusts p under a reference", ADJUST_P),
+            shop("the shop counts p", COUNT_P_FROM_TWO),
             shop(
                 "the shop writes both p off",
                 "update interlock.products set available_quantity = available_quantity - 2 where id = '{p}' returning 'null'",
@@ -134,6 +138,7 @@ pub(crate) const STAGES: &[Stage] = &[
             user("v", "v buys two p", BUY_TWO_P),
             user("w", "w looks at the stock of p", LOOK_AT_P),
             shop("the shop decrements p by ten", DECREMENT_TEN),
+            shop("the shop books p out", BOOK_P_OUT),
             shop(
                 "the shop writes thirty p off",
                 "update interlock.products set available_quantity = available_quantity - 30 where id = '{p}' returning 'null'",

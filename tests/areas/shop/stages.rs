@@ -86,6 +86,20 @@ pub(crate) const P_IS_TAKEN_OFF: &str =
 
 pub(crate) const DECREMENT: &str = "select public.decrement_product_quantity('{p}', 1)";
 
+pub(crate) const ADJUST_P: &str = "select public.adjust_stock('{p}', 1, null, '{p}')";
+
+pub(crate) const ADJUST_P_BY_TWO: &str = "select public.adjust_stock('{p}', 2, null, '{p}')";
+
+pub(crate) const BOOK_P_OUT: &str = "select public.adjust_stock('{p}', -1)";
+
+pub(crate) const COUNT_P: &str = "select public.count_stock('{p}', 3, 1, null, '{p}')";
+
+pub(crate) const DECREMENT_UNDER_REFERENCE: &str =
+    "select public.decrement_product_quantity('{p}', 1, '{p}')";
+
+pub(crate) const CLAIM_CODES_UNDER_REFERENCE: &str =
+    "select jsonb_agg(c) from public.claim_product_codes_atomic('{d}', 1, '{o}', '{o}') as c";
+
 pub(crate) const CLAIM_CODES: &str =
     "select jsonb_agg(c) from public.claim_product_codes_atomic('{d}', 1, '{o}') as c";
 
@@ -234,6 +248,14 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop("the shop decrements p", DECREMENT),
             shop("the shop books p in", P_IS_BOOKED_IN),
+            shop("the shop adjusts p under a reference", ADJUST_P),
+            shop("the shop adjusts p by two under it", ADJUST_P_BY_TWO),
+            shop("the shop books p out", BOOK_P_OUT),
+            shop("the shop counts p", COUNT_P),
+            shop(
+                "the shop decrements p under a reference",
+                DECREMENT_UNDER_REFERENCE,
+            ),
             shop("the shop changes the price of p", PRICE_OF_P_CHANGES),
             shop("the shop takes p off the shelf", P_IS_TAKEN_OFF),
         ],
@@ -284,6 +306,10 @@ pub(crate) const STAGES: &[Stage] = &[
             user("u", "u buys d", BUY_D_WALLET),
             user("v", "v buys d", BUY_D_WALLET),
             shop("the shop claims codes", CLAIM_CODES),
+            shop(
+                "the shop claims codes under a reference",
+                CLAIM_CODES_UNDER_REFERENCE,
+            ),
             shop(
                 "the shop adds a code",
                 "insert into interlock.product_codes (product_id, code) values ('{d}', 'secret 2') returning 'null'",

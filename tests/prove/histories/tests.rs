@@ -92,6 +92,7 @@ fn takes_one(called: u64, answered: u64, before: i64) -> Event<shop::Call> {
     let call = shop::Call::TakeUnits {
         product: OIL,
         quantity: 1,
+        reference: None,
     };
     let body = json!({
         "success": true, "product_id": OIL, "deducted": 1,
@@ -107,7 +108,11 @@ fn sees(called: u64, answered: u64, stock: i64) -> Event<shop::Call> {
 
 fn counts_a_use(called: u64, answered: u64) -> Event<shop::Call> {
     let body = json!({ "success": true, "used_count": 1 });
-    event(called, answered, shop::Call::CountUse { promo: CODE }, body)
+    let call = shop::Call::CountUse {
+        promo: CODE,
+        reference: None,
+    };
+    event(called, answered, call, body)
 }
 
 fn claims(called: u64, answered: u64, driver: u128) -> Event<depot::Call> {

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// How long a key lives, in seconds.
-const LIFETIME: Moment = 24 * 3600;
+pub(crate) const LIFETIME: Moment = 24 * 3600;
+
+/// How long a reference of the shop's own code lives.
+pub(crate) const REFERENCE_LIFETIME: Moment = 365 * 24 * 3600;
 
 /// Who uses which key for what: the same text under another operation is another key.
 pub(crate) type Key = (Uuid, &'static str, String);
@@ -83,10 +86,15 @@ impl Keys {
     }
 
     /// Remembers an answer.
-    pub(crate) fn store(&mut self, key: Option<Key>, request: String, answer: &Value, now: Moment) {
+    pub(crate) fn store(
+        &mut self,
+        key: Option<Key>,
+        request: String,
+        answer: &Value,
+        until: Moment,
+    ) {
         if let Some(key) = key {
             let answer = Arc::new(answer.clone());
-            let until = now + LIFETIME;
             Arc::make_mut(&mut self.0).insert(
                 key,
                 Stored {

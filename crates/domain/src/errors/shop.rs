@@ -36,6 +36,16 @@ super::codes! {
             ("product_id", Uuid), ("requested", AMOUNT), ("available", AMOUNT),
         ])))]);
 
+    StockChanged 409 Final "STOCK_CHANGED"
+        "The stock is no longer what it was when it was counted."
+        "Add to your count what details.available differs from details.expected by, or count again; then send details.available as p_expected."
+        known(&[("product_id", Uuid), ("expected", AMOUNT), ("available", AMOUNT)]);
+
+    StockNotRelative 409 Final "STOCK_NOT_RELATIVE"
+        "Stock cannot be overwritten: what is sold meanwhile would be lost."
+        "Call the RPC adjust_stock(p_product_id, p_delta, p_reason, p_reference) for what came or went, or count_stock(p_product_id, p_counted, p_expected) for a count; leave available_quantity out of what you write."
+        known(&[("product_id", Uuid), ("available", AMOUNT), ("requested", AMOUNT)]);
+
     OrderNotCancellable 409 Final "ORDER_NOT_CANCELLABLE"
         "This order cannot be cancelled any more."
         "Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be."

@@ -1,5 +1,6 @@
 -- Take the key for this transaction, or answer what a twin has answered. With p_response, the answer that the
--- caller will give, nothing is left to be finished.
+-- caller will give, nothing is left to be finished. With p_shop the key is a reference of the shop's own code
+-- (interlock.begin_reference): it is nobody's in particular, and lives longer.
 --
 -- Callers: every function with p_idempotency_key, before it locks anything else.
 -- Locks: the key's row until the transaction ends. Waits for a twin, holding nothing.
@@ -9,7 +10,8 @@ create function interlock.begin_idempotent(
   p_operation text,
   p_key text,
   p_request jsonb,
-  p_response text default null
+  p_response text default null,
+  p_shop boolean default false
 )
 returns text
 language plpgsql
@@ -24,7 +26,10 @@ begin
 
   if p_key !~ '^[\x20-\x7e]+$' or char_length(p_key) > 255 then
     perform interlock.refuse_problems(
-      interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters')
+      interlock.problem(
+        case when p_shop then '/p_reference' else '/headers/idempotency-key' end,
+        'must be 1 to 255 printable ASCII characters'
+      )
     );
   end if;
 
@@ -33,12 +38,12 @@ begin
     -- was over by the time it was looked for.
     insert into interlock.idempotency_keys as k (user_id, operation, key, request_hash, response, expires_at)
     select
-      coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000'),
+      coalesce(case when not p_shop then auth.uid() end, '00000000-0000-0000-0000-000000000000'),
       p_operation,
       p_key,
       sha256(convert_to(p_request::text, 'UTF8')),
       p_response,
-      interlock.clock() + s.idempotency_key_lifetime
+      interlock.clock() + case when p_shop then s.reference_lifetime else s.idempotency_key_lifetime end
     from interlock.settings s
     on conflict (user_id, operation, key) do update
       set request_hash = excluded.request_hash,
@@ -49,7 +54,7 @@ begin
 
     exit when found;
 
-    v_answer := interlock.find_idempotent(p_operation, p_key, p_request);
+    v_answer := interlock.find_idempotent(p_operation, p_key, p_request, p_shop);
     exit when v_answer is not null;
   end loop;
 

@@ -3,7 +3,12 @@
 -- Callers: interlock.begin_idempotent; functions that look before they lock and have checked the key.
 -- Errors: IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
 -- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
-create function interlock.find_idempotent(p_operation text, p_key text, p_request jsonb)
+create function interlock.find_idempotent(
+  p_operation text,
+  p_key text,
+  p_request jsonb,
+  p_shop boolean default false
+)
 returns text
 language plpgsql
 set search_path = ''
@@ -18,7 +23,7 @@ begin
   select k.*
   into v_row
   from interlock.idempotency_keys k
-  where k.user_id = coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000')
+  where k.user_id = coalesce(case when not p_shop then auth.uid() end, '00000000-0000-0000-0000-000000000000')
     and k.operation = p_operation
     and k.key = p_key
     and k.expires_at > interlock.clock();

@@ -95,6 +95,14 @@ begin
       v_status := '409';
       v_message := 'There is not enough in stock.';
       v_hint := 'Lower each quantity in details.shortages to what is available, or remove the line.';
+    when 'STOCK_CHANGED' then
+      v_status := '409';
+      v_message := 'The stock is no longer what it was when it was counted.';
+      v_hint := 'Add to your count what details.available differs from details.expected by, or count again; then send details.available as p_expected.';
+    when 'STOCK_NOT_RELATIVE' then
+      v_status := '409';
+      v_message := 'Stock cannot be overwritten: what is sold meanwhile would be lost.';
+      v_hint := 'Call the RPC adjust_stock(p_product_id, p_delta, p_reason, p_reference) for what came or went, or count_stock(p_product_id, p_counted, p_expected) for a count; leave available_quantity out of what you write.';
     when 'ORDER_NOT_CANCELLABLE' then
       v_status := '409';
       v_message := 'This order cannot be cancelled any more.';

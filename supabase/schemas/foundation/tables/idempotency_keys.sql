@@ -4,7 +4,7 @@
 -- same transaction, so a twin waits for the first and gets what it answered. A refusal stores nothing: the row goes
 -- with the transaction.
 create table interlock.idempotency_keys (
-  -- The caller; the nil UUID for the shop (service role without a user).
+  -- The caller; the nil UUID for the shop (service role without a user) and for references, which are the shop's.
   user_id uuid not null,
   operation text not null,
   key interlock.idempotency_key not null,

@@ -18,6 +18,9 @@ create table interlock.settings (
   idempotency_key_lifetime interval not null default '24 hours'
     constraint settings_idempotency_key_lifetime_sane
       check (idempotency_key_lifetime between interval '24 hours' and interval '90 days'),
+  reference_lifetime interval not null default '1 year'
+    constraint settings_reference_lifetime_sane
+      check (reference_lifetime between interval '90 days' and interval '100 years'),
   payment_window interval not null default '24 hours'
     constraint settings_payment_window_sane
       check (payment_window between interval '1 minute' and interval '90 days'),
@@ -42,6 +45,8 @@ comment on column interlock.settings.promo_hold is
   'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day).';
 comment on column interlock.settings.idempotency_key_lifetime is
   'How long an Idempotency-Key is remembered (24 hours to 90 days).';
+comment on column interlock.settings.reference_lifetime is
+  'How long a p_reference of the shop''s own code is remembered (90 days to 100 years).';
 comment on column interlock.settings.payment_window is
   'How long an order by bank transfer waits for its payment (1 minute to 90 days).';
 comment on column interlock.settings.checkouts_per_product is

@@ -1,14 +1,20 @@
 -- What public.claim_product_codes_atomic does, with its owner's rights. The order then has exactly p_quantity
 -- codes of the product. It counts once for an order and product: called again with the same quantity it answers
--- the same codes and takes nothing. The codes of an order that is paid are delivered at once, others when it is
+-- the same codes and takes nothing. With a reference the same call again answers what it has answered, whatever has
+-- become of the order since. The codes of an order that is paid are delivered at once, others when it is
 -- paid.
 --
 -- Callers: service_role, through public.claim_product_codes_atomic.
--- Locks: the order, the product's stock row, its codes; each wait two seconds at most.
--- Errors: VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended), PRODUCT_NOT_FOUND,
---   INSUFFICIENT_INVENTORY; 55P03 is transient.
+-- Locks: the reference, the order, the product's stock row, its codes; each wait two seconds at most.
+-- Errors: VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended),
+--   PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: so that it may use the functions of this schema.
-create function interlock.claim_product_codes_atomic(p_product_id uuid, p_quantity int, p_order_id uuid)
+create function interlock.claim_product_codes_atomic(
+  p_product_id uuid,
+  p_quantity int,
+  p_order_id uuid,
+  p_reference text
+)
 returns table (id bigint, code text)
 language plpgsql
 security definer
@@ -20,6 +26,7 @@ declare
   v_order_status text;
   v_kind text;
   v_owned bigint;
+  v_answer jsonb;
 begin
   if p_product_id is null then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
@@ -31,6 +38,14 @@ begin
     v_problems := v_problems || interlock.problem('/p_order_id', 'is required');
   end if;
   perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference(
+    'claim_product_codes_atomic', p_reference, jsonb_build_array(p_product_id, p_quantity, p_order_id)
+  );
+  if v_answer is not null then
+    return query select r.id, r.code from jsonb_to_recordset(v_answer) as r (id bigint, code text);
+    return;
+  end if;
 
   select p.kind into v_kind from interlock.products p where p.id = p_product_id;
   if not found then
@@ -68,11 +83,16 @@ begin
     );
   end if;
 
+  select jsonb_agg(jsonb_build_object('id', c.id, 'code', c.code) order by c.id)
+  into v_answer
+  from interlock.product_codes c
+  where c.order_id = p_order_id
+    and c.product_id = p_product_id;
+
   return query
-    select c.id, c.code::text
-    from interlock.product_codes c
-    where c.order_id = p_order_id
-      and c.product_id = p_product_id
-    order by c.id;
+    select r.id, r.code
+    from jsonb_to_recordset(
+      interlock.finish_reference('claim_product_codes_atomic', p_reference, v_answer)
+    ) as r (id bigint, code text);
 end
 $$;

@@ -1,11 +1,11 @@
-create function public.increment_promo_usage(p_promo_id uuid)
+create function public.increment_promo_usage(p_promo_id uuid, p_reference text default null)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.increment_promo_usage(p_promo_id)
+  select interlock.increment_promo_usage(p_promo_id, p_reference)
 $$;
 
-comment on function public.increment_promo_usage(uuid) is
-  'Counts one use of a promo code, for the service role; PROMO_EXHAUSTED when none is left.';
+comment on function public.increment_promo_usage(uuid, text) is
+  'Counts one use of a promo code, once for each p_reference; PROMO_EXHAUSTED when none is left. For the service role.';

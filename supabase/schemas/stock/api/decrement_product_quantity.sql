@@ -1,11 +1,15 @@
-create function public.decrement_product_quantity(p_product_id uuid, p_quantity int)
+create function public.decrement_product_quantity(
+  p_product_id uuid,
+  p_quantity int,
+  p_reference text default null
+)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decrement_product_quantity(p_product_id, p_quantity)
+  select interlock.decrement_product_quantity(p_product_id, p_quantity, p_reference)
 $$;
 
-comment on function public.decrement_product_quantity(uuid, int) is
-  'Takes p_quantity units of a product, atomically; never below zero. For the service role.';
+comment on function public.decrement_product_quantity(uuid, int, text) is
+  'Takes p_quantity units of a product, atomically; never below zero; once for each p_reference. For the service role.';

@@ -1,10 +1,11 @@
--- What public.decrement_product_quantity does, with its owner's rights.
+-- What public.decrement_product_quantity does, with its owner's rights. With a reference it counts once: the same
+-- call again answers the same and takes nothing.
 --
 -- Callers: service_role, through public.decrement_product_quantity.
--- Locks: one stock row, two seconds at most.
--- Errors: VALIDATION_FAILED, PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY; 55P03 is transient.
+-- Locks: the reference, one stock row, two seconds at most.
+-- Errors: VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: so that it may use the functions of this schema.
-create function interlock.decrement_product_quantity(p_product_id uuid, p_quantity int)
+create function interlock.decrement_product_quantity(p_product_id uuid, p_quantity int, p_reference text)
 returns jsonb
 language plpgsql
 security definer
@@ -13,6 +14,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_problems jsonb := '[]'::jsonb;
+  v_answer jsonb;
   v_product interlock.products;
 begin
   if p_product_id is null then
@@ -28,16 +30,23 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
+  v_answer := interlock.begin_reference(
+    'decrement_product_quantity', p_reference, jsonb_build_array(p_product_id, p_quantity)
+  );
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
   perform interlock.take_stock(array[p_product_id], array[p_quantity], 'decrement', null);
 
   select p.* into v_product from interlock.products p where p.id = p_product_id;
 
-  return jsonb_build_object(
+  return interlock.finish_reference('decrement_product_quantity', p_reference, jsonb_build_object(
     'success', true,
     'product_id', p_product_id,
     'old_quantity', v_product.available_quantity + p_quantity,
     'new_quantity', v_product.available_quantity,
     'deducted', p_quantity
-  );
+  ));
 end
 $$;

@@ -18,6 +18,9 @@
 -- run dry, when they are switched, and by interlock.settle_slots every minute. Once they have run dry with less than
 -- 16 units for each left, nothing is in them and it is exact.
 --
+-- Over the API stock is changed by public.adjust_stock and public.count_stock; PATCH of the column is refused
+-- (STOCK_NOT_RELATIVE), because it would overwrite what is sold meanwhile.
+--
 -- The shop's own SQL goes on as before: `available_quantity + 100` books in 100 units. Less than what is in the slots
 -- calls them in first; less than what they have sold is refused as ever. An absolute number means the number before
 -- what is still to be settled, so settle first or say it relatively.
@@ -44,7 +47,7 @@ comment on column interlock.products.price is
 comment on column interlock.products.currency is
   'ISO 4217 code, upper case.';
 comment on column interlock.products.available_quantity is
-  'Units that can be sold now. For a digital product the number of its free codes, kept by a trigger. With slots the stock as last settled: get_stock has the exact number.';
+  'Units that can be sold now. Over the API changed by adjust_stock and count_stock, not by PATCH. For a digital product the number of its free codes, kept by a trigger. With slots the stock as last settled: get_stock has the exact number.';
 comment on column interlock.products.kind is
   'physical (counted) or digital (each unit is one row of product_codes). Never changes.';
 comment on column interlock.products.active is
@@ -79,6 +82,16 @@ create trigger products_digital_stock
   for each row
   when (new.kind = 'digital' and new.available_quantity is distinct from old.available_quantity)
   execute function interlock.guard_digital_stock();
+
+-- What our functions and triggers write runs as their owner; an RPC of the shop's own may say it relatively.
+create trigger products_stock_relative
+  before update of available_quantity on interlock.products
+  for each row
+  when (
+    old.available_quantity is distinct from new.available_quantity
+    and current_user = current_setting('role', true)
+  )
+  execute function interlock.refuse_stock_overwrite();
 
 create trigger products_slots_counted
   before update of stock_slots on interlock.products

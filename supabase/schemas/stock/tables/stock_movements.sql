@@ -9,7 +9,8 @@
 -- `correction`. The actor is the signed-in user.
 --
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
--- order_cancelled, order_expired, order_refunded, correction (the shop's own SQL). A shop may use others.
+-- order_cancelled, order_expired, order_refunded, adjustment, count, correction (the shop's own SQL). A shop may use
+-- others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
 -- each sale would cost a multixact.
@@ -20,6 +21,7 @@ create table interlock.stock_movements (
   balance_after int,
   reason interlock.movement_reason not null,
   reference_id uuid,
+  reference text,
   actor uuid,
   created_at timestamptz not null default now(),
   -- The ledger of one product is read in this order.
@@ -34,6 +36,8 @@ comment on column interlock.stock_movements.balance_after is
   'Stock of the product right after the change; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
   'What it was for: the order of a checkout, cancellation, expiry or refund.';
+comment on column interlock.stock_movements.reference is
+  'The p_reference under which the shop''s own code has moved it.';
 comment on column interlock.stock_movements.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
 

@@ -12,6 +12,7 @@ as $$
 declare
   v_reason constant text := nullif(current_setting('interlock.reason', true), '');
   v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
+  v_reference constant text := nullif(current_setting('interlock.reference', true), '');
 begin
   if tg_op = 'UPDATE' then
     if current_setting('interlock.settling_slots', true) = 'on' then
@@ -20,13 +21,14 @@ begin
 
     -- Grouped, not joined: this plan is made for the first statement of a session, mostly
     -- of a few rows, and must also do for one that changes the whole catalogue.
-    insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, actor)
+    insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, reference, actor)
     select
       c.id,
       sum(c.new_quantity) - sum(c.old_quantity),
       case when max(c.stock_slots) = 0 then sum(c.new_quantity) end,
       coalesce(v_reason, 'correction'),
       v_reference_id,
+      v_reference,
       auth.uid()
     from (
       select n.id, n.available_quantity as new_quantity, 0 as old_quantity, n.stock_slots from new_rows n

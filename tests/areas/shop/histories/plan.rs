@@ -94,15 +94,20 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
             product: digital(world, &products),
             quantity: rng.random_range(1..3),
             order,
+            reference: key,
         },
-        80..84 => shop::Call::TakeUnits {
+        80..83 => shop::Call::TakeUnits {
             product: physical(world, &products, product),
             quantity,
+            reference: key,
         },
+        83 => counted_or_adjusted(rng, world, physical(world, &products, product), 4, key),
         84 => shop::Call::CountUse {
             promo: terms.promos.choose(rng).expect("there are some").id,
+            reference: key,
         },
-        85..90 => shop::Call::Restock { product, quantity },
+        85..87 => counted_or_adjusted(rng, world, physical(world, &products, product), 4, key),
+        87..90 => shop::Call::Restock { product, quantity },
         90..92 if everything => shop::Call::ExpireOrders,
         92..94 if everything => shop::Call::ExpireHolds,
         // A product's own number is the stock as last settled, if it has slots.
@@ -123,7 +128,7 @@ fn with_slots(rng: &mut StdRng, world: &World<Shop>, products: &[Uuid]) -> shop:
     let product = pick(rng, products);
     let unit = physical(world, products, product);
     let slots = rng.random_range(0..5);
-    match rng.random_range(0..16) {
+    match rng.random_range(0..18) {
         0..3 => shop::Call::SetStockSlots { product, slots },
         3..5 => shop::Call::SetPromoSlots {
             promo: world
@@ -153,10 +158,37 @@ fn with_slots(rng: &mut StdRng, world: &World<Shop>, products: &[Uuid]) -> shop:
             product: unit,
             quantity: rng.random_range(1..25),
         },
+        15..17 => counted_or_adjusted(rng, world, unit, 40, None),
         _ => shop::Call::TakeUnits {
             product: unit,
             quantity: rng.random_range(5..20),
+            reference: None,
         },
+    }
+}
+
+/// Units that came or went, or a count of what was there at first: sometimes of what is there still.
+fn counted_or_adjusted(
+    rng: &mut StdRng,
+    world: &World<Shop>,
+    product: Uuid,
+    most: i64,
+    reference: Option<String>,
+) -> shop::Call {
+    if rng.random_bool(0.6) {
+        return shop::Call::Adjust {
+            product,
+            delta: rng.random_range(1..most) * if rng.random_bool(0.4) { -1 } else { 1 },
+            reference,
+        };
+    }
+    let opening = world.start.stock[&product];
+    let expected = (opening + rng.random_range(-4..4)).max(0);
+    shop::Call::CountStock {
+        product,
+        counted: (expected + rng.random_range(-most..most)).max(0),
+        expected,
+        reference,
     }
 }
 
@@ -209,10 +241,15 @@ fn physical(world: &World<Shop>, products: &[Uuid], product: Uuid) -> Uuid {
 
 /// The same call again; sometimes another one under the same key.
 fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
-    if let shop::Call::Checkout { items, .. } = &mut call
-        && rng.random_ratio(1, 5)
-    {
-        items[0].1 = 4;
+    if !rng.random_ratio(1, 5) {
+        return call;
+    }
+    match &mut call {
+        shop::Call::Checkout { items, .. } => items[0].1 = 4,
+        shop::Call::TakeUnits { quantity, .. } => *quantity = 4,
+        shop::Call::Adjust { delta, .. } => *delta = 5,
+        shop::Call::CountStock { counted, .. } => *counted = 9,
+        _ => {}
     }
     call
 }

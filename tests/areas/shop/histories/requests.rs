@@ -99,23 +99,56 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
                 "user_id": user, "amount": amount, "currency": "USD", "reference": reference,
             })),
         ),
-        Call::TakeUnits { product, quantity } => shops(
+        Call::TakeUnits {
+            product,
+            quantity,
+            reference,
+        } => shops(
             "decrement_product_quantity",
-            json!({ "product_id": product, "quantity": quantity }),
+            present(json!({
+                "product_id": product, "quantity": quantity, "reference": reference,
+            })),
+        ),
+        Call::Adjust {
+            product,
+            delta,
+            reference,
+        } => shops(
+            "adjust_stock",
+            present(json!({ "product_id": product, "delta": delta, "reference": reference })),
+        ),
+        Call::CountStock {
+            product,
+            counted,
+            expected,
+            reference,
+        } => shops(
+            "count_stock",
+            present(json!({
+                "product_id": product, "counted": counted, "expected": expected,
+                "reference": reference,
+            })),
         ),
         Call::TakeCodes {
             product,
             quantity,
             order,
+            reference,
         } => Request::Call {
             function: None,
             rpc: "claim_product_codes_atomic",
             caller: None,
-            arguments: json!({ "product_id": product, "quantity": quantity, "order_id": order }),
+            arguments: present(json!({
+                "product_id": product, "quantity": quantity, "order_id": order,
+                "reference": reference,
+            })),
             key: None,
             rows: true,
         },
-        Call::CountUse { promo } => shops("increment_promo_usage", json!({ "promo_id": promo })),
+        Call::CountUse { promo, reference } => shops(
+            "increment_promo_usage",
+            present(json!({ "promo_id": promo, "reference": reference })),
+        ),
         Call::Restock { product, quantity } if world.terms.products[product].digital => {
             Request::Own(format!(
                 "with added as (insert into interlock.product_codes (product_id, code)

@@ -2,7 +2,7 @@
 
 use crate::prove::histories::Reader;
 use crate::prove::model::Moment;
-use crate::prove::model::keys::Key;
+use crate::prove::model::keys::{Key, LIFETIME, REFERENCE_LIFETIME};
 use uuid::Uuid;
 
 /// How an order is paid.
@@ -92,18 +92,34 @@ pub(crate) enum Call {
     TakeUnits {
         product: Uuid,
         quantity: i64,
+        reference: Option<String>,
     },
     TakeCodes {
         product: Uuid,
         quantity: i64,
         order: Uuid,
+        reference: Option<String>,
     },
     CountUse {
         promo: Uuid,
+        reference: Option<String>,
     },
     Restock {
         product: Uuid,
         quantity: i64,
+    },
+    /// Stock that came or went, over the API.
+    Adjust {
+        product: Uuid,
+        delta: i64,
+        reference: Option<String>,
+    },
+    /// Stock that was counted while it was `expected`.
+    CountStock {
+        product: Uuid,
+        counted: i64,
+        expected: i64,
+        reference: Option<String>,
     },
     /// Breakage, by the shop's own SQL.
     WriteOff {
@@ -135,19 +151,43 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Whether it has an idempotency key.
+    /// Whether it has an idempotency key or a reference.
     pub(crate) fn is_keyed(&self) -> bool {
         self.key().is_some()
     }
 
-    /// The idempotency key: the shop's own calls count as the nil user's.
+    /// The idempotency key or reference: the shop's own calls count as the nil user's.
     pub(super) fn key(&self) -> Option<Key> {
         match self {
             Self::Checkout { buyer, key, .. } => Some((*buyer, "checkout", key.clone()?)),
             Self::Cancel { caller, key, .. } => {
                 Some((caller.unwrap_or_default(), "cancel_order", key.clone()?))
             }
-            _ => None,
+            _ => {
+                let (operation, reference) = self.reference()?;
+                Some((Uuid::nil(), operation, reference.clone()))
+            }
+        }
+    }
+
+    /// The reference of the shop's own code, and what it is a reference for.
+    fn reference(&self) -> Option<(&'static str, &String)> {
+        let (operation, reference) = match self {
+            Self::TakeUnits { reference, .. } => ("decrement_product_quantity", reference),
+            Self::TakeCodes { reference, .. } => ("claim_product_codes_atomic", reference),
+            Self::CountUse { reference, .. } => ("increment_promo_usage", reference),
+            Self::Adjust { reference, .. } => ("adjust_stock", reference),
+            Self::CountStock { reference, .. } => ("count_stock", reference),
+            _ => return None,
+        };
+        Some((operation, reference.as_ref()?))
+    }
+
+    /// How long its answer is remembered, if it has a key.
+    pub(super) fn remembered(&self) -> Moment {
+        match self.reference() {
+            Some(_) => REFERENCE_LIFETIME,
+            None => LIFETIME,
         }
     }
 
@@ -167,6 +207,8 @@ impl Call {
                 key: Some(_),
                 ..
             } => order.to_string(),
+            // All that it says, its reference too.
+            _ if self.reference().is_some() => format!("{self:?}"),
             _ => String::new(),
         }
     }

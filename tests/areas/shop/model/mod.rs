@@ -129,17 +129,24 @@ impl Model for Shop {
                 Ok(Some(mut next)) => {
                     for state in &mut next {
                         let now = state.clock.now;
-                        state
-                            .keys
-                            .store(key.clone(), event.call.request(), body, now);
+                        state.keys.store(
+                            key.clone(),
+                            event.call.request(),
+                            body,
+                            now + event.call.remembered(),
+                        );
                     }
                     Steps::To(next)
                 }
                 // A call under a key changes the keys at least.
                 Ok(None) if key.is_some() => {
                     let mut next = self.clone();
-                    next.keys
-                        .store(key, event.call.request(), body, self.clock.now);
+                    next.keys.store(
+                        key,
+                        event.call.request(),
+                        body,
+                        self.clock.now + event.call.remembered(),
+                    );
                     Steps::To(vec![next])
                 }
                 Ok(None) => Steps::Same,
@@ -183,7 +190,9 @@ impl Model for Shop {
                 amount,
                 reference: Some(reference),
             } => self.top_up_refusals(*user, *amount, *reference),
-            Call::TakeUnits { product, quantity } => self
+            Call::TakeUnits {
+                product, quantity, ..
+            } => self
                 .shortage(&[(*product, *quantity)])
                 .into_iter()
                 .collect(),
@@ -191,12 +200,19 @@ impl Model for Shop {
                 product,
                 quantity,
                 order,
+                ..
             } => self.take_codes_refusals(*product, *quantity, *order),
-            Call::CountUse { promo } => self
+            Call::CountUse { promo, .. } => self
                 .uses
                 .refusal(self.promo_by_id(*promo), None, None, self.clock)
                 .unwrap_or_default(),
             Call::WriteOff { product, quantity } => self.write_off_refusals(*product, *quantity),
+            Call::Adjust { product, delta, .. } => {
+                self.shortage(&[(*product, -delta)]).into_iter().collect()
+            }
+            Call::CountStock {
+                product, expected, ..
+            } => self.count_refusals(*product, *expected),
             Call::SetStockSlots { product, slots } => self.stock_slots_refusals(*product, *slots),
             Call::TopUp { .. }
             | Call::ExpireOrders
@@ -268,13 +284,16 @@ impl Shop {
                 amount,
                 reference,
             } => self.topped_up(*user, *amount, *reference, body),
-            Call::TakeUnits { product, quantity } => self.units_taken(*product, *quantity, body),
+            Call::TakeUnits {
+                product, quantity, ..
+            } => self.units_taken(*product, *quantity, body),
             Call::TakeCodes {
                 product,
                 quantity,
                 order,
+                ..
             } => self.codes_taken(*product, *quantity, *order, body),
-            Call::CountUse { promo } => self.use_counted(event, *promo, body),
+            Call::CountUse { promo, .. } => self.use_counted(event, *promo, body),
             Call::Restock { product, quantity } => {
                 Ok(Some(vec![self.with_stock(*product, *quantity)]))
             }
@@ -283,6 +302,18 @@ impl Shop {
                     return Err("there is not so much in stock");
                 }
                 Ok(Some(vec![self.with_stock(*product, -quantity)]))
+            }
+            Call::Adjust { product, delta, .. } => self.stock_moved(*product, *delta, body),
+            Call::CountStock {
+                product,
+                counted,
+                expected,
+                ..
+            } => {
+                if self.stock[product] != *expected {
+                    return Err("the stock is not what was expected");
+                }
+                self.stock_moved(*product, counted - expected, body)
             }
             Call::SetStockSlots { product, slots } => {
                 if !self.stock_slots_refusals(*product, *slots).is_empty() {

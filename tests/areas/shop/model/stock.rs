@@ -48,6 +48,33 @@ impl Shop {
         Ok(Some(vec![next]))
     }
 
+    /// The shop has booked units in or out, or counted them.
+    pub(super) fn stock_moved(&self, product: Uuid, delta: i64, body: &Value) -> Done {
+        let before = self.stock[&product];
+        let after = before + delta;
+        if after < 0 {
+            return Err("there is not so much in stock");
+        }
+        let moved = json!({
+            "success": true, "product_id": product, "delta": delta,
+            "old_quantity": before, "new_quantity": after,
+        });
+        expect(moved, body)?;
+        Ok((delta != 0).then(|| vec![self.with_stock(product, delta)]))
+    }
+
+    /// Why a count does not count.
+    pub(super) fn count_refusals(&self, product: Uuid, expected: i64) -> Vec<Refusal> {
+        let available = self.stock[&product];
+        let details = json!({
+            "product_id": product, "expected": expected, "available": available,
+        });
+        match available == expected {
+            true => Vec::new(),
+            false => vec![("STOCK_CHANGED", details)],
+        }
+    }
+
     /// Why so much cannot be written off.
     pub(super) fn write_off_refusals(&self, product: Uuid, quantity: i64) -> Vec<Refusal> {
         match self.stock[&product] < quantity {

@@ -15,6 +15,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "an order that was rejected meanwhile is not paid",
     ),
     (
+        "lock_exact_stock: without `for no key update`",
+        "a count does not overwrite a sale meanwhile",
+    ),
+    (
         "lock_stock: without `perform 1 from interlock.products p where p.id = any (p_product_ids) order by p.id for no key update`",
         "orders that end together lock the products of all in the order of their ids",
     ),

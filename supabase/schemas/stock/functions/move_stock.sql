@@ -1,0 +1,31 @@
+-- Bring a product from the stock that it has to another, and answer both. What has slots is shared out anew.
+--
+-- Callers: interlock.adjust_stock, interlock.count_stock, which have called interlock.lock_exact_stock.
+-- Locks: the product and its slots, held already.
+create function interlock.move_stock(p_product_id uuid, p_from int, p_to int, p_reason text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.set_ledger_context(p_reason, null);
+
+  update interlock.products p
+  set available_quantity = p_to
+  where p.id = p_product_id;
+
+  perform interlock.set_ledger_context(null, null);
+
+  perform interlock.grant_slots(p_product_id, p.stock_slots, p_to)
+  from interlock.products p
+  where p.id = p_product_id;
+
+  return jsonb_build_object(
+    'success', true,
+    'product_id', p_product_id,
+    'old_quantity', p_from,
+    'new_quantity', p_to,
+    'delta', p_to - p_from
+  );
+end
+$$;
