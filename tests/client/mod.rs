@@ -74,7 +74,7 @@ fn root() -> PathBuf {
 /// Runs tests of the client on rows of their own, and shows what they print if they fail.
 async fn passes(mut tests: Command) {
     let bench = Bench::take().await;
-    let users = bench.users(12).await;
+    let users = bench.users(16).await;
     let drivers = bench.drivers(2).await;
     bench.batches(1).await;
     let with_token = |ids: &[Uuid]| -> Vec<Value> {
@@ -88,6 +88,7 @@ async fn passes(mut tests: Command) {
         "users": with_token(&users),
         "drivers": with_token(&drivers),
         "product": bench.products(1, 1_000).await[0],
+        "second": bench.products(1, 1_000).await[0],
         "scarce": bench.products(1, 3).await[0],
         "promo": bench.promo(None, None).await,
     });

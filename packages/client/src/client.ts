@@ -1,3 +1,4 @@
+import { Quotes, sameCheckout, unpriced } from "./cart.ts";
 import { type Limits, persist } from "./retry.ts";
 import { freshId, type Submission } from "./submission.ts";
 import { callFunction, callRpc, type Supabase } from "./transport.ts";
@@ -35,6 +36,7 @@ export interface KeyedOptions extends CallOptions {
 export class Interlock {
   readonly #supabase: Supabase;
   readonly #budgetMs: number;
+  readonly #quotes = new Quotes();
 
   constructor(supabase: Supabase, options: InterlockOptions = {}) {
     this.#supabase = supabase;
@@ -69,12 +71,20 @@ export class Interlock {
     return this.#batch("complete", batchId, options);
   }
 
-  /** Turns a cart into an order. Give it a `submission`, so that a reload cannot make it two. */
+  /**
+   * Turns a cart into an order. Give it a `submission`, so that a reload cannot make it two. The total that
+   * `promoValidate` has shown for this cart is sent as `expected_total` unless the request has one.
+   */
   async checkout(
     request: CheckoutRequest,
     options: KeyedOptions = {},
   ): Promise<Order> {
-    const answer = await this.#keyed("checkout", { ...request }, options);
+    const expected = this.#quotes.totalOf(request);
+    const body = expected === undefined
+      ? { ...request }
+      : { expected_total: expected, ...request };
+    const same = { checkout: sameCheckout(request) };
+    const answer = await this.#keyed("checkout", body, options, same);
     return (answer as { order: Order }).order;
   }
 
@@ -83,11 +93,14 @@ export class Interlock {
     request: PromoRequest,
     options: CallOptions = {},
   ): Promise<PromoQuote> {
-    return await this.#function(
+    const body = unpriced(request);
+    const quote = await this.#function(
       "promo-validate",
-      { ...request },
+      body,
       options,
     ) as PromoQuote;
+    this.#quotes.keep(request, quote);
+    return quote;
   }
 
   /** Gives the cart's hold on a code back. */
@@ -134,11 +147,12 @@ export class Interlock {
     name: string,
     body: Record<string, unknown>,
     options: KeyedOptions,
+    same?: unknown,
   ): Promise<unknown> {
     const send = (key: string) =>
       this.#function(name, body, options, { "Idempotency-Key": key });
     const { submission, idempotencyKey } = options;
-    if (submission) return submission.run({ [name]: body }, send);
+    if (submission) return submission.run({ [name]: body }, send, same);
     return send(idempotencyKey ?? freshId());
   }
 

@@ -1,4 +1,5 @@
 /** Interlock from an app: typed calls, keys that survive a reload, retries that cannot buy twice. */
+export { line } from "./cart.ts";
 export {
   type CallOptions,
   Interlock,

@@ -7,22 +7,34 @@ export interface KeyStore {
   removeItem(name: string): void | Promise<void>;
 }
 
-/** What is kept of a submission until it has succeeded. */
+/** What is kept of a submission. */
 interface Kept {
   key: string;
+  /** What was sent; empty once it has succeeded. */
   request: string;
+  /** What makes it the same submission. */
+  same: string;
+  /** When it succeeded, in milliseconds since 1970. */
+  done?: number;
 }
 
 interface UnderWay {
-  request: string;
+  same: string;
   outcome: Promise<unknown>;
 }
 
+/** When this page was opened. */
+const openedAt = globalThis.performance?.timeOrigin ?? Date.now();
+
+/** The keys whose answer this page has had. */
+const answered = new Set<string>();
+
 /**
  * Something that a person submits, such as the cart of a page. Its idempotency key is stored before the
- * first request and dropped when the submission has succeeded. Until then the same request goes under
- * the same key, whatever came between: a click too many, a lost answer, a reload, another tab. A
- * changed request is a new submission and gets a new key.
+ * first request, and the same request goes under the same key until the submission has succeeded, whatever
+ * came between: a click too many, a lost answer, a reload, another tab. A tab that was open before it
+ * succeeded elsewhere, and has not heard of it, gets that very answer. A changed request is a new
+ * submission and gets a new key.
  */
 export class Submission {
   readonly name: string;
@@ -35,18 +47,23 @@ export class Submission {
 
   /**
    * Sends the request under its key. While it is under way, the same request gets the same promise, and
-   * another one is refused with `SUBMISSION_BUSY`.
+   * another one is refused with `SUBMISSION_BUSY`. Requests are the same whose `identity` is: the request
+   * itself, unless that says more than what is asked for.
    */
-  run<T>(request: unknown, send: (key: string) => Promise<T>): Promise<T> {
-    const text = canonical(request);
+  run<T>(
+    request: unknown,
+    send: (key: string) => Promise<T>,
+    identity: unknown = request,
+  ): Promise<T> {
+    const same = canonical(identity);
     const underWay = underWayOf(this.#store);
     const other = underWay.get(this.name);
-    if (other?.request === text) return other.outcome as Promise<T>;
+    if (other?.same === same) return other.outcome as Promise<T>;
     if (other) return Promise.reject(busy(this.name));
-    const outcome = this.#send(text, send).finally(() =>
+    const outcome = this.#send(canonical(request), same, send).finally(() =>
       underWay.delete(this.name)
     );
-    underWay.set(this.name, { request: text, outcome });
+    underWay.set(this.name, { same, outcome });
     return outcome;
   }
 
@@ -54,7 +71,7 @@ export class Submission {
   // deno-lint-ignore no-explicit-any
   async pending(): Promise<any> {
     const kept = await this.#kept();
-    return kept ? JSON.parse(kept.request) : null;
+    return kept && !kept.done ? JSON.parse(kept.request) : null;
   }
 
   /** Gives the submission up: whatever is sent next is a new one. */
@@ -64,36 +81,40 @@ export class Submission {
 
   async #send<T>(
     request: string,
+    same: string,
     send: (key: string) => Promise<T>,
   ): Promise<T> {
-    const key = await this.#keyFor(request);
-    try {
-      const answer = await send(key);
-      await this.#drop(key);
-      return answer;
-    } catch (error) {
-      // Only this refusal is about the key itself. After any other one the server has stored nothing
-      // under it, and a copy of the request that is still on its way cannot become a second order.
-      if (
-        error instanceof InterlockError && error.is("IDEMPOTENCY_KEY_REUSED")
-      ) {
-        await this.#drop(key);
-      }
-      throw error;
-    }
+    const key = await this.#keyFor(request, same);
+    // A refusal leaves the key as it is: nothing is stored under it on the server, and a copy of the
+    // request that is still on its way cannot become a second order.
+    const answer = await send(key);
+    answered.add(key);
+    await this.#finish(key);
+    return answer;
   }
 
-  async #keyFor(request: string): Promise<string> {
+  async #keyFor(request: string, same: string): Promise<string> {
     const kept = await this.#kept();
-    if (kept?.request === request) return kept.key;
+    if (kept?.same === same && !this.#isOver(kept)) return kept.key;
     const key = freshId();
-    await this.#store.setItem(this.#place, JSON.stringify({ key, request }));
+    await this.#keep({ key, request, same });
     return key;
   }
 
-  /** Drops the key unless another tab has put its own there. */
-  async #drop(key: string): Promise<void> {
-    if ((await this.#kept())?.key === key) await this.forget();
+  /** Whether the same request is a new submission: this page knows of the answer, or was opened after it. */
+  #isOver({ key, done }: Kept): boolean {
+    return done !== undefined && (answered.has(key) || done < openedAt);
+  }
+
+  /** Notes that it has succeeded, unless another tab has put its own there. */
+  async #finish(key: string): Promise<void> {
+    const kept = await this.#kept();
+    if (kept?.key !== key || kept.done) return;
+    await this.#keep({ ...kept, request: "", done: Date.now() });
+  }
+
+  async #keep(kept: Kept): Promise<void> {
+    await this.#store.setItem(this.#place, JSON.stringify(kept));
   }
 
   async #kept(): Promise<Kept | null> {
@@ -123,7 +144,7 @@ export function freshId(): string {
 }
 
 /** JSON that is the same for the same content, whatever the order of its members. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   return JSON.stringify(
     value,
     (_, member) =>

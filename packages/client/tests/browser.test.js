@@ -180,6 +180,26 @@ test("a reload in the middle of a submission finds its order", async () => {
   await context.close();
 });
 
+test("a tab that was open before another one bought gets its order", async () => {
+  const user = nextUser();
+  const { context, page } = await visit(user);
+  const open = async () => {
+    const tab = await context.newPage();
+    await tab.goto(page.url());
+    await tab.waitForSelector("[data-ready]");
+    return tab;
+  };
+  const second = await open();
+  const first = await page.evaluate("buy()");
+  assert.equal((await second.evaluate("buy()")).id, first.id);
+  assert.equal(await ordersOf(user), 1);
+  // Whoever comes later, or has seen the order, means another one.
+  const later = await (await open()).evaluate("buy()");
+  assert.notEqual(later.id, first.id);
+  assert.equal(await ordersOf(user), 2);
+  await context.close();
+});
+
 test("offline a submission waits, and back online it goes out", async () => {
   const user = nextUser();
   const { context, page } = await visit(user);

@@ -13,7 +13,7 @@ if (!text) {
  * @typedef {{ id: string, token: string }} User
  * @type {{
  *   apiUrl: string, anonKey: string, serviceKey: string, users: User[], drivers: User[], product: string,
- *   scarce: string, promo: string,
+ *   second: string, scarce: string, promo: string,
  * }}
  */
 export const fixture = JSON.parse(text);

@@ -1,7 +1,7 @@
 // The client against a running stack, over a network that is not always good.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { Interlock, InterlockError, submission } from "../dist/index.js";
+import { Interlock, InterlockError, line, submission } from "../dist/index.js";
 import {
   clientOf,
   clientOfTheShop,
@@ -224,7 +224,112 @@ test("a reload in the middle of a submission finds its order", async () => {
   for (const { key } of network.calls) keys.add(key);
   assert.equal(keys.size, 1);
   assert.equal(await ordersOf(user), 1);
-  assert.equal(kept.items.size, 0);
+  assert.equal(await again.pending(), null);
+});
+
+test("a lost answer, and the same cart with its lines in another order", async () => {
+  network.mend();
+  const user = nextUser();
+  const kept = store();
+  const [one, two] = [fixture.product, fixture.second];
+  const lines = [
+    { product_id: one, quantity: 1 },
+    { product_id: two, quantity: 2 },
+  ];
+  network.fault = () => "lose";
+  const lost = await refused(
+    shopOf(user, { budgetMs: 600 }).checkout({ cart_items: lines }, {
+      submission: submission("cart", kept),
+    }),
+  );
+  assert.ok(lost.is("NO_ANSWER"));
+  network.mend();
+  const again = [
+    { product_id: two.toUpperCase(), quantity: 1 },
+    { product_id: one, quantity: 1 },
+    { product_id: two, quantity: 1, expected_unit_price: 1 },
+  ];
+  const order = await shopOf(user).checkout({ cart_items: again }, {
+    submission: submission("cart", kept),
+  });
+  assert.equal(order.total, 2100);
+  assert.equal(await ordersOf(user), 1);
+});
+
+test("a cart with a name is ordered once, whatever is done", async () => {
+  network.mend();
+  const user = nextUser();
+  const shop = shopOf(user);
+  const named = { ...cart, cart_id: crypto.randomUUID() };
+  const order = await shop.checkout(named);
+  const other = { cart_items: [...cart.cart_items, ...cart.cart_items] };
+  for (const again of [named, { ...named, ...other }]) {
+    const error = await refused(shop.checkout(again));
+    assert.ok(error.is("CART_ALREADY_ORDERED"));
+    assert.deepEqual(error.details, {
+      order_id: order.id,
+      status: "confirmed",
+    });
+  }
+  await shop.cancelOrder(order.id);
+  assert.notEqual((await shop.checkout(named)).id, order.id);
+});
+
+test("a price that was not shown is not charged", async () => {
+  network.mend();
+  const user = nextUser();
+  const shop = shopOf(user);
+  const owner = clientOfTheShop();
+  const id = crypto.randomUUID();
+  const row = { id, name: "test:dear", price: 1299, currency: "USD" };
+  const stocked = { ...row, available_quantity: 50 };
+  assert.equal((await owner.from("products").insert(stocked)).error, null);
+  const rise = async (/** @type {number} */ price) => {
+    const { error } = await owner.from("products").update({ price }).eq(
+      "id",
+      id,
+    );
+    assert.equal(error, null);
+  };
+
+  // The page shows a row, and sends what it shows.
+  const read = await clientOf(user).from("products").select("id, price").eq(
+    "id",
+    id,
+  ).single();
+  const cart_items = [line(read.data ?? row, 2)];
+  await rise(99900);
+  const dear = await refused(shop.checkout({ cart_items }));
+  assert.ok(dear.is("PRICE_CHANGED"));
+  assert.equal(dear.details?.total, 199800);
+  assert.equal(dear.details?.lines[0]?.expected_unit_price, 1299);
+
+  // A total with a code is known from promoValidate, and sent by itself.
+  await rise(1000);
+  const cart_id = crypto.randomUUID();
+  const priced = { cart_items: [line({ id, price: 1000 }, 2)], cart_id };
+  const quote = await shop.promoValidate({
+    ...priced,
+    code: fixture.promo,
+    dry_run: true,
+  });
+  assert.equal(quote.total, 1800);
+  await rise(2000);
+  const { cart_items: _, ...rest } = priced;
+  const unpriced = {
+    ...rest,
+    cart_items: [{ product_id: id, quantity: 2 }],
+    promo_code: fixture.promo,
+  };
+  const risen = await refused(shop.checkout(unpriced));
+  assert.ok(risen.is("PRICE_CHANGED"));
+  assert.deepEqual([risen.details?.expected_total, risen.details?.total], [
+    1800,
+    3600,
+  ]);
+  assert.equal(await ordersOf(user), 0);
+  const agreed = await shop.checkout({ ...unpriced, expected_total: 3600 });
+  assert.equal(agreed.total, 3600);
 });
 
 test("guessing at codes ends with the seconds to wait", async () => {

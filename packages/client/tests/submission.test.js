@@ -33,7 +33,7 @@ test("a key stays until the submission has succeeded, over reloads too", async (
   const answer = await submission("cart", kept)
     .run({ a: 1, b: [2] }, (again) => Promise.resolve(again));
   assert.equal(answer, key);
-  assert.equal(kept.items.size, 0);
+  assert.equal(await submission("cart", kept).pending(), null);
   assert.notEqual(await keyOf(kept, { a: 1, b: [2] }), key);
 });
 
@@ -42,11 +42,59 @@ test("a changed request gets a new key", async () => {
   assert.notEqual(await keyOf(kept, { a: 1 }), await keyOf(kept, { a: 2 }));
 });
 
-test("a refusal keeps the key, unless it is about the key", async () => {
+test("a refusal keeps the key, until somebody gives the submission up", async () => {
   const kept = store();
   const key = await keyOf(kept, 1, failing("INSUFFICIENT_INVENTORY"));
   assert.equal(await keyOf(kept, 1, failing("IDEMPOTENCY_KEY_REUSED")), key);
+  assert.equal(await keyOf(kept, 1), key);
+  await submission("cart", kept).forget();
+  assert.equal(kept.items.size, 0);
   assert.notEqual(await keyOf(kept, 1), key);
+});
+
+test("requests of one identity are one submission", async () => {
+  const kept = store();
+  /** @type {string[]} */
+  const keys = [];
+  const run = (
+    /** @type {unknown} */ request,
+    /** @type {unknown} */ identity,
+  ) =>
+    submission("cart", kept).run(request, (key) => {
+      keys.push(key);
+      return failing("NO_ANSWER")();
+    }, identity).catch(() => {});
+  const first = run({ lines: [1, 2] }, "same");
+  const second = run({ lines: [2, 1] }, "same");
+  await Promise.all([first, second]);
+  await run({ lines: [2, 1] }, "same");
+  await run({ lines: [2, 1] }, "another");
+  assert.equal(keys.length, 3);
+  assert.equal(keys[0], keys[1]);
+  assert.notEqual(keys[0], keys[2]);
+  assert.deepEqual(await submission("cart", kept).pending(), { lines: [2, 1] });
+});
+
+test("a tab that was open before sends what another has done under its key, once", async () => {
+  const kept = store();
+  // Another tab has the same store, and modules of its own.
+  const modules = "../dist/submission.js?other-tab";
+  const other = await import(modules);
+  const buy = (/** @type {typeof submission} */ tab, request = "cart") =>
+    tab("cart", kept).run(request, (key) => Promise.resolve(key));
+  const key = await buy(submission);
+  assert.equal(await buy(other.submission), key, "it has not heard of it");
+  const again = await buy(other.submission);
+  assert.notEqual(again, key, "it has by now, and means another");
+  assert.equal(await buy(submission), again, "of which this one has not heard");
+  assert.notEqual(await buy(submission, "another cart"), again);
+
+  // A page that is opened after the order is there begins anew.
+  const done = JSON.parse(kept.items.get("interlock:cart") ?? "null");
+  assert.ok(done.done >= performance.timeOrigin);
+  const earlier = { ...done, key: "earlier", done: performance.timeOrigin - 1 };
+  kept.setItem("interlock:cart", JSON.stringify(earlier));
+  assert.notEqual(await buy(submission, "another cart"), "earlier");
 });
 
 test("two clicks are one request and get one promise", async () => {
