@@ -469,7 +469,7 @@ comment on column interlock.orders.total is
 comment on column interlock.orders.promo_code_id is
   'The promo code that was redeemed, if any.';
 comment on column interlock.orders.cart_id is
-  'The client''s own name for the cart.';
+  'The client''s own name for the cart: a customer has one live order of it at most.';
 comment on column interlock.orders.payment_expires_at is
   'Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
 comment on column interlock.orders.proof_submitted_at is
@@ -479,6 +479,12 @@ comment on column interlock.orders.cancelled_at is
 
 -- A buyer's own orders, the latest first.
 create index orders_by_user on interlock.orders (user_id, created_at desc);
+
+-- A cart becomes one live order; after its end it can be ordered again. public.checkout looks first, under
+-- interlock.lock_cart, and has an answer for it; this holds it for everybody.
+create unique index orders_one_live_per_cart
+  on interlock.orders (user_id, cart_id)
+  where cart_id is not null and status not in ('cancelled', 'expired', 'refunded');
 
 create index orders_payment_deadline
   on interlock.orders (payment_expires_at)
@@ -756,6 +762,10 @@ $$;
 -- compared again under the lock. The look also says whether each product with slots has a slot with enough: then no
 -- gate need be locked.
 --
+-- Prices are the database's. A caller may say which ones the buyer has seen, and then no others are charged: the look
+-- compares them, with a promo code the total once that is known. A price that changes after the look is noticed where
+-- the stock is locked (55P03), and the repeat finds it changed.
+--
 -- Set-based: one statement for each step, whatever the number of lines. Postgres sets up the plan of every statement
 -- again at each call, so for one line each statement, PERFORM and call that is not made counts: the key is inserted with
 -- the answer where that is known by then (no promo code, nothing digital).
@@ -773,8 +783,8 @@ $$;
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
 --   code); idempotency key; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
 --   digital products. Each wait lasts two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, INSUFFICIENT_INVENTORY,
---   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
+--   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
 --   interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -785,7 +795,8 @@ create function interlock.checkout(
   p_promo_code text,
   p_cart_id uuid,
   p_payment_method text,
-  p_idempotency_key text
+  p_idempotency_key text,
+  p_expected_total bigint
 )
 returns json
 language plpgsql
@@ -811,6 +822,7 @@ declare
   v_items jsonb;
   v_subtotal bigint;
   v_missing uuid[];
+  v_price_changed boolean;
   v_shortages jsonb;
   v_slotted uuid[];
   v_limit int;
@@ -827,17 +839,12 @@ begin
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
 
-  v_problems := interlock.find_checkout_problems(p_cart_items, p_promo_code, v_payment_method, p_idempotency_key);
+  v_problems := interlock.find_checkout_problems(
+    p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total, true
+  );
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
   end if;
-
-  v_request := jsonb_build_object(
-    'cart_items', p_cart_items,
-    'promo_code', p_promo_code,
-    'cart_id', p_cart_id,
-    'payment_method', v_payment_method
-  );
 
   -- The look.
   select
@@ -858,6 +865,7 @@ begin
     ),
     sum(c.quantity * c.price),
     array_agg(c.product_id) filter (where c.active is not true),
+    bool_or(c.price <> c.least_expected or c.price <> c.most_expected),
     jsonb_agg(
       jsonb_build_object(
         'product_id', c.product_id,
@@ -873,13 +881,18 @@ begin
     (select s.checkouts_per_product from interlock.settings s)
   into
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_missing, v_shortages, v_slotted, v_limit
+    v_subtotal, v_missing, v_price_changed, v_shortages, v_slotted, v_limit
   from (
     select
-      l.product_id, l.quantity, p.price, p.name, p.kind, p.currency, p.active, p.available_quantity,
+      l.product_id, l.quantity, l.least_expected, l.most_expected,
+      p.price, p.name, p.kind, p.currency, p.active, p.available_quantity,
       p.in_one_slot >= l.quantity as in_a_slot
     from (
-      select (i.item ->> 'product_id')::uuid as product_id, sum((i.item ->> 'quantity')::numeric)::int as quantity
+      select
+        (i.item ->> 'product_id')::uuid as product_id,
+        sum((i.item ->> 'quantity')::numeric)::int as quantity,
+        min((i.item -> 'expected_unit_price')::numeric) as least_expected,
+        max((i.item -> 'expected_unit_price')::numeric) as most_expected
       from jsonb_array_elements(p_cart_items) as i (item)
       group by 1
     ) l
@@ -903,9 +916,19 @@ begin
     order by l.product_id
   ) c;
 
+  -- The same cart is the same request, however its lines stand and whatever it was expected to cost.
+  v_request := jsonb_build_object(
+    'products', v_product_ids,
+    'quantities', v_quantities,
+    'promo_code', p_promo_code,
+    'cart_id', p_cart_id,
+    'payment_method', v_payment_method
+  );
+
   v_refusal := case
     when v_missing is not null then 'PRODUCT_NOT_FOUND'
     when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
+    when v_price_changed or (p_promo_code is null and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
     when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
     when v_limit is not null and not interlock.admit_checkout(v_product_ids, v_limit) then 'UPSTREAM_UNAVAILABLE'
   end;
@@ -915,9 +938,14 @@ begin
     if v_answer is not null then
       return v_answer::json;
     end if;
+    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
     perform interlock.raise_error(v_refusal, case v_refusal
       when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
       when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
+      when 'PRICE_CHANGED' then interlock.price_change(
+        p_cart_items, p_expected_total, v_items, v_subtotal,
+        case when p_promo_code is null then v_subtotal end, v_currencies[1]
+      )
       when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
     end);
   end if;
@@ -951,6 +979,12 @@ begin
     return v_stored::json;
   end if;
 
+  -- A cart that its buyer has named becomes one order, under whatever keys it is sent.
+  if p_cart_id is not null then
+    perform interlock.lock_cart(v_user_id, p_cart_id);
+    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+  end if;
+
   -- The price, and the money.
   if v_payment_method = 'wallet' then
     v_wallet := interlock.lock_wallet(v_user_id);
@@ -978,6 +1012,11 @@ begin
     v_order := interlock.new_order(
       v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id
     );
+    if v_order.total <> p_expected_total then
+      perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
+        p_cart_items, p_expected_total, v_items, v_subtotal, v_order.total, v_currencies[1]
+      ));
+    end if;
   end if;
 
   if v_payment_method = 'wallet' then
@@ -1160,14 +1199,17 @@ begin
 end
 $$;
 
--- What is wrong with the shape of a request, all of it; null if nothing is.
+-- What is wrong with the shape of a request, all of it; null if nothing is. Prices that were shown may stand in lines
+-- with p_priced only.
 --
--- Callers: interlock.checkout, interlock.check_checkout_arguments.
+-- Callers: interlock.checkout, interlock.price_promo_cart.
 create function interlock.find_checkout_problems(
   p_cart_items jsonb,
   p_promo_code text,
   p_payment_method text,
-  p_idempotency_key text
+  p_idempotency_key text,
+  p_expected_total bigint default null,
+  p_priced boolean default false
 )
 returns jsonb
 language plpgsql
@@ -1188,7 +1230,14 @@ begin
     from jsonb_array_elements(p_cart_items) as i (item)
     where (
       jsonb_typeof(i.item) = 'object'
-      and i.item - 'product_id' - 'quantity' = '{}'
+      and (
+        i.item - 'product_id' - 'quantity' = '{}'
+        or (
+          p_priced
+          and i.item - 'product_id' - 'quantity' - 'expected_unit_price' = '{}'
+          and interlock.is_amount(i.item -> 'expected_unit_price')
+        )
+      )
       and jsonb_typeof(i.item -> 'product_id') = 'string'
       and i.item ->> 'product_id' ~ v_uuid
       and case
@@ -1221,7 +1270,12 @@ begin
             and (i.item ->> 'quantity')::numeric = trunc((i.item ->> 'quantity')::numeric)
           else false
         end as quantity_valid,
-        case when jsonb_typeof(i.item) = 'object' then i.item - 'product_id' - 'quantity' end as others
+        coalesce(not p_priced or interlock.is_amount(i.item -> 'expected_unit_price'), true) as price_valid,
+        case
+          when jsonb_typeof(i.item) <> 'object' then null
+          when p_priced then i.item - 'product_id' - 'quantity' - 'expected_unit_price'
+          else i.item - 'product_id' - 'quantity'
+        end as others
       from jsonb_array_elements(p_cart_items) with ordinality as i (item, n)
     ) c
     cross join lateral (
@@ -1234,10 +1288,15 @@ begin
       select '/quantity', 'must be an integer from 1 to 10000'
       where c.is_object and not c.quantity_valid
       union all
+      select '/expected_unit_price', 'must be a whole number of minor units, 0 or more'
+      where c.is_object and not c.price_valid
+      union all
       select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
       from jsonb_object_keys(c.others) as k (name)
     ) p
-    where not (c.is_object and c.product_id_valid and c.quantity_valid and c.others = '{}');
+    where not (
+      c.is_object and c.product_id_valid and c.quantity_valid and c.price_valid and c.others = '{}'
+    );
   end if;
 
   if char_length(btrim(p_promo_code)) not between 1 and 64 then
@@ -1247,6 +1306,12 @@ begin
   if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then
     v_problems := v_problems || interlock.problem(
       '/payment_method', 'must be wallet, bank_transfer or cash_on_delivery'
+    );
+  end if;
+
+  if p_expected_total < 0 then
+    v_problems := v_problems || interlock.problem(
+      '/expected_total', 'must be a whole number of minor units, 0 or more'
     );
   end if;
 
@@ -1277,6 +1342,26 @@ as $$
 begin
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- Whether a member of a request is an amount of money: a whole number that JavaScript can read. Null if it is not there.
+--
+-- Callers: interlock.find_checkout_problems.
+create function interlock.is_amount(p_value jsonb)
+returns boolean
+language plpgsql
+immutable
+strict
+set search_path = ''
+as $$
+begin
+  return case
+    when jsonb_typeof(p_value) = 'number' then
+      p_value::numeric between 0 and 9007199254740991
+      and p_value::numeric = trunc(p_value::numeric)
+    else false
+  end;
 end
 $$;
 
@@ -1331,6 +1416,21 @@ begin
       limit p_limit
     ) o
   ), '[]'));
+end
+$$;
+
+-- Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.
+--
+-- Callers: interlock.checkout; whoever makes an order live again, before it does.
+-- Locks: advisory, by customer and cart, until the transaction ends; waits.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.lock_cart(p_user_id uuid, p_cart_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended(format('interlock cart %s %s', p_user_id, p_cart_id), 0));
 end
 $$;
 
@@ -1479,6 +1579,49 @@ begin
 end
 $$;
 
+-- What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.
+--
+-- Callers: interlock.checkout. p_total is null while it is not known what a promo code takes off.
+create function interlock.price_change(
+  p_cart_items jsonb,
+  p_expected_total bigint,
+  p_items jsonb,
+  p_subtotal bigint,
+  p_total bigint,
+  p_currency text
+)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'expected_total', p_expected_total,
+    'total', p_total,
+    'subtotal', p_subtotal,
+    'currency', p_currency,
+    'lines', (
+      select jsonb_agg(
+        l.line || jsonb_build_object(
+          'expected_unit_price', (
+            -- Of lines of one product with several prices the one that is not its price.
+            select i.item -> 'expected_unit_price'
+            from jsonb_array_elements(p_cart_items) as i (item)
+            where (i.item ->> 'product_id')::uuid = (l.line ->> 'product_id')::uuid
+              and i.item ? 'expected_unit_price'
+            order by i.item -> 'expected_unit_price' = l.line -> 'unit_price'
+            limit 1
+          )
+        )
+        order by l.n
+      )
+      from jsonb_array_elements(p_items) with ordinality as l (line, n)
+    )
+  );
+end
+$$;
+
 -- What public.refund_order does, with its owner's rights.
 --
 -- Callers: service_role, through public.refund_order.
@@ -1496,6 +1639,33 @@ as $$
 begin
   perform interlock.move_order(p_order_id, array['paid', 'fulfilled'], 'refunded', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.
+--
+-- Callers: interlock.checkout. A cart without a name has no order.
+-- Errors: CART_ALREADY_ORDERED with the order.
+create function interlock.refuse_ordered_cart(p_user_id uuid, p_cart_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_order record;
+begin
+  select o.id, o.status
+  into v_order
+  from interlock.orders o
+  where o.user_id = p_user_id
+    and o.cart_id = p_cart_id
+    and o.status not in ('cancelled', 'expired', 'refunded');
+
+  if found then
+    perform interlock.raise_error(
+      'CART_ALREADY_ORDERED', jsonb_build_object('order_id', v_order.id, 'status', v_order.status)
+    );
+  end if;
 end
 $$;
 
@@ -1640,7 +1810,8 @@ create function public.checkout(
   p_promo_code text default null,
   p_cart_id uuid default null,
   p_payment_method text default 'cash_on_delivery',
-  p_idempotency_key text default null
+  p_idempotency_key text default null,
+  p_expected_total bigint default null
 )
 returns json
 language plpgsql
@@ -1648,11 +1819,13 @@ security invoker
 set search_path = ''
 as $$
 begin
-  return interlock.checkout(p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key);
+  return interlock.checkout(
+    p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total
+  );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text) is
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user: order, payment, stock, codes and promo use together, or nothing.';
 
 create function public.claim_product_codes_atomic(
@@ -1746,8 +1919,12 @@ comment on function interlock.guard_order_change is
   'Refuse an illegal change of an order, fill in the time a new status implies.';
 comment on function interlock.guard_product_code is
   'Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else or free.';
+comment on function interlock.is_amount is
+  'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
 comment on function interlock.list_orders is
   'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
+comment on function interlock.lock_cart is
+  'Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.';
 comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
 comment on function interlock.move_order is
@@ -1762,10 +1939,14 @@ comment on function interlock.order_times_match is
   'Whether an order has the times that its status says, and no others.';
 comment on function interlock.order_to_json is
   'An order as its buyer sees it, with its lines and, once paid, its codes.';
+comment on function interlock.price_change is
+  'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
 comment on function interlock.record_order_event is
   'Write the history of an order.';
 comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
+comment on function interlock.refuse_ordered_cart is
+  'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is
@@ -1777,7 +1958,7 @@ comment on function interlock.take_product_codes is
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text),
+  public.checkout(jsonb, text, uuid, text, text, bigint),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.expire_orders(int),
   public.fulfill_order(uuid),
@@ -1787,7 +1968,7 @@ from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
   -- Staff by token; anybody else is refused.
   public.list_orders(text, uuid, uuid, int), interlock.list_orders
 to authenticated, service_role;

@@ -7,7 +7,7 @@ select interlock.conceal('order_items');
 select interlock.conceal('orders');
 drop function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text),
+  public.checkout(jsonb, text, uuid, text, text, bigint),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.expire_orders(int),
   public.fulfill_order(uuid),
@@ -21,13 +21,17 @@ drop function
   interlock.expire_orders,
   interlock.find_checkout_problems,
   interlock.fulfill_order,
+  interlock.is_amount,
   interlock.list_orders,
+  interlock.lock_cart,
   interlock.lock_order,
   interlock.move_order,
   interlock.new_order,
   interlock.order_answer,
   interlock.order_to_json,
+  interlock.price_change,
   interlock.refund_order,
+  interlock.refuse_ordered_cart,
   interlock.shape_order,
   interlock.take_product_codes;
 drop table

@@ -31,7 +31,7 @@ select results_eq(
       ('interlock.adjust_stock(uuid,integer,text,text): lock_timeout=2s'),
       ('interlock.assign_batch(uuid,uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
-      ('interlock.checkout(jsonb,text,uuid,text,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
+      ('interlock.checkout(jsonb,text,uuid,text,text,bigint): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.claim_product_codes_atomic(uuid,integer,uuid,text): lock_timeout=2s'),
       ('interlock.claim_route(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.count_stock(uuid,integer,integer,text,text): lock_timeout=2s'),

@@ -80,9 +80,11 @@ mod tests {
             ("/cart_items", true),
             ("/cart_items/product_id", true),
             ("/cart_items/quantity", true),
+            ("/cart_items/expected_unit_price", false),
             ("/promo_code", false),
             ("/cart_id", false),
             ("/payment_method", false),
+            ("/expected_total", false),
         ];
         assert_eq!(
             told,

@@ -30,12 +30,14 @@ export interface components {
                 product_id: string;
                 /** @description How many of it. */
                 quantity: number;
+                /** @description The price of one that was shown, in minor units; another one is answered with PRICE_CHANGED. */
+                expected_unit_price?: number;
             }[];
             /** @description A promo code, in any case; outer blanks do not count. */
             promo_code?: string;
             /**
              * Format: uuid
-             * @description Finds the hold that promo-validate made for this cart.
+             * @description The client's own name of the cart: a buyer has one live order of it at most. Finds the hold that promo-validate made for it.
              */
             cart_id?: string;
             /**
@@ -43,6 +45,8 @@ export interface components {
              * @enum {string}
              */
             payment_method?: "wallet" | "bank_transfer" | "cash_on_delivery";
+            /** @description The total that was shown, in minor units; another one is answered with PRICE_CHANGED. */
+            expected_total?: number;
         };
         PromoValidateRequest: {
             /** @description The promo code, in any case; outer blanks do not count. */
@@ -174,7 +178,7 @@ export interface components {
             code: string;
         };
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -708,6 +712,70 @@ export interface components {
             retryable: false;
             request_id: string;
         };
+        /** @description A price is not the one that was expected. */
+        PriceChangedError: {
+            /** @constant */
+            error: "PRICE_CHANGED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PRICE_CHANGED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                expected_total: number | null;
+                total: number | null;
+                subtotal: number;
+                /** @description ISO 4217 */
+                currency: string;
+                lines: {
+                    /** Format: uuid */
+                    product_id: string;
+                    name: string;
+                    quantity: number;
+                    unit_price: number;
+                    total: number;
+                    expected_unit_price: number | null;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Show the buyer the prices in details, and send the prices that they agree to.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This cart is ordered already. */
+        CartAlreadyOrderedError: {
+            /** @constant */
+            error: "CART_ALREADY_ORDERED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "CART_ALREADY_ORDERED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                order_id: string;
+                /** @enum {unknown} */
+                status: "pending_payment" | "confirmed" | "paid" | "fulfilled" | "cancelled" | "expired" | "refunded";
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Show the buyer the order in details.order_id; a new cart has a cart_id of its own.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
         /** @description This order cannot be cancelled any more. */
         OrderNotCancellableError: {
             /** @constant */
@@ -960,7 +1028,7 @@ export interface components {
             } | null;
             /**
              * @description What to do next.
-             * @example Use a new Idempotency-Key for a new request; repeat a key only with exactly the same request.
+             * @example Look first what the request under this key has done: it may be all that was wanted. Only what is wanted besides goes under a key of its own.
              */
             hint: string | null;
             /** @constant */

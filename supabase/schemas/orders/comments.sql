@@ -17,8 +17,12 @@ comment on function interlock.guard_order_change is
   'Refuse an illegal change of an order, fill in the time a new status implies.';
 comment on function interlock.guard_product_code is
   'Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else or free.';
+comment on function interlock.is_amount is
+  'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
 comment on function interlock.list_orders is
   'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
+comment on function interlock.lock_cart is
+  'Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.';
 comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
 comment on function interlock.move_order is
@@ -33,10 +37,14 @@ comment on function interlock.order_times_match is
   'Whether an order has the times that its status says, and no others.';
 comment on function interlock.order_to_json is
   'An order as its buyer sees it, with its lines and, once paid, its codes.';
+comment on function interlock.price_change is
+  'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
 comment on function interlock.record_order_event is
   'Write the history of an order.';
 comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
+comment on function interlock.refuse_ordered_cart is
+  'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is

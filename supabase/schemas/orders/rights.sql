@@ -2,7 +2,7 @@
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text),
+  public.checkout(jsonb, text, uuid, text, text, bigint),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.expire_orders(int),
   public.fulfill_order(uuid),
@@ -12,7 +12,7 @@ from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
   -- Staff by token; anybody else is refused.
   public.list_orders(text, uuid, uuid, int), interlock.list_orders
 to authenticated, service_role;

@@ -1,6 +1,6 @@
 //! Every answer of `checkout` that docs/openapi.json tells of.
 
-use super::rows::{cart, with};
+use super::rows::{PRICE, cart, with};
 use crate::areas::promo::documented::{refuses_promos, set};
 use crate::harness::stack::Bench;
 use crate::openapi::{Scene, Sent};
@@ -41,6 +41,12 @@ pub(crate) async fn checkout(bench: &Bench) -> (String, Value) {
         let request = scene.request(buyer, &cart(&[(product, quantity)]));
         scene.expect_of(outcome, Sent { key, ..request }).await;
     }
+    let shown = with(cart(&[(product, 1)]), "expected_total", PRICE - 1);
+    scene.expect("PRICE_CHANGED", buyer, &shown).await;
+    let named = with(cart(&[(product, 1)]), "cart_id", Uuid::new_v4().to_string());
+    let ordered = scene.request(buyer, &named);
+    scene.expect_of("of a named cart", ordered).await;
+    scene.expect("CART_ALREADY_ORDERED", buyer, &named).await;
     let euros = "update interlock.products set currency = 'EUR' where id = $1";
     let abroad = bench.products(1, 5).await[0];
     bench

@@ -116,6 +116,18 @@ pub(crate) const BUY_P_WITH_KEY: &str = r#"select public.checkout('[{"product_id
 pub(crate) const BUY_Q_WITH_KEY: &str = r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]',
     p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
 
+const BUY_CART: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
+    p_cart_id => '{c}', p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
+
+const BUY_CART_OTHER_KEY: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
+    p_cart_id => '{c}', p_payment_method => 'wallet', p_idempotency_key => 'another tab')"#;
+
+const BUY_CART_OF_Q: &str =
+    r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]', p_cart_id => '{c}')"#;
+
+const BUY_P_FOR_700: &str =
+    r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_expected_total => 700)"#;
+
 pub(crate) const BUY_D_WALLET: &str = r#"select public.checkout('[{"product_id": "{d}", "quantity": 1}]', p_payment_method => 'wallet')"#;
 
 /// The stages.
@@ -281,6 +293,20 @@ pub(crate) const STAGES: &[Stage] = &[
                 "the shop tops u up in euros",
                 "select public.top_up_wallet('{u}', 100, 'EUR')",
             ),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "a cart of u, with money for it once",
+        given: &[USERS, MANY_P, ONE_Q, U_HAS_700],
+        operations: &[
+            user("u", "u buys the cart", BUY_CART),
+            user("u", "u buys the cart under another key", BUY_CART_OTHER_KEY),
+            user("u", "u buys the cart with q in it", BUY_CART_OF_Q),
+            user("u", "u buys p from the wallet", BUY_P_WALLET),
+            user("u", "u buys p for what was shown", BUY_P_FOR_700),
+            shop("the shop changes the price of p", PRICE_OF_P_CHANGES),
         ],
         offers: &[],
         pairs: Pairs::All,

@@ -3,7 +3,7 @@
 super::codes! {
     IdempotencyKeyReused 422 Final "IDEMPOTENCY_KEY_REUSED"
         "This idempotency key was used for another request."
-        "Use a new Idempotency-Key for a new request; repeat a key only with exactly the same request."
+        "Look first what the request under this key has done: it may be all that was wanted. Only what is wanted besides goes under a key of its own."
         Partly("What the key was used for.", &[
             ("operation", Text), ("reference", Uuid),
         ], &["operation", "reference"]);

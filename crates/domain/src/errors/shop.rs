@@ -46,6 +46,29 @@ super::codes! {
         "Call the RPC adjust_stock(p_product_id, p_delta, p_reason, p_reference) for what came or went, or count_stock(p_product_id, p_counted, p_expected) for a count; leave available_quantity out of what you write."
         known(&[("product_id", Uuid), ("available", AMOUNT), ("requested", AMOUNT)]);
 
+    PriceChanged 409 Final "PRICE_CHANGED"
+        "A price is not the one that was expected."
+        "Show the buyer the prices in details, and send the prices that they agree to."
+        known(&[
+            ("expected_total", OrNull(&AMOUNT)),
+            ("total", OrNull(&AMOUNT)),
+            ("subtotal", AMOUNT),
+            ("currency", Currency),
+            ("lines", List(&Object("A product of the cart.", &[
+                ("product_id", Uuid),
+                ("name", Text),
+                ("quantity", AtLeast(1)),
+                ("unit_price", AMOUNT),
+                ("total", AMOUNT),
+                ("expected_unit_price", OrNull(&AMOUNT)),
+            ]))),
+        ]);
+
+    CartAlreadyOrdered 409 Final "CART_ALREADY_ORDERED"
+        "This cart is ordered already."
+        "Show the buyer the order in details.order_id; a new cart has a cart_id of its own."
+        known(ORDER_STATE);
+
     OrderNotCancellable 409 Final "ORDER_NOT_CANCELLABLE"
         "This order cannot be cancelled any more."
         "Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be."

@@ -139,7 +139,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     fields.require("code");
     let (by_lines, by_subtotal) = (fields.has("cart_items"), fields.has("subtotal"));
     let code = fields.line("code", MAX_PROMO_CODE);
-    let lines = cart::read_lines(&mut fields, "cart_items");
+    let lines = cart::read_lines(&mut fields, "cart_items", false);
     let subtotal = fields.amount("subtotal");
     let cart_id = fields.uuid("cart_id");
     let dry_run = fields.flag("dry_run");

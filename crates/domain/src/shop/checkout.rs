@@ -1,7 +1,7 @@
 //! `checkout`: stock, order, payment and promo in one transaction.
 //!
-//! `{"cart_items": [{"product_id", "quantity"}], "promo_code"?, "cart_id"?, "payment_method"?}`.
-//! Prices are the database's; a price that a client sends is an unknown field.
+//! `{"cart_items": [{"product_id", "quantity", "expected_unit_price"?}], "promo_code"?, "cart_id"?, "payment_method"?,
+//! "expected_total"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
 
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function};
@@ -30,20 +30,30 @@ pub const CHECKOUT: Function = Function {
         purpose: "stock, order, payment and promo in one transaction",
         summary: "Cart to order in one transaction",
         description: "Stock, order, payment, promo use, digital codes and the idempotency key: all or nothing. Prices \
-            are the database's. Without an Idempotency-Key a second request is a second order.",
+            are the database's; `expected_total` and `expected_unit_price` say which ones were shown, and no others are \
+            charged. Without an Idempotency-Key a second request is a second order.",
         fields: &[
             ("/cart_items", "The cart; lines of one product are summed."),
             ("/cart_items/product_id", "The product."),
             ("/cart_items/quantity", "How many of it."),
+            (
+                "/cart_items/expected_unit_price",
+                "The price of one that was shown, in minor units; another one is answered with PRICE_CHANGED.",
+            ),
             (
                 "/promo_code",
                 "A promo code, in any case; outer blanks do not count.",
             ),
             (
                 "/cart_id",
-                "Finds the hold that promo-validate made for this cart.",
+                "The client's own name of the cart: a buyer has one live order of it at most. Finds the hold that \
+                promo-validate made for it.",
             ),
             ("/payment_method", "`cash_on_delivery` if it is absent."),
+            (
+                "/expected_total",
+                "The total that was shown, in minor units; another one is answered with PRICE_CHANGED.",
+            ),
         ],
         between_fields: "{}",
         answer: "OrderAnswer",
@@ -105,6 +115,8 @@ pub const CHECKOUT: Function = Function {
             Code::ProductNotFound,
             Code::PromoNotFound,
             Code::InsufficientInventory,
+            Code::PriceChanged,
+            Code::CartAlreadyOrdered,
             Code::PromoExhausted,
             Code::PromoAlreadyApplied,
             Code::PromoChanged,
@@ -122,9 +134,9 @@ pub const CHECKOUT: Function = Function {
         samples: &[
             Sample {
                 name: "a cart with everything",
-                body: r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":1}],
-                    "promo_code":"test:harmless","cart_id":"ca470000-0000-4000-8000-00000000dead",
-                    "payment_method":"wallet"}"#,
+                body: r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":1,
+                    "expected_unit_price":700}],"promo_code":"test:harmless",
+                    "cart_id":"ca470000-0000-4000-8000-00000000dead","payment_method":"wallet","expected_total":630}"#,
             },
             Sample {
                 name: "a cart",
@@ -153,10 +165,11 @@ pub(crate) const MAX_PROMO_CODE: usize = 64;
 
 fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     fields.require("cart_items");
-    let lines = cart::read_lines(&mut fields, "cart_items");
+    let lines = cart::read_lines(&mut fields, "cart_items", true);
     let promo_code = fields.line("promo_code", MAX_PROMO_CODE);
     let cart_id = fields.uuid("cart_id");
     let payment_method = fields.word("payment_method", &PAYMENT_METHODS);
+    let expected_total = fields.amount("expected_total");
     fields.finish()?;
 
     let lines = lines.unwrap_or(Value::Null);
@@ -166,6 +179,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_promo_code", promo_code.map(Value::from)),
         ("p_cart_id", cart_id.map(Value::from)),
         ("p_payment_method", payment_method.map(Value::from)),
+        ("p_expected_total", expected_total.map(Value::from)),
     ];
     Ok(Arguments {
         count: products as u32,
@@ -215,6 +229,28 @@ mod tests {
             let body = format!(r#"{{"cart_items":[{}]}}"#, line(quantity));
             let pointers = read_text(&body).expect_err(quantity);
             assert_eq!(pointers, ["/cart_items/0/quantity"], "{quantity}");
+        }
+    }
+
+    #[test]
+    fn prices_that_were_shown_are_passed_on() {
+        let body = format!(
+            r#"{{"cart_items":[{{"product_id":"{PRODUCT}","quantity":2,"expected_unit_price":1299}}],"expected_total":2598}}"#
+        );
+        let arguments = read_text(&body).expect("valid");
+        assert_eq!(
+            SerdeJson.write(&arguments.json),
+            format!(
+                r#"{{"p_cart_items":[{{"product_id":"{PRODUCT}","quantity":2,"expected_unit_price":1299}}],"p_expected_total":2598}}"#
+            )
+        );
+        for price in ["-1", "1.5", r#""1299""#, "null", "9007199254740992"] {
+            let body = body.replace("1299", price).replace("2598", price);
+            assert_eq!(
+                read_text(&body).expect_err(price),
+                ["/cart_items/0/expected_unit_price", "/expected_total"],
+                "{price}"
+            );
         }
     }
 

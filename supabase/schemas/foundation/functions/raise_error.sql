@@ -103,6 +103,14 @@ begin
       v_status := '409';
       v_message := 'Stock cannot be overwritten: what is sold meanwhile would be lost.';
       v_hint := 'Call the RPC adjust_stock(p_product_id, p_delta, p_reason, p_reference) for what came or went, or count_stock(p_product_id, p_counted, p_expected) for a count; leave available_quantity out of what you write.';
+    when 'PRICE_CHANGED' then
+      v_status := '409';
+      v_message := 'A price is not the one that was expected.';
+      v_hint := 'Show the buyer the prices in details, and send the prices that they agree to.';
+    when 'CART_ALREADY_ORDERED' then
+      v_status := '409';
+      v_message := 'This cart is ordered already.';
+      v_hint := 'Show the buyer the order in details.order_id; a new cart has a cart_id of its own.';
     when 'ORDER_NOT_CANCELLABLE' then
       v_status := '409';
       v_message := 'This order cannot be cancelled any more.';
@@ -142,7 +150,7 @@ begin
     when 'IDEMPOTENCY_KEY_REUSED' then
       v_status := '422';
       v_message := 'This idempotency key was used for another request.';
-      v_hint := 'Use a new Idempotency-Key for a new request; repeat a key only with exactly the same request.';
+      v_hint := 'Look first what the request under this key has done: it may be all that was wanted. Only what is wanted besides goes under a key of its own.';
     when 'MIXED_CURRENCIES' then
       v_status := '422';
       v_message := 'The products of this cart have different currencies.';

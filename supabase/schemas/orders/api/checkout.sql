@@ -3,7 +3,8 @@ create function public.checkout(
   p_promo_code text default null,
   p_cart_id uuid default null,
   p_payment_method text default 'cash_on_delivery',
-  p_idempotency_key text default null
+  p_idempotency_key text default null,
+  p_expected_total bigint default null
 )
 returns json
 language plpgsql
@@ -11,9 +12,11 @@ security invoker
 set search_path = ''
 as $$
 begin
-  return interlock.checkout(p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key);
+  return interlock.checkout(
+    p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total
+  );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text) is
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user: order, payment, stock, codes and promo use together, or nothing.';

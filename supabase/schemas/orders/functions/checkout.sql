@@ -9,6 +9,10 @@
 -- compared again under the lock. The look also says whether each product with slots has a slot with enough: then no
 -- gate need be locked.
 --
+-- Prices are the database's. A caller may say which ones the buyer has seen, and then no others are charged: the look
+-- compares them, with a promo code the total once that is known. A price that changes after the look is noticed where
+-- the stock is locked (55P03), and the repeat finds it changed.
+--
 -- Set-based: one statement for each step, whatever the number of lines. Postgres sets up the plan of every statement
 -- again at each call, so for one line each statement, PERFORM and call that is not made counts: the key is inserted with
 -- the answer where that is known by then (no promo code, nothing digital).
@@ -26,8 +30,8 @@
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
 --   code); idempotency key; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
 --   digital products. Each wait lasts two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, INSUFFICIENT_INVENTORY,
---   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
+--   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
 --   interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -38,7 +42,8 @@ create function interlock.checkout(
   p_promo_code text,
   p_cart_id uuid,
   p_payment_method text,
-  p_idempotency_key text
+  p_idempotency_key text,
+  p_expected_total bigint
 )
 returns json
 language plpgsql
@@ -64,6 +69,7 @@ declare
   v_items jsonb;
   v_subtotal bigint;
   v_missing uuid[];
+  v_price_changed boolean;
   v_shortages jsonb;
   v_slotted uuid[];
   v_limit int;
@@ -80,17 +86,12 @@ begin
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
 
-  v_problems := interlock.find_checkout_problems(p_cart_items, p_promo_code, v_payment_method, p_idempotency_key);
+  v_problems := interlock.find_checkout_problems(
+    p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total, true
+  );
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
   end if;
-
-  v_request := jsonb_build_object(
-    'cart_items', p_cart_items,
-    'promo_code', p_promo_code,
-    'cart_id', p_cart_id,
-    'payment_method', v_payment_method
-  );
 
   -- The look.
   select
@@ -111,6 +112,7 @@ begin
     ),
     sum(c.quantity * c.price),
     array_agg(c.product_id) filter (where c.active is not true),
+    bool_or(c.price <> c.least_expected or c.price <> c.most_expected),
     jsonb_agg(
       jsonb_build_object(
         'product_id', c.product_id,
@@ -126,13 +128,18 @@ begin
     (select s.checkouts_per_product from interlock.settings s)
   into
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_missing, v_shortages, v_slotted, v_limit
+    v_subtotal, v_missing, v_price_changed, v_shortages, v_slotted, v_limit
   from (
     select
-      l.product_id, l.quantity, p.price, p.name, p.kind, p.currency, p.active, p.available_quantity,
+      l.product_id, l.quantity, l.least_expected, l.most_expected,
+      p.price, p.name, p.kind, p.currency, p.active, p.available_quantity,
       p.in_one_slot >= l.quantity as in_a_slot
     from (
-      select (i.item ->> 'product_id')::uuid as product_id, sum((i.item ->> 'quantity')::numeric)::int as quantity
+      select
+        (i.item ->> 'product_id')::uuid as product_id,
+        sum((i.item ->> 'quantity')::numeric)::int as quantity,
+        min((i.item -> 'expected_unit_price')::numeric) as least_expected,
+        max((i.item -> 'expected_unit_price')::numeric) as most_expected
       from jsonb_array_elements(p_cart_items) as i (item)
       group by 1
     ) l
@@ -156,9 +163,19 @@ begin
     order by l.product_id
   ) c;
 
+  -- The same cart is the same request, however its lines stand and whatever it was expected to cost.
+  v_request := jsonb_build_object(
+    'products', v_product_ids,
+    'quantities', v_quantities,
+    'promo_code', p_promo_code,
+    'cart_id', p_cart_id,
+    'payment_method', v_payment_method
+  );
+
   v_refusal := case
     when v_missing is not null then 'PRODUCT_NOT_FOUND'
     when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
+    when v_price_changed or (p_promo_code is null and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
     when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
     when v_limit is not null and not interlock.admit_checkout(v_product_ids, v_limit) then 'UPSTREAM_UNAVAILABLE'
   end;
@@ -168,9 +185,14 @@ begin
     if v_answer is not null then
       return v_answer::json;
     end if;
+    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
     perform interlock.raise_error(v_refusal, case v_refusal
       when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
       when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
+      when 'PRICE_CHANGED' then interlock.price_change(
+        p_cart_items, p_expected_total, v_items, v_subtotal,
+        case when p_promo_code is null then v_subtotal end, v_currencies[1]
+      )
       when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
     end);
   end if;
@@ -204,6 +226,12 @@ begin
     return v_stored::json;
   end if;
 
+  -- A cart that its buyer has named becomes one order, under whatever keys it is sent.
+  if p_cart_id is not null then
+    perform interlock.lock_cart(v_user_id, p_cart_id);
+    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+  end if;
+
   -- The price, and the money.
   if v_payment_method = 'wallet' then
     v_wallet := interlock.lock_wallet(v_user_id);
@@ -231,6 +259,11 @@ begin
     v_order := interlock.new_order(
       v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id
     );
+    if v_order.total <> p_expected_total then
+      perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
+        p_cart_items, p_expected_total, v_items, v_subtotal, v_order.total, v_currencies[1]
+      ));
+    end if;
   end if;
 
   if v_payment_method = 'wallet' then

@@ -1,11 +1,14 @@
--- What is wrong with the shape of a request, all of it; null if nothing is.
+-- What is wrong with the shape of a request, all of it; null if nothing is. Prices that were shown may stand in lines
+-- with p_priced only.
 --
--- Callers: interlock.checkout, interlock.check_checkout_arguments.
+-- Callers: interlock.checkout, interlock.price_promo_cart.
 create function interlock.find_checkout_problems(
   p_cart_items jsonb,
   p_promo_code text,
   p_payment_method text,
-  p_idempotency_key text
+  p_idempotency_key text,
+  p_expected_total bigint default null,
+  p_priced boolean default false
 )
 returns jsonb
 language plpgsql
@@ -26,7 +29,14 @@ begin
     from jsonb_array_elements(p_cart_items) as i (item)
     where (
       jsonb_typeof(i.item) = 'object'
-      and i.item - 'product_id' - 'quantity' = '{}'
+      and (
+        i.item - 'product_id' - 'quantity' = '{}'
+        or (
+          p_priced
+          and i.item - 'product_id' - 'quantity' - 'expected_unit_price' = '{}'
+          and interlock.is_amount(i.item -> 'expected_unit_price')
+        )
+      )
       and jsonb_typeof(i.item -> 'product_id') = 'string'
       and i.item ->> 'product_id' ~ v_uuid
       and case
@@ -59,7 +69,12 @@ begin
             and (i.item ->> 'quantity')::numeric = trunc((i.item ->> 'quantity')::numeric)
           else false
         end as quantity_valid,
-        case when jsonb_typeof(i.item) = 'object' then i.item - 'product_id' - 'quantity' end as others
+        coalesce(not p_priced or interlock.is_amount(i.item -> 'expected_unit_price'), true) as price_valid,
+        case
+          when jsonb_typeof(i.item) <> 'object' then null
+          when p_priced then i.item - 'product_id' - 'quantity' - 'expected_unit_price'
+          else i.item - 'product_id' - 'quantity'
+        end as others
       from jsonb_array_elements(p_cart_items) with ordinality as i (item, n)
     ) c
     cross join lateral (
@@ -72,10 +87,15 @@ begin
       select '/quantity', 'must be an integer from 1 to 10000'
       where c.is_object and not c.quantity_valid
       union all
+      select '/expected_unit_price', 'must be a whole number of minor units, 0 or more'
+      where c.is_object and not c.price_valid
+      union all
       select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
       from jsonb_object_keys(c.others) as k (name)
     ) p
-    where not (c.is_object and c.product_id_valid and c.quantity_valid and c.others = '{}');
+    where not (
+      c.is_object and c.product_id_valid and c.quantity_valid and c.price_valid and c.others = '{}'
+    );
   end if;
 
   if char_length(btrim(p_promo_code)) not between 1 and 64 then
@@ -85,6 +105,12 @@ begin
   if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then
     v_problems := v_problems || interlock.problem(
       '/payment_method', 'must be wallet, bank_transfer or cash_on_delivery'
+    );
+  end if;
+
+  if p_expected_total < 0 then
+    v_problems := v_problems || interlock.problem(
+      '/expected_total', 'must be a whole number of minor units, 0 or more'
     );
   end if;
 

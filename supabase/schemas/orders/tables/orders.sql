@@ -69,7 +69,7 @@ comment on column interlock.orders.total is
 comment on column interlock.orders.promo_code_id is
   'The promo code that was redeemed, if any.';
 comment on column interlock.orders.cart_id is
-  'The client''s own name for the cart.';
+  'The client''s own name for the cart: a customer has one live order of it at most.';
 comment on column interlock.orders.payment_expires_at is
   'Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
 comment on column interlock.orders.proof_submitted_at is
@@ -79,6 +79,12 @@ comment on column interlock.orders.cancelled_at is
 
 -- A buyer's own orders, the latest first.
 create index orders_by_user on interlock.orders (user_id, created_at desc);
+
+-- A cart becomes one live order; after its end it can be ordered again. public.checkout looks first, under
+-- interlock.lock_cart, and has an answer for it; this holds it for everybody.
+create unique index orders_one_live_per_cart
+  on interlock.orders (user_id, cart_id)
+  where cart_id is not null and status not in ('cancelled', 'expired', 'refunded');
 
 create index orders_payment_deadline
   on interlock.orders (payment_expires_at)

@@ -32,20 +32,28 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
     let product = pick(rng, &products);
     let quantity = rng.random_range(1..4);
     let call = match rng.random_range(0..100) {
-        0..32 => shop::Call::Checkout {
-            buyer,
-            items: items(rng, &products, terms.slots),
-            code: rng.random_bool(0.45).then(|| code(rng, world, guessing)),
-            cart: cart(rng, buyer),
-            payment: *[
-                Payment::Wallet,
-                Payment::BankTransfer,
-                Payment::CashOnDelivery,
-            ]
-            .choose(rng)
-            .expect("there are some"),
-            key,
-        },
+        0..32 => {
+            let items = items(rng, &products, terms.slots);
+            let price =
+                |(product, quantity): &(Uuid, i64)| quantity * terms.products[product].price;
+            let subtotal: i64 = items.iter().map(price).sum();
+            shop::Call::Checkout {
+                buyer,
+                items,
+                code: rng.random_bool(0.45).then(|| code(rng, world, guessing)),
+                cart: cart(rng, buyer),
+                payment: *[
+                    Payment::Wallet,
+                    Payment::BankTransfer,
+                    Payment::CashOnDelivery,
+                ]
+                .choose(rng)
+                .expect("there are some"),
+                // Right without a code, and wrong with most.
+                expected: rng.random_ratio(1, 5).then_some(subtotal),
+                key,
+            }
+        }
         32..45 => shop::Call::ApplyCode {
             buyer,
             code: code(rng, world, guessing),
@@ -205,9 +213,12 @@ fn items(rng: &mut StdRng, products: &[Uuid], slots: bool) -> Vec<(Uuid, i64)> {
         .collect()
 }
 
-/// Each customer has two carts, and no cart sometimes.
+/// Each customer has a few carts, two of them before all others, and no cart sometimes.
 fn cart(rng: &mut StdRng, buyer: Uuid) -> Option<Uuid> {
-    let number: u128 = rng.random_range(0..3);
+    let number: u128 = match rng.random_ratio(1, 3) {
+        true => rng.random_range(3..12),
+        false => rng.random_range(0..3),
+    };
     (number > 0).then(|| Uuid::from_u128(buyer.as_u128() ^ number))
 }
 
@@ -242,6 +253,14 @@ fn physical(world: &World<Shop>, products: &[Uuid], product: Uuid) -> Uuid {
 /// The same call again; sometimes another one under the same key.
 fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
     if !rng.random_ratio(1, 5) {
+        if let shop::Call::Checkout {
+            items, expected, ..
+        } = &mut call
+        {
+            // The same cart, though it looks otherwise.
+            items.reverse();
+            *expected = rng.random_ratio(1, 4).then_some(1);
+        }
         return call;
     }
     match &mut call {

@@ -18,6 +18,7 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             code,
             cart,
             payment,
+            expected,
             key,
         } => Request::Call {
             function: Some("checkout"),
@@ -25,7 +26,7 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             caller: Some(*buyer),
             arguments: present(json!({
                 "cart_items": cart_items(items), "promo_code": code, "cart_id": cart,
-                "payment_method": payment.name(),
+                "payment_method": payment.name(), "expected_total": expected,
             })),
             key: key.clone(),
             rows: false,

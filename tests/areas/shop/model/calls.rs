@@ -3,6 +3,7 @@
 use crate::prove::histories::Reader;
 use crate::prove::model::Moment;
 use crate::prove::model::keys::{Key, LIFETIME, REFERENCE_LIFETIME};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// How an order is paid.
@@ -54,6 +55,8 @@ pub(crate) enum Call {
         code: Option<String>,
         cart: Option<Uuid>,
         payment: Payment,
+        /// The total that the buyer has seen.
+        expected: Option<i64>,
         key: Option<String>,
     },
     ApplyCode {
@@ -201,7 +204,14 @@ impl Call {
                 payment,
                 key: Some(_),
                 ..
-            } => format!("{items:?} {code:?} {cart:?} {payment:?}"),
+            } => {
+                // The order of the lines does not matter, nor how they are divided, nor what was expected.
+                let mut sums: BTreeMap<Uuid, i64> = BTreeMap::new();
+                for (product, quantity) in items {
+                    *sums.entry(*product).or_default() += quantity;
+                }
+                format!("{sums:?} {code:?} {cart:?} {payment:?}")
+            }
             Self::Cancel {
                 order,
                 key: Some(_),

@@ -29,6 +29,41 @@ impl Shop {
             .collect()
     }
 
+    /// Why a cart that has a live order cannot be ordered.
+    fn ordered(&self, buyer: Uuid, cart: Option<Uuid>) -> Option<Refusal> {
+        let live = self.orders.iter().find(|(_, order)| {
+            cart.is_some() && order.cart == cart && order.buyer == buyer && order.stands()
+        });
+        live.map(|(id, order)| {
+            let details = json!({ "order_id": id, "status": order.status });
+            ("CART_ALREADY_ORDERED", details)
+        })
+    }
+
+    /// Why a cart that was expected to cost something else is not ordered. The total is not known before a code is
+    /// looked at.
+    fn otherwise_priced(
+        &self,
+        lines: &[Line],
+        expected: Option<i64>,
+        total: i64,
+    ) -> Option<Refusal> {
+        let expected = expected.filter(|expected| *expected != total)?;
+        let subtotal: i64 = lines.iter().map(|line| line.quantity * line.price).sum();
+        let lines = lines.iter().map(|line| {
+            json!({
+                "product_id": line.product, "name": self.terms.products[&line.product].name,
+                "quantity": line.quantity, "unit_price": line.price, "total": line.quantity * line.price,
+                "expected_unit_price": null,
+            })
+        });
+        let details = json!({
+            "expected_total": expected, "total": total, "subtotal": subtotal, "currency": "USD",
+            "lines": lines.collect::<Vec<_>>(),
+        });
+        Some(("PRICE_CHANGED", details))
+    }
+
     pub(crate) fn checkout_refusals(
         &self,
         buyer: Uuid,
@@ -36,7 +71,12 @@ impl Shop {
         code: Option<&str>,
         cart: Option<Uuid>,
         payment: Payment,
+        expected: Option<i64>,
     ) -> Vec<Refusal> {
+        if let Some(ordered) = self.ordered(buyer, cart) {
+            let unknown = code.and_then(|code| self.promo(buyer, code).err());
+            return [ordered].into_iter().chain(unknown).collect();
+        }
         let lines = self.priced(items);
         let wanted: Vec<_> = lines
             .iter()
@@ -65,6 +105,7 @@ impl Shop {
                 }
             }
         }
+        refusals.extend(self.otherwise_priced(&lines, expected, total));
         let balance = self.wallets.get(&buyer).copied().unwrap_or(0);
         if payment == Payment::Wallet && balance < total {
             refusals.push((
@@ -82,6 +123,7 @@ impl Shop {
             code,
             cart,
             payment,
+            expected,
             ..
         } = &event.call
         else {
@@ -91,6 +133,9 @@ impl Shop {
         let id = uuid(&body["order"]["id"]).ok_or("the order has no id")?;
         if self.orders.contains_key(&id) {
             return Err("the order is not a new one");
+        }
+        if self.ordered(*buyer, *cart).is_some() {
+            return Err("this cart has an order");
         }
         let lines = self.priced(items);
         let wanted: Vec<_> = lines
@@ -128,6 +173,9 @@ impl Shop {
         }
         let mut next = self.clone();
         let total = subtotal - discount;
+        if expected.is_some_and(|expected| expected != total) {
+            return Err("another total was expected");
+        }
         if *payment == Payment::Wallet && total > 0 {
             let balance = next.wallets.get_mut(buyer).ok_or("there is no wallet")?;
             *balance -= total;

@@ -167,8 +167,9 @@ impl Model for Shop {
                 code,
                 cart,
                 payment,
+                expected,
                 ..
-            } => self.checkout_refusals(*buyer, items, code.as_deref(), *cart, *payment),
+            } => self.checkout_refusals(*buyer, items, code.as_deref(), *cart, *payment, *expected),
             Call::ApplyCode {
                 buyer,
                 code,

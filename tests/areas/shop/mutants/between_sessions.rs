@@ -11,6 +11,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "an order whose proof comes in meanwhile does not expire, and is not waited for",
     ),
     (
+        "lock_cart: without `perform pg_advisory_xact_lock(hashtextextended(format('interlock cart %s %s', p_user_id, p_cart_id), 0))`",
+        "of two checkouts of one cart the second finds the order of the first, before it asks for money",
+    ),
+    (
         "lock_order: without `for no key update`",
         "an order that was rejected meanwhile is not paid",
     ),
