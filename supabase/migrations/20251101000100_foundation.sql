@@ -832,6 +832,10 @@ as $$
 declare
   v_purged bigint;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   delete from interlock.idempotency_keys
   where ctid = any (array(
     select k.ctid
@@ -1018,6 +1022,10 @@ begin
       v_status := '429';
       v_message := 'Too many unknown promo codes were tried.';
       v_hint := 'Wait Retry-After seconds before the next attempt.';
+    when 'ISOLATION_LEVEL_UNSUPPORTED' then
+      v_status := '500';
+      v_message := 'Interlock works in transactions of isolation level read committed only.';
+      v_hint := 'Begin with `isolation level read committed`; over the API, look at default_transaction_isolation of role and database.';
     when 'UPSTREAM_UNAVAILABLE' then
       v_status := '503';
       v_message := 'The database is not available right now.';
@@ -1044,6 +1052,26 @@ begin
     message = v_code,
     detail = v_detail::text,
     hint = v_hint;
+end
+$$;
+
+-- Refuse to work at another isolation level than read committed. Our functions wait for a lock and then look again
+-- at the newest row; with one snapshot for the whole transaction each of these waits would end in a 40001, which
+-- PostgREST before 16 repeats by itself, for as long as the row is busy.
+--
+-- Callers: every function that locks, as the first thing it does. The level is compared there, in an expression of
+--   PL/pgSQL: a call costs ten times as much.
+-- Errors: ISOLATION_LEVEL_UNSUPPORTED.
+create function interlock.raise_isolation_level()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.raise_error(
+    'ISOLATION_LEVEL_UNSUPPORTED',
+    jsonb_build_object('isolation_level', current_setting('transaction_isolation'))
+  );
 end
 $$;
 
@@ -1132,6 +1160,10 @@ declare
   v_owner_id uuid;
   v_settled int := 0;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   for v_owner_id in
     select p.id
     from interlock.promo_codes p
@@ -1257,6 +1289,8 @@ comment on function interlock.purge_idempotency_keys is
   'Remove keys whose time is over; answers how many.';
 comment on function interlock.raise_error is
   'Raise an error of the catalogue.';
+comment on function interlock.raise_isolation_level is
+  'Refuse to work at another isolation level than read committed.';
 comment on function interlock.refuse_change is
   'Refuse every update, delete and truncate of an append-only table.';
 comment on function interlock.refuse_problems is

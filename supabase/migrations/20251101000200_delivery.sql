@@ -513,6 +513,10 @@ declare
   v_held interlock.batches;
   v_batch interlock.batches;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if not interlock.acts_for_shop() then
     perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
   end if;
@@ -788,6 +792,10 @@ declare
   v_constraint text;
   v_answer text;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   perform interlock.check_claim_route_arguments(p_batch_id, v_action);
   if auth.uid() is null then
     perform interlock.raise_error('UNAUTHENTICATED');

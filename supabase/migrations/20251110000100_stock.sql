@@ -428,6 +428,10 @@ declare
   v_answer jsonb;
   v_available int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_delta is null or p_delta = 0 or p_delta not between -1000000000 and 1000000000 then
     v_problems := v_problems || interlock.problem(
       '/p_delta', 'must be an integer from -1000000000 to 1000000000, and not 0'
@@ -503,6 +507,10 @@ declare
   v_answer jsonb;
   v_available int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_counted is null or p_counted not between 0 and 1000000000 then
     v_problems := v_problems || interlock.problem('/p_counted', 'must be an integer from 0 to 1000000000');
   end if;
@@ -741,6 +749,10 @@ declare
   v_problems jsonb := '[]'::jsonb;
   v_available int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_product_id is null then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
   end if;

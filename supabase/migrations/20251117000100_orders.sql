@@ -712,6 +712,10 @@ declare
   v_shop constant boolean := interlock.acts_for_shop();
   v_answer text;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if auth.uid() is null and not v_shop then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
@@ -835,6 +839,10 @@ declare
   v_answer text;
   v_stored text;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if v_user_id is null then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
@@ -1092,6 +1100,10 @@ declare
   v_owned bigint;
   v_answer jsonb;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_product_id is null then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
   end if;
@@ -1178,6 +1190,10 @@ as $$
 declare
   v_expired int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   -- The lock compares again on the newest version of the row: an order that was paid or
   -- got a proof meanwhile (and with it a later deadline) drops out.
   with due as materialized (
@@ -1340,6 +1356,10 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
 end
@@ -1637,6 +1657,10 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   perform interlock.move_order(p_order_id, array['paid', 'fulfilled'], 'refunded', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
 end

@@ -54,6 +54,10 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if interlock.is_proof_path(new.name) and not interlock.has_room_for_proof(new.name) then
     perform interlock.raise_error('TOO_MANY_PROOFS', jsonb_build_object(
       'order_id', split_part(new.name, '/', 2),
@@ -284,6 +288,10 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   perform interlock.move_order(
     p_order_id, array['pending_payment', 'confirmed'], 'paid', 'ORDER_STATE_CONFLICT'
   );
@@ -490,6 +498,10 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   return interlock.is_proof_path(p_path)
     and exists (
       select
@@ -586,6 +598,10 @@ declare
   v_rejected int;
   v_tries_left int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if char_length(p_reason) not between 1 and 500 then
     perform interlock.refuse_problems(interlock.problem('/p_reason', 'must be 1 to 500 characters'));
   end if;
@@ -651,6 +667,10 @@ declare
   v_status text;
   v_limit int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if v_user_id is null then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
@@ -736,6 +756,10 @@ declare
   v_booked interlock.wallet_movements;
   v_wallet interlock.wallets;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_user_id is null then
     v_problems := v_problems || interlock.problem('/p_user_id', 'is required');
   end if;

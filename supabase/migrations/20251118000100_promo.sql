@@ -611,6 +611,10 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   return interlock.end_promo_uses(
     array(
       select r.id
@@ -826,6 +830,10 @@ as $$
 declare
   v_answer constant jsonb := interlock.begin_reference('increment_promo_usage', p_reference, to_jsonb(p_promo_id));
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if v_answer is not null then
     return v_answer;
   end if;
@@ -1136,6 +1144,10 @@ declare
   v_problems jsonb := '[]'::jsonb;
   v_used int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_promo_id is null then
     v_problems := v_problems || interlock.problem('/p_promo_id', 'is required');
   end if;
@@ -1409,6 +1421,10 @@ declare
   v_look record;
   v_held_until timestamptz;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if v_user_id is null then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;

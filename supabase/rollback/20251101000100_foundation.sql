@@ -24,6 +24,7 @@ drop function
   interlock.problem,
   interlock.purge_idempotency_keys,
   interlock.raise_error,
+  interlock.raise_isolation_level,
   interlock.refuse_problems,
   interlock.schedule_jobs,
   interlock.set_ledger_context,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(2);
+select plan(3);
 
 create temporary view ours as
 select p.oid::regprocedure::text as name, p.proconfig as settings
@@ -55,6 +55,18 @@ select results_eq(
       ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')
   $$,
   'those that lock give up after two seconds, those that answer with times do so in UTC'
+);
+
+-- Whoever locks says so at another isolation level, before anything else (and tests/areas/foundation asks each of them).
+select is_empty(
+  $$
+    select p.oid::regprocedure
+    from pg_proc p
+    where p.pronamespace = 'interlock'::regnamespace
+      and p.proconfig @> '{lock_timeout=2s}'
+      and p.prosrc !~ '^\n(declare\n.*?\n)?begin\n  if current_setting\(''transaction_isolation''\) <> ''read committed'' then\n    perform interlock\.raise_isolation_level\(\);\n  end if;\n'
+  $$,
+  'every function that locks refuses another isolation level first'
 );
 
 select * from finish();

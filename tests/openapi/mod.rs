@@ -20,9 +20,10 @@ use uuid::Uuid;
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/examples.json");
 
 /// What a stack in good health does not answer. The corpus of recorded exchanges has them.
-const OF_ILL_HEALTH: [&str; 4] = [
+const OF_ILL_HEALTH: [&str; 5] = [
     "FORBIDDEN",
     "INTERNAL",
+    "ISOLATION_LEVEL_UNSUPPORTED",
     "UPSTREAM_UNAVAILABLE",
     "UPSTREAM_TIMEOUT",
 ];

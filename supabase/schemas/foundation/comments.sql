@@ -45,6 +45,8 @@ comment on function interlock.purge_idempotency_keys is
   'Remove keys whose time is over; answers how many.';
 comment on function interlock.raise_error is
   'Raise an error of the catalogue.';
+comment on function interlock.raise_isolation_level is
+  'Refuse to work at another isolation level than read committed.';
 comment on function interlock.refuse_change is
   'Refuse every update, delete and truncate of an append-only table.';
 comment on function interlock.refuse_problems is

@@ -1,6 +1,8 @@
 //! What all areas stand on (keys, errors, settings), and where all of them meet.
 
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod reports;

@@ -7,4 +7,9 @@ super::codes! {
         Partly("What the key was used for.", &[
             ("operation", Text), ("reference", Uuid),
         ], &["operation", "reference"]);
+
+    IsolationLevelUnsupported 500 Final "ISOLATION_LEVEL_UNSUPPORTED"
+        "Interlock works in transactions of isolation level read committed only."
+        "Begin with `isolation level read committed`; over the API, look at default_transaction_isolation of role and database."
+        known(&[("isolation_level", Text)]);
 }

@@ -289,6 +289,10 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if auth.uid() is null then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;

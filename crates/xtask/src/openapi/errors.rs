@@ -15,6 +15,7 @@ const COMMON: &[Code] = &[
     Code::BodyTooLarge,
     Code::UnsupportedMediaType,
     Code::Internal,
+    Code::IsolationLevelUnsupported,
     Code::UpstreamUnavailable,
     Code::UpstreamTimeout,
 ];

@@ -24,6 +24,10 @@ declare
   v_held interlock.batches;
   v_batch interlock.batches;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if not interlock.acts_for_shop() then
     perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
   end if;

@@ -32,6 +32,10 @@ declare
   v_constraint text;
   v_answer text;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   perform interlock.check_claim_route_arguments(p_batch_id, v_action);
   if auth.uid() is null then
     perform interlock.raise_error('UNAUTHENTICATED');

@@ -12,6 +12,10 @@ as $$
 declare
   v_purged bigint;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   delete from interlock.idempotency_keys
   where ctid = any (array(
     select k.ctid

@@ -171,6 +171,10 @@ begin
       v_status := '429';
       v_message := 'Too many unknown promo codes were tried.';
       v_hint := 'Wait Retry-After seconds before the next attempt.';
+    when 'ISOLATION_LEVEL_UNSUPPORTED' then
+      v_status := '500';
+      v_message := 'Interlock works in transactions of isolation level read committed only.';
+      v_hint := 'Begin with `isolation level read committed`; over the API, look at default_transaction_isolation of role and database.';
     when 'UPSTREAM_UNAVAILABLE' then
       v_status := '503';
       v_message := 'The database is not available right now.';

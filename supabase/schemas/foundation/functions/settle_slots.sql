@@ -16,6 +16,10 @@ declare
   v_owner_id uuid;
   v_settled int := 0;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   for v_owner_id in
     select p.id
     from interlock.promo_codes p

@@ -17,6 +17,10 @@ declare
   v_shop constant boolean := interlock.acts_for_shop();
   v_answer text;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if auth.uid() is null and not v_shop then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;

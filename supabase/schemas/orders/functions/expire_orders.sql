@@ -15,6 +15,10 @@ as $$
 declare
   v_expired int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   -- The lock compares again on the newest version of the row: an order that was paid or
   -- got a proof meanwhile (and with it a later deadline) drops out.
   with due as materialized (

@@ -13,6 +13,10 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
 end

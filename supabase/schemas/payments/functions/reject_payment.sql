@@ -20,6 +20,10 @@ declare
   v_rejected int;
   v_tries_left int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if char_length(p_reason) not between 1 and 500 then
     perform interlock.refuse_problems(interlock.problem('/p_reason', 'must be 1 to 500 characters'));
   end if;

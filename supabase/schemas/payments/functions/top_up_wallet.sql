@@ -17,6 +17,10 @@ declare
   v_booked interlock.wallet_movements;
   v_wallet interlock.wallets;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_user_id is null then
     v_problems := v_problems || interlock.problem('/p_user_id', 'is required');
   end if;

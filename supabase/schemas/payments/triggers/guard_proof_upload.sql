@@ -13,6 +13,10 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if interlock.is_proof_path(new.name) and not interlock.has_room_for_proof(new.name) then
     perform interlock.raise_error('TOO_MANY_PROOFS', jsonb_build_object(
       'order_id', split_part(new.name, '/', 2),

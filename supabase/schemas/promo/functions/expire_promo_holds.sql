@@ -14,6 +14,10 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   return interlock.end_promo_uses(
     array(
       select r.id

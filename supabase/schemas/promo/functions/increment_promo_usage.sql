@@ -16,6 +16,10 @@ as $$
 declare
   v_answer constant jsonb := interlock.begin_reference('increment_promo_usage', p_reference, to_jsonb(p_promo_id));
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if v_answer is not null then
     return v_answer;
   end if;

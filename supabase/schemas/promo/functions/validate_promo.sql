@@ -37,6 +37,10 @@ declare
   v_look record;
   v_held_until timestamptz;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if v_user_id is null then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;

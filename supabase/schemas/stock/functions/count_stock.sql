@@ -24,6 +24,10 @@ declare
   v_answer jsonb;
   v_available int;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_counted is null or p_counted not between 0 and 1000000000 then
     v_problems := v_problems || interlock.problem('/p_counted', 'must be an integer from 0 to 1000000000');
   end if;

@@ -17,6 +17,10 @@ declare
   v_answer jsonb;
   v_product interlock.products;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
   if p_product_id is null then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
   end if;

@@ -15,6 +15,14 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a batch handed to another driver meanwhile is not completed",
     ),
     (
+        "assign_batch: without `for no key update`",
+        "a driver made inactive meanwhile is given nothing",
+    ),
+    (
+        "assign_batch: without `for no key update` (2)",
+        "a batch completed meanwhile is given to nobody",
+    ),
+    (
         "claim_batch: one turn only, without `when v_batch.id is not null`",
         "a batch claimed meanwhile is refused with its state",
     ),

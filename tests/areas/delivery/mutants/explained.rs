@@ -11,6 +11,10 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "Only these statuses have a lease (batches_holder_matches_status), and the next condition asks for one.",
     ),
     (
+        "assign_batch: without `perform interlock.raise_error('DRIVER_BUSY', interlock.batch_state(v_held))`",
+        "batches_one_active_per_driver refuses the second batch, and the answer is the same.",
+    ),
+    (
         "claim_batch: without `perform interlock.raise_error('DRIVER_BUSY', interlock.batch_state(v_held))`",
         "batches_one_active_per_driver refuses the second batch, and claim_route answers the same.",
     ),
