@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use axum::body::Body;
 use axum::response::Response;
-use http_body_util::{LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap,
@@ -26,8 +26,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::jwt::{KeySet, Refused};
+use crate::jwt::{self, KeySet, Refused};
 use crate::keys;
+use crate::unkind::{Order, Unkind};
 
 /// More than any function takes, less than would fill the memory.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -95,6 +96,8 @@ pub(crate) struct Gateway {
     api_port: u16,
     functions: BTreeMap<String, Upstream>,
     client: Client<HttpConnector, Limited<Incoming>>,
+    /// Only in tests.
+    unkind: Option<Unkind>,
 }
 
 /// Where a request goes.
@@ -108,6 +111,8 @@ enum Route<'a> {
     Jwks,
     /// To nobody: we live.
     Health,
+    /// To nobody: what becomes of later requests.
+    Unkind,
     /// To nobody.
     Unknown,
 }
@@ -143,7 +148,16 @@ impl Gateway {
             api_port,
             functions,
             client: Client::builder(TokioExecutor::new()).build(connector),
+            unkind: None,
         })
+    }
+
+    /// The same, unkind to whom a test chooses.
+    pub(crate) fn unkind(self) -> Self {
+        Self {
+            unkind: Some(Unkind::default()),
+            ..self
+        }
     }
 
     /// Serves until `stop` turns true, then lets requests under way finish for a moment.
@@ -197,17 +211,38 @@ impl Gateway {
         match route(&path) {
             Route::Health => Ok(json_response(StatusCode::OK, &json!({"status": "ok"}))),
             Route::Jwks => Ok(json_response(StatusCode::OK, &self.keys.public_jwks())),
-            Route::Unknown => Err(Refusal::not_found(format!("Nothing is served at {path}."))),
-            Route::Api(path) => {
+            Route::Unkind if self.unkind.is_some() => self.be_unkind(request).await,
+            Route::Unkind | Route::Unknown => {
+                Err(Refusal::not_found(format!("Nothing is served at {path}.")))
+            }
+            Route::Api(api_path) => {
                 let (query, query_key) = take_api_key(request.uri().query());
                 let mut request = request;
+                let unkind = self
+                    .unkind
+                    .as_ref()
+                    .and_then(|unkind| unkind.take(request.method(), &path, request.headers()));
                 if request.method() != Method::OPTIONS {
                     let authorization = self.api_authorization(request.headers(), query_key)?;
                     if let Some(value) = authorization {
                         request.headers_mut().insert(AUTHORIZATION, value);
                     }
                 }
-                self.forward(request, self.api_port, path, query).await
+                let sender = request.headers().get(AUTHORIZATION).cloned();
+                if let Some(order) = unkind {
+                    if order.acts() {
+                        let response = self
+                            .forward(request, self.api_port, api_path, query)
+                            .await?;
+                        // Its end is the end of the transaction.
+                        let _ = response.into_body().collect().await;
+                    }
+                    return Ok(order.answer());
+                }
+                let response = self
+                    .forward(request, self.api_port, api_path, query)
+                    .await?;
+                Ok(forbid(response, sender.as_ref()).await)
             }
             Route::Function { name, path } => {
                 let Some(upstream) = self.functions.get(name) else {
@@ -221,6 +256,31 @@ impl Gateway {
                 let query = request.uri().query().map(str::to_owned);
                 self.forward(request, upstream.port, path, query).await
             }
+        }
+    }
+
+    async fn be_unkind(&self, request: Request<Incoming>) -> Result<Response, Refusal> {
+        let Some(unkind) = &self.unkind else {
+            return Err(Refusal::not_found("Nothing is unkind here.".to_owned()));
+        };
+        if request.method() == Method::DELETE {
+            return Ok(json_response(
+                StatusCode::OK,
+                &json!({"given": unkind.end()}),
+            ));
+        }
+        let body = Limited::new(request.into_body(), BODY_LIMIT)
+            .collect()
+            .await;
+        let order: Option<Order> = body
+            .ok()
+            .and_then(|body| serde_json::from_slice(&body.to_bytes()).ok());
+        match order {
+            Some(order) => {
+                unkind.order(order);
+                Ok(json_response(StatusCode::OK, &json!({})))
+            }
+            None => Err(Refusal::not_found("That is no order.".to_owned())),
         }
     }
 
@@ -411,6 +471,7 @@ impl Refusal {
 fn route(path: &str) -> Route<'_> {
     match path {
         "/health" => return Route::Health,
+        "/unkind" => return Route::Unkind,
         "/auth/v1/.well-known/jwks.json" => return Route::Jwks,
         "/rest/v1" => return Route::Api("/"),
         _ => {}
@@ -454,9 +515,35 @@ fn take_api_key(query: Option<&str>) -> (Option<String>, Option<String>) {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
+    token_of(headers.get(AUTHORIZATION)?)
+}
+
+fn token_of(authorization: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// PostgREST answers a missing right (42501) with 403 to a role that somebody signed in for, and with 401 to
+/// anybody else; `postrust` says 401 to all.
+async fn forbid(response: Response, sender: Option<&HeaderValue>) -> Response {
+    if response.status() != StatusCode::UNAUTHORIZED {
+        return response;
+    }
+    let role = sender.and_then(token_of).and_then(jwt::role);
+    if role.is_none_or(|role| role == "anon") {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let body = match axum::body::to_bytes(body, BODY_LIMIT).await {
+        Ok(body) => body,
+        Err(_) => return Response::from_parts(parts, Body::empty()),
+    };
+    let error: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if error["code"] == "42501" {
+        parts.status = StatusCode::FORBIDDEN;
+        parts.headers.remove(WWW_AUTHENTICATE);
+    }
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// Whether a second request cannot act a second time, as far as its head can tell.

@@ -1,6 +1,7 @@
 //! Tests of the gateway's decisions; no socket is opened.
 
 use super::*;
+use crate::unkind::{Order, Unkind};
 
 const USER: &str = "Authorization";
 
@@ -193,4 +194,66 @@ fn an_unknown_outcome_may_be_repeated_only_where_that_cannot_act_twice() {
     assert!(is_repeatable(&Method::POST, &keyed));
     assert!(!is_repeatable(&Method::POST, &HeaderMap::new()));
     assert!(!Refusal::outcome_unknown("late", false).retryable);
+}
+
+#[tokio::test]
+async fn a_missing_right_is_403_for_who_is_signed_in() {
+    let answered = async |status: StatusCode, code: &str, sender: &str| {
+        let mut response = json_response(status, &json!({"code": code}));
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        let sender = HeaderValue::from_str(sender).unwrap();
+        let response = forbid(response, Some(&sender)).await;
+        let asks = response.headers().contains_key(WWW_AUTHENTICATE);
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 1_000).await;
+        assert!(String::from_utf8_lossy(&body.unwrap()).contains(code));
+        (status, asks)
+    };
+    let unauthorized = StatusCode::UNAUTHORIZED;
+    let service = format!("Bearer {}", keys::service_role_key().unwrap());
+    for somebody in [&user(60), &service] {
+        assert_eq!(
+            answered(unauthorized, "42501", somebody).await,
+            (403, false)
+        );
+        assert_eq!(
+            answered(unauthorized, "PGRST301", somebody).await,
+            (401, true)
+        );
+        assert_eq!(
+            answered(StatusCode::NOT_FOUND, "42501", somebody).await,
+            (404, true)
+        );
+    }
+    let anon = format!("Bearer {}", keys::anon_key().unwrap());
+    for nobody in [anon.as_str(), "Bearer x", ""] {
+        assert_eq!(answered(unauthorized, "42501", nobody).await, (401, true));
+    }
+}
+
+#[test]
+fn unkindness_is_for_those_it_was_ordered_for_and_ends() {
+    let order = json!({
+        "times": 2, "path": "/rest/v1/rpc/", "authorization": "Bearer a", "status": 503, "retry_after": "7",
+        "acts": false,
+    });
+    let order: Order = serde_json::from_value(order).unwrap();
+    let unkind = Unkind::default();
+    unkind.order(order);
+    let take = |method: Method, path, whose| {
+        let headers = headers(&[(USER, whose)]);
+        unkind.take(&method, path, &headers)
+    };
+    let (post, path) = (Method::POST, "/rest/v1/rpc/checkout");
+    assert!(take(post.clone(), path, "Bearer b").is_none());
+    assert!(take(post.clone(), "/rest/v1/orders", "Bearer a").is_none());
+    assert!(take(Method::OPTIONS, path, "Bearer a").is_none());
+    let answer = take(post.clone(), path, "Bearer a").unwrap().answer();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()["retry-after"], "7");
+    assert!(take(post.clone(), path, "Bearer a").is_some());
+    assert!(take(post, path, "Bearer a").is_none());
+    assert_eq!((unkind.end(), unkind.end()), (2, 0));
 }

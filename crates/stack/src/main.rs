@@ -21,6 +21,7 @@ mod project;
 mod push;
 mod restart;
 mod status;
+mod unkind;
 mod up;
 
 use std::io::Write as _;

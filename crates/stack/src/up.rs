@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// Start a part again that ends by itself, instead of stopping the rest.
     #[arg(long)]
     restart: bool,
+    /// Let tests choose how the gateway answers.
+    #[arg(long, hide = true)]
+    unkind: bool,
     /// The port at which the API finds the database: a proxy of a test stands there.
     #[arg(long, hide = true)]
     api_finds_db_at: Option<u16>,
@@ -235,7 +238,11 @@ impl Stack {
 
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let gateway = Arc::new(Gateway::new(key_set, api_port, rest_port, upstreams)?);
+        let mut gateway = Gateway::new(key_set, api_port, rest_port, upstreams)?;
+        if args.unkind {
+            gateway = gateway.unkind();
+        }
+        let gateway = Arc::new(gateway);
         let stop = self.stop_gateway.subscribe();
         self.gateway = Some(tokio::spawn(gateway.serve(listener, stop)));
 

@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use interlock_domain::FUNCTIONS;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use reqwest::Method;
+use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -45,6 +47,8 @@ enum Blow {
     FullPool,
     /// Another session holds the rows that everybody needs.
     HeldLock,
+    /// The gateway's answer takes the place of the API's, after the commit or instead of the request.
+    Gateway { acts: bool },
 }
 
 const LATE: Duration = Duration::from_millis(300);
@@ -154,6 +158,14 @@ fn of_parts() -> Vec<Fault> {
             name: "another session holds the locks",
             blow: Blow::HeldLock,
         },
+        Fault {
+            name: "the gateway says 503 after the commit",
+            blow: Blow::Gateway { acts: true },
+        },
+        Fault {
+            name: "the gateway says 503 and passes nothing on",
+            blow: Blow::Gateway { acts: false },
+        },
     ]
 }
 
@@ -175,13 +187,17 @@ impl Fault {
 
     /// Whether it breaks something that must mend by itself.
     pub(crate) fn breaks(&self) -> bool {
-        !matches!(self.blow, Blow::Requests(..) | Blow::HeldLock)
+        !matches!(
+            self.blow,
+            Blow::Requests(..) | Blow::HeldLock | Blow::Gateway { .. }
+        )
     }
 
     /// What is counted, unless a proxy counts it.
     fn counts_as(&self) -> Option<&'static str> {
         match self.blow {
-            Blow::Requests(..) => None,
+            // The proxy and the gateway count.
+            Blow::Requests(..) | Blow::Gateway { .. } => None,
             Blow::Kill("postgres") => Some("times Postgres was killed"),
             Blow::Kill("api") => Some("times the API was killed"),
             Blow::Kill(_) => Some("times a function was killed"),
@@ -252,6 +268,13 @@ impl Fault {
                 tokio::join!(on.clients_try_again(6), tokio::time::sleep(on.hold));
                 lock.rollback().await?;
             }
+            Blow::Gateway { acts } => {
+                let times = rng.random_range(6..16);
+                let order =
+                    json!({ "times": times, "path": "/rest/v1/rpc/", "status": 503, "acts": acts });
+                on.own()?.tell_gateway(Method::POST, &order).await?;
+                on.clients_try_again(4).await;
+            }
         }
         if let Some(what) = self.counts_as() {
             on.ledger.strike(what);
@@ -276,7 +299,12 @@ impl Target<'_> {
     /// Ends whatever lasts, also what a strike that was given up has left behind.
     pub(crate) async fn release(&self) -> Result<()> {
         self.site.calm();
-        if self.site.own.is_some() {
+        if let Some(own) = &self.site.own {
+            let said = own.tell_gateway(Method::DELETE, &Value::Null).await?;
+            for _ in 0..said["given"].as_u64().unwrap_or_default() {
+                self.ledger
+                    .strike("answers that the gateway gave in the API's stead");
+            }
             self.site
                 .connect_as_admin()
                 .await?

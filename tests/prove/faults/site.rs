@@ -5,6 +5,7 @@ use super::proxy::{COMMIT, HTTP_REQUEST, Link};
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -36,6 +37,7 @@ pub(crate) struct Own {
     pub(crate) functions: Arc<Link>,
     /// Between the API and the database.
     pub(crate) database: Arc<Link>,
+    gateway: String,
     folder: PathBuf,
     // The stack's guard stops it when this closes, however this process ends.
     running: Mutex<(Option<ChildStdin>, Child)>,
@@ -83,7 +85,8 @@ impl Site {
             .arg(folder.with_extension("lock"))
             .arg("--")
             .arg(program)
-            .args(["up", "--fresh", "--no-seed", "--json", "--restart", "--dir"])
+            .args(["up", "--fresh", "--no-seed", "--json", "--restart"])
+            .args(["--unkind", "--dir"])
             .arg(&folder)
             .arg(format!("--api-port={api_port}"))
             .arg(format!("--db-port={db_port}"))
@@ -118,6 +121,7 @@ impl Site {
             own: Some(Own {
                 functions,
                 database,
+                gateway: format!("http://127.0.0.1:{api_port}"),
                 folder,
                 running: Mutex::new((leash, guard)),
             }),
@@ -180,6 +184,13 @@ impl Own {
         let pid = status["pids"][part].as_i64();
         let pid = pid.with_context(|| format!("no process {part} in the stack's status"))?;
         Ok(i32::try_from(pid)?)
+    }
+
+    /// Tells the gateway how to answer, or to be kind again (crates/stack/src/unkind.rs).
+    pub(crate) async fn tell_gateway(&self, method: Method, order: &Value) -> Result<Value> {
+        let url = format!("{}/unkind", self.gateway);
+        let request = reqwest::Client::new().request(method, url).json(order);
+        Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
     /// Ends a part as a crash would.

@@ -57,7 +57,7 @@ fn start(root: &Path, binary: &Path, folder: &Path) -> Result<(Running, BTreeMap
         .arg(folder.with_extension("lock"))
         .arg("--")
         .arg(binary)
-        .args(["up", "--fresh", "--no-seed", "--json"])
+        .args(["up", "--fresh", "--no-seed", "--json", "--unkind"])
         .args(["--api-port=0", "--db-port=0", "--dir"])
         .arg(folder)
         .stdin(Stdio::piped())
