@@ -36,9 +36,47 @@ pub(crate) struct Args {
 
 /// What there is to do.
 struct Plan {
+    /// The one list of what is deployed: shown, given to the CLI by name, and looked for afterwards.
     functions: Vec<String>,
+    /// In config.toml as well, but not Interlock's.
+    others: Vec<String>,
     /// File names of the migrations that the database lacks.
     migrations: Vec<String>,
+}
+
+impl Plan {
+    fn describe(&self) -> String {
+        let mut text = match self.migrations.as_slice() {
+            [] => "migrations: none to push".to_owned(),
+            files => format!(
+                "migrations to push: {}\n  {}",
+                files.len(),
+                files.join("\n  ")
+            ),
+        };
+        text += &match self.functions.as_slice() {
+            [] => "\nfunctions: none, because no --project-ref says where to".to_owned(),
+            names => format!("\nfunctions to deploy: {}", names.join(", ")),
+        };
+        if !self.others.is_empty() {
+            let names = self.others.join(" ");
+            text += &format!(
+                "\nfunctions of your own, left alone: `npx supabase functions deploy {names}`"
+            );
+        }
+        text
+    }
+
+    /// What the CLI is told. Without names it would take whatever config.toml declares.
+    fn deploy_arguments<'a>(&'a self, project: &'a str, use_api: bool) -> Vec<&'a str> {
+        let mut arguments = vec!["functions", "deploy"];
+        arguments.extend(self.functions.iter().map(String::as_str));
+        arguments.extend(["--yes", project]);
+        if use_api {
+            arguments.push("--use-api");
+        }
+        arguments
+    }
 }
 
 /// Deploys, or says why not.
@@ -60,7 +98,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     let plan = progress.step(&format!("Look at {}", args.target.shown()), || {
         deployment.plan()
     })?;
-    println!("{}", deployment.describe(&plan));
+    println!("{}", plan.describe());
     if args.dry_run {
         println!("dry run: nothing was changed");
         return Ok(());
@@ -111,12 +149,15 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     fn plan(&self) -> Result<Plan> {
-        let functions = if self.args.target.project_ref.is_some() {
+        let (functions, others) = if self.args.target.project_ref.is_some() {
             // Asks for nothing but needs the same token and project.
             self.listed_functions()?;
-            self.repo.functions()?
+            (
+                self.repo.functions()?,
+                self.repo.declared_functions()?.others,
+            )
         } else {
-            Vec::new()
+            (Vec::new(), Vec::new())
         };
         let history = History::read(&self.migrations()?)?;
         history.refuse_unknown()?;
@@ -127,24 +168,9 @@ impl Deployment<'_> {
         let report = self.db_push(&["--dry-run"])?;
         Ok(Plan {
             functions,
+            others,
             migrations: pushed(&report),
         })
-    }
-
-    fn describe(&self, plan: &Plan) -> String {
-        let mut text = match plan.migrations.as_slice() {
-            [] => "migrations: none to push".to_owned(),
-            files => format!(
-                "migrations to push: {}\n  {}",
-                files.len(),
-                files.join("\n  ")
-            ),
-        };
-        text += &match plan.functions.as_slice() {
-            [] => "\nfunctions: none, because no --project-ref says where to".to_owned(),
-            names => format!("\nfunctions to deploy: {}", names.join(", ")),
-        };
-        text
     }
 
     fn push(&self, plan: &Plan) -> Result<()> {
@@ -168,10 +194,7 @@ impl Deployment<'_> {
             return Ok(());
         }
         let project = self.project_flag();
-        let mut arguments = vec!["functions", "deploy", "--yes", &project];
-        if self.args.use_api {
-            arguments.push("--use-api");
-        }
+        let arguments = plan.deploy_arguments(&project, self.args.use_api);
         self.supabase.json(&arguments).context(
             "the migrations are pushed; functions that were deployed before still run. Mend the cause and run the same command again",
         )?;
@@ -443,21 +466,52 @@ mod tests {
         assert!(told.contains("migrations 1 are older"), "{told}");
     }
 
+    /// A repository with the crate `checkout` and that configuration.
+    fn repo_with(name: &str, config: &str) -> Repo {
+        let name = format!("interlock-deploy-{name}-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        fs::create_dir_all(root.join("supabase")).expect("it can be made");
+        fs::write(root.join("supabase/config.toml"), config).expect("it can be written");
+        Repo {
+            root: root.clone(),
+            target: root,
+            packages: vec!["checkout".to_owned()],
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_what_is_deployed() {
+        let repo = repo_with("own", "[functions.checkout]\n[functions.newsletter]\n");
+        let declared = repo.declared_functions().expect("it can be read");
+        fs::remove_dir_all(&repo.root).expect("it is ours");
+        let plan = Plan {
+            functions: declared.ours,
+            others: declared.others,
+            migrations: Vec::new(),
+        };
+        let told = plan.describe();
+        assert!(told.contains("functions to deploy: checkout\n"), "{told}");
+        assert!(told.contains("left alone: `npx supabase functions deploy newsletter`"));
+        assert_eq!(
+            plan.deploy_arguments("--remote=REF", true),
+            [
+                "functions",
+                "deploy",
+                "checkout",
+                "--yes",
+                "--remote=REF",
+                "--use-api"
+            ]
+        );
+    }
+
     #[test]
     fn a_module_that_was_not_built_is_named() {
-        let root = std::env::temp_dir().join(format!("interlock-deploy-{}", std::process::id()));
-        fs::create_dir_all(root.join("supabase")).expect("it can be made");
-        fs::write(root.join("supabase/config.toml"), "[functions.checkout]\n")
-            .expect("it can be written");
-        let repo = Repo {
-            root: root.clone(),
-            target: root.clone(),
-            packages: vec!["checkout".to_owned()],
-        };
+        let repo = repo_with("unbuilt", "[functions.checkout]\n");
         let told = modules(&repo, true)
             .expect_err("nothing is built")
             .to_string();
-        fs::remove_dir_all(&root).expect("it is ours");
+        fs::remove_dir_all(&repo.root).expect("it is ours");
         assert!(
             told.contains("functions/checkout/core.js is missing"),
             "{told}"

@@ -23,6 +23,14 @@ pub(crate) struct Repo {
     pub(crate) packages: Vec<String>,
 }
 
+/// The functions of supabase/config.toml.
+pub(crate) struct Declared {
+    /// With a crate here.
+    pub(crate) ours: Vec<String>,
+    /// Without one: somebody else's.
+    pub(crate) others: Vec<String>,
+}
+
 impl Repo {
     /// Asks cargo for the layout of the workspace.
     pub(crate) fn open() -> Result<Self> {
@@ -54,6 +62,17 @@ impl Repo {
 
     /// The edge functions: every `[functions.NAME]` of supabase/config.toml that has a crate of that name.
     pub(crate) fn functions(&self) -> Result<Vec<String>> {
+        let names = self.declared_functions()?.ours;
+        if names.is_empty() {
+            bail!(
+                "no function to build: supabase/config.toml needs a [functions.NAME] for a crate crates/NAME"
+            );
+        }
+        Ok(names)
+    }
+
+    /// What supabase/config.toml declares.
+    pub(crate) fn declared_functions(&self) -> Result<Declared> {
         let path = self.root.join("supabase/config.toml");
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -61,18 +80,9 @@ impl Repo {
             .parse()
             .with_context(|| format!("{} is not valid TOML", path.display()))?;
         let declared = config.get("functions").and_then(toml::Value::as_table);
-        let names: Vec<String> = declared
-            .into_iter()
-            .flat_map(toml::Table::keys)
-            .filter(|name| self.packages.contains(name))
-            .cloned()
-            .collect();
-        if names.is_empty() {
-            bail!(
-                "no function to build: supabase/config.toml needs a [functions.NAME] for a crate crates/NAME"
-            );
-        }
-        Ok(names)
+        let names = declared.into_iter().flat_map(toml::Table::keys).cloned();
+        let (ours, others) = names.partition(|name| self.packages.contains(name));
+        Ok(Declared { ours, others })
     }
 
     /// Deno itself. npm's `deno` is a script around it that needs an install script.
