@@ -10,6 +10,7 @@ export interface Limits {
 
 /** What a retry needs of its surroundings; tests bring their own. */
 export interface Host {
+  /** Milliseconds by a clock that nobody sets. */
   now(): number;
   /** From 0 to 1. */
   random(): number;
@@ -94,7 +95,7 @@ function unlessAborted<T>(
 }
 
 const surroundings: Host = {
-  now: () => Date.now(),
+  now: () => performance.now(),
   random: () => Math.random(),
   sleep(milliseconds, signal) {
     let timer: ReturnType<typeof setTimeout>;

@@ -116,13 +116,15 @@ function readDatabaseError(error: DatabaseError, status: number): Failure {
   const { code, message, hint } = error;
   // The catalogue's: the status is in the SQLSTATE, the code in the message.
   if (/^PT\d{3}$/.test(code)) {
+    const { details, sentence, retryable } = readDetails(error.details);
     return {
       code: message as CatalogueCode,
-      message: hint ?? message,
+      message: sentence ?? hint ?? message,
       status: Number(code.slice(2)),
-      details: parse(error.details),
+      details,
       hint,
-      retryable: status >= 500 || status === 429,
+      retryable,
+      retryAfter: secondsIn(details),
     };
   }
   if (PASSING.test(code)) {
@@ -142,6 +144,25 @@ function readDatabaseError(error: DatabaseError, status: number): Failure {
     };
   }
   return unexpected(/^PGRST30[123]$/.test(code) ? 401 : status);
+}
+
+/** The details of a raised error: among them stand a sentence for a person, and whether it may be sent again. */
+function readDetails(text: string | null) {
+  const parsed = parse(text);
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    return { details: parsed, sentence: undefined, retryable: false };
+  }
+  const { message, retryable, ...details } = parsed as Record<string, unknown>;
+  return {
+    details: Object.keys(details).length > 0 ? details : null,
+    sentence: typeof message === "string" ? message : undefined,
+    retryable: retryable === true,
+  };
+}
+
+function secondsIn(details: unknown): number | null {
+  const seconds = (details as { retry_after?: unknown } | null)?.retry_after;
+  return typeof seconds === "number" ? seconds : null;
 }
 
 function parse(text: string | null): unknown {

@@ -145,6 +145,66 @@ test("a key passes the preflight, and the headers can be read", async () => {
   await context.close();
 });
 
+test("whatever supabase-js sends passes the preflight", async () => {
+  const user = nextUser();
+  const { context, page } = await visit(user);
+  const settings = {
+    apiUrl: network.url,
+    anonKey: fixture.anonKey,
+    token: user.token,
+    product: fixture.product,
+  };
+  const { data, error } = await page.evaluate(
+    async ({ apiUrl, anonKey, token, product }) => {
+      // @ts-ignore: the page has loaded it.
+      const client = supabase.createClient(apiUrl, anonKey, {
+        accessToken: () => Promise.resolve(token),
+      });
+      const { data, error } = await client.functions.invoke("checkout", {
+        body: { cart_items: [{ product_id: product, quantity: 1 }] },
+        region: "eu-central-1",
+        headers: {
+          "idempotency-key": "from a region",
+          // What it adds by itself where the page has a trace.
+          traceparent:
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          tracestate: "shop=1",
+          baggage: "page=cart",
+        },
+      });
+      return { data, error: error && String(error) };
+    },
+    settings,
+  );
+  assert.equal(error, null);
+  assert.equal(data.success, true);
+  const preflight = network.seen.find(({ method }) => method === "OPTIONS");
+  const names = (/** @type {unknown} */ list) => String(list).split(/, ?/);
+  const asked = names(preflight?.headers["access-control-request-headers"]);
+  for (
+    const name of [
+      "apikey",
+      "authorization",
+      "x-client-info",
+      "x-region",
+      "traceparent",
+    ]
+  ) {
+    assert.ok(asked.includes(name), `${name} is not in ${asked}`);
+  }
+  const answer = await fetch(`${fixture.apiUrl}/functions/v1/checkout`, {
+    method: "OPTIONS",
+  });
+  const allowed = names(answer.headers.get("access-control-allow-headers"));
+  assert.deepEqual(asked.filter((name) => !allowed.includes(name)), []);
+  // Its own list for functions, and what its client for PostgREST sends.
+  const { corsHeaders } = await import("@supabase/supabase-js/cors");
+  const own = names(corsHeaders["Access-Control-Allow-Headers"]);
+  assert.deepEqual(own.filter((name) => !allowed.includes(name)), []);
+  assert.equal(await ordersOf(user), 1);
+  await context.close();
+});
+
 test("a double click buys once", async () => {
   const user = nextUser();
   const { context, page } = await visit(user);

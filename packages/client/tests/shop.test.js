@@ -72,6 +72,9 @@ test("a code, an order and its end", async () => {
   const nobody = await refused(shop.cancelOrder(crypto.randomUUID()));
   assert.ok(nobody.is("ORDER_NOT_FOUND"));
   assert.deepEqual([nobody.status, nobody.retryable], [404, false]);
+  // What the database tells of an error stands where a function's answer has it.
+  assert.match(nobody.message, /: There is no such order\.$/);
+  assert.deepEqual(Object.keys(nobody.details ?? {}), ["order_id"]);
 });
 
 test("tables are read and written with supabase-js as ever", async () => {
