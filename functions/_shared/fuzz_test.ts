@@ -9,7 +9,8 @@ import { CORES } from "./cores.ts";
 const CHANGES = 2_000;
 
 const HOST = {
-  now: 1_800_000_000_005,
+  now: 1_800_000_000_000,
+  elapsed: 5,
   random: 0.5,
   id: "fresh-id",
   timeout: 10_000,
@@ -83,6 +84,8 @@ const text = (value: Json): string => typeof value === "string" ? value : "";
 const perhaps = (value: Json): string | undefined =>
   typeof value === "string" ? value : undefined;
 const number = (value: Json): number => typeof value === "number" ? value : 0;
+const perhapsNumber = (value: Json): number | undefined =>
+  typeof value === "number" ? value : undefined;
 
 function begin(core: Core, request: Json): Step {
   const { host } = request ?? {};
@@ -104,17 +107,18 @@ function begin(core: Core, request: Json): Step {
 
 function resume(core: Core, call: Json, outcome: Json, host: Json): Step {
   const state = text(call?.[1]) as State;
-  const [now, random] = [number(host?.now), number(host?.random)];
+  const [elapsed, random] = [number(host?.elapsed), number(host?.random)];
   return outcome?.kind === "answered"
     ? core.resume(
       state,
       number(outcome?.status),
       text(outcome?.body),
       outcome?.replayed === true,
-      now,
+      perhapsNumber(outcome?.retryAfter),
+      elapsed,
       random,
     )
-    : core.resumeWithout(state, outcome?.kind, now, random);
+    : core.resumeWithout(state, outcome?.kind, elapsed, random);
 }
 
 /** The reply of a step must be one that the shim can send; returns the call. */

@@ -3,7 +3,7 @@
 import { type Body, readBody } from "./body.ts";
 import type { Core, Profile, Reply, Step } from "./core.ts";
 import { readSettings } from "./env.ts";
-import { within } from "./time.ts";
+import { nowMs, within } from "./time.ts";
 import { send } from "./upstream.ts";
 
 /** Taken in of a body that is too large. */
@@ -14,17 +14,11 @@ export type Handler = (request: Request) => Promise<Response>;
 /** A handler for the function whose core this is. */
 export function serve(core: Core, settings = readSettings()): Handler {
   const { url, key, timeoutMs } = settings;
-  const { profile, error, answerHeaders } = core.profile(url, key, timeoutMs);
-  if (profile === null) {
-    // Answer every request rather than fail to boot: the platform would hide the reason.
-    console.error(
-      JSON.stringify({
-        level: "error",
-        outcome: "MISCONFIGURED",
-        cause: error,
-      }),
-    );
-  }
+  const { name, profile, error, answerHeaders } = core.profile(
+    url,
+    key,
+    timeoutMs,
+  );
 
   function respond([, status, own, body, log]: Reply): Response {
     if (log !== undefined) console.log(log);
@@ -35,21 +29,38 @@ export function serve(core: Core, settings = readSettings()): Handler {
     });
   }
 
+  if (profile === null) {
+    // Answer every request rather than fail to boot: the platform would hide the reason.
+    console.error(JSON.stringify({
+      level: "error",
+      function: name,
+      outcome: "MISCONFIGURED",
+      cause: "settings",
+      reason: error,
+    }));
+    return ({ method, headers }) => {
+      const requestId = headers.get("x-request-id");
+      // A preflight succeeds, or a browser would show an error of its own and not ours.
+      const reply = method === "OPTIONS"
+        ? core.beginWithout(method, "aborted", 0, 0) as Reply
+        : core.unable(requestId, crypto.randomUUID());
+      return Promise.resolve(respond(reply));
+    };
+  }
+
   return async (request) => {
     const id = crypto.randomUUID();
     const requestId = request.headers.get("x-request-id");
     try {
-      if (profile !== null) {
-        return respond(await exchange(core, profile, request, requestId, id));
-      }
+      return respond(await exchange(core, profile, request, requestId, id));
     } catch (error) {
       // Errors are values; whatever is thrown is a trap, and the instance may be half written. Other
       // requests in flight carry their own state.
       core.__wbg_reset_state();
       // Its name only: a message may quote the request.
-      console.error(error instanceof Error ? error.name : "trap");
+      const thrown = error instanceof Error ? error.name : "";
+      return respond(core.unable(requestId, id, thrown));
     }
-    return respond(core.crashed(requestId, id));
   };
 }
 
@@ -75,10 +86,12 @@ async function exchange(
     headers.get("content-type") ?? ""
   }\n${authorization}`;
   if (key !== null) head += `\n${key}`;
-  const now = Date.now();
+  const startedMs = nowMs();
+  // A token's end is a time of the clock on the wall; nothing else is.
+  const cameMs = Date.now();
   let step: Step = text === undefined
-    ? core.beginWithout(head, fault, now, timeoutMs)
-    : core.begin(head, text, now, timeoutMs);
+    ? core.beginWithout(head, fault, cameMs, timeoutMs)
+    : core.begin(head, text, cameMs, timeoutMs);
   let sent = "";
   while (step[0]) {
     const [, state, body = sent, delayMs, timeoutMs] = step;
@@ -89,15 +102,16 @@ async function exchange(
       delayMs,
       timeoutMs,
     });
-    const now = Date.now();
+    const elapsedMs = nowMs() - startedMs;
     step = typeof outcome === "string"
-      ? core.resumeWithout(state, outcome, now, Math.random())
+      ? core.resumeWithout(state, outcome, elapsedMs, Math.random())
       : core.resume(
         state,
         outcome.status,
         outcome.text,
         outcome.replayed,
-        now,
+        outcome.retryAfterS,
+        elapsedMs,
         Math.random(),
       );
   }

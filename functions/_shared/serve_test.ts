@@ -12,6 +12,7 @@ import {
   upstream,
   USER,
 } from "./testing.ts";
+import { sleep } from "./time.ts";
 
 const NEXT = "{}";
 
@@ -258,20 +259,175 @@ Deno.test("rubbish from upstream is 500 without a word of it", async () => {
   }
 });
 
-Deno.test("a function without settings says so in the log and answers 500", async () => {
+Deno.test("a function without settings says why once, and answers every request", async () => {
   const lines = await captured(async () => {
     const handler = functionAt(core, null);
-    await refused(await handler(claim()), 500, "INTERNAL");
+    for (const id of ["first", "second"]) {
+      const request = post(NEXT, { "x-request-id": id });
+      const body = await refused(await handler(request), 500, "MISCONFIGURED");
+      assert.equal(body.request_id, id);
+    }
+    // A browser asks first, and shows the 500 only if it may send the request.
+    const preflight = await handler(
+      new Request("http://127.0.0.1/", { method: "OPTIONS" }),
+    );
+    assert.equal(preflight.status, 204);
+    assert.match(
+      String(preflight.headers.get("access-control-allow-headers")),
+      /idempotency-key/,
+    );
   });
-  assert.equal(JSON.parse(lines[0]).cause, "SUPABASE_URL is not set");
+  const [start, ...answers] = lines.map((line) => JSON.parse(line));
+  assert.deepEqual(start, {
+    level: "error",
+    function: "claim-route",
+    outcome: "MISCONFIGURED",
+    cause: "settings",
+    reason: "SUPABASE_URL is not set",
+  });
+  assert.equal(answers.length, 2);
+  for (const { outcome, status, cause, cause_code } of answers) {
+    assert.deepEqual(
+      [outcome, status, cause, cause_code],
+      ["MISCONFIGURED", 500, "settings", null],
+    );
+  }
 });
 
 Deno.test("a URL that the function cannot read is named in the log", async () => {
   const lines = await captured(async () => {
     const handler = functionAt(core, "http://[::1]:54321");
-    await refused(await handler(claim()), 500, "INTERNAL");
+    await refused(await handler(claim()), 500, "MISCONFIGURED");
   });
-  const { outcome, cause } = JSON.parse(lines[0]);
-  assert.equal(outcome, "MISCONFIGURED");
-  assert.match(cause, /^SUPABASE_URL has an IPv6 address/);
+  assert.match(
+    JSON.parse(lines[0]).reason,
+    /^SUPABASE_URL has an IPv6 address/,
+  );
+});
+
+Deno.test("a proxy's answer is an unknown outcome: repeated only where that is safe", async () => {
+  const envoy =
+    "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+  for (const status of [502, 503, 504, 520, 522, 524, 530]) {
+    const database = upstream((attempt) =>
+      attempt === 1 ? new Response(envoy, { status }) : json(OK)
+    );
+    const handler = functionAt(core, database.url);
+    const lines = await captured(async () => {
+      // Claiming "the next" twice could claim two.
+      const body = await refused(
+        await handler(post(NEXT)),
+        504,
+        "UPSTREAM_TIMEOUT",
+      );
+      assert.equal(body.retryable, false);
+    });
+    assert.equal(database.requests.length, 1, `${status}`);
+    const { cause, cause_code } = JSON.parse(lines[0]);
+    assert.deepEqual([cause, cause_code], ["proxy", `HTTP ${status}`]);
+    await database.close();
+
+    const again = upstream((attempt) =>
+      attempt === 1 ? new Response(envoy, { status }) : json(OK)
+    );
+    await captured(async () => {
+      const keyed = post(NEXT, { "idempotency-key": "a submission" });
+      assert.equal((await functionAt(core, again.url)(keyed)).status, 200);
+    });
+    assert.equal(again.requests.length, 2, `${status}`);
+    await again.close();
+  }
+});
+
+Deno.test("an upstream that asks to wait is waited for, or its client is asked to", async () => {
+  const limited = (retryAfter: string, status = 429) =>
+    new Response("slow down", {
+      status,
+      headers: { "retry-after": retryAfter },
+    });
+  for (
+    const answer of [
+      () => limited("1"),
+      () => limited("1", 503),
+      // HTTP dates have whole seconds.
+      () => limited(new Date(Date.now() + 2_500).toUTCString()),
+      () => limited("soon"),
+      () => new Response("slow down", { status: 429 }),
+    ]
+  ) {
+    const times: number[] = [];
+    const database = upstream((attempt) => {
+      times.push(performance.now());
+      return attempt === 1 ? answer() : json(OK);
+    });
+    await captured(async () => {
+      const handler = functionAt(core, database.url, { timeoutMs: "5000" });
+      assert.equal((await handler(claim())).status, 200);
+    });
+    await database.close();
+    assert.equal(times.length, 2);
+    assert.ok(times[1] - times[0] >= 990, `${times[1] - times[0]} ms`);
+  }
+  for (
+    const [header, told] of [
+      ["7", "7"],
+      ["4000000000", "86400"],
+      ["9".repeat(400), "86400"],
+    ]
+  ) {
+    const database = upstream(() => limited(header));
+    await captured(async () => {
+      const response = await functionAt(core, database.url)(claim());
+      assert.equal(response.headers.get("retry-after"), told);
+      await refused(response, 503, "UPSTREAM_UNAVAILABLE");
+    });
+    await database.close();
+    assert.equal(database.requests.length, 1, "it does not fit into the time");
+  }
+});
+
+Deno.test("a clock that is set during a call changes nothing", async () => {
+  const { now } = Date;
+  const HOUR = 3_600_000;
+  for (const hours of [-1, 1]) {
+    const set = () => {
+      Date.now = () => now() + hours * HOUR;
+    };
+    try {
+      // It has time left, whatever the clock says, and is repeated.
+      const database = upstream(async (attempt) => {
+        set();
+        await sleep(50);
+        return attempt === 1 ? json(`{"code":"55P03"}`, 500) : json(OK);
+      });
+      const lines = await captured(async () => {
+        const handler = functionAt(core, database.url);
+        assert.equal((await handler(claim())).status, 200, `${hours} h`);
+      });
+      await database.close();
+      const { attempts, ms } = JSON.parse(lines[0]);
+      assert.equal(attempts, 2);
+      assert.ok(ms >= 100 && ms < 2_000, `${ms} ms`);
+
+      // It has none left.
+      Date.now = now;
+      const release = Promise.withResolvers<void>();
+      const slow = upstream(async () => {
+        set();
+        await release.promise;
+        return json(OK);
+      });
+      const startedMs = performance.now();
+      await captured(async () => {
+        const handler = functionAt(core, slow.url, { timeoutMs: "200" });
+        await refused(await handler(claim()), 504, "UPSTREAM_TIMEOUT");
+      });
+      const tookMs = performance.now() - startedMs;
+      assert.ok(tookMs >= 199 && tookMs < 2_000, `${tookMs} ms`);
+      release.resolve();
+      await slow.close();
+    } finally {
+      Date.now = now;
+    }
+  }
 });

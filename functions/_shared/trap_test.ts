@@ -12,12 +12,18 @@ import {
   upstream,
 } from "./testing.ts";
 
-const FAULTS = ["failpoint:panic", "failpoint:overflow", "failpoint:exception"];
+/** What is asked for, and what is thrown then. */
+const THROWN = {
+  "failpoint:panic": "RuntimeError",
+  "failpoint:overflow": "RangeError",
+  "failpoint:exception": "SyntaxError",
+};
+const FAULTS = Object.keys(THROWN);
 
 Deno.test("a trap costs its own request and no other", async () => {
   const database = upstream(() => json(OK));
   const handler = functionAt(core, database.url);
-  for (const fault of FAULTS) {
+  for (const [fault, thrown] of Object.entries(THROWN)) {
     const lines = await captured(async () => {
       const broken = await handler(post(fault, { "x-request-id": "mine" }));
       assert.equal(broken.status, 500, fault);
@@ -26,8 +32,9 @@ Deno.test("a trap costs its own request and no other", async () => {
       assert.equal(body.request_id, "mine", fault);
       assert.equal((await handler(claim())).status, 200, fault);
     });
-    const traps = lines.filter((line) => line.includes(`"cause":"trap"`));
-    assert.equal(traps.length, 1, fault);
+    assert.equal(lines.length, 2, `a line for each request: ${lines}`);
+    const { cause, cause_code } = JSON.parse(lines[0]);
+    assert.deepEqual([cause, cause_code], ["trap", thrown]);
   }
   await database.close();
 });

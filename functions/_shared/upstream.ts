@@ -15,6 +15,8 @@ export interface Answer {
   status: number;
   text: string;
   replayed: boolean;
+  /** Only of a 429 or 503: see `secondsToWait`. */
+  retryAfterS: number | undefined;
 }
 
 export async function send(
@@ -35,8 +37,12 @@ export async function send(
     });
     const { text, fault } = await readBody(response, profile.maxAnswerBytes);
     if (text !== undefined) {
-      const replayed = response.headers.get("idempotent-replayed") === "true";
-      return { status: response.status, text, replayed };
+      const { status, headers } = response;
+      const replayed = headers.get("idempotent-replayed") === "true";
+      const retryAfterS = status === 429 || status === 503
+        ? secondsToWait(headers.get("retry-after"))
+        : undefined;
+      return { status, text, replayed, retryAfterS };
     }
     if (fault !== "aborted") return "unreadable";
     return signal.aborted ? "timed_out" : "broken";
@@ -46,6 +52,15 @@ export async function send(
   } finally {
     met();
   }
+}
+
+/** What a `Retry-After` says: seconds, or a date (RFC 9110 §10.2.3). NaN if it says neither. */
+export function secondsToWait(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  if (/^\d+$/.test(header)) return Number(header);
+  // `Date.parse` alone makes dates of much that is none, "-5" for one.
+  if (!/^[A-Z][a-z]{2,8},? .*\d\d:\d\d:\d\d/.test(header)) return NaN;
+  return Math.max(0, (Date.parse(header) - Date.now()) / 1_000);
 }
 
 /**

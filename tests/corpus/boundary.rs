@@ -15,7 +15,8 @@ macro_rules! through_wasm {
             begin: &|request| {
                 let request = $crate::boundary::read(request);
                 let head = $crate::boundary::head(&request);
-                let (now, budget, _) = $crate::boundary::host(request.get("host").expect("a host"));
+                let (now, budget, ..) =
+                    $crate::boundary::host(request.get("host").expect("a host"));
                 let step = match $crate::boundary::text(&request, "bodyFault") {
                     Some(fault) => {
                         let fault = $crate::boundary::word(&fault);
@@ -31,16 +32,22 @@ macro_rules! through_wasm {
             resume: &|call, outcome, host| {
                 let [call, outcome, host] = [call, outcome, host].map($crate::boundary::read);
                 let state = State::from_value(&call, &host).expect("a call").write();
-                let (now, _, random) = $crate::boundary::host(&host);
+                let (_, _, elapsed, random) = $crate::boundary::host(&host);
                 let step = match $crate::boundary::answer(&outcome) {
-                    Some((status, body, replayed)) => {
-                        $function::resume(&state, status, body.into(), replayed, now, random)
-                    }
+                    Some((status, body, replayed, retry_after)) => $function::resume(
+                        &state,
+                        status,
+                        body.into(),
+                        replayed,
+                        retry_after,
+                        elapsed,
+                        random,
+                    ),
                     None => {
                         let kind = $crate::boundary::text(&outcome, "kind").expect("a kind");
                         let outcome =
                             $crate::boundary::word(&kind.replace("timedOut", "timed_out"));
-                        $function::resume_without(&state, &outcome, now, random)
+                        $function::resume_without(&state, &outcome, elapsed, random)
                     }
                 };
                 $crate::boundary::written(&step, $crate::boundary::text(&call, "body"))
@@ -74,17 +81,23 @@ pub(crate) fn head(request: &Value) -> String {
     lines.into_iter().chain(key).collect::<Vec<_>>().join("\n")
 }
 
-/// The time, the budget and a random number.
-pub(crate) fn host(host: &Value) -> (f64, f64, f64) {
+/// The time on the wall, the budget, the time that has passed and a random number.
+pub(crate) fn host(host: &Value) -> (f64, f64, f64, f64) {
     let number = |name| host.get(name).and_then(Value::as_number).expect(name);
-    (number("now"), number("timeout"), number("random"))
+    (
+        number("now"),
+        number("timeout"),
+        number("elapsed"),
+        number("random"),
+    )
 }
 
-/// Status, body and whether it was replayed, if there is an answer.
-pub(crate) fn answer(outcome: &Value) -> Option<(u16, String, bool)> {
+/// Status, body, whether it was replayed and what it asks to wait, if there is an answer.
+pub(crate) fn answer(outcome: &Value) -> Option<(u16, String, bool, Option<f64>)> {
     let status = outcome.get("status")?.as_number()? as u16;
     let replayed = outcome.get("replayed") == Some(&true.into());
-    Some((status, text(outcome, "body")?, replayed))
+    let retry_after = outcome.get("retryAfter").and_then(Value::as_number);
+    Some((status, text(outcome, "body")?, replayed, retry_after))
 }
 
 /// A word of the contract.

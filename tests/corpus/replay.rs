@@ -3,7 +3,7 @@
 
 use interlock_domain::json::{Codec, SerdeJson, Value, object};
 
-/// The time of every request; each upstream call then takes [`CALL_MS`].
+/// The time of every request by the clock on the wall; each upstream call then takes [`CALL_MS`].
 const NOW: f64 = 1_800_000_000_000.0;
 const CALL_MS: f64 = 5.0;
 
@@ -36,16 +36,16 @@ fn replay_case(case: &Value, exchange: &Exchange<'_>) -> Value {
     let Value::List(outcomes) = field("outcomes") else {
         panic!("a case has no outcomes")
     };
-    request.push(("host".to_owned(), host(NOW)));
+    request.push(("host".to_owned(), host(0.0)));
 
-    let mut now = NOW;
+    let mut elapsed = 0.0;
     let mut step = parse(&(exchange.begin)(&SerdeJson.write(&Value::Object(request))));
     let mut steps = vec![step.clone()];
     for outcome in &outcomes {
         let Some(call) = step.get("call") else {
             panic!("{:?}: more outcomes than calls", field("name"))
         };
-        now += CALL_MS
+        elapsed += CALL_MS
             + call
                 .get("delay")
                 .and_then(Value::as_number)
@@ -54,7 +54,7 @@ fn replay_case(case: &Value, exchange: &Exchange<'_>) -> Value {
         step = parse(&(exchange.resume)(
             &text(call),
             &text(outcome),
-            &text(&host(now)),
+            &text(&host(elapsed)),
         ));
         steps.push(step.clone());
     }
@@ -71,9 +71,10 @@ fn replay_case(case: &Value, exchange: &Exchange<'_>) -> Value {
     ])
 }
 
-fn host(now: f64) -> Value {
+fn host(elapsed: f64) -> Value {
     object([
-        ("now", Value::Number(now)),
+        ("now", Value::Number(NOW)),
+        ("elapsed", Value::Number(elapsed)),
         ("random", Value::Number(0.5)),
         ("id", "fresh-id".into()),
         ("timeout", Value::Number(10_000.0)),

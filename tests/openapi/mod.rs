@@ -19,11 +19,13 @@ use uuid::Uuid;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/examples.json");
 
-/// What a stack in good health does not answer. The corpus of recorded exchanges has them.
-const OF_ILL_HEALTH: [&str; 5] = [
+/// What a stack in good health does not answer. The corpus of recorded exchanges has them, but for a
+/// function that is not set up.
+const OF_ILL_HEALTH: [&str; 6] = [
     "FORBIDDEN",
     "INTERNAL",
     "ISOLATION_LEVEL_UNSUPPORTED",
+    "MISCONFIGURED",
     "UPSTREAM_UNAVAILABLE",
     "UPSTREAM_TIMEOUT",
 ];

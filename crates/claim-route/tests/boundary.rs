@@ -147,7 +147,7 @@ fn a_url_of_another_kind_is_refused_before_it_is_read() {
 
 #[wasm_bindgen_test]
 fn absent_values_are_undefined() {
-    let step = claim_route::crashed(None, "fresh".to_owned()).into();
+    let step = claim_route::unable(None, "fresh", Some("RangeError".to_owned())).into();
     let body = js(&text(&step, "3"));
     assert!(get(&body, "details").is_null());
     assert_eq!(text(&body, "request_id"), "fresh");
@@ -191,8 +191,8 @@ fn details_come_back_as_they_were_raised() {
         ("message", "BATCH_UNAVAILABLE".into()),
         ("details", details.into()),
     ]));
-    let state = "0 0 0 0 1000 id";
-    let step = claim_route::resume(state, 409, answer.into(), false, 1.0, 0.5).into();
+    let state = "0 0 0 1000 id";
+    let step = claim_route::resume(state, 409, answer.into(), false, None, 1.0, 0.5).into();
     let body = text(&step, "3");
     assert!(body.contains(&format!(r#""details":{details},"#)), "{body}");
 }
@@ -208,7 +208,7 @@ fn a_key_may_be_empty_and_that_is_not_absent() {
 
 #[wasm_bindgen_test]
 fn a_damaged_state_is_answered() {
-    let step = claim_route::resume("oops", 200, "{}".into(), false, 1.0, 0.5).into();
+    let step = claim_route::resume("oops", 200, "{}".into(), false, None, 1.0, 0.5).into();
     assert_eq!(get(&step, "1").as_f64(), Some(500.0));
     assert!(text(&step, "3").contains(r#""request_id":"unknown""#));
 }

@@ -13,7 +13,7 @@ use crate::http::{self, BodyFault, MAX_BODY, Reply, Request};
 use crate::identity;
 use crate::json::{Codec, Malformed, Value, object};
 use crate::retry;
-use crate::upstream::{Answer, Failure, Outcome, Verdict, judge};
+use crate::upstream::{Answer, Cause, Failure, Outcome, Verdict, judge};
 
 /// What the driver of an exchange has to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,9 +43,7 @@ pub struct Call<Text = String> {
 pub struct State {
     /// The id of the request.
     pub request_id: String,
-    /// When the request came, in milliseconds since 1970.
-    pub started_ms: f64,
-    /// The budget for all calls of the request.
+    /// The budget for all calls of the request, in milliseconds.
     pub budget_ms: f64,
     /// How often the call was repeated.
     pub repeats: u32,
@@ -59,9 +57,9 @@ impl State {
     /// As a text, by which it travels.
     pub fn write(&self) -> String {
         let mut text = String::with_capacity(128);
-        let times = [self.started_ms as u64, self.budget_ms as u64];
         let counts = [self.repeats, self.repeatable.into(), self.count];
-        for number in counts.into_iter().map(u64::from).chain(times) {
+        let budget = self.budget_ms as u64;
+        for number in counts.into_iter().map(u64::from).chain([budget]) {
             push_decimal(&mut text, number);
             text.push(' ');
         }
@@ -71,16 +69,15 @@ impl State {
 
     /// Reads what [`State::write`] wrote; `None` for any other text.
     pub fn read(text: &str) -> Option<Self> {
-        let mut numbers = [0_u64; 5];
+        let mut numbers = [0_u64; 4];
         let mut rest = text;
         for number in &mut numbers {
             let (digits, after) = rest.split_once(' ')?;
             (*number, rest) = (decimal(digits)?, after);
         }
-        let [repeats, repeatable, count, started, budget] = numbers;
+        let [repeats, repeatable, count, budget] = numbers;
         Some(State {
             request_id: rest.to_owned(),
-            started_ms: started as f64,
             budget_ms: budget as f64,
             repeats: repeats.try_into().ok()?,
             repeatable: repeatable == 1,
@@ -98,7 +95,7 @@ fn push_decimal(text: &mut String, number: u64) {
 }
 
 fn decimal(digits: &str) -> Option<u64> {
-    // As many as a time has, and more than a count.
+    // More than a count or a budget has.
     if !(1..=15).contains(&digits.len()) {
         return None;
     }
@@ -126,7 +123,6 @@ pub fn begin<C: Codec>(
             timeout_ms: request.budget_ms,
             state: State {
                 request_id,
-                started_ms: request.started_ms,
                 budget_ms: request.budget_ms,
                 repeats: 0,
                 repeatable: arguments.repeatable,
@@ -134,22 +130,22 @@ pub fn begin<C: Codec>(
             },
         }),
         Err((code, details)) => {
-            let failure = Failure::new(code, details, "");
+            let failure = Failure::new(code, details, None);
             refuse(codec, function.name, &Progress::none(&request_id), failure)
         }
     }
 }
 
-/// Takes the outcome of a call. `random` is in [0, 1).
+/// Takes the outcome of a call. `elapsed_ms` has passed since the request came, by a clock that nobody sets, and
+/// `random` is in [0, 1).
 pub fn resume<C: Codec>(
     function: &Function,
     codec: &C,
     state: State,
     outcome: Outcome<C::Text>,
-    now_ms: f64,
+    elapsed_ms: f64,
     random: f64,
 ) -> Step<C::Text> {
-    let elapsed_ms = (now_ms - state.started_ms).max(0.0);
     // It was checked; a shim that damaged the state still gets an answer that can be sent.
     let request_id = http::request_id(Some(&state.request_id), "");
     let progress = Progress {
@@ -170,7 +166,9 @@ pub fn resume<C: Codec>(
         Verdict::Lost(failure) => (failure, false),
     };
     let left_ms = state.budget_ms - elapsed_ms;
-    match retry::backoff(state.repeats, random, left_ms).filter(|_| may_repeat) {
+    let asked_ms = failure.retry_after_s.unwrap_or_default() * 1_000.0;
+    let backoff_ms = retry::backoff(state.repeats, random, asked_ms, left_ms);
+    match backoff_ms.filter(|_| may_repeat) {
         Some(delay_ms) => Step::Call(Call {
             body: None,
             delay_ms,
@@ -184,15 +182,27 @@ pub fn resume<C: Codec>(
     }
 }
 
-/// The reply to a request during which the instance broke down.
-pub fn crashed<C: Codec>(
+/// The reply to a request that cannot be taken: the instance broke down, and `thrown` is the name of what was thrown,
+/// or the function's settings cannot be used.
+pub fn unable<C: Codec>(
     function: &Function,
     codec: &C,
     request_id: Option<&str>,
     fresh_id: &str,
+    thrown: Option<&str>,
 ) -> Step<C::Text> {
     let request_id = http::request_id(request_id, fresh_id);
-    let failure = Failure::new(Code::Internal, Value::Null, "trap");
+    let (code, cause) = match thrown {
+        Some(_) => (Code::Internal, Cause::Trap),
+        None => (Code::Misconfigured, Cause::Settings),
+    };
+    // A message may quote the request; a name does not.
+    let is_name =
+        |name: &&str| name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let failure = Failure {
+        cause_code: thrown.filter(is_name).unwrap_or_default().to_owned(),
+        ..Failure::new(code, Value::Null, Some(cause))
+    };
     refuse(codec, function.name, &Progress::none(&request_id), failure)
 }
 
@@ -208,7 +218,7 @@ fn prepare<C: Codec>(
             object([("method", request.method.as_ref().into())]),
         ));
     }
-    identity::check(codec, request.authorization.as_deref(), request.started_ms).map_err(
+    identity::check(codec, request.authorization.as_deref(), request.came_ms).map_err(
         |anonymous| {
             (
                 Code::Unauthenticated,
@@ -287,10 +297,12 @@ impl<'a> Progress<'a> {
         function: &str,
         outcome: &str,
         status: u16,
-        cause: &str,
+        cause: Option<Cause>,
+        cause_code: &str,
     ) -> String {
         let level = if status < 500 { "info" } else { "error" };
-        let cause = Some(cause).filter(|cause| !cause.is_empty());
+        let word = |word: Option<&str>| word.map_or(Value::Null, Value::from);
+        let cause_code = Some(cause_code).filter(|code| !code.is_empty());
         codec.write(&object([
             ("level", level.into()),
             ("function", function.into()),
@@ -299,7 +311,8 @@ impl<'a> Progress<'a> {
             ("status", u32::from(status).into()),
             ("attempts", self.attempts.into()),
             ("ms", Value::Number(self.elapsed_ms.round())),
-            ("cause", cause.map_or(Value::Null, Value::from)),
+            ("cause", word(cause.map(Cause::word))),
+            ("cause_code", word(cause_code)),
         ]))
     }
 }
@@ -312,7 +325,7 @@ fn succeed<C: Codec>(
     answer: Answer<C::Text>,
 ) -> Step<C::Text> {
     let mut headers = http::headers(progress.request_id);
-    let mut log = progress.log(codec, function.name, "OK", 200, "");
+    let mut log = progress.log(codec, function.name, "OK", 200, None, "");
     if answer.replayed {
         headers.push(("idempotent-replayed", "true".to_owned()));
     } else if let Some(note) = function.note {
@@ -342,7 +355,8 @@ fn refuse<C: Codec>(
             function,
             &failure.code,
             failure.status,
-            &failure.cause,
+            failure.cause,
+            &failure.cause_code,
         )),
         body: Some(codec.keep(http::error_body(codec, failure, progress.request_id))),
     })
@@ -357,7 +371,6 @@ mod tests {
         for repeatable in [true, false] {
             let state = State {
                 request_id: "an id".to_owned(),
-                started_ms: 1_800_000_000_000.0,
                 budget_ms: 10_000.0,
                 repeats: 3,
                 repeatable,
@@ -371,13 +384,13 @@ mod tests {
     fn another_text_is_no_state() {
         for text in [
             "",
-            "0 1 1 5 5",
-            "x 1 1 5 5 id",
-            "-1 1 1 5 5 id",
-            "0 1 4294967296 5 5 id",
-            "0 1 1 1e9 5 id",
-            "0 1 1  5 id",
-            "0 1 1 1000000000000000 5 id",
+            "0 1 1 5",
+            "x 1 1 5 id",
+            "-1 1 1 5 id",
+            "0 1 4294967296 5 id",
+            "0 1 1 1e9 id",
+            "0 1 1  id",
+            "0 1 1 1000000000000000 id",
         ] {
             assert_eq!(State::read(text), None, "{text}");
         }

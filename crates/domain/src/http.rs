@@ -1,6 +1,7 @@
 //! The HTTP surface that all functions share: what is read of a request, and what a reply carries.
 
 use crate::json::{Codec, Value, object};
+use crate::retry::MAX_WAIT_S;
 use crate::upstream::Failure;
 use std::borrow::Cow;
 
@@ -17,7 +18,8 @@ const PREFLIGHT_MAX_AGE: &str = "86400";
 const RETRY_AFTER: f64 = 1.0;
 
 const ALLOWED_METHODS: &str = "POST, OPTIONS";
-const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count";
+/// Those of ours; those that supabase-js sends: by itself, for a region, and for a trace that the page has begun.
+const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count, x-region, traceparent, tracestate, baggage";
 const EXPOSED_HEADERS: &str = "idempotent-replayed, retry-after, x-request-id";
 
 /// What every answer with a body has in common.
@@ -47,9 +49,9 @@ pub struct Request<'a, Text = String> {
     pub body_fault: Option<BodyFault>,
     /// A fresh unique id, for a request that brings none.
     pub id: Cow<'a, str>,
-    /// When it came, in milliseconds since 1970.
-    pub started_ms: f64,
-    /// The budget for all upstream calls of it.
+    /// When it came, in milliseconds since 1970. Only tokens are compared with it: a clock on the wall may be set.
+    pub came_ms: f64,
+    /// The budget for all upstream calls of it, in milliseconds.
     pub budget_ms: f64,
 }
 
@@ -60,7 +62,7 @@ impl<'a, Text> Request<'a, Text> {
     pub fn read(
         head: &'a str,
         body: Result<Text, BodyFault>,
-        started_ms: f64,
+        came_ms: f64,
         budget_ms: f64,
     ) -> Self {
         let mut lines = head.split('\n');
@@ -74,7 +76,7 @@ impl<'a, Text> Request<'a, Text> {
             idempotency_key: line(),
             body_fault: body.as_ref().err().copied(),
             body: body.ok(),
-            started_ms,
+            came_ms,
             budget_ms,
         }
     }
@@ -149,15 +151,13 @@ pub fn headers(request_id: &str) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// The headers of an error answer. Its details may have `retry_after`, in seconds.
+/// The headers of an error answer. Its details may have `retry_after`, in seconds; else upstream may have said it.
 pub fn error_headers(failure: &Failure, request_id: &str) -> Vec<(&'static str, String)> {
     let mut headers = headers(request_id);
     if failure.retryable {
-        let seconds = failure
-            .details
-            .get("retry_after")
-            .and_then(Value::as_number);
-        let seconds = seconds.unwrap_or(RETRY_AFTER).clamp(1.0, 86_400.0).ceil() as u32;
+        let told = failure.details.get("retry_after");
+        let seconds = told.and_then(Value::as_number).or(failure.retry_after_s);
+        let seconds = seconds.unwrap_or(RETRY_AFTER).clamp(1.0, MAX_WAIT_S).ceil() as u32;
         headers.push(("retry-after", seconds.to_string()));
     }
     if failure.status == 405 {

@@ -2,6 +2,7 @@
 
 use crate::errors::Code;
 use crate::json::{Codec, Value};
+use crate::retry;
 use std::borrow::Cow;
 
 /// The most that a sentence of the database may have, in bytes.
@@ -18,6 +19,8 @@ pub enum Outcome<Text = String> {
         body: Text,
         /// Whether the header `idempotent-replayed` said that this is the stored answer.
         replayed: bool,
+        /// The seconds that a 429 or 503 asks to wait in `retry-after`; not a number if that cannot be read.
+        retry_after_s: Option<f64>,
     },
     /// There was no connection, so nothing can have happened.
     Unsent,
@@ -66,15 +69,19 @@ pub struct Failure {
     pub hint: Option<Cow<'static, str>>,
     /// More about it for the client; `Null` for nothing.
     pub details: Value,
-    /// What the log says beside it: the SQLSTATE or PostgREST's code, or the HTTP status.
-    pub cause: String,
+    /// Why, for the log; none where the request itself is refused.
+    pub cause: Option<Cause>,
+    /// What the log says beside it: the SQLSTATE or PostgREST's code, or the HTTP status. Empty for nothing.
+    pub cause_code: String,
     /// Whether the same request may simply be sent again.
     pub retryable: bool,
+    /// The seconds that upstream asks to wait before.
+    pub retry_after_s: Option<f64>,
 }
 
 impl Failure {
     /// One that Rust itself tells; it may be sent again if its code says so.
-    pub fn new(code: Code, details: Value, cause: impl Into<String>) -> Self {
+    pub fn new(code: Code, details: Value, cause: Option<Cause>) -> Self {
         let entry = code.entry();
         Failure {
             status: entry.status,
@@ -82,8 +89,10 @@ impl Failure {
             message: entry.message.into(),
             hint: Some(entry.hint.into()),
             details,
-            cause: cause.into(),
+            cause,
+            cause_code: String::new(),
             retryable: code.is_retryable(),
+            retry_after_s: None,
         }
     }
 
@@ -92,92 +101,148 @@ impl Failure {
     pub fn that_may_have_acted(self) -> Self {
         Failure {
             retryable: false,
+            cause_code: self.cause_code,
             ..Failure::new(Code::UpstreamTimeout, self.details, self.cause)
         }
     }
 }
 
+/// The causes that the log knows, each by its word.
+macro_rules! causes {
+    ($($(#[$doc:meta])* $name:ident $word:literal)*) => {
+        /// Why a request failed, for the log: one of these words.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Cause {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Cause {
+            /// As the log has it.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Cause::$name => $word,)*
+                }
+            }
+
+            /// Every word.
+            #[cfg(not(target_arch = "wasm32"))]
+            pub const WORDS: &[&str] = &[$($word,)*];
+        }
+    };
+}
+
+causes! {
+    /// SQL refused it by name.
+    Raised "raised"
+    /// The caller's role lacks a right.
+    Denied "denied"
+    /// PostgREST refused the token, or its user is gone.
+    Token "token"
+    /// A lock, a deadlock or a time limit: rolled back.
+    Busy "busy"
+    /// The database has no connection to give.
+    Down "down"
+    /// Too many calls.
+    Limited "limited"
+    /// The connection to the database broke under the call.
+    Lost "lost"
+    /// Something on the way answered in PostgREST's stead.
+    Proxy "proxy"
+    /// There was no connection.
+    Unsent "unsent"
+    /// The connection broke.
+    Broken "broken"
+    /// There was no answer in time.
+    TimedOut "timed_out"
+    /// The answer was too large, or no text.
+    Unreadable "unreadable"
+    /// An answer that nobody expects.
+    Unexpected "unexpected"
+    /// The instance broke down.
+    Trap "trap"
+    /// The function's settings cannot be used.
+    Settings "settings"
+}
+
 /// Reads an outcome.
 pub fn judge<C: Codec>(codec: &C, outcome: Outcome<C::Text>) -> Verdict<C::Text> {
+    let failure = |code, cause| Failure::new(code, Value::Null, Some(cause));
     match outcome {
         Outcome::Answered {
             status: 200..=299,
             body,
             replayed,
+            ..
         } if codec.is_object(&body) => Verdict::Done(Answer { body, replayed }),
-        Outcome::Answered { status, body, .. } => {
+        Outcome::Answered {
+            status,
+            body,
+            retry_after_s,
+            ..
+        } => {
             let error = codec.read(&body).unwrap_or(Value::Null);
-            judge_error(codec, status, &error)
+            judge_error(codec, status, retry_after_s, &error)
         }
-        Outcome::Unsent => Verdict::Passing(Failure::new(
-            Code::UpstreamUnavailable,
-            Value::Null,
-            "unsent",
-        )),
-        Outcome::Broken => Verdict::Unknown(Failure::new(
-            Code::UpstreamUnavailable,
-            Value::Null,
-            "broken",
-        )),
-        Outcome::TimedOut => Verdict::Lost(Failure::new(
-            Code::UpstreamTimeout,
-            Value::Null,
-            "timed out",
-        )),
-        Outcome::Unreadable => {
-            Verdict::Failed(Failure::new(Code::Internal, Value::Null, "unreadable"))
-        }
+        Outcome::Unsent => Verdict::Passing(failure(Code::UpstreamUnavailable, Cause::Unsent)),
+        Outcome::Broken => Verdict::Unknown(failure(Code::UpstreamUnavailable, Cause::Broken)),
+        Outcome::TimedOut => Verdict::Lost(failure(Code::UpstreamTimeout, Cause::TimedOut)),
+        Outcome::Unreadable => Verdict::Failed(failure(Code::Internal, Cause::Unreadable)),
     }
 }
 
-fn judge_error<Text>(codec: &impl Codec, status: u16, error: &Value) -> Verdict<Text> {
+fn judge_error<Text>(
+    codec: &impl Codec,
+    status: u16,
+    retry_after_s: Option<f64>,
+    error: &Value,
+) -> Verdict<Text> {
     let text = |name| error.get(name).and_then(Value::as_text).unwrap_or_default();
     let sqlstate = text("code");
-    let cause = cause(status, sqlstate);
-    let failed = |code| Verdict::Failed(Failure::new(code, Value::Null, cause.clone()));
-    let passing = || {
-        Verdict::Passing(Failure::new(
-            Code::UpstreamUnavailable,
-            Value::Null,
-            cause.clone(),
-        ))
+    let failure = |code, cause| Failure {
+        cause_code: cause_code(status, sqlstate),
+        ..Failure::new(code, Value::Null, Some(cause))
     };
-
-    let unknown = || {
-        Verdict::Unknown(Failure::new(
-            Code::UpstreamUnavailable,
-            Value::Null,
-            cause.clone(),
-        ))
+    let failed = |code, cause| Verdict::Failed(failure(code, cause));
+    let unavailable = |cause| Failure {
+        retry_after_s: retry::asked_s(status, retry_after_s),
+        ..failure(Code::UpstreamUnavailable, cause)
     };
+    let passing = |cause| Verdict::Passing(unavailable(cause));
+    let unknown = |cause| Verdict::Unknown(unavailable(cause));
 
     match sqlstate {
         // Raised by name, as `raise_error` does: the error brings all that is told of it.
         _ if sqlstate.starts_with("PT") => match raised(codec, error) {
-            Some(failure) => Verdict::Failed(Failure { cause, ..failure }),
-            None => failed(Code::Internal),
+            Some(raised) => Verdict::Failed(raised),
+            None => failed(Code::Internal, Cause::Unexpected),
         },
         // Serialisation failure, deadlock, lock not available, and a statement cancelled by our own
         // time limits: all rolled back.
-        "40001" | "40P01" | "55P03" | "57014" => passing(),
-        // Too many connections, shutting down, starting up: refused before anything ran.
-        "53300" | "57P01" | "57P03" => passing(),
+        "40001" | "40P01" | "55P03" | "57014" => passing(Cause::Busy),
+        // Shutting down, starting up; and of class 53 too many connections, no memory, no disk: Postgres
+        // itself says that it did not.
+        "57P01" | "57P03" => passing(Cause::Down),
+        _ if sqlstate.starts_with("53") => passing(Cause::Down),
         // The database crashed, or the connection to it broke: if that was during the commit, it may
         // have taken effect. PostgREST says PGRST001, postrust PGRST500, a pooler class 08.
-        "57P02" | "PGRST001" | "PGRST500" => unknown(),
-        _ if sqlstate.starts_with("08") => unknown(),
+        "57P02" | "PGRST001" | "PGRST500" => unknown(Cause::Lost),
+        _ if sqlstate.starts_with("08") => unknown(Cause::Lost),
         // The token is still good, and its user has been deleted: there is nobody to sell to.
-        "23503" if names_user_id_fkey(text("message")) => failed(Code::Unauthenticated),
-        "42501" => failed(Code::Forbidden),
-        "PGRST301" | "PGRST302" | "PGRST303" => failed(Code::Unauthenticated),
+        "23503" if names_user_id_fkey(text("message")) => {
+            failed(Code::Unauthenticated, Cause::Token)
+        }
+        // Whatever the status: some servers say 401 to a signed-in role as well.
+        "42501" => failed(Code::Forbidden, Cause::Denied),
+        "PGRST301" | "PGRST302" | "PGRST303" => failed(Code::Unauthenticated, Cause::Token),
+        // PostgREST has no database connection to give (PGRST000, PGRST002, PGRST003).
+        _ if sqlstate.starts_with("PGRST00") => passing(Cause::Down),
         _ => match status {
-            401 => failed(Code::Unauthenticated),
-            // PostgREST has no database connection to give (PGRST000, PGRST002, PGRST003).
-            _ if sqlstate.starts_with("PGRST00") => passing(),
-            429 | 503 => passing(),
-            // A proxy on the way gave up; the database may have gone on. 520 to 527 are Cloudflare's.
-            502 | 504 | 520..=527 => unknown(),
-            _ => failed(Code::Internal),
+            401 => failed(Code::Unauthenticated, Cause::Token),
+            429 => passing(Cause::Limited),
+            // Something on the way gave up, and the database may have gone on: a proxy says 503 as well when its
+            // upstream ended after it got the request. From 520 on they are those of content networks.
+            502..=504 | 520..=530 => unknown(Cause::Proxy),
+            _ => failed(Code::Internal, Cause::Unexpected),
         },
     }
 }
@@ -224,8 +289,10 @@ fn raised(codec: &impl Codec, error: &Value) -> Option<Failure> {
         message: message.unwrap_or_else(|| unnamed(status).into()),
         hint: readable(text("hint")),
         details,
-        cause: String::new(),
+        cause: Some(Cause::Raised),
+        cause_code: text("code").to_owned(),
         retryable,
+        retry_after_s: None,
     })
 }
 
@@ -273,7 +340,7 @@ fn unnamed(status: u16) -> &'static str {
 }
 
 /// For the log: a code that looks like one, else the status. Never text of unknown content.
-fn cause(status: u16, sqlstate: &str) -> String {
+fn cause_code(status: u16, sqlstate: &str) -> String {
     let is_code = (1..=8).contains(&sqlstate.len())
         && sqlstate.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if is_code {
@@ -289,12 +356,17 @@ mod tests {
     use crate::json::{SerdeJson, object};
 
     fn answered(status: u16, body: &str) -> Verdict {
+        answered_later(status, body, None)
+    }
+
+    fn answered_later(status: u16, body: &str, retry_after_s: Option<f64>) -> Verdict {
         judge(
             &SerdeJson,
             Outcome::Answered {
                 status,
                 body: body.to_owned(),
                 replayed: false,
+                retry_after_s,
             },
         )
     }
@@ -354,8 +426,10 @@ mod tests {
             message: "No luck.".into(),
             hint: Some("Wait.".into()),
             details: object([("retry_after", 7_u32.into())]),
-            cause: "PT429".to_owned(),
+            cause: Some(Cause::Raised),
+            cause_code: "PT429".to_owned(),
             retryable: true,
+            retry_after_s: None,
         };
         assert_eq!(failed(429, body), expected);
     }
@@ -374,7 +448,10 @@ mod tests {
                 ("details", details.into()),
                 ("hint", entry.hint.into()),
             ]));
-            let expected = Failure::new(code, Value::Null, format!("PT{}", entry.status));
+            let expected = Failure {
+                cause_code: format!("PT{}", entry.status),
+                ..Failure::new(code, Value::Null, Some(Cause::Raised))
+            };
             assert_eq!(failed(entry.status, &body), expected);
         }
     }
@@ -432,7 +509,10 @@ mod tests {
             );
             assert_eq!(
                 failed(409, &body),
-                Failure::new(Code::Internal, Value::Null, sqlstate),
+                Failure {
+                    cause_code: sqlstate.to_owned(),
+                    ..Failure::new(Code::Internal, Value::Null, Some(Cause::Unexpected))
+                },
                 "{sqlstate} {message}"
             );
         }
@@ -463,12 +543,16 @@ mod tests {
     #[test]
     fn what_was_rolled_back_is_passing_and_what_is_unknown_is_not() {
         for sqlstate in [
-            "40001", "40P01", "55P03", "57014", "53300", "57P01", "57P03", "PGRST000", "PGRST002",
-            "PGRST003",
+            "40001", "40P01", "55P03", "57014", "53100", "53200", "53300", "57P01", "57P03",
+            "PGRST000", "PGRST002", "PGRST003",
         ] {
-            let verdict = answered(500, &format!(r#"{{"code":"{sqlstate}","message":"m"}}"#));
-            assert!(matches!(verdict, Verdict::Passing(_)), "{sqlstate}");
-            assert_eq!(code_of(&verdict), "UPSTREAM_UNAVAILABLE");
+            // The code says more than the status, whatever a gateway made of that.
+            for status in [500, 503, 504] {
+                let verdict =
+                    answered(status, &format!(r#"{{"code":"{sqlstate}","message":"m"}}"#));
+                assert!(matches!(verdict, Verdict::Passing(_)), "{sqlstate}");
+                assert_eq!(code_of(&verdict), "UPSTREAM_UNAVAILABLE");
+            }
         }
         for sqlstate in ["57P02", "08006", "08P01", "PGRST001", "PGRST500"] {
             for status in [500, 503] {
@@ -478,9 +562,21 @@ mod tests {
                 assert_eq!(code_of(&verdict), "UPSTREAM_UNAVAILABLE");
             }
         }
-        assert!(matches!(answered(503, "busy"), Verdict::Passing(_)));
-        assert!(matches!(answered(522, "cloud"), Verdict::Unknown(_)));
-        assert!(matches!(answered(504, "gateway"), Verdict::Unknown(_)));
+        assert!(matches!(answered(429, "limit"), Verdict::Passing(_)));
+        // Envoy, Kong, Cloudflare: what they say does not tell whether their upstream had acted.
+        for body in [
+            "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+            r#"{"message":"An invalid response was received from the upstream server"}"#,
+            r#"{"code":"UPSTREAM_UNAVAILABLE","message":"m"}"#,
+            r#"{"code":503,"message":"m"}"#,
+            "",
+        ] {
+            for status in (502..=504).chain(520..=530) {
+                let verdict = answered(status, body);
+                assert!(matches!(verdict, Verdict::Unknown(_)), "{status} {body}");
+                assert_eq!(code_of(&verdict), "UPSTREAM_UNAVAILABLE");
+            }
+        }
         assert!(matches!(
             judge(&SerdeJson, Outcome::Broken),
             Verdict::Unknown(_)
@@ -493,6 +589,37 @@ mod tests {
             judge(&SerdeJson, Outcome::TimedOut),
             Verdict::Lost(_)
         ));
+    }
+
+    #[test]
+    fn what_upstream_asks_to_wait_is_passed_on() {
+        for (status, header_s, seconds) in [
+            (429, Some(30.0), Some(30.0)),
+            (429, None, Some(1.0)),
+            (503, Some(30.0), Some(30.0)),
+            (503, None, None),
+        ] {
+            let (Verdict::Passing(failure) | Verdict::Unknown(failure)) =
+                answered_later(status, "", header_s)
+            else {
+                panic!("{status} is not settled")
+            };
+            assert_eq!(failure.retry_after_s, seconds, "{status}");
+            // Where it may have acted, there is nothing to send again.
+            assert_eq!(failure.that_may_have_acted().retry_after_s, None);
+        }
+    }
+
+    #[test]
+    fn each_cause_has_its_word_in_the_documentation() {
+        let told = include_str!("../../../docs/api.md");
+        let rows: Vec<&str> = told
+            .lines()
+            .skip_while(|line| !line.starts_with("| `cause` |"))
+            .skip(2)
+            .map_while(|line| line.strip_prefix("| `")?.split('`').next())
+            .collect();
+        assert_eq!(rows, Cause::WORDS);
     }
 
     #[test]
@@ -511,8 +638,8 @@ mod tests {
 
     #[test]
     fn the_log_gets_a_code_and_never_text() {
-        assert_eq!(cause(500, "XX000"), "XX000");
-        assert_eq!(cause(500, "key=secret"), "HTTP 500");
-        assert_eq!(cause(500, ""), "HTTP 500");
+        assert_eq!(cause_code(500, "XX000"), "XX000");
+        assert_eq!(cause_code(500, "key=secret"), "HTTP 500");
+        assert_eq!(cause_code(500, ""), "HTTP 500");
     }
 }

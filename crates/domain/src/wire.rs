@@ -36,7 +36,7 @@ impl Request<'static> {
             body: text(value, "body"),
             body_fault,
             id: text(value.get("host")?, "id")?.into(),
-            started_ms: number(value.get("host")?, "now")?,
+            came_ms: number(value.get("host")?, "now")?,
             budget_ms: number(value.get("host")?, "timeout")?,
         })
     }
@@ -50,6 +50,7 @@ impl Outcome {
                 status: number(value, "status")? as u16,
                 body: text(value, "body")?,
                 replayed: is_true(value, "replayed"),
+                retry_after_s: number(value, "retryAfter"),
             },
             "unsent" => Outcome::Unsent,
             "broken" => Outcome::Broken,
@@ -65,7 +66,6 @@ impl State {
     pub fn from_value(call: &Value, host: &Value) -> Option<Self> {
         Some(State {
             request_id: text(call, "requestId")?,
-            started_ms: number(call, "started")?,
             budget_ms: number(host, "timeout")?,
             repeats: number(call, "repeats")? as u32,
             repeatable: is_true(call, "repeatable"),
@@ -87,7 +87,6 @@ impl Step {
                     ("delay", call.delay_ms.into()),
                     ("timeout", call.timeout_ms.into()),
                     ("requestId", state.request_id.into()),
-                    ("started", state.started_ms.into()),
                     ("repeats", state.repeats.into()),
                     ("repeatable", state.repeatable.into()),
                     ("count", state.count.into()),

@@ -67,8 +67,8 @@ fn check(function: &Function) {
             let state = State::from_value(&call, &host).expect("a call");
             let outcome = Outcome::from_value(&outcome).expect("an outcome");
             let number = |name| host.get(name).and_then(Value::as_number).expect(name);
-            let (now, random) = (number("now"), number("random"));
-            let step = exchange::resume(function, &SerdeJson, state, outcome, now, random);
+            let (elapsed, random) = (number("elapsed"), number("random"));
+            let step = exchange::resume(function, &SerdeJson, state, outcome, elapsed, random);
             SerdeJson.write(&step.into_value(posted(&call).as_deref()))
         },
     };

@@ -62,7 +62,7 @@ fn request() -> impl Strategy<Value = Request<'static>> {
             body: body_fault.is_none().then_some(body),
             body_fault,
             id: "fresh".into(),
-            started_ms: 0.0,
+            came_ms: 0.0,
             budget_ms: BUDGET,
         })
 }
@@ -90,19 +90,36 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         error.prop_map(|(status, body)| Outcome::Answered {
             status,
             body,
-            replayed: false
+            replayed: false,
+            retry_after_s: None,
         }),
-        (any::<u16>(), any::<String>(), any::<bool>()).prop_map(|(status, body, replayed)| {
+        (
+            any::<u16>(),
+            any::<String>(),
+            any::<bool>(),
+            any::<Option<f64>>()
+        )
+            .prop_map(
+                |(status, body, replayed, retry_after_s)| Outcome::Answered {
+                    status,
+                    body,
+                    replayed,
+                    retry_after_s,
+                }
+            ),
+        (429_u16..505, prop_oneof![Just(f64::NAN), 0.0..12.0]).prop_map(|(status, seconds)| {
             Outcome::Answered {
                 status,
-                body,
-                replayed,
+                body: String::new(),
+                replayed: false,
+                retry_after_s: Some(seconds),
             }
         }),
         Just(Outcome::Answered {
             status: 200,
             body: r#"{"success":true}"#.to_owned(),
-            replayed: false
+            replayed: false,
+            retry_after_s: None,
         }),
         Just(Outcome::Unsent),
         Just(Outcome::Broken),
@@ -158,8 +175,8 @@ fn check_reply(reply: &Reply) -> Result<(), TestCaseError> {
         .and_then(Value::as_text)
         .unwrap_or_default();
     // What the database raises by name brings its own status; all else is the catalogue's.
-    if log.contains(r#""cause":"PT"#) && code != "INTERNAL" {
-        let cause = format!(r#""cause":"PT{}""#, reply.status);
+    if log.contains(r#""cause":"raised""#) {
+        let cause = format!(r#""cause_code":"PT{}""#, reply.status);
         prop_assert!(log.contains(&cause));
         return Ok(());
     }
@@ -215,7 +232,6 @@ proptest! {
 fn a_state_that_comes_back_damaged_is_answered() {
     let state = State {
         request_id: "two\nlines".to_owned(),
-        started_ms: f64::NEG_INFINITY,
         budget_ms: f64::NAN,
         repeats: u32::MAX,
         repeatable: true,

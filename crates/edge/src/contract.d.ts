@@ -11,6 +11,8 @@ export interface Profile {
 
 /** A profile, or why there is none. */
 export interface Start {
+  /** The function's name. */
+  name: string;
   profile: Profile | null;
   error: string | null;
   /** What every answer with a body has. */

@@ -42,12 +42,12 @@ pub fn begin(
     function: &Function,
     head: &str,
     body: Result<JsString, BodyFault>,
-    started_ms: f64,
+    came_ms: f64,
     budget_ms: f64,
 ) -> contract::Step {
     #[cfg(feature = "failpoint")]
     crate::failpoint::reach(body.as_ref().ok());
-    let request = Request::read(head, body, started_ms, budget_ms);
+    let request = Request::read(head, body, came_ms, budget_ms);
     answer(exchange::begin(function, &HostJson, request))
 }
 
@@ -56,21 +56,27 @@ pub fn resume(
     function: &Function,
     state: &str,
     outcome: Outcome<JsString>,
-    now_ms: f64,
+    elapsed_ms: f64,
     random: f64,
 ) -> contract::Step {
     match State::read(state) {
         Some(state) => {
-            let step = exchange::resume(function, &HostJson, state, outcome, now_ms, random);
+            let step = exchange::resume(function, &HostJson, state, outcome, elapsed_ms, random);
             answer(step)
         }
-        None => crashed(function, None, "").unchecked_into(),
+        None => unable(function, None, "", Some("")).unchecked_into(),
     }
 }
 
-/// [`exchange::crashed`].
-pub fn crashed(function: &Function, request_id: Option<&str>, fresh_id: &str) -> contract::Reply {
-    answer(exchange::crashed(function, &HostJson, request_id, fresh_id)).unchecked_into()
+/// [`exchange::unable`].
+pub fn unable(
+    function: &Function,
+    request_id: Option<&str>,
+    fresh_id: &str,
+    thrown: Option<&str>,
+) -> contract::Reply {
+    let step = exchange::unable(function, &HostJson, request_id, fresh_id, thrown);
+    answer(step).unchecked_into()
 }
 
 /// Why there is no body, by the word that the contract has for it.

@@ -2,7 +2,7 @@
 //!
 //! Where a request passes, nothing is converted that need not be: see [`exchange`].
 //! What a function exports is decided once, by [`export!`]: `profile`, `begin`, `resume` and
-//! `crashed`. Errors cross as values. Nothing of a request stays here between two calls, so the
+//! `unable`. Errors cross as values. Nothing of a request stays here between two calls, so the
 //! shim may reset the instance at any moment without harming another request in flight.
 #![cfg(target_arch = "wasm32")]
 // The build cuts every `{:?}` out of the modules: only panics have one, and their texts go nowhere.
@@ -48,54 +48,59 @@ macro_rules! export {
             $crate::profile(&$function, url, key, timeout_ms)
         }
 
-        /// Takes a request. `head` has a line for each of: the method, a fresh id, and the headers
+        /// Takes a request that came at that time since 1970. `head` has a line for each of: the method, a fresh id, and the headers
         /// `x-request-id`, `content-type`, `authorization` and, unless it is absent, `idempotency-key`.
         #[wasm_bindgen]
-        pub fn begin(head: &str, body: JsString, started_ms: f64, budget_ms: f64) -> Step {
-            $crate::exchange::begin(&$function, head, Ok(body), started_ms, budget_ms)
+        pub fn begin(head: &str, body: JsString, came_ms: f64, budget_ms: f64) -> Step {
+            $crate::exchange::begin(&$function, head, Ok(body), came_ms, budget_ms)
         }
 
         /// Takes a request whose body could not be read.
         #[wasm_bindgen(js_name = beginWithout)]
-        pub fn begin_without(
-            head: &str,
-            fault: &BodyFault,
-            started_ms: f64,
-            budget_ms: f64,
-        ) -> Step {
+        pub fn begin_without(head: &str, fault: &BodyFault, came_ms: f64, budget_ms: f64) -> Step {
             let fault = $crate::exchange::body_fault(fault);
-            $crate::exchange::begin(&$function, head, Err(fault), started_ms, budget_ms)
+            $crate::exchange::begin(&$function, head, Err(fault), came_ms, budget_ms)
         }
 
-        /// Takes the answer to a call; `random` is in [0, 1).
+        /// Takes the answer to a call. `retry_after_s` is what a 429 or 503 asks to wait, NaN if it cannot be read;
+        /// `elapsed_ms` has passed since `begin`; `random` is in [0, 1).
         #[wasm_bindgen]
         pub fn resume(
             state: &str,
             status: u16,
             body: JsString,
             replayed: bool,
-            now_ms: f64,
+            retry_after_s: Option<f64>,
+            elapsed_ms: f64,
             random: f64,
         ) -> Step {
             let outcome = Outcome::Answered {
                 status,
                 body,
                 replayed,
+                retry_after_s,
             };
-            $crate::exchange::resume(&$function, state, outcome, now_ms, random)
+            $crate::exchange::resume(&$function, state, outcome, elapsed_ms, random)
         }
 
         /// Takes the outcome of a call that has no answer.
         #[wasm_bindgen(js_name = resumeWithout)]
-        pub fn resume_without(state: &str, outcome: &NoAnswer, now_ms: f64, random: f64) -> Step {
+        pub fn resume_without(
+            state: &str,
+            outcome: &NoAnswer,
+            elapsed_ms: f64,
+            random: f64,
+        ) -> Step {
             let outcome = $crate::exchange::no_answer(outcome);
-            $crate::exchange::resume(&$function, state, outcome, now_ms, random)
+            $crate::exchange::resume(&$function, state, outcome, elapsed_ms, random)
         }
 
-        /// The reply to a request during which the instance broke down.
+        /// The reply to a request that cannot be taken: the instance broke down, and `thrown` is the name of what was
+        /// thrown, or there is no profile.
         #[wasm_bindgen]
-        pub fn crashed(request_id: Option<String>, id: String) -> Reply {
-            $crate::exchange::crashed(&$function, request_id.as_deref(), &id)
+        pub fn unable(request_id: Option<String>, id: &str, thrown: Option<String>) -> Reply {
+            let (request_id, thrown) = (request_id.as_deref(), thrown.as_deref());
+            $crate::exchange::unable(&$function, request_id, id, thrown)
         }
     };
 }

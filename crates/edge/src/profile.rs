@@ -18,6 +18,7 @@ const TIMEOUT_RANGE: std::ops::RangeInclusive<u32> = 100..=120_000;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome {
+    name: &'static str,
     profile: Option<Profile>,
     error: Option<&'static str>,
     answer_headers: Headers<&'static str>,
@@ -57,6 +58,7 @@ pub fn profile(
         Err(error) => (None, Some(error)),
     };
     let outcome = Outcome {
+        name: function.name,
         profile,
         error,
         answer_headers: Headers(ANSWER_HEADERS.to_vec()),

@@ -11,7 +11,7 @@ use interlock_domain::function::Function;
 use interlock_domain::http::{Reply, Request};
 use interlock_domain::json::{Codec as _, MAX_SAFE_INTEGER, SerdeJson, Value};
 use interlock_domain::rule::Rule;
-use interlock_domain::upstream::Outcome;
+use interlock_domain::upstream::{Cause, Outcome};
 use std::sync::LazyLock;
 
 /// All that one request may take, in milliseconds.
@@ -38,7 +38,7 @@ pub(crate) fn call(
     call: &Call,
     posted: &str,
     calls: u32,
-    now: f64,
+    elapsed: f64,
 ) -> Holds {
     let repeats = call.state.repeats;
     hold(repeats + 1 == calls, "repeats are counted", repeats)?;
@@ -62,7 +62,7 @@ pub(crate) fn call(
         "times are positive",
         (call.delay_ms, call.timeout_ms),
     )?;
-    let end = now + call.delay_ms + call.timeout_ms - request.started_ms;
+    let end = elapsed + call.delay_ms + call.timeout_ms;
     hold(end <= BUDGET, "a call ends within the budget", end)?;
     let Ok(Value::Object(arguments)) = SerdeJson.parse(posted) else {
         return hold(false, "a call's body is a JSON object", posted);
@@ -172,20 +172,42 @@ pub(crate) fn acts_again(function: &Function, posted: &str) -> bool {
     (function.told.acts_again)(&arguments)
 }
 
-/// Whether nobody can tell if the call took effect: it was sent, and no answer of ours came back.
+/// Whether nobody can tell if the call took effect: it was sent, and no answer of ours came back. A status that a
+/// proxy may have given says nothing, unless the database itself says with a code of its own that it did not.
 pub(crate) fn is_unknown(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Broken | Outcome::TimedOut => true,
         Outcome::Answered {
-            status: 502 | 504,
+            status: 502..=504 | 520..=530,
             body,
             ..
-        } => {
-            // The database itself says with a code of its own that it did not.
-            let error = SerdeJson.parse(body).unwrap_or(Value::Null);
-            error.get("code").and_then(Value::as_text).is_none()
-        }
+        } => !did_not_act(body),
         _ => false,
+    }
+}
+
+/// Whether an error is PostgREST's or Postgres's own, and says that the transaction was rolled back or never began.
+fn did_not_act(body: &str) -> bool {
+    let error = SerdeJson.parse(body).unwrap_or(Value::Null);
+    let code = error.get("code").and_then(Value::as_text).unwrap_or("");
+    let of_postgrest = code.starts_with("PGRST00") && code != "PGRST001";
+    let of_a_token = ["PGRST301", "PGRST302", "PGRST303"].contains(&code);
+    let rolled_back = [
+        "40001", "40P01", "55P03", "57014", "57P01", "57P03", "42501", "23503",
+    ]
+    .contains(&code);
+    of_postgrest || of_a_token || rolled_back || code.starts_with("53") || code.starts_with("PT")
+}
+
+/// What an answer asks to wait, in milliseconds.
+pub(crate) fn asked_ms(outcome: &Outcome) -> f64 {
+    match outcome {
+        Outcome::Answered {
+            status: 429 | 503,
+            retry_after_s: Some(seconds),
+            ..
+        } if *seconds >= 0.0 => seconds * 1_000.0,
+        _ => 0.0,
     }
 }
 
@@ -196,6 +218,7 @@ pub(crate) fn success(outcome: &Outcome) -> Option<(&str, bool)> {
             status: 200..=299,
             body,
             replayed,
+            ..
         } if matches!(SerdeJson.parse(body), Ok(Value::Object(_))) => Some((body, *replayed)),
         _ => None,
     }
@@ -296,7 +319,7 @@ pub(crate) fn error(reply: &Reply) -> Result<Value, String> {
     let retryable = body.get("retryable") == Some(&Value::Bool(true));
     let code = field("error");
     hold(field("code") == code, "an error has one code", text)?;
-    match raised_status(reply).filter(|_| code != "INTERNAL") {
+    match raised_status(reply) {
         Some(status) => {
             hold(
                 reply.status == status,
@@ -379,10 +402,13 @@ pub(crate) fn error(reply: &Reply) -> Result<Value, String> {
     Ok(body)
 }
 
-/// The status of what the database raised by name, as the log's cause has it.
+/// The status of what the database raised by name, as the log has it.
 fn raised_status(reply: &Reply) -> Option<u16> {
     let log = SerdeJson.parse(reply.log.as_deref()?).ok()?;
-    let status = log.get("cause")?.as_text()?.strip_prefix("PT")?;
+    if log.get("cause")?.as_text()? != "raised" {
+        return None;
+    }
+    let status = log.get("cause_code")?.as_text()?.strip_prefix("PT")?;
     status.parse().ok()
 }
 
@@ -394,17 +420,23 @@ fn log(reply: &Reply, code: &str) -> Holds {
         && line.get("status") == Some(&u32::from(reply.status).into())
         && !log.contains('\n');
     hold(agrees, "the log has one line with the outcome", log)?;
-    let quiet = match line.get("cause") {
+    let known = match line.get("cause") {
         Some(Value::Null) => true,
-        Some(Value::Text(cause)) => {
-            cause.len() <= 10
-                && cause
+        Some(Value::Text(cause)) => Cause::WORDS.contains(&cause.as_str()),
+        _ => false,
+    };
+    hold(known, "the log's cause is a word of the list", log)?;
+    let quiet = match line.get("cause_code") {
+        Some(Value::Null) => true,
+        Some(Value::Text(code)) => {
+            code.len() <= 10
+                && code
                     .bytes()
-                    .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
         }
         _ => false,
     };
-    hold(quiet, "the log's cause is a code", log)
+    hold(quiet, "what is behind a cause is a code", log)
 }
 
 /// The client's own id where it is usable, else the fresh one.

@@ -65,7 +65,8 @@ impl Corpus {
     fn add(&mut self, function: &str, case: &Value) {
         let member = |name| case.get(name).cloned().unwrap_or(Value::Null);
         let host = object([
-            ("now", Value::Number(1_800_000_000_005.0)),
+            ("now", Value::Number(1_800_000_000_000.0)),
+            ("elapsed", Value::Number(5.0)),
             ("random", Value::Number(0.5)),
             ("id", "fresh-id".into()),
             ("timeout", Value::Number(10_000.0)),

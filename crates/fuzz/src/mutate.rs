@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, RngExt as _};
 
 /// Numbers at the edges of what the contract and the machine tell apart.
-const NUMBERS: [f64; 40] = [
+const NUMBERS: [f64; 42] = [
     0.0,
     -0.0,
     1.0,
@@ -39,6 +39,8 @@ const NUMBERS: [f64; 40] = [
     502.0,
     503.0,
     504.0,
+    520.0,
+    530.0,
     9_999.0,
     10_000.0,
     10_001.0,
@@ -130,11 +132,12 @@ const WORDS: [&str; 72] = [
 ];
 
 /// What an upstream error has, and the state that travels.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "message",
     "details",
     "hint",
     "retry_after",
+    "retryAfter",
     "status",
     "__proto__",
     "repeats",

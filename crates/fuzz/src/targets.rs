@@ -79,7 +79,7 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
         _ => &[],
     };
     let mut size = size_of(&request);
-    let mut now = request.started_ms;
+    let mut elapsed = 0.0;
     let (mut calls, mut last) = (0, None);
     let mut posted = String::new();
     let mut step = probe::call(size, || {
@@ -98,11 +98,11 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
         };
         calls += 1;
         posted = call.body.clone().unwrap_or(posted);
-        contract::call(function, &request, &call, &posted, calls, now)?;
+        contract::call(function, &request, &call, &posted, calls, elapsed)?;
         let given = outcomes.get(calls as usize - 1).unwrap_or(&Value::Null);
         let outcome = outcome(given);
         size = size_of(&request) + answer_size(&outcome);
-        now += call.delay_ms + took(given, &outcome, call.timeout_ms);
+        elapsed += call.delay_ms + took(given, &outcome, call.timeout_ms);
         let random = given
             .get("random")
             .and_then(Value::as_number)
@@ -117,11 +117,14 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
                 &SerdeJson,
                 call.state,
                 outcome.clone(),
-                now,
+                elapsed,
                 random,
             )
         })?;
         match &step {
+            Step::Call(again) if again.delay_ms < contract::asked_ms(&outcome) => {
+                return Err(format!("what upstream asks to wait is waited: {again:?}"));
+            }
             Step::Call(again) => same_call(&before, again, may_have_acted)?,
             Step::Reply(reply) if may_have_acted => unknown(reply)?,
             Step::Reply(_) => {}
@@ -190,7 +193,7 @@ fn request(value: &Value) -> Request<'static> {
         body,
         body_fault,
         id: "fresh-id".into(),
-        started_ms: NOW,
+        came_ms: NOW,
         budget_ms: BUDGET,
     }
 }
@@ -211,6 +214,7 @@ fn outcome(value: &Value) -> Outcome {
                 status: status as u16,
                 body,
                 replayed: value.get("replayed") == Some(&Value::Bool(true)),
+                retry_after_s: value.get("retryAfter").and_then(Value::as_number),
             },
             _ => Outcome::Unreadable,
         },
@@ -280,16 +284,16 @@ fn state(input: &Value) -> Result<String, String> {
         let state = State::from_value(input.get("call")?, host)?;
         let outcome = Outcome::from_value(input.get("outcome")?)?;
         let number = |name| host.get(name).and_then(Value::as_number);
-        let (now, random) = (number("now")?, number("random")?);
+        let (elapsed, random) = (number("elapsed")?, number("random")?);
         Some(exchange::resume(
-            function, &SerdeJson, state, outcome, now, random,
+            function, &SerdeJson, state, outcome, elapsed, random,
         ))
     })?;
     // What crates/edge does with values that it cannot read.
     let (step, read) = match step {
         Some(step) => (step, "read"),
         None => (
-            exchange::crashed(function, &SerdeJson, None, "fresh-id"),
+            exchange::unable(function, &SerdeJson, None, "fresh-id", Some("RangeError")),
             "unreadable",
         ),
     };

@@ -6,6 +6,8 @@ mod contract;
 #[cfg(test)]
 mod documented;
 mod histories;
+#[cfg(test)]
+mod lost_answers;
 pub(crate) mod model;
 #[cfg(test)]
 mod mutants;

@@ -40,6 +40,11 @@ super::codes! {
         "Tell the shop's operator the request_id; the function's log has the cause under it."
         Anything;
 
+    Misconfigured 500 Final "MISCONFIGURED"
+        "This function is not set up."
+        "Tell the shop's operator: the function's log says at its start which setting cannot be used."
+        Null;
+
     UpstreamUnavailable 503 Retryable "UPSTREAM_UNAVAILABLE"
         "The database is not available right now."
         "Send the same request again after Retry-After seconds."

@@ -16,6 +16,7 @@ const COMMON: &[Code] = &[
     Code::UnsupportedMediaType,
     Code::Internal,
     Code::IsolationLevelUnsupported,
+    Code::Misconfigured,
     Code::UpstreamUnavailable,
     Code::UpstreamTimeout,
 ];

@@ -171,6 +171,10 @@ begin
       v_status := '429';
       v_message := 'Too many unknown promo codes were tried.';
       v_hint := 'Wait Retry-After seconds before the next attempt.';
+    when 'MISCONFIGURED' then
+      v_status := '500';
+      v_message := 'This function is not set up.';
+      v_hint := 'Tell the shop''s operator: the function''s log says at its start which setting cannot be used.';
     when 'ISOLATION_LEVEL_UNSUPPORTED' then
       v_status := '500';
       v_message := 'Interlock works in transactions of isolation level read committed only.';
