@@ -304,6 +304,9 @@ create table interlock.settings (
   promo_hold interval not null default '15 minutes'
     constraint settings_promo_hold_sane
       check (promo_hold between interval '1 second' and interval '1 day'),
+  promo_hold_limit interval not null default '1 hour'
+    constraint settings_promo_hold_limit_sane
+      check (promo_hold_limit between interval '1 second' and interval '90 days'),
   idempotency_key_lifetime interval not null default '24 hours'
     constraint settings_idempotency_key_lifetime_sane
       check (idempotency_key_lifetime between interval '24 hours' and interval '90 days'),
@@ -331,7 +334,9 @@ comment on column interlock.settings.claim_lease is
 comment on column interlock.settings.started_lease is
   'How long a batch stays with its driver once it is started, counted from the start or the latest renewal (1 second to 7 days).';
 comment on column interlock.settings.promo_hold is
-  'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day).';
+  'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day), within promo_hold_limit.';
+comment on column interlock.settings.promo_hold_limit is
+  'How long one customer may hold a code in all, however often they refresh it; then they hold none for as long (1 second to 90 days).';
 comment on column interlock.settings.idempotency_key_lifetime is
   'How long an Idempotency-Key is remembered (24 hours to 90 days).';
 comment on column interlock.settings.reference_lifetime is
@@ -981,7 +986,7 @@ begin
     when 'PROMO_ALREADY_APPLIED' then
       v_status := '409';
       v_message := 'This customer has applied this promo code already.';
-      v_hint := 'Use the code in the cart that holds it, or wait until that hold is over.';
+      v_hint := 'Look at details.reason: held, use the code in that cart, give its hold back, or wait until it is over; redeemed, this cart was ordered with it.';
     when 'PROMO_CHANGED' then
       v_status := '409';
       v_message := 'The promo code no longer takes off what was shown.';

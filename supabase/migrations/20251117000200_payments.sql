@@ -83,6 +83,7 @@ as $$
 declare
   v_reason text := nullif(current_setting('interlock.reason', true), '');
   v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
+  v_reference constant text := nullif(current_setting('interlock.reference', true), '');
   v_delta bigint;
   v_wallet interlock.wallets;
 begin
@@ -109,7 +110,7 @@ begin
   end case;
 
   if v_delta <> 0 then
-    insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id, actor)
+    insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id, reference, actor)
     values (
       v_wallet.user_id,
       v_delta,
@@ -117,6 +118,7 @@ begin
       v_wallet.currency,
       coalesce(v_reason, case tg_op when 'INSERT' then 'opening' else 'correction' end),
       v_reference_id,
+      v_reference,
       auth.uid()
     );
   end if;
@@ -193,6 +195,7 @@ create table interlock.wallet_movements (
   currency char(3) not null,
   reason interlock.movement_reason not null,
   reference_id uuid,
+  reference text,
   actor uuid,
   created_at timestamptz not null default now(),
   -- The ledger of one wallet is read in this order.
@@ -202,14 +205,11 @@ create table interlock.wallet_movements (
 comment on table interlock.wallet_movements is
   'Append-only wallet ledger, written by a trigger on wallets. Nobody can change or delete a row.';
 comment on column interlock.wallet_movements.reference_id is
-  'What it was for: the order, or the shop''s own reference of a top-up.';
+  'What it was for: the order.';
+comment on column interlock.wallet_movements.reference is
+  'The shop''s own reference of a top-up.';
 comment on column interlock.wallet_movements.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
-
--- A payment the shop has booked is booked once, however often it says so.
-create unique index wallet_movements_one_top_up
-  on interlock.wallet_movements (user_id, reference_id)
-  where reason = 'top_up' and reference_id is not null;
 
 create trigger wallet_movements_append_only
   before update or delete on interlock.wallet_movements
@@ -230,6 +230,37 @@ create policy wallet_movements_select_own
   for select
   to authenticated
   using (user_id = (select auth.uid()));
+
+-- Top-ups by the shop's own reference, such as the id that a payment provider gives a payment: each is booked once,
+-- whoever's wallet it is for. A row is written before the wallet is touched, so a twin waits for the first. It outlives
+-- the account and whatever becomes of the ledger: a payment that is reported again after years is no new one.
+create table interlock.wallet_top_ups (
+  reference interlock.label not null
+    constraint wallet_top_ups_pkey primary key,
+  user_id uuid not null,
+  amount interlock.positive_amount not null,
+  currency interlock.currency_code not null,
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.wallet_top_ups is
+  'Top-ups by the shop''s own reference, each of which counts once. Nobody can change or delete a row.';
+comment on column interlock.wallet_top_ups.reference is
+  'As the shop sends it, every letter as it is: for example the id of a payment.';
+
+create trigger wallet_top_ups_append_only
+  before update or delete on interlock.wallet_top_ups
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger wallet_top_ups_no_truncate
+  before truncate on interlock.wallet_top_ups
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.wallet_top_ups enable row level security;
+
+grant select on table interlock.wallet_top_ups to service_role;
 
 -- Wallets: money a user has with the shop.
 --
@@ -308,7 +339,8 @@ create function interlock.credit_wallet(
   p_amount bigint,
   p_currency text,
   p_reason text,
-  p_reference_id uuid
+  p_reference_id uuid,
+  p_reference text default null
 )
 returns interlock.wallets
 language plpgsql
@@ -318,6 +350,7 @@ declare
   v_wallet interlock.wallets;
 begin
   perform interlock.set_ledger_context(p_reason, p_reference_id);
+  perform set_config('interlock.reference', p_reference, true);
 
   insert into interlock.wallets as w (user_id, balance, currency)
   values (p_user_id, p_amount, p_currency)
@@ -327,6 +360,7 @@ begin
   returning w.* into v_wallet;
 
   perform interlock.set_ledger_context(null, null);
+  perform set_config('interlock.reference', null, true);
 
   if v_wallet.user_id is null then
     select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id;
@@ -737,14 +771,14 @@ begin
 end
 $$;
 
--- What public.top_up_wallet does, with its owner's rights. With a reference a top-up counts once for that user:
--- the same call again answers the same and adds nothing; another amount under the same reference is refused.
+-- What public.top_up_wallet does, with its owner's rights. With a reference a top-up counts once, for good: the same
+-- call again adds nothing and answers the balance; another user, amount or currency under the reference is refused.
 --
 -- Callers: service_role, through public.top_up_wallet.
--- Locks: the wallet's row, two seconds at most.
+-- Locks: the reference, then the wallet's row; two seconds at most for each.
 -- Errors: VALIDATION_FAILED, USER_NOT_FOUND, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has insert or update on wallets.
-create function interlock.top_up_wallet(p_user_id uuid, p_amount bigint, p_currency text, p_reference uuid)
+create function interlock.top_up_wallet(p_user_id uuid, p_amount bigint, p_currency text, p_reference text)
 returns jsonb
 language plpgsql
 security definer
@@ -753,7 +787,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_problems jsonb := '[]'::jsonb;
-  v_booked interlock.wallet_movements;
+  v_booked boolean := false;
   v_wallet interlock.wallets;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -769,32 +803,35 @@ begin
   if p_currency is null or p_currency !~ '^[A-Z]{3}$' then
     v_problems := v_problems || interlock.problem('/p_currency', 'must be three capital letters');
   end if;
+  if not interlock.is_line(p_reference, 200) then
+    v_problems := v_problems || interlock.problem(
+      '/p_reference', 'must be 1 to 200 characters, without control characters'
+    );
+  end if;
   perform interlock.refuse_problems(v_problems);
 
   if not exists (select 1 from auth.users u where u.id = p_user_id) then
     perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_user_id));
   end if;
 
-  -- The wallet is locked before the look for an earlier booking, so that of two equal
-  -- calls the second sees the first; a wallet that both of them make collides instead.
-  insert into interlock.wallets (user_id, currency)
-  values (p_user_id, p_currency)
-  on conflict (user_id) do nothing;
-  v_wallet := interlock.lock_wallet(p_user_id);
-
   if p_reference is not null then
-    select m.*
-    into v_booked
-    from interlock.wallet_movements m
-    where m.user_id = p_user_id
-      and m.reference_id = p_reference
-      and m.reason = 'top_up';
+    insert into interlock.wallet_top_ups (reference, user_id, amount, currency)
+    values (p_reference, p_user_id, p_amount, p_currency)
+    on conflict do nothing;
+    v_booked := not found;
   end if;
 
-  if v_booked.id is null then
-    v_wallet := interlock.credit_wallet(p_user_id, p_amount, p_currency, 'top_up', p_reference);
-  elsif (v_booked.delta, v_booked.currency) is distinct from (p_amount, p_currency::char(3)) then
-    perform interlock.raise_error('IDEMPOTENCY_KEY_REUSED', jsonb_build_object('reference', p_reference));
+  if v_booked then
+    perform 1
+    from interlock.wallet_top_ups t
+    where t.reference = p_reference
+      and (t.user_id, t.amount, t.currency) = (p_user_id, p_amount, p_currency);
+    if not found then
+      perform interlock.raise_error('IDEMPOTENCY_KEY_REUSED', jsonb_build_object('reference', p_reference));
+    end if;
+    select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id;
+  else
+    v_wallet := interlock.credit_wallet(p_user_id, p_amount, p_currency, 'top_up', null, p_reference);
   end if;
 
   return jsonb_build_object(
@@ -887,7 +924,7 @@ create function public.top_up_wallet(
   p_user_id uuid,
   p_amount bigint,
   p_currency text,
-  p_reference uuid default null
+  p_reference text default null
 )
 returns jsonb
 language sql
@@ -897,7 +934,7 @@ as $$
   select interlock.top_up_wallet(p_user_id, p_amount, p_currency, p_reference)
 $$;
 
-comment on function public.top_up_wallet(uuid, bigint, text, uuid) is
+comment on function public.top_up_wallet(uuid, bigint, text, text) is
   'Adds money to a user''s wallet; once for each p_reference. For the service role.';
 
 -- The bucket of payment proofs and its rules, where the platform's storage is there.
@@ -942,7 +979,7 @@ revoke all on function
   public.list_payment_proofs(text, bigint, int),
   public.reject_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
-  public.top_up_wallet(uuid, bigint, text, uuid)
+  public.top_up_wallet(uuid, bigint, text, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
@@ -956,7 +993,7 @@ to authenticated, service_role;
 grant execute on function
   public.accept_payment(uuid), interlock.accept_payment,
   public.reject_payment(uuid, text, boolean), interlock.reject_payment,
-  public.top_up_wallet(uuid, bigint, text, uuid), interlock.top_up_wallet
+  public.top_up_wallet(uuid, bigint, text, text), interlock.top_up_wallet
 to service_role;
 
 -- What apps and the shop read of payments over REST, each where its name is free in public (interlock.expose).

@@ -6,13 +6,55 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
+-- Whether Postgres knows a time zone of this name. What it takes for a zone by its look is none: `UTC+2`, and
+-- `Europe/Berlin+2`, lie west of Greenwich, which nobody means; and an abbreviation such as CEST has no summer time.
+--
+-- Callers: domain time_zone.
+-- Locks: none.
+create function interlock.is_time_zone(p_name text)
+returns boolean
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+begin
+  if p_name collate "C" !~ '^(UTC|[A-Z][A-Za-z]*(/[A-Za-z_-]+)+)$' then
+    return false;
+  end if;
+
+  return timestamp '2000-01-01' at time zone p_name is not null;
+exception
+  when invalid_parameter_value then
+    return false;
+end
+$$;
+
 -- A code as the shop writes it.
 create domain interlock.promo_code as text
-  constraint promo_codes_code_readable
-    check (char_length(btrim(value)) between 1 and 64 and value !~ '[[:cntrl:]]');
+  constraint promo_codes_code_readable check (interlock.is_line(value, 64));
 
 create domain interlock.discount_type as text
   constraint promo_codes_discount_type_known check (value in ('percentage', 'fixed'));
+
+-- Where a day is a day.
+create domain interlock.time_zone as text
+  constraint promo_codes_time_zone_known check (interlock.is_time_zone(value));
+
+-- When a code ends: at a moment, with a day in a time zone, or at the earlier of both; null means never.
+--
+-- Callers: interlock.evaluate_promo, interlock.validate_promo, a check of promo_codes.
+-- Locks: none.
+create function interlock.promo_end(p_expires_at timestamptz, p_last_day date, p_time_zone text)
+returns timestamptz
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select least(p_expires_at, (p_last_day + 1)::timestamp at time zone p_time_zone)
+$$;
 
 create domain interlock.promo_use_status as text
   constraint promo_redemptions_status_known
@@ -80,7 +122,7 @@ $$;
 -- Codes are secrets: nobody but the service role reads these tables. A buyer learns of a code through
 -- public.validate_promo and public.checkout only.
 --
--- Codes are unique without case and without surrounding blanks. Money is in minor units of `currency`; a code that
+-- Codes are unique and found by their normal form (interlock.normal_text). Money is in minor units of `currency`; a code that
 -- names an amount (a fixed discount, a cap, a minimum) has one.
 --
 --   promo_codes_used_count_within_limit   uses held and redeemed never exceed max_uses
@@ -108,9 +150,12 @@ create table interlock.promo_codes (
   max_uses interlock.unit_count,
   used_count interlock.unit_count not null default 0,
   max_uses_per_user interlock.positive_count,
+  holds_per_user interlock.positive_count not null default 1,
   min_subtotal interlock.amount,
   starts_at timestamptz,
   expires_at timestamptz,
+  last_day date,
+  time_zone interlock.time_zone not null default 'UTC',
   active boolean not null default true,
   first_order_only boolean not null default false,
   user_id uuid,
@@ -131,15 +176,16 @@ create table interlock.promo_codes (
   constraint promo_codes_cap_needs_percentage check (max_discount is null or discount_type = 'percentage'),
   constraint promo_codes_amounts_have_currency check (
     currency is not null
-    or (discount_type <> 'fixed' and max_discount is null and min_subtotal is null)
+    -- A minimum of nothing is none.
+    or (discount_type <> 'fixed' and max_discount is null and coalesce(min_subtotal, 0) = 0)
   ),
-  constraint promo_codes_ends_after_start check (expires_at > starts_at)
+  constraint promo_codes_ends_after_start check (interlock.promo_end(expires_at, last_day, time_zone) > starts_at)
 );
 
 comment on table interlock.promo_codes is
   'Promo codes and their rules. Secret: only the service role reads them.';
 comment on column interlock.promo_codes.code is
-  'As the shop writes it. Compared in upper case and without surrounding blanks.';
+  'As the shop writes it, and shown so. Found and unique by its normal form: case, blanks and the Unicode form do not matter.';
 comment on column interlock.promo_codes.discount_type is
   'percentage (of the matching lines) or fixed (an amount).';
 comment on column interlock.promo_codes.discount_value is
@@ -154,12 +200,18 @@ comment on column interlock.promo_codes.used_count is
   'Uses held or redeemed now; with slots as last settled. Counted by functions, never written by hand.';
 comment on column interlock.promo_codes.max_uses_per_user is
   'Uses of one customer; null means no limit.';
+comment on column interlock.promo_codes.holds_per_user is
+  'Carts of one customer that may hold the code at a time. What they buy with it is limited by max_uses_per_user.';
 comment on column interlock.promo_codes.min_subtotal is
   'Smallest subtotal of the whole cart, in minor units.';
 comment on column interlock.promo_codes.starts_at is
-  'First moment at which the code applies; null means always.';
+  'First moment at which the code applies; null means always. It may say a zone: 2026-11-27 00:00 Europe/Berlin.';
 comment on column interlock.promo_codes.expires_at is
-  'From this moment on the code has ended; null means never.';
+  'From this moment on the code has ended; null means never. A date alone is the beginning of that day in UTC: see last_day.';
+comment on column interlock.promo_codes.last_day is
+  'The last day on which the code applies, to its end in time_zone; null means none. With expires_at the earlier one counts.';
+comment on column interlock.promo_codes.time_zone is
+  'Where last_day is a day: UTC, or a name such as Europe/Berlin.';
 comment on column interlock.promo_codes.first_order_only is
   'Only for a customer without an earlier order (cancelled, expired and refunded ones do not count).';
 comment on column interlock.promo_codes.user_id is
@@ -168,7 +220,7 @@ comment on column interlock.promo_codes.use_slots is
   'Slots that the uses are spread over; 0 means none. Changed by set_promo_slots only.';
 
 -- One code, however it is written: also the look-up of interlock.find_promo.
-create unique index promo_codes_code_unique on interlock.promo_codes (upper(btrim(code)));
+create unique index promo_codes_code_unique on interlock.promo_codes (interlock.normal_text(code));
 
 create trigger promo_codes_keep_used
   before delete on interlock.promo_codes
@@ -204,12 +256,12 @@ alter table interlock.promo_codes enable row level security;
 grant select, delete on table interlock.promo_codes to service_role;
 grant
   insert (
-    id, code, discount_type, discount_value, max_discount, currency, max_uses, max_uses_per_user,
-    min_subtotal, starts_at, expires_at, active, first_order_only, user_id
+    id, code, discount_type, discount_value, max_discount, currency, max_uses, max_uses_per_user, holds_per_user,
+    min_subtotal, starts_at, expires_at, last_day, time_zone, active, first_order_only, user_id
   ),
   update (
-    code, discount_type, discount_value, max_discount, currency, max_uses, max_uses_per_user,
-    min_subtotal, starts_at, expires_at, active, first_order_only, user_id
+    code, discount_type, discount_value, max_discount, currency, max_uses, max_uses_per_user, holds_per_user,
+    min_subtotal, starts_at, expires_at, last_day, time_zone, active, first_order_only, user_id
   )
   on table interlock.promo_codes to service_role;
 
@@ -339,15 +391,22 @@ grant select on table interlock.promo_redemptions to service_role;
 
 -- Uses of a code by one customer. A customer's rows of promo_redemptions change only under their row here, so they
 -- need no lock of their own.
+--
+-- `held_since` is when the customer began to hold the code: with any cart, refreshed, given back and taken again. For
+-- settings.promo_hold_limit from then on they may hold it, and for as long after that they may not.
 create table interlock.promo_user_uses (
   promo_id uuid not null,
   user_id uuid not null,
   used interlock.unit_count not null default 0,
+  held_since timestamptz,
   constraint promo_user_uses_pkey primary key (promo_id, user_id)
 );
 
 comment on table interlock.promo_user_uses is
   'Uses of a code that one customer holds or has redeemed. The row is the lock of that customer''s uses.';
+
+comment on column interlock.promo_user_uses.held_since is
+  'When the customer began to hold the code; settings.promo_hold_limit counts from it.';
 
 alter table interlock.promo_user_uses enable row level security;
 
@@ -377,18 +436,16 @@ begin
   into v_problems
   from (values
     (1, '/code', 'is required', p_code is null),
-    (2, '/code', 'must not be blank', btrim(p_code) = ''),
-    (3, '/code', 'must have at most 64 characters', char_length(btrim(p_code)) > 64),
-    (4, '/code', 'must not contain control characters', p_code ~ '[[:cntrl:]]'),
-    (5, '/action', 'must be one of apply, release', p_action not in ('apply', 'release')),
-    (6, '/dry_run', 'cannot be true with the action release', p_action = 'release' and p_dry_run),
-    (7, '/cart_items', 'is required, unless subtotal is given',
+    (2, '/code', 'must be 1 to 64 characters, without control characters', not interlock.is_line(p_code, 64)),
+    (3, '/action', 'must be one of apply, release', p_action not in ('apply', 'release')),
+    (4, '/dry_run', 'cannot be true with the action release', p_action = 'release' and p_dry_run),
+    (5, '/cart_items', 'is required, unless subtotal is given',
       p_action = 'apply' and p_cart_items is null and p_subtotal is null),
-    (8, '/subtotal', 'must not be given together with cart_items',
+    (6, '/subtotal', 'must not be given together with cart_items',
       p_action = 'apply' and p_cart_items is not null and p_subtotal is not null),
-    (9, '/subtotal', 'must be from 0 to 9007199254740991', p_subtotal not between 0 and 9007199254740991),
-    (10, '/currency', 'must be three capital letters', p_currency !~ '^[A-Z]{3}$'),
-    (11, '/currency', 'must not be given together with cart_items, whose products have one',
+    (7, '/subtotal', 'must be from 0 to 9007199254740991', p_subtotal not between 0 and 9007199254740991),
+    (8, '/currency', 'must be three capital letters', p_currency !~ '^[A-Z]{3}$'),
+    (9, '/currency', 'must not be given together with cart_items, whose products have one',
       p_cart_items is not null and p_currency is not null)
   ) as c (n, pointer, message, applies)
   where c.applies;
@@ -532,6 +589,7 @@ as $$
 declare
   v_scoped constant boolean :=
     exists (select 1 from interlock.promo_code_products s where s.promo_id = p_promo.id);
+  v_ends_at constant timestamptz := interlock.promo_end(p_promo.expires_at, p_promo.last_day, p_promo.time_zone);
   v_matching bigint;
   v_matches boolean;
 begin
@@ -564,9 +622,9 @@ begin
 
   if not p_promo.active then
     o_detail := jsonb_build_object('reason', 'inactive');
-  elsif p_promo.expires_at <= interlock.clock() then
+  elsif v_ends_at <= interlock.clock() then
     o_refusal := 'PROMO_EXPIRED';
-    o_detail := jsonb_build_object('expires_at', p_promo.expires_at);
+    o_detail := jsonb_build_object('expires_at', v_ends_at);
   elsif p_promo.starts_at > interlock.clock() then
     o_refusal := 'PROMO_NOT_STARTED';
     o_detail := jsonb_build_object('starts_at', p_promo.starts_at);
@@ -587,10 +645,15 @@ begin
   elsif p_promo.first_order_only and interlock.has_other_order(p_user_id, p_order_id) then
     o_detail := jsonb_build_object('reason', 'first_order_only');
   else
-    o_refusal := null;
     o_discount := interlock.promo_discount(
       p_promo.discount_type, p_promo.discount_value, p_promo.max_discount, v_matching
     );
+    -- A use is too good for nothing.
+    if o_discount > 0 then
+      o_refusal := null;
+    else
+      o_detail := jsonb_build_object('reason', 'no_discount');
+    end if;
   end if;
 end
 $$;
@@ -637,7 +700,7 @@ $$;
 -- does not exist.
 --
 -- Callers: interlock.redeem_promo, interlock.validate_promo.
--- Locks: none.; a row of nulls if there is none.
+-- Locks: none. A row of nulls if there is none.
 create function interlock.find_promo(p_code text, p_user_id uuid)
 returns interlock.promo_codes
 language plpgsql
@@ -650,15 +713,15 @@ begin
   select p.*
   into v_promo
   from interlock.promo_codes p
-  where upper(btrim(p.code)) = upper(btrim(p_code))
+  where interlock.normal_text(p.code) = interlock.normal_text(p_code)
     and (p.user_id is null or p.user_id = p_user_id);
 
   return v_promo;
 end
 $$;
 
--- Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot).
--- o_refusal and o_detail are the error to raise, if any. o_reap_from is the customer whose expired hold has to
+-- Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot): one that
+-- an order redeems, or with p_to_hold a hold. o_refusal and o_detail are the error to raise, if any. o_reap_from is the customer whose expired hold has to
 -- be taken back first, if any; o_in_a_slot whether a slot of the code has a use left.
 -- Volatile: whoever asks again looks again.
 --
@@ -668,6 +731,7 @@ create function interlock.find_promo_use(
   p_promo_id uuid,
   p_user_id uuid,
   p_cart_id uuid,
+  p_to_hold boolean,
   out o_refusal text,
   out o_detail jsonb,
   out o_reap_from uuid,
@@ -685,11 +749,13 @@ begin
     p.used_count + coalesce(slots.used, 0) as used_count,
     slots.in_one_slot,
     p.max_uses_per_user,
+    p.holds_per_user,
     coalesce(u.used, 0) as used_by_user,
     own.status as own_status,
     own.order_id as own_order_id,
     elsewhere.cart_id as elsewhere_cart_id,
     elsewhere.held_until as elsewhere_until,
+    elsewhere.carts as elsewhere_carts,
     over.uses as own_over,
     oldest.user_id as oldest_over
   into v_look
@@ -708,7 +774,7 @@ begin
       and p.use_slots > 0
   ) slots on true
   left join lateral (
-    select r.cart_id, r.held_until
+    select r.cart_id, r.held_until, count(*) over () as carts
     from interlock.promo_redemptions r
     where r.promo_id = p.id
       and r.user_id = p_user_id
@@ -768,7 +834,9 @@ begin
     end if;
   end if;
 
-  if o_refusal is not null and v_look.elsewhere_until is not null then
+  if v_look.elsewhere_until is not null
+    and (o_refusal is not null or p_to_hold and v_look.elsewhere_carts >= v_look.holds_per_user)
+  then
     o_refusal := 'PROMO_ALREADY_APPLIED';
     o_detail := jsonb_build_object(
       'reason', 'held', 'cart_id', v_look.elsewhere_cart_id, 'held_until', v_look.elsewhere_until
@@ -1236,7 +1304,11 @@ $$;
 
 -- The one way to a use. With p_held_until it is held for the cart (a hold of that cart is refreshed), otherwise
 -- redeemed (a hold of that cart becomes the redemption). A live hold is redeemed for the discount it has shown,
--- or not at all. Without p_user_id it is a use that only the code's own limit binds.
+-- or not at all. Without p_user_id it is a use that only the code's own limit binds. Returns the end of the hold.
+--
+-- A customer holds a code with as many carts as the code allows, and for settings.promo_hold_limit in all: no hold
+-- ends later, and after that there is none (null) until as much time has passed again, so that nobody keeps uses from
+-- others by asking again and again. What may not be held can still be bought.
 --
 -- Reads decide first, without a lock (interlock.find_promo_use). Where a use has to be taken back from an expired hold,
 -- the rows of promo_user_uses of both customers are locked together, in order and waiting, so that nobody is told
@@ -1259,7 +1331,7 @@ create function interlock.take_promo_use(
   p_currency text,
   p_held_until timestamptz
 )
-returns void
+returns timestamptz
 language plpgsql
 set search_path = ''
 as $$
@@ -1267,10 +1339,12 @@ declare
   v_look record;
   v_own interlock.promo_redemptions;
   v_over uuid[];
+  v_last_moment timestamptz;
+  v_held_until timestamptz;
   v_slot_tries int := 0;
 begin
   for v_turn in 1..200 loop
-    v_look := interlock.find_promo_use(p_promo_id, p_user_id, p_cart_id);
+    v_look := interlock.find_promo_use(p_promo_id, p_user_id, p_cart_id, p_held_until is not null);
     if v_look.o_refusal is not null then
       perform interlock.raise_error(v_look.o_refusal, v_look.o_detail);
     end if;
@@ -1300,14 +1374,34 @@ begin
         raise exception using errcode = 'IL001', message = 'redeemed meanwhile: look again';
       end if;
 
+      if p_held_until is not null then
+        update interlock.promo_user_uses u
+        set held_since = interlock.clock()
+        from interlock.settings s
+        where u.promo_id = p_promo_id
+          and u.user_id = p_user_id
+          and coalesce(u.held_since + 2 * s.promo_hold_limit <= interlock.clock(), true);
+
+        select u.held_since + s.promo_hold_limit
+        into v_last_moment
+        from interlock.promo_user_uses u
+        cross join interlock.settings s
+        where u.promo_id = p_promo_id
+          and u.user_id = p_user_id;
+        if v_last_moment <= interlock.clock() then
+          return null;
+        end if;
+        v_held_until := least(p_held_until, v_last_moment);
+      end if;
+
       if v_own.status = 'held' then
         if p_held_until is not null then
           update interlock.promo_redemptions r
-          set held_until = p_held_until,
+          set held_until = v_held_until,
               discount = p_discount,
               currency = p_currency
           where r.id = v_own.id;
-          return;
+          return v_held_until;
         end if;
 
         if v_own.held_until > interlock.clock()
@@ -1325,7 +1419,7 @@ begin
             discount = p_discount,
             currency = p_currency
         where r.id = v_own.id;
-        return;
+        return null;
       end if;
 
       v_over := array(
@@ -1347,9 +1441,19 @@ begin
         where u.promo_id = p_promo_id
           and u.user_id = p_user_id
           and p.id = p_promo_id
-          and (p.max_uses_per_user is null or u.used < p.max_uses_per_user);
+          and (p.max_uses_per_user is null or u.used < p.max_uses_per_user)
+          and (
+            p_held_until is null
+            or p.holds_per_user > (
+              select count(*)
+              from interlock.promo_redemptions r
+              where r.promo_id = p_promo_id
+                and r.user_id = p_user_id
+                and r.status = 'held'
+            )
+          );
         if not found then
-          raise exception using errcode = 'IL001', message = 'used up by the same customer meanwhile: look again';
+          raise exception using errcode = 'IL001', message = 'used or held by the same customer meanwhile: look again';
         end if;
       end if;
 
@@ -1358,7 +1462,7 @@ begin
       values (
         p_promo_id, p_user_id, p_cart_id, p_order_id,
         case when p_held_until is null then 'redeemed' else 'held' end,
-        p_discount, p_currency, p_held_until,
+        p_discount, p_currency, v_held_until,
         case when p_held_until is null then interlock.clock() end
       );
 
@@ -1369,7 +1473,7 @@ begin
       else
         perform interlock.count_promo_use(p_promo_id);
       end if;
-      return;
+      return v_held_until;
     exception
       when sqlstate 'IL001' or sqlstate 'IL002' then
         null;
@@ -1446,7 +1550,7 @@ begin
   if v_action = 'release' then
     return jsonb_build_object(
       'released', interlock.release_promo_hold(v_promo.id, v_user_id, p_cart_id),
-      'code', btrim(v_promo.code)
+      'code', v_promo.code
     );
   end if;
 
@@ -1459,24 +1563,28 @@ begin
   end if;
 
   if v_dry_run then
-    v_look := interlock.find_promo_use(v_promo.id, v_user_id, p_cart_id);
+    v_look := interlock.find_promo_use(v_promo.id, v_user_id, p_cart_id, true);
     if v_look.o_refusal is not null then
       perform interlock.raise_error(v_look.o_refusal, v_look.o_detail);
     end if;
   else
     -- A hold does not outlive its code.
-    select least(interlock.clock() + s.promo_hold, v_promo.expires_at)
+    select least(
+      interlock.clock() + s.promo_hold,
+      interlock.promo_end(v_promo.expires_at, v_promo.last_day, v_promo.time_zone)
+    )
     into v_held_until
     from interlock.settings s;
 
-    perform interlock.take_promo_use(
+    -- Null if this customer has held the code for as long as they may.
+    v_held_until := interlock.take_promo_use(
       v_promo.id, v_user_id, p_cart_id, null, v_verdict.o_discount, v_currency, v_held_until
     );
   end if;
 
   return jsonb_build_object(
     'valid', true,
-    'code', btrim(v_promo.code),
+    'code', v_promo.code,
     'discount_type', v_promo.discount_type,
     'discount', v_verdict.o_discount,
     'subtotal', v_verdict.o_subtotal,
@@ -1590,13 +1698,15 @@ comment on function interlock.expire_promo_holds is
 comment on function interlock.find_promo is
   'The code as this customer may know it.';
 comment on function interlock.find_promo_use is
-  'Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot).';
+  'Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot): one that an order redeems, or with p_to_hold a hold.';
 comment on function interlock.grant_promo_uses is
   'Share the uses that are left out to the slots of a code.';
 comment on function interlock.has_other_order is
   'Whether a customer has an order.';
 comment on function interlock.increment_promo_usage is
   'What public.increment_promo_usage does, with its owner''s rights.';
+comment on function interlock.is_time_zone is
+  'Whether Postgres knows a time zone of this name.';
 comment on function interlock.keep_used_promo is
   'Keep a code that has uses, because history and counters refer to it.';
 comment on function interlock.lock_first_order is
@@ -1609,6 +1719,8 @@ comment on function interlock.price_promo_cart is
   'The lines of a cart, checked, duplicates summed and priced from the database: [{"product_id", "quantity", "unit_price"}] by product, and their currency.';
 comment on function interlock.promo_discount is
   'What a promo code is worth on an amount: half a minor unit rounds up, and the discount is never more than the amount.';
+comment on function interlock.promo_end is
+  'When a code ends: at a moment, with a day in a time zone, or at the earlier of both; null means never.';
 comment on function interlock.redeem_promo is
   'Redeem a code for an order: the hold of this cart if there is one, else a use taken now.';
 comment on function interlock.refuse_unknown_promo is
@@ -1639,6 +1751,9 @@ from public, anon, authenticated, service_role;
 grant execute on function
   public.validate_promo(text, jsonb, bigint, uuid, boolean, text, text), interlock.validate_promo
 to authenticated, service_role;
+
+-- The shop writes codes, whose checks ask these.
+grant execute on function interlock.is_time_zone, interlock.promo_end to service_role;
 
 grant execute on function
   interlock.expire_promo_holds,

@@ -4,6 +4,18 @@ drop table
   interlock.settings,
   interlock.idempotency_keys,
   interlock.counter_slots;
+drop domain
+  interlock.amount,
+  interlock.positive_amount,
+  interlock.amount_change,
+  interlock.currency_code,
+  interlock.unit_count,
+  interlock.positive_count,
+  interlock.unit_change,
+  interlock.row_version,
+  interlock.label,
+  interlock.movement_reason,
+  interlock.idempotency_key;
 drop function
   interlock.acts_for_shop,
   interlock.begin_idempotent,
@@ -35,16 +47,4 @@ drop function
   interlock.is_line,
   interlock.new_id,
   interlock.normal_text;
-drop domain
-  interlock.amount,
-  interlock.positive_amount,
-  interlock.amount_change,
-  interlock.currency_code,
-  interlock.unit_count,
-  interlock.positive_count,
-  interlock.unit_change,
-  interlock.row_version,
-  interlock.label,
-  interlock.movement_reason,
-  interlock.idempotency_key;
 drop schema interlock;

@@ -30,10 +30,10 @@ drop table
   interlock.batches,
   interlock.batch_events,
   interlock.drivers;
+drop domain
+  interlock.batch_status,
+  interlock.batch_event;
 drop function
   interlock.give_back_batch_of_removed_driver,
   interlock.guard_batch_transition,
   interlock.record_batch_event;
-drop domain
-  interlock.batch_status,
-  interlock.batch_event;

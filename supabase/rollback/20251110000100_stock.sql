@@ -27,6 +27,9 @@ drop function
 drop table
   interlock.stock_movements,
   interlock.products;
+drop domain
+  interlock.price,
+  interlock.product_kind;
 drop function
   interlock.cover_stock_slots,
   interlock.guard_digital_stock,
@@ -34,6 +37,3 @@ drop function
   interlock.refuse_delete_of_sold_product,
   interlock.refuse_product_identity_change,
   interlock.refuse_stock_overwrite;
-drop domain
-  interlock.price,
-  interlock.product_kind;

@@ -39,6 +39,11 @@ drop table
   interlock.order_items,
   interlock.order_events,
   interlock.orders;
+drop domain
+  interlock.order_status,
+  interlock.payment_method,
+  interlock.order_event,
+  interlock.product_code;
 drop function
   interlock.count_free_codes,
   interlock.guard_order_change,
@@ -47,8 +52,3 @@ drop function
   interlock.settle_orders,
   interlock.order_deadline_matches,
   interlock.order_times_match;
-drop domain
-  interlock.order_status,
-  interlock.payment_method,
-  interlock.order_event,
-  interlock.product_code;

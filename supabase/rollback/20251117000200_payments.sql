@@ -9,7 +9,7 @@ drop function
   public.list_payment_proofs(text, bigint, int),
   public.reject_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
-  public.top_up_wallet(uuid, bigint, text, uuid);
+  public.top_up_wallet(uuid, bigint, text, text);
 
 do $$
 begin
@@ -37,13 +37,14 @@ drop function
   interlock.top_up_wallet;
 drop table
   interlock.wallets,
+  interlock.wallet_top_ups,
   interlock.wallet_movements,
   interlock.payment_proofs;
-drop function
-  interlock.close_payment_proofs,
-  interlock.guard_proof_upload,
-  interlock.record_wallet_movement;
 drop domain
   interlock.object_path,
   interlock.payment_proof_status,
   interlock.rejection_reason;
+drop function
+  interlock.close_payment_proofs,
+  interlock.guard_proof_upload,
+  interlock.record_wallet_movement;

@@ -40,10 +40,13 @@ drop table
   interlock.promo_code_products,
   interlock.promo_attempts,
   interlock.promo_codes;
-drop function
-  interlock.cover_promo_slots,
-  interlock.keep_used_promo;
 drop domain
   interlock.promo_code,
   interlock.discount_type,
+  interlock.time_zone,
   interlock.promo_use_status;
+drop function
+  interlock.cover_promo_slots,
+  interlock.keep_used_promo,
+  interlock.is_time_zone,
+  interlock.promo_end;

@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(55);
+select plan(56);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -89,8 +89,7 @@ from (values
      values (-6, {1}, 1, 1, 'USD', 'x'), (-6, {1}, 1, 2, 'USD', 'x')$$, 'wallet_movements_pkey'),
   ($$insert into interlock.stock_movements (product_id, delta, balance_after, reason) values ({2}, 1, 6, '')$$, 'movement_reason_length'),
   ($$insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason) values ({1}, 1, 1, 'USD', '')$$, 'movement_reason_length'),
-  ($$insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id)
-     values ({1}, 1, 1, 'USD', 'top_up', {9}), ({1}, 1, 2, 'USD', 'top_up', {9})$$, 'wallet_movements_one_top_up'),
+  ($$insert into interlock.wallet_top_ups values ('tap', {1}, 1, 'USD'), ('tap', {9}, 2, 'EUR')$$, 'wallet_top_ups_pkey'),
   ($$insert into interlock.counter_slots values ({9}, -1)$$, 'unit_count_nonnegative'),
   ($$insert into interlock.counter_slots values ({9}, 0, 1, -1)$$, 'unit_count_nonnegative'),
   ($$insert into interlock.counter_slots values ({9}, 0, 1, 2)$$, 'counter_slots_used_within_granted'),
@@ -100,6 +99,7 @@ from (values
   ($$truncate interlock.orders cascade$$, 'orders'),
   ($$truncate interlock.products cascade$$, 'products'),
   ($$truncate interlock.wallet_movements$$, 'wallet_movements'),
+  ($$truncate interlock.wallet_top_ups$$, 'wallet_top_ups'),
   ($$truncate interlock.order_items$$, 'order_items'),
   ($$truncate interlock.order_events$$, 'order_events')
 ) as refusals (sql, refused_by);

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(182);
+select plan(196);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -38,6 +38,7 @@ select set_eq(
       ('promo_use_status', 'text'),
       ('rejection_reason', 'text'),
       ('row_version', 'bigint'),
+      ('time_zone', 'text'),
       ('unit_change', 'integer'),
       ('unit_count', 'integer')
   $$,
@@ -131,7 +132,20 @@ values
   ('promo_code', '', 'promo_codes_code_readable'),
   ('promo_code', '  ', 'promo_codes_code_readable'),
   ('promo_code', repeat('x', 65), 'promo_codes_code_readable'),
-  ('promo_code', e'a\tb', 'promo_codes_code_readable');
+  ('promo_code', e'a\tb', 'promo_codes_code_readable'),
+  ('promo_code', u&'\00a0x\3000', null),
+  ('promo_code', u&'\00a0\200b', 'promo_codes_code_readable'),
+  ('time_zone', 'UTC', null),
+  ('time_zone', 'Europe/Berlin', null),
+  ('time_zone', 'America/Argentina/Buenos_Aires', null),
+  ('time_zone', 'America/Port-au-Prince', null),
+  ('time_zone', '', 'promo_codes_time_zone_known'),
+  ('time_zone', 'Europe/Berlinn', 'promo_codes_time_zone_known'),
+  ('time_zone', 'Europe/Berlin+2', 'promo_codes_time_zone_known'),
+  ('time_zone', 'UTC+2', 'promo_codes_time_zone_known'),
+  ('time_zone', '+02', 'promo_codes_time_zone_known'),
+  ('time_zone', 'CEST', 'promo_codes_time_zone_known'),
+  ('time_zone', e'UTC\n', 'promo_codes_time_zone_known');
 insert into examples
 select w.domain, e.example, case when e.bad then w.refused_by end
 from (values

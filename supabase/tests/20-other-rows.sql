@@ -189,7 +189,7 @@ select is(
 select ok(
   pg_temp.say('shop', format('select public.top_up_wallet(%L, 500, %L, %L)', pg_temp.id(w), 'USD', pg_temp.id(r))) like '%"success": true%',
   'payments have references'
-) from (values ('ann', 'r1'), ('bob', 'r1'), ('ann', 'r2'), ('ann', 'r1')) v (w, r);
+) from (values ('ann', 'r1'), ('bob', 'r3'), ('ann', 'r2'), ('ann', 'r1')) v (w, r);
 select ok(
   pg_temp.say('shop', format('select public.top_up_wallet(%L, 500, %L, %L)', pg_temp.id('bob'), 'USD',
     (select reference_id from interlock.wallet_movements where user_id = pg_temp.id('bob') and reason = 'checkout'))) like '%"success": true%',
@@ -295,9 +295,12 @@ values
   (pg_temp.id('once'), 'TAP20ONCE', 'percentage', 10, null, 1),
   (pg_temp.id('side'), 'TAP20SIDE', 'percentage', 10, null, null),
   (pg_temp.id('scoped'), 'TAP20SCOPED', 'percentage', 10, null, null);
+update interlock.promo_codes set holds_per_user = 2 where code like 'TAP20%';
+update interlock.settings set promo_hold_limit = '1 day';
 insert into interlock.promo_codes (id, code, discount_type, discount_value, first_order_only)
 values (pg_temp.id('first'), 'TAP20FIRST', 'percentage', 10, true);
-insert into interlock.promo_code_products values (pg_temp.id('scoped'), pg_temp.id('tea')), (pg_temp.id('first'), pg_temp.id('gift'));
+insert into interlock.promo_code_products values (pg_temp.id('scoped'), pg_temp.id('tea')), (pg_temp.id('first'), pg_temp.id('gift')),
+  (pg_temp.id('first'), pg_temp.id('tea'));
 
 -- A hold on a code by somebody for a cart; its end in minutes from now.
 create function pg_temp.hold(p_code text, p_who text, p_cart text, p_minutes int)
@@ -305,8 +308,8 @@ returns text
 language sql
 as $$
   select pg_temp.say(p_who, format(
-    'select interlock.take_promo_use(%L, %L, %L, null, 70, %L, now() + interval %L)',
-    pg_temp.id(p_code), pg_temp.id(p_who), pg_temp.id(p_cart), 'USD', p_minutes || ' minutes'
+    'select case when interlock.take_promo_use(%L, %L, %L, null, 70, %L, now() + interval %L) is not null then %L end',
+    pg_temp.id(p_code), pg_temp.id(p_who), pg_temp.id(p_cart), 'USD', p_minutes || ' minutes', ''
   ))
 $$;
 create function pg_temp.age(p_code text, p_who text, p_cart text, p_minutes int)
@@ -338,7 +341,7 @@ select ok(
   'nor do its products count here'
 );
 select is(
-  pg_temp.say('dan', $$select public.validate_promo('TAP20FIRST', '[{"product_id": "{gift}", "quantity": 1}]', p_dry_run => true) ->> 'valid'$$),
+  pg_temp.say('dan', $$select public.validate_promo('TAP20FIRST', '[{"product_id": "{tea}", "quantity": 1}]', p_dry_run => true) ->> 'valid'$$),
   'true', 'the orders of others are not one''s own'
 );
 
@@ -401,7 +404,7 @@ select ok(
   'what has ended is not over once more'
 );
 select is(
-  pg_temp.say('ann', $$select interlock.take_promo_use('{once}', '{ann}', '{c2}', '{o1}', 70, 'USD', null)$$), '', 'ann buys'
+  pg_temp.say('ann', $$select interlock.take_promo_use('{once}', '{ann}', '{c2}', '{o1}', 70, 'USD', null)$$), null, 'ann buys'
 );
 select is(
   pg_temp.hold('once', 'ann', 'c3', 60), 'PROMO_EXHAUSTED {"reason": "max_uses_per_user"}',

@@ -63,8 +63,8 @@ async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
             "different grant table interlock.products to anon",
         ),
         (
-            "grant execute on function public.top_up_wallet(uuid, bigint, text, uuid) to public",
-            "unexpected grant function public.top_up_wallet(uuid, bigint, text, uuid) to public",
+            "grant execute on function public.top_up_wallet(uuid, bigint, text, text) to public",
+            "unexpected grant function public.top_up_wallet(uuid, bigint, text, text) to public",
         ),
         (
             "drop function public.increment_promo_usage(uuid,text)",

@@ -225,8 +225,9 @@ $$;
     };
     last.extend(made("triggers", "create function "));
     last.extend(made("types", "create function "));
-    drop_all(&mut sql, "function", &last);
+    // Their checks may ask a function.
     drop_all(&mut sql, "domain", &made("types", "create domain "));
+    drop_all(&mut sql, "function", &last);
     if part == FIX {
         sql.push_str(
             "alter table interlock.products drop constraint products_available_quantity_nonnegative;\n",

@@ -33,7 +33,7 @@ export interface components {
                 /** @description The price of one that was shown, in minor units; another one is answered with PRICE_CHANGED. */
                 expected_unit_price?: number;
             }[];
-            /** @description A promo code, in any case; outer blanks do not count. */
+            /** @description A promo code, however it is typed: case, blanks and the Unicode form do not matter. */
             promo_code?: string;
             /**
              * Format: uuid
@@ -49,7 +49,7 @@ export interface components {
             expected_total?: number;
         };
         PromoValidateRequest: {
-            /** @description The promo code, in any case; outer blanks do not count. */
+            /** @description The promo code, however it is typed: case, blanks and the Unicode form do not matter. */
             code: string;
             /** @description The cart, priced by the database. Either this or `subtotal`. */
             cart_items?: {
@@ -65,7 +65,7 @@ export interface components {
             subtotal?: number;
             /**
              * Format: uuid
-             * @description The cart that holds the use; asking again refreshes its hold.
+             * @description The cart that holds the use; asking again refreshes its hold, for an hour in all.
              */
             cart_id?: string;
             /** @description `true`: only asks, holds nothing. Not together with `release`. */
@@ -905,7 +905,7 @@ export interface components {
             } | null;
             /**
              * @description What to do next.
-             * @example Use the code in the cart that holds it, or wait until that hold is over.
+             * @example Look at details.reason: held, use the code in that cart, give its hold back, or wait until it is over; redeemed, this cart was ordered with it.
              */
             hint: string | null;
             /** @constant */
@@ -1100,7 +1100,7 @@ export interface components {
             /** @description Why not, and what is missing to the minimum. */
             details: {
                 /** @enum {unknown} */
-                reason: "inactive" | "currency" | "cart_items_needed" | "products" | "min_subtotal" | "first_order_only";
+                reason: "inactive" | "currency" | "cart_items_needed" | "products" | "min_subtotal" | "first_order_only" | "no_discount";
                 /** @description ISO 4217 */
                 currency?: string;
                 min_subtotal?: number;

@@ -5,7 +5,7 @@ revoke all on function
   public.list_payment_proofs(text, bigint, int),
   public.reject_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
-  public.top_up_wallet(uuid, bigint, text, uuid)
+  public.top_up_wallet(uuid, bigint, text, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
@@ -19,5 +19,5 @@ to authenticated, service_role;
 grant execute on function
   public.accept_payment(uuid), interlock.accept_payment,
   public.reject_payment(uuid, text, boolean), interlock.reject_payment,
-  public.top_up_wallet(uuid, bigint, text, uuid), interlock.top_up_wallet
+  public.top_up_wallet(uuid, bigint, text, text), interlock.top_up_wallet
 to service_role;

@@ -14,13 +14,15 @@ comment on function interlock.expire_promo_holds is
 comment on function interlock.find_promo is
   'The code as this customer may know it.';
 comment on function interlock.find_promo_use is
-  'Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot).';
+  'Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot): one that an order redeems, or with p_to_hold a hold.';
 comment on function interlock.grant_promo_uses is
   'Share the uses that are left out to the slots of a code.';
 comment on function interlock.has_other_order is
   'Whether a customer has an order.';
 comment on function interlock.increment_promo_usage is
   'What public.increment_promo_usage does, with its owner''s rights.';
+comment on function interlock.is_time_zone is
+  'Whether Postgres knows a time zone of this name.';
 comment on function interlock.keep_used_promo is
   'Keep a code that has uses, because history and counters refer to it.';
 comment on function interlock.lock_first_order is
@@ -33,6 +35,8 @@ comment on function interlock.price_promo_cart is
   'The lines of a cart, checked, duplicates summed and priced from the database: [{"product_id", "quantity", "unit_price"}] by product, and their currency.';
 comment on function interlock.promo_discount is
   'What a promo code is worth on an amount: half a minor unit rounds up, and the discount is never more than the amount.';
+comment on function interlock.promo_end is
+  'When a code ends: at a moment, with a day in a time zone, or at the earlier of both; null means never.';
 comment on function interlock.redeem_promo is
   'Redeem a code for an order: the hold of this cart if there is one, else a use taken now.';
 comment on function interlock.refuse_unknown_promo is

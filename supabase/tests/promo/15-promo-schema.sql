@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(107);
+select plan(120);
 
 delete from interlock.promo_redemptions;
 delete from interlock.promo_user_uses;
@@ -38,8 +38,8 @@ from (values
   ('interlock.promo_codes', array[
     'id uuid not null', 'code text not null', 'discount_type text not null', 'discount_value numeric not null',
     'max_discount bigint', 'currency character(3)', 'max_uses integer', 'used_count integer not null',
-    'max_uses_per_user integer', 'min_subtotal bigint', 'starts_at timestamp with time zone',
-    'expires_at timestamp with time zone', 'active boolean not null', 'first_order_only boolean not null',
+    'max_uses_per_user integer', 'holds_per_user integer not null', 'min_subtotal bigint', 'starts_at timestamp with time zone',
+    'expires_at timestamp with time zone', 'last_day date', 'time_zone text not null', 'active boolean not null', 'first_order_only boolean not null',
     'user_id uuid', 'created_at timestamp with time zone not null', 'use_slots integer not null'
   ]),
   ('interlock.promo_code_products', array['promo_id uuid not null', 'product_id uuid not null']),
@@ -49,7 +49,9 @@ from (values
     'held_until timestamp with time zone', 'created_at timestamp with time zone not null',
     'redeemed_at timestamp with time zone', 'ended_at timestamp with time zone'
   ]),
-  ('interlock.promo_user_uses', array['promo_id uuid not null', 'user_id uuid not null', 'used integer not null']),
+  ('interlock.promo_user_uses', array[
+    'promo_id uuid not null', 'user_id uuid not null', 'used integer not null', 'held_since timestamp with time zone'
+  ]),
   ('interlock.promo_attempts', array['user_id uuid not null', 'attempted_at timestamp with time zone[] not null'])
 ) as t (name, columns);
 
@@ -193,12 +195,21 @@ from (values
   ('code, discount_type, discount_value, max_uses', $$'A', 'percentage', 1, 0$$, '1'),
   ('code, discount_type, discount_value, max_uses', $$'A', 'percentage', 1, -1$$, '23514 unit_count_nonnegative'),
   ('code, discount_type, discount_value, max_uses_per_user', $$'A', 'percentage', 1, 0$$, '23514 positive_count_range'),
+  ('code, discount_type, discount_value, holds_per_user', $$'A', 'percentage', 1, 0$$, '23514 positive_count_range'),
   ('code, discount_type, discount_value, min_subtotal, currency', $$'A', 'percentage', 1, -1, 'EUR'$$, '23514 amount_nonnegative'),
   ('code, discount_type, discount_value, starts_at, expires_at', $$'A', 'percentage', 1, now(), now()$$, '23514 promo_codes_ends_after_start'),
   ('code, discount_type, discount_value', $$' ', 'percentage', 1$$, '23514 promo_codes_code_readable'),
   ('code, discount_type, discount_value', $$E'a\tb', 'percentage', 1$$, '23514 promo_codes_code_readable'),
   ('code, discount_type, discount_value', $$repeat('a', 65), 'percentage', 1$$, '23514 promo_codes_code_readable'),
-  ('code, discount_type, discount_value', $$' sECRET ', 'percentage', 1$$, '23505 promo_codes_code_unique')
+  ('code, discount_type, discount_value', $$' sECRET ', 'percentage', 1$$, '23505 promo_codes_code_unique'),
+  ('code, discount_type, discount_value', $$U&'SE\200bCRET\00a0', 'percentage', 1$$, '23505 promo_codes_code_unique'),
+  ('code, discount_type, discount_value', $$U&'\00a0', 'percentage', 1$$, '23514 promo_codes_code_readable'),
+  ('code, discount_type, discount_value, min_subtotal', $$'A', 'percentage', 1, 0$$, '1'),
+  ('code, discount_type, discount_value, min_subtotal', $$'A', 'fixed', 1, 0$$, '23514 promo_codes_amounts_have_currency'),
+  ('code, discount_type, discount_value, starts_at, last_day', $$'A', 'percentage', 1, '2026-12-31 23:59+00', '2026-12-31'$$, '1'),
+  ('code, discount_type, discount_value, starts_at, last_day', $$'A', 'percentage', 1, '2027-01-01 00:00+00', '2026-12-31'$$, '23514 promo_codes_ends_after_start'),
+  ('code, discount_type, discount_value, starts_at, last_day, time_zone', $$'A', 'percentage', 1, '2026-12-31 23:00+00', '2026-12-31', 'Europe/Berlin'$$, '23514 promo_codes_ends_after_start'),
+  ('code, discount_type, discount_value, time_zone', $$'A', 'percentage', 1, 'UTC+2'$$, '23514 promo_codes_time_zone_known')
 ) as t (columns, vals, answer);
 
 select is(pg_temp.verdict('postgres', t.sql), t.answer, 'the owner: ' || t.sql)
@@ -210,7 +221,11 @@ from (values
   ($$update interlock.settings set promo_hold = '1 second'$$, '1'),
   ($$update interlock.settings set promo_hold = '1 day'$$, '1'),
   ($$update interlock.settings set promo_hold = '0.9 seconds'$$, '23514 settings_promo_hold_sane'),
-  ($$update interlock.settings set promo_hold = '25 hours'$$, '23514 settings_promo_hold_sane')
+  ($$update interlock.settings set promo_hold = '25 hours'$$, '23514 settings_promo_hold_sane'),
+  ($$update interlock.settings set promo_hold_limit = '1 second'$$, '1'),
+  ($$update interlock.settings set promo_hold_limit = '90 days'$$, '1'),
+  ($$update interlock.settings set promo_hold_limit = '0.9 seconds'$$, '23514 settings_promo_hold_limit_sane'),
+  ($$update interlock.settings set promo_hold_limit = '91 days'$$, '23514 settings_promo_hold_limit_sane')
 ) as t (sql, answer);
 
 -- Constraints of a use ----------------------------------------------------

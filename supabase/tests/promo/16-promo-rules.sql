@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(88);
+select plan(124);
 
 -- Cast --------------------------------------------------------------------
 
@@ -132,7 +132,25 @@ values
   ('Off', 'percentage', 10, null, null, null, null, null, false, false, null),
   ('First', 'percentage', 10, null, null, null, null, null, true, true, null),
   ('ForBob', 'percentage', 10, null, null, null, null, null, true, false, '7a000000-0000-4000-8000-000000000002'),
-  ('PotOnly', 'percentage', 10, null, null, null, null, null, true, false, null);
+  ('PotOnly', 'percentage', 10, null, null, null, null, null, true, false, null),
+  (U&'Spring\00a0', 'percentage', 10, null, null, null, null, null, true, false, null),
+  (U&'Cafe\0301 5', 'percentage', 10, null, null, null, null, null, true, false, null),
+  (U&'\0130ndirim', 'percentage', 10, null, null, null, null, null, true, false, null),
+  (U&'Gro\00df', 'percentage', 10, null, null, null, null, null, true, false, null),
+  ('Tenth', 'percentage', 0.05, null, null, 0, null, null, true, false, null);
+
+-- The last day of a code, here and where it is another day.
+insert into interlock.promo_codes (code, discount_type, discount_value, last_day, time_zone, expires_at)
+select z.code, 'percentage', 10, (now() at time zone z.zone)::date - z.days, z.zone, z.expires_at
+from (values
+  ('Today', 'UTC', 0, null),
+  ('Yesterday', 'UTC', 1, null),
+  ('East', 'Pacific/Kiritimati', 0, null),
+  ('EastOver', 'Pacific/Kiritimati', 1, null),
+  ('West', 'Pacific/Pago_Pago', 0, null),
+  ('WestOver', 'Pacific/Pago_Pago', 1, null),
+  ('Earlier', 'UTC', 0, now())
+) as z (code, zone, days, expires_at);
 
 insert into interlock.promo_code_products
 select p.id, '7d000000-0000-4000-8000-000000000002' from interlock.promo_codes p where p.code = 'PotOnly';
@@ -176,7 +194,20 @@ values
   ('ForBob', 'tea', null, 'PROMO_NOT_FOUND'),
   ('None', 'tea', null, 'PROMO_NOT_FOUND'),
   ('PotOnly', 'both', 200, null),
-  ('PotOnly', 'tea', null, 'PROMO_NOT_APPLICABLE {"reason": "products"}');
+  ('PotOnly', 'tea', null, 'PROMO_NOT_APPLICABLE {"reason": "products"}'),
+  ('spring', 'tea', 101, null),
+  (U&'CAF\00c95', 'tea', 101, null),
+  ('INDIRIM', 'tea', 101, null),
+  (U&'GR\200bOSS\3000', 'tea', 101, null),
+  ('Tenth', 'tea', 1, null),
+  ('Tenth', 'cup', 1, null),
+  ('Today', 'tea', 101, null),
+  ('Yesterday', 'tea', null, 'PROMO_EXPIRED'),
+  ('East', 'tea', 101, null),
+  ('EastOver', 'tea', null, 'PROMO_EXPIRED'),
+  ('West', 'tea', 101, null),
+  ('WestOver', 'tea', null, 'PROMO_EXPIRED'),
+  ('Earlier', 'tea', null, 'PROMO_EXPIRED');
 
 create function pg_temp.redeem(p_who text, p_code text, p_cart text, p_n int)
 returns text
@@ -238,12 +269,31 @@ select interlock.return_promos(array[pg_temp.ord(900)]);
 update interlock.orders set status = 'cancelled' where id = pg_temp.ord(900);
 select is(pg_temp.say('ann', $$'first', p_subtotal => 1000, p_dry_run => true$$), '100/900', 'a cancelled order does not count');
 
+-- The end of a code ----------------------------------------------------------
+
+select is(interlock.promo_end(t.expires_at::timestamptz, t.last_day::date, t.zone), t.ends::timestamptz, 'ends ' || coalesce(t.ends, 'never'))
+from (values
+  (null, null, 'UTC', null),
+  ('2026-12-31 00:00+00', null, 'Europe/Berlin', '2026-12-31 00:00+00'),
+  (null, '2026-12-31', 'UTC', '2027-01-01 00:00+00'),
+  (null, '2026-12-31', 'Europe/Berlin', '2026-12-31 23:00+00'),
+  (null, '2026-03-29', 'Europe/Berlin', '2026-03-29 22:00+00'),
+  ('2026-12-31 22:59+00', '2026-12-31', 'Europe/Berlin', '2026-12-31 22:59+00'),
+  ('2026-12-31 23:01+00', '2026-12-31', 'Europe/Berlin', '2026-12-31 23:00+00')
+) as t (expires_at, last_day, zone, ends);
+select is(
+  pg_temp.call('ann', $$'earlier', p_subtotal => 1000$$) -> 'details' ->> 'expires_at',
+  (select to_jsonb(expires_at at time zone 'UTC') #>> '{}' || '+00:00' from interlock.promo_codes where code = 'Earlier'),
+  'a code that is over says since when'
+);
+
 -- Subtotal instead of a cart --------------------------------------------------
 
 select is(pg_temp.say('ann', t.arguments), t.answer, t.arguments)
 from (values
-  ($$'ten', p_subtotal => 0, p_dry_run => true$$, '0/0'),
-  ($$'ten', p_subtotal => 4, p_dry_run => true$$, '0/4'),
+  ($$'ten', p_subtotal => 0, p_dry_run => true$$, 'PROMO_NOT_APPLICABLE {"reason": "no_discount"}'),
+  ($$'ten', p_subtotal => 0$$, 'PROMO_NOT_APPLICABLE {"reason": "no_discount"}'),
+  ($$'ten', p_subtotal => 4, p_dry_run => true$$, 'PROMO_NOT_APPLICABLE {"reason": "no_discount"}'),
   ($$'ten', p_subtotal => 5, p_dry_run => true$$, '1/4'),
   ($$'ten', p_subtotal => 9007199254740991, p_dry_run => true$$, '900719925474099/8106479329266892'),
   ($$'fifty', p_subtotal => 5001, p_dry_run => true$$, '5000/1'),
@@ -293,7 +343,8 @@ from (values
   ('null, p_subtotal => 1', 'VALIDATION_FAILED /code'),
   ($$'  ', p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
   ($$repeat('x', 65), p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
-  ($$E'ten\n', p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
+  ($$E'te\nn', p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
+  ($$U&'\00a0\200b', p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
   ($$'ten'$$, 'VALIDATION_FAILED /cart_items'),
   ($$'ten', 'null'$$, 'VALIDATION_FAILED /cart_items'),
   ($$'ten', '[]'$$, 'VALIDATION_FAILED /cart_items'),
@@ -371,7 +422,7 @@ select is(
   '{"code": "PT429", "message": "TOO_MANY_ATTEMPTS", "details": {"retry_after": 600}, "has_hint": true}'::jsonb,
   'after 20 unknown codes even a right one is refused'
 );
-select is(pg_temp.say('bob', $$'ten', p_subtotal => 1, p_dry_run => true$$), '0/1', 'but not for somebody else');
+select is(pg_temp.say('bob', $$'ten', p_subtotal => 10, p_dry_run => true$$), '1/9', 'but not for somebody else');
 update interlock.promo_attempts
 set attempted_at[1] = now() - interval '10 minutes' + interval '200 milliseconds';
 select is(
@@ -381,7 +432,7 @@ select is(
 );
 update interlock.promo_attempts
 set attempted_at[1] = now() - interval '10 minutes';
-select is(pg_temp.say('ann', $$'ten', p_subtotal => 1, p_dry_run => true$$), '0/1', 'then no longer');
+select is(pg_temp.say('ann', $$'ten', p_subtotal => 10, p_dry_run => true$$), '1/9', 'then no longer');
 select is(pg_temp.say('ann', $$'guess', p_subtotal => 1$$), 'PROMO_NOT_FOUND', 'one more guess is free');
 select is(pg_temp.say('ann', $$'guess', p_subtotal => 1$$), 'TOO_MANY_ATTEMPTS {"retry_after": 600}', 'and then none');
 

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(51);
+select plan(84);
 
 -- Cast --------------------------------------------------------------------
 
@@ -232,6 +232,7 @@ select is(interlock.expire_promo_holds(), 0, 'once');
 select is(pg_temp.uses(), 'ann 1 expired, bob 2 expired = 0', 'and it is free');
 
 select pg_temp.fresh(null, null);
+update interlock.promo_codes set holds_per_user = 4;
 select is(string_agg(pg_temp.apply('ann', n), ' '), '100/900 100/900 100/900 100/900', 'a code without a limit fits every cart')
 from generate_series(1, 4) n;
 update interlock.promo_redemptions set held_until = now() - n * interval '1 minute'
@@ -260,6 +261,104 @@ select is(pg_temp.apply('bob', 3), '100/900', 'bob has his own');
 select pg_temp.age(1);
 select is(pg_temp.apply('ann', 2), '100/900', 'her hold is over: her other tab has it');
 select is(pg_temp.uses(), 'ann 1 expired, ann 2 held, bob 3 held = 2', 'and it is one');
+
+-- Holds of one customer ---------------------------------------------------------
+
+select pg_temp.fresh(20, null);
+select is(
+  (select string_agg(left(pg_temp.apply('ann', n), 40), ' ' order by n) from generate_series(1, 3) n),
+  '100/900 PROMO_ALREADY_APPLIED {"reason": "held", PROMO_ALREADY_APPLIED {"reason": "held",',
+  'of twenty uses one customer holds one'
+);
+select is(
+  pg_temp.apply('ann', 2),
+  format(
+    'PROMO_ALREADY_APPLIED {"reason": "held", "cart_id": "%s", "held_until": "%s+00:00"}',
+    pg_temp.cart(1), to_jsonb(now() at time zone 'UTC' + interval '15 minutes') #>> '{}'
+  ),
+  'and is told which cart has it'
+);
+select is(
+  pg_temp.say('ann', format('%L, p_subtotal => 1000, p_cart_id => %L, p_dry_run => true', 'code', pg_temp.cart(2))),
+  pg_temp.apply('ann', 2), 'also when she only asks'
+);
+select is(pg_temp.apply('ann', 1), '100/900', 'that cart may ask again');
+select is(pg_temp.apply('bob', 3), '100/900', 'and bob may have one too');
+select is(
+  interlock.take_promo_use(
+    '7c000000-0000-4000-8000-000000000001', pg_temp.who('ann'), pg_temp.cart(2), pg_temp.cart(9), 1, 'EUR', null
+  ),
+  null, 'her other cart can be bought with it all the same'
+);
+select is(pg_temp.uses(), 'ann 1 held, ann 2 redeemed, bob 3 held = 3', 'which is a use of its own');
+select is(pg_temp.release('ann', 1), 'released true', 'the hold is given back');
+select is(pg_temp.apply('ann', 4), '100/900', 'then another cart can have it');
+update interlock.promo_codes set holds_per_user = 2;
+select is(
+  (select string_agg(left(pg_temp.apply('ann', n), 21), ' ' order by n) from generate_series(5, 6) n),
+  '100/900 PROMO_ALREADY_APPLIED', 'as many carts as the code allows'
+);
+select pg_temp.age(4);
+select is(pg_temp.apply('ann', 6), '100/900', 'a hold that is over is none');
+update interlock.promo_codes set holds_per_user = 1;
+select is(pg_temp.apply('ann', 6), '100/900', 'what is held stays when the code allows less');
+select is(left(pg_temp.apply('ann', 7), 21), 'PROMO_ALREADY_APPLIED', 'and more there is not');
+
+-- How long a customer may hold a code --------------------------------------------
+
+create function pg_temp.until(p_cart int)
+returns text
+language sql
+as $$
+  select coalesce(
+    extract(epoch from ((a ->> 'held_until')::timestamptz - now()) / 60)::int::text, (a ->> 'discount') || ' without a hold'
+  )
+  from pg_temp.call('ann', format('%L, p_subtotal => 1000, p_cart_id => %L', 'code', pg_temp.cart(p_cart))) a
+$$;
+-- So many minutes ago ann began.
+create function pg_temp.began(p_minutes int)
+returns void
+language sql
+as $$
+  update interlock.promo_user_uses set held_since = now() - make_interval(mins => p_minutes)
+$$;
+
+select pg_temp.fresh(20, null);
+select is(pg_temp.until(1), '15', 'a hold lasts 15 minutes');
+select is((select held_since from interlock.promo_user_uses), now(), 'the hour begins');
+select pg_temp.began(30);
+select is(pg_temp.until(1), '15', 'and 15 more');
+select is((select held_since from interlock.promo_user_uses), now() - interval '30 minutes', 'of the same hour');
+select pg_temp.began(50);
+select is(pg_temp.until(1), '10', 'and to the end of it');
+select is((select held_until from interlock.promo_redemptions), now() + interval '10 minutes', 'as the hold has it');
+select is(pg_temp.release('ann', 1), 'released true', 'given back');
+select is(pg_temp.until(2), '10', 'and taken with another cart it ends no later');
+select pg_temp.began(60);
+select pg_temp.age(2);
+select is(pg_temp.until(2), '100 without a hold', 'then the code takes off what it did, and is not held');
+select is(pg_temp.until(3), '100 without a hold', 'with no cart');
+select is(pg_temp.uses(), 'ann 1 released, ann 2 held = 1', 'the hold is over, for whoever needs it');
+select is(pg_temp.apply('bob', 4), '100/900', 'bob''s hour is his own');
+select is(
+  interlock.take_promo_use(
+    '7c000000-0000-4000-8000-000000000001', pg_temp.who('ann'), pg_temp.cart(3), pg_temp.cart(9), 1, 'EUR', null
+  ),
+  null, 'ann can buy with it'
+);
+select is(pg_temp.uses(), 'ann 1 released, ann 2 expired, ann 3 redeemed, bob 4 held = 2', 'as anybody can');
+select pg_temp.began(119);
+select is(pg_temp.until(2), '100 without a hold', 'for as long as she has held it');
+select pg_temp.began(120);
+select is(pg_temp.until(2), '15', 'and then she may again');
+select is((select count(*) from interlock.promo_user_uses where held_since = now()), 1::bigint, 'for another hour');
+update interlock.settings set promo_hold_limit = '10 minutes';
+select is(pg_temp.until(2), '10', 'the shop tunes it');
+update interlock.settings set promo_hold_limit = '1 hour';
+select is(pg_temp.release('ann', 2), 'released true', 'again she gives it back');
+update interlock.promo_codes set max_uses = used_count;
+select pg_temp.began(60);
+select is(pg_temp.until(2), null, 'what is used up takes nothing off, held or not');
 
 -- Without a cart id -------------------------------------------------------------
 

@@ -44,7 +44,7 @@ from (values
   ]),
   ('interlock.wallet_movements', array[
     'id bigint not null', 'user_id uuid not null', 'delta bigint not null', 'balance_after bigint not null',
-    'currency character(3) not null', 'reason text not null', 'reference_id uuid', 'actor uuid',
+    'currency character(3) not null', 'reason text not null', 'reference_id uuid', 'reference text', 'actor uuid',
     'created_at timestamp with time zone not null'
   ]),
   ('interlock.orders', array[
@@ -125,7 +125,7 @@ from (values
   ('count_stock', array['uuid', 'integer', 'integer', 'text', 'text'], 'jsonb'),
   ('decrement_product_quantity', array['uuid', 'integer', 'text'], 'jsonb'),
   ('claim_product_codes_atomic', array['uuid', 'integer', 'uuid', 'text'], 'setof record'),
-  ('top_up_wallet', array['uuid', 'bigint', 'text', 'uuid'], 'jsonb'),
+  ('top_up_wallet', array['uuid', 'bigint', 'text', 'text'], 'jsonb'),
   ('cancel_order', array['uuid', 'text'], 'json'),
   ('refund_order', array['uuid'], 'json'),
   ('fulfill_order', array['uuid'], 'json'),

@@ -4,14 +4,15 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(113);
+select plan(125);
 
 -- Cast --------------------------------------------------------------------
 
 insert into auth.users (id, aud, role, email)
 values
   ('7c000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-ann@example.com'),
-  ('7c000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-bob@example.com');
+  ('7c000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', 'tap-bob@example.com'),
+  ('7c000000-0000-4000-8000-000000000003', 'authenticated', 'authenticated', 'tap-carl@example.com');
 
 create temporary table cast_of (name text primary key, id uuid);
 insert into cast_of
@@ -340,6 +341,38 @@ select is(
   'IDEMPOTENCY_KEY_REUSED',
   'another amount under the same reference is refused'
 );
+select is(pg_temp.top_up(t.arguments), t.answer::jsonb, 'a reference: ' || left(t.arguments, 80))
+from (values
+  ($$'7c000000-0000-4000-8000-000000000003', 1, 'EUR', 'pi_3Mt'$$,
+    '{"success": true, "user_id": "7c000000-0000-4000-8000-000000000003", "balance": 1, "currency": "EUR"}'),
+  ($$'7c000000-0000-4000-8000-000000000003', 1, 'EUR', 'pi_3Mt'$$,
+    '{"success": true, "user_id": "7c000000-0000-4000-8000-000000000003", "balance": 1, "currency": "EUR"}'),
+  ($$'7c000000-0000-4000-8000-000000000003', 1, 'EUR', 'PI_3MT'$$,
+    '{"success": true, "user_id": "7c000000-0000-4000-8000-000000000003", "balance": 2, "currency": "EUR"}'),
+  ($$'7c000000-0000-4000-8000-000000000002', 1, 'EUR', 'pi_3Mt'$$,
+    '{"message": "IDEMPOTENCY_KEY_REUSED", "detail": {"reference": "pi_3Mt"}}'),
+  ($$'7c000000-0000-4000-8000-000000000003', 1, 'USD', 'pi_3Mt'$$,
+    '{"message": "IDEMPOTENCY_KEY_REUSED", "detail": {"reference": "pi_3Mt"}}'),
+  ($$'7c000000-0000-4000-8000-000000000003', 1, 'USD', 'pi_4'$$,
+    '{"message": "CURRENCY_MISMATCH", "detail": {"currency": "USD", "wallet_currency": "EUR"}}'),
+  ($$'7c000000-0000-4000-8000-000000000003', 1, 'EUR', 'pi_4'$$,
+    '{"success": true, "user_id": "7c000000-0000-4000-8000-000000000003", "balance": 3, "currency": "EUR"}')
+) as t (arguments, answer);
+select is(
+  (
+    select concat_ws(' ', m.reason, m.delta, m.reference, m.reference_id)
+    from interlock.wallet_movements m
+    where m.user_id = '7c000000-0000-4000-8000-000000000003'
+    order by m.id desc
+    limit 1
+  ),
+  'top_up 1 pi_4', 'the ledger has it'
+);
+select is(
+  pg_temp.top_up(format('%L, 1, %L, %L', '7c000000-0000-4000-8000-000000000003', 'EUR', t.reference)) #>> '{detail,problems,0,pointer}',
+  '/p_reference', 'no reference: ' || to_json(left(t.reference, 10))
+)
+from (values (''), (' '), (repeat('x', 201)), (E'pi\n1')) as t (reference);
 select is(
   pg_temp.top_up($$'7c000000-0000-4000-8000-000000000001', 500, 'EUR'$$) -> 'balance',
   '5500',

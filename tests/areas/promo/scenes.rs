@@ -32,6 +32,56 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "used_count = 1 from interlock.promo_codes where id = '{promo}'",
     },
     Scene {
+        name: "a code that the customer holds in another tab meanwhile is held once",
+        before: &[],
+        meanwhile: (
+            By::Ann,
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+        ),
+        call: (
+            By::Ann,
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour')",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "PROMO_ALREADY_APPLIED",
+        then: "used_count = 1 from interlock.promo_codes where id = '{promo}'",
+    },
+    Scene {
+        name: "a code whose hold is given up meanwhile is held by the other tab",
+        before: &[],
+        meanwhile: (
+            By::Ann,
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() + interval '1 hour')",
+        ),
+        call: (
+            By::Ann,
+            "select 'held ' || (interlock.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour') is not null)",
+        ),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "held true",
+        then: "count(*) = 1 from interlock.promo_redemptions where promo_id = '{promo}' and cart_id = '{cart2}' and status = 'held'",
+    },
+    Scene {
+        name: "an hour of holding that another tab begins meanwhile is the same hour",
+        before: &[],
+        meanwhile: (
+            By::Ann,
+            "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now());
+             select interlock.release_promo_hold('{promo}', '{ann}', '{cart}');
+             update interlock.promo_user_uses set held_since = now() - interval '30 minutes' where promo_id = '{promo}'",
+        ),
+        call: (
+            By::Ann,
+            "select 'until then ' || (interlock.take_promo_use('{promo}', '{ann}', '{cart2}', null, 70, 'USD', now() + interval '1 hour') < now() + interval '31 minutes')",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "until then true",
+        then: "count(*) = 1 from interlock.promo_user_uses where promo_id = '{promo}' and held_since < now() - interval '29 minutes'",
+    },
+    Scene {
         name: "a cart's hold that is redeemed meanwhile is not redeemed again",
         before: &[(
             By::Ann,

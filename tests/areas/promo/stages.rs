@@ -17,6 +17,10 @@ pub(crate) const HOLDS: Sweep = Sweep {
 pub(crate) const ONE_USE_OF_K: &str = "insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses, max_uses_per_user)
   values ('{k}', 'K {k}', 'percentage', 10, 1, 1)";
 
+pub(crate) const MANY_USES_OF_K: &str =
+    "insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses)
+  values ('{k}', 'K {k}', 'percentage', 10, 20)";
+
 pub(crate) const U_HOLDS_K_UNCOUNTED: &str = "insert into interlock.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
   values ('{k}', '{u}', '{c}', 'held', 70, 'USD', now() + interval '10 minutes');
   insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";
@@ -41,6 +45,8 @@ pub(crate) const BUY_P_WITH_K: &str = r#"select public.checkout('[{"product_id":
 
 pub(crate) const VALIDATE_K: &str = r#"select public.validate_promo('K {k}', '[{"product_id": "{p}", "quantity": 1}]', p_cart_id => '{c}')"#;
 
+pub(crate) const VALIDATE_K_FOR_E: &str = r#"select public.validate_promo('K {k}', '[{"product_id": "{p}", "quantity": 1}]', p_cart_id => '{e}')"#;
+
 /// The stages.
 pub(crate) const STAGES: &[Stage] = &[
     Stage {
@@ -48,11 +54,7 @@ pub(crate) const STAGES: &[Stage] = &[
         given: &[USERS, MANY_P, ONE_USE_OF_K],
         operations: &[
             user("u", "u holds k", VALIDATE_K),
-            user(
-                "u",
-                "u holds k for another cart",
-                r#"select public.validate_promo('K {k}', '[{"product_id": "{p}", "quantity": 1}]', p_cart_id => '{e}')"#,
-            ),
+            user("u", "u holds k for another cart", VALIDATE_K_FOR_E),
             user("v", "v holds k", VALIDATE_K),
             user("u", "u buys with k", BUY_P_WITH_K),
             user("v", "v buys with k", BUY_P_WITH_K),
@@ -107,6 +109,27 @@ pub(crate) const STAGES: &[Stage] = &[
                 .sweeping(HOLDS),
         ],
         offers: &[HOLDS],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "many uses of k",
+        given: &[USERS, MANY_P, MANY_USES_OF_K],
+        operations: &[
+            user("u", "u holds k", VALIDATE_K),
+            user("u", "u holds k for another cart", VALIDATE_K_FOR_E),
+            user("u", "u buys with k", BUY_P_WITH_K),
+            user(
+                "u",
+                "u buys another cart with k",
+                r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_promo_code => 'K {k}', p_cart_id => '{e}')"#,
+            ),
+            user("u", "u gives the hold back", RELEASE_HOLD),
+            shop(
+                "the shop lets u hold two",
+                "update interlock.promo_codes set holds_per_user = 2 where id = '{k}' returning 'null'",
+            ),
+        ],
+        offers: &[],
         pairs: Pairs::All,
     },
     Stage {

@@ -83,7 +83,7 @@ impl Bench {
     pub async fn top_up(&self, user: Uuid, amount: i64) {
         self.db
             .execute(
-                "select public.top_up_wallet($1, $2, 'USD', gen_random_uuid())",
+                "select public.top_up_wallet($1, $2, 'USD', gen_random_uuid()::text)",
                 &[&user, &amount],
             )
             .await

@@ -286,6 +286,10 @@ pub(crate) const STAGES: &[Stage] = &[
                 "select public.top_up_wallet('{u}', 500, 'USD', '{c}')",
             ),
             shop(
+                "the shop tops v up under the same reference",
+                "select public.top_up_wallet('{v}', 700, 'USD', '{c}')",
+            ),
+            shop(
                 "the shop tops u up without a reference",
                 "select public.top_up_wallet('{u}', 100, 'USD')",
             ),

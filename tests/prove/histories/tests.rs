@@ -34,6 +34,7 @@ fn a_shop() -> Shop {
         off: Off::Percent(10),
         max_uses: Some(1),
         max_uses_per_user: None,
+        holds_per_user: 1,
         min_subtotal: None,
         first_order_only: false,
         only_for: None,

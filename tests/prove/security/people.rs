@@ -56,7 +56,7 @@ impl Cast {
             .await;
         ensure!(claim.is_success(), "the owner claims a batch: {claim:?}");
 
-        let reference = Uuid::new_v4();
+        let reference = Uuid::new_v4().to_string();
         bench
             .db
             .execute(

@@ -13,7 +13,7 @@ super::codes! {
 
     PromoAlreadyApplied 409 Final "PROMO_ALREADY_APPLIED"
         "This customer has applied this promo code already."
-        "Use the code in the cart that holds it, or wait until that hold is over."
+        "Look at details.reason: held, use the code in that cart, give its hold back, or wait until it is over; redeemed, this cart was ordered with it."
         Partly("Where the code is already.", &[
             ("reason", Words(&["redeemed", "held"])),
             ("cart_id", OrNull(&Uuid)),
@@ -37,6 +37,7 @@ super::codes! {
         Partly("Why not, and what is missing to the minimum.", &[
             ("reason", Words(&[
                 "inactive", "currency", "cart_items_needed", "products", "min_subtotal", "first_order_only",
+                "no_discount",
             ])),
             ("currency", Currency),
             ("min_subtotal", AMOUNT),

@@ -31,11 +31,12 @@ pub const PROMO_VALIDATE: Function = Function {
         purpose: "what a promo code takes off, and a hold on one use of it",
         summary: "What a promo code takes off, and a hold on one use of it",
         description: "Holds one use for this user and cart; the same cart asking again refreshes its hold, and \
-            checkout with the same cart_id redeems it.",
+            checkout with the same cart_id redeems it. Where held_until is null nothing is held, and checkout takes \
+            a use if one is left.",
         fields: &[
             (
                 "/code",
-                "The promo code, in any case; outer blanks do not count.",
+                "The promo code, however it is typed: case, blanks and the Unicode form do not matter.",
             ),
             (
                 "/cart_items",
@@ -49,7 +50,7 @@ pub const PROMO_VALIDATE: Function = Function {
             ),
             (
                 "/cart_id",
-                "The cart that holds the use; asking again refreshes its hold.",
+                "The cart that holds the use; asking again refreshes its hold, for an hour in all.",
             ),
             (
                 "/dry_run",

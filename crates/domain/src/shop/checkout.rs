@@ -42,7 +42,7 @@ pub const CHECKOUT: Function = Function {
             ),
             (
                 "/promo_code",
-                "A promo code, in any case; outer blanks do not count.",
+                "A promo code, however it is typed: case, blanks and the Unicode form do not matter.",
             ),
             (
                 "/cart_id",

@@ -130,7 +130,7 @@ begin
     when 'PROMO_ALREADY_APPLIED' then
       v_status := '409';
       v_message := 'This customer has applied this promo code already.';
-      v_hint := 'Use the code in the cart that holds it, or wait until that hold is over.';
+      v_hint := 'Look at details.reason: held, use the code in that cart, give its hold back, or wait until it is over; redeemed, this cart was ordered with it.';
     when 'PROMO_CHANGED' then
       v_status := '409';
       v_message := 'The promo code no longer takes off what was shown.';

@@ -15,6 +15,9 @@ create table interlock.settings (
   promo_hold interval not null default '15 minutes'
     constraint settings_promo_hold_sane
       check (promo_hold between interval '1 second' and interval '1 day'),
+  promo_hold_limit interval not null default '1 hour'
+    constraint settings_promo_hold_limit_sane
+      check (promo_hold_limit between interval '1 second' and interval '90 days'),
   idempotency_key_lifetime interval not null default '24 hours'
     constraint settings_idempotency_key_lifetime_sane
       check (idempotency_key_lifetime between interval '24 hours' and interval '90 days'),
@@ -42,7 +45,9 @@ comment on column interlock.settings.claim_lease is
 comment on column interlock.settings.started_lease is
   'How long a batch stays with its driver once it is started, counted from the start or the latest renewal (1 second to 7 days).';
 comment on column interlock.settings.promo_hold is
-  'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day).';
+  'How long public.validate_promo holds a use of a code for a cart (1 second to 1 day), within promo_hold_limit.';
+comment on column interlock.settings.promo_hold_limit is
+  'How long one customer may hold a code in all, however often they refresh it; then they hold none for as long (1 second to 90 days).';
 comment on column interlock.settings.idempotency_key_lifetime is
   'How long an Idempotency-Key is remembered (24 hours to 90 days).';
 comment on column interlock.settings.reference_lifetime is

@@ -98,8 +98,10 @@ begin
     );
   end if;
 
-  if char_length(btrim(p_promo_code)) not between 1 and 64 then
-    v_problems := v_problems || interlock.problem('/promo_code', 'must be 1 to 64 characters');
+  if not interlock.is_line(p_promo_code, 64) then
+    v_problems := v_problems || interlock.problem(
+      '/promo_code', 'must be 1 to 64 characters, without control characters'
+    );
   end if;
 
   if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then

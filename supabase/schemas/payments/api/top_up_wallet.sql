@@ -2,7 +2,7 @@ create function public.top_up_wallet(
   p_user_id uuid,
   p_amount bigint,
   p_currency text,
-  p_reference uuid default null
+  p_reference text default null
 )
 returns jsonb
 language sql
@@ -12,5 +12,5 @@ as $$
   select interlock.top_up_wallet(p_user_id, p_amount, p_currency, p_reference)
 $$;
 
-comment on function public.top_up_wallet(uuid, bigint, text, uuid) is
+comment on function public.top_up_wallet(uuid, bigint, text, text) is
   'Adds money to a user''s wallet; once for each p_reference. For the service role.';

@@ -7,7 +7,8 @@ create function interlock.credit_wallet(
   p_amount bigint,
   p_currency text,
   p_reason text,
-  p_reference_id uuid
+  p_reference_id uuid,
+  p_reference text default null
 )
 returns interlock.wallets
 language plpgsql
@@ -17,6 +18,7 @@ declare
   v_wallet interlock.wallets;
 begin
   perform interlock.set_ledger_context(p_reason, p_reference_id);
+  perform set_config('interlock.reference', p_reference, true);
 
   insert into interlock.wallets as w (user_id, balance, currency)
   values (p_user_id, p_amount, p_currency)
@@ -26,6 +28,7 @@ begin
   returning w.* into v_wallet;
 
   perform interlock.set_ledger_context(null, null);
+  perform set_config('interlock.reference', null, true);
 
   if v_wallet.user_id is null then
     select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id;

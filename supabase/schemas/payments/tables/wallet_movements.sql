@@ -10,6 +10,7 @@ create table interlock.wallet_movements (
   currency char(3) not null,
   reason interlock.movement_reason not null,
   reference_id uuid,
+  reference text,
   actor uuid,
   created_at timestamptz not null default now(),
   -- The ledger of one wallet is read in this order.
@@ -19,14 +20,11 @@ create table interlock.wallet_movements (
 comment on table interlock.wallet_movements is
   'Append-only wallet ledger, written by a trigger on wallets. Nobody can change or delete a row.';
 comment on column interlock.wallet_movements.reference_id is
-  'What it was for: the order, or the shop''s own reference of a top-up.';
+  'What it was for: the order.';
+comment on column interlock.wallet_movements.reference is
+  'The shop''s own reference of a top-up.';
 comment on column interlock.wallet_movements.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
-
--- A payment the shop has booked is booked once, however often it says so.
-create unique index wallet_movements_one_top_up
-  on interlock.wallet_movements (user_id, reference_id)
-  where reason = 'top_up' and reference_id is not null;
 
 create trigger wallet_movements_append_only
   before update or delete on interlock.wallet_movements

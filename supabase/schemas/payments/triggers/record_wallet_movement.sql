@@ -13,6 +13,7 @@ as $$
 declare
   v_reason text := nullif(current_setting('interlock.reason', true), '');
   v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
+  v_reference constant text := nullif(current_setting('interlock.reference', true), '');
   v_delta bigint;
   v_wallet interlock.wallets;
 begin
@@ -39,7 +40,7 @@ begin
   end case;
 
   if v_delta <> 0 then
-    insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id, actor)
+    insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id, reference, actor)
     values (
       v_wallet.user_id,
       v_delta,
@@ -47,6 +48,7 @@ begin
       v_wallet.currency,
       coalesce(v_reason, case tg_op when 'INSERT' then 'opening' else 'correction' end),
       v_reference_id,
+      v_reference,
       auth.uid()
     );
   end if;

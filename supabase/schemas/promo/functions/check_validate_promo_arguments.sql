@@ -22,18 +22,16 @@ begin
   into v_problems
   from (values
     (1, '/code', 'is required', p_code is null),
-    (2, '/code', 'must not be blank', btrim(p_code) = ''),
-    (3, '/code', 'must have at most 64 characters', char_length(btrim(p_code)) > 64),
-    (4, '/code', 'must not contain control characters', p_code ~ '[[:cntrl:]]'),
-    (5, '/action', 'must be one of apply, release', p_action not in ('apply', 'release')),
-    (6, '/dry_run', 'cannot be true with the action release', p_action = 'release' and p_dry_run),
-    (7, '/cart_items', 'is required, unless subtotal is given',
+    (2, '/code', 'must be 1 to 64 characters, without control characters', not interlock.is_line(p_code, 64)),
+    (3, '/action', 'must be one of apply, release', p_action not in ('apply', 'release')),
+    (4, '/dry_run', 'cannot be true with the action release', p_action = 'release' and p_dry_run),
+    (5, '/cart_items', 'is required, unless subtotal is given',
       p_action = 'apply' and p_cart_items is null and p_subtotal is null),
-    (8, '/subtotal', 'must not be given together with cart_items',
+    (6, '/subtotal', 'must not be given together with cart_items',
       p_action = 'apply' and p_cart_items is not null and p_subtotal is not null),
-    (9, '/subtotal', 'must be from 0 to 9007199254740991', p_subtotal not between 0 and 9007199254740991),
-    (10, '/currency', 'must be three capital letters', p_currency !~ '^[A-Z]{3}$'),
-    (11, '/currency', 'must not be given together with cart_items, whose products have one',
+    (7, '/subtotal', 'must be from 0 to 9007199254740991', p_subtotal not between 0 and 9007199254740991),
+    (8, '/currency', 'must be three capital letters', p_currency !~ '^[A-Z]{3}$'),
+    (9, '/currency', 'must not be given together with cart_items, whose products have one',
       p_cart_items is not null and p_currency is not null)
   ) as c (n, pointer, message, applies)
   where c.applies;

@@ -27,6 +27,7 @@ as $$
 declare
   v_scoped constant boolean :=
     exists (select 1 from interlock.promo_code_products s where s.promo_id = p_promo.id);
+  v_ends_at constant timestamptz := interlock.promo_end(p_promo.expires_at, p_promo.last_day, p_promo.time_zone);
   v_matching bigint;
   v_matches boolean;
 begin
@@ -59,9 +60,9 @@ begin
 
   if not p_promo.active then
     o_detail := jsonb_build_object('reason', 'inactive');
-  elsif p_promo.expires_at <= interlock.clock() then
+  elsif v_ends_at <= interlock.clock() then
     o_refusal := 'PROMO_EXPIRED';
-    o_detail := jsonb_build_object('expires_at', p_promo.expires_at);
+    o_detail := jsonb_build_object('expires_at', v_ends_at);
   elsif p_promo.starts_at > interlock.clock() then
     o_refusal := 'PROMO_NOT_STARTED';
     o_detail := jsonb_build_object('starts_at', p_promo.starts_at);
@@ -82,10 +83,15 @@ begin
   elsif p_promo.first_order_only and interlock.has_other_order(p_user_id, p_order_id) then
     o_detail := jsonb_build_object('reason', 'first_order_only');
   else
-    o_refusal := null;
     o_discount := interlock.promo_discount(
       p_promo.discount_type, p_promo.discount_value, p_promo.max_discount, v_matching
     );
+    -- A use is too good for nothing.
+    if o_discount > 0 then
+      o_refusal := null;
+    else
+      o_detail := jsonb_build_object('reason', 'no_discount');
+    end if;
   end if;
 end
 $$;

@@ -2,7 +2,7 @@
 -- does not exist.
 --
 -- Callers: interlock.redeem_promo, interlock.validate_promo.
--- Locks: none.; a row of nulls if there is none.
+-- Locks: none. A row of nulls if there is none.
 create function interlock.find_promo(p_code text, p_user_id uuid)
 returns interlock.promo_codes
 language plpgsql
@@ -15,7 +15,7 @@ begin
   select p.*
   into v_promo
   from interlock.promo_codes p
-  where upper(btrim(p.code)) = upper(btrim(p_code))
+  where interlock.normal_text(p.code) = interlock.normal_text(p_code)
     and (p.user_id is null or p.user_id = p_user_id);
 
   return v_promo;

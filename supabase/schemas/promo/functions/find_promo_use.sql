@@ -1,5 +1,5 @@
--- Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot).
--- o_refusal and o_detail are the error to raise, if any. o_reap_from is the customer whose expired hold has to
+-- Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot): one that
+-- an order redeems, or with p_to_hold a hold. o_refusal and o_detail are the error to raise, if any. o_reap_from is the customer whose expired hold has to
 -- be taken back first, if any; o_in_a_slot whether a slot of the code has a use left.
 -- Volatile: whoever asks again looks again.
 --
@@ -9,6 +9,7 @@ create function interlock.find_promo_use(
   p_promo_id uuid,
   p_user_id uuid,
   p_cart_id uuid,
+  p_to_hold boolean,
   out o_refusal text,
   out o_detail jsonb,
   out o_reap_from uuid,
@@ -26,11 +27,13 @@ begin
     p.used_count + coalesce(slots.used, 0) as used_count,
     slots.in_one_slot,
     p.max_uses_per_user,
+    p.holds_per_user,
     coalesce(u.used, 0) as used_by_user,
     own.status as own_status,
     own.order_id as own_order_id,
     elsewhere.cart_id as elsewhere_cart_id,
     elsewhere.held_until as elsewhere_until,
+    elsewhere.carts as elsewhere_carts,
     over.uses as own_over,
     oldest.user_id as oldest_over
   into v_look
@@ -49,7 +52,7 @@ begin
       and p.use_slots > 0
   ) slots on true
   left join lateral (
-    select r.cart_id, r.held_until
+    select r.cart_id, r.held_until, count(*) over () as carts
     from interlock.promo_redemptions r
     where r.promo_id = p.id
       and r.user_id = p_user_id
@@ -109,7 +112,9 @@ begin
     end if;
   end if;
 
-  if o_refusal is not null and v_look.elsewhere_until is not null then
+  if v_look.elsewhere_until is not null
+    and (o_refusal is not null or p_to_hold and v_look.elsewhere_carts >= v_look.holds_per_user)
+  then
     o_refusal := 'PROMO_ALREADY_APPLIED';
     o_detail := jsonb_build_object(
       'reason', 'held', 'cart_id', v_look.elsewhere_cart_id, 'held_until', v_look.elsewhere_until

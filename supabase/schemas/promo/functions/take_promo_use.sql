@@ -1,6 +1,10 @@
 -- The one way to a use. With p_held_until it is held for the cart (a hold of that cart is refreshed), otherwise
 -- redeemed (a hold of that cart becomes the redemption). A live hold is redeemed for the discount it has shown,
--- or not at all. Without p_user_id it is a use that only the code's own limit binds.
+-- or not at all. Without p_user_id it is a use that only the code's own limit binds. Returns the end of the hold.
+--
+-- A customer holds a code with as many carts as the code allows, and for settings.promo_hold_limit in all: no hold
+-- ends later, and after that there is none (null) until as much time has passed again, so that nobody keeps uses from
+-- others by asking again and again. What may not be held can still be bought.
 --
 -- Reads decide first, without a lock (interlock.find_promo_use). Where a use has to be taken back from an expired hold,
 -- the rows of promo_user_uses of both customers are locked together, in order and waiting, so that nobody is told
@@ -23,7 +27,7 @@ create function interlock.take_promo_use(
   p_currency text,
   p_held_until timestamptz
 )
-returns void
+returns timestamptz
 language plpgsql
 set search_path = ''
 as $$
@@ -31,10 +35,12 @@ declare
   v_look record;
   v_own interlock.promo_redemptions;
   v_over uuid[];
+  v_last_moment timestamptz;
+  v_held_until timestamptz;
   v_slot_tries int := 0;
 begin
   for v_turn in 1..200 loop
-    v_look := interlock.find_promo_use(p_promo_id, p_user_id, p_cart_id);
+    v_look := interlock.find_promo_use(p_promo_id, p_user_id, p_cart_id, p_held_until is not null);
     if v_look.o_refusal is not null then
       perform interlock.raise_error(v_look.o_refusal, v_look.o_detail);
     end if;
@@ -64,14 +70,34 @@ begin
         raise exception using errcode = 'IL001', message = 'redeemed meanwhile: look again';
       end if;
 
+      if p_held_until is not null then
+        update interlock.promo_user_uses u
+        set held_since = interlock.clock()
+        from interlock.settings s
+        where u.promo_id = p_promo_id
+          and u.user_id = p_user_id
+          and coalesce(u.held_since + 2 * s.promo_hold_limit <= interlock.clock(), true);
+
+        select u.held_since + s.promo_hold_limit
+        into v_last_moment
+        from interlock.promo_user_uses u
+        cross join interlock.settings s
+        where u.promo_id = p_promo_id
+          and u.user_id = p_user_id;
+        if v_last_moment <= interlock.clock() then
+          return null;
+        end if;
+        v_held_until := least(p_held_until, v_last_moment);
+      end if;
+
       if v_own.status = 'held' then
         if p_held_until is not null then
           update interlock.promo_redemptions r
-          set held_until = p_held_until,
+          set held_until = v_held_until,
               discount = p_discount,
               currency = p_currency
           where r.id = v_own.id;
-          return;
+          return v_held_until;
         end if;
 
         if v_own.held_until > interlock.clock()
@@ -89,7 +115,7 @@ begin
             discount = p_discount,
             currency = p_currency
         where r.id = v_own.id;
-        return;
+        return null;
       end if;
 
       v_over := array(
@@ -111,9 +137,19 @@ begin
         where u.promo_id = p_promo_id
           and u.user_id = p_user_id
           and p.id = p_promo_id
-          and (p.max_uses_per_user is null or u.used < p.max_uses_per_user);
+          and (p.max_uses_per_user is null or u.used < p.max_uses_per_user)
+          and (
+            p_held_until is null
+            or p.holds_per_user > (
+              select count(*)
+              from interlock.promo_redemptions r
+              where r.promo_id = p_promo_id
+                and r.user_id = p_user_id
+                and r.status = 'held'
+            )
+          );
         if not found then
-          raise exception using errcode = 'IL001', message = 'used up by the same customer meanwhile: look again';
+          raise exception using errcode = 'IL001', message = 'used or held by the same customer meanwhile: look again';
         end if;
       end if;
 
@@ -122,7 +158,7 @@ begin
       values (
         p_promo_id, p_user_id, p_cart_id, p_order_id,
         case when p_held_until is null then 'redeemed' else 'held' end,
-        p_discount, p_currency, p_held_until,
+        p_discount, p_currency, v_held_until,
         case when p_held_until is null then interlock.clock() end
       );
 
@@ -133,7 +169,7 @@ begin
       else
         perform interlock.count_promo_use(p_promo_id);
       end if;
-      return;
+      return v_held_until;
     exception
       when sqlstate 'IL001' or sqlstate 'IL002' then
         null;

@@ -62,7 +62,7 @@ begin
   if v_action = 'release' then
     return jsonb_build_object(
       'released', interlock.release_promo_hold(v_promo.id, v_user_id, p_cart_id),
-      'code', btrim(v_promo.code)
+      'code', v_promo.code
     );
   end if;
 
@@ -75,24 +75,28 @@ begin
   end if;
 
   if v_dry_run then
-    v_look := interlock.find_promo_use(v_promo.id, v_user_id, p_cart_id);
+    v_look := interlock.find_promo_use(v_promo.id, v_user_id, p_cart_id, true);
     if v_look.o_refusal is not null then
       perform interlock.raise_error(v_look.o_refusal, v_look.o_detail);
     end if;
   else
     -- A hold does not outlive its code.
-    select least(interlock.clock() + s.promo_hold, v_promo.expires_at)
+    select least(
+      interlock.clock() + s.promo_hold,
+      interlock.promo_end(v_promo.expires_at, v_promo.last_day, v_promo.time_zone)
+    )
     into v_held_until
     from interlock.settings s;
 
-    perform interlock.take_promo_use(
+    -- Null if this customer has held the code for as long as they may.
+    v_held_until := interlock.take_promo_use(
       v_promo.id, v_user_id, p_cart_id, null, v_verdict.o_discount, v_currency, v_held_until
     );
   end if;
 
   return jsonb_build_object(
     'valid', true,
-    'code', btrim(v_promo.code),
+    'code', v_promo.code,
     'discount_type', v_promo.discount_type,
     'discount', v_verdict.o_discount,
     'subtotal', v_verdict.o_subtotal,

@@ -3,7 +3,7 @@
 -- Codes are secrets: nobody but the service role reads these tables. A buyer learns of a code through
 -- public.validate_promo and public.checkout only.
 --
--- Codes are unique without case and without surrounding blanks. Money is in minor units of `currency`; a code that
+-- Codes are unique and found by their normal form (interlock.normal_text). Money is in minor units of `currency`; a code that
 -- names an amount (a fixed discount, a cap, a minimum) has one.
 --
 --   promo_codes_used_count_within_limit   uses held and redeemed never exceed max_uses
@@ -31,9 +31,12 @@ create table interlock.promo_codes (
   max_uses interlock.unit_count,
   used_count interlock.unit_count not null default 0,
   max_uses_per_user interlock.positive_count,
+  holds_per_user interlock.positive_count not null default 1,
   min_subtotal interlock.amount,
   starts_at timestamptz,
   expires_at timestamptz,
+  last_day date,
+  time_zone interlock.time_zone not null default 'UTC',
   active boolean not null default true,
   first_order_only boolean not null default false,
   user_id uuid,
@@ -54,15 +57,16 @@ create table interlock.promo_codes (
   constraint promo_codes_cap_needs_percentage check (max_discount is null or discount_type = 'percentage'),
   constraint promo_codes_amounts_have_currency check (
     currency is not null
-    or (discount_type <> 'fixed' and max_discount is null and min_subtotal is null)
+    -- A minimum of nothing is none.
+    or (discount_type <> 'fixed' and max_discount is null and coalesce(min_subtotal, 0) = 0)
   ),
-  constraint promo_codes_ends_after_start check (expires_at > starts_at)
+  constraint promo_codes_ends_after_start check (interlock.promo_end(expires_at, last_day, time_zone) > starts_at)
 );
 
 comment on table interlock.promo_codes is
   'Promo codes and their rules. Secret: only the service role reads them.';
 comment on column interlock.promo_codes.code is
-  'As the shop writes it. Compared in upper case and without surrounding blanks.';
+  'As the shop writes it, and shown so. Found and unique by its normal form: case, blanks and the Unicode form do not matter.';
 comment on column interlock.promo_codes.discount_type is
   'percentage (of the matching lines) or fixed (an amount).';
 comment on column interlock.promo_codes.discount_value is
@@ -77,12 +81,18 @@ comment on column interlock.promo_codes.used_count is
   'Uses held or redeemed now; with slots as last settled. Counted by functions, never written by hand.';
 comment on column interlock.promo_codes.max_uses_per_user is
   'Uses of one customer; null means no limit.';
+comment on column interlock.promo_codes.holds_per_user is
+  'Carts of one customer that may hold the code at a time. What they buy with it is limited by max_uses_per_user.';
 comment on column interlock.promo_codes.min_subtotal is
   'Smallest subtotal of the whole cart, in minor units.';
 comment on column interlock.promo_codes.starts_at is
-  'First moment at which the code applies; null means always.';
+  'First moment at which the code applies; null means always. It may say a zone: 2026-11-27 00:00 Europe/Berlin.';
 comment on column interlock.promo_codes.expires_at is
-  'From this moment on the code has ended; null means never.';
+  'From this moment on the code has ended; null means never. A date alone is the beginning of that day in UTC: see last_day.';
+comment on column interlock.promo_codes.last_day is
+  'The last day on which the code applies, to its end in time_zone; null means none. With expires_at the earlier one counts.';
+comment on column interlock.promo_codes.time_zone is
+  'Where last_day is a day: UTC, or a name such as Europe/Berlin.';
 comment on column interlock.promo_codes.first_order_only is
   'Only for a customer without an earlier order (cancelled, expired and refunded ones do not count).';
 comment on column interlock.promo_codes.user_id is
@@ -91,7 +101,7 @@ comment on column interlock.promo_codes.use_slots is
   'Slots that the uses are spread over; 0 means none. Changed by set_promo_slots only.';
 
 -- One code, however it is written: also the look-up of interlock.find_promo.
-create unique index promo_codes_code_unique on interlock.promo_codes (upper(btrim(code)));
+create unique index promo_codes_code_unique on interlock.promo_codes (interlock.normal_text(code));
 
 create trigger promo_codes_keep_used
   before delete on interlock.promo_codes
@@ -127,11 +137,11 @@ alter table interlock.promo_codes enable row level security;
 grant select, delete on table interlock.promo_codes to service_role;
 grant
   insert (
-    id, code, discount_type, discount_value, max_discount, currency, max_uses, max_uses_per_user,
-    min_subtotal, starts_at, expires_at, active, first_order_only, user_id
+    id, code, discount_type, discount_value, max_discount, currency, max_uses, max_uses_per_user, holds_per_user,
+    min_subtotal, starts_at, expires_at, last_day, time_zone, active, first_order_only, user_id
   ),
   update (
-    code, discount_type, discount_value, max_discount, currency, max_uses, max_uses_per_user,
-    min_subtotal, starts_at, expires_at, active, first_order_only, user_id
+    code, discount_type, discount_value, max_discount, currency, max_uses, max_uses_per_user, holds_per_user,
+    min_subtotal, starts_at, expires_at, last_day, time_zone, active, first_order_only, user_id
   )
   on table interlock.promo_codes to service_role;

@@ -1,17 +1,21 @@
 //! Promo codes: what a code takes off, and how often it may be used.
 //!
 //! A use is *held* for a cart for 15 minutes, or *redeemed* by an order. Both count. A hold whose time
-//! is over still counts until somebody takes it back; whoever needs a use does.
+//! is over still counts until somebody takes it back; whoever needs a use does. A customer holds a code
+//! for an hour in all, and then not for another one.
 
 mod uses;
 
 use crate::prove::model::{Clock, Moment};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// How long a code is held for a cart, in seconds.
 const HOLD: Moment = 15 * 60;
+
+/// How long a customer holds a code in all, in seconds; for as long after that they do not.
+const HOLD_LIMIT: Moment = 60 * 60;
 
 /// Why not, with the details.
 pub(crate) type Refusal = (&'static str, Value);
@@ -41,6 +45,8 @@ pub(crate) struct Promo {
     pub(crate) off: Off,
     pub(crate) max_uses: Option<i64>,
     pub(crate) max_uses_per_user: Option<i64>,
+    /// With how many carts a customer holds it at a time.
+    pub(crate) holds_per_user: i64,
     pub(crate) min_subtotal: Option<i64>,
     pub(crate) first_order_only: bool,
     /// The one customer it is for.
@@ -112,6 +118,10 @@ impl Promo {
             Off::Fixed(amount) => amount,
         }
         .min(total);
+        // A use is too good for nothing.
+        if discount == 0 {
+            return not_applicable(json!({ "reason": "no_discount" }));
+        }
         Ok(Worth {
             subtotal,
             discount,
@@ -159,19 +169,22 @@ pub(crate) enum Kind {
     Redeemed { order: Option<Uuid> },
 }
 
-/// All uses that count.
+/// All uses that count, and when each customer began to hold each code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Uses(BTreeSet<Use>);
+pub(crate) struct Uses {
+    uses: BTreeSet<Use>,
+    held_since: BTreeMap<(Uuid, Uuid), Moment>,
+}
 
 impl Uses {
     /// How many uses of the code count.
     pub(crate) fn of(&self, promo: Uuid) -> i64 {
-        count(self.0.iter().filter(|used| used.promo == promo))
+        count(self.uses.iter().filter(|used| used.promo == promo))
     }
 
     /// Every use of the code, in words: who, for which cart, held or redeemed.
     pub(crate) fn in_words(&self, promo: Uuid) -> Vec<String> {
-        let of_promo = self.0.iter().filter(|used| used.promo == promo);
+        let of_promo = self.uses.iter().filter(|used| used.promo == promo);
         let mut words: Vec<String> = of_promo.map(Use::in_words).collect();
         words.sort();
         words
@@ -179,7 +192,7 @@ impl Uses {
 
     /// The use that this cart holds, its time over or not; or that an order of this cart has redeemed.
     pub(crate) fn own(&self, promo: Uuid, user: Option<Uuid>, cart: Option<Uuid>) -> Option<&Use> {
-        self.0.iter().find(|used| {
+        self.uses.iter().find(|used| {
             used.promo == promo
                 && user.is_some()
                 && used.user == user
@@ -189,12 +202,28 @@ impl Uses {
         })
     }
 
-    /// Why the customer may not have a use for this cart now, whoever else holds one.
+    /// When this customer began to hold the code, if they asked for a hold now.
+    fn held_since(&self, promo: Uuid, user: Uuid, now: Moment) -> Moment {
+        self.held_since
+            .get(&(promo, user))
+            .copied()
+            .filter(|since| since + 2 * HOLD_LIMIT > now)
+            .unwrap_or(now)
+    }
+
+    /// When a hold ends that this customer gets or refreshes now; `None` if they get none.
+    pub(crate) fn hold_ends(&self, promo: &Promo, user: Uuid, now: Moment) -> Option<Moment> {
+        let last = self.held_since(promo.id, user, now) + HOLD_LIMIT;
+        (last > now).then(|| last.min(promo.hold_ends(now)))
+    }
+
+    /// Why the customer may not have a use for this cart now, to hold or to redeem, whoever else holds one.
     pub(crate) fn refusal(
         &self,
         promo: &Promo,
         user: Option<Uuid>,
         cart: Option<Uuid>,
+        to_hold: bool,
         clock: Clock,
     ) -> Option<Vec<Refusal>> {
         let now = clock.now;
@@ -206,9 +235,20 @@ impl Uses {
             }
             None => {}
         }
-        let own = self.0.iter().filter(|used| {
+        let own = self.uses.iter().filter(|used| {
             used.promo == promo.id && user.is_some() && used.user == user && !used.is_over(now)
         });
+        // Who holds it in another cart is told which; the hold that lasts longest, if there are several.
+        let elsewhere = self.uses.iter().filter_map(|used| match used.kind {
+            Kind::Held { until, .. }
+                if used.promo == promo.id && user.is_some() && used.user == user && until > now =>
+            {
+                Some((until, used.cart))
+            }
+            _ => None,
+        });
+        let elsewhere: Vec<_> = elsewhere.collect();
+        let holds = i64::try_from(elsewhere.len()).unwrap_or(i64::MAX);
         let reason = if promo
             .max_uses_per_user
             .is_some_and(|most| count(own) >= most)
@@ -218,19 +258,11 @@ impl Uses {
             && self.over(promo.id, now).next().is_none()
         {
             "max_uses"
+        } else if to_hold && holds >= promo.holds_per_user {
+            "held elsewhere"
         } else {
             return None;
         };
-        // Who holds it in another cart is told which; the hold that lasts longest, if there are several.
-        let elsewhere = self.0.iter().filter_map(|used| match used.kind {
-            Kind::Held { until, .. }
-                if used.promo == promo.id && user.is_some() && used.user == user && until > now =>
-            {
-                Some((until, used.cart))
-            }
-            _ => None,
-        });
-        let elsewhere: Vec<_> = elsewhere.collect();
         match elsewhere.iter().map(|(until, _)| *until).max() {
             None => Some(vec![("PROMO_EXHAUSTED", json!({ "reason": reason }))]),
             Some(longest) => Some(
@@ -253,12 +285,16 @@ impl Uses {
     /// first, if nobody else is at work.
     pub(crate) fn taken(&self, promo: &Promo, new: Use, now: Moment, alone: bool) -> Vec<Uses> {
         let mut uses = self.clone();
+        if let (Kind::Held { .. }, Some(user)) = (&new.kind, new.user) {
+            let since = self.held_since(promo.id, user, now);
+            uses.held_since.insert((promo.id, user), since);
+        }
         if let Some(own) = self.own(promo.id, new.user, new.cart).cloned() {
             if !matches!(own.kind, Kind::Held { .. }) {
                 return Vec::new();
             }
-            uses.0.remove(&own);
-            uses.0.insert(new);
+            uses.uses.remove(&own);
+            uses.uses.insert(new);
             return vec![uses];
         }
         let mut others: Vec<Option<Uuid>> = vec![None];
@@ -275,28 +311,33 @@ impl Uses {
         if promo.max_uses.is_some() && (!alone || looks_used_up) {
             others.extend(over.into_iter().map(Some));
         }
-        uses.0
+        uses.uses
             .retain(|used| !(used.promo == promo.id && used.user == new.user && used.is_over(now)));
         others
             .into_iter()
             .filter_map(|other| {
                 let mut uses = uses.clone();
-                uses.0.retain(|used| {
+                uses.uses.retain(|used| {
                     !(used.promo == promo.id
                         && other.is_some()
                         && used.user == other
                         && used.is_over(now))
                 });
                 let mine = uses
-                    .0
+                    .uses
                     .iter()
                     .filter(|used| used.promo == promo.id && used.user == new.user);
+                let holds = mine
+                    .clone()
+                    .filter(|used| matches!(used.kind, Kind::Held { .. }));
                 let fits = promo.max_uses.is_none_or(|most| uses.of(promo.id) < most)
+                    && (matches!(new.kind, Kind::Redeemed { .. })
+                        || count(holds) < promo.holds_per_user)
                     && (new.user.is_none()
                         || promo
                             .max_uses_per_user
                             .is_none_or(|most| count(mine) < most));
-                uses.0.insert(new.clone());
+                uses.uses.insert(new.clone());
                 fits.then_some(uses)
             })
             .collect()
@@ -304,25 +345,25 @@ impl Uses {
 
     /// The hold of this cart is given back; whether there was one.
     pub(crate) fn released(&mut self, promo: Uuid, user: Uuid, cart: Option<Uuid>) -> bool {
-        let before = self.0.len();
-        self.0.retain(|used| {
+        let before = self.uses.len();
+        self.uses.retain(|used| {
             !(used.promo == promo
                 && used.user == Some(user)
                 && used.cart == cart
                 && matches!(used.kind, Kind::Held { .. }))
         });
-        self.0.len() < before
+        self.uses.len() < before
     }
 
     /// What the order redeemed is given back.
     pub(crate) fn returned(&mut self, ended: Uuid) {
-        self.0
+        self.uses
             .retain(|used| used.kind != Kind::Redeemed { order: Some(ended) });
     }
 
     /// The holds whose time is over: the ends and the holders.
     fn over(&self, promo: Uuid, now: Moment) -> impl Iterator<Item = (Moment, Uuid)> {
-        self.0
+        self.uses
             .iter()
             .filter(move |used| used.promo == promo && used.is_over(now))
             .filter_map(|used| match used.kind {
@@ -333,19 +374,19 @@ impl Uses {
 
     /// All holds whose time is over.
     pub(crate) fn all_over(&self, now: Moment) -> Vec<Use> {
-        let over = self.0.iter().filter(|used| used.is_over(now));
+        let over = self.uses.iter().filter(|used| used.is_over(now));
         over.cloned().collect()
     }
 
     /// Takes one use back.
     pub(crate) fn without(&mut self, ended: &Use) {
-        self.0.remove(ended);
+        self.uses.remove(ended);
     }
 
     /// A number that no use has yet.
     pub(crate) fn next_number(&self) -> usize {
         let counted = Kind::Redeemed { order: None };
-        self.0.iter().filter(|used| used.kind == counted).count()
+        self.uses.iter().filter(|used| used.kind == counted).count()
     }
 }
 

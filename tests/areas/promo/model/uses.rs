@@ -85,7 +85,7 @@ impl Shop {
                 let mut refusals: Vec<_> = worth.err().into_iter().collect();
                 refusals.extend(
                     self.uses
-                        .refusal(promo, Some(buyer), cart, self.clock)
+                        .refusal(promo, Some(buyer), cart, true, self.clock)
                         .unwrap_or_default(),
                 );
                 refusals
@@ -112,7 +112,10 @@ impl Shop {
         let worth = promo
             .worth(&lines, earlier, self.clock)
             .map_err(|_| "the code does not apply")?;
-        let until = promo.hold_ends(self.clock.now);
+        let until = self
+            .uses
+            .hold_ends(promo, buyer, self.clock.now)
+            .filter(|_| !dry_run);
         let shares = lines.iter().zip(&worth.shares);
         let shares: Vec<Value> = shares
             .map(|(line, share)| json!({ "product_id": line.product, "discount": share }))
@@ -121,13 +124,15 @@ impl Shop {
             "valid": true, "code": promo.code, "discount_type": promo.off.name(),
             "discount": worth.discount, "subtotal": worth.subtotal,
             "total": worth.subtotal - worth.discount, "currency": "USD", "lines": shares,
-            "held_until": if dry_run { Value::Null } else { self.clock.time(until) },
+            "held_until": until.map_or(Value::Null, |until| self.clock.time(until)),
         });
         expect(answer, body)?;
-        if dry_run {
-            let refusal = self.uses.refusal(promo, Some(buyer), cart, self.clock);
+        let Some(until) = until else {
+            let refusal = self
+                .uses
+                .refusal(promo, Some(buyer), cart, true, self.clock);
             return refusal.map_or(Ok(None), |_| Err("no use of the code was left"));
-        }
+        };
         let held = Use {
             promo: promo.id,
             user: Some(buyer),

@@ -59,6 +59,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a use that the customer takes in another tab meanwhile is taken once",
     ),
     (
+        "take_promo_use: without `and ( p_held_until is null or p.holds_per_user > ( select count(*) from interlock.promo_redemptions r wh…`",
+        "a code that the customer holds in another tab meanwhile is held once",
+    ),
+    (
         "take_promo_use: never `not found`",
         "a use that the customer takes in another tab meanwhile is taken once",
     ),

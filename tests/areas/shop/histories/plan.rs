@@ -96,7 +96,8 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
             amount: rng.random_range(1..4) * 500,
             reference: rng
                 .random_bool(0.7)
-                .then(|| Uuid::from_u128(rng.random_range(1..6))),
+                // No other shop's: a reference counts once.
+                .then(|| Uuid::from_u128(terms.buyers[0].as_u128() ^ rng.random_range(1..6))),
         },
         77..80 => shop::Call::TakeCodes {
             product: digital(world, &products),

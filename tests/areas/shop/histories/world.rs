@@ -163,6 +163,7 @@ fn new_promos(
             off,
             max_uses: None,
             max_uses_per_user: None,
+            holds_per_user: 1,
             min_subtotal: None,
             first_order_only: false,
             only_for: None,
@@ -192,6 +193,7 @@ fn new_promos(
         },
         Promo {
             max_uses_per_user: Some(2),
+            holds_per_user: 2,
             only_on: Some(bread),
             expires: clock.exact.then_some(clock.now + 20 * 60),
             ..promo("<33 % off bread>", Off::Percent(33))
@@ -206,9 +208,11 @@ async fn insert_promo(db: &Client, promo: &Promo) -> Result<()> {
     let currency = (promo.off.name() == "fixed").then_some("USD");
     db.execute(
         "insert into interlock.promo_codes (id, code, discount_type, discount_value, currency, max_uses,
-           max_uses_per_user, min_subtotal, first_order_only, user_id, expires_at)
+           max_uses_per_user, min_subtotal, first_order_only, user_id, expires_at,
+           holds_per_user)
          values ($1, $2::text, $3::text, $4::bigint, $5::text, $6::bigint, $7::bigint, $8::bigint, $9, $10,
-           timestamptz '2001-01-01 00:00:00+00' + $11::bigint * interval '1 second')",
+           timestamptz '2001-01-01 00:00:00+00' + $11::bigint * interval '1 second',
+           $12::bigint)",
         &[
             &promo.id,
             &promo.code,
@@ -221,6 +225,7 @@ async fn insert_promo(db: &Client, promo: &Promo) -> Result<()> {
             &promo.first_order_only,
             &promo.only_for,
             &promo.expires,
+            &promo.holds_per_user,
         ],
     )
     .await?;

@@ -92,7 +92,9 @@ impl Shop {
                     return refusals;
                 }
             };
-            let uses = self.uses.refusal(promo, Some(buyer), cart, self.clock);
+            let uses = self
+                .uses
+                .refusal(promo, Some(buyer), cart, false, self.clock);
             refusals.extend(uses.unwrap_or_default());
             match promo.worth(&lines, self.has_order(buyer), self.clock) {
                 Err(refusal) => {

@@ -48,8 +48,8 @@ pub(crate) struct Shop {
     /// How many slots products and promo codes have.
     pub(crate) slots: BTreeMap<Uuid, i64>,
     pub(crate) wallets: BTreeMap<Uuid, i64>,
-    /// Bookings that count once: customer and reference, with the amount.
-    pub(crate) top_ups: BTreeMap<(Uuid, Uuid), i64>,
+    /// Bookings that count once: the reference, with whose they are and the amount.
+    pub(crate) top_ups: BTreeMap<Uuid, (Uuid, i64)>,
     pub(crate) orders: BTreeMap<Uuid, Arc<Order>>,
     pub(crate) uses: Uses,
     /// Which order a code was seen to belong to: from then on nobody else's, as long as that order
@@ -205,7 +205,7 @@ impl Model for Shop {
             } => self.take_codes_refusals(*product, *quantity, *order),
             Call::CountUse { promo, .. } => self
                 .uses
-                .refusal(self.promo_by_id(*promo), None, None, self.clock)
+                .refusal(self.promo_by_id(*promo), None, None, false, self.clock)
                 .unwrap_or_default(),
             Call::WriteOff { product, quantity } => self.write_off_refusals(*product, *quantity),
             Call::Adjust { product, delta, .. } => {

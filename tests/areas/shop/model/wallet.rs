@@ -9,8 +9,8 @@ use uuid::Uuid;
 impl Shop {
     /// Why money is not booked in.
     pub(super) fn top_up_refusals(&self, user: Uuid, amount: i64, reference: Uuid) -> Vec<Refusal> {
-        match self.top_ups.get(&(user, reference)) {
-            Some(booked) if *booked != amount => {
+        match self.top_ups.get(&reference) {
+            Some(booked) if *booked != (user, amount) => {
                 vec![("IDEMPOTENCY_KEY_REUSED", json!({ "reference": reference }))]
             }
             _ => Vec::new(),
@@ -26,7 +26,7 @@ impl Shop {
     ) -> Done {
         let mut next = self.clone();
         let balance = next.wallets.entry(user).or_default();
-        let booked = reference.and_then(|reference| self.top_ups.get(&(user, reference)));
+        let booked = reference.and_then(|reference| self.top_ups.get(&reference));
         if booked.is_none() {
             *balance += amount;
         }
@@ -35,11 +35,13 @@ impl Shop {
         });
         expect(answer, body)?;
         match (booked, reference) {
-            (Some(booked), _) if *booked != amount => Err("the reference has another amount"),
+            (Some(booked), _) if *booked != (user, amount) => {
+                Err("the reference has another amount or user")
+            }
             (Some(_), _) => Ok(None),
             (None, reference) => {
                 next.top_ups
-                    .extend(reference.map(|reference| ((user, reference), amount)));
+                    .extend(reference.map(|reference| (reference, (user, amount))));
                 Ok(Some(vec![next]))
             }
         }

@@ -95,10 +95,6 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a product deleted meanwhile is not found",
     ),
     (
-        "top_up_wallet: without `insert into interlock.wallets (user_id, currency) values (p_user_id, p_currency) on conflict (user_…`",
-        "a payment that makes the wallet counts once, booked twice at once",
-    ),
-    (
         "lock_slots: backwards `order by s.slot`",
         "slots are called in in the order of their numbers",
     ),
