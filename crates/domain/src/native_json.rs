@@ -9,22 +9,28 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SerdeJson;
 
+impl SerdeJson {
+    /// Reads a text that is nested that deeply at the most: the details of an error stand a level down in its answer.
+    pub fn parse_within(&self, text: &str, depth: usize) -> Result<Value, Malformed> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        // Ours ends sooner, and says so.
+        deserializer.disable_recursion_limit();
+        let value = Nested(depth)
+            .deserialize(&mut deserializer)
+            .map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => Malformed::TooDeep,
+                _ => Malformed::NotJson,
+            })?;
+        deserializer.end().map_err(|_| Malformed::NotJson)?;
+        Ok(value)
+    }
+}
+
 impl Codec for SerdeJson {
     type Text = String;
 
     fn parse(&self, text: &str) -> Result<Value, Malformed> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        // Ours ends sooner, and says so.
-        deserializer.disable_recursion_limit();
-        let value =
-            Nested(MAX_DEPTH)
-                .deserialize(&mut deserializer)
-                .map_err(|error| match error.classify() {
-                    serde_json::error::Category::Data => Malformed::TooDeep,
-                    _ => Malformed::NotJson,
-                })?;
-        deserializer.end().map_err(|_| Malformed::NotJson)?;
-        Ok(value)
+        self.parse_within(text, MAX_DEPTH)
     }
 
     fn read(&self, text: &String) -> Result<Value, Malformed> {

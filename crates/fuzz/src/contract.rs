@@ -9,7 +9,7 @@ use interlock_domain::exchange::{Call, State};
 use interlock_domain::fields::is_uuid;
 use interlock_domain::function::Function;
 use interlock_domain::http::{Reply, Request};
-use interlock_domain::json::{Codec as _, MAX_SAFE_INTEGER, SerdeJson, Value};
+use interlock_domain::json::{Codec as _, MAX_DEPTH, MAX_SAFE_INTEGER, SerdeJson, Value};
 use interlock_domain::rule::Rule;
 use interlock_domain::upstream::{Cause, Outcome};
 use std::sync::LazyLock;
@@ -300,7 +300,8 @@ fn headers(reply: &Reply) -> Holds {
 pub(crate) fn error(reply: &Reply) -> Result<Value, String> {
     headers(reply)?;
     let text = reply.body.as_deref().unwrap_or_default();
-    let Ok(Value::Object(members)) = SerdeJson.parse(text) else {
+    let parsed = SerdeJson.parse_within(text, MAX_DEPTH + 1);
+    let Ok(Value::Object(members)) = parsed else {
         return hold(false, "an error's body is a JSON object", text).map(|()| Value::Null);
     };
     let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
