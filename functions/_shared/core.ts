@@ -14,6 +14,8 @@ export interface Profile {
 
 /** A profile, or why there is none. */
 export interface Start {
+  /** The function's name. */
+  name: string;
   profile: Profile | null;
   error: string | null;
   /** What every answer with a body has. */
@@ -53,28 +55,30 @@ export type Step = Call | Reply;
 export interface Core {
     __wbg_reset_state(): void;
     /**
-     * Takes a request. `head` has a line for each of: the method, a fresh id, and the headers
+     * Takes a request that came at that time since 1970. `head` has a line for each of: the method, a fresh id, and the headers
      * `x-request-id`, `content-type`, `authorization` and, unless it is absent, `idempotency-key`.
      */
-    begin(head: string, body: string, started_ms: number, budget_ms: number): Step;
+    begin(head: string, body: string, came_ms: number, budget_ms: number): Step;
     /**
      * Takes a request whose body could not be read.
      */
-    beginWithout(head: string, fault: BodyFault, started_ms: number, budget_ms: number): Step;
-    /**
-     * The reply to a request during which the instance broke down.
-     */
-    crashed(request_id: string | null | undefined, id: string): Reply;
+    beginWithout(head: string, fault: BodyFault, came_ms: number, budget_ms: number): Step;
     /**
      * Reads the settings of the isolate.
      */
     profile(url?: string | null, key?: string | null, timeout_ms?: string | null): Start;
     /**
-     * Takes the answer to a call; `random` is in [0, 1).
+     * Takes the answer to a call. `retry_after_s` is what a 429 or 503 asks to wait, NaN if it cannot be read;
+     * `elapsed_ms` has passed since `begin`; `random` is in [0, 1).
      */
-    resume(state: string, status: number, body: string, replayed: boolean, now_ms: number, random: number): Step;
+    resume(state: string, status: number, body: string, replayed: boolean, retry_after_s: number | null | undefined, elapsed_ms: number, random: number): Step;
     /**
      * Takes the outcome of a call that has no answer.
      */
-    resumeWithout(state: string, outcome: NoAnswer, now_ms: number, random: number): Step;
+    resumeWithout(state: string, outcome: NoAnswer, elapsed_ms: number, random: number): Step;
+    /**
+     * The reply to a request that cannot be taken: the instance broke down, and `thrown` is the name of what was
+     * thrown, or there is no profile.
+     */
+    unable(request_id: string | null | undefined, id: string, thrown?: string | null): Reply;
 }

@@ -365,6 +365,7 @@ fn refuse<C: Codec>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::SerdeJson;
 
     #[test]
     fn a_state_comes_back_as_it_was() {
@@ -377,6 +378,28 @@ mod tests {
                 count: u32::MAX,
             };
             assert_eq!(State::read(&state.write()), Some(state));
+        }
+    }
+
+    #[test]
+    fn what_was_thrown_is_told_by_its_name_and_nothing_else() {
+        let function = crate::FUNCTIONS[0];
+        let log = |thrown| match unable(function, &SerdeJson, Some("id"), "fresh", thrown) {
+            Step::Reply(reply) => (reply.status, reply.log.unwrap_or_default()),
+            Step::Call(call) => panic!("{call:?}"),
+        };
+        for (thrown, cause, code) in [
+            (Some("RangeError"), "trap", r#""RangeError""#),
+            (Some("LinkError16chars"), "trap", r#""LinkError16chars""#),
+            (Some("LinkError17charss"), "trap", "null"),
+            (Some("card 4711"), "trap", "null"),
+            (Some(""), "trap", "null"),
+            (None, "settings", "null"),
+        ] {
+            let (status, log) = log(thrown);
+            let expected = format!(r#""cause":"{cause}","cause_code":{code}}}"#);
+            assert!(log.ends_with(&expected), "{thrown:?}: {log}");
+            assert_eq!(status, 500);
         }
     }
 
