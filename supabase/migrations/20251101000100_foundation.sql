@@ -154,6 +154,38 @@ create domain interlock.movement_reason as text
 create domain interlock.idempotency_key as text
   constraint idempotency_key_format check (value ~ '^[\x20-\x7e]+$' and char_length(value) <= 255);
 
+-- Trigger: where customers get a limit that had none, the orders that are open by now count from here on.
+--
+-- An order whose checkout is under way at this moment was placed without a limit and never counts.
+--
+-- Callers: trigger settings_count_orders.
+-- Locks: open orders by id, waiting; then as interlock.count_open_orders.
+-- Security definer: whoever may change the settings has no right to write orders.
+create function interlock.count_orders_so_far()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  with open_orders as materialized (
+    select o.id
+    from interlock.orders o
+    where o.counted_units is null
+      and o.user_id is not null
+      and interlock.is_open_order(o.status)
+    order by o.id
+    for no key update
+  )
+  update interlock.orders o
+  set counted_units = (select sum(i.quantity) from interlock.order_items i where i.order_id = o.id)
+  from open_orders p
+  where o.id = p.id;
+
+  return null;
+end
+$$;
+
 -- Refuse a number of slots in the owner's row that is not the number of its slots: whoever trusts the row would
 -- miss units that are granted. An owner that is deleted takes its slots along, unless something was used in
 -- them.
@@ -324,7 +356,20 @@ create table interlock.settings (
     constraint settings_max_payment_proofs_sane check (max_payment_proofs between 1 and 100),
   review_window interval default '7 days'
     constraint settings_review_window_sane
-      check (review_window between interval '1 minute' and interval '365 days')
+      check (review_window between interval '1 minute' and interval '365 days'),
+
+  -- Goods that are promised and not paid for.
+  payment_methods text[] not null default '{wallet,bank_transfer,cash_on_delivery}'
+    constraint settings_payment_methods_known check (
+      payment_methods <@ array['wallet', 'bank_transfer', 'cash_on_delivery'] and cardinality(payment_methods) > 0
+    ),
+  max_open_orders_per_customer int
+    constraint settings_max_open_orders_sane check (max_open_orders_per_customer between 1 and 1000),
+  max_open_units_per_customer int
+    constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and 1000000000),
+  confirmation_window interval
+    constraint settings_confirmation_window_sane
+      check (confirmation_window between interval '1 minute' and interval '90 days')
 );
 
 comment on table interlock.settings is
@@ -350,6 +395,24 @@ comment on column interlock.settings.max_payment_proofs is
   'How many payment proofs, and how many uploaded files, one order may have (1 to 100).';
 comment on column interlock.settings.review_window is
   'How long an order with a payment proof waits for the shop to decide before it expires (1 minute to 365 days); null means for ever.';
+
+comment on column interlock.settings.payment_methods is
+  'How orders may be paid: any of wallet, bank_transfer and cash_on_delivery. All three unless the shop takes one away.';
+comment on column interlock.settings.max_open_orders_per_customer is
+  'How many orders one customer may have that are not paid yet (1 to 1000); null means no limit. 5 suits a shop for consumers.';
+comment on column interlock.settings.max_open_units_per_customer is
+  'How many units one customer may have in orders that are not paid yet (1 to 1000000000); null means no limit. 50 suits a shop for consumers.';
+comment on column interlock.settings.confirmation_window is
+  'How long a cash-on-delivery order waits for the shop to go on with it before it expires (1 minute to 90 days); null means for ever.';
+
+create trigger settings_count_orders
+  after update on interlock.settings
+  for each row
+  when (
+    num_nonnulls(old.max_open_orders_per_customer, old.max_open_units_per_customer) = 0
+    and num_nonnulls(new.max_open_orders_per_customer, new.max_open_units_per_customer) > 0
+  )
+  execute function interlock.count_orders_so_far();
 
 alter table interlock.settings enable row level security;
 
@@ -967,6 +1030,10 @@ begin
       v_status := '409';
       v_message := 'This cart is ordered already.';
       v_hint := 'Show the buyer the order in details.order_id; a new cart has a cart_id of its own.';
+    when 'TOO_MANY_OPEN_ORDERS' then
+      v_status := '409';
+      v_message := 'This customer has as much in unpaid orders as the shop allows.';
+      v_hint := 'Pay or cancel an order first, order less, or pay with the wallet; details has what is open and the limits, null where there is none.';
     when 'ORDER_NOT_CANCELLABLE' then
       v_status := '409';
       v_message := 'This order cannot be cancelled any more.';
@@ -1007,6 +1074,10 @@ begin
       v_status := '422';
       v_message := 'This idempotency key was used for another request.';
       v_hint := 'Look first what the request under this key has done: it may be all that was wanted. Only what is wanted besides goes under a key of its own.';
+    when 'PAYMENT_METHOD_NOT_ALLOWED' then
+      v_status := '422';
+      v_message := 'The shop does not take this way of payment.';
+      v_hint := 'Send one of details.allowed as payment_method.';
     when 'MIXED_CURRENCIES' then
       v_status := '422';
       v_message := 'The products of this cart have different currencies.';
@@ -1264,6 +1335,8 @@ comment on function interlock.clock is
   'The one source of time for leases.';
 comment on function interlock.conceal is
   'Drop the view in public that interlock.expose has made.';
+comment on function interlock.count_orders_so_far is
+  'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.cover_slots is
   'Take back what is granted to slots if a lower counter of their owner does not cover it.';
 comment on function interlock.error_body is

@@ -6,6 +6,20 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
+-- Whether an order of this status holds goods that nobody has paid for.
+--
+-- Callers: interlock.count_open_orders, interlock.count_orders_so_far, interlock.checkout.
+create function interlock.is_open_order(p_status text)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return p_status in ('pending_payment', 'confirmed');
+end
+$$;
+
 -- Whether an order's way of payment and deadline are those of its status. Only an order whose proof the shop may decide
 -- whenever it likes (settings.review_window is null) waits without a deadline.
 --
@@ -26,7 +40,7 @@ begin
     when 'pending_payment' then
       p_payment_method = 'bank_transfer' and num_nonnulls(p_payment_expires_at, p_proof_submitted_at) > 0
     when 'confirmed' then p_payment_method = 'cash_on_delivery'
-    when 'expired' then p_payment_method = 'bank_transfer'
+    when 'expired' then p_payment_method in ('bank_transfer', 'cash_on_delivery')
     else true
   end;
 end
@@ -153,6 +167,51 @@ begin
 end
 $$;
 
+-- Trigger: keep the open orders of customers counted, whoever changes an order and whatever it becomes.
+--
+-- Callers: trigger orders_count_open, once for each statement; its name has it come before orders_settle.
+-- Locks: the orders are locked by the statement; then rows of interlock.customer_open_orders by user. None for orders
+--   that do not count, and none for those of a deleted account.
+-- Errors: 55P03 after lock_timeout.
+-- Security definer: whoever may change an order need not have rights on the counters.
+create function interlock.count_open_orders()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_customer record;
+begin
+  for v_customer in
+    select c.user_id, sum(u.orders) as orders, sum(u.units) as units
+    from (
+      select n.id, 1 as orders, n.counted_units as units
+      from new_rows n
+      where n.counted_units is not null and interlock.is_open_order(n.status)
+      union all
+      select o.id, -1, -o.counted_units
+      from old_rows o
+      where o.counted_units is not null and interlock.is_open_order(o.status)
+    ) u
+    join interlock.orders c on c.id = u.id
+    where c.user_id is not null
+    group by c.user_id
+    having sum(u.orders) <> 0
+    order by c.user_id
+  loop
+    insert into interlock.customer_open_orders (user_id) values (v_customer.user_id) on conflict do nothing;
+
+    update interlock.customer_open_orders c
+    set orders = c.orders + v_customer.orders,
+        units = c.units + v_customer.units
+    where c.user_id = v_customer.user_id;
+  end loop;
+
+  return null;
+end
+$$;
+
 -- Refuse an illegal change of an order, fill in the time a new status implies.
 --
 -- Callers: trigger orders_guard_change.
@@ -187,7 +246,7 @@ begin
 
   v_allowed := case old.status
     when 'pending_payment' then new.status in ('paid', 'cancelled', 'expired')
-    when 'confirmed' then new.status in ('paid', 'cancelled')
+    when 'confirmed' then new.status in ('paid', 'cancelled', 'expired')
     when 'paid' then new.status in ('fulfilled', 'cancelled', 'refunded')
     when 'fulfilled' then new.status = 'refunded'
     else false
@@ -402,13 +461,14 @@ $$;
 --
 --   from \ to        paid   fulfilled   cancelled   expired   refunded
 --   pending_payment  yes    –           yes         yes       –
---   confirmed        yes    –           yes         –         –
+--   confirmed        yes    –           yes         yes       –
 --   paid             –      yes         yes         –         yes
 --   fulfilled        –      –           –           –         yes
 --   cancelled, expired and refunded are final.
 --
 --   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
---   confirmed        cash on delivery: will be paid at the door
+--   confirmed        cash on delivery: will be paid at the door; waits for the shop until payment_expires_at, if it has
+--                    one
 --   paid             wallet, an accepted payment, or nothing to pay
 --   fulfilled        handed over
 --   cancelled        ended by the buyer (while unpaid) or by the shop (before it was handed over)
@@ -440,6 +500,7 @@ create table interlock.orders (
   payment_method interlock.payment_method not null,
   promo_code_id uuid,
   cart_id uuid,
+  counted_units interlock.positive_count,
   payment_expires_at timestamptz,
   -- Set while a proof waits for the shop.
   proof_submitted_at timestamptz,
@@ -470,8 +531,10 @@ comment on column interlock.orders.promo_code_id is
   'The promo code that was redeemed, if any.';
 comment on column interlock.orders.cart_id is
   'The client''s own name for the cart: a customer has one live order of it at most.';
+comment on column interlock.orders.counted_units is
+  'Units of the order that count against its buyer''s limits while it is not paid; empty if it was placed without a limit.';
 comment on column interlock.orders.payment_expires_at is
-  'Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
+  'Cash on delivery: if the shop has not gone on with it by then, the order expires; empty without settings.confirmation_window. Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
 comment on column interlock.orders.proof_submitted_at is
   'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
 comment on column interlock.orders.cancelled_at is
@@ -488,7 +551,7 @@ create unique index orders_one_live_per_cart
 
 create index orders_payment_deadline
   on interlock.orders (payment_expires_at)
-  where status = 'pending_payment';
+  where status in ('pending_payment', 'confirmed') and payment_expires_at is not null;
 
 create trigger orders_guard_change
   before update on interlock.orders
@@ -499,6 +562,12 @@ create trigger orders_record_event
   after insert or update on interlock.orders
   for each row
   execute function interlock.record_order_event();
+
+create trigger orders_count_open
+  after update on interlock.orders
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function interlock.count_open_orders();
 
 create trigger orders_settle
   after update on interlock.orders
@@ -520,6 +589,31 @@ create policy orders_select_own
   for select
   to authenticated
   using (user_id = (select auth.uid()));
+
+-- Open orders of a customer and the units in them: what is promised to them and not paid for. The row is the guard of
+-- settings.max_open_orders_per_customer and max_open_units_per_customer: a checkout counts itself here within the
+-- limits, or is refused. An order says how many units it counts (orders.counted_units); one that was placed while there
+-- was no limit does not count, and costs nothing here.
+--
+-- The counters are the sums of the open orders that count, always: a checkout adds its own, and trigger
+-- orders_count_open follows every change of an order, so it is given back once, whatever ends or pays it.
+create table interlock.customer_open_orders (
+  user_id uuid not null
+    constraint customer_open_orders_pkey primary key,
+  orders interlock.unit_count not null default 0,
+  units interlock.unit_count not null default 0
+);
+
+comment on table interlock.customer_open_orders is
+  'Open orders of each customer and the units in them, as far as they count against a limit. The row is the guard.';
+comment on column interlock.customer_open_orders.orders is
+  'Orders that are not paid and have not ended.';
+comment on column interlock.customer_open_orders.units is
+  'Units in those orders.';
+
+alter table interlock.customer_open_orders enable row level security;
+
+grant select on table interlock.customer_open_orders to service_role;
 
 -- The history of orders, append-only, written by a trigger on orders.
 create table interlock.order_events (
@@ -787,8 +881,8 @@ $$;
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
 --   code); idempotency key; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
 --   digital products. Each wait lasts two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
---   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
+--   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
 --   interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -829,7 +923,10 @@ declare
   v_price_changed boolean;
   v_shortages jsonb;
   v_slotted uuid[];
-  v_limit int;
+  -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
+  -- confirmation_window, and whether the way of payment is one of payment_methods.
+  v_settings int[];
+  v_units int;
   v_refusal text;
   v_wallet interlock.wallets;
   v_promo_id uuid;
@@ -886,10 +983,16 @@ begin
     case
       when bool_and(c.in_a_slot) then array_agg(c.product_id) filter (where c.in_a_slot)
     end,
-    (select s.checkouts_per_product from interlock.settings s)
+    (
+      select array[
+        s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
+        extract(epoch from s.confirmation_window)::int, (v_payment_method = any (s.payment_methods))::int
+      ]
+      from interlock.settings s
+    )
   into
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_missing, v_price_changed, v_shortages, v_slotted, v_limit
+    v_subtotal, v_missing, v_price_changed, v_shortages, v_slotted, v_settings
   from (
     select
       l.product_id, l.quantity, l.least_expected, l.most_expected,
@@ -934,11 +1037,12 @@ begin
   );
 
   v_refusal := case
+    when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
     when v_missing is not null then 'PRODUCT_NOT_FOUND'
     when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
     when v_price_changed or (p_promo_code is null and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
     when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
-    when v_limit is not null and not interlock.admit_checkout(v_product_ids, v_limit) then 'UPSTREAM_UNAVAILABLE'
+    when v_settings[1] is not null and not interlock.admit_checkout(v_product_ids, v_settings[1]) then 'UPSTREAM_UNAVAILABLE'
   end;
 
   if v_refusal is not null then
@@ -948,6 +1052,10 @@ begin
     end if;
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
     perform interlock.raise_error(v_refusal, case v_refusal
+      when 'PAYMENT_METHOD_NOT_ALLOWED' then (
+        select jsonb_build_object('payment_method', v_payment_method, 'allowed', s.payment_methods)
+        from interlock.settings s
+      )
       when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
       when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
       when 'PRICE_CHANGED' then interlock.price_change(
@@ -974,7 +1082,8 @@ begin
   v_digital := 'digital' = any (v_kinds);
   if p_promo_code is null then
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
+      v_settings[4]
     );
     if not v_digital then
       v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items))::text;
@@ -991,6 +1100,15 @@ begin
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+  end if;
+
+  -- Goods that nobody has paid for are limited, if the shop says so.
+  if v_order.status is distinct from 'paid'
+    and v_payment_method <> 'wallet'
+    and (v_settings[2] is not null or v_settings[3] is not null)
+  then
+    v_units := (select sum(u.quantity) from unnest(v_quantities) as u (quantity));
+    perform interlock.take_open_order(v_user_id, v_units, v_settings[2], v_settings[3]);
   end if;
 
   -- The price, and the money.
@@ -1018,7 +1136,8 @@ begin
     where r.order_id = v_order_id
       and r.status = 'redeemed';
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id,
+      v_settings[4]
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
@@ -1029,6 +1148,18 @@ begin
 
   if v_payment_method = 'wallet' then
     perform interlock.debit_wallet(v_wallet, v_order.total, v_order.currency, v_order_id);
+  end if;
+
+  if v_units is not null then
+    if v_order.status = 'paid' then
+      -- A code took off all of it.
+      update interlock.customer_open_orders c
+      set orders = c.orders - 1,
+          units = c.units - v_units
+      where c.user_id = v_user_id;
+    else
+      v_order.counted_units := v_units;
+    end if;
   end if;
 
   -- The order.
@@ -1173,7 +1304,7 @@ begin
 end
 $$;
 
--- End orders that were not paid in time, or whose proof of payment nobody decided in time, the oldest first; answers how
+-- End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how
 -- many.
 --
 -- Callers: pg_cron; service_role, also through public.expire_orders.
@@ -1199,7 +1330,7 @@ begin
   with due as materialized (
     select o.id
     from interlock.orders o
-    where o.status = 'pending_payment'
+    where o.status in ('pending_payment', 'confirmed')
       and o.payment_expires_at <= interlock.clock()
     order by o.payment_expires_at
     limit greatest(coalesce(p_limit, 100), 0)
@@ -1500,7 +1631,7 @@ end
 $$;
 
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
--- Nothing to pay is paid.
+-- Nothing to pay is paid. p_confirmation_seconds is settings.confirmation_window, which the caller has read.
 --
 -- Callers: interlock.checkout.
 create function interlock.new_order(
@@ -1511,7 +1642,8 @@ create function interlock.new_order(
   p_discount bigint,
   p_payment_method text,
   p_promo_code_id uuid,
-  p_cart_id uuid
+  p_cart_id uuid,
+  p_confirmation_seconds int
 )
 returns interlock.orders
 language plpgsql
@@ -1540,6 +1672,7 @@ begin
     v_order.payment_expires_at := v_order.created_at + (select s.payment_window from interlock.settings s);
   else
     v_order.status := 'confirmed';
+    v_order.payment_expires_at := v_order.created_at + make_interval(secs => p_confirmation_seconds);
   end if;
 
   return v_order;
@@ -1722,6 +1855,42 @@ begin
     'refunded_at', p_order.refunded_at,
     'items', p_items
   );
+end
+$$;
+
+-- Count one more open order of a customer, within the limits. A limit that is null is none.
+--
+-- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
+-- Locks: the customer's row of interlock.customer_open_orders, waiting.
+-- Errors: TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after lock_timeout.
+create function interlock.take_open_order(p_user_id uuid, p_units int, p_max_orders int, p_max_units int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into interlock.customer_open_orders as c (user_id, orders, units)
+  select p_user_id, 1, p_units
+  where p_units <= coalesce(p_max_units, p_units)
+  on conflict (user_id) do update
+    set orders = c.orders + 1,
+        units = c.units + excluded.units
+    where c.orders < coalesce(p_max_orders, c.orders + 1)
+      and c.units + excluded.units <= coalesce(p_max_units, c.units + excluded.units);
+
+  if not found then
+    perform interlock.raise_error('TOO_MANY_OPEN_ORDERS', (
+      select jsonb_build_object(
+        'open_orders', coalesce(max(c.orders), 0),
+        'max_open_orders', p_max_orders,
+        'open_units', coalesce(max(c.units), 0),
+        'units', p_units,
+        'max_open_units', p_max_units
+      )
+      from interlock.customer_open_orders c
+      where c.user_id = p_user_id
+    ));
+  end if;
 end
 $$;
 
@@ -1935,8 +2104,10 @@ comment on function interlock.claim_product_codes_atomic is
   'What public.claim_product_codes_atomic does, with its owner''s rights.';
 comment on function interlock.count_free_codes is
   'Move the stock of digital products with their free codes.';
+comment on function interlock.count_open_orders is
+  'Trigger: keep the open orders of customers counted, whoever changes an order and whatever it becomes.';
 comment on function interlock.expire_orders is
-  'End orders that were not paid in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
+  'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.fulfill_order is
@@ -1947,6 +2118,8 @@ comment on function interlock.guard_product_code is
   'Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else or free.';
 comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
+comment on function interlock.is_open_order is
+  'Whether an order of this status holds goods that nobody has paid for.';
 comment on function interlock.list_orders is
   'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
 comment on function interlock.lock_cart is
@@ -1977,6 +2150,8 @@ comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is
   'An order as its buyer sees it, with its lines.';
+comment on function interlock.take_open_order is
+  'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is
   'Give free codes to an order: exactly the quantities, or an error.';
 

@@ -33,11 +33,13 @@ drop function
   interlock.refund_order,
   interlock.refuse_ordered_cart,
   interlock.shape_order,
+  interlock.take_open_order,
   interlock.take_product_codes;
 drop table
   interlock.product_codes,
   interlock.order_items,
   interlock.order_events,
+  interlock.customer_open_orders,
   interlock.orders;
 drop domain
   interlock.order_status,
@@ -46,9 +48,11 @@ drop domain
   interlock.product_code;
 drop function
   interlock.count_free_codes,
+  interlock.count_open_orders,
   interlock.guard_order_change,
   interlock.guard_product_code,
   interlock.record_order_event,
   interlock.settle_orders,
+  interlock.is_open_order,
   interlock.order_deadline_matches,
   interlock.order_times_match;

@@ -34,6 +34,7 @@ select results_eq(
       ('interlock.batches: authenticated select, service_role delete+insert+select+update'),
       ('interlock.code_differences: service_role select'),
       ('interlock.counter_slots: service_role select'),
+      ('interlock.customer_open_orders: service_role select'),
       ('interlock.drivers: authenticated select, service_role delete+insert+select+update'),
       ('interlock.order_events: authenticated select, service_role select'),
       ('interlock.order_items: authenticated select, service_role select'),

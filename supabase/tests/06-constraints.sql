@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(56);
+select plan(69);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -62,6 +62,15 @@ from (values
   ($$update interlock.settings set max_payment_proofs = null$$, 'max_payment_proofs'),
   ($$update interlock.settings set review_window = '1 second'$$, 'settings_review_window_sane'),
   ($$update interlock.settings set review_window = '366 days'$$, 'settings_review_window_sane'),
+  ($$update interlock.settings set payment_methods = null$$, 'payment_methods'),
+  ($$update interlock.settings set payment_methods = '{}'$$, 'settings_payment_methods_known'),
+  ($$update interlock.settings set payment_methods = '{wallet,gold}'$$, 'settings_payment_methods_known'),
+  ($$update interlock.settings set max_open_orders_per_customer = 0$$, 'settings_max_open_orders_sane'),
+  ($$update interlock.settings set max_open_orders_per_customer = 1001$$, 'settings_max_open_orders_sane'),
+  ($$update interlock.settings set max_open_units_per_customer = 0$$, 'settings_max_open_units_sane'),
+  ($$update interlock.settings set max_open_units_per_customer = 1000000001$$, 'settings_max_open_units_sane'),
+  ($$update interlock.settings set confirmation_window = '1 second'$$, 'settings_confirmation_window_sane'),
+  ($$update interlock.settings set confirmation_window = '91 days'$$, 'settings_confirmation_window_sane'),
   ($$update interlock.settings set promo_hold = '2 days'$$, 'settings_promo_hold_sane'),
   ($$insert into interlock.promo_attempts values ({1}, null)$$, 'attempted_at'),
   ($$insert into interlock.promo_attempts values ({1}, '{}')$$, 'promo_attempts_bounded'),
@@ -72,6 +81,10 @@ from (values
   ($$insert into interlock.order_items values ({4}, {2}, 1, -1, 'Tea', 'physical')$$, 'amount_nonnegative'),
   ($$insert into interlock.order_items values ({9}, {2}, 1, 700, 'Tea', 'physical')$$, 'order_items_order_id_fkey'),
   ($$insert into interlock.orders (status, currency, subtotal, total, payment_method) values ('confirmed', 'usd', 1, 1, 'cash_on_delivery')$$, 'currency_code_format'),
+  ($$insert into interlock.orders (status, currency, subtotal, total, payment_method, counted_units) values ('confirmed', 'USD', 1, 1, 'cash_on_delivery', 0)$$, 'positive_count_range'),
+  ($$insert into interlock.customer_open_orders values ({1}, -1, 0)$$, 'unit_count_nonnegative'),
+  ($$insert into interlock.customer_open_orders values ({1}, 1, -1)$$, 'unit_count_nonnegative'),
+  ($$insert into interlock.customer_open_orders (user_id) values ({1}), ({1})$$, 'customer_open_orders_pkey'),
   ($$insert into interlock.payment_proofs (order_id, object_path, status) values ({4}, 'x', 'accepted')$$, 'payment_proofs_decided_has_time'),
   ($$insert into interlock.payment_proofs (order_id, object_path) values ({4}, '')$$, 'payment_proofs_object_path_length'),
   ($$insert into interlock.payment_proofs (order_id, object_path) values ({9}, 'x')$$, 'payment_proofs_order_id_fkey'),

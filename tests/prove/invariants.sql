@@ -205,6 +205,26 @@ promo as (
       select 1 from interlock.promo_redemptions r where r.order_id = o.id and r.status = 'redeemed'
     )
 ),
+-- What counts of a customer's open orders is what is counted, and a cart has one live order at most.
+open_orders as (
+  select
+    format('%s open orders of %s units count, counted are %s and %s', r.orders, r.units, c.orders, c.units) as rule,
+    u.id::text as what
+  from users u
+  left join interlock.customer_open_orders c on c.user_id = u.id
+  cross join lateral (
+    select count(*) as orders, coalesce(sum(o.counted_units), 0) as units
+    from orders o
+    where o.user_id = u.id and o.counted_units is not null and o.status in ('pending_payment', 'confirmed')
+  ) r
+  where (r.orders, r.units) is distinct from (coalesce(c.orders, 0), coalesce(c.units, 0))
+  union all
+  select format('a cart has %s live orders', count(*)), o.cart_id::text
+  from orders o
+  where o.stands and o.user_id is not null and o.cart_id is not null
+  group by o.user_id, o.cart_id
+  having count(*) > 1
+),
 -- An order's amounts are those of its lines.
 amounts as (
   select 'an order''s subtotal is not the sum of its lines' as rule, o.id::text as what
@@ -286,6 +306,7 @@ union all select * from units
 union all select * from digital
 union all select * from wallet
 union all select * from promo
+union all select * from open_orders
 union all select * from amounts
 union all select * from keys
 union all select * from leases

@@ -178,7 +178,7 @@ export interface components {
             code: string;
         };
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -776,6 +776,34 @@ export interface components {
             retryable: false;
             request_id: string;
         };
+        /** @description This customer has as much in unpaid orders as the shop allows. */
+        TooManyOpenOrdersError: {
+            /** @constant */
+            error: "TOO_MANY_OPEN_ORDERS";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "TOO_MANY_OPEN_ORDERS";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                open_orders: number;
+                max_open_orders: number | null;
+                open_units: number;
+                units: number;
+                max_open_units: number | null;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Pay or cancel an order first, order less, or pay with the wallet; details has what is open and the limits, null where there is none.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
         /** @description This order cannot be cancelled any more. */
         OrderNotCancellableError: {
             /** @constant */
@@ -1029,6 +1057,32 @@ export interface components {
             /**
              * @description What to do next.
              * @example Look first what the request under this key has done: it may be all that was wanted. Only what is wanted besides goes under a key of its own.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The shop does not take this way of payment. */
+        PaymentMethodNotAllowedError: {
+            /** @constant */
+            error: "PAYMENT_METHOD_NOT_ALLOWED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PAYMENT_METHOD_NOT_ALLOWED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** @enum {unknown} */
+                payment_method: "wallet" | "bank_transfer" | "cash_on_delivery";
+                allowed: ("wallet" | "bank_transfer" | "cash_on_delivery")[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Send one of details.allowed as payment_method.
              */
             hint: string | null;
             /** @constant */

@@ -7,8 +7,10 @@ comment on function interlock.claim_product_codes_atomic is
   'What public.claim_product_codes_atomic does, with its owner''s rights.';
 comment on function interlock.count_free_codes is
   'Move the stock of digital products with their free codes.';
+comment on function interlock.count_open_orders is
+  'Trigger: keep the open orders of customers counted, whoever changes an order and whatever it becomes.';
 comment on function interlock.expire_orders is
-  'End orders that were not paid in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
+  'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.fulfill_order is
@@ -19,6 +21,8 @@ comment on function interlock.guard_product_code is
   'Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else or free.';
 comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
+comment on function interlock.is_open_order is
+  'Whether an order of this status holds goods that nobody has paid for.';
 comment on function interlock.list_orders is
   'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
 comment on function interlock.lock_cart is
@@ -49,5 +53,7 @@ comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is
   'An order as its buyer sees it, with its lines.';
+comment on function interlock.take_open_order is
+  'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is
   'Give free codes to an order: exactly the quantities, or an error.';

@@ -50,7 +50,7 @@ from (values
   ('interlock.orders', array[
     'id uuid not null', 'user_id uuid', 'status text not null', 'currency character(3) not null',
     'subtotal bigint not null', 'discount bigint not null', 'total bigint not null',
-    'payment_method text not null', 'promo_code_id uuid', 'cart_id uuid',
+    'payment_method text not null', 'promo_code_id uuid', 'cart_id uuid', 'counted_units integer',
     'payment_expires_at timestamp with time zone', 'proof_submitted_at timestamp with time zone',
     'created_at timestamp with time zone not null', 'paid_at timestamp with time zone',
     'fulfilled_at timestamp with time zone', 'cancelled_at timestamp with time zone',

@@ -173,7 +173,7 @@ select is(
     when f.status = t.status then 'yes'
     when (f.status, t.status) in (
       ('pending_payment', 'paid'), ('pending_payment', 'cancelled'), ('pending_payment', 'expired'),
-      ('confirmed', 'paid'), ('confirmed', 'cancelled'),
+      ('confirmed', 'paid'), ('confirmed', 'cancelled'), ('confirmed', 'expired'),
       ('paid', 'fulfilled'), ('paid', 'cancelled'), ('paid', 'refunded'),
       ('fulfilled', 'refunded')
     ) then 'yes'

@@ -47,6 +47,18 @@ pub(crate) async fn checkout(bench: &Bench) -> (String, Value) {
     let ordered = scene.request(buyer, &named);
     scene.expect_of("of a named cart", ordered).await;
     scene.expect("CART_ALREADY_ORDERED", buyer, &named).await;
+    let tune = async |settings: &str| {
+        let sql = format!("update interlock.settings set {settings}");
+        bench.db.batch_execute(&sql).await.expect("it can be set");
+    };
+    tune("max_open_units_per_customer = 1, payment_methods = '{wallet,cash_on_delivery}'").await;
+    scene
+        .expect("TOO_MANY_OPEN_ORDERS", buyer, &cart(&[(product, 1)]))
+        .await;
+    scene
+        .expect("PAYMENT_METHOD_NOT_ALLOWED", buyer, &transfer)
+        .await;
+    tune("max_open_units_per_customer = default, payment_methods = default").await;
     let euros = "update interlock.products set currency = 'EUR' where id = $1";
     let abroad = bench.products(1, 5).await[0];
     bench

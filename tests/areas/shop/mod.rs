@@ -7,6 +7,8 @@ mod contract;
 mod documented;
 mod histories;
 #[cfg(test)]
+mod limit_scenes;
+#[cfg(test)]
 mod lost_answers;
 pub(crate) mod model;
 #[cfg(test)]
@@ -33,7 +35,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     documented: &[|bench| Box::pin(documented::checkout(bench))],
     #[cfg(test)]
-    scenes: &[scenes::SCENES, slot_scenes::SCENES],
+    scenes: &[scenes::SCENES, limit_scenes::SCENES, slot_scenes::SCENES],
     #[cfg(test)]
     scene_rows: scenes::ROWS,
     #[cfg(test)]

@@ -24,7 +24,9 @@ const BUY_BOTH: &str = "select public.checkout('[{\"product_id\": \"{product}\",
 
 /// What a scene may have changed that is nobody's own.
 pub(crate) const AFTERWARDS: &str = "
-update interlock.settings set checkouts_per_product = null where checkouts_per_product is not null;
+update interlock.settings
+set checkouts_per_product = null, max_open_orders_per_customer = null, max_open_units_per_customer = null
+where num_nonnulls(checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer) > 0;
 select interlock.settle_slots()";
 
 /// The scenes.

@@ -1,7 +1,7 @@
 //! What the database raises about products, orders and wallets.
 
 use crate::shape::Shape;
-use crate::shop::checkout::ORDER_STATUSES;
+use crate::shop::checkout::{ORDER_STATUSES, PAYMENT_METHODS};
 
 const ORDER_STATE: &[(&str, Shape)] = &[
     ("order_id", Shape::Uuid),
@@ -68,6 +68,25 @@ super::codes! {
         "This cart is ordered already."
         "Show the buyer the order in details.order_id; a new cart has a cart_id of its own."
         known(ORDER_STATE);
+
+    TooManyOpenOrders 409 Final "TOO_MANY_OPEN_ORDERS"
+        "This customer has as much in unpaid orders as the shop allows."
+        "Pay or cancel an order first, order less, or pay with the wallet; details has what is open and the limits, null where there is none."
+        known(&[
+            ("open_orders", AMOUNT),
+            ("max_open_orders", OrNull(&AMOUNT)),
+            ("open_units", AMOUNT),
+            ("units", AMOUNT),
+            ("max_open_units", OrNull(&AMOUNT)),
+        ]);
+
+    PaymentMethodNotAllowed 422 Final "PAYMENT_METHOD_NOT_ALLOWED"
+        "The shop does not take this way of payment."
+        "Send one of details.allowed as payment_method."
+        known(&[
+            ("payment_method", Words(&PAYMENT_METHODS)),
+            ("allowed", List(&Words(&PAYMENT_METHODS))),
+        ]);
 
     OrderNotCancellable 409 Final "ORDER_NOT_CANCELLABLE"
         "This order cannot be cancelled any more."

@@ -117,11 +117,13 @@ pub const CHECKOUT: Function = Function {
             Code::InsufficientInventory,
             Code::PriceChanged,
             Code::CartAlreadyOrdered,
+            Code::TooManyOpenOrders,
             Code::PromoExhausted,
             Code::PromoAlreadyApplied,
             Code::PromoChanged,
             Code::PromoExpired,
             Code::IdempotencyKeyReused,
+            Code::PaymentMethodNotAllowed,
             Code::MixedCurrencies,
             Code::CurrencyMismatch,
             Code::PromoNotApplicable,
@@ -158,7 +160,8 @@ pub(crate) const ORDER_STATUSES: &[&str] = &[
     "refunded",
 ];
 
-const PAYMENT_METHODS: [&str; 3] = ["wallet", "bank_transfer", "cash_on_delivery"];
+/// How an order can be paid, if the shop takes it.
+pub(crate) const PAYMENT_METHODS: [&str; 3] = ["wallet", "bank_transfer", "cash_on_delivery"];
 
 /// Longer than any code that a person types.
 pub(crate) const MAX_PROMO_CODE: usize = 64;

@@ -111,6 +111,10 @@ begin
       v_status := '409';
       v_message := 'This cart is ordered already.';
       v_hint := 'Show the buyer the order in details.order_id; a new cart has a cart_id of its own.';
+    when 'TOO_MANY_OPEN_ORDERS' then
+      v_status := '409';
+      v_message := 'This customer has as much in unpaid orders as the shop allows.';
+      v_hint := 'Pay or cancel an order first, order less, or pay with the wallet; details has what is open and the limits, null where there is none.';
     when 'ORDER_NOT_CANCELLABLE' then
       v_status := '409';
       v_message := 'This order cannot be cancelled any more.';
@@ -151,6 +155,10 @@ begin
       v_status := '422';
       v_message := 'This idempotency key was used for another request.';
       v_hint := 'Look first what the request under this key has done: it may be all that was wanted. Only what is wanted besides goes under a key of its own.';
+    when 'PAYMENT_METHOD_NOT_ALLOWED' then
+      v_status := '422';
+      v_message := 'The shop does not take this way of payment.';
+      v_hint := 'Send one of details.allowed as payment_method.';
     when 'MIXED_CURRENCIES' then
       v_status := '422';
       v_message := 'The products of this cart have different currencies.';

@@ -35,7 +35,20 @@ create table interlock.settings (
     constraint settings_max_payment_proofs_sane check (max_payment_proofs between 1 and 100),
   review_window interval default '7 days'
     constraint settings_review_window_sane
-      check (review_window between interval '1 minute' and interval '365 days')
+      check (review_window between interval '1 minute' and interval '365 days'),
+
+  -- Goods that are promised and not paid for.
+  payment_methods text[] not null default '{wallet,bank_transfer,cash_on_delivery}'
+    constraint settings_payment_methods_known check (
+      payment_methods <@ array['wallet', 'bank_transfer', 'cash_on_delivery'] and cardinality(payment_methods) > 0
+    ),
+  max_open_orders_per_customer int
+    constraint settings_max_open_orders_sane check (max_open_orders_per_customer between 1 and 1000),
+  max_open_units_per_customer int
+    constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and 1000000000),
+  confirmation_window interval
+    constraint settings_confirmation_window_sane
+      check (confirmation_window between interval '1 minute' and interval '90 days')
 );
 
 comment on table interlock.settings is
@@ -61,6 +74,24 @@ comment on column interlock.settings.max_payment_proofs is
   'How many payment proofs, and how many uploaded files, one order may have (1 to 100).';
 comment on column interlock.settings.review_window is
   'How long an order with a payment proof waits for the shop to decide before it expires (1 minute to 365 days); null means for ever.';
+
+comment on column interlock.settings.payment_methods is
+  'How orders may be paid: any of wallet, bank_transfer and cash_on_delivery. All three unless the shop takes one away.';
+comment on column interlock.settings.max_open_orders_per_customer is
+  'How many orders one customer may have that are not paid yet (1 to 1000); null means no limit. 5 suits a shop for consumers.';
+comment on column interlock.settings.max_open_units_per_customer is
+  'How many units one customer may have in orders that are not paid yet (1 to 1000000000); null means no limit. 50 suits a shop for consumers.';
+comment on column interlock.settings.confirmation_window is
+  'How long a cash-on-delivery order waits for the shop to go on with it before it expires (1 minute to 90 days); null means for ever.';
+
+create trigger settings_count_orders
+  after update on interlock.settings
+  for each row
+  when (
+    num_nonnulls(old.max_open_orders_per_customer, old.max_open_units_per_customer) = 0
+    and num_nonnulls(new.max_open_orders_per_customer, new.max_open_units_per_customer) > 0
+  )
+  execute function interlock.count_orders_so_far();
 
 alter table interlock.settings enable row level security;
 

@@ -30,8 +30,8 @@
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
 --   code); idempotency key; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
 --   digital products. Each wait lasts two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
---   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
+--   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
 --   interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -72,7 +72,10 @@ declare
   v_price_changed boolean;
   v_shortages jsonb;
   v_slotted uuid[];
-  v_limit int;
+  -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
+  -- confirmation_window, and whether the way of payment is one of payment_methods.
+  v_settings int[];
+  v_units int;
   v_refusal text;
   v_wallet interlock.wallets;
   v_promo_id uuid;
@@ -129,10 +132,16 @@ begin
     case
       when bool_and(c.in_a_slot) then array_agg(c.product_id) filter (where c.in_a_slot)
     end,
-    (select s.checkouts_per_product from interlock.settings s)
+    (
+      select array[
+        s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
+        extract(epoch from s.confirmation_window)::int, (v_payment_method = any (s.payment_methods))::int
+      ]
+      from interlock.settings s
+    )
   into
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_missing, v_price_changed, v_shortages, v_slotted, v_limit
+    v_subtotal, v_missing, v_price_changed, v_shortages, v_slotted, v_settings
   from (
     select
       l.product_id, l.quantity, l.least_expected, l.most_expected,
@@ -177,11 +186,12 @@ begin
   );
 
   v_refusal := case
+    when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
     when v_missing is not null then 'PRODUCT_NOT_FOUND'
     when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
     when v_price_changed or (p_promo_code is null and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
     when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
-    when v_limit is not null and not interlock.admit_checkout(v_product_ids, v_limit) then 'UPSTREAM_UNAVAILABLE'
+    when v_settings[1] is not null and not interlock.admit_checkout(v_product_ids, v_settings[1]) then 'UPSTREAM_UNAVAILABLE'
   end;
 
   if v_refusal is not null then
@@ -191,6 +201,10 @@ begin
     end if;
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
     perform interlock.raise_error(v_refusal, case v_refusal
+      when 'PAYMENT_METHOD_NOT_ALLOWED' then (
+        select jsonb_build_object('payment_method', v_payment_method, 'allowed', s.payment_methods)
+        from interlock.settings s
+      )
       when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
       when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
       when 'PRICE_CHANGED' then interlock.price_change(
@@ -217,7 +231,8 @@ begin
   v_digital := 'digital' = any (v_kinds);
   if p_promo_code is null then
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
+      v_settings[4]
     );
     if not v_digital then
       v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items))::text;
@@ -234,6 +249,15 @@ begin
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+  end if;
+
+  -- Goods that nobody has paid for are limited, if the shop says so.
+  if v_order.status is distinct from 'paid'
+    and v_payment_method <> 'wallet'
+    and (v_settings[2] is not null or v_settings[3] is not null)
+  then
+    v_units := (select sum(u.quantity) from unnest(v_quantities) as u (quantity));
+    perform interlock.take_open_order(v_user_id, v_units, v_settings[2], v_settings[3]);
   end if;
 
   -- The price, and the money.
@@ -261,7 +285,8 @@ begin
     where r.order_id = v_order_id
       and r.status = 'redeemed';
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id,
+      v_settings[4]
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
@@ -272,6 +297,18 @@ begin
 
   if v_payment_method = 'wallet' then
     perform interlock.debit_wallet(v_wallet, v_order.total, v_order.currency, v_order_id);
+  end if;
+
+  if v_units is not null then
+    if v_order.status = 'paid' then
+      -- A code took off all of it.
+      update interlock.customer_open_orders c
+      set orders = c.orders - 1,
+          units = c.units - v_units
+      where c.user_id = v_user_id;
+    else
+      v_order.counted_units := v_units;
+    end if;
   end if;
 
   -- The order.

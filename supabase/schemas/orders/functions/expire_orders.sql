@@ -1,4 +1,4 @@
--- End orders that were not paid in time, or whose proof of payment nobody decided in time, the oldest first; answers how
+-- End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how
 -- many.
 --
 -- Callers: pg_cron; service_role, also through public.expire_orders.
@@ -24,7 +24,7 @@ begin
   with due as materialized (
     select o.id
     from interlock.orders o
-    where o.status = 'pending_payment'
+    where o.status in ('pending_payment', 'confirmed')
       and o.payment_expires_at <= interlock.clock()
     order by o.payment_expires_at
     limit greatest(coalesce(p_limit, 100), 0)

@@ -1,5 +1,5 @@
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
--- Nothing to pay is paid.
+-- Nothing to pay is paid. p_confirmation_seconds is settings.confirmation_window, which the caller has read.
 --
 -- Callers: interlock.checkout.
 create function interlock.new_order(
@@ -10,7 +10,8 @@ create function interlock.new_order(
   p_discount bigint,
   p_payment_method text,
   p_promo_code_id uuid,
-  p_cart_id uuid
+  p_cart_id uuid,
+  p_confirmation_seconds int
 )
 returns interlock.orders
 language plpgsql
@@ -39,6 +40,7 @@ begin
     v_order.payment_expires_at := v_order.created_at + (select s.payment_window from interlock.settings s);
   else
     v_order.status := 'confirmed';
+    v_order.payment_expires_at := v_order.created_at + make_interval(secs => p_confirmation_seconds);
   end if;
 
   return v_order;

@@ -2,13 +2,14 @@
 --
 --   from \ to        paid   fulfilled   cancelled   expired   refunded
 --   pending_payment  yes    –           yes         yes       –
---   confirmed        yes    –           yes         –         –
+--   confirmed        yes    –           yes         yes       –
 --   paid             –      yes         yes         –         yes
 --   fulfilled        –      –           –           –         yes
 --   cancelled, expired and refunded are final.
 --
 --   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
---   confirmed        cash on delivery: will be paid at the door
+--   confirmed        cash on delivery: will be paid at the door; waits for the shop until payment_expires_at, if it has
+--                    one
 --   paid             wallet, an accepted payment, or nothing to pay
 --   fulfilled        handed over
 --   cancelled        ended by the buyer (while unpaid) or by the shop (before it was handed over)
@@ -40,6 +41,7 @@ create table interlock.orders (
   payment_method interlock.payment_method not null,
   promo_code_id uuid,
   cart_id uuid,
+  counted_units interlock.positive_count,
   payment_expires_at timestamptz,
   -- Set while a proof waits for the shop.
   proof_submitted_at timestamptz,
@@ -70,8 +72,10 @@ comment on column interlock.orders.promo_code_id is
   'The promo code that was redeemed, if any.';
 comment on column interlock.orders.cart_id is
   'The client''s own name for the cart: a customer has one live order of it at most.';
+comment on column interlock.orders.counted_units is
+  'Units of the order that count against its buyer''s limits while it is not paid; empty if it was placed without a limit.';
 comment on column interlock.orders.payment_expires_at is
-  'Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
+  'Cash on delivery: if the shop has not gone on with it by then, the order expires; empty without settings.confirmation_window. Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
 comment on column interlock.orders.proof_submitted_at is
   'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
 comment on column interlock.orders.cancelled_at is
@@ -88,7 +92,7 @@ create unique index orders_one_live_per_cart
 
 create index orders_payment_deadline
   on interlock.orders (payment_expires_at)
-  where status = 'pending_payment';
+  where status in ('pending_payment', 'confirmed') and payment_expires_at is not null;
 
 create trigger orders_guard_change
   before update on interlock.orders
@@ -99,6 +103,12 @@ create trigger orders_record_event
   after insert or update on interlock.orders
   for each row
   execute function interlock.record_order_event();
+
+create trigger orders_count_open
+  after update on interlock.orders
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function interlock.count_open_orders();
 
 create trigger orders_settle
   after update on interlock.orders

@@ -32,7 +32,7 @@ begin
 
   v_allowed := case old.status
     when 'pending_payment' then new.status in ('paid', 'cancelled', 'expired')
-    when 'confirmed' then new.status in ('paid', 'cancelled')
+    when 'confirmed' then new.status in ('paid', 'cancelled', 'expired')
     when 'paid' then new.status in ('fulfilled', 'cancelled', 'refunded')
     when 'fulfilled' then new.status = 'refunded'
     else false

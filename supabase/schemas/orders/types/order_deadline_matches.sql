@@ -18,7 +18,7 @@ begin
     when 'pending_payment' then
       p_payment_method = 'bank_transfer' and num_nonnulls(p_payment_expires_at, p_proof_submitted_at) > 0
     when 'confirmed' then p_payment_method = 'cash_on_delivery'
-    when 'expired' then p_payment_method = 'bank_transfer'
+    when 'expired' then p_payment_method in ('bank_transfer', 'cash_on_delivery')
     else true
   end;
 end

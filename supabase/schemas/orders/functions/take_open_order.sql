@@ -1,0 +1,35 @@
+-- Count one more open order of a customer, within the limits. A limit that is null is none.
+--
+-- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
+-- Locks: the customer's row of interlock.customer_open_orders, waiting.
+-- Errors: TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after lock_timeout.
+create function interlock.take_open_order(p_user_id uuid, p_units int, p_max_orders int, p_max_units int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into interlock.customer_open_orders as c (user_id, orders, units)
+  select p_user_id, 1, p_units
+  where p_units <= coalesce(p_max_units, p_units)
+  on conflict (user_id) do update
+    set orders = c.orders + 1,
+        units = c.units + excluded.units
+    where c.orders < coalesce(p_max_orders, c.orders + 1)
+      and c.units + excluded.units <= coalesce(p_max_units, c.units + excluded.units);
+
+  if not found then
+    perform interlock.raise_error('TOO_MANY_OPEN_ORDERS', (
+      select jsonb_build_object(
+        'open_orders', coalesce(max(c.orders), 0),
+        'max_open_orders', p_max_orders,
+        'open_units', coalesce(max(c.units), 0),
+        'units', p_units,
+        'max_open_units', p_max_units
+      )
+      from interlock.customer_open_orders c
+      where c.user_id = p_user_id
+    ));
+  end if;
+end
+$$;
