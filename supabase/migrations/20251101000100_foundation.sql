@@ -469,6 +469,9 @@ begin
   end if;
 
   loop
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     -- A key that is over is taken over; a live one changes nothing here. Each further turn means that it
     -- was over by the time it was looked for.
     insert into interlock.idempotency_keys as k (user_id, operation, key, request_hash, response, expires_at)
@@ -829,6 +832,33 @@ as $$
   select coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false)
 $$;
 
+-- Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted
+-- from the statement that the client sent (in a procedure that commits, from its present transaction). Always true,
+-- so that it can stand in a condition.
+--
+-- Whoever calls it asks first whether a tenth of a second has passed at all, in an expression that costs a hundredth
+-- of this call: as long as nothing had to be waited for, lock_timeout is what the function set. In the list of a
+-- `select … for no key update` Postgres asks before it locks each row, as the lock is taken above the projection.
+-- Where no limit of ours is in force (SQL of the shop's own that fires a trigger) nothing is set: it would outlive
+-- the statement.
+--
+-- Callers: every helper that waits for a lock which need not be the first of its call.
+create function interlock.limit_wait()
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_limit constant interval := interval '2 seconds';
+  v_left constant interval := greatest(statement_timestamp(), now()) + v_limit - clock_timestamp();
+begin
+  if current_setting('lock_timeout')::interval between interval '1 millisecond' and v_limit then
+    perform set_config('lock_timeout', greatest(extract(epoch from v_left) * 1000, 1)::int::text, true);
+  end if;
+  return true;
+end
+$$;
+
 -- Lock every slot of a counter, and say what was used in them.
 --
 -- Callers: whoever holds the gate.
@@ -843,7 +873,9 @@ begin
   return (
     select sum(l.used)
     from (
-      select s.used
+      select
+        s.used,
+        clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
       from interlock.counter_slots s
       where s.owner_id = p_owner_id
       order by s.slot
@@ -1310,6 +1342,9 @@ begin
     for no key update skip locked;
   end if;
 
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   update interlock.counter_slots s
   set used = s.used + p_units
   where s.owner_id = p_owner_id
@@ -1357,6 +1392,8 @@ comment on function interlock.is_line is
   'Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
+comment on function interlock.limit_wait is
+  'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is
   'Lock every slot of a counter, and say what was used in them.';
 comment on function interlock.make_slots is

@@ -461,6 +461,9 @@ begin
       return v_batch;
     end if;
 
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     -- The guard repeats on the newest version of the row what was just read. What
     -- follows from a new status (times, a longer lease, an empty holder) is filled in by the trigger.
     update interlock.batches b
@@ -552,6 +555,9 @@ begin
       perform interlock.raise_error('DRIVER_BUSY', interlock.batch_state(v_held));
     end if;
 
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     -- Which of its statuses it has does not matter, so a lock says whether it still has one of them.
     perform 1
     from interlock.batches b
@@ -915,6 +921,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform 1
   from interlock.batches b
   where b.id = p_batch_id
@@ -939,6 +948,9 @@ declare
   v_driver_id constant uuid := auth.uid();
   v_active boolean;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select d.active
   into v_active
   from interlock.drivers d
@@ -1079,6 +1091,9 @@ as $$
 declare
   v_batch interlock.batches;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   update interlock.batches b
   set status = case when b.driver_id = p_driver_id then b.status else 'claimed' end,
       driver_id = p_driver_id,

@@ -612,6 +612,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform 1 from interlock.products p where p.id = p_product_id for no key update;
   if not found then
     perform interlock.raise_products_not_found(array[p_product_id]);
@@ -631,7 +634,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  perform 1
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
   from interlock.products p
   where p.id = any (p_product_ids)
   order by p.id
@@ -877,7 +881,9 @@ begin
   locked as materialized (
     select
       p.id, p.kind, p.available_quantity, p.price, p.currency, p.active, p.stock_slots,
-      w.quantity, w.unit_price
+      w.quantity, w.unit_price,
+      -- Asked before each row is locked, not once: however long the cart, what is left of two seconds is left.
+      clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
     from interlock.products p
     join wanted w on w.product_id = p.id
     order by p.id

@@ -1583,6 +1583,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform pg_advisory_xact_lock(hashtextextended(format('interlock cart %s %s', p_user_id, p_cart_id), 0));
 end
 $$;
@@ -1599,6 +1602,9 @@ as $$
 declare
   v_status text;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select o.status into v_status from interlock.orders o where o.id = p_order_id for no key update;
   return v_status;
 end

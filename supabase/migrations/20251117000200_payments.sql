@@ -352,6 +352,9 @@ begin
   perform interlock.set_ledger_context(p_reason, p_reference_id);
   perform set_config('interlock.reference', p_reference, true);
 
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   insert into interlock.wallets as w (user_id, balance, currency)
   values (p_user_id, p_amount, p_currency)
   on conflict (user_id) do update
@@ -512,6 +515,9 @@ as $$
 declare
   v_wallet interlock.wallets;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id for no key update;
   return v_wallet;
 end

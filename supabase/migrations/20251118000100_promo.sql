@@ -466,6 +466,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   update interlock.promo_codes p
   set used_count = p.used_count + 1
   where p.id = p_promo_id
@@ -533,7 +536,8 @@ begin
     return 0;
   end if;
 
-  perform 1
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
   from interlock.promo_codes p
   where p.id = any (v_promo_ids)
   order by p.id
@@ -928,6 +932,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform pg_advisory_xact_lock(hashtextextended('interlock first order ' || p_user_id, 0));
 end
 $$;
@@ -958,7 +965,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  perform 1
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
   from interlock.promo_user_uses u
   where (u.promo_id, u.user_id) in (select * from unnest(p_promo_ids, p_user_ids))
   order by u.promo_id, u.user_id

@@ -31,6 +31,7 @@ drop function
   interlock.finish_reference,
   interlock.grant_slots,
   interlock.is_staff,
+  interlock.limit_wait,
   interlock.lock_slots,
   interlock.make_slots,
   interlock.problem,

@@ -158,7 +158,10 @@ pub fn resume<C: Codec>(
             return succeed(codec, function, &progress, state.count, answer);
         }
         Verdict::Failed(failure) => (failure, false),
-        Verdict::Passing(failure) => (failure, true),
+        Verdict::Passing(failure) => {
+            let may_repeat = retry::has_time(&failure.cause_code, elapsed_ms);
+            (failure, may_repeat)
+        }
         Verdict::Unknown(failure) | Verdict::Lost(failure) if !state.repeatable => {
             (failure.that_may_have_acted(), false)
         }

@@ -26,6 +26,16 @@ pub fn asked_s(status: u16, header_s: Option<f64>) -> Option<f64> {
     }
 }
 
+/// In what time a lock must have been refused for another try, in milliseconds.
+const AT_ONCE_MS: f64 = 500.0;
+
+/// Whether what was rolled back for this cause may be tried again after so many milliseconds. One call waits for locks
+/// two seconds, all in all, and the next one would do so again. So a call that has waited in vain is not repeated; one
+/// that was told at once to come again is.
+pub fn has_time(cause: &str, elapsed_ms: f64) -> bool {
+    !matches!(cause, "55P03" | "57014") || elapsed_ms < AT_ONCE_MS
+}
+
 /// How long to wait before the next repeat, in milliseconds; `None` when it is not to be made.
 ///
 /// `repeats` counts those already made, `random` is in [0, 1), `asked_ms` is what upstream asks to wait at least,
@@ -49,6 +59,17 @@ mod tests {
             .map(|repeats| backoff(repeats, 0.999_999, 0.0, 10_000.0))
             .collect();
         assert_eq!(waits, [Some(99.0), Some(199.0), Some(399.0), None, None]);
+    }
+
+    #[test]
+    fn who_has_waited_for_a_lock_does_not_wait_again() {
+        for cause in ["55P03", "57014"] {
+            assert!(has_time(cause, 499.0));
+            assert!(!has_time(cause, 500.0));
+            assert!(!has_time(cause, 2_004.0));
+        }
+        assert!(has_time("40P01", 1_004.0));
+        assert!(has_time("PGRST003", 1_004.0));
     }
 
     #[test]

@@ -33,6 +33,8 @@ comment on function interlock.is_line is
   'Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
+comment on function interlock.limit_wait is
+  'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is
   'Lock every slot of a counter, and say what was used in them.';
 comment on function interlock.make_slots is

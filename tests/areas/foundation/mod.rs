@@ -7,6 +7,8 @@ mod mutants;
 #[cfg(test)]
 mod reports;
 mod stages;
+#[cfg(test)]
+mod waiting;
 
 use super::Area;
 

@@ -38,6 +38,9 @@ begin
       return v_batch;
     end if;
 
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     -- The guard repeats on the newest version of the row what was just read. What
     -- follows from a new status (times, a longer lease, an empty holder) is filled in by the trigger.
     update interlock.batches b

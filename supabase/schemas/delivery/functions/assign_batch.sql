@@ -63,6 +63,9 @@ begin
       perform interlock.raise_error('DRIVER_BUSY', interlock.batch_state(v_held));
     end if;
 
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     -- Which of its statuses it has does not matter, so a lock says whether it still has one of them.
     perform 1
     from interlock.batches b

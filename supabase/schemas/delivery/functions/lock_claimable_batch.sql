@@ -9,6 +9,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform 1
   from interlock.batches b
   where b.id = p_batch_id

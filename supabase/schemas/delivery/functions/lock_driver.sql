@@ -12,6 +12,9 @@ declare
   v_driver_id constant uuid := auth.uid();
   v_active boolean;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select d.active
   into v_active
   from interlock.drivers d

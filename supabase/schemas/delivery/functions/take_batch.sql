@@ -14,6 +14,9 @@ as $$
 declare
   v_batch interlock.batches;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   update interlock.batches b
   set status = case when b.driver_id = p_driver_id then b.status else 'claimed' end,
       driver_id = p_driver_id,

@@ -34,6 +34,9 @@ begin
   end if;
 
   loop
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     -- A key that is over is taken over; a live one changes nothing here. Each further turn means that it
     -- was over by the time it was looked for.
     insert into interlock.idempotency_keys as k (user_id, operation, key, request_hash, response, expires_at)

@@ -12,7 +12,9 @@ begin
   return (
     select sum(l.used)
     from (
-      select s.used
+      select
+        s.used,
+        clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
       from interlock.counter_slots s
       where s.owner_id = p_owner_id
       order by s.slot

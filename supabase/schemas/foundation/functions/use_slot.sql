@@ -31,6 +31,9 @@ begin
     for no key update skip locked;
   end if;
 
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   update interlock.counter_slots s
   set used = s.used + p_units
   where s.owner_id = p_owner_id

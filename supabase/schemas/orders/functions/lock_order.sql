@@ -10,6 +10,9 @@ as $$
 declare
   v_status text;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select o.status into v_status from interlock.orders o where o.id = p_order_id for no key update;
   return v_status;
 end

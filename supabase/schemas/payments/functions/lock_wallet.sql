@@ -10,6 +10,9 @@ as $$
 declare
   v_wallet interlock.wallets;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id for no key update;
   return v_wallet;
 end

@@ -10,6 +10,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   update interlock.promo_codes p
   set used_count = p.used_count + 1
   where p.id = p_promo_id

@@ -38,7 +38,8 @@ begin
     return 0;
   end if;
 
-  perform 1
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
   from interlock.promo_codes p
   where p.id = any (v_promo_ids)
   order by p.id

@@ -10,6 +10,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform pg_advisory_xact_lock(hashtextextended('interlock first order ' || p_user_id, 0));
 end
 $$;

@@ -9,7 +9,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  perform 1
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
   from interlock.promo_user_uses u
   where (u.promo_id, u.user_id) in (select * from unnest(p_promo_ids, p_user_ids))
   order by u.promo_id, u.user_id

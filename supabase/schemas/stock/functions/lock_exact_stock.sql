@@ -9,6 +9,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform 1 from interlock.products p where p.id = p_product_id for no key update;
   if not found then
     perform interlock.raise_products_not_found(array[p_product_id]);

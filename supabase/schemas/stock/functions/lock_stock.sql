@@ -9,7 +9,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  perform 1
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
   from interlock.products p
   where p.id = any (p_product_ids)
   order by p.id

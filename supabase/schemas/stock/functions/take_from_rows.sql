@@ -29,7 +29,9 @@ begin
   locked as materialized (
     select
       p.id, p.kind, p.available_quantity, p.price, p.currency, p.active, p.stock_slots,
-      w.quantity, w.unit_price
+      w.quantity, w.unit_price,
+      -- Asked before each row is locked, not once: however long the cart, what is left of two seconds is left.
+      clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
     from interlock.products p
     join wanted w on w.product_id = p.id
     order by p.id
