@@ -39,7 +39,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "begin_idempotent: a key is forgotten at once",
         change: Change::Source(
             "begin_idempotent",
-            "interlock.clock() + s.idempotency_key_lifetime",
+            "interlock.clock() + case when p_shop then s.reference_lifetime else s.idempotency_key_lifetime end",
             "interlock.clock()",
         ),
         fault: "client to gateway: the answer is lost after the commit",
