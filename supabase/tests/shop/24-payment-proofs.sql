@@ -272,7 +272,7 @@ update interlock.settings set max_payment_proofs = 5;
 
 -- Which files -----------------------------------------------------------------
 
-select is(interlock.is_proof_path(replace(t.path, 'U', '7c000000-0000-4000-8000-000000000001')), t.is_one, 'path ' || t.path)
+select is(interlock.is_proof_path(replace(t.path, 'U', '7c000000-0000-4000-8000-000000000001')), t.is_one, 'path ' || to_json(t.path))
 from (values
   ('U/U/a.pdf', true), ('U/U/a.PDF', true), ('U/U/a b-c_d.1.jpeg', true), ('U/U/a.jpg', true), ('U/U/a.png', true),
   ('U/U/a.webp', true), ('U/U/a.heic', true), ('U/U/' || repeat('a', 122) || '.pdf', true),

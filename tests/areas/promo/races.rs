@@ -22,6 +22,8 @@ pub(crate) enum PromoScenario {
     },
     OfOneCustomer {
         tabs: usize,
+        uses: Option<i32>,
+        each: Option<i32>,
     },
     Checkouts {
         buyers: usize,
@@ -51,7 +53,9 @@ impl PromoScenario {
             Self::Holds { users, tabs, uses } => {
                 promo_holds(bench, adapter, users, tabs, uses).await
             }
-            Self::OfOneCustomer { tabs } => promo_of_one_customer(bench, adapter, tabs).await,
+            Self::OfOneCustomer { tabs, uses, each } => {
+                promo_of_one_customer(bench, adapter, tabs, uses, each).await
+            }
             Self::Checkouts { buyers, uses } => promo_checkouts(bench, adapter, buyers, uses).await,
             Self::HeldMeanwhile => promo_held_meanwhile(bench, adapter).await,
             Self::Storm { callers, uses } => promo_storm(bench, adapter, callers, uses).await,
@@ -99,9 +103,15 @@ async fn promo_holds(
     Ok(())
 }
 
-/// One customer, many tabs, a code of one use for each customer.
-async fn promo_of_one_customer(bench: &Bench, adapter: Adapter, tabs: usize) -> Verdict {
-    let code = bench.promo(None, Some(1)).await;
+/// One customer, many tabs: whatever the code allows of uses, one tab holds it.
+async fn promo_of_one_customer(
+    bench: &Bench,
+    adapter: Adapter,
+    tabs: usize,
+    uses: Option<i32>,
+    each: Option<i32>,
+) -> Verdict {
+    let code = bench.promo(uses, each).await;
     let user = bench.users(1).await[0];
     let callers = callers(bench.stack, adapter, &vec![user; tabs]).await;
     let answers = together(callers.into_iter().map(|caller| {
@@ -252,7 +262,8 @@ crate::harness::races::over_every_adapter! {
     a_code_of_one_use_is_held_by_one_of_100_customers: PromoScenario::Holds { users: 100, tabs: 1, uses: 1 };
     a_code_of_one_use_is_held_in_one_of_100_tabs: PromoScenario::Holds { users: 1, tabs: 100, uses: 1 };
     a_code_of_ten_uses_is_held_ten_times: PromoScenario::Holds { users: 50, tabs: 2, uses: 10 };
-    a_customers_only_use_is_held_in_one_of_100_tabs: PromoScenario::OfOneCustomer { tabs: 100 };
+    a_customers_only_use_is_held_in_one_of_100_tabs: PromoScenario::OfOneCustomer { tabs: 100, uses: None, each: Some(1) };
+    one_of_20_uses_is_held_in_one_of_a_customers_100_tabs: PromoScenario::OfOneCustomer { tabs: 100, uses: Some(20), each: None };
     a_use_that_another_tab_takes_meanwhile_is_gone: PromoScenario::HeldMeanwhile;
     a_code_of_five_uses_discounts_five_orders: PromoScenario::Checkouts { buyers: 30, uses: 5 };
     uses_given_back_can_be_used_again: PromoScenario::Storm { callers: 40, uses: 10 };
