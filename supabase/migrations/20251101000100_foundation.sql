@@ -420,16 +420,31 @@ grant select, update on table interlock.settings to service_role;
 
 insert into interlock.settings default values;
 
--- Whether the caller acts for the shop: the service role, or staff by token. The role setting is the role of the
--- request; it stays when a definer function begins.
+-- Whether the caller acts for the shop: the service role, staff by token, or a session of the database itself (the SQL
+-- editor, a job of pg_cron, psql), which has no token at all.
+--
+-- A request of the API always has its role set, by whichever server made it, and that role stays in the setting when a
+-- definer function begins. So a session of the database itself is one without a token whose role, its own if none was
+-- set, has the rights of the service role: the role that the API connects as does not inherit them, anon and
+-- authenticated do not have them. An owner who tries something out as a user (with a token in the settings) is that
+-- user.
+--
+-- Callers: the functions that the shop may call; interlock.refuse_unless_shop for those that are for it alone.
 create function interlock.acts_for_shop()
 returns boolean
 language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  v_role constant text := current_setting('role');
 begin
-  return current_setting('role') = 'service_role' or interlock.is_staff();
+  return v_role = 'service_role'
+    or interlock.is_staff()
+    or (
+      num_nonnulls(auth.jwt(), auth.uid()) = 0
+      and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage')
+    );
 end
 $$;
 
@@ -833,8 +848,8 @@ as $$
 $$;
 
 -- Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted
--- from the statement that the client sent (in a procedure that commits, from its present transaction). Always true,
--- so that it can stand in a condition.
+-- from the statement that the client sent (in a procedure that commits, from its present transaction). A shorter limit,
+-- as a sweep has, stays. Always true, so that it can stand in a condition.
 --
 -- Whoever calls it asks first whether a tenth of a second has passed at all, in an expression that costs a hundredth
 -- of this call: as long as nothing had to be waited for, lock_timeout is what the function set. In the list of a
@@ -850,9 +865,10 @@ set search_path = ''
 as $$
 declare
   v_limit constant interval := interval '2 seconds';
-  v_left constant interval := greatest(statement_timestamp(), now()) + v_limit - clock_timestamp();
+  v_present constant interval := current_setting('lock_timeout');
+  v_left constant interval := least(v_present, greatest(statement_timestamp(), now()) + v_limit - clock_timestamp());
 begin
-  if current_setting('lock_timeout')::interval between interval '1 millisecond' and v_limit then
+  if v_present between interval '1 millisecond' and v_limit then
     perform set_config('lock_timeout', greatest(extract(epoch from v_left) * 1000, 1)::int::text, true);
   end if;
   return true;
@@ -920,7 +936,7 @@ $$;
 
 -- Remove keys whose time is over; answers how many.
 --
--- Callers: pg_cron, the shop (service_role).
+-- Callers: pg_cron; service_role, also through public.purge_idempotency_keys.
 -- Locks: the keys it deletes; those that somebody is using are passed over.
 -- Security definer: nobody has delete on the table.
 create function interlock.purge_idempotency_keys()
@@ -1066,6 +1082,10 @@ begin
       v_status := '409';
       v_message := 'This customer has as much in unpaid orders as the shop allows.';
       v_hint := 'Pay or cancel an order first, order less, or pay with the wallet; details has what is open and the limits, null where there is none.';
+    when 'STOCK_LIMIT_EXCEEDED' then
+      v_status := '409';
+      v_message := 'A product has no room for more stock.';
+      v_hint := 'Lower the stock of the products in details.product_ids first: none can have more than details.limit units.';
     when 'ORDER_NOT_CANCELLABLE' then
       v_status := '409';
       v_message := 'This order cannot be cancelled any more.';
@@ -1202,6 +1222,23 @@ begin
 end
 $$;
 
+-- Refuse whoever does not act for the shop.
+--
+-- Callers: functions that are for the shop alone, and that staff may call, too.
+-- Errors: UNAUTHENTICATED without a user, FORBIDDEN for one.
+create function interlock.refuse_unless_shop()
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if not interlock.acts_for_shop() then
+    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
+  end if;
+end
+$$;
+
 -- Schedule what has to be done again and again, where pg_cron is present. Returns how many jobs; called again it
 -- changes nothing. Called when this is installed; if you enable pg_cron later, call it once yourself:
 --
@@ -1227,7 +1264,7 @@ begin
   for v_job in
     select j.name, j.schedule, j.command
     from (values
-      ('interlock-expire-orders', '* * * * *', 'select interlock.expire_orders(100)'),
+      ('interlock-expire-orders', '* * * * *', 'do $do$ begin while interlock.expire_orders(100) > 0 loop commit; end loop; end $do$'),
       ('interlock-expire-promo-holds', '* * * * *', 'select interlock.expire_promo_holds()'),
       ('interlock-settle-slots', '* * * * *', 'select interlock.settle_slots()'),
       ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()')
@@ -1256,7 +1293,7 @@ $$;
 
 -- Bring used_count of promo codes and available_quantity of products that have slots up to date. Returns how many.
 --
--- Callers: pg_cron, every minute where it is present; the shop (service_role).
+-- Callers: pg_cron, every minute where it is present; service_role, also through public.settle_slots.
 -- Locks: promo codes, then products, each in the order of their ids, never waiting (whoever holds one settles it or is
 --   quick); their slots, waiting.
 -- Errors: 55P03 after lock_timeout.
@@ -1357,9 +1394,33 @@ begin
 end
 $$;
 
+create function public.purge_idempotency_keys()
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'purged', interlock.purge_idempotency_keys())
+$$;
+
+comment on function public.purge_idempotency_keys() is
+  'Removes idempotency keys whose time is over. For the service role.';
+
+create function public.settle_slots()
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'settled', interlock.settle_slots())
+$$;
+
+comment on function public.settle_slots() is
+  'Brings the stock and the uses of hot products and codes up to date. For the service role.';
+
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.acts_for_shop is
-  'Whether the caller acts for the shop: the service role, or staff by token.';
+  'Whether the caller acts for the shop: the service role, staff by token, or a session of the database itself (the SQL editor, a job of pg_cron, psql), which has no token at all.';
 comment on function interlock.begin_idempotent is
   'Take the key for this transaction, or answer what a twin has answered.';
 comment on function interlock.begin_reference is
@@ -1414,6 +1475,8 @@ comment on function interlock.refuse_change is
   'Refuse every update, delete and truncate of an append-only table.';
 comment on function interlock.refuse_problems is
   'Refuse a request that has problems, all of them at once.';
+comment on function interlock.refuse_unless_shop is
+  'Refuse whoever does not act for the shop.';
 comment on function interlock.schedule_jobs is
   'Schedule what has to be done again and again, where pg_cron is present.';
 comment on function interlock.set_ledger_context is
@@ -1436,7 +1499,12 @@ grant execute on function interlock.normal_text, interlock.is_line to service_ro
 -- A policy of the platform's storage asks.
 grant execute on function interlock.is_staff to authenticated, service_role;
 
+revoke all on function
+  public.purge_idempotency_keys(),
+  public.settle_slots()
+from public, anon, authenticated, service_role;
+
 grant execute on function
-  interlock.purge_idempotency_keys,
-  interlock.settle_slots
+  public.purge_idempotency_keys(), interlock.purge_idempotency_keys,
+  public.settle_slots(), interlock.settle_slots
 to service_role;

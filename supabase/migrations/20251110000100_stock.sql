@@ -10,6 +10,11 @@ set local check_function_bodies = off;
 create domain interlock.price as bigint
   constraint products_price_sane check (value between 0 and 1000000000000);
 
+-- Stock that can be sold, far below where an int ends: whatever comes back to the shelf finds room, or is refused by
+-- name (STOCK_LIMIT_EXCEEDED).
+create domain interlock.stock_quantity as int
+  constraint products_available_quantity_sane check (value <= 1000000000);
+
 create domain interlock.product_kind as text
   constraint products_kind_known check (value in ('physical', 'digital'));
 
@@ -206,6 +211,8 @@ $$;
 -- `available_quantity` is the stock that can be sold. For a physical product it is the truth; for a digital one it is
 -- the number of free product codes and follows them (orders/tables/product_codes.sql).
 --
+-- A product has at most 1,000,000,000 units.
+--
 -- Everybody sees the active products. The shop (service role) writes. Whatever changes the stock leaves a row in the
 -- ledger (stock/tables/stock_movements.sql).
 --
@@ -233,7 +240,7 @@ create table interlock.products (
   name interlock.label not null,
   price interlock.price not null,
   currency interlock.currency_code not null,
-  available_quantity int not null default 0,
+  available_quantity interlock.stock_quantity not null default 0,
   kind interlock.product_kind not null default 'physical',
   active boolean not null default true,
   created_at timestamptz not null default now(),
@@ -414,7 +421,7 @@ grant select on table interlock.stock_movements to service_role;
 -- Callers: authenticated (staff) and service_role, through public.adjust_stock.
 -- Locks: the reference, the product, its slots; two seconds at most for each.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PRODUCT_NOT_FOUND,
---   INSUFFICIENT_INVENTORY; 55P03 is transient.
+--   INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED; 55P03 is transient.
 -- Security definer: so that it may use the functions of this schema, and that staff may write stock.
 create function interlock.adjust_stock(p_product_id uuid, p_delta int, p_reason text, p_reference text)
 returns jsonb
@@ -554,9 +561,7 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
 begin
-  if not interlock.acts_for_shop() then
-    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
-  end if;
+  perform interlock.refuse_unless_shop();
   if p_product_id is null then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
   end if;
@@ -576,7 +581,7 @@ $$;
 --
 -- Callers: anon, authenticated and service_role, through public.get_stock.
 -- Locks: none. Errors: VALIDATION_FAILED.
--- Security definer: slots are nobody's to read. Inactive products are for the service role only.
+-- Security definer: slots are nobody's to read. Inactive products are for the shop only.
 create function interlock.get_stock(p_product_ids uuid[])
 returns table (product_id uuid, available_quantity int, stock_slots int)
 language plpgsql
@@ -596,7 +601,7 @@ begin
       select sum(c.used) as used from interlock.counter_slots c where c.owner_id = p.id and p.stock_slots > 0
     ) s on true
     where p.id = any (p_product_ids)
-      and (p.active or current_setting('role') = 'service_role')
+      and (p.active or interlock.acts_for_shop())
     order by p.id;
 end
 $$;
@@ -647,12 +652,19 @@ $$;
 --
 -- Callers: interlock.adjust_stock, interlock.count_stock, which have called interlock.lock_exact_stock.
 -- Locks: the product and its slots, held already.
+-- Errors: STOCK_LIMIT_EXCEEDED.
 create function interlock.move_stock(p_product_id uuid, p_from int, p_to int, p_reason text)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 begin
+  if p_to > 1000000000 then
+    perform interlock.raise_error(
+      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', jsonb_build_array(p_product_id), 'limit', 1000000000)
+    );
+  end if;
+
   perform interlock.set_ledger_context(p_reason, null);
 
   update interlock.products p
@@ -711,7 +723,7 @@ $$;
 --
 -- Callers: the release of orders.
 -- Locks: the stock rows in the order of their ids, waiting, `no key`.
--- Errors: 55P03 after lock_timeout.
+-- Errors: STOCK_LIMIT_EXCEEDED if a product has no room for them, with all such products; 55P03 after lock_timeout.
 create function interlock.return_stock(
   p_product_ids uuid[],
   p_quantities int[],
@@ -722,8 +734,23 @@ returns void
 language plpgsql
 set search_path = ''
 as $$
+declare
+  v_full jsonb;
 begin
   perform interlock.lock_stock(p_product_ids);
+
+  select jsonb_agg(p.id order by p.id)
+  into v_full
+  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+  join interlock.products p on p.id = w.product_id
+  where p.kind = 'physical'
+    and p.available_quantity > 1000000000 - w.quantity;
+  if v_full is not null then
+    perform interlock.raise_error(
+      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', v_full, 'limit', 1000000000)
+    );
+  end if;
+
   perform interlock.set_ledger_context(p_reason, p_reference_id);
 
   update interlock.products p

@@ -367,7 +367,7 @@ $$;
 -- Callers: trigger orders_settle, once for each statement.
 -- Locks: the orders are locked by the statement; then wallets by user, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
--- Errors: 55P03 after lock_timeout.
+-- Errors: STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
 create function interlock.settle_orders()
 returns trigger
@@ -792,7 +792,7 @@ create policy product_codes_select_bought
 -- Callers: authenticated and service_role, through public.cancel_order.
 -- Locks: idempotency key, order, then as interlock.settle_orders; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order),
---   ORDER_NOT_CANCELLABLE, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+--   ORDER_NOT_CANCELLABLE, STOCK_LIMIT_EXCEEDED, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.cancel_order(p_order_id uuid, p_idempotency_key text)
 returns json
@@ -1304,44 +1304,63 @@ begin
 end
 $$;
 
--- End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how
--- many.
+-- End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided
+-- in time, the oldest first; answers how many. Each is ended in a sub-transaction of its own: one that cannot be ended
+-- (its product is locked, or has no room) is left as it is, with a warning that names it, and takes nobody's turn. Due
+-- orders beyond p_limit are the next call's: call it until it answers 0.
 --
 -- Callers: pg_cron; service_role, also through public.expire_orders.
--- Locks: due orders that nobody else is locking (skip locked); then as interlock.settle_orders.
--- Errors: 55P03 is transient.
+-- Locks: due orders one after the other, those that nobody else is locking (skip locked); for each then as
+--   interlock.settle_orders. What was ended stays locked until the transaction ends, against the order of locks, so the
+--   next wait must be too short for anybody to be hurt by it: 50 milliseconds.
+-- Errors: none of an order's own.
 -- Security definer: nobody has the right to write orders.
 create function interlock.expire_orders(p_limit int)
 returns int
 language plpgsql
 security definer
 set search_path = ''
-set lock_timeout = '2s'
+set lock_timeout = '50ms'
 as $$
 declare
-  v_expired int;
+  v_limit constant int := greatest(coalesce(p_limit, 100), 0);
+  v_order_id uuid;
+  v_expired int := 0;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
 
-  -- The lock compares again on the newest version of the row: an order that was paid or
-  -- got a proof meanwhile (and with it a later deadline) drops out.
-  with due as materialized (
+  for v_order_id in
     select o.id
     from interlock.orders o
     where o.status in ('pending_payment', 'confirmed')
       and o.payment_expires_at <= interlock.clock()
     order by o.payment_expires_at
-    limit greatest(coalesce(p_limit, 100), 0)
-    for no key update skip locked
-  )
-  update interlock.orders o
-  set status = 'expired'
-  from due d
-  where o.id = d.id;
+  loop
+    exit when v_expired >= v_limit;
 
-  get diagnostics v_expired = row_count;
+    begin
+      -- The lock compares again on the newest version of the row: an order that was paid or
+      -- got a proof meanwhile (and with it a later deadline) drops out.
+      perform 1
+      from interlock.orders o
+      where o.id = v_order_id
+        and o.status in ('pending_payment', 'confirmed')
+        and o.payment_expires_at <= interlock.clock()
+      for no key update skip locked;
+      continue when not found;
+
+      update interlock.orders o
+      set status = 'expired'
+      where o.id = v_order_id;
+      v_expired := v_expired + 1;
+    exception
+      when others then
+        raise warning 'order % cannot expire: % %', v_order_id, sqlstate, sqlerrm;
+    end;
+  end loop;
+
   return v_expired;
 end
 $$;
@@ -1476,9 +1495,9 @@ $$;
 
 -- What public.fulfill_order does, with its owner's rights.
 --
--- Callers: service_role, through public.fulfill_order.
+-- Callers: authenticated (staff) and service_role, through public.fulfill_order.
 -- Locks: the order, two seconds at most.
--- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
 returns json
@@ -1492,6 +1511,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  perform interlock.refuse_unless_shop();
 
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
@@ -1534,9 +1554,7 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 begin
-  if not interlock.acts_for_shop() then
-    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
-  end if;
+  perform interlock.refuse_unless_shop();
   if p_limit is null or p_limit not between 1 and 200 then
     perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
   end if;
@@ -1785,9 +1803,9 @@ $$;
 
 -- What public.refund_order does, with its owner's rights.
 --
--- Callers: service_role, through public.refund_order.
+-- Callers: authenticated (staff) and service_role, through public.refund_order.
 -- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, STOCK_LIMIT_EXCEEDED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.refund_order(p_order_id uuid)
 returns json
@@ -1801,6 +1819,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  perform interlock.refuse_unless_shop();
 
   perform interlock.move_order(p_order_id, array['paid', 'fulfilled'], 'refunded', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
@@ -1982,7 +2001,7 @@ $$;
 create view interlock.code_differences
 with (security_invoker = true)
 as
-  select p.id as product_id, p.available_quantity, count(c.id) as free_codes
+  select p.id as product_id, p.available_quantity::int as available_quantity, count(c.id) as free_codes
   from interlock.products p
   left join interlock.product_codes c on c.product_id = p.id and c.order_id is null
   where p.kind = 'digital'
@@ -2069,7 +2088,7 @@ as $$
 $$;
 
 comment on function public.fulfill_order(uuid) is
-  'Marks a paid order as handed over. For the service role.';
+  'Marks a paid order as handed over. For staff and the service role.';
 
 create function public.list_orders(
   p_status text default null,
@@ -2099,7 +2118,7 @@ as $$
 $$;
 
 comment on function public.refund_order(uuid) is
-  'Refunds a paid order, once: wallet money, promo use and stock come back. For the service role.';
+  'Refunds a paid order, once: wallet money, promo use and stock come back. For staff and the service role.';
 
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.cancel_order is
@@ -2176,15 +2195,15 @@ from public, anon, authenticated, service_role;
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
   public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
-  -- Staff by token; anybody else is refused.
+  -- For the shop: staff by token, anybody else is refused.
+  public.fulfill_order(uuid), interlock.fulfill_order,
+  public.refund_order(uuid), interlock.refund_order,
   public.list_orders(text, uuid, uuid, int), interlock.list_orders
 to authenticated, service_role;
 
 grant execute on function
   public.claim_product_codes_atomic(uuid, int, uuid, text), interlock.claim_product_codes_atomic,
-  public.expire_orders(int), interlock.expire_orders,
-  public.fulfill_order(uuid), interlock.fulfill_order,
-  public.refund_order(uuid), interlock.refund_order
+  public.expire_orders(int), interlock.expire_orders
 to service_role;
 
 -- What apps and the shop read of orders over REST, each where its name is free in public (interlock.expose).

@@ -306,9 +306,9 @@ create policy wallets_select_own
 
 -- What public.accept_payment does, with its owner's rights: the order is paid, and its open proofs are accepted.
 --
--- Callers: service_role, through public.accept_payment.
+-- Callers: authenticated (staff) and service_role, through public.accept_payment.
 -- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.accept_payment(p_order_id uuid)
 returns json
@@ -322,6 +322,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  perform interlock.refuse_unless_shop();
 
   perform interlock.move_order(
     p_order_id, array['pending_payment', 'confirmed'], 'paid', 'ORDER_STATE_CONFLICT'
@@ -472,9 +473,7 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 begin
-  if not interlock.acts_for_shop() then
-    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
-  end if;
+  perform interlock.refuse_unless_shop();
   if p_limit is null or p_limit not between 1 and 200 then
     perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
   end if;
@@ -621,9 +620,9 @@ $$;
 -- cancelled or has had all the proofs it may have. Called again it changes nothing: proofs that are rejected already are
 -- not rejected once more, and the order is not given more time. An order that never had a proof is cancelled.
 --
--- Callers: service_role, through public.reject_payment.
+-- Callers: authenticated (staff) and service_role, through public.reject_payment.
 -- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, STOCK_LIMIT_EXCEEDED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders and proofs.
 create function interlock.reject_payment(p_order_id uuid, p_reason text, p_cancel boolean)
 returns json
@@ -641,6 +640,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  perform interlock.refuse_unless_shop();
 
   if char_length(p_reason) not between 1 and 500 then
     perform interlock.refuse_problems(interlock.problem('/p_reason', 'must be 1 to 500 characters'));
@@ -879,7 +879,7 @@ as $$
 $$;
 
 comment on function public.accept_payment(uuid) is
-  'The payment of an order has come: it is paid, its codes are delivered. For the service role.';
+  'The payment of an order has come: it is paid, its codes are delivered. For staff and the service role.';
 
 create function public.list_payment_proofs(
   p_status text default 'submitted',
@@ -912,7 +912,7 @@ as $$
 $$;
 
 comment on function public.reject_payment(uuid, text, boolean) is
-  'The proof of a bank transfer is rejected, and the buyer may hand in another one; with p_cancel, or without a try left, the order is cancelled and everything comes back. For the service role.';
+  'The proof of a bank transfer is rejected, and the buyer may hand in another one; with p_cancel, or without a try left, the order is cancelled and everything comes back. For staff and the service role.';
 
 create function public.submit_payment_proof(p_order_id uuid, p_object_path text)
 returns json
@@ -991,14 +991,14 @@ from public, anon, authenticated, service_role;
 grant execute on function
   -- A policy of the platform's storage asks.
   interlock.may_upload_proof,
-  -- Staff by token; anybody else is refused.
+  -- For the shop: staff by token, anybody else is refused.
+  public.accept_payment(uuid), interlock.accept_payment,
+  public.reject_payment(uuid, text, boolean), interlock.reject_payment,
   public.list_payment_proofs(text, bigint, int), interlock.list_payment_proofs,
   public.submit_payment_proof(uuid, text), interlock.submit_payment_proof
 to authenticated, service_role;
 
 grant execute on function
-  public.accept_payment(uuid), interlock.accept_payment,
-  public.reject_payment(uuid, text, boolean), interlock.reject_payment,
   public.top_up_wallet(uuid, bigint, text, text), interlock.top_up_wallet
 to service_role;
 

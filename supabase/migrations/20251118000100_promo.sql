@@ -665,7 +665,7 @@ $$;
 -- Take back holds whose time is over, the oldest first. Uses come back without it too, when somebody needs
 -- them; this keeps the counters of codes without a limit true.
 --
--- Callers: pg_cron, every minute where it is present; the shop.
+-- Callers: pg_cron, every minute where it is present; service_role, also through public.expire_promo_holds.
 -- Locks: rows of promo_user_uses, never waiting (whoever is locking one sees to it), then the rows of
 --   promo_codes by id, waiting.
 -- Errors: 55P03 after lock_timeout. Returns the number of holds taken back.
@@ -1644,6 +1644,18 @@ comment on view interlock.promo_differences is
 
 grant select on table interlock.promo_differences to service_role;
 
+create function public.expire_promo_holds(p_limit int default 1000)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'expired', interlock.expire_promo_holds(p_limit))
+$$;
+
+comment on function public.expire_promo_holds(int) is
+  'Takes back up to p_limit holds of promo codes whose time is over. For the service role.';
+
 create function public.increment_promo_usage(p_promo_id uuid, p_reference text default null)
 returns jsonb
 language sql
@@ -1751,6 +1763,7 @@ comment on function interlock.validate_promo is
 -- Who may call what of promo codes. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
 revoke all on function
+  public.expire_promo_holds(int),
   public.increment_promo_usage(uuid, text),
   public.set_promo_slots(uuid, int),
   public.validate_promo(text, jsonb, bigint, uuid, boolean, text, text)
@@ -1764,7 +1777,7 @@ to authenticated, service_role;
 grant execute on function interlock.is_time_zone, interlock.promo_end to service_role;
 
 grant execute on function
-  interlock.expire_promo_holds,
+  public.expire_promo_holds(int), interlock.expire_promo_holds,
   public.increment_promo_usage(uuid, text), interlock.increment_promo_usage,
   public.set_promo_slots(uuid, int), interlock.set_promo_slots
 to service_role;

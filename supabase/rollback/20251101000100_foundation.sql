@@ -1,5 +1,8 @@
 set local lock_timeout = '5s';
 
+drop function
+  public.purge_idempotency_keys(),
+  public.settle_slots();
 drop table
   interlock.settings,
   interlock.idempotency_keys,
@@ -39,6 +42,7 @@ drop function
   interlock.raise_error,
   interlock.raise_isolation_level,
   interlock.refuse_problems,
+  interlock.refuse_unless_shop,
   interlock.schedule_jobs,
   interlock.set_ledger_context,
   interlock.settle_slots,

@@ -29,6 +29,7 @@ drop table
   interlock.products;
 drop domain
   interlock.price,
+  interlock.stock_quantity,
   interlock.product_kind;
 drop function
   interlock.cover_stock_slots,

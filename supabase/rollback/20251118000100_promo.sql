@@ -5,6 +5,7 @@ select interlock.conceal('promo_redemptions');
 select interlock.conceal('promo_code_products');
 select interlock.conceal('promo_codes');
 drop function
+  public.expire_promo_holds(int),
   public.increment_promo_usage(uuid, text),
   public.set_promo_slots(uuid, int),
   public.validate_promo(text, jsonb, bigint, uuid, boolean, text, text);

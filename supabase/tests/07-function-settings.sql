@@ -36,7 +36,7 @@ select results_eq(
       ('interlock.claim_route(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.count_stock(uuid,integer,integer,text,text): lock_timeout=2s'),
       ('interlock.decrement_product_quantity(uuid,integer,text): lock_timeout=2s'),
-      ('interlock.expire_orders(integer): lock_timeout=2s'),
+      ('interlock.expire_orders(integer): lock_timeout=50ms'),
       ('interlock.expire_promo_holds(integer): lock_timeout=2s'),
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
@@ -54,7 +54,7 @@ select results_eq(
       ('interlock.top_up_wallet(uuid,bigint,text,text): lock_timeout=2s'),
       ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')
   $$,
-  'those that lock give up after two seconds, those that answer with times do so in UTC'
+  'those that lock give up after two seconds, a sweep much sooner, those that answer with times do so in UTC'
 );
 
 -- Whoever locks says so at another isolation level, before anything else (and tests/areas/foundation asks each of them).
@@ -63,7 +63,7 @@ select is_empty(
     select p.oid::regprocedure
     from pg_proc p
     where p.pronamespace = 'interlock'::regnamespace
-      and p.proconfig @> '{lock_timeout=2s}'
+      and p.proconfig && '{lock_timeout=2s,lock_timeout=50ms}'
       and p.prosrc !~ '^\n(declare\n.*?\n)?begin\n  if current_setting\(''transaction_isolation''\) <> ''read committed'' then\n    perform interlock\.raise_isolation_level\(\);\n  end if;\n'
   $$,
   'every function that locks refuses another isolation level first'

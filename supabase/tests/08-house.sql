@@ -261,10 +261,10 @@ select results_eq(
   'makes, changes and deletes batches'
 );
 select is(
-  (select available_quantity from interlock.products where name = 'tap song'), 1, 'adds codes, which are stock'
+  (select available_quantity::int from interlock.products where name = 'tap song'), 1, 'adds codes, which are stock'
 );
 select results_eq(
-  $$select price::bigint, available_quantity from interlock.products where name = 'tap soap'$$,
+  $$select price::bigint, available_quantity::int from interlock.products where name = 'tap soap'$$,
   $$values (260::bigint, 15)$$,
   'the shop inserts, updates and upserts through the views'
 );

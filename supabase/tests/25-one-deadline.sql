@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(13);
+select plan(14);
 
 -- What is left -------------------------------------------------------------------
 
@@ -20,6 +20,7 @@ end
 $$;
 select cmp_ok(pg_temp.left_after(0.2, '2s'), '<=', 1800.0, 'what has passed is not left');
 select cmp_ok(pg_temp.left_after(0.2, '2s'), '>', 300.0, 'and what has not is');
+select is(pg_temp.left_after(0.2, '50ms'), 50.0, 'a shorter limit stays');
 select is(pg_temp.left_after(0, '0'), 0.0, 'where no limit of ours is in force there stays none');
 select is(pg_temp.left_after(0.2, '8s'), 8000.0, 'nor is another one touched: it would outlive the statement');
 -- Of a statement that began long ago one millisecond is left: without any, the wait would have no end.

@@ -11,7 +11,12 @@ grant execute on function interlock.normal_text, interlock.is_line to service_ro
 -- A policy of the platform's storage asks.
 grant execute on function interlock.is_staff to authenticated, service_role;
 
+revoke all on function
+  public.purge_idempotency_keys(),
+  public.settle_slots()
+from public, anon, authenticated, service_role;
+
 grant execute on function
-  interlock.purge_idempotency_keys,
-  interlock.settle_slots
+  public.purge_idempotency_keys(), interlock.purge_idempotency_keys,
+  public.settle_slots(), interlock.settle_slots
 to service_role;

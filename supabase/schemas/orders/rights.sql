@@ -13,13 +13,13 @@ from public, anon, authenticated, service_role;
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
   public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
-  -- Staff by token; anybody else is refused.
+  -- For the shop: staff by token, anybody else is refused.
+  public.fulfill_order(uuid), interlock.fulfill_order,
+  public.refund_order(uuid), interlock.refund_order,
   public.list_orders(text, uuid, uuid, int), interlock.list_orders
 to authenticated, service_role;
 
 grant execute on function
   public.claim_product_codes_atomic(uuid, int, uuid, text), interlock.claim_product_codes_atomic,
-  public.expire_orders(int), interlock.expire_orders,
-  public.fulfill_order(uuid), interlock.fulfill_order,
-  public.refund_order(uuid), interlock.refund_order
+  public.expire_orders(int), interlock.expire_orders
 to service_role;

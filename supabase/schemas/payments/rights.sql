@@ -11,13 +11,13 @@ from public, anon, authenticated, service_role;
 grant execute on function
   -- A policy of the platform's storage asks.
   interlock.may_upload_proof,
-  -- Staff by token; anybody else is refused.
+  -- For the shop: staff by token, anybody else is refused.
+  public.accept_payment(uuid), interlock.accept_payment,
+  public.reject_payment(uuid, text, boolean), interlock.reject_payment,
   public.list_payment_proofs(text, bigint, int), interlock.list_payment_proofs,
   public.submit_payment_proof(uuid, text), interlock.submit_payment_proof
 to authenticated, service_role;
 
 grant execute on function
-  public.accept_payment(uuid), interlock.accept_payment,
-  public.reject_payment(uuid, text, boolean), interlock.reject_payment,
   public.top_up_wallet(uuid, bigint, text, text), interlock.top_up_wallet
 to service_role;

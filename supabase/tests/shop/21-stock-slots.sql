@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(94);
+select plan(95);
 
 -- Of the rows that are here already nothing is left to settle.
 select interlock.settle_slots();
@@ -302,7 +302,12 @@ select is(
   array[pg_temp.p(2), pg_temp.p(6)], 'get_stock answers in the order of the ids'
 );
 update interlock.products set active = false where id = pg_temp.p(6);
+set local role authenticated;
 select is((select count(*)::int from public.get_stock(array[pg_temp.p(6)])), 0, 'an inactive product is not shown');
+select set_config('request.jwt.claims', '{"app_metadata": {"role": "staff"}}', true);
+select is((select count(*)::int from public.get_stock(array[pg_temp.p(6)])), 1, 'but to staff');
+select set_config('request.jwt.claims', '', true);
+reset role;
 set local role service_role;
 select is((select count(*)::int from public.get_stock(array['21000000-0000-4000-8000-000000000006']::uuid[])), 1, 'but to the shop');
 reset role;

@@ -69,7 +69,8 @@ where p.pronamespace = 'interlock'::regnamespace
 order by 1";
 
 /// A search waits for its own breakpoints, which count against the timeouts of the functions.
-const LOCK_TIMEOUT: (&str, &str) = ("SET lock_timeout TO '2s'", "SET lock_timeout TO '60s'");
+const LOCK_TIMEOUTS: [&str; 2] = ["SET lock_timeout TO '2s'", "SET lock_timeout TO '50ms'"];
+const PATIENCE: &str = "SET lock_timeout TO '60s'";
 
 /// The key of the lock by which one search at a time may run on a database.
 const ONLY_PROVER: i64 = 0x696e_7465_726c_6f63;
@@ -99,7 +100,9 @@ impl Breakpoints {
             let (signature, name, definition): (String, String, String) =
                 (row.get(0), row.get(1), row.get(2));
             let (stepped, breakpoints) = step(&name, &definition);
-            let patient = stepped.replace(LOCK_TIMEOUT.0, LOCK_TIMEOUT.1);
+            let patient = LOCK_TIMEOUTS
+                .iter()
+                .fold(stepped, |text, timeout| text.replace(timeout, PATIENCE));
             if patient == definition {
                 continue;
             }

@@ -142,7 +142,7 @@ const LET_THROUGH: &[(&str, &str, &str, Check)] = &[
     ),
     (
         "acts_for_shop",
-        "current_setting('role') = 'service_role'",
+        "v_role = 'service_role'",
         "true",
         Check::NotThere,
     ),

@@ -88,6 +88,11 @@ super::codes! {
             ("allowed", List(&Words(&PAYMENT_METHODS))),
         ]);
 
+    StockLimitExceeded 409 Final "STOCK_LIMIT_EXCEEDED"
+        "A product has no room for more stock."
+        "Lower the stock of the products in details.product_ids first: none can have more than details.limit units."
+        known(&[("product_ids", List(&Uuid)), ("limit", AMOUNT)]);
+
     OrderNotCancellable 409 Final "ORDER_NOT_CANCELLABLE"
         "This order cannot be cancelled any more."
         "Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be."

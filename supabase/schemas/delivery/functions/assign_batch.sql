@@ -28,9 +28,8 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  if not interlock.acts_for_shop() then
-    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
-  end if;
+  perform interlock.refuse_unless_shop();
+
   if p_batch_id is null then
     v_problems := v_problems || interlock.problem('/p_batch_id', 'is required');
   end if;

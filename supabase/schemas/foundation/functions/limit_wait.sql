@@ -1,6 +1,6 @@
 -- Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted
--- from the statement that the client sent (in a procedure that commits, from its present transaction). Always true,
--- so that it can stand in a condition.
+-- from the statement that the client sent (in a procedure that commits, from its present transaction). A shorter limit,
+-- as a sweep has, stays. Always true, so that it can stand in a condition.
 --
 -- Whoever calls it asks first whether a tenth of a second has passed at all, in an expression that costs a hundredth
 -- of this call: as long as nothing had to be waited for, lock_timeout is what the function set. In the list of a
@@ -16,9 +16,10 @@ set search_path = ''
 as $$
 declare
   v_limit constant interval := interval '2 seconds';
-  v_left constant interval := greatest(statement_timestamp(), now()) + v_limit - clock_timestamp();
+  v_present constant interval := current_setting('lock_timeout');
+  v_left constant interval := least(v_present, greatest(statement_timestamp(), now()) + v_limit - clock_timestamp());
 begin
-  if current_setting('lock_timeout')::interval between interval '1 millisecond' and v_limit then
+  if v_present between interval '1 millisecond' and v_limit then
     perform set_config('lock_timeout', greatest(extract(epoch from v_left) * 1000, 1)::int::text, true);
   end if;
   return true;

@@ -1,6 +1,6 @@
 -- Remove keys whose time is over; answers how many.
 --
--- Callers: pg_cron, the shop (service_role).
+-- Callers: pg_cron; service_role, also through public.purge_idempotency_keys.
 -- Locks: the keys it deletes; those that somebody is using are passed over.
 -- Security definer: nobody has delete on the table.
 create function interlock.purge_idempotency_keys()

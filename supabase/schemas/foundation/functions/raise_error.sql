@@ -115,6 +115,10 @@ begin
       v_status := '409';
       v_message := 'This customer has as much in unpaid orders as the shop allows.';
       v_hint := 'Pay or cancel an order first, order less, or pay with the wallet; details has what is open and the limits, null where there is none.';
+    when 'STOCK_LIMIT_EXCEEDED' then
+      v_status := '409';
+      v_message := 'A product has no room for more stock.';
+      v_hint := 'Lower the stock of the products in details.product_ids first: none can have more than details.limit units.';
     when 'ORDER_NOT_CANCELLABLE' then
       v_status := '409';
       v_message := 'This order cannot be cancelled any more.';

@@ -23,7 +23,7 @@ begin
   for v_job in
     select j.name, j.schedule, j.command
     from (values
-      ('interlock-expire-orders', '* * * * *', 'select interlock.expire_orders(100)'),
+      ('interlock-expire-orders', '* * * * *', 'do $do$ begin while interlock.expire_orders(100) > 0 loop commit; end loop; end $do$'),
       ('interlock-expire-promo-holds', '* * * * *', 'select interlock.expire_promo_holds()'),
       ('interlock-settle-slots', '* * * * *', 'select interlock.settle_slots()'),
       ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()')

@@ -1,6 +1,6 @@
 -- Bring used_count of promo codes and available_quantity of products that have slots up to date. Returns how many.
 --
--- Callers: pg_cron, every minute where it is present; the shop (service_role).
+-- Callers: pg_cron, every minute where it is present; service_role, also through public.settle_slots.
 -- Locks: promo codes, then products, each in the order of their ids, never waiting (whoever holds one settles it or is
 --   quick); their slots, waiting.
 -- Errors: 55P03 after lock_timeout.

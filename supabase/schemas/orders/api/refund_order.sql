@@ -8,4 +8,4 @@ as $$
 $$;
 
 comment on function public.refund_order(uuid) is
-  'Refunds a paid order, once: wallet money, promo use and stock come back. For the service role.';
+  'Refunds a paid order, once: wallet money, promo use and stock come back. For staff and the service role.';

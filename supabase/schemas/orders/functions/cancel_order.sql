@@ -3,7 +3,7 @@
 -- Callers: authenticated and service_role, through public.cancel_order.
 -- Locks: idempotency key, order, then as interlock.settle_orders; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order),
---   ORDER_NOT_CANCELLABLE, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+--   ORDER_NOT_CANCELLABLE, STOCK_LIMIT_EXCEEDED, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.cancel_order(p_order_id uuid, p_idempotency_key text)
 returns json

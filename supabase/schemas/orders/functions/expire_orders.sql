@@ -1,41 +1,60 @@
--- End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how
--- many.
+-- End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided
+-- in time, the oldest first; answers how many. Each is ended in a sub-transaction of its own: one that cannot be ended
+-- (its product is locked, or has no room) is left as it is, with a warning that names it, and takes nobody's turn. Due
+-- orders beyond p_limit are the next call's: call it until it answers 0.
 --
 -- Callers: pg_cron; service_role, also through public.expire_orders.
--- Locks: due orders that nobody else is locking (skip locked); then as interlock.settle_orders.
--- Errors: 55P03 is transient.
+-- Locks: due orders one after the other, those that nobody else is locking (skip locked); for each then as
+--   interlock.settle_orders. What was ended stays locked until the transaction ends, against the order of locks, so the
+--   next wait must be too short for anybody to be hurt by it: 50 milliseconds.
+-- Errors: none of an order's own.
 -- Security definer: nobody has the right to write orders.
 create function interlock.expire_orders(p_limit int)
 returns int
 language plpgsql
 security definer
 set search_path = ''
-set lock_timeout = '2s'
+set lock_timeout = '50ms'
 as $$
 declare
-  v_expired int;
+  v_limit constant int := greatest(coalesce(p_limit, 100), 0);
+  v_order_id uuid;
+  v_expired int := 0;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
 
-  -- The lock compares again on the newest version of the row: an order that was paid or
-  -- got a proof meanwhile (and with it a later deadline) drops out.
-  with due as materialized (
+  for v_order_id in
     select o.id
     from interlock.orders o
     where o.status in ('pending_payment', 'confirmed')
       and o.payment_expires_at <= interlock.clock()
     order by o.payment_expires_at
-    limit greatest(coalesce(p_limit, 100), 0)
-    for no key update skip locked
-  )
-  update interlock.orders o
-  set status = 'expired'
-  from due d
-  where o.id = d.id;
+  loop
+    exit when v_expired >= v_limit;
 
-  get diagnostics v_expired = row_count;
+    begin
+      -- The lock compares again on the newest version of the row: an order that was paid or
+      -- got a proof meanwhile (and with it a later deadline) drops out.
+      perform 1
+      from interlock.orders o
+      where o.id = v_order_id
+        and o.status in ('pending_payment', 'confirmed')
+        and o.payment_expires_at <= interlock.clock()
+      for no key update skip locked;
+      continue when not found;
+
+      update interlock.orders o
+      set status = 'expired'
+      where o.id = v_order_id;
+      v_expired := v_expired + 1;
+    exception
+      when others then
+        raise warning 'order % cannot expire: % %', v_order_id, sqlstate, sqlerrm;
+    end;
+  end loop;
+
   return v_expired;
 end
 $$;

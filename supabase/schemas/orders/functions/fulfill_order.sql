@@ -1,8 +1,8 @@
 -- What public.fulfill_order does, with its owner's rights.
 --
--- Callers: service_role, through public.fulfill_order.
+-- Callers: authenticated (staff) and service_role, through public.fulfill_order.
 -- Locks: the order, two seconds at most.
--- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
 returns json
@@ -16,6 +16,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  perform interlock.refuse_unless_shop();
 
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);

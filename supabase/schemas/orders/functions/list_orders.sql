@@ -14,9 +14,7 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 begin
-  if not interlock.acts_for_shop() then
-    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
-  end if;
+  perform interlock.refuse_unless_shop();
   if p_limit is null or p_limit not between 1 and 200 then
     perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
   end if;

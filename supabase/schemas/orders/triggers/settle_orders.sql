@@ -17,7 +17,7 @@
 -- Callers: trigger orders_settle, once for each statement.
 -- Locks: the orders are locked by the statement; then wallets by user, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
--- Errors: 55P03 after lock_timeout.
+-- Errors: STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
 create function interlock.settle_orders()
 returns trigger

@@ -8,4 +8,4 @@ as $$
 $$;
 
 comment on function public.accept_payment(uuid) is
-  'The payment of an order has come: it is paid, its codes are delivered. For the service role.';
+  'The payment of an order has come: it is paid, its codes are delivered. For staff and the service role.';

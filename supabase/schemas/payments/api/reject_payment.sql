@@ -12,4 +12,4 @@ as $$
 $$;
 
 comment on function public.reject_payment(uuid, text, boolean) is
-  'The proof of a bank transfer is rejected, and the buyer may hand in another one; with p_cancel, or without a try left, the order is cancelled and everything comes back. For the service role.';
+  'The proof of a bank transfer is rejected, and the buyer may hand in another one; with p_cancel, or without a try left, the order is cancelled and everything comes back. For staff and the service role.';

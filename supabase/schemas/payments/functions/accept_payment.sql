@@ -1,8 +1,8 @@
 -- What public.accept_payment does, with its owner's rights: the order is paid, and its open proofs are accepted.
 --
--- Callers: service_role, through public.accept_payment.
+-- Callers: authenticated (staff) and service_role, through public.accept_payment.
 -- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.accept_payment(p_order_id uuid)
 returns json
@@ -16,6 +16,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  perform interlock.refuse_unless_shop();
 
   perform interlock.move_order(
     p_order_id, array['pending_payment', 'confirmed'], 'paid', 'ORDER_STATE_CONFLICT'

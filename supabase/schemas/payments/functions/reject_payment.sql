@@ -3,9 +3,9 @@
 -- cancelled or has had all the proofs it may have. Called again it changes nothing: proofs that are rejected already are
 -- not rejected once more, and the order is not given more time. An order that never had a proof is cancelled.
 --
--- Callers: service_role, through public.reject_payment.
+-- Callers: authenticated (staff) and service_role, through public.reject_payment.
 -- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, STOCK_LIMIT_EXCEEDED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders and proofs.
 create function interlock.reject_payment(p_order_id uuid, p_reason text, p_cancel boolean)
 returns json
@@ -23,6 +23,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  perform interlock.refuse_unless_shop();
 
   if char_length(p_reason) not between 1 and 500 then
     perform interlock.refuse_problems(interlock.problem('/p_reason', 'must be 1 to 500 characters'));

@@ -1,7 +1,7 @@
 -- Take back holds whose time is over, the oldest first. Uses come back without it too, when somebody needs
 -- them; this keeps the counters of codes without a limit true.
 --
--- Callers: pg_cron, every minute where it is present; the shop.
+-- Callers: pg_cron, every minute where it is present; service_role, also through public.expire_promo_holds.
 -- Locks: rows of promo_user_uses, never waiting (whoever is locking one sees to it), then the rows of
 --   promo_codes by id, waiting.
 -- Errors: 55P03 after lock_timeout. Returns the number of holds taken back.

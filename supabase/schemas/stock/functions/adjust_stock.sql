@@ -4,7 +4,7 @@
 -- Callers: authenticated (staff) and service_role, through public.adjust_stock.
 -- Locks: the reference, the product, its slots; two seconds at most for each.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PRODUCT_NOT_FOUND,
---   INSUFFICIENT_INVENTORY; 55P03 is transient.
+--   INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED; 55P03 is transient.
 -- Security definer: so that it may use the functions of this schema, and that staff may write stock.
 create function interlock.adjust_stock(p_product_id uuid, p_delta int, p_reason text, p_reference text)
 returns jsonb

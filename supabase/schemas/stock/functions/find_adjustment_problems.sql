@@ -11,9 +11,7 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
 begin
-  if not interlock.acts_for_shop() then
-    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
-  end if;
+  perform interlock.refuse_unless_shop();
   if p_product_id is null then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required');
   end if;

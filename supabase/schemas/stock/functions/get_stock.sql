@@ -2,7 +2,7 @@
 --
 -- Callers: anon, authenticated and service_role, through public.get_stock.
 -- Locks: none. Errors: VALIDATION_FAILED.
--- Security definer: slots are nobody's to read. Inactive products are for the service role only.
+-- Security definer: slots are nobody's to read. Inactive products are for the shop only.
 create function interlock.get_stock(p_product_ids uuid[])
 returns table (product_id uuid, available_quantity int, stock_slots int)
 language plpgsql
@@ -22,7 +22,7 @@ begin
       select sum(c.used) as used from interlock.counter_slots c where c.owner_id = p.id and p.stock_slots > 0
     ) s on true
     where p.id = any (p_product_ids)
-      and (p.active or current_setting('role') = 'service_role')
+      and (p.active or interlock.acts_for_shop())
     order by p.id;
 end
 $$;

@@ -2,12 +2,19 @@
 --
 -- Callers: interlock.adjust_stock, interlock.count_stock, which have called interlock.lock_exact_stock.
 -- Locks: the product and its slots, held already.
+-- Errors: STOCK_LIMIT_EXCEEDED.
 create function interlock.move_stock(p_product_id uuid, p_from int, p_to int, p_reason text)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 begin
+  if p_to > 1000000000 then
+    perform interlock.raise_error(
+      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', jsonb_build_array(p_product_id), 'limit', 1000000000)
+    );
+  end if;
+
   perform interlock.set_ledger_context(p_reason, null);
 
   update interlock.products p

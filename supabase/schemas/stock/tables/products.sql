@@ -3,6 +3,8 @@
 -- `available_quantity` is the stock that can be sold. For a physical product it is the truth; for a digital one it is
 -- the number of free product codes and follows them (orders/tables/product_codes.sql).
 --
+-- A product has at most 1,000,000,000 units.
+--
 -- Everybody sees the active products. The shop (service role) writes. Whatever changes the stock leaves a row in the
 -- ledger (stock/tables/stock_movements.sql).
 --
@@ -30,7 +32,7 @@ create table interlock.products (
   name interlock.label not null,
   price interlock.price not null,
   currency interlock.currency_code not null,
-  available_quantity int not null default 0
+  available_quantity interlock.stock_quantity not null default 0
     constraint products_available_quantity_nonnegative check (available_quantity >= 0),
   kind interlock.product_kind not null default 'physical',
   active boolean not null default true,

@@ -6,8 +6,11 @@ use crate::prove::histories::{Reader, Request, array, present};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Rows that this transaction has written last.
-const MINE: &str = "xmin = pg_current_xact_id()::xid";
+/// Rows that this transaction has written last, perhaps in a sub-transaction: what others have not committed is not
+/// seen.
+fn is_mine(row: &str) -> String {
+    format!("pg_xact_status({row}.xmin::text::xid8) = 'in progress'")
+}
 
 /// Sends a call of a shop with these products, customers and promo codes.
 pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
@@ -79,16 +82,18 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
         Call::ExpireOrders => Request::Own(format!(
             "select interlock.expire_orders(1000);
              select coalesce(json_agg(o.id), '[]') from interlock.orders o
-             where o.user_id = any ({}) and o.status = 'expired' and o.{MINE}",
-            array(world.terms.buyers.iter())
+             where o.user_id = any ({}) and o.status = 'expired' and {}",
+            array(world.terms.buyers.iter()),
+            is_mine("o")
         )),
         Call::ExpireHolds => Request::Own(format!(
             "select interlock.expire_promo_holds();
              select coalesce(json_agg(format('held %s %s %s', r.promo_id, r.user_id,
                coalesce(r.cart_id::text, 'nobody'))), '[]')
              from interlock.promo_redemptions r
-             where r.promo_id = any ({}) and r.status = 'expired' and r.{MINE}",
-            array(world.terms.promos.iter().map(|promo| &promo.id))
+             where r.promo_id = any ({}) and r.status = 'expired' and {}",
+            array(world.terms.promos.iter().map(|promo| &promo.id)),
+            is_mine("r")
         )),
         Call::TopUp {
             user,

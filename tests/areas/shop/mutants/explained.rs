@@ -47,6 +47,14 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "settle_orders, its only caller, has locked them all.",
     ),
     (
+        "expire_orders: without `where o.status in ('pending_payment', 'confirmed') and o.payment_expires_at <= interlock.clock()`",
+        "It only saves locks: the same is asked again under the lock.",
+    ),
+    (
+        "expire_orders: without `and o.payment_expires_at <= interlock.clock()`",
+        "It only saves locks: the same is asked again under the lock.",
+    ),
+    (
         "return_stock: without `perform interlock.set_ledger_context(null, null)`",
         "settle_orders, its only caller, sets another context at once and ends it.",
     ),
