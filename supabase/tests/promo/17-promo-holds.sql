@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(84);
+select plan(85);
 
 -- Cast --------------------------------------------------------------------
 
@@ -324,8 +324,19 @@ as $$
 $$;
 
 select pg_temp.fresh(20, null);
+-- Another code's hour is over.
+insert into interlock.promo_user_uses (promo_id, user_id, held_since)
+values ('7b000000-0000-4000-8000-000000000001', pg_temp.who('ann'), now() - interval '3 hours');
 select is(pg_temp.until(1), '15', 'a hold lasts 15 minutes');
-select is((select held_since from interlock.promo_user_uses), now(), 'the hour begins');
+select is(
+  (select array_agg(held_since order by promo_id) from interlock.promo_user_uses),
+  array[now() - interval '3 hours', now()], 'the hour begins, that of this code'
+);
+delete from interlock.promo_user_uses where promo_id <> '7c000000-0000-4000-8000-000000000001';
+insert into interlock.promo_user_uses (promo_id, user_id, held_since)
+values ('7b000000-0000-4000-8000-000000000001', pg_temp.who('ann'), now() - interval '90 minutes');
+select is(pg_temp.until(1), '15', 'whatever has become of another code''s');
+delete from interlock.promo_user_uses where promo_id <> '7c000000-0000-4000-8000-000000000001';
 select pg_temp.began(30);
 select is(pg_temp.until(1), '15', 'and 15 more');
 select is((select held_since from interlock.promo_user_uses), now() - interval '30 minutes', 'of the same hour');

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(363);
+select plan(364);
 
 -- Columns -----------------------------------------------------------------
 
@@ -59,6 +59,10 @@ from (values
   ('interlock.order_items', array[
     'order_id uuid not null', 'product_id uuid not null', 'quantity integer not null',
     'unit_price bigint not null', 'name text not null', 'kind text not null'
+  ]),
+  ('interlock.wallet_top_ups', array[
+    'reference text not null', 'user_id uuid not null', 'amount bigint not null', 'currency character(3) not null',
+    'created_at timestamp with time zone not null'
   ]),
   ('interlock.order_events', array[
     'id bigint not null', 'order_id uuid not null', 'event text not null', 'actor uuid',

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(125);
+select plan(130);
 
 -- Cast --------------------------------------------------------------------
 
@@ -355,8 +355,12 @@ from (values
     '{"message": "IDEMPOTENCY_KEY_REUSED", "detail": {"reference": "pi_3Mt"}}'),
   ($$'7c000000-0000-4000-8000-000000000003', 1, 'USD', 'pi_4'$$,
     '{"message": "CURRENCY_MISMATCH", "detail": {"currency": "USD", "wallet_currency": "EUR"}}'),
+  ($$'7c000000-0000-4000-8000-000000000003', 2, 'EUR', 'pi_5'$$,
+    '{"success": true, "user_id": "7c000000-0000-4000-8000-000000000003", "balance": 4, "currency": "EUR"}'),
+  ($$'7c000000-0000-4000-8000-000000000003', 1, 'EUR', 'pi_5'$$,
+    '{"message": "IDEMPOTENCY_KEY_REUSED", "detail": {"reference": "pi_5"}}'),
   ($$'7c000000-0000-4000-8000-000000000003', 1, 'EUR', 'pi_4'$$,
-    '{"success": true, "user_id": "7c000000-0000-4000-8000-000000000003", "balance": 3, "currency": "EUR"}')
+    '{"success": true, "user_id": "7c000000-0000-4000-8000-000000000003", "balance": 5, "currency": "EUR"}')
 ) as t (arguments, answer);
 select is(
   (
@@ -367,6 +371,17 @@ select is(
     limit 1
   ),
   'top_up 1 pi_4', 'the ledger has it'
+);
+update interlock.wallets set balance = balance + 1 where user_id = '7c000000-0000-4000-8000-000000000003';
+select is(
+  (
+    select concat_ws(' ', m.reason, m.delta, m.reference)
+    from interlock.wallet_movements m
+    where m.user_id = '7c000000-0000-4000-8000-000000000003'
+    order by m.id desc
+    limit 1
+  ),
+  'correction 1', 'and what follows is no part of it'
 );
 select is(
   pg_temp.top_up(format('%L, 1, %L, %L', '7c000000-0000-4000-8000-000000000003', 'EUR', t.reference)) #>> '{detail,problems,0,pointer}',
@@ -439,7 +454,9 @@ from (values
   ($$update interlock.wallets set currency = 'USD'$$, '23514'),
   ($$truncate interlock.wallets$$, '23001'),
   ($$update interlock.wallet_movements set delta = 1$$, '23001'),
-  ($$delete from interlock.wallet_movements$$, '23001')
+  ($$delete from interlock.wallet_movements$$, '23001'),
+  ($$update interlock.wallet_top_ups set amount = 1$$, '23001'),
+  ($$delete from interlock.wallet_top_ups$$, '23001')
 ) as t (sql, state);
 select is_empty('select * from interlock.wallet_differences', 'the wallet ledger adds up');
 

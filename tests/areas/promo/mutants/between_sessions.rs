@@ -59,7 +59,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a use that the customer takes in another tab meanwhile is taken once",
     ),
     (
-        "take_promo_use: without `and ( p_held_until is null or p.holds_per_user > ( select count(*) from interlock.promo_redemptions r wh…`",
+        "take_promo_use: without `and ( p_held_until is null or p.holds_per_user > ( select count(*) from interlock.promo_redemptions…`",
         "a code that the customer holds in another tab meanwhile is held once",
     ),
     (
