@@ -31,6 +31,7 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
             "if v_answer is not null then
       return v_answer::json;
     end if;
+    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
     perform interlock.raise_error(v_refusal,",
             "perform interlock.raise_error(v_refusal,",
         )],
