@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(69);
+select plan(70);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -55,6 +55,7 @@ from (values
   ($$update interlock.settings set reference_lifetime = '89 days'$$, 'settings_reference_lifetime_sane'),
   ($$update interlock.settings set payment_window = null$$, 'payment_window'),
   ($$update interlock.settings set promo_hold = null$$, 'promo_hold'),
+  ($$update interlock.settings set promo_hold_limit = null$$, 'promo_hold_limit'),
   ($$update interlock.settings set idempotency_key_lifetime = '23 hours'$$, 'settings_idempotency_key_lifetime_sane'),
   ($$update interlock.settings set payment_window = '1 second'$$, 'settings_payment_window_sane'),
   ($$update interlock.settings set max_payment_proofs = 0$$, 'settings_max_payment_proofs_sane'),
