@@ -1026,6 +1026,10 @@ begin
       v_status := '404';
       v_message := 'There is no such user.';
       v_hint := 'Check the user id.';
+    when 'PRODUCT_CODE_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such product code.';
+      v_hint := 'Check the id of the code.';
     when 'PROMO_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such promo code.';
@@ -1062,6 +1066,14 @@ begin
       v_status := '409';
       v_message := 'There is not enough in stock.';
       v_hint := 'Lower each quantity in details.shortages to what is available, or remove the line.';
+    when 'PRODUCT_CODE_NOT_DELIVERED' then
+      v_status := '409';
+      v_message := 'This code was not delivered to anybody yet.';
+      v_hint := 'Only a delivered code is replaced: delete a free one, or change it.';
+    when 'PRODUCT_CODE_REPLACED' then
+      v_status := '409';
+      v_message := 'This code has been replaced already.';
+      v_hint := 'The buyer has the code of details.replaced_by; if that one does not work either, replace that.';
     when 'STOCK_CHANGED' then
       v_status := '409';
       v_message := 'The stock is no longer what it was when it was counted.';

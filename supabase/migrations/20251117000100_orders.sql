@@ -20,6 +20,23 @@ begin
 end
 $$;
 
+-- The normal form of a digital key: one product has each key once, however it was entered (blanks around it, another
+-- case, full-width letters, a dash that a word processor has made of a hyphen). A hyphen counts: A-11 and A1-1 are two
+-- keys. What is delivered is what was entered.
+--
+-- Callers: the index product_codes_once, interlock.replace_product_code.
+-- Locks: none.
+create function interlock.normal_code(p_code text)
+returns text
+language sql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+  select translate(interlock.normal_text(p_code), U&'\2010\2012\2013\2014\2015\2212', '------')
+$$;
+
 -- Whether an order's way of payment and deadline are those of its status. Only an order whose proof the shop may decide
 -- whenever it likes (settings.review_window is null) waits without a deadline.
 --
@@ -277,13 +294,13 @@ begin
 end
 $$;
 
--- Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else
--- or free.
+-- Refuse a code for a physical product, one in which there is nothing to see, another product for a code, giving a
+-- delivered code to anybody else or free, and a replacement that is none or a second one.
 --
 -- Callers: trigger product_codes_guard.
 -- Locks: none beyond the row itself.
--- Errors: 23514 check_violation with constraint name product_codes_product_is_digital,
---   product_codes_product_fixed or product_codes_delivered_stay.
+-- Errors: 23514 check_violation with constraint name product_codes_product_is_digital, product_codes_code_readable,
+--   product_codes_product_fixed, product_codes_delivered_stay or product_codes_replaced_once.
 create function interlock.guard_product_code()
 returns trigger
 language plpgsql
@@ -296,6 +313,10 @@ begin
   if tg_op = 'INSERT' then
     if exists (select 1 from interlock.products p where p.id = new.product_id and p.kind <> 'digital') then
       v_constraint := 'product_codes_product_is_digital';
+    elsif interlock.normal_code(new.code) = '' then
+      v_constraint := 'product_codes_code_readable';
+    elsif new.replaced_by is not null then
+      v_constraint := 'product_codes_replaced_once';
     end if;
   elsif old.used_at is not null and (
     tg_op = 'DELETE'
@@ -306,6 +327,26 @@ begin
     v_constraint := 'product_codes_delivered_stay';
   elsif tg_op = 'UPDATE' and new.product_id <> old.product_id then
     v_constraint := 'product_codes_product_fixed';
+  elsif tg_op = 'UPDATE' and new.code <> old.code and interlock.normal_code(new.code) = '' then
+    v_constraint := 'product_codes_code_readable';
+  elsif tg_op = 'UPDATE'
+    and (new.replaced_by, new.replaced_at, new.replaced_reason, new.replaced_actor)
+      is distinct from (old.replaced_by, old.replaced_at, old.replaced_reason, old.replaced_actor)
+    and (
+      old.replaced_by is not null
+      or not exists (
+        select
+        from interlock.product_codes n
+        where n.id = new.replaced_by
+          and n.id <> old.id
+          and n.product_id = old.product_id
+          and n.order_id = old.order_id
+          and n.used_at is not null
+          and n.replaced_by is null
+      )
+    )
+  then
+    v_constraint := 'product_codes_replaced_once';
   end if;
 
   if v_constraint is not null then
@@ -712,6 +753,12 @@ create policy order_items_select_own
 -- A delivered code is never sold again, whatever becomes of its order: somebody has seen it. A reserved code of an
 -- order that ends becomes free. The constraint product_codes_delivered_has_order and the trigger hold that.
 --
+-- A code that does not work is replaced once, by public.replace_product_code: both stay with their order, the old one
+-- with the reason and the id of the new one, and the buyer sees the new one.
+--
+-- One product has a key once, however it was entered: the index product_codes_once compares normal forms. What is
+-- delivered is what was entered.
+--
 -- Lock order: the product's stock row, then its codes. Whoever holds the stock row knows the number of free codes
 -- exactly, because nobody else can commit a change of it.
 create table interlock.product_codes (
@@ -723,17 +770,51 @@ create table interlock.product_codes (
   order_id uuid
     constraint product_codes_order_id_fkey references interlock.orders (id),
   used_at timestamptz,
+  replaced_by bigint
+    constraint product_codes_replaced_by_fkey references interlock.product_codes (id),
+  replaced_at timestamptz,
+  replaced_reason interlock.label,
+  replaced_actor uuid,
   created_at timestamptz not null default now(),
   constraint product_codes_unique unique (product_id, code),
-  constraint product_codes_delivered_has_order check (used_at is null or order_id is not null)
+  constraint product_codes_delivered_has_order check (used_at is null or order_id is not null),
+  constraint product_codes_replaced_whole check (
+    case when replaced_by is null
+      then num_nonnulls(replaced_at, replaced_reason, replaced_actor) = 0
+      else num_nulls(replaced_at, replaced_reason, used_at) = 0
+    end
+  )
 );
 
 comment on table interlock.product_codes is
   'Codes of digital products. Read by the buyer of a paid order; the shop (service role) adds them.';
+comment on column interlock.product_codes.id is
+  'What replace_product_code calls it by.';
+comment on column interlock.product_codes.product_id is
+  'The digital product. Never changes.';
+comment on column interlock.product_codes.code is
+  'What the buyer gets, as it was entered. One product has a key once: case, blanks and kinds of dashes make no other key.';
 comment on column interlock.product_codes.order_id is
   'The order it is sold to or reserved for; empty while it is free.';
 comment on column interlock.product_codes.used_at is
   'When it was delivered: from then on the buyer can read it, and it is never sold again.';
+
+comment on column interlock.product_codes.replaced_by is
+  'The code that its buyer got instead, because this one did not work; set by replace_product_code only.';
+comment on column interlock.product_codes.replaced_at is
+  'When it was replaced.';
+comment on column interlock.product_codes.replaced_reason is
+  'Why it was replaced, as staff said it.';
+comment on column interlock.product_codes.replaced_actor is
+  'The staff member who replaced it; empty for the shop.';
+comment on column interlock.product_codes.created_at is
+  'When it was added.';
+
+-- One key, however it was entered.
+create unique index product_codes_once on interlock.product_codes (product_id, interlock.normal_code(code));
+
+-- One code takes the place of one.
+create unique index product_codes_replaces_one on interlock.product_codes (replaced_by) where replaced_by is not null;
 
 -- Free codes, oldest first.
 create index product_codes_free on interlock.product_codes (product_id, id) where order_id is null;
@@ -779,6 +860,7 @@ create policy product_codes_select_bought
   to authenticated
   using (
     used_at is not null
+    and replaced_by is null
     and order_id = any (array(
       select o.id
       from interlock.orders o
@@ -1271,7 +1353,8 @@ begin
   into v_owned
   from interlock.product_codes c
   where c.order_id = p_order_id
-    and c.product_id = p_product_id;
+    and c.product_id = p_product_id
+    and c.replaced_by is null;
 
   if v_owned = 0 then
     if v_order_status not in ('pending_payment', 'confirmed', 'paid', 'fulfilled') then
@@ -1294,7 +1377,8 @@ begin
   into v_answer
   from interlock.product_codes c
   where c.order_id = p_order_id
-    and c.product_id = p_product_id;
+    and c.product_id = p_product_id
+    and c.replaced_by is null;
 
   return query
     select r.id, r.code
@@ -1561,13 +1645,19 @@ begin
 
   return jsonb_build_object('success', true, 'orders', coalesce((
     select jsonb_agg(
-      -- A delivered code is for its buyer's eyes only.
+      -- A delivered code is for its buyer's eyes only: staff has its id, to replace it by.
       interlock.order_to_json(o.id) - 'codes' || jsonb_build_object(
         'user_id', o.user_id,
         'events', (
           select coalesce(jsonb_agg(to_jsonb(e) - 'order_id' order by e.id), '[]')
           from interlock.order_events e
           where e.order_id = o.id
+        ),
+        'codes', (
+          select coalesce(jsonb_agg(to_jsonb(c) - 'code' - 'order_id' order by c.id), '[]')
+          from interlock.product_codes c
+          where c.order_id = o.id
+            and c.used_at is not null
         ),
         'payment_proofs', (
           select coalesce(jsonb_agg(to_jsonb(f) - 'order_id' order by f.id), '[]')
@@ -1750,7 +1840,8 @@ begin
     into v_codes
     from interlock.product_codes c
     where c.order_id = p_order_id
-      and c.used_at is not null;
+      and c.used_at is not null
+      and c.replaced_by is null;
   end if;
 
   return interlock.shape_order(v_order, v_items)
@@ -1853,6 +1944,108 @@ begin
 end
 $$;
 
+-- What public.replace_product_code does, with its owner's rights: a delivered key that does not work gets another one in
+-- its place, once. Both stay, the old one with the reason; the buyer sees the new one. Called again it answers the same.
+--
+-- Callers: authenticated (staff) and service_role, through public.replace_product_code.
+-- Locks: the order; without p_new_code the product's stock row and a free code, as interlock.take_product_codes, with
+--   one the entry of that code in the index, which nobody holds who waits for an order. Two seconds at most for each.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, PRODUCT_CODE_NOT_FOUND, PRODUCT_CODE_NOT_DELIVERED,
+--   PRODUCT_CODE_REPLACED, ORDER_STATE_CONFLICT (the order has ended), INSUFFICIENT_INVENTORY; 55P03 is transient.
+-- Security definer: staff have no right to write codes.
+create function interlock.replace_product_code(p_code_id bigint, p_reason text, p_new_code text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+  v_old interlock.product_codes;
+  v_status text;
+  v_new_id bigint;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+  if p_code_id is null then
+    v_problems := v_problems || interlock.problem('/p_code_id', 'is required');
+  end if;
+  if interlock.is_line(p_reason, 200) is not true then
+    v_problems := v_problems || interlock.problem('/p_reason', 'must have 1 to 200 characters');
+  end if;
+  if char_length(p_new_code) > 500 or interlock.normal_code(p_new_code) = '' then
+    v_problems := v_problems || interlock.problem('/p_new_code', 'must have 1 to 500 characters');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  select c.* into v_old from interlock.product_codes c where c.id = p_code_id;
+  if not found then
+    perform interlock.raise_error('PRODUCT_CODE_NOT_FOUND', jsonb_build_object('code_id', p_code_id));
+  end if;
+  if v_old.used_at is null then
+    perform interlock.raise_error('PRODUCT_CODE_NOT_DELIVERED', jsonb_build_object('code_id', p_code_id));
+  end if;
+
+  -- A delivered code stays with its order. Under its lock nobody else replaces it.
+  v_status := interlock.lock_order(v_old.order_id);
+  select c.* into v_old from interlock.product_codes c where c.id = p_code_id;
+
+  if v_old.replaced_by is null then
+    if v_status not in ('paid', 'fulfilled') then
+      perform interlock.raise_error(
+        'ORDER_STATE_CONFLICT', jsonb_build_object('order_id', v_old.order_id, 'status', v_status)
+      );
+    end if;
+
+    if p_new_code is null then
+      perform interlock.take_stock(array[v_old.product_id], array[1], 'replacement', v_old.order_id);
+      v_new_id := (interlock.take_product_codes(
+        array[v_old.product_id], array[1], v_old.order_id, 'replacement', true
+      ))[1];
+    else
+      insert into interlock.product_codes (product_id, code, order_id, used_at)
+      values (v_old.product_id, p_new_code, v_old.order_id, interlock.clock())
+      on conflict do nothing
+      returning id into v_new_id;
+      if v_new_id is null then
+        perform interlock.refuse_problems(interlock.problem('/p_new_code', 'is a code of this product already'));
+      end if;
+    end if;
+
+    update interlock.product_codes c
+    set replaced_by = v_new_id,
+        replaced_at = interlock.clock(),
+        replaced_reason = p_reason,
+        replaced_actor = auth.uid()
+    where c.id = p_code_id
+    returning c.* into v_old;
+  elsif not exists (
+    select
+    from interlock.product_codes n
+    where n.id = v_old.replaced_by
+      and interlock.normal_code(n.code) = interlock.normal_code(coalesce(p_new_code, n.code))
+  ) then
+    perform interlock.raise_error('PRODUCT_CODE_REPLACED', jsonb_build_object(
+      'code_id', p_code_id, 'replaced_by', v_old.replaced_by, 'replaced_at', v_old.replaced_at
+    ));
+  end if;
+
+  return jsonb_build_object(
+    'success', true,
+    'code_id', p_code_id,
+    'replaced_by', v_old.replaced_by,
+    'replaced_at', v_old.replaced_at,
+    'reason', v_old.replaced_reason,
+    'product_id', v_old.product_id,
+    'order_id', v_old.order_id
+  );
+end
+$$;
+
 -- An order as its buyer sees it, with its lines.
 --
 -- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
@@ -1919,12 +2112,12 @@ begin
 end
 $$;
 
--- Give free codes to an order: exactly the quantities, or an error. The caller holds the stock rows of the
+-- Give free codes to an order: exactly the quantities, or an error. Returns their ids. The caller holds the stock rows of the
 -- products and has seen that there is enough. Codes that somebody else has locked are passed over. If that
 -- leaves too few, the call fails as transient (55P03), so that nobody is refused because of a change that is
 -- then rolled back; waiting for them would be against the lock order.
 --
--- Callers: interlock.checkout, interlock.claim_product_codes_atomic.
+-- Callers: interlock.checkout, interlock.claim_product_codes_atomic, interlock.replace_product_code.
 -- Locks: free codes of the products, never waiting.
 -- Errors: INSUFFICIENT_INVENTORY with every shortage; 55P03 if only locked codes are left.
 create function interlock.take_product_codes(
@@ -1934,7 +2127,7 @@ create function interlock.take_product_codes(
   p_reason text,
   p_delivered boolean
 )
-returns void
+returns bigint[]
 language plpgsql
 set search_path = ''
 as $$
@@ -1995,6 +2188,7 @@ begin
   where c.id = any (v_code_ids);
 
   perform interlock.set_ledger_context(null, null);
+  return v_code_ids;
 end
 $$;
 
@@ -2120,6 +2314,18 @@ $$;
 comment on function public.refund_order(uuid) is
   'Refunds a paid order, once: wallet money, promo use and stock come back. For staff and the service role.';
 
+create function public.replace_product_code(p_code_id bigint, p_reason text, p_new_code text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.replace_product_code(p_code_id, p_reason, p_new_code)
+$$;
+
+comment on function public.replace_product_code(bigint, text, text) is
+  'Gives the buyer of a delivered code that does not work another one, once: p_new_code, or a free one. For staff and the service role.';
+
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.cancel_order is
   'What public.cancel_order does, with its owner''s rights.';
@@ -2140,7 +2346,7 @@ comment on function interlock.fulfill_order is
 comment on function interlock.guard_order_change is
   'Refuse an illegal change of an order, fill in the time a new status implies.';
 comment on function interlock.guard_product_code is
-  'Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else or free.';
+  'Refuse a code for a physical product, one in which there is nothing to see, another product for a code, giving a delivered code to anybody else or free, and a replacement that is none or a second one.';
 comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
 comment on function interlock.is_open_order is
@@ -2155,6 +2361,8 @@ comment on function interlock.move_order is
   'Bring one order to a status, once.';
 comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
+comment on function interlock.normal_code is
+  'The normal form of a digital key: one product has each key once, however it was entered (blanks around it, another case, full-width letters, a dash that a word processor has made of a hyphen).';
 comment on function interlock.order_answer is
   'The answer of the functions of an order''s life: success, and the order.';
 comment on function interlock.order_deadline_matches is
@@ -2171,6 +2379,8 @@ comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
 comment on function interlock.refuse_ordered_cart is
   'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
+comment on function interlock.replace_product_code is
+  'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is
@@ -2189,7 +2399,8 @@ revoke all on function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
-  public.refund_order(uuid)
+  public.refund_order(uuid),
+  public.replace_product_code(bigint, text, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
@@ -2198,8 +2409,12 @@ grant execute on function
   -- For the shop: staff by token, anybody else is refused.
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid), interlock.refund_order,
-  public.list_orders(text, uuid, uuid, int), interlock.list_orders
+  public.list_orders(text, uuid, uuid, int), interlock.list_orders,
+  public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;
+
+-- The shop adds codes, and an index compares them.
+grant execute on function interlock.normal_code to service_role;
 
 grant execute on function
   public.claim_product_codes_atomic(uuid, int, uuid, text), interlock.claim_product_codes_atomic,

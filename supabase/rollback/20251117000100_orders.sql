@@ -12,7 +12,8 @@ drop function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
-  public.refund_order(uuid);
+  public.refund_order(uuid),
+  public.replace_product_code(bigint, text, text);
 drop view interlock.code_differences;
 drop function
   interlock.cancel_order,
@@ -32,6 +33,7 @@ drop function
   interlock.price_change,
   interlock.refund_order,
   interlock.refuse_ordered_cart,
+  interlock.replace_product_code,
   interlock.shape_order,
   interlock.take_open_order,
   interlock.take_product_codes;
@@ -54,5 +56,6 @@ drop function
   interlock.record_order_event,
   interlock.settle_orders,
   interlock.is_open_order,
+  interlock.normal_code,
   interlock.order_deadline_matches,
   interlock.order_times_match;

@@ -133,7 +133,10 @@ digital as (
   from items i
   where i.kind = 'digital'
     and i.stands
-    and i.quantity <> (select count(*) from codes c where c.order_id = i.order_id and c.product_id = i.product_id)
+    and i.quantity <> (
+      select count(*) from codes c
+      where c.order_id = i.order_id and c.product_id = i.product_id and c.replaced_by is null
+    )
   union all
   select 'an ended order keeps a code that nobody has seen', c.order_id::text
   from codes c join orders o on o.id = c.order_id

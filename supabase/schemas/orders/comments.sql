@@ -18,7 +18,7 @@ comment on function interlock.fulfill_order is
 comment on function interlock.guard_order_change is
   'Refuse an illegal change of an order, fill in the time a new status implies.';
 comment on function interlock.guard_product_code is
-  'Refuse a code for a physical product, another product for a code, and giving a delivered code to anybody else or free.';
+  'Refuse a code for a physical product, one in which there is nothing to see, another product for a code, giving a delivered code to anybody else or free, and a replacement that is none or a second one.';
 comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
 comment on function interlock.is_open_order is
@@ -33,6 +33,8 @@ comment on function interlock.move_order is
   'Bring one order to a status, once.';
 comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
+comment on function interlock.normal_code is
+  'The normal form of a digital key: one product has each key once, however it was entered (blanks around it, another case, full-width letters, a dash that a word processor has made of a hyphen).';
 comment on function interlock.order_answer is
   'The answer of the functions of an order''s life: success, and the order.';
 comment on function interlock.order_deadline_matches is
@@ -49,6 +51,8 @@ comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
 comment on function interlock.refuse_ordered_cart is
   'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
+comment on function interlock.replace_product_code is
+  'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is

@@ -7,7 +7,8 @@ revoke all on function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
-  public.refund_order(uuid)
+  public.refund_order(uuid),
+  public.replace_product_code(bigint, text, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
@@ -16,8 +17,12 @@ grant execute on function
   -- For the shop: staff by token, anybody else is refused.
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid), interlock.refund_order,
-  public.list_orders(text, uuid, uuid, int), interlock.list_orders
+  public.list_orders(text, uuid, uuid, int), interlock.list_orders,
+  public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;
+
+-- The shop adds codes, and an index compares them.
+grant execute on function interlock.normal_code to service_role;
 
 grant execute on function
   public.claim_product_codes_atomic(uuid, int, uuid, text), interlock.claim_product_codes_atomic,

@@ -70,7 +70,8 @@ from (values
   ]),
   ('interlock.product_codes', array[
     'id bigint not null', 'product_id uuid not null', 'code text not null', 'order_id uuid',
-    'used_at timestamp with time zone', 'created_at timestamp with time zone not null'
+    'used_at timestamp with time zone', 'replaced_by bigint', 'replaced_at timestamp with time zone',
+    'replaced_reason text', 'replaced_actor uuid', 'created_at timestamp with time zone not null'
   ]),
   ('interlock.payment_proofs', array[
     'id bigint not null', 'order_id uuid not null', 'object_path text not null', 'status text not null',
@@ -145,7 +146,7 @@ select is_empty(
     from pg_catalog.pg_proc
     where pronamespace = 'public'::regnamespace
       and proname in (
-        'adjust_stock', 'count_stock', 'checkout', 'claim_route', 'cancel_order', 'refund_order', 'decrement_product_quantity',
+        'adjust_stock', 'count_stock', 'replace_product_code', 'checkout', 'claim_route', 'cancel_order', 'refund_order', 'decrement_product_quantity',
         'claim_product_codes_atomic', 'top_up_wallet', 'expire_orders', 'submit_payment_proof', 'reject_payment'
       )
     group by proname

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(84);
+select plan(85);
 
 insert into auth.users (id, aud, role, email)
 values
@@ -113,6 +113,10 @@ select is(
   'and out, to the last one'
 );
 select is(pg_temp.ledger(), '1 -15 0 broken note 17', 'with the shop''s reason and reference');
+update interlock.products set available_quantity = available_quantity + 1 where id = pg_temp.p(1);
+select is(pg_temp.ledger(), '1 1 1 correction', 'which end with the call');
+update interlock.products set available_quantity = available_quantity - 1 where id = pg_temp.p(1);
+select pg_temp.ledger();
 select is(
   pg_temp.ask('shop', $$public.adjust_stock(pg_temp.p(1), -1)$$),
   jsonb_build_object('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', jsonb_build_array(
@@ -299,7 +303,7 @@ select results_eq(
 
 -- With slots ------------------------------------------------------------------
 
-select public.set_stock_slots(pg_temp.p(2), 2);
+select public.set_stock_slots(pg_temp.p(2), 2), public.set_stock_slots(pg_temp.p(4), 3);
 select interlock.use_slot(pg_temp.p(2), 30, true);
 insert into interlock.stock_movements (product_id, delta, reason) values (pg_temp.p(2), -30, 'checkout');
 select pg_temp.ledger();

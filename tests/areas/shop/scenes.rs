@@ -11,6 +11,13 @@ insert into interlock.products (id, name, price, currency, kind) values ('{ebook
 insert into interlock.product_codes (product_id, code) values ('{ebook}', '1'), ('{ebook}', '2'), ('{ebook}', '3');
 ";
 
+const SOLD_EBOOK: (By, &str) = (
+    By::Ann,
+    "select public.checkout('[{\"product_id\": \"{ebook}\", \"quantity\": 1}]', p_payment_method => 'wallet')",
+);
+const REPLACE_EBOOK: &str = "set local role service_role; select public.replace_product_code(
+    (select id from interlock.product_codes where product_id = '{ebook}' and code = '1'), 'no use')";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -319,6 +326,56 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Rollback,
         answer: "55P03",
         then: "count(*) = 1 from interlock.product_codes where product_id = '{ebook}' and order_id is not null",
+    },
+    Scene {
+        name: "a code that two replace at once is replaced once",
+        before: &[SOLD_EBOOK],
+        meanwhile: (By::Shop, REPLACE_EBOOK),
+        call: (By::Shop, REPLACE_EBOOK),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "success",
+        then: "count(*) = 2 from interlock.product_codes where product_id = '{ebook}' and order_id is not null",
+    },
+    Scene {
+        name: "a code whose replacement is rolled back is replaced",
+        before: &[SOLD_EBOOK],
+        meanwhile: (By::Shop, REPLACE_EBOOK),
+        call: (By::Shop, REPLACE_EBOOK),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "success",
+        then: "count(*) = 2 from interlock.product_codes where product_id = '{ebook}' and order_id is not null",
+    },
+    Scene {
+        name: "a code of an order that is refunded meanwhile is not replaced",
+        before: &[SOLD_EBOOK],
+        meanwhile: (By::Shop, "select public.refund_order(id) from interlock.orders where user_id = '{ann}'"),
+        call: (By::Shop, REPLACE_EBOOK),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "ORDER_STATE_CONFLICT",
+        then: "count(*) = 2 from interlock.product_codes where product_id = '{ebook}' and order_id is null",
+    },
+    Scene {
+        name: "the last free code is sold or given as a replacement, not both",
+        before: &[SOLD_EBOOK, (By::Shop, "delete from interlock.product_codes where product_id = '{ebook}' and code = '2'")],
+        meanwhile: (By::Bob, "select public.checkout('[{\"product_id\": \"{ebook}\", \"quantity\": 1}]', p_payment_method => 'wallet')"),
+        call: (By::Shop, REPLACE_EBOOK),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "INSUFFICIENT_INVENTORY",
+        then: "count(*) = 0 from interlock.product_codes where product_id = '{ebook}' and replaced_by is not null",
+    },
+    Scene {
+        name: "a key that somebody else is entering is not given as a replacement",
+        before: &[SOLD_EBOOK],
+        meanwhile: (By::Shop, "insert into interlock.product_codes (product_id, code) values ('{ebook}', 'NEW KEY')"),
+        call: (By::Shop, "set local role service_role; select public.replace_product_code((select id from interlock.product_codes where product_id = '{ebook}' and code = '1'), 'no use', 'new key')"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "VALIDATION_FAILED",
+        then: "count(*) = 0 from interlock.product_codes where product_id = '{ebook}' and replaced_by is not null",
     },
     Scene {
         name: "an order that ends waits for its products and for no other",

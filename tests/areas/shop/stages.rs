@@ -100,6 +100,17 @@ pub(crate) const DECREMENT_UNDER_REFERENCE: &str =
 pub(crate) const CLAIM_CODES_UNDER_REFERENCE: &str =
     "select jsonb_agg(c) from public.claim_product_codes_atomic('{d}', 1, '{o}', '{o}') as c";
 
+/// The code of the order does not work: it was its first.
+pub(crate) const REPLACE_CODE: &str = "select jsonb_build_object('replaced', public.replace_product_code((
+    select c.id from interlock.product_codes c where c.product_id = '{d}' and c.code = 'faulty'), 'no use') is not null)";
+
+pub(crate) const REPLACE_CODE_BY_ANOTHER: &str = "select jsonb_build_object('replaced', public.replace_product_code((
+    select c.id from interlock.product_codes c where c.product_id = '{d}' and c.code = 'faulty'), 'no use', 'secret 2') is not null)";
+
+pub(crate) const FAULTY_CODE: &str =
+    "insert into interlock.product_codes (product_id, code, order_id, used_at)
+  values ('{d}', 'faulty', '{o}', now())";
+
 pub(crate) const CLAIM_CODES: &str =
     "select jsonb_agg(c) from public.claim_product_codes_atomic('{d}', 1, '{o}') as c";
 
@@ -346,6 +357,40 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop(
                 "the shop deletes the code",
+                "delete from interlock.product_codes where product_id = '{d}' and code = 'secret 1' and order_id is null returning 'null'",
+            ),
+            shop(
+                "the shop refunds the order",
+                "select public.refund_order('{o}')",
+            ),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "one product code, and a delivered one that does not work",
+        given: &[
+            USERS,
+            D,
+            ORDER_WITHOUT_CODES,
+            FAULTY_CODE,
+            ONE_FREE_CODE,
+            ALL_HAVE_2000,
+        ],
+        operations: &[
+            shop("the shop replaces the code", REPLACE_CODE),
+            shop(
+                "the shop replaces the code by a new one",
+                REPLACE_CODE_BY_ANOTHER,
+            ),
+            user("u", "u buys d", BUY_D_WALLET),
+            shop("the shop claims codes", CLAIM_CODES),
+            shop(
+                "the shop adds the new code",
+                "insert into interlock.product_codes (product_id, code) values ('{d}', 'SECRET 2') returning 'null'",
+            ),
+            shop(
+                "the shop deletes the free code",
                 "delete from interlock.product_codes where product_id = '{d}' and code = 'secret 1' and order_id is null returning 'null'",
             ),
             shop(

@@ -56,6 +56,7 @@ fn a_shop() -> Shop {
         orders: BTreeMap::new(),
         uses: Uses::default(),
         seen_codes: BTreeMap::new(),
+        replaced: BTreeMap::new(),
         guesses: BTreeMap::new(),
         keys: Keys::default(),
     }

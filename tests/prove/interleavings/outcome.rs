@@ -130,7 +130,7 @@ select jsonb_build_object(
        from interlock.stock_movements m where m.product_id = p.id and m.balance_after is null)) order by p.id)
     from interlock.products p join slots s on s.owner_id = p.id where p.id = any ($3)),
   'codes', (select jsonb_agg(c order by c) from (
-      select jsonb_build_array(c.product_id, o.user_id, o.status, c.used_at is not null) as c
+      select jsonb_build_array(c.product_id, o.user_id, o.status, c.used_at is not null, c.replaced_by is not null) as c
       from interlock.product_codes c left join interlock.orders o on o.id = c.order_id
       where c.product_id = any ($3)) c),
   'orders', (select jsonb_agg(o order by o) from (

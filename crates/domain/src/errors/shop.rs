@@ -36,6 +36,21 @@ super::codes! {
             ("product_id", Uuid), ("requested", AMOUNT), ("available", AMOUNT),
         ])))]);
 
+    ProductCodeNotFound 404 Final "PRODUCT_CODE_NOT_FOUND"
+        "There is no such product code."
+        "Check the id of the code."
+        known(&[("code_id", AMOUNT)]);
+
+    ProductCodeNotDelivered 409 Final "PRODUCT_CODE_NOT_DELIVERED"
+        "This code was not delivered to anybody yet."
+        "Only a delivered code is replaced: delete a free one, or change it."
+        known(&[("code_id", AMOUNT)]);
+
+    ProductCodeReplaced 409 Final "PRODUCT_CODE_REPLACED"
+        "This code has been replaced already."
+        "The buyer has the code of details.replaced_by; if that one does not work either, replace that."
+        known(&[("code_id", AMOUNT), ("replaced_by", AMOUNT), ("replaced_at", Time)]);
+
     StockChanged 409 Final "STOCK_CHANGED"
         "The stock is no longer what it was when it was counted."
         "Add to your count what details.available differs from details.expected by, or count again; then send details.available as p_expected."

@@ -68,7 +68,8 @@ begin
   into v_owned
   from interlock.product_codes c
   where c.order_id = p_order_id
-    and c.product_id = p_product_id;
+    and c.product_id = p_product_id
+    and c.replaced_by is null;
 
   if v_owned = 0 then
     if v_order_status not in ('pending_payment', 'confirmed', 'paid', 'fulfilled') then
@@ -91,7 +92,8 @@ begin
   into v_answer
   from interlock.product_codes c
   where c.order_id = p_order_id
-    and c.product_id = p_product_id;
+    and c.product_id = p_product_id
+    and c.replaced_by is null;
 
   return query
     select r.id, r.code

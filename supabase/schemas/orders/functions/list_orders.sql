@@ -21,13 +21,19 @@ begin
 
   return jsonb_build_object('success', true, 'orders', coalesce((
     select jsonb_agg(
-      -- A delivered code is for its buyer's eyes only.
+      -- A delivered code is for its buyer's eyes only: staff has its id, to replace it by.
       interlock.order_to_json(o.id) - 'codes' || jsonb_build_object(
         'user_id', o.user_id,
         'events', (
           select coalesce(jsonb_agg(to_jsonb(e) - 'order_id' order by e.id), '[]')
           from interlock.order_events e
           where e.order_id = o.id
+        ),
+        'codes', (
+          select coalesce(jsonb_agg(to_jsonb(c) - 'code' - 'order_id' order by c.id), '[]')
+          from interlock.product_codes c
+          where c.order_id = o.id
+            and c.used_at is not null
         ),
         'payment_proofs', (
           select coalesce(jsonb_agg(to_jsonb(f) - 'order_id' order by f.id), '[]')

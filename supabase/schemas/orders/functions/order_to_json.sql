@@ -33,7 +33,8 @@ begin
     into v_codes
     from interlock.product_codes c
     where c.order_id = p_order_id
-      and c.used_at is not null;
+      and c.used_at is not null
+      and c.replaced_by is null;
   end if;
 
   return interlock.shape_order(v_order, v_items)

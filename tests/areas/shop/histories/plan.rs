@@ -99,7 +99,11 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
                 // No other shop's: a reference counts once.
                 .then(|| Uuid::from_u128(terms.buyers[0].as_u128() ^ rng.random_range(1..6))),
         },
-        77..80 => shop::Call::TakeCodes {
+        77 => shop::Call::ReplaceCode {
+            product: digital(world, &products),
+            order,
+        },
+        78..80 => shop::Call::TakeCodes {
             product: digital(world, &products),
             quantity: rng.random_range(1..3),
             order,

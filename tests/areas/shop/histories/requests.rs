@@ -151,6 +151,16 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             key: None,
             rows: true,
         },
+        Call::ReplaceCode { product, order } => Request::Own(format!(
+            "select set_config('test.replaced', public.replace_product_code((
+               select min(c.id) from interlock.product_codes c
+               where c.product_id = '{product}' and c.order_id = '{order}' and c.used_at is not null
+                 and c.replaced_by is null
+             ), 'test')::text, true);
+             select json_build_object('old', o.code, 'new', n.code)
+             from interlock.product_codes o join interlock.product_codes n on n.id = o.replaced_by
+             where o.id = (current_setting('test.replaced')::jsonb ->> 'code_id')::bigint"
+        )),
         Call::CountUse { promo, reference } => shops(
             "increment_promo_usage",
             present(json!({ "promo_id": promo, "reference": reference })),

@@ -138,6 +138,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         orders: BTreeMap::new(),
         uses: Uses::default(),
         seen_codes: BTreeMap::new(),
+        replaced: BTreeMap::new(),
         guesses: BTreeMap::new(),
         keys: Keys::default(),
     };

@@ -103,6 +103,11 @@ pub(crate) enum Call {
         order: Uuid,
         reference: Option<String>,
     },
+    /// The first code of that product and order that the buyer has does not work.
+    ReplaceCode {
+        product: Uuid,
+        order: Uuid,
+    },
     CountUse {
         promo: Uuid,
         reference: Option<String>,

@@ -66,6 +66,49 @@ impl Shop {
         Ok((next != *self).then(|| vec![next]))
     }
 
+    /// Why no code is replaced. Of which code that is asked, and whether there is one, is decided when the call begins.
+    pub(crate) fn replace_refusals(&self, product: Uuid, order: Uuid) -> Vec<Refusal> {
+        let known = self.orders.get(&order);
+        let delivered = known.filter(|known| known.paid.is_some());
+        let owned = delivered.and_then(|known| known.codes.get(&product));
+        let (Some(known), Some(_)) = (known, owned) else {
+            let problem = json!({ "pointer": "/p_code_id", "message": "is required" });
+            return vec![("VALIDATION_FAILED", json!({ "problems": [problem] }))];
+        };
+        match known.stands() {
+            true => self.shortage(&[(product, 1)]).into_iter().collect(),
+            false => vec![("ORDER_STATE_CONFLICT", in_status(order, known.status))],
+        }
+    }
+
+    pub(crate) fn code_replaced(&self, product: Uuid, order: Uuid, body: &Value) -> Done {
+        let text = |name: &str| body[name].as_str().map(str::to_owned);
+        let (Some(old), Some(new)) = (text("old"), text("new")) else {
+            return Err("the answer names no codes");
+        };
+        let key = (product, old.clone());
+        match self.replaced.get(&key) {
+            Some(other) if *other != new => return Err("a code that was replaced by another one"),
+            Some(_) => return Ok(None),
+            None => {}
+        }
+        let known = self.orders.get(&order).ok_or("there is no such order")?;
+        if known.paid.is_none() || !known.stands() || !known.codes.contains_key(&product) {
+            return Err("the order has no code that could be replaced");
+        }
+        if self.stock[&product] < 1 {
+            return Err("there is no free code");
+        }
+        let mut next = self.clone();
+        next.owns(
+            order,
+            [(product, old.as_str()), (product, new.as_str())].into_iter(),
+        )?;
+        next.add_stock(product, -1);
+        next.replaced.insert(key, new);
+        Ok(Some(vec![next]))
+    }
+
     /// Codes are seen to belong to an order: they may not have belonged to another one.
     pub(crate) fn owns<'a>(
         &mut self,
@@ -75,6 +118,9 @@ impl Shop {
         let mut seen = BTreeSet::new();
         for (product, code) in codes {
             let code = (product, code.to_owned());
+            if self.replaced.contains_key(&code) {
+                return Err("a code that was replaced");
+            }
             if !seen.insert(code.clone()) {
                 return Err("one code twice");
             }

@@ -55,6 +55,8 @@ pub(crate) struct Shop {
     /// Which order a code was seen to belong to: from then on nobody else's, as long as that order
     /// stands; and if it was delivered, for good.
     pub(crate) seen_codes: BTreeMap<(Uuid, String), Uuid>,
+    /// Codes that did not work, and what was given instead.
+    pub(crate) replaced: BTreeMap<(Uuid, String), String>,
     /// When each customer sent unknown codes.
     pub(crate) guesses: BTreeMap<Uuid, Vec<Moment>>,
     pub(crate) keys: Keys,
@@ -85,6 +87,7 @@ impl PartialEq for Shop {
             && self.orders == other.orders
             && self.uses == other.uses
             && self.seen_codes == other.seen_codes
+            && self.replaced == other.replaced
             && self.guesses == other.guesses
             && self.keys == other.keys
     }
@@ -102,6 +105,7 @@ impl Hash for Shop {
         self.orders.hash(hasher);
         self.uses.hash(hasher);
         self.seen_codes.hash(hasher);
+        self.replaced.hash(hasher);
         self.guesses.hash(hasher);
         self.keys.hash(hasher);
     }
@@ -203,6 +207,7 @@ impl Model for Shop {
                 order,
                 ..
             } => self.take_codes_refusals(*product, *quantity, *order),
+            Call::ReplaceCode { product, order } => self.replace_refusals(*product, *order),
             Call::CountUse { promo, .. } => self
                 .uses
                 .refusal(self.promo_by_id(*promo), None, None, false, self.clock)
@@ -294,6 +299,7 @@ impl Shop {
                 order,
                 ..
             } => self.codes_taken(*product, *quantity, *order, body),
+            Call::ReplaceCode { product, order } => self.code_replaced(*product, *order, body),
             Call::CountUse { promo, .. } => self.use_counted(event, *promo, body),
             Call::Restock { product, quantity } => {
                 Ok(Some(vec![self.with_stock(*product, *quantity)]))

@@ -19,6 +19,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "an order that was rejected meanwhile is not paid",
     ),
     (
+        "replace_product_code: without `perform interlock.take_stock(array[v_old.product_id], array[1], 'replacement', v_old.order_id)`",
+        "the last free code is sold or given as a replacement, not both",
+    ),
+    (
         "lock_exact_stock: without `for no key update`",
         "a count does not overwrite a sale meanwhile",
     ),
