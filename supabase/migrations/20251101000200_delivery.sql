@@ -218,8 +218,12 @@ create table interlock.drivers (
 
 comment on table interlock.drivers is
   'Users who may claim delivery batches. Managed by the shop with the service role.';
+comment on column interlock.drivers.user_id is
+  'The user in auth.users. With the account the driver goes, and what they hold is given back.';
 comment on column interlock.drivers.active is
   'An inactive driver can neither see nor claim batches; what they hold returns when its lease ends.';
+comment on column interlock.drivers.created_at is
+  'When they became a driver.';
 
 create trigger drivers_give_back_batch
   before delete on interlock.drivers
@@ -359,18 +363,28 @@ create table interlock.batches (
 
 comment on table interlock.batches is
   'Delivery batches, each claimed by at most one driver at a time. Drivers claim through public.claim_route.';
+comment on column interlock.batches.id is
+  'Made by new_id where none is given: ordered by time.';
 comment on column interlock.batches.status is
   'available, claimed, in_progress, completed or cancelled; the last two are final.';
 comment on column interlock.batches.driver_id is
   'Who holds it (claimed, in_progress) or held it last (completed, cancelled); empty once that driver was removed.';
+comment on column interlock.batches.claimed_at is
+  'When the holder claimed it, or the last one did.';
 comment on column interlock.batches.lease_expires_at is
   'End of the holder''s lease. From then on anybody may claim the batch.';
+comment on column interlock.batches.started_at is
+  'When the holder started it.';
+comment on column interlock.batches.completed_at is
+  'When it was completed.';
 comment on column interlock.batches.priority is
   'Higher is more urgent. Among equals the oldest batch goes first.';
 comment on column interlock.batches.version is
   'One more after every update of the row. Set by a trigger, whatever the update says.';
 comment on column interlock.batches.reference is
   'The shop''s own name for the batch, 1 to 200 characters.';
+comment on column interlock.batches.created_at is
+  'When it came in: among equals of one priority the oldest goes first.';
 
 -- One active batch per driver: the rule itself, and the look-up of what a driver holds.
 create unique index batches_one_active_per_driver

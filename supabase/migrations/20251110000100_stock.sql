@@ -251,6 +251,10 @@ with (fillfactor = 70);
 
 comment on table interlock.products is
   'What can be bought. Managed by the shop with the service role; stock is taken by public.checkout.';
+comment on column interlock.products.id is
+  'Made by new_id where none is given: ordered by time. Never changes.';
+comment on column interlock.products.name is
+  'As orders show it; an order keeps the name it was bought under.';
 comment on column interlock.products.price is
   'Price of one unit in minor units (cents) of the currency.';
 comment on column interlock.products.currency is
@@ -261,6 +265,8 @@ comment on column interlock.products.kind is
   'physical (counted) or digital (each unit is one row of product_codes). Never changes.';
 comment on column interlock.products.active is
   'An inactive product can neither be seen nor bought.';
+comment on column interlock.products.created_at is
+  'When it was added.';
 comment on column interlock.products.stock_slots is
   'Slots that the stock is spread over for fast sales; 0 means none. Changed by set_stock_slots only.';
 

@@ -184,6 +184,8 @@ create table interlock.promo_codes (
 
 comment on table interlock.promo_codes is
   'Promo codes and their rules. Secret: only the service role reads them.';
+comment on column interlock.promo_codes.id is
+  'Made by new_id where none is given: ordered by time.';
 comment on column interlock.promo_codes.code is
   'As the shop writes it, and shown so. Found and unique by its normal form: case, blanks and the Unicode form do not matter.';
 comment on column interlock.promo_codes.discount_type is
@@ -212,10 +214,14 @@ comment on column interlock.promo_codes.last_day is
   'The last day on which the code applies, to its end in time_zone; null means none. With expires_at the earlier one counts.';
 comment on column interlock.promo_codes.time_zone is
   'Where last_day is a day: UTC, or a name such as Europe/Berlin.';
+comment on column interlock.promo_codes.active is
+  'false shuts the code at once, for holds too.';
 comment on column interlock.promo_codes.first_order_only is
   'Only for a customer without an earlier order (cancelled, expired and refunded ones do not count).';
 comment on column interlock.promo_codes.user_id is
   'The one customer it is for; everybody else is told that there is no such code.';
+comment on column interlock.promo_codes.created_at is
+  'When it was made.';
 comment on column interlock.promo_codes.use_slots is
   'Slots that the uses are spread over; 0 means none. Changed by set_promo_slots only.';
 
@@ -298,6 +304,10 @@ create table interlock.promo_code_products (
 
 comment on table interlock.promo_code_products is
   'The products a code applies to; no row means all. The discount is on the matching lines only.';
+comment on column interlock.promo_code_products.promo_id is
+  'The code.';
+comment on column interlock.promo_code_products.product_id is
+  'A product that it applies to.';
 
 create index promo_code_products_product_id on interlock.promo_code_products (product_id);
 

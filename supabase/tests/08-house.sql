@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(93);
+select plan(94);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -79,6 +79,19 @@ select is_empty(
       and k.conrelid <> 'interlock.settings'::regclass
   $$,
   'what is said of one column is said by a domain, but for the names that others verify'
+);
+
+select is_empty(
+  $$
+    select c.relname, a.attname
+    from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relnamespace = 'interlock'::regnamespace
+      and c.relkind = 'r'
+      and has_any_column_privilege('service_role', c.oid, 'insert, update')
+      and col_description(c.oid, a.attnum) is null
+  $$,
+  'of every column of a table that the shop writes it is said what it is'
 );
 
 -- What public shows ----------------------------------------------------------

@@ -2,7 +2,8 @@
 //! page of the docs, the functions as docs/openapi.json, and that as the client's types; and what crates/edge
 //! exports, as the shim's types; what follows from a function's record (crates/NAME, functions/NAME, its block of
 //! supabase/config.toml). And what stands above the functions of the
-//! database, as their comments; and the migrations, of supabase/schemas.
+//! database, as their comments; what is said of the columns that a shop writes, as docs/tables.md; and the migrations, of
+//! supabase/schemas.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::command::stdout_of;
 use crate::repo::Repo;
-use crate::{build, comments, first_set, functions, openapi};
+use crate::{build, comments, first_set, functions, openapi, tables};
 
 /// How to generate.
 #[derive(clap::Args, Default)]
@@ -84,6 +85,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         write(repo, &comments)?;
     }
     outputs.extend(comments);
+    outputs.push(tables::page(repo)?);
     // Made of all that stands in supabase/schemas by now.
     outputs.extend(first_set::files(repo)?);
     if !args.check {

@@ -72,11 +72,13 @@ fn first_sentence(text: &str) -> String {
         .map_or_else(|| text.to_owned(), |(first, _)| format!("{first}."))
 }
 
-fn folders(parent: &Path) -> Result<Vec<PathBuf>> {
+/// The folders in a folder.
+pub(crate) fn folders(parent: &Path) -> Result<Vec<PathBuf>> {
     entries(parent, |path| path.is_dir())
 }
 
-fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The SQL in a folder.
+pub(crate) fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
     entries(folder, |path| {
         path.extension().is_some_and(|end| end == "sql")
     })

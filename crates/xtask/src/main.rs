@@ -19,6 +19,7 @@ mod repo;
 mod snapshot;
 mod stack;
 mod supabase;
+mod tables;
 mod test;
 mod tidy;
 mod verify;

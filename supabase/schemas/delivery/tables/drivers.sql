@@ -13,8 +13,12 @@ create table interlock.drivers (
 
 comment on table interlock.drivers is
   'Users who may claim delivery batches. Managed by the shop with the service role.';
+comment on column interlock.drivers.user_id is
+  'The user in auth.users. With the account the driver goes, and what they hold is given back.';
 comment on column interlock.drivers.active is
   'An inactive driver can neither see nor claim batches; what they hold returns when its lease ends.';
+comment on column interlock.drivers.created_at is
+  'When they became a driver.';
 
 create trigger drivers_give_back_batch
   before delete on interlock.drivers

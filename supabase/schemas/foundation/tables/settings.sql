@@ -53,6 +53,8 @@ create table interlock.settings (
 
 comment on table interlock.settings is
   'One row: what a shop may tune. Changed with `update interlock.settings set …`.';
+comment on column interlock.settings.singleton is
+  'Always true: there is one row.';
 comment on column interlock.settings.claim_lease is
   'How long a claimed batch stays with its driver unless the lease is renewed (1 second to 1 day).';
 comment on column interlock.settings.started_lease is

@@ -8,6 +8,10 @@ create table interlock.promo_code_products (
 
 comment on table interlock.promo_code_products is
   'The products a code applies to; no row means all. The discount is on the matching lines only.';
+comment on column interlock.promo_code_products.promo_id is
+  'The code.';
+comment on column interlock.promo_code_products.product_id is
+  'A product that it applies to.';
 
 create index promo_code_products_product_id on interlock.promo_code_products (product_id);
 
