@@ -1258,15 +1258,16 @@ $$;
 --
 --   select interlock.schedule_jobs();
 --
--- Each job is a transaction of its own: one that took all their locks would wait for checkouts and be waited for by
--- them.
+-- Each job commits after every product, code or few orders: one transaction that took all their locks would wait for
+-- checkouts and be waited for by them. That is why they are DO blocks. The last one keeps the run log of pg_cron, which
+-- nobody else empties, for a week: only what our own jobs have left there.
 --
 -- Callers: the installation; postgres.
 create function interlock.schedule_jobs()
 returns int
 language plpgsql
 set search_path = ''
-as $$
+as $schedule$
 declare
   v_job record;
   v_scheduled int := 0;
@@ -1278,10 +1279,22 @@ begin
   for v_job in
     select j.name, j.schedule, j.command
     from (values
-      ('interlock-expire-orders', '* * * * *', 'do $do$ begin while interlock.expire_orders(100) > 0 loop commit; end loop; end $do$'),
+      ('interlock-expire-orders', '* * * * *', 'do $do$ begin while interlock.expire_orders(5) > 0 loop commit; end loop; end $do$'),
       ('interlock-expire-promo-holds', '* * * * *', 'select interlock.expire_promo_holds()'),
-      ('interlock-settle-slots', '* * * * *', 'select interlock.settle_slots()'),
-      ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()')
+      ('interlock-settle-slots', '* * * * *', $job$do $$ declare v_owner_id uuid; begin
+  for v_owner_id in select distinct s.owner_id from interlock.counter_slots s where s.used > 0 order by 1 loop
+    perform interlock.settle_slots(v_owner_id);
+    commit;
+  end loop;
+end $$$job$),
+      ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()'),
+      ('interlock-purge-run-log', '41 3 * * *', $job$do $$ begin
+  if to_regclass('cron.job_run_details') is not null then
+    delete from cron.job_run_details d
+    where d.end_time < now() - interval '7 days'
+      and d.jobid in (select j.jobid from cron.job j where j.jobname like 'interlock-%');
+  end if;
+end $$$job$)
     ) as j (name, schedule, command)
   loop
     perform cron.schedule(v_job.name, v_job.schedule, v_job.command);
@@ -1290,7 +1303,7 @@ begin
 
   return v_scheduled;
 end
-$$;
+$schedule$;
 
 -- Say why the stock and wallets that change from here on do so. The setting ends with the transaction; set it
 -- to null when you are done.
@@ -1305,14 +1318,18 @@ begin
 end
 $$;
 
--- Bring used_count of promo codes and available_quantity of products that have slots up to date. Returns how many.
+-- Bring used_count of promo codes and available_quantity of products that have slots up to date, of all or of one.
+-- Returns how many.
+--
+-- Each gate is held until the transaction ends, and whoever needs it waits so long: the job of interlock.schedule_jobs
+-- settles one owner in a transaction.
 --
 -- Callers: pg_cron, every minute where it is present; service_role, also through public.settle_slots.
 -- Locks: promo codes, then products, each in the order of their ids, never waiting (whoever holds one settles it or is
 --   quick); their slots, waiting.
 -- Errors: 55P03 after lock_timeout.
 -- Security definer: nobody has the right to write slots.
-create function interlock.settle_slots()
+create function interlock.settle_slots(p_owner_id uuid default null)
 returns int
 language plpgsql
 security definer
@@ -1331,6 +1348,7 @@ begin
     select p.id
     from interlock.promo_codes p
     where p.id in (select s.owner_id from interlock.counter_slots s where s.used > 0)
+      and (p_owner_id is null or p.id = p_owner_id)
     order by p.id
   loop
     perform 1 from interlock.promo_codes p where p.id = v_owner_id for no key update skip locked;
@@ -1345,6 +1363,7 @@ begin
     select p.id
     from interlock.products p
     where p.id in (select s.owner_id from interlock.counter_slots s where s.used > 0)
+      and (p_owner_id is null or p.id = p_owner_id)
     order by p.id
   loop
     perform 1 from interlock.products p where p.id = v_owner_id for no key update skip locked;
@@ -1496,7 +1515,7 @@ comment on function interlock.schedule_jobs is
 comment on function interlock.set_ledger_context is
   'Say why the stock and wallets that change from here on do so.';
 comment on function interlock.settle_slots is
-  'Bring used_count of promo codes and available_quantity of products that have slots up to date.';
+  'Bring used_count of promo codes and available_quantity of products that have slots up to date, of all or of one.';
 comment on function interlock.use_slot is
   'Use units of one slot.';
 

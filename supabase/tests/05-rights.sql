@@ -132,7 +132,7 @@ select results_eq(
       ('interlock.replace_product_code(bigint,text,text): authenticated, service_role'),
       ('interlock.set_promo_slots(uuid,integer): service_role'),
       ('interlock.set_stock_slots(uuid,integer): service_role'),
-      ('interlock.settle_slots(): service_role'),
+      ('interlock.settle_slots(uuid): service_role'),
       ('interlock.submit_payment_proof(uuid,text): authenticated, service_role'),
       ('interlock.top_up_wallet(uuid,bigint,text,text): service_role'),
       ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): authenticated, service_role'),

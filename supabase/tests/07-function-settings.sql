@@ -50,7 +50,7 @@ select results_eq(
       ('interlock.replace_product_code(bigint,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.set_promo_slots(uuid,integer): lock_timeout=2s'),
       ('interlock.set_stock_slots(uuid,integer): lock_timeout=2s'),
-      ('interlock.settle_slots(): lock_timeout=2s'),
+      ('interlock.settle_slots(uuid): lock_timeout=2s'),
       ('interlock.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.top_up_wallet(uuid,bigint,text,text): lock_timeout=2s'),
       ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')

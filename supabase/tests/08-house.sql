@@ -377,7 +377,7 @@ select is(
 -- Jobs -------------------------------------------------------------------------
 
 select is(
-  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 4 end,
+  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 5 end,
   'without pg_cron nothing is scheduled'
 );
 -- As much of pg_cron as is needed, where it is not.
@@ -394,12 +394,13 @@ begin
   end if;
 end
 $do$;
-select is(interlock.schedule_jobs(), 4, 'with it every job is');
-select is(interlock.schedule_jobs(), 4, 'as often as one asks');
+select is(interlock.schedule_jobs(), 5, 'with it every job is');
+select is(interlock.schedule_jobs(), 5, 'as often as one asks');
 select set_eq(
   $$select jobname::text from cron.job where jobname like 'interlock-%'$$,
   array[
-    'interlock-expire-orders', 'interlock-expire-promo-holds', 'interlock-purge-idempotency-keys', 'interlock-settle-slots'
+    'interlock-expire-orders', 'interlock-expire-promo-holds', 'interlock-purge-idempotency-keys', 'interlock-purge-run-log',
+    'interlock-settle-slots'
   ],
   'once each'
 );

@@ -62,6 +62,6 @@ comment on function interlock.schedule_jobs is
 comment on function interlock.set_ledger_context is
   'Say why the stock and wallets that change from here on do so.';
 comment on function interlock.settle_slots is
-  'Bring used_count of promo codes and available_quantity of products that have slots up to date.';
+  'Bring used_count of promo codes and available_quantity of products that have slots up to date, of all or of one.';
 comment on function interlock.use_slot is
   'Use units of one slot.';

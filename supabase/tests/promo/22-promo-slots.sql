@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(56);
+select plan(57);
 
 -- Of the rows that are here already nothing is left to settle.
 select interlock.settle_slots();
@@ -111,6 +111,7 @@ select is(
   public.increment_promo_usage(pg_temp.k(1)), '{"success": true, "used_count": null}', 'the answer does not say how many, with slots'
 );
 select is(pg_temp.state(1), '0 40/10 10', 'all in slots');
+select is(interlock.settle_slots(interlock.new_id()), 0, 'who names one settles no other');
 select is(interlock.settle_slots(), 2, 'settled, and so is somebody else''s');
 select pg_temp.use(4);
 select is(pg_temp.state(1), '10 0/0 10', 'the counter is exact; 30 are too few to share out to two slots');

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(95);
+select plan(96);
 
 -- Of the rows that are here already nothing is left to settle.
 select interlock.settle_slots();
@@ -230,6 +230,7 @@ select is_empty('select * from interlock.stock_differences', 'the ledger adds up
 
 select public.set_stock_slots(pg_temp.p(3), 2);
 select matches(pg_temp.buy('3 3'), '^[0-9a-f-]{36}$', 'three are sold');
+select is(interlock.settle_slots(interlock.new_id()), 0, 'who names one settles no other');
 select is(interlock.settle_slots(), 3, 'three products are settled');
 select is(pg_temp.state(3), '61 61 60/0', 'the column is exact again, and what is left is shared out');
 select is(pg_temp.state(1), '0 0 0/0', 'nothing is left to share out');

@@ -80,7 +80,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
     ),
     (
         "schema interlock to anon",
-        "grant execute on function interlock.settle_slots() to anon",
+        "grant execute on function interlock.settle_slots(uuid) to anon",
     ),
     (
         "a shop's function to users",

@@ -3,15 +3,16 @@
 --
 --   select interlock.schedule_jobs();
 --
--- Each job is a transaction of its own: one that took all their locks would wait for checkouts and be waited for by
--- them.
+-- Each job commits after every product, code or few orders: one transaction that took all their locks would wait for
+-- checkouts and be waited for by them. That is why they are DO blocks. The last one keeps the run log of pg_cron, which
+-- nobody else empties, for a week: only what our own jobs have left there.
 --
 -- Callers: the installation; postgres.
 create function interlock.schedule_jobs()
 returns int
 language plpgsql
 set search_path = ''
-as $$
+as $schedule$
 declare
   v_job record;
   v_scheduled int := 0;
@@ -23,10 +24,22 @@ begin
   for v_job in
     select j.name, j.schedule, j.command
     from (values
-      ('interlock-expire-orders', '* * * * *', 'do $do$ begin while interlock.expire_orders(100) > 0 loop commit; end loop; end $do$'),
+      ('interlock-expire-orders', '* * * * *', 'do $do$ begin while interlock.expire_orders(5) > 0 loop commit; end loop; end $do$'),
       ('interlock-expire-promo-holds', '* * * * *', 'select interlock.expire_promo_holds()'),
-      ('interlock-settle-slots', '* * * * *', 'select interlock.settle_slots()'),
-      ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()')
+      ('interlock-settle-slots', '* * * * *', $job$do $$ declare v_owner_id uuid; begin
+  for v_owner_id in select distinct s.owner_id from interlock.counter_slots s where s.used > 0 order by 1 loop
+    perform interlock.settle_slots(v_owner_id);
+    commit;
+  end loop;
+end $$$job$),
+      ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()'),
+      ('interlock-purge-run-log', '41 3 * * *', $job$do $$ begin
+  if to_regclass('cron.job_run_details') is not null then
+    delete from cron.job_run_details d
+    where d.end_time < now() - interval '7 days'
+      and d.jobid in (select j.jobid from cron.job j where j.jobname like 'interlock-%');
+  end if;
+end $$$job$)
     ) as j (name, schedule, command)
   loop
     perform cron.schedule(v_job.name, v_job.schedule, v_job.command);
@@ -35,4 +48,4 @@ begin
 
   return v_scheduled;
 end
-$$;
+$schedule$;

@@ -1,11 +1,15 @@
--- Bring used_count of promo codes and available_quantity of products that have slots up to date. Returns how many.
+-- Bring used_count of promo codes and available_quantity of products that have slots up to date, of all or of one.
+-- Returns how many.
+--
+-- Each gate is held until the transaction ends, and whoever needs it waits so long: the job of interlock.schedule_jobs
+-- settles one owner in a transaction.
 --
 -- Callers: pg_cron, every minute where it is present; service_role, also through public.settle_slots.
 -- Locks: promo codes, then products, each in the order of their ids, never waiting (whoever holds one settles it or is
 --   quick); their slots, waiting.
 -- Errors: 55P03 after lock_timeout.
 -- Security definer: nobody has the right to write slots.
-create function interlock.settle_slots()
+create function interlock.settle_slots(p_owner_id uuid default null)
 returns int
 language plpgsql
 security definer
@@ -24,6 +28,7 @@ begin
     select p.id
     from interlock.promo_codes p
     where p.id in (select s.owner_id from interlock.counter_slots s where s.used > 0)
+      and (p_owner_id is null or p.id = p_owner_id)
     order by p.id
   loop
     perform 1 from interlock.promo_codes p where p.id = v_owner_id for no key update skip locked;
@@ -38,6 +43,7 @@ begin
     select p.id
     from interlock.products p
     where p.id in (select s.owner_id from interlock.counter_slots s where s.used > 0)
+      and (p_owner_id is null or p.id = p_owner_id)
     order by p.id
   loop
     perform 1 from interlock.products p where p.id = v_owner_id for no key update skip locked;
