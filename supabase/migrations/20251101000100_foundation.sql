@@ -223,9 +223,11 @@ begin
 end
 $$;
 
--- Refuse every update, delete and truncate of an append-only table.
+-- Refuse every update, delete and truncate of an append-only table. Only a person whose account is gone may be taken out
+-- of it: an update that changes nothing but columns named by the trigger, each from one who has no account to nobody
+-- (empty, or an id that is no account's).
 --
--- Callers: triggers; made for more tables than this one.
+-- Callers: triggers; made for more tables than this one. The arguments are the columns that name a person.
 -- Errors: 23001 restrict_violation.
 create function interlock.refuse_change()
 returns trigger
@@ -233,6 +235,19 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if tg_op = 'UPDATE'
+    and tg_nargs > 0
+    and to_jsonb(new) - tg_argv = to_jsonb(old) - tg_argv
+    and not exists (
+      select
+      from unnest(tg_argv) as c (name)
+      join auth.users u on u.id in ((to_jsonb(old) ->> c.name)::uuid, (to_jsonb(new) ->> c.name)::uuid)
+      where to_jsonb(new) -> c.name <> to_jsonb(old) -> c.name
+    )
+  then
+    return new;
+  end if;
+
   raise exception using
     errcode = 'restrict_violation',
     schema = tg_table_schema,
@@ -422,7 +437,7 @@ grant select, update on table interlock.settings to service_role;
 
 insert into interlock.settings default values;
 
--- Whether the caller acts for the shop: the service role, staff by token, or a session of the database itself (the SQL
+-- Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the database itself (the SQL
 -- editor, a job of pg_cron, psql), which has no token at all.
 --
 -- A request of the API always has its role set, by whichever server made it, and that role stays in the setting when a
@@ -442,7 +457,7 @@ declare
   v_role constant text := current_setting('role');
 begin
   return v_role = 'service_role'
-    or interlock.is_staff()
+    or (interlock.is_staff() and exists (select from auth.users u where u.id = auth.uid()))
     or (
       num_nonnulls(auth.jwt(), auth.uid()) = 0
       and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage')
@@ -639,6 +654,137 @@ begin
 end
 $$;
 
+-- What public.erase_user does, with its owner's rights: remove an account and take the person out of all that stays.
+--
+-- Refused while something is owed: an open order, money in the wallet. The details say what, so that the shop can hand
+-- over, cancel, refund or pay out, and ask again.
+--
+-- Removed: the account (auth.users, and with it what the platform keeps of it), the wallet, the driver (a batch that they
+-- hold becomes available again), keys and guesses at promo codes; holds of promo codes are given back. Kept without the
+-- person: orders with their lines, amounts and history, ledgers, uses of promo codes, proofs of payment without path and
+-- reason. A ledger of a wallet needs an owner: it gets a new id that is nobody's. A promo code that was named for them is
+-- for nobody.
+--
+-- Files are not ours to delete: the answer lists those in their folder of the bucket payment-proofs, for the Storage API.
+-- Called again, also for an account that was deleted in another way, it does what is left to do and lists what is still
+-- there. The histories have no index on persons (each would cost every sale), so they are read from end to end.
+--
+-- Callers: service_role, through public.erase_user.
+-- Locks: promo attempts of the customer; the account, against everything; then what a deletion of the account takes
+--   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says. Keys
+--   that somebody is using are passed over: whoever does waits for the account, and is refused. Each wait lasts two
+--   seconds at most.
+-- Errors: VALIDATION_FAILED, USER_HAS_OBLIGATIONS; 55P03 and 40P01 are transient and nothing has happened.
+-- Security definer: nobody has the right to write any of it.
+create function interlock.erase_user(p_user_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_ledger constant uuid := interlock.new_id();
+  v_known boolean;
+  v_open jsonb;
+  v_wallet jsonb;
+  v_order_ids uuid[];
+  v_files text[];
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if p_user_id is null or p_user_id = v_nobody then
+    perform interlock.refuse_problems(interlock.problem('/p_user_id', 'must be the id of a user'));
+  end if;
+
+  perform interlock.lock_promo_attempts(p_user_id);
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1 from auth.users u where u.id = p_user_id for update;
+  v_known := found;
+
+  -- From here on nobody can place an order for them or end one, nor move their money.
+  select jsonb_agg(jsonb_build_object('order_id', o.id, 'status', o.status) order by o.id)
+  into v_open
+  from interlock.orders o
+  where o.user_id = p_user_id
+    and interlock.is_owed_order(o.status);
+
+  select jsonb_build_object('balance', w.balance, 'currency', w.currency)
+  into v_wallet
+  from interlock.wallets w
+  where w.user_id = p_user_id
+    and w.balance <> 0;
+
+  if num_nonnulls(v_open, v_wallet) > 0 then
+    perform interlock.raise_error('USER_HAS_OBLIGATIONS', jsonb_build_object(
+      'user_id', p_user_id, 'open_orders', coalesce(v_open, '[]'), 'wallet', v_wallet
+    ));
+  end if;
+
+  v_order_ids := array(select o.id from interlock.orders o where o.user_id = p_user_id);
+  v_files := array(
+    select f.object_path
+    from interlock.payment_proofs f
+    where f.order_id = any (v_order_ids)
+      and f.object_path is not null
+  );
+  if to_regclass('storage.objects') is not null then
+    execute 'select array_agg(o.name) from storage.objects o where o.bucket_id = $1 and o.name like $2'
+    into v_files
+    using 'payment-proofs', p_user_id || '/%';
+  end if;
+
+  -- Wallet, driver and the buyer of the orders go with the account.
+  delete from auth.users u where u.id = p_user_id;
+
+  update interlock.payment_proofs f
+  set object_path = null,
+      reason = null
+  where f.order_id = any (v_order_ids);
+
+  perform interlock.lock_promo_users(array_agg(u.promo_id), array_agg(u.user_id))
+  from interlock.promo_user_uses u
+  where u.user_id = p_user_id;
+  perform interlock.end_promo_uses(
+    array(select r.id from interlock.promo_redemptions r where r.user_id = p_user_id and r.status = 'held'),
+    'held',
+    'released'
+  );
+  update interlock.promo_redemptions r set user_id = null where r.user_id = p_user_id;
+  delete from interlock.promo_user_uses u where u.user_id = p_user_id;
+
+  perform 1 from interlock.promo_codes p where p.user_id = p_user_id order by p.id for no key update;
+  update interlock.promo_codes p set user_id = v_nobody where p.user_id = p_user_id;
+
+  delete from interlock.customer_open_orders c where c.user_id = p_user_id;
+  delete from interlock.promo_attempts a where a.user_id = p_user_id;
+  delete from interlock.idempotency_keys
+  where ctid = any (array(
+    select k.ctid from interlock.idempotency_keys k where k.user_id = p_user_id for update skip locked
+  ));
+
+  update interlock.wallet_top_ups t set user_id = v_ledger where t.user_id = p_user_id;
+  update interlock.wallet_movements m set user_id = v_ledger where m.user_id = p_user_id;
+  update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
+  update interlock.order_events e set actor = null where e.actor = p_user_id;
+  update interlock.stock_movements m set actor = null where m.actor = p_user_id;
+  update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
+  update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;
+
+  return jsonb_build_object(
+    'success', true,
+    'user_id', p_user_id,
+    'account_removed', v_known,
+    'files', coalesce(to_jsonb(v_files), '[]')
+  );
+end
+$$;
+
 -- The body PostgREST makes of an error of the catalogue, without raising it.
 --
 -- Callers: interlock.refuse_unknown_promo.
@@ -733,7 +879,7 @@ $$;
 -- The stored answer of a request, if its key has one that still counts.
 --
 -- Callers: interlock.begin_idempotent; functions that look before they lock and have checked the key.
--- Errors: IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
+-- Errors: UNAUTHENTICATED (the account is gone), IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
 -- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
 create function interlock.find_idempotent(
   p_operation text,
@@ -762,6 +908,10 @@ begin
 
   if not found then
     return null;
+  end if;
+
+  if auth.uid() is not null then
+    perform interlock.require_user();
   end if;
 
   if v_row.request_hash <> sha256(convert_to(p_request::text, 'UTF8')) then
@@ -900,6 +1050,28 @@ begin
       for no key update
     ) l
   );
+end
+$$;
+
+-- Lock an account against removal, as a foreign key to it does; the one helper for this kind of lock. Whether it exists.
+--
+-- A removal takes the account first and then what refers to it (wallet, orders, driver). So whoever locks one of those
+-- and then needs the account (a foreign key that is checked, a wallet that is made) takes the account first.
+--
+-- Callers: functions that lock what refers to an account, before they do.
+-- Locks: the row of auth.users, waiting, `key share`: nobody waits for it but a removal.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.lock_user(p_user_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1 from auth.users u where u.id = p_user_id for key share;
+  return found;
 end
 $$;
 
@@ -1108,6 +1280,14 @@ begin
       v_status := '409';
       v_message := 'The order is not in a state in which this can be done.';
       v_hint := 'Look at details.status: the order is not in a state in which this can be done.';
+    when 'WALLET_OWNER_GONE' then
+      v_status := '409';
+      v_message := 'The wallet that this order was paid from is gone with its account.';
+      v_hint := 'Pay details.amount back in another way, and then call refund_order with p_outside = true.';
+    when 'USER_HAS_OBLIGATIONS' then
+      v_status := '409';
+      v_message := 'This user has open orders or money in the wallet.';
+      v_hint := 'End the orders in details.open_orders, pay out details.wallet, and call again.';
     when 'TOO_MANY_PROOFS' then
       v_status := '409';
       v_message := 'This order has as many payment proofs as it may have.';
@@ -1239,7 +1419,7 @@ $$;
 -- Refuse whoever does not act for the shop.
 --
 -- Callers: functions that are for the shop alone, and that staff may call, too.
--- Errors: UNAUTHENTICATED without a user, FORBIDDEN for one.
+-- Errors: UNAUTHENTICATED without a user whose account exists, FORBIDDEN for one.
 create function interlock.refuse_unless_shop()
 returns void
 language plpgsql
@@ -1248,8 +1428,29 @@ set search_path = ''
 as $$
 begin
   if not interlock.acts_for_shop() then
-    perform interlock.raise_error(case when auth.uid() is null then 'UNAUTHENTICATED' else 'FORBIDDEN' end);
+    perform interlock.require_user();
+    perform interlock.raise_error('FORBIDDEN');
   end if;
+end
+$$;
+
+-- The signed-in user, whose account exists: a token outlives the account by up to an hour.
+--
+-- Callers: functions that buyers and drivers call, where no foreign key to the account refuses them.
+-- Errors: UNAUTHENTICATED.
+create function interlock.require_user()
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_user_id constant uuid := auth.uid();
+begin
+  if not exists (select from auth.users u where u.id = v_user_id) then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  return v_user_id;
 end
 $$;
 
@@ -1427,6 +1628,18 @@ begin
 end
 $$;
 
+create function public.erase_user(p_user_id uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.erase_user(p_user_id)
+$$;
+
+comment on function public.erase_user(uuid) is
+  'Removes an account and takes the person out of what stays, or says what is still owed; lists their files of payment proofs for removal. For the service role.';
+
 create function public.purge_idempotency_keys()
 returns jsonb
 language sql
@@ -1453,7 +1666,7 @@ comment on function public.settle_slots() is
 
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.acts_for_shop is
-  'Whether the caller acts for the shop: the service role, staff by token, or a session of the database itself (the SQL editor, a job of pg_cron, psql), which has no token at all.';
+  'Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the database itself (the SQL editor, a job of pg_cron, psql), which has no token at all.';
 comment on function interlock.begin_idempotent is
   'Take the key for this transaction, or answer what a twin has answered.';
 comment on function interlock.begin_reference is
@@ -1468,6 +1681,8 @@ comment on function interlock.count_orders_so_far is
   'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.cover_slots is
   'Take back what is granted to slots if a lower counter of their owner does not cover it.';
+comment on function interlock.erase_user is
+  'What public.erase_user does, with its owner''s rights: remove an account and take the person out of all that stays.';
 comment on function interlock.error_body is
   'The body PostgREST makes of an error of the catalogue, without raising it.';
 comment on function interlock.expose is
@@ -1490,6 +1705,8 @@ comment on function interlock.limit_wait is
   'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is
   'Lock every slot of a counter, and say what was used in them.';
+comment on function interlock.lock_user is
+  'Lock an account against removal, as a foreign key to it does; the one helper for this kind of lock.';
 comment on function interlock.make_slots is
   'Make the number of slots of a counter p_slots.';
 comment on function interlock.new_id is
@@ -1510,6 +1727,8 @@ comment on function interlock.refuse_problems is
   'Refuse a request that has problems, all of them at once.';
 comment on function interlock.refuse_unless_shop is
   'Refuse whoever does not act for the shop.';
+comment on function interlock.require_user is
+  'The signed-in user, whose account exists: a token outlives the account by up to an hour.';
 comment on function interlock.schedule_jobs is
   'Schedule what has to be done again and again, where pg_cron is present.';
 comment on function interlock.set_ledger_context is
@@ -1533,11 +1752,13 @@ grant execute on function interlock.normal_text, interlock.is_line to service_ro
 grant execute on function interlock.is_staff to authenticated, service_role;
 
 revoke all on function
+  public.erase_user(uuid),
   public.purge_idempotency_keys(),
   public.settle_slots()
 from public, anon, authenticated, service_role;
 
 grant execute on function
+  public.erase_user(uuid), interlock.erase_user,
   public.purge_idempotency_keys(), interlock.purge_idempotency_keys,
   public.settle_slots(), interlock.settle_slots
 to service_role;

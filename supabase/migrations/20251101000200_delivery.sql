@@ -287,7 +287,7 @@ create index batch_events_by_driver on interlock.batch_events (driver_id, id) wh
 create trigger batch_events_append_only
   before update or delete on interlock.batch_events
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('driver_id', 'actor_id');
 
 create trigger batch_events_no_truncate
   before truncate on interlock.batch_events
@@ -951,7 +951,7 @@ $$;
 --
 -- Callers: interlock.claim_route.
 -- Locks: the caller's row of drivers, waiting. `no key`: foreign keys do not wait for it.
--- Errors: NOT_A_DRIVER; 55P03 after lock_timeout.
+-- Errors: UNAUTHENTICATED (the account is gone), NOT_A_DRIVER; 55P03 after lock_timeout.
 create function interlock.lock_driver()
 returns uuid
 language plpgsql
@@ -971,6 +971,7 @@ begin
   for no key update;
 
   if v_active is not true then
+    perform interlock.require_user();
     perform interlock.raise_error('NOT_A_DRIVER');
   end if;
 

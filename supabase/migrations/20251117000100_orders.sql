@@ -20,6 +20,20 @@ begin
 end
 $$;
 
+-- Whether an order of this status is not at its end: somebody owes money or goods.
+--
+-- Callers: interlock.guard_order_change, interlock.erase_user.
+create function interlock.is_owed_order(p_status text)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return p_status in ('pending_payment', 'confirmed', 'paid');
+end
+$$;
+
 -- The normal form of a digital key: one product has each key once, however it was entered (blanks around it, another
 -- case, full-width letters, a dash that a word processor has made of a hyphen). A hyphen counts: A-11 and A1-1 are two
 -- keys. What is delivered is what was entered.
@@ -234,7 +248,8 @@ $$;
 -- Callers: trigger orders_guard_change.
 -- Locks: none beyond the row being updated.
 -- Errors: 23514 check_violation with constraint name orders_transition_allowed or orders_terms_fixed (a bug or
---   the shop's own SQL; never an answer to a buyer).
+--   the shop's own SQL; never an answer to a buyer); 23001 restrict_violation with orders_open_have_buyer (an account
+--   with an open order is being deleted).
 create function interlock.guard_order_change()
 returns trigger
 language plpgsql
@@ -255,6 +270,16 @@ begin
       table = tg_table_name,
       constraint = 'orders_terms_fixed',
       message = format('owner, amounts and payment method of order %s cannot change', old.id);
+  end if;
+
+  if new.user_id is distinct from old.user_id and interlock.is_owed_order(new.status) then
+    raise exception using
+      errcode = 'restrict_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'orders_open_have_buyer',
+      message = format('order %s of user %s is open (%s)', old.id, old.user_id, new.status),
+      hint = 'End it first: hand it over, cancel it or refund it. erase_user(id) lists all that stands in the way of a removal.';
   end if;
 
   if new.status = old.status then
@@ -403,12 +428,13 @@ $$;
 --   * stock of a fulfilled order: the goods have left. Book them in when they are back, with
 --     `update products set available_quantity = available_quantity + …`;
 --   * money paid by bank transfer or in cash: the shop pays it back itself;
---   * wallet money of an account that was deleted.
+--   * wallet money that the shop has given back itself (orders.refunded_outside). For an account that was deleted that is
+--     the only way: such an order does not end otherwise.
 --
 -- Callers: trigger orders_settle, once for each statement.
 -- Locks: the orders are locked by the statement; then wallets by user, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
--- Errors: STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
+-- Errors: WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
 create function interlock.settle_orders()
 returns trigger
@@ -456,9 +482,14 @@ begin
       and o.payment_method = 'wallet'
       and o.paid_at is not null
       and o.total > 0
-      and o.user_id is not null
+      and not o.refunded_outside
     order by o.user_id, o.id
   loop
+    if v_order.user_id is null then
+      perform interlock.raise_error('WALLET_OWNER_GONE', jsonb_build_object(
+        'order_id', v_order.id, 'amount', v_order.total, 'currency', v_order.currency
+      ));
+    end if;
     perform interlock.credit_wallet(
       v_order.user_id, v_order.total, v_order.currency, 'order_' || v_order.status, v_order.id
     );
@@ -551,6 +582,8 @@ create table interlock.orders (
   -- When it was cancelled or expired.
   cancelled_at timestamptz,
   refunded_at timestamptz,
+  -- The shop has given wallet money back in another way.
+  refunded_outside boolean not null default false,
 
   -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
   constraint orders_payment_deadline_matches_status
@@ -578,6 +611,8 @@ comment on column interlock.orders.payment_expires_at is
   'Cash on delivery: if the shop has not gone on with it by then, the order expires; empty without settings.confirmation_window. Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
 comment on column interlock.orders.proof_submitted_at is
   'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
+comment on column interlock.orders.refunded_outside is
+  'Whether the shop has given the money back in another way than into the wallet it came from.';
 comment on column interlock.orders.cancelled_at is
   'When it was cancelled or expired.';
 
@@ -676,7 +711,7 @@ comment on column interlock.order_events.actor is
 create trigger order_events_append_only
   before update or delete on interlock.order_events
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('actor');
 
 create trigger order_events_no_truncate
   before truncate on interlock.order_events
@@ -906,6 +941,10 @@ begin
     return v_answer::json;
   end if;
 
+  if not v_shop then
+    perform interlock.require_user();
+  end if;
+
   if not exists (
     select 1
     from interlock.orders o
@@ -961,7 +1000,7 @@ $$;
 --
 -- Callers: authenticated and service_role, through public.checkout.
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
---   code); idempotency key; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
+--   code); idempotency key; the buyer's account; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
 --   digital products. Each wait lasts two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
 --   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
@@ -1196,9 +1235,14 @@ begin
   -- The price, and the money.
   if v_payment_method = 'wallet' then
     v_wallet := interlock.lock_wallet(v_user_id);
+    -- No wallet may mean no account: locked it is not, and nobody without an account pays.
+    if v_wallet.user_id is null then
+      perform interlock.require_user();
+    end if;
   end if;
 
   if p_promo_code is not null then
+    perform interlock.lock_user(v_user_id);
     v_discount := interlock.redeem_promo(
       v_user_id,
       p_promo_code,
@@ -1245,7 +1289,16 @@ begin
   end if;
 
   -- The order.
-  insert into interlock.orders values (v_order.*);
+  -- The account is locked by its foreign key in any case; here it is asked for as well, at no price: a token outlives
+  -- its user.
+  insert into interlock.orders
+  select v_order.*
+  from auth.users u
+  where u.id = v_user_id
+  for key share;
+  if not found then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
 
   insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
   select v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind
@@ -1698,9 +1751,10 @@ begin
 end
 $$;
 
--- Lock an order; the one helper for this kind of lock.
+-- Lock an order; the one helper for this kind of lock. The account of its buyer comes first (interlock.lock_user): their
+-- wallet may have to be made for a refund.
 --
--- Callers: the functions of this schema. Locks: the order's row, waiting, `no key`.
+-- Callers: the functions of this schema. Locks: the account of its buyer, the order's row, waiting, `no key`.
 -- Errors: 55P03 after lock_timeout. Null if there is no such order, else its status.
 create function interlock.lock_order(p_order_id uuid)
 returns text
@@ -1710,6 +1764,7 @@ as $$
 declare
   v_status text;
 begin
+  perform interlock.lock_user(o.user_id) from interlock.orders o where o.id = p_order_id;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
@@ -1777,6 +1832,7 @@ begin
   v_order.promo_code_id := p_promo_code_id;
   v_order.cart_id := p_cart_id;
   v_order.created_at := interlock.clock();
+  v_order.refunded_outside := false;
 
   if p_payment_method = 'wallet' or v_order.total = 0 then
     v_order.status := 'paid';
@@ -1892,13 +1948,15 @@ begin
 end
 $$;
 
--- What public.refund_order does, with its owner's rights.
+-- What public.refund_order does, with its owner's rights. Money that was paid from the wallet goes back into it, unless
+-- the shop has given it back in another way (p_outside): the only one there is once the buyer's account is gone.
 --
 -- Callers: authenticated (staff) and service_role, through public.refund_order.
 -- Locks: order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, STOCK_LIMIT_EXCEEDED; 55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, STOCK_LIMIT_EXCEEDED,
+--   WALLET_OWNER_GONE; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
-create function interlock.refund_order(p_order_id uuid)
+create function interlock.refund_order(p_order_id uuid, p_outside boolean)
 returns json
 language plpgsql
 security definer
@@ -1912,6 +1970,13 @@ begin
   end if;
   perform interlock.refuse_unless_shop();
 
+  if p_outside then
+    perform interlock.lock_order(p_order_id);
+    update interlock.orders o
+    set refunded_outside = true
+    where o.id = p_order_id
+      and o.status in ('paid', 'fulfilled');
+  end if;
   perform interlock.move_order(p_order_id, array['paid', 'fulfilled'], 'refunded', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
 end
@@ -2302,17 +2367,17 @@ $$;
 comment on function public.list_orders(text, uuid, uuid, int) is
   'Orders with lines, history and payment proofs, the latest first, for staff and the service role; p_before is the id of the last one of the page before.';
 
-create function public.refund_order(p_order_id uuid)
+create function public.refund_order(p_order_id uuid, p_outside boolean default false)
 returns json
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.refund_order(p_order_id)
+  select interlock.refund_order(p_order_id, p_outside)
 $$;
 
-comment on function public.refund_order(uuid) is
-  'Refunds a paid order, once: wallet money, promo use and stock come back. For staff and the service role.';
+comment on function public.refund_order(uuid, boolean) is
+  'Refunds a paid order, once: wallet money (unless p_outside says that the shop has paid it back itself), promo use and stock come back. For staff and the service role.';
 
 create function public.replace_product_code(p_code_id bigint, p_reason text, p_new_code text default null)
 returns jsonb
@@ -2351,6 +2416,8 @@ comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
 comment on function interlock.is_open_order is
   'Whether an order of this status holds goods that nobody has paid for.';
+comment on function interlock.is_owed_order is
+  'Whether an order of this status is not at its end: somebody owes money or goods.';
 comment on function interlock.list_orders is
   'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
 comment on function interlock.lock_cart is
@@ -2399,7 +2466,7 @@ revoke all on function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
-  public.refund_order(uuid),
+  public.refund_order(uuid, boolean),
   public.replace_product_code(bigint, text, text)
 from public, anon, authenticated, service_role;
 
@@ -2408,7 +2475,7 @@ grant execute on function
   public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
   -- For the shop: staff by token, anybody else is refused.
   public.fulfill_order(uuid), interlock.fulfill_order,
-  public.refund_order(uuid), interlock.refund_order,
+  public.refund_order(uuid, boolean), interlock.refund_order,
   public.list_orders(text, uuid, uuid, int), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;

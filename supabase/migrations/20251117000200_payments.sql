@@ -68,6 +68,27 @@ begin
 end
 $$;
 
+-- Keep a wallet that has money in it, also if its account is being deleted: nobody else would know whose it was.
+--
+-- Callers: trigger wallets_keep_money.
+-- Locks: none beyond the row being deleted.
+-- Errors: 23001 restrict_violation.
+create function interlock.keep_wallet_with_money()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = 'restrict_violation',
+    schema = tg_table_schema,
+    table = tg_table_name,
+    constraint = 'wallets_keep_money',
+    message = format('the wallet of user %s holds %s %s', old.user_id, old.balance, old.currency),
+    hint = 'Pay it out and set the balance to 0 first. erase_user(id) lists all that stands in the way of a removal.';
+end
+$$;
+
 -- Write the wallet ledger; refuse another owner or currency for a wallet.
 --
 -- Callers: trigger wallets_record_movement.
@@ -81,41 +102,32 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_reason text := nullif(current_setting('interlock.reason', true), '');
+  v_reason constant text := nullif(current_setting('interlock.reason', true), '');
   v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
   v_reference constant text := nullif(current_setting('interlock.reference', true), '');
   v_delta bigint;
-  v_wallet interlock.wallets;
 begin
-  case tg_op
-    when 'INSERT' then
-      v_wallet := new;
-      v_delta := new.balance;
-    when 'UPDATE' then
-      if (new.user_id, new.currency) is distinct from (old.user_id, old.currency) then
-        raise exception using
-          errcode = 'check_violation',
-          schema = tg_table_schema,
-          table = tg_table_name,
-          constraint = 'wallets_identity_fixed',
-          message = format('owner and currency of wallet %s cannot change', old.user_id);
-      end if;
-      v_wallet := new;
-      v_delta := new.balance - old.balance;
-    else
-      v_wallet := old;
-      v_delta := -old.balance;
-      v_wallet.balance := 0;
-      v_reason := 'closed';
-  end case;
+  if tg_op = 'INSERT' then
+    v_delta := new.balance;
+  else
+    if (new.user_id, new.currency) is distinct from (old.user_id, old.currency) then
+      raise exception using
+        errcode = 'check_violation',
+        schema = tg_table_schema,
+        table = tg_table_name,
+        constraint = 'wallets_identity_fixed',
+        message = format('owner and currency of wallet %s cannot change', old.user_id);
+    end if;
+    v_delta := new.balance - old.balance;
+  end if;
 
   if v_delta <> 0 then
     insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id, reference, actor)
     values (
-      v_wallet.user_id,
+      new.user_id,
       v_delta,
-      v_wallet.balance,
-      v_wallet.currency,
+      new.balance,
+      new.currency,
       coalesce(v_reason, case tg_op when 'INSERT' then 'opening' else 'correction' end),
       v_reference_id,
       v_reference,
@@ -141,7 +153,7 @@ create table interlock.payment_proofs (
     constraint payment_proofs_pkey primary key,
   order_id uuid not null
     constraint payment_proofs_order_id_fkey references interlock.orders (id),
-  object_path interlock.object_path not null,
+  object_path interlock.object_path,
   status interlock.payment_proof_status not null default 'submitted',
   created_at timestamptz not null default now(),
   decided_at timestamptz,
@@ -160,7 +172,7 @@ comment on column interlock.payment_proofs.decided_at is
 comment on column interlock.payment_proofs.reason is
   'Why it was rejected, in words of the shop. Its buyer reads it.';
 comment on column interlock.payment_proofs.object_path is
-  'Path of the file in the bucket payment-proofs: USER_ID/ORDER_ID/…';
+  'Path of the file in the bucket payment-proofs: USER_ID/ORDER_ID/…; empty once its buyer was erased';
 
 -- The queue of what the shop has to decide, the oldest first.
 create index payment_proofs_to_review on interlock.payment_proofs (id) where status = 'submitted';
@@ -185,8 +197,8 @@ create policy payment_proofs_select_own
 
 -- The wallet ledger, append-only, written by a trigger on wallets.
 --
--- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, opening (insert by the shop's own SQL), closed
--- (wallet deleted), correction (the shop's own SQL).
+-- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, opening (insert by the shop's own SQL),
+-- correction (the shop's own SQL).
 create table interlock.wallet_movements (
   id bigint generated always as identity,
   user_id uuid not null,
@@ -214,7 +226,7 @@ comment on column interlock.wallet_movements.actor is
 create trigger wallet_movements_append_only
   before update or delete on interlock.wallet_movements
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('user_id', 'actor');
 
 create trigger wallet_movements_no_truncate
   before truncate on interlock.wallet_movements
@@ -251,7 +263,7 @@ comment on column interlock.wallet_top_ups.reference is
 create trigger wallet_top_ups_append_only
   before update or delete on interlock.wallet_top_ups
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('user_id');
 
 create trigger wallet_top_ups_no_truncate
   before truncate on interlock.wallet_top_ups
@@ -268,7 +280,7 @@ grant select on table interlock.wallet_top_ups to service_role;
 -- trigger; the view wallet_differences is always empty. The context of a change is given as for stock
 -- (interlock.set_ledger_context).
 --
--- Deleting an account deletes its wallet; the ledger keeps the closing row.
+-- Deleting an account deletes its wallet, which must be empty: with money in it the deletion is refused.
 create table interlock.wallets (
   user_id uuid
     constraint wallets_pkey primary key
@@ -285,9 +297,15 @@ comment on column interlock.wallets.balance is
   'Minor units of the currency; never negative.';
 
 create trigger wallets_record_movement
-  after insert or update or delete on interlock.wallets
+  after insert or update on interlock.wallets
   for each row
   execute function interlock.record_wallet_movement();
+
+create trigger wallets_keep_money
+  before delete on interlock.wallets
+  for each row
+  when (old.balance <> 0)
+  execute function interlock.keep_wallet_with_money();
 
 create trigger wallets_no_truncate
   before truncate on interlock.wallets
@@ -502,9 +520,10 @@ begin
 end
 $$;
 
--- Lock a user's wallet; the one helper for this kind of lock.
+-- Lock a user's wallet; the one helper for this kind of lock. The account comes first, because whoever pays from the
+-- wallet then writes an order that refers to it (interlock.lock_user).
 --
--- Callers: interlock.checkout. Locks: the wallet's row, waiting, `no key`.
+-- Callers: interlock.checkout, interlock.top_up_wallet. Locks: the account, the wallet's row, waiting, `no key`.
 -- Errors: 55P03 after lock_timeout. A row of nulls if the user has none.
 create function interlock.lock_wallet(p_user_id uuid)
 returns interlock.wallets
@@ -517,7 +536,13 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id for no key update;
+  select w.*
+  into v_wallet
+  from auth.users u
+  join interlock.wallets w on w.user_id = u.id
+  where u.id = p_user_id
+  for key share of u
+  for no key update of w;
   return v_wallet;
 end
 $$;
@@ -685,7 +710,7 @@ $$;
 -- settings.review_window to decide; a further one does not make that longer.
 --
 -- Callers: authenticated and service_role, through public.submit_payment_proof.
--- Locks: the order, two seconds at most.
+-- Locks: the buyer's account, the order, two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED (path outside the buyer's folder of this order, not the name of a document
 --   or picture, or no such file where the storage schema exists), ORDER_NOT_FOUND, ORDER_STATE_CONFLICT,
 --   TOO_MANY_PROOFS; 55P03 is transient.
@@ -711,9 +736,7 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  if v_user_id is null then
-    perform interlock.raise_error('UNAUTHENTICATED');
-  end if;
+  perform interlock.require_user();
 
   if p_order_id is null then
     perform interlock.refuse_problems(interlock.problem('/p_order_id', 'is required'));
@@ -781,7 +804,7 @@ $$;
 -- call again adds nothing and answers the balance; another user, amount or currency under the reference is refused.
 --
 -- Callers: service_role, through public.top_up_wallet.
--- Locks: the reference, then the wallet's row; two seconds at most for each.
+-- Locks: the account, the reference, then the wallet's row; two seconds at most for each.
 -- Errors: VALIDATION_FAILED, USER_NOT_FOUND, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has insert or update on wallets.
 create function interlock.top_up_wallet(p_user_id uuid, p_amount bigint, p_currency text, p_reference text)
@@ -816,7 +839,7 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  if not exists (select 1 from auth.users u where u.id = p_user_id) then
+  if not interlock.lock_user(p_user_id) then
     perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_user_id));
   end if;
 
@@ -961,6 +984,8 @@ comment on function interlock.has_room_for_proof is
   'Whether the folder of an order has fewer files than settings.max_payment_proofs.';
 comment on function interlock.is_proof_path is
   'Whether a path is one of a payment proof: USER_ID/ORDER_ID/NAME, the name of plain characters and with the ending of a document or picture.';
+comment on function interlock.keep_wallet_with_money is
+  'Keep a wallet that has money in it, also if its account is being deleted: nobody else would know whose it was.';
 comment on function interlock.list_payment_proofs is
   'What public.list_payment_proofs does, with its owner''s rights: the queue of proofs that staff and the shop decide, the oldest first, a page at a time.';
 comment on function interlock.lock_wallet is

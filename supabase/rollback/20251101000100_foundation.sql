@@ -1,6 +1,7 @@
 set local lock_timeout = '5s';
 
 drop function
+  public.erase_user(uuid),
   public.purge_idempotency_keys(),
   public.settle_slots();
 drop table
@@ -27,6 +28,7 @@ drop function
   interlock.clock,
   interlock.conceal,
   interlock.cover_slots,
+  interlock.erase_user,
   interlock.error_body,
   interlock.expose,
   interlock.find_idempotent,
@@ -36,6 +38,7 @@ drop function
   interlock.is_staff,
   interlock.limit_wait,
   interlock.lock_slots,
+  interlock.lock_user,
   interlock.make_slots,
   interlock.problem,
   interlock.purge_idempotency_keys,
@@ -43,6 +46,7 @@ drop function
   interlock.raise_isolation_level,
   interlock.refuse_problems,
   interlock.refuse_unless_shop,
+  interlock.require_user,
   interlock.schedule_jobs,
   interlock.set_ledger_context,
   interlock.settle_slots,

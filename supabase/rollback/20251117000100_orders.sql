@@ -12,7 +12,7 @@ drop function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
-  public.refund_order(uuid),
+  public.refund_order(uuid, boolean),
   public.replace_product_code(bigint, text, text);
 drop view interlock.code_differences;
 drop function
@@ -56,6 +56,7 @@ drop function
   interlock.record_order_event,
   interlock.settle_orders,
   interlock.is_open_order,
+  interlock.is_owed_order,
   interlock.normal_code,
   interlock.order_deadline_matches,
   interlock.order_times_match;

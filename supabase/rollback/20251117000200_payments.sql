@@ -47,4 +47,5 @@ drop domain
 drop function
   interlock.close_payment_proofs,
   interlock.guard_proof_upload,
+  interlock.keep_wallet_with_money,
   interlock.record_wallet_movement;

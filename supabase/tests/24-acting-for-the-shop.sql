@@ -6,6 +6,10 @@ create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 select plan(58);
 
+insert into auth.users (id, aud, role, email)
+select ('7c000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', 'tap-' || n || '@example.com'
+from generate_series(1, 2) n;
+
 -- Who -------------------------------------------------------------------------
 
 -- One who has the rights of the service role, as the owner of the project has; one who may only become it, as the role
@@ -78,9 +82,6 @@ select is(pg_temp.acts(null, '{}', 'request.jwt.claim'), false, 'whichever they 
 
 -- What ------------------------------------------------------------------------
 
-insert into auth.users (id, aud, role, email)
-select ('7c000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', 'tap-' || n || '@example.com'
-from generate_series(1, 2) n;
 insert into interlock.products (id, name, price, currency, available_quantity)
 values ('7d000000-0000-4000-8000-000000000001', 'tap oil', 1000, 'EUR', 100);
 insert into interlock.products (id, name, price, currency, available_quantity, active)

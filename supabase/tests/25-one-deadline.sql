@@ -116,14 +116,14 @@ $$;
 select is(
   pg_temp.limits_of($$select public.checkout('[{"product_id": "7f000000-0000-4000-8000-000000000011", "quantity": 1},
     {"product_id": "7f000000-0000-4000-8000-000000000012", "quantity": 1}]', 'TAPLATE', null, 'wallet', 'late-1')$$),
-  'begin_idempotent lock_wallet lock_promo_users count_promo_use take_from_rows',
+  'begin_idempotent lock_wallet lock_user lock_promo_users count_promo_use take_from_rows',
   'a checkout limits each of its waits'
 );
 select is((select count(*) from limited where by = 'take_from_rows'), 2::bigint, 'and that for each of its products');
 select is(
   pg_temp.limits_of(format('select public.cancel_order(%L, %L)',
     (select id from interlock.orders where user_id = '7f000000-0000-4000-8000-000000000001'), 'late-2'), 'service_role'),
-  'begin_idempotent lock_order credit_wallet lock_promo_users end_promo_uses lock_stock',
+  'begin_idempotent lock_user lock_order credit_wallet lock_promo_users end_promo_uses lock_stock',
   'so does the end of an order'
 );
 select is(

@@ -23,6 +23,8 @@ comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
 comment on function interlock.is_open_order is
   'Whether an order of this status holds goods that nobody has paid for.';
+comment on function interlock.is_owed_order is
+  'Whether an order of this status is not at its end: somebody owes money or goods.';
 comment on function interlock.list_orders is
   'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
 comment on function interlock.lock_cart is

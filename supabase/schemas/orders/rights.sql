@@ -7,7 +7,7 @@ revoke all on function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
-  public.refund_order(uuid),
+  public.refund_order(uuid, boolean),
   public.replace_product_code(bigint, text, text)
 from public, anon, authenticated, service_role;
 
@@ -16,7 +16,7 @@ grant execute on function
   public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
   -- For the shop: staff by token, anybody else is refused.
   public.fulfill_order(uuid), interlock.fulfill_order,
-  public.refund_order(uuid), interlock.refund_order,
+  public.refund_order(uuid, boolean), interlock.refund_order,
   public.list_orders(text, uuid, uuid, int), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;

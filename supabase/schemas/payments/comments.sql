@@ -13,6 +13,8 @@ comment on function interlock.has_room_for_proof is
   'Whether the folder of an order has fewer files than settings.max_payment_proofs.';
 comment on function interlock.is_proof_path is
   'Whether a path is one of a payment proof: USER_ID/ORDER_ID/NAME, the name of plain characters and with the ending of a document or picture.';
+comment on function interlock.keep_wallet_with_money is
+  'Keep a wallet that has money in it, also if its account is being deleted: nobody else would know whose it was.';
 comment on function interlock.list_payment_proofs is
   'What public.list_payment_proofs does, with its owner''s rights: the queue of proofs that staff and the shop decide, the oldest first, a page at a time.';
 comment on function interlock.lock_wallet is

@@ -54,7 +54,7 @@ from (values
     'payment_expires_at timestamp with time zone', 'proof_submitted_at timestamp with time zone',
     'created_at timestamp with time zone not null', 'paid_at timestamp with time zone',
     'fulfilled_at timestamp with time zone', 'cancelled_at timestamp with time zone',
-    'refunded_at timestamp with time zone'
+    'refunded_at timestamp with time zone', 'refunded_outside boolean not null'
   ]),
   ('interlock.order_items', array[
     'order_id uuid not null', 'product_id uuid not null', 'quantity integer not null',
@@ -74,7 +74,7 @@ from (values
     'replaced_reason text', 'replaced_actor uuid', 'created_at timestamp with time zone not null'
   ]),
   ('interlock.payment_proofs', array[
-    'id bigint not null', 'order_id uuid not null', 'object_path text not null', 'status text not null',
+    'id bigint not null', 'order_id uuid not null', 'object_path text', 'status text not null',
     'created_at timestamp with time zone not null', 'decided_at timestamp with time zone', 'reason text'
   ]),
   ('interlock.idempotency_keys', array[
@@ -132,7 +132,7 @@ from (values
   ('claim_product_codes_atomic', array['uuid', 'integer', 'uuid', 'text'], 'setof record'),
   ('top_up_wallet', array['uuid', 'bigint', 'text', 'text'], 'jsonb'),
   ('cancel_order', array['uuid', 'text'], 'json'),
-  ('refund_order', array['uuid'], 'json'),
+  ('refund_order', array['uuid', 'boolean'], 'json'),
   ('fulfill_order', array['uuid'], 'json'),
   ('accept_payment', array['uuid'], 'json'),
   ('reject_payment', array['uuid', 'text', 'boolean'], 'json'),

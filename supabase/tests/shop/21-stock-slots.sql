@@ -305,7 +305,7 @@ select is(
 update interlock.products set active = false where id = pg_temp.p(6);
 set local role authenticated;
 select is((select count(*)::int from public.get_stock(array[pg_temp.p(6)])), 0, 'an inactive product is not shown');
-select set_config('request.jwt.claims', '{"app_metadata": {"role": "staff"}}', true);
+select set_config('request.jwt.claims', '{"sub": "21000000-0000-4000-8000-0000000000aa", "app_metadata": {"role": "staff"}}', true);
 select is((select count(*)::int from public.get_stock(array[pg_temp.p(6)])), 1, 'but to staff');
 select set_config('request.jwt.claims', '', true);
 reset role;

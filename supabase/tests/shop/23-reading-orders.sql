@@ -352,6 +352,8 @@ select is(
 );
 select is(public.list_orders('paid', pg_temp.id(2)) -> 'orders', '[]', 'none, if none is like that');
 reset role;
+update interlock.orders set status = 'cancelled' where user_id = pg_temp.id(1) and interlock.is_owed_order(status);
+update interlock.wallets set balance = 0 where user_id = pg_temp.id(1);
 delete from auth.users where id = pg_temp.id(1);
 set local role authenticated;
 select is(

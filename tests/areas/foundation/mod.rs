@@ -6,6 +6,8 @@ mod isolation;
 mod mutants;
 #[cfg(test)]
 mod reports;
+#[cfg(test)]
+mod scenes;
 mod stages;
 #[cfg(test)]
 mod waiting;
@@ -18,7 +20,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     documented: &[],
     #[cfg(test)]
-    scenes: &[],
+    scenes: &[scenes::SCENES],
     #[cfg(test)]
     scene_rows: "",
     #[cfg(test)]

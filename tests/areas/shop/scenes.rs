@@ -142,7 +142,7 @@ pub(crate) const SCENES: &[Scene] = &[
     },
     Scene {
         name: "a payment that makes the wallet counts once, booked twice at once",
-        before: &[(By::Shop, "delete from interlock.wallets where user_id = '{ann}'")],
+        before: &[(By::Shop, "update interlock.wallets set balance = 0 where user_id = '{ann}'; delete from interlock.wallets where user_id = '{ann}'")],
         meanwhile: (By::Shop, "select public.top_up_wallet('{ann}', 500, 'USD', '{id}')"),
         call: (By::Shop, "select public.top_up_wallet('{ann}', 500, 'USD', '{id}')"),
         wait: Wait::Waits,

@@ -118,6 +118,20 @@ super::codes! {
         "Look at details.status: the order is not in a state in which this can be done."
         known(ORDER_STATE);
 
+    WalletOwnerGone 409 Final "WALLET_OWNER_GONE"
+        "The wallet that this order was paid from is gone with its account."
+        "Pay details.amount back in another way, and then call refund_order with p_outside = true."
+        known(&[("order_id", Uuid), ("amount", AMOUNT), ("currency", Currency)]);
+
+    UserHasObligations 409 Final "USER_HAS_OBLIGATIONS"
+        "This user has open orders or money in the wallet."
+        "End the orders in details.open_orders, pay out details.wallet, and call again."
+        known(&[
+            ("user_id", Uuid),
+            ("open_orders", List(&Object("An order that is not at its end.", ORDER_STATE))),
+            ("wallet", OrNull(&Object("Money in the wallet.", &[("balance", AMOUNT), ("currency", Currency)]))),
+        ]);
+
     TooManyProofs 409 Final "TOO_MANY_PROOFS"
         "This order has as many payment proofs as it may have."
         "Wait for the shop to decide on the proofs of this order, or ask it; it takes no more of them."

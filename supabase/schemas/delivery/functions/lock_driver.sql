@@ -2,7 +2,7 @@
 --
 -- Callers: interlock.claim_route.
 -- Locks: the caller's row of drivers, waiting. `no key`: foreign keys do not wait for it.
--- Errors: NOT_A_DRIVER; 55P03 after lock_timeout.
+-- Errors: UNAUTHENTICATED (the account is gone), NOT_A_DRIVER; 55P03 after lock_timeout.
 create function interlock.lock_driver()
 returns uuid
 language plpgsql
@@ -22,6 +22,7 @@ begin
   for no key update;
 
   if v_active is not true then
+    perform interlock.require_user();
     perform interlock.raise_error('NOT_A_DRIVER');
   end if;
 

@@ -44,7 +44,7 @@ create index batch_events_by_driver on interlock.batch_events (driver_id, id) wh
 create trigger batch_events_append_only
   before update or delete on interlock.batch_events
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('driver_id', 'actor_id');
 
 create trigger batch_events_no_truncate
   before truncate on interlock.batch_events

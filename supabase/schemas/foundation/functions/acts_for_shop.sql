@@ -1,4 +1,4 @@
--- Whether the caller acts for the shop: the service role, staff by token, or a session of the database itself (the SQL
+-- Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the database itself (the SQL
 -- editor, a job of pg_cron, psql), which has no token at all.
 --
 -- A request of the API always has its role set, by whichever server made it, and that role stays in the setting when a
@@ -18,7 +18,7 @@ declare
   v_role constant text := current_setting('role');
 begin
   return v_role = 'service_role'
-    or interlock.is_staff()
+    or (interlock.is_staff() and exists (select from auth.users u where u.id = auth.uid()))
     or (
       num_nonnulls(auth.jwt(), auth.uid()) = 0
       and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage')

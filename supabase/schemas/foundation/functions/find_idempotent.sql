@@ -1,7 +1,7 @@
 -- The stored answer of a request, if its key has one that still counts.
 --
 -- Callers: interlock.begin_idempotent; functions that look before they lock and have checked the key.
--- Errors: IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
+-- Errors: UNAUTHENTICATED (the account is gone), IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
 -- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
 create function interlock.find_idempotent(
   p_operation text,
@@ -30,6 +30,10 @@ begin
 
   if not found then
     return null;
+  end if;
+
+  if auth.uid() is not null then
+    perform interlock.require_user();
   end if;
 
   if v_row.request_hash <> sha256(convert_to(p_request::text, 'UTF8')) then

@@ -139,6 +139,14 @@ begin
       v_status := '409';
       v_message := 'The order is not in a state in which this can be done.';
       v_hint := 'Look at details.status: the order is not in a state in which this can be done.';
+    when 'WALLET_OWNER_GONE' then
+      v_status := '409';
+      v_message := 'The wallet that this order was paid from is gone with its account.';
+      v_hint := 'Pay details.amount back in another way, and then call refund_order with p_outside = true.';
+    when 'USER_HAS_OBLIGATIONS' then
+      v_status := '409';
+      v_message := 'This user has open orders or money in the wallet.';
+      v_hint := 'End the orders in details.open_orders, pay out details.wallet, and call again.';
     when 'TOO_MANY_PROOFS' then
       v_status := '409';
       v_message := 'This order has as many payment proofs as it may have.';

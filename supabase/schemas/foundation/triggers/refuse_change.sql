@@ -1,6 +1,8 @@
--- Refuse every update, delete and truncate of an append-only table.
+-- Refuse every update, delete and truncate of an append-only table. Only a person whose account is gone may be taken out
+-- of it: an update that changes nothing but columns named by the trigger, each from one who has no account to nobody
+-- (empty, or an id that is no account's).
 --
--- Callers: triggers; made for more tables than this one.
+-- Callers: triggers; made for more tables than this one. The arguments are the columns that name a person.
 -- Errors: 23001 restrict_violation.
 create function interlock.refuse_change()
 returns trigger
@@ -8,6 +10,19 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if tg_op = 'UPDATE'
+    and tg_nargs > 0
+    and to_jsonb(new) - tg_argv = to_jsonb(old) - tg_argv
+    and not exists (
+      select
+      from unnest(tg_argv) as c (name)
+      join auth.users u on u.id in ((to_jsonb(old) ->> c.name)::uuid, (to_jsonb(new) ->> c.name)::uuid)
+      where to_jsonb(new) -> c.name <> to_jsonb(old) -> c.name
+    )
+  then
+    return new;
+  end if;
+
   raise exception using
     errcode = 'restrict_violation',
     schema = tg_table_schema,

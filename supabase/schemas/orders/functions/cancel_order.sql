@@ -35,6 +35,10 @@ begin
     return v_answer::json;
   end if;
 
+  if not v_shop then
+    perform interlock.require_user();
+  end if;
+
   if not exists (
     select 1
     from interlock.orders o

@@ -28,7 +28,7 @@
 --
 -- Callers: authenticated and service_role, through public.checkout.
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
---   code); idempotency key; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
+--   code); idempotency key; the buyer's account; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
 --   digital products. Each wait lasts two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
 --   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
@@ -263,9 +263,14 @@ begin
   -- The price, and the money.
   if v_payment_method = 'wallet' then
     v_wallet := interlock.lock_wallet(v_user_id);
+    -- No wallet may mean no account: locked it is not, and nobody without an account pays.
+    if v_wallet.user_id is null then
+      perform interlock.require_user();
+    end if;
   end if;
 
   if p_promo_code is not null then
+    perform interlock.lock_user(v_user_id);
     v_discount := interlock.redeem_promo(
       v_user_id,
       p_promo_code,
@@ -312,7 +317,16 @@ begin
   end if;
 
   -- The order.
-  insert into interlock.orders values (v_order.*);
+  -- The account is locked by its foreign key in any case; here it is asked for as well, at no price: a token outlives
+  -- its user.
+  insert into interlock.orders
+  select v_order.*
+  from auth.users u
+  where u.id = v_user_id
+  for key share;
+  if not found then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
 
   insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
   select v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind

@@ -31,6 +31,7 @@ begin
   v_order.promo_code_id := p_promo_code_id;
   v_order.cart_id := p_cart_id;
   v_order.created_at := interlock.clock();
+  v_order.refunded_outside := false;
 
   if p_payment_method = 'wallet' or v_order.total = 0 then
     v_order.status := 'paid';

@@ -18,7 +18,7 @@ comment on column interlock.order_events.actor is
 create trigger order_events_append_only
   before update or delete on interlock.order_events
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('actor');
 
 create trigger order_events_no_truncate
   before truncate on interlock.order_events

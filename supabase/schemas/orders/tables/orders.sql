@@ -51,6 +51,8 @@ create table interlock.orders (
   -- When it was cancelled or expired.
   cancelled_at timestamptz,
   refunded_at timestamptz,
+  -- The shop has given wallet money back in another way.
+  refunded_outside boolean not null default false,
 
   -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
   constraint orders_payment_deadline_matches_status
@@ -78,6 +80,8 @@ comment on column interlock.orders.payment_expires_at is
   'Cash on delivery: if the shop has not gone on with it by then, the order expires; empty without settings.confirmation_window. Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
 comment on column interlock.orders.proof_submitted_at is
   'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
+comment on column interlock.orders.refunded_outside is
+  'Whether the shop has given the money back in another way than into the wallet it came from.';
 comment on column interlock.orders.cancelled_at is
   'When it was cancelled or expired.';
 

@@ -3,7 +3,8 @@
 -- Callers: trigger orders_guard_change.
 -- Locks: none beyond the row being updated.
 -- Errors: 23514 check_violation with constraint name orders_transition_allowed or orders_terms_fixed (a bug or
---   the shop's own SQL; never an answer to a buyer).
+--   the shop's own SQL; never an answer to a buyer); 23001 restrict_violation with orders_open_have_buyer (an account
+--   with an open order is being deleted).
 create function interlock.guard_order_change()
 returns trigger
 language plpgsql
@@ -24,6 +25,16 @@ begin
       table = tg_table_name,
       constraint = 'orders_terms_fixed',
       message = format('owner, amounts and payment method of order %s cannot change', old.id);
+  end if;
+
+  if new.user_id is distinct from old.user_id and interlock.is_owed_order(new.status) then
+    raise exception using
+      errcode = 'restrict_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'orders_open_have_buyer',
+      message = format('order %s of user %s is open (%s)', old.id, old.user_id, new.status),
+      hint = 'End it first: hand it over, cancel it or refund it. erase_user(id) lists all that stands in the way of a removal.';
   end if;
 
   if new.status = old.status then

@@ -12,12 +12,13 @@
 --   * stock of a fulfilled order: the goods have left. Book them in when they are back, with
 --     `update products set available_quantity = available_quantity + …`;
 --   * money paid by bank transfer or in cash: the shop pays it back itself;
---   * wallet money of an account that was deleted.
+--   * wallet money that the shop has given back itself (orders.refunded_outside). For an account that was deleted that is
+--     the only way: such an order does not end otherwise.
 --
 -- Callers: trigger orders_settle, once for each statement.
 -- Locks: the orders are locked by the statement; then wallets by user, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
--- Errors: STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
+-- Errors: WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
 create function interlock.settle_orders()
 returns trigger
@@ -65,9 +66,14 @@ begin
       and o.payment_method = 'wallet'
       and o.paid_at is not null
       and o.total > 0
-      and o.user_id is not null
+      and not o.refunded_outside
     order by o.user_id, o.id
   loop
+    if v_order.user_id is null then
+      perform interlock.raise_error('WALLET_OWNER_GONE', jsonb_build_object(
+        'order_id', v_order.id, 'amount', v_order.total, 'currency', v_order.currency
+      ));
+    end if;
     perform interlock.credit_wallet(
       v_order.user_id, v_order.total, v_order.currency, 'order_' || v_order.status, v_order.id
     );

@@ -1,6 +1,7 @@
--- Lock a user's wallet; the one helper for this kind of lock.
+-- Lock a user's wallet; the one helper for this kind of lock. The account comes first, because whoever pays from the
+-- wallet then writes an order that refers to it (interlock.lock_user).
 --
--- Callers: interlock.checkout. Locks: the wallet's row, waiting, `no key`.
+-- Callers: interlock.checkout, interlock.top_up_wallet. Locks: the account, the wallet's row, waiting, `no key`.
 -- Errors: 55P03 after lock_timeout. A row of nulls if the user has none.
 create function interlock.lock_wallet(p_user_id uuid)
 returns interlock.wallets
@@ -13,7 +14,13 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id for no key update;
+  select w.*
+  into v_wallet
+  from auth.users u
+  join interlock.wallets w on w.user_id = u.id
+  where u.id = p_user_id
+  for key share of u
+  for no key update of w;
   return v_wallet;
 end
 $$;

@@ -2,7 +2,7 @@
 -- settings.review_window to decide; a further one does not make that longer.
 --
 -- Callers: authenticated and service_role, through public.submit_payment_proof.
--- Locks: the order, two seconds at most.
+-- Locks: the buyer's account, the order, two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED (path outside the buyer's folder of this order, not the name of a document
 --   or picture, or no such file where the storage schema exists), ORDER_NOT_FOUND, ORDER_STATE_CONFLICT,
 --   TOO_MANY_PROOFS; 55P03 is transient.
@@ -28,9 +28,7 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  if v_user_id is null then
-    perform interlock.raise_error('UNAUTHENTICATED');
-  end if;
+  perform interlock.require_user();
 
   if p_order_id is null then
     perform interlock.refuse_problems(interlock.problem('/p_order_id', 'is required'));

@@ -2,7 +2,7 @@
 -- call again adds nothing and answers the balance; another user, amount or currency under the reference is refused.
 --
 -- Callers: service_role, through public.top_up_wallet.
--- Locks: the reference, then the wallet's row; two seconds at most for each.
+-- Locks: the account, the reference, then the wallet's row; two seconds at most for each.
 -- Errors: VALIDATION_FAILED, USER_NOT_FOUND, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has insert or update on wallets.
 create function interlock.top_up_wallet(p_user_id uuid, p_amount bigint, p_currency text, p_reference text)
@@ -37,7 +37,7 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  if not exists (select 1 from auth.users u where u.id = p_user_id) then
+  if not interlock.lock_user(p_user_id) then
     perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_user_id));
   end if;
 

@@ -12,7 +12,7 @@ create table interlock.payment_proofs (
     constraint payment_proofs_pkey primary key,
   order_id uuid not null
     constraint payment_proofs_order_id_fkey references interlock.orders (id),
-  object_path interlock.object_path not null,
+  object_path interlock.object_path,
   status interlock.payment_proof_status not null default 'submitted',
   created_at timestamptz not null default now(),
   decided_at timestamptz,
@@ -31,7 +31,7 @@ comment on column interlock.payment_proofs.decided_at is
 comment on column interlock.payment_proofs.reason is
   'Why it was rejected, in words of the shop. Its buyer reads it.';
 comment on column interlock.payment_proofs.object_path is
-  'Path of the file in the bucket payment-proofs: USER_ID/ORDER_ID/…';
+  'Path of the file in the bucket payment-proofs: USER_ID/ORDER_ID/…; empty once its buyer was erased';
 
 -- The queue of what the shop has to decide, the oldest first.
 create index payment_proofs_to_review on interlock.payment_proofs (id) where status = 'submitted';

@@ -1,7 +1,7 @@
 -- The wallet ledger, append-only, written by a trigger on wallets.
 --
--- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, opening (insert by the shop's own SQL), closed
--- (wallet deleted), correction (the shop's own SQL).
+-- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, opening (insert by the shop's own SQL),
+-- correction (the shop's own SQL).
 create table interlock.wallet_movements (
   id bigint generated always as identity,
   user_id uuid not null,
@@ -29,7 +29,7 @@ comment on column interlock.wallet_movements.actor is
 create trigger wallet_movements_append_only
   before update or delete on interlock.wallet_movements
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('user_id', 'actor');
 
 create trigger wallet_movements_no_truncate
   before truncate on interlock.wallet_movements

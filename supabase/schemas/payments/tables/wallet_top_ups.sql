@@ -18,7 +18,7 @@ comment on column interlock.wallet_top_ups.reference is
 create trigger wallet_top_ups_append_only
   before update or delete on interlock.wallet_top_ups
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('user_id');
 
 create trigger wallet_top_ups_no_truncate
   before truncate on interlock.wallet_top_ups

@@ -4,7 +4,7 @@
 -- trigger; the view wallet_differences is always empty. The context of a change is given as for stock
 -- (interlock.set_ledger_context).
 --
--- Deleting an account deletes its wallet; the ledger keeps the closing row.
+-- Deleting an account deletes its wallet, which must be empty: with money in it the deletion is refused.
 create table interlock.wallets (
   user_id uuid
     constraint wallets_pkey primary key
@@ -21,9 +21,15 @@ comment on column interlock.wallets.balance is
   'Minor units of the currency; never negative.';
 
 create trigger wallets_record_movement
-  after insert or update or delete on interlock.wallets
+  after insert or update on interlock.wallets
   for each row
   execute function interlock.record_wallet_movement();
+
+create trigger wallets_keep_money
+  before delete on interlock.wallets
+  for each row
+  when (old.balance <> 0)
+  execute function interlock.keep_wallet_with_money();
 
 create trigger wallets_no_truncate
   before truncate on interlock.wallets

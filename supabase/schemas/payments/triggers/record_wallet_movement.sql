@@ -11,41 +11,32 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_reason text := nullif(current_setting('interlock.reason', true), '');
+  v_reason constant text := nullif(current_setting('interlock.reason', true), '');
   v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
   v_reference constant text := nullif(current_setting('interlock.reference', true), '');
   v_delta bigint;
-  v_wallet interlock.wallets;
 begin
-  case tg_op
-    when 'INSERT' then
-      v_wallet := new;
-      v_delta := new.balance;
-    when 'UPDATE' then
-      if (new.user_id, new.currency) is distinct from (old.user_id, old.currency) then
-        raise exception using
-          errcode = 'check_violation',
-          schema = tg_table_schema,
-          table = tg_table_name,
-          constraint = 'wallets_identity_fixed',
-          message = format('owner and currency of wallet %s cannot change', old.user_id);
-      end if;
-      v_wallet := new;
-      v_delta := new.balance - old.balance;
-    else
-      v_wallet := old;
-      v_delta := -old.balance;
-      v_wallet.balance := 0;
-      v_reason := 'closed';
-  end case;
+  if tg_op = 'INSERT' then
+    v_delta := new.balance;
+  else
+    if (new.user_id, new.currency) is distinct from (old.user_id, old.currency) then
+      raise exception using
+        errcode = 'check_violation',
+        schema = tg_table_schema,
+        table = tg_table_name,
+        constraint = 'wallets_identity_fixed',
+        message = format('owner and currency of wallet %s cannot change', old.user_id);
+    end if;
+    v_delta := new.balance - old.balance;
+  end if;
 
   if v_delta <> 0 then
     insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, reference_id, reference, actor)
     values (
-      v_wallet.user_id,
+      new.user_id,
       v_delta,
-      v_wallet.balance,
-      v_wallet.currency,
+      new.balance,
+      new.currency,
       coalesce(v_reason, case tg_op when 'INSERT' then 'opening' else 'correction' end),
       v_reference_id,
       v_reference,

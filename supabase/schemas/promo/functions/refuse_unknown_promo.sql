@@ -3,7 +3,7 @@
 --
 -- Callers: interlock.validate_promo, interlock.checkout, before they write or lock anything.
 -- Locks: lock_promo_attempts.
--- Errors: METHOD_NOT_ALLOWED in a read-only transaction, TOO_MANY_ATTEMPTS; 55P03 after lock_timeout.
+-- Errors: METHOD_NOT_ALLOWED in a read-only transaction, UNAUTHENTICATED, TOO_MANY_ATTEMPTS; 55P03 after lock_timeout.
 --   PROMO_NOT_FOUND is returned.
 create function interlock.refuse_unknown_promo(p_user_id uuid, p_code text)
 returns jsonb
@@ -21,6 +21,7 @@ begin
   end if;
 
   perform interlock.lock_promo_attempts(p_user_id);
+  perform interlock.require_user();
 
   v_attempted_at := array(
     select t.at

@@ -1,8 +1,8 @@
 -- What public.validate_promo does, with its owner's rights.
 --
 -- Callers: authenticated and service_role, through public.validate_promo.
--- Locks: lock_promo_attempts; then, unless it is a dry run, as take_promo_use or release_promo_hold. Each wait
---   lasts two seconds at most.
+-- Locks: lock_promo_attempts; then, unless it is a dry run, the account, and as take_promo_use or
+--   release_promo_hold. Each wait lasts two seconds at most.
 -- Errors: VALIDATION_FAILED, UNAUTHENTICATED, TOO_MANY_ATTEMPTS, PROMO_NOT_FOUND (returned, not raised),
 --   PROMO_NOT_APPLICABLE, PROMO_NOT_STARTED, PROMO_EXPIRED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED; 55P03 and 40P01 are transient and nothing has happened.
@@ -58,6 +58,11 @@ begin
     return v_refusal;
   end if;
   v_promo := interlock.find_promo(p_code, v_user_id);
+
+  -- Nothing is held for an account that is being removed.
+  if not v_dry_run and not interlock.lock_user(v_user_id) then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
 
   if v_action = 'release' then
     return jsonb_build_object(

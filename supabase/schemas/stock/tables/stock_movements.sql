@@ -47,7 +47,7 @@ create index stock_movements_by_reference on interlock.stock_movements (referenc
 create trigger stock_movements_append_only
   before update or delete on interlock.stock_movements
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('actor');
 
 create trigger stock_movements_no_truncate
   before truncate on interlock.stock_movements
