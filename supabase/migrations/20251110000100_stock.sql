@@ -10,11 +10,6 @@ set local check_function_bodies = off;
 create domain interlock.price as bigint
   constraint products_price_sane check (value between 0 and 1000000000000);
 
--- Stock that can be sold, far below where an int ends: whatever comes back to the shelf finds room, or is refused by
--- name (STOCK_LIMIT_EXCEEDED).
-create domain interlock.stock_quantity as int
-  constraint products_available_quantity_sane check (value <= 1000000000);
-
 create domain interlock.product_kind as text
   constraint products_kind_known check (value in ('physical', 'digital'));
 
@@ -240,7 +235,10 @@ create table interlock.products (
   name interlock.label not null,
   price interlock.price not null,
   currency interlock.currency_code not null,
-  available_quantity interlock.stock_quantity not null default 0,
+  -- The limit is far below where an int ends: whatever comes back to the shelf finds room, or is refused by name
+  -- (STOCK_LIMIT_EXCEEDED). No domain: shops write this column with typed parameters.
+  available_quantity int not null default 0
+    constraint products_available_quantity_sane check (available_quantity <= 1000000000),
   kind interlock.product_kind not null default 'physical',
   active boolean not null default true,
   created_at timestamptz not null default now(),

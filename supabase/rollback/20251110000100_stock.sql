@@ -29,7 +29,6 @@ drop table
   interlock.products;
 drop domain
   interlock.price,
-  interlock.stock_quantity,
   interlock.product_kind;
 drop function
   interlock.cover_stock_slots,

@@ -32,7 +32,10 @@ create table interlock.products (
   name interlock.label not null,
   price interlock.price not null,
   currency interlock.currency_code not null,
-  available_quantity interlock.stock_quantity not null default 0
+  -- The limit is far below where an int ends: whatever comes back to the shelf finds room, or is refused by name
+  -- (STOCK_LIMIT_EXCEEDED). No domain: shops write this column with typed parameters.
+  available_quantity int not null default 0
+    constraint products_available_quantity_sane check (available_quantity <= 1000000000)
     constraint products_available_quantity_nonnegative check (available_quantity >= 0),
   kind interlock.product_kind not null default 'physical',
   active boolean not null default true,

@@ -2,10 +2,5 @@
 create domain interlock.price as bigint
   constraint products_price_sane check (value between 0 and 1000000000000);
 
--- Stock that can be sold, far below where an int ends: whatever comes back to the shelf finds room, or is refused by
--- name (STOCK_LIMIT_EXCEEDED).
-create domain interlock.stock_quantity as int
-  constraint products_available_quantity_sane check (value <= 1000000000);
-
 create domain interlock.product_kind as text
   constraint products_kind_known check (value in ('physical', 'digital'));
