@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(94);
+select plan(95);
 
 -- Ids -----------------------------------------------------------------------
 
