@@ -1459,9 +1459,10 @@ $$;
 --
 --   select interlock.schedule_jobs();
 --
--- Each job commits after every product, code or few orders: one transaction that took all their locks would wait for
--- checkouts and be waited for by them. That is why they are DO blocks. The last one keeps the run log of pg_cron, which
--- nobody else empties, for a week: only what our own jobs have left there.
+-- Two jobs hold locks that checkouts wait for, and are DO blocks that commit as they go: the expiry of orders after every
+-- five orders, the settling after each product or code. The others do a bounded piece of work, or take what nobody waits
+-- for, in one transaction. The last one keeps the run log of pg_cron, which nobody else empties, for a week: only what
+-- our own jobs have left there.
 --
 -- Callers: the installation; postgres.
 create function interlock.schedule_jobs()
