@@ -464,3 +464,53 @@ crate::harness::races::over_every_adapter! {
     an_order_that_ends_in_many_ways_returns_its_stock_once: ShopScenario::Endings { calls: 8 };
     an_order_refunded_many_times_returns_its_money_once: ShopScenario::Refunds { calls: 16 };
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_product_is_locked_keeps_no_other_from_expiring() {
+    let bench = Bench::take().await;
+    let products = bench.products(2, 5).await;
+    let user = bench.users(1).await[0];
+    let orders = [Uuid::new_v4(), Uuid::new_v4()];
+    for (order, product) in orders.iter().zip(&products) {
+        bench
+            .db
+            .batch_execute(&format!(
+                "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at)
+                 values ('{order}', '{user}', 'pending_payment', 'USD', {PRICE}, {PRICE}, 'bank_transfer', now() - interval '1 hour');
+                 insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+                 values ('{order}', '{product}', 1, {PRICE}, 'test', 'physical')"
+            ))
+            .await
+            .expect("orders can be inserted");
+    }
+    let holder = bench.stack.connect().await;
+    let lock = format!(
+        "begin; select 1 from interlock.products where id = '{}' for update",
+        products[0]
+    );
+    holder
+        .batch_execute(&lock)
+        .await
+        .expect("the product can be locked");
+    let statuses = async || -> Vec<String> {
+        bench
+            .db
+            .batch_execute("select public.expire_orders(1000)")
+            .await
+            .expect("a locked product fails nobody");
+        let query = "select array_agg(o.status::text order by u.n) from unnest($1::uuid[]) with ordinality as u (id, n)
+                     join interlock.orders o on o.id = u.id";
+        bench
+            .db
+            .query_one(query, &[&orders.to_vec()])
+            .await
+            .expect("orders can be read")
+            .get(0)
+    };
+    assert_eq!(statuses().await, ["pending_payment", "expired"]);
+    holder
+        .batch_execute("rollback")
+        .await
+        .expect("the lock can be given back");
+    assert_eq!(statuses().await, ["expired", "expired"]);
+}

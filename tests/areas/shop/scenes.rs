@@ -293,21 +293,6 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "string_agg(f.status, ' ' order by f.id) = 'rejected submitted' from interlock.payment_proofs f join interlock.orders o on o.id = f.order_id where o.user_id = '{ann}'",
     },
     Scene {
-        name: "an order whose product is locked does not expire, and no other waits for it",
-        before: &[
-            (By::Ann, "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_payment_method => 'bank_transfer')"),
-            (By::Bob, "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 1}]', p_payment_method => 'bank_transfer')"),
-            (By::Shop, "update interlock.orders set payment_expires_at = now() - interval '2 hours' where user_id = '{ann}';
-                update interlock.orders set payment_expires_at = now() - interval '1 hour' where user_id = '{bob}'"),
-        ],
-        meanwhile: (By::Shop, "select 1 from interlock.products where id = '{product}' for update"),
-        call: (By::Shop, "select 'expired ' || interlock.expire_orders(100)"),
-        wait: Wait::DoesNot,
-        end: End::Commit,
-        answer: "expired 1",
-        then: "array_agg(status order by user_id = '{bob}') = array['pending_payment', 'expired'] from interlock.orders where user_id in ('{ann}', '{bob}')",
-    },
-    Scene {
         name: "a code that somebody is locking is passed over",
         before: &[],
         meanwhile: (By::Shop, "select 1 from interlock.product_codes where product_id = '{ebook}' and code = '1' for update"),
