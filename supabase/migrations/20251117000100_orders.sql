@@ -291,6 +291,10 @@ begin
     when 'confirmed' then new.status in ('paid', 'cancelled', 'expired')
     when 'paid' then new.status in ('fulfilled', 'cancelled', 'refunded')
     when 'fulfilled' then new.status = 'refunded'
+    -- Only what is taken again with it: interlock.reopen_order.
+    when 'expired' then
+      new.status in ('pending_payment', 'confirmed')
+      and current_setting('interlock.reopening', true) is not distinct from 'on'
     else false
   end;
 
@@ -311,6 +315,8 @@ begin
       new.fulfilled_at := coalesce(new.fulfilled_at, interlock.clock());
     when 'refunded' then
       new.refunded_at := coalesce(new.refunded_at, interlock.clock());
+    when 'pending_payment', 'confirmed' then
+      null;
     else
       new.cancelled_at := coalesce(new.cancelled_at, interlock.clock());
   end case;
@@ -536,7 +542,7 @@ $$;
 --   confirmed        yes    –           yes         yes       –
 --   paid             –      yes         yes         –         yes
 --   fulfilled        –      –           –           –         yes
---   cancelled, expired and refunded are final.
+--   cancelled and refunded are final, and so is expired but for public.reopen_order.
 --
 --   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
 --   confirmed        cash on delivery: will be paid at the door; waits for the shop until payment_expires_at, if it has
@@ -2009,6 +2015,97 @@ begin
 end
 $$;
 
+-- What public.reopen_order does, with its owner's rights: an order that has expired, and whose money is there after all,
+-- takes its units, codes and promo use again, all or nothing, for the price it had. It then waits for its payment as it
+-- did at first, or is paid at once with p_paid. Called again it changes nothing.
+--
+-- The discount is the one that was granted: of the promo code only its uses are asked for, not its dates.
+--
+-- Callers: authenticated (staff) and service_role, through public.reopen_order.
+-- Locks: order, cart, promo, stock rows by id, their slots, their codes; each wait two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY
+--   with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
+--   PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.reopen_order(p_order_id uuid, p_paid boolean)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_status text;
+  v_order interlock.orders;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+
+  v_status := interlock.lock_order(p_order_id);
+  if v_status is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  elsif v_status not in ('expired', 'pending_payment', 'confirmed', 'paid') then
+    perform interlock.raise_error(
+      'ORDER_STATE_CONFLICT', jsonb_build_object('order_id', p_order_id, 'status', v_status)
+    );
+  end if;
+
+  if v_status = 'expired' then
+    select o.* into v_order from interlock.orders o where o.id = p_order_id;
+
+    if v_order.cart_id is not null then
+      perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
+      perform interlock.refuse_ordered_cart(v_order.user_id, v_order.cart_id);
+    end if;
+
+    perform set_config('interlock.reopening', 'on', true);
+    update interlock.orders o
+    set status = case o.payment_method when 'bank_transfer' then 'pending_payment' else 'confirmed' end,
+        cancelled_at = null,
+        proof_submitted_at = null,
+        payment_expires_at = interlock.clock() + s.payment_window
+    from interlock.settings s
+    where o.id = p_order_id;
+    perform set_config('interlock.reopening', '', true);
+
+    if v_order.promo_code_id is not null then
+      if exists (select from interlock.promo_codes p where p.id = v_order.promo_code_id and p.first_order_only) then
+        perform interlock.lock_first_order(v_order.user_id);
+        if interlock.has_other_order(v_order.user_id, p_order_id) then
+          perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'first_order_only'));
+        end if;
+      end if;
+      perform interlock.take_promo_use(
+        v_order.promo_code_id, v_order.user_id, v_order.cart_id, p_order_id, v_order.discount, v_order.currency, null
+      );
+    end if;
+
+    perform interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
+    from interlock.order_items i
+    where i.order_id = p_order_id;
+
+    perform interlock.take_product_codes(
+      array_agg(i.product_id), array_agg(i.quantity::int), p_order_id, 'order_reopened', false
+    )
+    from interlock.order_items i
+    where i.order_id = p_order_id
+      and i.kind = 'digital'
+    having count(*) > 0;
+  end if;
+
+  if p_paid then
+    perform interlock.move_order(
+      p_order_id, array['pending_payment', 'confirmed'], 'paid', 'ORDER_STATE_CONFLICT'
+    );
+  end if;
+
+  return interlock.order_answer(p_order_id);
+end
+$$;
+
 -- What public.replace_product_code does, with its owner's rights: a delivered key that does not work gets another one in
 -- its place, once. Both stay, the old one with the reason; the buyer sees the new one. Called again it answers the same.
 --
@@ -2379,6 +2476,18 @@ $$;
 comment on function public.refund_order(uuid, boolean) is
   'Refunds a paid order, once: wallet money (unless p_outside says that the shop has paid it back itself), promo use and stock come back. For staff and the service role.';
 
+create function public.reopen_order(p_order_id uuid, p_paid boolean default false)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.reopen_order(p_order_id, p_paid)
+$$;
+
+comment on function public.reopen_order(uuid, boolean) is
+  'Gives an expired order its stock, codes and promo use again, or says what is missing; with p_paid it is paid at once. For staff and the service role.';
+
 create function public.replace_product_code(p_code_id bigint, p_reason text, p_new_code text default null)
 returns jsonb
 language sql
@@ -2446,6 +2555,8 @@ comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
 comment on function interlock.refuse_ordered_cart is
   'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
+comment on function interlock.reopen_order is
+  'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes and promo use again, all or nothing, for the price it had.';
 comment on function interlock.replace_product_code is
   'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
 comment on function interlock.settle_orders is
@@ -2467,6 +2578,7 @@ revoke all on function
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
   public.refund_order(uuid, boolean),
+  public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text)
 from public, anon, authenticated, service_role;
 
@@ -2476,6 +2588,7 @@ grant execute on function
   -- For the shop: staff by token, anybody else is refused.
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
+  public.reopen_order(uuid, boolean), interlock.reopen_order,
   public.list_orders(text, uuid, uuid, int), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;

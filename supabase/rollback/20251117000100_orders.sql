@@ -13,6 +13,7 @@ drop function
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
   public.refund_order(uuid, boolean),
+  public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text);
 drop view interlock.code_differences;
 drop function
@@ -33,6 +34,7 @@ drop function
   interlock.price_change,
   interlock.refund_order,
   interlock.refuse_ordered_cart,
+  interlock.reopen_order,
   interlock.replace_product_code,
   interlock.shape_order,
   interlock.take_open_order,

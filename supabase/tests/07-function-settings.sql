@@ -48,6 +48,7 @@ select results_eq(
       ('interlock.redeem_promo(uuid,text,uuid,uuid,text,jsonb): TimeZone=UTC'),
       ('interlock.refund_order(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.reject_payment(uuid,text,boolean): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.reopen_order(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.replace_product_code(bigint,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.set_promo_slots(uuid,integer): lock_timeout=2s'),
       ('interlock.set_stock_slots(uuid,integer): lock_timeout=2s'),

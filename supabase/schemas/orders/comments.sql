@@ -53,6 +53,8 @@ comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
 comment on function interlock.refuse_ordered_cart is
   'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
+comment on function interlock.reopen_order is
+  'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes and promo use again, all or nothing, for the price it had.';
 comment on function interlock.replace_product_code is
   'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
 comment on function interlock.settle_orders is

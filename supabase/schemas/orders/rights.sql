@@ -8,6 +8,7 @@ revoke all on function
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
   public.refund_order(uuid, boolean),
+  public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text)
 from public, anon, authenticated, service_role;
 
@@ -17,6 +18,7 @@ grant execute on function
   -- For the shop: staff by token, anybody else is refused.
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
+  public.reopen_order(uuid, boolean), interlock.reopen_order,
   public.list_orders(text, uuid, uuid, int), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;

@@ -86,6 +86,7 @@ const FOR_STAFF: &[&str] = &[
     "list_payment_proofs",
     "refund_order",
     "reject_payment",
+    "reopen_order",
 ];
 
 #[rustfmt::skip]

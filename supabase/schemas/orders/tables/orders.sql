@@ -5,7 +5,7 @@
 --   confirmed        yes    –           yes         yes       –
 --   paid             –      yes         yes         –         yes
 --   fulfilled        –      –           –           –         yes
---   cancelled, expired and refunded are final.
+--   cancelled and refunded are final, and so is expired but for public.reopen_order.
 --
 --   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
 --   confirmed        cash on delivery: will be paid at the door; waits for the shop until payment_expires_at, if it has

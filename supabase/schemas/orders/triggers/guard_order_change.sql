@@ -46,6 +46,10 @@ begin
     when 'confirmed' then new.status in ('paid', 'cancelled', 'expired')
     when 'paid' then new.status in ('fulfilled', 'cancelled', 'refunded')
     when 'fulfilled' then new.status = 'refunded'
+    -- Only what is taken again with it: interlock.reopen_order.
+    when 'expired' then
+      new.status in ('pending_payment', 'confirmed')
+      and current_setting('interlock.reopening', true) is not distinct from 'on'
     else false
   end;
 
@@ -66,6 +70,8 @@ begin
       new.fulfilled_at := coalesce(new.fulfilled_at, interlock.clock());
     when 'refunded' then
       new.refunded_at := coalesce(new.refunded_at, interlock.clock());
+    when 'pending_payment', 'confirmed' then
+      null;
     else
       new.cancelled_at := coalesce(new.cancelled_at, interlock.clock());
   end case;
