@@ -11,28 +11,34 @@ export type Database = {
     Views: {
       "batch_events": {
         Row: {
+          "actor_id": string | null;
           "batch_id": string;
           "created_at": string;
           "driver_id": string | null;
           "event": string;
           "id": number;
+          "reason": string | null;
           "version": number;
         };
         ComputedFields: never;
         Insert: {
+          "actor_id"?: string | null;
           "batch_id"?: string | null;
           "created_at"?: string | null;
           "driver_id"?: string | null;
           "event"?: string | null;
           "id"?: number | null;
+          "reason"?: string | null;
           "version"?: number | null;
         };
         Update: {
+          "actor_id"?: string | null;
           "batch_id"?: string | null;
           "created_at"?: string | null;
           "driver_id"?: string | null;
           "event"?: string | null;
           "id"?: number | null;
+          "reason"?: string | null;
           "version"?: number | null;
         };
         Relationships: [];
@@ -189,6 +195,7 @@ export type Database = {
         Row: {
           "cancelled_at": string | null;
           "cart_id": string | null;
+          "counted_units": number | null;
           "created_at": string;
           "currency": string;
           "discount": number;
@@ -200,6 +207,7 @@ export type Database = {
           "promo_code_id": string | null;
           "proof_submitted_at": string | null;
           "refunded_at": string | null;
+          "refunded_outside": boolean;
           "status": string;
           "subtotal": number;
           "total": number;
@@ -209,6 +217,7 @@ export type Database = {
         Insert: {
           "cancelled_at"?: string | null;
           "cart_id"?: string | null;
+          "counted_units"?: number | null;
           "created_at"?: string | null;
           "currency"?: string | null;
           "discount"?: number | null;
@@ -220,6 +229,7 @@ export type Database = {
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
+          "refunded_outside"?: boolean | null;
           "status"?: string | null;
           "subtotal"?: number | null;
           "total"?: number | null;
@@ -228,6 +238,7 @@ export type Database = {
         Update: {
           "cancelled_at"?: string | null;
           "cart_id"?: string | null;
+          "counted_units"?: number | null;
           "created_at"?: string | null;
           "currency"?: string | null;
           "discount"?: number | null;
@@ -239,6 +250,7 @@ export type Database = {
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
+          "refunded_outside"?: boolean | null;
           "status"?: string | null;
           "subtotal"?: number | null;
           "total"?: number | null;
@@ -251,8 +263,9 @@ export type Database = {
           "created_at": string;
           "decided_at": string | null;
           "id": number;
-          "object_path": string;
+          "object_path": string | null;
           "order_id": string;
+          "reason": string | null;
           "status": string;
         };
         ComputedFields: never;
@@ -262,6 +275,7 @@ export type Database = {
           "id"?: number | null;
           "object_path"?: string | null;
           "order_id"?: string | null;
+          "reason"?: string | null;
           "status"?: string | null;
         };
         Update: {
@@ -270,6 +284,7 @@ export type Database = {
           "id"?: number | null;
           "object_path"?: string | null;
           "order_id"?: string | null;
+          "reason"?: string | null;
           "status"?: string | null;
         };
         Relationships: [
@@ -289,6 +304,10 @@ export type Database = {
           "id": number;
           "order_id": string | null;
           "product_id": string;
+          "replaced_actor": string | null;
+          "replaced_at": string | null;
+          "replaced_by": number | null;
+          "replaced_reason": string | null;
           "used_at": string | null;
         };
         ComputedFields: never;
@@ -298,6 +317,10 @@ export type Database = {
           "id"?: number | null;
           "order_id"?: string | null;
           "product_id"?: string | null;
+          "replaced_actor"?: string | null;
+          "replaced_at"?: string | null;
+          "replaced_by"?: number | null;
+          "replaced_reason"?: string | null;
           "used_at"?: string | null;
         };
         Update: {
@@ -306,6 +329,10 @@ export type Database = {
           "id"?: number | null;
           "order_id"?: string | null;
           "product_id"?: string | null;
+          "replaced_actor"?: string | null;
+          "replaced_at"?: string | null;
+          "replaced_by"?: number | null;
+          "replaced_reason"?: string | null;
           "used_at"?: string | null;
         };
         Relationships: [
@@ -321,6 +348,13 @@ export type Database = {
             columns: ["product_id"];
             isOneToOne: false;
             referencedRelation: "products";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "product_codes_replaced_by_fkey";
+            columns: ["replaced_by"];
+            isOneToOne: false;
+            referencedRelation: "product_codes";
             referencedColumns: ["id"];
           },
         ];
@@ -403,12 +437,15 @@ export type Database = {
           "discount_value": number;
           "expires_at": string | null;
           "first_order_only": boolean;
+          "holds_per_user": number;
           "id": string;
+          "last_day": string | null;
           "max_discount": number | null;
           "max_uses": number | null;
           "max_uses_per_user": number | null;
           "min_subtotal": number | null;
           "starts_at": string | null;
+          "time_zone": string;
           "use_slots": number;
           "used_count": number;
           "user_id": string | null;
@@ -423,12 +460,15 @@ export type Database = {
           "discount_value"?: number | null;
           "expires_at"?: string | null;
           "first_order_only"?: boolean | null;
+          "holds_per_user"?: number | null;
           "id"?: string | null;
+          "last_day"?: string | null;
           "max_discount"?: number | null;
           "max_uses"?: number | null;
           "max_uses_per_user"?: number | null;
           "min_subtotal"?: number | null;
           "starts_at"?: string | null;
+          "time_zone"?: string | null;
           "use_slots"?: number | null;
           "used_count"?: number | null;
           "user_id"?: string | null;
@@ -442,12 +482,15 @@ export type Database = {
           "discount_value"?: number | null;
           "expires_at"?: string | null;
           "first_order_only"?: boolean | null;
+          "holds_per_user"?: number | null;
           "id"?: string | null;
+          "last_day"?: string | null;
           "max_discount"?: number | null;
           "max_uses"?: number | null;
           "max_uses_per_user"?: number | null;
           "min_subtotal"?: number | null;
           "starts_at"?: string | null;
+          "time_zone"?: string | null;
           "use_slots"?: number | null;
           "used_count"?: number | null;
           "user_id"?: string | null;
@@ -528,6 +571,7 @@ export type Database = {
           "id": number;
           "product_id": string;
           "reason": string;
+          "reference": string | null;
           "reference_id": string | null;
         };
         ComputedFields: never;
@@ -539,6 +583,7 @@ export type Database = {
           "id"?: number | null;
           "product_id"?: string | null;
           "reason"?: string | null;
+          "reference"?: string | null;
           "reference_id"?: string | null;
         };
         Update: {
@@ -549,6 +594,7 @@ export type Database = {
           "id"?: number | null;
           "product_id"?: string | null;
           "reason"?: string | null;
+          "reference"?: string | null;
           "reference_id"?: string | null;
         };
         Relationships: [];
@@ -571,6 +617,7 @@ export type Database = {
           "delta": number;
           "id": number;
           "reason": string;
+          "reference": string | null;
           "reference_id": string | null;
           "user_id": string;
         };
@@ -583,6 +630,7 @@ export type Database = {
           "delta"?: number | null;
           "id"?: number | null;
           "reason"?: string | null;
+          "reference"?: string | null;
           "reference_id"?: string | null;
           "user_id"?: string | null;
         };
@@ -594,6 +642,7 @@ export type Database = {
           "delta"?: number | null;
           "id"?: number | null;
           "reason"?: string | null;
+          "reference"?: string | null;
           "reference_id"?: string | null;
           "user_id"?: string | null;
         };
@@ -624,6 +673,23 @@ export type Database = {
     };
     Functions: {
       "accept_payment": { Args: { "p_order_id": string }; Returns: Json };
+      "adjust_stock": {
+        Args: {
+          "p_delta": number;
+          "p_product_id": string;
+          "p_reason"?: string;
+          "p_reference"?: string;
+        };
+        Returns: Json;
+      };
+      "assign_batch": {
+        Args: {
+          "p_batch_id": string;
+          "p_driver_user_id": string;
+          "p_reason"?: string;
+        };
+        Returns: Json;
+      };
       "cancel_order": {
         Args: { "p_idempotency_key"?: string; "p_order_id": string };
         Returns: Json;
@@ -632,6 +698,7 @@ export type Database = {
         Args: {
           "p_cart_id"?: string;
           "p_cart_items": Json;
+          "p_expected_total"?: number;
           "p_idempotency_key"?: string;
           "p_payment_method"?: string;
           "p_promo_code"?: string;
@@ -643,6 +710,7 @@ export type Database = {
           "p_order_id": string;
           "p_product_id": string;
           "p_quantity": number;
+          "p_reference"?: string;
         };
         Returns: {
           "code": string;
@@ -657,11 +725,27 @@ export type Database = {
         };
         Returns: Json;
       };
-      "decrement_product_quantity": {
-        Args: { "p_product_id": string; "p_quantity": number };
+      "count_stock": {
+        Args: {
+          "p_counted": number;
+          "p_expected": number;
+          "p_product_id": string;
+          "p_reason"?: string;
+          "p_reference"?: string;
+        };
         Returns: Json;
       };
+      "decrement_product_quantity": {
+        Args: {
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_reference"?: string;
+        };
+        Returns: Json;
+      };
+      "erase_user": { Args: { "p_user_id": string }; Returns: Json };
       "expire_orders": { Args: { "p_limit"?: number }; Returns: Json };
+      "expire_promo_holds": { Args: { "p_limit"?: number }; Returns: Json };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
       "get_stock": {
         Args: { "p_product_ids": (string)[] };
@@ -672,7 +756,7 @@ export type Database = {
         }[];
       };
       "increment_promo_usage": {
-        Args: { "p_promo_id": string };
+        Args: { "p_promo_id": string; "p_reference"?: string };
         Returns: Json;
       };
       "list_orders": {
@@ -684,8 +768,34 @@ export type Database = {
         };
         Returns: Json;
       };
-      "refund_order": { Args: { "p_order_id": string }; Returns: Json };
-      "reject_payment": { Args: { "p_order_id": string }; Returns: Json };
+      "list_payment_proofs": {
+        Args: { "p_after"?: number; "p_limit"?: number; "p_status"?: string };
+        Returns: Json;
+      };
+      "purge_idempotency_keys": {
+        Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      "refund_order": {
+        Args: { "p_order_id": string; "p_outside"?: boolean };
+        Returns: Json;
+      };
+      "reject_payment": {
+        Args: {
+          "p_cancel"?: boolean;
+          "p_order_id": string;
+          "p_reason"?: string;
+        };
+        Returns: Json;
+      };
+      "replace_product_code": {
+        Args: {
+          "p_code_id": number;
+          "p_new_code"?: string;
+          "p_reason": string;
+        };
+        Returns: Json;
+      };
       "set_promo_slots": {
         Args: { "p_promo_id": string; "p_slots": number };
         Returns: Json;
@@ -694,6 +804,7 @@ export type Database = {
         Args: { "p_product_id": string; "p_slots": number };
         Returns: Json;
       };
+      "settle_slots": { Args: Record<PropertyKey, never>; Returns: Json };
       "submit_payment_proof": {
         Args: { "p_object_path": string; "p_order_id": string };
         Returns: Json;

@@ -22,6 +22,7 @@ end
 $$;
 
 drop view interlock.wallet_differences;
+drop trigger orders_close_payment_proofs on interlock.orders;
 drop function
   interlock.accept_payment,
   interlock.credit_wallet,

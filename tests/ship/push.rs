@@ -197,7 +197,7 @@ async fn a_shop_that_trades_is_upgraded_and_trades_on() {
          values ('{GIFT}', 'Gift card', 2500, 'EUR', 'digital');
          insert into interlock.product_codes (product_id, code) values ('{GIFT}', 'A'), ('{GIFT}', 'B');
          insert into interlock.wallets (user_id, balance, currency) values ('{BUYER}', 100000, 'EUR');
-         select interlock.decrement_product_quantity('{PRODUCT}', 3)"
+         select public.decrement_product_quantity('{PRODUCT}', 3)"
     ))
     .await
     .expect("a shop can be stocked");

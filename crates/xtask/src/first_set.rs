@@ -211,11 +211,17 @@ $$;
         sql.push_str(&format!("drop view {view};\n"));
     }
     let functions = made("functions", "create function ");
+    let own = made("tables", "create table ");
+    for (trigger, table) in sources.iter().flat_map(|(_, text)| triggers(text)) {
+        if !own.contains(&table) {
+            sql.push_str(&format!("drop trigger {trigger} on {table};\n"));
+        }
+    }
     // Tables of other areas are dropped before; those of the foundation use functions in their defaults.
     if part != "foundation" {
         drop_all(&mut sql, "function", &functions);
     }
-    let mut tables = made("tables", "create table ");
+    let mut tables = own;
     tables.reverse();
     drop_all(&mut sql, "table", &tables);
     let mut last = if part == "foundation" {
@@ -255,6 +261,20 @@ fn named_after(sql: &str, start: &str) -> Vec<String> {
                 .next()
                 .unwrap_or(rest)
                 .to_owned()
+        })
+        .collect()
+}
+
+/// The name and the table of each trigger on a table of ours.
+fn triggers(sql: &str) -> Vec<(String, String)> {
+    sql.split("\ncreate trigger ")
+        .skip(1)
+        .filter_map(|rest| {
+            let mut words = rest.split_whitespace();
+            let name = words.next()?;
+            let table = words.skip_while(|word| *word != "on").nth(1)?;
+            let table = table.starts_with("interlock.").then_some(table)?;
+            Some((name.to_owned(), table.to_owned()))
         })
         .collect()
 }
@@ -340,6 +360,8 @@ mod tests {
         let sql = "comment on function public.c(uuid, int) is\n  'Text (of it).';";
         assert_eq!(signatures(sql), ["public.c(uuid, int)"]);
         assert_eq!(views_of("select interlock.expose('d');"), ["d"]);
+        let sql = "\ncreate trigger e\n  before update of x on interlock.f\n  for each row";
+        assert_eq!(triggers(sql), [("e".to_owned(), "interlock.f".to_owned())]);
     }
 
     #[test]

@@ -8,28 +8,34 @@ export type Database = {
     Tables: {
       "batch_events": {
         Row: {
+          "actor_id": string | null;
           "batch_id": string;
           "created_at": string;
           "driver_id": string | null;
           "event": string;
           "id": number;
+          "reason": string | null;
           "version": number;
         };
         ComputedFields: never;
         Insert: {
+          "actor_id"?: string | null;
           "batch_id": string;
           "created_at"?: string;
           "driver_id"?: string | null;
           "event": string;
           "id"?: never;
+          "reason"?: string | null;
           "version": number;
         };
         Update: {
+          "actor_id"?: string | null;
           "batch_id"?: string;
           "created_at"?: string;
           "driver_id"?: string | null;
           "event"?: string;
           "id"?: never;
+          "reason"?: string | null;
           "version"?: number;
         };
         Relationships: [];
@@ -110,6 +116,25 @@ export type Database = {
           "owner_id"?: string;
           "slot"?: number;
           "used"?: number;
+        };
+        Relationships: [];
+      };
+      "customer_open_orders": {
+        Row: {
+          "orders": number;
+          "units": number;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "orders"?: number;
+          "units"?: number;
+          "user_id": string;
+        };
+        Update: {
+          "orders"?: number;
+          "units"?: number;
+          "user_id"?: string;
         };
         Relationships: [];
       };
@@ -236,6 +261,7 @@ export type Database = {
         Row: {
           "cancelled_at": string | null;
           "cart_id": string | null;
+          "counted_units": number | null;
           "created_at": string;
           "currency": string;
           "discount": number;
@@ -247,6 +273,7 @@ export type Database = {
           "promo_code_id": string | null;
           "proof_submitted_at": string | null;
           "refunded_at": string | null;
+          "refunded_outside": boolean;
           "status": string;
           "subtotal": number;
           "total": number;
@@ -256,6 +283,7 @@ export type Database = {
         Insert: {
           "cancelled_at"?: string | null;
           "cart_id"?: string | null;
+          "counted_units"?: number | null;
           "created_at"?: string;
           "currency": string;
           "discount"?: number;
@@ -267,6 +295,7 @@ export type Database = {
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
+          "refunded_outside"?: boolean;
           "status": string;
           "subtotal": number;
           "total": number;
@@ -275,6 +304,7 @@ export type Database = {
         Update: {
           "cancelled_at"?: string | null;
           "cart_id"?: string | null;
+          "counted_units"?: number | null;
           "created_at"?: string;
           "currency"?: string;
           "discount"?: number;
@@ -286,6 +316,7 @@ export type Database = {
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
+          "refunded_outside"?: boolean;
           "status"?: string;
           "subtotal"?: number;
           "total"?: number;
@@ -298,8 +329,9 @@ export type Database = {
           "created_at": string;
           "decided_at": string | null;
           "id": number;
-          "object_path": string;
+          "object_path": string | null;
           "order_id": string;
+          "reason": string | null;
           "status": string;
         };
         ComputedFields: never;
@@ -307,16 +339,18 @@ export type Database = {
           "created_at"?: string;
           "decided_at"?: string | null;
           "id"?: never;
-          "object_path": string;
+          "object_path"?: string | null;
           "order_id": string;
+          "reason"?: string | null;
           "status"?: string;
         };
         Update: {
           "created_at"?: string;
           "decided_at"?: string | null;
           "id"?: never;
-          "object_path"?: string;
+          "object_path"?: string | null;
           "order_id"?: string;
+          "reason"?: string | null;
           "status"?: string;
         };
         Relationships: [
@@ -336,6 +370,10 @@ export type Database = {
           "id": number;
           "order_id": string | null;
           "product_id": string;
+          "replaced_actor": string | null;
+          "replaced_at": string | null;
+          "replaced_by": number | null;
+          "replaced_reason": string | null;
           "used_at": string | null;
         };
         ComputedFields: never;
@@ -345,6 +383,10 @@ export type Database = {
           "id"?: never;
           "order_id"?: string | null;
           "product_id": string;
+          "replaced_actor"?: string | null;
+          "replaced_at"?: string | null;
+          "replaced_by"?: number | null;
+          "replaced_reason"?: string | null;
           "used_at"?: string | null;
         };
         Update: {
@@ -353,6 +395,10 @@ export type Database = {
           "id"?: never;
           "order_id"?: string | null;
           "product_id"?: string;
+          "replaced_actor"?: string | null;
+          "replaced_at"?: string | null;
+          "replaced_by"?: number | null;
+          "replaced_reason"?: string | null;
           "used_at"?: string | null;
         };
         Relationships: [
@@ -375,6 +421,13 @@ export type Database = {
             columns: ["product_id"];
             isOneToOne: false;
             referencedRelation: "products";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "product_codes_replaced_by_fkey";
+            columns: ["replaced_by"];
+            isOneToOne: false;
+            referencedRelation: "product_codes";
             referencedColumns: ["id"];
           },
         ];
@@ -480,12 +533,15 @@ export type Database = {
           "discount_value": number;
           "expires_at": string | null;
           "first_order_only": boolean;
+          "holds_per_user": number;
           "id": string;
+          "last_day": string | null;
           "max_discount": number | null;
           "max_uses": number | null;
           "max_uses_per_user": number | null;
           "min_subtotal": number | null;
           "starts_at": string | null;
+          "time_zone": string;
           "use_slots": number;
           "used_count": number;
           "user_id": string | null;
@@ -500,12 +556,15 @@ export type Database = {
           "discount_value": number;
           "expires_at"?: string | null;
           "first_order_only"?: boolean;
+          "holds_per_user"?: number;
           "id"?: string;
+          "last_day"?: string | null;
           "max_discount"?: number | null;
           "max_uses"?: number | null;
           "max_uses_per_user"?: number | null;
           "min_subtotal"?: number | null;
           "starts_at"?: string | null;
+          "time_zone"?: string;
           "use_slots"?: number;
           "used_count"?: number;
           "user_id"?: string | null;
@@ -519,12 +578,15 @@ export type Database = {
           "discount_value"?: number;
           "expires_at"?: string | null;
           "first_order_only"?: boolean;
+          "holds_per_user"?: number;
           "id"?: string;
+          "last_day"?: string | null;
           "max_discount"?: number | null;
           "max_uses"?: number | null;
           "max_uses_per_user"?: number | null;
           "min_subtotal"?: number | null;
           "starts_at"?: string | null;
+          "time_zone"?: string;
           "use_slots"?: number;
           "used_count"?: number;
           "user_id"?: string | null;
@@ -579,17 +641,20 @@ export type Database = {
       };
       "promo_user_uses": {
         Row: {
+          "held_since": string | null;
           "promo_id": string;
           "used": number;
           "user_id": string;
         };
         ComputedFields: never;
         Insert: {
+          "held_since"?: string | null;
           "promo_id": string;
           "used"?: number;
           "user_id": string;
         };
         Update: {
+          "held_since"?: string | null;
           "promo_id"?: string;
           "used"?: number;
           "user_id"?: string;
@@ -600,27 +665,54 @@ export type Database = {
         Row: {
           "checkouts_per_product": number | null;
           "claim_lease": string;
+          "confirmation_window": string | null;
           "idempotency_key_lifetime": string;
+          "max_open_orders_per_customer": number | null;
+          "max_open_units_per_customer": number | null;
+          "max_payment_proofs": number;
+          "payment_methods": (string)[];
           "payment_window": string;
           "promo_hold": string;
+          "promo_hold_limit": string;
+          "reference_lifetime": string;
+          "review_window": string | null;
           "singleton": boolean;
+          "started_lease": string;
         };
         ComputedFields: never;
         Insert: {
           "checkouts_per_product"?: number | null;
           "claim_lease"?: string;
+          "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
+          "max_open_orders_per_customer"?: number | null;
+          "max_open_units_per_customer"?: number | null;
+          "max_payment_proofs"?: number;
+          "payment_methods"?: (string)[];
           "payment_window"?: string;
           "promo_hold"?: string;
+          "promo_hold_limit"?: string;
+          "reference_lifetime"?: string;
+          "review_window"?: string | null;
           "singleton"?: boolean;
+          "started_lease"?: string;
         };
         Update: {
           "checkouts_per_product"?: number | null;
           "claim_lease"?: string;
+          "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
+          "max_open_orders_per_customer"?: number | null;
+          "max_open_units_per_customer"?: number | null;
+          "max_payment_proofs"?: number;
+          "payment_methods"?: (string)[];
           "payment_window"?: string;
           "promo_hold"?: string;
+          "promo_hold_limit"?: string;
+          "reference_lifetime"?: string;
+          "review_window"?: string | null;
           "singleton"?: boolean;
+          "started_lease"?: string;
         };
         Relationships: [];
       };
@@ -633,6 +725,7 @@ export type Database = {
           "id": number;
           "product_id": string;
           "reason": string;
+          "reference": string | null;
           "reference_id": string | null;
         };
         ComputedFields: never;
@@ -644,6 +737,7 @@ export type Database = {
           "id"?: never;
           "product_id": string;
           "reason": string;
+          "reference"?: string | null;
           "reference_id"?: string | null;
         };
         Update: {
@@ -654,6 +748,7 @@ export type Database = {
           "id"?: never;
           "product_id"?: string;
           "reason"?: string;
+          "reference"?: string | null;
           "reference_id"?: string | null;
         };
         Relationships: [];
@@ -667,6 +762,7 @@ export type Database = {
           "delta": number;
           "id": number;
           "reason": string;
+          "reference": string | null;
           "reference_id": string | null;
           "user_id": string;
         };
@@ -679,6 +775,7 @@ export type Database = {
           "delta": number;
           "id"?: never;
           "reason": string;
+          "reference"?: string | null;
           "reference_id"?: string | null;
           "user_id": string;
         };
@@ -690,7 +787,33 @@ export type Database = {
           "delta"?: number;
           "id"?: never;
           "reason"?: string;
+          "reference"?: string | null;
           "reference_id"?: string | null;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "wallet_top_ups": {
+        Row: {
+          "amount": number;
+          "created_at": string;
+          "currency": string;
+          "reference": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount": number;
+          "created_at"?: string;
+          "currency": string;
+          "reference": string;
+          "user_id": string;
+        };
+        Update: {
+          "amount"?: number;
+          "created_at"?: string;
+          "currency"?: string;
+          "reference"?: string;
           "user_id"?: string;
         };
         Relationships: [];
@@ -767,6 +890,7 @@ export type Database = {
       };
     };
     Functions: {
+      "accept_payment": { Args: { "p_order_id": string }; Returns: Json };
       "act_on_held_batch": {
         Args: {
           "p_action": string;
@@ -794,9 +918,26 @@ export type Database = {
         };
       };
       "acts_for_shop": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "adjust_stock": {
+        Args: {
+          "p_delta": number;
+          "p_product_id": string;
+          "p_reason": string;
+          "p_reference": string;
+        };
+        Returns: Json;
+      };
       "admit_checkout": {
         Args: { "p_limit": number; "p_product_ids": (string)[] };
         Returns: boolean;
+      };
+      "assign_batch": {
+        Args: {
+          "p_batch_id": string;
+          "p_driver_user_id": string;
+          "p_reason": string;
+        };
+        Returns: Json;
       };
       "batch_state": {
         Args: {
@@ -822,8 +963,17 @@ export type Database = {
           "p_operation": string;
           "p_request": Json;
           "p_response"?: string;
+          "p_shop"?: boolean;
         };
         Returns: string;
+      };
+      "begin_reference": {
+        Args: {
+          "p_operation": string;
+          "p_reference": string;
+          "p_request": Json;
+        };
+        Returns: Json;
       };
       "call_in_slots": { Args: { "p_owner_id": string }; Returns: number };
       "cancel_order": {
@@ -849,6 +999,7 @@ export type Database = {
         Args: {
           "p_cart_id": string;
           "p_cart_items": Json;
+          "p_expected_total": number;
           "p_idempotency_key": string;
           "p_payment_method": string;
           "p_promo_code": string;
@@ -904,6 +1055,7 @@ export type Database = {
           "p_order_id": string;
           "p_product_id": string;
           "p_quantity": number;
+          "p_reference": string;
         };
         Returns: {
           "code": string;
@@ -921,6 +1073,16 @@ export type Database = {
       "clock": { Args: Record<PropertyKey, never>; Returns: string };
       "conceal": { Args: { "p_name": string }; Returns: boolean };
       "count_promo_use": { Args: { "p_promo_id": string }; Returns: undefined };
+      "count_stock": {
+        Args: {
+          "p_counted": number;
+          "p_expected": number;
+          "p_product_id": string;
+          "p_reason": string;
+          "p_reference": string;
+        };
+        Returns: Json;
+      };
       "cover_slots": {
         Args: { "p_owner_id": string; "p_units": number };
         Returns: number;
@@ -930,6 +1092,7 @@ export type Database = {
           "p_amount": number;
           "p_currency": string;
           "p_reason": string;
+          "p_reference"?: string;
           "p_reference_id": string;
           "p_user_id": string;
         };
@@ -958,18 +1121,19 @@ export type Database = {
         };
         Returns: undefined;
       };
-      "decide_payment": {
-        Args: { "p_accept": boolean; "p_order_id": string };
-        Returns: Json;
-      };
       "decrement_product_quantity": {
-        Args: { "p_product_id": string; "p_quantity": number };
+        Args: {
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_reference": string;
+        };
         Returns: Json;
       };
       "end_promo_uses": {
         Args: { "p_from": string; "p_ids": (string)[]; "p_to": string };
         Returns: number;
       };
+      "erase_user": { Args: { "p_user_id": string }; Returns: Json };
       "error_body": {
         Args: { "p_code": string; "p_detail"?: Json };
         Returns: Json;
@@ -991,11 +1155,17 @@ export type Database = {
       "expire_orders": { Args: { "p_limit": number }; Returns: number };
       "expire_promo_holds": { Args: { "p_limit"?: number }; Returns: number };
       "expose": { Args: { "p_name": string }; Returns: boolean };
+      "find_adjustment_problems": {
+        Args: { "p_product_id": string; "p_reason": string };
+        Returns: Json;
+      };
       "find_checkout_problems": {
         Args: {
           "p_cart_items": Json;
+          "p_expected_total"?: number;
           "p_idempotency_key": string;
           "p_payment_method": string;
+          "p_priced"?: boolean;
           "p_promo_code": string;
         };
         Returns: Json;
@@ -1023,7 +1193,12 @@ export type Database = {
         };
       };
       "find_idempotent": {
-        Args: { "p_key": string; "p_operation": string; "p_request": Json };
+        Args: {
+          "p_key": string;
+          "p_operation": string;
+          "p_request": Json;
+          "p_shop"?: boolean;
+        };
         Returns: string;
       };
       "find_promo": {
@@ -1037,12 +1212,15 @@ export type Database = {
           "discount_value": number;
           "expires_at": string | null;
           "first_order_only": boolean;
+          "holds_per_user": number;
           "id": string;
+          "last_day": string | null;
           "max_discount": number | null;
           "max_uses": number | null;
           "max_uses_per_user": number | null;
           "min_subtotal": number | null;
           "starts_at": string | null;
+          "time_zone": string;
           "use_slots": number;
           "used_count": number;
           "user_id": string | null;
@@ -1058,13 +1236,27 @@ export type Database = {
         Args: {
           "p_cart_id": string;
           "p_promo_id": string;
+          "p_to_hold": boolean;
           "p_user_id": string;
         };
         Returns: Record<string, unknown>;
       };
       "finish_idempotent": {
-        Args: { "p_key": string; "p_operation": string; "p_response": string };
+        Args: {
+          "p_key": string;
+          "p_operation": string;
+          "p_response": string;
+          "p_shop"?: boolean;
+        };
         Returns: undefined;
+      };
+      "finish_reference": {
+        Args: {
+          "p_operation": string;
+          "p_reference": string;
+          "p_response": Json;
+        };
+        Returns: Json;
       };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
       "get_stock": {
@@ -1091,15 +1283,26 @@ export type Database = {
         Args: { "p_order_id": string; "p_user_id": string };
         Returns: boolean;
       };
+      "has_room_for_proof": { Args: { "p_path": string }; Returns: boolean };
       "increment_promo_usage": {
-        Args: { "p_promo_id": string };
+        Args: { "p_promo_id": string; "p_reference": string };
         Returns: Json;
       };
+      "is_amount": { Args: { "p_value": Json }; Returns: boolean };
       "is_claimable": {
         Args: { "p_lease_expires_at": string; "p_status": string };
         Returns: boolean;
       };
+      "is_line": {
+        Args: { "p_most": number; "p_text": string };
+        Returns: boolean;
+      };
+      "is_open_order": { Args: { "p_status": string }; Returns: boolean };
+      "is_owed_order": { Args: { "p_status": string }; Returns: boolean };
+      "is_proof_path": { Args: { "p_path": string }; Returns: boolean };
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "is_time_zone": { Args: { "p_name": string }; Returns: boolean };
+      "limit_wait": { Args: Record<PropertyKey, never>; Returns: boolean };
       "list_orders": {
         Args: {
           "p_before": string;
@@ -1109,11 +1312,20 @@ export type Database = {
         };
         Returns: Json;
       };
+      "list_payment_proofs": {
+        Args: { "p_after": number; "p_limit": number; "p_status": string };
+        Returns: Json;
+      };
+      "lock_cart": {
+        Args: { "p_cart_id": string; "p_user_id": string };
+        Returns: undefined;
+      };
       "lock_claimable_batch": {
         Args: { "p_batch_id": string };
         Returns: boolean;
       };
       "lock_driver": { Args: Record<PropertyKey, never>; Returns: string };
+      "lock_exact_stock": { Args: { "p_product_id": string }; Returns: number };
       "lock_first_available_batch": {
         Args: Record<PropertyKey, never>;
         Returns: string;
@@ -1146,6 +1358,7 @@ export type Database = {
         Args: { "p_product_ids": (string)[] };
         Returns: undefined;
       };
+      "lock_user": { Args: { "p_user_id": string }; Returns: boolean };
       "lock_wallet": {
         Args: { "p_user_id": string };
         Returns: {
@@ -1165,6 +1378,7 @@ export type Database = {
         Args: { "p_owner_id": string; "p_slots": number };
         Returns: undefined;
       };
+      "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
       "move_order": {
         Args: {
           "p_from": (string)[];
@@ -1174,10 +1388,20 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "move_stock": {
+        Args: {
+          "p_from": number;
+          "p_product_id": string;
+          "p_reason": string;
+          "p_to": number;
+        };
+        Returns: Json;
+      };
       "new_id": { Args: Record<PropertyKey, never>; Returns: string };
       "new_order": {
         Args: {
           "p_cart_id": string;
+          "p_confirmation_seconds": number;
           "p_currency": string;
           "p_discount": number;
           "p_id": string;
@@ -1189,6 +1413,7 @@ export type Database = {
         Returns: {
           "cancelled_at": string | null;
           "cart_id": string | null;
+          "counted_units": number | null;
           "created_at": string;
           "currency": string;
           "discount": number;
@@ -1200,6 +1425,7 @@ export type Database = {
           "promo_code_id": string | null;
           "proof_submitted_at": string | null;
           "refunded_at": string | null;
+          "refunded_outside": boolean;
           "status": string;
           "subtotal": number;
           "total": number;
@@ -1212,12 +1438,15 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "next_lease_end": { Args: Record<PropertyKey, never>; Returns: string };
+      "next_lease_end": { Args: { "p_status": string }; Returns: string };
+      "normal_code": { Args: { "p_code": string }; Returns: string };
+      "normal_text": { Args: { "p_text": string }; Returns: string };
       "order_answer": { Args: { "p_order_id": string }; Returns: Json };
       "order_deadline_matches": {
         Args: {
           "p_payment_expires_at": string;
           "p_payment_method": string;
+          "p_proof_submitted_at": string;
           "p_status": string;
         };
         Returns: boolean;
@@ -1233,6 +1462,18 @@ export type Database = {
         Returns: boolean;
       };
       "order_to_json": { Args: { "p_order_id": string }; Returns: Json };
+      "prepare_storage": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "price_change": {
+        Args: {
+          "p_cart_items": Json;
+          "p_currency": string;
+          "p_expected_total": number;
+          "p_items": Json;
+          "p_subtotal": number;
+          "p_total": number;
+        };
+        Returns: Json;
+      };
       "price_promo_cart": {
         Args: { "p_cart_items": Json };
         Returns: Record<string, unknown>;
@@ -1250,12 +1491,24 @@ export type Database = {
         };
         Returns: number;
       };
+      "promo_end": {
+        Args: {
+          "p_expires_at": string;
+          "p_last_day": string;
+          "p_time_zone": string;
+        };
+        Returns: string;
+      };
       "purge_idempotency_keys": {
         Args: Record<PropertyKey, never>;
         Returns: number;
       };
       "raise_error": {
         Args: { "p_code": string; "p_detail"?: Json };
+        Returns: undefined;
+      };
+      "raise_isolation_level": {
+        Args: Record<PropertyKey, never>;
         Returns: undefined;
       };
       "raise_product_changed": {
@@ -1277,10 +1530,25 @@ export type Database = {
         };
         Returns: number;
       };
-      "refund_order": { Args: { "p_order_id": string }; Returns: Json };
+      "refund_order": {
+        Args: { "p_order_id": string; "p_outside": boolean };
+        Returns: Json;
+      };
+      "refuse_ordered_cart": {
+        Args: { "p_cart_id": string; "p_user_id": string };
+        Returns: undefined;
+      };
       "refuse_problems": { Args: { "p_problems": Json }; Returns: undefined };
       "refuse_unknown_promo": {
         Args: { "p_code": string; "p_user_id": string };
+        Returns: Json;
+      };
+      "refuse_unless_shop": {
+        Args: Record<PropertyKey, never>;
+        Returns: undefined;
+      };
+      "reject_payment": {
+        Args: { "p_cancel": boolean; "p_order_id": string; "p_reason": string };
         Returns: Json;
       };
       "release_promo_hold": {
@@ -1291,6 +1559,11 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "replace_product_code": {
+        Args: { "p_code_id": number; "p_new_code": string; "p_reason": string };
+        Returns: Json;
+      };
+      "require_user": { Args: Record<PropertyKey, never>; Returns: string };
       "return_promos": { Args: { "p_order_ids": (string)[] }; Returns: number };
       "return_stock": {
         Args: {
@@ -1315,7 +1588,7 @@ export type Database = {
         Returns: Json;
       };
       "settle_promo_uses": { Args: { "p_promo_id": string }; Returns: number };
-      "settle_slots": { Args: Record<PropertyKey, never>; Returns: number };
+      "settle_slots": { Args: { "p_owner_id"?: string }; Returns: number };
       "settle_stock": { Args: { "p_product_id": string }; Returns: number };
       "shape_order": {
         Args: {
@@ -1382,6 +1655,15 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "take_open_order": {
+        Args: {
+          "p_max_orders": number;
+          "p_max_units": number;
+          "p_units": number;
+          "p_user_id": string;
+        };
+        Returns: undefined;
+      };
       "take_product_codes": {
         Args: {
           "p_delivered": boolean;
@@ -1390,7 +1672,7 @@ export type Database = {
           "p_quantities": (number)[];
           "p_reason": string;
         };
-        Returns: undefined;
+        Returns: (number)[];
       };
       "take_promo_use": {
         Args: {
@@ -1402,7 +1684,7 @@ export type Database = {
           "p_promo_id": string;
           "p_user_id": string;
         };
-        Returns: undefined;
+        Returns: string;
       };
       "take_stock": {
         Args: {
