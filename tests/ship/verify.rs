@@ -67,8 +67,8 @@ async fn each_thing_that_was_taken_away_is_named_and_nothing_else() {
             "unexpected grant function public.top_up_wallet(uuid, bigint, text, text) to public",
         ),
         (
-            "drop function public.increment_promo_usage(uuid,text)",
-            "missing function public.increment_promo_usage(uuid,text)",
+            "drop function public.increment_promo_usage(uuid, text)",
+            "missing function public.increment_promo_usage(uuid, text)",
         ),
         (
             "create or replace function interlock.clock() returns timestamptz language sql stable

@@ -9,6 +9,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   insert into interlock.customer_open_orders as c (user_id, orders, units)
   select p_user_id, 1, p_units
   where p_units <= coalesce(p_max_units, p_units)
