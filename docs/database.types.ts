@@ -788,6 +788,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "reopen_order": {
+        Args: { "p_order_id": string; "p_paid"?: boolean };
+        Returns: Json;
+      };
       "replace_product_code": {
         Args: {
           "p_code_id": number;

@@ -54,7 +54,7 @@ create domain interlock.unit_change as int
 create domain interlock.row_version as bigint
   constraint row_version_positive check (value >= 1);
 
--- Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.
+-- Whether a text is one line of at most so many characters, outer blanks not counted.
 -- The functions ask the same of a line (crates/domain/src/fields.rs).
 --
 -- Callers: domains of texts that people type, and whoever checks an argument that is one.
@@ -67,9 +67,8 @@ strict
 parallel safe
 set search_path = ''
 as $$
-  select char_length(l.line) <= p_most
+  select char_length(l.line) between 1 and p_most
     and l.line collate "C" !~ '[\u0001-\u001f\u007f-\u009f]'
-    and interlock.normal_text(l.line) <> ''
   from (
     select btrim(
       p_text,
@@ -1699,7 +1698,7 @@ comment on function interlock.grant_slots is
 comment on function interlock.guard_slots is
   'Refuse a number of slots in the owner''s row that is not the number of its slots: whoever trusts the row would miss units that are granted.';
 comment on function interlock.is_line is
-  'Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.';
+  'Whether a text is one line of at most so many characters, outer blanks not counted.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
 comment on function interlock.limit_wait is

@@ -86,7 +86,7 @@ from (values
   ('', false),
   (' ', false),
   (U&'\00a0\3000', false),
-  (U&'\200b', false),
+  (U&'\200b', true),
   (U&'a\200bb', true),
   (E'a\nb', false),
   (E'a\tb', false),

@@ -1559,6 +1559,10 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "reopen_order": {
+        Args: { "p_order_id": string; "p_paid": boolean };
+        Returns: Json;
+      };
       "replace_product_code": {
         Args: { "p_code_id": number; "p_new_code": string; "p_reason": string };
         Returns: Json;

@@ -32,7 +32,7 @@ comment on function interlock.grant_slots is
 comment on function interlock.guard_slots is
   'Refuse a number of slots in the owner''s row that is not the number of its slots: whoever trusts the row would miss units that are granted.';
 comment on function interlock.is_line is
-  'Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.';
+  'Whether a text is one line of at most so many characters, outer blanks not counted.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
 comment on function interlock.limit_wait is

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(120);
+select plan(121);
 
 delete from interlock.promo_redemptions;
 delete from interlock.promo_user_uses;
@@ -204,6 +204,7 @@ from (values
   ('code, discount_type, discount_value', $$' sECRET ', 'percentage', 1$$, '23505 promo_codes_code_unique'),
   ('code, discount_type, discount_value', $$U&'SE\200bCRET\00a0', 'percentage', 1$$, '23505 promo_codes_code_unique'),
   ('code, discount_type, discount_value', $$U&'\00a0', 'percentage', 1$$, '23514 promo_codes_code_readable'),
+  ('code, discount_type, discount_value', $$U&'\200b', 'percentage', 1$$, '23514 promo_codes_code_readable'),
   ('code, discount_type, discount_value, min_subtotal', $$'A', 'percentage', 1, 0$$, '1'),
   ('code, discount_type, discount_value, min_subtotal', $$'A', 'fixed', 1, 0$$, '23514 promo_codes_amounts_have_currency'),
   ('code, discount_type, discount_value, starts_at, last_day', $$'A', 'percentage', 1, '2026-12-31 23:59+00', '2026-12-31'$$, '1'),

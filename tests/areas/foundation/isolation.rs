@@ -4,7 +4,8 @@ use crate::harness::stack::Bench;
 
 /// Every function that the API can call and that may write, called with nothing.
 const CALLS: &str = "
-select format('select public.%I(%s)', p.proname, string_agg(format('null::%s', t.type::regtype), ', ' order by t.place))
+select format('select public.%I(%s)', p.proname, 
+         string_agg(format('null::%s', t.type::regtype), ', ' order by t.place) filter (where t.place is not null))
 from pg_proc p
 left join unnest(p.proargtypes) with ordinality as t (type, place) on true
 where p.pronamespace = 'public'::regnamespace

@@ -1,4 +1,4 @@
--- Whether a text is one line of at most so many characters, outer blanks not counted, with something to see in it.
+-- Whether a text is one line of at most so many characters, outer blanks not counted.
 -- The functions ask the same of a line (crates/domain/src/fields.rs).
 --
 -- Callers: domains of texts that people type, and whoever checks an argument that is one.
@@ -11,9 +11,8 @@ strict
 parallel safe
 set search_path = ''
 as $$
-  select char_length(l.line) <= p_most
+  select char_length(l.line) between 1 and p_most
     and l.line collate "C" !~ '[\u0001-\u001f\u007f-\u009f]'
-    and interlock.normal_text(l.line) <> ''
   from (
     select btrim(
       p_text,
