@@ -222,8 +222,9 @@ begin
 end
 $$;
 
--- Refuse every update, delete and truncate of an append-only table. Only a person whose account is gone may be taken out
--- of it: an update that changes nothing but columns named by the trigger, each from one who has no account to nobody
+-- Refuse every update, delete and truncate of an append-only table, but for two things. interlock.purge_history deletes
+-- from the table that it names in a setting of its transaction (whoever else may set that has no right to delete). And a
+-- person whose account is gone may be taken out: an update that changes nothing but columns named by the trigger, each from one who has no account to nobody
 -- (empty, or an id that is no account's).
 --
 -- Callers: triggers; made for more tables than this one. The arguments are the columns that name a person.
@@ -234,6 +235,10 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if tg_op = 'DELETE' and current_setting('interlock.purging', true) = tg_table_name then
+    return old;
+  end if;
+
   if tg_op = 'UPDATE'
     and tg_nargs > 0
     and to_jsonb(new) - tg_argv = to_jsonb(old) - tg_argv
@@ -383,7 +388,24 @@ create table interlock.settings (
     constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and 1000000000),
   confirmation_window interval
     constraint settings_confirmation_window_sane
-      check (confirmation_window between interval '1 minute' and interval '90 days')
+      check (confirmation_window between interval '1 minute' and interval '90 days'),
+
+  -- How long history is kept (interlock.purge_history).
+  keep_promo_attempts interval default '1 day'
+    constraint settings_keep_promo_attempts_sane
+      check (keep_promo_attempts between interval '1 hour' and interval '100 years'),
+  keep_promo_holds interval default '90 days'
+    constraint settings_keep_promo_holds_sane
+      check (keep_promo_holds between interval '1 day' and interval '100 years'),
+  keep_batch_events interval default '1 year'
+    constraint settings_keep_batch_events_sane
+      check (keep_batch_events between interval '1 day' and interval '100 years'),
+  keep_order_events interval
+    constraint settings_keep_order_events_sane
+      check (keep_order_events between interval '1 day' and interval '100 years'),
+  keep_payment_proofs interval
+    constraint settings_keep_payment_proofs_sane
+      check (keep_payment_proofs between interval '1 day' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -420,6 +442,17 @@ comment on column interlock.settings.max_open_units_per_customer is
   'How many units one customer may have in orders that are not paid yet (1 to 1000000000); null means no limit. 50 suits a shop for consumers.';
 comment on column interlock.settings.confirmation_window is
   'How long a cash-on-delivery order waits for the shop to go on with it before it expires (1 minute to 90 days); null means for ever.';
+
+comment on column interlock.settings.keep_promo_attempts is
+  'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';
+comment on column interlock.settings.keep_promo_holds is
+  'How long holds of promo codes that came to nothing are kept, from their end on (1 day to 100 years); null means for ever.';
+comment on column interlock.settings.keep_batch_events is
+  'How long the history of batches that are at their end is kept (1 day to 100 years); null means for ever.';
+comment on column interlock.settings.keep_order_events is
+  'How long the history of orders that are at their end is kept (1 day to 100 years); null, as at first, means for ever.';
+comment on column interlock.settings.keep_payment_proofs is
+  'How long payment proofs are kept once they are decided and their order is paid for or at its end (1 day to 100 years); null, as at first, means for ever.';
 
 create trigger settings_count_orders
   after update on interlock.settings
@@ -1107,6 +1140,120 @@ begin
 end
 $$;
 
+-- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
+-- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
+-- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), a use of a promo code that is
+-- held, redeemed or returned. Stock, wallets, top-ups, orders and their lines are books, and are kept.
+--
+-- Nothing waits for it and it waits for nobody. What is left is the next call's: call it until it answers nothing but 0.
+--
+-- Callers: pg_cron, every night where it is present; service_role, also through public.purge_history.
+-- Locks: the rows it deletes; those that somebody is using are passed over.
+-- Security definer: nobody has the right to delete history, and interlock.refuse_change lets only this one do it.
+create function interlock.purge_history(p_limit int default 1000)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_limit constant int := greatest(coalesce(p_limit, 1000), 0);
+  v_now constant timestamptz := interlock.clock();
+  v_keep interlock.settings;
+  v_attempts int;
+  v_holds int;
+  v_batch_events int;
+  v_order_events int;
+  v_proofs int;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  select s.* into v_keep from interlock.settings s;
+
+  delete from interlock.promo_attempts
+  where ctid = any (array(
+    select a.ctid
+    from interlock.promo_attempts a
+    where a.attempted_at[cardinality(a.attempted_at)] < v_now - v_keep.keep_promo_attempts
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_attempts = row_count;
+
+  delete from interlock.promo_redemptions
+  where ctid = any (array(
+    select r.ctid
+    from interlock.promo_redemptions r
+    where r.status in ('released', 'expired')
+      and r.ended_at < v_now - v_keep.keep_promo_holds
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_holds = row_count;
+
+  perform set_config('interlock.purging', 'batch_events', true);
+  delete from interlock.batch_events
+  where ctid = any (array(
+    select e.ctid
+    from interlock.batch_events e
+    where e.created_at < v_now - v_keep.keep_batch_events
+      and not exists (
+        select
+        from interlock.batches b
+        where b.id = e.batch_id
+          and b.status in ('available', 'claimed', 'in_progress')
+      )
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_batch_events = row_count;
+
+  perform set_config('interlock.purging', 'order_events', true);
+  delete from interlock.order_events
+  where ctid = any (array(
+    select e.ctid
+    from interlock.order_events e
+    where e.created_at < v_now - v_keep.keep_order_events
+      and not exists (
+        select
+        from interlock.orders o
+        where o.id = e.order_id
+          and interlock.is_owed_order(o.status)
+      )
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_order_events = row_count;
+  perform set_config('interlock.purging', '', true);
+
+  delete from interlock.payment_proofs
+  where ctid = any (array(
+    select f.ctid
+    from interlock.payment_proofs f
+    where f.decided_at < v_now - v_keep.keep_payment_proofs
+      and not exists (
+        select
+        from interlock.orders o
+        where o.id = f.order_id
+          and o.status = 'pending_payment'
+      )
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_proofs = row_count;
+
+  return jsonb_build_object(
+    'promo_attempts', v_attempts,
+    'promo_redemptions', v_holds,
+    'batch_events', v_batch_events,
+    'order_events', v_order_events,
+    'payment_proofs', v_proofs
+  );
+end
+$$;
+
 -- Remove keys whose time is over; answers how many.
 --
 -- Callers: pg_cron; service_role, also through public.purge_idempotency_keys.
@@ -1459,8 +1606,8 @@ $$;
 --   select interlock.schedule_jobs();
 --
 -- Two jobs hold locks that checkouts wait for, and are DO blocks that commit as they go: the expiry of orders after every
--- five orders, the settling after each product or code. The others do a bounded piece of work, or take what nobody waits
--- for, in one transaction. The last one keeps the run log of pg_cron, which nobody else empties, for a week: only what
+-- five orders, the settling after each product or code. So does the purge of history, after 1000 rows of each table. The
+-- others do a bounded piece of work, or take what nobody waits for, in one transaction. The last one keeps the run log of pg_cron, which nobody else empties, for a week: only what
 -- our own jobs have left there.
 --
 -- Callers: the installation; postgres.
@@ -1489,6 +1636,11 @@ begin
   end loop;
 end $$$job$),
       ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()'),
+      ('interlock-purge-history', '29 3 * * *', $job$do $$ begin
+  while (select sum(t.rows::int) from jsonb_each_text(interlock.purge_history(1000)) as t (name, rows)) > 0 loop
+    commit;
+  end loop;
+end $$$job$),
       ('interlock-purge-run-log', '41 3 * * *', $job$do $$ begin
   if to_regclass('cron.job_run_details') is not null then
     delete from cron.job_run_details d
@@ -1640,6 +1792,18 @@ $$;
 comment on function public.erase_user(uuid) is
   'Removes an account and takes the person out of what stays, or says what is still owed; lists their files of payment proofs for removal. For the service role.';
 
+create function public.purge_history(p_limit int default 1000)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'purged', interlock.purge_history(p_limit))
+$$;
+
+comment on function public.purge_history(int) is
+  'Removes up to p_limit rows of each history that are older than the settings have them kept. For the service role.';
+
 create function public.purge_idempotency_keys()
 returns jsonb
 language sql
@@ -1715,6 +1879,8 @@ comment on function interlock.normal_text is
   'The normal form of text that people type: by it texts are compared, never shown.';
 comment on function interlock.problem is
   'One problem of a request, as a list: `v_problems := v_problems || interlock.problem(''/quantity'', ''is required'')`.';
+comment on function interlock.purge_history is
+  'Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.';
 comment on function interlock.purge_idempotency_keys is
   'Remove keys whose time is over; answers how many.';
 comment on function interlock.raise_error is
@@ -1722,7 +1888,7 @@ comment on function interlock.raise_error is
 comment on function interlock.raise_isolation_level is
   'Refuse to work at another isolation level than read committed.';
 comment on function interlock.refuse_change is
-  'Refuse every update, delete and truncate of an append-only table.';
+  'Refuse every update, delete and truncate of an append-only table, but for two things.';
 comment on function interlock.refuse_problems is
   'Refuse a request that has problems, all of them at once.';
 comment on function interlock.refuse_unless_shop is
@@ -1753,12 +1919,14 @@ grant execute on function interlock.is_staff to authenticated, service_role;
 
 revoke all on function
   public.erase_user(uuid),
+  public.purge_history(int),
   public.purge_idempotency_keys(),
   public.settle_slots()
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.erase_user(uuid), interlock.erase_user,
+  public.purge_history(int), interlock.purge_history,
   public.purge_idempotency_keys(), interlock.purge_idempotency_keys,
   public.settle_slots(), interlock.settle_slots
 to service_role;

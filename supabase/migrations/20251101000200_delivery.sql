@@ -271,7 +271,7 @@ create table interlock.batch_events (
 );
 
 comment on table interlock.batch_events is
-  'Append-only history of batches, written by a trigger. Nobody can change or delete a row.';
+  'Append-only history of batches, written by a trigger. Nobody can change a row; old ones go as settings.keep_batch_events says.';
 comment on column interlock.batch_events.driver_id is
   'The driver concerned; for released, expired and cancelled the one who held the batch until then.';
 comment on column interlock.batch_events.actor_id is

@@ -2,6 +2,7 @@ set local lock_timeout = '5s';
 
 drop function
   public.erase_user(uuid),
+  public.purge_history(int),
   public.purge_idempotency_keys(),
   public.settle_slots();
 drop table
@@ -41,6 +42,7 @@ drop function
   interlock.lock_user,
   interlock.make_slots,
   interlock.problem,
+  interlock.purge_history,
   interlock.purge_idempotency_keys,
   interlock.raise_error,
   interlock.raise_isolation_level,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(95);
+select plan(96);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -377,7 +377,7 @@ select is(
 -- Jobs -------------------------------------------------------------------------
 
 select is(
-  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 5 end,
+  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 6 end,
   'without pg_cron nothing is scheduled'
 );
 -- As much of pg_cron as is needed, where it is not.
@@ -394,17 +394,17 @@ begin
   end if;
 end
 $do$;
-select is(interlock.schedule_jobs(), 5, 'with it every job is');
-select is(interlock.schedule_jobs(), 5, 'as often as one asks');
+select is(interlock.schedule_jobs(), 6, 'with it every job is');
+select is(interlock.schedule_jobs(), 6, 'as often as one asks');
 select set_eq(
   $$select jobname::text from cron.job where jobname like 'interlock-%'$$,
   array[
-    'interlock-expire-orders', 'interlock-expire-promo-holds', 'interlock-purge-idempotency-keys', 'interlock-purge-run-log',
-    'interlock-settle-slots'
+    'interlock-expire-orders', 'interlock-expire-promo-holds', 'interlock-purge-history',
+    'interlock-purge-idempotency-keys', 'interlock-purge-run-log', 'interlock-settle-slots'
   ],
   'once each'
 );
-select lives_ok(j.command, 'it can be done: ' || j.command) from cron.job j where j.jobname like 'interlock-%' order by j.jobname;
+select lives_ok(j.command, 'it can be done: ' || j.jobname) from cron.job j where j.jobname like 'interlock-%' order by j.jobname;
 
 select * from finish();
 rollback;

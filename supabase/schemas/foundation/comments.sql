@@ -49,6 +49,8 @@ comment on function interlock.normal_text is
   'The normal form of text that people type: by it texts are compared, never shown.';
 comment on function interlock.problem is
   'One problem of a request, as a list: `v_problems := v_problems || interlock.problem(''/quantity'', ''is required'')`.';
+comment on function interlock.purge_history is
+  'Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.';
 comment on function interlock.purge_idempotency_keys is
   'Remove keys whose time is over; answers how many.';
 comment on function interlock.raise_error is
@@ -56,7 +58,7 @@ comment on function interlock.raise_error is
 comment on function interlock.raise_isolation_level is
   'Refuse to work at another isolation level than read committed.';
 comment on function interlock.refuse_change is
-  'Refuse every update, delete and truncate of an append-only table.';
+  'Refuse every update, delete and truncate of an append-only table, but for two things.';
 comment on function interlock.refuse_problems is
   'Refuse a request that has problems, all of them at once.';
 comment on function interlock.refuse_unless_shop is

@@ -13,12 +13,14 @@ grant execute on function interlock.is_staff to authenticated, service_role;
 
 revoke all on function
   public.erase_user(uuid),
+  public.purge_history(int),
   public.purge_idempotency_keys(),
   public.settle_slots()
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.erase_user(uuid), interlock.erase_user,
+  public.purge_history(int), interlock.purge_history,
   public.purge_idempotency_keys(), interlock.purge_idempotency_keys,
   public.settle_slots(), interlock.settle_slots
 to service_role;

@@ -24,7 +24,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scene_rows: "",
     #[cfg(test)]
-    after_scene: "",
+    after_scene: "update interlock.settings set keep_order_events = null, keep_payment_proofs = null",
     stages: &[stages::STAGES],
     sweeps: &[],
     histories: None,

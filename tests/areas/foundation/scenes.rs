@@ -285,6 +285,65 @@ pub(crate) const SCENES: &[Scene] = &[
         answer: "\"account_removed\": true",
         then: "count(*) = 0 from auth.users where id = '{ann}'",
     },
+    Scene {
+        name: "history in use is not purged, nor waited for",
+        before: &[
+            (
+                By::Shop,
+                "update interlock.settings set keep_order_events = '1 day', keep_payment_proofs = '1 day'",
+            ),
+            (
+                By::Ann,
+                "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]')",
+            ),
+            (
+                By::Shop,
+                "update interlock.orders set status = 'cancelled' where user_id = '{ann}';
+                insert into interlock.promo_attempts values ('{ann}', array[now() - interval '2 years']);
+                insert into interlock.promo_redemptions (id, promo_id, user_id, status, ended_at)
+                values ('{id}', '{promo}', '{ann}', 'released', now() - interval '2 years');
+                insert into interlock.batch_events (batch_id, event, version, created_at)
+                values ('{id}', 'created', 1, now() - interval '2 years');
+                insert into interlock.order_events (order_id, event, created_at)
+                select id, 'cancelled', now() - interval '2 years' from interlock.orders where user_id = '{ann}';
+                insert into interlock.payment_proofs (order_id, object_path, status, decided_at)
+                select id, 'x', 'closed', now() - interval '2 years' from interlock.orders where user_id = '{ann}'",
+            ),
+        ],
+        meanwhile: (By::Shop, "select interlock.purge_history()"),
+        call: (
+            By::Shop,
+            "select case when sum(t.rows::int) = 0 then 'nothing was purged' else string_agg(t.name || ' ' || t.rows, ', ') end
+            from jsonb_each_text(interlock.purge_history()) as t (name, rows)",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "nothing was purged",
+        then: "(select count(*) from interlock.promo_attempts where user_id = '{ann}')
+            + (select count(*) from interlock.promo_redemptions where id = '{id}')
+            + (select count(*) from interlock.batch_events where batch_id = '{id}')
+            + (select count(*) from interlock.order_events e join interlock.orders o on o.id = e.order_id where o.user_id = '{ann}' and e.created_at < now() - interval '1 year')
+            + (select count(*) from interlock.payment_proofs where object_path = 'x') = 0",
+    },
+    Scene {
+        name: "a guess meanwhile is not purged",
+        before: &[(
+            By::Shop,
+            "insert into interlock.promo_attempts values ('{ann}', array[now() - interval '2 years'])",
+        )],
+        meanwhile: (
+            By::Ann,
+            "select public.validate_promo('NO-SUCH-CODE', p_subtotal => 1, p_currency => 'EUR')",
+        ),
+        call: (
+            By::Shop,
+            "select 'purged ' || (interlock.purge_history() ->> 'promo_attempts')",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "purged 0",
+        then: "count(*) = 1 from interlock.promo_attempts where user_id = '{ann}' and cardinality(attempted_at) = 1",
+    },
 ];
 
 crate::meanwhile::test_scenes!(SCENES);

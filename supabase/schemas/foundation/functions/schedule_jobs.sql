@@ -4,8 +4,8 @@
 --   select interlock.schedule_jobs();
 --
 -- Two jobs hold locks that checkouts wait for, and are DO blocks that commit as they go: the expiry of orders after every
--- five orders, the settling after each product or code. The others do a bounded piece of work, or take what nobody waits
--- for, in one transaction. The last one keeps the run log of pg_cron, which nobody else empties, for a week: only what
+-- five orders, the settling after each product or code. So does the purge of history, after 1000 rows of each table. The
+-- others do a bounded piece of work, or take what nobody waits for, in one transaction. The last one keeps the run log of pg_cron, which nobody else empties, for a week: only what
 -- our own jobs have left there.
 --
 -- Callers: the installation; postgres.
@@ -34,6 +34,11 @@ begin
   end loop;
 end $$$job$),
       ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()'),
+      ('interlock-purge-history', '29 3 * * *', $job$do $$ begin
+  while (select sum(t.rows::int) from jsonb_each_text(interlock.purge_history(1000)) as t (name, rows)) > 0 loop
+    commit;
+  end loop;
+end $$$job$),
       ('interlock-purge-run-log', '41 3 * * *', $job$do $$ begin
   if to_regclass('cron.job_run_details') is not null then
     delete from cron.job_run_details d

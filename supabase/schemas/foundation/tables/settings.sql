@@ -48,7 +48,24 @@ create table interlock.settings (
     constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and 1000000000),
   confirmation_window interval
     constraint settings_confirmation_window_sane
-      check (confirmation_window between interval '1 minute' and interval '90 days')
+      check (confirmation_window between interval '1 minute' and interval '90 days'),
+
+  -- How long history is kept (interlock.purge_history).
+  keep_promo_attempts interval default '1 day'
+    constraint settings_keep_promo_attempts_sane
+      check (keep_promo_attempts between interval '1 hour' and interval '100 years'),
+  keep_promo_holds interval default '90 days'
+    constraint settings_keep_promo_holds_sane
+      check (keep_promo_holds between interval '1 day' and interval '100 years'),
+  keep_batch_events interval default '1 year'
+    constraint settings_keep_batch_events_sane
+      check (keep_batch_events between interval '1 day' and interval '100 years'),
+  keep_order_events interval
+    constraint settings_keep_order_events_sane
+      check (keep_order_events between interval '1 day' and interval '100 years'),
+  keep_payment_proofs interval
+    constraint settings_keep_payment_proofs_sane
+      check (keep_payment_proofs between interval '1 day' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -85,6 +102,17 @@ comment on column interlock.settings.max_open_units_per_customer is
   'How many units one customer may have in orders that are not paid yet (1 to 1000000000); null means no limit. 50 suits a shop for consumers.';
 comment on column interlock.settings.confirmation_window is
   'How long a cash-on-delivery order waits for the shop to go on with it before it expires (1 minute to 90 days); null means for ever.';
+
+comment on column interlock.settings.keep_promo_attempts is
+  'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';
+comment on column interlock.settings.keep_promo_holds is
+  'How long holds of promo codes that came to nothing are kept, from their end on (1 day to 100 years); null means for ever.';
+comment on column interlock.settings.keep_batch_events is
+  'How long the history of batches that are at their end is kept (1 day to 100 years); null means for ever.';
+comment on column interlock.settings.keep_order_events is
+  'How long the history of orders that are at their end is kept (1 day to 100 years); null, as at first, means for ever.';
+comment on column interlock.settings.keep_payment_proofs is
+  'How long payment proofs are kept once they are decided and their order is paid for or at its end (1 day to 100 years); null, as at first, means for ever.';
 
 create trigger settings_count_orders
   after update on interlock.settings

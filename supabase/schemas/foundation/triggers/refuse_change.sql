@@ -1,5 +1,6 @@
--- Refuse every update, delete and truncate of an append-only table. Only a person whose account is gone may be taken out
--- of it: an update that changes nothing but columns named by the trigger, each from one who has no account to nobody
+-- Refuse every update, delete and truncate of an append-only table, but for two things. interlock.purge_history deletes
+-- from the table that it names in a setting of its transaction (whoever else may set that has no right to delete). And a
+-- person whose account is gone may be taken out: an update that changes nothing but columns named by the trigger, each from one who has no account to nobody
 -- (empty, or an id that is no account's).
 --
 -- Callers: triggers; made for more tables than this one. The arguments are the columns that name a person.
@@ -10,6 +11,10 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if tg_op = 'DELETE' and current_setting('interlock.purging', true) = tg_table_name then
+    return old;
+  end if;
+
   if tg_op = 'UPDATE'
     and tg_nargs > 0
     and to_jsonb(new) - tg_argv = to_jsonb(old) - tg_argv

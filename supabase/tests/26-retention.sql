@@ -1,0 +1,204 @@
+-- How long history is kept: what goes, what stays, that nothing else deletes it.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(33);
+
+create function pg_temp.id(p_name text)
+returns uuid
+language sql
+as $$ select md5('26-retention ' || p_name)::uuid $$;
+
+select results_eq(
+  $$
+    select keep_promo_attempts, keep_promo_holds, keep_batch_events, keep_order_events, keep_payment_proofs
+    from interlock.settings
+  $$,
+  $$values (interval '1 day', interval '90 days', interval '1 year', null::interval, null::interval)$$,
+  'guesses, holds and deliveries are kept for a time, what is about money for ever'
+);
+select throws_ok(
+  format('update interlock.settings set %I = %L', 'keep_' || n.name, v.value), '23514',
+  format('new row for relation "settings" violates check constraint "settings_keep_%s_sane"', n.name),
+  format('keep_%s is not %s', n.name, v.value)
+)
+from (values
+  ('promo_attempts', '59 minutes'), ('promo_holds', '23 hours'), ('batch_events', '23 hours'), ('order_events', '23 hours'),
+  ('payment_proofs', '23 hours')
+) as n (name, least)
+cross join lateral (values (n.least), ('101 years')) as v (value);
+
+-- Nothing of others is due.
+update interlock.settings
+set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
+  keep_order_events = '50 years', keep_payment_proofs = '50 years';
+create function pg_temp.ago(p_rest interval)
+returns timestamptz
+language sql
+as $$ select now() - interval '50 years' - p_rest $$;
+
+-- Of each kind two that are due, one that is so at this moment and no sooner, and what is old and has not ended.
+insert into interlock.promo_attempts
+values
+  (pg_temp.id('a1'), array[pg_temp.ago('2 days'), pg_temp.ago('1 day')]),
+  (pg_temp.id('a2'), array[pg_temp.ago('1 day')]),
+  (pg_temp.id('a3'), array[pg_temp.ago('1 day'), pg_temp.ago('0')]);
+insert into interlock.promo_codes (id, code, discount_type, discount_value) values (pg_temp.id('p'), 'TAP-KEEP', 'percentage', 10);
+insert into interlock.promo_redemptions (id, promo_id, user_id, cart_id, status, discount, held_until, redeemed_at, ended_at)
+select
+  pg_temp.id(r.name), pg_temp.id('p'), pg_temp.id('ann'), pg_temp.id(r.name), r.status, 0,
+  pg_temp.ago('1 day'), case when r.status in ('redeemed', 'returned') then pg_temp.ago('1 day') end, r.ended_at
+from (values
+  ('r released', 'released', pg_temp.ago('1 day')), ('r expired', 'expired', pg_temp.ago('1 day')),
+  ('r young', 'expired', pg_temp.ago('0')), ('r held', 'held', null), ('r redeemed', 'redeemed', null),
+  ('r returned', 'returned', pg_temp.ago('1 day'))
+) as r (name, status, ended_at);
+
+insert into interlock.batches (id, status, completed_at)
+values (pg_temp.id('available'), 'available', null), (pg_temp.id('completed'), 'completed', now());
+insert into auth.users (id, aud, role, email)
+select pg_temp.id(n), 'authenticated', 'authenticated', 'tap-' || n || '@example.com'
+from unnest(array['ann', 'dan', 'eve']) n;
+insert into interlock.drivers (user_id) values (pg_temp.id('dan')), (pg_temp.id('eve'));
+insert into interlock.batches (id, status, driver_id, claimed_at, lease_expires_at, started_at)
+values
+  (pg_temp.id('claimed'), 'claimed', pg_temp.id('dan'), now(), now() + interval '1 hour', null),
+  (pg_temp.id('in_progress'), 'in_progress', pg_temp.id('eve'), now(), now() + interval '1 hour', now());
+insert into interlock.batch_events (batch_id, event, version, created_at, reason)
+select pg_temp.id(b.name), 'created', 1, pg_temp.ago(b.rest), b.name
+from (values
+  ('completed', interval '1 day'), ('deleted', interval '1 day'), ('young', interval '0'), ('available', interval '1 day'),
+  ('claimed', interval '1 day'), ('in_progress', interval '1 day')
+) as b (name, rest);
+
+insert into interlock.orders
+  (id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at, paid_at, fulfilled_at, cancelled_at, refunded_at)
+select
+  pg_temp.id('o ' || s.status), pg_temp.id('ann'), s.status, 'EUR', 1, 1,
+  case s.status when 'confirmed' then 'cash_on_delivery' else 'bank_transfer' end,
+  case when s.status = 'pending_payment' then now() + interval '1 day' end,
+  case when s.status in ('paid', 'fulfilled', 'refunded') then now() end,
+  case when s.status = 'fulfilled' then now() end,
+  case when s.status in ('cancelled', 'expired') then now() end,
+  case when s.status = 'refunded' then now() end
+from unnest(array['pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded']) as s (status);
+insert into interlock.order_events (order_id, event, created_at, actor)
+select o.id, o.status, pg_temp.ago('1 day'), pg_temp.id('old')
+from interlock.orders o
+where o.user_id = pg_temp.id('ann')
+union all
+select pg_temp.id('o expired'), 'expired', pg_temp.ago('0'), pg_temp.id('old');
+insert into interlock.payment_proofs (order_id, object_path, status, decided_at)
+values
+  (pg_temp.id('o pending_payment'), 'tap open', 'rejected', pg_temp.ago('1 day')),
+  (pg_temp.id('o pending_payment'), 'tap waiting', 'submitted', null),
+  (pg_temp.id('o paid'), 'tap paid', 'accepted', pg_temp.ago('1 day')),
+  (pg_temp.id('o expired'), 'tap closed', 'closed', pg_temp.ago('1 day')),
+  (pg_temp.id('o expired'), 'tap young', 'closed', pg_temp.ago('0'));
+
+create temporary view left_of as
+select 'promo_attempts' as what, n.name
+from unnest(array['a1', 'a2', 'a3']) as n (name)
+join interlock.promo_attempts a on a.user_id = pg_temp.id(n.name)
+union all
+select 'promo_redemptions', n.name
+from unnest(array['r released', 'r expired', 'r young', 'r held', 'r redeemed', 'r returned']) as n (name)
+join interlock.promo_redemptions r on r.id = pg_temp.id(n.name)
+union all
+select 'batch_events', e.reason from interlock.batch_events e where e.created_at <= pg_temp.ago('0')
+union all
+select 'order_events', e.event || case when e.created_at = pg_temp.ago('0') then ' young' else '' end
+from interlock.order_events e where e.actor = pg_temp.id('old')
+union all
+select 'payment_proofs', f.object_path from interlock.payment_proofs f where f.object_path like 'tap %';
+
+-- Nobody else deletes it ----------------------------------------------------------
+
+select throws_ok(
+  format('delete from interlock.%I', t.name), '23001', format('interlock.%I is append-only: delete refused', t.name),
+  format('nobody deletes from %s', t.name)
+)
+from (values ('batch_events'), ('order_events')) as t (name);
+select set_config('interlock.purging', 'order_events', true);
+set local role service_role;
+select throws_ok('delete from interlock.order_events', '42501', null, 'the shop has no right to, whatever it sets');
+reset role;
+select throws_ok(
+  'delete from interlock.batch_events', '23001', null, 'and what is being purged is one table'
+);
+select throws_ok(
+  $$update interlock.order_events set created_at = now()$$, '23001', null, 'whose rows nobody changes'
+);
+select throws_ok('truncate interlock.order_events', '23001', null, 'nor removes all at once');
+select set_config('interlock.purging', '', true);
+
+-- What goes ---------------------------------------------------------------------
+
+select is((select count(*) from left_of), 28::bigint, 'of everything there is something');
+
+update interlock.settings
+set keep_promo_attempts = null, keep_promo_holds = null, keep_batch_events = null, keep_order_events = null,
+  keep_payment_proofs = null;
+select is(
+  interlock.purge_history(),
+  '{"promo_attempts": 0, "promo_redemptions": 0, "batch_events": 0, "order_events": 0, "payment_proofs": 0}',
+  'null means for ever'
+);
+update interlock.settings
+set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
+  keep_order_events = '50 years', keep_payment_proofs = '50 years';
+
+select is(
+  interlock.purge_history(n.rows),
+  '{"promo_attempts": 0, "promo_redemptions": 0, "batch_events": 0, "order_events": 0, "payment_proofs": 0}',
+  coalesce(n.rows, -1) || ' rows are none'
+)
+from (values (0), (-1)) as n (rows);
+
+set local role service_role;
+select is(
+  public.purge_history(1),
+  '{
+    "success": true,
+    "purged": {"promo_attempts": 1, "promo_redemptions": 1, "batch_events": 1, "order_events": 1, "payment_proofs": 1}
+  }',
+  'the shop removes as many rows of each as it says'
+);
+select is(
+  public.purge_history(null) -> 'purged',
+  '{"promo_attempts": 1, "promo_redemptions": 1, "batch_events": 1, "order_events": 3, "payment_proofs": 1}',
+  'or what is left of 1000'
+);
+reset role;
+select is(
+  interlock.purge_history(),
+  '{"promo_attempts": 0, "promo_redemptions": 0, "batch_events": 0, "order_events": 0, "payment_proofs": 0}',
+  'once'
+);
+select is(
+  (select array_agg(l.name order by l.name collate "C") from left_of l where l.what = e.what), e.names, 'what stays of ' || e.what
+)
+from (values
+  ('promo_attempts', array['a3']),
+  ('promo_redemptions', array['r held', 'r redeemed', 'r returned', 'r young']),
+  ('batch_events', array['available', 'claimed', 'in_progress', 'young']),
+  ('order_events', array['confirmed', 'expired young', 'paid', 'pending_payment']),
+  ('payment_proofs', array['tap open', 'tap waiting', 'tap young'])
+) as e (what, names);
+
+select throws_ok(
+  'delete from interlock.' || t.name, '23001', null, 'then nobody deletes again from ' || t.name
+)
+from (values ('batch_events'), ('order_events')) as t (name);
+
+-- 1000 is what it does unless told otherwise.
+insert into interlock.promo_attempts
+select md5('26-retention many ' || n)::uuid, array[pg_temp.ago('1 day')] from generate_series(1, 1001) n;
+select is(interlock.purge_history() -> 'promo_attempts', '1000', '1000 at most');
+insert into interlock.promo_attempts
+select md5('26-retention more ' || n)::uuid, array[pg_temp.ago('1 day')] from generate_series(1, 1001) n;
+select is(interlock.purge_history(null) -> 'promo_attempts', '1000', 'also if one says nothing');
+
+select * from finish();
+rollback;
