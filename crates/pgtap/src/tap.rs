@@ -32,7 +32,8 @@ impl Report {
                     .split_whitespace()
                     .next()
                     .and_then(|count| count.parse().ok());
-            } else if line.starts_with('#') {
+            } else if line.starts_with('#') && self.failed > 0 {
+                // Without a failure it is the next line of a description.
                 self.failures.push(line.to_owned());
             }
         }
@@ -81,6 +82,12 @@ mod tests {
         let report = report(&["1..1", "not ok 1 - a\n# Failed test 1: \"a\"\n#   have: 1"]);
         assert_eq!((report.passed, report.failed), (0, 1));
         assert_eq!(report.failures.len(), 3);
+    }
+
+    #[test]
+    fn a_description_of_two_lines_is_no_failure() {
+        let report = report(&["1..1", "ok 1 - a\n# b"]);
+        assert_eq!((report.passed, report.failures.len()), (1, 0));
     }
 
     #[test]
