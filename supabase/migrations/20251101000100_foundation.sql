@@ -1001,6 +1001,23 @@ begin
 end
 $$;
 
+-- Give the key back, after nothing was done under it. Whoever waits for it does the work themselves.
+--
+-- Callers: functions that have called interlock.begin_idempotent and found nothing left to do.
+-- Locks: the key's row, held already.
+create function interlock.forget_idempotent(p_operation text, p_key text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  delete from interlock.idempotency_keys k
+  where k.user_id = coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000')
+    and k.operation = p_operation
+    and k.key = p_key;
+end
+$$;
+
 -- Share units of a counter out to its empty slots, if there are at least 16 for each.
 --
 -- Callers: whoever holds the gate, after interlock.call_in_slots.
@@ -1857,6 +1874,8 @@ comment on function interlock.finish_idempotent is
   'Store the answer with the key.';
 comment on function interlock.finish_reference is
   'Store the answer with the reference.';
+comment on function interlock.forget_idempotent is
+  'Give the key back, after nothing was done under it.';
 comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is

@@ -912,6 +912,9 @@ create policy product_codes_select_bought
 
 -- What public.cancel_order does, with its owner's rights.
 --
+-- An order that is cancelled already is answered, and its key is not kept: as after a refusal nothing was done that a
+-- repetition could do twice, and whoever cancels again and again under new keys leaves nothing behind.
+--
 -- Callers: authenticated and service_role, through public.cancel_order.
 -- Locks: idempotency key, order, then as interlock.settle_orders; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order),
@@ -928,6 +931,7 @@ as $$
 declare
   v_shop constant boolean := interlock.acts_for_shop();
   v_answer text;
+  v_moved boolean;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -960,7 +964,7 @@ begin
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
   end if;
 
-  perform interlock.move_order(
+  v_moved := interlock.move_order(
     p_order_id,
     case
       when v_shop then array['pending_payment', 'confirmed', 'paid']
@@ -971,7 +975,11 @@ begin
   );
 
   v_answer := interlock.order_answer(p_order_id)::text;
-  perform interlock.finish_idempotent('cancel_order', p_idempotency_key, v_answer);
+  if v_moved then
+    perform interlock.finish_idempotent('cancel_order', p_idempotency_key, v_answer);
+  else
+    perform interlock.forget_idempotent('cancel_order', p_idempotency_key);
+  end if;
   return v_answer::json;
 end
 $$;
@@ -1779,12 +1787,12 @@ begin
 end
 $$;
 
--- Bring one order to a status, once. An order that has it already stays as it is.
+-- Bring one order to a status, once. An order that has it already stays as it is. Returns whether it was moved.
 --
 -- Locks: the order; then as interlock.settle_orders.
 -- Errors: ORDER_NOT_FOUND, and p_refusal with the status if the order is in none of p_from.
 create function interlock.move_order(p_order_id uuid, p_from text[], p_to text, p_refusal text)
-returns void
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -1794,7 +1802,7 @@ begin
   if v_status is null then
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
   elsif v_status = p_to then
-    return;
+    return false;
   elsif v_status <> all (p_from) then
     perform interlock.raise_error(p_refusal, jsonb_build_object('order_id', p_order_id, 'status', v_status));
   end if;
@@ -1802,6 +1810,7 @@ begin
   update interlock.orders o
   set status = p_to
   where o.id = p_order_id;
+  return true;
 end
 $$;
 

@@ -35,6 +35,7 @@ drop function
   interlock.find_idempotent,
   interlock.finish_idempotent,
   interlock.finish_reference,
+  interlock.forget_idempotent,
   interlock.grant_slots,
   interlock.is_staff,
   interlock.limit_wait,

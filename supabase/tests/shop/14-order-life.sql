@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(154);
+select plan(159);
 
 -- Cast --------------------------------------------------------------------
 
@@ -273,7 +273,29 @@ select is(pg_temp.cancel('ann', 'key-1'), (select answer from memo), 'the same k
 select is(current_setting('response.headers')::jsonb, '[{"Idempotent-Replayed": "true"}]', 'and says so');
 select is(pg_temp.cancel('ann'), (select answer from memo), 'without a key the second call answers the same');
 select is(pg_temp.cancel('ann', 'key-2'), (select answer from memo), 'so does another key');
-select is(pg_temp.cancel('shop'), (select answer from memo), 'and somebody else');
+select is(pg_temp.cancel('shop', 'key-2'), (select answer from memo), 'and somebody else');
+select set_config('response.headers', '', true);
+select is(pg_temp.cancel('ann', 'key-2'), (select answer from memo), 'as often as they ask');
+select is(current_setting('response.headers'), '', 'which replays nothing');
+insert into interlock.idempotency_keys (user_id, operation, key, request_hash, response, expires_at)
+select u.id, u.operation, u.key, '', '{}', now() + interval '1 day'
+from (values
+  ('00000000-0000-0000-0000-000000000000'::uuid, 'cancel_order', 'key-3'),
+  ('7c000000-0000-4000-8000-000000000001', 'checkout', 'key-3'),
+  ('7c000000-0000-4000-8000-000000000001', 'cancel_order', 'key-4')
+) as u (id, operation, key);
+select is(pg_temp.cancel('ann', 'key-3'), (select answer from memo), 'beside other keys');
+select is(pg_temp.cancel('shop', 'key-5'), (select answer from memo), 'also the shop');
+select results_eq(
+  $$
+    select right(k.user_id::text, 1), k.operation, k.key::text
+    from interlock.idempotency_keys k
+    where k.key like 'key-_'
+    order by 2, 3
+  $$,
+  $$values ('1', 'cancel_order', 'key-1'), ('0', 'cancel_order', 'key-3'), ('1', 'cancel_order', 'key-4'), ('1', 'checkout', 'key-3')$$,
+  'and only a key under which something was done is kept'
+);
 select is((select pg_temp.change(goods) from memo), array[2, 1, 1, 0, -1], 'nothing comes back twice');
 select is(
   (select count(*)::int from interlock.stock_movements where reference_id = (select id from memo) and reason = 'order_cancelled'),

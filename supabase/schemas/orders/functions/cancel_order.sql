@@ -1,5 +1,8 @@
 -- What public.cancel_order does, with its owner's rights.
 --
+-- An order that is cancelled already is answered, and its key is not kept: as after a refusal nothing was done that a
+-- repetition could do twice, and whoever cancels again and again under new keys leaves nothing behind.
+--
 -- Callers: authenticated and service_role, through public.cancel_order.
 -- Locks: idempotency key, order, then as interlock.settle_orders; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order),
@@ -16,6 +19,7 @@ as $$
 declare
   v_shop constant boolean := interlock.acts_for_shop();
   v_answer text;
+  v_moved boolean;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -48,7 +52,7 @@ begin
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
   end if;
 
-  perform interlock.move_order(
+  v_moved := interlock.move_order(
     p_order_id,
     case
       when v_shop then array['pending_payment', 'confirmed', 'paid']
@@ -59,7 +63,11 @@ begin
   );
 
   v_answer := interlock.order_answer(p_order_id)::text;
-  perform interlock.finish_idempotent('cancel_order', p_idempotency_key, v_answer);
+  if v_moved then
+    perform interlock.finish_idempotent('cancel_order', p_idempotency_key, v_answer);
+  else
+    perform interlock.forget_idempotent('cancel_order', p_idempotency_key);
+  end if;
   return v_answer::json;
 end
 $$;

@@ -142,8 +142,8 @@ impl Model for Shop {
                     }
                     Steps::To(next)
                 }
-                // A call under a key changes the keys at least.
-                Ok(None) if key.is_some() => {
+                // A call under a key changes the keys at least, but for a cancellation that found nothing to do.
+                Ok(None) if key.is_some() && !matches!(event.call, Call::Cancel { .. }) => {
                     let mut next = self.clone();
                     next.keys.store(
                         key,
