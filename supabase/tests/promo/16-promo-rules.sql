@@ -344,7 +344,7 @@ from (values
   ($$'  ', p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
   ($$repeat('x', 65), p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
   ($$E'te\nn', p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
-  ($$U&'\00a0\200b', p_subtotal => 1$$, 'VALIDATION_FAILED /code'),
+  ($$U&'\00a0\200b', p_subtotal => 1$$, 'PROMO_NOT_FOUND'),
   ($$'ten'$$, 'VALIDATION_FAILED /cart_items'),
   ($$'ten', 'null'$$, 'VALIDATION_FAILED /cart_items'),
   ($$'ten', '[]'$$, 'VALIDATION_FAILED /cart_items'),

@@ -174,7 +174,8 @@ async fn what_is_no_code_is_none_for_whoever_asks() {
     for (code, expected) in [
         (String::new(), "VALIDATION_FAILED"),
         ("\u{a0}\u{3000}".to_owned(), "VALIDATION_FAILED"),
-        ("\u{200b}".to_owned(), "VALIDATION_FAILED"),
+        // Something, if not to be seen; no code is called so.
+        ("\u{200b}".to_owned(), "PROMO_NOT_FOUND"),
         ("a\tb".to_owned(), "VALIDATION_FAILED"),
         ("a\u{85}b".to_owned(), "VALIDATION_FAILED"),
         (long(65), "VALIDATION_FAILED"),

@@ -63,6 +63,19 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "array[c.orders, c.units]::int[] = '{2,2}' from interlock.customer_open_orders c where user_id = '{ann}'",
     },
     Scene {
+        name: "a checkout that counts takes the account before the customer's counter",
+        before: &[TWO_ORDERS, (By::Ann, BUY)],
+        meanwhile: (
+            By::Shop,
+            "select 1 from auth.users where id = '{ann}' for update",
+        ),
+        call: (By::Ann, BUY_ANOTHER),
+        wait: Wait::WaitsWithout("interlock.customer_open_orders where user_id = '{ann}'"),
+        end: End::Commit,
+        answer: "success",
+        then: "array[c.orders, c.units]::int[] = '{2,3}' from interlock.customer_open_orders c where user_id = '{ann}'",
+    },
+    Scene {
         name: "of two orders that are too much together the second is refused",
         before: &[THREE_UNITS, (By::Ann, BUY)],
         meanwhile: (By::Ann, BUY),

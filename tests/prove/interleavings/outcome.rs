@@ -15,6 +15,9 @@ const NAMES: [&str; 14] = [
     "u", "v", "w", "x", "y", "p", "q", "d", "k", "l", "o", "c", "e", "z",
 ];
 
+/// Fields that hold serial numbers.
+const SERIAL: [&str; 3] = ["id", "code_id", "replaced_by"];
+
 /// New rows for one schedule.
 pub(super) struct World {
     ids: BTreeMap<&'static str, Uuid>,
@@ -75,7 +78,7 @@ impl World {
                 let kept = fields.into_iter().filter(|(name, value)| {
                     !(name.ends_with("_at")
                         || name.ends_with("_until")
-                        || name == "id" && value.is_number())
+                        || SERIAL.contains(&name.as_str()) && value.is_number())
                 });
                 Value::Object(
                     kept.map(|(name, value)| (name, self.words(value)))

@@ -87,6 +87,7 @@ const FOR_STAFF: &[&str] = &[
     "refund_order",
     "reject_payment",
     "reopen_order",
+    "replace_product_code",
 ];
 
 #[rustfmt::skip]
