@@ -772,6 +772,7 @@ export type Database = {
         Args: { "p_after"?: number; "p_limit"?: number; "p_status"?: string };
         Returns: Json;
       };
+      "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
       "purge_idempotency_keys": {
         Args: Record<PropertyKey, never>;
         Returns: Json;

@@ -1243,6 +1243,7 @@ begin
     and (v_settings[2] is not null or v_settings[3] is not null)
   then
     v_units := (select sum(u.quantity) from unnest(v_quantities) as u (quantity));
+    perform interlock.lock_user(v_user_id);
     perform interlock.take_open_order(v_user_id, v_units, v_settings[2], v_settings[3]);
   end if;
 

@@ -667,6 +667,11 @@ export type Database = {
           "claim_lease": string;
           "confirmation_window": string | null;
           "idempotency_key_lifetime": string;
+          "keep_batch_events": string | null;
+          "keep_order_events": string | null;
+          "keep_payment_proofs": string | null;
+          "keep_promo_attempts": string | null;
+          "keep_promo_holds": string | null;
           "max_open_orders_per_customer": number | null;
           "max_open_units_per_customer": number | null;
           "max_payment_proofs": number;
@@ -685,6 +690,11 @@ export type Database = {
           "claim_lease"?: string;
           "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
+          "keep_batch_events"?: string | null;
+          "keep_order_events"?: string | null;
+          "keep_payment_proofs"?: string | null;
+          "keep_promo_attempts"?: string | null;
+          "keep_promo_holds"?: string | null;
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
@@ -702,6 +712,11 @@ export type Database = {
           "claim_lease"?: string;
           "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
+          "keep_batch_events"?: string | null;
+          "keep_order_events"?: string | null;
+          "keep_payment_proofs"?: string | null;
+          "keep_promo_attempts"?: string | null;
+          "keep_promo_holds"?: string | null;
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
@@ -1258,6 +1273,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "forget_idempotent": {
+        Args: { "p_key": string; "p_operation": string };
+        Returns: undefined;
+      };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
       "get_stock": {
         Args: { "p_product_ids": (string)[] };
@@ -1386,7 +1405,7 @@ export type Database = {
           "p_refusal": string;
           "p_to": string;
         };
-        Returns: undefined;
+        Returns: boolean;
       };
       "move_stock": {
         Args: {
@@ -1499,6 +1518,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
       "purge_idempotency_keys": {
         Args: Record<PropertyKey, never>;
         Returns: number;
