@@ -4,7 +4,7 @@ drop function
   public.erase_user(uuid),
   public.purge_history(int),
   public.purge_idempotency_keys(),
-  public.settle_slots();
+  public.settle_slots(uuid);
 drop table
   interlock.settings,
   interlock.idempotency_keys,

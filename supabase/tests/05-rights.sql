@@ -150,7 +150,7 @@ select results_eq(
       ('replace_product_code(bigint,text,text): authenticated, service_role'),
       ('set_promo_slots(uuid,integer): service_role'),
       ('set_stock_slots(uuid,integer): service_role'),
-      ('settle_slots(): service_role'),
+      ('settle_slots(uuid): service_role'),
       ('submit_payment_proof(uuid,text): authenticated, service_role'),
       ('top_up_wallet(uuid,bigint,text,text): service_role'),
       ('validate_promo(text,jsonb,bigint,uuid,boolean,text,text): authenticated, service_role')

@@ -15,12 +15,12 @@ revoke all on function
   public.erase_user(uuid),
   public.purge_history(int),
   public.purge_idempotency_keys(),
-  public.settle_slots()
+  public.settle_slots(uuid)
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.erase_user(uuid), interlock.erase_user,
   public.purge_history(int), interlock.purge_history,
   public.purge_idempotency_keys(), interlock.purge_idempotency_keys,
-  public.settle_slots(), interlock.settle_slots
+  public.settle_slots(uuid), interlock.settle_slots
 to service_role;
