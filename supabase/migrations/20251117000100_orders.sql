@@ -77,7 +77,7 @@ begin
 end
 $$;
 
--- Whether an order has the times that its status says, and no others.
+-- Whether an order has the times and goods that its status says, and no others.
 --
 -- Callers: the check orders_times_match_status.
 create function interlock.order_times_match(
@@ -85,7 +85,9 @@ create function interlock.order_times_match(
   p_paid_at timestamptz,
   p_fulfilled_at timestamptz,
   p_cancelled_at timestamptz,
-  p_refunded_at timestamptz
+  p_refunded_at timestamptz,
+  p_fulfillment text,
+  p_shipped_at timestamptz
 )
 returns boolean
 language plpgsql
@@ -104,6 +106,13 @@ begin
       p_cancelled_at is not null and num_nonnulls(p_paid_at, p_fulfilled_at, p_refunded_at) = 0
     when 'refunded' then num_nulls(p_paid_at, p_refunded_at) = 0 and p_cancelled_at is null
     else true
+  end
+  and (p_fulfillment = 'delivered') = (p_fulfilled_at is not null)
+  and case p_fulfillment
+    when 'unfulfilled' then p_shipped_at is null
+    when 'processing' then p_shipped_at is null and p_status not in ('pending_payment', 'expired')
+    when 'shipped' then p_shipped_at is not null and p_status not in ('pending_payment', 'expired')
+    else true
   end;
 end
 $$;
@@ -114,6 +123,11 @@ create domain interlock.order_status as text
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded'
     ));
 
+-- Where the goods of an order are; its status says what is paid.
+create domain interlock.fulfillment as text
+  constraint orders_fulfillment_known
+    check (value in ('unfulfilled', 'processing', 'shipped', 'delivered'));
+
 create domain interlock.payment_method as text
   constraint orders_payment_method_known
     check (value in ('wallet', 'bank_transfer', 'cash_on_delivery'));
@@ -122,7 +136,7 @@ create domain interlock.order_event as text
   constraint order_events_event_known
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
-      'proof_submitted', 'proof_rejected'
+      'proof_submitted', 'proof_rejected', 'processing', 'shipped'
     ));
 
 -- A digital key, as it is delivered.
@@ -247,8 +261,8 @@ $$;
 --
 -- Callers: trigger orders_guard_change.
 -- Locks: none beyond the row being updated.
--- Errors: 23514 check_violation with constraint name orders_transition_allowed or orders_terms_fixed (a bug or
---   the shop's own SQL; never an answer to a buyer); 23001 restrict_violation with orders_open_have_buyer (an account
+-- Errors: 23514 check_violation with constraint name orders_transition_allowed, orders_fulfillment_allowed or
+--   orders_terms_fixed (a bug or the shop's own SQL; never an answer to a buyer); 23001 restrict_violation with orders_open_have_buyer (an account
 --   with an open order is being deleted).
 create function interlock.guard_order_change()
 returns trigger
@@ -282,14 +296,39 @@ begin
       hint = 'End it first: hand it over, cancel it or refund it. erase_user(id) lists all that stands in the way of a removal.';
   end if;
 
+  if new.status = 'fulfilled' and old.status <> 'fulfilled' then
+    new.fulfillment := 'delivered';
+  end if;
+  if new.fulfillment <> old.fulfillment then
+    if not (case new.fulfillment
+      when 'processing' then old.fulfillment = 'unfulfilled' and new.status in ('confirmed', 'paid')
+      when 'shipped' then old.fulfillment in ('unfulfilled', 'processing') and new.status in ('confirmed', 'paid')
+      when 'delivered' then new.status = 'fulfilled'
+      else false
+    end) then
+      raise exception using
+        errcode = 'check_violation',
+        schema = tg_table_schema,
+        table = tg_table_name,
+        constraint = 'orders_fulfillment_allowed',
+        message = format('the goods of order %s cannot go from %s to %s', old.id, old.fulfillment, new.fulfillment),
+        hint = 'docs/api.md has the states of an order.';
+    end if;
+    if new.fulfillment = 'shipped' then
+      new.shipped_at := coalesce(new.shipped_at, interlock.clock());
+    end if;
+  end if;
+
   if new.status = old.status then
     return new;
   end if;
 
   v_allowed := case old.status
     when 'pending_payment' then new.status in ('paid', 'cancelled', 'expired')
-    when 'confirmed' then new.status in ('paid', 'cancelled', 'expired')
-    when 'paid' then new.status in ('fulfilled', 'cancelled', 'refunded')
+    when 'confirmed' then
+      new.status in ('paid', 'cancelled') or (new.status = 'expired' and old.fulfillment = 'unfulfilled')
+    when 'paid' then
+      new.status in ('fulfilled', 'refunded') or (new.status = 'cancelled' and old.fulfillment <> 'shipped')
     when 'fulfilled' then new.status = 'refunded'
     -- Only what is taken again with it: interlock.reopen_order.
     when 'expired' then
@@ -408,6 +447,9 @@ begin
   if tg_op = 'INSERT' or new.status <> old.status then
     insert into interlock.order_events (order_id, event, actor)
     values (new.id, new.status, auth.uid());
+  elsif new.fulfillment <> old.fulfillment then
+    insert into interlock.order_events (order_id, event, actor)
+    values (new.id, new.fulfillment, auth.uid());
   elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
     insert into interlock.order_events (order_id, event, actor)
     values (
@@ -431,8 +473,8 @@ $$;
 -- What does not come back by itself:
 --   * a delivered code: the buyer has seen it, so it stays with the order and is not sold again (it cannot be read any
 --     more, either);
---   * stock of a fulfilled order: the goods have left. Book them in when they are back, with
---     `update products set available_quantity = available_quantity + …`;
+--   * stock of an order that was shipped or delivered: the goods have left. Book them in when they are back, with
+--     public.adjust_stock;
 --   * money paid by bank transfer or in cash: the shop pays it back itself;
 --   * wallet money that the shop has given back itself (orders.refunded_outside). For an account that was deleted that is
 --     the only way: such an order does not end otherwise.
@@ -510,12 +552,12 @@ begin
   ));
 
   for v_order in
-    select o.id, o.status, o.fulfilled_at
+    select o.id, o.status, o.fulfillment
     from interlock.orders o
     where o.id = any (v_ended)
     order by o.id
   loop
-    if v_order.fulfilled_at is null then
+    if v_order.fulfillment in ('unfulfilled', 'processing') then
       perform interlock.return_stock(
         array_agg(i.product_id), array_agg(i.quantity), 'order_' || v_order.status, v_order.id
       )
@@ -539,17 +581,22 @@ $$;
 --
 --   from \ to        paid   fulfilled   cancelled   expired   refunded
 --   pending_payment  yes    –           yes         yes       –
---   confirmed        yes    –           yes         yes       –
---   paid             –      yes         yes         –         yes
+--   confirmed        yes    –           yes         yes (2)   –
+--   paid             –      yes         yes (1)     –         yes
 --   fulfilled        –      –           –           –         yes
 --   cancelled and refunded are final, and so is expired but for public.reopen_order.
+--   (1) until it is shipped, (2) while unfulfilled
+--
+-- The status is the money, fulfillment the goods: unfulfilled → processing → shipped → delivered, forward only, while the
+-- order is confirmed or paid; an order is delivered exactly when it becomes fulfilled.
 --
 --   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
 --   confirmed        cash on delivery: will be paid at the door; waits for the shop until payment_expires_at, if it has
 --                    one
 --   paid             wallet, an accepted payment, or nothing to pay
 --   fulfilled        handed over
---   cancelled        ended by the buyer (while unpaid) or by the shop (before it was handed over)
+--   cancelled        ended by the buyer (while unpaid and unfulfilled) or by the shop (before it was shipped; cash on
+--                    delivery also when the parcel came back)
 --   expired          not paid in time, or its proof not decided in time
 --   refunded         paid, and the money given back
 --
@@ -569,6 +616,7 @@ create table interlock.orders (
   user_id uuid
     constraint orders_user_id_fkey references auth.users (id) on delete set null,
   status interlock.order_status not null,
+  fulfillment interlock.fulfillment not null default 'unfulfilled',
   currency interlock.currency_code not null,
   subtotal interlock.amount not null,
   discount bigint not null default 0
@@ -584,6 +632,8 @@ create table interlock.orders (
   proof_submitted_at timestamptz,
   created_at timestamptz not null default now(),
   paid_at timestamptz,
+  shipped_at timestamptz,
+  tracking interlock.label,
   fulfilled_at timestamptz,
   -- When it was cancelled or expired.
   cancelled_at timestamptz,
@@ -595,7 +645,9 @@ create table interlock.orders (
   constraint orders_payment_deadline_matches_status
     check (interlock.order_deadline_matches(status, payment_method, payment_expires_at, proof_submitted_at)),
   constraint orders_times_match_status
-    check (interlock.order_times_match(status, paid_at, fulfilled_at, cancelled_at, refunded_at))
+    check (interlock.order_times_match(
+      status, paid_at, fulfilled_at, cancelled_at, refunded_at, fulfillment, shipped_at
+    ))
 )
 with (fillfactor = 80);
 
@@ -605,6 +657,12 @@ comment on column interlock.orders.user_id is
   'The buyer; empty once the account was deleted.';
 comment on column interlock.orders.status is
   'pending_payment, confirmed, paid, fulfilled, cancelled, expired or refunded; docs/api.md has the transitions.';
+comment on column interlock.orders.fulfillment is
+  'Where the goods are: unfulfilled, processing, shipped or delivered; an order that ended keeps what it had.';
+comment on column interlock.orders.shipped_at is
+  'When the goods left; empty for what was handed over at once.';
+comment on column interlock.orders.tracking is
+  'What the carrier calls the parcel, as ship_order was told.';
 comment on column interlock.orders.total is
   'What is to be paid, in minor units: subtotal - discount.';
 comment on column interlock.orders.promo_code_id is
@@ -910,7 +968,8 @@ create policy product_codes_select_bought
     ))
   );
 
--- What public.cancel_order does, with its owner's rights.
+-- What public.cancel_order does, with its owner's rights. A buyer cancels what is unpaid and still on the shelf. The shop
+-- cancels until the goods are shipped, and an unpaid parcel that came back: its units are not on the shelf then.
 --
 -- An order that is cancelled already is answered, and its key is not kept: as after a refusal nothing was done that a
 -- repetition could do twice, and whoever cancels again and again under new keys leaves nothing behind.
@@ -931,7 +990,7 @@ as $$
 declare
   v_shop constant boolean := interlock.acts_for_shop();
   v_answer text;
-  v_moved boolean;
+  v_order interlock.orders;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -964,18 +1023,27 @@ begin
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
   end if;
 
-  v_moved := interlock.move_order(
-    p_order_id,
-    case
-      when v_shop then array['pending_payment', 'confirmed', 'paid']
-      else array['pending_payment', 'confirmed']
-    end,
-    'cancelled',
-    'ORDER_NOT_CANCELLABLE'
-  );
+  perform interlock.lock_order(p_order_id);
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  if v_order.status <> 'cancelled' then
+    if (case
+      when not v_shop then
+        v_order.status not in ('pending_payment', 'confirmed') or v_order.fulfillment <> 'unfulfilled'
+      when v_order.status = 'paid' then v_order.fulfillment = 'shipped'
+      else v_order.status not in ('pending_payment', 'confirmed')
+    end) then
+      perform interlock.raise_error('ORDER_NOT_CANCELLABLE', jsonb_build_object(
+        'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
+      ));
+    end if;
+
+    update interlock.orders o
+    set status = 'cancelled'
+    where o.id = p_order_id;
+  end if;
 
   v_answer := interlock.order_answer(p_order_id)::text;
-  if v_moved then
+  if v_order.status <> 'cancelled' then
     perform interlock.finish_idempotent('cancel_order', p_idempotency_key, v_answer);
   else
     perform interlock.forget_idempotent('cancel_order', p_idempotency_key);
@@ -1488,18 +1556,20 @@ begin
     from interlock.orders o
     where o.status in ('pending_payment', 'confirmed')
       and o.payment_expires_at <= interlock.clock()
+      and o.fulfillment = 'unfulfilled'
     order by o.payment_expires_at
   loop
     exit when v_expired >= v_limit;
 
     begin
-      -- The lock compares again on the newest version of the row: an order that was paid or
-      -- got a proof meanwhile (and with it a later deadline) drops out.
+      -- The lock compares again on the newest version of the row: an order that was paid, is on its
+      -- way, or got a proof meanwhile (and with it a later deadline) drops out.
       perform 1
       from interlock.orders o
       where o.id = v_order_id
         and o.status in ('pending_payment', 'confirmed')
         and o.payment_expires_at <= interlock.clock()
+        and o.fulfillment = 'unfulfilled'
       for no key update skip locked;
       continue when not found;
 
@@ -1645,10 +1715,11 @@ begin
 end
 $$;
 
--- What public.fulfill_order does, with its owner's rights.
+-- What public.fulfill_order does, with its owner's rights: the goods are handed over. Cash on delivery is paid at the door
+-- with it.
 --
 -- Callers: authenticated (staff) and service_role, through public.fulfill_order.
--- Locks: the order, two seconds at most.
+-- Locks: the order, then as interlock.settle_orders; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
@@ -1665,6 +1736,9 @@ begin
   end if;
   perform interlock.refuse_unless_shop();
 
+  if interlock.lock_order(p_order_id) = 'confirmed' then
+    perform interlock.move_order(p_order_id, array['confirmed'], 'paid', 'ORDER_STATE_CONFLICT');
+  end if;
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
 end
@@ -1788,12 +1862,47 @@ begin
 end
 $$;
 
--- Bring one order to a status, once. An order that has it already stays as it is. Returns whether it was moved.
+-- Bring the goods of a confirmed or paid order on, once. Goods that are there already stay as they are, unless another
+-- tracking number is meant: that is refused rather than lost.
+--
+-- Callers: interlock.process_order, interlock.ship_order.
+-- Locks: the order.
+-- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment.
+create function interlock.move_goods(p_order_id uuid, p_from text[], p_to text, p_tracking text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_order interlock.orders;
+begin
+  if interlock.lock_order(p_order_id) is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+
+  if v_order.status in ('confirmed', 'paid') and v_order.fulfillment = any (p_from) then
+    update interlock.orders o
+    set fulfillment = p_to,
+        tracking = p_tracking
+    where o.id = p_order_id;
+  elsif v_order.status not in ('confirmed', 'paid')
+    or v_order.fulfillment <> p_to
+    or coalesce(p_tracking, v_order.tracking) is distinct from v_order.tracking
+  then
+    perform interlock.raise_error('ORDER_STATE_CONFLICT', jsonb_build_object(
+      'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
+    ));
+  end if;
+end
+$$;
+
+-- Bring one order to a status, once. An order that has it already stays as it is.
 --
 -- Locks: the order; then as interlock.settle_orders.
 -- Errors: ORDER_NOT_FOUND, and p_refusal with the status if the order is in none of p_from.
 create function interlock.move_order(p_order_id uuid, p_from text[], p_to text, p_refusal text)
-returns boolean
+returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -1803,7 +1912,7 @@ begin
   if v_status is null then
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
   elsif v_status = p_to then
-    return false;
+    return;
   elsif v_status <> all (p_from) then
     perform interlock.raise_error(p_refusal, jsonb_build_object('order_id', p_order_id, 'status', v_status));
   end if;
@@ -1811,7 +1920,6 @@ begin
   update interlock.orders o
   set status = p_to
   where o.id = p_order_id;
-  return true;
 end
 $$;
 
@@ -1849,6 +1957,7 @@ begin
   v_order.cart_id := p_cart_id;
   v_order.created_at := interlock.clock();
   v_order.refunded_outside := false;
+  v_order.fulfillment := 'unfulfilled';
 
   if p_payment_method = 'wallet' or v_order.total = 0 then
     v_order.status := 'paid';
@@ -1961,6 +2070,31 @@ begin
       from jsonb_array_elements(p_items) with ordinality as l (line, n)
     )
   );
+end
+$$;
+
+-- What public.process_order does, with its owner's rights: the shop picks and packs the goods. Called again it changes nothing.
+--
+-- Callers: authenticated (staff) and service_role, through public.process_order.
+-- Locks: the order, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.process_order(p_order_id uuid)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+
+  perform interlock.move_goods(p_order_id, array['unfulfilled'], 'processing', null);
+  return interlock.order_answer(p_order_id);
 end
 $$;
 
@@ -2231,6 +2365,7 @@ begin
   return jsonb_build_object(
     'id', p_order.id,
     'status', p_order.status,
+    'fulfillment', p_order.fulfillment,
     'currency', p_order.currency,
     'subtotal', p_order.subtotal,
     'discount', p_order.discount,
@@ -2240,11 +2375,41 @@ begin
     'created_at', p_order.created_at,
     'payment_expires_at', p_order.payment_expires_at,
     'paid_at', p_order.paid_at,
+    'shipped_at', p_order.shipped_at,
+    'tracking', p_order.tracking,
     'fulfilled_at', p_order.fulfilled_at,
     'cancelled_at', p_order.cancelled_at,
     'refunded_at', p_order.refunded_at,
     'items', p_items
   );
+end
+$$;
+
+-- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing.
+--
+-- Callers: authenticated (staff) and service_role, through public.ship_order.
+-- Locks: the order, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.ship_order(p_order_id uuid, p_tracking text)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+  if p_tracking is not null and interlock.is_line(p_tracking, 200) is not true then
+    perform interlock.refuse_problems(interlock.problem('/p_tracking', 'must have 1 to 200 characters'));
+  end if;
+
+  perform interlock.move_goods(p_order_id, array['unfulfilled', 'processing'], 'shipped', p_tracking);
+  return interlock.order_answer(p_order_id);
 end
 $$;
 
@@ -2392,7 +2557,7 @@ as $$
 $$;
 
 comment on function public.cancel_order(uuid, text) is
-  'Cancels an order: its buyer while unpaid, the shop until it is handed over. Stock, promo use and wallet money come back.';
+  'Cancels an order: its buyer while unpaid and on the shelf, the shop until it is shipped, or when an unpaid parcel came back. Stock, promo use and wallet money come back.';
 
 create function public.checkout(
   p_cart_items jsonb,
@@ -2457,7 +2622,7 @@ as $$
 $$;
 
 comment on function public.fulfill_order(uuid) is
-  'Marks a paid order as handed over. For staff and the service role.';
+  'Marks a paid order, or one in cash that is paid at the door, as handed over. For staff and the service role.';
 
 create function public.list_orders(
   p_status text default null,
@@ -2476,6 +2641,18 @@ $$;
 
 comment on function public.list_orders(text, uuid, uuid, int) is
   'Orders with lines, history and payment proofs, the latest first, for staff and the service role; p_before is the id of the last one of the page before.';
+
+create function public.process_order(p_order_id uuid)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.process_order(p_order_id)
+$$;
+
+comment on function public.process_order(uuid) is
+  'Marks the goods of a confirmed or paid order as being prepared: its buyer can no longer cancel it. For staff and the service role.';
 
 create function public.refund_order(p_order_id uuid, p_outside boolean default false)
 returns json
@@ -2513,6 +2690,18 @@ $$;
 comment on function public.replace_product_code(bigint, text, text) is
   'Gives the buyer of a delivered code that does not work another one, once: p_new_code, or a free one. For staff and the service role.';
 
+create function public.ship_order(p_order_id uuid, p_tracking text default null)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.ship_order(p_order_id, p_tracking)
+$$;
+
+comment on function public.ship_order(uuid, text) is
+  'Marks the goods of a confirmed or paid order as on their way, with a tracking number if there is one. For staff and the service role.';
+
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.cancel_order is
   'What public.cancel_order does, with its owner''s rights.';
@@ -2529,7 +2718,7 @@ comment on function interlock.expire_orders is
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.fulfill_order is
-  'What public.fulfill_order does, with its owner''s rights.';
+  'What public.fulfill_order does, with its owner''s rights: the goods are handed over.';
 comment on function interlock.guard_order_change is
   'Refuse an illegal change of an order, fill in the time a new status implies.';
 comment on function interlock.guard_product_code is
@@ -2546,6 +2735,8 @@ comment on function interlock.lock_cart is
   'Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.';
 comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
+comment on function interlock.move_goods is
+  'Bring the goods of a confirmed or paid order on, once.';
 comment on function interlock.move_order is
   'Bring one order to a status, once.';
 comment on function interlock.new_order is
@@ -2557,11 +2748,13 @@ comment on function interlock.order_answer is
 comment on function interlock.order_deadline_matches is
   'Whether an order''s way of payment and deadline are those of its status.';
 comment on function interlock.order_times_match is
-  'Whether an order has the times that its status says, and no others.';
+  'Whether an order has the times and goods that its status says, and no others.';
 comment on function interlock.order_to_json is
   'An order as its buyer sees it, with its lines and, once paid, its codes.';
 comment on function interlock.price_change is
   'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
+comment on function interlock.process_order is
+  'What public.process_order does, with its owner''s rights: the shop picks and packs the goods.';
 comment on function interlock.record_order_event is
   'Write the history of an order.';
 comment on function interlock.refund_order is
@@ -2576,6 +2769,8 @@ comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is
   'An order as its buyer sees it, with its lines.';
+comment on function interlock.ship_order is
+  'What public.ship_order does, with its owner''s rights: the goods have left.';
 comment on function interlock.take_open_order is
   'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is
@@ -2590,15 +2785,19 @@ revoke all on function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
+  public.process_order(uuid),
   public.refund_order(uuid, boolean),
   public.reopen_order(uuid, boolean),
-  public.replace_product_code(bigint, text, text)
+  public.replace_product_code(bigint, text, text),
+  public.ship_order(uuid, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
   public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
   -- For the shop: staff by token, anybody else is refused.
+  public.process_order(uuid), interlock.process_order,
+  public.ship_order(uuid, text), interlock.ship_order,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,

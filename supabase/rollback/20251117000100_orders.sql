@@ -12,9 +12,11 @@ drop function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
+  public.process_order(uuid),
   public.refund_order(uuid, boolean),
   public.reopen_order(uuid, boolean),
-  public.replace_product_code(bigint, text, text);
+  public.replace_product_code(bigint, text, text),
+  public.ship_order(uuid, text);
 drop view interlock.code_differences;
 drop function
   interlock.cancel_order,
@@ -27,16 +29,19 @@ drop function
   interlock.list_orders,
   interlock.lock_cart,
   interlock.lock_order,
+  interlock.move_goods,
   interlock.move_order,
   interlock.new_order,
   interlock.order_answer,
   interlock.order_to_json,
   interlock.price_change,
+  interlock.process_order,
   interlock.refund_order,
   interlock.refuse_ordered_cart,
   interlock.reopen_order,
   interlock.replace_product_code,
   interlock.shape_order,
+  interlock.ship_order,
   interlock.take_open_order,
   interlock.take_product_codes;
 drop table
@@ -47,6 +52,7 @@ drop table
   interlock.orders;
 drop domain
   interlock.order_status,
+  interlock.fulfillment,
   interlock.payment_method,
   interlock.order_event,
   interlock.product_code;

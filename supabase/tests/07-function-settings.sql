@@ -45,6 +45,7 @@ select results_eq(
       ('interlock.list_orders(text,uuid,uuid,integer): TimeZone=UTC'),
       ('interlock.list_payment_proofs(text,bigint,integer): TimeZone=UTC'),
       ('interlock.may_upload_proof(text): lock_timeout=2s'),
+      ('interlock.process_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.redeem_promo(uuid,text,uuid,uuid,text,jsonb): TimeZone=UTC'),
       ('interlock.refund_order(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.reject_payment(uuid,text,boolean): lock_timeout=2s, TimeZone=UTC'),
@@ -53,6 +54,7 @@ select results_eq(
       ('interlock.set_promo_slots(uuid,integer): lock_timeout=2s'),
       ('interlock.set_stock_slots(uuid,integer): lock_timeout=2s'),
       ('interlock.settle_slots(uuid): lock_timeout=2s'),
+      ('interlock.ship_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.top_up_wallet(uuid,bigint,text,text): lock_timeout=2s'),
       ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')

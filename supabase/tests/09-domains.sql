@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(196);
+select plan(207);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -21,6 +21,7 @@ select set_eq(
       ('batch_status', 'text'),
       ('currency_code', 'character(3)'),
       ('discount_type', 'text'),
+      ('fulfillment', 'text'),
       ('idempotency_key', 'text'),
       ('label', 'text'),
       ('movement_reason', 'text'),
@@ -155,7 +156,8 @@ from (values
   ('order_status', 'orders_status_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded'),
   ('order_event', 'order_events_event_known',
-    'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected'),
+    'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped'),
+  ('fulfillment', 'orders_fulfillment_known', 'unfulfilled processing shipped delivered'),
   ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery'),
   ('payment_proof_status', 'payment_proofs_status_known', 'submitted accepted rejected closed'),
   ('promo_use_status', 'promo_redemptions_status_known', 'held redeemed released expired returned'),

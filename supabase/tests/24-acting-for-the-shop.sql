@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(58);
+select plan(70);
 
 insert into auth.users (id, aud, role, email)
 select ('7c000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', 'tap-' || n || '@example.com'
@@ -145,6 +145,8 @@ from unnest(array['anon', 'nobody', 'a buyer', 'staff', 'the service role', 'the
 cross join (values
   ('public.accept_payment(''{o}'')', 'bank_transfer', 'pending_payment', 'paid'),
   ('public.reject_payment(''{o}'')', 'bank_transfer', 'pending_payment', 'cancelled'),
+  ('public.process_order(''{o}'')', 'cash_on_delivery', 'confirmed', 'confirmed'),
+  ('public.ship_order(''{o}'')', 'wallet', 'paid', 'paid'),
   ('public.fulfill_order(''{o}'')', 'wallet', 'paid', 'fulfilled'),
   ('public.refund_order(''{o}'')', 'cash_on_delivery', 'paid', 'refunded'),
   ('public.list_orders()', 'cash_on_delivery', 'confirmed', 'orders')

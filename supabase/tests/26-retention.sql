@@ -73,9 +73,9 @@ from (values
 ) as b (name, rest);
 
 insert into interlock.orders
-  (id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at, paid_at, fulfilled_at, cancelled_at, refunded_at)
+  (id, user_id, status, fulfillment, currency, subtotal, total, payment_method, payment_expires_at, paid_at, fulfilled_at, cancelled_at, refunded_at)
 select
-  pg_temp.id('o ' || s.status), pg_temp.id('ann'), s.status, 'EUR', 1, 1,
+  pg_temp.id('o ' || s.status), pg_temp.id('ann'), s.status, case s.status when 'fulfilled' then 'delivered' else 'unfulfilled' end, 'EUR', 1, 1,
   case s.status when 'confirmed' then 'cash_on_delivery' else 'bank_transfer' end,
   case when s.status = 'pending_payment' then now() + interval '1 day' end,
   case when s.status in ('paid', 'fulfilled', 'refunded') then now() end,

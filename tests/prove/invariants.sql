@@ -36,7 +36,7 @@ orders as (
   where c.ids is null or o.user_id in (select id from users)
 ),
 items as (
-  select i.*, o.stands, o.fulfilled_at, o.paid_at from interlock.order_items i join orders o on o.id = i.order_id
+  select i.*, o.stands, o.fulfillment, o.paid_at from interlock.order_items i join orders o on o.id = i.order_id
 ),
 codes as (
   select c.* from interlock.product_codes c join products p on p.id = c.product_id
@@ -108,7 +108,7 @@ units as (
   left join (
     select i.product_id, sum(i.quantity) as units
     from items i
-    where i.stands or i.fulfilled_at is not null
+    where i.stands or i.fulfillment in ('shipped', 'delivered')
     group by i.product_id
   ) sold on sold.product_id = p.id
   left join (

@@ -111,6 +111,8 @@ export interface components {
             id: string;
             /** @enum {unknown} */
             status: "pending_payment" | "confirmed" | "paid" | "fulfilled" | "cancelled" | "expired" | "refunded";
+            /** @enum {unknown} */
+            fulfillment: "unfulfilled" | "processing" | "shipped" | "delivered";
             /** @description ISO 4217 */
             currency: string;
             subtotal: number;
@@ -126,6 +128,9 @@ export interface components {
             payment_expires_at: string | null;
             /** Format: date-time */
             paid_at: string | null;
+            /** Format: date-time */
+            shipped_at: string | null;
+            tracking: string | null;
             /** Format: date-time */
             fulfilled_at: string | null;
             /** Format: date-time */
@@ -921,10 +926,12 @@ export interface components {
                 order_id: string;
                 /** @enum {unknown} */
                 status: "pending_payment" | "confirmed" | "paid" | "fulfilled" | "cancelled" | "expired" | "refunded";
+                /** @enum {unknown} */
+                fulfillment: "unfulfilled" | "processing" | "shipped" | "delivered";
             } | null;
             /**
              * @description What to do next.
-             * @example Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be.
+             * @example Look at details.status and details.fulfillment: an order that is paid or being sent is cancelled or refunded by the shop, one that has ended cannot be.
              */
             hint: string | null;
             /** @constant */
@@ -948,6 +955,8 @@ export interface components {
                 order_id: string;
                 /** @enum {unknown} */
                 status: "pending_payment" | "confirmed" | "paid" | "fulfilled" | "cancelled" | "expired" | "refunded";
+                /** @enum {unknown} */
+                fulfillment?: "unfulfilled" | "processing" | "shipped" | "delivered";
             } | null;
             /**
              * @description What to do next.

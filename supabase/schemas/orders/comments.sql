@@ -14,7 +14,7 @@ comment on function interlock.expire_orders is
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.fulfill_order is
-  'What public.fulfill_order does, with its owner''s rights.';
+  'What public.fulfill_order does, with its owner''s rights: the goods are handed over.';
 comment on function interlock.guard_order_change is
   'Refuse an illegal change of an order, fill in the time a new status implies.';
 comment on function interlock.guard_product_code is
@@ -31,6 +31,8 @@ comment on function interlock.lock_cart is
   'Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.';
 comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
+comment on function interlock.move_goods is
+  'Bring the goods of a confirmed or paid order on, once.';
 comment on function interlock.move_order is
   'Bring one order to a status, once.';
 comment on function interlock.new_order is
@@ -42,11 +44,13 @@ comment on function interlock.order_answer is
 comment on function interlock.order_deadline_matches is
   'Whether an order''s way of payment and deadline are those of its status.';
 comment on function interlock.order_times_match is
-  'Whether an order has the times that its status says, and no others.';
+  'Whether an order has the times and goods that its status says, and no others.';
 comment on function interlock.order_to_json is
   'An order as its buyer sees it, with its lines and, once paid, its codes.';
 comment on function interlock.price_change is
   'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
+comment on function interlock.process_order is
+  'What public.process_order does, with its owner''s rights: the shop picks and packs the goods.';
 comment on function interlock.record_order_event is
   'Write the history of an order.';
 comment on function interlock.refund_order is
@@ -61,6 +65,8 @@ comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is
   'An order as its buyer sees it, with its lines.';
+comment on function interlock.ship_order is
+  'What public.ship_order does, with its owner''s rights: the goods have left.';
 comment on function interlock.take_open_order is
   'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is

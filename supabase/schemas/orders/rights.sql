@@ -7,15 +7,19 @@ revoke all on function
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int),
+  public.process_order(uuid),
   public.refund_order(uuid, boolean),
   public.reopen_order(uuid, boolean),
-  public.replace_product_code(bigint, text, text)
+  public.replace_product_code(bigint, text, text),
+  public.ship_order(uuid, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
   public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
   -- For the shop: staff by token, anybody else is refused.
+  public.process_order(uuid), interlock.process_order,
+  public.ship_order(uuid, text), interlock.ship_order,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,

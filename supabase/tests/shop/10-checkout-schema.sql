@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(364);
+select plan(366);
 
 -- Columns -----------------------------------------------------------------
 
@@ -48,12 +48,13 @@ from (values
     'created_at timestamp with time zone not null'
   ]),
   ('interlock.orders', array[
-    'id uuid not null', 'user_id uuid', 'status text not null', 'currency character(3) not null',
+    'id uuid not null', 'user_id uuid', 'status text not null', 'fulfillment text not null', 'currency character(3) not null',
     'subtotal bigint not null', 'discount bigint not null', 'total bigint not null',
     'payment_method text not null', 'promo_code_id uuid', 'cart_id uuid', 'counted_units integer',
     'payment_expires_at timestamp with time zone', 'proof_submitted_at timestamp with time zone',
     'created_at timestamp with time zone not null', 'paid_at timestamp with time zone',
-    'fulfilled_at timestamp with time zone', 'cancelled_at timestamp with time zone',
+    'shipped_at timestamp with time zone', 'tracking text', 'fulfilled_at timestamp with time zone',
+    'cancelled_at timestamp with time zone',
     'refunded_at timestamp with time zone', 'refunded_outside boolean not null'
   ]),
   ('interlock.order_items', array[
@@ -133,6 +134,8 @@ from (values
   ('top_up_wallet', array['uuid', 'bigint', 'text', 'text'], 'jsonb'),
   ('cancel_order', array['uuid', 'text'], 'json'),
   ('refund_order', array['uuid', 'boolean'], 'json'),
+  ('process_order', array['uuid'], 'json'),
+  ('ship_order', array['uuid', 'text'], 'json'),
   ('fulfill_order', array['uuid'], 'json'),
   ('accept_payment', array['uuid'], 'json'),
   ('reject_payment', array['uuid', 'text', 'boolean'], 'json'),

@@ -142,7 +142,7 @@ select is(
   jsonb_build_object('success', true, 'order', jsonb_build_object(
     'status', 'confirmed', 'currency', 'EUR', 'subtotal', 3897, 'discount', 0, 'total', 3897,
     'payment_method', 'cash_on_delivery', 'cart_id', null, 'payment_expires_at', null, 'paid_at', null,
-    'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null,
+    'fulfillment', 'unfulfilled', 'shipped_at', null, 'tracking', null, 'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null,
     'items', jsonb_build_array(jsonb_build_object(
       'product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 3, 'unit_price', 1299, 'total', 3897
     ))
@@ -413,7 +413,7 @@ select is(
   (select (answer::jsonb #> '{order}') - 'id' - 'items' - 'created_at' - 'paid_at' from answers where name = 'wallet'),
   jsonb_build_object(
     'status', 'paid', 'currency', 'EUR', 'subtotal', 4298, 'discount', 0, 'total', 4298, 'payment_method', 'wallet',
-    'cart_id', null, 'payment_expires_at', null, 'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null,
+    'cart_id', null, 'payment_expires_at', null, 'fulfillment', 'unfulfilled', 'shipped_at', null, 'tracking', null, 'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null,
     'codes', jsonb_build_array(jsonb_build_object('product_id', pg_temp.p(5), 'code', 'tap-gift-1'))
   ),
   'a wallet pays at once, and the codes are in the answer'
@@ -470,7 +470,7 @@ select is(
     'payment_method', 'bank_transfer', 'cart_id', '7f000000-0000-4000-8000-0000000000ca',
     'created_at', to_jsonb(now() at time zone 'UTC') #>> '{}' || '+00:00',
     'payment_expires_at', to_jsonb((now() + interval '24 hours') at time zone 'UTC') #>> '{}' || '+00:00',
-    'paid_at', null, 'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null
+    'paid_at', null, 'fulfillment', 'unfulfilled', 'shipped_at', null, 'tracking', null, 'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null
   ),
   'a transfer waits a day for its payment, and shows no codes'
 );

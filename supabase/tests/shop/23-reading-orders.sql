@@ -220,8 +220,8 @@ select is_empty(
     select value
     from listed
     where (select array_agg(k order by k) from jsonb_object_keys(value) k) is distinct from array[
-      'cancelled_at', 'cart_id', 'codes', 'created_at', 'currency', 'discount', 'events', 'fulfilled_at', 'id', 'items', 'paid_at',
-      'payment_expires_at', 'payment_method', 'payment_proofs', 'refunded_at', 'status', 'subtotal', 'total', 'user_id'
+      'cancelled_at', 'cart_id', 'codes', 'created_at', 'currency', 'discount', 'events', 'fulfilled_at', 'fulfillment', 'id', 'items', 'paid_at',
+      'payment_expires_at', 'payment_method', 'payment_proofs', 'refunded_at', 'shipped_at', 'status', 'subtotal', 'total', 'tracking', 'user_id'
     ]
   $$,
   'an order has these members'

@@ -26,8 +26,8 @@ const AN_ACCOUNT_GOES: Stage = Stage {
         MANY_P,
         ONE_USE_OF_K,
         "insert into interlock.wallets (user_id, balance, currency) values ('{u}', 0, 'USD');
-         insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, paid_at, fulfilled_at)
-         values ('{o}', '{u}', 'fulfilled', 'USD', 700, 700, 'wallet', now(), now())",
+         insert into interlock.orders (id, user_id, status, fulfillment, currency, subtotal, total, payment_method, paid_at, fulfilled_at)
+         values ('{o}', '{u}', 'fulfilled', 'delivered', 'USD', 700, 700, 'wallet', now(), now())",
     ],
     operations: &[
         shop("the shop erases u", "select public.erase_user('{u}')"),

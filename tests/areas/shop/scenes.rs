@@ -18,6 +18,13 @@ const SOLD_EBOOK: (By, &str) = (
 const REPLACE_EBOOK: &str = "set local role service_role; select public.replace_product_code(
     (select id from interlock.product_codes where product_id = '{ebook}' and code = '1'), 'no use')";
 
+const ORDER_IN_CASH: (By, &str) = (
+    By::Ann,
+    "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]')",
+);
+const CANCEL: &str = "select public.cancel_order(id) from interlock.orders where user_id = '{ann}'";
+const SHIP: &str = "select public.ship_order(id) from interlock.orders where user_id = '{ann}'";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -361,6 +368,46 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "VALIDATION_FAILED",
         then: "count(*) = 0 from interlock.product_codes where product_id = '{ebook}' and replaced_by is not null",
+    },
+    Scene {
+        name: "an order in cash that is shipped meanwhile is not cancelled by its buyer, and its goods stay sold",
+        before: &[ORDER_IN_CASH],
+        meanwhile: (By::Shop, SHIP),
+        call: (By::Ann, CANCEL),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "ORDER_NOT_CANCELLABLE",
+        then: "(select fulfillment = 'shipped' and status = 'confirmed' from interlock.orders where user_id = '{ann}') and available_quantity = 9 from interlock.products where id = '{product}'",
+    },
+    Scene {
+        name: "an order in cash whose shipment is rolled back is cancelled by its buyer",
+        before: &[ORDER_IN_CASH],
+        meanwhile: (By::Shop, SHIP),
+        call: (By::Ann, CANCEL),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "success",
+        then: "available_quantity = 10 from interlock.products where id = '{product}'",
+    },
+    Scene {
+        name: "an order in cash that its buyer cancels meanwhile is not shipped",
+        before: &[ORDER_IN_CASH],
+        meanwhile: (By::Ann, CANCEL),
+        call: (By::Shop, SHIP),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "ORDER_STATE_CONFLICT",
+        then: "(select fulfillment = 'unfulfilled' and status = 'cancelled' from interlock.orders where user_id = '{ann}') and available_quantity = 10 from interlock.products where id = '{product}'",
+    },
+    Scene {
+        name: "an order in cash that its buyer cancels meanwhile is not handed over",
+        before: &[ORDER_IN_CASH],
+        meanwhile: (By::Ann, CANCEL),
+        call: (By::Shop, "select public.fulfill_order(id) from interlock.orders where user_id = '{ann}'"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "ORDER_STATE_CONFLICT",
+        then: "available_quantity = 10 from interlock.products where id = '{product}'",
     },
     Scene {
         name: "an order that ends waits for its products and for no other",

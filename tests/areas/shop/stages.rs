@@ -47,6 +47,10 @@ pub(crate) const PENDING_ORDER: &str = "insert into interlock.orders (id, user_i
     promo_code_id, payment_expires_at)
   values ('{o}', '{u}', 'pending_payment', 'USD', 1200, 120, 1080, 'bank_transfer', '{k}', now() - interval '1 minute')";
 
+const CASH_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+    promo_code_id)
+  values ('{o}', '{u}', 'confirmed', 'USD', 1200, 120, 1080, 'cash_on_delivery', '{k}')";
+
 pub(crate) const PAID_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, paid_at)
   values ('{o}', '{u}', 'paid', 'USD', 1200, 120, 1080, 'wallet', '{k}', now())";
@@ -140,6 +144,10 @@ const BUY_P_FOR_700: &str =
     r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_expected_total => 700)"#;
 
 pub(crate) const BUY_D_WALLET: &str = r#"select public.checkout('[{"product_id": "{d}", "quantity": 1}]', p_payment_method => 'wallet')"#;
+
+const PROCESS: &str = "select public.process_order('{o}')";
+
+const SHIP: &str = "select public.ship_order('{o}')";
 
 /// The stages.
 pub(crate) const STAGES: &[Stage] = &[
@@ -240,12 +248,44 @@ pub(crate) const STAGES: &[Stage] = &[
         operations: &[
             shop("the shop refunds", "select public.refund_order('{o}')"),
             shop("the shop cancels", "select public.cancel_order('{o}')"),
+            shop("the shop ships", SHIP),
             shop("the shop fulfils", "select public.fulfill_order('{o}')"),
             user("u", "u cancels", "select public.cancel_order('{o}')"),
             shop("the shop claims codes", CLAIM_CODES),
             shop("the shop tops u up", TOP_UP),
             user("u", "u buys p from the wallet", BUY_P_WALLET),
             user("v", "v holds k", VALIDATE_K),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "an order of u in cash, with the last p, d and use of k",
+        given: &[
+            USERS,
+            NO_P,
+            D,
+            ONE_USE_OF_K,
+            CASH_ORDER,
+            ORDER_LINES,
+            ORDER_HAS_THE_CODE,
+        ],
+        operations: &[
+            user("u", "u cancels", "select public.cancel_order('{o}')"),
+            shop("the shop cancels", "select public.cancel_order('{o}')"),
+            shop("the shop processes", PROCESS),
+            shop("the shop ships", SHIP),
+            shop(
+                "the shop ships under a number",
+                "select public.ship_order('{o}', 'parcel')",
+            ),
+            shop(
+                "the shop accepts the payment",
+                "select public.accept_payment('{o}')",
+            ),
+            shop("the shop fulfils", "select public.fulfill_order('{o}')"),
+            shop("the shop refunds", "select public.refund_order('{o}')"),
+            user("v", "v buys p", BUY_P_CASH),
         ],
         offers: &[],
         pairs: Pairs::All,

@@ -84,10 +84,12 @@ const FOR_STAFF: &[&str] = &[
     "fulfill_order",
     "list_orders",
     "list_payment_proofs",
+    "process_order",
     "refund_order",
     "reject_payment",
     "reopen_order",
     "replace_product_code",
+    "ship_order",
 ];
 
 #[rustfmt::skip]

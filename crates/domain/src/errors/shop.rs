@@ -1,7 +1,7 @@
 //! What the database raises about products, orders and wallets.
 
 use crate::shape::Shape;
-use crate::shop::checkout::{ORDER_STATUSES, PAYMENT_METHODS};
+use crate::shop::checkout::{FULFILLMENTS, ORDER_STATUSES, PAYMENT_METHODS};
 
 const ORDER_STATE: &[(&str, Shape)] = &[
     ("order_id", Shape::Uuid),
@@ -110,13 +110,25 @@ super::codes! {
 
     OrderNotCancellable 409 Final "ORDER_NOT_CANCELLABLE"
         "This order cannot be cancelled any more."
-        "Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be."
-        known(ORDER_STATE);
+        "Look at details.status and details.fulfillment: an order that is paid or being sent is cancelled or refunded by the shop, one that has ended cannot be."
+        known(&[
+            ("order_id", Uuid),
+            ("status", Words(ORDER_STATUSES)),
+            ("fulfillment", Words(FULFILLMENTS)),
+        ]);
 
     OrderStateConflict 409 Final "ORDER_STATE_CONFLICT"
         "The order is not in a state in which this can be done."
         "Look at details.status: the order is not in a state in which this can be done."
-        known(ORDER_STATE);
+        Partly(
+            "What is known about it.",
+            &[
+                ("order_id", Uuid),
+                ("status", Words(ORDER_STATUSES)),
+                ("fulfillment", Words(FULFILLMENTS)),
+            ],
+            &["fulfillment"],
+        );
 
     WalletOwnerGone 409 Final "WALLET_OWNER_GONE"
         "The wallet that this order was paid from is gone with its account."

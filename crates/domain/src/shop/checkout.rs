@@ -65,6 +65,7 @@ pub const CHECKOUT: Function = Function {
                     &[
                         ("id", Uuid),
                         ("status", Words(ORDER_STATUSES)),
+                        ("fulfillment", Words(FULFILLMENTS)),
                         ("currency", Currency),
                         ("subtotal", AMOUNT),
                         ("discount", AMOUNT),
@@ -74,6 +75,8 @@ pub const CHECKOUT: Function = Function {
                         ("created_at", Time),
                         ("payment_expires_at", OrNull(&Time)),
                         ("paid_at", OrNull(&Time)),
+                        ("shipped_at", OrNull(&Time)),
+                        ("tracking", OrNull(&Text)),
                         ("fulfilled_at", OrNull(&Time)),
                         ("cancelled_at", OrNull(&Time)),
                         ("refunded_at", OrNull(&Time)),
@@ -159,6 +162,10 @@ pub(crate) const ORDER_STATUSES: &[&str] = &[
     "expired",
     "refunded",
 ];
+
+/// Where the goods of an order are.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) const FULFILLMENTS: &[&str] = &["unfulfilled", "processing", "shipped", "delivered"];
 
 /// How an order can be paid, if the shop takes it.
 pub(crate) const PAYMENT_METHODS: [&str; 3] = ["wallet", "bank_transfer", "cash_on_delivery"];

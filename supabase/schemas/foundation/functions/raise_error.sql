@@ -134,7 +134,7 @@ begin
     when 'ORDER_NOT_CANCELLABLE' then
       v_status := '409';
       v_message := 'This order cannot be cancelled any more.';
-      v_hint := 'Look at details.status: an order that is paid is cancelled or refunded by the shop, one that has ended cannot be.';
+      v_hint := 'Look at details.status and details.fulfillment: an order that is paid or being sent is cancelled or refunded by the shop, one that has ended cannot be.';
     when 'ORDER_STATE_CONFLICT' then
       v_status := '409';
       v_message := 'The order is not in a state in which this can be done.';

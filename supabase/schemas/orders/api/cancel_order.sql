@@ -8,4 +8,4 @@ as $$
 $$;
 
 comment on function public.cancel_order(uuid, text) is
-  'Cancels an order: its buyer while unpaid, the shop until it is handed over. Stock, promo use and wallet money come back.';
+  'Cancels an order: its buyer while unpaid and on the shelf, the shop until it is shipped, or when an unpaid parcel came back. Stock, promo use and wallet money come back.';

@@ -8,4 +8,4 @@ as $$
 $$;
 
 comment on function public.fulfill_order(uuid) is
-  'Marks a paid order as handed over. For staff and the service role.';
+  'Marks a paid order, or one in cash that is paid at the door, as handed over. For staff and the service role.';

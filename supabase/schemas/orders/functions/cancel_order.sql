@@ -1,4 +1,5 @@
--- What public.cancel_order does, with its owner's rights.
+-- What public.cancel_order does, with its owner's rights. A buyer cancels what is unpaid and still on the shelf. The shop
+-- cancels until the goods are shipped, and an unpaid parcel that came back: its units are not on the shelf then.
 --
 -- An order that is cancelled already is answered, and its key is not kept: as after a refusal nothing was done that a
 -- repetition could do twice, and whoever cancels again and again under new keys leaves nothing behind.
@@ -19,7 +20,7 @@ as $$
 declare
   v_shop constant boolean := interlock.acts_for_shop();
   v_answer text;
-  v_moved boolean;
+  v_order interlock.orders;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -52,18 +53,27 @@ begin
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
   end if;
 
-  v_moved := interlock.move_order(
-    p_order_id,
-    case
-      when v_shop then array['pending_payment', 'confirmed', 'paid']
-      else array['pending_payment', 'confirmed']
-    end,
-    'cancelled',
-    'ORDER_NOT_CANCELLABLE'
-  );
+  perform interlock.lock_order(p_order_id);
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  if v_order.status <> 'cancelled' then
+    if (case
+      when not v_shop then
+        v_order.status not in ('pending_payment', 'confirmed') or v_order.fulfillment <> 'unfulfilled'
+      when v_order.status = 'paid' then v_order.fulfillment = 'shipped'
+      else v_order.status not in ('pending_payment', 'confirmed')
+    end) then
+      perform interlock.raise_error('ORDER_NOT_CANCELLABLE', jsonb_build_object(
+        'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
+      ));
+    end if;
+
+    update interlock.orders o
+    set status = 'cancelled'
+    where o.id = p_order_id;
+  end if;
 
   v_answer := interlock.order_answer(p_order_id)::text;
-  if v_moved then
+  if v_order.status <> 'cancelled' then
     perform interlock.finish_idempotent('cancel_order', p_idempotency_key, v_answer);
   else
     perform interlock.forget_idempotent('cancel_order', p_idempotency_key);

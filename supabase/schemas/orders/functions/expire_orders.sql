@@ -30,18 +30,20 @@ begin
     from interlock.orders o
     where o.status in ('pending_payment', 'confirmed')
       and o.payment_expires_at <= interlock.clock()
+      and o.fulfillment = 'unfulfilled'
     order by o.payment_expires_at
   loop
     exit when v_expired >= v_limit;
 
     begin
-      -- The lock compares again on the newest version of the row: an order that was paid or
-      -- got a proof meanwhile (and with it a later deadline) drops out.
+      -- The lock compares again on the newest version of the row: an order that was paid, is on its
+      -- way, or got a proof meanwhile (and with it a later deadline) drops out.
       perform 1
       from interlock.orders o
       where o.id = v_order_id
         and o.status in ('pending_payment', 'confirmed')
         and o.payment_expires_at <= interlock.clock()
+        and o.fulfillment = 'unfulfilled'
       for no key update skip locked;
       continue when not found;
 

@@ -1,7 +1,8 @@
--- What public.fulfill_order does, with its owner's rights.
+-- What public.fulfill_order does, with its owner's rights: the goods are handed over. Cash on delivery is paid at the door
+-- with it.
 --
 -- Callers: authenticated (staff) and service_role, through public.fulfill_order.
--- Locks: the order, two seconds at most.
+-- Locks: the order, then as interlock.settle_orders; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
@@ -18,6 +19,9 @@ begin
   end if;
   perform interlock.refuse_unless_shop();
 
+  if interlock.lock_order(p_order_id) = 'confirmed' then
+    perform interlock.move_order(p_order_id, array['confirmed'], 'paid', 'ORDER_STATE_CONFLICT');
+  end if;
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
 end

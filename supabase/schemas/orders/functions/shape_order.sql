@@ -11,6 +11,7 @@ begin
   return jsonb_build_object(
     'id', p_order.id,
     'status', p_order.status,
+    'fulfillment', p_order.fulfillment,
     'currency', p_order.currency,
     'subtotal', p_order.subtotal,
     'discount', p_order.discount,
@@ -20,6 +21,8 @@ begin
     'created_at', p_order.created_at,
     'payment_expires_at', p_order.payment_expires_at,
     'paid_at', p_order.paid_at,
+    'shipped_at', p_order.shipped_at,
+    'tracking', p_order.tracking,
     'fulfilled_at', p_order.fulfilled_at,
     'cancelled_at', p_order.cancelled_at,
     'refunded_at', p_order.refunded_at,

@@ -2,17 +2,22 @@
 --
 --   from \ to        paid   fulfilled   cancelled   expired   refunded
 --   pending_payment  yes    –           yes         yes       –
---   confirmed        yes    –           yes         yes       –
---   paid             –      yes         yes         –         yes
+--   confirmed        yes    –           yes         yes (2)   –
+--   paid             –      yes         yes (1)     –         yes
 --   fulfilled        –      –           –           –         yes
 --   cancelled and refunded are final, and so is expired but for public.reopen_order.
+--   (1) until it is shipped, (2) while unfulfilled
+--
+-- The status is the money, fulfillment the goods: unfulfilled → processing → shipped → delivered, forward only, while the
+-- order is confirmed or paid; an order is delivered exactly when it becomes fulfilled.
 --
 --   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
 --   confirmed        cash on delivery: will be paid at the door; waits for the shop until payment_expires_at, if it has
 --                    one
 --   paid             wallet, an accepted payment, or nothing to pay
 --   fulfilled        handed over
---   cancelled        ended by the buyer (while unpaid) or by the shop (before it was handed over)
+--   cancelled        ended by the buyer (while unpaid and unfulfilled) or by the shop (before it was shipped; cash on
+--                    delivery also when the parcel came back)
 --   expired          not paid in time, or its proof not decided in time
 --   refunded         paid, and the money given back
 --
@@ -32,6 +37,7 @@ create table interlock.orders (
   user_id uuid
     constraint orders_user_id_fkey references auth.users (id) on delete set null,
   status interlock.order_status not null,
+  fulfillment interlock.fulfillment not null default 'unfulfilled',
   currency interlock.currency_code not null,
   subtotal interlock.amount not null,
   discount bigint not null default 0
@@ -47,6 +53,8 @@ create table interlock.orders (
   proof_submitted_at timestamptz,
   created_at timestamptz not null default now(),
   paid_at timestamptz,
+  shipped_at timestamptz,
+  tracking interlock.label,
   fulfilled_at timestamptz,
   -- When it was cancelled or expired.
   cancelled_at timestamptz,
@@ -58,7 +66,9 @@ create table interlock.orders (
   constraint orders_payment_deadline_matches_status
     check (interlock.order_deadline_matches(status, payment_method, payment_expires_at, proof_submitted_at)),
   constraint orders_times_match_status
-    check (interlock.order_times_match(status, paid_at, fulfilled_at, cancelled_at, refunded_at))
+    check (interlock.order_times_match(
+      status, paid_at, fulfilled_at, cancelled_at, refunded_at, fulfillment, shipped_at
+    ))
 )
 with (fillfactor = 80);
 
@@ -68,6 +78,12 @@ comment on column interlock.orders.user_id is
   'The buyer; empty once the account was deleted.';
 comment on column interlock.orders.status is
   'pending_payment, confirmed, paid, fulfilled, cancelled, expired or refunded; docs/api.md has the transitions.';
+comment on column interlock.orders.fulfillment is
+  'Where the goods are: unfulfilled, processing, shipped or delivered; an order that ended keeps what it had.';
+comment on column interlock.orders.shipped_at is
+  'When the goods left; empty for what was handed over at once.';
+comment on column interlock.orders.tracking is
+  'What the carrier calls the parcel, as ship_order was told.';
 comment on column interlock.orders.total is
   'What is to be paid, in minor units: subtotal - discount.';
 comment on column interlock.orders.promo_code_id is

@@ -2,8 +2,8 @@
 --
 -- Callers: trigger orders_guard_change.
 -- Locks: none beyond the row being updated.
--- Errors: 23514 check_violation with constraint name orders_transition_allowed or orders_terms_fixed (a bug or
---   the shop's own SQL; never an answer to a buyer); 23001 restrict_violation with orders_open_have_buyer (an account
+-- Errors: 23514 check_violation with constraint name orders_transition_allowed, orders_fulfillment_allowed or
+--   orders_terms_fixed (a bug or the shop's own SQL; never an answer to a buyer); 23001 restrict_violation with orders_open_have_buyer (an account
 --   with an open order is being deleted).
 create function interlock.guard_order_change()
 returns trigger
@@ -37,14 +37,39 @@ begin
       hint = 'End it first: hand it over, cancel it or refund it. erase_user(id) lists all that stands in the way of a removal.';
   end if;
 
+  if new.status = 'fulfilled' and old.status <> 'fulfilled' then
+    new.fulfillment := 'delivered';
+  end if;
+  if new.fulfillment <> old.fulfillment then
+    if not (case new.fulfillment
+      when 'processing' then old.fulfillment = 'unfulfilled' and new.status in ('confirmed', 'paid')
+      when 'shipped' then old.fulfillment in ('unfulfilled', 'processing') and new.status in ('confirmed', 'paid')
+      when 'delivered' then new.status = 'fulfilled'
+      else false
+    end) then
+      raise exception using
+        errcode = 'check_violation',
+        schema = tg_table_schema,
+        table = tg_table_name,
+        constraint = 'orders_fulfillment_allowed',
+        message = format('the goods of order %s cannot go from %s to %s', old.id, old.fulfillment, new.fulfillment),
+        hint = 'docs/api.md has the states of an order.';
+    end if;
+    if new.fulfillment = 'shipped' then
+      new.shipped_at := coalesce(new.shipped_at, interlock.clock());
+    end if;
+  end if;
+
   if new.status = old.status then
     return new;
   end if;
 
   v_allowed := case old.status
     when 'pending_payment' then new.status in ('paid', 'cancelled', 'expired')
-    when 'confirmed' then new.status in ('paid', 'cancelled', 'expired')
-    when 'paid' then new.status in ('fulfilled', 'cancelled', 'refunded')
+    when 'confirmed' then
+      new.status in ('paid', 'cancelled') or (new.status = 'expired' and old.fulfillment = 'unfulfilled')
+    when 'paid' then
+      new.status in ('fulfilled', 'refunded') or (new.status = 'cancelled' and old.fulfillment <> 'shipped')
     when 'fulfilled' then new.status = 'refunded'
     -- Only what is taken again with it: interlock.reopen_order.
     when 'expired' then

@@ -13,6 +13,9 @@ begin
   if tg_op = 'INSERT' or new.status <> old.status then
     insert into interlock.order_events (order_id, event, actor)
     values (new.id, new.status, auth.uid());
+  elsif new.fulfillment <> old.fulfillment then
+    insert into interlock.order_events (order_id, event, actor)
+    values (new.id, new.fulfillment, auth.uid());
   elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
     insert into interlock.order_events (order_id, event, actor)
     values (

@@ -9,8 +9,8 @@
 -- What does not come back by itself:
 --   * a delivered code: the buyer has seen it, so it stays with the order and is not sold again (it cannot be read any
 --     more, either);
---   * stock of a fulfilled order: the goods have left. Book them in when they are back, with
---     `update products set available_quantity = available_quantity + …`;
+--   * stock of an order that was shipped or delivered: the goods have left. Book them in when they are back, with
+--     public.adjust_stock;
 --   * money paid by bank transfer or in cash: the shop pays it back itself;
 --   * wallet money that the shop has given back itself (orders.refunded_outside). For an account that was deleted that is
 --     the only way: such an order does not end otherwise.
@@ -88,12 +88,12 @@ begin
   ));
 
   for v_order in
-    select o.id, o.status, o.fulfilled_at
+    select o.id, o.status, o.fulfillment
     from interlock.orders o
     where o.id = any (v_ended)
     order by o.id
   loop
-    if v_order.fulfilled_at is null then
+    if v_order.fulfillment in ('unfulfilled', 'processing') then
       perform interlock.return_stock(
         array_agg(i.product_id), array_agg(i.quantity), 'order_' || v_order.status, v_order.id
       )

@@ -1,4 +1,4 @@
--- Whether an order has the times that its status says, and no others.
+-- Whether an order has the times and goods that its status says, and no others.
 --
 -- Callers: the check orders_times_match_status.
 create function interlock.order_times_match(
@@ -6,7 +6,9 @@ create function interlock.order_times_match(
   p_paid_at timestamptz,
   p_fulfilled_at timestamptz,
   p_cancelled_at timestamptz,
-  p_refunded_at timestamptz
+  p_refunded_at timestamptz,
+  p_fulfillment text,
+  p_shipped_at timestamptz
 )
 returns boolean
 language plpgsql
@@ -24,6 +26,13 @@ begin
     when 'expired' then
       p_cancelled_at is not null and num_nonnulls(p_paid_at, p_fulfilled_at, p_refunded_at) = 0
     when 'refunded' then num_nulls(p_paid_at, p_refunded_at) = 0 and p_cancelled_at is null
+    else true
+  end
+  and (p_fulfillment = 'delivered') = (p_fulfilled_at is not null)
+  and case p_fulfillment
+    when 'unfulfilled' then p_shipped_at is null
+    when 'processing' then p_shipped_at is null and p_status not in ('pending_payment', 'expired')
+    when 'shipped' then p_shipped_at is not null and p_status not in ('pending_payment', 'expired')
     else true
   end;
 end

@@ -4,6 +4,11 @@ create domain interlock.order_status as text
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded'
     ));
 
+-- Where the goods of an order are; its status says what is paid.
+create domain interlock.fulfillment as text
+  constraint orders_fulfillment_known
+    check (value in ('unfulfilled', 'processing', 'shipped', 'delivered'));
+
 create domain interlock.payment_method as text
   constraint orders_payment_method_known
     check (value in ('wallet', 'bank_transfer', 'cash_on_delivery'));
@@ -12,5 +17,5 @@ create domain interlock.order_event as text
   constraint order_events_event_known
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
-      'proof_submitted', 'proof_rejected'
+      'proof_submitted', 'proof_rejected', 'processing', 'shipped'
     ));

@@ -40,7 +40,7 @@ impl Decision {
         match self {
             Self::Accept => ("accept_payment", &["pending_payment", "confirmed"], "paid"),
             Self::Reject => ("reject_payment", &["pending_payment"], "cancelled"),
-            Self::Fulfil => ("fulfill_order", &["paid"], "fulfilled"),
+            Self::Fulfil => ("fulfill_order", &["confirmed", "paid"], "fulfilled"),
             Self::Refund => ("refund_order", &["paid", "fulfilled"], "refunded"),
         }
     }

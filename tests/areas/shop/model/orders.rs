@@ -52,6 +52,14 @@ impl Order {
         !["cancelled", "expired", "refunded"].contains(&self.status)
     }
 
+    /// Where its goods are: nobody processes or ships in the histories.
+    pub(crate) fn fulfillment(&self) -> &'static str {
+        match self.fulfilled {
+            Some(_) => "delivered",
+            None => "unfulfilled",
+        }
+    }
+
     pub(crate) fn is_due(&self, now: Moment) -> bool {
         self.status == "pending_payment" && self.payment_until.is_some_and(|until| until <= now)
     }
@@ -98,7 +106,9 @@ impl Shop {
                 (order.status, order.paid, order.in_review) = (to, Some(now), false);
             }),
             "fulfilled" => next.change(order, |order| {
-                (order.status, order.fulfilled) = (to, Some(now));
+                // Cash is paid at the door.
+                let paid = order.paid.or(Some(now));
+                (order.status, order.paid, order.fulfilled) = (to, paid, Some(now));
             }),
             _ => next.end(order, to),
         }
@@ -113,7 +123,14 @@ impl Shop {
         } else {
             &NOT_HANDED_OVER
         };
-        self.move_refusals(caller, order, from, "cancelled", "ORDER_NOT_CANCELLABLE")
+        let mut refusals =
+            self.move_refusals(caller, order, from, "cancelled", "ORDER_NOT_CANCELLABLE");
+        for (refusal, details) in &mut refusals {
+            if let ("ORDER_NOT_CANCELLABLE", Some(known)) = (*refusal, self.orders.get(&order)) {
+                details["fulfillment"] = json!(known.fulfillment());
+            }
+        }
+        refusals
     }
 
     /// Somebody, or the shop, has cancelled an order.
@@ -318,11 +335,11 @@ impl Shop {
             .collect();
         let time = |at| self.clock.time_or_null(at);
         json!({
-            "id": id, "status": order.status, "currency": "USD", "subtotal": order.subtotal,
+            "id": id, "status": order.status, "fulfillment": order.fulfillment(), "currency": "USD", "subtotal": order.subtotal,
             "discount": order.discount, "total": order.total(),
             "payment_method": order.payment.name(), "cart_id": order.cart,
             "created_at": time(Some(order.created)), "payment_expires_at": time(order.payment_until),
-            "paid_at": time(order.paid), "fulfilled_at": time(order.fulfilled),
+            "paid_at": time(order.paid), "shipped_at": null, "tracking": null, "fulfilled_at": time(order.fulfilled),
             "cancelled_at": time(order.cancelled), "refunded_at": time(order.refunded),
             "items": items,
         })

@@ -7,6 +7,14 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "An order that is cancelled stays so, and is answered the same again.",
     ),
     (
+        "expire_orders: without `and o.fulfillment = 'unfulfilled'`",
+        "It only saves a try: the order is asked again under its lock.",
+    ),
+    (
+        "expire_orders: without `and o.fulfillment = 'unfulfilled'` (2)",
+        "It only saves a warning: guard_order_change refuses it, and the order is left as it is.",
+    ),
+    (
         "find_checkout_problems: without `where ( jsonb_typeof(i.item) = 'object' and ( i.item - 'product_id' - 'quantity' = '{}' or ( p_pric…`",
         "It only saves work: the longer query finds nothing wrong with a valid cart.",
     ),

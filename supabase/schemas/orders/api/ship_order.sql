@@ -1,0 +1,11 @@
+create function public.ship_order(p_order_id uuid, p_tracking text default null)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.ship_order(p_order_id, p_tracking)
+$$;
+
+comment on function public.ship_order(uuid, text) is
+  'Marks the goods of a confirmed or paid order as on their way, with a tracking number if there is one. For staff and the service role.';

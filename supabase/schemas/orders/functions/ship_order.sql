@@ -1,0 +1,27 @@
+-- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing.
+--
+-- Callers: authenticated (staff) and service_role, through public.ship_order.
+-- Locks: the order, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.ship_order(p_order_id uuid, p_tracking text)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+  if p_tracking is not null and interlock.is_line(p_tracking, 200) is not true then
+    perform interlock.refuse_problems(interlock.problem('/p_tracking', 'must have 1 to 200 characters'));
+  end if;
+
+  perform interlock.move_goods(p_order_id, array['unfulfilled', 'processing'], 'shipped', p_tracking);
+  return interlock.order_answer(p_order_id);
+end
+$$;
