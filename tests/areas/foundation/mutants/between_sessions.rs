@@ -18,4 +18,44 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "purge_idempotency_keys: waits, without `skip locked`",
         "keys in use are not purged, nor waited for",
     ),
+    (
+        "purge_history: without `for update skip locked`",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked`",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: without `for update skip locked` (2)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked` (2)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: without `for update skip locked` (3)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked` (3)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: without `for update skip locked` (4)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked` (4)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: without `for update skip locked` (5)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked` (5)",
+        "history in use is not purged, nor waited for",
+    ),
 ];
