@@ -27,10 +27,6 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "guesses at codes are counted one by one",
     ),
     (
-        "lock_promo_users: without `perform 1 from interlock.promo_user_uses u where (u.promo_id, u.user_id) in (select * from unnest(p…`",
-        "a cart's hold that is redeemed meanwhile is not redeemed again",
-    ),
-    (
         "lock_promo_users: without `where (u.promo_id, u.user_id) in (select * from unnest(p_promo_ids, p_user_ids))`",
         "customers of a code do not wait for each other",
     ),

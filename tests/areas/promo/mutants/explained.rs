@@ -3,10 +3,6 @@
 /// The mutant, and why it changes nothing that anybody could see.
 pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
-        "end_promo_uses: without `perform 1 from interlock.promo_codes p where p.id = any (v_promo_ids) order by p.id for no key upda…`",
-        "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
-    ),
-    (
         "end_promo_uses: without `for no key update`",
         "The update that follows locks the same rows, as a rule in the same order: that depends on the plan.",
     ),

@@ -11,7 +11,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "an order whose proof comes in meanwhile does not expire, and is not waited for",
     ),
     (
-        "lock_cart: without `perform pg_advisory_xact_lock(hashtextextended(format('interlock cart %s %s', p_user_id, p_cart_id), 0))`",
+        "lock_cart: without `perform pg_advisory_xact_lock(hashtextextended(format('interlock cart %s %s', p_user_id, p_cart_id)…`",
         "of two checkouts of one cart the second finds the order of the first, before it asks for money",
     ),
     (
@@ -27,10 +27,6 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a count does not overwrite a sale meanwhile",
     ),
     (
-        "lock_stock: without `perform 1 from interlock.products p where p.id = any (p_product_ids) order by p.id for no key update`",
-        "orders that end together lock the products of all in the order of their ids",
-    ),
-    (
         "lock_stock: without `where p.id = any (p_product_ids)`",
         "an order that ends waits for its products and for no other",
     ),
@@ -43,7 +39,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "orders that end together lock the products of all in the order of their ids",
     ),
     (
-        "lock_wallet: without `for no key update`",
+        "lock_wallet: without `for no key update of w`",
         "money spent meanwhile is not spent again",
     ),
     (

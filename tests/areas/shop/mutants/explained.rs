@@ -23,7 +23,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "What is not a string has no text that looks like a UUID.",
     ),
     (
-        "find_checkout_problems: without `where not ( c.is_object and c.product_id_valid and c.quantity_valid and c.price_valid and c.others = '{}' )`",
+        "find_checkout_problems: without `where not ( c.is_object and c.product_id_valid and c.quantity_valid and c.price_valid and c.others …`",
         "It only saves work: each kind of problem is asked for again.",
     ),
     (
@@ -55,7 +55,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "settle_orders, its only caller, has locked them all.",
     ),
     (
-        "expire_orders: without `where o.status in ('pending_payment', 'confirmed') and o.payment_expires_at <= interlock.clock()`",
+        "expire_orders: without `where o.status in ('pending_payment', 'confirmed')`",
         "It only saves locks: the same is asked again under the lock.",
     ),
     (
