@@ -200,6 +200,7 @@ export type Database = {
           "currency": string;
           "discount": number;
           "fulfilled_at": string | null;
+          "fulfillment": string;
           "id": string;
           "paid_at": string | null;
           "payment_expires_at": string | null;
@@ -208,9 +209,11 @@ export type Database = {
           "proof_submitted_at": string | null;
           "refunded_at": string | null;
           "refunded_outside": boolean;
+          "shipped_at": string | null;
           "status": string;
           "subtotal": number;
           "total": number;
+          "tracking": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
@@ -222,6 +225,7 @@ export type Database = {
           "currency"?: string | null;
           "discount"?: number | null;
           "fulfilled_at"?: string | null;
+          "fulfillment"?: string | null;
           "id"?: string | null;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
@@ -230,9 +234,11 @@ export type Database = {
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean | null;
+          "shipped_at"?: string | null;
           "status"?: string | null;
           "subtotal"?: number | null;
           "total"?: number | null;
+          "tracking"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
@@ -243,6 +249,7 @@ export type Database = {
           "currency"?: string | null;
           "discount"?: number | null;
           "fulfilled_at"?: string | null;
+          "fulfillment"?: string | null;
           "id"?: string | null;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
@@ -251,9 +258,11 @@ export type Database = {
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean | null;
+          "shipped_at"?: string | null;
           "status"?: string | null;
           "subtotal"?: number | null;
           "total"?: number | null;
+          "tracking"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [];
@@ -772,6 +781,7 @@ export type Database = {
         Args: { "p_after"?: number; "p_limit"?: number; "p_status"?: string };
         Returns: Json;
       };
+      "process_order": { Args: { "p_order_id": string }; Returns: Json };
       "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
       "purge_idempotency_keys": {
         Args: Record<PropertyKey, never>;
@@ -809,7 +819,11 @@ export type Database = {
         Args: { "p_product_id": string; "p_slots": number };
         Returns: Json;
       };
-      "settle_slots": { Args: Record<PropertyKey, never>; Returns: Json };
+      "settle_slots": { Args: { "p_owner_id"?: string }; Returns: Json };
+      "ship_order": {
+        Args: { "p_order_id": string; "p_tracking"?: string };
+        Returns: Json;
+      };
       "submit_payment_proof": {
         Args: { "p_object_path": string; "p_order_id": string };
         Returns: Json;

@@ -266,6 +266,7 @@ export type Database = {
           "currency": string;
           "discount": number;
           "fulfilled_at": string | null;
+          "fulfillment": string;
           "id": string;
           "paid_at": string | null;
           "payment_expires_at": string | null;
@@ -274,9 +275,11 @@ export type Database = {
           "proof_submitted_at": string | null;
           "refunded_at": string | null;
           "refunded_outside": boolean;
+          "shipped_at": string | null;
           "status": string;
           "subtotal": number;
           "total": number;
+          "tracking": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
@@ -288,6 +291,7 @@ export type Database = {
           "currency": string;
           "discount"?: number;
           "fulfilled_at"?: string | null;
+          "fulfillment"?: string;
           "id"?: string;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
@@ -296,9 +300,11 @@ export type Database = {
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean;
+          "shipped_at"?: string | null;
           "status": string;
           "subtotal": number;
           "total": number;
+          "tracking"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
@@ -309,6 +315,7 @@ export type Database = {
           "currency"?: string;
           "discount"?: number;
           "fulfilled_at"?: string | null;
+          "fulfillment"?: string;
           "id"?: string;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
@@ -317,9 +324,11 @@ export type Database = {
           "proof_submitted_at"?: string | null;
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean;
+          "shipped_at"?: string | null;
           "status"?: string;
           "subtotal"?: number;
           "total"?: number;
+          "tracking"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [];
@@ -1398,6 +1407,15 @@ export type Database = {
         Returns: undefined;
       };
       "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
+      "move_goods": {
+        Args: {
+          "p_from": (string)[];
+          "p_order_id": string;
+          "p_to": string;
+          "p_tracking": string;
+        };
+        Returns: undefined;
+      };
       "move_order": {
         Args: {
           "p_from": (string)[];
@@ -1405,7 +1423,7 @@ export type Database = {
           "p_refusal": string;
           "p_to": string;
         };
-        Returns: boolean;
+        Returns: undefined;
       };
       "move_stock": {
         Args: {
@@ -1437,6 +1455,7 @@ export type Database = {
           "currency": string;
           "discount": number;
           "fulfilled_at": string | null;
+          "fulfillment": string;
           "id": string;
           "paid_at": string | null;
           "payment_expires_at": string | null;
@@ -1445,9 +1464,11 @@ export type Database = {
           "proof_submitted_at": string | null;
           "refunded_at": string | null;
           "refunded_outside": boolean;
+          "shipped_at": string | null;
           "status": string;
           "subtotal": number;
           "total": number;
+          "tracking": string | null;
           "user_id": string | null;
         };
         SetofOptions: {
@@ -1474,8 +1495,10 @@ export type Database = {
         Args: {
           "p_cancelled_at": string;
           "p_fulfilled_at": string;
+          "p_fulfillment": string;
           "p_paid_at": string;
           "p_refunded_at": string;
+          "p_shipped_at": string;
           "p_status": string;
         };
         Returns: boolean;
@@ -1501,6 +1524,7 @@ export type Database = {
         Args: { "p_message": string; "p_pointer": string };
         Returns: Json;
       };
+      "process_order": { Args: { "p_order_id": string }; Returns: Json };
       "promo_discount": {
         Args: {
           "p_amount": number;
@@ -1622,6 +1646,10 @@ export type Database = {
             Database["interlock"]["Tables"]["orders"]["ComputedFields"]
           >;
         };
+        Returns: Json;
+      };
+      "ship_order": {
+        Args: { "p_order_id": string; "p_tracking": string };
         Returns: Json;
       };
       "split_discount": {
