@@ -181,7 +181,7 @@ select is(
 );
 select is(pg_temp.codes(), ' ABCD-1234>1!~c b>2 c>1! d', 'a free one takes its place, and both stay');
 select results_eq(
-  $$select replaced_reason::text, right(replaced_actor::text, 2), replaced_at = used_at from interlock.product_codes where replaced_by is not null$$,
+  $$select replaced_reason::text, right(replaced_actor::text, 2), replaced_at = used_at from interlock.product_codes where replaced_by is not null and product_id = pg_temp.p(1)$$,
   $$values ('used already', 'bb', true)$$,
   'with the reason, by whom and when'
 );
