@@ -205,7 +205,7 @@ impl Step {
 
     /// Whether it takes so long that it runs only when it is asked for by name.
     pub(super) fn only_if_asked(self) -> bool {
-        self == Self::DomainMutants
+        matches!(self, Self::Mutants | Self::DomainMutants)
     }
 
     /// Does it.
@@ -403,20 +403,10 @@ pub(super) fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
     of_tests_crate(run, &["--lib"], selection, &variables)
 }
 
-/// Of the mutants that the database's catalogue yields, a run of everything tries one in so many.
-const MUTANTS_EVERY: &str = "10";
-
 /// What breaks the product does so for every other test, so they go one after the other.
 fn mutants(run: &mut Run) -> Result<Counts> {
-    let mut variables = run.variables.clone();
-    let mut selection = vec!["mutants::", "--nocapture", "--test-threads", "1"];
-    if !run.asked.contains(&Step::Mutants) {
-        println!(
-            "one in {MUTANTS_EVERY} of the generated ones; all, and those of the proof: npm run test:mutants"
-        );
-        variables.insert("MUTANTS_EVERY".to_owned(), MUTANTS_EVERY.to_owned());
-        selection.extend(["--skip", "prove::"]);
-    }
+    let variables = run.variables.clone();
+    let selection = ["mutants::", "--nocapture", "--test-threads", "1"];
     of_tests_crate(run, &["--lib"], &selection, &variables)
 }
 
