@@ -153,38 +153,6 @@ create domain interlock.movement_reason as text
 create domain interlock.idempotency_key as text
   constraint idempotency_key_format check (value ~ '^[\x20-\x7e]+$' and char_length(value) <= 255);
 
--- Trigger: where customers get a limit that had none, the orders that are open by now count from here on.
---
--- An order whose checkout is under way at this moment was placed without a limit and never counts.
---
--- Callers: trigger settings_count_orders.
--- Locks: open orders by id, waiting; then as interlock.count_open_orders.
--- Security definer: whoever may change the settings has no right to write orders.
-create function interlock.count_orders_so_far()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-  with open_orders as materialized (
-    select o.id
-    from interlock.orders o
-    where o.counted_units is null
-      and o.user_id is not null
-      and interlock.is_open_order(o.status)
-    order by o.id
-    for no key update
-  )
-  update interlock.orders o
-  set counted_units = (select sum(i.quantity) from interlock.order_items i where i.order_id = o.id)
-  from open_orders p
-  where o.id = p.id;
-
-  return null;
-end
-$$;
-
 -- Refuse a number of slots in the owner's row that is not the number of its slots: whoever trusts the row would
 -- miss units that are granted. An owner that is deleted takes its slots along, unless something was used in
 -- them.
@@ -224,8 +192,8 @@ $$;
 
 -- Refuse every update, delete and truncate of an append-only table, but for two things. interlock.purge_history deletes
 -- from the table that it names in a setting of its transaction (whoever else may set that has no right to delete). And a
--- person whose account is gone may be taken out: an update that changes nothing but columns named by the trigger, each from one who has no account to nobody
--- (empty, or an id that is no account's).
+-- person whose account is gone may be taken out: an update that changes nothing but columns named by the trigger, each
+-- from one who has no account to nobody (empty, or an id that is no account's).
 --
 -- Callers: triggers; made for more tables than this one. The arguments are the columns that name a person.
 -- Errors: 23001 restrict_violation.
@@ -454,23 +422,14 @@ comment on column interlock.settings.keep_order_events is
 comment on column interlock.settings.keep_payment_proofs is
   'How long payment proofs are kept once they are decided and their order is paid for or at its end (1 day to 100 years); null, as at first, means for ever.';
 
-create trigger settings_count_orders
-  after update on interlock.settings
-  for each row
-  when (
-    num_nonnulls(old.max_open_orders_per_customer, old.max_open_units_per_customer) = 0
-    and num_nonnulls(new.max_open_orders_per_customer, new.max_open_units_per_customer) > 0
-  )
-  execute function interlock.count_orders_so_far();
-
 alter table interlock.settings enable row level security;
 
 grant select, update on table interlock.settings to service_role;
 
 insert into interlock.settings default values;
 
--- Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the database itself (the SQL
--- editor, a job of pg_cron, psql), which has no token at all.
+-- Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the
+-- database itself (the SQL editor, a job of pg_cron, psql), which has no token at all.
 --
 -- A request of the API always has its role set, by whichever server made it, and that role stays in the setting when a
 -- definer function begins. So a session of the database itself is one without a token whose role, its own if none was
@@ -911,7 +870,8 @@ $$;
 -- The stored answer of a request, if its key has one that still counts.
 --
 -- Callers: interlock.begin_idempotent; functions that look before they lock and have checked the key.
--- Errors: UNAUTHENTICATED (the account is gone), IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
+-- Errors: UNAUTHENTICATED (the account is gone), IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and
+--   for one that is over.
 -- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
 create function interlock.find_idempotent(
   p_operation text,
@@ -1624,8 +1584,8 @@ $$;
 --
 -- Two jobs hold locks that checkouts wait for, and are DO blocks that commit as they go: the expiry of orders after every
 -- five orders, the settling after each product or code. So does the purge of history, after 1000 rows of each table. The
--- others do a bounded piece of work, or take what nobody waits for, in one transaction. The last one keeps the run log of pg_cron, which nobody else empties, for a week: only what
--- our own jobs have left there.
+-- others do a bounded piece of work, or take what nobody waits for, in one transaction. The last one keeps the run log of
+-- pg_cron, which nobody else empties, for a week: only what our own jobs have left there.
 --
 -- Callers: the installation; postgres.
 create function interlock.schedule_jobs()
@@ -1858,8 +1818,6 @@ comment on function interlock.clock is
   'The one source of time for leases.';
 comment on function interlock.conceal is
   'Drop the view in public that interlock.expose has made.';
-comment on function interlock.count_orders_so_far is
-  'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.cover_slots is
   'Take back what is granted to slots if a lower counter of their owner does not cover it.';
 comment on function interlock.erase_user is

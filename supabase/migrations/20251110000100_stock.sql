@@ -370,8 +370,8 @@ create policy products_select_active
 -- `correction`. The actor is the signed-in user.
 --
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
--- order_cancelled, order_expired, order_refunded, adjustment, count, correction (the shop's own SQL). A shop may use
--- others.
+-- order_cancelled, order_expired, order_refunded, order_reopened, replacement (of a digital code), adjustment, count,
+-- correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
 -- each sale would cost a multixact.

@@ -8,7 +8,7 @@ set local check_function_bodies = off;
 
 -- Whether an order of this status holds goods that nobody has paid for.
 --
--- Callers: interlock.count_open_orders, interlock.count_orders_so_far, interlock.checkout.
+-- Callers: interlock.count_open_orders, interlock.count_orders_so_far.
 create function interlock.is_open_order(p_status text)
 returns boolean
 language plpgsql
@@ -22,7 +22,7 @@ $$;
 
 -- Whether an order of this status is not at its end: somebody owes money or goods.
 --
--- Callers: interlock.guard_order_change, interlock.erase_user.
+-- Callers: interlock.guard_order_change, interlock.erase_user, interlock.purge_history.
 create function interlock.is_owed_order(p_status text)
 returns boolean
 language plpgsql
@@ -252,6 +252,38 @@ begin
         units = c.units + v_customer.units
     where c.user_id = v_customer.user_id;
   end loop;
+
+  return null;
+end
+$$;
+
+-- Trigger: where customers get a limit that had none, the orders that are open by now count from here on.
+--
+-- An order whose checkout is under way at this moment was placed without a limit and never counts.
+--
+-- Callers: trigger settings_count_orders.
+-- Locks: open orders by id, waiting; then as interlock.count_open_orders.
+-- Security definer: whoever may change the settings has no right to write orders.
+create function interlock.count_orders_so_far()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  with open_orders as materialized (
+    select o.id
+    from interlock.orders o
+    where o.counted_units is null
+      and o.user_id is not null
+      and interlock.is_open_order(o.status)
+    order by o.id
+    for no key update
+  )
+  update interlock.orders o
+  set counted_units = (select sum(i.quantity) from interlock.order_items i where i.order_id = o.id)
+  from open_orders p
+  where o.id = p.id;
 
   return null;
 end
@@ -751,6 +783,15 @@ comment on column interlock.customer_open_orders.orders is
 comment on column interlock.customer_open_orders.units is
   'Units in those orders.';
 
+create trigger settings_count_orders
+  after update on interlock.settings
+  for each row
+  when (
+    num_nonnulls(old.max_open_orders_per_customer, old.max_open_units_per_customer) = 0
+    and num_nonnulls(new.max_open_orders_per_customer, new.max_open_units_per_customer) > 0
+  )
+  execute function interlock.count_orders_so_far();
+
 alter table interlock.customer_open_orders enable row level security;
 
 grant select on table interlock.customer_open_orders to service_role;
@@ -1082,11 +1123,12 @@ $$;
 --
 -- Callers: authenticated and service_role, through public.checkout.
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
---   code); idempotency key; the buyer's account; wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of
---   digital products. Each wait lasts two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, PRICE_CHANGED,
---   INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and
---   interlock.refuse_unknown_promo;
+--   code); idempotency key; cart (if it has a name); the buyer's account; the counter of their open orders (with a limit);
+--   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
+--   waits together last two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
+--   PRICE_CHANGED, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS,
+--   CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
 -- Security definer: nobody has the right to write orders, stock or wallets. Nothing here trusts an argument for who is
@@ -2134,7 +2176,7 @@ $$;
 
 -- Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.
 --
--- Callers: interlock.checkout. A cart without a name has no order.
+-- Callers: interlock.checkout, interlock.reopen_order. A cart without a name has no order.
 -- Errors: CART_ALREADY_ORDERED with the order.
 create function interlock.refuse_ordered_cart(p_user_id uuid, p_cart_id uuid)
 returns void
@@ -2210,7 +2252,8 @@ begin
     set status = case o.payment_method when 'bank_transfer' then 'pending_payment' else 'confirmed' end,
         cancelled_at = null,
         proof_submitted_at = null,
-        payment_expires_at = interlock.clock() + s.payment_window
+        payment_expires_at = interlock.clock()
+          + case o.payment_method when 'bank_transfer' then s.payment_window else s.confirmation_window end
     from interlock.settings s
     where o.id = p_order_id;
     perform set_config('interlock.reopening', '', true);
@@ -2452,12 +2495,13 @@ begin
 end
 $$;
 
--- Give free codes to an order: exactly the quantities, or an error. Returns their ids. The caller holds the stock rows of the
--- products and has seen that there is enough. Codes that somebody else has locked are passed over. If that
+-- Give free codes to an order: exactly the quantities, or an error. Returns their ids. The caller holds the stock rows of
+-- the products and has seen that there is enough. Codes that somebody else has locked are passed over. If that
 -- leaves too few, the call fails as transient (55P03), so that nobody is refused because of a change that is
 -- then rolled back; waiting for them would be against the lock order.
 --
--- Callers: interlock.checkout, interlock.claim_product_codes_atomic, interlock.replace_product_code.
+-- Callers: interlock.checkout, interlock.claim_product_codes_atomic, interlock.reopen_order,
+--   interlock.replace_product_code.
 -- Locks: free codes of the products, never waiting.
 -- Errors: INSUFFICIENT_INVENTORY with every shortage; 55P03 if only locked codes are left.
 create function interlock.take_product_codes(
@@ -2535,7 +2579,7 @@ $$;
 create view interlock.code_differences
 with (security_invoker = true)
 as
-  select p.id as product_id, p.available_quantity::int as available_quantity, count(c.id) as free_codes
+  select p.id as product_id, p.available_quantity, count(c.id) as free_codes
   from interlock.products p
   left join interlock.product_codes c on c.product_id = p.id and c.order_id is null
   where p.kind = 'digital'
@@ -2713,6 +2757,8 @@ comment on function interlock.count_free_codes is
   'Move the stock of digital products with their free codes.';
 comment on function interlock.count_open_orders is
   'Trigger: keep the open orders of customers counted, whoever changes an order and whatever it becomes.';
+comment on function interlock.count_orders_so_far is
+  'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.expire_orders is
   'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
 comment on function interlock.find_checkout_problems is

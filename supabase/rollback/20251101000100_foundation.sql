@@ -54,7 +54,6 @@ drop function
   interlock.set_ledger_context,
   interlock.settle_slots,
   interlock.use_slot,
-  interlock.count_orders_so_far,
   interlock.guard_slots,
   interlock.refuse_change,
   interlock.is_line,

@@ -18,6 +18,7 @@ drop function
   public.replace_product_code(bigint, text, text),
   public.ship_order(uuid, text);
 drop view interlock.code_differences;
+drop trigger settings_count_orders on interlock.settings;
 drop function
   interlock.cancel_order,
   interlock.checkout,
@@ -59,6 +60,7 @@ drop domain
 drop function
   interlock.count_free_codes,
   interlock.count_open_orders,
+  interlock.count_orders_so_far,
   interlock.guard_order_change,
   interlock.guard_product_code,
   interlock.record_order_event,

@@ -11,8 +11,6 @@ comment on function interlock.clock is
   'The one source of time for leases.';
 comment on function interlock.conceal is
   'Drop the view in public that interlock.expose has made.';
-comment on function interlock.count_orders_so_far is
-  'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.cover_slots is
   'Take back what is granted to slots if a lower counter of their owner does not cover it.';
 comment on function interlock.erase_user is

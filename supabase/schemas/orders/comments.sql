@@ -9,6 +9,8 @@ comment on function interlock.count_free_codes is
   'Move the stock of digital products with their free codes.';
 comment on function interlock.count_open_orders is
   'Trigger: keep the open orders of customers counted, whoever changes an order and whatever it becomes.';
+comment on function interlock.count_orders_so_far is
+  'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.expire_orders is
   'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
 comment on function interlock.find_checkout_problems is

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(25);
+select plan(28);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -151,6 +151,37 @@ select is(
 from memo;
 select is(
   pg_temp.reopen(pg_temp.id('none')), format('ORDER_NOT_FOUND {"order_id": "%s"}', pg_temp.id('none')), 'an order that is not there'
+);
+
+-- In cash nobody waits for a payment: it waits for the shop as a new one would.
+create function pg_temp.let_expire_in_cash()
+returns uuid
+language plpgsql
+as $$
+begin
+  assert pg_temp.say('bob', format(
+    $sql$public.checkout('[{"product_id": "%s", "quantity": 1}]')$sql$, pg_temp.id('oil')
+  )) = 'confirmed';
+  update interlock.orders set status = 'expired' where id = pg_temp.latest('bob');
+  return pg_temp.latest('bob');
+end
+$$;
+update interlock.products set available_quantity = 2 where id = pg_temp.id('oil');
+create temporary table cash as select pg_temp.let_expire_in_cash() as id;
+select is(
+  pg_temp.reopen(id) || coalesce(' ' || (select o.payment_expires_at::text from interlock.orders o where o.id = cash.id), ''),
+  'confirmed', 'an order in cash has no deadline again where the shop gives none'
+)
+from cash;
+update interlock.orders set status = 'expired' where id = (select id from cash);
+update interlock.settings set confirmation_window = '3 days';
+select is(
+  pg_temp.reopen(id), 'confirmed', 'and is reopened with one where the shop gives one'
+)
+from cash;
+select is(
+  (select payment_expires_at from interlock.orders where id = (select id from cash)), now() + interval '3 days',
+  'which is that of a new order in cash'
 );
 
 select * from finish();

@@ -1,5 +1,5 @@
--- Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the database itself (the SQL
--- editor, a job of pg_cron, psql), which has no token at all.
+-- Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the
+-- database itself (the SQL editor, a job of pg_cron, psql), which has no token at all.
 --
 -- A request of the API always has its role set, by whichever server made it, and that role stays in the setting when a
 -- definer function begins. So a session of the database itself is one without a token whose role, its own if none was

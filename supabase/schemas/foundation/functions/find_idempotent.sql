@@ -1,7 +1,8 @@
 -- The stored answer of a request, if its key has one that still counts.
 --
 -- Callers: interlock.begin_idempotent; functions that look before they lock and have checked the key.
--- Errors: UNAUTHENTICATED (the account is gone), IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and for one that is over.
+-- Errors: UNAUTHENTICATED (the account is gone), IDEMPOTENCY_KEY_REUSED, INTERNAL. Null without a key, for a new key and
+--   for one that is over.
 -- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
 create function interlock.find_idempotent(
   p_operation text,

@@ -5,8 +5,8 @@
 --
 -- Two jobs hold locks that checkouts wait for, and are DO blocks that commit as they go: the expiry of orders after every
 -- five orders, the settling after each product or code. So does the purge of history, after 1000 rows of each table. The
--- others do a bounded piece of work, or take what nobody waits for, in one transaction. The last one keeps the run log of pg_cron, which nobody else empties, for a week: only what
--- our own jobs have left there.
+-- others do a bounded piece of work, or take what nobody waits for, in one transaction. The last one keeps the run log of
+-- pg_cron, which nobody else empties, for a week: only what our own jobs have left there.
 --
 -- Callers: the installation; postgres.
 create function interlock.schedule_jobs()

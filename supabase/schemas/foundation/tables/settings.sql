@@ -114,15 +114,6 @@ comment on column interlock.settings.keep_order_events is
 comment on column interlock.settings.keep_payment_proofs is
   'How long payment proofs are kept once they are decided and their order is paid for or at its end (1 day to 100 years); null, as at first, means for ever.';
 
-create trigger settings_count_orders
-  after update on interlock.settings
-  for each row
-  when (
-    num_nonnulls(old.max_open_orders_per_customer, old.max_open_units_per_customer) = 0
-    and num_nonnulls(new.max_open_orders_per_customer, new.max_open_units_per_customer) > 0
-  )
-  execute function interlock.count_orders_so_far();
-
 alter table interlock.settings enable row level security;
 
 grant select, update on table interlock.settings to service_role;

@@ -1,7 +1,7 @@
 -- Refuse every update, delete and truncate of an append-only table, but for two things. interlock.purge_history deletes
 -- from the table that it names in a setting of its transaction (whoever else may set that has no right to delete). And a
--- person whose account is gone may be taken out: an update that changes nothing but columns named by the trigger, each from one who has no account to nobody
--- (empty, or an id that is no account's).
+-- person whose account is gone may be taken out: an update that changes nothing but columns named by the trigger, each
+-- from one who has no account to nobody (empty, or an id that is no account's).
 --
 -- Callers: triggers; made for more tables than this one. The arguments are the columns that name a person.
 -- Errors: 23001 restrict_violation.

@@ -49,7 +49,8 @@ begin
     set status = case o.payment_method when 'bank_transfer' then 'pending_payment' else 'confirmed' end,
         cancelled_at = null,
         proof_submitted_at = null,
-        payment_expires_at = interlock.clock() + s.payment_window
+        payment_expires_at = interlock.clock()
+          + case o.payment_method when 'bank_transfer' then s.payment_window else s.confirmation_window end
     from interlock.settings s
     where o.id = p_order_id;
     perform set_config('interlock.reopening', '', true);

@@ -1,9 +1,10 @@
--- Give free codes to an order: exactly the quantities, or an error. Returns their ids. The caller holds the stock rows of the
--- products and has seen that there is enough. Codes that somebody else has locked are passed over. If that
+-- Give free codes to an order: exactly the quantities, or an error. Returns their ids. The caller holds the stock rows of
+-- the products and has seen that there is enough. Codes that somebody else has locked are passed over. If that
 -- leaves too few, the call fails as transient (55P03), so that nobody is refused because of a change that is
 -- then rolled back; waiting for them would be against the lock order.
 --
--- Callers: interlock.checkout, interlock.claim_product_codes_atomic, interlock.replace_product_code.
+-- Callers: interlock.checkout, interlock.claim_product_codes_atomic, interlock.reopen_order,
+--   interlock.replace_product_code.
 -- Locks: free codes of the products, never waiting.
 -- Errors: INSUFFICIENT_INVENTORY with every shortage; 55P03 if only locked codes are left.
 create function interlock.take_product_codes(

@@ -19,6 +19,15 @@ comment on column interlock.customer_open_orders.orders is
 comment on column interlock.customer_open_orders.units is
   'Units in those orders.';
 
+create trigger settings_count_orders
+  after update on interlock.settings
+  for each row
+  when (
+    num_nonnulls(old.max_open_orders_per_customer, old.max_open_units_per_customer) = 0
+    and num_nonnulls(new.max_open_orders_per_customer, new.max_open_units_per_customer) > 0
+  )
+  execute function interlock.count_orders_so_far();
+
 alter table interlock.customer_open_orders enable row level security;
 
 grant select on table interlock.customer_open_orders to service_role;

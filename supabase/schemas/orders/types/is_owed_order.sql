@@ -1,6 +1,6 @@
 -- Whether an order of this status is not at its end: somebody owes money or goods.
 --
--- Callers: interlock.guard_order_change, interlock.erase_user.
+-- Callers: interlock.guard_order_change, interlock.erase_user, interlock.purge_history.
 create function interlock.is_owed_order(p_status text)
 returns boolean
 language plpgsql

@@ -1,7 +1,7 @@
 create view interlock.code_differences
 with (security_invoker = true)
 as
-  select p.id as product_id, p.available_quantity::int as available_quantity, count(c.id) as free_codes
+  select p.id as product_id, p.available_quantity, count(c.id) as free_codes
   from interlock.products p
   left join interlock.product_codes c on c.product_id = p.id and c.order_id is null
   where p.kind = 'digital'

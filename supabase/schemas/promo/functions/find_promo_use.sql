@@ -1,6 +1,6 @@
 -- Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot): one that
--- an order redeems, or with p_to_hold a hold. o_refusal and o_detail are the error to raise, if any. o_reap_from is the customer whose expired hold has to
--- be taken back first, if any; o_in_a_slot whether a slot of the code has a use left.
+-- an order redeems, or with p_to_hold a hold. o_refusal and o_detail are the error to raise, if any. o_reap_from is the
+-- customer whose expired hold has to be taken back first, if any; o_in_a_slot whether a slot of the code has a use left.
 -- Volatile: whoever asks again looks again.
 --
 -- Callers: interlock.take_promo_use; interlock.validate_promo for a dry run.

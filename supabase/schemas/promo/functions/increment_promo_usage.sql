@@ -2,8 +2,8 @@
 -- again answers the same and counts nothing.
 --
 -- Callers: service_role, through public.increment_promo_usage.
--- Locks: the reference; the row of promo_codes, waiting; and where an expired hold has to be taken back, its customer's row of
---   promo_user_uses before that.
+-- Locks: the reference; the row of promo_codes, waiting; and where an expired hold has to be taken back, its customer's
+--   row of promo_user_uses before that.
 -- Errors: VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PROMO_NOT_FOUND, PROMO_EXHAUSTED; 55P03 after lock_timeout.
 -- Security definer: nobody has the right to write used_count.
 create function interlock.increment_promo_usage(p_promo_id uuid, p_reference text)
@@ -14,12 +14,13 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_answer constant jsonb := interlock.begin_reference('increment_promo_usage', p_reference, to_jsonb(p_promo_id));
+  v_answer jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
 
+  v_answer := interlock.begin_reference('increment_promo_usage', p_reference, to_jsonb(p_promo_id));
   if v_answer is not null then
     return v_answer;
   end if;
