@@ -13,6 +13,10 @@ const BASE_MS: f64 = 100.0;
 /// What is waited after a 429 that does not say how long, or says it in a way that cannot be read, in seconds.
 const LATER_S: f64 = 1.0;
 
+/// What has to be left for a call after a wait that upstream asked for, in milliseconds: a call that is cut short would
+/// turn a clean refusal into an outcome that nobody knows.
+const ROOM_MS: f64 = 1_000.0;
+
 /// The longest wait that is passed on, in seconds: a day.
 pub const MAX_WAIT_S: f64 = 86_400.0;
 
@@ -46,7 +50,8 @@ pub fn backoff(repeats: u32, random: f64, asked_ms: f64, left_ms: f64) -> Option
     }
     let jitter_ms = (BASE_MS * f64::from(1_u32 << repeats) * random.clamp(0.0, 1.0)).floor();
     let wait_ms = asked_ms + jitter_ms;
-    (wait_ms < left_ms).then_some(wait_ms)
+    let room_ms = if asked_ms > 0.0 { ROOM_MS } else { 0.0 };
+    (wait_ms + room_ms < left_ms).then_some(wait_ms)
 }
 
 #[cfg(test)]
@@ -86,8 +91,8 @@ mod tests {
 
     #[test]
     fn what_upstream_asks_comes_before_the_jitter_or_not_at_all() {
-        assert_eq!(backoff(0, 0.5, 3_000.0, 3_051.0), Some(3_050.0));
-        assert_eq!(backoff(0, 0.5, 3_000.0, 3_050.0), None);
+        assert_eq!(backoff(0, 0.5, 3_000.0, 4_051.0), Some(3_050.0));
+        assert_eq!(backoff(0, 0.5, 3_000.0, 4_050.0), None);
     }
 
     #[test]

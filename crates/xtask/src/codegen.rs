@@ -1,9 +1,8 @@
 //! `cargo xtask codegen`: what crates/domain says, in other languages: the error catalogue as SQL and as a
-//! page of the docs, the functions as docs/openapi.json, and that as the client's types; and what crates/edge
+//! page of the docs, the functions as docs/openapi.json, and that as the client's types; what crates/edge
 //! exports, as the shim's types; what follows from a function's record (crates/NAME, functions/NAME, its block of
-//! supabase/config.toml). And what stands above the functions of the
-//! database, as their comments; what is said of the columns that a shop writes, as docs/tables.md; and the migrations, of
-//! supabase/schemas.
+//! supabase/config.toml); what stands above the functions of the database, as their comments; what is said of the
+//! columns that a shop writes, as docs/tables.md; and the migrations, of supabase/schemas.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The migrations and their rollbacks, made of supabase/schemas: one for each area. Until the first release they are one
 //! clean set that `cargo xtask codegen` writes anew; from then on a pushed file is never edited, this module goes, and
-//! `cargo xtask migration NAME` drafts what comes next.
+//! `cargo xtask migration NAME` drafts what comes next. So does its copy of how schema_paths is read (tests/ship/schemas.rs).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ const SET: &[Migration] = &[
 const CHECK: &str = "
     constraint products_available_quantity_nonnegative check (available_quantity >= 0),";
 
-/// Every migration and rollback with its text. What stands in the folders beside them is refused.
+/// Every migration and rollback with its text. A file of supabase/schemas that is in none of them is refused.
 pub(crate) fn files(repo: &Repo) -> Result<Vec<(PathBuf, String)>> {
     let schemas = repo.root.join("supabase/schemas");
     let mut sources = Vec::new();

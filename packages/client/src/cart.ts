@@ -65,9 +65,21 @@ export class Quotes {
   keep(request: PromoRequest, quote: PromoQuote): void {
     if (!request.cart_items) return;
     const { cart_items, code, cart_id } = request;
-    const place = placeOf(cart_items, code, cart_id);
+    this.#keep(placeOf(cart_items, code, cart_id), quote.total);
+  }
+
+  /** What the cart costs by what has just been told; null if that says nothing, as once it is bought. */
+  tell(request: CheckoutRequest, total: number | null): void {
+    const { cart_items, promo_code, cart_id } = request;
+    if (promo_code === undefined) return;
+    const place = placeOf(cart_items, promo_code, cart_id);
+    if (total === null) this.#totals.delete(place);
+    else this.#keep(place, total);
+  }
+
+  #keep(place: string, total: number): void {
     this.#totals.delete(place);
-    this.#totals.set(place, quote.total);
+    this.#totals.set(place, total);
     if (this.#totals.size > MAX_QUOTES) {
       for (const oldest of this.#totals.keys()) {
         this.#totals.delete(oldest);

@@ -1,3 +1,4 @@
+import { InterlockError } from "./error.ts";
 import { Quotes, sameCheckout, unpriced } from "./cart.ts";
 import { type Limits, persist } from "./retry.ts";
 import { freshId, type Submission } from "./submission.ts";
@@ -73,7 +74,8 @@ export class Interlock {
 
   /**
    * Turns a cart into an order. Give it a `submission`, so that a reload cannot make it two. The total that
-   * `promoValidate` has shown for this cart is sent as `expected_total` unless the request has one.
+   * `promoValidate`, or the latest `PRICE_CHANGED`, has told of this cart is sent as `expected_total` unless the
+   * request has one.
    */
   async checkout(
     request: CheckoutRequest,
@@ -84,8 +86,16 @@ export class Interlock {
       ? { ...request }
       : { expected_total: expected, ...request };
     const same = { checkout: sameCheckout(request) };
-    const answer = await this.#keyed("checkout", body, options, same);
-    return (answer as { order: Order }).order;
+    try {
+      const answer = await this.#keyed("checkout", body, options, same);
+      this.#quotes.tell(request, null);
+      return (answer as { order: Order }).order;
+    } catch (error) {
+      if (error instanceof InterlockError && error.is("PRICE_CHANGED")) {
+        this.#quotes.tell(request, error.details?.total ?? null);
+      }
+      throw error;
+    }
   }
 
   /** What a code takes off; holds one use of it for the cart unless it is a dry run. */

@@ -23,8 +23,8 @@ interface UnderWay {
   outcome: Promise<unknown>;
 }
 
-/** When this page was opened. */
-const openedAt = globalThis.performance?.timeOrigin ?? Date.now();
+/** When this page was opened, by the clock that says when a submission has succeeded. */
+const openedAt = Date.now();
 
 /** The keys whose answer this page has had. */
 const answered = new Set<string>();
@@ -95,7 +95,13 @@ export class Submission {
 
   async #keyFor(request: string, same: string): Promise<string> {
     const kept = await this.#kept();
-    if (kept?.same === same && !this.#isOver(kept)) return kept.key;
+    if (kept?.same === same && !this.#isOver(kept)) {
+      // The same in other words, such as prices that the buyer has agreed to since.
+      if (!kept.done && kept.request !== request) {
+        await this.#keep({ ...kept, request });
+      }
+      return kept.key;
+    }
     const key = freshId();
     await this.#keep({ key, request, same });
     return key;

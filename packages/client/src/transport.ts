@@ -110,7 +110,7 @@ interface DatabaseError {
 }
 
 /** Rolled back for a passing reason, or refused before anything ran. */
-const PASSING = /^(40001|40P01|55P03|57014|53300|57P01|57P03|PGRST00.)$/;
+const PASSING = /^(40001|40P01|55P03|57014|53...|57P01|57P03|PGRST00[023])$/;
 
 function readDatabaseError(error: DatabaseError, status: number): Failure {
   const { code, message, hint } = error;

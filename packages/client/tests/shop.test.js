@@ -331,7 +331,8 @@ test("a price that was not shown is not charged", async () => {
     3600,
   ]);
   assert.equal(await ordersOf(user), 0);
-  const agreed = await shop.checkout({ ...unpriced, expected_total: 3600 });
+  // The buyer has been told, and agrees: what was told is what is expected now.
+  const agreed = await shop.checkout(unpriced);
   assert.equal(agreed.total, 3600);
 });
 

@@ -58,8 +58,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         "
 Then, with all of it in place:
   RECORD=1 cargo test -p interlock-domain --test corpus   records its exchanges
-  cargo xtask codegen                                     writes what follows, the document too
-  cargo xtask codegen                                     and the migrations
+  cargo xtask codegen                                     writes what follows, the document and the migrations too
   RECORD=1 npm test -- --only openapi                     records its answers for the document
   cargo xtask codegen && cargo xtask snapshot             puts them there
   npm run prove -- --write-permissions                    writes who may call it
