@@ -12,12 +12,12 @@ export interface Profile {
   maxAnswerBytes: number;
 }
 
-/** A profile, or why there is none. */
+/** What there is once per isolate. */
 export interface Start {
-  /** The function's name. */
-  name: string;
+  /** Null if the settings cannot be used. */
   profile: Profile | null;
-  error: string | null;
+  /** A line for the log: why there is no profile. */
+  log: string | null;
   /** What every answer with a body has. */
   answerHeaders: Record<string, string>;
 }
@@ -55,8 +55,9 @@ export type Step = Call | Reply;
 export interface Core {
     __wbg_reset_state(): void;
     /**
-     * Takes a request that came at that time since 1970. `head` has a line for each of: the method, a fresh id, and the headers
-     * `x-request-id`, `content-type`, `authorization` and, unless it is absent, `idempotency-key`.
+     * Takes a request that came at `came_ms`, in milliseconds since 1970. `head` has a line for each of: the method,
+     * a fresh id, and the headers `x-request-id`, `content-type`, `authorization` and, unless it is absent,
+     * `idempotency-key`.
      */
     begin(head: string, body: string, came_ms: number, budget_ms: number): Step;
     /**
@@ -64,12 +65,16 @@ export interface Core {
      */
     beginWithout(head: string, fault: BodyFault, came_ms: number, budget_ms: number): Step;
     /**
+     * The reply to a request where there is no profile.
+     */
+    misconfigured(head: string): Reply;
+    /**
      * Reads the settings of the isolate.
      */
     profile(url?: string | null, key?: string | null, timeout_ms?: string | null): Start;
     /**
-     * Takes the answer to a call. `retry_after_s` is what a 429 or 503 asks to wait, NaN if it cannot be read;
-     * `elapsed_ms` has passed since `begin`; `random` is in [0, 1).
+     * Takes the answer to a call. `retry_after_s` is what its `retry-after` says, NaN if that cannot be read;
+     * `elapsed_ms` has passed since `begin`, by a monotonic clock; `random` is in [0, 1).
      */
     resume(state: string, status: number, body: string, replayed: boolean, retry_after_s: number | null | undefined, elapsed_ms: number, random: number): Step;
     /**
@@ -77,8 +82,7 @@ export interface Core {
      */
     resumeWithout(state: string, outcome: NoAnswer, elapsed_ms: number, random: number): Step;
     /**
-     * The reply to a request that cannot be taken: the instance broke down, and `thrown` is the name of what was
-     * thrown, or there is no profile.
+     * The reply to a request under which the instance broke down; `thrown` is the name of what was thrown.
      */
-    unable(request_id: string | null | undefined, id: string, thrown?: string | null): Reply;
+    trapped(head: string, thrown: string): Reply;
 }

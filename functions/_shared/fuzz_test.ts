@@ -220,8 +220,8 @@ Deno.test("any SUPABASE_URL makes a profile or an error", () => {
     for (let length = random(6); length > 0; length--) {
       url += pieces[random(pieces.length)];
     }
-    const { profile, error } = claimRoute.profile(url, "k", null);
-    assert.equal(profile === null, typeof error === "string", url);
+    const { profile, log } = claimRoute.profile(url, "k", null);
+    assert.equal(profile === null, typeof log === "string", url);
     if (profile) {
       profiles += 1;
       // V8 reads it in the same way.

@@ -14,11 +14,8 @@ export type Handler = (request: Request) => Promise<Response>;
 /** A handler for the function whose core this is. */
 export function serve(core: Core, settings = readSettings()): Handler {
   const { url, key, timeoutMs } = settings;
-  const { name, profile, error, answerHeaders } = core.profile(
-    url,
-    key,
-    timeoutMs,
-  );
+  const { profile, log, answerHeaders } = core.profile(url, key, timeoutMs);
+  if (log !== null) console.error(log);
 
   function respond([, status, own, body, log]: Reply): Response {
     if (log !== undefined) console.log(log);
@@ -29,39 +26,33 @@ export function serve(core: Core, settings = readSettings()): Handler {
     });
   }
 
-  if (profile === null) {
-    // Answer every request rather than fail to boot: the platform would hide the reason.
-    console.error(JSON.stringify({
-      level: "error",
-      function: name,
-      outcome: "MISCONFIGURED",
-      cause: "settings",
-      reason: error,
-    }));
-    return ({ method, headers }) => {
-      const requestId = headers.get("x-request-id");
-      // A preflight succeeds, or a browser would show an error of its own and not ours.
-      const reply = method === "OPTIONS"
-        ? core.beginWithout(method, "aborted", 0, 0) as Reply
-        : core.unable(requestId, crypto.randomUUID());
-      return Promise.resolve(respond(reply));
-    };
-  }
-
   return async (request) => {
-    const id = crypto.randomUUID();
-    const requestId = request.headers.get("x-request-id");
+    const authorization = request.headers.get("authorization") ?? "";
+    const head = headOf(request, authorization);
+    if (profile === null) return respond(core.misconfigured(head));
     try {
-      return respond(await exchange(core, profile, request, requestId, id));
+      return respond(
+        await exchange(core, profile, request, head, authorization),
+      );
     } catch (error) {
       // Errors are values; whatever is thrown is a trap, and the instance may be half written. Other
       // requests in flight carry their own state.
       core.__wbg_reset_state();
       // Its name only: a message may quote the request.
-      const thrown = error instanceof Error ? error.name : "";
-      return respond(core.unable(requestId, id, thrown));
+      return respond(
+        core.trapped(head, error instanceof Error ? error.name : ""),
+      );
     }
   };
+}
+
+/** All of a request but its body, in lines: one text is cheaper across the boundary than six. No header has a line end. */
+function headOf({ method, headers }: Request, authorization: string): string {
+  const key = headers.get("idempotency-key");
+  const head = `${method}\n${crypto.randomUUID()}\n${
+    headers.get("x-request-id") ?? ""
+  }\n${headers.get("content-type") ?? ""}\n${authorization}`;
+  return key === null ? head : `${head}\n${key}`;
 }
 
 /** The steps of a request, up to the reply. */
@@ -69,23 +60,15 @@ async function exchange(
   core: Core,
   profile: Profile,
   request: Request,
-  requestId: string | null,
-  id: string,
+  head: string,
+  authorization: string,
 ): Promise<Reply> {
-  const { headers } = request;
   const { timeoutMs } = profile;
   const { text, fault } = await within<Body>(
     timeoutMs,
     readBody(request, profile.maxBodyBytes, DRAIN_BYTES),
     { fault: "aborted" },
   );
-  const authorization = headers.get("authorization") ?? "";
-  const key = headers.get("idempotency-key");
-  // One text is cheaper across the boundary than six. No header has a line end in it.
-  let head = `${request.method}\n${id}\n${requestId ?? ""}\n${
-    headers.get("content-type") ?? ""
-  }\n${authorization}`;
-  if (key !== null) head += `\n${key}`;
   const startedMs = nowMs();
   // A token's end is a time of the clock on the wall; nothing else is.
   const cameMs = Date.now();

@@ -15,7 +15,7 @@ export interface Answer {
   status: number;
   text: string;
   replayed: boolean;
-  /** Only of a 429 or 503: see `secondsToWait`. */
+  /** See `secondsToWait`. */
   retryAfterS: number | undefined;
 }
 
@@ -39,9 +39,7 @@ export async function send(
     if (text !== undefined) {
       const { status, headers } = response;
       const replayed = headers.get("idempotent-replayed") === "true";
-      const retryAfterS = status === 429 || status === 503
-        ? secondsToWait(headers.get("retry-after"))
-        : undefined;
+      const retryAfterS = secondsToWait(headers.get("retry-after"));
       return { status, text, replayed, retryAfterS };
     }
     if (fault !== "aborted") return "unreadable";

@@ -38,7 +38,7 @@ fn text(value: &JsValue, path: &str) -> String {
 #[wasm_bindgen_test]
 fn the_profile_is_the_rpc_request_of_postgrest_rs() {
     let answer = profile(Some("http://127.0.0.1:54321/"), Some("k"), None);
-    assert!(get(&answer, "error").is_null());
+    assert!(get(&answer, "log").is_null());
     assert_eq!(
         text(&answer, "profile.url"),
         "http://127.0.0.1:54321/rest/v1/rpc/claim_route"
@@ -109,7 +109,7 @@ fn unusable_settings_are_named() {
     ] {
         let answer = profile(url, key, set_timeout);
         assert!(get(&answer, "profile").is_null(), "{error}");
-        assert_eq!(text(&answer, "error"), error);
+        assert_eq!(text(&js(&text(&answer, "log")), "reason"), error);
     }
 }
 
@@ -141,13 +141,14 @@ fn a_url_of_another_kind_is_refused_before_it_is_read() {
     ] {
         let answer = profile(Some(url), Some("k"), None);
         assert!(get(&answer, "profile").is_null(), "{url}");
-        assert!(text(&answer, "error").starts_with("SUPABASE_URL"), "{url}");
+        let reason = text(&js(&text(&answer, "log")), "reason");
+        assert!(reason.starts_with("SUPABASE_URL"), "{url}");
     }
 }
 
 #[wasm_bindgen_test]
 fn absent_values_are_undefined() {
-    let step = claim_route::unable(None, "fresh", Some("RangeError".to_owned())).into();
+    let step = claim_route::trapped("POST\nfresh", "RangeError").into();
     let body = js(&text(&step, "3"));
     assert!(get(&body, "details").is_null());
     assert_eq!(text(&body, "request_id"), "fresh");
@@ -191,7 +192,7 @@ fn details_come_back_as_they_were_raised() {
         ("message", "BATCH_UNAVAILABLE".into()),
         ("details", details.into()),
     ]));
-    let state = "0 0 0 1000 id";
+    let state = "0 0 0 1000 0 id";
     let step = claim_route::resume(state, 409, answer.into(), false, None, 1.0, 0.5).into();
     let body = text(&step, "3");
     assert!(body.contains(&format!(r#""details":{details},"#)), "{body}");

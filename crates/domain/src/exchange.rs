@@ -45,6 +45,8 @@ pub struct State {
     pub request_id: String,
     /// The budget for all calls of the request, in milliseconds.
     pub budget_ms: f64,
+    /// When the call is made, in whole milliseconds since the request came.
+    pub sent_ms: f64,
     /// How often the call was repeated.
     pub repeats: u32,
     /// Whether the call may be repeated after one whose outcome is not known.
@@ -58,8 +60,8 @@ impl State {
     pub fn write(&self) -> String {
         let mut text = String::with_capacity(128);
         let counts = [self.repeats, self.repeatable.into(), self.count];
-        let budget = self.budget_ms as u64;
-        for number in counts.into_iter().map(u64::from).chain([budget]) {
+        let times = [self.budget_ms, self.sent_ms].map(|time| time as u64);
+        for number in counts.into_iter().map(u64::from).chain(times) {
             push_decimal(&mut text, number);
             text.push(' ');
         }
@@ -69,16 +71,17 @@ impl State {
 
     /// Reads what [`State::write`] wrote; `None` for any other text.
     pub fn read(text: &str) -> Option<Self> {
-        let mut numbers = [0_u64; 4];
+        let mut numbers = [0_u64; 5];
         let mut rest = text;
         for number in &mut numbers {
             let (digits, after) = rest.split_once(' ')?;
             (*number, rest) = (decimal(digits)?, after);
         }
-        let [repeats, repeatable, count, budget] = numbers;
+        let [repeats, repeatable, count, budget, sent] = numbers;
         Some(State {
             request_id: rest.to_owned(),
             budget_ms: budget as f64,
+            sent_ms: sent as f64,
             repeats: repeats.try_into().ok()?,
             repeatable: repeatable == 1,
             count: count.try_into().ok()?,
@@ -112,7 +115,6 @@ pub fn begin<C: Codec>(
     codec: &C,
     request: Request<'_, C::Text>,
 ) -> Step<C::Text> {
-    let request_id = http::request_id(request.request_id.as_deref(), &request.id);
     if request.method == "OPTIONS" {
         return Step::Reply(http::preflight());
     }
@@ -122,8 +124,9 @@ pub fn begin<C: Codec>(
             delay_ms: 0.0,
             timeout_ms: request.budget_ms,
             state: State {
-                request_id,
+                request_id: http::request_id(request.request_id.as_deref(), &request.id),
                 budget_ms: request.budget_ms,
+                sent_ms: 0.0,
                 repeats: 0,
                 repeatable: arguments.repeatable,
                 count: arguments.count,
@@ -131,13 +134,13 @@ pub fn begin<C: Codec>(
         }),
         Err((code, details)) => {
             let failure = Failure::new(code, details, None);
-            refuse(codec, function.name, &Progress::none(&request_id), failure)
+            Step::Reply(refuse_untaken(codec, function, &request, failure))
         }
     }
 }
 
-/// Takes the outcome of a call. `elapsed_ms` has passed since the request came, by a clock that nobody sets, and
-/// `random` is in [0, 1).
+/// Takes the outcome of a call. `elapsed_ms` has passed since the request came, by a monotonic clock, and `random` is
+/// in [0, 1).
 pub fn resume<C: Codec>(
     function: &Function,
     codec: &C,
@@ -153,20 +156,16 @@ pub fn resume<C: Codec>(
         attempts: state.repeats.saturating_add(1),
         elapsed_ms,
     };
-    let (failure, may_repeat) = match judge(codec, outcome) {
+    let (failure, may_repeat) = match judge(codec, outcome, elapsed_ms - state.sent_ms) {
         Verdict::Done(answer) => {
-            return succeed(codec, function, &progress, state.count, answer);
-        }
-        Verdict::Failed(failure) => (failure, false),
-        Verdict::Passing(failure) => {
-            let may_repeat = retry::has_time(&failure.cause_code, elapsed_ms);
-            (failure, may_repeat)
+            let reply = succeed(codec, function, &progress, state.count, answer);
+            return Step::Reply(reply);
         }
         Verdict::Unknown(failure) | Verdict::Lost(failure) if !state.repeatable => {
             (failure.that_may_have_acted(), false)
         }
-        Verdict::Unknown(failure) => (failure, true),
-        Verdict::Lost(failure) => (failure, false),
+        Verdict::Passing(failure) | Verdict::Unknown(failure) => (failure, true),
+        Verdict::Failed(failure) | Verdict::Lost(failure) => (failure, false),
     };
     let left_ms = state.budget_ms - elapsed_ms;
     let asked_ms = failure.retry_after_s.unwrap_or_default() * 1_000.0;
@@ -177,36 +176,54 @@ pub fn resume<C: Codec>(
             delay_ms,
             timeout_ms: left_ms - delay_ms,
             state: State {
+                sent_ms: (elapsed_ms + delay_ms).floor(),
                 repeats: state.repeats + 1,
                 ..state
             },
         }),
-        None => refuse(codec, function.name, &progress, failure),
+        None => Step::Reply(refuse(codec, function, &progress, failure)),
     }
 }
 
-/// The reply to a request that cannot be taken: the instance broke down, and `thrown` is the name of what was thrown,
-/// or the function's settings cannot be used.
-pub fn unable<C: Codec>(
+/// The reply to a request under which the instance broke down; `thrown` is the name of what was thrown.
+pub fn trapped<C: Codec>(
     function: &Function,
     codec: &C,
-    request_id: Option<&str>,
-    fresh_id: &str,
-    thrown: Option<&str>,
-) -> Step<C::Text> {
-    let request_id = http::request_id(request_id, fresh_id);
-    let (code, cause) = match thrown {
-        Some(_) => (Code::Internal, Cause::Trap),
-        None => (Code::Misconfigured, Cause::Settings),
-    };
+    request: &Request<'_, C::Text>,
+    thrown: &str,
+) -> Reply<C::Text> {
     // A message may quote the request; a name does not.
-    let is_name =
-        |name: &&str| name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_name = thrown.len() <= 16 && thrown.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let failure = Failure {
-        cause_code: thrown.filter(is_name).unwrap_or_default().to_owned(),
-        ..Failure::new(code, Value::Null, Some(cause))
+        cause_code: if is_name { thrown } else { "" }.to_owned(),
+        ..Failure::new(Code::Internal, Value::Null, Some(Cause::Trap))
     };
-    refuse(codec, function.name, &Progress::none(&request_id), failure)
+    refuse_untaken(codec, function, request, failure)
+}
+
+/// The reply to a request where the function's settings cannot be used; [`misconfiguration`] has said why. A preflight
+/// succeeds: a browser shows what the function answers only if it may send the request.
+pub fn misconfigured<C: Codec>(
+    function: &Function,
+    codec: &C,
+    request: &Request<'_, C::Text>,
+) -> Reply<C::Text> {
+    if request.method == "OPTIONS" {
+        return http::preflight();
+    }
+    let failure = Failure::new(Code::Misconfigured, Value::Null, Some(Cause::Settings));
+    refuse_untaken(codec, function, request, failure)
+}
+
+/// The line that the log gets once, when a function starts whose settings cannot be used.
+pub fn misconfiguration(function: &Function, codec: &impl Codec, reason: &str) -> String {
+    codec.write(&object([
+        ("level", "error".into()),
+        ("function", function.name.into()),
+        ("outcome", Code::Misconfigured.entry().code.into()),
+        ("cause", Cause::Settings.word().into()),
+        ("reason", reason.into()),
+    ]))
 }
 
 /// Everything that can be known before the database is asked, from the cheapest check on.
@@ -326,7 +343,7 @@ fn succeed<C: Codec>(
     progress: &Progress<'_>,
     count: u32,
     answer: Answer<C::Text>,
-) -> Step<C::Text> {
+) -> Reply<C::Text> {
     let mut headers = http::headers(progress.request_id);
     let mut log = progress.log(codec, function.name, "OK", 200, None, "");
     if answer.replayed {
@@ -336,33 +353,44 @@ fn succeed<C: Codec>(
             log.push_str(part);
         }
     }
-    Step::Reply(Reply {
+    Reply {
         status: 200,
         headers,
         body: Some(answer.body),
         log: Some(log),
-    })
+    }
+}
+
+/// The reply to a request that led to no call.
+fn refuse_untaken<C: Codec>(
+    codec: &C,
+    function: &Function,
+    request: &Request<'_, C::Text>,
+    failure: Failure,
+) -> Reply<C::Text> {
+    let request_id = http::request_id(request.request_id.as_deref(), &request.id);
+    refuse(codec, function, &Progress::none(&request_id), failure)
 }
 
 fn refuse<C: Codec>(
     codec: &C,
-    function: &str,
+    function: &Function,
     progress: &Progress<'_>,
     failure: Failure,
-) -> Step<C::Text> {
-    Step::Reply(Reply {
+) -> Reply<C::Text> {
+    Reply {
         status: failure.status,
         headers: http::error_headers(&failure, progress.request_id),
         log: Some(progress.log(
             codec,
-            function,
+            function.name,
             &failure.code,
             failure.status,
             failure.cause,
             &failure.cause_code,
         )),
         body: Some(codec.keep(http::error_body(codec, failure, progress.request_id))),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -376,6 +404,7 @@ mod tests {
             let state = State {
                 request_id: "an id".to_owned(),
                 budget_ms: 10_000.0,
+                sent_ms: 1_205.0,
                 repeats: 3,
                 repeatable,
                 count: u32::MAX,
@@ -384,39 +413,94 @@ mod tests {
         }
     }
 
+    fn request(method: &str) -> Request<'_> {
+        let head = Request::read(method, Err(http::BodyFault::Aborted), 0.0, 0.0);
+        Request {
+            request_id: Some("id".into()),
+            ..head
+        }
+    }
+
     #[test]
     fn what_was_thrown_is_told_by_its_name_and_nothing_else() {
-        let function = crate::FUNCTIONS[0];
-        let log = |thrown| match unable(function, &SerdeJson, Some("id"), "fresh", thrown) {
-            Step::Reply(reply) => (reply.status, reply.log.unwrap_or_default()),
-            Step::Call(call) => panic!("{call:?}"),
-        };
-        for (thrown, cause, code) in [
-            (Some("RangeError"), "trap", r#""RangeError""#),
-            (Some("LinkError16chars"), "trap", r#""LinkError16chars""#),
-            (Some("LinkError17charss"), "trap", "null"),
-            (Some("card 4711"), "trap", "null"),
-            (Some(""), "trap", "null"),
-            (None, "settings", "null"),
+        for (thrown, code) in [
+            ("RangeError", r#""RangeError""#),
+            ("LinkError16chars", r#""LinkError16chars""#),
+            ("LinkError17charss", "null"),
+            ("card 4711", "null"),
+            ("", "null"),
         ] {
-            let (status, log) = log(thrown);
-            let expected = format!(r#""cause":"{cause}","cause_code":{code}}}"#);
+            let reply = trapped(crate::FUNCTIONS[0], &SerdeJson, &request("POST"), thrown);
+            let log = reply.log.unwrap_or_default();
+            let expected = format!(r#""cause":"trap","cause_code":{code}}}"#);
             assert!(log.ends_with(&expected), "{thrown:?}: {log}");
-            assert_eq!(status, 500);
+            assert_eq!(reply.status, 500);
         }
+    }
+
+    #[test]
+    fn without_settings_each_request_is_refused_and_a_preflight_succeeds() {
+        let answer = |method| misconfigured(crate::FUNCTIONS[0], &SerdeJson, &request(method));
+        let reply = answer("POST");
+        let body = reply.body.unwrap_or_default();
+        assert!(body.contains("MISCONFIGURED") && body.contains(r#""id""#));
+        assert!(
+            reply
+                .headers
+                .contains(&("access-control-allow-origin", "*".to_owned()))
+        );
+        let log = reply.log.unwrap_or_default();
+        assert!(log.ends_with(r#""cause":"settings","cause_code":null}"#));
+        assert_eq!(reply.status, 500);
+        assert_eq!(answer("OPTIONS"), http::preflight());
+    }
+
+    #[test]
+    fn only_the_call_itself_counts_as_a_wait_for_a_lock() {
+        let state = |sent_ms| State {
+            request_id: "id".to_owned(),
+            budget_ms: 10_000.0,
+            sent_ms,
+            repeats: 1,
+            repeatable: false,
+            count: 0,
+        };
+        let at_1200 = |sent_ms| {
+            let refused = Outcome::Answered {
+                status: 500,
+                body: r#"{"code":"55P03"}"#.to_owned(),
+                replayed: false,
+                retry_after_s: None,
+            };
+            let state = state(sent_ms);
+            resume(
+                crate::FUNCTIONS[0],
+                &SerdeJson,
+                state,
+                refused,
+                1_200.5,
+                0.5,
+            )
+        };
+        // It was told at once to come again, after a wait that upstream had asked for.
+        let Step::Call(call) = at_1200(1_100.0) else {
+            panic!("it has not waited for the lock")
+        };
+        assert_eq!(call.state.sent_ms, (1_200.5 + call.delay_ms).floor());
+        assert!(matches!(at_1200(100.0), Step::Reply(_)));
     }
 
     #[test]
     fn another_text_is_no_state() {
         for text in [
             "",
-            "0 1 1 5",
-            "x 1 1 5 id",
-            "-1 1 1 5 id",
-            "0 1 4294967296 5 id",
-            "0 1 1 1e9 id",
-            "0 1 1  id",
-            "0 1 1 1000000000000000 id",
+            "0 1 1 5 0",
+            "x 1 1 5 0 id",
+            "-1 1 1 5 0 id",
+            "0 1 4294967296 5 0 id",
+            "0 1 1 1e9 0 id",
+            "0 1 1 5  id",
+            "0 1 1 5 1000000000000000 id",
         ] {
             assert_eq!(State::read(text), None, "{text}");
         }

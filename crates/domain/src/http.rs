@@ -1,7 +1,7 @@
 //! The HTTP surface that all functions share: what is read of a request, and what a reply carries.
 
 use crate::json::{Codec, Value, object};
-use crate::retry::MAX_WAIT_S;
+use crate::retry::{MAX_WAIT_S, RETRY_AFTER_S};
 use crate::upstream::Failure;
 use std::borrow::Cow;
 
@@ -13,9 +13,6 @@ pub const MAX_ANSWER: u32 = 1024 * 1024;
 
 /// How long a browser may remember a preflight answer, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "86400";
-
-/// What a retryable answer asks the client to wait, in seconds, unless its details say otherwise.
-const RETRY_AFTER: f64 = 1.0;
 
 const ALLOWED_METHODS: &str = "POST, OPTIONS";
 /// Those of ours; those that supabase-js sends: by itself, for a region, and for a trace that the page has begun.
@@ -157,7 +154,8 @@ pub fn error_headers(failure: &Failure, request_id: &str) -> Vec<(&'static str, 
     if failure.retryable {
         let told = failure.details.get("retry_after");
         let seconds = told.and_then(Value::as_number).or(failure.retry_after_s);
-        let seconds = seconds.unwrap_or(RETRY_AFTER).clamp(1.0, MAX_WAIT_S).ceil() as u32;
+        let seconds = seconds.unwrap_or(RETRY_AFTER_S);
+        let seconds = seconds.clamp(1.0, MAX_WAIT_S).ceil() as u32;
         headers.push(("retry-after", seconds.to_string()));
     }
     if failure.status == 405 {

@@ -10,8 +10,8 @@ pub const MAX_REPEATS: u32 = 3;
 /// The upper end of the first wait, in milliseconds.
 const BASE_MS: f64 = 100.0;
 
-/// What is waited after a 429 that does not say how long, or says it in a way that cannot be read, in seconds.
-const LATER_S: f64 = 1.0;
+/// What a retryable answer asks to wait where nothing says how long, in seconds.
+pub const RETRY_AFTER_S: f64 = 1.0;
 
 /// What has to be left for a call after a wait that upstream asked for, in milliseconds: a call that is cut short would
 /// turn a clean refusal into an outcome that nobody knows.
@@ -21,24 +21,18 @@ const ROOM_MS: f64 = 1_000.0;
 pub const MAX_WAIT_S: f64 = 86_400.0;
 
 /// How long an answer of that status asks to wait, in seconds. `header_s` is what stands in its `Retry-After`, not
-/// a number if that cannot be read.
+/// a number if that cannot be read. Of other statuses the header says nothing about this.
 pub fn asked_s(status: u16, header_s: Option<f64>) -> Option<f64> {
-    match header_s {
-        Some(seconds) if seconds.is_nan() => Some(LATER_S),
-        Some(seconds) => Some(seconds.clamp(0.0, MAX_WAIT_S)),
-        None => (status == 429).then_some(LATER_S),
+    match (status, header_s) {
+        (429 | 503, Some(seconds)) if seconds.is_nan() => Some(RETRY_AFTER_S),
+        (429 | 503, Some(seconds)) => Some(seconds.clamp(0.0, MAX_WAIT_S)),
+        (429, None) => Some(RETRY_AFTER_S),
+        _ => None,
     }
 }
 
-/// In what time a lock must have been refused for another try, in milliseconds.
-const AT_ONCE_MS: f64 = 500.0;
-
-/// Whether what was rolled back for this cause may be tried again after so many milliseconds. One call waits for locks
-/// two seconds, all in all, and the next one would do so again. So a call that has waited in vain is not repeated; one
-/// that was told at once to come again is.
-pub fn has_time(cause: &str, elapsed_ms: f64) -> bool {
-    !matches!(cause, "55P03" | "57014") || elapsed_ms < AT_ONCE_MS
-}
+/// A call that took so long before a lock was refused to it has waited for that lock, in milliseconds.
+pub const WAITED_MS: f64 = 500.0;
 
 /// How long to wait before the next repeat, in milliseconds; `None` when it is not to be made.
 ///
@@ -64,17 +58,6 @@ mod tests {
             .map(|repeats| backoff(repeats, 0.999_999, 0.0, 10_000.0))
             .collect();
         assert_eq!(waits, [Some(99.0), Some(199.0), Some(399.0), None, None]);
-    }
-
-    #[test]
-    fn who_has_waited_for_a_lock_does_not_wait_again() {
-        for cause in ["55P03", "57014"] {
-            assert!(has_time(cause, 499.0));
-            assert!(!has_time(cause, 500.0));
-            assert!(!has_time(cause, 2_004.0));
-        }
-        assert!(has_time("40P01", 1_004.0));
-        assert!(has_time("PGRST003", 1_004.0));
     }
 
     #[test]
@@ -106,6 +89,9 @@ mod tests {
             (503, Some(0.0), Some(0.0)),
             (429, Some(-5.0), Some(0.0)),
             (503, Some(f64::INFINITY), Some(86_400.0)),
+            (200, Some(7.0), None),
+            (502, Some(7.0), None),
+            (504, Some(f64::NAN), None),
         ] {
             assert_eq!(asked_s(status, header_s), asked, "{status} {header_s:?}");
         }

@@ -19,7 +19,7 @@ pub enum Outcome<Text = String> {
         body: Text,
         /// Whether the header `idempotent-replayed` said that this is the stored answer.
         replayed: bool,
-        /// The seconds that a 429 or 503 asks to wait in `retry-after`; not a number if that cannot be read.
+        /// The seconds in its `retry-after`; not a number if that cannot be read.
         retry_after_s: Option<f64>,
     },
     /// There was no connection, so nothing can have happened.
@@ -71,7 +71,8 @@ pub struct Failure {
     pub details: Value,
     /// Why, for the log; none where the request itself is refused.
     pub cause: Option<Cause>,
-    /// What the log says beside it: the SQLSTATE or PostgREST's code, or the HTTP status. Empty for nothing.
+    /// What the log says beside it: the code that came in the answer (an SQLSTATE or PostgREST's own), else the
+    /// answer's status; of a trap, the name of what was thrown. Empty where there was no answer, and for other names.
     pub cause_code: String,
     /// Whether the same request may simply be sent again.
     pub retryable: bool,
@@ -164,8 +165,8 @@ causes! {
     Settings "settings"
 }
 
-/// Reads an outcome.
-pub fn judge<C: Codec>(codec: &C, outcome: Outcome<C::Text>) -> Verdict<C::Text> {
+/// Reads the outcome of a call that took so long.
+pub fn judge<C: Codec>(codec: &C, outcome: Outcome<C::Text>, took_ms: f64) -> Verdict<C::Text> {
     let failure = |code, cause| Failure::new(code, Value::Null, Some(cause));
     match outcome {
         Outcome::Answered {
@@ -181,7 +182,7 @@ pub fn judge<C: Codec>(codec: &C, outcome: Outcome<C::Text>) -> Verdict<C::Text>
             ..
         } => {
             let error = codec.read(&body).unwrap_or(Value::Null);
-            judge_error(codec, status, retry_after_s, &error)
+            judge_error(codec, status, retry_after_s, &error, took_ms)
         }
         Outcome::Unsent => Verdict::Passing(failure(Code::UpstreamUnavailable, Cause::Unsent)),
         Outcome::Broken => Verdict::Unknown(failure(Code::UpstreamUnavailable, Cause::Broken)),
@@ -195,6 +196,7 @@ fn judge_error<Text>(
     status: u16,
     retry_after_s: Option<f64>,
     error: &Value,
+    took_ms: f64,
 ) -> Verdict<Text> {
     let text = |name| error.get(name).and_then(Value::as_text).unwrap_or_default();
     let sqlstate = text("code");
@@ -216,8 +218,12 @@ fn judge_error<Text>(
             Some(raised) => Verdict::Failed(raised),
             None => failed(Code::Internal, Cause::Unexpected),
         },
-        // Serialisation failure, deadlock, lock not available, and a statement cancelled by our own
-        // time limits: all rolled back.
+        // Lock not available, or a statement cancelled by our own time limits, after a wait: a call waits for locks
+        // two seconds, all in all, and the next one would do so again.
+        "55P03" | "57014" if took_ms >= retry::WAITED_MS => {
+            Verdict::Failed(unavailable(Cause::Busy))
+        }
+        // The same at once; serialisation failure and deadlock: all rolled back.
         "40001" | "40P01" | "55P03" | "57014" => passing(Cause::Busy),
         // Shutting down, starting up; and of class 53 too many connections, no memory, no disk: Postgres
         // itself says that it did not.
@@ -360,15 +366,22 @@ mod tests {
     }
 
     fn answered_later(status: u16, body: &str, retry_after_s: Option<f64>) -> Verdict {
-        judge(
-            &SerdeJson,
-            Outcome::Answered {
-                status,
-                body: body.to_owned(),
-                replayed: false,
-                retry_after_s,
-            },
-        )
+        answered_after(5.0, status, body, retry_after_s)
+    }
+
+    fn answered_after(
+        took_ms: f64,
+        status: u16,
+        body: &str,
+        retry_after_s: Option<f64>,
+    ) -> Verdict {
+        let outcome = Outcome::Answered {
+            status,
+            body: body.to_owned(),
+            replayed: false,
+            retry_after_s,
+        };
+        judge(&SerdeJson, outcome, took_ms)
     }
 
     fn code_of(verdict: &Verdict) -> &str {
@@ -578,17 +591,37 @@ mod tests {
             }
         }
         assert!(matches!(
-            judge(&SerdeJson, Outcome::Broken),
+            judge(&SerdeJson, Outcome::Broken, 5.0),
             Verdict::Unknown(_)
         ));
         assert!(matches!(
-            judge(&SerdeJson, Outcome::Unsent),
+            judge(&SerdeJson, Outcome::Unsent, 5.0),
             Verdict::Passing(_)
         ));
         assert!(matches!(
-            judge(&SerdeJson, Outcome::TimedOut),
+            judge(&SerdeJson, Outcome::TimedOut, 5.0),
             Verdict::Lost(_)
         ));
+    }
+
+    #[test]
+    fn a_call_that_has_waited_for_a_lock_is_not_made_again() {
+        let after = |took_ms, sqlstate| {
+            answered_after(took_ms, 500, &format!(r#"{{"code":"{sqlstate}"}}"#), None)
+        };
+        for sqlstate in ["55P03", "57014"] {
+            assert!(matches!(after(499.0, sqlstate), Verdict::Passing(_)));
+            for took_ms in [500.0, 2_004.0] {
+                let Verdict::Failed(failure) = after(took_ms, sqlstate) else {
+                    panic!("{sqlstate} after {took_ms} ms")
+                };
+                // Its client may, later.
+                assert_eq!((failure.status, failure.retryable), (503, true));
+            }
+        }
+        for sqlstate in ["40P01", "PGRST003"] {
+            assert!(matches!(after(1_004.0, sqlstate), Verdict::Passing(_)));
+        }
     }
 
     #[test]

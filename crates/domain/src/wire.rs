@@ -67,6 +67,7 @@ impl State {
         Some(State {
             request_id: text(call, "requestId")?,
             budget_ms: number(host, "timeout")?,
+            sent_ms: number(call, "sent")?,
             repeats: number(call, "repeats")? as u32,
             repeatable: is_true(call, "repeatable"),
             count: number(call, "count")? as u32,
@@ -87,6 +88,7 @@ impl Step {
                     ("delay", call.delay_ms.into()),
                     ("timeout", call.timeout_ms.into()),
                     ("requestId", state.request_id.into()),
+                    ("sent", state.sent_ms.into()),
                     ("repeats", state.repeats.into()),
                     ("repeatable", state.repeatable.into()),
                     ("count", state.count.into()),

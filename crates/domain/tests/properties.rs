@@ -233,6 +233,7 @@ fn a_state_that_comes_back_damaged_is_answered() {
     let state = State {
         request_id: "two\nlines".to_owned(),
         budget_ms: f64::NAN,
+        sent_ms: f64::NAN,
         repeats: u32::MAX,
         repeatable: true,
         count: 0,

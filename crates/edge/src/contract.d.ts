@@ -9,12 +9,12 @@ export interface Profile {
   maxAnswerBytes: number;
 }
 
-/** A profile, or why there is none. */
+/** What there is once per isolate. */
 export interface Start {
-  /** The function's name. */
-  name: string;
+  /** Null if the settings cannot be used. */
   profile: Profile | null;
-  error: string | null;
+  /** A line for the log: why there is no profile. */
+  log: string | null;
   /** What every answer with a body has. */
   answerHeaders: Record<string, string>;
 }

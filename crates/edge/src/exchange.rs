@@ -19,7 +19,7 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
-    fn call_step(
+    fn list_call(
         is_call: bool,
         state: &str,
         body: Option<JsString>,
@@ -28,11 +28,11 @@ extern "C" {
     ) -> contract::Step;
 
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
-    fn reply_step(
+    fn list_reply(
         is_call: bool,
         status: u16,
         headers: &str,
-        body: Option<JsString>,
+        body: Option<&JsString>,
         log: Option<&str>,
     ) -> contract::Step;
 }
@@ -64,19 +64,24 @@ pub fn resume(
             let step = exchange::resume(function, &HostJson, state, outcome, elapsed_ms, random);
             answer(step)
         }
-        None => unable(function, None, "", Some("")).unchecked_into(),
+        None => trapped(function, "", "").unchecked_into(),
     }
 }
 
-/// [`exchange::unable`].
-pub fn unable(
-    function: &Function,
-    request_id: Option<&str>,
-    fresh_id: &str,
-    thrown: Option<&str>,
-) -> contract::Reply {
-    let step = exchange::unable(function, &HostJson, request_id, fresh_id, thrown);
-    answer(step).unchecked_into()
+/// [`exchange::trapped`].
+pub fn trapped(function: &Function, head: &str, thrown: &str) -> contract::Reply {
+    let reply = exchange::trapped(function, &HostJson, &without_body(head), thrown);
+    reply_step(&reply).unchecked_into()
+}
+
+/// [`exchange::misconfigured`].
+pub fn misconfigured(function: &Function, head: &str) -> contract::Reply {
+    let reply = exchange::misconfigured(function, &HostJson, &without_body(head));
+    reply_step(&reply).unchecked_into()
+}
+
+fn without_body(head: &str) -> Request<'_, JsString> {
+    Request::read(head, Err(BodyFault::Aborted), 0.0, 0.0)
 }
 
 /// Why there is no body, by the word that the contract has for it.
@@ -103,16 +108,15 @@ fn answer(step: Step<JsString>) -> contract::Step {
     match step {
         Step::Call(call) => {
             let state = call.state.write();
-            call_step(true, &state, call.body, call.delay_ms, call.timeout_ms)
+            list_call(true, &state, call.body, call.delay_ms, call.timeout_ms)
         }
-        Step::Reply(reply) => reply_step(
-            false,
-            reply.status,
-            &headers(&reply),
-            reply.body,
-            reply.log.as_deref(),
-        ),
+        Step::Reply(reply) => reply_step(&reply),
     }
+}
+
+fn reply_step(reply: &Reply<JsString>) -> contract::Step {
+    let (headers, log) = (headers(reply), reply.log.as_deref());
+    list_reply(false, reply.status, &headers, reply.body.as_ref(), log)
 }
 
 /// The headers as one JSON text, which costs less than so many texts; without those that the shim knows by the

@@ -1,8 +1,7 @@
 //! The WASM boundary of every edge function: an export converts, calls the domain, converts.
 //!
 //! Where a request passes, nothing is converted that need not be: see [`exchange`].
-//! What a function exports is decided once, by [`export!`]: `profile`, `begin`, `resume` and
-//! `unable`. Errors cross as values. Nothing of a request stays here between two calls, so the
+//! What a function exports is decided once, by [`export!`]. Errors cross as values. Nothing of a request stays here between two calls, so the
 //! shim may reset the instance at any moment without harming another request in flight.
 #![cfg(target_arch = "wasm32")]
 // The build cuts every `{:?}` out of the modules: only panics have one, and their texts go nowhere.
@@ -37,6 +36,9 @@ macro_rules! export {
         use $crate::JsString;
         use $crate::contract::{BodyFault, NoAnswer, Reply, Start, Step};
 
+        // One for all calls, so that the compiler sees what it is, and leaves out what only other functions need.
+        static FUNCTION: interlock_domain::function::Function = $function;
+
         /// Reads the settings of the isolate.
         #[wasm_bindgen]
         pub fn profile(
@@ -45,25 +47,26 @@ macro_rules! export {
             timeout_ms: Option<String>,
         ) -> Start {
             let (url, key, timeout_ms) = (url.as_deref(), key.as_deref(), timeout_ms.as_deref());
-            $crate::profile(&$function, url, key, timeout_ms)
+            $crate::profile(&FUNCTION, url, key, timeout_ms)
         }
 
-        /// Takes a request that came at that time since 1970. `head` has a line for each of: the method, a fresh id, and the headers
-        /// `x-request-id`, `content-type`, `authorization` and, unless it is absent, `idempotency-key`.
+        /// Takes a request that came at `came_ms`, in milliseconds since 1970. `head` has a line for each of: the method,
+        /// a fresh id, and the headers `x-request-id`, `content-type`, `authorization` and, unless it is absent,
+        /// `idempotency-key`.
         #[wasm_bindgen]
         pub fn begin(head: &str, body: JsString, came_ms: f64, budget_ms: f64) -> Step {
-            $crate::exchange::begin(&$function, head, Ok(body), came_ms, budget_ms)
+            $crate::exchange::begin(&FUNCTION, head, Ok(body), came_ms, budget_ms)
         }
 
         /// Takes a request whose body could not be read.
         #[wasm_bindgen(js_name = beginWithout)]
         pub fn begin_without(head: &str, fault: &BodyFault, came_ms: f64, budget_ms: f64) -> Step {
             let fault = $crate::exchange::body_fault(fault);
-            $crate::exchange::begin(&$function, head, Err(fault), came_ms, budget_ms)
+            $crate::exchange::begin(&FUNCTION, head, Err(fault), came_ms, budget_ms)
         }
 
-        /// Takes the answer to a call. `retry_after_s` is what a 429 or 503 asks to wait, NaN if it cannot be read;
-        /// `elapsed_ms` has passed since `begin`; `random` is in [0, 1).
+        /// Takes the answer to a call. `retry_after_s` is what its `retry-after` says, NaN if that cannot be read;
+        /// `elapsed_ms` has passed since `begin`, by a monotonic clock; `random` is in [0, 1).
         #[wasm_bindgen]
         pub fn resume(
             state: &str,
@@ -80,7 +83,7 @@ macro_rules! export {
                 replayed,
                 retry_after_s,
             };
-            $crate::exchange::resume(&$function, state, outcome, elapsed_ms, random)
+            $crate::exchange::resume(&FUNCTION, state, outcome, elapsed_ms, random)
         }
 
         /// Takes the outcome of a call that has no answer.
@@ -92,15 +95,19 @@ macro_rules! export {
             random: f64,
         ) -> Step {
             let outcome = $crate::exchange::no_answer(outcome);
-            $crate::exchange::resume(&$function, state, outcome, elapsed_ms, random)
+            $crate::exchange::resume(&FUNCTION, state, outcome, elapsed_ms, random)
         }
 
-        /// The reply to a request that cannot be taken: the instance broke down, and `thrown` is the name of what was
-        /// thrown, or there is no profile.
+        /// The reply to a request under which the instance broke down; `thrown` is the name of what was thrown.
         #[wasm_bindgen]
-        pub fn unable(request_id: Option<String>, id: &str, thrown: Option<String>) -> Reply {
-            let (request_id, thrown) = (request_id.as_deref(), thrown.as_deref());
-            $crate::exchange::unable(&$function, request_id, id, thrown)
+        pub fn trapped(head: &str, thrown: &str) -> Reply {
+            $crate::exchange::trapped(&FUNCTION, head, thrown)
+        }
+
+        /// The reply to a request where there is no profile.
+        #[wasm_bindgen]
+        pub fn misconfigured(head: &str) -> Reply {
+            $crate::exchange::misconfigured(&FUNCTION, head)
         }
     };
 }

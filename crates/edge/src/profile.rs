@@ -4,6 +4,8 @@
 //! caller's authorization. Building it anew for every call costs about four times that overhead.
 
 use crate::contract::Start;
+use crate::json::HostJson;
+use interlock_domain::exchange::misconfiguration;
 use interlock_domain::function::Function;
 use interlock_domain::http::{ANSWER_HEADERS, MAX_ANSWER, MAX_BODY};
 use postgrest::Postgrest;
@@ -18,9 +20,8 @@ const TIMEOUT_RANGE: std::ops::RangeInclusive<u32> = 100..=120_000;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome {
-    name: &'static str,
     profile: Option<Profile>,
-    error: Option<&'static str>,
+    log: Option<String>,
     answer_headers: Headers<&'static str>,
 }
 
@@ -53,14 +54,13 @@ pub fn profile(
     key: Option<&str>,
     timeout_ms: Option<&str>,
 ) -> Start {
-    let (profile, error) = match build(function, url, key, timeout_ms) {
+    let (profile, log) = match build(function, url, key, timeout_ms) {
         Ok(profile) => (Some(profile), None),
-        Err(error) => (None, Some(error)),
+        Err(reason) => (None, Some(misconfiguration(function, &HostJson, reason))),
     };
     let outcome = Outcome {
-        name: function.name,
         profile,
-        error,
+        log,
         answer_headers: Headers(ANSWER_HEADERS.to_vec()),
     };
     // Plain data always serialises.

@@ -125,7 +125,7 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
             Step::Call(again) if again.delay_ms < contract::asked_ms(&outcome) => {
                 return Err(format!("what upstream asks to wait is waited: {again:?}"));
             }
-            Step::Call(again) => same_call(&before, again, may_have_acted)?,
+            Step::Call(again) => same_call(&before, again, elapsed, may_have_acted)?,
             Step::Reply(reply) if may_have_acted => unknown(reply)?,
             Step::Reply(_) => {}
         }
@@ -133,11 +133,12 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
     }
 }
 
-fn same_call(before: &State, again: &Call, may_have_acted: bool) -> Holds {
+fn same_call(before: &State, again: &Call, elapsed: f64, may_have_acted: bool) -> Holds {
     if may_have_acted {
         return Err(format!("nothing is done twice: {again:?}"));
     }
     let expected = State {
+        sent_ms: (elapsed + again.delay_ms).floor(),
         repeats: before.repeats + 1,
         ..before.clone()
     };
@@ -293,7 +294,12 @@ fn state(input: &Value) -> Result<String, String> {
     let (step, read) = match step {
         Some(step) => (step, "read"),
         None => (
-            exchange::unable(function, &SerdeJson, None, "fresh-id", Some("RangeError")),
+            Step::Reply(exchange::trapped(
+                function,
+                &SerdeJson,
+                &Request::read("POST\nfresh-id", Err(BodyFault::Aborted), 0.0, 0.0),
+                "RangeError",
+            )),
             "unreadable",
         ),
     };

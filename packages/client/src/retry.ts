@@ -10,7 +10,7 @@ export interface Limits {
 
 /** What a retry needs of its surroundings; tests bring their own. */
 export interface Host {
-  /** Milliseconds by a clock that nobody sets. */
+  /** Milliseconds by a monotonic clock. */
   now(): number;
   /** From 0 to 1. */
   random(): number;

@@ -8,6 +8,12 @@ const ORDER_STATE: &[(&str, Shape)] = &[
     ("status", Shape::Words(ORDER_STATUSES)),
 ];
 
+const ORDER_AND_GOODS: &[(&str, Shape)] = &[
+    ("order_id", Shape::Uuid),
+    ("status", Shape::Words(ORDER_STATUSES)),
+    ("fulfillment", Shape::Words(FULFILLMENTS)),
+];
+
 super::codes! {
     InsufficientFunds 402 Final "INSUFFICIENT_FUNDS"
         "The wallet does not hold enough money."
@@ -111,24 +117,12 @@ super::codes! {
     OrderNotCancellable 409 Final "ORDER_NOT_CANCELLABLE"
         "This order cannot be cancelled any more."
         "Look at details.status and details.fulfillment: an order that is paid or being sent is cancelled or refunded by the shop, one that has ended cannot be."
-        known(&[
-            ("order_id", Uuid),
-            ("status", Words(ORDER_STATUSES)),
-            ("fulfillment", Words(FULFILLMENTS)),
-        ]);
+        known(ORDER_AND_GOODS);
 
     OrderStateConflict 409 Final "ORDER_STATE_CONFLICT"
         "The order is not in a state in which this can be done."
         "Look at details.status: the order is not in a state in which this can be done."
-        Partly(
-            "What is known about it.",
-            &[
-                ("order_id", Uuid),
-                ("status", Words(ORDER_STATUSES)),
-                ("fulfillment", Words(FULFILLMENTS)),
-            ],
-            &["fulfillment"],
-        );
+        Partly("What is known about it.", ORDER_AND_GOODS, &["fulfillment"]);
 
     WalletOwnerGone 409 Final "WALLET_OWNER_GONE"
         "The wallet that this order was paid from is gone with its account."
