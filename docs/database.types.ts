@@ -306,6 +306,72 @@ export type Database = {
           },
         ];
       };
+      "payments": {
+        Row: {
+          "amount": number;
+          "attempt": number;
+          "created_at": string;
+          "currency": string;
+          "dispute": string | null;
+          "failure": string | null;
+          "flag": string | null;
+          "id": string;
+          "order_id": string | null;
+          "provider": string;
+          "provider_id": string | null;
+          "refund_asked": number;
+          "refunded": number;
+          "status": string;
+          "succeeded_at": string | null;
+          "told_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount"?: number | null;
+          "attempt"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "dispute"?: string | null;
+          "failure"?: string | null;
+          "flag"?: string | null;
+          "id"?: string | null;
+          "order_id"?: string | null;
+          "provider"?: string | null;
+          "provider_id"?: string | null;
+          "refund_asked"?: number | null;
+          "refunded"?: number | null;
+          "status"?: string | null;
+          "succeeded_at"?: string | null;
+          "told_at"?: string | null;
+        };
+        Update: {
+          "amount"?: number | null;
+          "attempt"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "dispute"?: string | null;
+          "failure"?: string | null;
+          "flag"?: string | null;
+          "id"?: string | null;
+          "order_id"?: string | null;
+          "provider"?: string | null;
+          "provider_id"?: string | null;
+          "refund_asked"?: number | null;
+          "refunded"?: number | null;
+          "status"?: string | null;
+          "succeeded_at"?: string | null;
+          "told_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "payments_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "product_codes": {
         Row: {
           "code": string;
@@ -699,6 +765,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "begin_card_payment": { Args: { "p_order_id"?: string }; Returns: Json };
       "cancel_order": {
         Args: { "p_idempotency_key"?: string; "p_order_id": string };
         Returns: Json;
@@ -781,6 +848,14 @@ export type Database = {
         Args: { "p_after"?: number; "p_limit"?: number; "p_status"?: string };
         Returns: Json;
       };
+      "list_payments": {
+        Args: { "p_after"?: string; "p_limit"?: number; "p_status"?: string };
+        Returns: Json;
+      };
+      "payment_webhook": {
+        Args: { "p_body": string; "p_provider": string; "p_signature": string };
+        Returns: Json;
+      };
       "process_order": { Args: { "p_order_id": string }; Returns: Json };
       "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
       "purge_idempotency_keys": {
@@ -789,6 +864,14 @@ export type Database = {
       };
       "refund_order": {
         Args: { "p_order_id": string; "p_outside"?: boolean };
+        Returns: Json;
+      };
+      "refund_payment": {
+        Args: {
+          "p_amount"?: number;
+          "p_payment_id": string;
+          "p_reference"?: string;
+        };
         Returns: Json;
       };
       "reject_payment": {
@@ -811,6 +894,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "set_payment_secret": {
+        Args: { "p_provider": string; "p_secret": string };
+        Returns: Json;
+      };
       "set_promo_slots": {
         Args: { "p_promo_id": string; "p_slots": number };
         Returns: Json;
@@ -822,6 +909,14 @@ export type Database = {
       "settle_slots": { Args: { "p_owner_id"?: string }; Returns: Json };
       "ship_order": {
         Args: { "p_order_id": string; "p_tracking"?: string };
+        Returns: Json;
+      };
+      "store_card_payment": {
+        Args: {
+          "p_canceled"?: boolean;
+          "p_payment_id": string;
+          "p_provider_id": string;
+        };
         Returns: Json;
       };
       "submit_payment_proof": {

@@ -69,9 +69,9 @@ as $$
 begin
   return case p_status
     when 'pending_payment' then
-      p_payment_method = 'bank_transfer' and num_nonnulls(p_payment_expires_at, p_proof_submitted_at) > 0
+      p_payment_method in ('bank_transfer', 'card') and num_nonnulls(p_payment_expires_at, p_proof_submitted_at) > 0
     when 'confirmed' then p_payment_method = 'cash_on_delivery'
-    when 'expired' then p_payment_method in ('bank_transfer', 'cash_on_delivery')
+    when 'expired' then p_payment_method <> 'wallet'
     else true
   end;
 end
@@ -130,7 +130,7 @@ create domain interlock.fulfillment as text
 
 create domain interlock.payment_method as text
   constraint orders_payment_method_known
-    check (value in ('wallet', 'bank_transfer', 'cash_on_delivery'));
+    check (value in ('wallet', 'bank_transfer', 'cash_on_delivery', 'card'));
 
 create domain interlock.order_event as text
   constraint order_events_event_known
@@ -362,9 +362,13 @@ begin
     when 'paid' then
       new.status in ('fulfilled', 'refunded') or (new.status = 'cancelled' and old.fulfillment <> 'shipped')
     when 'fulfilled' then new.status = 'refunded'
-    -- Only what is taken again with it: interlock.reopen_order.
+    -- Only what is taken again with it: interlock.retake_order.
     when 'expired' then
       new.status in ('pending_payment', 'confirmed')
+      and current_setting('interlock.reopening', true) is not distinct from 'on'
+    when 'cancelled' then
+      new.status in ('pending_payment', 'confirmed')
+      and old.paid_at is null
       and current_setting('interlock.reopening', true) is not distinct from 'on'
     else false
   end;
@@ -498,8 +502,8 @@ $$;
 -- transitions end in final statuses, and an order ends in one statement only.
 --
 --   to paid        the codes of its digital products are delivered
---   to cancelled,  wallet money goes back to the wallet, the promo use to the code, stock to the shelf, codes that
---   expired,       nobody has seen to the free ones
+--   to cancelled,  wallet money goes back to the wallet, money by card has to go back by its provider (refund_due), the
+--   expired,       promo use to the code, stock to the shelf, codes that nobody has seen to the free ones
 --   refunded
 --
 -- What does not come back by itself:
@@ -512,7 +516,7 @@ $$;
 --     the only way: such an order does not end otherwise.
 --
 -- Callers: trigger orders_settle, once for each statement.
--- Locks: the orders are locked by the statement; then wallets by user, promo as interlock.return_promos says, stock rows
+-- Locks: the orders are locked by the statement; then wallets by user, payments of the orders, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
 -- Errors: WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
@@ -575,6 +579,16 @@ begin
     );
   end loop;
 
+  -- Money that came by card goes back by its provider.
+  update interlock.payments p
+  set refund_asked = p.amount,
+      status = case when p.refunded < p.amount then 'refund_due' else 'refunded' end
+  from interlock.orders o
+  where p.order_id = any (v_ended)
+    and p.status in ('succeeded', 'refund_due', 'refunded')
+    and o.id = p.order_id
+    and not o.refunded_outside;
+
   perform interlock.return_promos(v_ended);
 
   perform interlock.lock_stock(array(
@@ -616,16 +630,17 @@ $$;
 --   confirmed        yes    –           yes         yes (2)   –
 --   paid             –      yes         yes (1)     –         yes
 --   fulfilled        –      –           –           –         yes
---   cancelled and refunded are final, and so is expired but for public.reopen_order.
+--   refunded is final, and so are cancelled and expired but for interlock.retake_order.
 --   (1) until it is shipped, (2) while unfulfilled
 --
 -- The status is the money, fulfillment the goods: unfulfilled → processing → shipped → delivered, forward only, while the
 -- order is confirmed or paid; an order is delivered exactly when it becomes fulfilled.
 --
---   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
+--   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at;
+--                    card: waits for the provider's word, until payment_expires_at
 --   confirmed        cash on delivery: will be paid at the door; waits for the shop until payment_expires_at, if it has
 --                    one
---   paid             wallet, an accepted payment, or nothing to pay
+--   paid             wallet, card, an accepted payment, or nothing to pay
 --   fulfilled        handed over
 --   cancelled        ended by the buyer (while unpaid and unfulfilled) or by the shop (before it was shipped; cash on
 --                    delivery also when the parcel came back)
@@ -704,7 +719,7 @@ comment on column interlock.orders.cart_id is
 comment on column interlock.orders.counted_units is
   'Units of the order that count against its buyer''s limits while it is not paid; empty if it was placed without a limit.';
 comment on column interlock.orders.payment_expires_at is
-  'Cash on delivery: if the shop has not gone on with it by then, the order expires; empty without settings.confirmation_window. Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
+  'Cash on delivery: if the shop has not gone on with it by then, the order expires; empty without settings.confirmation_window. Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null. Card: unpaid by then, the order expires; a payment that the provider is deciding moves it.';
 comment on column interlock.orders.proof_submitted_at is
   'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
 comment on column interlock.orders.refunded_outside is
@@ -1113,8 +1128,8 @@ $$;
 -- the answer where that is known by then (no promo code, nothing digital).
 --
 -- Payment: `wallet` is debited here and the order is paid; `bank_transfer` waits in pending_payment until
--- settings.payment_window is over; `cash_on_delivery` is confirmed and paid at the door. With nothing to pay the order
--- is paid at once. Codes of digital products belong to the order from here on, but the buyer sees them only once the
+-- settings.payment_window is over, `card` until settings.card_payment_window is; `cash_on_delivery` is confirmed and paid
+-- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on, but the buyer sees them only once the
 -- order is paid.
 --
 -- A hot product cannot take every connection: with settings.checkouts_per_product at most so many checkouts of one
@@ -1735,9 +1750,9 @@ begin
     );
   end if;
 
-  if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then
+  if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery', 'card') then
     v_problems := v_problems || interlock.problem(
-      '/payment_method', 'must be wallet, bank_transfer or cash_on_delivery'
+      '/payment_method', 'must be wallet, bank_transfer, cash_on_delivery or card'
     );
   end if;
 
@@ -2004,9 +2019,12 @@ begin
   if p_payment_method = 'wallet' or v_order.total = 0 then
     v_order.status := 'paid';
     v_order.paid_at := v_order.created_at;
-  elsif p_payment_method = 'bank_transfer' then
+  elsif p_payment_method in ('bank_transfer', 'card') then
     v_order.status := 'pending_payment';
-    v_order.payment_expires_at := v_order.created_at + (select s.payment_window from interlock.settings s);
+    v_order.payment_expires_at := v_order.created_at + (
+      select case p_payment_method when 'card' then s.card_payment_window else s.payment_window end
+      from interlock.settings s
+    );
   else
     v_order.status := 'confirmed';
     v_order.payment_expires_at := v_order.created_at + make_interval(secs => p_confirmation_seconds);
@@ -2205,10 +2223,8 @@ $$;
 -- takes its units, codes and promo use again, all or nothing, for the price it had. It then waits for its payment as it
 -- did at first, or is paid at once with p_paid. Called again it changes nothing.
 --
--- The discount is the one that was granted: of the promo code only its uses are asked for, not its dates.
---
 -- Callers: authenticated (staff) and service_role, through public.reopen_order.
--- Locks: order, cart, promo, stock rows by id, their slots, their codes; each wait two seconds at most.
+-- Locks: order, then as interlock.retake_order; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY
 --   with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
 --   PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
@@ -2223,7 +2239,6 @@ set timezone = 'UTC'
 as $$
 declare
   v_status text;
-  v_order interlock.orders;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -2240,47 +2255,7 @@ begin
   end if;
 
   if v_status = 'expired' then
-    select o.* into v_order from interlock.orders o where o.id = p_order_id;
-
-    if v_order.cart_id is not null then
-      perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
-      perform interlock.refuse_ordered_cart(v_order.user_id, v_order.cart_id);
-    end if;
-
-    perform set_config('interlock.reopening', 'on', true);
-    update interlock.orders o
-    set status = case o.payment_method when 'bank_transfer' then 'pending_payment' else 'confirmed' end,
-        cancelled_at = null,
-        proof_submitted_at = null,
-        payment_expires_at = interlock.clock()
-          + case o.payment_method when 'bank_transfer' then s.payment_window else s.confirmation_window end
-    from interlock.settings s
-    where o.id = p_order_id;
-    perform set_config('interlock.reopening', '', true);
-
-    if v_order.promo_code_id is not null then
-      if exists (select from interlock.promo_codes p where p.id = v_order.promo_code_id and p.first_order_only) then
-        perform interlock.lock_first_order(v_order.user_id);
-        if interlock.has_other_order(v_order.user_id, p_order_id) then
-          perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'first_order_only'));
-        end if;
-      end if;
-      perform interlock.take_promo_use(
-        v_order.promo_code_id, v_order.user_id, v_order.cart_id, p_order_id, v_order.discount, v_order.currency, null
-      );
-    end if;
-
-    perform interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
-    from interlock.order_items i
-    where i.order_id = p_order_id;
-
-    perform interlock.take_product_codes(
-      array_agg(i.product_id), array_agg(i.quantity::int), p_order_id, 'order_reopened', false
-    )
-    from interlock.order_items i
-    where i.order_id = p_order_id
-      and i.kind = 'digital'
-    having count(*) > 0;
+    perform interlock.retake_order(p_order_id);
   end if;
 
   if p_paid then
@@ -2392,6 +2367,72 @@ begin
     'product_id', v_old.product_id,
     'order_id', v_old.order_id
   );
+end
+$$;
+
+-- Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it
+-- had, and waits for its payment as it did at first.
+--
+-- The discount is the one that was granted: of the promo code only its uses are asked for, not its dates.
+--
+-- Callers: interlock.reopen_order, for one that has expired; interlock.retake_for_late_money, for a cancelled one too. With
+--   the order locked.
+-- Locks: cart, promo, stock rows by id, their slots, their codes.
+-- Errors: CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no longer a first
+--   order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
+create function interlock.retake_order(p_order_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_order interlock.orders;
+begin
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+
+  if v_order.cart_id is not null then
+    perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
+    perform interlock.refuse_ordered_cart(v_order.user_id, v_order.cart_id);
+  end if;
+
+  perform set_config('interlock.reopening', 'on', true);
+  update interlock.orders o
+  set status = case o.payment_method when 'cash_on_delivery' then 'confirmed' else 'pending_payment' end,
+      cancelled_at = null,
+      proof_submitted_at = null,
+      payment_expires_at = interlock.clock()
+        + case o.payment_method
+          when 'bank_transfer' then s.payment_window
+          when 'card' then s.card_payment_window
+          else s.confirmation_window
+        end
+  from interlock.settings s
+  where o.id = p_order_id;
+  perform set_config('interlock.reopening', '', true);
+
+  if v_order.promo_code_id is not null then
+    if exists (select from interlock.promo_codes p where p.id = v_order.promo_code_id and p.first_order_only) then
+      perform interlock.lock_first_order(v_order.user_id);
+      if interlock.has_other_order(v_order.user_id, p_order_id) then
+        perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'first_order_only'));
+      end if;
+    end if;
+    perform interlock.take_promo_use(
+      v_order.promo_code_id, v_order.user_id, v_order.cart_id, p_order_id, v_order.discount, v_order.currency, null
+    );
+  end if;
+
+  perform interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
+  from interlock.order_items i
+  where i.order_id = p_order_id;
+
+  perform interlock.take_product_codes(
+    array_agg(i.product_id), array_agg(i.quantity::int), p_order_id, 'order_reopened', false
+  )
+  from interlock.order_items i
+  where i.order_id = p_order_id
+    and i.kind = 'digital'
+  having count(*) > 0;
 end
 $$;
 
@@ -2811,6 +2852,8 @@ comment on function interlock.reopen_order is
   'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes and promo use again, all or nothing, for the price it had.';
 comment on function interlock.replace_product_code is
   'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
+comment on function interlock.retake_order is
+  'Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it had, and waits for its payment as it did at first.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_order is

@@ -17,6 +17,66 @@ create domain interlock.payment_proof_status as text
 create domain interlock.rejection_reason as text
   constraint payment_proofs_reason_length check (char_length(value) between 1 and 500);
 
+-- Who decides about the money.
+create domain interlock.payment_provider as text
+  constraint payments_provider_known check (value in ('stripe'));
+
+-- The provider's own name of a payment, a refund or an event.
+create domain interlock.provider_id as text
+  constraint provider_id_format check (value ~ '^[A-Za-z0-9_-]+$' and char_length(value) <= 255);
+
+create domain interlock.payment_status as text
+  constraint payments_status_known
+    check (value in ('open', 'processing', 'canceled', 'succeeded', 'refund_due', 'refunded', 'flagged'));
+
+-- Why money is here that no order could take.
+create domain interlock.payment_flag as text
+  constraint payments_flag_known
+    check (value in ('wrong_amount', 'wrong_currency', 'unknown_order', 'late', 'paid_otherwise'));
+
+-- What a provider signs its events with.
+create domain interlock.signing_secret as text
+  constraint payment_secrets_length check (char_length(value) between 16 and 255);
+
+create domain interlock.refund_status as text
+  constraint payment_refunds_status_known check (value in ('pending', 'succeeded', 'failed'));
+
+create domain interlock.webhook_outcome as text
+  constraint payment_events_outcome_known
+    check (value in ('paid', 'reopened', 'refund_due', 'flagged', 'noted', 'ignored'));
+
+-- The amount of money that a member of what others have written is, in minor units; null if it is none.
+--
+-- Callers: functions that read what others have written.
+create function interlock.to_amount(p_value jsonb)
+returns bigint
+language plpgsql
+immutable
+strict
+set search_path = ''
+as $$
+begin
+  return case when interlock.is_amount(p_value) then p_value::numeric::bigint end;
+end
+$$;
+
+-- The UUID that a text is; null if it is none.
+--
+-- Callers: functions that read what others have written.
+create function interlock.to_uuid(p_text text)
+returns uuid
+language plpgsql
+immutable
+strict
+set search_path = ''
+as $$
+begin
+  return case
+    when p_text ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' then p_text::uuid
+  end;
+end
+$$;
+
 -- Decide what an order's open proofs are once it no longer waits for its payment, whoever moved it: paid, so accepted, or
 -- ended without a decision, so closed.
 --
@@ -139,6 +199,32 @@ begin
 end
 $$;
 
+-- Events of payment providers that had a right signature, each of which counts once, by the provider's own id. What an
+-- event said of people is not kept.
+create table interlock.payment_events (
+  provider interlock.payment_provider not null,
+  event_id interlock.provider_id not null,
+  type interlock.label not null,
+  provider_payment_id interlock.provider_id,
+  order_id uuid,
+  outcome interlock.webhook_outcome not null,
+  created_at timestamptz not null default now(),
+  constraint payment_events_pkey primary key (provider, event_id)
+);
+
+comment on table interlock.payment_events is
+  'Events of payment providers and what they did. Each counts once.';
+comment on column interlock.payment_events.order_id is
+  'The order that it is about, as far as one is known.';
+comment on column interlock.payment_events.outcome is
+  'paid, reopened (an order that had ended is paid), refund_due, flagged, noted, or ignored (nothing of ours).';
+
+create index payment_events_by_order on interlock.payment_events (order_id, created_at) where order_id is not null;
+
+alter table interlock.payment_events enable row level security;
+
+grant select on table interlock.payment_events to service_role;
+
 -- Payment proofs of bank transfers: a file that the buyer has uploaded to the private bucket `payment-proofs` under
 -- USER_ID/ORDER_ID/ (payments/storage.sql). Handing it in (public.submit_payment_proof) gives the shop
 -- settings.review_window to decide, counted from the first proof that nobody has decided; more proofs do not make it
@@ -189,6 +275,149 @@ grant select on table interlock.payment_proofs to authenticated, service_role;
 
 create policy payment_proofs_select_own
   on interlock.payment_proofs
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));
+
+-- What the provider has given back, or is giving back: one row for each of its refunds, by its own ids. A refund may be
+-- told before the payment that it belongs to, so it does not refer to one.
+create table interlock.payment_refunds (
+  provider interlock.payment_provider not null,
+  refund_id interlock.provider_id not null,
+  provider_payment_id interlock.provider_id not null,
+  amount interlock.positive_amount not null,
+  currency interlock.currency_code not null,
+  status interlock.refund_status not null,
+  told_at timestamptz not null,
+  created_at timestamptz not null default now(),
+  constraint payment_refunds_pkey primary key (provider, refund_id)
+);
+
+comment on table interlock.payment_refunds is
+  'Refunds of payments by card, by the provider''s word.';
+comment on column interlock.payment_refunds.provider_payment_id is
+  'The payment, by the provider''s own id: interlock.payments.provider_id.';
+comment on column interlock.payment_refunds.status is
+  'pending, succeeded or failed; a failed one has given nothing back.';
+
+create index payment_refunds_by_payment on interlock.payment_refunds (provider, provider_payment_id);
+
+alter table interlock.payment_refunds enable row level security;
+
+grant select on table interlock.payment_refunds to service_role;
+
+-- The secrets by which providers sign their events. No role reads them: interlock.find_signature_problem does. While a
+-- secret is rolled two of them count.
+create table interlock.payment_secrets (
+  id bigint generated always as identity
+    constraint payment_secrets_pkey primary key,
+  provider interlock.payment_provider not null,
+  secret interlock.signing_secret not null,
+  created_at timestamptz not null default now(),
+  constraint payment_secrets_once unique (provider, secret)
+);
+
+comment on table interlock.payment_secrets is
+  'Secrets by which payment providers sign their events: the latest two of each provider. Written by set_payment_secret.';
+
+alter table interlock.payment_secrets enable row level security;
+
+-- Payments by card: the money is decided by somebody else (the provider), later, twice and out of order. A row is one
+-- attempt to pay one order; what the provider says of it comes by public.payment_webhook alone.
+--
+--   open        the buyer may pay; no money has moved. A payment that failed is open again
+--   processing  the provider is deciding: its order waits for settings.card_processing_window
+--   canceled    given up; the next try is another attempt
+--   succeeded   the money is here, and pays its order
+--   refund_due  the money is here, and some of it has to go back: refund_asked is more than refunded
+--   refunded    what was asked for has gone back
+--   flagged     the money is here, and it is not what the order costs, or the order is not known: staff decide
+--
+-- Money is the provider's word: succeeded is never undone by a later event about the attempt. One attempt of an order is
+-- open or processing at a time (payments_one_open).
+create table interlock.payments (
+  id uuid not null default interlock.new_id()
+    constraint payments_pkey primary key,
+  -- Empty for money that names an order which is not there.
+  order_id uuid
+    constraint payments_order_id_fkey references interlock.orders (id),
+  provider interlock.payment_provider not null,
+  provider_id interlock.provider_id,
+  attempt interlock.positive_count not null,
+  amount interlock.positive_amount not null,
+  currency interlock.currency_code not null,
+  status interlock.payment_status not null default 'open',
+  flag interlock.payment_flag,
+  failure interlock.label,
+  refund_asked interlock.amount not null default 0,
+  refunded interlock.amount not null default 0,
+  dispute interlock.label,
+  -- What the provider's latest event about the attempt was created at: an older one changes nothing.
+  told_at timestamptz,
+  created_at timestamptz not null default now(),
+  succeeded_at timestamptz,
+
+  constraint payments_refund_within_amount check (refund_asked <= amount),
+  constraint payments_refund_of_money check (
+    status in ('succeeded', 'refund_due', 'refunded', 'flagged') or refund_asked = 0
+  ),
+  constraint payments_money_has_time check (
+    (status in ('succeeded', 'refund_due', 'refunded', 'flagged')) = (succeeded_at is not null)
+  )
+);
+
+comment on table interlock.payments is
+  'Payments by card, one row for each attempt to pay an order. Its buyer sees it, nobody writes.';
+comment on column interlock.payments.order_id is
+  'The order that is paid; empty if the provider has named one that is not there.';
+comment on column interlock.payments.provider_id is
+  'The provider''s own id, as pi_…; empty until it is known.';
+comment on column interlock.payments.amount is
+  'What the order costs, in minor units; for flagged money what has come in.';
+comment on column interlock.payments.status is
+  'open, processing, canceled, succeeded, refund_due, refunded or flagged; docs/payments.md has the transitions.';
+comment on column interlock.payments.flag is
+  'Why the money pays no order: wrong_amount, wrong_currency, unknown_order, late (the order had ended), paid_otherwise.';
+comment on column interlock.payments.failure is
+  'What the provider says of the latest try that failed, as card_declined.';
+comment on column interlock.payments.refund_asked is
+  'How much of it has to go back, in all.';
+comment on column interlock.payments.refunded is
+  'How much has gone back by the provider''s word.';
+comment on column interlock.payments.dispute is
+  'The state of the buyer''s dispute with their bank, in the provider''s words; empty if there is none.';
+
+-- Money by the provider's id, which only a signed event can have said: what a buyer's own call has stored before does not
+-- count.
+create unique index payments_money on interlock.payments (provider, provider_id)
+  where succeeded_at is not null;
+
+create unique index payments_one_open on interlock.payments (order_id)
+  where status in ('open', 'processing');
+
+create index payments_by_order on interlock.payments (order_id, attempt);
+
+-- What staff have to look at, the oldest first.
+create index payments_to_settle on interlock.payments (id) where status in ('refund_due', 'flagged');
+
+create trigger payments_no_truncate
+  before truncate on interlock.payments
+  for each statement
+  execute function interlock.refuse_change();
+
+create trigger payments_no_delete
+  before delete on interlock.payments
+  for each row
+  execute function interlock.refuse_change();
+
+alter table interlock.payments enable row level security;
+
+grant select on table interlock.payments to authenticated, service_role;
+
+create policy payments_select_own
+  on interlock.payments
   for select
   to authenticated
   using (order_id = any (array(
@@ -349,6 +578,350 @@ begin
 end
 $$;
 
+-- What an event about a dispute does: its state stands with the payment, for staff. One that is closed stays closed.
+--
+-- Callers: interlock.payment_webhook.
+-- Locks: the account of the buyer and the order; the payment.
+-- Errors: 55P03 is transient.
+create function interlock.apply_dispute_event(
+  p_provider text,
+  p_object jsonb,
+  out outcome text,
+  out order_id uuid
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_payment_id uuid;
+begin
+  select p.id, p.order_id
+  into v_payment_id, order_id
+  from interlock.payments p
+  where (p.provider, p.provider_id) = (p_provider, p_object ->> 'payment_intent')
+    and p.succeeded_at is not null;
+  if v_payment_id is null or coalesce(p_object ->> 'status', '') = '' then
+    return;
+  end if;
+
+  if order_id is not null then
+    perform interlock.lock_order(order_id);
+  end if;
+  update interlock.payments p
+  set dispute = left(p_object ->> 'status', 200)
+  where p.id = v_payment_id
+    and coalesce(p.dispute, '') not in ('won', 'lost', 'warning_closed');
+  outcome := 'noted';
+end
+$$;
+
+-- Money has come in: what it pays, or why it pays nothing. Never both, and it is never kept without a word.
+--
+--   paid        the order waited for it, and it is what it costs
+--   reopened    the order had ended unpaid: its goods, codes and promo use are taken again, all or nothing, and it is
+--               paid. settings.late_payments says for which ends
+--   refund_due  the order is paid otherwise, or has ended for good: all of it has to go back
+--   flagged     it is not what the order costs, or the order is not there: staff decide
+--
+-- Callers: interlock.apply_payment_event, with the order locked. p_payment is all nulls for a payment that the shop's own
+--   code has made: it gets its row here.
+-- Locks: as interlock.retake_order and interlock.settle_orders.
+-- Errors: 55P03 is transient.
+create function interlock.apply_money(
+  p_provider text,
+  p_payment interlock.payments,
+  p_order interlock.orders,
+  p_object jsonb,
+  p_told_at timestamptz
+)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_payment_id constant uuid := coalesce(p_payment.id, interlock.new_id());
+  v_amount constant bigint := interlock.to_amount(coalesce(p_object -> 'amount_received', p_object -> 'amount'));
+  v_currency constant text := upper(p_object ->> 'currency');
+  v_flag text;
+  v_outcome text;
+begin
+  v_flag := case
+    when p_order.id is null then 'unknown_order'
+    when v_currency is distinct from p_order.currency then 'wrong_currency'
+    when v_amount is distinct from coalesce(p_payment.amount, p_order.total) then 'wrong_amount'
+  end;
+
+  v_outcome := case
+    when v_flag is not null then 'flagged'
+    when p_order.status in ('pending_payment', 'confirmed') then 'paid'
+    when p_order.status in ('expired', 'cancelled') and interlock.retake_for_late_money(p_order) then 'reopened'
+    else 'refund_due'
+  end;
+  if v_outcome = 'refund_due' then
+    v_flag := case when p_order.paid_at is null then 'late' else 'paid_otherwise' end;
+  end if;
+
+  insert into interlock.payments as p (
+    id, order_id, provider, provider_id, attempt, amount, currency, status, flag, refund_asked, told_at, succeeded_at
+  )
+  values (
+    v_payment_id,
+    p_order.id,
+    p_provider,
+    p_object ->> 'id',
+    coalesce(p_payment.attempt, 1 + (
+      select coalesce(max(a.attempt), 0) from interlock.payments a where a.order_id = p_order.id
+    )),
+    -- What cannot be read is flagged, with the least that it can be.
+    coalesce(nullif(v_amount, 0), 1),
+    case when v_currency ~ '^[A-Z]{3}$' then v_currency else 'XXX' end,
+    case v_outcome when 'flagged' then 'flagged' when 'refund_due' then 'refund_due' else 'succeeded' end,
+    v_flag,
+    case when v_outcome = 'refund_due' then v_amount else 0 end,
+    p_told_at,
+    interlock.clock()
+  )
+  on conflict (id) do update
+  set provider_id = excluded.provider_id,
+      amount = excluded.amount,
+      currency = excluded.currency,
+      status = excluded.status,
+      flag = excluded.flag,
+      refund_asked = excluded.refund_asked,
+      told_at = excluded.told_at,
+      succeeded_at = excluded.succeeded_at;
+  perform interlock.settle_payment(v_payment_id);
+
+  if v_outcome in ('paid', 'reopened') then
+    update interlock.orders o
+    set status = 'paid'
+    where o.id = p_order.id;
+  end if;
+
+  return v_outcome;
+end
+$$;
+
+-- What an event about a payment does.
+--
+--   succeeded         interlock.apply_money
+--   processing        the order waits for it, for settings.card_processing_window
+--   payment_failed,   noted; the order waits for another try until its time is over, and is never ended by it
+--   canceled
+--
+-- Which order it is for stands in the payment's own metadata (order_id, payment_id), which the provider has signed. A
+-- payment that the shop's own code has made counts too, if its metadata has the order_id. Without one it is none of ours.
+--
+-- Callers: interlock.payment_webhook.
+-- Locks: the account of the buyer and the order, its payments; then as interlock.apply_money.
+-- Errors: 55P03 is transient.
+create function interlock.apply_payment_event(
+  p_provider text,
+  p_type text,
+  p_object jsonb,
+  p_told_at timestamptz,
+  out outcome text,
+  out order_id uuid
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_order interlock.orders;
+  v_payment interlock.payments;
+begin
+  order_id := interlock.to_uuid(p_object #>> '{metadata,order_id}');
+  if order_id is null then
+    return;
+  end if;
+
+  perform interlock.lock_order(order_id);
+  select o.* into v_order from interlock.orders o where o.id = apply_payment_event.order_id;
+  v_payment := interlock.take_payment(p_provider, p_object, order_id);
+
+  if p_type = 'payment_intent.succeeded' and v_payment.succeeded_at is null then
+    outcome := interlock.apply_money(p_provider, v_payment, v_order, p_object, p_told_at);
+    return;
+  end if;
+
+  outcome := 'noted';
+  if v_payment.status not in ('open', 'processing') or v_payment.told_at > p_told_at then
+    return;
+  end if;
+
+  update interlock.payments p
+  set provider_id = p_object ->> 'id',
+      told_at = p_told_at,
+      status = case p_type
+        when 'payment_intent.processing' then 'processing'
+        when 'payment_intent.payment_failed' then 'open'
+        when 'payment_intent.canceled' then 'canceled'
+        else p.status
+      end,
+      failure = case p_type
+        when 'payment_intent.payment_failed' then
+          left(coalesce(nullif(p_object #>> '{last_payment_error,code}', ''), 'failed'), 200)
+        else p.failure
+      end
+  where p.id = v_payment.id;
+
+  -- An order whose payment is being decided waits longer, and goes back to its own time afterwards.
+  if v_order.status = 'pending_payment' and v_order.payment_method = 'card' then
+    update interlock.orders o
+    set payment_expires_at = case
+      when p_type = 'payment_intent.processing' then
+        greatest(o.payment_expires_at, interlock.clock() + s.card_processing_window)
+      else least(o.payment_expires_at, greatest(o.created_at + s.card_payment_window, interlock.clock()))
+    end
+    from interlock.settings s
+    where o.id = v_order.id
+      and (
+        p_type = 'payment_intent.processing'
+        or (v_payment.status = 'processing' and p_type in ('payment_intent.payment_failed', 'payment_intent.canceled'))
+      );
+  end if;
+end
+$$;
+
+-- What an event about a refund does: the refund is kept, and counts towards what had to go back. Whoever made it: the shop
+-- in the provider's own pages as well. One that failed has given nothing back, whatever comes after it.
+--
+-- Callers: interlock.payment_webhook.
+-- Locks: the account of the buyer and the order; the refund; the payment.
+-- Errors: 55P03 is transient.
+create function interlock.apply_refund_event(
+  p_provider text,
+  p_object jsonb,
+  p_told_at timestamptz,
+  out outcome text,
+  out order_id uuid
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_provider_payment_id constant text := p_object ->> 'payment_intent';
+  v_amount constant bigint := interlock.to_amount(p_object -> 'amount');
+  v_payment_id uuid;
+begin
+  if (
+    p_object ->> 'id' ~ '^[A-Za-z0-9_-]+$'
+    and char_length(p_object ->> 'id') <= 255
+    and v_amount > 0
+    and upper(p_object ->> 'currency') ~ '^[A-Z]{3}$'
+  ) is not true then
+    return;
+  end if;
+
+  select p.id, p.order_id
+  into v_payment_id, order_id
+  from interlock.payments p
+  where (p.provider, p.provider_id) = (p_provider, v_provider_payment_id)
+    and p.succeeded_at is not null;
+  if order_id is not null then
+    perform interlock.lock_order(order_id);
+  end if;
+
+  insert into interlock.payment_refunds as f (
+    provider, refund_id, provider_payment_id, amount, currency, status, told_at
+  )
+  values (
+    p_provider,
+    p_object ->> 'id',
+    v_provider_payment_id,
+    v_amount,
+    upper(p_object ->> 'currency'),
+    case p_object ->> 'status'
+      when 'succeeded' then 'succeeded'
+      when 'failed' then 'failed'
+      when 'canceled' then 'failed'
+      else 'pending'
+    end,
+    p_told_at
+  )
+  on conflict (provider, refund_id) do update
+  set status = excluded.status,
+      told_at = excluded.told_at
+  where f.status <> 'failed'
+    and (f.told_at, f.status <> 'pending') <= (excluded.told_at, excluded.status <> 'pending');
+
+  outcome := 'noted';
+  if v_payment_id is not null then
+    perform interlock.settle_payment(v_payment_id);
+  end if;
+end
+$$;
+
+-- What public.begin_card_payment does, with its owner's rights: the attempt to pay the caller's order that is open, or a
+-- new one. Called again, also in another tab, it answers the same one, until the provider says that it is canceled.
+--
+-- Callers: authenticated and service_role, through public.begin_card_payment, of the function payment-intent.
+-- Locks: the buyer's account, the order; two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order), ORDER_STATE_CONFLICT (not
+--   one that waits for a payment by card, or its time is over); 55P03 is transient.
+-- Security definer: nobody has the right to write payments.
+create function interlock.begin_card_payment(p_order_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_user_id constant uuid := auth.uid();
+  v_order interlock.orders;
+  v_payment interlock.payments;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.require_user();
+  if p_order_id is null then
+    perform interlock.refuse_problems(interlock.problem('/order_id', 'is required'));
+  end if;
+  if not exists (select from interlock.orders o where o.id = p_order_id and o.user_id = v_user_id) then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+
+  perform interlock.lock_order(p_order_id);
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  if v_order.status <> 'pending_payment'
+    or v_order.payment_method <> 'card'
+    or v_order.payment_expires_at <= interlock.clock()
+  then
+    perform interlock.raise_error('ORDER_STATE_CONFLICT', jsonb_build_object(
+      'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
+    ));
+  end if;
+
+  select p.* into v_payment
+  from interlock.payments p
+  where p.order_id = p_order_id
+    and p.status in ('open', 'processing');
+  if not found then
+    insert into interlock.payments (order_id, provider, attempt, amount, currency)
+    select p_order_id, 'stripe', coalesce(max(p.attempt), 0) + 1, v_order.total, v_order.currency
+    from interlock.payments p
+    where p.order_id = p_order_id
+    returning * into v_payment;
+  end if;
+
+  return jsonb_build_object('success', true, 'payment', jsonb_build_object(
+    'id', v_payment.id,
+    'order_id', p_order_id,
+    'provider', v_payment.provider,
+    'provider_id', v_payment.provider_id,
+    'attempt', v_payment.attempt,
+    'status', v_payment.status,
+    'amount', v_payment.amount,
+    'currency', v_payment.currency,
+    'expires_at', v_order.payment_expires_at
+  ));
+end
+$$;
+
 -- Add money to a wallet (negative amounts never come here), making it if needed.
 --
 -- Callers: interlock.top_up_wallet, the release of orders.
@@ -435,6 +1008,67 @@ begin
 end
 $$;
 
+-- Why an event is not the provider's own; null if it is. Stripe's scheme: the header is `t=SECONDS,v1=HEX,…`, a signature
+-- the HMAC-SHA256 of `SECONDS.BODY` with the endpoint's secret; several v1 are sent while a secret is rolled, what else
+-- stands there is passed over. Times may differ by five minutes (https://docs.stripe.com/webhooks, "Verify manually").
+--
+-- Hashes of the signatures are compared and not the signatures, so that how long it takes says nothing about them.
+--
+-- Callers: interlock.payment_webhook.
+-- Locks: none.
+-- Errors: none; answers missing, malformed, no_secret, too_old, in_the_future or mismatch.
+create function interlock.find_signature_problem(p_provider text, p_body text, p_signature text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_time text;
+  v_signatures bytea[];
+  v_age interval;
+  v_secrets int;
+  v_matches boolean;
+begin
+  if coalesce(p_signature, '') = '' then
+    return 'missing';
+  elsif char_length(p_signature) > 4096 then
+    return 'malformed';
+  end if;
+
+  select
+    min(p.value) filter (where p.name = 't'),
+    array_agg(decode(p.value, 'hex')) filter (where p.name = 'v1' and p.value ~ '^[0-9a-f]+$' and char_length(p.value) = 64)
+  into v_time, v_signatures
+  from (
+    select split_part(btrim(e.element), '=', 1) as name, split_part(btrim(e.element), '=', 2) as value
+    from string_to_table(p_signature, ',') as e (element)
+  ) p;
+
+  if v_time is null or v_time !~ '^[0-9]+$' or char_length(v_time) > 12 or v_signatures is null then
+    return 'malformed';
+  end if;
+
+  select
+    count(*),
+    bool_or(sha256(interlock.hmac_sha256(
+      convert_to(s.secret, 'UTF8'), convert_to(v_time || '.' || p_body, 'UTF8')
+    )) = sha256(g.signature))
+  into v_secrets, v_matches
+  from interlock.payment_secrets s
+  cross join unnest(v_signatures) as g (signature)
+  where s.provider = p_provider;
+
+  v_age := interlock.clock() - to_timestamp(v_time::bigint);
+  return case
+    when v_secrets = 0 then 'no_secret'
+    when not v_matches then 'mismatch'
+    when v_age > interval '5 minutes' then 'too_old'
+    when v_age < interval '-5 minutes' then 'in_the_future'
+  end;
+end
+$$;
+
 -- Whether the folder of an order has fewer files than settings.max_payment_proofs.
 --
 -- Callers: interlock.may_upload_proof, interlock.guard_proof_upload, with a path that interlock.is_proof_path takes.
@@ -456,6 +1090,30 @@ begin
   using 'payment-proofs', v_folder || '%', p_path;
 
   return v_files < (select s.max_payment_proofs from interlock.settings s);
+end
+$$;
+
+-- HMAC-SHA256 (RFC 2104) on the hash that Postgres has built in: pgcrypto has it too, but lies in another schema on each
+-- kind of host, and may be missing.
+--
+-- Callers: interlock.find_signature_problem.
+create function interlock.hmac_sha256(p_key bytea, p_message bytea)
+returns bytea
+language plpgsql
+immutable
+strict
+set search_path = ''
+as $$
+declare
+  v_key bytea := case when length(p_key) > 64 then sha256(p_key) else p_key end;
+  v_inner bytea := decode(repeat('36', 64), 'hex');
+  v_outer bytea := decode(repeat('5c', 64), 'hex');
+begin
+  for v_n in 0 .. length(v_key) - 1 loop
+    v_inner := set_byte(v_inner, v_n, get_byte(v_key, v_n) # 54);
+    v_outer := set_byte(v_outer, v_n, get_byte(v_key, v_n) # 92);
+  end loop;
+  return sha256(v_outer || sha256(v_inner || p_message));
 end
 $$;
 
@@ -520,6 +1178,52 @@ begin
 end
 $$;
 
+-- What public.list_payments does, with its owner's rights: payments by card that staff have to look at, the oldest first,
+-- a page at a time. Without a status those whose money has to go back, or pays no order.
+--
+-- Callers: authenticated (staff) and service_role, through public.list_payments.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
+-- Security definer: payments of others are not readable otherwise.
+create function interlock.list_payments(p_status text, p_after uuid, p_limit int)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+begin
+  perform interlock.refuse_unless_shop();
+  if p_status not in ('open', 'processing', 'canceled', 'succeeded', 'refund_due', 'refunded', 'flagged') then
+    v_problems := v_problems || interlock.problem(
+      '/p_status', 'must be open, processing, canceled, succeeded, refund_due, refunded or flagged'
+    );
+  end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    v_problems := v_problems || interlock.problem('/p_limit', 'must be an integer from 1 to 200');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  return jsonb_build_object('success', true, 'payments', coalesce((
+    select jsonb_agg(
+      to_jsonb(f) || jsonb_build_object('user_id', o.user_id, 'order_status', o.status)
+      order by f.id
+    )
+    from (
+      select q.*
+      from interlock.payments q
+      where case when p_status is null then q.status in ('refund_due', 'flagged') else q.status = p_status end
+        and (p_after is null or q.id > p_after)
+      order by q.id
+      limit p_limit
+    ) f
+    left join interlock.orders o on o.id = f.order_id
+  ), '[]'));
+end
+$$;
+
 -- Lock a user's wallet; the one helper for this kind of lock. The account comes first, because whoever pays from the
 -- wallet then writes an order that refers to it (interlock.lock_user).
 --
@@ -576,6 +1280,107 @@ begin
         and o.status = 'pending_payment'
     )
     and interlock.has_room_for_proof(p_path);
+end
+$$;
+
+-- What public.payment_webhook does, with its owner's rights: an event of a payment provider, applied once. Nobody is
+-- signed in; the signature of the raw body is what gives it its right, and is asked for before anything is read or
+-- written. Events come twice, late and in any order: each counts once by its id, and none undoes what a later one said.
+--
+-- Everything that is really the provider's is answered with success, what this shop cannot use too: it would be sent
+-- again for days. A passing failure (55P03) is not, and the event comes again.
+--
+-- Callers: anon, authenticated and service_role, through public.payment_webhook, of the function payment-webhook.
+-- Locks: the event's id; the account of the buyer and the order; the order's payments; then as interlock.retake_order and
+--   interlock.settle_orders. Two seconds at most.
+-- Errors: VALIDATION_FAILED, WEBHOOK_SIGNATURE_INVALID with the reason; 55P03 is transient.
+-- Security definer: nobody has the right to write payments and orders.
+create function interlock.payment_webhook(p_provider text, p_body text, p_signature text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problem text;
+  v_event jsonb;
+  v_object jsonb;
+  v_event_id text;
+  v_type text;
+  v_told_at timestamptz;
+  v_payment_id text;
+  v_outcome text;
+  v_order_id uuid;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if p_provider is distinct from 'stripe' then
+    perform interlock.refuse_problems(interlock.problem('/provider', 'must be stripe'));
+  end if;
+  if p_body is null or octet_length(p_body) > 65536 then
+    perform interlock.refuse_problems(interlock.problem('', 'must be an event of at most 64 KiB'));
+  end if;
+  v_problem := interlock.find_signature_problem(p_provider, p_body, p_signature);
+  if v_problem is not null then
+    perform interlock.raise_error('WEBHOOK_SIGNATURE_INVALID', jsonb_build_object('reason', v_problem));
+  end if;
+
+  v_event := interlock.read_event(p_body);
+  if v_event is null then
+    perform interlock.refuse_problems(interlock.problem('', 'must be an event: a JSON object with id, type, created and data.object'));
+  end if;
+  v_event_id := v_event ->> 'id';
+  v_type := v_event ->> 'type';
+  v_object := v_event #> '{data,object}';
+  v_told_at := to_timestamp((v_event ->> 'created')::bigint);
+  v_payment_id := case when v_type like 'payment_intent.%' then v_object ->> 'id' else v_object ->> 'payment_intent' end;
+  if v_payment_id !~ '^[A-Za-z0-9_-]+$' or char_length(v_payment_id) > 255 then
+    v_payment_id := null;
+  end if;
+
+  -- Once: a twin waits here for the first.
+  insert into interlock.payment_events (provider, event_id, type, provider_payment_id, outcome)
+  values (p_provider, v_event_id, v_type, v_payment_id, 'ignored')
+  on conflict do nothing;
+  if not found then
+    return (
+      select jsonb_build_object(
+        'success', true, 'event_id', v_event_id, 'outcome', e.outcome, 'repeated', true
+      )
+      from interlock.payment_events e
+      where (e.provider, e.event_id) = (p_provider, v_event_id)
+    );
+  end if;
+
+  if v_payment_id is not null then
+    if v_type like 'payment\_intent.%' then
+      select a.outcome, a.order_id
+      into v_outcome, v_order_id
+      from interlock.apply_payment_event(p_provider, v_type, v_object, v_told_at) a;
+    elsif v_type like 'refund.%' or v_type like 'charge.refund.%' then
+      select a.outcome, a.order_id
+      into v_outcome, v_order_id
+      from interlock.apply_refund_event(p_provider, v_object, v_told_at) a;
+    elsif v_type like 'charge.dispute.%' then
+      select a.outcome, a.order_id
+      into v_outcome, v_order_id
+      from interlock.apply_dispute_event(p_provider, v_object) a;
+    end if;
+  end if;
+
+  update interlock.payment_events e
+  set outcome = coalesce(v_outcome, 'ignored'),
+      order_id = v_order_id
+  where (e.provider, e.event_id) = (p_provider, v_event_id)
+    and (v_outcome is not null);
+
+  return jsonb_build_object(
+    'success', true, 'event_id', v_event_id, 'outcome', coalesce(v_outcome, 'ignored'), 'repeated', false
+  );
 end
 $$;
 
@@ -637,6 +1442,113 @@ begin
   end if;
 
   return true;
+end
+$$;
+
+-- The event in a body; null if there is none. Its id, type and time can be used as they are then.
+--
+-- Callers: interlock.payment_webhook, with a body whose signature is right.
+create function interlock.read_event(p_body text)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_event jsonb;
+begin
+  v_event := p_body::jsonb;
+  return case
+    when (
+      jsonb_typeof(v_event -> 'id') = 'string'
+      and v_event ->> 'id' ~ '^[A-Za-z0-9_-]+$'
+      and char_length(v_event ->> 'id') <= 255
+      and jsonb_typeof(v_event -> 'type') = 'string'
+      and char_length(v_event ->> 'type') between 1 and 200
+      and v_event ->> 'created' ~ '^[0-9]{1,12}$'
+      and jsonb_typeof(v_event #> '{data,object}') = 'object'
+    ) then v_event
+  end;
+exception
+  when others then
+    -- No JSON, or text that the database cannot hold.
+    return null;
+end
+$$;
+
+-- What public.refund_payment does, with its owner's rights: so much of a payment has to go back, or all that is left of
+-- it. It goes back by the provider, whose event says when (public.payment_webhook). The order stays as it is: goods are
+-- another matter. With a reference it counts once.
+--
+-- Callers: authenticated (staff) and service_role, through public.refund_payment.
+-- Locks: the reference; the account of the buyer and the order; the payment. Two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, PAYMENT_NOT_FOUND, REFUND_EXCEEDS_PAYMENT (more than was paid,
+--   or nothing was), IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+-- Security definer: nobody has the right to write payments.
+create function interlock.refund_payment(p_payment_id uuid, p_amount bigint, p_reference text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+  v_answer jsonb;
+  v_payment interlock.payments;
+  v_amount bigint;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+
+  if p_payment_id is null then
+    v_problems := v_problems || interlock.problem('/p_payment_id', 'is required');
+  end if;
+  if p_amount < 1 then
+    v_problems := v_problems || interlock.problem('/p_amount', 'must be a whole number of minor units, 1 or more');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference(
+    'refund_payment', p_reference, jsonb_build_array(p_payment_id, p_amount)
+  );
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
+  perform interlock.lock_order(p.order_id) from interlock.payments p where p.id = p_payment_id;
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  -- Money without an order has no other lock.
+  select p.* into v_payment from interlock.payments p where p.id = p_payment_id for no key update;
+  if not found then
+    perform interlock.raise_error('PAYMENT_NOT_FOUND', jsonb_build_object('payment_id', p_payment_id));
+  end if;
+
+  v_amount := coalesce(p_amount, v_payment.amount - v_payment.refund_asked);
+  if v_payment.succeeded_at is null or v_amount = 0 or v_payment.refund_asked + v_amount > v_payment.amount then
+    perform interlock.raise_error('REFUND_EXCEEDS_PAYMENT', jsonb_build_object(
+      'payment_id', p_payment_id,
+      'amount', v_amount,
+      'refundable', case when v_payment.succeeded_at is null then 0 else v_payment.amount - v_payment.refund_asked end,
+      'currency', v_payment.currency
+    ));
+  end if;
+
+  update interlock.payments p
+  set refund_asked = p.refund_asked + v_amount
+  where p.id = p_payment_id;
+  perform interlock.settle_payment(p_payment_id);
+
+  return interlock.finish_reference('refund_payment', p_reference, (
+    select jsonb_build_object('success', true, 'payment', to_jsonb(p))
+    from interlock.payments p
+    where p.id = p_payment_id
+  ));
 end
 $$;
 
@@ -703,6 +1615,163 @@ begin
 
   perform interlock.move_order(p_order_id, array['pending_payment'], 'cancelled', 'ORDER_STATE_CONFLICT');
   return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- Take what an order held again, because its money has come after its end; whether it could be had, all of it. Not for an
+-- order that had been paid, or whose buyer is gone.
+-- settings.late_payments says whether the shop wants that: for orders that expired, for those that were cancelled unpaid
+-- as well, or never.
+--
+-- Callers: interlock.apply_money, with the order locked.
+-- Locks: as interlock.retake_order.
+-- Errors: 55P03 and what else passes; a refusal is answered with false.
+create function interlock.retake_for_late_money(p_order interlock.orders)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_order.paid_at is not null or p_order.user_id is null or not exists (
+    select
+    from interlock.settings s
+    where s.late_payments = 'reopen' or (s.late_payments = 'reopen_expired' and p_order.status = 'expired')
+  ) then
+    return false;
+  end if;
+
+  perform interlock.retake_order(p_order.id);
+  return true;
+exception
+  when others then
+    -- Refusals of the catalogue; what passes by itself is the caller's, and the event comes again.
+    if sqlstate !~ '^PT4' then
+      raise;
+    end if;
+    return false;
+end
+$$;
+
+-- What public.set_payment_secret does, with its owner's rights: the secret counts from now on, and the one before it
+-- still does, until the next one comes. Given again it is the latest.
+--
+-- Callers: service_role, through public.set_payment_secret.
+-- Locks: the table of secrets, against another one who sets a secret.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
+-- Security definer: nobody reads or writes secrets.
+create function interlock.set_payment_secret(p_provider text, p_secret text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if p_provider is distinct from 'stripe' then
+    v_problems := v_problems || interlock.problem('/p_provider', 'must be stripe');
+  end if;
+  if (char_length(p_secret) between 16 and 255 and p_secret ~ '^[\x21-\x7e]+$') is not true then
+    v_problems := v_problems || interlock.problem('/p_secret', 'must be 16 to 255 printable ASCII characters, as whsec_…');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  lock table interlock.payment_secrets in share row exclusive mode;
+  delete from interlock.payment_secrets s where s.provider = p_provider and s.secret = p_secret;
+  insert into interlock.payment_secrets (provider, secret) values (p_provider, p_secret);
+  delete from interlock.payment_secrets s
+  where s.provider = p_provider
+    and s.id not in (
+      select l.id from interlock.payment_secrets l where l.provider = p_provider order by l.id desc limit 2
+    );
+
+  return jsonb_build_object('success', true, 'provider', p_provider);
+end
+$$;
+
+-- Compare what has to go back of a payment with what has gone back, by the provider's refunds.
+--
+-- Callers: interlock.apply_money, interlock.apply_refund_event, interlock.refund_payment, with its order locked.
+-- Locks: the row of interlock.payments.
+create function interlock.settle_payment(p_payment_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update interlock.payments p
+  set refunded = r.refunded,
+      status = case
+        when r.refunded >= p.amount then 'refunded'
+        when p.refund_asked > r.refunded then 'refund_due'
+        when p.refund_asked > 0 then 'refunded'
+        when p.flag in ('wrong_amount', 'wrong_currency', 'unknown_order') then 'flagged'
+        else 'succeeded'
+      end
+  from (
+    select q.id, coalesce(sum(f.amount) filter (where f.status = 'succeeded'), 0)::bigint as refunded
+    from interlock.payments q
+    left join interlock.payment_refunds f on (f.provider, f.provider_payment_id) = (q.provider, q.provider_id)
+    where q.id = p_payment_id
+    group by q.id
+  ) r
+  where p.id = r.id;
+end
+$$;
+
+-- What public.store_card_payment does, with its owner's rights: the provider's own id of an attempt, once. It is there to
+-- be found again; whose money an event tells of is read from what the provider has signed, never from here, so a buyer
+-- who stores something else harms nobody but themselves.
+--
+-- p_canceled says that the provider has given the attempt up, so that the next call of begin_card_payment makes another.
+--
+-- Callers: authenticated and service_role, through public.store_card_payment, of the function payment-intent.
+-- Locks: the buyer's account, the order; two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_NOT_FOUND (also for somebody else's); 55P03 is transient.
+-- Security definer: nobody has the right to write payments.
+create function interlock.store_card_payment(p_payment_id uuid, p_provider_id text, p_canceled boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_user_id constant uuid := auth.uid();
+  v_order_id uuid;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.require_user();
+  if (p_provider_id ~ '^pi_[A-Za-z0-9_]+$' and char_length(p_provider_id) <= 255) is not true then
+    perform interlock.refuse_problems(interlock.problem('/p_provider_id', 'must be the id of a PaymentIntent, as pi_…'));
+  end if;
+
+  select o.id into v_order_id
+  from interlock.payments p
+  join interlock.orders o on o.id = p.order_id
+  where p.id = p_payment_id
+    and o.user_id = v_user_id;
+  if v_order_id is null then
+    perform interlock.raise_error('PAYMENT_NOT_FOUND', jsonb_build_object('payment_id', p_payment_id));
+  end if;
+
+  perform interlock.lock_order(v_order_id);
+  update interlock.payments p
+  set provider_id = p_provider_id,
+      status = case when p_canceled then 'canceled' else p.status end
+  where p.id = p_payment_id
+    and p.status = 'open'
+    and coalesce(p.provider_id, p_provider_id) = p_provider_id;
+
+  return jsonb_build_object('success', true);
 end
 $$;
 
@@ -797,6 +1866,43 @@ begin
   end if;
 
   return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- The payment that an event is about: the attempt that its metadata names, or the one that has the provider's id.
+-- An attempt whose money is here has no room for other money: the provider keeps its idempotency keys for a day only, so
+-- two of its payments may name one attempt. Money that has been counted is found whatever it names now. All nulls if
+-- there is none.
+--
+-- Callers: interlock.apply_payment_event, with the order locked.
+-- Locks: none; the payments of an order change under the order's lock only.
+create function interlock.take_payment(p_provider text, p_object jsonb, p_order_id uuid)
+returns interlock.payments
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_provider_id constant text := p_object ->> 'id';
+  v_payment_id constant uuid := interlock.to_uuid(p_object #>> '{metadata,payment_id}');
+  v_payment interlock.payments;
+begin
+  select p.* into v_payment
+  from interlock.payments p
+  where (p.provider, p.provider_id) = (p_provider, v_provider_id)
+    and p.succeeded_at is not null;
+  if found then
+    return v_payment;
+  end if;
+
+  select p.* into v_payment
+  from interlock.payments p
+  where p.order_id = p_order_id
+    and p.provider = p_provider
+    and p.succeeded_at is null
+    and (p.provider_id = v_provider_id or p.id = v_payment_id)
+  order by p.id = v_payment_id desc nulls last
+  limit 1;
+  return v_payment;
 end
 $$;
 
@@ -904,6 +2010,19 @@ $$;
 comment on function public.accept_payment(uuid) is
   'The payment of an order has come: it is paid, its codes are delivered. For staff and the service role.';
 
+create function public.begin_card_payment(p_order_id uuid default null)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.begin_card_payment(p_order_id)
+$$;
+
+comment on function public.begin_card_payment(uuid) is
+  'The open attempt to pay an own order by card, or a new one. Called by the function payment-intent.';
+
 create function public.list_payment_proofs(
   p_status text default 'submitted',
   p_after bigint default null,
@@ -921,6 +2040,45 @@ $$;
 comment on function public.list_payment_proofs(text, bigint, int) is
   'Payment proofs that wait for a decision (or have p_status), the oldest first, for staff and the service role; p_after is the id of the last one of the page before.';
 
+create function public.list_payments(p_status text default null, p_after uuid default null, p_limit int default 50)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select interlock.list_payments(p_status, p_after, p_limit)
+$$;
+
+comment on function public.list_payments(text, uuid, int) is
+  'For staff and the service role: payments by card whose money has to go back or pays no order (or that have p_status), the oldest first; p_after is the id of the last one of the page before.';
+
+create function public.payment_webhook(p_provider text, p_body text, p_signature text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.payment_webhook(p_provider, p_body, p_signature)
+$$;
+
+comment on function public.payment_webhook(text, text, text) is
+  'A signed event of a payment provider, applied once: p_body as it came, p_signature its header. Called by the function payment-webhook.';
+
+create function public.refund_payment(p_payment_id uuid, p_amount bigint default null, p_reference text default null)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.refund_payment(p_payment_id, p_amount, p_reference)
+$$;
+
+comment on function public.refund_payment(uuid, bigint, text) is
+  'For staff and the service role: so much of a payment by card (null: all that is left) has to go back; once per p_reference. The order stays as it is.';
+
 create function public.reject_payment(
   p_order_id uuid,
   p_reason text default null,
@@ -936,6 +2094,36 @@ $$;
 
 comment on function public.reject_payment(uuid, text, boolean) is
   'The proof of a bank transfer is rejected, and the buyer may hand in another one; with p_cancel, or without a try left, the order is cancelled and everything comes back. For staff and the service role.';
+
+create function public.set_payment_secret(p_provider text, p_secret text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.set_payment_secret(p_provider, p_secret)
+$$;
+
+comment on function public.set_payment_secret(text, text) is
+  'For the service role only: the secret by which the provider (stripe) signs its events. The one before it counts until the next.';
+
+create function public.store_card_payment(
+  p_payment_id uuid,
+  p_provider_id text,
+  p_canceled boolean default false
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.store_card_payment(p_payment_id, p_provider_id, p_canceled)
+$$;
+
+comment on function public.store_card_payment(uuid, text, boolean) is
+  'The provider''s id of an attempt to pay an own order. Called by the function payment-intent.';
 
 create function public.submit_payment_proof(p_order_id uuid, p_object_path text)
 returns json
@@ -972,34 +2160,70 @@ select interlock.prepare_storage();
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.accept_payment is
   'What public.accept_payment does, with its owner''s rights: the order is paid, and its open proofs are accepted.';
+comment on function interlock.apply_dispute_event is
+  'What an event about a dispute does: its state stands with the payment, for staff.';
+comment on function interlock.apply_money is
+  'Money has come in: what it pays, or why it pays nothing.';
+comment on function interlock.apply_payment_event is
+  'What an event about a payment does.';
+comment on function interlock.apply_refund_event is
+  'What an event about a refund does: the refund is kept, and counts towards what had to go back.';
+comment on function interlock.begin_card_payment is
+  'What public.begin_card_payment does, with its owner''s rights: the attempt to pay the caller''s order that is open, or a new one.';
 comment on function interlock.close_payment_proofs is
   'Decide what an order''s open proofs are once it no longer waits for its payment, whoever moved it: paid, so accepted, or ended without a decision, so closed.';
 comment on function interlock.credit_wallet is
   'Add money to a wallet (negative amounts never come here), making it if needed.';
 comment on function interlock.debit_wallet is
   'Pay from the wallet that interlock.lock_wallet has locked.';
+comment on function interlock.find_signature_problem is
+  'Why an event is not the provider''s own; null if it is.';
 comment on function interlock.guard_proof_upload is
   'Refuse a file that an order has no room for (settings.max_payment_proofs), whoever uploads it: the platform asks the policy before an upload, and writes the row of a finished one with rights of its own, so many at once would pass.';
 comment on function interlock.has_room_for_proof is
   'Whether the folder of an order has fewer files than settings.max_payment_proofs.';
+comment on function interlock.hmac_sha256 is
+  'HMAC-SHA256 (RFC 2104) on the hash that Postgres has built in: pgcrypto has it too, but lies in another schema on each kind of host, and may be missing.';
 comment on function interlock.is_proof_path is
   'Whether a path is one of a payment proof: USER_ID/ORDER_ID/NAME, the name of plain characters and with the ending of a document or picture.';
 comment on function interlock.keep_wallet_with_money is
   'Keep a wallet that has money in it, also if its account is being deleted: nobody else would know whose it was.';
 comment on function interlock.list_payment_proofs is
   'What public.list_payment_proofs does, with its owner''s rights: the queue of proofs that staff and the shop decide, the oldest first, a page at a time.';
+comment on function interlock.list_payments is
+  'What public.list_payments does, with its owner''s rights: payments by card that staff have to look at, the oldest first, a page at a time.';
 comment on function interlock.lock_wallet is
   'Lock a user''s wallet; the one helper for this kind of lock.';
 comment on function interlock.may_upload_proof is
   'Whether the caller may upload a file of this path: it is one for an order of theirs that waits for its payment, and the order has room for one more.';
+comment on function interlock.payment_webhook is
+  'What public.payment_webhook does, with its owner''s rights: an event of a payment provider, applied once.';
 comment on function interlock.prepare_storage is
   'Make the bucket of payment proofs, and say who may read and write in it, where the storage schema exists: a buyer uploads to the folder of an order of theirs and reads what is there, staff reads all.';
+comment on function interlock.read_event is
+  'The event in a body; null if there is none.';
 comment on function interlock.record_wallet_movement is
   'Write the wallet ledger; refuse another owner or currency for a wallet.';
+comment on function interlock.refund_payment is
+  'What public.refund_payment does, with its owner''s rights: so much of a payment has to go back, or all that is left of it.';
 comment on function interlock.reject_payment is
   'What public.reject_payment does, with its owner''s rights: the open proofs of an order are rejected, for a reason that its buyer reads.';
+comment on function interlock.retake_for_late_money is
+  'Take what an order held again, because its money has come after its end; whether it could be had, all of it.';
+comment on function interlock.set_payment_secret is
+  'What public.set_payment_secret does, with its owner''s rights: the secret counts from now on, and the one before it still does, until the next one comes.';
+comment on function interlock.settle_payment is
+  'Compare what has to go back of a payment with what has gone back, by the provider''s refunds.';
+comment on function interlock.store_card_payment is
+  'What public.store_card_payment does, with its owner''s rights: the provider''s own id of an attempt, once.';
 comment on function interlock.submit_payment_proof is
   'What public.submit_payment_proof does, with its owner''s rights.';
+comment on function interlock.take_payment is
+  'The payment that an event is about: the attempt that its metadata names, or the one that has the provider''s id.';
+comment on function interlock.to_amount is
+  'The amount of money that a member of what others have written is, in minor units; null if it is none.';
+comment on function interlock.to_uuid is
+  'The UUID that a text is; null if it is none.';
 comment on function interlock.top_up_wallet is
   'What public.top_up_wallet does, with its owner''s rights.';
 
@@ -1007,6 +2231,12 @@ comment on function interlock.top_up_wallet is
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.accept_payment(uuid),
+  public.begin_card_payment(uuid),
+  public.list_payments(text, uuid, int),
+  public.payment_webhook(text, text, text),
+  public.refund_payment(uuid, bigint, text),
+  public.set_payment_secret(text, text),
+  public.store_card_payment(uuid, text, boolean),
   public.list_payment_proofs(text, bigint, int),
   public.reject_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
@@ -1020,15 +2250,26 @@ grant execute on function
   public.accept_payment(uuid), interlock.accept_payment,
   public.reject_payment(uuid, text, boolean), interlock.reject_payment,
   public.list_payment_proofs(text, bigint, int), interlock.list_payment_proofs,
-  public.submit_payment_proof(uuid, text), interlock.submit_payment_proof
+  public.list_payments(text, uuid, int), interlock.list_payments,
+  public.refund_payment(uuid, bigint, text), interlock.refund_payment,
+  public.submit_payment_proof(uuid, text), interlock.submit_payment_proof,
+  public.begin_card_payment(uuid), interlock.begin_card_payment,
+  public.store_card_payment(uuid, text, boolean), interlock.store_card_payment
 to authenticated, service_role;
 
 grant execute on function
+  public.set_payment_secret(text, text), interlock.set_payment_secret,
   public.top_up_wallet(uuid, bigint, text, text), interlock.top_up_wallet
 to service_role;
+
+-- A provider signs its events, and nobody else has a right here.
+grant execute on function
+  public.payment_webhook(text, text, text), interlock.payment_webhook
+to anon, authenticated, service_role;
 
 -- What apps and the shop read of payments over REST, each where its name is free in public (interlock.expose).
 select interlock.expose('wallets');
 select interlock.expose('wallet_movements');
 select interlock.expose('payment_proofs');
+select interlock.expose('payments');
 select interlock.expose('wallet_differences');

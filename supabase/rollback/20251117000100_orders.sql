@@ -41,6 +41,7 @@ drop function
   interlock.refuse_ordered_cart,
   interlock.reopen_order,
   interlock.replace_product_code,
+  interlock.retake_order,
   interlock.shape_order,
   interlock.ship_order,
   interlock.take_open_order,

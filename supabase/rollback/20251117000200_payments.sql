@@ -1,13 +1,20 @@
 set local lock_timeout = '5s';
 
 select interlock.conceal('wallet_differences');
+select interlock.conceal('payments');
 select interlock.conceal('payment_proofs');
 select interlock.conceal('wallet_movements');
 select interlock.conceal('wallets');
 drop function
   public.accept_payment(uuid),
+  public.begin_card_payment(uuid),
   public.list_payment_proofs(text, bigint, int),
+  public.list_payments(text, uuid, int),
+  public.payment_webhook(text, text, text),
+  public.refund_payment(uuid, bigint, text),
   public.reject_payment(uuid, text, boolean),
+  public.set_payment_secret(text, text),
+  public.store_card_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
   public.top_up_wallet(uuid, bigint, text, text);
 
@@ -25,28 +32,57 @@ drop view interlock.wallet_differences;
 drop trigger orders_close_payment_proofs on interlock.orders;
 drop function
   interlock.accept_payment,
+  interlock.apply_dispute_event,
+  interlock.apply_money,
+  interlock.apply_payment_event,
+  interlock.apply_refund_event,
+  interlock.begin_card_payment,
   interlock.credit_wallet,
   interlock.debit_wallet,
+  interlock.find_signature_problem,
   interlock.has_room_for_proof,
+  interlock.hmac_sha256,
   interlock.is_proof_path,
   interlock.list_payment_proofs,
+  interlock.list_payments,
   interlock.lock_wallet,
   interlock.may_upload_proof,
+  interlock.payment_webhook,
   interlock.prepare_storage,
+  interlock.read_event,
+  interlock.refund_payment,
   interlock.reject_payment,
+  interlock.retake_for_late_money,
+  interlock.set_payment_secret,
+  interlock.settle_payment,
+  interlock.store_card_payment,
   interlock.submit_payment_proof,
+  interlock.take_payment,
   interlock.top_up_wallet;
 drop table
   interlock.wallets,
   interlock.wallet_top_ups,
   interlock.wallet_movements,
-  interlock.payment_proofs;
+  interlock.payments,
+  interlock.payment_secrets,
+  interlock.payment_refunds,
+  interlock.payment_proofs,
+  interlock.payment_events;
 drop domain
   interlock.object_path,
   interlock.payment_proof_status,
-  interlock.rejection_reason;
+  interlock.rejection_reason,
+  interlock.payment_provider,
+  interlock.provider_id,
+  interlock.payment_status,
+  interlock.payment_flag,
+  interlock.signing_secret,
+  interlock.refund_status,
+  interlock.webhook_outcome;
 drop function
   interlock.close_payment_proofs,
   interlock.guard_proof_upload,
   interlock.keep_wallet_with_money,
-  interlock.record_wallet_movement;
+  interlock.record_wallet_movement,
+  interlock.to_amount,
+  interlock.to_uuid;

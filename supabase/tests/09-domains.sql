@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(207);
+select plan(266);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -29,7 +29,10 @@ select set_eq(
       ('order_event', 'text'),
       ('order_status', 'text'),
       ('payment_method', 'text'),
+      ('payment_flag', 'text'),
       ('payment_proof_status', 'text'),
+      ('payment_provider', 'text'),
+      ('payment_status', 'text'),
       ('positive_amount', 'bigint'),
       ('positive_count', 'integer'),
       ('price', 'bigint'),
@@ -37,11 +40,15 @@ select set_eq(
       ('product_kind', 'text'),
       ('promo_code', 'text'),
       ('promo_use_status', 'text'),
+      ('provider_id', 'text'),
+      ('refund_status', 'text'),
       ('rejection_reason', 'text'),
       ('row_version', 'bigint'),
+      ('signing_secret', 'text'),
       ('time_zone', 'text'),
       ('unit_change', 'integer'),
-      ('unit_count', 'integer')
+      ('unit_count', 'integer'),
+      ('webhook_outcome', 'text')
   $$,
   'these are the domains'
 );
@@ -128,6 +135,15 @@ values
   ('rejection_reason', repeat('ü', 500), null),
   ('rejection_reason', '', 'payment_proofs_reason_length'),
   ('rejection_reason', repeat('x', 501), 'payment_proofs_reason_length'),
+  ('provider_id', 'x', null),
+  ('provider_id', 'pi_' || repeat('x', 252), null),
+  ('provider_id', '', 'provider_id_format'),
+  ('provider_id', 'pi 1', 'provider_id_format'),
+  ('provider_id', repeat('x', 256), 'provider_id_format'),
+  ('signing_secret', repeat('x', 16), null),
+  ('signing_secret', repeat('x', 255), null),
+  ('signing_secret', repeat('x', 15), 'payment_secrets_length'),
+  ('signing_secret', repeat('x', 256), 'payment_secrets_length'),
   ('promo_code', ' x ', null),
   ('promo_code', '  ' || repeat('ü', 64) || ' ', null),
   ('promo_code', '', 'promo_codes_code_readable'),
@@ -158,8 +174,13 @@ from (values
   ('order_event', 'order_events_event_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped'),
   ('fulfillment', 'orders_fulfillment_known', 'unfulfilled processing shipped delivered'),
-  ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery'),
+  ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery card'),
   ('payment_proof_status', 'payment_proofs_status_known', 'submitted accepted rejected closed'),
+  ('payment_provider', 'payments_provider_known', 'stripe'),
+  ('payment_status', 'payments_status_known', 'open processing canceled succeeded refund_due refunded flagged'),
+  ('payment_flag', 'payments_flag_known', 'wrong_amount wrong_currency unknown_order late paid_otherwise'),
+  ('refund_status', 'payment_refunds_status_known', 'pending succeeded failed'),
+  ('webhook_outcome', 'payment_events_outcome_known', 'paid reopened refund_due flagged noted ignored'),
   ('promo_use_status', 'promo_redemptions_status_known', 'held redeemed released expired returned'),
   ('discount_type', 'promo_codes_discount_type_known', 'percentage fixed'),
   ('product_kind', 'products_kind_known', 'physical digital')

@@ -44,7 +44,7 @@ export interface components {
              * @description `cash_on_delivery` if it is absent.
              * @enum {string}
              */
-            payment_method?: "wallet" | "bank_transfer" | "cash_on_delivery";
+            payment_method?: "wallet" | "bank_transfer" | "cash_on_delivery" | "card";
             /** @description The total that was shown, in minor units; another one is answered with PRICE_CHANGED. */
             expected_total?: number;
         };
@@ -119,7 +119,7 @@ export interface components {
             discount: number;
             total: number;
             /** @enum {unknown} */
-            payment_method: "wallet" | "bank_transfer" | "cash_on_delivery";
+            payment_method: "wallet" | "bank_transfer" | "cash_on_delivery" | "card";
             /** Format: uuid */
             cart_id: string | null;
             /** Format: date-time */
@@ -183,7 +183,7 @@ export interface components {
             code: string;
         };
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -206,6 +206,31 @@ export interface components {
             /**
              * @description What to do next.
              * @example Correct every problem listed in details.problems; each has a JSON pointer to its field.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The event is not signed by the payment provider. */
+        WebhookSignatureInvalidError: {
+            /** @constant */
+            error: "WEBHOOK_SIGNATURE_INVALID";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "WEBHOOK_SIGNATURE_INVALID";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** @enum {unknown} */
+                reason: "missing" | "malformed" | "no_secret" | "too_old" | "in_the_future" | "mismatch";
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at details.reason: no_secret, call set_payment_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.
              */
             hint: string | null;
             /** @constant */
@@ -448,6 +473,31 @@ export interface components {
             /**
              * @description What to do next.
              * @example Check the id of the code.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such payment. */
+        PaymentNotFoundError: {
+            /** @constant */
+            error: "PAYMENT_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PAYMENT_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                payment_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the id of the payment, and that you are signed in as the user whose order it pays.
              */
             hint: string | null;
             /** @constant */
@@ -1058,6 +1108,35 @@ export interface components {
             retryable: false;
             request_id: string;
         };
+        /** @description More would go back than was paid. */
+        RefundExceedsPaymentError: {
+            /** @constant */
+            error: "REFUND_EXCEEDS_PAYMENT";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "REFUND_EXCEEDS_PAYMENT";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                payment_id: string;
+                amount: number;
+                refundable: number;
+                /** @description ISO 4217 */
+                currency: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Ask for details.refundable at most: what was paid, less what has been asked back before.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
         /** @description This promo code is used up. */
         PromoExhaustedError: {
             /** @constant */
@@ -1251,8 +1330,8 @@ export interface components {
             /** @description What is known about it. */
             details: {
                 /** @enum {unknown} */
-                payment_method: "wallet" | "bank_transfer" | "cash_on_delivery";
-                allowed: ("wallet" | "bank_transfer" | "cash_on_delivery")[];
+                payment_method: "wallet" | "bank_transfer" | "cash_on_delivery" | "card";
+                allowed: ("wallet" | "bank_transfer" | "cash_on_delivery" | "card")[];
             } | null;
             /**
              * @description What to do next.

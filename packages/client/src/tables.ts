@@ -281,8 +281,9 @@ export type Database = {
           "total": number;
           "tracking": string | null;
           "user_id": string | null;
+          "retake_for_late_money": boolean | null;
         };
-        ComputedFields: never;
+        ComputedFields: "retake_for_late_money";
         Insert: {
           "cancelled_at"?: string | null;
           "cart_id"?: string | null;
@@ -333,6 +334,37 @@ export type Database = {
         };
         Relationships: [];
       };
+      "payment_events": {
+        Row: {
+          "created_at": string;
+          "event_id": string;
+          "order_id": string | null;
+          "outcome": string;
+          "provider": string;
+          "provider_payment_id": string | null;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "event_id": string;
+          "order_id"?: string | null;
+          "outcome": string;
+          "provider": string;
+          "provider_payment_id"?: string | null;
+          "type": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "event_id"?: string;
+          "order_id"?: string | null;
+          "outcome"?: string;
+          "provider"?: string;
+          "provider_payment_id"?: string | null;
+          "type"?: string;
+        };
+        Relationships: [];
+      };
       "payment_proofs": {
         Row: {
           "created_at": string;
@@ -365,6 +397,128 @@ export type Database = {
         Relationships: [
           {
             foreignKeyName: "payment_proofs_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "payment_refunds": {
+        Row: {
+          "amount": number;
+          "created_at": string;
+          "currency": string;
+          "provider": string;
+          "provider_payment_id": string;
+          "refund_id": string;
+          "status": string;
+          "told_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount": number;
+          "created_at"?: string;
+          "currency": string;
+          "provider": string;
+          "provider_payment_id": string;
+          "refund_id": string;
+          "status": string;
+          "told_at": string;
+        };
+        Update: {
+          "amount"?: number;
+          "created_at"?: string;
+          "currency"?: string;
+          "provider"?: string;
+          "provider_payment_id"?: string;
+          "refund_id"?: string;
+          "status"?: string;
+          "told_at"?: string;
+        };
+        Relationships: [];
+      };
+      "payment_secrets": {
+        Row: {
+          "created_at": string;
+          "id": number;
+          "provider": string;
+          "secret": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: never;
+          "provider": string;
+          "secret": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: never;
+          "provider"?: string;
+          "secret"?: string;
+        };
+        Relationships: [];
+      };
+      "payments": {
+        Row: {
+          "amount": number;
+          "attempt": number;
+          "created_at": string;
+          "currency": string;
+          "dispute": string | null;
+          "failure": string | null;
+          "flag": string | null;
+          "id": string;
+          "order_id": string | null;
+          "provider": string;
+          "provider_id": string | null;
+          "refund_asked": number;
+          "refunded": number;
+          "status": string;
+          "succeeded_at": string | null;
+          "told_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount": number;
+          "attempt": number;
+          "created_at"?: string;
+          "currency": string;
+          "dispute"?: string | null;
+          "failure"?: string | null;
+          "flag"?: string | null;
+          "id"?: string;
+          "order_id"?: string | null;
+          "provider": string;
+          "provider_id"?: string | null;
+          "refund_asked"?: number;
+          "refunded"?: number;
+          "status"?: string;
+          "succeeded_at"?: string | null;
+          "told_at"?: string | null;
+        };
+        Update: {
+          "amount"?: number;
+          "attempt"?: number;
+          "created_at"?: string;
+          "currency"?: string;
+          "dispute"?: string | null;
+          "failure"?: string | null;
+          "flag"?: string | null;
+          "id"?: string;
+          "order_id"?: string | null;
+          "provider"?: string;
+          "provider_id"?: string | null;
+          "refund_asked"?: number;
+          "refunded"?: number;
+          "status"?: string;
+          "succeeded_at"?: string | null;
+          "told_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "payments_order_id_fkey";
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "orders";
@@ -672,6 +826,8 @@ export type Database = {
       };
       "settings": {
         Row: {
+          "card_payment_window": string;
+          "card_processing_window": string;
           "checkouts_per_product": number | null;
           "claim_lease": string;
           "confirmation_window": string | null;
@@ -681,6 +837,7 @@ export type Database = {
           "keep_payment_proofs": string | null;
           "keep_promo_attempts": string | null;
           "keep_promo_holds": string | null;
+          "late_payments": string;
           "max_open_orders_per_customer": number | null;
           "max_open_units_per_customer": number | null;
           "max_payment_proofs": number;
@@ -695,6 +852,8 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "card_payment_window"?: string;
+          "card_processing_window"?: string;
           "checkouts_per_product"?: number | null;
           "claim_lease"?: string;
           "confirmation_window"?: string | null;
@@ -704,6 +863,7 @@ export type Database = {
           "keep_payment_proofs"?: string | null;
           "keep_promo_attempts"?: string | null;
           "keep_promo_holds"?: string | null;
+          "late_payments"?: string;
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
@@ -717,6 +877,8 @@ export type Database = {
           "started_lease"?: string;
         };
         Update: {
+          "card_payment_window"?: string;
+          "card_processing_window"?: string;
           "checkouts_per_product"?: number | null;
           "claim_lease"?: string;
           "confirmation_window"?: string | null;
@@ -726,6 +888,7 @@ export type Database = {
           "keep_payment_proofs"?: string | null;
           "keep_promo_attempts"?: string | null;
           "keep_promo_holds"?: string | null;
+          "late_payments"?: string;
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
@@ -955,6 +1118,39 @@ export type Database = {
         Args: { "p_limit": number; "p_product_ids": (string)[] };
         Returns: boolean;
       };
+      "apply_dispute_event": {
+        Args: { "p_object": Json; "p_provider": string };
+        Returns: Record<string, unknown>;
+      };
+      "apply_money": {
+        Args: {
+          "p_object": Json;
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+          "p_payment": Omit<
+            Database["interlock"]["Tables"]["payments"]["Row"],
+            Database["interlock"]["Tables"]["payments"]["ComputedFields"]
+          >;
+          "p_provider": string;
+          "p_told_at": string;
+        };
+        Returns: string;
+      };
+      "apply_payment_event": {
+        Args: {
+          "p_object": Json;
+          "p_provider": string;
+          "p_told_at": string;
+          "p_type": string;
+        };
+        Returns: Record<string, unknown>;
+      };
+      "apply_refund_event": {
+        Args: { "p_object": Json; "p_provider": string; "p_told_at": string };
+        Returns: Record<string, unknown>;
+      };
       "assign_batch": {
         Args: {
           "p_batch_id": string;
@@ -981,6 +1177,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "begin_card_payment": { Args: { "p_order_id": string }; Returns: Json };
       "begin_idempotent": {
         Args: {
           "p_key": string;
@@ -1265,6 +1462,10 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "find_signature_problem": {
+        Args: { "p_body": string; "p_provider": string; "p_signature": string };
+        Returns: string;
+      };
       "finish_idempotent": {
         Args: {
           "p_key": string;
@@ -1312,6 +1513,10 @@ export type Database = {
         Returns: boolean;
       };
       "has_room_for_proof": { Args: { "p_path": string }; Returns: boolean };
+      "hmac_sha256": {
+        Args: { "p_key": string; "p_message": string };
+        Returns: string;
+      };
       "increment_promo_usage": {
         Args: { "p_promo_id": string; "p_reference": string };
         Returns: Json;
@@ -1342,6 +1547,10 @@ export type Database = {
       };
       "list_payment_proofs": {
         Args: { "p_after": number; "p_limit": number; "p_status": string };
+        Returns: Json;
+      };
+      "list_payments": {
+        Args: { "p_after": string; "p_limit": number; "p_status": string };
         Returns: Json;
       };
       "lock_cart": {
@@ -1504,6 +1713,10 @@ export type Database = {
         Returns: boolean;
       };
       "order_to_json": { Args: { "p_order_id": string }; Returns: Json };
+      "payment_webhook": {
+        Args: { "p_body": string; "p_provider": string; "p_signature": string };
+        Returns: Json;
+      };
       "prepare_storage": { Args: Record<PropertyKey, never>; Returns: boolean };
       "price_change": {
         Args: {
@@ -1563,6 +1776,7 @@ export type Database = {
         Args: { "p_product_ids": (string)[] };
         Returns: undefined;
       };
+      "read_event": { Args: { "p_body": string }; Returns: Json };
       "redeem_promo": {
         Args: {
           "p_cart_id": string;
@@ -1576,6 +1790,14 @@ export type Database = {
       };
       "refund_order": {
         Args: { "p_order_id": string; "p_outside": boolean };
+        Returns: Json;
+      };
+      "refund_payment": {
+        Args: {
+          "p_amount": number;
+          "p_payment_id": string;
+          "p_reference": string;
+        };
         Returns: Json;
       };
       "refuse_ordered_cart": {
@@ -1612,6 +1834,16 @@ export type Database = {
         Returns: Json;
       };
       "require_user": { Args: Record<PropertyKey, never>; Returns: string };
+      "retake_for_late_money": {
+        Args: {
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
+      "retake_order": { Args: { "p_order_id": string }; Returns: undefined };
       "return_promos": { Args: { "p_order_ids": (string)[] }; Returns: number };
       "return_stock": {
         Args: {
@@ -1627,6 +1859,10 @@ export type Database = {
         Args: { "p_reason": string; "p_reference_id": string };
         Returns: undefined;
       };
+      "set_payment_secret": {
+        Args: { "p_provider": string; "p_secret": string };
+        Returns: Json;
+      };
       "set_promo_slots": {
         Args: { "p_promo_id": string; "p_slots": number };
         Returns: Json;
@@ -1634,6 +1870,10 @@ export type Database = {
       "set_stock_slots": {
         Args: { "p_product_id": string; "p_slots": number };
         Returns: Json;
+      };
+      "settle_payment": {
+        Args: { "p_payment_id": string };
+        Returns: undefined;
       };
       "settle_promo_uses": { Args: { "p_promo_id": string }; Returns: number };
       "settle_slots": { Args: { "p_owner_id"?: string }; Returns: number };
@@ -1655,6 +1895,14 @@ export type Database = {
       "split_discount": {
         Args: { "p_amounts": (number)[]; "p_discount": number };
         Returns: (number)[];
+      };
+      "store_card_payment": {
+        Args: {
+          "p_canceled": boolean;
+          "p_payment_id": string;
+          "p_provider_id": string;
+        };
+        Returns: Json;
       };
       "submit_payment_proof": {
         Args: { "p_object_path": string; "p_order_id": string };
@@ -1716,6 +1964,33 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "take_payment": {
+        Args: { "p_object": Json; "p_order_id": string; "p_provider": string };
+        Returns: {
+          "amount": number;
+          "attempt": number;
+          "created_at": string;
+          "currency": string;
+          "dispute": string | null;
+          "failure": string | null;
+          "flag": string | null;
+          "id": string;
+          "order_id": string | null;
+          "provider": string;
+          "provider_id": string | null;
+          "refund_asked": number;
+          "refunded": number;
+          "status": string;
+          "succeeded_at": string | null;
+          "told_at": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "payments";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "take_product_codes": {
         Args: {
           "p_delivered": boolean;
@@ -1749,6 +2024,8 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "to_amount": { Args: { "p_value": Json }; Returns: number };
+      "to_uuid": { Args: { "p_text": string }; Returns: string };
       "top_up_wallet": {
         Args: {
           "p_amount": number;

@@ -2,4 +2,5 @@
 select interlock.expose('wallets');
 select interlock.expose('wallet_movements');
 select interlock.expose('payment_proofs');
+select interlock.expose('payments');
 select interlock.expose('wallet_differences');

@@ -2,6 +2,12 @@
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.accept_payment(uuid),
+  public.begin_card_payment(uuid),
+  public.list_payments(text, uuid, int),
+  public.payment_webhook(text, text, text),
+  public.refund_payment(uuid, bigint, text),
+  public.set_payment_secret(text, text),
+  public.store_card_payment(uuid, text, boolean),
   public.list_payment_proofs(text, bigint, int),
   public.reject_payment(uuid, text, boolean),
   public.submit_payment_proof(uuid, text),
@@ -15,9 +21,19 @@ grant execute on function
   public.accept_payment(uuid), interlock.accept_payment,
   public.reject_payment(uuid, text, boolean), interlock.reject_payment,
   public.list_payment_proofs(text, bigint, int), interlock.list_payment_proofs,
-  public.submit_payment_proof(uuid, text), interlock.submit_payment_proof
+  public.list_payments(text, uuid, int), interlock.list_payments,
+  public.refund_payment(uuid, bigint, text), interlock.refund_payment,
+  public.submit_payment_proof(uuid, text), interlock.submit_payment_proof,
+  public.begin_card_payment(uuid), interlock.begin_card_payment,
+  public.store_card_payment(uuid, text, boolean), interlock.store_card_payment
 to authenticated, service_role;
 
 grant execute on function
+  public.set_payment_secret(text, text), interlock.set_payment_secret,
   public.top_up_wallet(uuid, bigint, text, text), interlock.top_up_wallet
 to service_role;
+
+-- A provider signs its events, and nobody else has a right here.
+grant execute on function
+  public.payment_webhook(text, text, text), interlock.payment_webhook
+to anon, authenticated, service_role;

@@ -16,6 +16,8 @@ mod delivery;
 #[cfg(not(target_arch = "wasm32"))]
 mod foundation;
 #[cfg(not(target_arch = "wasm32"))]
+mod payments;
+#[cfg(not(target_arch = "wasm32"))]
 mod promo;
 #[cfg(not(target_arch = "wasm32"))]
 mod shop;
@@ -107,7 +109,14 @@ impl Code {
 
     /// What only the database raises.
     pub fn of_the_database() -> Vec<Code> {
-        [foundation::ALL, delivery::ALL, shop::ALL, promo::ALL].concat()
+        [
+            foundation::ALL,
+            delivery::ALL,
+            shop::ALL,
+            payments::ALL,
+            promo::ALL,
+        ]
+        .concat()
     }
 
     /// The code of that name, if the catalogue has it.

@@ -168,7 +168,8 @@ pub(crate) const ORDER_STATUSES: &[&str] = &[
 pub(crate) const FULFILLMENTS: &[&str] = &["unfulfilled", "processing", "shipped", "delivered"];
 
 /// How an order can be paid, if the shop takes it.
-pub(crate) const PAYMENT_METHODS: [&str; 3] = ["wallet", "bank_transfer", "cash_on_delivery"];
+pub(crate) const PAYMENT_METHODS: [&str; 4] =
+    ["wallet", "bank_transfer", "cash_on_delivery", "card"];
 
 /// Longer than any code that a person types.
 pub(crate) const MAX_PROMO_CODE: usize = 64;

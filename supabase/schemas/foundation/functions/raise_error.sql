@@ -23,6 +23,10 @@ begin
       v_status := '400';
       v_message := 'The request is not valid.';
       v_hint := 'Correct every problem listed in details.problems; each has a JSON pointer to its field.';
+    when 'WEBHOOK_SIGNATURE_INVALID' then
+      v_status := '400';
+      v_message := 'The event is not signed by the payment provider.';
+      v_hint := 'Look at details.reason: no_secret, call set_payment_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.';
     when 'UNAUTHENTICATED' then
       v_status := '401';
       v_message := 'No signed-in user.';
@@ -63,6 +67,10 @@ begin
       v_status := '404';
       v_message := 'There is no such product code.';
       v_hint := 'Check the id of the code.';
+    when 'PAYMENT_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such payment.';
+      v_hint := 'Check the id of the payment, and that you are signed in as the user whose order it pays.';
     when 'PROMO_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such promo code.';
@@ -151,6 +159,10 @@ begin
       v_status := '409';
       v_message := 'This order has as many payment proofs as it may have.';
       v_hint := 'Wait for the shop to decide on the proofs of this order, or ask it; it takes no more of them.';
+    when 'REFUND_EXCEEDS_PAYMENT' then
+      v_status := '409';
+      v_message := 'More would go back than was paid.';
+      v_hint := 'Ask for details.refundable at most: what was paid, less what has been asked back before.';
     when 'PROMO_EXHAUSTED' then
       v_status := '409';
       v_message := 'This promo code is used up.';

@@ -40,7 +40,7 @@ create table interlock.settings (
   -- Goods that are promised and not paid for.
   payment_methods text[] not null default '{wallet,bank_transfer,cash_on_delivery}'
     constraint settings_payment_methods_known check (
-      payment_methods <@ array['wallet', 'bank_transfer', 'cash_on_delivery'] and cardinality(payment_methods) > 0
+      payment_methods <@ array['wallet', 'bank_transfer', 'cash_on_delivery', 'card'] and cardinality(payment_methods) > 0
     ),
   max_open_orders_per_customer int
     constraint settings_max_open_orders_sane check (max_open_orders_per_customer between 1 and 1000),
@@ -49,6 +49,16 @@ create table interlock.settings (
   confirmation_window interval
     constraint settings_confirmation_window_sane
       check (confirmation_window between interval '1 minute' and interval '90 days'),
+
+  -- Payment by card.
+  card_payment_window interval not null default '30 minutes'
+    constraint settings_card_payment_window_sane
+      check (card_payment_window between interval '1 minute' and interval '30 days'),
+  card_processing_window interval not null default '1 day'
+    constraint settings_card_processing_window_sane
+      check (card_processing_window between interval '1 minute' and interval '30 days'),
+  late_payments text not null default 'reopen_expired'
+    constraint settings_late_payments_known check (late_payments in ('reopen', 'reopen_expired', 'refund')),
 
   -- How long history is kept (interlock.purge_history).
   keep_promo_attempts interval default '1 day'
@@ -95,13 +105,20 @@ comment on column interlock.settings.review_window is
   'How long an order with a payment proof waits for the shop to decide before it expires (1 minute to 365 days); null means for ever.';
 
 comment on column interlock.settings.payment_methods is
-  'How orders may be paid: any of wallet, bank_transfer and cash_on_delivery. All three unless the shop takes one away.';
+  'How orders may be paid: any of wallet, bank_transfer, cash_on_delivery and card. All but card at first: that needs an account with a provider (docs/payments.md).';
 comment on column interlock.settings.max_open_orders_per_customer is
   'How many orders one customer may have that are not paid yet (1 to 1000); null means no limit. 5 suits a shop for consumers.';
 comment on column interlock.settings.max_open_units_per_customer is
   'How many units one customer may have in orders that are not paid yet (1 to 1000000000); null means no limit. 50 suits a shop for consumers.';
 comment on column interlock.settings.confirmation_window is
   'How long a cash-on-delivery order waits for the shop to go on with it before it expires (1 minute to 90 days); null means for ever.';
+
+comment on column interlock.settings.card_payment_window is
+  'How long an order by card waits for its payment (1 minute to 30 days).';
+comment on column interlock.settings.card_processing_window is
+  'How long it waits once the provider is deciding about a payment, counted from then (1 minute to 30 days).';
+comment on column interlock.settings.late_payments is
+  'What money does that comes after its order has ended: reopen (take the goods again, if all are there), reopen_expired (the same, but not for an order that was cancelled), refund. What pays no order is in list_payments(''refund_due'').';
 
 comment on column interlock.settings.keep_promo_attempts is
   'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';

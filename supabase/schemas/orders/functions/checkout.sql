@@ -18,8 +18,8 @@
 -- the answer where that is known by then (no promo code, nothing digital).
 --
 -- Payment: `wallet` is debited here and the order is paid; `bank_transfer` waits in pending_payment until
--- settings.payment_window is over; `cash_on_delivery` is confirmed and paid at the door. With nothing to pay the order
--- is paid at once. Codes of digital products belong to the order from here on, but the buyer sees them only once the
+-- settings.payment_window is over, `card` until settings.card_payment_window is; `cash_on_delivery` is confirmed and paid
+-- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on, but the buyer sees them only once the
 -- order is paid.
 --
 -- A hot product cannot take every connection: with settings.checkouts_per_product at most so many checkouts of one

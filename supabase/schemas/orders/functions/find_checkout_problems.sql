@@ -104,9 +104,9 @@ begin
     );
   end if;
 
-  if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery') then
+  if p_payment_method not in ('wallet', 'bank_transfer', 'cash_on_delivery', 'card') then
     v_problems := v_problems || interlock.problem(
-      '/payment_method', 'must be wallet, bank_transfer or cash_on_delivery'
+      '/payment_method', 'must be wallet, bank_transfer, cash_on_delivery or card'
     );
   end if;
 

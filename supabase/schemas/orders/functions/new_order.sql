@@ -37,9 +37,12 @@ begin
   if p_payment_method = 'wallet' or v_order.total = 0 then
     v_order.status := 'paid';
     v_order.paid_at := v_order.created_at;
-  elsif p_payment_method = 'bank_transfer' then
+  elsif p_payment_method in ('bank_transfer', 'card') then
     v_order.status := 'pending_payment';
-    v_order.payment_expires_at := v_order.created_at + (select s.payment_window from interlock.settings s);
+    v_order.payment_expires_at := v_order.created_at + (
+      select case p_payment_method when 'card' then s.card_payment_window else s.payment_window end
+      from interlock.settings s
+    );
   else
     v_order.status := 'confirmed';
     v_order.payment_expires_at := v_order.created_at + make_interval(secs => p_confirmation_seconds);

@@ -2,10 +2,8 @@
 -- takes its units, codes and promo use again, all or nothing, for the price it had. It then waits for its payment as it
 -- did at first, or is paid at once with p_paid. Called again it changes nothing.
 --
--- The discount is the one that was granted: of the promo code only its uses are asked for, not its dates.
---
 -- Callers: authenticated (staff) and service_role, through public.reopen_order.
--- Locks: order, cart, promo, stock rows by id, their slots, their codes; each wait two seconds at most.
+-- Locks: order, then as interlock.retake_order; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY
 --   with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
 --   PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
@@ -20,7 +18,6 @@ set timezone = 'UTC'
 as $$
 declare
   v_status text;
-  v_order interlock.orders;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -37,47 +34,7 @@ begin
   end if;
 
   if v_status = 'expired' then
-    select o.* into v_order from interlock.orders o where o.id = p_order_id;
-
-    if v_order.cart_id is not null then
-      perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
-      perform interlock.refuse_ordered_cart(v_order.user_id, v_order.cart_id);
-    end if;
-
-    perform set_config('interlock.reopening', 'on', true);
-    update interlock.orders o
-    set status = case o.payment_method when 'bank_transfer' then 'pending_payment' else 'confirmed' end,
-        cancelled_at = null,
-        proof_submitted_at = null,
-        payment_expires_at = interlock.clock()
-          + case o.payment_method when 'bank_transfer' then s.payment_window else s.confirmation_window end
-    from interlock.settings s
-    where o.id = p_order_id;
-    perform set_config('interlock.reopening', '', true);
-
-    if v_order.promo_code_id is not null then
-      if exists (select from interlock.promo_codes p where p.id = v_order.promo_code_id and p.first_order_only) then
-        perform interlock.lock_first_order(v_order.user_id);
-        if interlock.has_other_order(v_order.user_id, p_order_id) then
-          perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'first_order_only'));
-        end if;
-      end if;
-      perform interlock.take_promo_use(
-        v_order.promo_code_id, v_order.user_id, v_order.cart_id, p_order_id, v_order.discount, v_order.currency, null
-      );
-    end if;
-
-    perform interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
-    from interlock.order_items i
-    where i.order_id = p_order_id;
-
-    perform interlock.take_product_codes(
-      array_agg(i.product_id), array_agg(i.quantity::int), p_order_id, 'order_reopened', false
-    )
-    from interlock.order_items i
-    where i.order_id = p_order_id
-      and i.kind = 'digital'
-    having count(*) > 0;
+    perform interlock.retake_order(p_order_id);
   end if;
 
   if p_paid then

@@ -5,16 +5,17 @@
 --   confirmed        yes    –           yes         yes (2)   –
 --   paid             –      yes         yes (1)     –         yes
 --   fulfilled        –      –           –           –         yes
---   cancelled and refunded are final, and so is expired but for public.reopen_order.
+--   refunded is final, and so are cancelled and expired but for interlock.retake_order.
 --   (1) until it is shipped, (2) while unfulfilled
 --
 -- The status is the money, fulfillment the goods: unfulfilled → processing → shipped → delivered, forward only, while the
 -- order is confirmed or paid; an order is delivered exactly when it becomes fulfilled.
 --
---   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at
+--   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at;
+--                    card: waits for the provider's word, until payment_expires_at
 --   confirmed        cash on delivery: will be paid at the door; waits for the shop until payment_expires_at, if it has
 --                    one
---   paid             wallet, an accepted payment, or nothing to pay
+--   paid             wallet, card, an accepted payment, or nothing to pay
 --   fulfilled        handed over
 --   cancelled        ended by the buyer (while unpaid and unfulfilled) or by the shop (before it was shipped; cash on
 --                    delivery also when the parcel came back)
@@ -93,7 +94,7 @@ comment on column interlock.orders.cart_id is
 comment on column interlock.orders.counted_units is
   'Units of the order that count against its buyer''s limits while it is not paid; empty if it was placed without a limit.';
 comment on column interlock.orders.payment_expires_at is
-  'Cash on delivery: if the shop has not gone on with it by then, the order expires; empty without settings.confirmation_window. Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null.';
+  'Cash on delivery: if the shop has not gone on with it by then, the order expires; empty without settings.confirmation_window. Bank transfer: unpaid by then, the order expires. A payment proof moves it to the end of settings.review_window; empty if that is null. Card: unpaid by then, the order expires; a payment that the provider is deciding moves it.';
 comment on column interlock.orders.proof_submitted_at is
   'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
 comment on column interlock.orders.refunded_outside is

@@ -71,9 +71,13 @@ begin
     when 'paid' then
       new.status in ('fulfilled', 'refunded') or (new.status = 'cancelled' and old.fulfillment <> 'shipped')
     when 'fulfilled' then new.status = 'refunded'
-    -- Only what is taken again with it: interlock.reopen_order.
+    -- Only what is taken again with it: interlock.retake_order.
     when 'expired' then
       new.status in ('pending_payment', 'confirmed')
+      and current_setting('interlock.reopening', true) is not distinct from 'on'
+    when 'cancelled' then
+      new.status in ('pending_payment', 'confirmed')
+      and old.paid_at is null
       and current_setting('interlock.reopening', true) is not distinct from 'on'
     else false
   end;

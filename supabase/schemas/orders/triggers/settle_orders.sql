@@ -2,8 +2,8 @@
 -- transitions end in final statuses, and an order ends in one statement only.
 --
 --   to paid        the codes of its digital products are delivered
---   to cancelled,  wallet money goes back to the wallet, the promo use to the code, stock to the shelf, codes that
---   expired,       nobody has seen to the free ones
+--   to cancelled,  wallet money goes back to the wallet, money by card has to go back by its provider (refund_due), the
+--   expired,       promo use to the code, stock to the shelf, codes that nobody has seen to the free ones
 --   refunded
 --
 -- What does not come back by itself:
@@ -16,7 +16,7 @@
 --     the only way: such an order does not end otherwise.
 --
 -- Callers: trigger orders_settle, once for each statement.
--- Locks: the orders are locked by the statement; then wallets by user, promo as interlock.return_promos says, stock rows
+-- Locks: the orders are locked by the statement; then wallets by user, payments of the orders, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
 -- Errors: WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
@@ -78,6 +78,16 @@ begin
       v_order.user_id, v_order.total, v_order.currency, 'order_' || v_order.status, v_order.id
     );
   end loop;
+
+  -- Money that came by card goes back by its provider.
+  update interlock.payments p
+  set refund_asked = p.amount,
+      status = case when p.refunded < p.amount then 'refund_due' else 'refunded' end
+  from interlock.orders o
+  where p.order_id = any (v_ended)
+    and p.status in ('succeeded', 'refund_due', 'refunded')
+    and o.id = p.order_id
+    and not o.refunded_outside;
 
   perform interlock.return_promos(v_ended);
 

@@ -16,9 +16,9 @@ as $$
 begin
   return case p_status
     when 'pending_payment' then
-      p_payment_method = 'bank_transfer' and num_nonnulls(p_payment_expires_at, p_proof_submitted_at) > 0
+      p_payment_method in ('bank_transfer', 'card') and num_nonnulls(p_payment_expires_at, p_proof_submitted_at) > 0
     when 'confirmed' then p_payment_method = 'cash_on_delivery'
-    when 'expired' then p_payment_method in ('bank_transfer', 'cash_on_delivery')
+    when 'expired' then p_payment_method <> 'wallet'
     else true
   end;
 end

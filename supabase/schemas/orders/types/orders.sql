@@ -11,7 +11,7 @@ create domain interlock.fulfillment as text
 
 create domain interlock.payment_method as text
   constraint orders_payment_method_known
-    check (value in ('wallet', 'bank_transfer', 'cash_on_delivery'));
+    check (value in ('wallet', 'bank_transfer', 'cash_on_delivery', 'card'));
 
 create domain interlock.order_event as text
   constraint order_events_event_known

@@ -1,0 +1,16 @@
+create function public.store_card_payment(
+  p_payment_id uuid,
+  p_provider_id text,
+  p_canceled boolean default false
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.store_card_payment(p_payment_id, p_provider_id, p_canceled)
+$$;
+
+comment on function public.store_card_payment(uuid, text, boolean) is
+  'The provider''s id of an attempt to pay an own order. Called by the function payment-intent.';
