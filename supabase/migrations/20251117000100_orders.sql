@@ -1205,7 +1205,7 @@ begin
   end if;
 
   v_problems := interlock.find_checkout_problems(
-    p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total, true
+    p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total
   );
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
@@ -1644,8 +1644,7 @@ begin
 end
 $$;
 
--- What is wrong with the shape of a request, all of it; null if nothing is. Prices that were shown may stand in lines
--- with p_priced only.
+-- What is wrong with the shape of a request, all of it; null if nothing is.
 --
 -- Callers: interlock.checkout, interlock.price_promo_cart.
 create function interlock.find_checkout_problems(
@@ -1653,8 +1652,7 @@ create function interlock.find_checkout_problems(
   p_promo_code text,
   p_payment_method text,
   p_idempotency_key text,
-  p_expected_total bigint default null,
-  p_priced boolean default false
+  p_expected_total bigint default null
 )
 returns jsonb
 language plpgsql
@@ -1678,8 +1676,7 @@ begin
       and (
         i.item - 'product_id' - 'quantity' = '{}'
         or (
-          p_priced
-          and i.item - 'product_id' - 'quantity' - 'expected_unit_price' = '{}'
+          i.item - 'product_id' - 'quantity' - 'expected_unit_price' = '{}'
           and interlock.is_amount(i.item -> 'expected_unit_price')
         )
       )
@@ -1715,11 +1712,9 @@ begin
             and (i.item ->> 'quantity')::numeric = trunc((i.item ->> 'quantity')::numeric)
           else false
         end as quantity_valid,
-        coalesce(not p_priced or interlock.is_amount(i.item -> 'expected_unit_price'), true) as price_valid,
+        coalesce(interlock.is_amount(i.item -> 'expected_unit_price'), true) as price_valid,
         case
-          when jsonb_typeof(i.item) <> 'object' then null
-          when p_priced then i.item - 'product_id' - 'quantity' - 'expected_unit_price'
-          else i.item - 'product_id' - 'quantity'
+          when jsonb_typeof(i.item) = 'object' then i.item - 'product_id' - 'quantity' - 'expected_unit_price'
         end as others
       from jsonb_array_elements(p_cart_items) with ordinality as i (item, n)
     ) c

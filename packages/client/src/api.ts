@@ -60,6 +60,8 @@ export interface components {
                 product_id: string;
                 /** @description How many of it. */
                 quantity: number;
+                /** @description As in checkout, which compares it. Here it changes nothing: the answer's subtotal says what is charged. */
+                expected_unit_price?: number;
             }[];
             /** @description What the cart costs, in minor units. Either this or `cart_items`. */
             subtotal?: number;

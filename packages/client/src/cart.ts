@@ -23,25 +23,27 @@ export function line(
   };
 }
 
-/**
- * What makes two checkouts the same: how many of which products, in whatever lines they stand and whatever
- * they were expected to cost, and all else that the requests say.
- */
-export function sameCheckout(request: CheckoutRequest): unknown {
-  const { cart_items, expected_total: _, ...rest } = request;
-  return { ...rest, products: productsOf(cart_items) };
+/** A cart, and the code that it is bought with. */
+interface Cart {
+  cart_items: CartLine[];
+  promo_code?: string | undefined;
+  cart_id?: string | undefined;
 }
 
-/** A request for a code, without the prices that the lines tell: a code is asked about what is charged. */
-export function unpriced(request: PromoRequest): Record<string, unknown> {
-  const { cart_items, ...rest } = request;
-  if (!Array.isArray(cart_items)) return { ...request };
-  const lines = cart_items.map((line) => {
-    if (typeof line !== "object" || line === null) return line;
-    const { expected_unit_price: _, ...rest } = line;
-    return rest;
-  });
-  return { ...rest, cart_items: lines };
+/** What makes two carts the same, as the server takes them: how many of which products, in whatever lines they stand. */
+function identityOf({ cart_items, promo_code, cart_id }: Cart) {
+  return {
+    products: productsOf(cart_items),
+    // What is no text is the server's to refuse.
+    promo_code: typeof promo_code === "string" ? promo_code.trim() : promo_code,
+    cart_id: cart_id && String(cart_id).toLowerCase(),
+  };
+}
+
+/** What makes two checkouts the same: the cart and how it is paid, whatever it was expected to cost. */
+export function sameCheckout(request: CheckoutRequest): unknown {
+  const { cart_items: _, expected_total: __, ...rest } = request;
+  return { ...rest, ...identityOf(request) };
 }
 
 /** How many of which products. What is no cart is the server's to refuse. */
@@ -62,17 +64,15 @@ const MAX_QUOTES = 50;
 export class Quotes {
   readonly #totals = new Map<string, number>();
 
-  keep(request: PromoRequest, quote: PromoQuote): void {
-    if (!request.cart_items) return;
-    const { cart_items, code, cart_id } = request;
-    this.#keep(placeOf(cart_items, code, cart_id), quote.total);
+  keep({ cart_items, code, cart_id }: PromoRequest, quote: PromoQuote): void {
+    if (!cart_items) return;
+    this.#keep(placeOf({ cart_items, promo_code: code, cart_id }), quote.total);
   }
 
   /** What the cart costs by what has just been told; null if that says nothing, as once it is bought. */
-  tell(request: CheckoutRequest, total: number | null): void {
-    const { cart_items, promo_code, cart_id } = request;
-    if (promo_code === undefined) return;
-    const place = placeOf(cart_items, promo_code, cart_id);
+  tell(cart: Cart, total: number | null): void {
+    if (cart.promo_code === undefined) return;
+    const place = placeOf(cart);
     if (total === null) this.#totals.delete(place);
     else this.#keep(place, total);
   }
@@ -88,14 +88,13 @@ export class Quotes {
     }
   }
 
-  totalOf(request: CheckoutRequest): number | undefined {
-    const { cart_items, promo_code, cart_id } = request;
-    return promo_code === undefined
+  totalOf(cart: Cart): number | undefined {
+    return cart.promo_code === undefined
       ? undefined
-      : this.#totals.get(placeOf(cart_items, promo_code, cart_id));
+      : this.#totals.get(placeOf(cart));
   }
 }
 
-function placeOf(lines: CartLine[], code: string, cartId?: string): string {
-  return canonical([productsOf(lines), code.trim(), cartId]);
+function placeOf(cart: Cart): string {
+  return canonical(identityOf(cart));
 }

@@ -1,5 +1,5 @@
 import { InterlockError } from "./error.ts";
-import { Quotes, sameCheckout, unpriced } from "./cart.ts";
+import { Quotes, sameCheckout } from "./cart.ts";
 import { type Limits, persist } from "./retry.ts";
 import { freshId, type Submission } from "./submission.ts";
 import { callFunction, callRpc, type Supabase } from "./transport.ts";
@@ -103,10 +103,9 @@ export class Interlock {
     request: PromoRequest,
     options: CallOptions = {},
   ): Promise<PromoQuote> {
-    const body = unpriced(request);
     const quote = await this.#function(
       "promo-validate",
-      body,
+      request,
       options,
     ) as PromoQuote;
     this.#quotes.keep(request, quote);

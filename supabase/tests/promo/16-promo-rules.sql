@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(124);
+select plan(126);
 
 -- Cast --------------------------------------------------------------------
 
@@ -327,6 +327,13 @@ select is(
   'the answer for a subtotal'
 );
 
+select is(
+  pg_temp.call('ann', format($$'ten', '[{"product_id": "7d000000-0000-4000-8000-000000000001", "quantity": 1%s}]', p_dry_run => true$$, shown)),
+  pg_temp.call('ann', $$'ten', '[{"product_id": "7d000000-0000-4000-8000-000000000001", "quantity": 1}]', p_dry_run => true$$),
+  'a price that was shown changes nothing: the cart of a checkout can be sent as it is'
+)
+from (values (', "expected_unit_price": 1')) as t (shown);
+
 -- Bad input -------------------------------------------------------------------
 
 select is(
@@ -358,6 +365,8 @@ from (values
   ($$'', p_subtotal => -1, p_currency => ''$$, 'VALIDATION_FAILED /code /subtotal /currency'),
   ($$'ten', '[{"product_id": "7d", "quantity": 0, "price": 1}]'$$,
     'VALIDATION_FAILED /cart_items/0/price /cart_items/0/product_id /cart_items/0/quantity'),
+  ($$'ten', '[{"product_id": "7d000000-0000-4000-8000-000000000001", "quantity": 1, "expected_unit_price": -1}]'$$,
+    'VALIDATION_FAILED /cart_items/0/expected_unit_price'),
   ($$'ten', '[{"product_id": "7d000000-0000-4000-8000-000000000009", "quantity": 1}]'$$, 'PRODUCT_NOT_FOUND'),
   ($$'ten', '[{"product_id": "7d000000-0000-4000-8000-000000000004", "quantity": 1}]'$$, 'PRODUCT_NOT_FOUND'),
   ($$'ten', '[{"product_id": "7d000000-0000-4000-8000-000000000001", "quantity": 1}, {"product_id": "7d000000-0000-4000-8000-000000000003", "quantity": 1}]'$$,

@@ -45,6 +45,10 @@ pub const PROMO_VALIDATE: Function = Function {
             ("/cart_items/product_id", "The product."),
             ("/cart_items/quantity", "How many of it."),
             (
+                "/cart_items/expected_unit_price",
+                "As in checkout, which compares it. Here it changes nothing: the answer's subtotal says what is charged.",
+            ),
+            (
                 "/subtotal",
                 "What the cart costs, in minor units. Either this or `cart_items`.",
             ),
@@ -124,7 +128,7 @@ pub const PROMO_VALIDATE: Function = Function {
             Sample {
                 name: "a cart's code, only asked for",
                 body: r#"{"code":"test:harmless","cart_items":[{"product_id":"9d0d0000-0000-4000-8000-00000000dead",
-                    "quantity":1}],"cart_id":"ca470000-0000-4000-8000-00000000dead","dry_run":true,"action":"apply"}"#,
+                    "quantity":1,"expected_unit_price":700}],"cart_id":"ca470000-0000-4000-8000-00000000dead","dry_run":true,"action":"apply"}"#,
             },
             Sample {
                 name: "a subtotal",
@@ -140,7 +144,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     fields.require("code");
     let (by_lines, by_subtotal) = (fields.has("cart_items"), fields.has("subtotal"));
     let code = fields.line("code", MAX_PROMO_CODE);
-    let lines = cart::read_lines(&mut fields, "cart_items", false);
+    let lines = cart::read_lines(&mut fields, "cart_items");
     let subtotal = fields.amount("subtotal");
     let cart_id = fields.uuid("cart_id");
     let dry_run = fields.flag("dry_run");

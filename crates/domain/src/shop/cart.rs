@@ -9,9 +9,8 @@ const MAX_LINES: usize = 100;
 /// Units of one line at the most.
 const MAX_QUANTITY: u32 = 10_000;
 
-/// Reads a list of `{product_id, quantity}`, and perhaps `expected_unit_price`. Lines of one product are summed by the
-/// database.
-pub fn read_lines(fields: &mut Fields, name: &str, with_prices: bool) -> Option<Value> {
+/// Reads a list of `{product_id, quantity, expected_unit_price?}`. Lines of one product are summed by the database.
+pub fn read_lines(fields: &mut Fields, name: &str) -> Option<Value> {
     let lines = fields.list(name, MAX_LINES, |line| {
         line.require("product_id");
         let product_id = line.uuid("product_id").map_or(Value::Null, Value::from);
@@ -19,8 +18,7 @@ pub fn read_lines(fields: &mut Fields, name: &str, with_prices: bool) -> Option<
         let quantity = line.integer("quantity", 1..=MAX_QUANTITY);
         let quantity = quantity.map_or(Value::Null, Value::from);
         let mut read = object([("product_id", product_id), ("quantity", quantity)]);
-        if with_prices
-            && let Some(price) = line.amount("expected_unit_price")
+        if let Some(price) = line.amount("expected_unit_price")
             && let Value::Object(members) = &mut read
         {
             members.push(("expected_unit_price".to_owned(), price.into()));

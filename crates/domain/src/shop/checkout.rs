@@ -176,7 +176,7 @@ pub(crate) const MAX_PROMO_CODE: usize = 64;
 
 fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     fields.require("cart_items");
-    let lines = cart::read_lines(&mut fields, "cart_items", true);
+    let lines = cart::read_lines(&mut fields, "cart_items");
     let promo_code = fields.line("promo_code", MAX_PROMO_CODE);
     let cart_id = fields.uuid("cart_id");
     let payment_method = fields.word("payment_method", &PAYMENT_METHODS);

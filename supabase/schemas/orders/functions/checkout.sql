@@ -95,7 +95,7 @@ begin
   end if;
 
   v_problems := interlock.find_checkout_problems(
-    p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total, true
+    p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total
   );
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);

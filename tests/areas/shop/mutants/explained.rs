@@ -15,7 +15,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves a warning: guard_order_change refuses it, and the order is left as it is.",
     ),
     (
-        "find_checkout_problems: without `where ( jsonb_typeof(i.item) = 'object' and ( i.item - 'product_id' - 'quantity' = '{}' or ( p_pric…`",
+        "find_checkout_problems: without `where ( jsonb_typeof(i.item) = 'object' and ( i.item - 'product_id' - 'quantity' = '{}' or ( i.item…`",
         "It only saves work: the longer query finds nothing wrong with a valid cart.",
     ),
     (
