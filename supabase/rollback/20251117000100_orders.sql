@@ -11,7 +11,7 @@ drop function
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.expire_orders(int),
   public.fulfill_order(uuid),
-  public.list_orders(text, uuid, uuid, int),
+  public.list_orders(text, uuid, uuid, int, bigint),
   public.process_order(uuid),
   public.refund_order(uuid, boolean),
   public.reopen_order(uuid, boolean),

@@ -43,7 +43,7 @@ select results_eq(
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
       ('interlock.increment_promo_usage(uuid,text): lock_timeout=2s'),
-      ('interlock.list_orders(text,uuid,uuid,integer): TimeZone=UTC'),
+      ('interlock.list_orders(text,uuid,uuid,integer,bigint): plan_cache_mode=force_custom_plan, TimeZone=UTC'),
       ('interlock.list_payment_proofs(text,bigint,integer): TimeZone=UTC'),
       ('interlock.list_payments(text,uuid,integer): TimeZone=UTC'),
       ('interlock.may_upload_proof(text): lock_timeout=2s'),

@@ -111,6 +111,7 @@ export interface components {
         Order: {
             /** Format: uuid */
             id: string;
+            number: number;
             /** @enum {unknown} */
             status: "pending_payment" | "confirmed" | "paid" | "fulfilled" | "cancelled" | "expired" | "refunded";
             /** @enum {unknown} */

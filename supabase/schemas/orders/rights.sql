@@ -6,7 +6,7 @@ revoke all on function
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.expire_orders(int),
   public.fulfill_order(uuid),
-  public.list_orders(text, uuid, uuid, int),
+  public.list_orders(text, uuid, uuid, int, bigint),
   public.process_order(uuid),
   public.refund_order(uuid, boolean),
   public.reopen_order(uuid, boolean),
@@ -23,7 +23,7 @@ grant execute on function
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,
-  public.list_orders(text, uuid, uuid, int), interlock.list_orders,
+  public.list_orders(text, uuid, uuid, int, bigint), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;
 

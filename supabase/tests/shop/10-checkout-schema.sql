@@ -48,7 +48,7 @@ from (values
     'created_at timestamp with time zone not null'
   ]),
   ('interlock.orders', array[
-    'id uuid not null', 'user_id uuid', 'status text not null', 'fulfillment text not null', 'currency character(3) not null',
+    'id uuid not null', 'number bigint not null', 'user_id uuid', 'status text not null', 'fulfillment text not null', 'currency character(3) not null',
     'subtotal bigint not null', 'discount bigint not null', 'total bigint not null',
     'payment_method text not null', 'promo_code_id uuid', 'cart_id uuid', 'counted_units integer',
     'payment_expires_at timestamp with time zone', 'proof_submitted_at timestamp with time zone',
@@ -95,7 +95,7 @@ select set_has(
       ('products_available_quantity_nonnegative'), ('products_price_sane'), ('currency_code_format'),
       ('products_kind_known'), ('label_length'), ('unit_change_nonzero'),
       ('wallets_balance_nonnegative'), ('currency_code_format'), ('wallets_user_id_fkey'),
-      ('amount_change_nonzero'), ('orders_status_known'), ('orders_total_is_the_difference'),
+      ('amount_change_nonzero'), ('orders_status_known'), ('orders_total_is_the_difference'), ('orders_number_key'),
       ('orders_discount_within_subtotal'), ('orders_payment_method_known'),
       ('orders_payment_deadline_matches_status'), ('orders_times_match_status'), ('orders_user_id_fkey'),
       ('order_items_pkey'), ('order_items_order_id_fkey'), ('positive_count_range'),

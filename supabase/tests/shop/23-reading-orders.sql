@@ -169,14 +169,14 @@ end
 $$;
 
 select is(pg_temp.refusal('select public.list_orders()'), null, 'staff list orders');
-select is(pg_temp.refusal('select interlock.list_orders(null, null, null, 1)'), null, 'however they call it');
+select is(pg_temp.refusal('select interlock.list_orders(null, null, null, 1, null)'), null, 'however they call it');
 select pg_temp.be(1);
 select is(pg_temp.refusal('select public.list_orders()'), 'PT403 FORBIDDEN', 'a buyer does not');
 select is(
   pg_temp.refusal(format('select public.list_orders(p_user_id => %L)', pg_temp.id(1))), 'PT403 FORBIDDEN', 'nor their own'
 );
 select is(
-  pg_temp.refusal('select interlock.list_orders(null, null, null, 0)'), 'PT403 FORBIDDEN',
+  pg_temp.refusal('select interlock.list_orders(null, null, null, 0, null)'), 'PT403 FORBIDDEN',
   'and is not told what is wrong with the rest'
 );
 select pg_temp.be(4, '{"user_metadata": {"role": "staff"}, "app_role": "staff"}');
@@ -189,7 +189,7 @@ reset role;
 set local role anon;
 select set_config('request.jwt.claims', '{"role": "anon"}', true);
 select matches(pg_temp.refusal('select public.list_orders()'), '^42501', 'whoever is not signed in cannot even call it');
-select matches(pg_temp.refusal('select interlock.list_orders(null, null, null, 1)'), '^42501', 'however');
+select matches(pg_temp.refusal('select interlock.list_orders(null, null, null, 1, null)'), '^42501', 'however');
 reset role;
 set local role service_role;
 select set_config('request.jwt.claims', '{"role": "service_role"}', true);
@@ -220,7 +220,7 @@ select is_empty(
     select value
     from listed
     where (select array_agg(k order by k) from jsonb_object_keys(value) k) is distinct from array[
-      'cancelled_at', 'cart_id', 'codes', 'created_at', 'currency', 'discount', 'events', 'fulfilled_at', 'fulfillment', 'id', 'items', 'paid_at',
+      'cancelled_at', 'cart_id', 'codes', 'created_at', 'currency', 'discount', 'events', 'fulfilled_at', 'fulfillment', 'id', 'items', 'number', 'paid_at',
       'payment_expires_at', 'payment_method', 'payment_proofs', 'refunded_at', 'shipped_at', 'status', 'subtotal', 'total', 'tracking', 'user_id'
     ]
   $$,

@@ -16,7 +16,7 @@ const NAMES: [&str; 14] = [
 ];
 
 /// Fields that hold serial numbers.
-const SERIAL: [&str; 3] = ["id", "code_id", "replaced_by"];
+const SERIAL: [&str; 4] = ["id", "number", "code_id", "replaced_by"];
 
 /// New rows for one schedule.
 pub(super) struct World {

@@ -64,6 +64,7 @@ pub const CHECKOUT: Function = Function {
                     "An order. Amounts are in minor units of its currency.",
                     &[
                         ("id", Uuid),
+                        ("number", AtLeast(1)),
                         ("status", Words(ORDER_STATUSES)),
                         ("fulfillment", Words(FULFILLMENTS)),
                         ("currency", Currency),

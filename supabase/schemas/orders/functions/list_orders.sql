@@ -1,16 +1,18 @@
 -- What public.list_orders does, with its owner's rights: how staff and the shop read orders. Row security shows a
 -- buyer's own orders only, so that it is one look at the index on user_id; here everything is readable, a page at a
--- time, by the primary key, whose ids are ordered by time.
+-- time, by the primary key, whose ids are ordered by time, or the one with a number.
 --
 -- Callers: authenticated (staff) and service_role, through public.list_orders.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
 -- Security definer: orders of others are not readable otherwise.
-create function interlock.list_orders(p_status text, p_user_id uuid, p_before uuid, p_limit int)
+create function interlock.list_orders(p_status text, p_user_id uuid, p_before uuid, p_limit int, p_number bigint)
 returns jsonb
 language plpgsql
 stable
 security definer
 set search_path = ''
+-- Each filter that is not given falls out of the plan.
+set plan_cache_mode = force_custom_plan
 set timezone = 'UTC'
 as $$
 begin
@@ -49,6 +51,7 @@ begin
       where (p_status is null or q.status = p_status)
         and (p_user_id is null or q.user_id = p_user_id)
         and (p_before is null or q.id < p_before)
+        and (p_number is null or q.number = p_number)
       order by q.id desc
       limit p_limit
     ) o

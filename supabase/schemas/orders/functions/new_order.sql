@@ -1,7 +1,7 @@
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
 -- Nothing to pay is paid. p_confirmation_seconds is settings.confirmation_window, which the caller has read.
 --
--- Callers: interlock.checkout.
+-- Callers: interlock.checkout. Takes a number, which is used up whatever becomes of the order.
 create function interlock.new_order(
   p_id uuid,
   p_user_id uuid,
@@ -15,13 +15,13 @@ create function interlock.new_order(
 )
 returns interlock.orders
 language plpgsql
-stable
 set search_path = ''
 as $$
 declare
   v_order interlock.orders;
 begin
   v_order.id := p_id;
+  v_order.number := nextval('interlock.orders_number_seq');
   v_order.user_id := p_user_id;
   v_order.currency := p_currency;
   v_order.subtotal := p_subtotal;

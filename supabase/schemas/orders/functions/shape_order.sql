@@ -10,6 +10,7 @@ as $$
 begin
   return jsonb_build_object(
     'id', p_order.id,
+    'number', p_order.number,
     'status', p_order.status,
     'fulfillment', p_order.fulfillment,
     'currency', p_order.currency,

@@ -13,9 +13,9 @@ as $$
 declare
   v_allowed boolean;
 begin
-  if (new.id, new.currency, new.subtotal, new.discount, new.total, new.payment_method, new.created_at)
+  if (new.id, new.number, new.currency, new.subtotal, new.discount, new.total, new.payment_method, new.created_at)
       is distinct from
-      (old.id, old.currency, old.subtotal, old.discount, old.total, old.payment_method, old.created_at)
+      (old.id, old.number, old.currency, old.subtotal, old.discount, old.total, old.payment_method, old.created_at)
     or new.promo_code_id is distinct from old.promo_code_id
     or (new.user_id is distinct from old.user_id and new.user_id is not null)
   then
@@ -24,7 +24,7 @@ begin
       schema = tg_table_schema,
       table = tg_table_name,
       constraint = 'orders_terms_fixed',
-      message = format('owner, amounts and payment method of order %s cannot change', old.id);
+      message = format('number, owner, amounts and payment method of order %s cannot change', old.id);
   end if;
 
   if new.user_id is distinct from old.user_id and interlock.is_owed_order(new.status) then

@@ -293,9 +293,13 @@ impl Shop {
     pub(crate) fn shows(&mut self, id: Uuid, body: &Value) -> Result<(), &'static str> {
         let order = Arc::clone(self.orders.get(&id).ok_or("there is no such order")?);
         let mut body = body.clone();
-        let codes = body["order"]
-            .as_object_mut()
-            .and_then(|order| order.remove("codes"));
+        let shown = body["order"].as_object_mut().ok_or("no order is shown")?;
+        // The sequence gives numbers, with gaps; which one does not matter.
+        shown
+            .remove("number")
+            .filter(Value::is_u64)
+            .ok_or("the order has no number")?;
+        let codes = shown.remove("codes");
         let delivered = ["paid", "fulfilled"].contains(&order.status) && !order.codes.is_empty();
         match (delivered, codes) {
             (false, None) => {}
