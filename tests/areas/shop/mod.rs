@@ -14,6 +14,9 @@ pub(crate) mod model;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+pub(crate) mod payment_races;
+pub(crate) mod payment_stages;
+#[cfg(test)]
 pub(crate) mod races;
 #[cfg(test)]
 mod restock;
@@ -40,7 +43,7 @@ pub(crate) const AREA: Area = Area {
     scene_rows: scenes::ROWS,
     #[cfg(test)]
     after_scene: slot_scenes::AFTERWARDS,
-    stages: &[stages::STAGES, slot_stages::STAGES],
+    stages: &[stages::STAGES, payment_stages::STAGES, slot_stages::STAGES],
     sweeps: &[stages::ORDERS, slot_stages::SLOTS],
     histories: Some(&histories::SHOP),
     #[cfg(test)]

@@ -143,6 +143,10 @@ select jsonb_build_object(
          from interlock.order_items i where i.order_id = o.id),
         (select jsonb_agg(e.event order by e.id) from interlock.order_events e where e.order_id = o.id),
         (select jsonb_agg(f.status order by f.id) from interlock.payment_proofs f where f.order_id = o.id),
+        (select jsonb_agg(jsonb_build_array(p.status, p.flag, p.attempt, p.amount, p.failure, p.refund_asked, p.refunded, p.dispute)
+           order by p.attempt)
+         from interlock.payments p where p.order_id = o.id),
+        (select jsonb_agg(jsonb_build_array(v.type, v.outcome) order by v.event_id) from interlock.payment_events v where v.order_id = o.id),
         (select count(*) from interlock.product_codes c where c.order_id = o.id)) as o
       from interlock.orders o where o.user_id = any ($1)) o),
   'wallets', (select jsonb_agg(jsonb_build_array(w.user_id, w.balance, w.currency,

@@ -11,13 +11,26 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
     },
     Mutant {
         name: "lock_wallet: reads without locking",
-        changes: &[("lock_wallet", "for no key update", "")],
+        changes: &[("lock_wallet", "for no key update of w", "")],
         stage: "a wallet of u",
     },
     Mutant {
         name: "lock_order: reads without locking",
         changes: &[("lock_order", "for no key update", "")],
         stage: "an order that u has paid",
+    },
+    Mutant {
+        name: "apply_payment_event: does not lock the order",
+        changes: &[("apply_payment_event", "perform interlock.lock_order(order_id);", "")],
+        stage: "an order of u by card",
+    },
+    Mutant {
+        name: "refund_payment: locks neither the order nor the payment",
+        changes: &[
+            ("refund_payment", "perform interlock.lock_order(p.order_id) from interlock.payments p where p.id = p_payment_id;", ""),
+            ("refund_payment", "for no key update", ""),
+        ],
+        stage: "an order that u has paid by card",
     },
     Mutant {
         name: "take_product_codes: waits for codes while it holds the stock row",
