@@ -6,6 +6,8 @@ export interface Profile {
   url: string;
   method: string;
   headers: Record<string, string>;
+  /** Has the signature of a signed text; null where a user calls, with whose `authorization` the calls are made. */
+  signatureHeader: string | null;
   /** For all upstream calls of one request. */
   timeoutMs: number;
   maxBodyBytes: number;
@@ -56,8 +58,8 @@ export interface Core {
     __wbg_reset_state(): void;
     /**
      * Takes a request that came at `came_ms`, in milliseconds since 1970. `head` has a line for each of: the method,
-     * a fresh id, and the headers `x-request-id`, `content-type`, `authorization` and, unless it is absent,
-     * `idempotency-key`.
+     * a fresh id, and the headers `x-request-id`, `content-type`, `authorization` (or the profile's
+     * `signatureHeader`) and, unless it is absent, `idempotency-key`.
      */
     begin(head: string, body: string, came_ms: number, budget_ms: number): Step;
     /**

@@ -16,6 +16,8 @@ export function serve(core: Core, settings = readSettings()): Handler {
   const { url, key, timeoutMs } = settings;
   const { profile, log, answerHeaders } = core.profile(url, key, timeoutMs);
   if (log !== null) console.error(log);
+  // What says who calls.
+  const proofHeader = profile?.signatureHeader ?? "authorization";
 
   function respond([, status, own, body, log]: Reply): Response {
     if (log !== undefined) console.log(log);
@@ -27,12 +29,12 @@ export function serve(core: Core, settings = readSettings()): Handler {
   }
 
   return async (request) => {
-    const authorization = request.headers.get("authorization") ?? "";
-    const head = headOf(request, authorization);
+    const proof = request.headers.get(proofHeader) ?? "";
+    const head = headOf(request, proof);
     if (profile === null) return respond(core.misconfigured(head));
     try {
       return respond(
-        await exchange(core, profile, request, head, authorization),
+        await exchange(core, profile, request, head, proof),
       );
     } catch (error) {
       // Errors are values; whatever is thrown is a trap, and the instance may be half written. Other
@@ -47,11 +49,11 @@ export function serve(core: Core, settings = readSettings()): Handler {
 }
 
 /** All of a request but its body, in lines: one text is cheaper across the boundary than six. No header has a line end. */
-function headOf({ method, headers }: Request, authorization: string): string {
+function headOf({ method, headers }: Request, proof: string): string {
   const key = headers.get("idempotency-key");
   const head = `${method}\n${crypto.randomUUID()}\n${
     headers.get("x-request-id") ?? ""
-  }\n${headers.get("content-type") ?? ""}\n${authorization}`;
+  }\n${headers.get("content-type") ?? ""}\n${proof}`;
   return key === null ? head : `${head}\n${key}`;
 }
 
@@ -61,9 +63,11 @@ async function exchange(
   profile: Profile,
   request: Request,
   head: string,
-  authorization: string,
+  proof: string,
 ): Promise<Reply> {
   const { timeoutMs } = profile;
+  // What comes beside a signature is nobody's here.
+  const authorization = profile.signatureHeader === null ? proof : undefined;
   const { text, fault } = await within<Body>(
     timeoutMs,
     readBody(request, profile.maxBodyBytes, DRAIN_BYTES),

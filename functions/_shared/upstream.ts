@@ -6,7 +6,8 @@ import { deadline, sleep } from "./time.ts";
 /** What to send, when, and how long to wait for the answer. */
 export interface Call {
   body: string;
-  authorization: string;
+  /** The caller's, if the call is made as the caller. */
+  authorization: string | undefined;
   delayMs: number;
   timeoutMs: number;
 }
@@ -30,7 +31,9 @@ export async function send(
   try {
     const response = await fetch(profile.url, {
       method: profile.method,
-      headers: { ...profile.headers, authorization: call.authorization },
+      headers: call.authorization === undefined
+        ? profile.headers
+        : { ...profile.headers, authorization: call.authorization },
       body: call.body,
       redirect: "manual",
       signal,

@@ -54,6 +54,12 @@ async fn deploy(recorder: &Recorder, arguments: &[&str], variables: &[(&str, &st
     crate::cli::supabase_with(root(), &all, &with_token).await
 }
 
+/// Whether the platform asks for a token.
+fn verify_jwt(name: &str) -> bool {
+    let mut functions = FUNCTIONS.iter();
+    functions.any(|function| function.name == name && function.is_for_users())
+}
+
 fn assert_sources(uploads: &BTreeMap<String, Upload>) {
     let uploaded: BTreeSet<&str> = uploads.keys().map(String::as_str).collect();
     assert_eq!(uploaded, names());
@@ -68,7 +74,7 @@ fn assert_sources(uploads: &BTreeMap<String, Upload>) {
             upload.metadata,
             json!({
                 "name": function,
-                "verify_jwt": true,
+                "verify_jwt": verify_jwt(function),
                 "entrypoint_path": format!("functions/{function}/index.ts"),
                 "import_map_path": format!("functions/{function}/deno.json"),
                 "static_patterns": [],
@@ -164,7 +170,8 @@ async fn docker_is_given_exactly_the_functions_and_its_bundle_is_sent() {
     assert_eq!(uploads.len(), FUNCTIONS.len(), "{said}");
     for (function, upload) in uploads {
         assert_eq!(
-            upload.metadata["verify_jwt"], "true",
+            upload.metadata["verify_jwt"],
+            verify_jwt(&function).to_string(),
             "{:?}",
             upload.metadata
         );

@@ -22,11 +22,14 @@ pub struct Field {
     pub required: bool,
 }
 
-/// The fields of a function's request, in the order in which it reads them.
+/// The fields of a function's request, in the order in which it reads them; none of a text that is only passed on.
 pub fn fields(function: &Function) -> Vec<Field> {
+    let Some(read) = function.reader() else {
+        return Vec::new();
+    };
     let notes = Notes::default();
     // An empty request lacks what is required; what it is refused for is of no interest here.
-    let _ = (function.read)(Fields::noted(notes.clone()));
+    let _ = read(Fields::noted(notes.clone()));
     let notes = notes.0.borrow();
     let is_required = |field: &&Field| {
         let place = (field.parent.clone(), field.name.clone());

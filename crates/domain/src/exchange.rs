@@ -7,8 +7,8 @@
 //! are only passed on stay with the driver: `Text` is its handle of them (see [`Codec`]).
 
 use crate::errors::Code;
-use crate::fields::{self, Fields, Problem};
-use crate::function::{Arguments, Function};
+use crate::fields::{self, Fields, Problem, Problems};
+use crate::function::{Arguments, Function, Takes};
 use crate::http::{self, BodyFault, MAX_BODY, Reply, Request};
 use crate::identity;
 use crate::json::{Codec, Malformed, Value, object};
@@ -231,13 +231,58 @@ fn prepare<C: Codec>(
     function: &Function,
     codec: &C,
     request: &Request<'_, C::Text>,
-) -> Result<Arguments, (Code, Value)> {
+) -> Result<Arguments, Refusal> {
     if request.method != "POST" {
         return Err((
             Code::MethodNotAllowed,
             object([("method", request.method.as_ref().into())]),
         ));
     }
+    match function.takes {
+        Takes::Fields { keyed, read } => prepare_fields(codec, request, keyed, read),
+        Takes::Signed { arguments, .. } => {
+            let body = body_of(request)?.map_or_else(String::new, |body| codec.take(body));
+            // No text of the database can hold it, so nobody can have signed it for us.
+            if body.contains('\0') {
+                return Err(of_the_whole("has a NUL character"));
+            }
+            let signature = request.authorization.as_deref().unwrap_or_default();
+            Ok(arguments(&body, signature))
+        }
+    }
+}
+
+/// A refusal, with its details.
+type Refusal = (Code, Value);
+
+/// The refusal of a body as a whole.
+fn of_the_whole(message: &str) -> Refusal {
+    let problem = Problem {
+        pointer: String::new(),
+        message: message.to_owned(),
+    };
+    (Code::ValidationFailed, fields::details(vec![problem]))
+}
+
+/// The body, if it could be read.
+fn body_of<'a, Text>(request: &'a Request<'_, Text>) -> Result<Option<&'a Text>, Refusal> {
+    match request.body_fault {
+        Some(BodyFault::TooLarge) => {
+            Err((Code::BodyTooLarge, object([("max_bytes", MAX_BODY.into())])))
+        }
+        Some(BodyFault::NotUtf8) => Err(of_the_whole("is not UTF-8")),
+        Some(BodyFault::Aborted) => Err(of_the_whole("did not arrive completely")),
+        None => Ok(request.body.as_ref()),
+    }
+}
+
+/// The arguments of a signed-in user's JSON.
+fn prepare_fields<C: Codec>(
+    codec: &C,
+    request: &Request<'_, C::Text>,
+    keyed: bool,
+    read: fn(Fields) -> Result<Arguments, Problems>,
+) -> Result<Arguments, Refusal> {
     identity::check(codec, request.authorization.as_deref(), request.came_ms).map_err(
         |anonymous| {
             (
@@ -246,30 +291,16 @@ fn prepare<C: Codec>(
             )
         },
     )?;
-    let whole = |message: &str| {
-        let problem = Problem {
-            pointer: String::new(),
-            message: message.to_owned(),
-        };
-        (Code::ValidationFailed, fields::details(vec![problem]))
-    };
-    match request.body_fault {
-        Some(BodyFault::TooLarge) => {
-            return Err((Code::BodyTooLarge, object([("max_bytes", MAX_BODY.into())])));
-        }
-        Some(BodyFault::NotUtf8) => return Err(whole("is not UTF-8")),
-        Some(BodyFault::Aborted) => return Err(whole("did not arrive completely")),
-        None => {}
-    }
+    let body = body_of(request)?;
     if !http::is_json(request.content_type.as_deref()) {
         return Err((Code::UnsupportedMediaType, Value::Null));
     }
-    let body = match request.body.as_ref().map(|body| codec.read(body)) {
+    let body = match body.map(|body| codec.read(body)) {
         Some(Ok(body)) => body,
-        Some(Err(Malformed::TooDeep)) => return Err(whole("is nested too deeply")),
-        Some(Err(Malformed::NotJson)) | None => return Err(whole("is not JSON")),
+        Some(Err(Malformed::TooDeep)) => return Err(of_the_whole("is nested too deeply")),
+        Some(Err(Malformed::NotJson)) | None => return Err(of_the_whole("is not JSON")),
     };
-    let read = (function.read)(Fields::of_body(body));
+    let read = read(Fields::of_body(body));
     let key = request.idempotency_key.as_deref();
     let key_problem = key
         .is_some_and(|key| !http::is_idempotency_key(key))
@@ -279,7 +310,7 @@ fn prepare<C: Codec>(
         });
     match (read, key_problem) {
         (Ok(arguments), None) => Ok(match key {
-            Some(key) if function.keyed => arguments.with_idempotency_key(key),
+            Some(key) if keyed => arguments.with_idempotency_key(key),
             _ => arguments,
         }),
         (read, key_problem) => {

@@ -3,6 +3,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 use crate::errors::Code;
 use crate::fields::{Fields, Problems};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::json::Codec;
 use crate::json::Value;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::shape::Shape;
@@ -15,16 +17,36 @@ pub struct Function {
     pub name: &'static str,
     /// The PostgREST RPC that does the work, in one transaction.
     pub rpc: &'static str,
-    /// Whether the RPC keeps its answers by idempotency key. Where it does not, a key is accepted and
-    /// not needed: a second call has no second effect anyway.
-    pub keyed: bool,
-    /// Reads the fields of the request body.
-    pub read: fn(Fields) -> Result<Arguments, Problems>,
+    /// Who calls it, and what of a request its RPC gets.
+    pub takes: Takes,
     /// What the log says beside its usual line when it worked, of what [`Arguments::count`] counts.
     pub note: Option<fn(count: u32) -> String>,
     /// What a running function does not need to know.
     #[cfg(not(target_arch = "wasm32"))]
     pub told: Told,
+}
+
+/// Who calls a function, and what of a request its RPC gets.
+#[derive(Clone, Copy, Debug)]
+pub enum Takes {
+    /// A signed-in user's JSON. The gateway asks for a token, and the RPC is called with it, so that rights and row
+    /// security are the user's.
+    Fields {
+        /// Whether the RPC keeps its answers by idempotency key. Where it does not, a key is accepted and
+        /// not needed: a second call has no second effect anyway.
+        keyed: bool,
+        /// Reads the fields of the request body.
+        read: fn(Fields) -> Result<Arguments, Problems>,
+    },
+    /// A text that its sender has signed, exactly as it came, whatever its `content-type`. Nobody is signed in: the
+    /// gateway asks for no token, one that comes all the same is not passed on, and the RPC, which looks at the
+    /// signature, is called with the API key alone.
+    Signed {
+        /// The header that has the signature, in lower case.
+        header: &'static str,
+        /// The arguments of that text and the signature, which is empty if there is none.
+        arguments: fn(body: &str, signature: &str) -> Arguments,
+    },
 }
 
 /// What the tools are told of a function.
@@ -53,7 +75,7 @@ pub struct Told {
     pub always: &'static [&'static str],
     /// Whether a call with these arguments, and without a key, acts a second time when it is made twice.
     pub acts_again: fn(&Value) -> bool,
-    /// Good requests, with ids that need not exist. The first one has every field that can stand beside the others.
+    /// Good requests, with ids that need not exist; of a signed text its signature may be anything. The first one has every field that can stand beside the others.
     pub samples: &'static [Sample],
 }
 
@@ -72,6 +94,32 @@ impl Function {
     /// The name as one of Rust's: of its module here, and of its crate elsewhere.
     pub fn ident(&self) -> String {
         self.name.replace('-', "_")
+    }
+
+    /// What reads the fields of its request, if it has any.
+    pub fn reader(&self) -> Option<fn(Fields) -> Result<Arguments, Problems>> {
+        match self.takes {
+            Takes::Fields { read, .. } => Some(read),
+            Takes::Signed { .. } => None,
+        }
+    }
+
+    /// What a body leads to; `None` if it is refused. The signature of a signed one is the database's to look at.
+    pub fn arguments(&self, codec: &impl Codec, body: &str) -> Option<Arguments> {
+        match self.takes {
+            Takes::Fields { read, .. } => read(Fields::of_body(codec.parse(body).ok()?)).ok(),
+            Takes::Signed { arguments, .. } => Some(arguments(body, "")),
+        }
+    }
+
+    /// Whether its RPC keeps its answers by idempotency key.
+    pub fn is_keyed(&self) -> bool {
+        matches!(self.takes, Takes::Fields { keyed: true, .. })
+    }
+
+    /// Whether only a signed-in user may call it.
+    pub fn is_for_users(&self) -> bool {
+        matches!(self.takes, Takes::Fields { .. })
     }
 
     /// The name in JavaScript: `claimRoute`.

@@ -32,7 +32,8 @@ pub const ANSWER_HEADERS: [(&str, &str); 4] = [
 pub struct Request<'a, Text = String> {
     /// The HTTP method, in upper case.
     pub method: Cow<'a, str>,
-    /// The header `authorization`.
+    /// What says who calls: the header `authorization`, or the one that has the signature where a function takes a
+    /// signed text ([`crate::function::Takes::Signed`]).
     pub authorization: Option<Cow<'a, str>>,
     /// The header `content-type`.
     pub content_type: Option<Cow<'a, str>>,
@@ -54,7 +55,7 @@ pub struct Request<'a, Text = String> {
 
 impl<'a, Text> Request<'a, Text> {
     /// Reads a request by its head, a text with a line for each of: the method, a fresh id, and the headers
-    /// `x-request-id`, `content-type`, `authorization` and `idempotency-key`. An absent header is an empty line, but
+    /// `x-request-id`, `content-type`, `authorization` (or the signature's) and `idempotency-key`. An absent header is an empty line, but
     /// for the last one, which is no line: a key may be empty, and is refused then. No header has a line end in it.
     pub fn read(
         head: &'a str,

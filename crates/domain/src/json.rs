@@ -51,6 +51,8 @@ pub trait Codec {
     fn is_object(&self, text: &Self::Text) -> bool;
     /// Reads a token's claims and nothing else of them; `None` if the text is no JSON object.
     fn claims(&self, text: &str) -> Option<Claims>;
+    /// Takes a text from the host.
+    fn take(&self, text: &Self::Text) -> String;
     /// Gives a text to the host.
     fn keep(&self, text: String) -> Self::Text;
     /// Writes a number that is no whole one: the shortest form that reads as the same.

@@ -39,6 +39,7 @@ pub mod delivery {
 pub mod shop {
     pub mod cart;
     pub mod checkout;
+    pub mod payment_webhook;
 }
 
 /// Promo codes.
@@ -51,5 +52,6 @@ pub mod promo {
 pub const FUNCTIONS: &[&function::Function] = &[
     &delivery::claim_route::CLAIM_ROUTE,
     &shop::checkout::CHECKOUT,
+    &shop::payment_webhook::PAYMENT_WEBHOOK,
     &promo::promo_validate::PROMO_VALIDATE,
 ];

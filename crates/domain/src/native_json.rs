@@ -49,6 +49,10 @@ impl Codec for SerdeJson {
         Some(claims)
     }
 
+    fn take(&self, text: &String) -> String {
+        text.clone()
+    }
+
     fn keep(&self, text: String) -> String {
         text
     }

@@ -15,6 +15,10 @@ use replay::{Exchange, assert_as_recorded};
 /// A buyer's token, good until an hour after every request.
 const USER: &str = "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEiLCJyb2xlIjoiYXV0aGVudGljYXRlZCIsImV4cCI6MTgwMDAwMzYwMH0.c2ln";
 
+/// What a sender signs with; the database looks at it.
+const SIGNATURE: &str =
+    "t=1800000000,v1=6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39";
+
 fn value(text: &str) -> Value {
     SerdeJson.parse(text).expect("JSON")
 }
@@ -52,7 +56,7 @@ fn check(function: &Function) {
             "{path} lacks {:?}; RECORD=1 adds it",
             sample.name
         );
-        cases.extend(of_sample(sample));
+        cases.extend(of_sample(function, sample));
     }
     let corpus = SerdeJson.write(&Value::List(cases));
     let posted = |call: &Value| Some(call.get("body")?.as_text()?.to_owned());
@@ -82,7 +86,12 @@ fn check(function: &Function) {
 }
 
 /// A sample with each end that a call can have: done, refused, and nobody knows.
-fn of_sample(sample: &Sample) -> [Value; 3] {
+fn of_sample(function: &Function, sample: &Sample) -> [Value; 3] {
+    let proof = if function.is_for_users() {
+        USER
+    } else {
+        SIGNATURE
+    };
     let answered = |status: u32, body: &str| {
         object([
             ("kind", "answered".into()),
@@ -100,7 +109,7 @@ fn of_sample(sample: &Sample) -> [Value; 3] {
     ends.map(|(end, outcome)| {
         let request = object([
             ("method", "POST".into()),
-            ("authorization", USER.into()),
+            ("authorization", proof.into()),
             ("contentType", "application/json".into()),
             ("requestId", Value::Null),
             ("idempotencyKey", Value::Null),

@@ -4,7 +4,6 @@
 use interlock_domain::FUNCTIONS;
 use interlock_domain::errors::Code;
 use interlock_domain::exchange::{Call, State, Step, begin, resume};
-use interlock_domain::fields::Fields;
 use interlock_domain::function::Function;
 use interlock_domain::http::{BodyFault, Reply, Request};
 use interlock_domain::json::{Codec, SerdeJson, Value, object};
@@ -267,8 +266,7 @@ fn what_acts_twice_is_not_repeated() {
     for function in FUNCTIONS {
         let samples = function.told.samples.iter().map(|sample| sample.body);
         for body in samples.chain(others.iter().map(String::as_str)) {
-            let body = SerdeJson.parse(body).expect("JSON");
-            if let Ok(arguments) = (function.read)(Fields::of_body(body)) {
+            if let Some(arguments) = function.arguments(&SerdeJson, body) {
                 let acts_again = (function.told.acts_again)(&arguments.json);
                 assert_eq!(acts_again, !arguments.repeatable, "{arguments:?}");
             }

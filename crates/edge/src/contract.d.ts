@@ -3,6 +3,8 @@ export interface Profile {
   url: string;
   method: string;
   headers: Record<string, string>;
+  /** Has the signature of a signed text; null where a user calls, with whose `authorization` the calls are made. */
+  signatureHeader: string | null;
   /** For all upstream calls of one request. */
   timeoutMs: number;
   maxBodyBytes: number;

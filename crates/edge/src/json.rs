@@ -47,6 +47,10 @@ impl Codec for HostJson {
         })
     }
 
+    fn take(&self, text: &JsString) -> String {
+        text.into()
+    }
+
     fn keep(&self, text: String) -> JsString {
         text.into()
     }

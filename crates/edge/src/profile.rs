@@ -6,7 +6,7 @@
 use crate::contract::Start;
 use crate::json::HostJson;
 use interlock_domain::exchange::misconfiguration;
-use interlock_domain::function::Function;
+use interlock_domain::function::{Function, Takes};
 use interlock_domain::http::{ANSWER_HEADERS, MAX_ANSWER, MAX_BODY};
 use postgrest::Postgrest;
 use serde::{Serialize, Serializer};
@@ -32,6 +32,7 @@ struct Profile {
     url: String,
     method: String,
     headers: Headers<String>,
+    signature_header: Option<&'static str>,
     timeout_ms: u32,
     max_body_bytes: u32,
     max_answer_bytes: u32,
@@ -110,6 +111,10 @@ fn build(
         url: request.url().as_str().to_owned(),
         method: request.method().as_str().to_owned(),
         headers: Headers(headers.collect()),
+        signature_header: match function.takes {
+            Takes::Fields { .. } => None,
+            Takes::Signed { header, .. } => Some(header),
+        },
         timeout_ms,
         max_body_bytes: MAX_BODY,
         max_answer_bytes: MAX_ANSWER,

@@ -7,7 +7,7 @@ use interlock_domain::describe::{self, Field};
 use interlock_domain::errors::{Code, Retry};
 use interlock_domain::exchange::{Call, State};
 use interlock_domain::fields::is_uuid;
-use interlock_domain::function::Function;
+use interlock_domain::function::{Function, Takes};
 use interlock_domain::http::{Reply, Request};
 use interlock_domain::json::{Codec as _, MAX_DEPTH, MAX_SAFE_INTEGER, SerdeJson, Value};
 use interlock_domain::rule::Rule;
@@ -67,11 +67,17 @@ pub(crate) fn call(
     let Ok(Value::Object(arguments)) = SerdeJson.parse(posted) else {
         return hold(false, "a call's body is a JSON object", posted);
     };
+    let has = |name: &str| arguments.iter().any(|(argument, _)| argument == name);
+    let complete = function.told.always.iter().all(|name| has(name));
+    hold(complete, "a call has what it needs", posted)?;
+    if let Takes::Signed { .. } = function.takes {
+        return signed(request, &arguments);
+    }
     let fields = fields(function);
     for (name, value) in &arguments {
         let valid = match name.strip_prefix("p_") {
             Some("idempotency_key") => {
-                function.keyed && value.as_text() == request.idempotency_key.as_deref()
+                function.is_keyed() && value.as_text() == request.idempotency_key.as_deref()
             }
             Some(field) => obeys(value, fields, "", field),
             None => false,
@@ -82,13 +88,33 @@ pub(crate) fn call(
             (name, value),
         )?;
     }
-    let has = |name: &str| arguments.iter().any(|(argument, _)| argument == name);
-    let complete = function.told.always.iter().all(|name| has(name));
-    hold(complete, "a call has what it needs", posted)?;
     hold(
-        !function.keyed || has("p_idempotency_key") == request.idempotency_key.is_some(),
+        !function.is_keyed() || has("p_idempotency_key") == request.idempotency_key.is_some(),
         "a key that was sent is passed on",
         posted,
+    )
+}
+
+/// What a signed text becomes: itself, and its signature, whatever stands in them.
+fn signed(request: &Request, arguments: &[(String, Value)]) -> Holds {
+    let text = |name: &str| {
+        let (_, value) = arguments.iter().find(|(argument, _)| argument == name)?;
+        value.as_text()
+    };
+    hold(
+        text("p_body") == Some(request.body.as_deref().unwrap_or_default()),
+        "what was signed is passed on as it came",
+        text("p_body"),
+    )?;
+    hold(
+        text("p_signature") == Some(request.authorization.as_deref().unwrap_or_default()),
+        "so is its signature",
+        text("p_signature"),
+    )?;
+    hold(
+        arguments.len() == 3,
+        "nothing else reaches the database",
+        arguments,
     )
 }
 

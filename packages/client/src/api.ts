@@ -160,6 +160,19 @@ export interface components {
             success: true;
             order: components["schemas"]["Order"];
         };
+        /** @description The event is taken. */
+        EventAnswer: {
+            /** @constant */
+            success: true;
+            event_id: string;
+            /**
+             * @description What came of it.
+             * @enum {unknown}
+             */
+            outcome: "paid" | "reopened" | "refund_due" | "flagged" | "noted" | "ignored";
+            /** @description Whether it had come before; nothing is done then. */
+            repeated: boolean;
+        };
         /** @description What a code takes off. Amounts are in minor units. */
         PromoApplied: {
             /** @constant */

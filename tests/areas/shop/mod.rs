@@ -2,6 +2,8 @@
 
 pub(crate) mod calls;
 #[cfg(test)]
+mod cards;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod documented;
@@ -16,6 +18,8 @@ mod mutants;
 #[cfg(test)]
 pub(crate) mod payment_races;
 pub(crate) mod payment_stages;
+#[cfg(test)]
+mod payment_webhook;
 #[cfg(test)]
 pub(crate) mod races;
 #[cfg(test)]
@@ -36,7 +40,10 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     before_test: "",
     #[cfg(test)]
-    documented: &[|bench| Box::pin(documented::checkout(bench))],
+    documented: &[
+        |bench| Box::pin(documented::checkout(bench)),
+        |bench| Box::pin(payment_webhook::documented(bench)),
+    ],
     #[cfg(test)]
     scenes: &[scenes::SCENES, limit_scenes::SCENES, slot_scenes::SCENES],
     #[cfg(test)]

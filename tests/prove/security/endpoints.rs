@@ -95,6 +95,7 @@ pub(super) async fn rpcs(db: &Client) -> Result<Vec<Rpc>> {
 /// An edge function with a good body that names nothing that exists.
 pub(super) struct Function {
     pub(super) name: &'static str,
+    pub(super) for_users: bool,
     pub(super) body: Value,
 }
 
@@ -109,6 +110,7 @@ impl Function {
 pub(super) fn functions() -> Vec<Function> {
     let told = FUNCTIONS.iter().map(|function| Function {
         name: function.name,
+        for_users: function.is_for_users(),
         body: serde_json::from_str(function.told.samples[0].body).expect("a sample is JSON"),
     });
     told.collect()

@@ -227,7 +227,13 @@ pub(super) async fn check(bench: &Bench, cast: &Cast, section: &mut Section) -> 
         };
         let targets = functions
             .iter()
-            .map(|function| (0, false, Call::post(function.path(), &function.body)))
+            .map(|function| {
+                (
+                    0,
+                    !function.for_users,
+                    Call::post(function.path(), &function.body),
+                )
+            })
             .chain(rpcs.iter().map(|rpc| {
                 let by_the_shop = matches!(case.key, Key::Service | Key::Secret);
                 let for_both = rpc.name == FOR_BOTH || FOR_STAFF.contains(&rpc.name.as_str());
@@ -307,11 +313,18 @@ fn as_expected(expected: &str, reply: &Reply, is_local: bool) -> bool {
     same_status && (same_code || !is_local)
 }
 
+/// The functions that somebody has to be signed in for.
+fn for_users() -> impl Iterator<Item = endpoints::Function> {
+    endpoints::functions()
+        .into_iter()
+        .filter(|function| function.for_users)
+}
+
 /// A token in the address would end in logs: nobody takes it from there.
 async fn in_the_query(bench: &Bench, section: &mut Section) {
     let token = bench.stack.user_token(Uuid::new_v4());
     let mut sent = 0;
-    for function in endpoints::functions() {
+    for function in for_users() {
         for name in ["access_token", "token", "jwt", "authorization"] {
             sent += 1;
             let path = format!("{}?{name}={token}", function.path());
@@ -349,7 +362,7 @@ async fn somebody_else_in_the_body(
     ];
     let mut sent = 0;
     for name in names {
-        for function in endpoints::functions() {
+        for function in for_users() {
             sent += 1;
             let mut body = function.body.clone();
             body[name] = json!(cast.owner);

@@ -4,7 +4,7 @@
 //! `complete`. Without `batch_id`, `claim` takes the next available batch.
 
 use crate::fields::{Fields, Problems};
-use crate::function::{Arguments, Function};
+use crate::function::{Arguments, Function, Takes};
 use crate::json::Value;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::{
@@ -17,8 +17,7 @@ use crate::{
 pub const CLAIM_ROUTE: Function = Function {
     name: "claim-route",
     rpc: "claim_route",
-    keyed: true,
-    read,
+    takes: Takes::Fields { keyed: true, read },
     note: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {

@@ -4,7 +4,7 @@
 //! default) or `release`, which gives the hold back and needs no cart lines.
 
 use crate::fields::{Fields, Problems};
-use crate::function::{Arguments, Function};
+use crate::function::{Arguments, Function, Takes};
 use crate::json::Value;
 use crate::shop::cart;
 use crate::shop::checkout::MAX_PROMO_CODE;
@@ -22,8 +22,7 @@ use crate::{
 pub const PROMO_VALIDATE: Function = Function {
     name: "promo-validate",
     rpc: "validate_promo",
-    keyed: false,
-    read,
+    takes: Takes::Fields { keyed: false, read },
     note: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {

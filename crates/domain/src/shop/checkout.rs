@@ -4,7 +4,7 @@
 //! "expected_total"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
 
 use crate::fields::{Fields, Problems};
-use crate::function::{Arguments, Function};
+use crate::function::{Arguments, Function, Takes};
 use crate::json::Value;
 use crate::shop::cart;
 #[cfg(not(target_arch = "wasm32"))]
@@ -21,8 +21,7 @@ use crate::{
 pub const CHECKOUT: Function = Function {
     name: "checkout",
     rpc: "checkout",
-    keyed: true,
-    read,
+    takes: Takes::Fields { keyed: true, read },
     note: Some(|products| format!("✅ Atomically updated inventory for {products} products")),
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {

@@ -229,7 +229,7 @@ fn read(path: &Path) -> Result<String> {
 const RECORD: &str = r##"//! `%NAME`: %FILL: what it does, and what its request looks like.
 
 use crate::fields::{Fields, Problems};
-use crate::function::{Arguments, Function};
+use crate::function::{Arguments, Function, Takes};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::{
     errors::Code,
@@ -241,8 +241,10 @@ use crate::{
 pub const %CONSTANT: Function = Function {
     name: "%NAME",
     rpc: "%IDENT",
-    keyed: true, // %FILL: whether the RPC keeps its answers by idempotency key
-    read,
+    takes: Takes::Fields {
+        keyed: true, // %FILL: whether the RPC keeps its answers by idempotency key
+        read,
+    },
     note: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {

@@ -43,11 +43,11 @@ fn config(root: &Path, functions: &[&Function]) -> Result<String> {
     let (before, rest) = text.split_once(BEGIN).context(told)?;
     let (_, after) = rest.split_once(END).context(told)?;
     let blocks = functions.iter().map(|function| {
-        let name = function.name;
+        let (name, verify_jwt) = (function.name, function.is_for_users());
         format!(
             "[functions.{name}]
 enabled = true
-verify_jwt = true
+verify_jwt = {verify_jwt}
 entrypoint = \"../functions/{name}/index.ts\"
 import_map = \"../functions/{name}/deno.json\"
 

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use interlock_domain::describe;
 use interlock_domain::errors::Code;
-use interlock_domain::fields::Fields;
 use interlock_domain::function::Function;
-use interlock_domain::json::{Codec as _, SerdeJson};
+use interlock_domain::json::SerdeJson;
 
 use super::FILL_IN;
 
@@ -74,11 +73,7 @@ fn in_samples(root: &Path, function: &Function) -> Vec<String> {
     let cases: Vec<serde_json::Value> = serde_json::from_str(&recorded).unwrap_or_default();
     let mut missing = Vec::new();
     for sample in function.told.samples {
-        let read = SerdeJson
-            .parse(sample.body)
-            .ok()
-            .and_then(|body| (function.read)(Fields::of_body(body)).ok());
-        match read {
+        match function.arguments(&SerdeJson, sample.body) {
             None => missing.push(format!("the sample {:?} is refused", sample.name)),
             Some(arguments) => missing.extend(
                 (function.told.always.iter())
@@ -116,10 +111,13 @@ fn in_sql(root: &Path, function: &Function) -> Vec<String> {
                 .into_iter()
                 .filter(|field| field.parent.is_empty())
                 .map(|field| field.name);
-            let key = function.keyed.then(|| "idempotency_key".to_owned());
-            for name in top.chain(key) {
-                if !words(arguments).any(|word| word == format!("p_{name}")) {
-                    missing.push(format!("public.{rpc} has no argument p_{name}"));
+            let key = function.is_keyed().then(|| "idempotency_key".to_owned());
+            let of_fields = top.chain(key).map(|name| format!("p_{name}"));
+            let always = function.told.always.iter().map(|name| (*name).to_owned());
+            let names: BTreeSet<String> = of_fields.chain(always).collect();
+            for name in names {
+                if !words(arguments).any(|word| word == name) {
+                    missing.push(format!("public.{rpc} has no argument {name}"));
                 }
             }
             if !wrapper.contains(&format!("\ncomment on function public.{rpc}(")) {

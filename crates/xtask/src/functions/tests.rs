@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use interlock_domain::FUNCTIONS;
 use interlock_domain::errors::Code;
 use interlock_domain::fields::{Fields, Problems};
-use interlock_domain::function::{Arguments, Function, Sample, Told};
+use interlock_domain::function::{Arguments, Function, Sample, Takes, Told};
 use interlock_domain::json::Value;
 use interlock_domain::shape::Shape;
 
@@ -20,8 +20,7 @@ const MOST_FILES: usize = 8;
 const DONE: Function = Function {
     name: "throw-away",
     rpc: "throw_away",
-    keyed: true,
-    read,
+    takes: Takes::Fields { keyed: true, read },
     note: None,
     told: Told {
         area: "delivery",

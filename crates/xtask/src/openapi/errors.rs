@@ -1,19 +1,20 @@
 //! Errors: a schema for each code of the catalogue, and the codes that each function can answer with.
 
 use interlock_domain::errors::{Code, Entry, Retry};
-use interlock_domain::function::Function;
+use interlock_domain::function::{Function, Takes};
 use interlock_domain::shape::Shape;
 use serde_json::{Map, Value, json};
 
 use super::{common_headers, reference, shapes};
 
+/// What a function may answer that takes fields of a user.
+const OF_FIELDS: &[Code] = &[Code::Unauthenticated, Code::UnsupportedMediaType];
+
 /// What any function may answer.
 const COMMON: &[Code] = &[
     Code::ValidationFailed,
-    Code::Unauthenticated,
     Code::Forbidden,
     Code::BodyTooLarge,
-    Code::UnsupportedMediaType,
     Code::Internal,
     Code::IsolationLevelUnsupported,
     Code::Misconfigured,
@@ -26,7 +27,12 @@ pub(super) fn responses(
     function: &Function,
     examples: impl Fn(u16) -> Value,
 ) -> impl Iterator<Item = (String, Value)> {
-    let mut codes: Vec<Code> = COMMON.iter().chain(function.told.codes).copied().collect();
+    let of_fields = match function.takes {
+        Takes::Fields { .. } => OF_FIELDS,
+        Takes::Signed { .. } => &[],
+    };
+    let all = [of_fields, COMMON, function.told.codes];
+    let mut codes: Vec<Code> = all.concat();
     codes.sort_by_key(|code| code.entry().status);
     let by_status = codes.chunk_by(|one, other| one.entry().status == other.entry().status);
     let responses: Vec<_> = by_status

@@ -9,7 +9,7 @@ mod requests;
 mod shapes;
 
 use anyhow::{Context, Result, bail};
-use interlock_domain::function::Function;
+use interlock_domain::function::{Function, Takes};
 use interlock_domain::{FUNCTIONS, http};
 use serde_json::{Map, Value, json};
 
@@ -22,11 +22,13 @@ pub(crate) fn document(examples: &Value) -> Result<Value> {
         // They are recorded against the document, so it comes first; `cargo xtask tidy` says what has none.
         let recorded = examples[name].as_array().map_or(&[][..], Vec::as_slice);
         paths.insert(format!("/{name}"), path(function, recorded));
-        let request = requests::schema(function);
-        schemas.insert(
-            request_name(function),
-            request.with_context(|| format!("the request of {name}"))?,
-        );
+        if let Takes::Fields { .. } = function.takes {
+            let request = requests::schema(function);
+            schemas.insert(
+                request_name(function),
+                request.with_context(|| format!("the request of {name}"))?,
+            );
+        }
     }
     for function in FUNCTIONS {
         for (name, shape) in function.told.schemas {
@@ -93,7 +95,7 @@ pub(crate) fn document(examples: &Value) -> Result<Value> {
 fn path(function: &Function, recorded: &[Value]) -> Value {
     let mut responses = Map::new();
     let mut headers = common_headers();
-    if function.keyed {
+    if function.is_keyed() {
         headers.insert(
             "idempotent-replayed".to_owned(),
             reference("headers", "IdempotentReplayed"),
@@ -114,25 +116,41 @@ fn path(function: &Function, recorded: &[Value]) -> Value {
         examples(recorded, status, "body")
     }));
     let mut parameters = vec![reference("parameters", "RequestId")];
-    if function.keyed {
+    if function.is_keyed() {
         parameters.insert(0, reference("parameters", "IdempotencyKey"));
     }
-    json!({
-        "post": {
-            "operationId": function.camel(),
-            "summary": function.told.summary,
-            "description": function.told.description,
-            "parameters": parameters,
-            "requestBody": {
-                "required": true,
-                "description": format!("At most {} KiB; a field that is not listed is refused by name.", http::MAX_BODY / 1024),
-                "content": { "application/json": {
-                    "schema": reference("schemas", &request_name(function)),
-                    "examples": examples(recorded, 200, "request"),
-                } },
-            },
-            "responses": responses,
+    let most = format!("At most {} KiB;", http::MAX_BODY / 1024);
+    let (schema, about) = match function.takes {
+        Takes::Fields { .. } => (
+            reference("schemas", &request_name(function)),
+            format!("{most} a field that is not listed is refused by name."),
+        ),
+        Takes::Signed { header, .. } => {
+            parameters.insert(0, signature(header));
+            let any = json!({ "type": "object", "additionalProperties": true });
+            (any, format!("{most} it counts as it came, byte for byte."))
+        }
+    };
+    let mut post = json!({
+        "operationId": function.camel(),
+        "summary": function.told.summary,
+        "description": function.told.description,
+        "parameters": parameters,
+        "requestBody": {
+            "required": true,
+            "description": about,
+            "content": { "application/json": {
+                "schema": schema,
+                "examples": examples(recorded, 200, "request"),
+            } },
         },
+        "responses": responses,
+    });
+    if !function.is_for_users() {
+        post["security"] = json!([]);
+    }
+    json!({
+        "post": post,
         "options": {
             "operationId": format!("{}Preflight", function.camel()),
             "summary": "What a browser asks before it calls from another origin",
@@ -169,6 +187,15 @@ fn parameters() -> Value {
                 log; otherwise an id is made.",
             "schema": { "type": "string" },
         },
+    })
+}
+
+/// The header that a signed text comes with.
+fn signature(header: &str) -> Value {
+    json!({
+        "name": header, "in": "header", "required": true,
+        "description": "The sender's signature of the body.",
+        "schema": { "type": "string" },
     })
 }
 
