@@ -11,6 +11,7 @@ const OWN: &[&str] = &[
     "INTERLOCK_JWKS",
     "INTERLOCK_ADMIN_DB_URL",
     "INTERLOCK_DB_URL",
+    "INTERLOCK_STRIPE_PORT",
 ];
 
 /// Names and values for every function, later ones winning.
@@ -28,7 +29,10 @@ pub(crate) fn settings(root: &Path) -> Result<Vec<(String, String)>> {
         std::env::vars_os()
             // Names are looked at first: a value that is not Unicode may be somebody else's.
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .filter(|(name, _)| name.starts_with("INTERLOCK_") && !OWN.contains(&name.as_str()))
+            .filter(|(name, _)| {
+                let is_setting = name.starts_with("INTERLOCK_") || name.starts_with("STRIPE_");
+                is_setting && !OWN.contains(&name.as_str())
+            })
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?))),
     );
     Ok(all)

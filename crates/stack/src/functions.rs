@@ -10,25 +10,37 @@ use serde_json::json;
 use crate::dirs::Dirs;
 use crate::part::{Part, Spec};
 use crate::project::{Function, Project};
-use crate::{envfile, keys, npm, ports};
+use crate::{envfile, keys, npm, ports, stripe};
 
 /// What every function is told.
 pub(crate) struct Platform {
     deno: PathBuf,
     env: Vec<(String, String)>,
-    api: String,
+    /// The hosts that they may call.
+    net: String,
 }
 
 impl Platform {
-    /// `jwks` is the public key set; `api_port` the gateway's.
+    /// `jwks` is the public key set; `api_port` the gateway's, `stripe` the port of the stand-in, if there is one.
     pub(crate) fn new(
         project: &Project,
         api_port: u16,
         db_url: String,
         jwks: String,
+        stripe: Option<u16>,
     ) -> Result<Self> {
         let api = format!("127.0.0.1:{api_port}");
         let mut env: Vec<(String, String)> = envfile::settings(&project.root)?;
+        if let Some(port) = stripe {
+            env.extend(stripe::variables(port));
+        }
+        let mut net = api.clone();
+        if env.iter().any(|(name, _)| name == "STRIPE_SECRET_KEY") {
+            let url = env.iter().rev().find(|(name, _)| name == "STRIPE_API_URL");
+            let url = url.map_or("https://api.stripe.com", |(_, url)| url);
+            let host = url.split('/').nth(2).unwrap_or_default();
+            net = format!("{net},{host}");
+        }
         let named = |key: &str| json!({ "default": key }).to_string();
         env.extend(
             [
@@ -45,7 +57,7 @@ impl Platform {
         Ok(Self {
             deno: deno(&project.root)?,
             env,
-            api,
+            net,
         })
     }
 
@@ -67,7 +79,7 @@ impl Platform {
                 "--no-lock",
             ])
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
-            .arg_text(format!("--allow-net={}", self.api))
+            .arg_text(format!("--allow-net={}", self.net))
             // The environment holds what the platform gives and no more, and there a name
             // that is not set reads as undefined: no list of names could say that.
             .args(["--allow-env"]);

@@ -21,6 +21,7 @@ mod project;
 mod push;
 mod restart;
 mod status;
+mod stripe;
 mod unkind;
 mod up;
 

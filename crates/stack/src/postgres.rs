@@ -127,6 +127,15 @@ impl Postgres {
         Ok(())
     }
 
+    /// Runs SQL as the role that migrations run as.
+    pub(crate) async fn run(port: u16, sql: &'static str) -> Result<()> {
+        let options: PgConnectOptions = url(port).parse()?;
+        let mut connection = PgConnection::connect_with(&options).await?;
+        sqlx::raw_sql(sql).execute(&mut connection).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
     async fn initdb(&self, dirs: &Dirs) -> Result<()> {
         let password = dirs.base.join("initdb-password");
         let _ = fs::remove_file(&password);

@@ -21,6 +21,7 @@ use crate::progress::{Output, Step, say};
 use crate::project::Project;
 use crate::restart::Restarts;
 use crate::status::{Format, Status};
+use crate::stripe::{self, Stripe};
 use crate::{api, examples, functions, keys, push};
 
 /// Arguments of `up`.
@@ -50,6 +51,12 @@ pub(crate) struct Args {
     /// Start a part again that ends by itself, instead of stopping the rest.
     #[arg(long)]
     restart: bool,
+    /// Start a stand-in, too, and let the functions use it.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    with: Vec<StandIn>,
+    /// The port of the stand-in for Stripe; 0 picks a free one.
+    #[arg(long, env = "INTERLOCK_STRIPE_PORT", default_value_t = 12111)]
+    stripe_port: u16,
     /// Let tests choose how the gateway answers.
     #[arg(long, hide = true)]
     unkind: bool,
@@ -62,6 +69,13 @@ pub(crate) struct Args {
     /// How many connections the API has.
     #[arg(long, hide = true, default_value_t = api::POOL)]
     api_pool: u16,
+}
+
+/// Somebody else's service, as far as a shop needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum StandIn {
+    /// Payments by card.
+    Stripe,
 }
 
 /// Runs the stack until a signal (exit code 0) or until a part ends (1).
@@ -134,6 +148,7 @@ struct Stack {
     parts: Vec<Part>,
     stop_gateway: watch::Sender<bool>,
     gateway: Option<JoinHandle<()>>,
+    stripe: Option<JoinHandle<Result<()>>>,
     server: Option<Postgres>,
     status: Option<Status>,
 }
@@ -149,6 +164,7 @@ impl Stack {
             parts: Vec::new(),
             stop_gateway: watch::channel(false).0,
             gateway: None,
+            stripe: None,
             server: None,
             status: None,
         }
@@ -169,6 +185,7 @@ impl Stack {
         };
         // Before the work of initdb, so that a mistake is told at once.
         ports::free(db_port)?;
+        let stripe = self.stand_in_for_stripe(args, api_port)?;
         let key_set = KeySet::new(keys::JWT_SECRET, args.jwks.as_deref())
             .context("INTERLOCK_JWKS is not usable")?;
         let jwt_secret = key_set.api_secret();
@@ -185,6 +202,7 @@ impl Stack {
             args.functions_find_api_at.unwrap_or(api_port),
             postgres::url(db_port),
             public_jwks,
+            stripe,
         )?;
         let mut upstreams = BTreeMap::new();
         let mut loading = Vec::new();
@@ -207,6 +225,10 @@ impl Stack {
         match push::run(&project.root, &self.dirs, db_port, !args.no_seed).await? {
             0 => say("  – no migrations yet"),
             count => step.done(&format!("`supabase db push` of {count} migrations")),
+        }
+
+        if stripe.is_some() && !args.no_seed {
+            Postgres::run(db_port, stripe::SEED).await?;
         }
 
         // After the push, because it reads the schema once at its start.
@@ -247,12 +269,32 @@ impl Stack {
         self.gateway = Some(tokio::spawn(gateway.serve(listener, stop)));
 
         let mut status = Status::new(api_port, db_port)?;
+        if let Some(port) = stripe {
+            step.done(&format!("stand-in for Stripe on 127.0.0.1:{port}"));
+            status.variables.extend(stripe::variables(port));
+        }
         status.pids = self.pids();
         status.write(&self.dirs)?;
         whole.done(&format!("ready on {}", status.api_url()));
         announce(&status, args.json)?;
         self.status = Some(status);
         Ok(())
+    }
+
+    /// Starts the stand-in for Stripe if it is asked for; its port.
+    fn stand_in_for_stripe(&mut self, args: &Args, api_port: u16) -> Result<Option<u16>> {
+        if !args.with.contains(&StandIn::Stripe) {
+            return Ok(None);
+        }
+        let listener = ports::bind(Port {
+            number: args.stripe_port,
+            what: "the stand-in for Stripe",
+            setting: "--stripe-port or INTERLOCK_STRIPE_PORT",
+        })?;
+        let port = listener.local_addr()?.port();
+        let webhook = format!("http://127.0.0.1:{api_port}/functions/v1/payment-webhook");
+        self.stripe = Some(tokio::spawn(Stripe::new(webhook).serve(listener)));
+        Ok(Some(port))
     }
 
     /// Returns when a part has ended and is not started again, with the reason to stop.
@@ -338,6 +380,9 @@ impl Stack {
         // First, so that nobody takes a stack for ready that is not.
         let _ = std::fs::remove_file(self.dirs.status_file());
         self.stop_gateway.send_replace(true);
+        if let Some(stripe) = self.stripe.take() {
+            stripe.abort();
+        }
         if let Some(gateway) = self.gateway.take() {
             let _ = gateway.await;
         }

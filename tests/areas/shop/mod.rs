@@ -33,6 +33,8 @@ pub(crate) mod slot_races;
 mod slot_scenes;
 pub(crate) mod slot_stages;
 pub(crate) mod stages;
+#[cfg(test)]
+mod stand_in;
 
 use super::Area;
 

@@ -1,0 +1,22 @@
+//! Our stand-in for Stripe (`crates/stack/src/stripe`), judged by Stripe's own client.
+
+use crate::harness::stack::Bench;
+use std::path::Path;
+use std::process::Command;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stripes_own_client_finds_in_it_what_it_expects() {
+    // Whoever is told of events meanwhile is this test.
+    let _turn = Bench::take().await;
+    if std::env::var_os("STRIPE_API_URL").is_none() {
+        eprintln!("left out: this stack has no stand-in for Stripe (up --with stripe)");
+        return;
+    }
+    let output = Command::new("node")
+        .args(["--test", "tests/stripe/client.test.js"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .output()
+        .expect("node starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
