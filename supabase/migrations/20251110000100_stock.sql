@@ -236,7 +236,8 @@ create table interlock.products (
   price interlock.price not null,
   currency interlock.currency_code not null,
   -- The limit is far below where an int ends: whatever comes back to the shelf finds room, or is refused by name
-  -- (STOCK_LIMIT_EXCEEDED). No domain: shops write this column with typed parameters.
+  -- (STOCK_LIMIT_EXCEEDED). The number is that of interlock.most_units. No domain: shops write this column with typed
+  -- parameters.
   available_quantity int not null default 0
     constraint products_available_quantity_sane check (available_quantity <= 1000000000),
   kind interlock.product_kind not null default 'physical',
@@ -443,9 +444,9 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  if p_delta is null or p_delta = 0 or p_delta not between -1000000000 and 1000000000 then
+  if p_delta is null or p_delta = 0 or abs(p_delta::bigint) > interlock.most_units() then
     v_problems := v_problems || interlock.problem(
-      '/p_delta', 'must be an integer from -1000000000 to 1000000000, and not 0'
+      '/p_delta', format('must be an integer from -%1$s to %1$s, and not 0', interlock.most_units())
     );
   end if;
   perform interlock.refuse_problems(v_problems);
@@ -522,8 +523,10 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  if p_counted is null or p_counted not between 0 and 1000000000 then
-    v_problems := v_problems || interlock.problem('/p_counted', 'must be an integer from 0 to 1000000000');
+  if p_counted is null or p_counted not between 0 and interlock.most_units() then
+    v_problems := v_problems || interlock.problem(
+      '/p_counted', format('must be an integer from 0 to %s', interlock.most_units())
+    );
   end if;
   if p_expected is null then
     v_problems := v_problems || interlock.problem(
@@ -663,10 +666,10 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if p_to > 1000000000 then
-    perform interlock.raise_error(
-      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', jsonb_build_array(p_product_id), 'limit', 1000000000)
-    );
+  if p_to > interlock.most_units() then
+    perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
+      'product_ids', jsonb_build_array(p_product_id), 'limit', interlock.most_units()
+    ));
   end if;
 
   perform interlock.set_ledger_context(p_reason, null);
@@ -748,10 +751,10 @@ begin
   from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
   join interlock.products p on p.id = w.product_id
   where p.kind = 'physical'
-    and p.available_quantity > 1000000000 - w.quantity;
+    and p.available_quantity > interlock.most_units() - w.quantity;
   if v_full is not null then
     perform interlock.raise_error(
-      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', v_full, 'limit', 1000000000)
+      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', v_full, 'limit', interlock.most_units())
     );
   end if;
 

@@ -6,7 +6,7 @@ revoke execute on all functions in schema interlock from public;
 grant execute on function interlock.new_id to service_role;
 
 -- And are checked and found by these.
-grant execute on function interlock.normal_text, interlock.is_line to service_role;
+grant execute on function interlock.normal_text, interlock.is_line, interlock.most_units to service_role;
 
 -- A policy of the platform's storage asks.
 grant execute on function interlock.is_staff to authenticated, service_role;
@@ -14,13 +14,13 @@ grant execute on function interlock.is_staff to authenticated, service_role;
 revoke all on function
   public.erase_user(uuid),
   public.purge_history(int),
-  public.purge_idempotency_keys(),
+  public.purge_idempotency_keys(int),
   public.settle_slots(uuid)
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.erase_user(uuid), interlock.erase_user,
   public.purge_history(int), interlock.purge_history,
-  public.purge_idempotency_keys(), interlock.purge_idempotency_keys,
+  public.purge_idempotency_keys(int), interlock.purge_idempotency_keys,
   public.settle_slots(uuid), interlock.settle_slots
 to service_role;

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(21);
+select plan(22);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -123,6 +123,10 @@ select is(
 select is_empty('select * from interlock.stock_differences', 'the ledger adds up');
 
 -- The limit is the table's.
+select is(
+  (select pg_get_constraintdef(oid) from pg_constraint where conname = 'products_available_quantity_sane'),
+  format('CHECK ((available_quantity <= %s))', interlock.most_units()), 'table and functions have one limit'
+);
 select throws_ok(
   format('update interlock.products set available_quantity = %s where id = %L', n, pg_temp.id('tea')), '23514', null,
   format('%s units are too many', n)

@@ -45,7 +45,7 @@ create table interlock.settings (
   max_open_orders_per_customer int
     constraint settings_max_open_orders_sane check (max_open_orders_per_customer between 1 and 1000),
   max_open_units_per_customer int
-    constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and 1000000000),
+    constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and interlock.most_units()),
   confirmation_window interval
     constraint settings_confirmation_window_sane
       check (confirmation_window between interval '1 minute' and interval '90 days'),

@@ -22,9 +22,9 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  if p_delta is null or p_delta = 0 or p_delta not between -1000000000 and 1000000000 then
+  if p_delta is null or p_delta = 0 or abs(p_delta::bigint) > interlock.most_units() then
     v_problems := v_problems || interlock.problem(
-      '/p_delta', 'must be an integer from -1000000000 to 1000000000, and not 0'
+      '/p_delta', format('must be an integer from -%1$s to %1$s, and not 0', interlock.most_units())
     );
   end if;
   perform interlock.refuse_problems(v_problems);

@@ -28,8 +28,10 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  if p_counted is null or p_counted not between 0 and 1000000000 then
-    v_problems := v_problems || interlock.problem('/p_counted', 'must be an integer from 0 to 1000000000');
+  if p_counted is null or p_counted not between 0 and interlock.most_units() then
+    v_problems := v_problems || interlock.problem(
+      '/p_counted', format('must be an integer from 0 to %s', interlock.most_units())
+    );
   end if;
   if p_expected is null then
     v_problems := v_problems || interlock.problem(

@@ -9,10 +9,10 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if p_to > 1000000000 then
-    perform interlock.raise_error(
-      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', jsonb_build_array(p_product_id), 'limit', 1000000000)
-    );
+  if p_to > interlock.most_units() then
+    perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
+      'product_ids', jsonb_build_array(p_product_id), 'limit', interlock.most_units()
+    ));
   end if;
 
   perform interlock.set_ledger_context(p_reason, null);

@@ -23,10 +23,10 @@ begin
   from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
   join interlock.products p on p.id = w.product_id
   where p.kind = 'physical'
-    and p.available_quantity > 1000000000 - w.quantity;
+    and p.available_quantity > interlock.most_units() - w.quantity;
   if v_full is not null then
     perform interlock.raise_error(
-      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', v_full, 'limit', 1000000000)
+      'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', v_full, 'limit', interlock.most_units())
     );
   end if;
 

@@ -33,7 +33,8 @@ create table interlock.products (
   price interlock.price not null,
   currency interlock.currency_code not null,
   -- The limit is far below where an int ends: whatever comes back to the shelf finds room, or is refused by name
-  -- (STOCK_LIMIT_EXCEEDED). No domain: shops write this column with typed parameters.
+  -- (STOCK_LIMIT_EXCEEDED). The number is that of interlock.most_units. No domain: shops write this column with typed
+  -- parameters.
   available_quantity int not null default 0
     constraint products_available_quantity_sane check (available_quantity <= 1000000000)
     constraint products_available_quantity_nonnegative check (available_quantity >= 0),
