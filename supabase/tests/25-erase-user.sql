@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(71);
+select plan(76);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -95,6 +95,16 @@ select is(
 
 insert into interlock.wallet_top_ups (reference, user_id, amount, currency)
 values ('tap-ann', pg_temp.id('ann'), 1, 'EUR'), ('tap-bob', pg_temp.id('bob'), 1, 'EUR');
+
+-- Ann was staff once, as Bob is: each has replaced a key of Ann's order.
+insert into interlock.products (id, name, price, currency, kind) values (pg_temp.id('game'), 'tap game', 1000, 'EUR', 'digital');
+insert into interlock.product_codes (product_id, code, order_id, used_at)
+select pg_temp.id('game'), c, pg_temp.order('paid'), now() from unnest(array['a1', 'a2', 'a3', 'b1', 'b2']) c;
+update interlock.product_codes o
+set replaced_by = n.id, replaced_at = now(), replaced_reason = 'Used', replaced_actor = pg_temp.id(t.who)
+from (values ('a1', 'a2', 'ann'), ('b1', 'b2', 'bob')) as t (old, new, who)
+join interlock.product_codes n on n.product_id = pg_temp.id('game') and n.code = t.new
+where o.product_id = pg_temp.id('game') and o.code = t.old;
 
 -- What stands in the way ------------------------------------------------------
 
@@ -196,7 +206,7 @@ select set_has(
   $$values
     ('orders.user_id'), ('wallets.user_id'), ('wallet_movements.user_id'), ('wallet_movements.actor'), ('order_events.actor'),
     ('stock_movements.actor'), ('promo_redemptions.user_id'), ('wallet_top_ups.user_id'), ('promo_user_uses.user_id'), ('promo_codes.user_id'),
-    ('idempotency_keys.user_id'), ('drivers.user_id'), ('batches.driver_id'), ('batch_events.driver_id')
+    ('idempotency_keys.user_id'), ('product_codes.replaced_actor'), ('drivers.user_id'), ('batches.driver_id'), ('batch_events.driver_id')
   $$,
   'his is wherever it was'
 );
@@ -208,6 +218,11 @@ select is((select count(*) from interlock.order_items where order_id = pg_temp.o
 select is(
   (select string_agg(event, ' ' order by id) from interlock.order_events where order_id = pg_temp.order('paid')), 'paid fulfilled',
   'and its history'
+);
+select is(
+  (select string_agg(concat_ws(' ', code, replaced_reason, replaced_actor), ', ' order by code)
+    from interlock.product_codes where product_id = pg_temp.id('game')),
+  format('a1 Used, a2, a3, b1 Used %s, b2', pg_temp.id('bob')), 'the keys that she replaced stay so'
 );
 select is(
   (select concat_ws(' ', status, object_path, reason) from interlock.payment_proofs where order_id = pg_temp.order('transfer')), 'rejected',
@@ -325,6 +340,24 @@ select is_empty($$select pg_temp.traces(pg_temp.id('bob'))$$, 'and is nowhere an
 
 insert into auth.users (id, aud, role, email) values (pg_temp.id('carl'), 'authenticated', 'authenticated', 'tap-carl@example.com');
 insert into interlock.order_events (order_id, event, actor) values (pg_temp.order('paid'), 'paid', pg_temp.id('carl'));
+update interlock.product_codes o
+set replaced_by = n.id, replaced_at = now(), replaced_reason = 'Used', replaced_actor = pg_temp.id('carl')
+from interlock.product_codes n
+where o.product_id = pg_temp.id('game') and o.code = 'a2' and n.product_id = o.product_id and n.code = 'a3';
+select throws_ok(
+  format('update interlock.product_codes set %s where product_id = %L and code = ''a2''', t.change, pg_temp.id('game')), '23514',
+  null, 'a key that was replaced: ' || t.change
+)
+from (values
+  ('replaced_actor = null'), (format('replaced_actor = %L', pg_temp.id('staff'))),
+  ('replaced_by = null, replaced_at = null, replaced_reason = null, replaced_actor = null')
+) as t (change);
+delete from auth.users where id = pg_temp.id('carl');
+select throws_ok(
+  format('update interlock.product_codes set replaced_actor = null, replaced_reason = ''x'' where product_id = %L and code = ''a2''', pg_temp.id('game')),
+  '23514', null, 'nothing else goes with who is gone'
+);
+insert into auth.users (id, aud, role, email) values (pg_temp.id('carl'), 'authenticated', 'authenticated', 'tap-carl@example.com');
 select throws_ok(t.sql, '23001', null, t.sql)
 from (values
   ($$update interlock.order_events set actor = null where actor = pg_temp.id('carl')$$),

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(14);
+select plan(15);
 
 -- What is left -------------------------------------------------------------------
 
@@ -125,6 +125,17 @@ select is(
     (select id from interlock.orders where user_id = '7f000000-0000-4000-8000-000000000001'), 'late-2'), 'service_role'),
   'begin_idempotent lock_user lock_order credit_wallet lock_promo_users end_promo_uses lock_stock',
   'so does the end of an order'
+);
+insert into interlock.products (id, name, price, currency, kind)
+values ('7f000000-0000-4000-8000-000000000014', 'tap 4', 100, 'USD', 'digital');
+insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, paid_at)
+values ('7f000000-0000-4000-8000-000000000015', '7f000000-0000-4000-8000-000000000001', 'paid', 'USD', 100, 100, 'cash_on_delivery', now());
+insert into interlock.product_codes (product_id, code, order_id, used_at)
+values ('7f000000-0000-4000-8000-000000000014', 'a', '7f000000-0000-4000-8000-000000000015', now());
+select is(
+  pg_temp.limits_of(format($$select public.replace_product_code(%s, 'used', 'b')$$,
+    (select id from interlock.product_codes where product_id = '7f000000-0000-4000-8000-000000000014')), 'service_role'),
+  'lock_user lock_order replace_product_code', 'a key that is entered'
 );
 select is(
   pg_temp.limits_of('select public.claim_route()'), 'lock_driver take_batch', 'a claim'

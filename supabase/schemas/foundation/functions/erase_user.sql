@@ -15,9 +15,9 @@
 --
 -- Callers: service_role, through public.erase_user.
 -- Locks: promo attempts of the customer; the account, against everything; then what a deletion of the account takes
---   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says. Keys
---   that somebody is using are passed over: whoever does waits for the account, and is refused. Each wait lasts two
---   seconds at most.
+--   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says, codes
+--   that they have replaced. Keys that somebody is using are passed over: whoever does waits for the account, and is
+--   refused. Each wait lasts two seconds at most.
 -- Errors: VALIDATION_FAILED, USER_HAS_OBLIGATIONS; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write any of it.
 create function interlock.erase_user(p_user_id uuid)
@@ -118,6 +118,7 @@ begin
   update interlock.order_events e set actor = null where e.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
+  update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
   update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;
 
   return jsonb_build_object(

@@ -3,7 +3,7 @@
 --
 -- Callers: authenticated (staff) and service_role, through public.replace_product_code.
 -- Locks: the order; without p_new_code the product's stock row and a free code, as interlock.take_product_codes, with
---   one the entry of that code in the index, which nobody holds who waits for an order. Two seconds at most for each.
+--   one the entry of that code in the index, which nobody holds who waits for an order. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, PRODUCT_CODE_NOT_FOUND, PRODUCT_CODE_NOT_DELIVERED,
 --   PRODUCT_CODE_REPLACED, ORDER_STATE_CONFLICT (the order has ended), INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: staff have no right to write codes.
@@ -61,6 +61,9 @@ begin
         array[v_old.product_id], array[1], v_old.order_id, 'replacement', true
       ))[1];
     else
+      if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+        perform interlock.limit_wait();
+      end if;
       insert into interlock.product_codes (product_id, code, order_id, used_at)
       values (v_old.product_id, p_new_code, v_old.order_id, interlock.clock())
       on conflict do nothing

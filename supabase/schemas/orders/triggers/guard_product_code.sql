@@ -36,6 +36,13 @@ begin
   elsif tg_op = 'UPDATE'
     and (new.replaced_by, new.replaced_at, new.replaced_reason, new.replaced_actor)
       is distinct from (old.replaced_by, old.replaced_at, old.replaced_reason, old.replaced_actor)
+    -- Who replaced it is taken out when they are gone.
+    and not (
+      new.replaced_actor is null
+      and (new.replaced_by, new.replaced_at, new.replaced_reason)
+        is not distinct from (old.replaced_by, old.replaced_at, old.replaced_reason)
+      and not exists (select from auth.users u where u.id = old.replaced_actor)
+    )
     and (
       old.replaced_by is not null
       or not exists (
