@@ -77,6 +77,20 @@ as $$
   ) l
 $$;
 
+-- The most units that a product may have in stock. The check products_available_quantity_sane says the same number once
+-- more: a call there would be made again by every sale.
+--
+-- Callers: whatever puts units on the shelf, or says how many there may be.
+create function interlock.most_units()
+returns int
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select 1000000000
+$$;
+
 -- A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits. Rows that come one after the
 -- other stand beside each other in every index on their id, so a sale writes to few pages.
 create function interlock.new_id()
@@ -353,7 +367,7 @@ create table interlock.settings (
   max_open_orders_per_customer int
     constraint settings_max_open_orders_sane check (max_open_orders_per_customer between 1 and 1000),
   max_open_units_per_customer int
-    constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and 1000000000),
+    constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and interlock.most_units()),
   confirmation_window interval
     constraint settings_confirmation_window_sane
       check (confirmation_window between interval '1 minute' and interval '90 days'),
@@ -679,9 +693,9 @@ $$;
 --
 -- Callers: service_role, through public.erase_user.
 -- Locks: promo attempts of the customer; the account, against everything; then what a deletion of the account takes
---   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says. Keys
---   that somebody is using are passed over: whoever does waits for the account, and is refused. Each wait lasts two
---   seconds at most.
+--   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says, codes
+--   that they have replaced. Keys that somebody is using are passed over: whoever does waits for the account, and is
+--   refused. Each wait lasts two seconds at most.
 -- Errors: VALIDATION_FAILED, USER_HAS_OBLIGATIONS; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write any of it.
 create function interlock.erase_user(p_user_id uuid)
@@ -782,6 +796,7 @@ begin
   update interlock.order_events e set actor = null where e.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
+  update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
   update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;
 
   return jsonb_build_object(
@@ -1025,6 +1040,119 @@ as $$
   select coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false)
 $$;
 
+-- What has to be done again and again: the one list, for pg_cron and for `npm run jobs`. `command` does the whole job,
+-- `schedule` says when pg_cron does it, `every` how often `npm run jobs --every` does, at most.
+--
+-- A command is made of
+--
+--   each     a query of what there is to do, one text for each piece; null where a step finds its work itself
+--   step     does a piece ($1), or as much as is good for one transaction, and answers how much that was
+--   overdue  what is wrong if work has been left undone for long; null where nothing can be
+--
+-- and commits after each step, so that nobody waits for more than one, until nothing is left or 50 seconds are over. A
+-- step that fails is undone, and the next piece has its turn; then, or if work is overdue, the command fails at its end,
+-- with what could be done committed. It is a block, not a procedure: one with a search path of its own cannot commit.
+--
+-- Callers: interlock.schedule_jobs, `npm run jobs`.
+create function interlock.jobs()
+returns table (name text, schedule text, every interval, command text)
+language sql
+stable
+set search_path = ''
+as $jobs$
+  select j.name, j.schedule, j.every::interval, format(
+    $command$
+do $job$
+declare
+  v_until constant timestamptz := clock_timestamp() + interval '50 seconds';
+  v_each constant text := %2$L;
+  v_piece text;
+  v_done bigint;
+  v_failed int := 0;
+  v_reason text;
+begin
+  for v_piece in execute coalesce(v_each, 'select null') loop
+    loop
+      begin
+        execute %3$L into v_done using v_piece;
+      exception
+        when others then
+          v_done := 0;
+          v_failed := v_failed + 1;
+          v_reason := coalesce(v_reason, concat_ws(' ', v_piece, sqlstate, sqlerrm));
+      end;
+      exit when v_done = 0;
+      commit;
+      exit when v_each is not null or clock_timestamp() > v_until;
+    end loop;
+    exit when clock_timestamp() > v_until;
+  end loop;
+  if v_failed > 0 then
+    raise exception '%1$s failed in %% steps, first: %%', v_failed, v_reason;
+  end if;
+  execute %4$L into v_reason;
+  if v_reason is not null then
+    raise exception '%1$s: %%', v_reason;
+  end if;
+end
+$job$
+$command$,
+    j.name, j.each, j.step, coalesce(j.overdue, 'select null')
+  )
+  from (values
+    (
+      'expire-orders', '* * * * *', '1 minute', null,
+      'select interlock.expire_orders(100)',
+      $$
+        select format(
+          '%s orders are overdue for more than 10 minutes; `select public.cancel_order(%L)` says why',
+          count(*), (array_agg(o.id order by o.payment_expires_at))[1]
+        )
+        from interlock.orders o
+        where o.status in ('pending_payment', 'confirmed')
+          and o.payment_expires_at < interlock.clock() - interval '10 minutes'
+          and o.fulfillment = 'unfulfilled'
+        having count(*) > 0
+      $$
+    ),
+    (
+      'expire-promo-holds', '* * * * *', '1 minute', null,
+      'select interlock.expire_promo_holds(1000)',
+      $$
+        select format(
+          '%s holds of promo codes are overdue for more than 10 minutes, the oldest of the code %s; the database''s log says why',
+          count(*), (array_agg(r.promo_id order by r.held_until))[1]
+        )
+        from interlock.promo_redemptions r
+        where r.status = 'held'
+          and r.held_until < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
+      'settle-slots', '* * * * *', '1 minute',
+      'select distinct s.owner_id::text from interlock.counter_slots s where s.used > 0 order by 1',
+      'select interlock.settle_slots($1::uuid)',
+      null
+    ),
+    (
+      'purge-idempotency-keys', '17 * * * *', '1 hour', null,
+      'select interlock.purge_idempotency_keys(10000)',
+      null
+    ),
+    (
+      'purge-history', '29 3 * * *', '1 day', null,
+      'select sum(t.rows::int) from jsonb_each_text(interlock.purge_history(1000)) as t (name, rows)',
+      null
+    ),
+    (
+      'purge-run-log', '41 3 * * *', '1 day', null,
+      'select interlock.purge_run_log()',
+      null
+    )
+  ) as j (name, schedule, every, each, step, overdue)
+$jobs$;
+
 -- Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted
 -- from the statement that the client sent (in a procedure that commits, from its present transaction). A shorter limit,
 -- as a sweep has, stays. Always true, so that it can stand in a condition.
@@ -1248,19 +1376,20 @@ begin
 end
 $$;
 
--- Remove keys whose time is over; answers how many.
+-- Remove keys whose time is over, at most p_limit of them; answers how many. What is left is the next call's: call it
+-- until it answers 0.
 --
--- Callers: pg_cron; service_role, also through public.purge_idempotency_keys.
+-- Callers: the jobs of interlock.jobs; service_role, also through public.purge_idempotency_keys.
 -- Locks: the keys it deletes; those that somebody is using are passed over.
 -- Security definer: nobody has delete on the table.
-create function interlock.purge_idempotency_keys()
-returns bigint
+create function interlock.purge_idempotency_keys(p_limit int default 10000)
+returns int
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  v_purged bigint;
+  v_purged int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -1271,10 +1400,36 @@ begin
     select k.ctid
     from interlock.idempotency_keys k
     where k.expires_at <= interlock.clock()
+    limit greatest(coalesce(p_limit, 10000), 0)
     for update skip locked
   ));
 
   get diagnostics v_purged = row_count;
+  return v_purged;
+end
+$$;
+
+-- Keep what our jobs leave in pg_cron's run log, which nobody else empties, for a week; answers how many rows went.
+--
+-- Callers: the jobs of interlock.jobs.
+-- Locks: the rows it deletes.
+create function interlock.purge_run_log()
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_purged int := 0;
+begin
+  -- Looked up when it runs: pg_cron need not be there, and its older versions keep no log.
+  if to_regclass('cron.job_run_details') is not null then
+    execute $run_log$
+      delete from cron.job_run_details d
+      where d.end_time < now() - interval '7 days'
+        and d.jobid in (select j.jobid from cron.job j where j.jobname like 'interlock-%')
+    $run_log$;
+    get diagnostics v_purged = row_count;
+  end if;
   return v_purged;
 end
 $$;
@@ -1606,63 +1761,30 @@ begin
 end
 $$;
 
--- Schedule what has to be done again and again, where pg_cron is present. Returns how many jobs; called again it
--- changes nothing. Called when this is installed; if you enable pg_cron later, call it once yourself:
+-- Schedule the jobs of interlock.jobs, where pg_cron is present. Returns how many; called again it changes nothing.
+-- Called when this is installed; if you enable pg_cron later, call it once yourself:
 --
 --   select interlock.schedule_jobs();
---
--- Two jobs hold locks that checkouts wait for, and are DO blocks that commit as they go: the expiry of orders after every
--- five orders, the settling after each product or code. So does the purge of history, after 1000 rows of each table. The
--- others do a bounded piece of work, or take what nobody waits for, in one transaction. The last one keeps the run log of
--- pg_cron, which nobody else empties, for a week: only what our own jobs have left there.
 --
 -- Callers: the installation; postgres.
 create function interlock.schedule_jobs()
 returns int
 language plpgsql
 set search_path = ''
-as $schedule$
+as $$
 declare
-  v_job record;
   v_scheduled int := 0;
 begin
   if to_regprocedure('cron.schedule(text, text, text)') is null then
     return 0;
   end if;
 
-  for v_job in
-    select j.name, j.schedule, j.command
-    from (values
-      ('interlock-expire-orders', '* * * * *', 'do $do$ begin while interlock.expire_orders(5) > 0 loop commit; end loop; end $do$'),
-      ('interlock-expire-promo-holds', '* * * * *', 'select interlock.expire_promo_holds()'),
-      ('interlock-settle-slots', '* * * * *', $job$do $$ declare v_owner_id uuid; begin
-  for v_owner_id in select distinct s.owner_id from interlock.counter_slots s where s.used > 0 order by 1 loop
-    perform interlock.settle_slots(v_owner_id);
-    commit;
-  end loop;
-end $$$job$),
-      ('interlock-purge-idempotency-keys', '17 * * * *', 'select interlock.purge_idempotency_keys()'),
-      ('interlock-purge-history', '29 3 * * *', $job$do $$ begin
-  while (select sum(t.rows::int) from jsonb_each_text(interlock.purge_history(1000)) as t (name, rows)) > 0 loop
-    commit;
-  end loop;
-end $$$job$),
-      ('interlock-purge-run-log', '41 3 * * *', $job$do $$ begin
-  if to_regclass('cron.job_run_details') is not null then
-    delete from cron.job_run_details d
-    where d.end_time < now() - interval '7 days'
-      and d.jobid in (select j.jobid from cron.job j where j.jobname like 'interlock-%');
-  end if;
-end $$$job$)
-    ) as j (name, schedule, command)
-  loop
-    perform cron.schedule(v_job.name, v_job.schedule, v_job.command);
-    v_scheduled := v_scheduled + 1;
-  end loop;
-
+  perform cron.schedule('interlock-' || j.name, j.schedule, j.command)
+  from interlock.jobs() j;
+  get diagnostics v_scheduled = row_count;
   return v_scheduled;
 end
-$schedule$;
+$$;
 
 -- Say why the stock and wallets that change from here on do so. The setting ends with the transaction; set it
 -- to null when you are done.
@@ -1810,17 +1932,17 @@ $$;
 comment on function public.purge_history(int) is
   'Removes up to p_limit rows of each history that are older than the settings have them kept. For the service role.';
 
-create function public.purge_idempotency_keys()
+create function public.purge_idempotency_keys(p_limit int default 10000)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select jsonb_build_object('success', true, 'purged', interlock.purge_idempotency_keys())
+  select jsonb_build_object('success', true, 'purged', interlock.purge_idempotency_keys(p_limit))
 $$;
 
-comment on function public.purge_idempotency_keys() is
-  'Removes idempotency keys whose time is over. For the service role.';
+comment on function public.purge_idempotency_keys(int) is
+  'Removes up to p_limit idempotency keys whose time is over. For the service role.';
 
 create function public.settle_slots(p_owner_id uuid default null)
 returns jsonb
@@ -1871,6 +1993,8 @@ comment on function interlock.is_line is
   'Whether a text is one line of at most so many characters, outer blanks not counted.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
+comment on function interlock.jobs is
+  'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
 comment on function interlock.limit_wait is
   'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is
@@ -1879,6 +2003,8 @@ comment on function interlock.lock_user is
   'Lock an account against removal, as a foreign key to it does; the one helper for this kind of lock.';
 comment on function interlock.make_slots is
   'Make the number of slots of a counter p_slots.';
+comment on function interlock.most_units is
+  'The most units that a product may have in stock.';
 comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
 comment on function interlock.normal_text is
@@ -1888,7 +2014,9 @@ comment on function interlock.problem is
 comment on function interlock.purge_history is
   'Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.';
 comment on function interlock.purge_idempotency_keys is
-  'Remove keys whose time is over; answers how many.';
+  'Remove keys whose time is over, at most p_limit of them; answers how many.';
+comment on function interlock.purge_run_log is
+  'Keep what our jobs leave in pg_cron''s run log, which nobody else empties, for a week; answers how many rows went.';
 comment on function interlock.raise_error is
   'Raise an error of the catalogue.';
 comment on function interlock.raise_isolation_level is
@@ -1902,7 +2030,7 @@ comment on function interlock.refuse_unless_shop is
 comment on function interlock.require_user is
   'The signed-in user, whose account exists: a token outlives the account by up to an hour.';
 comment on function interlock.schedule_jobs is
-  'Schedule what has to be done again and again, where pg_cron is present.';
+  'Schedule the jobs of interlock.jobs, where pg_cron is present.';
 comment on function interlock.set_ledger_context is
   'Say why the stock and wallets that change from here on do so.';
 comment on function interlock.settle_slots is
@@ -1918,7 +2046,7 @@ revoke execute on all functions in schema interlock from public;
 grant execute on function interlock.new_id to service_role;
 
 -- And are checked and found by these.
-grant execute on function interlock.normal_text, interlock.is_line to service_role;
+grant execute on function interlock.normal_text, interlock.is_line, interlock.most_units to service_role;
 
 -- A policy of the platform's storage asks.
 grant execute on function interlock.is_staff to authenticated, service_role;
@@ -1926,13 +2054,13 @@ grant execute on function interlock.is_staff to authenticated, service_role;
 revoke all on function
   public.erase_user(uuid),
   public.purge_history(int),
-  public.purge_idempotency_keys(),
+  public.purge_idempotency_keys(int),
   public.settle_slots(uuid)
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.erase_user(uuid), interlock.erase_user,
   public.purge_history(int), interlock.purge_history,
-  public.purge_idempotency_keys(), interlock.purge_idempotency_keys,
+  public.purge_idempotency_keys(int), interlock.purge_idempotency_keys,
   public.settle_slots(uuid), interlock.settle_slots
 to service_role;

@@ -438,6 +438,13 @@ begin
   elsif tg_op = 'UPDATE'
     and (new.replaced_by, new.replaced_at, new.replaced_reason, new.replaced_actor)
       is distinct from (old.replaced_by, old.replaced_at, old.replaced_reason, old.replaced_actor)
+    -- Who replaced it is taken out when they are gone.
+    and not (
+      new.replaced_actor is null
+      and (new.replaced_by, new.replaced_at, new.replaced_reason)
+        is not distinct from (old.replaced_by, old.replaced_at, old.replaced_reason)
+      and not exists (select from auth.users u where u.id = old.replaced_actor)
+    )
     and (
       old.replaced_by is not null
       or not exists (
@@ -1588,14 +1595,18 @@ end
 $$;
 
 -- End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided
--- in time, the oldest first; answers how many. Each is ended in a sub-transaction of its own: one that cannot be ended
--- (its product is locked, or has no room) is left as it is, with a warning that names it, and takes nobody's turn. Due
--- orders beyond p_limit are the next call's: call it until it answers 0.
+-- in time; answers how many. Each is ended in a sub-transaction of its own: one that cannot be ended (its product is
+-- locked, or has no room) is left as it is and takes nobody's turn. What is left is the next call's: call it until it
+-- answers 0.
 --
--- Callers: pg_cron; service_role, also through public.expire_orders.
+-- First those that can be ended at once, the oldest first. Only if that ends none does it wait for what is locked, a
+-- moment for each, in no order: one that nobody can end does not keep its place at the head. Then it warns, once for
+-- each that is left. Either go lasts a second at most, and a tenth of one after the first order that it has ended.
+--
+-- Callers: the jobs of interlock.jobs; service_role, also through public.expire_orders.
 -- Locks: due orders one after the other, those that nobody else is locking (skip locked); for each then as
 --   interlock.settle_orders. What was ended stays locked until the transaction ends, against the order of locks, so the
---   next wait must be too short for anybody to be hurt by it: 50 milliseconds.
+--   next wait must be too short for anybody to be hurt by it: 50 milliseconds, as a rule one.
 -- Errors: none of an order's own.
 -- Security definer: nobody has the right to write orders.
 create function interlock.expire_orders(p_limit int)
@@ -1607,6 +1618,8 @@ set lock_timeout = '50ms'
 as $$
 declare
   v_limit constant int := greatest(coalesce(p_limit, 100), 0);
+  v_wait text;
+  v_until timestamptz;
   v_order_id uuid;
   v_expired int := 0;
 begin
@@ -1614,36 +1627,46 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  for v_order_id in
-    select o.id
-    from interlock.orders o
-    where o.status in ('pending_payment', 'confirmed')
-      and o.payment_expires_at <= interlock.clock()
-      and o.fulfillment = 'unfulfilled'
-    order by o.payment_expires_at
-  loop
-    exit when v_expired >= v_limit;
+  foreach v_wait in array array['1ms', '50ms'] loop
+    perform set_config('lock_timeout', v_wait, true);
+    v_until := clock_timestamp() + interval '1 second';
 
-    begin
-      -- The lock compares again on the newest version of the row: an order that was paid, is on its
-      -- way, or got a proof meanwhile (and with it a later deadline) drops out.
-      perform 1
+    for v_order_id in
+      select o.id
       from interlock.orders o
-      where o.id = v_order_id
-        and o.status in ('pending_payment', 'confirmed')
+      where o.status in ('pending_payment', 'confirmed')
         and o.payment_expires_at <= interlock.clock()
         and o.fulfillment = 'unfulfilled'
-      for no key update skip locked;
-      continue when not found;
+      order by case when v_wait = '1ms' then o.payment_expires_at end, random()
+    loop
+      exit when v_expired >= v_limit or clock_timestamp() > v_until;
 
-      update interlock.orders o
-      set status = 'expired'
-      where o.id = v_order_id;
-      v_expired := v_expired + 1;
-    exception
-      when others then
-        raise warning 'order % cannot expire: % %', v_order_id, sqlstate, sqlerrm;
-    end;
+      begin
+        -- The lock compares again on the newest version of the row: an order that was paid, is on its
+        -- way, or got a proof meanwhile (and with it a later deadline) drops out.
+        perform 1
+        from interlock.orders o
+        where o.id = v_order_id
+          and o.status in ('pending_payment', 'confirmed')
+          and o.payment_expires_at <= interlock.clock()
+          and o.fulfillment = 'unfulfilled'
+        for no key update skip locked;
+        continue when not found;
+
+        update interlock.orders o
+        set status = 'expired'
+        where o.id = v_order_id;
+        v_expired := v_expired + 1;
+        v_until := least(v_until, clock_timestamp() + interval '100 milliseconds');
+      exception
+        when others then
+          if v_wait = '50ms' then
+            raise warning 'order % cannot expire: % %', v_order_id, sqlstate, sqlerrm;
+          end if;
+      end;
+    end loop;
+
+    exit when v_expired > 0;
   end loop;
 
   return v_expired;
@@ -2277,7 +2300,7 @@ $$;
 --
 -- Callers: authenticated (staff) and service_role, through public.replace_product_code.
 -- Locks: the order; without p_new_code the product's stock row and a free code, as interlock.take_product_codes, with
---   one the entry of that code in the index, which nobody holds who waits for an order. Two seconds at most for each.
+--   one the entry of that code in the index, which nobody holds who waits for an order. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, PRODUCT_CODE_NOT_FOUND, PRODUCT_CODE_NOT_DELIVERED,
 --   PRODUCT_CODE_REPLACED, ORDER_STATE_CONFLICT (the order has ended), INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: staff have no right to write codes.
@@ -2335,6 +2358,9 @@ begin
         array[v_old.product_id], array[1], v_old.order_id, 'replacement', true
       ))[1];
     else
+      if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+        perform interlock.limit_wait();
+      end if;
       insert into interlock.product_codes (product_id, code, order_id, used_at)
       values (v_old.product_id, p_new_code, v_old.order_id, interlock.clock())
       on conflict do nothing
@@ -2807,7 +2833,7 @@ comment on function interlock.count_open_orders is
 comment on function interlock.count_orders_so_far is
   'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.expire_orders is
-  'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time, the oldest first; answers how many.';
+  'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time; answers how many.';
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.fulfill_order is

@@ -3,7 +3,7 @@ set local lock_timeout = '5s';
 drop function
   public.erase_user(uuid),
   public.purge_history(int),
-  public.purge_idempotency_keys(),
+  public.purge_idempotency_keys(int),
   public.settle_slots(uuid);
 drop table
   interlock.settings,
@@ -38,6 +38,7 @@ drop function
   interlock.forget_idempotent,
   interlock.grant_slots,
   interlock.is_staff,
+  interlock.jobs,
   interlock.limit_wait,
   interlock.lock_slots,
   interlock.lock_user,
@@ -45,6 +46,7 @@ drop function
   interlock.problem,
   interlock.purge_history,
   interlock.purge_idempotency_keys,
+  interlock.purge_run_log,
   interlock.raise_error,
   interlock.raise_isolation_level,
   interlock.refuse_problems,
@@ -57,6 +59,7 @@ drop function
   interlock.guard_slots,
   interlock.refuse_change,
   interlock.is_line,
+  interlock.most_units,
   interlock.new_id,
   interlock.normal_text;
 drop schema interlock;

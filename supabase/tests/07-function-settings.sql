@@ -39,7 +39,7 @@ select results_eq(
       ('interlock.decrement_product_quantity(uuid,integer,text): lock_timeout=2s'),
       ('interlock.erase_user(uuid): lock_timeout=2s'),
       ('interlock.expire_orders(integer): lock_timeout=50ms'),
-      ('interlock.expire_promo_holds(integer): lock_timeout=2s'),
+      ('interlock.expire_promo_holds(integer): lock_timeout=50ms'),
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
       ('interlock.increment_promo_usage(uuid,text): lock_timeout=2s'),

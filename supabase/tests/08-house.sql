@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(96);
+select plan(112);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -397,14 +397,122 @@ $do$;
 select is(interlock.schedule_jobs(), 6, 'with it every job is');
 select is(interlock.schedule_jobs(), 6, 'as often as one asks');
 select set_eq(
-  $$select jobname::text from cron.job where jobname like 'interlock-%'$$,
-  array[
-    'interlock-expire-orders', 'interlock-expire-promo-holds', 'interlock-purge-history',
-    'interlock-purge-idempotency-keys', 'interlock-purge-run-log', 'interlock-settle-slots'
-  ],
-  'once each'
+  $$select jobname::text, schedule::text, command::text from cron.job where jobname like 'interlock-%'$$,
+  $$select 'interlock-' || name, schedule, command from interlock.jobs()$$,
+  'once each, and as the list says'
 );
+select set_eq(
+  'select name, schedule, every from interlock.jobs()',
+  $$values
+    ('expire-orders', '* * * * *', interval '1 minute'), ('expire-promo-holds', '* * * * *', '1 minute'),
+    ('settle-slots', '* * * * *', '1 minute'), ('purge-idempotency-keys', '17 * * * *', '1 hour'),
+    ('purge-history', '29 3 * * *', '1 day'), ('purge-run-log', '41 3 * * *', '1 day')$$,
+  'the list is this'
+);
+
+-- What was done can only be committed outside of a test (tests/ship/jobs.rs).
 select lives_ok(j.command, 'it can be done: ' || j.jobname) from cron.job j where j.jobname like 'interlock-%' order by j.jobname;
+create function pg_temp.job(p_name text)
+returns text
+language sql
+as $$ select command from interlock.jobs() where name = p_name $$;
+create function pg_temp.refuse()
+returns trigger
+language plpgsql
+as $$ begin raise exception 'not today'; end $$;
+insert into interlock.products (id, name, price, currency, available_quantity)
+select ('7e000000-0000-4000-8000-00000000000' || n)::uuid, 'tap', 1, 'EUR', 1000 from generate_series(1, 2) n;
+select interlock.set_stock_slots(id, 4), interlock.use_slot(id, 1, true) from interlock.products where name = 'tap';
+create trigger refuse before update on interlock.products for each row execute function pg_temp.refuse();
+select throws_ok(
+  pg_temp.job('settle-slots'), 'P0001',
+  'settle-slots failed in 2 steps, first: 7e000000-0000-4000-8000-000000000001 P0001 not today', 'a job says where it failed'
+);
+drop trigger refuse on interlock.products;
+
+-- What is long overdue: nothing can be ended now.
+create trigger refuse before update on interlock.orders for each row execute function pg_temp.refuse();
+create function pg_temp.overdue(p_name text)
+returns text
+language plpgsql
+as $$
+begin
+  execute pg_temp.job(p_name);
+  return null;
+exception
+  when raise_exception then
+    return sqlerrm;
+end
+$$;
+insert into auth.users (id, aud, role, email)
+values ('7e000000-0000-4000-8000-000000000010', 'authenticated', 'authenticated', 'tap-jobs@example.com');
+insert into interlock.promo_codes (id, code, discount_type, discount_value)
+select ('7e000000-0000-4000-8000-00000000003' || n)::uuid, 'TAPJOBS' || n, 'percentage', 10 from generate_series(1, 2) n;
+select is(pg_temp.overdue('expire-orders'), null, 'no order is');
+select is(pg_temp.overdue('expire-promo-holds'), null, 'no hold is');
+insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at)
+select ('7e000000-0000-4000-8000-00000000002' || n)::uuid, '7e000000-0000-4000-8000-000000000010', 'pending_payment', 'EUR', 1, 1,
+  'bank_transfer', now() - n * interval '5 minutes'
+from generate_series(1, 2) n;
+select interlock.take_promo_use(id, '7e000000-0000-4000-8000-000000000010', null, null, 1, 'EUR', now() - right(code, 1)::int * interval '5 minutes')
+from interlock.promo_codes where code like 'TAPJOBS%';
+create trigger refuse before update on interlock.promo_codes for each row execute function pg_temp.refuse();
+select is(pg_temp.overdue('expire-orders'), null, 'what is for ten minutes may be done yet');
+select is(pg_temp.overdue('expire-promo-holds'), null, 'holds, too');
+alter table interlock.orders disable trigger refuse;
+update interlock.orders set payment_expires_at = payment_expires_at - interval '1 second'
+where user_id = '7e000000-0000-4000-8000-000000000010';
+alter table interlock.orders enable trigger refuse;
+update interlock.promo_redemptions set held_until = held_until - interval '1 second'
+where user_id = '7e000000-0000-4000-8000-000000000010';
+select is(
+  pg_temp.overdue('expire-orders'),
+  'expire-orders: 1 orders are overdue for more than 10 minutes; `select public.cancel_order(''7e000000-0000-4000-8000-000000000022'')` says why',
+  'what is for longer is named'
+);
+select is(
+  pg_temp.overdue('expire-promo-holds'),
+  'expire-promo-holds: 1 holds of promo codes are overdue for more than 10 minutes, the oldest of the code 7e000000-0000-4000-8000-000000000032; the database''s log says why',
+  'holds, too'
+);
+alter table interlock.orders disable trigger refuse;
+update interlock.orders set payment_expires_at = payment_expires_at - interval '10 minutes'
+where user_id = '7e000000-0000-4000-8000-000000000010';
+alter table interlock.orders enable trigger refuse;
+update interlock.promo_redemptions set held_until = held_until - interval '10 minutes'
+where user_id = '7e000000-0000-4000-8000-000000000010';
+select matches(pg_temp.overdue('expire-orders'), ': 2 orders .*000000000022''', 'all are counted, and the oldest is named');
+select matches(pg_temp.overdue('expire-promo-holds'), ': 2 holds .*000000000032;', 'holds, too');
+drop trigger refuse on interlock.orders;
+drop trigger refuse on interlock.promo_codes;
+update interlock.orders set status = 'cancelled' where user_id = '7e000000-0000-4000-8000-000000000010';
+update interlock.promo_redemptions set status = 'expired', ended_at = now() where user_id = '7e000000-0000-4000-8000-000000000010';
+select is(pg_temp.overdue('expire-orders'), null, 'what is done is not overdue');
+select is(pg_temp.overdue('expire-promo-holds'), null, 'holds neither');
+
+-- The run log of pg_cron, whether it is here or not.
+select lives_ok('select interlock.purge_run_log()', 'without a log nothing is purged from it');
+do $do$
+begin
+  if to_regclass('cron.job_run_details') is null then
+    alter table cron.job add jobid bigint generated always as identity;
+    create table cron.job_run_details (jobid bigint, end_time timestamptz);
+  end if;
+end
+$do$;
+insert into cron.job (jobname, schedule, command) values ('tap-others', '* * * * *', 'select 1');
+insert into cron.job_run_details (jobid, end_time)
+select j.jobid, now() - age
+from cron.job j, unnest(array[interval '6 days', interval '7 days', interval '8 days']) age
+where j.jobname in ('interlock-settle-slots', 'tap-others');
+select is(interlock.purge_run_log(), 1, 'runs of more than a week ago are purged');
+select is(interlock.purge_run_log(), 0, 'once');
+select results_eq(
+  $$select j.jobname::text, count(*) from cron.job_run_details d join cron.job j using (jobid)
+    where j.jobname in ('interlock-settle-slots', 'tap-others') group by 1 order by 1$$,
+  $$values ('interlock-settle-slots', 2::bigint), ('tap-others', 3::bigint)$$,
+  'and no others, nor those of other jobs'
+);
 
 select * from finish();
 rollback;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// How a command ended, and what it printed.
 pub(crate) struct Finished {
@@ -82,11 +82,24 @@ pub(crate) async fn supabase_with(
 
 /// `cargo xtask …`, with more variables.
 pub(crate) async fn xtask(arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
+    finish(xtask_command(arguments), root(), variables).await
+}
+
+/// The same while it goes on, with its standard output to be read.
+pub(crate) fn xtask_running(arguments: &[&str]) -> Child {
+    let mut command = xtask_command(arguments);
+    command.stdout(Stdio::piped());
+    among_ourselves(&mut command, root(), &[])
+        .spawn()
+        .expect("the program starts")
+}
+
+fn xtask_command(arguments: &[&str]) -> Command {
     let program = built("xtask");
     assert!(program.is_file(), "run `cargo build --package xtask` first");
     let mut command = Command::new(program);
     command.args(arguments);
-    finish(command, root(), variables).await
+    command
 }
 
 /// The SQL that gives a plain database what the platform gives.
@@ -102,11 +115,14 @@ pub(crate) async fn platform_sql() -> String {
 }
 
 /// Nobody's login, settings or notices have a part in this.
-async fn finish(mut command: Command, folder: &Path, variables: &[(&str, &str)]) -> Finished {
-    let home = work_folder("supabase-home");
-    let output = command
+fn among_ourselves<'a>(
+    command: &'a mut Command,
+    folder: &Path,
+    variables: &[(&str, &str)],
+) -> &'a mut Command {
+    command
         .current_dir(folder)
-        .env("SUPABASE_HOME", &home)
+        .env("SUPABASE_HOME", work_folder("supabase-home"))
         .env("DO_NOT_TRACK", "1")
         .env("SUPABASE_TELEMETRY_DISABLED", "1")
         .env("SUPABASE_NO_UPDATE_NOTIFIER", "1")
@@ -117,6 +133,10 @@ async fn finish(mut command: Command, folder: &Path, variables: &[(&str, &str)])
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .kill_on_drop(true)
+}
+
+async fn finish(mut command: Command, folder: &Path, variables: &[(&str, &str)]) -> Finished {
+    let output = among_ourselves(&mut command, folder, variables)
         .output()
         .await
         .expect("the program starts");

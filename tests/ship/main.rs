@@ -5,6 +5,7 @@
 mod cli;
 mod deploy;
 mod docs;
+mod jobs;
 mod push;
 mod recorder;
 mod schemas;

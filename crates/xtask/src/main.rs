@@ -10,6 +10,7 @@ mod ensure;
 mod first_set;
 mod functions;
 mod fuzz;
+mod jobs;
 mod lint;
 mod migration;
 mod openapi;
@@ -72,6 +73,8 @@ enum Task {
     Deploy(deploy::Args),
     /// Check that what the migrations make is in place in a database, and say what is not.
     Verify(verify::Args),
+    /// Do what pg_cron does where it is present: end what is overdue, settle, purge.
+    Jobs(jobs::Args),
     /// Write down what the migrations make: for `verify`, and as TypeScript types.
     Snapshot(snapshot::Args),
     /// Show that the promises hold, on the stack in the environment or on one of its own.
@@ -128,6 +131,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Test(args) => test::run(&repo, &args),
         Task::Deploy(args) => deploy::run(&repo, &args),
         Task::Verify(args) => verify::run(&repo, &args),
+        Task::Jobs(args) => jobs::run(&repo, &args),
         Task::Snapshot(args) => snapshot::run(&repo, &args),
         Task::Prove { args } => prove::prove(&repo, &args),
         Task::Bench { args } => bench::bench(&repo, &args),

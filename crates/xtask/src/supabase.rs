@@ -3,6 +3,7 @@
 
 use std::env;
 use std::fmt;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -143,7 +144,10 @@ impl<'a> Supabase<'a> {
 
     /// A failure is told in the CLI's own words.
     fn run(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new("node");
+        self.finish(Command::new("node"), arguments)
+    }
+
+    fn finish(&self, mut command: Command, arguments: &[&str]) -> Result<String> {
         command
             .current_dir(&self.repo.root)
             .arg(&self.program)
@@ -186,14 +190,23 @@ impl<'a> Supabase<'a> {
             file,
             &self.target.database(),
         ])?;
-        match found {
-            Value::Array(rows) => Ok(rows),
-            Value::Object(mut object) => match object.remove("rows") {
-                Some(Value::Array(rows)) => Ok(rows),
-                _ => bail!("the CLI did not answer {file} with rows"),
-            },
-            _ => bail!("the CLI did not answer {file} with rows"),
-        }
+        rows_of(found, file)
+    }
+
+    /// The same, of a query that is not in a file.
+    pub(crate) fn select(&self, sql: &str) -> Result<Vec<Value>> {
+        let database = self.target.database();
+        let found = self.json(&["db", "query", "--read-only", sql, &database])?;
+        rows_of(found, sql)
+    }
+
+    /// Runs a statement that writes. Once begun it ends: Ctrl-C is not for its process.
+    pub(crate) fn execute(&self, sql: &str) -> Result<()> {
+        let mut command = Command::new("node");
+        command.process_group(0);
+        let database = self.target.database();
+        self.finish(command, &["db", "query", "--yes", sql, &database])?;
+        Ok(())
     }
 
     fn without_secrets(&self, text: &str) -> String {
@@ -212,6 +225,17 @@ impl<'a> Supabase<'a> {
             // A shorter one would take letters out of words.
             .filter(|secret| secret.len() >= 4)
             .fold(text.to_owned(), |text, secret| text.replace(&secret, "…"))
+    }
+}
+
+fn rows_of(found: Value, query: &str) -> Result<Vec<Value>> {
+    match found {
+        Value::Array(rows) => Ok(rows),
+        Value::Object(mut object) => match object.remove("rows") {
+            Some(Value::Array(rows)) => Ok(rows),
+            _ => bail!("the CLI did not answer {query} with rows"),
+        },
+        _ => bail!("the CLI did not answer {query} with rows"),
     }
 }
 

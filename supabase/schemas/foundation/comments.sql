@@ -35,6 +35,8 @@ comment on function interlock.is_line is
   'Whether a text is one line of at most so many characters, outer blanks not counted.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
+comment on function interlock.jobs is
+  'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
 comment on function interlock.limit_wait is
   'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is
@@ -43,6 +45,8 @@ comment on function interlock.lock_user is
   'Lock an account against removal, as a foreign key to it does; the one helper for this kind of lock.';
 comment on function interlock.make_slots is
   'Make the number of slots of a counter p_slots.';
+comment on function interlock.most_units is
+  'The most units that a product may have in stock.';
 comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
 comment on function interlock.normal_text is
@@ -52,7 +56,9 @@ comment on function interlock.problem is
 comment on function interlock.purge_history is
   'Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.';
 comment on function interlock.purge_idempotency_keys is
-  'Remove keys whose time is over; answers how many.';
+  'Remove keys whose time is over, at most p_limit of them; answers how many.';
+comment on function interlock.purge_run_log is
+  'Keep what our jobs leave in pg_cron''s run log, which nobody else empties, for a week; answers how many rows went.';
 comment on function interlock.raise_error is
   'Raise an error of the catalogue.';
 comment on function interlock.raise_isolation_level is
@@ -66,7 +72,7 @@ comment on function interlock.refuse_unless_shop is
 comment on function interlock.require_user is
   'The signed-in user, whose account exists: a token outlives the account by up to an hour.';
 comment on function interlock.schedule_jobs is
-  'Schedule what has to be done again and again, where pg_cron is present.';
+  'Schedule the jobs of interlock.jobs, where pg_cron is present.';
 comment on function interlock.set_ledger_context is
   'Say why the stock and wallets that change from here on do so.';
 comment on function interlock.settle_slots is

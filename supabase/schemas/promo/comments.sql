@@ -10,7 +10,7 @@ comment on function interlock.end_promo_uses is
 comment on function interlock.evaluate_promo is
   'Apply a promo code to a cart, as it is now: the discount, or why there is none.';
 comment on function interlock.expire_promo_holds is
-  'Take back holds whose time is over, the oldest first.';
+  'Take back holds whose time is over; answers how many.';
 comment on function interlock.find_promo is
   'The code as this customer may know it.';
 comment on function interlock.find_promo_use is

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(130);
+select plan(132);
 
 -- Cast --------------------------------------------------------------------
 
@@ -593,11 +593,15 @@ update interlock.idempotency_keys set expires_at = now() + interval '1 day' wher
 
 do $$ begin perform interlock.purge_idempotency_keys(); end $$; -- what others have left
 update interlock.idempotency_keys set expires_at = now() where key = 'key-1';
+insert into interlock.idempotency_keys (user_id, operation, key, request_hash, response, expires_at)
+values ('d0000000-0000-4000-8000-000000000001', 'checkout', 'tap-over', '\x00', '{}', now());
 set local role service_role;
-select is(interlock.purge_idempotency_keys(), 2::bigint, 'keys that are over are purged');
+select is(interlock.purge_idempotency_keys(0), 0, 'no more keys are purged than one says');
+select is(interlock.purge_idempotency_keys(1), 1, 'the rest is the next call''s');
+select is(interlock.purge_idempotency_keys(null), 2, 'all that are over are purged in the end');
 reset role;
 select is(
-  (select array_agg(key::text) from interlock.idempotency_keys where key in ('key-1', 'key-2')), array['key-2'], 'and no others'
+  (select array_agg(key::text) from interlock.idempotency_keys where key in ('key-1', 'key-2', 'tap-over')), array['key-2'], 'and no others'
 );
 select throws_ok(
   $$update interlock.settings set idempotency_key_lifetime = '23 hours'$$, '23514', null, 'keys live at least a day'

@@ -268,3 +268,42 @@ crate::harness::races::over_every_adapter! {
     a_code_of_five_uses_discounts_five_orders: PromoScenario::Checkouts { buyers: 30, uses: 5 };
     uses_given_back_can_be_used_again: PromoScenario::Storm { callers: 40, uses: 10 };
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_whose_code_is_locked_keeps_no_other_from_expiring() {
+    let bench = Bench::take().await;
+    let user = bench.users(1).await[0];
+    let promos = [Uuid::new_v4(), Uuid::new_v4()];
+    for promo in promos {
+        let hold = format!(
+            "insert into interlock.promo_codes (id, code, discount_type, discount_value)
+             values ('{promo}', 'L{}', 'percentage', 10);
+             select interlock.take_promo_use('{promo}', '{user}', null, null, 70, 'USD', now() - interval '1 hour')",
+            promo.simple()
+        );
+        let made = bench.db.batch_execute(&hold).await;
+        made.expect("a code can be held");
+    }
+    let holder = bench.stack.connect().await;
+    let lock = format!(
+        "begin; select 1 from interlock.promo_codes where id = '{}' for update",
+        promos[0]
+    );
+    holder.batch_execute(&lock).await.expect("it can be locked");
+    let after_the_sweep = async || -> Vec<String> {
+        let sweep =
+            "do $$ begin while interlock.expire_promo_holds() > 0 loop commit; end loop; end $$";
+        let swept = bench.db.batch_execute(sweep).await;
+        swept.expect("a locked code fails nobody");
+        let query = "select array_agg(concat(r.status, ' ', p.used_count) order by u.n)
+                     from unnest($1::uuid[]) with ordinality as u (id, n)
+                     join interlock.promo_redemptions r on r.promo_id = u.id
+                     join interlock.promo_codes p on p.id = u.id";
+        let row = bench.db.query_one(query, &[&promos.to_vec()]).await;
+        row.expect("holds can be read").get(0)
+    };
+    assert_eq!(after_the_sweep().await, ["held 1", "expired 0"]);
+    let given_back = holder.batch_execute("rollback").await;
+    given_back.expect("the lock can be given back");
+    assert_eq!(after_the_sweep().await, ["expired 0", "expired 0"]);
+}

@@ -303,8 +303,12 @@ pub(crate) const SCENES: &[Scene] = &[
                 "select interlock.take_promo_use('{promo2}', '{ann}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
             ),
             (
-                By::Bob,
-                "select interlock.take_promo_use('{promo}', '{bob}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
+                By::Ann,
+                "select interlock.take_promo_use('{promo}', '{ann}', '{cart}', null, 70, 'USD', now() - interval '1 hour')",
+            ),
+            (
+                By::Shop,
+                "update interlock.wallets set balance = 0 where user_id = '{ann}'",
             ),
         ],
         meanwhile: (
@@ -313,7 +317,7 @@ pub(crate) const SCENES: &[Scene] = &[
         ),
         call: (
             By::Shop,
-            "select 'done ' || (interlock.expire_promo_holds(1000) is not null)",
+            "select 'done ' || (interlock.erase_user('{ann}') is not null)",
         ),
         wait: Wait::WaitsWithout("interlock.promo_codes where id = '{promo2}'"),
         end: End::Commit,

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The races, each with its numbers.
@@ -513,4 +514,48 @@ async fn an_order_whose_product_is_locked_keeps_no_other_from_expiring() {
         .await
         .expect("the lock can be given back");
     assert_eq!(statuses().await, ["expired", "expired"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_cannot_end_now_do_not_hold_up_those_that_can() {
+    const LOCKED: usize = 40;
+    let bench = Bench::take().await;
+    let products = bench.products(LOCKED + 3, 5).await;
+    let user = bench.users(1).await[0];
+    for (number, product) in products.iter().enumerate() {
+        let order = Uuid::new_v4();
+        // Those whose products are locked are the oldest.
+        let add = format!(
+            "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at)
+             values ('{order}', '{user}', 'pending_payment', 'USD', {PRICE}, {PRICE}, 'bank_transfer',
+               now() - interval '1 year' + {number} * interval '1 day');
+             insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+             values ('{order}', '{product}', 1, {PRICE}, 'test', 'physical')"
+        );
+        let added = bench.db.batch_execute(&add).await;
+        added.expect("orders can be inserted");
+    }
+    let mut holder = bench.stack.connect().await;
+    let held = holder.transaction().await.expect("it begins");
+    let lock = "select 1 from interlock.products where id = any ($1) order by id for update";
+    held.execute(lock, &[&products[..LOCKED].to_vec()])
+        .await
+        .expect("products can be locked");
+    let begun = Instant::now();
+    for _ in 0..3 {
+        let ended = bench
+            .db
+            .query_one("select interlock.expire_orders(1)", &[])
+            .await
+            .expect("locked products fail nobody");
+        assert_eq!(ended.get::<_, i32>(0), 1);
+    }
+    // A wait of 50 ms for each that is locked would be six seconds.
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    held.rollback().await.expect("locks can be given back");
+    let sweep = "do $$ begin while interlock.expire_orders(100) > 0 loop commit; end loop; end $$";
+    bench.db.batch_execute(sweep).await.expect("the rest ends");
+    let left = "select count(*) from interlock.orders where user_id = $1 and status <> 'expired'";
+    let left = bench.db.query_one(left, &[&user]).await;
+    assert_eq!(left.expect("orders can be counted").get::<_, i64>(0), 0);
 }

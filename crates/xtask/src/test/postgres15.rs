@@ -91,7 +91,7 @@ pub(super) fn run(run: &mut Run) -> Result<Counts> {
     let ship = steps::of_tests_crate(
         run,
         &["--test", "ship"],
-        &["push::", "verify::"],
+        &["push::", "verify::", "jobs::"],
         &variables,
     )?;
     Ok(counts + Counts::PASSED + tests + ship)

@@ -56,7 +56,7 @@ pub(crate) enum Step {
     Functions,
     /// Start a local stack for the next steps.
     Stack,
-    /// Migrations pushed to databases of all kinds on the stack's server, and verified.
+    /// Migrations pushed to databases of all kinds on the stack's server, verified, and their jobs done.
     Push,
     /// Functions deployed by the real CLI, and what it uploaded put to the test.
     Deploy,
@@ -123,7 +123,7 @@ impl Step {
             Self::Functions => "functions: deno test of functions/",
             Self::Stack => "stack: a local stack for the next steps",
             Self::Push => {
-                "push: migrations against supabase/schemas, on databases of all kinds, and npm run verify"
+                "push: migrations against supabase/schemas, on databases of all kinds, npm run verify and npm run jobs"
             }
             Self::Deploy => "deploy: the CLI's upload, run in today's Deno and the platform's",
             Self::E2e => "e2e: end-to-end and race tests",
@@ -220,7 +220,10 @@ impl Step {
             Self::Wasm => wasm(run),
             Self::Functions => functions(run),
             Self::Stack => start_stack(run),
-            Self::Push => ship(run, &["schemas::", "push::", "verify::", "docs::"]),
+            Self::Push => ship(
+                run,
+                &["schemas::", "push::", "verify::", "docs::", "jobs::"],
+            ),
             Self::Deploy => deploy::run(run),
             Self::E2e => match &run.area {
                 Some(area) => {

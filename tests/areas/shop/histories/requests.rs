@@ -80,14 +80,14 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             shops(decision.rule().0, json!({ "order_id": order }))
         }
         Call::ExpireOrders => Request::Own(format!(
-            "select interlock.expire_orders(1000);
+            "do $$ begin while interlock.expire_orders(1000) > 0 loop end loop; end $$;
              select coalesce(json_agg(o.id), '[]') from interlock.orders o
              where o.user_id = any ({}) and o.status = 'expired' and {}",
             array(world.terms.buyers.iter()),
             is_mine("o")
         )),
         Call::ExpireHolds => Request::Own(format!(
-            "select interlock.expire_promo_holds();
+            "do $$ begin while interlock.expire_promo_holds() > 0 loop end loop; end $$;
              select coalesce(json_agg(format('held %s %s %s', r.promo_id, r.user_id,
                coalesce(r.cart_id::text, 'nobody'))), '[]')
              from interlock.promo_redemptions r

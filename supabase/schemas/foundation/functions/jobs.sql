@@ -1,0 +1,112 @@
+-- What has to be done again and again: the one list, for pg_cron and for `npm run jobs`. `command` does the whole job,
+-- `schedule` says when pg_cron does it, `every` how often `npm run jobs --every` does, at most.
+--
+-- A command is made of
+--
+--   each     a query of what there is to do, one text for each piece; null where a step finds its work itself
+--   step     does a piece ($1), or as much as is good for one transaction, and answers how much that was
+--   overdue  what is wrong if work has been left undone for long; null where nothing can be
+--
+-- and commits after each step, so that nobody waits for more than one, until nothing is left or 50 seconds are over. A
+-- step that fails is undone, and the next piece has its turn; then, or if work is overdue, the command fails at its end,
+-- with what could be done committed. It is a block, not a procedure: one with a search path of its own cannot commit.
+--
+-- Callers: interlock.schedule_jobs, `npm run jobs`.
+create function interlock.jobs()
+returns table (name text, schedule text, every interval, command text)
+language sql
+stable
+set search_path = ''
+as $jobs$
+  select j.name, j.schedule, j.every::interval, format(
+    $command$
+do $job$
+declare
+  v_until constant timestamptz := clock_timestamp() + interval '50 seconds';
+  v_each constant text := %2$L;
+  v_piece text;
+  v_done bigint;
+  v_failed int := 0;
+  v_reason text;
+begin
+  for v_piece in execute coalesce(v_each, 'select null') loop
+    loop
+      begin
+        execute %3$L into v_done using v_piece;
+      exception
+        when others then
+          v_done := 0;
+          v_failed := v_failed + 1;
+          v_reason := coalesce(v_reason, concat_ws(' ', v_piece, sqlstate, sqlerrm));
+      end;
+      exit when v_done = 0;
+      commit;
+      exit when v_each is not null or clock_timestamp() > v_until;
+    end loop;
+    exit when clock_timestamp() > v_until;
+  end loop;
+  if v_failed > 0 then
+    raise exception '%1$s failed in %% steps, first: %%', v_failed, v_reason;
+  end if;
+  execute %4$L into v_reason;
+  if v_reason is not null then
+    raise exception '%1$s: %%', v_reason;
+  end if;
+end
+$job$
+$command$,
+    j.name, j.each, j.step, coalesce(j.overdue, 'select null')
+  )
+  from (values
+    (
+      'expire-orders', '* * * * *', '1 minute', null,
+      'select interlock.expire_orders(100)',
+      $$
+        select format(
+          '%s orders are overdue for more than 10 minutes; `select public.cancel_order(%L)` says why',
+          count(*), (array_agg(o.id order by o.payment_expires_at))[1]
+        )
+        from interlock.orders o
+        where o.status in ('pending_payment', 'confirmed')
+          and o.payment_expires_at < interlock.clock() - interval '10 minutes'
+          and o.fulfillment = 'unfulfilled'
+        having count(*) > 0
+      $$
+    ),
+    (
+      'expire-promo-holds', '* * * * *', '1 minute', null,
+      'select interlock.expire_promo_holds(1000)',
+      $$
+        select format(
+          '%s holds of promo codes are overdue for more than 10 minutes, the oldest of the code %s; the database''s log says why',
+          count(*), (array_agg(r.promo_id order by r.held_until))[1]
+        )
+        from interlock.promo_redemptions r
+        where r.status = 'held'
+          and r.held_until < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
+      'settle-slots', '* * * * *', '1 minute',
+      'select distinct s.owner_id::text from interlock.counter_slots s where s.used > 0 order by 1',
+      'select interlock.settle_slots($1::uuid)',
+      null
+    ),
+    (
+      'purge-idempotency-keys', '17 * * * *', '1 hour', null,
+      'select interlock.purge_idempotency_keys(10000)',
+      null
+    ),
+    (
+      'purge-history', '29 3 * * *', '1 day', null,
+      'select sum(t.rows::int) from jsonb_each_text(interlock.purge_history(1000)) as t (name, rows)',
+      null
+    ),
+    (
+      'purge-run-log', '41 3 * * *', '1 day', null,
+      'select interlock.purge_run_log()',
+      null
+    )
+  ) as j (name, schedule, every, each, step, overdue)
+$jobs$;
