@@ -863,7 +863,9 @@ create policy order_events_select_own
     select o.id from interlock.orders o where o.user_id = (select auth.uid())
   )));
 
--- Lines of orders, one for each product: name and price as they were when it was bought. There is no foreign key to
+-- Lines of orders, one for each product: name, price and share of the discount as they were when it was bought. The
+-- shares are those that public.validate_promo shows (interlock.split_discount) and sum exactly to the order's discount.
+-- There is no foreign key to
 -- products: see stock/tables/products.sql.
 create table interlock.order_items (
   order_id uuid not null
@@ -873,6 +875,7 @@ create table interlock.order_items (
   unit_price interlock.amount not null,
   name text not null,
   kind interlock.product_kind not null,
+  discount interlock.amount not null default 0,
   constraint order_items_pkey primary key (order_id, product_id)
 );
 
@@ -880,6 +883,8 @@ comment on table interlock.order_items is
   'Lines of orders, one for each product: name and price as they were when it was bought. Append-only.';
 comment on column interlock.order_items.unit_price is
   'Price of one unit in minor units of the order''s currency.';
+comment on column interlock.order_items.discount is
+  'What the promo code took off this line as a whole; at most quantity × unit_price. The lines sum to orders.discount.';
 
 -- Which orders have this product: the guard against deleting it, and the shop's reports.
 create index order_items_by_product on interlock.order_items (product_id);
@@ -1203,7 +1208,7 @@ declare
   v_refusal text;
   v_wallet interlock.wallets;
   v_promo_id uuid;
-  v_discount bigint;
+  v_discounts bigint[];
   v_order interlock.orders;
   v_digital boolean;
   v_answer text;
@@ -1238,6 +1243,7 @@ begin
         'name', c.name,
         'quantity', c.quantity,
         'unit_price', c.price,
+        'discount', 0,
         'total', c.quantity * c.price
       )
     ),
@@ -1396,7 +1402,7 @@ begin
 
   if p_promo_code is not null then
     perform interlock.lock_user(v_user_id);
-    v_discount := interlock.redeem_promo(
+    v_discounts := interlock.redeem_promo(
       v_user_id,
       p_promo_code,
       p_cart_id,
@@ -1415,8 +1421,8 @@ begin
     where r.order_id = v_order_id
       and r.status = 'redeemed';
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id,
-      v_settings[4]
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, (select sum(d)::bigint from unnest(v_discounts) as d),
+      v_payment_method, v_promo_id, p_cart_id, v_settings[4]
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
@@ -1453,10 +1459,10 @@ begin
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
 
-  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
-  select v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind
-  from unnest(v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds)
-    as l (product_id, quantity, unit_price, name, kind);
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, discount, name, kind)
+  select v_order_id, l.product_id, l.quantity, l.unit_price, coalesce(l.discount, 0), l.name, l.kind
+  from unnest(v_product_ids, v_quantities, v_unit_prices, v_discounts, v_names, v_kinds)
+    as l (product_id, quantity, unit_price, discount, name, kind);
 
   -- The answer comes before the stock if it does not need the codes.
   if v_answer is null and not v_digital then
@@ -2095,6 +2101,7 @@ begin
       'name', i.name,
       'quantity', i.quantity,
       'unit_price', i.unit_price,
+      'discount', i.discount,
       'total', i.quantity * i.unit_price
     )
     order by i.product_id
@@ -2141,7 +2148,7 @@ begin
     'currency', p_currency,
     'lines', (
       select jsonb_agg(
-        l.line || jsonb_build_object(
+        l.line - 'discount' || jsonb_build_object(
           'expected_unit_price', (
             -- Of lines of one product with several prices the one that is not its price.
             select i.item -> 'expected_unit_price'

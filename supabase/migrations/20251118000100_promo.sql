@@ -1087,8 +1087,8 @@ as $$
   )::bigint
 $$;
 
--- Redeem a code for an order: the hold of this cart if there is one, else a use taken now. Returns the discount
--- in minor units.
+-- Redeem a code for an order: the hold of this cart if there is one, else a use taken now. Returns what it takes off
+-- each line, in minor units, in the order of the lines; their sum is the discount.
 --
 -- Callers: interlock.checkout, once in its transaction, before product codes and stock. The order need not be
 --   written yet. p_lines: [{"product_id", "quantity", "unit_price"}], duplicates summed, priced from the
@@ -1104,7 +1104,7 @@ create function interlock.redeem_promo(
   p_currency text,
   p_lines jsonb
 )
-returns bigint
+returns bigint[]
 language plpgsql
 set search_path = ''
 set timezone = 'UTC'
@@ -1131,7 +1131,7 @@ begin
     v_promo.id, p_user_id, p_cart_id, p_order_id, v_verdict.o_discount, p_currency, null
   );
 
-  return v_verdict.o_discount;
+  return interlock.split_discount(v_verdict.o_discount, v_verdict.o_amounts);
 end
 $$;
 
@@ -1325,7 +1325,7 @@ $$;
 -- units of its share; what is left goes one by one to the largest remainders, the first line first among
 -- equals. The shares sum exactly to the discount, and no share exceeds its line.
 --
--- Callers: interlock.validate_promo.
+-- Callers: interlock.validate_promo, interlock.redeem_promo.
 -- Locks: none. Expects 0 <= discount <= sum of the amounts.
 create function interlock.split_discount(p_discount bigint, p_amounts bigint[])
 returns bigint[]

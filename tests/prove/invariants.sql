@@ -233,6 +233,14 @@ amounts as (
   select 'an order''s subtotal is not the sum of its lines' as rule, o.id::text as what
   from orders o
   where o.subtotal <> (select coalesce(sum(i.quantity * i.unit_price), 0) from items i where i.order_id = o.id)
+  union all
+  select 'an order''s discount is not the sum of its lines''', o.id::text
+  from orders o
+  where o.discount <> (select coalesce(sum(i.discount), 0) from items i where i.order_id = o.id)
+  union all
+  select 'more is taken off a line than it costs', i.order_id::text
+  from items i
+  where i.discount > i.quantity * i.unit_price
 ),
 -- One effect for each key: two keys never have the same order as their answer, the order is there,
 -- and no key is without its answer.

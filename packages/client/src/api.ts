@@ -146,6 +146,7 @@ export interface components {
                 name: string;
                 quantity: number;
                 unit_price: number;
+                discount: number;
                 total: number;
             }[];
             codes?: {

@@ -214,7 +214,7 @@ returns text
 language sql
 as $$
   select pg_temp.answer(format(
-    'select interlock.redeem_promo(%L, %L, null, %L, %L, %L)',
+    'select sum(s) from unnest(interlock.redeem_promo(%L, %L, null, %L, %L, %L)) as s',
     pg_temp.who(p_who), p_code, pg_temp.ord(p_n), c.currency, c.lines
   ))
   from carts c

@@ -137,7 +137,7 @@ returns text
 language sql
 as $$
   select pg_temp.answer(format(
-    'select interlock.redeem_promo(%L, %L, %L, %L, %L, %L)',
+    'select sum(s) from unnest(interlock.redeem_promo(%L, %L, %L, %L, %L, %L)) as s',
     pg_temp.who(p_who), ' cODE', pg_temp.cart(p_cart), pg_temp.ord(p_order), 'EUR',
     jsonb_build_array(jsonb_build_object(
       'product_id', '7d000000-0000-4000-8000-000000000001', 'quantity', 1, 'unit_price', p_subtotal

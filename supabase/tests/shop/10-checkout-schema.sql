@@ -59,7 +59,7 @@ from (values
   ]),
   ('interlock.order_items', array[
     'order_id uuid not null', 'product_id uuid not null', 'quantity integer not null',
-    'unit_price bigint not null', 'name text not null', 'kind text not null'
+    'unit_price bigint not null', 'name text not null', 'kind text not null', 'discount bigint not null'
   ]),
   ('interlock.wallet_top_ups', array[
     'reference text not null', 'user_id uuid not null', 'amount bigint not null', 'currency character(3) not null',

@@ -144,7 +144,7 @@ select is(
     'payment_method', 'cash_on_delivery', 'cart_id', null, 'payment_expires_at', null, 'paid_at', null,
     'fulfillment', 'unfulfilled', 'shipped_at', null, 'tracking', null, 'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null,
     'items', jsonb_build_array(jsonb_build_object(
-      'product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 3, 'unit_price', 1299, 'total', 3897
+      'product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 3, 'unit_price', 1299, 'discount', 0, 'total', 3897
     ))
   )),
   'without a method: cash on delivery, and the whole order in the answer'
@@ -186,8 +186,8 @@ select results_eq(
 select is(
   pg_temp.call('ann', pg_temp.cart(2, 3, 1, 1, 2, 4))::jsonb #> '{order,items}',
   jsonb_build_array(
-    jsonb_build_object('product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 1, 'unit_price', 1299, 'total', 1299),
-    jsonb_build_object('product_id', pg_temp.p(2), 'name', 'tap beans', 'quantity', 7, 'unit_price', 899, 'total', 6293)
+    jsonb_build_object('product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 1, 'unit_price', 1299, 'discount', 0, 'total', 1299),
+    jsonb_build_object('product_id', pg_temp.p(2), 'name', 'tap beans', 'quantity', 7, 'unit_price', 899, 'discount', 0, 'total', 6293)
   ),
   'lines of one product are summed'
 );

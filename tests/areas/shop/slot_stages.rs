@@ -58,8 +58,8 @@ pub(crate) const ONE_P_IS_SOLD: &str =
 pub(crate) const ORDER_FROM_SLOTS: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, payment_expires_at)
   values ('{o}', '{u}', 'pending_payment', 'USD', 700, 70, 630, 'bank_transfer', '{k}', now() - interval '1 minute');
-  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
-  values ('{o}', '{p}', 1, 700, 'p', 'physical');
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind, discount)
+  values ('{o}', '{p}', 1, 700, 'p', 'physical', 70);
   insert into interlock.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
   values ('{k}', '{u}', 'redeemed', 70, 'USD', '{o}', now());
   insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1)";

@@ -55,8 +55,8 @@ pub(crate) const PAID_ORDER: &str = "insert into interlock.orders (id, user_id, 
     promo_code_id, paid_at)
   values ('{o}', '{u}', 'paid', 'USD', 1200, 120, 1080, 'wallet', '{k}', now())";
 
-pub(crate) const ORDER_LINES: &str = "insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
-  values ('{o}', '{p}', 1, 700, 'p', 'physical'), ('{o}', '{d}', 1, 500, 'd', 'digital');
+pub(crate) const ORDER_LINES: &str = "insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind, discount)
+  values ('{o}', '{p}', 1, 700, 'p', 'physical', 70), ('{o}', '{d}', 1, 500, 'd', 'digital', 50);
   insert into interlock.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at)
   values ('{k}', '{u}', 'redeemed', 120, 'USD', '{o}', now());
   insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);

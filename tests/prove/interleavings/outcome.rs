@@ -139,7 +139,7 @@ select jsonb_build_object(
   'orders', (select jsonb_agg(o order by o) from (
       select jsonb_build_array(o.user_id, o.status, o.subtotal, o.discount, o.total, o.payment_method, o.promo_code_id,
         o.proof_submitted_at is not null,
-        (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price) order by i.product_id)
+        (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price, i.discount) order by i.product_id)
          from interlock.order_items i where i.order_id = o.id),
         (select jsonb_agg(e.event order by e.id) from interlock.order_events e where e.order_id = o.id),
         (select jsonb_agg(f.status order by f.id) from interlock.payment_proofs f where f.order_id = o.id),

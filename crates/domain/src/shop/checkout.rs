@@ -89,6 +89,7 @@ pub const CHECKOUT: Function = Function {
                                     ("name", Text),
                                     ("quantity", AtLeast(1)),
                                     ("unit_price", AMOUNT),
+                                    ("discount", AMOUNT),
                                     ("total", AMOUNT),
                                 ],
                             )),

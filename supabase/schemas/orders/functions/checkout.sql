@@ -80,7 +80,7 @@ declare
   v_refusal text;
   v_wallet interlock.wallets;
   v_promo_id uuid;
-  v_discount bigint;
+  v_discounts bigint[];
   v_order interlock.orders;
   v_digital boolean;
   v_answer text;
@@ -115,6 +115,7 @@ begin
         'name', c.name,
         'quantity', c.quantity,
         'unit_price', c.price,
+        'discount', 0,
         'total', c.quantity * c.price
       )
     ),
@@ -273,7 +274,7 @@ begin
 
   if p_promo_code is not null then
     perform interlock.lock_user(v_user_id);
-    v_discount := interlock.redeem_promo(
+    v_discounts := interlock.redeem_promo(
       v_user_id,
       p_promo_code,
       p_cart_id,
@@ -292,8 +293,8 @@ begin
     where r.order_id = v_order_id
       and r.status = 'redeemed';
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, v_discount, v_payment_method, v_promo_id, p_cart_id,
-      v_settings[4]
+      v_order_id, v_user_id, v_currencies[1], v_subtotal, (select sum(d)::bigint from unnest(v_discounts) as d),
+      v_payment_method, v_promo_id, p_cart_id, v_settings[4]
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
@@ -330,10 +331,10 @@ begin
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
 
-  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
-  select v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind
-  from unnest(v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds)
-    as l (product_id, quantity, unit_price, name, kind);
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, discount, name, kind)
+  select v_order_id, l.product_id, l.quantity, l.unit_price, coalesce(l.discount, 0), l.name, l.kind
+  from unnest(v_product_ids, v_quantities, v_unit_prices, v_discounts, v_names, v_kinds)
+    as l (product_id, quantity, unit_price, discount, name, kind);
 
   -- The answer comes before the stock if it does not need the codes.
   if v_answer is null and not v_digital then

@@ -20,6 +20,7 @@ begin
       'name', i.name,
       'quantity', i.quantity,
       'unit_price', i.unit_price,
+      'discount', i.discount,
       'total', i.quantity * i.unit_price
     )
     order by i.product_id

@@ -1,4 +1,6 @@
--- Lines of orders, one for each product: name and price as they were when it was bought. There is no foreign key to
+-- Lines of orders, one for each product: name, price and share of the discount as they were when it was bought. The
+-- shares are those that public.validate_promo shows (interlock.split_discount) and sum exactly to the order's discount.
+-- There is no foreign key to
 -- products: see stock/tables/products.sql.
 create table interlock.order_items (
   order_id uuid not null
@@ -8,6 +10,7 @@ create table interlock.order_items (
   unit_price interlock.amount not null,
   name text not null,
   kind interlock.product_kind not null,
+  discount interlock.amount not null default 0,
   constraint order_items_pkey primary key (order_id, product_id)
 );
 
@@ -15,6 +18,8 @@ comment on table interlock.order_items is
   'Lines of orders, one for each product: name and price as they were when it was bought. Append-only.';
 comment on column interlock.order_items.unit_price is
   'Price of one unit in minor units of the order''s currency.';
+comment on column interlock.order_items.discount is
+  'What the promo code took off this line as a whole; at most quantity × unit_price. The lines sum to orders.discount.';
 
 -- Which orders have this product: the guard against deleting it, and the shop's reports.
 create index order_items_by_product on interlock.order_items (product_id);

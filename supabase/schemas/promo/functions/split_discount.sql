@@ -2,7 +2,7 @@
 -- units of its share; what is left goes one by one to the largest remainders, the first line first among
 -- equals. The shares sum exactly to the discount, and no share exceeds its line.
 --
--- Callers: interlock.validate_promo.
+-- Callers: interlock.validate_promo, interlock.redeem_promo.
 -- Locks: none. Expects 0 <= discount <= sum of the amounts.
 create function interlock.split_discount(p_discount bigint, p_amounts bigint[])
 returns bigint[]

@@ -149,6 +149,7 @@ impl Shop {
         }
         let subtotal = lines.iter().map(|line| line.quantity * line.price).sum();
         let mut discount = 0;
+        let mut shares = vec![0; lines.len()];
         let mut as_first_order = false;
         let mut uses = vec![self.uses.clone()];
         if let Some(code) = code {
@@ -164,6 +165,7 @@ impl Shop {
                 return Err("another discount was shown for this cart");
             }
             discount = worth.discount;
+            shares = worth.shares;
             let redeemed = Use {
                 promo: promo.id,
                 user: Some(*buyer),
@@ -202,6 +204,7 @@ impl Shop {
             buyer: *buyer,
             status,
             lines,
+            shares,
             subtotal,
             discount,
             payment: *payment,

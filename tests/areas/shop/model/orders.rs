@@ -22,6 +22,8 @@ pub(crate) struct Order {
     pub(crate) buyer: Uuid,
     pub(crate) status: &'static str,
     pub(crate) lines: Vec<Line>,
+    /// What is taken off each of them.
+    pub(crate) shares: Vec<i64>,
     pub(crate) subtotal: i64,
     pub(crate) discount: i64,
     pub(crate) payment: Payment,
@@ -329,11 +331,12 @@ impl Shop {
         let items: Vec<Value> = order
             .lines
             .iter()
-            .map(|line| {
+            .zip(&order.shares)
+            .map(|(line, share)| {
                 json!({
                     "product_id": line.product, "name": self.terms.products[&line.product].name,
                     "quantity": line.quantity, "unit_price": line.price,
-                    "total": line.quantity * line.price,
+                    "discount": share, "total": line.quantity * line.price,
                 })
             })
             .collect();
