@@ -1,18 +1,24 @@
 // The one place that reads the environment.
 
-/** What the core needs of it; `null` for what is not set. */
-export interface Settings {
-  url: string | null;
-  key: string | null;
-  timeoutMs: string | null;
+import type { Settings } from "./core.ts";
+
+/** The settings of a function; of one that asks a third party also those that begin with its name. */
+export function readSettings(thirdParty?: string): Settings {
+  const settings: Settings = {
+    url: read("SUPABASE_URL"),
+    key: publishableKey() ?? read("SUPABASE_ANON_KEY"),
+    timeoutMs: read("INTERLOCK_UPSTREAM_TIMEOUT_MS"),
+  };
+  if (thirdParty === undefined) return settings;
+  return {
+    ...settings,
+    thirdPartyUrl: read(`${thirdParty}_API_URL`),
+    thirdPartyKey: read(`${thirdParty}_SECRET_KEY`),
+  };
 }
 
-export function readSettings(): Settings {
-  return {
-    url: Deno.env.get("SUPABASE_URL") ?? null,
-    key: publishableKey() ?? Deno.env.get("SUPABASE_ANON_KEY") ?? null,
-    timeoutMs: Deno.env.get("INTERLOCK_UPSTREAM_TIMEOUT_MS") ?? null,
-  };
+function read(name: string): string | null {
+  return Deno.env.get(name) ?? null;
 }
 
 /** The platform gives the publishable keys as JSON: `{"default": "sb_publishable_…"}`. */

@@ -220,7 +220,11 @@ Deno.test("any SUPABASE_URL makes a profile or an error", () => {
     for (let length = random(6); length > 0; length--) {
       url += pieces[random(pieces.length)];
     }
-    const { profile, log } = claimRoute.profile(url, "k", null);
+    const { profile, log } = claimRoute.profile({
+      url,
+      key: "k",
+      timeoutMs: null,
+    });
     assert.equal(profile === null, typeof log === "string", url);
     if (profile) {
       profiles += 1;

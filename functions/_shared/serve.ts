@@ -4,7 +4,7 @@ import { type Body, readBody } from "./body.ts";
 import type { Core, Profile, Reply, Step } from "./core.ts";
 import { readSettings } from "./env.ts";
 import { nowMs, within } from "./time.ts";
-import { send } from "./upstream.ts";
+import { type Outgoing, outgoing, send } from "./upstream.ts";
 
 /** Taken in of a body that is too large. */
 const DRAIN_BYTES = 4 * 1024 * 1024;
@@ -13,8 +13,7 @@ export type Handler = (request: Request) => Promise<Response>;
 
 /** A handler for the function whose core this is. */
 export function serve(core: Core, settings = readSettings()): Handler {
-  const { url, key, timeoutMs } = settings;
-  const { profile, log, answerHeaders } = core.profile(url, key, timeoutMs);
+  const { profile, log, answerHeaders } = core.profile(settings);
   if (log !== null) console.error(log);
   // What says who calls.
   const proofHeader = profile?.signatureHeader ?? "authorization";
@@ -79,16 +78,18 @@ async function exchange(
   let step: Step = text === undefined
     ? core.beginWithout(head, fault, cameMs, timeoutMs)
     : core.begin(head, text, cameMs, timeoutMs);
-  let sent = "";
+  let call: Outgoing | undefined;
   while (step[0]) {
-    const [, state, body = sent, delayMs, timeoutMs] = step;
-    sent = body;
-    const outcome = await send(profile, {
-      body,
-      authorization,
+    const [, state, body, delayMs, timeoutMs, target] = step;
+    if (body !== undefined || !call) {
+      call = outgoing(profile, authorization, body, target);
+    }
+    const outcome = await send(
+      call,
+      profile.maxAnswerBytes,
       delayMs,
       timeoutMs,
-    });
+    );
     const elapsedMs = nowMs() - startedMs;
     step = typeof outcome === "string"
       ? core.resumeWithout(state, outcome, elapsedMs, Math.random())

@@ -1,6 +1,5 @@
 // What the tests of the shim share: a stand-in for PostgREST on loopback, requests, captured logs.
-import type { Core } from "./core.ts";
-import type { Settings } from "./env.ts";
+import type { Core, Settings } from "./core.ts";
 import { type Handler, serve } from "./serve.ts";
 
 export const BATCH = "ba7c4000-0000-4000-8000-000000000001";

@@ -1,15 +1,45 @@
-// Makes a call to PostgREST and says what came of it. It decides nothing and never throws.
+// Makes a call and says what came of it. It decides nothing and never throws.
 import { readBody } from "./body.ts";
-import type { NoAnswer, Profile } from "./core.ts";
+import type { NoAnswer, Profile, Target } from "./core.ts";
 import { deadline, sleep } from "./time.ts";
 
-/** What to send, when, and how long to wait for the answer. */
-export interface Call {
-  body: string;
-  /** The caller's, if the call is made as the caller. */
-  authorization: string | undefined;
-  delayMs: number;
-  timeoutMs: number;
+/** A call that is ready to be made, as often as it takes. */
+export interface Outgoing {
+  url: string;
+  method: string;
+  headers: Record<string, string>;
+  body: string | undefined;
+}
+
+/**
+ * The caller's token, if the call is made as the caller, goes to PostgREST alone, and the third party's key to nobody
+ * else.
+ */
+export function outgoing(
+  profile: Profile,
+  authorization: string | undefined,
+  body: string | undefined,
+  target: string | undefined,
+): Outgoing {
+  const rpc = {
+    url: profile.url,
+    method: profile.method,
+    headers: authorization === undefined
+      ? profile.headers
+      : { ...profile.headers, authorization },
+    body,
+  };
+  if (target === undefined) return rpc;
+  const { thirdParty, method, path, headers }: Target = JSON.parse(target);
+  // An RPC's name is the last part of its URL.
+  if (!thirdParty) return { ...rpc, url: rpc.url.replace(/[^/]*$/, path) };
+  const { url, headers: own } = profile.thirdParty!;
+  return {
+    url: url + path,
+    method,
+    headers: { ...own, ...headers },
+    body: body || undefined,
+  };
 }
 
 export interface Answer {
@@ -21,24 +51,22 @@ export interface Answer {
 }
 
 export async function send(
-  profile: Profile,
-  call: Call,
+  { url, ...request }: Outgoing,
+  maxAnswerBytes: number,
+  delayMs: number,
+  timeoutMs: number,
 ): Promise<Answer | NoAnswer> {
-  if (call.delayMs > 0) await sleep(call.delayMs);
+  if (delayMs > 0) await sleep(delayMs);
   const controller = new AbortController();
   const { signal } = controller;
-  const met = deadline(call.timeoutMs, () => controller.abort());
+  const met = deadline(timeoutMs, () => controller.abort());
   try {
-    const response = await fetch(profile.url, {
-      method: profile.method,
-      headers: call.authorization === undefined
-        ? profile.headers
-        : { ...profile.headers, authorization: call.authorization },
-      body: call.body,
+    const response = await fetch(url, {
+      ...request,
       redirect: "manual",
       signal,
     });
-    const { text, fault } = await readBody(response, profile.maxAnswerBytes);
+    const { text, fault } = await readBody(response, maxAnswerBytes);
     if (text !== undefined) {
       const { status, headers } = response;
       const replayed = headers.get("idempotent-replayed") === "true";

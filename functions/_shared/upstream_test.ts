@@ -1,5 +1,97 @@
 import assert from "node:assert/strict";
+import type { Core, Profile, Reply, State, Step } from "./core.ts";
+import { serve } from "./serve.ts";
+import { captured, json, upstream, USER } from "./testing.ts";
 import { secondsToWait } from "./upstream.ts";
+
+Deno.test("each call goes to whom it is for, with the credentials that are theirs", async () => {
+  const database = upstream(() => json('{"id":1}'));
+  const provider = upstream((attempt) =>
+    attempt === 1
+      ? new Response("", { status: 502 })
+      : attempt === 2
+      ? json('{"id":"pi_1"}')
+      : json(`{"x":"${"x".repeat(2_000)}"}`)
+  );
+  const profile: Profile = {
+    url: `${database.url}/rest/v1/rpc/begin`,
+    method: "POST",
+    headers: { apikey: "k", "content-type": "application/json" },
+    signatureHeader: null,
+    timeoutMs: 2_000,
+    maxBodyBytes: 100,
+    maxAnswerBytes: 1_000,
+    thirdParty: {
+      url: provider.url,
+      headers: { authorization: "Bearer secret" },
+    },
+  };
+  const to = (thirdParty: boolean, path: string, method = "POST") =>
+    JSON.stringify({
+      thirdParty,
+      method,
+      path,
+      headers: thirdParty && method === "POST"
+        ? { "content-type": "application/x-www-form-urlencoded" }
+        : {},
+    });
+  const state = "state" as State;
+  const steps: Step[] = [
+    [true, state, "{}", 0, 1_000],
+    [true, state, "a=1&b=%C3%BC", 0, 1_000, to(true, "/v1/intents")],
+    [true, state, undefined, 1, 1_000],
+    [true, state, '{"p_id":1}', 0, 1_000, to(false, "store")],
+    [true, state, "", 0, 1_000, to(true, "/v1/intents/pi_1", "GET")],
+    [false, 200, "{}", "{}", undefined],
+  ];
+  const outcomes: unknown[] = [];
+  const next = (...told: unknown[]) => {
+    outcomes.push(told[1]);
+    return steps.shift()!;
+  };
+  const core: Core = {
+    __wbg_reset_state() {},
+    profile: () => ({ profile, log: null, answerHeaders: {} }),
+    begin: next,
+    beginWithout: next,
+    resume: next,
+    resumeWithout: next,
+    trapped: () => [false, 500, "{}", undefined, "trapped"] as Reply,
+    misconfigured: () => [false, 500, "{}", undefined, undefined] as Reply,
+  };
+  const handler = serve(core, { url: null, key: null, timeoutMs: null });
+  const lines = await captured(async () => {
+    const request = new Request("http://127.0.0.1/", {
+      method: "POST",
+      headers: { authorization: USER },
+      body: "{}",
+    });
+    assert.equal((await handler(request)).status, 200);
+  });
+  await database.close();
+  await provider.close();
+  assert.deepEqual(lines, []);
+  // The last answer is larger than it may be.
+  assert.deepEqual(outcomes.slice(1), [200, 502, 200, 200, "unreadable"]);
+  const seen = ({ requests }: typeof database) =>
+    requests.map(({ url, headers, body }) => [
+      new URL(url).pathname,
+      headers.get("authorization"),
+      headers.get("apikey"),
+      headers.get("content-type"),
+      body,
+    ]);
+  assert.deepEqual(seen(database), [
+    ["/rest/v1/rpc/begin", USER, "k", "application/json", "{}"],
+    ["/rest/v1/rpc/store", USER, "k", "application/json", '{"p_id":1}'],
+  ]);
+  const form = "application/x-www-form-urlencoded";
+  assert.deepEqual(seen(provider), [
+    ["/v1/intents", "Bearer secret", null, form, "a=1&b=%C3%BC"],
+    ["/v1/intents", "Bearer secret", null, form, "a=1&b=%C3%BC"],
+    ["/v1/intents/pi_1", "Bearer secret", null, null, ""],
+  ]);
+});
 
 Deno.test("Retry-After has seconds or a date, and what is neither is not a number", () => {
   assert.equal(secondsToWait(null), undefined);

@@ -128,9 +128,16 @@ pub(crate) fn written(step: &JsValue, posted: Option<String>) -> String {
     }
     let call = Call {
         body: text(2),
+        target: None,
         delay_ms: number(3),
         timeout_ms: number(4),
         state: State::read(&text(1).expect("a text")).expect("a state"),
     };
-    SerdeJson.write(&Step::Call(call).into_value(posted.as_deref()))
+    let mut step = Step::Call(call).into_value(posted.as_deref());
+    if let (Some(target), Value::Object(members)) = (text(5), &mut step)
+        && let Some((_, Value::Object(call))) = members.first_mut()
+    {
+        call.push(("target".to_owned(), read(&target)));
+    }
+    SerdeJson.write(&step)
 }

@@ -1,16 +1,22 @@
 //! The WASM boundary: what crosses it, absent values included.
 #![cfg(target_arch = "wasm32")]
 
-use interlock_domain::json::{Codec as _, SerdeJson, object};
+use interlock_domain::function::Function;
+use interlock_domain::json::{Codec as _, SerdeJson, Value, object};
+use interlock_domain::third_party::{Next, ThirdParty};
 use js_sys::{JSON, Reflect};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const USER: &str = "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEifQ.c2ln";
 
 fn profile(url: Option<&str>, key: Option<&str>, timeout: Option<&str>) -> JsValue {
-    let [url, key, timeout] = [url, key, timeout].map(|setting| setting.map(str::to_owned));
-    claim_route::profile(url, key, timeout).into()
+    let [url, key, timeout_ms] = [url, key, timeout].map(|setting| match setting {
+        Some(text) => Value::from(text),
+        None => Value::Null,
+    });
+    let settings = object([("url", url), ("key", key), ("timeoutMs", timeout_ms)]);
+    claim_route::profile(js(&SerdeJson.write(&settings)).unchecked_ref()).into()
 }
 
 fn begin(method: &str, authorization: Option<&str>, body: Option<&str>) -> JsValue {
@@ -110,6 +116,59 @@ fn unusable_settings_are_named() {
         let answer = profile(url, key, set_timeout);
         assert!(get(&answer, "profile").is_null(), "{error}");
         assert_eq!(text(&js(&text(&answer, "log")), "reason"), error);
+    }
+}
+
+#[wasm_bindgen_test]
+fn who_asks_a_third_party_has_its_key_and_nobody_else() {
+    let asking = Function {
+        third_party: Some(ThirdParty {
+            name: "PROVIDER",
+            url: "https://api.provider.example",
+            headers: &[("provider-version", "1")],
+            next: |_| Next::Unexpected,
+        }),
+        ..interlock_domain::delivery::claim_route::CLAIM_ROUTE
+    };
+    let settings = |own: &str| js(&format!(r#"{{"url":"http://h","key":"k"{own}}}"#));
+    let answer = |own| {
+        let settings = settings(own);
+        JsValue::from(interlock_edge::profile(&asking, settings.unchecked_ref()))
+    };
+    let key = r#","thirdPartyKey":"sk_1""#;
+    let plain = claim_route::profile(settings(key).unchecked_ref()).into();
+    assert!(get(&plain, "profile.thirdParty").is_undefined());
+    let profile = answer(key);
+    assert_eq!(
+        text(&profile, "profile.thirdParty.url"),
+        "https://api.provider.example"
+    );
+    let headers = "profile.thirdParty.headers";
+    assert_eq!(
+        text(&profile, &format!("{headers}.authorization")),
+        "Bearer sk_1"
+    );
+    assert_eq!(text(&profile, &format!("{headers}.provider-version")), "1");
+    assert!(get(&profile, "profile.headers.authorization").is_undefined());
+    let elsewhere = answer(r#","thirdPartyKey":"sk_1","thirdPartyUrl":"http://127.0.0.1:9/""#);
+    assert_eq!(
+        text(&elsewhere, "profile.thirdParty.url"),
+        "http://127.0.0.1:9"
+    );
+    for (own, reason) in [
+        ("", "PROVIDER_SECRET_KEY is not set"),
+        (
+            r#","thirdPartyKey":"a b""#,
+            "PROVIDER_SECRET_KEY has characters that no header can carry",
+        ),
+        (
+            r#","thirdPartyKey":"sk_1","thirdPartyUrl":"h""#,
+            "PROVIDER_API_URL does not begin with https:// or http://",
+        ),
+    ] {
+        let answer = answer(own);
+        assert!(get(&answer, "profile").is_null(), "{reason}");
+        assert_eq!(text(&js(&text(&answer, "log")), "reason"), reason);
     }
 }
 

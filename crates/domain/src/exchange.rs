@@ -2,7 +2,8 @@
 //!
 //! Call [`begin`] with the request. It returns a [`Step`]: either the reply, and the exchange is
 //! over, or a call to make after a delay and within a time. Make it and hand its outcome to
-//! [`resume`] together with the call's [`State`], which returns the next step; and so on until a reply comes.
+//! [`resume`] together with the call's [`State`], which returns the next step; and so on until a reply comes. Most functions
+//! make one call, perhaps more than once; others make a few, as [`crate::third_party`] has it.
 //! Between two calls everything there is to know is in that state, nothing stays here. Texts that
 //! are only passed on stay with the driver: `Text` is its handle of them (see [`Codec`]).
 
@@ -13,6 +14,7 @@ use crate::http::{self, BodyFault, MAX_BODY, Reply, Request};
 use crate::identity;
 use crate::json::{Codec, Malformed, Value, object};
 use crate::retry;
+use crate::third_party::{Body, MAX_CALLS, Next, Target, ThirdParty, Turn};
 use crate::upstream::{Answer, Cause, Failure, Outcome, Verdict, judge};
 
 /// What the driver of an exchange has to do next.
@@ -24,11 +26,13 @@ pub enum Step<Text = String> {
     Call(Call<Text>),
 }
 
-/// A call to the function's RPC.
+/// A call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call<Text = String> {
-    /// The arguments: the JSON text to post; `None` for the one that was posted before.
+    /// What to send: to the function's own RPC its arguments, as JSON; `None` for the very call that was made before.
     pub body: Option<Text>,
+    /// Where to, if not to the function's own RPC.
+    pub target: Option<Target>,
     /// How long to wait before the call.
     pub delay_ms: f64,
     /// After how long the call is given up.
@@ -53,9 +57,30 @@ pub struct State {
     pub repeatable: bool,
     /// How many of what [`Function::note`] tells.
     pub count: u32,
+    /// Which call it is, if it is not the first one.
+    pub stage: Option<Stage>,
+}
+
+/// A call that followed the answer to another one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// As the function calls it: see [`crate::third_party::NextCall::step`].
+    pub step: u32,
+    /// How many calls were made before it.
+    pub calls: u32,
+    /// Whether it goes to the third party.
+    pub is_third_party: bool,
+    /// What the function noted, as JSON.
+    pub memo: String,
 }
 
 impl State {
+    /// How many calls were made, this one counted.
+    fn calls(&self) -> u32 {
+        let before = self.stage.as_ref().map_or(0, |stage| stage.calls);
+        before.saturating_add(self.repeats).saturating_add(1)
+    }
+
     /// As a text, by which it travels.
     pub fn write(&self) -> String {
         let mut text = String::with_capacity(128);
@@ -66,25 +91,42 @@ impl State {
             text.push(' ');
         }
         text.push_str(&self.request_id);
+        if let Some(stage) = &self.stage {
+            for number in [stage.step, stage.calls, stage.is_third_party.into()] {
+                text.push(' ');
+                push_decimal(&mut text, number.into());
+            }
+            text.push(' ');
+            text.push_str(&stage.memo);
+        }
         text
     }
 
     /// Reads what [`State::write`] wrote; `None` for any other text.
     pub fn read(text: &str) -> Option<Self> {
-        let mut numbers = [0_u64; 5];
-        let mut rest = text;
-        for number in &mut numbers {
-            let (digits, after) = rest.split_once(' ')?;
-            (*number, rest) = (decimal(digits)?, after);
-        }
-        let [repeats, repeatable, count, budget, sent] = numbers;
+        let ([repeats, repeatable, count, budget, sent], rest) = decimals(text)?;
+        // An id has no blank in it.
+        let (request_id, stage) = match rest.split_once(' ') {
+            None => (rest, None),
+            Some((request_id, rest)) => {
+                let ([step, calls, is_third_party], memo) = decimals(rest)?;
+                let stage = Stage {
+                    step: step.try_into().ok()?,
+                    calls: calls.try_into().ok()?,
+                    is_third_party: is_third_party == 1,
+                    memo: memo.to_owned(),
+                };
+                (request_id, Some(stage))
+            }
+        };
         Some(State {
-            request_id: rest.to_owned(),
+            request_id: request_id.to_owned(),
             budget_ms: budget as f64,
             sent_ms: sent as f64,
             repeats: repeats.try_into().ok()?,
             repeatable: repeatable == 1,
             count: count.try_into().ok()?,
+            stage,
         })
     }
 }
@@ -95,6 +137,17 @@ fn push_decimal(text: &mut String, number: u64) {
         push_decimal(text, number / 10);
     }
     text.push(char::from(b'0' + (number % 10) as u8));
+}
+
+/// The numbers that a text begins with, a blank after each, and what follows.
+fn decimals<const N: usize>(text: &str) -> Option<([u64; N], &str)> {
+    let mut numbers = [0_u64; N];
+    let mut rest = text;
+    for number in &mut numbers {
+        let (digits, after) = rest.split_once(' ')?;
+        (*number, rest) = (decimal(digits)?, after);
+    }
+    Some((numbers, rest))
 }
 
 fn decimal(digits: &str) -> Option<u64> {
@@ -121,6 +174,7 @@ pub fn begin<C: Codec>(
     match prepare(function, codec, &request) {
         Ok(arguments) => Step::Call(Call {
             body: Some(codec.keep(codec.write(&arguments.json))),
+            target: None,
             delay_ms: 0.0,
             timeout_ms: request.budget_ms,
             state: State {
@@ -130,6 +184,7 @@ pub fn begin<C: Codec>(
                 repeats: 0,
                 repeatable: arguments.repeatable,
                 count: arguments.count,
+                stage: None,
             },
         }),
         Err((code, details)) => {
@@ -153,13 +208,38 @@ pub fn resume<C: Codec>(
     let request_id = http::request_id(Some(&state.request_id), "");
     let progress = Progress {
         request_id: &request_id,
-        attempts: state.repeats.saturating_add(1),
+        attempts: state.calls(),
         elapsed_ms,
     };
-    let (failure, may_repeat) = match judge(codec, outcome, elapsed_ms - state.sent_ms) {
+    let status = match outcome {
+        Outcome::Answered { status, .. } => status,
+        _ => 0,
+    };
+    let asked = function.third_party.as_ref();
+    let asked = asked.filter(|_| {
+        state
+            .stage
+            .as_ref()
+            .is_some_and(|stage| stage.is_third_party)
+    });
+    let verdict = match asked {
+        Some(third_party) => third_party.judge::<C>(outcome),
+        None => judge(codec, outcome, elapsed_ms - state.sent_ms),
+    };
+    let (failure, may_repeat) = match verdict {
         Verdict::Done(answer) => {
-            let reply = succeed(codec, function, &progress, state.count, answer);
-            return Step::Reply(reply);
+            let next = match &function.third_party {
+                Some(third_party) => go_on(codec, third_party, &state, status, answer, elapsed_ms),
+                None => Onward::Reply(answer),
+            };
+            match next {
+                Onward::Reply(answer) => {
+                    let reply = succeed(codec, function, &progress, state.count, answer);
+                    return Step::Reply(reply);
+                }
+                Onward::Call(call) => return Step::Call(call),
+                Onward::Fail(failure, may_repeat) => (failure, may_repeat),
+            }
         }
         Verdict::Unknown(failure) | Verdict::Lost(failure) if !state.repeatable => {
             (failure.that_may_have_acted(), false)
@@ -173,6 +253,7 @@ pub fn resume<C: Codec>(
     match backoff_ms.filter(|_| may_repeat) {
         Some(delay_ms) => Step::Call(Call {
             body: None,
+            target: None,
             delay_ms,
             timeout_ms: left_ms - delay_ms,
             state: State {
@@ -181,8 +262,94 @@ pub fn resume<C: Codec>(
                 ..state
             },
         }),
-        None => Step::Reply(refuse(codec, function, &progress, failure)),
+        None => {
+            // What was done before this call may be done a second time, if the client sends all of it again.
+            let has_acted = state.stage.is_some() && !state.repeatable;
+            let failure = match failure.retryable && has_acted {
+                true => failure.that_may_have_acted(),
+                false => failure,
+            };
+            Step::Reply(refuse(codec, function, &progress, failure))
+        }
     }
+}
+
+/// Where an answer leads.
+enum Onward<Text> {
+    Reply(Answer<Text>),
+    Call(Call<Text>),
+    /// It cannot go on; and whether the call may be repeated.
+    Fail(Failure, bool),
+}
+
+/// What comes of an answer by [`ThirdParty::next`].
+fn go_on<C: Codec>(
+    codec: &C,
+    third_party: &ThirdParty,
+    state: &State,
+    status: u16,
+    answer: Answer<C::Text>,
+    elapsed_ms: f64,
+) -> Onward<C::Text> {
+    let unexpected = || third_party.failure(Code::Internal, Value::Null, Cause::Unexpected, status);
+    let stage = state.stage.as_ref();
+    let next = (third_party.next)(Turn {
+        step: stage.map_or(0, |stage| stage.step),
+        status,
+        answer: codec.read(&answer.body).unwrap_or(Value::Null),
+        memo: stage.map_or(Value::Null, |stage| {
+            codec.parse(&stage.memo).unwrap_or(Value::Null)
+        }),
+    });
+    let next = match next {
+        Next::Pass => return Onward::Reply(answer),
+        Next::Reply(value) => {
+            let body = codec.keep(codec.write(&value));
+            let replayed = false;
+            return Onward::Reply(Answer { body, replayed });
+        }
+        Next::Refuse(code, details) => {
+            let failure = third_party.failure(code, details, Cause::Refused, status);
+            return Onward::Fail(failure, false);
+        }
+        Next::Repeat => {
+            let code = Code::UpstreamUnavailable;
+            let failure = third_party.failure(code, Value::Null, Cause::Limited, status);
+            return Onward::Fail(failure, true);
+        }
+        Next::Unexpected => return Onward::Fail(unexpected(), false),
+        Next::Call(next) => next,
+    };
+    let calls = state.calls();
+    if calls >= MAX_CALLS {
+        return Onward::Fail(unexpected(), false);
+    }
+    let left_ms = state.budget_ms - elapsed_ms;
+    if left_ms <= 0.0 {
+        let code = Code::UpstreamTimeout;
+        let failure = Failure::new(code, Value::Null, Some(Cause::TimedOut));
+        return Onward::Fail(failure, false);
+    }
+    Onward::Call(Call {
+        body: Some(codec.keep(match next.body {
+            Body::Json(value) => codec.write(&value),
+            Body::Text(text) => text,
+        })),
+        delay_ms: 0.0,
+        timeout_ms: left_ms,
+        state: State {
+            sent_ms: elapsed_ms.floor(),
+            repeats: 0,
+            stage: Some(Stage {
+                step: next.step,
+                calls,
+                is_third_party: next.target.is_third_party(),
+                memo: codec.write(&next.memo),
+            }),
+            ..state.clone()
+        },
+        target: Some(next.target),
+    })
 }
 
 /// The reply to a request under which the instance broke down; `thrown` is the name of what was thrown.
@@ -431,14 +598,21 @@ mod tests {
 
     #[test]
     fn a_state_comes_back_as_it_was() {
-        for repeatable in [true, false] {
+        let stage = Stage {
+            step: 2,
+            calls: 3,
+            is_third_party: true,
+            memo: r#"{"a note": 1}"#.to_owned(),
+        };
+        for (repeatable, stage) in [(true, None), (false, Some(stage))] {
             let state = State {
-                request_id: "an id".to_owned(),
+                request_id: "an-id".to_owned(),
                 budget_ms: 10_000.0,
                 sent_ms: 1_205.0,
                 repeats: 3,
                 repeatable,
                 count: u32::MAX,
+                stage,
             };
             assert_eq!(State::read(&state.write()), Some(state));
         }
@@ -495,6 +669,7 @@ mod tests {
             repeats: 1,
             repeatable: false,
             count: 0,
+            stage: None,
         };
         let at_1200 = |sent_ms| {
             let refused = Outcome::Answered {
@@ -532,6 +707,8 @@ mod tests {
             "0 1 1 1e9 0 id",
             "0 1 1 5  id",
             "0 1 1 5 1000000000000000 id",
+            "0 1 1 5 0 id 1",
+            "0 1 1 5 0 id 1 2 x {}",
         ] {
             assert_eq!(State::read(text), None, "{text}");
         }

@@ -8,6 +8,7 @@ use crate::json::Codec;
 use crate::json::Value;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::shape::Shape;
+use crate::third_party::ThirdParty;
 
 /// An edge function. Everything that the functions have in common is in [`crate::exchange`]. Nothing of a record
 /// has a default: what is forgotten does not compile.
@@ -21,6 +22,8 @@ pub struct Function {
     pub takes: Takes,
     /// What the log says beside its usual line when it worked, of what [`Arguments::count`] counts.
     pub note: Option<fn(count: u32) -> String>,
+    /// Whom it asks besides the database, if one call of its RPC is not enough.
+    pub third_party: Option<ThirdParty>,
     /// What a running function does not need to know.
     #[cfg(not(target_arch = "wasm32"))]
     pub told: Told,
@@ -145,7 +148,8 @@ pub struct Arguments {
     /// How many of what [`Function::note`] tells.
     pub count: u32,
     /// Whether the call may be made again after one whose outcome is not known: true only if a
-    /// second execution has no further effect and gives the same answer.
+    /// second execution has no further effect and gives the same answer. Of a function that makes more than one call it
+    /// says so of all of them.
     pub repeatable: bool,
 }
 

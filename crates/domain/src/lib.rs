@@ -2,7 +2,7 @@
 //!
 //! A function is a value ([`function::Function`]) and a request runs through the sans-IO
 //! [`exchange`]: [`exchange::begin`] yields a finished reply or one PostgREST call to make, and
-//! [`exchange::resume`] takes what came of that call and yields a reply or the call to repeat.
+//! [`exchange::resume`] takes what came of that call and yields a reply, the call to repeat or (see [`third_party`]) the next one.
 //! Whatever these need from outside (the time, a fresh id, a random number, the host's JSON) comes
 //! in as an argument, so the same code is tested natively and runs as WASM.
 #![forbid(unsafe_code)]
@@ -24,6 +24,7 @@ pub mod retry;
 pub mod rule;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod shape;
+pub mod third_party;
 pub mod upstream;
 #[cfg(feature = "serde_json")]
 pub mod wire;

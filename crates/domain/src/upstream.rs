@@ -157,6 +157,8 @@ causes! {
     TimedOut "timed_out"
     /// The answer was too large, or no text.
     Unreadable "unreadable"
+    /// A third party refused it.
+    Refused "refused"
     /// An answer that nobody expects.
     Unexpected "unexpected"
     /// The instance broke down.

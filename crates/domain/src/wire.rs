@@ -1,7 +1,7 @@
 //! How the exchange's values are written down: in the corpora of tests/corpus and as what the fuzzer changes.
 //! The functions do without; in WASM each value crosses as what it is.
 
-use crate::exchange::{State, Step};
+use crate::exchange::{Stage, State, Step};
 use crate::http::{BodyFault, Reply, Request};
 use crate::json::{Value, object};
 use crate::upstream::Outcome;
@@ -71,6 +71,15 @@ impl State {
             repeats: number(call, "repeats")? as u32,
             repeatable: is_true(call, "repeatable"),
             count: number(call, "count")? as u32,
+            stage: match call.get("stage") {
+                None | Some(Value::Null) => None,
+                Some(stage) => Some(Stage {
+                    step: number(stage, "step")? as u32,
+                    calls: number(stage, "calls")? as u32,
+                    is_third_party: is_true(stage, "isThirdParty"),
+                    memo: text(stage, "memo")?,
+                }),
+            },
         })
     }
 }
@@ -83,7 +92,7 @@ impl Step {
             Step::Call(call) => {
                 let body = call.body.or(posted.map(str::to_owned));
                 let state = call.state;
-                let call = object([
+                let mut members = vec![
                     ("body", body.into()),
                     ("delay", call.delay_ms.into()),
                     ("timeout", call.timeout_ms.into()),
@@ -92,10 +101,26 @@ impl Step {
                     ("repeats", state.repeats.into()),
                     ("repeatable", state.repeatable.into()),
                     ("count", state.count.into()),
-                ]);
-                object([("call", call)])
+                ];
+                // Most calls have neither.
+                members.extend(state.stage.map(|stage| ("stage", stage.into_value())));
+                members.extend(call.target.map(|target| ("target", target.to_value())));
+                let members = members.into_iter();
+                let call = members.map(|(name, value)| (name.to_owned(), value));
+                object([("call", Value::Object(call.collect()))])
             }
         }
+    }
+}
+
+impl Stage {
+    fn into_value(self) -> Value {
+        object([
+            ("step", self.step.into()),
+            ("calls", self.calls.into()),
+            ("isThirdParty", self.is_third_party.into()),
+            ("memo", self.memo.into()),
+        ])
     }
 }
 

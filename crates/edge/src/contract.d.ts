@@ -1,3 +1,13 @@
+/** What the environment says; null for what is not set. */
+export interface Settings {
+  url: string | null;
+  key: string | null;
+  timeoutMs: string | null;
+  /** Only of a function that asks a third party. */
+  thirdPartyUrl?: string | null;
+  thirdPartyKey?: string | null;
+}
+
 /** The request template and the limits of a function, once per isolate. */
 export interface Profile {
   url: string;
@@ -9,6 +19,8 @@ export interface Profile {
   timeoutMs: number;
   maxBodyBytes: number;
   maxAnswerBytes: number;
+  /** Where the third party's API is, without a slash at its end, and what each call of it has. */
+  thirdParty?: { url: string; headers: Record<string, string> };
 }
 
 /** What there is once per isolate. */
@@ -30,13 +42,22 @@ export type NoAnswer = "unsent" | "broken" | "timed_out" | "unreadable";
 /** What goes back with the outcome of a call; only the core reads it. */
 export type State = string & { readonly opaque: "state" };
 
-/** A call to PostgREST; without a body it is the one that was sent before. */
+/** Where a call goes that is not to the function's own RPC: to the RPC `path`, or to that place of the third party. */
+export interface Target {
+  thirdParty: boolean;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+}
+
+/** A call; without a body it is the one that was made before. `target` is a JSON `Target`. */
 export type Call = [
   isCall: true,
   state: State,
   body: string | undefined,
   delayMs: number,
   timeoutMs: number,
+  target?: string,
 ];
 
 /** `headers` is a JSON object, and `answerHeaders` come on top if there is a body. */

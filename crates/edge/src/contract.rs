@@ -16,6 +16,10 @@ extern "C" {
     #[wasm_bindgen(typescript_type = "Reply")]
     pub type Reply;
 
+    /// What the environment says.
+    #[wasm_bindgen(typescript_type = "Settings")]
+    pub type Settings;
+
     /// What the shim needs to know once per isolate.
     #[wasm_bindgen(typescript_type = "Start")]
     pub type Start;

@@ -11,7 +11,7 @@ use crate::json::HostJson;
 use interlock_domain::exchange::{self, State, Step};
 use interlock_domain::function::Function;
 use interlock_domain::http::{ANSWER_HEADERS, BodyFault, Reply, Request};
-use interlock_domain::json;
+use interlock_domain::json::{self, Codec as _};
 use interlock_domain::upstream::Outcome;
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
@@ -25,6 +25,16 @@ extern "C" {
         body: Option<JsString>,
         delay_ms: f64,
         timeout_ms: f64,
+    ) -> contract::Step;
+
+    #[wasm_bindgen(js_namespace = Array, js_name = of)]
+    fn list_call_to(
+        is_call: bool,
+        state: &str,
+        body: Option<JsString>,
+        delay_ms: f64,
+        timeout_ms: f64,
+        target: &str,
     ) -> contract::Step;
 
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
@@ -108,7 +118,14 @@ fn answer(step: Step<JsString>) -> contract::Step {
     match step {
         Step::Call(call) => {
             let state = call.state.write();
-            list_call(true, &state, call.body, call.delay_ms, call.timeout_ms)
+            let (body, delay_ms, timeout_ms) = (call.body, call.delay_ms, call.timeout_ms);
+            match call.target {
+                None => list_call(true, &state, body, delay_ms, timeout_ms),
+                Some(target) => {
+                    let target = HostJson.write(&target.to_value());
+                    list_call_to(true, &state, body, delay_ms, timeout_ms, &target)
+                }
+            }
         }
         Step::Reply(reply) => reply_step(&reply),
     }

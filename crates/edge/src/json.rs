@@ -72,7 +72,7 @@ fn value(parsed: Result<JsValue, JsValue>) -> Result<Value, Malformed> {
 
 /// What `JSON.parse` gave, as ours; `None` if it is nested more than `depth` levels deep, which bounds the
 /// recursion. Each question is a call into JavaScript, so what is seen most often is asked first.
-fn from_js(value: &JsValue, depth: usize) -> Option<Value> {
+pub(crate) fn from_js(value: &JsValue, depth: usize) -> Option<Value> {
     if let Some(text) = value.as_string() {
         Some(text.into())
     } else if let Some(number) = value.as_f64() {

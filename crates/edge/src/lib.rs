@@ -34,20 +34,15 @@ macro_rules! export {
         use interlock_domain::upstream::Outcome;
         use wasm_bindgen::prelude::*;
         use $crate::JsString;
-        use $crate::contract::{BodyFault, NoAnswer, Reply, Start, Step};
+        use $crate::contract::{BodyFault, NoAnswer, Reply, Settings, Start, Step};
 
         // One for all calls, so that the compiler sees what it is, and leaves out what only other functions need.
         static FUNCTION: interlock_domain::function::Function = $function;
 
         /// Reads the settings of the isolate.
         #[wasm_bindgen]
-        pub fn profile(
-            url: Option<String>,
-            key: Option<String>,
-            timeout_ms: Option<String>,
-        ) -> Start {
-            let (url, key, timeout_ms) = (url.as_deref(), key.as_deref(), timeout_ms.as_deref());
-            $crate::profile(&FUNCTION, url, key, timeout_ms)
+        pub fn profile(settings: &Settings) -> Start {
+            $crate::profile(&FUNCTION, settings)
         }
 
         /// Takes a request that came at `came_ms`, in milliseconds since 1970. `head` has a line for each of: the method,

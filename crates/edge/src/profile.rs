@@ -3,13 +3,16 @@
 //! postgrest-rs builds the RPC request once; each call then adds only its arguments and the
 //! caller's authorization. Building it anew for every call costs about four times that overhead.
 
-use crate::contract::Start;
-use crate::json::HostJson;
+use crate::contract::{Settings, Start};
+use crate::json::{HostJson, from_js};
 use interlock_domain::exchange::misconfiguration;
 use interlock_domain::function::{Function, Takes};
 use interlock_domain::http::{ANSWER_HEADERS, MAX_ANSWER, MAX_BODY};
+use interlock_domain::json::{MAX_DEPTH, Value};
+use interlock_domain::third_party::ThirdParty;
 use postgrest::Postgrest;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use wasm_bindgen::{JsCast as _, JsValue};
 
 /// The budget for all upstream calls of one request if none is set, in milliseconds.
@@ -36,6 +39,15 @@ struct Profile {
     timeout_ms: u32,
     max_body_bytes: u32,
     max_answer_bytes: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    third_party: Option<Template>,
+}
+
+/// What every call of the third party has.
+#[derive(Serialize)]
+struct Template {
+    url: String,
+    headers: Headers<String>,
 }
 
 /// Pairs that cross as an object.
@@ -48,16 +60,13 @@ impl<Text: Serialize> Serialize for Headers<Text> {
 }
 
 /// Builds the profile of a function from the isolate's settings: the project's URL, its publishable (or
-/// legacy anon) key and never the service role's, and `INTERLOCK_UPSTREAM_TIMEOUT_MS`.
-pub fn profile(
-    function: &Function,
-    url: Option<&str>,
-    key: Option<&str>,
-    timeout_ms: Option<&str>,
-) -> Start {
-    let (profile, log) = match build(function, url, key, timeout_ms) {
+/// legacy anon) key and never the service role's, and `INTERLOCK_UPSTREAM_TIMEOUT_MS`; and those of the third party, if it
+/// asks one.
+pub fn profile(function: &Function, settings: &Settings) -> Start {
+    let settings = from_js(settings, MAX_DEPTH).unwrap_or(Value::Null);
+    let (profile, log) = match build(function, &settings) {
         Ok(profile) => (Some(profile), None),
-        Err(reason) => (None, Some(misconfiguration(function, &HostJson, reason))),
+        Err(reason) => (None, Some(misconfiguration(function, &HostJson, &reason))),
     };
     let outcome = Outcome {
         profile,
@@ -73,19 +82,16 @@ pub fn profile(
 /// A template rather than a request for each call: this is all that postgrest-rs is used for. It knows PostgREST's
 /// URLs and headers; running it for every call would cost four times what the rest of the core does, and
 /// it would send with reqwest, where Deno has `fetch`.
-fn build(
-    function: &Function,
-    url: Option<&str>,
-    key: Option<&str>,
-    timeout_ms: Option<&str>,
-) -> Result<Profile, &'static str> {
-    let is_set = |setting: &&str| !setting.is_empty();
-    let url = url.filter(is_set).ok_or("SUPABASE_URL is not set")?;
-    check(url)?;
-    let key = key
-        .filter(is_set)
-        .ok_or("neither SUPABASE_PUBLISHABLE_KEYS nor SUPABASE_ANON_KEY is set")?;
-    let timeout_ms = match timeout_ms.filter(is_set) {
+fn build(function: &Function, settings: &Value) -> Result<Profile, Cow<'static, str>> {
+    let setting = |name| {
+        let text = settings.get(name).and_then(Value::as_text);
+        text.filter(|text| !text.is_empty())
+    };
+    let url = setting("url").ok_or("SUPABASE_URL is not set")?;
+    check(url).map_err(|reason| ["SUPABASE_URL", reason].concat())?;
+    let key =
+        setting("key").ok_or("neither SUPABASE_PUBLISHABLE_KEYS nor SUPABASE_ANON_KEY is set")?;
+    let timeout_ms = match setting("timeoutMs") {
         None => DEFAULT_TIMEOUT,
         Some(text) => text
             .parse()
@@ -94,8 +100,8 @@ fn build(
             .ok_or("INTERLOCK_UPSTREAM_TIMEOUT_MS must be a whole number from 100 to 120000")?,
     };
     // postgrest-rs panics on a header that cannot be sent.
-    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("the API key has characters that no header can carry");
+    if !can_be_sent(key) {
+        return Err("the API key has characters that no header can carry".into());
     }
     let request = Postgrest::new(format!("{}/rest/v1", url.trim_end_matches('/')))
         .insert_header("apikey", key)
@@ -107,6 +113,13 @@ fn build(
     let headers = headers.filter_map(|(name, value)| {
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     });
+    let third_party = match &function.third_party {
+        None => None,
+        Some(third_party) => {
+            let (url, key) = (setting("thirdPartyUrl"), setting("thirdPartyKey"));
+            Some(template(third_party, url, key)?)
+        }
+    };
     Ok(Profile {
         url: request.url().as_str().to_owned(),
         method: request.method().as_str().to_owned(),
@@ -118,6 +131,35 @@ fn build(
         timeout_ms,
         max_body_bytes: MAX_BODY,
         max_answer_bytes: MAX_ANSWER,
+        third_party,
+    })
+}
+
+fn can_be_sent(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What each call of the third party has.
+fn template(
+    third_party: &ThirdParty,
+    url: Option<&str>,
+    key: Option<&str>,
+) -> Result<Template, String> {
+    let name = third_party.name;
+    let url = url.unwrap_or(third_party.url);
+    check(url).map_err(|reason| [name, "_API_URL", reason].concat())?;
+    let key = key.ok_or_else(|| format!("{name}_SECRET_KEY is not set"))?;
+    if !can_be_sent(key) {
+        return Err(format!(
+            "{name}_SECRET_KEY has characters that no header can carry"
+        ));
+    }
+    let own = third_party.headers.iter();
+    let own = own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let authorization = ("authorization".to_owned(), format!("Bearer {key}"));
+    Ok(Template {
+        url: url.trim_end_matches('/').to_owned(),
+        headers: Headers(own.chain([authorization]).collect()),
     })
 }
 
@@ -126,26 +168,24 @@ fn build(
 /// the module (see silence.rs in the build), so each is refused here with the reason.
 fn check(url: &str) -> Result<(), &'static str> {
     let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
-    let rest = rest.ok_or("SUPABASE_URL does not begin with https:// or http://")?;
+    let rest = rest.ok_or(" does not begin with https:// or http://")?;
     if rest.bytes().any(|byte| matches!(byte, b'?' | b'#')) {
-        return Err("SUPABASE_URL has a query or a fragment");
+        return Err(" has a query or a fragment");
     }
     // Where there is no host, the next part of the path would be read as one.
     let host = rest.split('/').next().unwrap_or_default();
     if host.is_empty() {
-        return Err("SUPABASE_URL has no host");
+        return Err(" has no host");
     }
     for byte in host.bytes() {
         match byte {
             b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b':' => {}
             b'A'..=b'Z' => {
-                return Err("SUPABASE_URL has a host in upper case: write it in lower case");
+                return Err(" has a host in upper case: write it in lower case");
             }
-            b'[' => return Err("SUPABASE_URL has an IPv6 address: give a name or an IPv4 address"),
+            b'[' => return Err(" has an IPv6 address: give a name or an IPv4 address"),
             _ => {
-                return Err(
-                    "SUPABASE_URL has a host with characters other than a-z, 0-9, '.', '-' and '_'",
-                );
+                return Err(" has a host with characters other than a-z, 0-9, '.', '-' and '_'");
             }
         }
     }
@@ -154,7 +194,7 @@ fn check(url: &str) -> Result<(), &'static str> {
         .split(['.', ':'])
         .any(|label| label.starts_with("xn--"))
     {
-        return Err("SUPABASE_URL has an international (xn--) host: use the project's own URL");
+        return Err(" has an international (xn--) host: use the project's own URL");
     }
     Ok(())
 }

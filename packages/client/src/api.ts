@@ -1526,7 +1526,7 @@ export interface components {
             details: null;
             /**
              * @description What to do next.
-             * @example Tell the shop's operator: the function's log says at its start which setting cannot be used.
+             * @example Tell the shop's operator: the function's log says which setting cannot be used.
              */
             hint: string | null;
             /** @constant */
@@ -1557,7 +1557,7 @@ export interface components {
             retryable: false;
             request_id: string;
         };
-        /** @description The database is not available right now. */
+        /** @description What this function needs is not available right now. */
         UpstreamUnavailableError: {
             /** @constant */
             error: "UPSTREAM_UNAVAILABLE";
@@ -1577,7 +1577,7 @@ export interface components {
             retryable: boolean;
             request_id: string;
         };
-        /** @description The database did not answer, so the outcome is not known. */
+        /** @description No answer came, so the outcome is not known. */
         UpstreamTimeoutError: {
             /** @constant */
             error: "UPSTREAM_TIMEOUT";

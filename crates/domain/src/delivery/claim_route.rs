@@ -19,6 +19,7 @@ pub const CLAIM_ROUTE: Function = Function {
     rpc: "claim_route",
     takes: Takes::Fields { keyed: true, read },
     note: None,
+    third_party: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "delivery",

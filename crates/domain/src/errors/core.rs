@@ -42,16 +42,16 @@ super::codes! {
 
     Misconfigured 500 Final "MISCONFIGURED"
         "This function is not set up."
-        "Tell the shop's operator: the function's log says at its start which setting cannot be used."
+        "Tell the shop's operator: the function's log says which setting cannot be used."
         Null;
 
     UpstreamUnavailable 503 Retryable "UPSTREAM_UNAVAILABLE"
-        "The database is not available right now."
+        "What this function needs is not available right now."
         "Send the same request again after Retry-After seconds."
         Null;
 
     UpstreamTimeout 504 Retryable "UPSTREAM_TIMEOUT"
-        "The database did not answer, so the outcome is not known."
+        "No answer came, so the outcome is not known."
         "Send it again under the same Idempotency-Key; without one, look first whether it took effect."
         Null;
 }

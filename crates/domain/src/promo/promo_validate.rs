@@ -24,6 +24,7 @@ pub const PROMO_VALIDATE: Function = Function {
     rpc: "validate_promo",
     takes: Takes::Fields { keyed: false, read },
     note: None,
+    third_party: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "promo",

@@ -20,6 +20,7 @@ pub const PAYMENT_WEBHOOK: Function = Function {
         arguments,
     },
     note: None,
+    third_party: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "shop",

@@ -246,6 +246,7 @@ pub const %CONSTANT: Function = Function {
         read,
     },
     note: None,
+    third_party: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "%AREA",

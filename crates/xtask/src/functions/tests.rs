@@ -22,6 +22,7 @@ const DONE: Function = Function {
     rpc: "throw_away",
     takes: Takes::Fields { keyed: true, read },
     note: None,
+    third_party: None,
     told: Told {
         area: "delivery",
         purpose: "nothing",

@@ -218,18 +218,18 @@ begin
     when 'MISCONFIGURED' then
       v_status := '500';
       v_message := 'This function is not set up.';
-      v_hint := 'Tell the shop''s operator: the function''s log says at its start which setting cannot be used.';
+      v_hint := 'Tell the shop''s operator: the function''s log says which setting cannot be used.';
     when 'ISOLATION_LEVEL_UNSUPPORTED' then
       v_status := '500';
       v_message := 'Interlock works in transactions of isolation level read committed only.';
       v_hint := 'Begin with `isolation level read committed`; over the API, look at default_transaction_isolation of role and database.';
     when 'UPSTREAM_UNAVAILABLE' then
       v_status := '503';
-      v_message := 'The database is not available right now.';
+      v_message := 'What this function needs is not available right now.';
       v_hint := 'Send the same request again after Retry-After seconds.';
     when 'UPSTREAM_TIMEOUT' then
       v_status := '504';
-      v_message := 'The database did not answer, so the outcome is not known.';
+      v_message := 'No answer came, so the outcome is not known.';
       v_hint := 'Send it again under the same Idempotency-Key; without one, look first whether it took effect.';
     else
       v_status := '500';

@@ -117,13 +117,13 @@ export const ERRORS: Record<string, Entry> = {
   },
   UPSTREAM_UNAVAILABLE: {
     status: 503,
-    message: "The database is not available right now.",
+    message: "What this function needs is not available right now.",
     hint: "Send the same request again after Retry-After seconds.",
     retryable: true,
   },
   UPSTREAM_TIMEOUT: {
     status: 504,
-    message: "The database did not answer, so the outcome is not known.",
+    message: "No answer came, so the outcome is not known.",
     hint: "Send it again under the same Idempotency-Key.",
     retryable: true,
   },
