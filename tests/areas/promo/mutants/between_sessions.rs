@@ -15,7 +15,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "holds that end together lock their codes in the order of their ids",
     ),
     (
-        "expire_promo_holds: without `for no key update of u skip locked`",
+        "expire_promo_holds: without `for no key update skip locked`",
         "holds of a customer who is busy are not expired, nor waited for",
     ),
     (
