@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use crate::jwt::{self, KeySet, Refused};
 use crate::keys;
-use crate::unkind::{Order, Unkind};
+use crate::proxy_faults::{Fault, Faults};
 
 /// More than any function takes, less than would fill the memory.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -97,7 +97,7 @@ pub(crate) struct Gateway {
     functions: BTreeMap<String, Upstream>,
     client: Client<HttpConnector, Limited<Incoming>>,
     /// Only in tests.
-    unkind: Option<Unkind>,
+    faults: Option<Faults>,
 }
 
 /// Where a request goes.
@@ -112,7 +112,7 @@ enum Route<'a> {
     /// To nobody: we live.
     Health,
     /// To nobody: what becomes of later requests.
-    Unkind,
+    Faults,
     /// To nobody.
     Unknown,
 }
@@ -148,14 +148,14 @@ impl Gateway {
             api_port,
             functions,
             client: Client::builder(TokioExecutor::new()).build(connector),
-            unkind: None,
+            faults: None,
         })
     }
 
-    /// The same, unkind to whom a test chooses.
-    pub(crate) fn unkind(self) -> Self {
+    /// The same, with the faults that a test asks for.
+    pub(crate) fn with_faults(self) -> Self {
         Self {
-            unkind: Some(Unkind::default()),
+            faults: Some(Faults::default()),
             ..self
         }
     }
@@ -211,17 +211,17 @@ impl Gateway {
         match route(&path) {
             Route::Health => Ok(json_response(StatusCode::OK, &json!({"status": "ok"}))),
             Route::Jwks => Ok(json_response(StatusCode::OK, &self.keys.public_jwks())),
-            Route::Unkind if self.unkind.is_some() => self.be_unkind(request).await,
-            Route::Unkind | Route::Unknown => {
-                Err(Refusal::not_found(format!("Nothing is served at {path}.")))
-            }
+            Route::Faults | Route::Unknown => match (route(&path), &self.faults) {
+                (Route::Faults, Some(faults)) => Ok(inject(faults, request).await),
+                _ => Err(Refusal::not_found(format!("Nothing is served at {path}."))),
+            },
             Route::Api(api_path) => {
                 let (query, query_key) = take_api_key(request.uri().query());
                 let mut request = request;
-                let unkind = self
-                    .unkind
+                let fault = self
+                    .faults
                     .as_ref()
-                    .and_then(|unkind| unkind.take(request.method(), &path, request.headers()));
+                    .and_then(|faults| faults.take(request.method(), &path, request.headers()));
                 if request.method() != Method::OPTIONS {
                     let authorization = self.api_authorization(request.headers(), query_key)?;
                     if let Some(value) = authorization {
@@ -229,15 +229,15 @@ impl Gateway {
                     }
                 }
                 let sender = request.headers().get(AUTHORIZATION).cloned();
-                if let Some(order) = unkind {
-                    if order.acts() {
+                if let Some(fault) = fault {
+                    if fault.acts() {
                         let response = self
                             .forward(request, self.api_port, api_path, query)
                             .await?;
                         // Its end is the end of the transaction.
                         let _ = response.into_body().collect().await;
                     }
-                    return Ok(order.answer());
+                    return Ok(fault.answer());
                 }
                 let response = self
                     .forward(request, self.api_port, api_path, query)
@@ -256,31 +256,6 @@ impl Gateway {
                 let query = request.uri().query().map(str::to_owned);
                 self.forward(request, upstream.port, path, query).await
             }
-        }
-    }
-
-    async fn be_unkind(&self, request: Request<Incoming>) -> Result<Response, Refusal> {
-        let Some(unkind) = &self.unkind else {
-            return Err(Refusal::not_found("Nothing is unkind here.".to_owned()));
-        };
-        if request.method() == Method::DELETE {
-            return Ok(json_response(
-                StatusCode::OK,
-                &json!({"given": unkind.end()}),
-            ));
-        }
-        let body = Limited::new(request.into_body(), BODY_LIMIT)
-            .collect()
-            .await;
-        let order: Option<Order> = body
-            .ok()
-            .and_then(|body| serde_json::from_slice(&body.to_bytes()).ok());
-        match order {
-            Some(order) => {
-                unkind.order(order);
-                Ok(json_response(StatusCode::OK, &json!({})))
-            }
-            None => Err(Refusal::not_found("That is no order.".to_owned())),
         }
     }
 
@@ -468,10 +443,30 @@ impl Refusal {
     }
 }
 
+/// Takes a fault, or ends all of them and says how many answers were given so.
+async fn inject(faults: &Faults, request: Request<Incoming>) -> Response {
+    if request.method() == Method::DELETE {
+        return json_response(StatusCode::OK, &json!({"given": faults.end()}));
+    }
+    let body = Limited::new(request.into_body(), BODY_LIMIT);
+    let body = body.collect().await.map(|body| body.to_bytes());
+    let fault = body.map(|body| serde_json::from_slice::<Fault>(&body));
+    match fault {
+        Ok(Ok(fault)) => {
+            faults.inject(fault);
+            json_response(StatusCode::OK, &json!({}))
+        }
+        _ => json_response(
+            StatusCode::BAD_REQUEST,
+            &json!({"message": "That is no fault."}),
+        ),
+    }
+}
+
 fn route(path: &str) -> Route<'_> {
     match path {
         "/health" => return Route::Health,
-        "/unkind" => return Route::Unkind,
+        "/faults" => return Route::Faults,
         "/auth/v1/.well-known/jwks.json" => return Route::Jwks,
         "/rest/v1" => return Route::Api("/"),
         _ => {}

@@ -1,7 +1,7 @@
 //! Tests of the gateway's decisions; no socket is opened.
 
 use super::*;
-use crate::unkind::{Order, Unkind};
+use crate::proxy_faults::{Fault, Faults};
 
 const USER: &str = "Authorization";
 
@@ -234,17 +234,17 @@ async fn a_missing_right_is_403_for_who_is_signed_in() {
 }
 
 #[test]
-fn unkindness_is_for_those_it_was_ordered_for_and_ends() {
-    let order = json!({
+fn faults_are_for_those_they_were_injected_for_and_end() {
+    let fault = json!({
         "times": 2, "path": "/rest/v1/rpc/", "authorization": "Bearer a", "status": 503, "retry_after": "7",
         "acts": false,
     });
-    let order: Order = serde_json::from_value(order).unwrap();
-    let unkind = Unkind::default();
-    unkind.order(order);
+    let fault: Fault = serde_json::from_value(fault).unwrap();
+    let faults = Faults::default();
+    faults.inject(fault);
     let take = |method: Method, path, whose| {
         let headers = headers(&[(USER, whose)]);
-        unkind.take(&method, path, &headers)
+        faults.take(&method, path, &headers)
     };
     let (post, path) = (Method::POST, "/rest/v1/rpc/checkout");
     assert!(take(post.clone(), path, "Bearer b").is_none());
@@ -255,5 +255,5 @@ fn unkindness_is_for_those_it_was_ordered_for_and_ends() {
     assert_eq!(answer.headers()["retry-after"], "7");
     assert!(take(post.clone(), path, "Bearer a").is_some());
     assert!(take(post, path, "Bearer a").is_none());
-    assert_eq!((unkind.end(), unkind.end()), (2, 0));
+    assert_eq!((faults.end(), faults.end()), (2, 0));
 }

@@ -18,11 +18,11 @@ mod ports;
 mod postgres;
 mod progress;
 mod project;
+mod proxy_faults;
 mod push;
 mod restart;
 mod status;
 mod stripe;
-mod unkind;
 mod up;
 
 use std::io::Write as _;

@@ -59,7 +59,7 @@ pub(crate) struct Args {
     stripe_port: u16,
     /// Let tests choose how the gateway answers.
     #[arg(long, hide = true)]
-    unkind: bool,
+    inject_faults: bool,
     /// The port at which the API finds the database: a proxy of a test stands there.
     #[arg(long, hide = true)]
     api_finds_db_at: Option<u16>,
@@ -261,8 +261,8 @@ impl Stack {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let mut gateway = Gateway::new(key_set, api_port, rest_port, upstreams)?;
-        if args.unkind {
-            gateway = gateway.unkind();
+        if args.inject_faults {
+            gateway = gateway.with_faults();
         }
         let gateway = Arc::new(gateway);
         let stop = self.stop_gateway.subscribe();

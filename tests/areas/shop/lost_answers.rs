@@ -1,5 +1,5 @@
 //! Answers of a proxy in PostgREST's stead. The gateway of a stack for tests gives them as it is told
-//! (`crates/stack/src/unkind.rs`).
+//! (`crates/stack/src/proxy_faults.rs`).
 
 use crate::areas::shop::calls::CHECKOUT;
 use crate::areas::shop::rows::cart;
@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use uuid::Uuid;
 
-/// What becomes of the next call of `checkout` that reaches the API as this user's; false if the stack is always kind.
-async fn next_call(stack: &Stack, user: Uuid, token: &str, unkindness: Value) -> bool {
+/// What becomes of the next call of `checkout` that reaches the API as this user's; false if the stack injects no faults.
+async fn next_call(stack: &Stack, user: Uuid, token: &str, fault: Value) -> bool {
     let mut order = json!({
         "times": 1, "path": "/rest/v1/rpc/checkout", "authorization": format!("Bearer {token}"),
     });
-    for (name, value) in unkindness.as_object().into_iter().flatten() {
+    for (name, value) in fault.as_object().into_iter().flatten() {
         order[name] = value.clone();
     }
-    let url = format!("{}/unkind", stack.api_url);
+    let url = format!("{}/faults", stack.api_url);
     let answer = stack.http.post(url).json(&order).send().await;
-    let is_unkind = answer.is_ok_and(|answer| answer.status() == 200);
-    if !is_unkind {
-        eprintln!("left out: the stack's gateway cannot be told to be unkind to {user}");
+    let is_injected = answer.is_ok_and(|answer| answer.status() == 200);
+    if !is_injected {
+        eprintln!("left out: the stack's gateway injects no faults for {user}");
     }
-    is_unkind
+    is_injected
 }
 
 /// One checkout as an app makes it, after which the token is of no more use.
@@ -38,11 +38,11 @@ struct Bought {
     orders: i64,
 }
 
-async fn buy(bench: &Bench, key: Option<&str>, unkindness: Value) -> Option<Bought> {
+async fn buy(bench: &Bench, key: Option<&str>, fault: Value) -> Option<Bought> {
     let user = bench.users(1).await[0];
     let product = bench.products(1, 10).await[0];
     let token = bench.stack.user_token(user);
-    if !next_call(bench.stack, user, &token, unkindness).await {
+    if !next_call(bench.stack, user, &token, fault).await {
         return None;
     }
     let url = format!("{}/functions/v1/checkout", bench.stack.api_url);
@@ -82,8 +82,8 @@ async fn after_a_proxys_answer_a_checkout_without_a_key_is_not_sent_again() {
     let bench = Bench::take().await;
     for status in [502, 503, 504, 520, 524] {
         for acts in [true, false] {
-            let unkindness = json!({ "status": status, "acts": acts });
-            let Some(bought) = buy(&bench, None, unkindness).await else {
+            let fault = json!({ "status": status, "acts": acts });
+            let Some(bought) = buy(&bench, None, fault).await else {
                 return;
             };
             // Sent a second time, it would have made an order, or another one.
@@ -102,8 +102,8 @@ async fn after_a_proxys_answer_a_checkout_under_a_key_is_sent_again_and_has_one_
     let bench = Bench::take().await;
     for status in [502, 503, 504, 520, 524] {
         for acts in [true, false] {
-            let unkindness = json!({ "status": status, "acts": acts });
-            let Some(bought) = buy(&bench, Some("one submission"), unkindness).await else {
+            let fault = json!({ "status": status, "acts": acts });
+            let Some(bought) = buy(&bench, Some("one submission"), fault).await else {
                 return;
             };
             assert_eq!((bought.status, bought.orders), (200, 1), "{status}");
@@ -123,7 +123,9 @@ async fn a_limit_of_the_platform_is_waited_for_or_passed_on() {
     };
     assert_eq!((bought.status, bought.orders), (200, 1));
     assert!(bought.took_ms >= 2_000, "{} ms", bought.took_ms);
-    let bought = buy(&bench, None, limit("60")).await.expect("it was unkind");
+    let bought = buy(&bench, None, limit("60"))
+        .await
+        .expect("it was injected");
     assert_eq!(
         (bought.status, bought.code.as_str(), bought.retry_after),
         (503, "UPSTREAM_UNAVAILABLE", Some(60))

@@ -270,9 +270,9 @@ impl Fault {
             }
             Blow::Gateway { acts } => {
                 let times = rng.random_range(6..16);
-                let order =
+                let fault =
                     json!({ "times": times, "path": "/rest/v1/rpc/", "status": 503, "acts": acts });
-                on.own()?.tell_gateway(Method::POST, &order).await?;
+                on.own()?.tell_gateway(Method::POST, &fault).await?;
                 on.clients_try_again(4).await;
             }
         }

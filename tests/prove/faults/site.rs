@@ -86,7 +86,7 @@ impl Site {
             .arg("--")
             .arg(program)
             .args(["up", "--fresh", "--no-seed", "--json", "--restart"])
-            .args(["--unkind", "--dir"])
+            .args(["--inject-faults", "--dir"])
             .arg(&folder)
             .arg(format!("--api-port={api_port}"))
             .arg(format!("--db-port={db_port}"))
@@ -186,10 +186,10 @@ impl Own {
         Ok(i32::try_from(pid)?)
     }
 
-    /// Tells the gateway how to answer, or to be kind again (crates/stack/src/unkind.rs).
-    pub(crate) async fn tell_gateway(&self, method: Method, order: &Value) -> Result<Value> {
-        let url = format!("{}/unkind", self.gateway);
-        let request = reqwest::Client::new().request(method, url).json(order);
+    /// Injects a fault into the gateway, or ends all of them (crates/stack/src/proxy_faults.rs).
+    pub(crate) async fn tell_gateway(&self, method: Method, fault: &Value) -> Result<Value> {
+        let url = format!("{}/faults", self.gateway);
+        let request = reqwest::Client::new().request(method, url).json(fault);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 

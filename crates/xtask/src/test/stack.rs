@@ -57,7 +57,7 @@ fn start(root: &Path, binary: &Path, folder: &Path) -> Result<(Running, BTreeMap
         .arg(folder.with_extension("lock"))
         .arg("--")
         .arg(binary)
-        .args(["up", "--fresh", "--no-seed", "--json", "--unkind"])
+        .args(["up", "--fresh", "--no-seed", "--json", "--inject-faults"])
         .args(["--with=stripe", "--stripe-port=0"])
         .args(["--api-port=0", "--db-port=0", "--dir"])
         .arg(folder)

@@ -1,7 +1,8 @@
-//! Unkindness on request: answers that the platform's own proxies give when something behind them fails.
+//! Fault injection: answers that the platform's own proxies give when something behind them fails. What becomes of the
+//! bytes on a connection is no business of a gateway: tests/prove/faults/proxy.rs does that.
 //!
-//! On a stack that was started with `--unkind`, a test may `POST /unkind` what becomes of the next requests to the
-//! API, and `DELETE /unkind` ends that and tells how many answers were given so.
+//! On a stack that was started with `--inject-faults`, a test may `POST /faults` what becomes of the next requests to the
+//! API, and `DELETE /faults` ends that and tells how many answers were given so.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -14,10 +15,10 @@ use serde::Deserialize;
 /// What Envoy says when its upstream ended after it got the request.
 const TEXT: &str = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
 
-/// What becomes of some requests.
+/// What becomes of some requests to the API.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Order {
+pub(crate) struct Fault {
     /// How many of them.
     times: usize,
     /// What their path begins with.
@@ -32,7 +33,7 @@ pub(crate) struct Order {
     acts: bool,
 }
 
-impl Order {
+impl Fault {
     /// Whether a request takes effect before it is answered so.
     pub(crate) fn acts(&self) -> bool {
         self.acts
@@ -58,33 +59,33 @@ impl Order {
     }
 }
 
-/// What was ordered and is not done yet.
+/// The faults that are to come.
 #[derive(Debug, Default)]
-pub(crate) struct Unkind(Mutex<State>);
+pub(crate) struct Faults(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    orders: Vec<Order>,
+    coming: Vec<Fault>,
     given: usize,
 }
 
-impl Unkind {
-    /// Takes an order.
-    pub(crate) fn order(&self, order: Order) {
-        self.state().orders.push(order);
+impl Faults {
+    /// Takes one more.
+    pub(crate) fn inject(&self, fault: Fault) {
+        self.state().coming.push(fault);
     }
 
-    /// What becomes of this request, if anything was ordered for it.
-    pub(crate) fn take(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Order> {
+    /// The fault that this request meets, if any.
+    pub(crate) fn take(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Fault> {
         let mut state = self.state();
-        let fits = |order: &Order| order.times > 0 && order.fits(path, headers);
-        let order = state.orders.iter_mut().find(|order| fits(order));
+        let fits = |fault: &Fault| fault.times > 0 && fault.fits(path, headers);
+        let fault = state.coming.iter_mut().find(|fault| fits(fault));
         // A preflight is no request yet.
-        let order = order.filter(|_| *method != Method::OPTIONS)?;
-        order.times -= 1;
-        let order = order.clone();
+        let fault = fault.filter(|_| *method != Method::OPTIONS)?;
+        fault.times -= 1;
+        let fault = fault.clone();
         state.given += 1;
-        Some(order)
+        Some(fault)
     }
 
     /// Ends everything; how many answers were given.
@@ -93,7 +94,7 @@ impl Unkind {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A list of orders is whole at any moment.
+        // A list of faults is whole at any moment.
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
