@@ -682,7 +682,8 @@ $$;
 -- over, cancel, refund or pay out, and ask again.
 --
 -- Removed: the account (auth.users, and with it what the platform keeps of it), the wallet, the driver (a batch that they
--- hold becomes available again), keys and guesses at promo codes; holds of promo codes are given back. Kept without the
+-- hold becomes available again), keys and guesses at promo codes; holds of promo codes are given back; address and contact of orders,
+-- by trigger orders_forget_details. Kept without the
 -- person: orders with their lines, amounts and history, ledgers, uses of promo codes, proofs of payment without path and
 -- reason. A ledger of a wallet needs an owner: it gets a new id that is nobody's. A promo code that was named for them is
 -- for nobody.

@@ -77,6 +77,10 @@ begin
 end
 $$;
 
+-- What people say about an order, such as an address: any members, in as many bytes as Postgres writes it with.
+create domain interlock.details as jsonb
+  constraint details_object check (jsonb_typeof(value) = 'object' and octet_length(value::text) <= 4096);
+
 -- Whether an order has the times and goods that its status says, and no others.
 --
 -- Callers: the check orders_times_match_status.
@@ -136,7 +140,7 @@ create domain interlock.order_event as text
   constraint order_events_event_known
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
-      'proof_submitted', 'proof_rejected', 'processing', 'shipped'
+      'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected'
     ));
 
 -- A digital key, as it is delivered.
@@ -285,6 +289,30 @@ begin
   from open_orders p
   where o.id = p.id;
 
+  return null;
+end
+$$;
+
+-- Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.
+--
+-- Callers: trigger orders_forget_details. An order that is owed keeps its buyer (interlock.guard_order_change).
+-- Locks: the order is locked by its update; its details, which nobody writes without that.
+-- Security definer: whoever deletes an account has no right to write details.
+create function interlock.forget_order_details()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  update interlock.order_details d
+  set shipping_address = null,
+      contact = null
+  where d.order_id = new.id;
+
+  perform set_config('interlock.purging', 'order_detail_changes', true);
+  delete from interlock.order_detail_changes c where c.order_id = new.id;
+  perform set_config('interlock.purging', '', true);
   return null;
 end
 $$;
@@ -775,6 +803,12 @@ create trigger orders_settle
   for each statement
   execute function interlock.settle_orders();
 
+create trigger orders_forget_details
+  after update of user_id on interlock.orders
+  for each row
+  when (new.user_id is null and old.user_id is not null)
+  execute function interlock.forget_order_details();
+
 create trigger orders_no_truncate
   before truncate on interlock.orders
   for each statement
@@ -824,7 +858,78 @@ alter table interlock.customer_open_orders enable row level security;
 
 grant select on table interlock.customer_open_orders to service_role;
 
--- The history of orders, append-only, written by a trigger on orders.
+-- What an order's details were before each correction, append-only. Goes with the buyer's account, as the details do.
+create table interlock.order_detail_changes (
+  id bigint generated always as identity,
+  order_id uuid not null
+    constraint order_detail_changes_order_id_fkey references interlock.orders (id),
+  shipping_address interlock.details,
+  contact interlock.details,
+  metadata interlock.details,
+  actor uuid,
+  created_at timestamptz not null default now(),
+  -- The corrections of one order are read in this order.
+  constraint order_detail_changes_pkey primary key (order_id, id)
+);
+
+comment on table interlock.order_detail_changes is
+  'Append-only history of corrections: what the details of an order were until then.';
+comment on column interlock.order_detail_changes.actor is
+  'The staff member who corrected it; empty for the shop.';
+
+create trigger order_detail_changes_append_only
+  before update or delete on interlock.order_detail_changes
+  for each row
+  execute function interlock.refuse_change('actor');
+
+create trigger order_detail_changes_no_truncate
+  before truncate on interlock.order_detail_changes
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_detail_changes enable row level security;
+
+grant select on table interlock.order_detail_changes to service_role;
+
+-- What was said about an order beside what is sold: where it goes, whom to ask, and what the app keeps with it. One row
+-- for each order with which anything was said, so that others cost nothing.
+--
+-- Address and contact are a person's: they go with the account (interlock.forget_order_details), by public.erase_user or a
+-- plain deletion. The metadata are the shop's, and stay: nobody should write a person into them.
+--
+-- Written with the order by public.checkout, corrected by public.correct_order. What they were before stands in
+-- interlock.order_detail_changes.
+create table interlock.order_details (
+  order_id uuid not null
+    constraint order_details_pkey primary key
+    constraint order_details_order_id_fkey references interlock.orders (id),
+  shipping_address interlock.details,
+  contact interlock.details,
+  metadata interlock.details
+);
+
+comment on table interlock.order_details is
+  'Address, contact and metadata of orders that were given any. Read by the buyer; corrected by correct_order.';
+comment on column interlock.order_details.shipping_address is
+  'Where the goods go, as the app has said it; empty once the account was deleted.';
+comment on column interlock.order_details.contact is
+  'Whom to ask about the order, as the app has said it; empty once the account was deleted.';
+comment on column interlock.order_details.metadata is
+  'Texts that the app keeps with the order, such as a campaign or an id of its own. Not for what is about a person.';
+
+alter table interlock.order_details enable row level security;
+
+grant select on table interlock.order_details to authenticated, service_role;
+
+create policy order_details_select_own
+  on interlock.order_details
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));
+
+-- The history of orders, append-only, written by a trigger on orders, and by interlock.correct_order.
 create table interlock.order_events (
   id bigint generated always as identity,
   order_id uuid not null
@@ -837,7 +942,7 @@ create table interlock.order_events (
 );
 
 comment on table interlock.order_events is
-  'Append-only history of orders, written by a trigger: each status an order came to, and payment proofs.';
+  'Append-only history of orders, written by a trigger: each status an order came to, payment proofs, and corrections of its details.';
 comment on column interlock.order_events.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
 
@@ -1172,7 +1277,10 @@ create function interlock.checkout(
   p_cart_id uuid,
   p_payment_method text,
   p_idempotency_key text,
-  p_expected_total bigint
+  p_expected_total bigint,
+  p_shipping_address jsonb,
+  p_contact jsonb,
+  p_metadata jsonb
 )
 returns json
 language plpgsql
@@ -1187,6 +1295,7 @@ declare
   v_user_id constant uuid := auth.uid();
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id constant uuid := interlock.new_id();
+  v_details jsonb;
   v_problems jsonb;
   v_request jsonb;
   v_product_ids uuid[];
@@ -1225,6 +1334,11 @@ begin
   v_problems := interlock.find_checkout_problems(
     p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total
   );
+  if num_nonnulls(p_shipping_address, p_contact, p_metadata) > 0 then
+    v_details := interlock.shape_details(p_shipping_address, p_contact, p_metadata);
+    v_problems := coalesce(v_problems, '[]')
+      || interlock.find_detail_problems('/', p_shipping_address, p_contact, p_metadata);
+  end if;
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
   end if;
@@ -1314,6 +1428,9 @@ begin
     'cart_id', p_cart_id,
     'payment_method', v_payment_method
   );
+  if v_details is not null then
+    v_request := v_request || v_details;
+  end if;
 
   v_refusal := case
     when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
@@ -1365,7 +1482,7 @@ begin
       v_settings[4]
     );
     if not v_digital then
-      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items))::text;
+      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
     end if;
   end if;
 
@@ -1463,6 +1580,11 @@ begin
   select v_order_id, l.product_id, l.quantity, l.unit_price, coalesce(l.discount, 0), l.name, l.kind
   from unnest(v_product_ids, v_quantities, v_unit_prices, v_discounts, v_names, v_kinds)
     as l (product_id, quantity, unit_price, discount, name, kind);
+
+  if v_details is not null then
+    insert into interlock.order_details (order_id, shipping_address, contact, metadata)
+    values (v_order_id, p_shipping_address, p_contact, p_metadata);
+  end if;
 
   -- The answer comes before the stock if it does not need the codes.
   if v_answer is null and not v_digital then
@@ -1597,6 +1719,85 @@ begin
     from jsonb_to_recordset(
       interlock.finish_reference('claim_product_codes_atomic', p_reference, v_answer)
     ) as r (id bigint, code text);
+end
+$$;
+
+-- What public.correct_order does, with its owner's rights: another address, contact or metadata for an order, each as a
+-- whole; what is null stays. An address is corrected until the goods are shipped, a contact until the order is at its
+-- end, metadata for ever. What it was before is kept. Called again it changes nothing.
+--
+-- The price stays, also where another address would have had another tax: an order costs what its buyer was shown.
+--
+-- Callers: authenticated (staff) and service_role, through public.correct_order.
+-- Locks: the order, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Security definer: nobody has the right to write an order's details.
+create function interlock.correct_order(p_order_id uuid, p_shipping_address jsonb, p_contact jsonb, p_metadata jsonb)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_order interlock.orders;
+  v_old interlock.order_details;
+  v_new interlock.order_details;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+  if num_nonnulls(p_shipping_address, p_contact, p_metadata) = 0 then
+    perform interlock.refuse_problems(
+      interlock.problem('/p_shipping_address', 'is required, unless p_contact or p_metadata is given')
+    );
+  end if;
+  perform interlock.refuse_problems(
+    interlock.find_detail_problems('/p_', p_shipping_address, p_contact, p_metadata)
+  );
+
+  if interlock.lock_order(p_order_id) is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  select d.* into v_old from interlock.order_details d where d.order_id = p_order_id;
+
+  v_new := v_old;
+  v_new.order_id := p_order_id;
+  v_new.shipping_address := coalesce(p_shipping_address, v_old.shipping_address);
+  v_new.contact := coalesce(p_contact, v_old.contact);
+  v_new.metadata := coalesce(p_metadata, v_old.metadata);
+
+  if (
+    v_new.shipping_address is distinct from v_old.shipping_address
+    and not (interlock.is_owed_order(v_order.status) and v_order.fulfillment in ('unfulfilled', 'processing'))
+  ) or (
+    v_new.contact is distinct from v_old.contact
+    and not interlock.is_owed_order(v_order.status)
+  ) then
+    perform interlock.raise_error('ORDER_STATE_CONFLICT', jsonb_build_object(
+      'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
+    ));
+  end if;
+
+  if v_new is distinct from v_old then
+    insert into interlock.order_detail_changes (order_id, shipping_address, contact, metadata, actor)
+    values (p_order_id, v_old.shipping_address, v_old.contact, v_old.metadata, auth.uid());
+
+    insert into interlock.order_details
+    select v_new.*
+    on conflict (order_id) do update
+      set shipping_address = excluded.shipping_address,
+          contact = excluded.contact,
+          metadata = excluded.metadata;
+
+    insert into interlock.order_events (order_id, event, actor)
+    values (p_order_id, 'corrected', auth.uid());
+  end if;
+
+  return interlock.order_answer(p_order_id);
 end
 $$;
 
@@ -1802,6 +2003,46 @@ begin
 end
 $$;
 
+-- What is wrong with the details of an order, all of it; an empty list if nothing is. What is null is not there. The
+-- pointers begin with p_at. Metadata are as Stripe's: so they can be passed on.
+--
+-- Callers: interlock.checkout, interlock.correct_order.
+create function interlock.find_detail_problems(p_at text, p_shipping_address jsonb, p_contact jsonb, p_metadata jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+begin
+  select coalesce(jsonb_agg(p.problem), '[]')
+  into v_problems
+  from (values
+    (1, 'shipping_address', p_shipping_address), (2, 'contact', p_contact), (3, 'metadata', p_metadata)
+  ) as d (n, name, value)
+  cross join lateral (
+    select interlock.problem(p_at || d.name, 'must be an object of at most 4096 bytes') -> 0 as problem
+    where jsonb_typeof(d.value) <> 'object'
+      or octet_length(d.value::text) > 4096
+  ) p;
+
+  if jsonb_typeof(p_metadata) = 'object' and (
+    select count(*) > 50
+      or bool_or(char_length(m.key) not between 1 and 40)
+      or bool_or(jsonb_typeof(m.value) <> 'string')
+      or bool_or(char_length(m.value #>> '{}') > 500)
+    from jsonb_each(p_metadata) as m
+  ) then
+    v_problems := v_problems || interlock.problem(
+      p_at || 'metadata', 'must have at most 50 keys of 1 to 40 characters, with texts of at most 500'
+    );
+  end if;
+
+  return v_problems;
+end
+$$;
+
 -- What public.fulfill_order does, with its owner's rights: the goods are handed over. Cash on delivery is paid at the door
 -- with it.
 --
@@ -1883,6 +2124,11 @@ begin
           select coalesce(jsonb_agg(to_jsonb(e) - 'order_id' order by e.id), '[]')
           from interlock.order_events e
           where e.order_id = o.id
+        ),
+        'corrections', (
+          select coalesce(jsonb_agg(to_jsonb(h) - 'order_id' order by h.id), '[]')
+          from interlock.order_detail_changes h
+          where h.order_id = o.id
         ),
         'codes', (
           select coalesce(jsonb_agg(to_jsonb(c) - 'code' - 'order_id' order by c.id), '[]')
@@ -2079,7 +2325,7 @@ begin
 end
 $$;
 
--- An order as its buyer sees it, with its lines and, once paid, its codes.
+-- An order as its buyer sees it, with its lines, its details and, once paid, its codes.
 --
 -- Callers: interlock.checkout and the functions of an order's life.
 create function interlock.order_to_json(p_order_id uuid)
@@ -2089,11 +2335,17 @@ stable
 set search_path = ''
 as $$
 declare
+  v_row record;
   v_order interlock.orders;
   v_items jsonb;
   v_codes jsonb;
 begin
-  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  select o as the_order, interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details
+  into v_row
+  from interlock.orders o
+  left join interlock.order_details d on d.order_id = o.id
+  where o.id = p_order_id;
+  v_order := v_row.the_order;
 
   select jsonb_agg(
     jsonb_build_object(
@@ -2119,7 +2371,7 @@ begin
       and c.replaced_by is null;
   end if;
 
-  return interlock.shape_order(v_order, v_items)
+  return interlock.shape_order(v_order, v_items, v_row.details)
     || case when v_codes is null then '{}' else jsonb_build_object('codes', v_codes) end;
 end
 $$;
@@ -2473,17 +2725,40 @@ begin
 end
 $$;
 
--- An order as its buyer sees it, with its lines.
+-- The details of an order as its buyer sees them: those that there are. Null if there are none.
+--
+-- Callers: interlock.checkout, interlock.order_to_json.
+create function interlock.shape_details(p_shipping_address jsonb, p_contact jsonb, p_metadata jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if num_nonnulls(p_shipping_address, p_contact, p_metadata) = 0 then
+    return null;
+  end if;
+  return (
+    select jsonb_object_agg(d.name, d.value)
+    from (values
+      ('shipping_address', p_shipping_address), ('contact', p_contact), ('metadata', p_metadata)
+    ) as d (name, value)
+    where d.value is not null
+  );
+end
+$$;
+
+-- An order as its buyer sees it, with its lines, and its details if it has any.
 --
 -- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
-create function interlock.shape_order(p_order interlock.orders, p_items jsonb)
+create function interlock.shape_order(p_order interlock.orders, p_items jsonb, p_details jsonb)
 returns jsonb
 language plpgsql
 stable
 set search_path = ''
 as $$
-begin
-  return jsonb_build_object(
+declare
+  v_shape constant jsonb := jsonb_build_object(
     'id', p_order.id,
     'number', p_order.number,
     'status', p_order.status,
@@ -2504,6 +2779,11 @@ begin
     'refunded_at', p_order.refunded_at,
     'items', p_items
   );
+begin
+  if p_details is null then
+    return v_shape;
+  end if;
+  return v_shape || p_details;
 end
 $$;
 
@@ -2688,7 +2968,10 @@ create function public.checkout(
   p_cart_id uuid default null,
   p_payment_method text default 'cash_on_delivery',
   p_idempotency_key text default null,
-  p_expected_total bigint default null
+  p_expected_total bigint default null,
+  p_shipping_address jsonb default null,
+  p_contact jsonb default null,
+  p_metadata jsonb default null
 )
 returns json
 language plpgsql
@@ -2697,12 +2980,13 @@ set search_path = ''
 as $$
 begin
   return interlock.checkout(
-    p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total
+    p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total,
+    p_shipping_address, p_contact, p_metadata
   );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text, bigint) is
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user: order, payment, stock, codes and promo use together, or nothing.';
 
 create function public.claim_product_codes_atomic(
@@ -2722,6 +3006,23 @@ $$;
 
 comment on function public.claim_product_codes_atomic(uuid, int, uuid, text) is
   'Gives exactly p_quantity codes of a digital product to an order, or none; once for each order, and each p_reference. For the service role.';
+
+create function public.correct_order(
+  p_order_id uuid,
+  p_shipping_address jsonb default null,
+  p_contact jsonb default null,
+  p_metadata jsonb default null
+)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.correct_order(p_order_id, p_shipping_address, p_contact, p_metadata)
+$$;
+
+comment on function public.correct_order(uuid, jsonb, jsonb, jsonb) is
+  'Replaces the address of an order until it is shipped, its contact until its end, its metadata for ever; what is left out stays. For staff and the service role.';
 
 create function public.expire_orders(p_limit int default 100)
 returns jsonb
@@ -2833,6 +3134,8 @@ comment on function interlock.checkout is
   'What public.checkout does, with its owner''s rights: cart to order in one transaction, all or nothing.';
 comment on function interlock.claim_product_codes_atomic is
   'What public.claim_product_codes_atomic does, with its owner''s rights.';
+comment on function interlock.correct_order is
+  'What public.correct_order does, with its owner''s rights: another address, contact or metadata for an order, each as a whole; what is null stays.';
 comment on function interlock.count_free_codes is
   'Move the stock of digital products with their free codes.';
 comment on function interlock.count_open_orders is
@@ -2843,6 +3146,10 @@ comment on function interlock.expire_orders is
   'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time; answers how many.';
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
+comment on function interlock.find_detail_problems is
+  'What is wrong with the details of an order, all of it; an empty list if nothing is.';
+comment on function interlock.forget_order_details is
+  'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.';
 comment on function interlock.fulfill_order is
   'What public.fulfill_order does, with its owner''s rights: the goods are handed over.';
 comment on function interlock.guard_order_change is
@@ -2876,7 +3183,7 @@ comment on function interlock.order_deadline_matches is
 comment on function interlock.order_times_match is
   'Whether an order has the times and goods that its status says, and no others.';
 comment on function interlock.order_to_json is
-  'An order as its buyer sees it, with its lines and, once paid, its codes.';
+  'An order as its buyer sees it, with its lines, its details and, once paid, its codes.';
 comment on function interlock.price_change is
   'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
 comment on function interlock.process_order is
@@ -2895,8 +3202,10 @@ comment on function interlock.retake_order is
   'Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it had, and waits for its payment as it did at first.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
+comment on function interlock.shape_details is
+  'The details of an order as its buyer sees them: those that there are.';
 comment on function interlock.shape_order is
-  'An order as its buyer sees it, with its lines.';
+  'An order as its buyer sees it, with its lines, and its details if it has any.';
 comment on function interlock.ship_order is
   'What public.ship_order does, with its owner''s rights: the goods have left.';
 comment on function interlock.take_open_order is
@@ -2908,8 +3217,9 @@ comment on function interlock.take_product_codes is
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
+  public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
@@ -2922,12 +3232,13 @@ from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb), interlock.checkout,
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,
   public.ship_order(uuid, text), interlock.ship_order,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
+  public.correct_order(uuid, jsonb, jsonb, jsonb), interlock.correct_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,
   public.list_orders(text, uuid, uuid, int, bigint), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code
@@ -2945,5 +3256,7 @@ to service_role;
 select interlock.expose('orders');
 select interlock.expose('order_items');
 select interlock.expose('order_events');
+select interlock.expose('order_details');
+select interlock.expose('order_detail_changes');
 select interlock.expose('product_codes');
 select interlock.expose('code_differences');

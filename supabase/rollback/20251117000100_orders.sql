@@ -2,13 +2,16 @@ set local lock_timeout = '5s';
 
 select interlock.conceal('code_differences');
 select interlock.conceal('product_codes');
+select interlock.conceal('order_detail_changes');
+select interlock.conceal('order_details');
 select interlock.conceal('order_events');
 select interlock.conceal('order_items');
 select interlock.conceal('orders');
 drop function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
+  public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
@@ -23,8 +26,10 @@ drop function
   interlock.cancel_order,
   interlock.checkout,
   interlock.claim_product_codes_atomic,
+  interlock.correct_order,
   interlock.expire_orders,
   interlock.find_checkout_problems,
+  interlock.find_detail_problems,
   interlock.fulfill_order,
   interlock.is_amount,
   interlock.list_orders,
@@ -42,6 +47,7 @@ drop function
   interlock.reopen_order,
   interlock.replace_product_code,
   interlock.retake_order,
+  interlock.shape_details,
   interlock.shape_order,
   interlock.ship_order,
   interlock.take_open_order,
@@ -50,9 +56,12 @@ drop table
   interlock.product_codes,
   interlock.order_items,
   interlock.order_events,
+  interlock.order_details,
+  interlock.order_detail_changes,
   interlock.customer_open_orders,
   interlock.orders;
 drop domain
+  interlock.details,
   interlock.order_status,
   interlock.fulfillment,
   interlock.payment_method,
@@ -62,6 +71,7 @@ drop function
   interlock.count_free_codes,
   interlock.count_open_orders,
   interlock.count_orders_so_far,
+  interlock.forget_order_details,
   interlock.guard_order_change,
   interlock.guard_product_code,
   interlock.record_order_event,

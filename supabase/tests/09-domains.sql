@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(266);
+select plan(273);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -20,6 +20,7 @@ select set_eq(
       ('batch_event', 'text'),
       ('batch_status', 'text'),
       ('currency_code', 'character(3)'),
+      ('details', 'jsonb'),
       ('discount_type', 'text'),
       ('fulfillment', 'text'),
       ('idempotency_key', 'text'),
@@ -123,6 +124,11 @@ values
   ('idempotency_key', e'a\x7f', 'idempotency_key_format'),
   ('idempotency_key', e'a\n', 'idempotency_key_format'),
   ('idempotency_key', e'\x1fa', 'idempotency_key_format'),
+  ('details', '{}', null),
+  ('details', jsonb_build_object('k', repeat('x', 4087))::text, null),
+  ('details', jsonb_build_object('k', repeat('x', 4088))::text, 'details_object'),
+  ('details', '[]', 'details_object'),
+  ('details', 'null', 'details_object'),
   ('product_code', 'x', null),
   ('product_code', repeat('ü', 500), null),
   ('product_code', '', 'product_codes_code_length'),
@@ -172,7 +178,7 @@ from (values
   ('order_status', 'orders_status_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded'),
   ('order_event', 'order_events_event_known',
-    'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped'),
+    'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped corrected'),
   ('fulfillment', 'orders_fulfillment_known', 'unfulfilled processing shipped delivered'),
   ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery card'),
   ('payment_proof_status', 'payment_proofs_status_known', 'submitted accepted rejected closed'),

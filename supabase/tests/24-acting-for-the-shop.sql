@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(70);
+select plan(76);
 
 insert into auth.users (id, aud, role, email)
 select ('7c000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', 'tap-' || n || '@example.com'
@@ -149,6 +149,7 @@ cross join (values
   ('public.ship_order(''{o}'')', 'wallet', 'paid', 'paid'),
   ('public.fulfill_order(''{o}'')', 'wallet', 'paid', 'fulfilled'),
   ('public.refund_order(''{o}'')', 'cash_on_delivery', 'paid', 'refunded'),
+  ('public.correct_order(''{o}'', ''{}'')', 'cash_on_delivery', 'confirmed', 'confirmed'),
   ('public.list_orders()', 'cash_on_delivery', 'confirmed', 'orders')
 ) as c (sql, method, status, done);
 select is(

@@ -64,7 +64,17 @@ fn made(schema: &Value, known: &[Value]) -> BoxedStrategy<Value> {
 }
 
 fn object(schema: &Value, known: &[Value]) -> BoxedStrategy<Value> {
-    let properties = schema["properties"].as_object().expect("objects have some");
+    let Some(properties) = schema["properties"].as_object() else {
+        return vec(("[a-z_]{1,8}", "[ -~]{0,80}"), 0..4)
+            .prop_map(|members| {
+                let members = members.into_iter();
+                members
+                    .map(|(name, text)| (name, Value::String(text)))
+                    .collect()
+            })
+            .prop_map(Value::Object)
+            .boxed();
+    };
     let required = |name: &str| {
         let names = schema["required"].as_array();
         names.is_some_and(|names| names.iter().any(|required| required == name))

@@ -88,6 +88,9 @@ mod tests {
             ("/cart_id", false),
             ("/payment_method", false),
             ("/expected_total", false),
+            ("/shipping_address", false),
+            ("/contact", false),
+            ("/metadata", false),
         ];
         assert_eq!(
             told,

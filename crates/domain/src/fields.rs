@@ -170,6 +170,14 @@ impl Fields {
         })
     }
 
+    /// An optional object with any members. A NUL, which the database cannot keep, is in none of its texts.
+    pub fn object(&mut self, name: &str) -> Option<Value> {
+        self.read(name, Rule::Object, |value| match value {
+            Value::Object(_) if !has_nul(value) => Some(value.clone()),
+            _ => None,
+        })
+    }
+
     /// An optional list of objects; `read` takes the fields of each.
     pub fn list<T>(
         &mut self,
@@ -250,6 +258,18 @@ fn whole_number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
     value
         .as_number()
         .filter(|number| number.fract() == 0.0 && range.contains(number))
+}
+
+/// Whether a text anywhere in the value, a name of a member too, has a NUL.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.contains('\0'),
+        Value::List(items) => items.iter().any(has_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, member)| name.contains('\0') || has_nul(member)),
+        _ => false,
+    }
 }
 
 /// A name as one token of a JSON pointer; cut to a length that suits an error body.

@@ -16,6 +16,8 @@ pub enum Rule {
     Amount,
     /// A text of one line with at most so many characters, outer blanks not counted.
     Line(usize),
+    /// An object with any members.
+    Object,
     /// A list of at least one and at most so many objects.
     List(usize),
 }
@@ -38,6 +40,7 @@ impl Rule {
             Rule::Line(max) => {
                 format!("must be a text of 1 to {max} characters without control characters")
             }
+            Rule::Object => "must be a JSON object without NUL characters".to_owned(),
             Rule::List(max) => format!("must be a list of 1 to {max} objects"),
         }
     }

@@ -151,6 +151,17 @@ fn line(value: &Value, most: usize) -> bool {
     })
 }
 
+fn without_nul(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => !text.contains('\0'),
+        Value::List(items) => items.iter().all(without_nul),
+        Value::Object(members) => members
+            .iter()
+            .all(|(name, member)| !name.contains('\0') && without_nul(member)),
+        _ => true,
+    }
+}
+
 /// Whether a value is what the field of that name must be.
 fn obeys(value: &Value, fields: &[Field], parent: &str, name: &str) -> bool {
     let is_it = |field: &&Field| field.parent == parent && field.name == name;
@@ -164,6 +175,7 @@ fn obeys(value: &Value, fields: &[Field], parent: &str, name: &str) -> bool {
         Rule::Integer(least, most) => whole(value, least.into(), most.into()),
         Rule::Amount => whole(value, 0.0, MAX_SAFE_INTEGER),
         Rule::Line(most) => line(value, most),
+        Rule::Object => matches!(value, Value::Object(_)) && without_nul(value),
         Rule::List(most) => {
             let place = format!("{parent}/{name}");
             matches!(value, Value::List(items) if (1..=most).contains(&items.len())

@@ -47,6 +47,18 @@ export interface components {
             payment_method?: "wallet" | "bank_transfer" | "cash_on_delivery" | "card";
             /** @description The total that was shown, in minor units; another one is answered with PRICE_CHANGED. */
             expected_total?: number;
+            /** @description Where the goods go: any members, 4096 bytes at most. Goes with the buyer's account. */
+            shipping_address?: {
+                [key: string]: components["schemas"]["Json"];
+            };
+            /** @description Whom to ask about the order: any members, 4096 bytes at most. Goes with the buyer's account. */
+            contact?: {
+                [key: string]: components["schemas"]["Json"];
+            };
+            /** @description What the app keeps with the order: at most 50 texts of at most 500 characters under keys of at most 40, and 4096 bytes in all. Not for what is about a person. */
+            metadata?: {
+                [key: string]: components["schemas"]["Json"];
+            };
         };
         PromoValidateRequest: {
             /** @description The promo code, however it is typed: case, blanks and the Unicode form do not matter. */
@@ -154,6 +166,15 @@ export interface components {
                 product_id: string;
                 code: string;
             }[];
+            shipping_address?: {
+                [key: string]: unknown;
+            };
+            contact?: {
+                [key: string]: unknown;
+            };
+            metadata?: {
+                [key: string]: unknown;
+            };
         };
         /** @description It is done. */
         OrderAnswer: {
@@ -200,6 +221,10 @@ export interface components {
             code: string;
         };
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
+        /** @description Any JSON whose texts have no NUL. */
+        Json: (null | boolean | number) | string | components["schemas"]["Json"][] | {
+            [key: string]: components["schemas"]["Json"];
+        };
         Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {

@@ -5,6 +5,8 @@ comment on function interlock.checkout is
   'What public.checkout does, with its owner''s rights: cart to order in one transaction, all or nothing.';
 comment on function interlock.claim_product_codes_atomic is
   'What public.claim_product_codes_atomic does, with its owner''s rights.';
+comment on function interlock.correct_order is
+  'What public.correct_order does, with its owner''s rights: another address, contact or metadata for an order, each as a whole; what is null stays.';
 comment on function interlock.count_free_codes is
   'Move the stock of digital products with their free codes.';
 comment on function interlock.count_open_orders is
@@ -15,6 +17,10 @@ comment on function interlock.expire_orders is
   'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time; answers how many.';
 comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
+comment on function interlock.find_detail_problems is
+  'What is wrong with the details of an order, all of it; an empty list if nothing is.';
+comment on function interlock.forget_order_details is
+  'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.';
 comment on function interlock.fulfill_order is
   'What public.fulfill_order does, with its owner''s rights: the goods are handed over.';
 comment on function interlock.guard_order_change is
@@ -48,7 +54,7 @@ comment on function interlock.order_deadline_matches is
 comment on function interlock.order_times_match is
   'Whether an order has the times and goods that its status says, and no others.';
 comment on function interlock.order_to_json is
-  'An order as its buyer sees it, with its lines and, once paid, its codes.';
+  'An order as its buyer sees it, with its lines, its details and, once paid, its codes.';
 comment on function interlock.price_change is
   'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
 comment on function interlock.process_order is
@@ -67,8 +73,10 @@ comment on function interlock.retake_order is
   'Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it had, and waits for its payment as it did at first.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
+comment on function interlock.shape_details is
+  'The details of an order as its buyer sees them: those that there are.';
 comment on function interlock.shape_order is
-  'An order as its buyer sees it, with its lines.';
+  'An order as its buyer sees it, with its lines, and its details if it has any.';
 comment on function interlock.ship_order is
   'What public.ship_order does, with its owner''s rights: the goods have left.';
 comment on function interlock.take_open_order is

@@ -2,5 +2,7 @@
 select interlock.expose('orders');
 select interlock.expose('order_items');
 select interlock.expose('order_events');
+select interlock.expose('order_details');
+select interlock.expose('order_detail_changes');
 select interlock.expose('product_codes');
 select interlock.expose('code_differences');

@@ -2,8 +2,9 @@
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
+  public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
@@ -16,12 +17,13 @@ from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text, bigint), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb), interlock.checkout,
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,
   public.ship_order(uuid, text), interlock.ship_order,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
+  public.correct_order(uuid, jsonb, jsonb, jsonb), interlock.correct_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,
   public.list_orders(text, uuid, uuid, int, bigint), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code

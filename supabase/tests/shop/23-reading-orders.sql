@@ -220,14 +220,14 @@ select is_empty(
     select value
     from listed
     where (select array_agg(k order by k) from jsonb_object_keys(value) k) is distinct from array[
-      'cancelled_at', 'cart_id', 'codes', 'created_at', 'currency', 'discount', 'events', 'fulfilled_at', 'fulfillment', 'id', 'items', 'number', 'paid_at',
+      'cancelled_at', 'cart_id', 'codes', 'corrections', 'created_at', 'currency', 'discount', 'events', 'fulfilled_at', 'fulfillment', 'id', 'items', 'number', 'paid_at',
       'payment_expires_at', 'payment_method', 'payment_proofs', 'refunded_at', 'shipped_at', 'status', 'subtotal', 'total', 'tracking', 'user_id'
     ]
   $$,
   'an order has these members'
 );
 select is(
-  (select l.value - 'user_id' - 'events' - 'payment_proofs' - 'codes' from listed l join named n on n.id::text = l.value ->> 'id' where n.name = 'paid'),
+  (select l.value - 'user_id' - 'events' - 'payment_proofs' - 'codes' - 'corrections' from listed l join named n on n.id::text = l.value ->> 'id' where n.name = 'paid'),
   (select interlock.order_to_json(id) - 'codes' from named where name = 'paid'),
   'those that its buyer is shown'
 );

@@ -33,8 +33,17 @@ const AN_ACCOUNT_GOES: Stage = Stage {
         shop("the shop erases u", "select public.erase_user('{u}')"),
         shop("the shop refunds", "select public.refund_order('{o}')"),
         shop("the shop tops u up", TOP_UP),
+        shop(
+            "the shop notes something",
+            r#"select public.correct_order('{o}', p_metadata => '{"a": "b"}')"#,
+        ),
         user("u", "u buys p, cash", BUY_P_CASH),
         user("u", "u buys p, wallet", BUY_P_WALLET),
+        user(
+            "u",
+            "u buys p and says where to",
+            r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]', p_shipping_address => '{"name": "u"}')"#,
+        ),
         user("u", "u holds k", VALIDATE_K),
         user("u", "u buys p with k", BUY_P_WITH_K),
         user(

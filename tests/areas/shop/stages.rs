@@ -149,6 +149,8 @@ const PROCESS: &str = "select public.process_order('{o}')";
 
 const SHIP: &str = "select public.ship_order('{o}')";
 
+pub(crate) const CORRECT_ADDRESS: &str = r#"select public.correct_order('{o}', '{"name": "a"}')"#;
+
 /// The stages.
 pub(crate) const STAGES: &[Stage] = &[
     Stage {
@@ -285,6 +287,11 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop("the shop fulfils", "select public.fulfill_order('{o}')"),
             shop("the shop refunds", "select public.refund_order('{o}')"),
+            shop("the shop corrects the address", CORRECT_ADDRESS),
+            shop(
+                "the shop corrects address and contact",
+                r#"select public.correct_order('{o}', '{"name": "b"}', '{"phone": "1"}')"#,
+            ),
             user("v", "v buys p", BUY_P_CASH),
         ],
         offers: &[],

@@ -142,6 +142,9 @@ select jsonb_build_object(
         (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price, i.discount) order by i.product_id)
          from interlock.order_items i where i.order_id = o.id),
         (select jsonb_agg(e.event order by e.id) from interlock.order_events e where e.order_id = o.id),
+        (select jsonb_build_array(d.shipping_address, d.contact, d.metadata) from interlock.order_details d where d.order_id = o.id),
+        (select jsonb_agg(jsonb_build_array(h.shipping_address, h.contact, h.metadata) order by h.id)
+         from interlock.order_detail_changes h where h.order_id = o.id),
         (select jsonb_agg(f.status order by f.id) from interlock.payment_proofs f where f.order_id = o.id),
         (select jsonb_agg(jsonb_build_array(p.status, p.flag, p.attempt, p.amount, p.failure, p.refund_asked, p.refunded, p.dispute)
            order by p.attempt)

@@ -49,6 +49,7 @@ impl Argument {
         Some(match (self.kind.as_str(), self.name.as_str()) {
             ("uuid", _) => json!(Uuid::new_v4()),
             ("uuid[]", _) => json!([Uuid::new_v4()]),
+            ("jsonb", "p_shipping_address" | "p_contact" | "p_metadata") => json!({ "x": "y" }),
             ("jsonb", _) => json!([{ "product_id": Uuid::new_v4(), "quantity": 1 }]),
             ("boolean", _) => json!(true),
             _ if self.is_a_choice() => return None,

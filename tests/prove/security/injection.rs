@@ -251,12 +251,13 @@ async fn calls(bench: &Bench, cast: &Cast) -> Result<Vec<Call>> {
     Ok(calls)
 }
 
-/// A cart with the payload at each place.
-fn hostile_lines(payload: &str) -> [Value; 3] {
+/// A cart with the payload at each place, and an object of it.
+fn hostile_lines(payload: &str) -> [Value; 4] {
     [
         json!([{ "product_id": payload, "quantity": 1 }]),
         json!([{ "product_id": "00000000-0000-4000-8000-000000000000", "quantity": payload }]),
         json!([{ "product_id": "00000000-0000-4000-8000-000000000000", "quantity": 1, payload: 1 }]),
+        json!({ payload: payload }),
     ]
 }
 

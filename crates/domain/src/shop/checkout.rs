@@ -1,7 +1,7 @@
 //! `checkout`: stock, order, payment and promo in one transaction.
 //!
 //! `{"cart_items": [{"product_id", "quantity", "expected_unit_price"?}], "promo_code"?, "cart_id"?, "payment_method"?,
-//! "expected_total"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
+//! "expected_total"?, "shipping_address"?, "contact"?, "metadata"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
 
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function, Takes};
@@ -13,7 +13,8 @@ use crate::{
     function::{Sample, Told},
     shape::AMOUNT,
     shape::Shape::{
-        AtLeast, Currency, List, Named, Object, Only, OrNull, Partly, Text, Time, Uuid, Words,
+        Anything, AtLeast, Currency, List, Named, Object, Only, OrNull, Partly, Text, Time, Uuid,
+        Words,
     },
 };
 
@@ -53,6 +54,19 @@ pub const CHECKOUT: Function = Function {
             (
                 "/expected_total",
                 "The total that was shown, in minor units; another one is answered with PRICE_CHANGED.",
+            ),
+            (
+                "/shipping_address",
+                "Where the goods go: any members, 4096 bytes at most. Goes with the buyer's account.",
+            ),
+            (
+                "/contact",
+                "Whom to ask about the order: any members, 4096 bytes at most. Goes with the buyer's account.",
+            ),
+            (
+                "/metadata",
+                "What the app keeps with the order: at most 50 texts of at most 500 characters under keys of at most \
+                40, and 4096 bytes in all. Not for what is about a person.",
             ),
         ],
         between_fields: "{}",
@@ -102,9 +116,12 @@ pub const CHECKOUT: Function = Function {
                                 &[("product_id", Uuid), ("code", Text)],
                             )),
                         ),
+                        ("shipping_address", Anything),
+                        ("contact", Anything),
+                        ("metadata", Anything),
                     ],
-                    // Only of digital products, and only once they are paid.
-                    &["codes"],
+                    // Codes only of digital products, and only once they are paid; the others where they were given.
+                    &["codes", "shipping_address", "contact", "metadata"],
                 ),
             ),
             (
@@ -143,7 +160,9 @@ pub const CHECKOUT: Function = Function {
                 name: "a cart with everything",
                 body: r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":1,
                     "expected_unit_price":700}],"promo_code":"test:harmless",
-                    "cart_id":"ca470000-0000-4000-8000-00000000dead","payment_method":"wallet","expected_total":630}"#,
+                    "cart_id":"ca470000-0000-4000-8000-00000000dead","payment_method":"wallet","expected_total":630,
+                    "shipping_address":{"name":"test:harmless","country":"DE"},"contact":{"email":"test@example.com"},
+                    "metadata":{"test":"harmless"}}"#,
             },
             Sample {
                 name: "a cart",
@@ -183,6 +202,9 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     let cart_id = fields.uuid("cart_id");
     let payment_method = fields.word("payment_method", &PAYMENT_METHODS);
     let expected_total = fields.amount("expected_total");
+    let shipping_address = fields.object("shipping_address");
+    let contact = fields.object("contact");
+    let metadata = fields.object("metadata");
     fields.finish()?;
 
     let lines = lines.unwrap_or(Value::Null);
@@ -193,6 +215,9 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_cart_id", cart_id.map(Value::from)),
         ("p_payment_method", payment_method.map(Value::from)),
         ("p_expected_total", expected_total.map(Value::from)),
+        ("p_shipping_address", shipping_address),
+        ("p_contact", contact),
+        ("p_metadata", metadata),
     ];
     Ok(Arguments {
         count: products as u32,
@@ -263,6 +288,40 @@ mod tests {
                 read_text(&body).expect_err(price),
                 ["/cart_items/0/expected_unit_price", "/expected_total"],
                 "{price}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_said_about_an_order_is_passed_on() {
+        let lines = line("1");
+        let body = format!(
+            r#"{{"cart_items":[{lines}],"shipping_address":{{"a":["b",{{"c":null}}]}},"contact":{{}},"metadata":{{"k":"v"}}}}"#
+        );
+        let arguments = read_text(&body).expect("valid");
+        assert_eq!(
+            SerdeJson.write(&arguments.json),
+            format!(
+                r#"{{"p_cart_items":[{lines}],"p_shipping_address":{{"a":["b",{{"c":null}}]}},"p_contact":{{}},"p_metadata":{{"k":"v"}}}}"#
+            )
+        );
+        for other in [
+            "null",
+            "[]",
+            r#""x""#,
+            "1",
+            "true",
+            r#"{"a":"\u0000"}"#,
+            r#"{"a\u0000":1}"#,
+            r#"{"a":[{"b":"c\u0000"}]}"#,
+        ] {
+            let body = format!(
+                r#"{{"cart_items":[{lines}],"shipping_address":{other},"contact":{other},"metadata":{other}}}"#
+            );
+            assert_eq!(
+                read_text(&body).expect_err(other),
+                ["/shipping_address", "/contact", "/metadata"],
+                "{other}"
             );
         }
     }

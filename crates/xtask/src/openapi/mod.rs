@@ -48,6 +48,7 @@ pub(crate) fn document(examples: &Value) -> Result<Value> {
             );
         }
     }
+    schemas.insert("Json".to_owned(), requests::json());
     schemas.extend(errors::schemas());
     Ok(json!({
         "openapi": "3.1.0",

@@ -76,9 +76,33 @@ fn rule(rule: Rule) -> Value {
             json!({ "type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER as u64 })
         }
         Rule::Line(max) => json!({ "type": "string", "minLength": 1, "pattern": line(max) }),
+        Rule::Object => json_object(),
         Rule::List(max) => json!({ "type": "array", "minItems": 1, "maxItems": max }),
     }
 }
+
+/// Any JSON that the database can keep.
+pub(super) fn json() -> Value {
+    json!({
+        "description": "Any JSON whose texts have no NUL.",
+        "anyOf": [
+            { "type": ["null", "boolean", "number"] },
+            { "type": "string", "pattern": WITHOUT_NUL },
+            { "type": "array", "items": { "$ref": "#/components/schemas/Json" } },
+            json_object(),
+        ],
+    })
+}
+
+fn json_object() -> Value {
+    json!({
+        "type": "object",
+        "propertyNames": { "pattern": WITHOUT_NUL },
+        "additionalProperties": { "$ref": "#/components/schemas/Json" },
+    })
+}
+
+const WITHOUT_NUL: &str = "^[^\\u0000]*$";
 
 /// One to `max` characters without control characters, between blanks that do not count. The blanks
 /// are Unicode's, spelled out because `\s` means others in every language.

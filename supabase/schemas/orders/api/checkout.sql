@@ -4,7 +4,10 @@ create function public.checkout(
   p_cart_id uuid default null,
   p_payment_method text default 'cash_on_delivery',
   p_idempotency_key text default null,
-  p_expected_total bigint default null
+  p_expected_total bigint default null,
+  p_shipping_address jsonb default null,
+  p_contact jsonb default null,
+  p_metadata jsonb default null
 )
 returns json
 language plpgsql
@@ -13,10 +16,11 @@ set search_path = ''
 as $$
 begin
   return interlock.checkout(
-    p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total
+    p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total,
+    p_shipping_address, p_contact, p_metadata
   );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text, bigint) is
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user: order, payment, stock, codes and promo use together, or nothing.';

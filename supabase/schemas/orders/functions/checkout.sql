@@ -44,7 +44,10 @@ create function interlock.checkout(
   p_cart_id uuid,
   p_payment_method text,
   p_idempotency_key text,
-  p_expected_total bigint
+  p_expected_total bigint,
+  p_shipping_address jsonb,
+  p_contact jsonb,
+  p_metadata jsonb
 )
 returns json
 language plpgsql
@@ -59,6 +62,7 @@ declare
   v_user_id constant uuid := auth.uid();
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id constant uuid := interlock.new_id();
+  v_details jsonb;
   v_problems jsonb;
   v_request jsonb;
   v_product_ids uuid[];
@@ -97,6 +101,11 @@ begin
   v_problems := interlock.find_checkout_problems(
     p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total
   );
+  if num_nonnulls(p_shipping_address, p_contact, p_metadata) > 0 then
+    v_details := interlock.shape_details(p_shipping_address, p_contact, p_metadata);
+    v_problems := coalesce(v_problems, '[]')
+      || interlock.find_detail_problems('/', p_shipping_address, p_contact, p_metadata);
+  end if;
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
   end if;
@@ -186,6 +195,9 @@ begin
     'cart_id', p_cart_id,
     'payment_method', v_payment_method
   );
+  if v_details is not null then
+    v_request := v_request || v_details;
+  end if;
 
   v_refusal := case
     when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
@@ -237,7 +249,7 @@ begin
       v_settings[4]
     );
     if not v_digital then
-      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items))::text;
+      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
     end if;
   end if;
 
@@ -335,6 +347,11 @@ begin
   select v_order_id, l.product_id, l.quantity, l.unit_price, coalesce(l.discount, 0), l.name, l.kind
   from unnest(v_product_ids, v_quantities, v_unit_prices, v_discounts, v_names, v_kinds)
     as l (product_id, quantity, unit_price, discount, name, kind);
+
+  if v_details is not null then
+    insert into interlock.order_details (order_id, shipping_address, contact, metadata)
+    values (v_order_id, p_shipping_address, p_contact, p_metadata);
+  end if;
 
   -- The answer comes before the stock if it does not need the codes.
   if v_answer is null and not v_digital then

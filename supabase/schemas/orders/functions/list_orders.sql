@@ -31,6 +31,11 @@ begin
           from interlock.order_events e
           where e.order_id = o.id
         ),
+        'corrections', (
+          select coalesce(jsonb_agg(to_jsonb(h) - 'order_id' order by h.id), '[]')
+          from interlock.order_detail_changes h
+          where h.order_id = o.id
+        ),
         'codes', (
           select coalesce(jsonb_agg(to_jsonb(c) - 'code' - 'order_id' order by c.id), '[]')
           from interlock.product_codes c

@@ -1,4 +1,4 @@
--- An order as its buyer sees it, with its lines and, once paid, its codes.
+-- An order as its buyer sees it, with its lines, its details and, once paid, its codes.
 --
 -- Callers: interlock.checkout and the functions of an order's life.
 create function interlock.order_to_json(p_order_id uuid)
@@ -8,11 +8,17 @@ stable
 set search_path = ''
 as $$
 declare
+  v_row record;
   v_order interlock.orders;
   v_items jsonb;
   v_codes jsonb;
 begin
-  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  select o as the_order, interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details
+  into v_row
+  from interlock.orders o
+  left join interlock.order_details d on d.order_id = o.id
+  where o.id = p_order_id;
+  v_order := v_row.the_order;
 
   select jsonb_agg(
     jsonb_build_object(
@@ -38,7 +44,7 @@ begin
       and c.replaced_by is null;
   end if;
 
-  return interlock.shape_order(v_order, v_items)
+  return interlock.shape_order(v_order, v_items, v_row.details)
     || case when v_codes is null then '{}' else jsonb_build_object('codes', v_codes) end;
 end
 $$;

@@ -1,14 +1,14 @@
--- An order as its buyer sees it, with its lines.
+-- An order as its buyer sees it, with its lines, and its details if it has any.
 --
 -- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
-create function interlock.shape_order(p_order interlock.orders, p_items jsonb)
+create function interlock.shape_order(p_order interlock.orders, p_items jsonb, p_details jsonb)
 returns jsonb
 language plpgsql
 stable
 set search_path = ''
 as $$
-begin
-  return jsonb_build_object(
+declare
+  v_shape constant jsonb := jsonb_build_object(
     'id', p_order.id,
     'number', p_order.number,
     'status', p_order.status,
@@ -29,5 +29,10 @@ begin
     'refunded_at', p_order.refunded_at,
     'items', p_items
   );
+begin
+  if p_details is null then
+    return v_shape;
+  end if;
+  return v_shape || p_details;
 end
 $$;

@@ -1,4 +1,4 @@
--- The history of orders, append-only, written by a trigger on orders.
+-- The history of orders, append-only, written by a trigger on orders, and by interlock.correct_order.
 create table interlock.order_events (
   id bigint generated always as identity,
   order_id uuid not null
@@ -11,7 +11,7 @@ create table interlock.order_events (
 );
 
 comment on table interlock.order_events is
-  'Append-only history of orders, written by a trigger: each status an order came to, and payment proofs.';
+  'Append-only history of orders, written by a trigger: each status an order came to, payment proofs, and corrections of its details.';
 comment on column interlock.order_events.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
 

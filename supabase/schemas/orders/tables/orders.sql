@@ -143,6 +143,12 @@ create trigger orders_settle
   for each statement
   execute function interlock.settle_orders();
 
+create trigger orders_forget_details
+  after update of user_id on interlock.orders
+  for each row
+  when (new.user_id is null and old.user_id is not null)
+  execute function interlock.forget_order_details();
+
 create trigger orders_no_truncate
   before truncate on interlock.orders
   for each statement

@@ -1,0 +1,23 @@
+-- Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.
+--
+-- Callers: trigger orders_forget_details. An order that is owed keeps its buyer (interlock.guard_order_change).
+-- Locks: the order is locked by its update; its details, which nobody writes without that.
+-- Security definer: whoever deletes an account has no right to write details.
+create function interlock.forget_order_details()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  update interlock.order_details d
+  set shipping_address = null,
+      contact = null
+  where d.order_id = new.id;
+
+  perform set_config('interlock.purging', 'order_detail_changes', true);
+  delete from interlock.order_detail_changes c where c.order_id = new.id;
+  perform set_config('interlock.purging', '', true);
+  return null;
+end
+$$;
