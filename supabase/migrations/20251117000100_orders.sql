@@ -1314,6 +1314,8 @@ declare
   -- confirmation_window, and whether the way of payment is one of payment_methods.
   v_settings int[];
   v_units int;
+  -- The units that count against a limit.
+  v_counted int;
   v_refusal text;
   v_wallet interlock.wallets;
   v_promo_id uuid;
@@ -1362,6 +1364,7 @@ begin
       )
     ),
     sum(c.quantity * c.price),
+    sum(c.quantity),
     array_agg(c.product_id) filter (where c.active is not true),
     bool_or(c.price <> c.least_expected or c.price <> c.most_expected),
     jsonb_agg(
@@ -1385,7 +1388,7 @@ begin
     )
   into
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_missing, v_price_changed, v_shortages, v_slotted, v_settings
+    v_subtotal, v_units, v_missing, v_price_changed, v_shortages, v_slotted, v_settings
   from (
     select
       l.product_id, l.quantity, l.least_expected, l.most_expected,
@@ -1503,8 +1506,7 @@ begin
     and v_payment_method <> 'wallet'
     and (v_settings[2] is not null or v_settings[3] is not null)
   then
-    v_units := (select sum(u.quantity) from unnest(v_quantities) as u (quantity));
-    perform interlock.lock_user(v_user_id);
+    v_counted := v_units;
     perform interlock.take_open_order(v_user_id, v_units, v_settings[2], v_settings[3]);
   end if;
 
@@ -1552,7 +1554,7 @@ begin
     perform interlock.debit_wallet(v_wallet, v_order.total, v_order.currency, v_order_id);
   end if;
 
-  if v_units is not null then
+  if v_counted is not null then
     if v_order.status = 'paid' then
       -- A code took off all of it.
       update interlock.customer_open_orders c
@@ -1560,7 +1562,7 @@ begin
           units = c.units - v_units
       where c.user_id = v_user_id;
     else
-      v_order.counted_units := v_units;
+      v_order.counted_units := v_counted;
     end if;
   end if;
 
@@ -2815,11 +2817,13 @@ begin
 end
 $$;
 
--- Count one more open order of a customer, within the limits. A limit that is null is none.
+-- Count one more open order of a customer, within the limits. A limit that is null is none. One statement, because most
+-- checkouts make it: the account is locked by what it selects, then the row.
 --
 -- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
--- Locks: the customer's row of interlock.customer_open_orders, waiting.
--- Errors: TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after lock_timeout.
+-- Locks: the customer's account, their row of interlock.customer_open_orders, waiting.
+-- Errors: UNAUTHENTICATED (there is no such account), TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after
+--   lock_timeout.
 create function interlock.take_open_order(p_user_id uuid, p_units int, p_max_orders int, p_max_units int)
 returns void
 language plpgsql
@@ -2830,8 +2834,11 @@ begin
     perform interlock.limit_wait();
   end if;
   insert into interlock.customer_open_orders as c (user_id, orders, units)
-  select p_user_id, 1, p_units
-  where p_units <= coalesce(p_max_units, p_units)
+  select u.id, 1, p_units
+  from auth.users u
+  where u.id = p_user_id
+    and p_units <= coalesce(p_max_units, p_units)
+  for key share
   on conflict (user_id) do update
     set orders = c.orders + 1,
         units = c.units + excluded.units
@@ -2839,6 +2846,7 @@ begin
       and c.units + excluded.units <= coalesce(p_max_units, c.units + excluded.units);
 
   if not found then
+    perform interlock.require_user();
     perform interlock.raise_error('TOO_MANY_OPEN_ORDERS', (
       select jsonb_build_object(
         'open_orders', coalesce(max(c.orders), 0),

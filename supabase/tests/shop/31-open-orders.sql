@@ -3,7 +3,15 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(57);
+select plan(58);
+
+select is(
+  (
+    select row(s.max_open_orders_per_customer, s.max_open_units_per_customer, s.confirmation_window)::text
+    from interlock.settings s
+  ),
+  '(5,100,"7 days")', 'a new shop has limits'
+);
 
 insert into auth.users (id, aud, role, email)
 values

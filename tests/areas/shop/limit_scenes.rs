@@ -7,6 +7,10 @@ use crate::harness::races::count;
 use crate::harness::stack::Bench;
 use crate::meanwhile::{By, End, Scene, Wait};
 
+pub(super) const NO_LIMIT: (By, &str) = (
+    By::Shop,
+    "update interlock.settings set max_open_orders_per_customer = null, max_open_units_per_customer = null",
+);
 const ONE_ORDER: (By, &str) = (
     By::Shop,
     "update interlock.settings set max_open_orders_per_customer = 1",
@@ -110,7 +114,7 @@ pub(crate) const SCENES: &[Scene] = &[
     },
     Scene {
         name: "without a limit one's orders do not wait for each other",
-        before: &[],
+        before: &[NO_LIMIT],
         meanwhile: (By::Ann, BUY),
         call: (By::Ann, BUY_ANOTHER),
         wait: Wait::DoesNot,
@@ -120,7 +124,7 @@ pub(crate) const SCENES: &[Scene] = &[
     },
     Scene {
         name: "orders that end together are counted down in the order of their customers",
-        before: &[(By::Shop, ORDERS), TWO_ORDERS],
+        before: &[NO_LIMIT, (By::Shop, ORDERS), TWO_ORDERS],
         meanwhile: (
             By::Shop,
             "select 1 from interlock.customer_open_orders where user_id = '{ann}' for update",
@@ -152,7 +156,7 @@ pub(crate) const SCENES: &[Scene] = &[
     },
     Scene {
         name: "a first limit counts orders in the order of their ids",
-        before: &[(By::Shop, ORDERS)],
+        before: &[NO_LIMIT, (By::Shop, ORDERS)],
         meanwhile: (
             By::Shop,
             "select 1 from interlock.orders where id = '{batch}' for update",
@@ -168,7 +172,7 @@ pub(crate) const SCENES: &[Scene] = &[
     },
     Scene {
         name: "a first limit does not count an order that ends meanwhile",
-        before: &[(By::Shop, ORDERS)],
+        before: &[NO_LIMIT, (By::Shop, ORDERS)],
         meanwhile: (
             By::Shop,
             "update interlock.orders set status = 'cancelled' where id = '{batch}'",
@@ -204,7 +208,7 @@ async fn of_many_orders_at_once_as_many_are_let_in_as_the_limit_says() {
     let answers = together(calls).await;
     bench
         .db
-        .batch_execute("update interlock.settings set max_open_orders_per_customer = null")
+        .batch_execute("update interlock.settings set max_open_orders_per_customer = default")
         .await
         .expect("a limit can be taken away");
     let refused = count(&answers, "TOO_MANY_OPEN_ORDERS");

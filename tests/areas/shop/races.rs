@@ -153,6 +153,7 @@ async fn stock_back_meanwhile(bench: &Bench) -> Verdict {
                 details: Value::Null,
                 body: Value::Null,
                 replayed: false,
+                is_passing: false,
             }
         };
         let answer = against_open_transaction(bench, &work, end, call).await;

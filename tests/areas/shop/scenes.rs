@@ -1,5 +1,6 @@
 //! Two buyers, a buyer and their twin, or a buyer and the shop.
 
+use super::limit_scenes::NO_LIMIT;
 use crate::meanwhile::{By, End, Scene, Wait};
 
 /// Their wallets, two products, and a digital one.
@@ -78,8 +79,8 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "count(*) = 1 from interlock.orders where user_id = '{ann}'",
     },
     Scene {
-        name: "checkouts of two carts do not wait for each other",
-        before: &[],
+        name: "checkouts of two carts do not wait for each other where nothing limits their customer",
+        before: &[NO_LIMIT],
         meanwhile: (By::Ann, "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_cart_id => '{cart}')"),
         call: (By::Ann, "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 1}]', p_cart_id => '{cart2}')"),
         wait: Wait::DoesNot,

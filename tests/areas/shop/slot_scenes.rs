@@ -25,8 +25,7 @@ const BUY_BOTH: &str = "select public.checkout('[{\"product_id\": \"{product}\",
 /// What a scene may have changed that is nobody's own.
 pub(crate) const AFTERWARDS: &str = "
 update interlock.settings
-set checkouts_per_product = null, max_open_orders_per_customer = null, max_open_units_per_customer = null
-where num_nonnulls(checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer) > 0;
+set checkouts_per_product = default, max_open_orders_per_customer = default, max_open_units_per_customer = default;
 select interlock.settle_slots()";
 
 /// The scenes.

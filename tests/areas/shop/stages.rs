@@ -62,6 +62,23 @@ pub(crate) const ORDER_LINES: &str = "insert into interlock.order_items (order_i
   insert into interlock.promo_user_uses (promo_id, user_id, used) values ('{k}', '{u}', 1);
   update interlock.promo_codes set used_count = 1 where id = '{k}'";
 
+/// It had the last p, d and use of k, and was given them back.
+const EXPIRED_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
+    promo_code_id, cart_id, payment_expires_at, cancelled_at)
+  values ('{o}', '{u}', 'expired', 'USD', 1200, 120, 1080, 'bank_transfer', '{k}', '{c}', now() - interval '1 minute', now())";
+
+const EXPIRED_LINES: &str = "insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+  values ('{o}', '{p}', 1, 700, 'p', 'physical'), ('{o}', '{d}', 1, 500, 'd', 'digital');
+  insert into interlock.promo_redemptions (promo_id, user_id, status, discount, currency, order_id, redeemed_at, ended_at)
+  values ('{k}', '{u}', 'returned', 120, 'USD', '{o}', now(), now())";
+
+/// One of them is there.
+const FOUR_OPEN_ORDERS: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, counted_units)
+  values ('{o}', '{u}', 'confirmed', 'USD', 700, 700, 'cash_on_delivery', 1);
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+  values ('{o}', '{p}', 1, 700, 'p', 'physical');
+  insert into interlock.customer_open_orders (user_id, orders, units) values ('{u}', 4, 4)";
+
 /// Handed in so long ago that the order is due.
 const A_PROOF: &str = "insert into interlock.payment_proofs (order_id, object_path) values ('{o}', '{u}/{o}/first.png');
   update interlock.orders set proof_submitted_at = now() - interval '8 days' where id = '{o}'";
@@ -133,6 +150,8 @@ pub(crate) const BUY_Q_WITH_KEY: &str = r#"select public.checkout('[{"product_id
 
 const BUY_CART: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
     p_cart_id => '{c}', p_payment_method => 'wallet', p_idempotency_key => 'click')"#;
+
+const BUY_Q_CASH: &str = r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]')"#;
 
 const BUY_CART_OTHER_KEY: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
     p_cart_id => '{c}', p_payment_method => 'wallet', p_idempotency_key => 'another tab')"#;
@@ -369,6 +388,59 @@ pub(crate) const STAGES: &[Stage] = &[
             user("u", "u buys p from the wallet", BUY_P_WALLET),
             user("u", "u buys p for what was shown", BUY_P_FOR_700),
             shop("the shop changes the price of p", PRICE_OF_P_CHANGES),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "u may have one more open order",
+        given: &[USERS, MANY_P, ONE_Q, U_HAS_700, FOUR_OPEN_ORDERS],
+        operations: &[
+            user("u", "u buys p, cash", BUY_P_CASH),
+            user("u", "u buys q, cash", BUY_Q_CASH),
+            user("u", "u buys p, bank transfer", BUY_P_BANK),
+            user("u", "u buys p from the wallet", BUY_P_WALLET),
+            user("u", "u cancels", "select public.cancel_order('{o}')"),
+            shop(
+                "the shop accepts the payment",
+                "select public.accept_payment('{o}')",
+            ),
+            user("v", "v buys p, bank transfer", BUY_P_BANK),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "an order of u that has expired, and the last p, d and use of k",
+        given: &[
+            USERS,
+            ONE_P,
+            D,
+            ONE_FREE_CODE,
+            ONE_USE_OF_K,
+            EXPIRED_ORDER,
+            EXPIRED_LINES,
+            ALL_HAVE_2000,
+        ],
+        operations: &[
+            shop("the shop reopens", "select public.reopen_order('{o}')"),
+            shop(
+                "the shop reopens it paid",
+                "select public.reopen_order('{o}', true)",
+            ),
+            shop(
+                "the shop accepts the payment",
+                "select public.accept_payment('{o}')",
+            ),
+            shop("the shop cancels", "select public.cancel_order('{o}')"),
+            shop("the shop refunds", "select public.refund_order('{o}')"),
+            shop("orders expire", EXPIRE_ORDERS)
+                .or(NO_ORDER_EXPIRES)
+                .sweeping(ORDERS),
+            user("u", "u orders the cart again", BUY_CART),
+            user("v", "v buys p", BUY_P_CASH),
+            user("v", "v buys d", BUY_D_WALLET),
+            user("v", "v holds k", VALIDATE_K),
         ],
         offers: &[],
         pairs: Pairs::All,

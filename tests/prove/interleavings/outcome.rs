@@ -156,6 +156,8 @@ select jsonb_build_object(
       (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason) order by m.id)
        from interlock.wallet_movements m where m.user_id = w.user_id)) order by w.user_id)
     from interlock.wallets w where w.user_id = any ($1)),
+  'open', (select jsonb_agg(jsonb_build_array(c.user_id, c.orders, c.units) order by c.user_id)
+    from interlock.customer_open_orders c where c.user_id = any ($1) and (c.orders, c.units) <> (0, 0)),
   'promos', (select jsonb_agg(jsonb_build_array(p.id, p.used_count + s.used, p.active, p.max_uses, p.use_slots,
       (select jsonb_agg(r order by r) from (
         select jsonb_build_array(r.user_id, r.cart_id, r.status, r.discount, r.order_id is not null,

@@ -42,11 +42,11 @@ create table interlock.settings (
     constraint settings_payment_methods_known check (
       payment_methods <@ array['wallet', 'bank_transfer', 'cash_on_delivery', 'card'] and cardinality(payment_methods) > 0
     ),
-  max_open_orders_per_customer int
+  max_open_orders_per_customer int default 5
     constraint settings_max_open_orders_sane check (max_open_orders_per_customer between 1 and 1000),
-  max_open_units_per_customer int
+  max_open_units_per_customer int default 100
     constraint settings_max_open_units_sane check (max_open_units_per_customer between 1 and interlock.most_units()),
-  confirmation_window interval
+  confirmation_window interval default '7 days'
     constraint settings_confirmation_window_sane
       check (confirmation_window between interval '1 minute' and interval '90 days'),
 
@@ -107,11 +107,11 @@ comment on column interlock.settings.review_window is
 comment on column interlock.settings.payment_methods is
   'How orders may be paid: any of wallet, bank_transfer, cash_on_delivery and card. All but card at first: that needs an account with a provider (docs/payments.md).';
 comment on column interlock.settings.max_open_orders_per_customer is
-  'How many orders one customer may have that are not paid yet (1 to 1000); null means no limit. 5 suits a shop for consumers.';
+  'How many orders one customer may have that are not paid yet (1 to 1000); null means no limit.';
 comment on column interlock.settings.max_open_units_per_customer is
-  'How many units one customer may have in orders that are not paid yet (1 to 1000000000); null means no limit. 50 suits a shop for consumers.';
+  'How many units one customer may have in orders that are not paid yet (1 to 1000000000); null means no limit.';
 comment on column interlock.settings.confirmation_window is
-  'How long a cash-on-delivery order waits for the shop to go on with it before it expires (1 minute to 90 days); null means for ever.';
+  'How long a cash-on-delivery order waits for the shop to go on with it (process_order, ship_order, accept_payment) before it expires (1 minute to 90 days); null means for ever.';
 
 comment on column interlock.settings.card_payment_window is
   'How long an order by card waits for its payment (1 minute to 30 days).';

@@ -81,6 +81,8 @@ declare
   -- confirmation_window, and whether the way of payment is one of payment_methods.
   v_settings int[];
   v_units int;
+  -- The units that count against a limit.
+  v_counted int;
   v_refusal text;
   v_wallet interlock.wallets;
   v_promo_id uuid;
@@ -129,6 +131,7 @@ begin
       )
     ),
     sum(c.quantity * c.price),
+    sum(c.quantity),
     array_agg(c.product_id) filter (where c.active is not true),
     bool_or(c.price <> c.least_expected or c.price <> c.most_expected),
     jsonb_agg(
@@ -152,7 +155,7 @@ begin
     )
   into
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_missing, v_price_changed, v_shortages, v_slotted, v_settings
+    v_subtotal, v_units, v_missing, v_price_changed, v_shortages, v_slotted, v_settings
   from (
     select
       l.product_id, l.quantity, l.least_expected, l.most_expected,
@@ -270,8 +273,7 @@ begin
     and v_payment_method <> 'wallet'
     and (v_settings[2] is not null or v_settings[3] is not null)
   then
-    v_units := (select sum(u.quantity) from unnest(v_quantities) as u (quantity));
-    perform interlock.lock_user(v_user_id);
+    v_counted := v_units;
     perform interlock.take_open_order(v_user_id, v_units, v_settings[2], v_settings[3]);
   end if;
 
@@ -319,7 +321,7 @@ begin
     perform interlock.debit_wallet(v_wallet, v_order.total, v_order.currency, v_order_id);
   end if;
 
-  if v_units is not null then
+  if v_counted is not null then
     if v_order.status = 'paid' then
       -- A code took off all of it.
       update interlock.customer_open_orders c
@@ -327,7 +329,7 @@ begin
           units = c.units - v_units
       where c.user_id = v_user_id;
     else
-      v_order.counted_units := v_units;
+      v_order.counted_units := v_counted;
     end if;
   end if;
 

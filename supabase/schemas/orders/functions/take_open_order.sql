@@ -1,8 +1,10 @@
--- Count one more open order of a customer, within the limits. A limit that is null is none.
+-- Count one more open order of a customer, within the limits. A limit that is null is none. One statement, because most
+-- checkouts make it: the account is locked by what it selects, then the row.
 --
 -- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
--- Locks: the customer's row of interlock.customer_open_orders, waiting.
--- Errors: TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after lock_timeout.
+-- Locks: the customer's account, their row of interlock.customer_open_orders, waiting.
+-- Errors: UNAUTHENTICATED (there is no such account), TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after
+--   lock_timeout.
 create function interlock.take_open_order(p_user_id uuid, p_units int, p_max_orders int, p_max_units int)
 returns void
 language plpgsql
@@ -13,8 +15,11 @@ begin
     perform interlock.limit_wait();
   end if;
   insert into interlock.customer_open_orders as c (user_id, orders, units)
-  select p_user_id, 1, p_units
-  where p_units <= coalesce(p_max_units, p_units)
+  select u.id, 1, p_units
+  from auth.users u
+  where u.id = p_user_id
+    and p_units <= coalesce(p_max_units, p_units)
+  for key share
   on conflict (user_id) do update
     set orders = c.orders + 1,
         units = c.units + excluded.units
@@ -22,6 +27,7 @@ begin
       and c.units + excluded.units <= coalesce(p_max_units, c.units + excluded.units);
 
   if not found then
+    perform interlock.require_user();
     perform interlock.raise_error('TOO_MANY_OPEN_ORDERS', (
       select jsonb_build_object(
         'open_orders', coalesce(max(c.orders), 0),

@@ -13,6 +13,12 @@ use uuid::Uuid;
 /// How long a bank transfer may take, in seconds.
 pub(super) const PAYMENT_WINDOW: Moment = 24 * 3600;
 
+/// `interlock.settings.confirmation_window`.
+pub(super) const CONFIRMATION_WINDOW: Moment = 7 * 24 * 3600;
+
+/// `interlock.settings.max_open_orders_per_customer` and `max_open_units_per_customer`.
+const MAX_OPEN: (i64, i64) = (5, 100);
+
 impl Shop {
     pub(crate) fn priced(&self, items: &[(Uuid, i64)]) -> Vec<Line> {
         let mut sums: BTreeMap<Uuid, i64> = BTreeMap::new();
@@ -64,6 +70,26 @@ impl Shop {
         Some(("PRICE_CHANGED", details))
     }
 
+    /// Why a customer who has so much in open orders may not have this one, too. What the wallet pays is paid at once.
+    fn too_much_open(&self, buyer: Uuid, lines: &[Line], payment: Payment) -> Option<Refusal> {
+        let open = self
+            .orders
+            .values()
+            .filter(|order| order.buyer == buyer && order.is_unpaid());
+        let (orders, units) = open.fold((0, 0), |(orders, units), order| {
+            (orders + 1, units + units_of(&order.lines))
+        });
+        let more = units_of(lines);
+        let is_too_much = orders >= MAX_OPEN.0 || units + more > MAX_OPEN.1;
+        (payment != Payment::Wallet && is_too_much).then(|| {
+            let details = json!({
+                "open_orders": orders, "max_open_orders": MAX_OPEN.0,
+                "open_units": units, "units": more, "max_open_units": MAX_OPEN.1,
+            });
+            ("TOO_MANY_OPEN_ORDERS", details)
+        })
+    }
+
     pub(crate) fn checkout_refusals(
         &self,
         buyer: Uuid,
@@ -83,6 +109,7 @@ impl Shop {
             .map(|line| (line.product, line.quantity))
             .collect();
         let mut refusals: Vec<Refusal> = self.shortage(&wanted).into_iter().collect();
+        refusals.extend(self.too_much_open(buyer, &lines, payment));
         let mut total = lines.iter().map(|line| line.quantity * line.price).sum();
         if let Some(code) = code {
             let promo = match self.promo(buyer, code) {
@@ -146,6 +173,9 @@ impl Shop {
             .collect();
         if self.shortage(&wanted).is_some() {
             return Err("there is not so much in stock");
+        }
+        if self.too_much_open(*buyer, &lines, *payment).is_some() {
+            return Err("the customer has too much in open orders");
         }
         let subtotal = lines.iter().map(|line| line.quantity * line.price).sum();
         let mut discount = 0;
@@ -213,7 +243,11 @@ impl Shop {
             proofs: BTreeSet::new(),
             created: now,
             in_review: false,
-            payment_until: (status == "pending_payment").then_some(now + PAYMENT_WINDOW),
+            payment_until: match status {
+                "pending_payment" => Some(now + PAYMENT_WINDOW),
+                "confirmed" => Some(now + CONFIRMATION_WINDOW),
+                _ => None,
+            },
             paid: (status == "paid").then_some(now),
             fulfilled: None,
             cancelled: None,
@@ -225,4 +259,8 @@ impl Shop {
         next.shows(id, body)?;
         some(next.with_uses(uses), "no use of the code was left")
     }
+}
+
+fn units_of(lines: &[Line]) -> i64 {
+    lines.iter().map(|line| line.quantity).sum()
 }

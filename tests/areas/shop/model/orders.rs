@@ -54,6 +54,11 @@ impl Order {
         !["cancelled", "expired", "refunded"].contains(&self.status)
     }
 
+    /// Whether it holds goods that nobody has paid for.
+    pub(crate) fn is_unpaid(&self) -> bool {
+        UNPAID.contains(&self.status)
+    }
+
     /// Where its goods are: nobody processes or ships in the histories.
     pub(crate) fn fulfillment(&self) -> &'static str {
         match self.fulfilled {
@@ -63,7 +68,7 @@ impl Order {
     }
 
     pub(crate) fn is_due(&self, now: Moment) -> bool {
-        self.status == "pending_payment" && self.payment_until.is_some_and(|until| until <= now)
+        self.is_unpaid() && self.payment_until.is_some_and(|until| until <= now)
     }
 }
 
