@@ -1624,6 +1624,10 @@ begin
       v_status := '415';
       v_message := 'The request body must be JSON.';
       v_hint := 'Send the header Content-Type: application/json.';
+    when 'PAYMENT_REFUSED' then
+      v_status := '422';
+      v_message := 'The payment provider does not take this payment.';
+      v_hint := 'Look up details.provider_code in the provider''s documentation, or choose another payment_method.';
     when 'IDEMPOTENCY_KEY_REUSED' then
       v_status := '422';
       v_message := 'This idempotency key was used for another request.';

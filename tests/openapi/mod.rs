@@ -220,6 +220,9 @@ async fn whatever_is_sent_is_answered_as_told() {
         });
         let seen: Vec<String> = answers.buffer_unordered(8).collect().await;
         let kinds: BTreeSet<&String> = seen.iter().collect();
-        assert!(kinds.len() > 3, "{function} only answered {kinds:?}");
+        // Ids of orders are nobody else's to know.
+        let fields = document.request(function)["properties"].as_object();
+        let least = fields.map_or(0, Map::len).min(3);
+        assert!(kinds.len() > least, "{function} only answered {kinds:?}");
     }
 }

@@ -22,7 +22,7 @@ function client(key = process.env.STRIPE_SECRET_KEY, options = {}) {
 const stripe = client();
 
 /** What the stand-in is told to do. */
-async function order(path, body, method = "POST") {
+async function tell(path, body, method = "POST") {
   const answer = await fetch(`${api}/stand-in${path}`, {
     method,
     body: typeof body === "string" ? body : JSON.stringify(body),
@@ -42,9 +42,9 @@ const receiver = createServer(async (request, response) => {
   response.end();
 }).listen(0, "127.0.0.1");
 await new Promise((resolve) => receiver.once("listening", resolve));
-await order("/endpoint", `http://127.0.0.1:${receiver.address().port}/`);
+await tell("/endpoint", `http://127.0.0.1:${receiver.address().port}/`);
 after(async () => {
-  await order("", "", "DELETE");
+  await tell("", "", "DELETE");
   receiver.closeAllConnections();
   receiver.close();
 });
@@ -119,8 +119,7 @@ test("a signature of another text, secret or time is refused by Stripe's own cod
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const [{ body, signature }] = came.splice(0);
-  const read = (...changed) => () =>
-    stripe.webhooks.constructEvent(...changed);
+  const read = (...changed) => () => stripe.webhooks.constructEvent(...changed);
   assert.doesNotThrow(read(body, signature, webhookSecret));
   const refused = { type: "StripeSignatureVerificationError" };
   assert.throws(read(`${body} `, signature, webhookSecret), refused);
@@ -154,7 +153,7 @@ test("a bank takes its time", async () => {
   });
   assert.equal(waiting.status, "processing");
   await events("payment_intent.processing");
-  await order(`/settle/${intent.id}/succeeded`, "");
+  await tell(`/settle/${intent.id}/succeeded`, "");
   await events("payment_intent.succeeded");
 });
 
@@ -170,7 +169,7 @@ test("an idempotency key is one request", async () => {
     statusCode: 400,
   });
   const used = crypto.randomUUID();
-  await order("/keys", used);
+  await tell("/keys", used);
   await assert.rejects(create({}, { idempotencyKey: used }), {
     statusCode: 409,
     code: "idempotency_key_in_use",
@@ -235,10 +234,10 @@ test("a cancelled intent stays so", async () => {
   );
 });
 
-test("it is unkind when it is told to be", async () => {
+test("faults are injected, and a client finds its way", async () => {
   const path = "/v1/payment_intents";
   const next = (what) =>
-    order("/orders", { times: 1, method: "POST", path, ...what });
+    tell("/faults", { times: 1, method: "POST", path, ...what });
   await next({ acts: false, status: 429, retry_after: "1" });
   await assert.rejects(create(), { type: "StripeRateLimitError" });
   await next({ acts: false, status: 503 });
@@ -268,12 +267,12 @@ test("it is unkind when it is told to be", async () => {
   assert.equal(there.data.object.amount, 700);
 
   // Events come twice, and the last one first.
-  await order("/hold", "");
+  await tell("/hold", "");
   const intent = await create();
   await stripe.paymentIntents.confirm(intent.id, {
     payment_method: "pm_card_visa",
   });
-  const { sent } = await order("/send", { reversed: true, times: 2 });
+  const { sent } = await tell("/send", { reversed: true, times: 2 });
   assert.deepEqual(
     sent.map(({ type, status }) => [type, status]),
     [

@@ -40,6 +40,7 @@ pub mod delivery {
 pub mod shop {
     pub mod cart;
     pub mod checkout;
+    pub mod payment_intent;
     pub mod payment_webhook;
 }
 
@@ -53,6 +54,7 @@ pub mod promo {
 pub const FUNCTIONS: &[&function::Function] = &[
     &delivery::claim_route::CLAIM_ROUTE,
     &shop::checkout::CHECKOUT,
+    &shop::payment_intent::PAYMENT_INTENT,
     &shop::payment_webhook::PAYMENT_WEBHOOK,
     &promo::promo_validate::PROMO_VALIDATE,
 ];

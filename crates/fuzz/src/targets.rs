@@ -89,7 +89,7 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
     loop {
         let call = match step {
             Step::Reply(reply) => {
-                contract::reply(&request, last.as_ref(), &reply, size)?;
+                contract::reply(function, &request, last.as_ref(), &reply, size)?;
                 return Ok(format!(
                     "{} {} after {calls} calls",
                     function.name, reply.status
@@ -103,7 +103,13 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
         contract::call(function, &request, &call, &posted, of_same, elapsed)?;
         let given = outcomes.get(calls as usize - 1).unwrap_or(&Value::Null);
         let outcome = outcome(given);
-        size = size_of(&request) + answer_size(&outcome);
+        // What is put together of several answers is in proportion to all of them.
+        let before = if function.third_party.is_some() {
+            size
+        } else {
+            size_of(&request)
+        };
+        size = before + answer_size(&outcome);
         elapsed += call.delay_ms + took(given, &outcome, call.timeout_ms);
         let random = given
             .get("random")

@@ -63,5 +63,10 @@ pub(crate) fn text(status: &Status) -> Result<String> {
             example.body
         );
     }
+    if let Some(url) = status.variables.get("STRIPE_API_URL") {
+        text += &format!(
+            "# Payments by card go to the stand-in for Stripe at {url}: docs/payments.md pays one step by step\n\n"
+        );
+    }
     Ok(text)
 }

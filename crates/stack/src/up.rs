@@ -22,7 +22,7 @@ use crate::project::Project;
 use crate::restart::Restarts;
 use crate::status::{Format, Status};
 use crate::stripe::{self, Stripe};
-use crate::{api, examples, functions, keys, push};
+use crate::{api, envfile, examples, functions, keys, push};
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -51,12 +51,9 @@ pub(crate) struct Args {
     /// Start a part again that ends by itself, instead of stopping the rest.
     #[arg(long)]
     restart: bool,
-    /// Start a stand-in, too, and let the functions use it.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    with: Vec<StandIn>,
-    /// The port of the stand-in for Stripe; 0 picks a free one.
-    #[arg(long, env = "INTERLOCK_STRIPE_PORT", default_value_t = 12111)]
-    stripe_port: u16,
+    /// The port of the stand-in for Stripe, which is there unless STRIPE_SECRET_KEY is set; 0 picks a free one.
+    #[arg(long, env = "INTERLOCK_STRIPE_PORT")]
+    stripe_port: Option<u16>,
     /// Let tests choose how the gateway answers.
     #[arg(long, hide = true)]
     inject_faults: bool,
@@ -69,13 +66,6 @@ pub(crate) struct Args {
     /// How many connections the API has.
     #[arg(long, hide = true, default_value_t = api::POOL)]
     api_pool: u16,
-}
-
-/// Somebody else's service, as far as a shop needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum StandIn {
-    /// Payments by card.
-    Stripe,
 }
 
 /// Runs the stack until a signal (exit code 0) or until a part ends (1).
@@ -185,7 +175,7 @@ impl Stack {
         };
         // Before the work of initdb, so that a mistake is told at once.
         ports::free(db_port)?;
-        let stripe = self.stand_in_for_stripe(args, api_port)?;
+        let stripe = self.stand_in_for_stripe(project, args, api_port)?;
         let key_set = KeySet::new(keys::JWT_SECRET, args.jwks.as_deref())
             .context("INTERLOCK_JWKS is not usable")?;
         let jwt_secret = key_set.api_secret();
@@ -281,16 +271,30 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts the stand-in for Stripe if it is asked for; its port.
-    fn stand_in_for_stripe(&mut self, args: &Args, api_port: u16) -> Result<Option<u16>> {
-        if !args.with.contains(&StandIn::Stripe) {
+    /// Starts the stand-in for Stripe, unless the shop has an account there; its port.
+    fn stand_in_for_stripe(
+        &mut self,
+        project: &Project,
+        args: &Args,
+        api_port: u16,
+    ) -> Result<Option<u16>> {
+        let settings = envfile::settings(&project.root)?;
+        if settings.iter().any(|(name, _)| name == "STRIPE_SECRET_KEY") {
             return Ok(None);
         }
-        let listener = ports::bind(Port {
-            number: args.stripe_port,
-            what: "the stand-in for Stripe",
-            setting: "--stripe-port or INTERLOCK_STRIPE_PORT",
-        })?;
+        let at = |number| {
+            ports::bind(Port {
+                number,
+                what: "the stand-in for Stripe",
+                setting: "--stripe-port or INTERLOCK_STRIPE_PORT",
+            })
+        };
+        let listener = match (args.stripe_port, args.api_port) {
+            (Some(port), _) => at(port)?,
+            (None, 0) => at(0)?,
+            // Another stack may have it.
+            (None, _) => at(stripe::PORT).or_else(|_| at(0))?,
+        };
         let port = listener.local_addr()?.port();
         let webhook = format!("http://127.0.0.1:{api_port}/functions/v1/payment-webhook");
         self.stripe = Some(tokio::spawn(Stripe::new(webhook).serve(listener)));

@@ -16,6 +16,8 @@ pub(crate) mod model;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod payment_intent;
+#[cfg(test)]
 pub(crate) mod payment_races;
 pub(crate) mod payment_stages;
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     documented: &[
         |bench| Box::pin(documented::checkout(bench)),
+        |bench| Box::pin(payment_intent::documented(bench)),
         |bench| Box::pin(payment_webhook::documented(bench)),
     ],
     #[cfg(test)]

@@ -144,7 +144,7 @@ pub(super) async fn calls(bench: &Bench, cast: &Cast) -> Result<Vec<Call>> {
     for function in endpoints::functions() {
         for secret in &cast.secrets {
             let mut body = function.body.clone();
-            for field in ["batch_id", "cart_id", "promo_code", "code"] {
+            for field in ["batch_id", "cart_id", "order_id", "promo_code", "code"] {
                 if body.get(field).is_some() {
                     body[field] = json!(secret.text);
                 }

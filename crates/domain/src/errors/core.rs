@@ -35,6 +35,11 @@ super::codes! {
         "Send the header Content-Type: application/json."
         Null;
 
+    PaymentRefused 422 Final "PAYMENT_REFUSED"
+        "The payment provider does not take this payment."
+        "Look up details.provider_code in the provider's documentation, or choose another payment_method."
+        known(&[("provider_code", Says("As the provider calls it.", &OrNull(&Text)))]);
+
     Internal 500 Final "INTERNAL"
         "Something went wrong on our side."
         "Tell the shop's operator the request_id; the function's log has the cause under it."

@@ -1,9 +1,9 @@
 //! A stand-in for Stripe, so that payments by card can be tried and tested without an account: the documented API of
 //! PaymentIntents and refunds with its errors, keys and idempotency, and signed events to a webhook. It is no kinder than
-//! Stripe, and on request unkind: slow, deaf, and its events late, twice and in another order. A test has the official
+//! Stripe, and faults can be injected: it is slow, deaf, and its events come late, twice and in another order. A test has the official
 //! client for its judge.
 //!
-//! What a test orders goes to `/stand-in`: see [`Stripe::control`].
+//! What a test asks for goes to `/stand-in`: see [`Stripe::control`].
 
 mod events;
 mod form;
@@ -27,6 +27,9 @@ use serde_json::{Value, json};
 use events::{Endpoint, Event};
 use form::Form;
 use payments::{ApiError, Key, Payments, fresh, invalid};
+
+/// Where it listens if nothing else is asked for: stripe-mock's port.
+pub(crate) const PORT: u16 = 12111;
 
 /// The key of the function, as `STRIPE_SECRET_KEY`.
 const SECRET_KEY: &str = "sk_test_interlock_stand_in_0123456789";
@@ -74,7 +77,7 @@ struct State {
     /// What was answered under an idempotency key.
     keys: HashMap<String, Kept>,
     /// What becomes of later requests.
-    orders: Vec<Order>,
+    faults: Vec<Fault>,
     /// Whether events wait until they are asked for.
     holds: bool,
     held: Vec<Event>,
@@ -90,7 +93,7 @@ struct Kept {
 /// What becomes of some requests.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Order {
+struct Fault {
     /// How many of them.
     times: usize,
     /// Their method.
@@ -202,17 +205,17 @@ impl Stripe {
         answer.await.unwrap_or(Err(HungUp))
     }
 
-    /// Does what the request asks for, unless something else was ordered.
+    /// Does what the request asks for, unless it meets a fault.
     async fn do_or_not(&self, head: &Head, body: &str) -> Result<Answer, HungUp> {
-        let Some(order) = self.order_for(head) else {
+        let Some(fault) = self.fault_of(head) else {
             return Ok(self.api(head, body));
         };
-        tokio::time::sleep(Duration::from_millis(order.delay_ms)).await;
-        let done = order.acts.then(|| self.api(head, body));
-        if order.hangs_up {
+        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+        let done = fault.acts.then(|| self.api(head, body));
+        if fault.hangs_up {
             return Err(HungUp);
         }
-        let mut answer = match (order.status, done) {
+        let mut answer = match (fault.status, done) {
             (None, Some(answer)) => answer,
             (status, _) => {
                 let status = status.unwrap_or(500);
@@ -222,10 +225,10 @@ impl Stripe {
                     400..=499 => "invalid_request_error",
                     _ => "api_error",
                 };
-                refused(ApiError::new(status, kind, None, "As it was ordered."))
+                refused(ApiError::new(status, kind, None, "An injected fault."))
             }
         };
-        if let Some(Ok(value)) = order.retry_after.as_deref().map(HeaderValue::from_str) {
+        if let Some(Ok(value)) = fault.retry_after.as_deref().map(HeaderValue::from_str) {
             answer.headers_mut().insert(RETRY_AFTER, value);
         }
         Ok(answer)
@@ -316,7 +319,7 @@ impl Stripe {
 
     /// What tests ask for:
     ///
-    /// - `POST /stand-in/orders` with an [`Order`];
+    /// - `POST /stand-in/faults` with a [`Fault`];
     /// - `POST /stand-in/keys` with the name of an idempotency key that somebody else is using from now on;
     /// - `POST /stand-in/endpoint` with the URL that events go to;
     /// - `POST /stand-in/hold`: events wait; `POST /stand-in/send` with a [`Sending`]: those that wait are sent one after
@@ -326,8 +329,8 @@ impl Stripe {
     async fn control(&self, head: &Head, body: &str) -> Answer {
         let parts: Vec<&str> = head.path.split('/').skip(2).collect();
         match (head.method.as_str(), &parts[..]) {
-            ("POST", ["orders"]) => match serde_json::from_str(body) {
-                Ok(order) => self.state().orders.push(order),
+            ("POST", ["faults"]) => match serde_json::from_str(body) {
+                Ok(fault) => self.state().faults.push(fault),
                 Err(error) => return refused(invalid(None, &error.to_string())),
             },
             ("POST", ["keys"]) => {
@@ -358,7 +361,7 @@ impl Stripe {
             }
             ("DELETE", []) => {
                 let mut state = self.state();
-                state.orders.clear();
+                state.faults.clear();
                 state.held.clear();
                 state.holds = false;
                 state.endpoint = None;
@@ -387,13 +390,13 @@ impl Stripe {
         json_answer(200, &json!({ "sent": sent }))
     }
 
-    fn order_for(&self, head: &Head) -> Option<Order> {
+    fn fault_of(&self, head: &Head) -> Option<Fault> {
         let mut state = self.state();
-        let order = state.orders.iter_mut().find(|order| {
-            order.times > 0 && order.method == head.method && head.path.starts_with(&order.path)
+        let fault = state.faults.iter_mut().find(|fault| {
+            fault.times > 0 && fault.method == head.method && head.path.starts_with(&fault.path)
         })?;
-        order.times -= 1;
-        Some(order.clone())
+        fault.times -= 1;
+        Some(fault.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -58,7 +58,6 @@ fn start(root: &Path, binary: &Path, folder: &Path) -> Result<(Running, BTreeMap
         .arg("--")
         .arg(binary)
         .args(["up", "--fresh", "--no-seed", "--json", "--inject-faults"])
-        .args(["--with=stripe", "--stripe-port=0"])
         .args(["--api-port=0", "--db-port=0", "--dir"])
         .arg(folder)
         .stdin(Stdio::piped())
