@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(76);
+select plan(77);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -167,6 +167,7 @@ begin
   select 'payment-proofs', pg_temp.id(n) || '/' || pg_temp.order('transfer') || '/' || n || '.pdf' from unnest(array['ann', 'bob']) n;
 end
 $do$;
+insert into interlock.customer_open_orders (user_id) values (pg_temp.id('ann')), (pg_temp.id('bob')) on conflict do nothing;
 select is(
   pg_temp.call('shop', $$public.erase_user('{ann}')$$),
   jsonb_build_object(
@@ -176,6 +177,9 @@ select is(
   'she is erased, and her files are named'
 );
 select is((select count(*) from auth.users where id = pg_temp.id('ann')), 0::bigint, 'the account is gone');
+select isnt_empty(
+  'select from interlock.customer_open_orders where user_id = pg_temp.id(''bob'')', 'the open orders of others are still counted'
+);
 -- Every column of ours that could name her.
 create function pg_temp.traces(p_id uuid)
 returns setof text

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(158);
+select plan(159);
 
 -- Limits of customers have a file of their own: 31-open-orders.sql.
 update interlock.settings
@@ -290,6 +290,7 @@ from (values
 ) as u (id, operation, key);
 select is(pg_temp.cancel('ann', 'key-3'), (select answer from memo), 'beside other keys');
 select is(pg_temp.cancel('shop', 'key-5'), (select answer from memo), 'also the shop');
+select is(pg_temp.cancel('nameless', 'key-3') ->> 'message', 'UNAUTHENTICATED', 'who has no name is not answered under a key of the shop');
 select results_eq(
   $$
     select right(k.user_id::text, 1), k.operation, k.key::text

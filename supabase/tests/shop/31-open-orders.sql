@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(58);
+select plan(59);
 
 select is(
   (
@@ -133,6 +133,10 @@ select is_empty('select * from interlock.customer_open_orders where user_id = pg
 update interlock.settings set max_open_orders_per_customer = 2;
 select is(pg_temp.open('ann'), '{1,3}', 'with a limit what is open counts');
 select is(pg_temp.open('bob'), '{0,0}', 'of each customer what is theirs');
+select is(
+  (select counted_units::int from interlock.orders where id = (select id from orders_of where name = 'paid before')), null,
+  'and what is not open is left alone'
+);
 update interlock.settings set max_open_orders_per_customer = 3;
 update interlock.settings set max_open_orders_per_customer = 2;
 select is(pg_temp.open('ann'), '{1,3}', 'once');
