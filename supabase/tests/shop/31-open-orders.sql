@@ -12,6 +12,8 @@ select is(
   ),
   '(5,100,"7 days")', 'a new shop has limits'
 );
+update interlock.settings
+set max_open_orders_per_customer = null, max_open_units_per_customer = null, confirmation_window = null;
 
 insert into auth.users (id, aud, role, email)
 values

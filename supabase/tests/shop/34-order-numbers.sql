@@ -103,10 +103,12 @@ language plpgsql
 as $$
 declare
   v_line text;
+  v_plan text := '';
 begin
   for v_line in execute 'explain (costs off) select id from interlock.orders where number = 1001' loop
-    return v_line;
+    v_plan := v_plan || v_line || E'\n';
   end loop;
+  return v_plan;
 end
 $$;
 select matches(pg_temp.plan(), 'orders_number_key', 'it is looked up, not searched for');
