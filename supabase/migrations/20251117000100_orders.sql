@@ -147,6 +147,10 @@ create domain interlock.order_event as text
 create domain interlock.product_code as text
   constraint product_codes_code_length check (char_length(value) between 1 and 500);
 
+-- A tax rate in percent.
+create domain interlock.percentage as numeric
+  constraint percentage_range check (value between 0 and 100 and value = round(value, 4));
+
 -- Move the stock of digital products with their free codes.
 --
 -- Callers: three triggers on product_codes, once for each statement.
@@ -332,9 +336,10 @@ as $$
 declare
   v_allowed boolean;
 begin
-  if (new.id, new.number, new.currency, new.subtotal, new.discount, new.total, new.payment_method, new.created_at)
+  if (new.id, new.number, new.currency, new.subtotal, new.discount, new.shipping, new.shipping_tax, new.tax, new.tax_included, new.total, new.payment_method, new.created_at)
       is distinct from
-      (old.id, old.number, old.currency, old.subtotal, old.discount, old.total, old.payment_method, old.created_at)
+      (old.id, old.number, old.currency, old.subtotal, old.discount, old.shipping, old.shipping_tax, old.tax, old.tax_included, old.total, old.payment_method, old.created_at)
+    or new.shipping_method is distinct from old.shipping_method
     or new.promo_code_id is distinct from old.promo_code_id
     or (new.user_id is distinct from old.user_id and new.user_id is not null)
   then
@@ -500,6 +505,28 @@ begin
   end if;
 
   return case tg_op when 'DELETE' then old else new end;
+end
+$$;
+
+-- Trigger: keep in settings.taxed whether there are tax rates.
+--
+-- The lock comes first and the look is a statement of its own, so that of two changes at once the second one sees both.
+--
+-- Callers: trigger tax_rates_noted, once for each statement.
+-- Locks: the row of interlock.settings, waiting.
+-- Security definer: whoever may change rates need not have rights on the settings.
+create function interlock.note_tax_rates()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform 1 from interlock.settings for no key update;
+  update interlock.settings s
+  set taxed = not s.taxed
+  where s.taxed <> exists (select from interlock.tax_rates);
+  return null;
 end
 $$;
 
@@ -708,7 +735,12 @@ create table interlock.orders (
   discount bigint not null default 0
     constraint orders_discount_within_subtotal check (discount between 0 and subtotal),
   total bigint not null
-    constraint orders_total_is_the_difference check (total = subtotal - discount),
+    constraint orders_total_adds_up check (total = subtotal - discount + shipping + tax - tax_included),
+  shipping_method interlock.slug,
+  shipping interlock.amount not null default 0,
+  shipping_tax interlock.amount not null default 0,
+  tax interlock.amount not null default 0,
+  tax_included interlock.amount not null default 0,
   payment_method interlock.payment_method not null,
   promo_code_id uuid,
   cart_id uuid,
@@ -752,7 +784,17 @@ comment on column interlock.orders.shipped_at is
 comment on column interlock.orders.tracking is
   'What the carrier calls the parcel, as ship_order was told.';
 comment on column interlock.orders.total is
-  'What is to be paid, in minor units: subtotal - discount.';
+  'What is to be paid, in minor units: subtotal - discount + shipping + tax - tax_included.';
+comment on column interlock.orders.shipping_method is
+  'Of shipping_methods, if one was chosen.';
+comment on column interlock.orders.shipping is
+  'What it costs to send it, as it was when it was placed.';
+comment on column interlock.orders.shipping_tax is
+  'The tax on shipping, which is part of tax.';
+comment on column interlock.orders.tax is
+  'All tax: that of its lines, and on shipping.';
+comment on column interlock.orders.tax_included is
+  'The part of tax that is in the prices already.';
 comment on column interlock.orders.promo_code_id is
   'The promo code that was redeemed, if any.';
 comment on column interlock.orders.cart_id is
@@ -981,6 +1023,9 @@ create table interlock.order_items (
   name text not null,
   kind interlock.product_kind not null,
   discount interlock.amount not null default 0,
+  tax interlock.amount not null default 0,
+  tax_percent numeric,
+  tax_inclusive boolean,
   constraint order_items_pkey primary key (order_id, product_id)
 );
 
@@ -990,6 +1035,12 @@ comment on column interlock.order_items.unit_price is
   'Price of one unit in minor units of the order''s currency.';
 comment on column interlock.order_items.discount is
   'What the promo code took off this line as a whole; at most quantity × unit_price. The lines sum to orders.discount.';
+comment on column interlock.order_items.tax is
+  'The tax on what the line costs after its discount; the lines and orders.shipping_tax sum to orders.tax.';
+comment on column interlock.order_items.tax_percent is
+  'The rate; empty where none was charged.';
+comment on column interlock.order_items.tax_inclusive is
+  'Whether the tax is in the price, or added to it.';
 
 -- Which orders have this product: the guard against deleting it, and the shop's reports.
 create index order_items_by_product on interlock.order_items (product_id);
@@ -1147,6 +1198,98 @@ create policy product_codes_select_bought
     ))
   );
 
+-- Ways to send an order, and what each costs. The app chooses one of them (p_shipping_method), the database says the price
+-- (interlock.charge_order). A method has one currency; a shop that sells in two has one for each.
+--
+-- Everybody sees the active ones. The shop (service role) writes; an order keeps the price that it was placed for.
+create table interlock.shipping_methods (
+  code interlock.slug not null
+    constraint shipping_methods_pkey primary key,
+  name interlock.label not null,
+  price interlock.price not null,
+  currency interlock.currency_code not null,
+  free_from interlock.amount,
+  tax_class interlock.slug,
+  active boolean not null default true,
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.shipping_methods is
+  'Ways to send an order, and what each costs. Managed by the shop with the service role; checkout names one.';
+comment on column interlock.shipping_methods.code is
+  'What checkout calls it by, as shipping_method.';
+comment on column interlock.shipping_methods.name is
+  'As people read it.';
+comment on column interlock.shipping_methods.price is
+  'What it costs, in minor units.';
+comment on column interlock.shipping_methods.currency is
+  'ISO 4217 code, upper case: of the carts that it can be chosen for.';
+comment on column interlock.shipping_methods.created_at is
+  'When it was added.';
+comment on column interlock.shipping_methods.free_from is
+  'From this value of the goods on, after the promo code, it costs nothing; empty: never.';
+comment on column interlock.shipping_methods.tax_class is
+  'Which of tax_rates is charged on its price; empty: none.';
+comment on column interlock.shipping_methods.active is
+  'An inactive one can neither be seen nor chosen.';
+
+alter table interlock.shipping_methods enable row level security;
+
+grant select on table interlock.shipping_methods to anon, authenticated;
+grant select, insert, update, delete on table interlock.shipping_methods to service_role;
+
+create policy shipping_methods_select_active
+  on interlock.shipping_methods
+  for select
+  to anon, authenticated
+  using (active);
+
+-- Taxes, by class of product and country. The rate of an order's country comes before the one without a country, which is
+-- that of everywhere else; without either there is no tax.
+--
+-- A shop without rates never looks here: settings.taxed says whether there are any.
+create table interlock.tax_rates (
+  id uuid not null default interlock.new_id()
+    constraint tax_rates_pkey primary key,
+  tax_class interlock.slug not null,
+  country interlock.country_code,
+  name interlock.label not null,
+  percent interlock.percentage not null,
+  inclusive boolean not null,
+  constraint tax_rates_one_for_each unique nulls not distinct (tax_class, country)
+);
+
+comment on table interlock.tax_rates is
+  'Taxes, by class of product and country. Managed by the shop with the service role; charged by checkout.';
+comment on column interlock.tax_rates.id is
+  'Made by new_id where none is given.';
+comment on column interlock.tax_rates.tax_class is
+  'Of the products and shipping methods that it is charged on.';
+comment on column interlock.tax_rates.country is
+  'Where the goods go; empty: everywhere that has no rate of its own.';
+comment on column interlock.tax_rates.name is
+  'As people read it: VAT 19 %.';
+comment on column interlock.tax_rates.percent is
+  'The rate in percent, with at most four decimals.';
+comment on column interlock.tax_rates.inclusive is
+  'Whether prices have the tax in them (true), or it is added to them (false).';
+
+create trigger tax_rates_noted
+  after insert or delete or truncate on interlock.tax_rates
+  for each statement
+  execute function interlock.note_tax_rates();
+
+alter table interlock.tax_rates enable row level security;
+
+grant select on table interlock.tax_rates to anon, authenticated;
+grant select, insert, update, delete on table interlock.tax_rates to service_role;
+
+create policy tax_rates_select_all
+  on interlock.tax_rates
+  for select
+  to anon, authenticated
+  using (true);
+
 -- What public.cancel_order does, with its owner's rights. A buyer cancels what is unpaid and still on the shelf. The shop
 -- cancels until the goods are shipped, and an unpaid parcel that came back: its units are not on the shelf then.
 --
@@ -1231,6 +1374,95 @@ begin
 end
 $$;
 
+-- What is charged beside the goods: shipping, and tax for each line. p_amounts are what the lines cost, less their
+-- discounts. docs/prices.md has the arithmetic.
+--
+-- Callers: interlock.checkout, if the shop has tax rates or the order is sent; interlock.quote_order.
+-- Locks: none: what is looked at here is what is charged.
+-- Errors: SHIPPING_METHOD_NOT_AVAILABLE (unknown, inactive, of another currency; none, with p_required).
+create function interlock.charge_order(
+  p_shipping_method text,
+  p_required boolean,
+  p_country text,
+  p_currency text,
+  p_product_ids uuid[],
+  p_amounts bigint[],
+  out o_shipping bigint,
+  out o_shipping_tax bigint,
+  out o_tax bigint,
+  out o_tax_included bigint,
+  out o_taxes bigint[],
+  out o_percents numeric[],
+  out o_inclusive boolean[]
+)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_method interlock.shipping_methods;
+begin
+  if p_shipping_method is not null or p_required then
+    select m.*
+    into v_method
+    from interlock.shipping_methods m
+    where m.code = p_shipping_method
+      and m.active
+      and m.currency = p_currency;
+    if not found then
+      perform interlock.raise_error('SHIPPING_METHOD_NOT_AVAILABLE', jsonb_build_object(
+        'shipping_method', p_shipping_method,
+        'available', (
+          select coalesce(jsonb_agg(m.code order by m.code), '[]')
+          from interlock.shipping_methods m
+          where m.active
+            and m.currency = p_currency
+        )
+      ));
+    end if;
+  end if;
+
+  -- The last line is the shipping, which is no product.
+  select
+    sum(t.amount) filter (where t.is_shipping),
+    coalesce(sum(t.tax) filter (where t.is_shipping), 0),
+    coalesce(sum(t.tax), 0),
+    coalesce(sum(t.tax) filter (where t.inclusive), 0),
+    array_agg(coalesce(t.tax, 0) order by t.n) filter (where not t.is_shipping),
+    array_agg(t.percent order by t.n) filter (where not t.is_shipping),
+    array_agg(t.inclusive order by t.n) filter (where not t.is_shipping)
+  into o_shipping, o_shipping_tax, o_tax, o_tax_included, o_taxes, o_percents, o_inclusive
+  from (
+    select l.n, l.is_shipping, l.amount, r.percent, r.inclusive, interlock.tax_of(l.amount, r.percent, r.inclusive) as tax
+    from (
+      select g.n, false as is_shipping, g.amount, p.tax_class
+      from unnest(p_product_ids, p_amounts) with ordinality as g (product_id, amount, n)
+      left join interlock.products p on p.id = g.product_id
+      union all
+      select
+        null,
+        true,
+        case
+          when (select sum(a) from unnest(p_amounts) as a) >= v_method.free_from then 0
+          else coalesce(v_method.price, 0)
+        end,
+        v_method.tax_class
+    ) l
+    left join lateral (
+      select q.percent, q.inclusive
+      from interlock.tax_rates q
+      where q.tax_class = l.tax_class
+        and (
+          q.country is null
+          or q.country = coalesce(p_country, (select s.tax_country from interlock.settings s))
+        )
+      order by q.country nulls last
+      limit 1
+    ) r on true
+  ) t;
+end
+$$;
+
 -- What public.checkout does, with its owner's rights: cart to order in one transaction, all or nothing.
 --
 -- Order, lines, history, wallet and (without digital products) the stored answer are written before the first stock row
@@ -1265,7 +1497,7 @@ $$;
 --   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
 --   waits together last two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
---   PRICE_CHANGED, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS,
+--   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS,
 --   CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -1280,7 +1512,8 @@ create function interlock.checkout(
   p_expected_total bigint,
   p_shipping_address jsonb,
   p_contact jsonb,
-  p_metadata jsonb
+  p_metadata jsonb,
+  p_shipping_method text
 )
 returns json
 language plpgsql
@@ -1296,6 +1529,7 @@ declare
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id constant uuid := interlock.new_id();
   v_details jsonb;
+  v_said jsonb;
   v_problems jsonb;
   v_request jsonb;
   v_product_ids uuid[];
@@ -1311,8 +1545,9 @@ declare
   v_shortages jsonb;
   v_slotted uuid[];
   -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
-  -- confirmation_window, and whether the way of payment is one of payment_methods.
+  -- confirmation_window, whether the way of payment is one of payment_methods, taxed, and shipping_required.
   v_settings int[];
+  v_charged boolean;
   v_units int;
   -- The units that count against a limit.
   v_counted int;
@@ -1320,6 +1555,13 @@ declare
   v_wallet interlock.wallets;
   v_promo_id uuid;
   v_discounts bigint[];
+  v_shipping bigint := 0;
+  v_shipping_tax bigint := 0;
+  v_tax bigint := 0;
+  v_tax_included bigint := 0;
+  v_taxes bigint[];
+  v_tax_percents numeric[];
+  v_tax_inclusive boolean[];
   v_order interlock.orders;
   v_digital boolean;
   v_answer text;
@@ -1336,10 +1578,16 @@ begin
   v_problems := interlock.find_checkout_problems(
     p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total
   );
-  if num_nonnulls(p_shipping_address, p_contact, p_metadata) > 0 then
+  if num_nonnulls(p_shipping_method, p_shipping_address, p_contact, p_metadata) > 0 then
     v_details := interlock.shape_details(p_shipping_address, p_contact, p_metadata);
     v_problems := coalesce(v_problems, '[]')
       || interlock.find_detail_problems('/', p_shipping_address, p_contact, p_metadata);
+    if not interlock.is_line(p_shipping_method, 40) then
+      v_problems := v_problems || interlock.problem(
+        '/shipping_method', 'must be 1 to 40 characters, without control characters'
+      );
+    end if;
+    v_said := coalesce(v_details, '{}') || jsonb_build_object('shipping_method', p_shipping_method);
   end if;
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
@@ -1360,6 +1608,7 @@ begin
         'quantity', c.quantity,
         'unit_price', c.price,
         'discount', 0,
+        'tax', 0,
         'total', c.quantity * c.price
       )
     ),
@@ -1382,7 +1631,8 @@ begin
     (
       select array[
         s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
-        extract(epoch from s.confirmation_window)::int, (v_payment_method = any (s.payment_methods))::int
+        extract(epoch from s.confirmation_window)::int, (v_payment_method = any (s.payment_methods))::int,
+        s.taxed::int, s.shipping_required::int
       ]
       from interlock.settings s
     )
@@ -1423,6 +1673,9 @@ begin
     order by l.product_id
   ) c;
 
+  -- Whether there is more to pay than the goods.
+  v_charged := p_shipping_method is not null or v_settings[6] = 1 or v_settings[7] = 1;
+
   -- The same cart is the same request, however its lines stand and whatever it was expected to cost.
   v_request := jsonb_build_object(
     'products', v_product_ids,
@@ -1431,15 +1684,15 @@ begin
     'cart_id', p_cart_id,
     'payment_method', v_payment_method
   );
-  if v_details is not null then
-    v_request := v_request || v_details;
+  if v_said is not null then
+    v_request := v_request || v_said;
   end if;
 
   v_refusal := case
     when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
     when v_missing is not null then 'PRODUCT_NOT_FOUND'
     when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
-    when v_price_changed or (p_promo_code is null and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
+    when v_price_changed or (p_promo_code is null and not v_charged and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
     when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
     when v_settings[1] is not null and not interlock.admit_checkout(v_product_ids, v_settings[1]) then 'UPSTREAM_UNAVAILABLE'
   end;
@@ -1459,7 +1712,7 @@ begin
       when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
       when 'PRICE_CHANGED' then interlock.price_change(
         p_cart_items, p_expected_total, v_items, v_subtotal,
-        case when p_promo_code is null then v_subtotal end, v_currencies[1]
+        case when p_promo_code is null and not v_charged then v_subtotal end, v_currencies[1]
       )
       when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
     end);
@@ -1477,12 +1730,12 @@ begin
     end if;
   end if;
 
-  -- Without a promo code the terms are known now, and without codes to deliver so is the whole answer.
+  -- Without a promo code, shipping and tax the terms are known now, and without codes to deliver so is the whole answer.
   v_digital := 'digital' = any (v_kinds);
-  if p_promo_code is null then
+  if p_promo_code is null and not v_charged then
     v_order := interlock.new_order(
       v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
-      v_settings[4]
+      v_settings[4], null, 0, 0, 0, 0
     );
     if not v_digital then
       v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
@@ -1539,14 +1792,39 @@ begin
     from interlock.promo_redemptions r
     where r.order_id = v_order_id
       and r.status = 'redeemed';
+  end if;
+
+  if v_charged then
+    select c.*
+    into v_shipping, v_shipping_tax, v_tax, v_tax_included, v_taxes, v_tax_percents, v_tax_inclusive
+    from interlock.charge_order(
+      p_shipping_method,
+      v_settings[7] = 1 and 'physical' = any (v_kinds),
+      p_shipping_address ->> 'country',
+      v_currencies[1],
+      v_product_ids,
+      array(
+        select l.quantity * l.unit_price - coalesce(l.discount, 0)
+        from unnest(v_quantities, v_unit_prices, v_discounts) with ordinality as l (quantity, unit_price, discount, n)
+        order by l.n
+      )
+    ) as c;
+  end if;
+
+  if v_order.id is null then
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, (select sum(d)::bigint from unnest(v_discounts) as d),
-      v_payment_method, v_promo_id, p_cart_id, v_settings[4]
+      v_order_id, v_user_id, v_currencies[1], v_subtotal,
+      (select coalesce(sum(d), 0)::bigint from unnest(v_discounts) as d),
+      v_payment_method, v_promo_id, p_cart_id, v_settings[4],
+      p_shipping_method, v_shipping, v_shipping_tax, v_tax, v_tax_included
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
         p_cart_items, p_expected_total, v_items, v_subtotal, v_order.total, v_currencies[1]
-      ));
+      ) || case
+        when v_charged then jsonb_build_object('shipping', v_order.shipping, 'tax', v_order.tax)
+        else '{}'
+      end);
     end if;
   end if;
 
@@ -1578,10 +1856,15 @@ begin
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
 
-  insert into interlock.order_items (order_id, product_id, quantity, unit_price, discount, name, kind)
-  select v_order_id, l.product_id, l.quantity, l.unit_price, coalesce(l.discount, 0), l.name, l.kind
-  from unnest(v_product_ids, v_quantities, v_unit_prices, v_discounts, v_names, v_kinds)
-    as l (product_id, quantity, unit_price, discount, name, kind);
+  insert into interlock.order_items (
+    order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive
+  )
+  select
+    v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind, coalesce(l.discount, 0),
+    coalesce(l.tax, 0), l.tax_percent, l.tax_inclusive
+  from unnest(
+    v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_discounts, v_taxes, v_tax_percents, v_tax_inclusive
+  ) as l (product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive);
 
   if v_details is not null then
     insert into interlock.order_details (order_id, shipping_address, contact, metadata)
@@ -2008,7 +2291,7 @@ $$;
 -- What is wrong with the details of an order, all of it; an empty list if nothing is. What is null is not there. The
 -- pointers begin with p_at. Metadata are as Stripe's: so they can be passed on.
 --
--- Callers: interlock.checkout, interlock.correct_order.
+-- Callers: interlock.checkout, interlock.correct_order, interlock.quote_order.
 create function interlock.find_detail_problems(p_at text, p_shipping_address jsonb, p_contact jsonb, p_metadata jsonb)
 returns jsonb
 language plpgsql
@@ -2038,6 +2321,13 @@ begin
   ) then
     v_problems := v_problems || interlock.problem(
       p_at || 'metadata', 'must have at most 50 keys of 1 to 40 characters, with texts of at most 500'
+    );
+  end if;
+
+  -- Taxes go by it.
+  if p_shipping_address ->> 'country' !~ '^[A-Z]{2}$' then
+    v_problems := v_problems || interlock.problem(
+      p_at || 'shipping_address/country', 'must be two capital letters (ISO 3166)'
     );
   end if;
 
@@ -2274,7 +2564,12 @@ create function interlock.new_order(
   p_payment_method text,
   p_promo_code_id uuid,
   p_cart_id uuid,
-  p_confirmation_seconds int
+  p_confirmation_seconds int,
+  p_shipping_method text,
+  p_shipping bigint,
+  p_shipping_tax bigint,
+  p_tax bigint,
+  p_tax_included bigint
 )
 returns interlock.orders
 language plpgsql
@@ -2289,7 +2584,12 @@ begin
   v_order.currency := p_currency;
   v_order.subtotal := p_subtotal;
   v_order.discount := p_discount;
-  v_order.total := p_subtotal - p_discount;
+  v_order.shipping_method := p_shipping_method;
+  v_order.shipping := p_shipping;
+  v_order.shipping_tax := p_shipping_tax;
+  v_order.tax := p_tax;
+  v_order.tax_included := p_tax_included;
+  v_order.total := p_subtotal - p_discount + p_shipping + p_tax - p_tax_included;
   v_order.payment_method := p_payment_method;
   v_order.promo_code_id := p_promo_code_id;
   v_order.cart_id := p_cart_id;
@@ -2356,6 +2656,7 @@ begin
       'quantity', i.quantity,
       'unit_price', i.unit_price,
       'discount', i.discount,
+      'tax', i.tax,
       'total', i.quantity * i.unit_price
     )
     order by i.product_id
@@ -2402,7 +2703,7 @@ begin
     'currency', p_currency,
     'lines', (
       select jsonb_agg(
-        l.line - 'discount' || jsonb_build_object(
+        l.line - 'discount' - 'tax' || jsonb_build_object(
           'expected_unit_price', (
             -- Of lines of one product with several prices the one that is not its price.
             select i.item -> 'expected_unit_price'
@@ -2443,6 +2744,122 @@ begin
 
   perform interlock.move_goods(p_order_id, array['unfulfilled'], 'processing', null);
   return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- What public.quote_order does, with its owner's rights: what a checkout would charge for a cart, by the same arithmetic
+-- and the same prices. Nothing is held and nothing promised: checkout is told the total as p_expected_total.
+--
+-- Callers: authenticated and service_role, through public.quote_order.
+-- Locks: as interlock.validate_promo for a dry run, with a promo code.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES, SHIPPING_METHOD_NOT_AVAILABLE, those of
+--   interlock.validate_promo; 55P03 is transient.
+-- Security definer: promo codes are secrets. Nothing here trusts an argument for who is calling.
+create function interlock.quote_order(
+  p_cart_items jsonb,
+  p_promo_code text,
+  p_shipping_method text,
+  p_shipping_address jsonb,
+  p_cart_id uuid
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb;
+  v_cart record;
+  v_promo jsonb;
+  v_product_ids uuid[];
+  v_amounts bigint[];
+  v_discounts bigint[];
+  v_goods bigint;
+  v_charges record;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if auth.uid() is null then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  v_problems := interlock.find_detail_problems('/p_', p_shipping_address, null, null);
+  if not interlock.is_line(p_shipping_method, 40) then
+    v_problems := v_problems || interlock.problem(
+      '/p_shipping_method', 'must be 1 to 40 characters, without control characters'
+    );
+  end if;
+  perform interlock.refuse_problems(v_problems);
+  v_cart := interlock.price_promo_cart(p_cart_items);
+
+  if p_promo_code is not null then
+    v_promo := interlock.validate_promo(p_promo_code, p_cart_items, null, p_cart_id, true, 'apply', null);
+    -- An unknown code is answered and not raised.
+    if not v_promo ? 'discount' then
+      return v_promo;
+    end if;
+  end if;
+
+  select
+    array_agg((l.line ->> 'product_id')::uuid order by l.n),
+    array_agg((l.line ->> 'quantity')::bigint * (l.line ->> 'unit_price')::bigint order by l.n),
+    array_agg(coalesce((v_promo #>> array['lines', (l.n - 1)::text, 'discount'])::bigint, 0) order by l.n)
+  into v_product_ids, v_amounts, v_discounts
+  from jsonb_array_elements(v_cart.o_lines) with ordinality as l (line, n);
+
+  v_charges := interlock.charge_order(
+    p_shipping_method, false, p_shipping_address ->> 'country', v_cart.o_currency, v_product_ids,
+    array(select a.amount - a.discount from unnest(v_amounts, v_discounts) with ordinality as a (amount, discount, n) order by a.n)
+  );
+  v_goods := (select sum(a.amount - a.discount) from unnest(v_amounts, v_discounts) as a (amount, discount));
+
+  return jsonb_build_object(
+    'success', true,
+    'currency', v_cart.o_currency,
+    'subtotal', (select sum(a) from unnest(v_amounts) as a),
+    'discount', (select sum(d) from unnest(v_discounts) as d),
+    'shipping_method', p_shipping_method,
+    'shipping', v_charges.o_shipping,
+    'shipping_tax', v_charges.o_shipping_tax,
+    'tax', v_charges.o_tax,
+    'tax_included', v_charges.o_tax_included,
+    'total', v_goods + v_charges.o_shipping + v_charges.o_tax - v_charges.o_tax_included,
+    'lines', (
+      select jsonb_agg(
+        l.line || jsonb_build_object(
+          'discount', c.discount,
+          'tax', c.tax,
+          'tax_percent', c.percent,
+          'tax_inclusive', c.inclusive,
+          'total', c.amount
+        )
+        order by n
+      )
+      from jsonb_array_elements(v_cart.o_lines) with ordinality as l (line, n)
+      join unnest(v_amounts, v_discounts, v_charges.o_taxes, v_charges.o_percents, v_charges.o_inclusive)
+        with ordinality as c (amount, discount, tax, percent, inclusive, n) using (n)
+    ),
+    'shipping_methods', (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object(
+            'code', m.code,
+            'name', m.name,
+            'shipping', case when v_goods >= m.free_from then 0 else m.price end,
+            'free_from', m.free_from
+          )
+          order by m.price, m.code
+        ),
+        '[]'
+      )
+      from interlock.shipping_methods m
+      where m.active
+        and m.currency = v_cart.o_currency
+    )
+  );
 end
 $$;
 
@@ -2768,6 +3185,11 @@ declare
     'currency', p_order.currency,
     'subtotal', p_order.subtotal,
     'discount', p_order.discount,
+    'shipping_method', p_order.shipping_method,
+    'shipping', p_order.shipping,
+    'shipping_tax', p_order.shipping_tax,
+    'tax', p_order.tax,
+    'tax_included', p_order.tax_included,
     'total', p_order.total,
     'payment_method', p_order.payment_method,
     'cart_id', p_order.cart_id,
@@ -2943,6 +3365,23 @@ begin
 end
 $$;
 
+-- The tax on an amount, half a minor unit rounded up: a share of it where it is in the amount, else what is added.
+--
+-- Exact: one division of whole numbers, in which nothing is rounded before the end.
+--
+-- Callers: interlock.charge_order.
+create function interlock.tax_of(p_amount bigint, p_percent numeric, p_inclusive boolean)
+returns bigint
+language sql
+immutable
+set search_path = ''
+as $$
+  select case
+    when p_inclusive then div(2 * p_amount * p_percent + 100 + p_percent, 2 * (100 + p_percent))
+    else div(2 * p_amount * p_percent + 100, 200)
+  end::bigint
+$$;
+
 create view interlock.code_differences
 with (security_invoker = true)
 as
@@ -2979,7 +3418,8 @@ create function public.checkout(
   p_expected_total bigint default null,
   p_shipping_address jsonb default null,
   p_contact jsonb default null,
-  p_metadata jsonb default null
+  p_metadata jsonb default null,
+  p_shipping_method text default null
 )
 returns json
 language plpgsql
@@ -2989,12 +3429,12 @@ as $$
 begin
   return interlock.checkout(
     p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total,
-    p_shipping_address, p_contact, p_metadata
+    p_shipping_address, p_contact, p_metadata, p_shipping_method
   );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb) is
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user: order, payment, stock, codes and promo use together, or nothing.';
 
 create function public.claim_product_codes_atomic(
@@ -3087,6 +3527,24 @@ $$;
 comment on function public.process_order(uuid) is
   'Marks the goods of a confirmed or paid order as being prepared: its buyer can no longer cancel it. For staff and the service role.';
 
+create function public.quote_order(
+  p_cart_items jsonb,
+  p_promo_code text default null,
+  p_shipping_method text default null,
+  p_shipping_address jsonb default null,
+  p_cart_id uuid default null
+)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.quote_order(p_cart_items, p_promo_code, p_shipping_method, p_shipping_address, p_cart_id)
+$$;
+
+comment on function public.quote_order(jsonb, text, text, jsonb, uuid) is
+  'What checkout would charge for a cart: discount, shipping, tax and total, line by line, and what each shipping method costs. Holds nothing.';
+
 create function public.refund_order(p_order_id uuid, p_outside boolean default false)
 returns json
 language sql
@@ -3138,6 +3596,8 @@ comment on function public.ship_order(uuid, text) is
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.cancel_order is
   'What public.cancel_order does, with its owner''s rights.';
+comment on function interlock.charge_order is
+  'What is charged beside the goods: shipping, and tax for each line.';
 comment on function interlock.checkout is
   'What public.checkout does, with its owner''s rights: cart to order in one transaction, all or nothing.';
 comment on function interlock.claim_product_codes_atomic is
@@ -3184,6 +3644,8 @@ comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
 comment on function interlock.normal_code is
   'The normal form of a digital key: one product has each key once, however it was entered (blanks around it, another case, full-width letters, a dash that a word processor has made of a hyphen).';
+comment on function interlock.note_tax_rates is
+  'Trigger: keep in settings.taxed whether there are tax rates.';
 comment on function interlock.order_answer is
   'The answer of the functions of an order''s life: success, and the order.';
 comment on function interlock.order_deadline_matches is
@@ -3196,6 +3658,8 @@ comment on function interlock.price_change is
   'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
 comment on function interlock.process_order is
   'What public.process_order does, with its owner''s rights: the shop picks and packs the goods.';
+comment on function interlock.quote_order is
+  'What public.quote_order does, with its owner''s rights: what a checkout would charge for a cart, by the same arithmetic and the same prices.';
 comment on function interlock.record_order_event is
   'Write the history of an order.';
 comment on function interlock.refund_order is
@@ -3220,18 +3684,21 @@ comment on function interlock.take_open_order is
   'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is
   'Give free codes to an order: exactly the quantities, or an error.';
+comment on function interlock.tax_of is
+  'The tax on an amount, half a minor unit rounded up: a share of it where it is in the amount, else what is added.';
 
 -- Who may call what of orders. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
   public.process_order(uuid),
+  public.quote_order(jsonb, text, text, jsonb, uuid),
   public.refund_order(uuid, boolean),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
@@ -3240,7 +3707,8 @@ from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text), interlock.checkout,
+  public.quote_order(jsonb, text, text, jsonb, uuid), interlock.quote_order,
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,
   public.ship_order(uuid, text), interlock.ship_order,
@@ -3265,6 +3733,8 @@ select interlock.expose('orders');
 select interlock.expose('order_items');
 select interlock.expose('order_events');
 select interlock.expose('order_details');
+select interlock.expose('shipping_methods');
+select interlock.expose('tax_rates');
 select interlock.expose('order_detail_changes');
 select interlock.expose('product_codes');
 select interlock.expose('code_differences');

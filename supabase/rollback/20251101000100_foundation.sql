@@ -20,6 +20,8 @@ drop domain
   interlock.row_version,
   interlock.label,
   interlock.movement_reason,
+  interlock.slug,
+  interlock.country_code,
   interlock.idempotency_key;
 drop function
   interlock.acts_for_shop,

@@ -3,19 +3,22 @@ set local lock_timeout = '5s';
 select interlock.conceal('code_differences');
 select interlock.conceal('product_codes');
 select interlock.conceal('order_detail_changes');
+select interlock.conceal('tax_rates');
+select interlock.conceal('shipping_methods');
 select interlock.conceal('order_details');
 select interlock.conceal('order_events');
 select interlock.conceal('order_items');
 select interlock.conceal('orders');
 drop function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
   public.process_order(uuid),
+  public.quote_order(jsonb, text, text, jsonb, uuid),
   public.refund_order(uuid, boolean),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
@@ -24,6 +27,7 @@ drop view interlock.code_differences;
 drop trigger settings_count_orders on interlock.settings;
 drop function
   interlock.cancel_order,
+  interlock.charge_order,
   interlock.checkout,
   interlock.claim_product_codes_atomic,
   interlock.correct_order,
@@ -42,6 +46,7 @@ drop function
   interlock.order_to_json,
   interlock.price_change,
   interlock.process_order,
+  interlock.quote_order,
   interlock.refund_order,
   interlock.refuse_ordered_cart,
   interlock.reopen_order,
@@ -51,8 +56,11 @@ drop function
   interlock.shape_order,
   interlock.ship_order,
   interlock.take_open_order,
-  interlock.take_product_codes;
+  interlock.take_product_codes,
+  interlock.tax_of;
 drop table
+  interlock.tax_rates,
+  interlock.shipping_methods,
   interlock.product_codes,
   interlock.order_items,
   interlock.order_events,
@@ -66,7 +74,8 @@ drop domain
   interlock.fulfillment,
   interlock.payment_method,
   interlock.order_event,
-  interlock.product_code;
+  interlock.product_code,
+  interlock.percentage;
 drop function
   interlock.count_free_codes,
   interlock.count_open_orders,
@@ -74,6 +83,7 @@ drop function
   interlock.forget_order_details,
   interlock.guard_order_change,
   interlock.guard_product_code,
+  interlock.note_tax_rates,
   interlock.record_order_event,
   interlock.settle_orders,
   interlock.is_open_order,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(273);
+select plan(293);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -19,6 +19,7 @@ select set_eq(
       ('amount_change', 'bigint'),
       ('batch_event', 'text'),
       ('batch_status', 'text'),
+      ('country_code', 'character(2)'),
       ('currency_code', 'character(3)'),
       ('details', 'jsonb'),
       ('discount_type', 'text'),
@@ -29,6 +30,7 @@ select set_eq(
       ('object_path', 'text'),
       ('order_event', 'text'),
       ('order_status', 'text'),
+      ('percentage', 'numeric'),
       ('payment_method', 'text'),
       ('payment_flag', 'text'),
       ('payment_proof_status', 'text'),
@@ -46,6 +48,7 @@ select set_eq(
       ('rejection_reason', 'text'),
       ('row_version', 'bigint'),
       ('signing_secret', 'text'),
+      ('slug', 'text'),
       ('time_zone', 'text'),
       ('unit_change', 'integer'),
       ('unit_count', 'integer'),
@@ -124,6 +127,23 @@ values
   ('idempotency_key', e'a\x7f', 'idempotency_key_format'),
   ('idempotency_key', e'a\n', 'idempotency_key_format'),
   ('idempotency_key', e'\x1fa', 'idempotency_key_format'),
+  ('country_code', 'DE', null),
+  ('country_code', 'de', 'country_code_format'),
+  ('country_code', 'D', 'country_code_format'),
+  ('country_code', e'D\n', 'country_code_format'),
+  ('percentage', '0', null),
+  ('percentage', '100', null),
+  ('percentage', '8.8751', null),
+  ('percentage', '-0.0001', 'percentage_range'),
+  ('percentage', '100.0001', 'percentage_range'),
+  ('percentage', '8.87511', 'percentage_range'),
+  ('slug', 'a-b_1', null),
+  ('slug', repeat('x', 40), null),
+  ('slug', repeat('x', 41), 'slug_format'),
+  ('slug', '', 'slug_format'),
+  ('slug', 'A', 'slug_format'),
+  ('slug', 'ü', 'slug_format'),
+  ('slug', e'a\n', 'slug_format'),
   ('details', '{}', null),
   ('details', jsonb_build_object('k', repeat('x', 4087))::text, null),
   ('details', jsonb_build_object('k', repeat('x', 4088))::text, 'details_object'),

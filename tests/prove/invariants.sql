@@ -238,6 +238,11 @@ amounts as (
   from orders o
   where o.discount <> (select coalesce(sum(i.discount), 0) from items i where i.order_id = o.id)
   union all
+  select 'an order''s tax is not that of its lines and its shipping', o.id::text
+  from orders o
+  where o.tax <> o.shipping_tax + (select coalesce(sum(i.tax), 0) from items i where i.order_id = o.id)
+    or o.tax_included > o.tax
+  union all
   select 'more is taken off a line than it costs', i.order_id::text
   from items i
   where i.discount > i.quantity * i.unit_price

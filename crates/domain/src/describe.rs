@@ -91,6 +91,7 @@ mod tests {
             ("/shipping_address", false),
             ("/contact", false),
             ("/metadata", false),
+            ("/shipping_method", false),
         ];
         assert_eq!(
             told,

@@ -3,6 +3,8 @@ select interlock.expose('orders');
 select interlock.expose('order_items');
 select interlock.expose('order_events');
 select interlock.expose('order_details');
+select interlock.expose('shipping_methods');
+select interlock.expose('tax_rates');
 select interlock.expose('order_detail_changes');
 select interlock.expose('product_codes');
 select interlock.expose('code_differences');

@@ -32,7 +32,8 @@ from (values
   ('interlock.products', array[
     'id uuid not null', 'name text not null', 'price bigint not null', 'currency character(3) not null',
     'available_quantity integer not null', 'kind text not null', 'active boolean not null',
-    'created_at timestamp with time zone not null', 'stock_slots integer not null'
+    'created_at timestamp with time zone not null', 'stock_slots integer not null',
+    'tax_class text not null'
   ]),
   ('interlock.stock_movements', array[
     'id bigint not null', 'product_id uuid not null', 'delta integer not null', 'balance_after integer',
@@ -49,7 +50,8 @@ from (values
   ]),
   ('interlock.orders', array[
     'id uuid not null', 'number bigint not null', 'user_id uuid', 'status text not null', 'fulfillment text not null', 'currency character(3) not null',
-    'subtotal bigint not null', 'discount bigint not null', 'total bigint not null',
+    'subtotal bigint not null', 'discount bigint not null', 'total bigint not null', 'shipping_method text', 'shipping bigint not null',
+    'shipping_tax bigint not null', 'tax bigint not null', 'tax_included bigint not null',
     'payment_method text not null', 'promo_code_id uuid', 'cart_id uuid', 'counted_units integer',
     'payment_expires_at timestamp with time zone', 'proof_submitted_at timestamp with time zone',
     'created_at timestamp with time zone not null', 'paid_at timestamp with time zone',
@@ -59,7 +61,8 @@ from (values
   ]),
   ('interlock.order_items', array[
     'order_id uuid not null', 'product_id uuid not null', 'quantity integer not null',
-    'unit_price bigint not null', 'name text not null', 'kind text not null', 'discount bigint not null'
+    'unit_price bigint not null', 'name text not null', 'kind text not null', 'discount bigint not null',
+    'tax bigint not null', 'tax_percent numeric', 'tax_inclusive boolean'
   ]),
   ('interlock.wallet_top_ups', array[
     'reference text not null', 'user_id uuid not null', 'amount bigint not null', 'currency character(3) not null',
@@ -95,7 +98,7 @@ select set_has(
       ('products_available_quantity_nonnegative'), ('products_price_sane'), ('currency_code_format'),
       ('products_kind_known'), ('label_length'), ('unit_change_nonzero'),
       ('wallets_balance_nonnegative'), ('currency_code_format'), ('wallets_user_id_fkey'),
-      ('amount_change_nonzero'), ('orders_status_known'), ('orders_total_is_the_difference'), ('orders_number_key'),
+      ('amount_change_nonzero'), ('orders_status_known'), ('orders_total_adds_up'), ('orders_number_key'),
       ('orders_discount_within_subtotal'), ('orders_payment_method_known'),
       ('orders_payment_deadline_matches_status'), ('orders_times_match_status'), ('orders_user_id_fkey'),
       ('order_items_pkey'), ('order_items_order_id_fkey'), ('positive_count_range'),
@@ -126,7 +129,7 @@ select is_empty(
 
 select function_returns('public', f.name, f.args, f.returns)
 from (values
-  ('checkout', array['jsonb', 'text', 'uuid', 'text', 'text', 'bigint', 'jsonb', 'jsonb', 'jsonb'], 'json'),
+  ('checkout', array['jsonb', 'text', 'uuid', 'text', 'text', 'bigint', 'jsonb', 'jsonb', 'jsonb', 'text'], 'json'),
   ('adjust_stock', array['uuid', 'integer', 'text', 'text'], 'jsonb'),
   ('count_stock', array['uuid', 'integer', 'integer', 'text', 'text'], 'jsonb'),
   ('decrement_product_quantity', array['uuid', 'integer', 'text'], 'jsonb'),

@@ -144,11 +144,11 @@ insert into answers values ('first', pg_temp.call('ann', pg_temp.cart(1, 3)));
 select is(
   (select answer::jsonb #- '{order,id}' #- '{order,number}' #- '{order,created_at}' from answers where name = 'first'),
   jsonb_build_object('success', true, 'order', jsonb_build_object(
-    'status', 'confirmed', 'currency', 'EUR', 'subtotal', 3897, 'discount', 0, 'total', 3897,
+    'status', 'confirmed', 'currency', 'EUR', 'subtotal', 3897, 'discount', 0, 'shipping_method', null, 'shipping', 0, 'shipping_tax', 0, 'tax', 0, 'tax_included', 0, 'total', 3897,
     'payment_method', 'cash_on_delivery', 'cart_id', null, 'payment_expires_at', null, 'paid_at', null,
     'fulfillment', 'unfulfilled', 'shipped_at', null, 'tracking', null, 'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null,
     'items', jsonb_build_array(jsonb_build_object(
-      'product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 3, 'unit_price', 1299, 'discount', 0, 'total', 3897
+      'product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 3, 'unit_price', 1299, 'discount', 0, 'tax', 0, 'total', 3897
     ))
   )),
   'without a method: cash on delivery, and the whole order in the answer'
@@ -190,8 +190,8 @@ select results_eq(
 select is(
   pg_temp.call('ann', pg_temp.cart(2, 3, 1, 1, 2, 4))::jsonb #> '{order,items}',
   jsonb_build_array(
-    jsonb_build_object('product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 1, 'unit_price', 1299, 'discount', 0, 'total', 1299),
-    jsonb_build_object('product_id', pg_temp.p(2), 'name', 'tap beans', 'quantity', 7, 'unit_price', 899, 'discount', 0, 'total', 6293)
+    jsonb_build_object('product_id', pg_temp.p(1), 'name', 'tap oil', 'quantity', 1, 'unit_price', 1299, 'discount', 0, 'tax', 0, 'total', 1299),
+    jsonb_build_object('product_id', pg_temp.p(2), 'name', 'tap beans', 'quantity', 7, 'unit_price', 899, 'discount', 0, 'tax', 0, 'total', 6293)
   ),
   'lines of one product are summed'
 );
@@ -416,7 +416,7 @@ insert into answers values ('wallet', pg_temp.call('ann', pg_temp.cart(2, 2, 5, 
 select is(
   (select (answer::jsonb #> '{order}') - 'id' - 'number' - 'items' - 'created_at' - 'paid_at' from answers where name = 'wallet'),
   jsonb_build_object(
-    'status', 'paid', 'currency', 'EUR', 'subtotal', 4298, 'discount', 0, 'total', 4298, 'payment_method', 'wallet',
+    'status', 'paid', 'currency', 'EUR', 'subtotal', 4298, 'discount', 0, 'shipping_method', null, 'shipping', 0, 'shipping_tax', 0, 'tax', 0, 'tax_included', 0, 'total', 4298, 'payment_method', 'wallet',
     'cart_id', null, 'payment_expires_at', null, 'fulfillment', 'unfulfilled', 'shipped_at', null, 'tracking', null, 'fulfilled_at', null, 'cancelled_at', null, 'refunded_at', null,
     'codes', jsonb_build_array(jsonb_build_object('product_id', pg_temp.p(5), 'code', 'tap-gift-1'))
   ),
@@ -470,7 +470,7 @@ insert into answers values ('transfer', pg_temp.call('bob', pg_temp.cart(5, 1), 
 select is(
   (select (answer::jsonb #> '{order}') - 'id' - 'number' - 'items' from answers where name = 'transfer'),
   jsonb_build_object(
-    'status', 'pending_payment', 'currency', 'EUR', 'subtotal', 2500, 'discount', 0, 'total', 2500,
+    'status', 'pending_payment', 'currency', 'EUR', 'subtotal', 2500, 'discount', 0, 'shipping_method', null, 'shipping', 0, 'shipping_tax', 0, 'tax', 0, 'tax_included', 0, 'total', 2500,
     'payment_method', 'bank_transfer', 'cart_id', '7f000000-0000-4000-8000-0000000000ca',
     'created_at', to_jsonb(now() at time zone 'UTC') #>> '{}' || '+00:00',
     'payment_expires_at', to_jsonb((now() + interval '24 hours') at time zone 'UTC') #>> '{}' || '+00:00',

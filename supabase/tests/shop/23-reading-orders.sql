@@ -221,7 +221,7 @@ select is_empty(
     from listed
     where (select array_agg(k order by k) from jsonb_object_keys(value) k) is distinct from array[
       'cancelled_at', 'cart_id', 'codes', 'corrections', 'created_at', 'currency', 'discount', 'events', 'fulfilled_at', 'fulfillment', 'id', 'items', 'number', 'paid_at',
-      'payment_expires_at', 'payment_method', 'payment_proofs', 'refunded_at', 'shipped_at', 'status', 'subtotal', 'total', 'tracking', 'user_id'
+      'payment_expires_at', 'payment_method', 'payment_proofs', 'refunded_at', 'shipped_at', 'shipping', 'shipping_method', 'shipping_tax', 'status', 'subtotal', 'tax', 'tax_included', 'total', 'tracking', 'user_id'
     ]
   $$,
   'an order has these members'

@@ -59,6 +59,10 @@ pub(crate) async fn checkout(bench: &Bench) -> (String, Value) {
         .expect("PAYMENT_METHOD_NOT_ALLOWED", buyer, &transfer)
         .await;
     tune("max_open_units_per_customer = default, payment_methods = default").await;
+    let sent = with(cart(&[(product, 1)]), "shipping_method", "test-none");
+    scene
+        .expect("SHIPPING_METHOD_NOT_AVAILABLE", buyer, &sent)
+        .await;
     let euros = "update interlock.products set currency = 'EUR' where id = $1";
     let abroad = bench.products(1, 5).await[0];
     bench

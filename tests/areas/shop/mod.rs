@@ -1,5 +1,7 @@
 //! Stock, checkout, orders, wallets, codes of digital products, slots.
 
+#[cfg(test)]
+mod arithmetic;
 pub(crate) mod calls;
 #[cfg(test)]
 mod cards;
@@ -22,6 +24,8 @@ pub(crate) mod payment_races;
 pub(crate) mod payment_stages;
 #[cfg(test)]
 mod payment_webhook;
+#[cfg(test)]
+mod price_scenes;
 #[cfg(test)]
 pub(crate) mod races;
 #[cfg(test)]
@@ -50,7 +54,12 @@ pub(crate) const AREA: Area = Area {
         |bench| Box::pin(payment_webhook::documented(bench)),
     ],
     #[cfg(test)]
-    scenes: &[scenes::SCENES, limit_scenes::SCENES, slot_scenes::SCENES],
+    scenes: &[
+        scenes::SCENES,
+        limit_scenes::SCENES,
+        price_scenes::SCENES,
+        slot_scenes::SCENES,
+    ],
     #[cfg(test)]
     scene_rows: scenes::ROWS,
     #[cfg(test)]

@@ -26,6 +26,7 @@ const BUY_BOTH: &str = "select public.checkout('[{\"product_id\": \"{product}\",
 pub(crate) const AFTERWARDS: &str = "
 update interlock.settings
 set checkouts_per_product = default, max_open_orders_per_customer = default, max_open_units_per_customer = default;
+delete from interlock.tax_rates where tax_class in ('test-one', 'test-two');
 select interlock.settle_slots()";
 
 /// The scenes.

@@ -137,9 +137,9 @@ select jsonb_build_object(
       from interlock.product_codes c left join interlock.orders o on o.id = c.order_id
       where c.product_id = any ($3)) c),
   'orders', (select jsonb_agg(o order by o) from (
-      select jsonb_build_array(o.user_id, o.status, o.subtotal, o.discount, o.total, o.payment_method, o.promo_code_id,
+      select jsonb_build_array(o.user_id, o.status, o.subtotal, o.discount, o.shipping, o.tax, o.total, o.payment_method, o.promo_code_id,
         o.proof_submitted_at is not null,
-        (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price, i.discount) order by i.product_id)
+        (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price, i.discount, i.tax) order by i.product_id)
          from interlock.order_items i where i.order_id = o.id),
         (select jsonb_agg(e.event order by e.id) from interlock.order_events e where e.order_id = o.id),
         (select jsonb_build_array(d.shipping_address, d.contact, d.metadata) from interlock.order_details d where d.order_id = o.id),

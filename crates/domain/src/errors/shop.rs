@@ -70,7 +70,7 @@ super::codes! {
     PriceChanged 409 Final "PRICE_CHANGED"
         "A price is not the one that was expected."
         "Show the buyer the prices in details, and send the prices that they agree to."
-        known(&[
+        Partly("What is known about it.", &[
             ("expected_total", OrNull(&AMOUNT)),
             ("total", OrNull(&AMOUNT)),
             ("subtotal", AMOUNT),
@@ -83,7 +83,9 @@ super::codes! {
                 ("total", AMOUNT),
                 ("expected_unit_price", OrNull(&AMOUNT)),
             ]))),
-        ]);
+            ("shipping", AMOUNT),
+            ("tax", AMOUNT),
+        ], &["shipping", "tax"]);
 
     CartAlreadyOrdered 409 Final "CART_ALREADY_ORDERED"
         "This cart is ordered already."
@@ -108,6 +110,11 @@ super::codes! {
             ("payment_method", Words(&PAYMENT_METHODS)),
             ("allowed", List(&Words(&PAYMENT_METHODS))),
         ]);
+
+    ShippingMethodNotAvailable 422 Final "SHIPPING_METHOD_NOT_AVAILABLE"
+        "The order cannot be sent in this way."
+        "Send one of details.available as shipping_method: the shop has these in the currency of the cart."
+        known(&[("shipping_method", OrNull(&Text)), ("available", List(&Text))]);
 
     StockLimitExceeded 409 Final "STOCK_LIMIT_EXCEEDED"
         "A product has no room for more stock."

@@ -1,7 +1,8 @@
 //! `checkout`: stock, order, payment and promo in one transaction.
 //!
 //! `{"cart_items": [{"product_id", "quantity", "expected_unit_price"?}], "promo_code"?, "cart_id"?, "payment_method"?,
-//! "expected_total"?, "shipping_address"?, "contact"?, "metadata"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
+//! "expected_total"?, "shipping_address"?, "contact"?, "metadata"?,
+//! "shipping_method"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
 
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function, Takes};
@@ -68,6 +69,10 @@ pub const CHECKOUT: Function = Function {
                 "What the app keeps with the order: at most 50 texts of at most 500 characters under keys of at most \
                 40, and 4096 bytes in all. Not for what is about a person.",
             ),
+            (
+                "/shipping_method",
+                "How the order is sent: the code of one of shipping_methods. The database has its price.",
+            ),
         ],
         between_fields: "{}",
         answer: "OrderAnswer",
@@ -84,6 +89,11 @@ pub const CHECKOUT: Function = Function {
                         ("currency", Currency),
                         ("subtotal", AMOUNT),
                         ("discount", AMOUNT),
+                        ("shipping_method", OrNull(&Text)),
+                        ("shipping", AMOUNT),
+                        ("shipping_tax", AMOUNT),
+                        ("tax", AMOUNT),
+                        ("tax_included", AMOUNT),
                         ("total", AMOUNT),
                         ("payment_method", Words(&PAYMENT_METHODS)),
                         ("cart_id", OrNull(&Uuid)),
@@ -105,6 +115,7 @@ pub const CHECKOUT: Function = Function {
                                     ("quantity", AtLeast(1)),
                                     ("unit_price", AMOUNT),
                                     ("discount", AMOUNT),
+                                    ("tax", AMOUNT),
                                     ("total", AMOUNT),
                                 ],
                             )),
@@ -146,6 +157,7 @@ pub const CHECKOUT: Function = Function {
             Code::PromoExpired,
             Code::IdempotencyKeyReused,
             Code::PaymentMethodNotAllowed,
+            Code::ShippingMethodNotAvailable,
             Code::MixedCurrencies,
             Code::CurrencyMismatch,
             Code::PromoNotApplicable,
@@ -162,7 +174,7 @@ pub const CHECKOUT: Function = Function {
                     "expected_unit_price":700}],"promo_code":"test:harmless",
                     "cart_id":"ca470000-0000-4000-8000-00000000dead","payment_method":"wallet","expected_total":630,
                     "shipping_address":{"name":"test:harmless","country":"DE"},"contact":{"email":"test@example.com"},
-                    "metadata":{"test":"harmless"}}"#,
+                    "metadata":{"test":"harmless"},"shipping_method":"test-harmless"}"#,
             },
             Sample {
                 name: "a cart",
@@ -195,6 +207,9 @@ pub(crate) const PAYMENT_METHODS: [&str; 4] =
 /// Longer than any code that a person types.
 pub(crate) const MAX_PROMO_CODE: usize = 64;
 
+/// As long as a code of a shipping method can be.
+const MAX_SHIPPING_METHOD: usize = 40;
+
 fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     fields.require("cart_items");
     let lines = cart::read_lines(&mut fields, "cart_items");
@@ -205,6 +220,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     let shipping_address = fields.object("shipping_address");
     let contact = fields.object("contact");
     let metadata = fields.object("metadata");
+    let shipping_method = fields.line("shipping_method", MAX_SHIPPING_METHOD);
     fields.finish()?;
 
     let lines = lines.unwrap_or(Value::Null);
@@ -218,6 +234,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_shipping_address", shipping_address),
         ("p_contact", contact),
         ("p_metadata", metadata),
+        ("p_shipping_method", shipping_method.map(Value::from)),
     ];
     Ok(Arguments {
         count: products as u32,

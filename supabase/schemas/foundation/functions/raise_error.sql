@@ -199,6 +199,10 @@ begin
       v_status := '422';
       v_message := 'The shop does not take this way of payment.';
       v_hint := 'Send one of details.allowed as payment_method.';
+    when 'SHIPPING_METHOD_NOT_AVAILABLE' then
+      v_status := '422';
+      v_message := 'The order cannot be sent in this way.';
+      v_hint := 'Send one of details.available as shipping_method: the shop has these in the currency of the cart.';
     when 'MIXED_CURRENCIES' then
       v_status := '422';
       v_message := 'The products of this cart have different currencies.';

@@ -60,6 +60,11 @@ create table interlock.settings (
   late_payments text not null default 'reopen_expired'
     constraint settings_late_payments_known check (late_payments in ('reopen', 'reopen_expired', 'refund')),
 
+  -- Shipping and tax.
+  shipping_required boolean not null default false,
+  tax_country interlock.country_code,
+  taxed boolean not null default false,
+
   -- How long history is kept (interlock.purge_history).
   keep_promo_attempts interval default '1 day'
     constraint settings_keep_promo_attempts_sane
@@ -119,6 +124,13 @@ comment on column interlock.settings.card_processing_window is
   'How long it waits once the provider is deciding about a payment, counted from then (1 minute to 30 days).';
 comment on column interlock.settings.late_payments is
   'What money does that comes after its order has ended: reopen (take the goods again, if all are there), reopen_expired (the same, but not for an order that was cancelled), refund. What pays no order is in list_payments(''refund_due'').';
+
+comment on column interlock.settings.shipping_required is
+  'Whether a checkout of anything physical has to name a shipping method.';
+comment on column interlock.settings.tax_country is
+  'The country whose taxes are charged where an order has no address that says one; null means the rates without a country.';
+comment on column interlock.settings.taxed is
+  'Whether there are tax rates; kept by a trigger of that table, so that a shop without them never looks.';
 
 comment on column interlock.settings.keep_promo_attempts is
   'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';

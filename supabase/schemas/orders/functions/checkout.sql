@@ -32,7 +32,7 @@
 --   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
 --   waits together last two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
---   PRICE_CHANGED, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS,
+--   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS,
 --   CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -47,7 +47,8 @@ create function interlock.checkout(
   p_expected_total bigint,
   p_shipping_address jsonb,
   p_contact jsonb,
-  p_metadata jsonb
+  p_metadata jsonb,
+  p_shipping_method text
 )
 returns json
 language plpgsql
@@ -63,6 +64,7 @@ declare
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id constant uuid := interlock.new_id();
   v_details jsonb;
+  v_said jsonb;
   v_problems jsonb;
   v_request jsonb;
   v_product_ids uuid[];
@@ -78,8 +80,9 @@ declare
   v_shortages jsonb;
   v_slotted uuid[];
   -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
-  -- confirmation_window, and whether the way of payment is one of payment_methods.
+  -- confirmation_window, whether the way of payment is one of payment_methods, taxed, and shipping_required.
   v_settings int[];
+  v_charged boolean;
   v_units int;
   -- The units that count against a limit.
   v_counted int;
@@ -87,6 +90,13 @@ declare
   v_wallet interlock.wallets;
   v_promo_id uuid;
   v_discounts bigint[];
+  v_shipping bigint := 0;
+  v_shipping_tax bigint := 0;
+  v_tax bigint := 0;
+  v_tax_included bigint := 0;
+  v_taxes bigint[];
+  v_tax_percents numeric[];
+  v_tax_inclusive boolean[];
   v_order interlock.orders;
   v_digital boolean;
   v_answer text;
@@ -103,10 +113,16 @@ begin
   v_problems := interlock.find_checkout_problems(
     p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total
   );
-  if num_nonnulls(p_shipping_address, p_contact, p_metadata) > 0 then
+  if num_nonnulls(p_shipping_method, p_shipping_address, p_contact, p_metadata) > 0 then
     v_details := interlock.shape_details(p_shipping_address, p_contact, p_metadata);
     v_problems := coalesce(v_problems, '[]')
       || interlock.find_detail_problems('/', p_shipping_address, p_contact, p_metadata);
+    if not interlock.is_line(p_shipping_method, 40) then
+      v_problems := v_problems || interlock.problem(
+        '/shipping_method', 'must be 1 to 40 characters, without control characters'
+      );
+    end if;
+    v_said := coalesce(v_details, '{}') || jsonb_build_object('shipping_method', p_shipping_method);
   end if;
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
@@ -127,6 +143,7 @@ begin
         'quantity', c.quantity,
         'unit_price', c.price,
         'discount', 0,
+        'tax', 0,
         'total', c.quantity * c.price
       )
     ),
@@ -149,7 +166,8 @@ begin
     (
       select array[
         s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
-        extract(epoch from s.confirmation_window)::int, (v_payment_method = any (s.payment_methods))::int
+        extract(epoch from s.confirmation_window)::int, (v_payment_method = any (s.payment_methods))::int,
+        s.taxed::int, s.shipping_required::int
       ]
       from interlock.settings s
     )
@@ -190,6 +208,9 @@ begin
     order by l.product_id
   ) c;
 
+  -- Whether there is more to pay than the goods.
+  v_charged := p_shipping_method is not null or v_settings[6] = 1 or v_settings[7] = 1;
+
   -- The same cart is the same request, however its lines stand and whatever it was expected to cost.
   v_request := jsonb_build_object(
     'products', v_product_ids,
@@ -198,15 +219,15 @@ begin
     'cart_id', p_cart_id,
     'payment_method', v_payment_method
   );
-  if v_details is not null then
-    v_request := v_request || v_details;
+  if v_said is not null then
+    v_request := v_request || v_said;
   end if;
 
   v_refusal := case
     when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
     when v_missing is not null then 'PRODUCT_NOT_FOUND'
     when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
-    when v_price_changed or (p_promo_code is null and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
+    when v_price_changed or (p_promo_code is null and not v_charged and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
     when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
     when v_settings[1] is not null and not interlock.admit_checkout(v_product_ids, v_settings[1]) then 'UPSTREAM_UNAVAILABLE'
   end;
@@ -226,7 +247,7 @@ begin
       when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
       when 'PRICE_CHANGED' then interlock.price_change(
         p_cart_items, p_expected_total, v_items, v_subtotal,
-        case when p_promo_code is null then v_subtotal end, v_currencies[1]
+        case when p_promo_code is null and not v_charged then v_subtotal end, v_currencies[1]
       )
       when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
     end);
@@ -244,12 +265,12 @@ begin
     end if;
   end if;
 
-  -- Without a promo code the terms are known now, and without codes to deliver so is the whole answer.
+  -- Without a promo code, shipping and tax the terms are known now, and without codes to deliver so is the whole answer.
   v_digital := 'digital' = any (v_kinds);
-  if p_promo_code is null then
+  if p_promo_code is null and not v_charged then
     v_order := interlock.new_order(
       v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
-      v_settings[4]
+      v_settings[4], null, 0, 0, 0, 0
     );
     if not v_digital then
       v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
@@ -306,14 +327,39 @@ begin
     from interlock.promo_redemptions r
     where r.order_id = v_order_id
       and r.status = 'redeemed';
+  end if;
+
+  if v_charged then
+    select c.*
+    into v_shipping, v_shipping_tax, v_tax, v_tax_included, v_taxes, v_tax_percents, v_tax_inclusive
+    from interlock.charge_order(
+      p_shipping_method,
+      v_settings[7] = 1 and 'physical' = any (v_kinds),
+      p_shipping_address ->> 'country',
+      v_currencies[1],
+      v_product_ids,
+      array(
+        select l.quantity * l.unit_price - coalesce(l.discount, 0)
+        from unnest(v_quantities, v_unit_prices, v_discounts) with ordinality as l (quantity, unit_price, discount, n)
+        order by l.n
+      )
+    ) as c;
+  end if;
+
+  if v_order.id is null then
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, (select sum(d)::bigint from unnest(v_discounts) as d),
-      v_payment_method, v_promo_id, p_cart_id, v_settings[4]
+      v_order_id, v_user_id, v_currencies[1], v_subtotal,
+      (select coalesce(sum(d), 0)::bigint from unnest(v_discounts) as d),
+      v_payment_method, v_promo_id, p_cart_id, v_settings[4],
+      p_shipping_method, v_shipping, v_shipping_tax, v_tax, v_tax_included
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
         p_cart_items, p_expected_total, v_items, v_subtotal, v_order.total, v_currencies[1]
-      ));
+      ) || case
+        when v_charged then jsonb_build_object('shipping', v_order.shipping, 'tax', v_order.tax)
+        else '{}'
+      end);
     end if;
   end if;
 
@@ -345,10 +391,15 @@ begin
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
 
-  insert into interlock.order_items (order_id, product_id, quantity, unit_price, discount, name, kind)
-  select v_order_id, l.product_id, l.quantity, l.unit_price, coalesce(l.discount, 0), l.name, l.kind
-  from unnest(v_product_ids, v_quantities, v_unit_prices, v_discounts, v_names, v_kinds)
-    as l (product_id, quantity, unit_price, discount, name, kind);
+  insert into interlock.order_items (
+    order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive
+  )
+  select
+    v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind, coalesce(l.discount, 0),
+    coalesce(l.tax, 0), l.tax_percent, l.tax_inclusive
+  from unnest(
+    v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_discounts, v_taxes, v_tax_percents, v_tax_inclusive
+  ) as l (product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive);
 
   if v_details is not null then
     insert into interlock.order_details (order_id, shipping_address, contact, metadata)

@@ -1,7 +1,7 @@
 -- What is wrong with the details of an order, all of it; an empty list if nothing is. What is null is not there. The
 -- pointers begin with p_at. Metadata are as Stripe's: so they can be passed on.
 --
--- Callers: interlock.checkout, interlock.correct_order.
+-- Callers: interlock.checkout, interlock.correct_order, interlock.quote_order.
 create function interlock.find_detail_problems(p_at text, p_shipping_address jsonb, p_contact jsonb, p_metadata jsonb)
 returns jsonb
 language plpgsql
@@ -31,6 +31,13 @@ begin
   ) then
     v_problems := v_problems || interlock.problem(
       p_at || 'metadata', 'must have at most 50 keys of 1 to 40 characters, with texts of at most 500'
+    );
+  end if;
+
+  -- Taxes go by it.
+  if p_shipping_address ->> 'country' !~ '^[A-Z]{2}$' then
+    v_problems := v_problems || interlock.problem(
+      p_at || 'shipping_address/country', 'must be two capital letters (ISO 3166)'
     );
   end if;
 

@@ -11,7 +11,12 @@ create function interlock.new_order(
   p_payment_method text,
   p_promo_code_id uuid,
   p_cart_id uuid,
-  p_confirmation_seconds int
+  p_confirmation_seconds int,
+  p_shipping_method text,
+  p_shipping bigint,
+  p_shipping_tax bigint,
+  p_tax bigint,
+  p_tax_included bigint
 )
 returns interlock.orders
 language plpgsql
@@ -26,7 +31,12 @@ begin
   v_order.currency := p_currency;
   v_order.subtotal := p_subtotal;
   v_order.discount := p_discount;
-  v_order.total := p_subtotal - p_discount;
+  v_order.shipping_method := p_shipping_method;
+  v_order.shipping := p_shipping;
+  v_order.shipping_tax := p_shipping_tax;
+  v_order.tax := p_tax;
+  v_order.tax_included := p_tax_included;
+  v_order.total := p_subtotal - p_discount + p_shipping + p_tax - p_tax_included;
   v_order.payment_method := p_payment_method;
   v_order.promo_code_id := p_promo_code_id;
   v_order.cart_id := p_cart_id;

@@ -27,6 +27,7 @@ begin
       'quantity', i.quantity,
       'unit_price', i.unit_price,
       'discount', i.discount,
+      'tax', i.tax,
       'total', i.quantity * i.unit_price
     )
     order by i.product_id

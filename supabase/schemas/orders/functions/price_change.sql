@@ -22,7 +22,7 @@ begin
     'currency', p_currency,
     'lines', (
       select jsonb_agg(
-        l.line - 'discount' || jsonb_build_object(
+        l.line - 'discount' - 'tax' || jsonb_build_object(
           'expected_unit_price', (
             -- Of lines of one product with several prices the one that is not its price.
             select i.item -> 'expected_unit_price'

@@ -11,6 +11,9 @@ create table interlock.order_items (
   name text not null,
   kind interlock.product_kind not null,
   discount interlock.amount not null default 0,
+  tax interlock.amount not null default 0,
+  tax_percent numeric,
+  tax_inclusive boolean,
   constraint order_items_pkey primary key (order_id, product_id)
 );
 
@@ -20,6 +23,12 @@ comment on column interlock.order_items.unit_price is
   'Price of one unit in minor units of the order''s currency.';
 comment on column interlock.order_items.discount is
   'What the promo code took off this line as a whole; at most quantity × unit_price. The lines sum to orders.discount.';
+comment on column interlock.order_items.tax is
+  'The tax on what the line costs after its discount; the lines and orders.shipping_tax sum to orders.tax.';
+comment on column interlock.order_items.tax_percent is
+  'The rate; empty where none was charged.';
+comment on column interlock.order_items.tax_inclusive is
+  'Whether the tax is in the price, or added to it.';
 
 -- Which orders have this product: the guard against deleting it, and the shop's reports.
 create index order_items_by_product on interlock.order_items (product_id);

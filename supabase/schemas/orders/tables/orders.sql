@@ -48,7 +48,12 @@ create table interlock.orders (
   discount bigint not null default 0
     constraint orders_discount_within_subtotal check (discount between 0 and subtotal),
   total bigint not null
-    constraint orders_total_is_the_difference check (total = subtotal - discount),
+    constraint orders_total_adds_up check (total = subtotal - discount + shipping + tax - tax_included),
+  shipping_method interlock.slug,
+  shipping interlock.amount not null default 0,
+  shipping_tax interlock.amount not null default 0,
+  tax interlock.amount not null default 0,
+  tax_included interlock.amount not null default 0,
   payment_method interlock.payment_method not null,
   promo_code_id uuid,
   cart_id uuid,
@@ -92,7 +97,17 @@ comment on column interlock.orders.shipped_at is
 comment on column interlock.orders.tracking is
   'What the carrier calls the parcel, as ship_order was told.';
 comment on column interlock.orders.total is
-  'What is to be paid, in minor units: subtotal - discount.';
+  'What is to be paid, in minor units: subtotal - discount + shipping + tax - tax_included.';
+comment on column interlock.orders.shipping_method is
+  'Of shipping_methods, if one was chosen.';
+comment on column interlock.orders.shipping is
+  'What it costs to send it, as it was when it was placed.';
+comment on column interlock.orders.shipping_tax is
+  'The tax on shipping, which is part of tax.';
+comment on column interlock.orders.tax is
+  'All tax: that of its lines, and on shipping.';
+comment on column interlock.orders.tax_included is
+  'The part of tax that is in the prices already.';
 comment on column interlock.orders.promo_code_id is
   'The promo code that was redeemed, if any.';
 comment on column interlock.orders.cart_id is

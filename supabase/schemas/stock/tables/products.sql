@@ -41,7 +41,8 @@ create table interlock.products (
   kind interlock.product_kind not null default 'physical',
   active boolean not null default true,
   created_at timestamptz not null default now(),
-  stock_slots int not null default 0
+  stock_slots int not null default 0,
+  tax_class interlock.slug not null default 'standard'
 )
 -- Stock changes with every sale: room in each page keeps those updates out of the index.
 with (fillfactor = 70);
@@ -64,6 +65,8 @@ comment on column interlock.products.active is
   'An inactive product can neither be seen nor bought.';
 comment on column interlock.products.created_at is
   'When it was added.';
+comment on column interlock.products.tax_class is
+  'Which of tax_rates is charged for it.';
 comment on column interlock.products.stock_slots is
   'Slots that the stock is spread over for fast sales; 0 means none. Changed by set_stock_slots only.';
 

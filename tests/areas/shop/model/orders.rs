@@ -341,14 +341,15 @@ impl Shop {
                 json!({
                     "product_id": line.product, "name": self.terms.products[&line.product].name,
                     "quantity": line.quantity, "unit_price": line.price,
-                    "discount": share, "total": line.quantity * line.price,
+                    "discount": share, "tax": 0, "total": line.quantity * line.price,
                 })
             })
             .collect();
         let time = |at| self.clock.time_or_null(at);
         json!({
             "id": id, "status": order.status, "fulfillment": order.fulfillment(), "currency": "USD", "subtotal": order.subtotal,
-            "discount": order.discount, "total": order.total(),
+            "discount": order.discount, "shipping_method": null, "shipping": 0, "shipping_tax": 0, "tax": 0, "tax_included": 0,
+            "total": order.total(),
             "payment_method": order.payment.name(), "cart_id": order.cart,
             "created_at": time(Some(order.created)), "payment_expires_at": time(order.payment_until),
             "paid_at": time(order.paid), "shipped_at": null, "tracking": null, "fulfilled_at": time(order.fulfilled),

@@ -15,6 +15,14 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "of two checkouts of one cart the second finds the order of the first, before it asks for money",
     ),
     (
+        "note_tax_rates: without `perform 1 from interlock.settings for no key update`",
+        "the last tax rate goes while another one comes: the shop is taxed",
+    ),
+    (
+        "note_tax_rates: without `for no key update`",
+        "the last tax rate goes while another one comes: the shop is taxed",
+    ),
+    (
         "lock_order: without `for no key update`",
         "an order that was rejected meanwhile is not paid",
     ),
