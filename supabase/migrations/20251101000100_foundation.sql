@@ -410,7 +410,10 @@ create table interlock.settings (
       check (keep_order_events between interval '1 day' and interval '100 years'),
   keep_payment_proofs interval
     constraint settings_keep_payment_proofs_sane
-      check (keep_payment_proofs between interval '1 day' and interval '100 years')
+      check (keep_payment_proofs between interval '1 day' and interval '100 years'),
+  close_ledgers_after interval default '90 days'
+    constraint settings_close_ledgers_after_sane
+      check (close_ledgers_after between interval '1 day' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -472,6 +475,8 @@ comment on column interlock.settings.keep_order_events is
   'How long the history of orders that are at their end is kept (1 day to 100 years); null, as at first, means for ever.';
 comment on column interlock.settings.keep_payment_proofs is
   'How long payment proofs are kept once they are decided and their order is paid for or at its end (1 day to 100 years); null, as at first, means for ever.';
+comment on column interlock.settings.close_ledgers_after is
+  'How old movements of stock and wallets are when interlock.close_ledgers adds them to closed balances (1 day to 100 years); null means never.';
 
 alter table interlock.settings enable row level security;
 
@@ -636,6 +641,144 @@ set search_path = ''
 as $$
 begin
   return now();
+end
+$$;
+
+-- Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed
+-- balances; answers how many movements, at most p_limit. Nothing is deleted: the views of differences read less.
+--
+-- A ledger is closed by ids, not by time: a movement has the time at which its transaction began, and may commit after
+-- younger ones. Ids are given out under the lock of the wallet, the product or one of its slots; with these held every
+-- movement up to the last that one sees is committed, and each that comes has a higher id.
+--
+-- A ledger whose first open movement is younger has its turn when that one is old enough.
+--
+-- It begins no further ledger when a tenth of a second has passed. Call it until it answers 0. The ledger of a product or
+-- wallet that is gone stays open.
+--
+-- Callers: the jobs of interlock.jobs; service_role, also through public.close_ledgers.
+-- Locks: wallets, then products, each in the order of their ids, never waiting (what somebody is using stays for the next
+--   call); slots of a product, 50 ms each as a rule.
+-- Errors: none of a ledger's own.
+-- Security definer: nobody has the right to write balances.
+create function interlock.close_ledgers(p_limit int default 1000)
+returns int
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '50ms'
+as $$
+declare
+  v_limit constant int := greatest(coalesce(p_limit, 1000), 0);
+  v_before constant timestamptz := interlock.clock() - (select s.close_ledgers_after from interlock.settings s);
+  v_until constant timestamptz := clock_timestamp() + interval '100 milliseconds';
+  v_owner_id uuid;
+  v_from bigint;
+  v_through bigint;
+  v_count int;
+  v_closed int := 0;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  for v_owner_id in
+    select w.user_id
+    from interlock.wallets w
+    left join interlock.wallet_balances b on b.user_id = w.user_id
+    where (
+      select m.created_at
+      from interlock.wallet_movements m
+      where m.user_id = w.user_id
+        and m.id > coalesce(b.closed_through, 0)
+      order by m.id
+      limit 1
+    ) < v_before
+    order by w.user_id
+  loop
+    exit when v_closed >= v_limit or clock_timestamp() > v_until;
+
+    perform 1 from interlock.wallets w where w.user_id = v_owner_id for no key update skip locked;
+    continue when not found;
+
+    v_from := coalesce((select b.closed_through from interlock.wallet_balances b where b.user_id = v_owner_id), 0);
+    select max(c.id), max(c.count) into v_through, v_count
+    from (
+      select m.id, m.created_at, row_number() over (order by m.id) as count
+      from interlock.wallet_movements m
+      where m.user_id = v_owner_id
+        and m.id > v_from
+      order by m.id
+      limit v_limit - v_closed
+    ) c
+    where c.created_at < v_before;
+    continue when v_through is null;
+
+    insert into interlock.wallet_balances as b (user_id, closed_through, balance)
+    select v_owner_id, v_through, sum(m.delta)
+    from interlock.wallet_movements m
+    where m.user_id = v_owner_id
+      and m.id > v_from
+      and m.id <= v_through
+    on conflict (user_id) do update
+    set closed_through = excluded.closed_through,
+        balance = b.balance + excluded.balance;
+
+    v_closed := v_closed + v_count;
+  end loop;
+
+  for v_owner_id in
+    select p.id
+    from interlock.products p
+    left join interlock.stock_balances b on b.product_id = p.id
+    where (
+      select m.created_at
+      from interlock.stock_movements m
+      where m.product_id = p.id
+        and m.id > coalesce(b.closed_through, 0)
+      order by m.id
+      limit 1
+    ) < v_before
+    order by p.id
+  loop
+    exit when v_closed >= v_limit or clock_timestamp() > v_until;
+
+    begin
+      perform 1 from interlock.products p where p.id = v_owner_id for no key update skip locked;
+      continue when not found;
+      perform interlock.lock_slots(v_owner_id);
+    exception
+      when lock_not_available then
+        continue;
+    end;
+
+    v_from := coalesce((select b.closed_through from interlock.stock_balances b where b.product_id = v_owner_id), 0);
+    select max(c.id), max(c.count) into v_through, v_count
+    from (
+      select m.id, m.created_at, row_number() over (order by m.id) as count
+      from interlock.stock_movements m
+      where m.product_id = v_owner_id
+        and m.id > v_from
+      order by m.id
+      limit v_limit - v_closed
+    ) c
+    where c.created_at < v_before;
+    continue when v_through is null;
+
+    insert into interlock.stock_balances as b (product_id, closed_through, quantity)
+    select v_owner_id, v_through, sum(m.delta)
+    from interlock.stock_movements m
+    where m.product_id = v_owner_id
+      and m.id > v_from
+      and m.id <= v_through
+    on conflict (product_id) do update
+    set closed_through = excluded.closed_through,
+        quantity = b.quantity + excluded.quantity;
+
+    v_closed := v_closed + v_count;
+  end loop;
+
+  return v_closed;
 end
 $$;
 
@@ -813,6 +956,7 @@ begin
 
   update interlock.wallet_top_ups t set user_id = v_ledger where t.user_id = p_user_id;
   update interlock.wallet_movements m set user_id = v_ledger where m.user_id = p_user_id;
+  update interlock.wallet_balances b set user_id = v_ledger where b.user_id = p_user_id;
   update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
@@ -1164,6 +1308,11 @@ $command$,
     (
       'purge-history', '29 3 * * *', '1 day', null,
       'select sum(t.rows::int) from jsonb_each_text(interlock.purge_history(1000)) as t (name, rows)',
+      null
+    ),
+    (
+      'close-ledgers', '53 3 * * *', '1 day', null,
+      'select interlock.close_ledgers(1000)',
       null
     ),
     (
@@ -1937,6 +2086,18 @@ begin
 end
 $$;
 
+create function public.close_ledgers(p_limit int default 1000)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'closed', interlock.close_ledgers(p_limit))
+$$;
+
+comment on function public.close_ledgers(int) is
+  'Adds up to p_limit old movements of stock and wallets to their closed balances. For the service role.';
+
 create function public.erase_user(p_user_id uuid)
 returns jsonb
 language sql
@@ -1996,6 +2157,8 @@ comment on function interlock.call_in_slots is
   'Empty the slots of a counter.';
 comment on function interlock.clock is
   'The one source of time for leases.';
+comment on function interlock.close_ledgers is
+  'Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed balances; answers how many movements, at most p_limit.';
 comment on function interlock.conceal is
   'Drop the view in public that interlock.expose has made.';
 comment on function interlock.cover_slots is
@@ -2081,6 +2244,7 @@ grant execute on function interlock.normal_text, interlock.is_line, interlock.mo
 grant execute on function interlock.is_staff to authenticated, service_role;
 
 revoke all on function
+  public.close_ledgers(int),
   public.erase_user(uuid),
   public.purge_history(int),
   public.purge_idempotency_keys(int),
@@ -2088,6 +2252,7 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 grant execute on function
+  public.close_ledgers(int), interlock.close_ledgers,
   public.erase_user(uuid), interlock.erase_user,
   public.purge_history(int), interlock.purge_history,
   public.purge_idempotency_keys(int), interlock.purge_idempotency_keys,

@@ -363,6 +363,29 @@ create policy products_select_active
   to anon, authenticated
   using (active);
 
+-- What the older part of a product's ledger adds up to, so that stock_differences need not read it again.
+--
+-- Closed is every movement of the product whose id is not above `closed_through`. Written by interlock.close_ledgers
+-- only, which holds the product and its slots: ids are given out under these locks, so none at or below that id can come
+-- later, whenever its transaction began.
+create table interlock.stock_balances (
+  product_id uuid
+    constraint stock_balances_pkey primary key,
+  closed_through bigint not null,
+  quantity bigint not null
+);
+
+comment on table interlock.stock_balances is
+  'The closed part of each product''s ledger, added up.';
+comment on column interlock.stock_balances.closed_through is
+  'The last movement that is in it: all with an id up to this one are.';
+comment on column interlock.stock_balances.quantity is
+  'The sum of their deltas: the stock of the product right after the last of them.';
+
+alter table interlock.stock_balances enable row level security;
+
+grant select on table interlock.stock_balances to service_role;
+
 -- The stock ledger: every change of products.available_quantity, append-only.
 --
 -- Written by triggers on products, in the statement that changes the stock: our functions, the shop's own SQL,
@@ -389,8 +412,8 @@ create table interlock.stock_movements (
   reference text,
   actor uuid,
   created_at timestamptz not null default now(),
-  -- The ledger of one product is read in this order.
-  constraint stock_movements_pkey primary key (product_id, id)
+  -- The ledger of one product is read in this order, and added up from this index alone.
+  constraint stock_movements_pkey primary key (product_id, id) include (delta)
 );
 
 comment on table interlock.stock_movements is
@@ -1105,9 +1128,38 @@ end
 $$;
 
 -- What slots have sold since they were settled is in the ledger already, and not yet in the column.
+--
+-- A ledger is its closed part (stock_balances) and the movements after that. Which products have a ledger is found by
+-- going from each to the next in the index, so that no closed movement is read.
 create view interlock.stock_differences
 with (security_invoker = true)
 as
+  with recursive owners (product_id) as (
+    (select m.product_id from interlock.stock_movements m order by m.product_id limit 1)
+    union all
+    select (
+      select m.product_id
+      from interlock.stock_movements m
+      where m.product_id > o.product_id
+      order by m.product_id
+      limit 1
+    )
+    from owners o
+    where o.product_id is not null
+  ),
+  ledgers as (
+    select
+      o.product_id,
+      coalesce(b.quantity, 0) + coalesce((
+        select sum(m.delta)
+        from interlock.stock_movements m
+        where m.product_id = o.product_id
+          and m.id > coalesce(b.closed_through, 0)
+      ), 0) as ledger_quantity
+    from owners o
+    left join interlock.stock_balances b on b.product_id = o.product_id
+    where o.product_id is not null
+  )
   select
     coalesce(p.id, m.product_id) as product_id,
     p.available_quantity,
@@ -1119,11 +1171,7 @@ as
       select c.owner_id, sum(c.used) as used from interlock.counter_slots c group by c.owner_id
     ) s on s.owner_id = q.id
   ) p
-  full join (
-    select s.product_id, sum(s.delta) as ledger_quantity
-    from interlock.stock_movements s
-    group by s.product_id
-  ) m on m.product_id = p.id
+  full join ledgers m on m.product_id = p.id
   where coalesce(p.available_quantity, 0) <> coalesce(m.ledger_quantity, 0);
 
 comment on view interlock.stock_differences is

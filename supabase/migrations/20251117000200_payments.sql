@@ -424,6 +424,30 @@ create policy payments_select_own
     select o.id from interlock.orders o where o.user_id = (select auth.uid())
   )));
 
+-- What the older part of a wallet's ledger adds up to, so that wallet_differences need not read it again.
+--
+-- Closed is every movement of the wallet whose id is not above `closed_through`. Written by interlock.close_ledgers only,
+-- which holds the wallet: ids are given out under that lock, so none at or below that id can come later.
+create table interlock.wallet_balances (
+  user_id uuid
+    constraint wallet_balances_pkey primary key,
+  closed_through bigint not null,
+  balance bigint not null
+);
+
+comment on table interlock.wallet_balances is
+  'The closed part of each wallet''s ledger, added up.';
+comment on column interlock.wallet_balances.user_id is
+  'As in wallet_movements: whose wallet it is, or an id that is nobody''s for an account that was erased.';
+comment on column interlock.wallet_balances.closed_through is
+  'The last movement that is in it: all with an id up to this one are.';
+comment on column interlock.wallet_balances.balance is
+  'The sum of their deltas: the balance of the wallet right after the last of them.';
+
+alter table interlock.wallet_balances enable row level security;
+
+grant select on table interlock.wallet_balances to service_role;
+
 -- The wallet ledger, append-only, written by a trigger on wallets.
 --
 -- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, opening (insert by the shop's own SQL),
@@ -439,8 +463,8 @@ create table interlock.wallet_movements (
   reference text,
   actor uuid,
   created_at timestamptz not null default now(),
-  -- The ledger of one wallet is read in this order.
-  constraint wallet_movements_pkey primary key (user_id, id)
+  -- The ledger of one wallet is read in this order, and added up from this index alone.
+  constraint wallet_movements_pkey primary key (user_id, id) include (delta)
 );
 
 comment on table interlock.wallet_movements is
@@ -1978,19 +2002,43 @@ begin
 end
 $$;
 
+-- A ledger is its closed part (wallet_balances) and the movements after that. Which wallets have a ledger is found by
+-- going from each to the next in the index, so that no closed movement is read.
 create view interlock.wallet_differences
 with (security_invoker = true)
 as
+  with recursive owners (user_id) as (
+    (select m.user_id from interlock.wallet_movements m order by m.user_id limit 1)
+    union all
+    select (
+      select m.user_id
+      from interlock.wallet_movements m
+      where m.user_id > o.user_id
+      order by m.user_id
+      limit 1
+    )
+    from owners o
+    where o.user_id is not null
+  ),
+  ledgers as (
+    select
+      o.user_id,
+      coalesce(b.balance, 0) + coalesce((
+        select sum(m.delta)
+        from interlock.wallet_movements m
+        where m.user_id = o.user_id
+          and m.id > coalesce(b.closed_through, 0)
+      ), 0) as ledger_balance
+    from owners o
+    left join interlock.wallet_balances b on b.user_id = o.user_id
+    where o.user_id is not null
+  )
   select
     coalesce(w.user_id, m.user_id) as user_id,
     w.balance,
     coalesce(m.ledger_balance, 0) as ledger_balance
   from interlock.wallets w
-  full join (
-    select s.user_id, sum(s.delta) as ledger_balance
-    from interlock.wallet_movements s
-    group by s.user_id
-  ) m on m.user_id = w.user_id
+  full join ledgers m on m.user_id = w.user_id
   where coalesce(w.balance, 0) <> coalesce(m.ledger_balance, 0);
 
 comment on view interlock.wallet_differences is

@@ -1,6 +1,7 @@
 set local lock_timeout = '5s';
 
 drop function
+  public.close_ledgers(int),
   public.erase_user(uuid),
   public.purge_history(int),
   public.purge_idempotency_keys(int),
@@ -29,6 +30,7 @@ drop function
   interlock.begin_reference,
   interlock.call_in_slots,
   interlock.clock,
+  interlock.close_ledgers,
   interlock.conceal,
   interlock.cover_slots,
   interlock.erase_user,

@@ -26,6 +26,7 @@ drop function
   interlock.take_stock;
 drop table
   interlock.stock_movements,
+  interlock.stock_balances,
   interlock.products;
 drop domain
   interlock.price,

@@ -63,6 +63,7 @@ drop table
   interlock.wallets,
   interlock.wallet_top_ups,
   interlock.wallet_movements,
+  interlock.wallet_balances,
   interlock.payments,
   interlock.payment_secrets,
   interlock.payment_refunds,

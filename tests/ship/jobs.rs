@@ -86,6 +86,7 @@ async fn what_is_overdue_is_done_without_pg_cron() {
             "settle-slots ok",
             "purge-idempotency-keys ok",
             "purge-history ok",
+            "close-ledgers ok",
             "purge-run-log ok"
         ]
     );
@@ -129,7 +130,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
     let jobs = ["jobs", "--json", "--db-url", &scratch.url];
     let finished = xtask(&jobs, &[]).await.failed();
     assert!(
-        finished.stderr.contains("2 of 6 jobs failed")
+        finished.stderr.contains("2 of 7 jobs failed")
             && finished.stderr.contains("run the same command again"),
         "{}",
         finished.said()
@@ -146,6 +147,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
              a7000000-0000-4000-8000-000000000000 P0001 not today",
             "purge-idempotency-keys ok",
             "purge-history ok",
+            "close-ledgers ok",
             "purge-run-log ok"
         ]
     );

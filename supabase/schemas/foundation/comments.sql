@@ -9,6 +9,8 @@ comment on function interlock.call_in_slots is
   'Empty the slots of a counter.';
 comment on function interlock.clock is
   'The one source of time for leases.';
+comment on function interlock.close_ledgers is
+  'Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed balances; answers how many movements, at most p_limit.';
 comment on function interlock.conceal is
   'Drop the view in public that interlock.expose has made.';
 comment on function interlock.cover_slots is

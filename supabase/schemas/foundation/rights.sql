@@ -12,6 +12,7 @@ grant execute on function interlock.normal_text, interlock.is_line, interlock.mo
 grant execute on function interlock.is_staff to authenticated, service_role;
 
 revoke all on function
+  public.close_ledgers(int),
   public.erase_user(uuid),
   public.purge_history(int),
   public.purge_idempotency_keys(int),
@@ -19,6 +20,7 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 grant execute on function
+  public.close_ledgers(int), interlock.close_ledgers,
   public.erase_user(uuid), interlock.erase_user,
   public.purge_history(int), interlock.purge_history,
   public.purge_idempotency_keys(int), interlock.purge_idempotency_keys,

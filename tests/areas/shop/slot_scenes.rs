@@ -451,6 +451,57 @@ pub(crate) const SCENES: &[Scene] = &[
         answer: "settled",
         then: "sum(available_quantity) = 31 from interlock.products where id in ('{product}', '{product2}')",
     },
+    Scene {
+        name: "a ledger is closed when the sales from its slots are over",
+        before: &[ONE_SLOT],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (
+            By::Shop,
+            "insert into interlock.stock_movements (product_id, delta, reason, created_at)
+             select '{product}', d, 'old', now() - interval '2 years' from unnest(array[1, -1]) d;
+             select 'closed ' || interlock.close_ledgers()",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "closed",
+        then: "count(*) = 1 and not exists (select from interlock.stock_differences where product_id = '{product}')
+            from interlock.stock_balances where product_id = '{product}'",
+    },
+    Scene {
+        name: "a ledger stays open while somebody changes the stock",
+        before: &[],
+        meanwhile: (By::Bob, BUY_ONE),
+        call: (
+            By::Shop,
+            "insert into interlock.stock_movements (product_id, delta, reason, created_at)
+             select '{product}', d, 'old', now() - interval '2 years' from unnest(array[1, -1]) d;
+             select 'closed ' || interlock.close_ledgers()",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "closed",
+        then: "count(*) = 0 and not exists (select from interlock.stock_differences where product_id = '{product}')
+            from interlock.stock_balances where product_id = '{product}'",
+    },
+    Scene {
+        name: "a ledger stays open while somebody pays from the wallet",
+        before: &[],
+        meanwhile: (
+            By::Bob,
+            "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_payment_method => 'wallet')",
+        ),
+        call: (
+            By::Shop,
+            "insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, created_at)
+             select '{bob}', d, 1, 'EUR', 'old', now() - interval '2 years' from unnest(array[1, -1]) d;
+             select 'closed ' || interlock.close_ledgers()",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "closed",
+        then: "count(*) = 0 and not exists (select from interlock.wallet_differences where user_id = '{bob}')
+            from interlock.wallet_balances where user_id = '{bob}'",
+    },
 ];
 
 crate::meanwhile::test_scenes!(SCENES);

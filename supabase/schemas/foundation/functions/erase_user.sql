@@ -115,6 +115,7 @@ begin
 
   update interlock.wallet_top_ups t set user_id = v_ledger where t.user_id = p_user_id;
   update interlock.wallet_movements m set user_id = v_ledger where m.user_id = p_user_id;
+  update interlock.wallet_balances b set user_id = v_ledger where b.user_id = p_user_id;
   update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;

@@ -104,6 +104,11 @@ $command$,
       null
     ),
     (
+      'close-ledgers', '53 3 * * *', '1 day', null,
+      'select interlock.close_ledgers(1000)',
+      null
+    ),
+    (
       'purge-run-log', '41 3 * * *', '1 day', null,
       'select interlock.purge_run_log()',
       null

@@ -80,7 +80,10 @@ create table interlock.settings (
       check (keep_order_events between interval '1 day' and interval '100 years'),
   keep_payment_proofs interval
     constraint settings_keep_payment_proofs_sane
-      check (keep_payment_proofs between interval '1 day' and interval '100 years')
+      check (keep_payment_proofs between interval '1 day' and interval '100 years'),
+  close_ledgers_after interval default '90 days'
+    constraint settings_close_ledgers_after_sane
+      check (close_ledgers_after between interval '1 day' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -142,6 +145,8 @@ comment on column interlock.settings.keep_order_events is
   'How long the history of orders that are at their end is kept (1 day to 100 years); null, as at first, means for ever.';
 comment on column interlock.settings.keep_payment_proofs is
   'How long payment proofs are kept once they are decided and their order is paid for or at its end (1 day to 100 years); null, as at first, means for ever.';
+comment on column interlock.settings.close_ledgers_after is
+  'How old movements of stock and wallets are when interlock.close_ledgers adds them to closed balances (1 day to 100 years); null means never.';
 
 alter table interlock.settings enable row level security;
 

@@ -13,8 +13,8 @@ create table interlock.wallet_movements (
   reference text,
   actor uuid,
   created_at timestamptz not null default now(),
-  -- The ledger of one wallet is read in this order.
-  constraint wallet_movements_pkey primary key (user_id, id)
+  -- The ledger of one wallet is read in this order, and added up from this index alone.
+  constraint wallet_movements_pkey primary key (user_id, id) include (delta)
 );
 
 comment on table interlock.wallet_movements is

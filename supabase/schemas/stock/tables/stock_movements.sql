@@ -24,8 +24,8 @@ create table interlock.stock_movements (
   reference text,
   actor uuid,
   created_at timestamptz not null default now(),
-  -- The ledger of one product is read in this order.
-  constraint stock_movements_pkey primary key (product_id, id)
+  -- The ledger of one product is read in this order, and added up from this index alone.
+  constraint stock_movements_pkey primary key (product_id, id) include (delta)
 );
 
 comment on table interlock.stock_movements is

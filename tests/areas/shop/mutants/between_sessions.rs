@@ -123,6 +123,22 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "settling goes by the ids of the products",
     ),
     (
+        "close_ledgers: without `for no key update skip locked`",
+        "a ledger stays open while somebody pays from the wallet",
+    ),
+    (
+        "close_ledgers: waits, without `skip locked`",
+        "a ledger stays open while somebody pays from the wallet",
+    ),
+    (
+        "close_ledgers: without `for no key update skip locked` (2)",
+        "a ledger stays open while somebody changes the stock",
+    ),
+    (
+        "close_ledgers: waits, without `skip locked` (2)",
+        "a ledger stays open while somebody changes the stock",
+    ),
+    (
         "settle_slots: without `for no key update skip locked`",
         "settling passes over a code that somebody has locked",
     ),
