@@ -413,7 +413,17 @@ create table interlock.settings (
       check (keep_payment_proofs between interval '1 day' and interval '100 years'),
   close_ledgers_after interval default '90 days'
     constraint settings_close_ledgers_after_sane
-      check (close_ledgers_after between interval '1 day' and interval '100 years')
+      check (close_ledgers_after between interval '1 day' and interval '100 years'),
+  keep_stock_movements interval
+    constraint settings_keep_stock_movements_sane
+      check (keep_stock_movements between interval '1 day' and interval '100 years'),
+  keep_wallet_movements interval
+    constraint settings_keep_wallet_movements_sane
+      check (keep_wallet_movements between interval '1 day' and interval '100 years'),
+  -- A provider sends an event again for up to a month.
+  keep_payment_events interval default '1 year'
+    constraint settings_keep_payment_events_sane
+      check (keep_payment_events between interval '30 days' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -468,7 +478,7 @@ comment on column interlock.settings.taxed is
 comment on column interlock.settings.keep_promo_attempts is
   'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';
 comment on column interlock.settings.keep_promo_holds is
-  'How long holds of promo codes that came to nothing are kept, from their end on (1 day to 100 years); null means for ever.';
+  'How long uses of promo codes that came to nothing are kept, from their end on (1 day to 100 years); null means for ever.';
 comment on column interlock.settings.keep_batch_events is
   'How long the history of batches that are at their end is kept (1 day to 100 years); null means for ever.';
 comment on column interlock.settings.keep_order_events is
@@ -477,6 +487,12 @@ comment on column interlock.settings.keep_payment_proofs is
   'How long payment proofs are kept once they are decided and their order is paid for or at its end (1 day to 100 years); null, as at first, means for ever.';
 comment on column interlock.settings.close_ledgers_after is
   'How old movements of stock and wallets are when interlock.close_ledgers adds them to closed balances (1 day to 100 years); null means never.';
+comment on column interlock.settings.keep_stock_movements is
+  'How long movements of stock are kept once they are closed (1 day to 100 years); null, as at first, means for ever.';
+comment on column interlock.settings.keep_wallet_movements is
+  'How long movements of wallets are kept once they are closed (1 day to 100 years); null, as at first, means for ever.';
+comment on column interlock.settings.keep_payment_events is
+  'How long events of payment providers are kept, from their coming on (30 days to 100 years); null means for ever.';
 
 alter table interlock.settings enable row level security;
 
@@ -644,21 +660,107 @@ begin
 end
 $$;
 
--- Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed
--- balances; answers how many movements, at most p_limit. Nothing is deleted: the views of differences read less.
+-- Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet or product to its closed balance;
+-- answers how many movements, at most p_limit.
 --
 -- A ledger is closed by ids, not by time: a movement has the time at which its transaction began, and may commit after
 -- younger ones. Ids are given out under the lock of the wallet, the product or one of its slots; with these held every
 -- movement up to the last that one sees is committed, and each that comes has a higher id.
 --
--- A ledger whose first open movement is younger has its turn when that one is old enough.
+-- Callers: interlock.close_ledgers; the jobs of interlock.jobs, each ledger in a transaction of its own.
+-- Locks: the wallet, or the product, never waiting (what somebody is using stays for the next call); slots of the product,
+--   50 ms each.
+-- Errors: none of a ledger's own.
+create function interlock.close_ledger(p_owner_id uuid, p_limit int)
+returns int
+language plpgsql
+set search_path = ''
+set lock_timeout = '50ms'
+as $$
+declare
+  v_before constant timestamptz := interlock.clock() - (select s.close_ledgers_after from interlock.settings s);
+  v_from bigint;
+  v_through bigint;
+  v_count int;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform 1 from interlock.wallets w where w.user_id = p_owner_id for no key update skip locked;
+  if found then
+    v_from := coalesce((select b.closed_through from interlock.wallet_balances b where b.user_id = p_owner_id), 0);
+    select max(c.id), max(c.count) into v_through, v_count
+    from (
+      select m.id, m.created_at, row_number() over (order by m.id) as count
+      from interlock.wallet_movements m
+      where m.user_id = p_owner_id
+        and m.id > v_from
+      order by m.id
+      limit p_limit
+    ) c
+    where c.created_at < v_before;
+
+    insert into interlock.wallet_balances as b (user_id, closed_through, balance)
+    select p_owner_id, v_through, sum(m.delta)
+    from interlock.wallet_movements m
+    where m.user_id = p_owner_id
+      and m.id > v_from
+      and m.id <= v_through
+    having count(*) > 0
+    on conflict (user_id) do update
+    set closed_through = excluded.closed_through,
+        balance = b.balance + excluded.balance;
+    return coalesce(v_count, 0);
+  end if;
+
+  begin
+    perform 1 from interlock.products p where p.id = p_owner_id for no key update skip locked;
+    if not found then
+      return 0;
+    end if;
+    perform interlock.lock_slots(p_owner_id);
+  exception
+    when lock_not_available then
+      return 0;
+  end;
+
+  v_from := coalesce((select b.closed_through from interlock.stock_balances b where b.product_id = p_owner_id), 0);
+  select max(c.id), max(c.count) into v_through, v_count
+  from (
+    select m.id, m.created_at, row_number() over (order by m.id) as count
+    from interlock.stock_movements m
+    where m.product_id = p_owner_id
+      and m.id > v_from
+    order by m.id
+    limit p_limit
+  ) c
+  where c.created_at < v_before;
+
+  insert into interlock.stock_balances as b (product_id, closed_through, quantity)
+  select p_owner_id, v_through, sum(m.delta)
+  from interlock.stock_movements m
+  where m.product_id = p_owner_id
+    and m.id > v_from
+    and m.id <= v_through
+  having count(*) > 0
+  on conflict (product_id) do update
+  set closed_through = excluded.closed_through,
+      quantity = b.quantity + excluded.quantity;
+  return coalesce(v_count, 0);
+end
+$$;
+
+-- Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed
+-- balances; answers how many movements, at most p_limit. Nothing is deleted: the views of differences read less.
 --
--- It begins no further ledger when a tenth of a second has passed. Call it until it answers 0. The ledger of a product or
--- wallet that is gone stays open.
+-- A ledger whose first open movement is younger has its turn when that one is old enough. The ledger of a product or wallet
+-- that is gone stays open.
 --
--- Callers: the jobs of interlock.jobs; service_role, also through public.close_ledgers.
--- Locks: wallets, then products, each in the order of their ids, never waiting (what somebody is using stays for the next
---   call); slots of a product, 50 ms each as a rule.
+-- It begins no further ledger a tenth of a second after it has closed the first. Call it until it answers 0.
+--
+-- Callers: service_role, through public.close_ledgers.
+-- Locks: as interlock.close_ledger, wallets, then products, each in the order of their ids.
 -- Errors: none of a ledger's own.
 -- Security definer: nobody has the right to write balances.
 create function interlock.close_ledgers(p_limit int default 1000)
@@ -666,16 +768,11 @@ returns int
 language plpgsql
 security definer
 set search_path = ''
-set lock_timeout = '50ms'
 as $$
 declare
   v_limit constant int := greatest(coalesce(p_limit, 1000), 0);
-  v_before constant timestamptz := interlock.clock() - (select s.close_ledgers_after from interlock.settings s);
-  v_until constant timestamptz := clock_timestamp() + interval '100 milliseconds';
   v_owner_id uuid;
-  v_from bigint;
-  v_through bigint;
-  v_count int;
+  v_until timestamptz;
   v_closed int := 0;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -683,99 +780,13 @@ begin
   end if;
 
   for v_owner_id in
-    select w.user_id
-    from interlock.wallets w
-    left join interlock.wallet_balances b on b.user_id = w.user_id
-    where (
-      select m.created_at
-      from interlock.wallet_movements m
-      where m.user_id = w.user_id
-        and m.id > coalesce(b.closed_through, 0)
-      order by m.id
-      limit 1
-    ) < v_before
-    order by w.user_id
+    select l.owner_id from interlock.ledgers_to_close() as l (owner_id)
   loop
     exit when v_closed >= v_limit or clock_timestamp() > v_until;
-
-    perform 1 from interlock.wallets w where w.user_id = v_owner_id for no key update skip locked;
-    continue when not found;
-
-    v_from := coalesce((select b.closed_through from interlock.wallet_balances b where b.user_id = v_owner_id), 0);
-    select max(c.id), max(c.count) into v_through, v_count
-    from (
-      select m.id, m.created_at, row_number() over (order by m.id) as count
-      from interlock.wallet_movements m
-      where m.user_id = v_owner_id
-        and m.id > v_from
-      order by m.id
-      limit v_limit - v_closed
-    ) c
-    where c.created_at < v_before;
-    continue when v_through is null;
-
-    insert into interlock.wallet_balances as b (user_id, closed_through, balance)
-    select v_owner_id, v_through, sum(m.delta)
-    from interlock.wallet_movements m
-    where m.user_id = v_owner_id
-      and m.id > v_from
-      and m.id <= v_through
-    on conflict (user_id) do update
-    set closed_through = excluded.closed_through,
-        balance = b.balance + excluded.balance;
-
-    v_closed := v_closed + v_count;
-  end loop;
-
-  for v_owner_id in
-    select p.id
-    from interlock.products p
-    left join interlock.stock_balances b on b.product_id = p.id
-    where (
-      select m.created_at
-      from interlock.stock_movements m
-      where m.product_id = p.id
-        and m.id > coalesce(b.closed_through, 0)
-      order by m.id
-      limit 1
-    ) < v_before
-    order by p.id
-  loop
-    exit when v_closed >= v_limit or clock_timestamp() > v_until;
-
-    begin
-      perform 1 from interlock.products p where p.id = v_owner_id for no key update skip locked;
-      continue when not found;
-      perform interlock.lock_slots(v_owner_id);
-    exception
-      when lock_not_available then
-        continue;
-    end;
-
-    v_from := coalesce((select b.closed_through from interlock.stock_balances b where b.product_id = v_owner_id), 0);
-    select max(c.id), max(c.count) into v_through, v_count
-    from (
-      select m.id, m.created_at, row_number() over (order by m.id) as count
-      from interlock.stock_movements m
-      where m.product_id = v_owner_id
-        and m.id > v_from
-      order by m.id
-      limit v_limit - v_closed
-    ) c
-    where c.created_at < v_before;
-    continue when v_through is null;
-
-    insert into interlock.stock_balances as b (product_id, closed_through, quantity)
-    select v_owner_id, v_through, sum(m.delta)
-    from interlock.stock_movements m
-    where m.product_id = v_owner_id
-      and m.id > v_from
-      and m.id <= v_through
-    on conflict (product_id) do update
-    set closed_through = excluded.closed_through,
-        quantity = b.quantity + excluded.quantity;
-
-    v_closed := v_closed + v_count;
+    v_closed := v_closed + interlock.close_ledger(v_owner_id, v_limit - v_closed);
+    if v_closed > 0 then
+      v_until := coalesce(v_until, clock_timestamp() + interval '100 milliseconds');
+    end if;
   end loop;
 
   return v_closed;
@@ -1311,8 +1322,9 @@ $command$,
       null
     ),
     (
-      'close-ledgers', '53 3 * * *', '1 day', null,
-      'select interlock.close_ledgers(1000)',
+      'close-ledgers', '53 3 * * *', '1 day',
+      'select l::text from interlock.ledgers_to_close() l',
+      'select interlock.close_ledger($1::uuid, 20000)',
       null
     ),
     (
@@ -1322,6 +1334,50 @@ $command$,
     )
   ) as j (name, schedule, every, each, step, overdue)
 $jobs$;
+
+-- Wallets and products whose first open movement is older than interlock.settings.close_ledgers_after, wallets first, each
+-- in the order of their ids.
+--
+-- Callers: interlock.close_ledgers, the jobs of interlock.jobs.
+-- Locks: none.
+create function interlock.ledgers_to_close()
+returns setof uuid
+language sql
+stable
+set search_path = ''
+as $$
+  (
+    select w.user_id
+    from interlock.settings s
+    cross join interlock.wallets w
+    left join interlock.wallet_balances b on b.user_id = w.user_id
+    where (
+      select m.created_at
+      from interlock.wallet_movements m
+      where m.user_id = w.user_id
+        and m.id > coalesce(b.closed_through, 0)
+      order by m.id
+      limit 1
+    ) < interlock.clock() - s.close_ledgers_after
+    order by w.user_id
+  )
+  union all
+  (
+    select p.id
+    from interlock.settings s
+    cross join interlock.products p
+    left join interlock.stock_balances b on b.product_id = p.id
+    where (
+      select m.created_at
+      from interlock.stock_movements m
+      where m.product_id = p.id
+        and m.id > coalesce(b.closed_through, 0)
+      order by m.id
+      limit 1
+    ) < interlock.clock() - s.close_ledgers_after
+    order by p.id
+  )
+$$;
 
 -- Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted
 -- from the statement that the client sent (in a procedure that commits, from its present transaction). A shorter limit,
@@ -1435,7 +1491,10 @@ $$;
 -- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
 -- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
 -- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), a use of a promo code that is
--- held, redeemed or returned. Stock, wallets, top-ups, orders and their lines are books, and are kept.
+-- held or redeemed, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
+-- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
+--
+-- A customer's row of a code can go while they take a use: who finds none to count on begins again and makes one.
 --
 -- Nothing waits for it and it waits for nobody. What is left is the next call's: call it until it answers nothing but 0.
 --
@@ -1457,6 +1516,10 @@ declare
   v_batch_events int;
   v_order_events int;
   v_proofs int;
+  v_uses int;
+  v_events int;
+  v_stock int;
+  v_money int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -1478,12 +1541,23 @@ begin
   where ctid = any (array(
     select r.ctid
     from interlock.promo_redemptions r
-    where r.status in ('released', 'expired')
+    where r.status in ('released', 'expired', 'returned')
       and r.ended_at < v_now - v_keep.keep_promo_holds
     limit v_limit
     for update skip locked
   ));
   get diagnostics v_holds = row_count;
+
+  delete from interlock.promo_user_uses
+  where ctid = any (array(
+    select u.ctid
+    from interlock.promo_user_uses u
+    where u.used = 0
+      and v_now - v_keep.keep_promo_holds > coalesce(u.held_since + 2 * v_keep.promo_hold_limit, '-infinity')
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_uses = row_count;
 
   perform set_config('interlock.purging', 'batch_events', true);
   delete from interlock.batch_events
@@ -1518,6 +1592,30 @@ begin
     for update skip locked
   ));
   get diagnostics v_order_events = row_count;
+
+  perform set_config('interlock.purging', 'stock_movements', true);
+  delete from interlock.stock_movements
+  where ctid = any (array(
+    select m.ctid
+    from interlock.stock_balances b
+    join interlock.stock_movements m on m.product_id = b.product_id and m.id <= b.closed_through
+    where m.created_at < v_now - v_keep.keep_stock_movements
+    limit case when v_keep.keep_stock_movements is null then 0 else v_limit end
+    for update of m skip locked
+  ));
+  get diagnostics v_stock = row_count;
+
+  perform set_config('interlock.purging', 'wallet_movements', true);
+  delete from interlock.wallet_movements
+  where ctid = any (array(
+    select m.ctid
+    from interlock.wallet_balances b
+    join interlock.wallet_movements m on m.user_id = b.user_id and m.id <= b.closed_through
+    where m.created_at < v_now - v_keep.keep_wallet_movements
+    limit case when v_keep.keep_wallet_movements is null then 0 else v_limit end
+    for update of m skip locked
+  ));
+  get diagnostics v_money = row_count;
   perform set_config('interlock.purging', '', true);
 
   delete from interlock.payment_proofs
@@ -1536,12 +1634,26 @@ begin
   ));
   get diagnostics v_proofs = row_count;
 
+  delete from interlock.payment_events
+  where ctid = any (array(
+    select e.ctid
+    from interlock.payment_events e
+    where e.created_at < v_now - v_keep.keep_payment_events
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_events = row_count;
+
   return jsonb_build_object(
     'promo_attempts', v_attempts,
     'promo_redemptions', v_holds,
+    'promo_user_uses', v_uses,
     'batch_events', v_batch_events,
     'order_events', v_order_events,
-    'payment_proofs', v_proofs
+    'stock_movements', v_stock,
+    'wallet_movements', v_money,
+    'payment_proofs', v_proofs,
+    'payment_events', v_events
   );
 end
 $$;
@@ -2157,6 +2269,8 @@ comment on function interlock.call_in_slots is
   'Empty the slots of a counter.';
 comment on function interlock.clock is
   'The one source of time for leases.';
+comment on function interlock.close_ledger is
+  'Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet or product to its closed balance; answers how many movements, at most p_limit.';
 comment on function interlock.close_ledgers is
   'Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed balances; answers how many movements, at most p_limit.';
 comment on function interlock.conceal is
@@ -2187,6 +2301,8 @@ comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
 comment on function interlock.jobs is
   'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
+comment on function interlock.ledgers_to_close is
+  'Wallets and products whose first open movement is older than interlock.settings.close_ledgers_after, wallets first, each in the order of their ids.';
 comment on function interlock.limit_wait is
   'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is

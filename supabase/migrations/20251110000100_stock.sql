@@ -365,7 +365,7 @@ create policy products_select_active
 
 -- What the older part of a product's ledger adds up to, so that stock_differences need not read it again.
 --
--- Closed is every movement of the product whose id is not above `closed_through`. Written by interlock.close_ledgers
+-- Closed is every movement of the product whose id is not above `closed_through`. Written by interlock.close_ledger
 -- only, which holds the product and its slots: ids are given out under these locks, so none at or below that id can come
 -- later, whenever its transaction began.
 create table interlock.stock_balances (
@@ -1130,7 +1130,7 @@ $$;
 -- What slots have sold since they were settled is in the ledger already, and not yet in the column.
 --
 -- A ledger is its closed part (stock_balances) and the movements after that. Which products have a ledger is found by
--- going from each to the next in the index, so that no closed movement is read.
+-- going from each to the next in the index, so that no closed movement is read; of some nothing is left but the balance.
 create view interlock.stock_differences
 with (security_invoker = true)
 as
@@ -1156,9 +1156,12 @@ as
         where m.product_id = o.product_id
           and m.id > coalesce(b.closed_through, 0)
       ), 0) as ledger_quantity
-    from owners o
+    from (
+      select w.product_id from owners w where w.product_id is not null
+      union
+      select c.product_id from interlock.stock_balances c
+    ) o
     left join interlock.stock_balances b on b.product_id = o.product_id
-    where o.product_id is not null
   )
   select
     coalesce(p.id, m.product_id) as product_id,

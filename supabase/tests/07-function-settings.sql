@@ -35,7 +35,7 @@ select results_eq(
       ('interlock.checkout(jsonb,text,uuid,text,text,bigint,jsonb,jsonb,jsonb,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.claim_product_codes_atomic(uuid,integer,uuid,text): lock_timeout=2s'),
       ('interlock.claim_route(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
-      ('interlock.close_ledgers(integer): lock_timeout=50ms'),
+      ('interlock.close_ledger(uuid,integer): lock_timeout=50ms'),
       ('interlock.correct_order(uuid,jsonb,jsonb,jsonb): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.count_stock(uuid,integer,integer,text,text): lock_timeout=2s'),
       ('interlock.decrement_product_quantity(uuid,integer,text): lock_timeout=2s'),

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(33);
+select plan(48);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -12,11 +12,17 @@ as $$ select md5('26-retention ' || p_name)::uuid $$;
 
 select results_eq(
   $$
-    select keep_promo_attempts, keep_promo_holds, keep_batch_events, keep_order_events, keep_payment_proofs
+    select keep_promo_attempts, keep_promo_holds, keep_batch_events, keep_order_events, keep_payment_proofs,
+      keep_stock_movements, keep_wallet_movements, keep_payment_events
     from interlock.settings
   $$,
-  $$values (interval '1 day', interval '90 days', interval '1 year', null::interval, null::interval)$$,
-  'guesses, holds and deliveries are kept for a time, what is about money for ever'
+  $$
+    values (
+      interval '1 day', interval '90 days', interval '1 year', null::interval, null::interval,
+      null::interval, null::interval, interval '1 year'
+    )
+  $$,
+  'guesses, holds, deliveries and what providers say are kept for a time, what is about money for ever'
 );
 select throws_ok(
   format('update interlock.settings set %I = %L', 'keep_' || n.name, v.value), '23514',
@@ -25,14 +31,16 @@ select throws_ok(
 )
 from (values
   ('promo_attempts', '59 minutes'), ('promo_holds', '23 hours'), ('batch_events', '23 hours'), ('order_events', '23 hours'),
-  ('payment_proofs', '23 hours')
+  ('payment_proofs', '23 hours'), ('stock_movements', '23 hours'), ('wallet_movements', '23 hours'),
+  ('payment_events', '29 days')
 ) as n (name, least)
 cross join lateral (values (n.least), ('101 years')) as v (value);
 
 -- Nothing of others is due.
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
-  keep_order_events = '50 years', keep_payment_proofs = '50 years';
+  keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', promo_hold_limit = '1 hour';
 create function pg_temp.ago(p_rest interval)
 returns timestamptz
 language sql
@@ -52,8 +60,33 @@ select
 from (values
   ('r released', 'released', pg_temp.ago('1 day')), ('r expired', 'expired', pg_temp.ago('1 day')),
   ('r young', 'expired', pg_temp.ago('0')), ('r held', 'held', null), ('r redeemed', 'redeemed', null),
-  ('r returned', 'returned', pg_temp.ago('1 day'))
+  ('r returned', 'returned', pg_temp.ago('1 day')), ('r returned young', 'returned', pg_temp.ago('0'))
 ) as r (name, status, ended_at);
+insert into interlock.promo_user_uses (promo_id, user_id, used, held_since)
+select pg_temp.id(u.name), pg_temp.id('ann'), u.used, u.held_since
+from (values
+  ('u over', 0, pg_temp.ago('3 hours')), ('u bought', 0, null), ('u young', 0, pg_temp.ago('2 hours')),
+  ('u used', 1, pg_temp.ago('3 hours'))
+) as u (name, used, held_since);
+insert into interlock.payment_events (provider, event_id, type, outcome, created_at)
+select 'stripe', 'evt_tap_' || e.name, 'tap', 'noted', pg_temp.ago(e.rest)
+from (values ('a', interval '2 days'), ('b', '1 day'), ('young', '0')) as e (name, rest);
+
+-- Ledgers that are closed up to the fourth movement; the fifth is old and open, the third young.
+insert into interlock.stock_movements (product_id, delta, reason, created_at)
+select pg_temp.id('gone'), m.delta, m.name, pg_temp.ago(m.rest)
+from (values
+  (5, 's1', interval '2 days'), (-1, 's2', '1 day'), (-1, 's3', '0'), (-1, 's4', '1 day'), (-2, 's5', '1 day')
+) as m (delta, name, rest);
+insert into interlock.stock_balances
+select m.product_id, m.id, 2 from interlock.stock_movements m where m.product_id = pg_temp.id('gone') and m.reason = 's4';
+insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, created_at)
+select pg_temp.id('gone'), m.delta, 0, 'EUR', m.name, pg_temp.ago(m.rest)
+from (values
+  (5, 'w1', interval '2 days'), (-1, 'w2', '1 day'), (-1, 'w3', '0'), (-1, 'w4', '1 day'), (-2, 'w5', '1 day')
+) as m (delta, name, rest);
+insert into interlock.wallet_balances
+select m.user_id, m.id, 2 from interlock.wallet_movements m where m.user_id = pg_temp.id('gone') and m.reason = 'w4';
 
 insert into interlock.batches (id, status, completed_at)
 values (pg_temp.id('available'), 'available', null), (pg_temp.id('completed'), 'completed', now());
@@ -97,13 +130,22 @@ values
   (pg_temp.id('o expired'), 'tap closed', 'closed', pg_temp.ago('1 day')),
   (pg_temp.id('o expired'), 'tap young', 'closed', pg_temp.ago('0'));
 
+create temporary view nothing as
+select jsonb_object_agg(t, 0) as nothing
+from unnest(array[
+  'promo_attempts', 'promo_redemptions', 'promo_user_uses', 'batch_events', 'order_events', 'stock_movements',
+  'wallet_movements', 'payment_proofs', 'payment_events'
+]) t;
+
 create temporary view left_of as
 select 'promo_attempts' as what, n.name
 from unnest(array['a1', 'a2', 'a3']) as n (name)
 join interlock.promo_attempts a on a.user_id = pg_temp.id(n.name)
 union all
 select 'promo_redemptions', n.name
-from unnest(array['r released', 'r expired', 'r young', 'r held', 'r redeemed', 'r returned']) as n (name)
+from unnest(array[
+  'r released', 'r expired', 'r young', 'r held', 'r redeemed', 'r returned', 'r returned young'
+]) as n (name)
 join interlock.promo_redemptions r on r.id = pg_temp.id(n.name)
 union all
 select 'batch_events', e.reason from interlock.batch_events e where e.created_at <= pg_temp.ago('0')
@@ -111,7 +153,17 @@ union all
 select 'order_events', e.event || case when e.created_at = pg_temp.ago('0') then ' young' else '' end
 from interlock.order_events e where e.actor = pg_temp.id('old')
 union all
-select 'payment_proofs', f.object_path from interlock.payment_proofs f where f.object_path like 'tap %';
+select 'payment_proofs', f.object_path from interlock.payment_proofs f where f.object_path like 'tap %'
+union all
+select 'promo_user_uses', n.name
+from unnest(array['u over', 'u bought', 'u young', 'u used']) as n (name)
+join interlock.promo_user_uses u on u.promo_id = pg_temp.id(n.name)
+union all
+select 'stock_movements', m.reason from interlock.stock_movements m where m.product_id = pg_temp.id('gone')
+union all
+select 'wallet_movements', m.reason from interlock.wallet_movements m where m.user_id = pg_temp.id('gone')
+union all
+select 'payment_events', e.event_id from interlock.payment_events e where e.event_id like 'evt_tap_%';
 
 -- Nobody else deletes it ----------------------------------------------------------
 
@@ -135,23 +187,24 @@ select set_config('interlock.purging', '', true);
 
 -- What goes ---------------------------------------------------------------------
 
-select is((select count(*) from left_of), 28::bigint, 'of everything there is something');
+select is((select count(*) from left_of), 46::bigint, 'of everything there is something');
 
 update interlock.settings
 set keep_promo_attempts = null, keep_promo_holds = null, keep_batch_events = null, keep_order_events = null,
-  keep_payment_proofs = null;
+  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null;
 select is(
   interlock.purge_history(),
-  '{"promo_attempts": 0, "promo_redemptions": 0, "batch_events": 0, "order_events": 0, "payment_proofs": 0}',
+  (select n.nothing from nothing n),
   'null means for ever'
 );
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
-  keep_order_events = '50 years', keep_payment_proofs = '50 years';
+  keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', promo_hold_limit = '1 hour';
 
 select is(
   interlock.purge_history(n.rows),
-  '{"promo_attempts": 0, "promo_redemptions": 0, "batch_events": 0, "order_events": 0, "payment_proofs": 0}',
+  (select n.nothing from nothing n),
   coalesce(n.rows, -1) || ' rows are none'
 )
 from (values (0), (-1)) as n (rows);
@@ -161,19 +214,25 @@ select is(
   public.purge_history(1),
   '{
     "success": true,
-    "purged": {"promo_attempts": 1, "promo_redemptions": 1, "batch_events": 1, "order_events": 1, "payment_proofs": 1}
+    "purged": {
+      "promo_attempts": 1, "promo_redemptions": 1, "promo_user_uses": 1, "batch_events": 1, "order_events": 1,
+      "stock_movements": 1, "wallet_movements": 1, "payment_proofs": 1, "payment_events": 1
+    }
   }',
   'the shop removes as many rows of each as it says'
 );
 select is(
   public.purge_history(null) -> 'purged',
-  '{"promo_attempts": 1, "promo_redemptions": 1, "batch_events": 1, "order_events": 3, "payment_proofs": 1}',
+  '{
+    "promo_attempts": 1, "promo_redemptions": 2, "promo_user_uses": 1, "batch_events": 1, "order_events": 3,
+    "stock_movements": 2, "wallet_movements": 2, "payment_proofs": 1, "payment_events": 1
+  }',
   'or what is left of 1000'
 );
 reset role;
 select is(
   interlock.purge_history(),
-  '{"promo_attempts": 0, "promo_redemptions": 0, "batch_events": 0, "order_events": 0, "payment_proofs": 0}',
+  (select n.nothing from nothing n),
   'once'
 );
 select is(
@@ -181,16 +240,52 @@ select is(
 )
 from (values
   ('promo_attempts', array['a3']),
-  ('promo_redemptions', array['r held', 'r redeemed', 'r returned', 'r young']),
+  ('promo_redemptions', array['r held', 'r redeemed', 'r returned young', 'r young']),
   ('batch_events', array['available', 'claimed', 'in_progress', 'young']),
   ('order_events', array['confirmed', 'expired young', 'paid', 'pending_payment']),
-  ('payment_proofs', array['tap open', 'tap waiting', 'tap young'])
+  ('payment_proofs', array['tap open', 'tap waiting', 'tap young']),
+  ('promo_user_uses', array['u used', 'u young']),
+  ('stock_movements', array['s3', 's5']),
+  ('wallet_movements', array['w3', 'w5']),
+  ('payment_events', array['evt_tap_young'])
 ) as e (what, names);
 
 select throws_ok(
   'delete from interlock.' || t.name, '23001', null, 'then nobody deletes again from ' || t.name
 )
-from (values ('batch_events'), ('order_events')) as t (name);
+from (values ('batch_events'), ('order_events'), ('stock_movements'), ('wallet_movements')) as t (name);
+
+-- The books agree with what is left of them, and without a row.
+select is_empty(
+  $$
+    select product_id from interlock.stock_differences where product_id = pg_temp.id('gone')
+    union all
+    select user_id from interlock.wallet_differences where user_id = pg_temp.id('gone')
+  $$,
+  'closed movements that are gone are in the books'
+);
+update interlock.settings set keep_stock_movements = '1 day', keep_wallet_movements = '1 day';
+update interlock.stock_balances b
+set quantity = 0, closed_through = (select max(m.id) from interlock.stock_movements m)
+where b.product_id = pg_temp.id('gone');
+update interlock.wallet_balances b
+set balance = 0, closed_through = (select max(m.id) from interlock.wallet_movements m)
+where b.user_id = pg_temp.id('gone');
+select is(
+  array[r -> 'stock_movements', r -> 'wallet_movements'], array['2', '2']::jsonb[], 'also if all of them are'
+)
+from interlock.purge_history(100000) r;
+update interlock.stock_balances b set quantity = 7 where b.product_id = pg_temp.id('gone');
+update interlock.wallet_balances b set balance = 7 where b.user_id = pg_temp.id('gone');
+select results_eq(
+  $$
+    select ledger_quantity::int from interlock.stock_differences where product_id = pg_temp.id('gone')
+    union all
+    select ledger_balance::int from interlock.wallet_differences where user_id = pg_temp.id('gone')
+  $$,
+  $$values (7), (7)$$,
+  'a balance that nothing is left of is read'
+);
 
 -- 1000 is what it does unless told otherwise.
 insert into interlock.promo_attempts

@@ -9,6 +9,8 @@ comment on function interlock.call_in_slots is
   'Empty the slots of a counter.';
 comment on function interlock.clock is
   'The one source of time for leases.';
+comment on function interlock.close_ledger is
+  'Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet or product to its closed balance; answers how many movements, at most p_limit.';
 comment on function interlock.close_ledgers is
   'Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed balances; answers how many movements, at most p_limit.';
 comment on function interlock.conceal is
@@ -39,6 +41,8 @@ comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
 comment on function interlock.jobs is
   'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
+comment on function interlock.ledgers_to_close is
+  'Wallets and products whose first open movement is older than interlock.settings.close_ledgers_after, wallets first, each in the order of their ids.';
 comment on function interlock.limit_wait is
   'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is

@@ -290,7 +290,8 @@ pub(crate) const SCENES: &[Scene] = &[
         before: &[
             (
                 By::Shop,
-                "update interlock.settings set keep_order_events = '1 day', keep_payment_proofs = '1 day'",
+                "update interlock.settings set keep_order_events = '1 day', keep_payment_proofs = '1 day',
+                 keep_stock_movements = '1 day', keep_wallet_movements = '1 day'",
             ),
             (
                 By::Ann,
@@ -307,7 +308,16 @@ pub(crate) const SCENES: &[Scene] = &[
                 insert into interlock.order_events (order_id, event, created_at)
                 select id, 'cancelled', now() - interval '2 years' from interlock.orders where user_id = '{ann}';
                 insert into interlock.payment_proofs (order_id, object_path, status, decided_at)
-                select id, 'x', 'closed', now() - interval '2 years' from interlock.orders where user_id = '{ann}'",
+                select id, 'x', 'closed', now() - interval '2 years' from interlock.orders where user_id = '{ann}';
+                insert into interlock.promo_user_uses values ('{promo}', '{id}');
+                insert into interlock.payment_events (provider, event_id, type, outcome, created_at)
+                values ('stripe', 'evt_{id}', 'x', 'noted', now() - interval '2 years');
+                insert into interlock.stock_movements (product_id, delta, reason, created_at)
+                values ('{id}', 1, 'old', now() - interval '2 years');
+                insert into interlock.stock_balances select product_id, id, 0 from interlock.stock_movements where product_id = '{id}';
+                insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, created_at)
+                values ('{id}', 1, 1, 'EUR', 'old', now() - interval '2 years');
+                insert into interlock.wallet_balances select user_id, id, 0 from interlock.wallet_movements where user_id = '{id}'",
             ),
         ],
         meanwhile: (By::Shop, "select interlock.purge_history()"),
@@ -323,7 +333,47 @@ pub(crate) const SCENES: &[Scene] = &[
             + (select count(*) from interlock.promo_redemptions where id = '{id}')
             + (select count(*) from interlock.batch_events where batch_id = '{id}')
             + (select count(*) from interlock.order_events e join interlock.orders o on o.id = e.order_id where o.user_id = '{ann}' and e.created_at < now() - interval '1 year')
-            + (select count(*) from interlock.payment_proofs where object_path = 'x') = 0",
+            + (select count(*) from interlock.payment_proofs where object_path = 'x')
+            + (select count(*) from interlock.promo_user_uses where user_id = '{id}')
+            + (select count(*) from interlock.payment_events where event_id = 'evt_{id}')
+            + (select count(*) from interlock.stock_movements where product_id = '{id}')
+            + (select count(*) from interlock.wallet_movements where user_id = '{id}') = 0",
+    },
+    Scene {
+        name: "a customer's row that is purged meanwhile is made again",
+        before: &[(
+            By::Shop,
+            "insert into interlock.promo_user_uses values ('{promo}', '{ann}')",
+        )],
+        meanwhile: (By::Shop, "select interlock.purge_history()"),
+        call: (
+            By::Ann,
+            "select public.validate_promo('P{promo}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]')",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "valid",
+        then: "count(*) = 1 and not exists (select from interlock.promo_differences where promo_id = '{promo}')
+            from interlock.promo_user_uses where promo_id = '{promo}' and user_id = '{ann}' and used = 1",
+    },
+    Scene {
+        name: "nor is it purged while they take a use",
+        before: &[(
+            By::Shop,
+            "insert into interlock.promo_user_uses values ('{promo}', '{ann}')",
+        )],
+        meanwhile: (
+            By::Ann,
+            "select public.validate_promo('P{promo}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]')",
+        ),
+        call: (
+            By::Shop,
+            "select 'purged ' || (interlock.purge_history() ->> 'promo_user_uses')",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "purged 0",
+        then: "not exists (select from interlock.promo_differences where promo_id = '{promo}')",
     },
     Scene {
         name: "a guess meanwhile is not purged",

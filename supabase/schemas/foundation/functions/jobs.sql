@@ -104,8 +104,9 @@ $command$,
       null
     ),
     (
-      'close-ledgers', '53 3 * * *', '1 day', null,
-      'select interlock.close_ledgers(1000)',
+      'close-ledgers', '53 3 * * *', '1 day',
+      'select l::text from interlock.ledgers_to_close() l',
+      'select interlock.close_ledger($1::uuid, 20000)',
       null
     ),
     (

@@ -1,7 +1,10 @@
 -- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
 -- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
 -- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), a use of a promo code that is
--- held, redeemed or returned. Stock, wallets, top-ups, orders and their lines are books, and are kept.
+-- held or redeemed, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
+-- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
+--
+-- A customer's row of a code can go while they take a use: who finds none to count on begins again and makes one.
 --
 -- Nothing waits for it and it waits for nobody. What is left is the next call's: call it until it answers nothing but 0.
 --
@@ -23,6 +26,10 @@ declare
   v_batch_events int;
   v_order_events int;
   v_proofs int;
+  v_uses int;
+  v_events int;
+  v_stock int;
+  v_money int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -44,12 +51,23 @@ begin
   where ctid = any (array(
     select r.ctid
     from interlock.promo_redemptions r
-    where r.status in ('released', 'expired')
+    where r.status in ('released', 'expired', 'returned')
       and r.ended_at < v_now - v_keep.keep_promo_holds
     limit v_limit
     for update skip locked
   ));
   get diagnostics v_holds = row_count;
+
+  delete from interlock.promo_user_uses
+  where ctid = any (array(
+    select u.ctid
+    from interlock.promo_user_uses u
+    where u.used = 0
+      and v_now - v_keep.keep_promo_holds > coalesce(u.held_since + 2 * v_keep.promo_hold_limit, '-infinity')
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_uses = row_count;
 
   perform set_config('interlock.purging', 'batch_events', true);
   delete from interlock.batch_events
@@ -84,6 +102,30 @@ begin
     for update skip locked
   ));
   get diagnostics v_order_events = row_count;
+
+  perform set_config('interlock.purging', 'stock_movements', true);
+  delete from interlock.stock_movements
+  where ctid = any (array(
+    select m.ctid
+    from interlock.stock_balances b
+    join interlock.stock_movements m on m.product_id = b.product_id and m.id <= b.closed_through
+    where m.created_at < v_now - v_keep.keep_stock_movements
+    limit case when v_keep.keep_stock_movements is null then 0 else v_limit end
+    for update of m skip locked
+  ));
+  get diagnostics v_stock = row_count;
+
+  perform set_config('interlock.purging', 'wallet_movements', true);
+  delete from interlock.wallet_movements
+  where ctid = any (array(
+    select m.ctid
+    from interlock.wallet_balances b
+    join interlock.wallet_movements m on m.user_id = b.user_id and m.id <= b.closed_through
+    where m.created_at < v_now - v_keep.keep_wallet_movements
+    limit case when v_keep.keep_wallet_movements is null then 0 else v_limit end
+    for update of m skip locked
+  ));
+  get diagnostics v_money = row_count;
   perform set_config('interlock.purging', '', true);
 
   delete from interlock.payment_proofs
@@ -102,12 +144,26 @@ begin
   ));
   get diagnostics v_proofs = row_count;
 
+  delete from interlock.payment_events
+  where ctid = any (array(
+    select e.ctid
+    from interlock.payment_events e
+    where e.created_at < v_now - v_keep.keep_payment_events
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_events = row_count;
+
   return jsonb_build_object(
     'promo_attempts', v_attempts,
     'promo_redemptions', v_holds,
+    'promo_user_uses', v_uses,
     'batch_events', v_batch_events,
     'order_events', v_order_events,
-    'payment_proofs', v_proofs
+    'stock_movements', v_stock,
+    'wallet_movements', v_money,
+    'payment_proofs', v_proofs,
+    'payment_events', v_events
   );
 end
 $$;

@@ -83,7 +83,17 @@ create table interlock.settings (
       check (keep_payment_proofs between interval '1 day' and interval '100 years'),
   close_ledgers_after interval default '90 days'
     constraint settings_close_ledgers_after_sane
-      check (close_ledgers_after between interval '1 day' and interval '100 years')
+      check (close_ledgers_after between interval '1 day' and interval '100 years'),
+  keep_stock_movements interval
+    constraint settings_keep_stock_movements_sane
+      check (keep_stock_movements between interval '1 day' and interval '100 years'),
+  keep_wallet_movements interval
+    constraint settings_keep_wallet_movements_sane
+      check (keep_wallet_movements between interval '1 day' and interval '100 years'),
+  -- A provider sends an event again for up to a month.
+  keep_payment_events interval default '1 year'
+    constraint settings_keep_payment_events_sane
+      check (keep_payment_events between interval '30 days' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -138,7 +148,7 @@ comment on column interlock.settings.taxed is
 comment on column interlock.settings.keep_promo_attempts is
   'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';
 comment on column interlock.settings.keep_promo_holds is
-  'How long holds of promo codes that came to nothing are kept, from their end on (1 day to 100 years); null means for ever.';
+  'How long uses of promo codes that came to nothing are kept, from their end on (1 day to 100 years); null means for ever.';
 comment on column interlock.settings.keep_batch_events is
   'How long the history of batches that are at their end is kept (1 day to 100 years); null means for ever.';
 comment on column interlock.settings.keep_order_events is
@@ -147,6 +157,12 @@ comment on column interlock.settings.keep_payment_proofs is
   'How long payment proofs are kept once they are decided and their order is paid for or at its end (1 day to 100 years); null, as at first, means for ever.';
 comment on column interlock.settings.close_ledgers_after is
   'How old movements of stock and wallets are when interlock.close_ledgers adds them to closed balances (1 day to 100 years); null means never.';
+comment on column interlock.settings.keep_stock_movements is
+  'How long movements of stock are kept once they are closed (1 day to 100 years); null, as at first, means for ever.';
+comment on column interlock.settings.keep_wallet_movements is
+  'How long movements of wallets are kept once they are closed (1 day to 100 years); null, as at first, means for ever.';
+comment on column interlock.settings.keep_payment_events is
+  'How long events of payment providers are kept, from their coming on (30 days to 100 years); null means for ever.';
 
 alter table interlock.settings enable row level security;
 

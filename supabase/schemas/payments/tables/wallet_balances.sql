@@ -1,6 +1,6 @@
 -- What the older part of a wallet's ledger adds up to, so that wallet_differences need not read it again.
 --
--- Closed is every movement of the wallet whose id is not above `closed_through`. Written by interlock.close_ledgers only,
+-- Closed is every movement of the wallet whose id is not above `closed_through`. Written by interlock.close_ledger only,
 -- which holds the wallet: ids are given out under that lock, so none at or below that id can come later.
 create table interlock.wallet_balances (
   user_id uuid

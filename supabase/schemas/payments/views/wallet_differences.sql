@@ -1,5 +1,5 @@
 -- A ledger is its closed part (wallet_balances) and the movements after that. Which wallets have a ledger is found by
--- going from each to the next in the index, so that no closed movement is read.
+-- going from each to the next in the index, so that no closed movement is read; of some nothing is left but the balance.
 create view interlock.wallet_differences
 with (security_invoker = true)
 as
@@ -25,9 +25,12 @@ as
         where m.user_id = o.user_id
           and m.id > coalesce(b.closed_through, 0)
       ), 0) as ledger_balance
-    from owners o
+    from (
+      select w.user_id from owners w where w.user_id is not null
+      union
+      select c.user_id from interlock.wallet_balances c
+    ) o
     left join interlock.wallet_balances b on b.user_id = o.user_id
-    where o.user_id is not null
   )
   select
     coalesce(w.user_id, m.user_id) as user_id,

@@ -1,6 +1,6 @@
 -- What the older part of a product's ledger adds up to, so that stock_differences need not read it again.
 --
--- Closed is every movement of the product whose id is not above `closed_through`. Written by interlock.close_ledgers
+-- Closed is every movement of the product whose id is not above `closed_through`. Written by interlock.close_ledger
 -- only, which holds the product and its slots: ids are given out under these locks, so none at or below that id can come
 -- later, whenever its transaction began.
 create table interlock.stock_balances (

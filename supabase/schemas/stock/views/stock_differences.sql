@@ -1,7 +1,7 @@
 -- What slots have sold since they were settled is in the ledger already, and not yet in the column.
 --
 -- A ledger is its closed part (stock_balances) and the movements after that. Which products have a ledger is found by
--- going from each to the next in the index, so that no closed movement is read.
+-- going from each to the next in the index, so that no closed movement is read; of some nothing is left but the balance.
 create view interlock.stock_differences
 with (security_invoker = true)
 as
@@ -27,9 +27,12 @@ as
         where m.product_id = o.product_id
           and m.id > coalesce(b.closed_through, 0)
       ), 0) as ledger_quantity
-    from owners o
+    from (
+      select w.product_id from owners w where w.product_id is not null
+      union
+      select c.product_id from interlock.stock_balances c
+    ) o
     left join interlock.stock_balances b on b.product_id = o.product_id
-    where o.product_id is not null
   )
   select
     coalesce(p.id, m.product_id) as product_id,

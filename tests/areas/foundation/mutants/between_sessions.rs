@@ -58,4 +58,36 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "purge_history: waits, without `skip locked` (5)",
         "history in use is not purged, nor waited for",
     ),
+    (
+        "purge_history: without `for update skip locked` (6)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked` (6)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: without `for update skip locked` (7)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked` (7)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: without `for update of m skip locked`",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked` (8)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: without `for update of m skip locked` (2)",
+        "history in use is not purged, nor waited for",
+    ),
+    (
+        "purge_history: waits, without `skip locked` (9)",
+        "history in use is not purged, nor waited for",
+    ),
 ];

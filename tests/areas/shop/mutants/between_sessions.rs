@@ -123,20 +123,24 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "settling goes by the ids of the products",
     ),
     (
-        "close_ledgers: without `for no key update skip locked`",
+        "close_ledger: without `for no key update skip locked`",
         "a ledger stays open while somebody pays from the wallet",
     ),
     (
-        "close_ledgers: waits, without `skip locked`",
+        "close_ledger: waits, without `skip locked`",
         "a ledger stays open while somebody pays from the wallet",
     ),
     (
-        "close_ledgers: without `for no key update skip locked` (2)",
+        "close_ledger: without `for no key update skip locked` (2)",
         "a ledger stays open while somebody changes the stock",
     ),
     (
-        "close_ledgers: waits, without `skip locked` (2)",
+        "close_ledger: waits, without `skip locked` (2)",
         "a ledger stays open while somebody changes the stock",
+    ),
+    (
+        "close_ledger: without `perform interlock.lock_slots(p_owner_id)`",
+        "a ledger is closed when the sales from its slots are over",
     ),
     (
         "settle_slots: without `for no key update skip locked`",

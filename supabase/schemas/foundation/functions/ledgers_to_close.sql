@@ -1,0 +1,43 @@
+-- Wallets and products whose first open movement is older than interlock.settings.close_ledgers_after, wallets first, each
+-- in the order of their ids.
+--
+-- Callers: interlock.close_ledgers, the jobs of interlock.jobs.
+-- Locks: none.
+create function interlock.ledgers_to_close()
+returns setof uuid
+language sql
+stable
+set search_path = ''
+as $$
+  (
+    select w.user_id
+    from interlock.settings s
+    cross join interlock.wallets w
+    left join interlock.wallet_balances b on b.user_id = w.user_id
+    where (
+      select m.created_at
+      from interlock.wallet_movements m
+      where m.user_id = w.user_id
+        and m.id > coalesce(b.closed_through, 0)
+      order by m.id
+      limit 1
+    ) < interlock.clock() - s.close_ledgers_after
+    order by w.user_id
+  )
+  union all
+  (
+    select p.id
+    from interlock.settings s
+    cross join interlock.products p
+    left join interlock.stock_balances b on b.product_id = p.id
+    where (
+      select m.created_at
+      from interlock.stock_movements m
+      where m.product_id = p.id
+        and m.id > coalesce(b.closed_through, 0)
+      order by m.id
+      limit 1
+    ) < interlock.clock() - s.close_ledgers_after
+    order by p.id
+  )
+$$;
