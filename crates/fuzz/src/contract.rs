@@ -271,11 +271,13 @@ pub(crate) fn success(outcome: &Outcome) -> Option<(&str, bool)> {
     }
 }
 
-/// The reply to a request that needs or got no call, or whose last call came out as `outcome`.
+/// The reply to a request that needs or got no call, or whose last call came out as `outcome`; `heard` are the answers to
+/// all of its calls.
 pub(crate) fn reply(
     function: &Function,
     request: &Request,
     outcome: Option<&Outcome>,
+    heard: &str,
     reply: &Reply,
     input: usize,
 ) -> Holds {
@@ -338,7 +340,7 @@ pub(crate) fn reply(
         "an answer is in proportion to its input",
         (size, input),
     )?;
-    secret(request, outcome, reply)
+    secret(request, heard, reply)
 }
 
 fn header<'a>(reply: &'a Reply, wanted: &str) -> Option<&'a str> {
@@ -498,7 +500,8 @@ fn log(reply: &Reply, code: &str) -> Holds {
     let quiet = match line.get("cause_code") {
         Some(Value::Null) => true,
         Some(Value::Text(code)) => {
-            code.len() <= 10
+            // The name of a third party may stand before a status.
+            code.len() <= 16
                 && code
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
@@ -576,20 +579,16 @@ fn refusal(body: &Value) -> Holds {
 
 /// No long part of the token is in the answer or in the log, unless it stands elsewhere in the input
 /// too; shorter ones are words of ours as well.
-fn secret(request: &Request, outcome: Option<&Outcome>, reply: &Reply) -> Holds {
+fn secret(request: &Request, heard: &str, reply: &Reply) -> Holds {
     let authorization = request.authorization.as_deref().unwrap_or_default();
     let claims = token(authorization).map(|(_, claims, _)| claims);
     let told = [reply.body.as_deref(), reply.log.as_deref()];
-    let answer = match outcome {
-        Some(Outcome::Answered { body, .. }) => Some(body.as_str()),
-        _ => None,
-    };
     let elsewhere = [
         Some(request.method.as_ref()),
         request.request_id.as_deref(),
         request.body.as_deref(),
         request.idempotency_key.as_deref(),
-        answer,
+        Some(heard),
     ];
     let parts = authorization.split(['.', ' ']).chain(claims.as_deref());
     for part in parts.filter(|part| part.len() >= 24) {

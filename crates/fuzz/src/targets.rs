@@ -82,14 +82,14 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
     let mut elapsed = 0.0;
     // Those of the same call count; there are more only of a function that asks a third party.
     let (mut calls, mut of_same, mut last) = (0, 0, None);
-    let mut posted = String::new();
+    let (mut posted, mut heard) = (String::new(), String::new());
     let mut step = probe::call(size, || {
         exchange::begin(function, &SerdeJson, request.clone())
     })?;
     loop {
         let call = match step {
             Step::Reply(reply) => {
-                contract::reply(function, &request, last.as_ref(), &reply, size)?;
+                contract::reply(function, &request, last.as_ref(), &heard, &reply, size)?;
                 return Ok(format!(
                     "{} {} after {calls} calls",
                     function.name, reply.status
@@ -137,6 +137,9 @@ fn whole_exchange(input: &Value) -> Result<String, String> {
             Step::Call(again) => same_call(&before, again, elapsed, may_have_acted)?,
             Step::Reply(reply) if may_have_acted => unknown(reply)?,
             Step::Reply(_) => {}
+        }
+        if let Outcome::Answered { body, .. } = &outcome {
+            heard += body;
         }
         last = Some(outcome);
     }

@@ -6,6 +6,7 @@ import { callFunction, callRpc, type Supabase } from "./transport.ts";
 import type {
   Batch,
   BatchAction,
+  CardPayment,
   CheckoutRequest,
   Order,
   PromoQuote,
@@ -96,6 +97,19 @@ export class Interlock {
       }
       throw error;
     }
+  }
+
+  /**
+   * What Stripe's own code needs to let the buyer pay an order by card: the same each time, until Stripe gives it up.
+   * The order is paid when Stripe has told the shop; read it again then.
+   */
+  async paymentIntent(
+    orderId: string,
+    options: CallOptions = {},
+  ): Promise<CardPayment> {
+    const body = { order_id: orderId };
+    const answer = await this.#function("payment-intent", body, options);
+    return (answer as { payment: CardPayment }).payment;
   }
 
   /** What a code takes off; holds one use of it for the cart unless it is a dry run. */

@@ -15,6 +15,7 @@ export {
 export { type KeyStore, Submission, submission } from "./submission.ts";
 export type {
   Batch,
+  CardPayment,
   CartLine,
   CheckoutRequest,
   NewRow,

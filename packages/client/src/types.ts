@@ -6,6 +6,8 @@ type Schemas = components["schemas"];
 
 export type Batch = Schemas["Batch"];
 export type Order = Schemas["Order"];
+/** An attempt to pay an order by card, with what Stripe's own code needs. */
+export type CardPayment = Schemas["CardPayment"];
 export type CheckoutRequest = Schemas["CheckoutRequest"];
 export type CartLine = CheckoutRequest["cart_items"][number];
 

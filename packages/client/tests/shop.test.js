@@ -77,6 +77,17 @@ test("a code, an order and its end", async () => {
   assert.deepEqual(Object.keys(nobody.details ?? {}), ["order_id"]);
 });
 
+test("only an order by card is paid by card", async () => {
+  network.mend();
+  const shop = shopOf(nextUser());
+  const order = await shop.checkout(cart);
+  const error = await refused(shop.paymentIntent(order.id));
+  assert.ok(error.is("ORDER_STATE_CONFLICT"));
+  assert.equal(error.details?.order_id, order.id);
+  const nobodys = shop.paymentIntent(crypto.randomUUID());
+  assert.ok((await refused(nobodys)).is("ORDER_NOT_FOUND"));
+});
+
 test("tables are read and written with supabase-js as ever", async () => {
   network.mend();
   const user = nextUser();
