@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(77);
+select plan(78);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -155,6 +155,7 @@ update interlock.wallets set balance = 0 where user_id = pg_temp.id('ann');
 
 -- What is erased ----------------------------------------------------------------
 
+select is(interlock.prepare_storage(), to_regclass('storage.objects') is not null, 'where there is no storage nothing is prepared');
 do $do$
 begin
   if to_regclass('storage.objects') is null then

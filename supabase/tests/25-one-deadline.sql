@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(15);
+select plan(16);
 
 -- What is left -------------------------------------------------------------------
 
@@ -136,6 +136,11 @@ select is(
   pg_temp.limits_of(format($$select public.replace_product_code(%s, 'used', 'b')$$,
     (select id from interlock.product_codes where product_id = '7f000000-0000-4000-8000-000000000014')), 'service_role'),
   'lock_user lock_order replace_product_code', 'a key that is entered'
+);
+select public.set_stock_slots('7f000000-0000-4000-8000-000000000013', 2);
+select is(
+  pg_temp.limits_of($$select interlock.use_slot('7f000000-0000-4000-8000-000000000013', 1, true)$$, 'postgres'),
+  'use_slot', 'a sale from a slot'
 );
 select is(
   pg_temp.limits_of('select public.claim_route()'), 'lock_driver take_batch', 'a claim'

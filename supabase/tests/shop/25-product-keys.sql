@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(75);
+select plan(76);
 
 insert into auth.users (id, aud, role, email)
 values
@@ -260,6 +260,7 @@ select is(
 insert into interlock.product_codes (product_id, code, order_id, used_at)
 values
   (pg_temp.p(1), 'x', pg_temp.p(3), now()), (pg_temp.p(1), 'y', pg_temp.p(3), now()), (pg_temp.p(1), 'free', null, null),
+  (pg_temp.p(1), 'kept', pg_temp.p(3), null),
   (pg_temp.p(2), 'z', pg_temp.p(3), now());
 -- Replaces by hand, as well as that can be done.
 create function pg_temp.by_hand(p_old text, p_new bigint)
@@ -274,6 +275,7 @@ $$;
 select is(pg_temp.by_hand(t.old, t.new), t.verdict, t.what)
 from (values
   ('x', pg_temp.c('free'), '23514 product_codes_replaced_once', 'not by one that is not delivered'),
+  ('x', pg_temp.c('kept'), '23514 product_codes_replaced_once', 'nor by one that only waits for its order'),
   ('x', pg_temp.c('New Key'), '23514 product_codes_replaced_once', 'not by one of another order'),
   ('x', (select id from interlock.product_codes where product_id = pg_temp.p(2) and code = 'z'), '23514 product_codes_replaced_once', 'not by one of another product'),
   ('x', pg_temp.c('x'), '23514 product_codes_replaced_once', 'not by itself'),

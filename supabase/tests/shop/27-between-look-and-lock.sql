@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(2);
+select plan(4);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -56,6 +56,30 @@ select is(
   'expired expired, first expired, last expired, later pending_payment, paid paid, shipped confirmed',
   'and nothing else'
 );
+
+-- What is locked is waited for in a second go only: somebody else's lock is a trigger here.
+drop trigger between_look_and_lock on interlock.orders;
+create temporary sequence tries;
+create function pg_temp.locked()
+returns trigger
+language plpgsql
+as $$
+begin
+  if current_setting('lock_timeout') = '1ms' then
+    perform nextval('tries');
+    raise lock_not_available;
+  end if;
+  return new;
+end
+$$;
+create trigger locked
+  before update on interlock.orders
+  for each row
+  when (new.status = 'expired')
+  execute function pg_temp.locked();
+update interlock.orders set payment_expires_at = now() - interval '1 hour' where id = pg_temp.id('later');
+select is(interlock.expire_orders(100), 1, 'what was locked for a moment expires in the same call');
+select is((select last_value from tries), 1::bigint, 'in its second go, which waits longer');
 
 select * from finish();
 rollback;

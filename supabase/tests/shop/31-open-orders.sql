@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(59);
+select plan(63);
 
 select is(
   (
@@ -128,6 +128,14 @@ select is(pg_temp.keep('before', pg_temp.buy('ann', 3)), 'confirmed', 'an order 
 select is(pg_temp.keep('ended before', pg_temp.buy('ann', 5)), 'confirmed', 'another one');
 select is(pg_temp.keep('paid before', pg_temp.buy('ann', 7, 'wallet')), 'paid', 'and one that is paid');
 select pg_temp.shop('public.cancel_order(' || pg_temp.order_of('ended before') || ')');
+-- Nobody's orders, as the shop's own SQL may write them: one that counts, and one that does not.
+insert into interlock.orders (id, status, currency, subtotal, total, payment_method, counted_units)
+values
+  ('70310000-0000-4000-8000-000000000001', 'confirmed', 'EUR', 100, 100, 'cash_on_delivery', 3),
+  ('70310000-0000-4000-8000-000000000002', 'confirmed', 'EUR', 100, 100, 'cash_on_delivery', null);
+insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+select o, '7d310000-0000-4000-8000-00000000000a', 1, 100, 'tap oil', 'physical'
+from unnest(array['70310000-0000-4000-8000-000000000001', '70310000-0000-4000-8000-000000000002']::uuid[]) o;
 select is_empty('select * from interlock.customer_open_orders where user_id = pg_temp.id(''ann'')', 'nothing is counted');
 
 -- A limit of orders --------------------------------------------------------
@@ -138,6 +146,16 @@ select is(pg_temp.open('bob'), '{0,0}', 'of each customer what is theirs');
 select is(
   (select counted_units::int from interlock.orders where id = (select id from orders_of where name = 'paid before')), null,
   'and what is not open is left alone'
+);
+select is(
+  (select counted_units::int from interlock.orders where id = '70310000-0000-4000-8000-000000000002'), null,
+  'nor does an order count that is nobody''s'
+);
+select lives_ok(
+  $$update interlock.orders set status = 'cancelled' where user_id is null and id::text like '70310000-%'$$, 'which may end'
+);
+select throws_ok(
+  'update interlock.customer_open_orders set units = null', '23502', null, 'what is counted is a number'
 );
 update interlock.settings set max_open_orders_per_customer = 3;
 update interlock.settings set max_open_orders_per_customer = 2;
@@ -181,6 +199,7 @@ select is(pg_temp.buy('bob', 11, 'bank_transfer') ->> 'code', 'TOO_MANY_OPEN_ORD
 select is(pg_temp.keep('most', pg_temp.buy('ann', 9)), 'confirmed', 'up to the limit');
 select is(pg_temp.buy('ann', 2), pg_temp.too_many(1, null, 9, 2, 10), 'all orders together are');
 select is(pg_temp.buy('ann', 1) ->> 'status', 'confirmed', 'the last unit');
+select is(pg_temp.buy('bob', 11), pg_temp.too_many(0, null, 0, 11, 10), 'everybody is told of their own');
 update interlock.settings set max_open_units_per_customer = 5;
 select is(pg_temp.buy('ann', 1), pg_temp.too_many(2, null, 10, 1, 5), 'a lower limit takes nothing away');
 

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(137);
+select plan(151);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -13,7 +13,7 @@ as $$ select md5('33-card-payments ' || p_name)::uuid $$;
 
 insert into auth.users (id, aud, role, email)
 select pg_temp.id(n), 'authenticated', 'authenticated', 'tap-card-' || n || '@example.com'
-from unnest(array['ann', 'bob', 'staff']) n;
+from unnest(array['ann', 'bob', 'cat', 'staff']) n;
 insert into interlock.products (id, name, price, currency, available_quantity, kind)
 values
   (pg_temp.id('oil'), 'tap oil', 1000, 'EUR', 100, 'physical'),
@@ -193,10 +193,20 @@ select is(pg_temp.attempt('ann', id), pg_temp.attempt('ann', id), 'is the same i
 select is(pg_temp.attempt('bob', id), format('ORDER_NOT_FOUND {"order_id": "%s"}', id), 'is its buyer''s own') from memo;
 select is(pg_temp.attempt('anon', id), 'UNAUTHENTICATED', 'is nobody else''s') from memo;
 select matches(pg_temp.attempt('ann', null), 'VALIDATION_FAILED .*"/order_id"', 'asks for an order');
+create temporary table other as select pg_temp.buy('cat') as id;
+select is(pg_temp.attempt('cat', id, 'attempt'), '1', 'is one of many') from other;
 select is(
   pg_temp.say('ann', format('public.store_card_payment(%L, ''pi_1'')', pg_temp.attempt('ann', id)), '{success}'), 'true', 'keeps the provider''s id'
 )
 from memo;
+select is(pg_temp.attempt('cat', id, 'provider_id'), null, 'of this attempt only') from other;
+select is(pg_temp.say('cat', format('public.cancel_order(%L)', id)), 'cancelled', 'the other order ends') from other;
+select is(
+  pg_temp.say('anon', format('public.store_card_payment(%L, ''pi_1'')', pg_temp.id('none'))), 'UNAUTHENTICATED', 'it is somebody''s'
+);
+select matches(
+  pg_temp.say('ann', format('public.store_card_payment(%L, ''pi_1'')', pg_temp.id('none'))), '^PAYMENT_NOT_FOUND', 'there must be one'
+);
 select is(pg_temp.attempt('ann', id, 'provider_id'), 'pi_1', 'and answers it') from memo;
 select is(
   pg_temp.say('ann', format('public.store_card_payment(%L, ''pi_2'')', pg_temp.attempt('ann', id)), '{success}'), 'true', 'another id'
@@ -245,7 +255,10 @@ select is(
 select matches(pg_temp.post(b, pg_temp.signature(b, p_age => '299 seconds')), '^VALIDATION_FAILED', 'signed nonsense: ' || b)
 from unnest(array[
   '', '7', '[]', '{', '{"id": "evt_1", "type": "x", "created": 1}', '{"id": 7, "type": "x", "created": 1, "data": {"object": {}}}',
-  '{"id": "evt_1", "type": "x", "created": "soon", "data": {"object": {}}}', '{"id": "\u0000", "type": "x", "created": 1, "data": {"object": {}}}'
+  '{"id": "evt_1", "type": "x", "created": "soon", "data": {"object": {}}}', '{"id": "\u0000", "type": "x", "created": 1, "data": {"object": {}}}',
+  '{"id": "' || repeat('e', 256) || '", "type": "x", "created": 1, "data": {"object": {}}}',
+  '{"id": "evt_1", "type": "", "created": 1, "data": {"object": {}}}',
+  '{"id": "evt_1", "type": "' || repeat('x', 201) || '", "created": 1, "data": {"object": {}}}'
 ]) b;
 select matches(
   pg_temp.say('anon', format('public.payment_webhook(''paypal'', ''{}'', %L)', pg_temp.signature('{}'))), 'VALIDATION_FAILED .*"/provider"', 'another provider'
@@ -308,6 +321,10 @@ select is(pg_temp.state(id), 'pending_payment | flagged wrong_amount 999 0 0, fl
 select is(
   (select array_agg(p ->> 'flag' order by p ->> 'provider_id') from jsonb_array_elements(public.list_payments('flagged') -> 'payments') p),
   array['wrong_amount', 'wrong_currency', 'unknown_order'], 'and is in the list'
+);
+select is(
+  (select array_agg((p ->> 'id')::uuid) from jsonb_array_elements(public.list_payments('flagged') -> 'payments') p),
+  (select array_agg(p.id order by p.id) from interlock.payments p where p.status = 'flagged'), 'the oldest first'
 );
 select matches(pg_temp.say('ann', 'public.list_payments()'), '^FORBIDDEN', 'of staff');
 select matches(pg_temp.say('staff', $$public.list_payments('paid', null, 0)$$), 'VALIDATION_FAILED .*"/p_status".*"/p_limit"', 'which says what it does not know');
@@ -380,6 +397,7 @@ from payment;
 select matches(pg_temp.say('staff', format('public.refund_payment(%L, 0)', id)), 'VALIDATION_FAILED .*"/p_amount"', 'nor nothing') from payment;
 select matches(pg_temp.say('ann', format('public.refund_payment(%L)', id)), '^FORBIDDEN', 'staff decide') from payment;
 select matches(pg_temp.say('staff', format('public.refund_payment(%L)', pg_temp.id('none'))), '^PAYMENT_NOT_FOUND', 'about a payment');
+select matches(pg_temp.say('staff', 'public.refund_payment(null)'), 'VALIDATION_FAILED .*"/p_payment_id"', 'that they name');
 select is(pg_temp.refund(id, 'evt_62', 're_1', 400, 'pending'), 'noted', 'the provider is at it') from memo;
 select is(pg_temp.state(id), 'paid | refund_due 2000 500 100', 'which is no money yet') from memo;
 select is(pg_temp.refund(id, 'evt_63', 're_1', 400, 'succeeded'), 'noted', 'it is done') from memo;
@@ -391,6 +409,10 @@ select is(pg_temp.say('staff', format('public.refund_order(%L)', id)), 'refunded
 select is(pg_temp.state(id), 'refunded | refund_due 2000 2000 100', 'then all has to go back') from memo;
 select is(pg_temp.refund(id, 'evt_66', 're_2', 1900, 'succeeded'), 'noted', 'which it does') from memo;
 select is(pg_temp.state(id), 'refunded | refunded 2000 2000 2000', 'to the last cent') from memo;
+create temporary table outside as select pg_temp.buy('ann') as id;
+select is(pg_temp.pay(id, 'evt_67'), 'paid', 'another payment') from outside;
+select is(pg_temp.say('staff', format('public.refund_order(%L, true)', id)), 'refunded', 'is given back in another way') from outside;
+select is(pg_temp.state(id), 'refunded | succeeded 1000 0 0', 'and not a second time by the provider') from outside;
 
 -- Disputes.
 select is(
@@ -445,6 +467,7 @@ from (values
       || $$, ({none}, 'stripe', 10, 10, 'EUR', 'succeeded', now(), 'pi_x')$$,
     'payments_money'
   ),
+  (pg_temp.row_of('created_at', 'null'), 'payments'),
   ('delete from interlock.payments', 'payments'),
   ('truncate interlock.payments', 'payments'),
   ($$insert into interlock.payment_secrets (provider, secret) values ('stripe', repeat('x', 20)), ('stripe', repeat('x', 20))$$, 'payment_secrets_once'),
