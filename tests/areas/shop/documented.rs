@@ -59,6 +59,25 @@ pub(crate) async fn checkout(bench: &Bench) -> (String, Value) {
         .expect("PAYMENT_METHOD_NOT_ALLOWED", buyer, &transfer)
         .await;
     tune("max_open_units_per_customer = default, payment_methods = default").await;
+    let method = "insert into interlock.shipping_methods (code, name, price, currency) values ('test-post', 'Post', 490, 'USD')
+        on conflict do nothing";
+    let made = bench.db.batch_execute(method).await;
+    made.expect("a method can be added");
+    let sent = with(cart(&[(product, 1)]), "shipping_method", "test-post");
+    let sent = with(
+        sent,
+        "shipping_address",
+        json!({ "name": "Ann Smith", "line1": "1 Main Street", "city": "Springfield", "country": "US" }),
+    );
+    let sent = with(sent, "contact", json!({ "email": "ann@example.com" }));
+    let sent = with(sent, "metadata", json!({ "campaign": "spring" }));
+    scene
+        .expect(
+            "sent to an address",
+            buyer,
+            &with(sent, "expected_total", PRICE + 490),
+        )
+        .await;
     let sent = with(cart(&[(product, 1)]), "shipping_method", "test-none");
     scene
         .expect("SHIPPING_METHOD_NOT_AVAILABLE", buyer, &sent)

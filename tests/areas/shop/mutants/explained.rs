@@ -7,6 +7,14 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "An order that is cancelled stays so, and is answered the same again.",
     ),
     (
+        "checkout: never `p_promo_code is null and not v_charged`",
+        "It only saves work: an order that is not made before the key is made after it.",
+    ),
+    (
+        "shape_details: never `num_nonnulls(p_shipping_address, p_contact, p_metadata) = 0`",
+        "It only saves work: of no members there is no object.",
+    ),
+    (
         "expire_orders: without `and o.fulfillment = 'unfulfilled'`",
         "It only saves a try: the order is asked again under its lock.",
     ),
