@@ -23,6 +23,14 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves a warning: guard_order_change refuses it, and the order is left as it is.",
     ),
     (
+        "expire_orders: without `perform set_config('lock_timeout', v_wait, true)`",
+        "Only time shows it: `orders_that_cannot_end_now_do_not_hold_up_those_that_can` fails, which no mutant meets.",
+    ),
+    (
+        "expire_orders: one turn only, without `when v_expired > 0`",
+        "It only saves time: the second turn waits for what the next call would wait for.",
+    ),
+    (
         "find_checkout_problems: without `where ( jsonb_typeof(i.item) = 'object' and ( i.item - 'product_id' - 'quantity' = '{}' or ( i.item…`",
         "It only saves work: the longer query finds nothing wrong with a valid cart.",
     ),
