@@ -58,12 +58,20 @@ impl Shop {
         cart: Option<Uuid>,
         worth: &Worth,
     ) -> Option<Refusal> {
+        self.held_otherwise(promo, user, cart, worth.discount)
+    }
+
+    /// Why a cart that holds the code for another discount does not redeem it for this one.
+    pub(crate) fn held_otherwise(
+        &self,
+        promo: &Promo,
+        user: Uuid,
+        cart: Option<Uuid>,
+        now: i64,
+    ) -> Option<Refusal> {
         match self.uses.own(promo.id, Some(user), cart)?.kind {
-            Kind::Held { until, discount }
-                if until > self.clock.now && discount != worth.discount =>
-            {
-                let changed =
-                    json!({ "shown": discount, "now": worth.discount, "currency": "USD" });
+            Kind::Held { until, discount } if until > self.clock.now && discount != now => {
+                let changed = json!({ "shown": discount, "now": now, "currency": "USD" });
                 Some(("PROMO_CHANGED", changed))
             }
             _ => None,

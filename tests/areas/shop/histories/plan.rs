@@ -75,7 +75,11 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
             order,
             key,
         },
-        58..70 => shop::Call::Decide {
+        58..61 => shop::Call::Reopen {
+            order,
+            is_paid: rng.random_bool(0.5),
+        },
+        61..70 => shop::Call::Decide {
             order,
             decision: *[
                 Decision::Accept,

@@ -79,6 +79,10 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
         Call::Decide { order, decision } => {
             shops(decision.rule().0, json!({ "order_id": order }))
         }
+        Call::Reopen { order, is_paid } => shops(
+            "reopen_order",
+            json!({ "order_id": order, "paid": is_paid }),
+        ),
         Call::ExpireOrders => Request::Own(format!(
             "do $$ begin while interlock.expire_orders(1000) > 0 loop end loop; end $$;
              select coalesce(json_agg(o.id), '[]') from interlock.orders o

@@ -85,6 +85,11 @@ pub(crate) enum Call {
         order: Uuid,
         decision: Decision,
     },
+    /// An order that has expired is brought back, as it was or paid.
+    Reopen {
+        order: Uuid,
+        is_paid: bool,
+    },
     ExpireOrders,
     ExpireHolds,
     TopUp {

@@ -36,7 +36,7 @@ impl Shop {
     }
 
     /// Why a cart that has a live order cannot be ordered.
-    fn ordered(&self, buyer: Uuid, cart: Option<Uuid>) -> Option<Refusal> {
+    pub(super) fn ordered(&self, buyer: Uuid, cart: Option<Uuid>) -> Option<Refusal> {
         let live = self.orders.iter().find(|(_, order)| {
             cart.is_some() && order.cart == cart && order.buyer == buyer && order.stands()
         });
@@ -182,6 +182,7 @@ impl Shop {
         let mut shares = vec![0; lines.len()];
         let mut as_first_order = false;
         let mut uses = vec![self.uses.clone()];
+        let mut redeems = None;
         if let Some(code) = code {
             let promo = self
                 .promo(*buyer, code)
@@ -204,6 +205,7 @@ impl Shop {
                 number: 0,
             };
             uses = self.uses.taken(promo, redeemed, now, event.alone);
+            redeems = Some(promo.id);
         }
         let mut next = self.clone();
         let total = subtotal - discount;
@@ -252,6 +254,7 @@ impl Shop {
             fulfilled: None,
             cancelled: None,
             refunded: None,
+            promo: redeems,
             as_first_order,
             answered: event.answered,
         };

@@ -4,6 +4,7 @@ pub(crate) mod calls;
 mod checkout;
 mod codes;
 mod orders;
+mod reopening;
 pub(crate) mod slots;
 mod stock;
 mod wallet;
@@ -190,6 +191,7 @@ impl Model for Shop {
                 let (_, from, to) = decision.rule();
                 self.move_refusals(None, *order, from, to, "ORDER_STATE_CONFLICT")
             }
+            Call::Reopen { order, .. } => self.reopen_refusals(*order),
             Call::TopUp {
                 user,
                 amount,
@@ -283,6 +285,7 @@ impl Shop {
                     _ => self.moved(*order, from, to, body),
                 }
             }
+            Call::Reopen { order, is_paid } => self.reopened(event, *order, *is_paid, body),
             Call::ExpireOrders => self.orders_expired(event, body),
             Call::ExpireHolds => self.holds_expired(event, body),
             Call::TopUp {

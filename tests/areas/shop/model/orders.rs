@@ -39,6 +39,8 @@ pub(crate) struct Order {
     pub(crate) fulfilled: Option<Moment>,
     pub(crate) cancelled: Option<Moment>,
     pub(crate) refunded: Option<Moment>,
+    /// The code that it was placed with.
+    pub(crate) promo: Option<Uuid>,
     /// Whether its discount was for a first order.
     pub(crate) as_first_order: bool,
     /// When its buyer had the answer.
