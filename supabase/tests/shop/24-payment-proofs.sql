@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(96);
+select plan(99);
 
 -- Limits of customers have a file of their own: 31-open-orders.sql.
 update interlock.settings
@@ -353,7 +353,16 @@ select is(
 select is(
   pg_temp.call('shop', $$public.list_payment_proofs('rejected')$$) #>> '{payment_proofs,0,status}', 'rejected', 'or what is decided'
 );
-select is(pg_temp.call('shop', $$public.list_payment_proofs('lost')$$) -> 'payment_proofs', '[]', 'or nothing');
+select is(
+  pg_temp.call('shop', format('public.list_payment_proofs(%s)', t.s)) #> '{detail,problems}',
+  '[{"pointer": "/p_status", "message": "must be submitted, accepted, rejected or closed"}]', 'a status is one that there is: ' || t.s
+)
+from unnest(array['''lost''', 'null']) as t (s);
+select is(
+  pg_temp.call('shop', format('public.list_payment_proofs(%L)', t.s)) -> 'success', 'true', 'as ' || t.s
+)
+from unnest(array['accepted', 'closed']) as t (s)
+;
 select is(pg_temp.call('ann', 'public.list_payment_proofs()') ->> 'message', 'FORBIDDEN', 'a buyer does not');
 select is(pg_temp.call('nameless', 'public.list_payment_proofs()') ->> 'message', 'UNAUTHENTICATED', 'nor nobody');
 select is(

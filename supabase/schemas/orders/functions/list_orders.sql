@@ -15,11 +15,19 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 set timezone = 'UTC'
 as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
 begin
   perform interlock.refuse_unless_shop();
-  if p_limit is null or p_limit not between 1 and 200 then
-    perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
+  if p_status not in ('pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded') then
+    v_problems := v_problems || interlock.problem(
+      '/p_status', 'must be pending_payment, confirmed, paid, fulfilled, cancelled, expired or refunded'
+    );
   end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    v_problems := v_problems || interlock.problem('/p_limit', 'must be an integer from 1 to 200');
+  end if;
+  perform interlock.refuse_problems(v_problems);
 
   return jsonb_build_object('success', true, 'orders', coalesce((
     select jsonb_agg(

@@ -12,11 +12,17 @@ security definer
 set search_path = ''
 set timezone = 'UTC'
 as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
 begin
   perform interlock.refuse_unless_shop();
-  if p_limit is null or p_limit not between 1 and 200 then
-    perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
+  if p_status is null or p_status not in ('submitted', 'accepted', 'rejected', 'closed') then
+    v_problems := v_problems || interlock.problem('/p_status', 'must be submitted, accepted, rejected or closed');
   end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    v_problems := v_problems || interlock.problem('/p_limit', 'must be an integer from 1 to 200');
+  end if;
+  perform interlock.refuse_problems(v_problems);
 
   return jsonb_build_object('success', true, 'payment_proofs', coalesce((
     select jsonb_agg(
