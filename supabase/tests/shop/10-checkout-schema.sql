@@ -69,7 +69,7 @@ from (values
     'created_at timestamp with time zone not null'
   ]),
   ('interlock.order_events', array[
-    'id bigint not null', 'order_id uuid not null', 'event text not null', 'actor uuid',
+    'id bigint not null', 'order_id uuid not null', 'event text not null', 'tracking text', 'actor uuid',
     'created_at timestamp with time zone not null'
   ]),
   ('interlock.product_codes', array[

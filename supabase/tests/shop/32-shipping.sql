@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(83);
+select plan(87);
 
 -- Limits of customers have a file of their own: 31-open-orders.sql.
 update interlock.settings
@@ -105,7 +105,7 @@ create function pg_temp.history()
 returns text
 language sql
 as $$
-  select string_agg(event || coalesce(' ' || right(actor::text, 1), ''), ', ' order by id)
+  select string_agg(concat_ws(' ', event, right(actor::text, 1), tracking), ', ' order by id)
   from interlock.order_events where order_id = (select id from memo)
 $$;
 
@@ -123,19 +123,22 @@ select is(
   'confirmed shipped DHL 1 t', 'again: the same, with when and under what'
 );
 select is(pg_temp.does('shop', 'ship_order'), 'confirmed shipped', 'again without the tracking number: the same');
-select is(
-  pg_temp.does('shop', 'ship_order', $$, 'DHL 2'$$), 'ORDER_STATE_CONFLICT confirmed shipped', 'another tracking number is not lost in silence'
-);
+select is((select tracking from interlock.orders join memo using (id)), 'DHL 1', 'and the parcel keeps its number');
+select is(pg_temp.does('ann', 'ship_order', $$, 'DHL 2'$$), 'FORBIDDEN', 'a buyer corrects no tracking number');
+select is(pg_temp.does('staff', 'ship_order', $$, 'DHL 2'$$), 'confirmed shipped', 'staff do');
 select is(pg_temp.does('shop', 'process_order'), 'ORDER_STATE_CONFLICT confirmed shipped', 'what has left is not prepared');
-select is((select tracking from interlock.orders join memo using (id)), 'DHL 1', 'the parcel keeps its number');
-select is(pg_temp.history(), 'confirmed 1, processing 3, shipped 3', 'the history has each once, and who');
+select is((select tracking from interlock.orders join memo using (id)), 'DHL 2', 'the parcel has its new number');
+select is(
+  pg_temp.history(), 'confirmed 1, processing 3, shipped 3 DHL 1, tracking_changed 3 DHL 2', 'the history has each once, and who'
+);
 select is(
   (select codes.n from (select count(*)::int as n from interlock.product_codes c join memo m on m.id = c.order_id where c.used_at is not null) codes),
   0, 'the code of an unpaid order is not delivered'
 );
 select is(pg_temp.does('staff', 'fulfill_order'), 'fulfilled delivered', 'cash is paid at the door, and the order handed over');
 select is(pg_temp.does('shop', 'fulfill_order'), 'fulfilled delivered', 'again: the same');
-select is(pg_temp.history(), 'confirmed 1, processing 3, shipped 3, paid 3, fulfilled 3', 'it was paid, too');
+select is(pg_temp.history(), 'confirmed 1, processing 3, shipped 3 DHL 1, tracking_changed 3 DHL 2, paid 3, fulfilled 3',
+  'it was paid, too');
 select isnt((select paid_at from interlock.orders join memo using (id)), null, 'with the time');
 select is(
   (select count(*)::int from interlock.product_codes c join memo m on m.id = c.order_id where c.used_at is not null), 1, 'and its code is delivered'
@@ -148,10 +151,12 @@ select pg_temp.order_at('cash_on_delivery');
 select is(pg_temp.does('shop', 'fulfill_order'), 'fulfilled delivered', 'cash over the counter');
 select pg_temp.order_at('wallet');
 select is(pg_temp.does('shop', 'ship_order'), 'paid shipped', 'a paid order is shipped at once');
-select is(
-  pg_temp.does('shop', 'ship_order', $$, 'late'$$), 'ORDER_STATE_CONFLICT paid shipped', 'a number is said when it is shipped'
-);
+select is(pg_temp.does('shop', 'ship_order', $$, 'late'$$), 'paid shipped', 'and its number said later');
 select is(pg_temp.does('shop', 'fulfill_order'), 'fulfilled delivered', 'and arrives');
+select is(
+  pg_temp.does('shop', 'ship_order', $$, 'too late'$$), 'ORDER_STATE_CONFLICT fulfilled delivered', 'then its number is what it was'
+);
+select is((select tracking from interlock.orders join memo using (id)), 'late', 'as said');
 select pg_temp.order_at('cash_on_delivery', 'shipped');
 select is(pg_temp.does('shop', 'accept_payment'), 'paid shipped', 'cash that comes before the parcel');
 select is(pg_temp.does('shop', 'fulfill_order'), 'fulfilled delivered', 'and the parcel');

@@ -8,4 +8,4 @@ as $$
 $$;
 
 comment on function public.ship_order(uuid, text) is
-  'Marks the goods of a confirmed or paid order as on their way, with a tracking number if there is one. For staff and the service role.';
+  'Marks the goods of a confirmed or paid order as on their way, with a tracking number if there is one; again with another number, corrects it. For staff and the service role.';

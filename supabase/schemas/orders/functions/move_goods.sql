@@ -1,5 +1,5 @@
--- Bring the goods of a confirmed or paid order on, once. Goods that are there already stay as they are, unless another
--- tracking number is meant: that is refused rather than lost.
+-- Bring the goods of a confirmed or paid order on, once. Goods that are there already stay as they are, but for a tracking
+-- number that is said only now, or corrected: the history has each.
 --
 -- Callers: interlock.process_order, interlock.ship_order.
 -- Locks: the order.
@@ -17,18 +17,15 @@ begin
   end if;
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
 
-  if v_order.status in ('confirmed', 'paid') and v_order.fulfillment = any (p_from) then
-    update interlock.orders o
-    set fulfillment = p_to,
-        tracking = p_tracking
-    where o.id = p_order_id;
-  elsif v_order.status not in ('confirmed', 'paid')
-    or v_order.fulfillment <> p_to
-    or coalesce(p_tracking, v_order.tracking) is distinct from v_order.tracking
-  then
+  if v_order.status not in ('confirmed', 'paid') or v_order.fulfillment <> all (p_from || p_to) then
     perform interlock.raise_error('ORDER_STATE_CONFLICT', jsonb_build_object(
       'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
     ));
   end if;
+
+  update interlock.orders o
+  set fulfillment = p_to,
+      tracking = coalesce(p_tracking, o.tracking)
+  where o.id = p_order_id;
 end
 $$;

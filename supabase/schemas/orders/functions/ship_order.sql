@@ -1,4 +1,5 @@
--- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing.
+-- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing but
+-- the tracking number, if another one is named.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order.
 -- Locks: the order, two seconds at most.

@@ -4,6 +4,7 @@ create table interlock.order_events (
   order_id uuid not null
     constraint order_events_order_id_fkey references interlock.orders (id),
   event interlock.order_event not null,
+  tracking interlock.label,
   actor uuid,
   created_at timestamptz not null default now(),
   -- The history of one order is read in this order.
@@ -12,6 +13,8 @@ create table interlock.order_events (
 
 comment on table interlock.order_events is
   'Append-only history of orders, written by a trigger: each status an order came to, payment proofs, and corrections of its details.';
+comment on column interlock.order_events.tracking is
+  'With shipped and tracking_changed: the tracking number from then on.';
 comment on column interlock.order_events.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
 

@@ -14,8 +14,11 @@ begin
     insert into interlock.order_events (order_id, event, actor)
     values (new.id, new.status, auth.uid());
   elsif new.fulfillment <> old.fulfillment then
-    insert into interlock.order_events (order_id, event, actor)
-    values (new.id, new.fulfillment, auth.uid());
+    insert into interlock.order_events (order_id, event, actor, tracking)
+    values (new.id, new.fulfillment, auth.uid(), new.tracking);
+  elsif new.tracking is distinct from old.tracking then
+    insert into interlock.order_events (order_id, event, actor, tracking)
+    values (new.id, 'tracking_changed', auth.uid(), new.tracking);
   elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
     insert into interlock.order_events (order_id, event, actor)
     values (
