@@ -140,7 +140,7 @@ create domain interlock.order_event as text
   constraint order_events_event_known
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
-      'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected'
+      'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected', 'tracking_changed'
     ));
 
 -- A digital key, as it is delivered.
@@ -546,8 +546,11 @@ begin
     insert into interlock.order_events (order_id, event, actor)
     values (new.id, new.status, auth.uid());
   elsif new.fulfillment <> old.fulfillment then
-    insert into interlock.order_events (order_id, event, actor)
-    values (new.id, new.fulfillment, auth.uid());
+    insert into interlock.order_events (order_id, event, actor, tracking)
+    values (new.id, new.fulfillment, auth.uid(), new.tracking);
+  elsif new.tracking is distinct from old.tracking then
+    insert into interlock.order_events (order_id, event, actor, tracking)
+    values (new.id, 'tracking_changed', auth.uid(), new.tracking);
   elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
     insert into interlock.order_events (order_id, event, actor)
     values (
@@ -977,6 +980,7 @@ create table interlock.order_events (
   order_id uuid not null
     constraint order_events_order_id_fkey references interlock.orders (id),
   event interlock.order_event not null,
+  tracking interlock.label,
   actor uuid,
   created_at timestamptz not null default now(),
   -- The history of one order is read in this order.
@@ -985,6 +989,8 @@ create table interlock.order_events (
 
 comment on table interlock.order_events is
   'Append-only history of orders, written by a trigger: each status an order came to, payment proofs, and corrections of its details.';
+comment on column interlock.order_events.tracking is
+  'With shipped and tracking_changed: the tracking number from then on.';
 comment on column interlock.order_events.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
 
@@ -2401,11 +2407,19 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 set timezone = 'UTC'
 as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
 begin
   perform interlock.refuse_unless_shop();
-  if p_limit is null or p_limit not between 1 and 200 then
-    perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
+  if p_status not in ('pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded') then
+    v_problems := v_problems || interlock.problem(
+      '/p_status', 'must be pending_payment, confirmed, paid, fulfilled, cancelled, expired or refunded'
+    );
   end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    v_problems := v_problems || interlock.problem('/p_limit', 'must be an integer from 1 to 200');
+  end if;
+  perform interlock.refuse_problems(v_problems);
 
   return jsonb_build_object('success', true, 'orders', coalesce((
     select jsonb_agg(
@@ -2490,8 +2504,8 @@ begin
 end
 $$;
 
--- Bring the goods of a confirmed or paid order on, once. Goods that are there already stay as they are, unless another
--- tracking number is meant: that is refused rather than lost.
+-- Bring the goods of a confirmed or paid order on, once. Goods that are there already stay as they are, but for a tracking
+-- number that is said only now, or corrected: the history has each.
 --
 -- Callers: interlock.process_order, interlock.ship_order.
 -- Locks: the order.
@@ -2509,19 +2523,16 @@ begin
   end if;
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
 
-  if v_order.status in ('confirmed', 'paid') and v_order.fulfillment = any (p_from) then
-    update interlock.orders o
-    set fulfillment = p_to,
-        tracking = p_tracking
-    where o.id = p_order_id;
-  elsif v_order.status not in ('confirmed', 'paid')
-    or v_order.fulfillment <> p_to
-    or coalesce(p_tracking, v_order.tracking) is distinct from v_order.tracking
-  then
+  if v_order.status not in ('confirmed', 'paid') or v_order.fulfillment <> all (p_from || p_to) then
     perform interlock.raise_error('ORDER_STATE_CONFLICT', jsonb_build_object(
       'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
     ));
   end if;
+
+  update interlock.orders o
+  set fulfillment = p_to,
+      tracking = coalesce(p_tracking, o.tracking)
+  where o.id = p_order_id;
 end
 $$;
 
@@ -2899,7 +2910,7 @@ $$;
 
 -- Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.
 --
--- Callers: interlock.checkout, interlock.reopen_order. A cart without a name has no order.
+-- Callers: interlock.checkout, interlock.retake_order. A cart without a name has no order.
 -- Errors: CART_ALREADY_ORDERED with the order.
 create function interlock.refuse_ordered_cart(p_user_id uuid, p_cart_id uuid)
 returns void
@@ -2930,8 +2941,8 @@ $$;
 --
 -- Callers: authenticated (staff) and service_role, through public.reopen_order.
 -- Locks: order, then as interlock.retake_order; each wait two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY
---   with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, ORDER_OWNER_GONE, CART_ALREADY_ORDERED,
+--   INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
 --   PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.reopen_order(p_order_id uuid, p_paid boolean)
@@ -3086,8 +3097,9 @@ $$;
 -- Callers: interlock.reopen_order, for one that has expired; interlock.retake_for_late_money, for a cancelled one too. With
 --   the order locked.
 -- Locks: cart, promo, stock rows by id, their slots, their codes.
--- Errors: CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no longer a first
---   order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
+-- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
+--   longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03
+--   is transient.
 create function interlock.retake_order(p_order_id uuid)
 returns void
 language plpgsql
@@ -3097,6 +3109,9 @@ declare
   v_order interlock.orders;
 begin
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  if v_order.user_id is null then
+    perform interlock.raise_error('ORDER_OWNER_GONE', jsonb_build_object('order_id', p_order_id));
+  end if;
 
   if v_order.cart_id is not null then
     perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
@@ -3211,7 +3226,8 @@ begin
 end
 $$;
 
--- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing.
+-- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing but
+-- the tracking number, if another one is named.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order.
 -- Locks: the order, two seconds at most.
@@ -3591,7 +3607,7 @@ as $$
 $$;
 
 comment on function public.ship_order(uuid, text) is
-  'Marks the goods of a confirmed or paid order as on their way, with a tracking number if there is one. For staff and the service role.';
+  'Marks the goods of a confirmed or paid order as on their way, with a tracking number if there is one; again with another number, corrects it. For staff and the service role.';
 
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.cancel_order is

@@ -1172,11 +1172,17 @@ security definer
 set search_path = ''
 set timezone = 'UTC'
 as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
 begin
   perform interlock.refuse_unless_shop();
-  if p_limit is null or p_limit not between 1 and 200 then
-    perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 200'));
+  if p_status is null or p_status not in ('submitted', 'accepted', 'rejected', 'closed') then
+    v_problems := v_problems || interlock.problem('/p_status', 'must be submitted, accepted, rejected or closed');
   end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    v_problems := v_problems || interlock.problem('/p_limit', 'must be an integer from 1 to 200');
+  end if;
+  perform interlock.refuse_problems(v_problems);
 
   return jsonb_build_object('success', true, 'payment_proofs', coalesce((
     select jsonb_agg(
@@ -1656,7 +1662,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if p_order.paid_at is not null or p_order.user_id is null or not exists (
+  if p_order.paid_at is not null or not exists (
     select
     from interlock.settings s
     where s.late_payments = 'reopen' or (s.late_payments = 'reopen_expired' and p_order.status = 'expired')

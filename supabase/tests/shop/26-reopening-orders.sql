@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(28);
+select plan(31);
 
 -- Limits of customers have a file of their own: 31-open-orders.sql.
 update interlock.settings
@@ -187,6 +187,16 @@ select is(
   (select payment_expires_at from interlock.orders where id = (select id from cash)), now() + interval '3 days',
   'which is that of a new order in cash'
 );
+
+-- An order of an account that is gone.
+update interlock.orders set status = 'expired' where user_id = pg_temp.id('bob') and status = 'confirmed';
+delete from auth.users where id = pg_temp.id('bob');
+select is(
+  pg_temp.reopen(id), format('ORDER_OWNER_GONE {"order_id": "%s"}', id), 'nobody has no order, in cash'
+)
+from cash;
+select is((select status::text from interlock.orders where id = (select id from cash)), 'expired', 'it stays at its end');
+select is(pg_temp.reopen(id, ', true'), format('ORDER_OWNER_GONE {"order_id": "%s"}', id), 'nor with the money') from cash;
 
 select * from finish();
 rollback;

@@ -29,6 +29,8 @@ mod price_scenes;
 #[cfg(test)]
 pub(crate) mod races;
 #[cfg(test)]
+mod reopen_scenes;
+#[cfg(test)]
 mod restock;
 pub(crate) mod rows;
 #[cfg(test)]
@@ -58,6 +60,7 @@ pub(crate) const AREA: Area = Area {
         scenes::SCENES,
         limit_scenes::SCENES,
         price_scenes::SCENES,
+        reopen_scenes::SCENES,
         slot_scenes::SCENES,
     ],
     #[cfg(test)]

@@ -202,6 +202,7 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("orders expire", EXPIRE_ORDERS)
                 .or(NO_ORDER_EXPIRES)
                 .sweeping(ORDERS),
+            shop("the shop reopens", "select public.reopen_order('{o}')"),
             user(
                 "u",
                 "u hands in a proof",
@@ -294,11 +295,16 @@ pub(crate) const STAGES: &[Stage] = &[
         operations: &[
             user("u", "u cancels", "select public.cancel_order('{o}')"),
             shop("the shop cancels", "select public.cancel_order('{o}')"),
+            shop("the shop reopens", "select public.reopen_order('{o}')"),
             shop("the shop processes", PROCESS),
             shop("the shop ships", SHIP),
             shop(
                 "the shop ships under a number",
                 "select public.ship_order('{o}', 'parcel')",
+            ),
+            shop(
+                "the shop ships under another number",
+                "select public.ship_order('{o}', 'other parcel')",
             ),
             shop(
                 "the shop accepts the payment",

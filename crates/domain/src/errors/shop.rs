@@ -131,6 +131,11 @@ super::codes! {
         "Look at details.status: the order is not in a state in which this can be done."
         Partly("What is known about it.", ORDER_AND_GOODS, &["fulfillment"]);
 
+    OrderOwnerGone 409 Final "ORDER_OWNER_GONE"
+        "The account of this order's buyer is gone."
+        "Give the money back in another way: an order is not opened again for nobody."
+        known(&[("order_id", Uuid)]);
+
     WalletOwnerGone 409 Final "WALLET_OWNER_GONE"
         "The wallet that this order was paid from is gone with its account."
         "Pay details.amount back in another way, and then call refund_order with p_outside = true."

@@ -147,6 +147,10 @@ begin
       v_status := '409';
       v_message := 'The order is not in a state in which this can be done.';
       v_hint := 'Look at details.status: the order is not in a state in which this can be done.';
+    when 'ORDER_OWNER_GONE' then
+      v_status := '409';
+      v_message := 'The account of this order''s buyer is gone.';
+      v_hint := 'Give the money back in another way: an order is not opened again for nobody.';
     when 'WALLET_OWNER_GONE' then
       v_status := '409';
       v_message := 'The wallet that this order was paid from is gone with its account.';

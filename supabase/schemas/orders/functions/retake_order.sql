@@ -6,8 +6,9 @@
 -- Callers: interlock.reopen_order, for one that has expired; interlock.retake_for_late_money, for a cancelled one too. With
 --   the order locked.
 -- Locks: cart, promo, stock rows by id, their slots, their codes.
--- Errors: CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no longer a first
---   order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
+-- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
+--   longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03
+--   is transient.
 create function interlock.retake_order(p_order_id uuid)
 returns void
 language plpgsql
@@ -17,6 +18,9 @@ declare
   v_order interlock.orders;
 begin
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  if v_order.user_id is null then
+    perform interlock.raise_error('ORDER_OWNER_GONE', jsonb_build_object('order_id', p_order_id));
+  end if;
 
   if v_order.cart_id is not null then
     perform interlock.lock_cart(v_order.user_id, v_order.cart_id);

@@ -12,7 +12,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if p_order.paid_at is not null or p_order.user_id is null or not exists (
+  if p_order.paid_at is not null or not exists (
     select
     from interlock.settings s
     where s.late_payments = 'reopen' or (s.late_payments = 'reopen_expired' and p_order.status = 'expired')
