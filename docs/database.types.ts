@@ -122,6 +122,75 @@ export type Database = {
         };
         Relationships: [];
       };
+      "order_detail_changes": {
+        Row: {
+          "actor": string | null;
+          "contact": Json | null;
+          "created_at": string;
+          "id": number;
+          "metadata": Json | null;
+          "order_id": string;
+          "shipping_address": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "contact"?: Json | null;
+          "created_at"?: string | null;
+          "id"?: number | null;
+          "metadata"?: Json | null;
+          "order_id"?: string | null;
+          "shipping_address"?: Json | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "contact"?: Json | null;
+          "created_at"?: string | null;
+          "id"?: number | null;
+          "metadata"?: Json | null;
+          "order_id"?: string | null;
+          "shipping_address"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_detail_changes_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_details": {
+        Row: {
+          "contact": Json | null;
+          "metadata": Json | null;
+          "order_id": string;
+          "shipping_address": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "contact"?: Json | null;
+          "metadata"?: Json | null;
+          "order_id"?: string | null;
+          "shipping_address"?: Json | null;
+        };
+        Update: {
+          "contact"?: Json | null;
+          "metadata"?: Json | null;
+          "order_id"?: string | null;
+          "shipping_address"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_details_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: true;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "order_events": {
         Row: {
           "actor": string | null;
@@ -129,6 +198,7 @@ export type Database = {
           "event": string;
           "id": number;
           "order_id": string;
+          "tracking": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -137,6 +207,7 @@ export type Database = {
           "event"?: string | null;
           "id"?: number | null;
           "order_id"?: string | null;
+          "tracking"?: string | null;
         };
         Update: {
           "actor"?: string | null;
@@ -144,6 +215,7 @@ export type Database = {
           "event"?: string | null;
           "id"?: number | null;
           "order_id"?: string | null;
+          "tracking"?: string | null;
         };
         Relationships: [
           {
@@ -157,28 +229,40 @@ export type Database = {
       };
       "order_items": {
         Row: {
+          "discount": number;
           "kind": string;
           "name": string;
           "order_id": string;
           "product_id": string;
           "quantity": number;
+          "tax": number;
+          "tax_inclusive": boolean | null;
+          "tax_percent": number | null;
           "unit_price": number;
         };
         ComputedFields: never;
         Insert: {
+          "discount"?: number | null;
           "kind"?: string | null;
           "name"?: string | null;
           "order_id"?: string | null;
           "product_id"?: string | null;
           "quantity"?: number | null;
+          "tax"?: number | null;
+          "tax_inclusive"?: boolean | null;
+          "tax_percent"?: number | null;
           "unit_price"?: number | null;
         };
         Update: {
+          "discount"?: number | null;
           "kind"?: string | null;
           "name"?: string | null;
           "order_id"?: string | null;
           "product_id"?: string | null;
           "quantity"?: number | null;
+          "tax"?: number | null;
+          "tax_inclusive"?: boolean | null;
+          "tax_percent"?: number | null;
           "unit_price"?: number | null;
         };
         Relationships: [
@@ -202,6 +286,7 @@ export type Database = {
           "fulfilled_at": string | null;
           "fulfillment": string;
           "id": string;
+          "number": number;
           "paid_at": string | null;
           "payment_expires_at": string | null;
           "payment_method": string;
@@ -210,8 +295,13 @@ export type Database = {
           "refunded_at": string | null;
           "refunded_outside": boolean;
           "shipped_at": string | null;
+          "shipping": number;
+          "shipping_method": string | null;
+          "shipping_tax": number;
           "status": string;
           "subtotal": number;
+          "tax": number;
+          "tax_included": number;
           "total": number;
           "tracking": string | null;
           "user_id": string | null;
@@ -227,6 +317,7 @@ export type Database = {
           "fulfilled_at"?: string | null;
           "fulfillment"?: string | null;
           "id"?: string | null;
+          "number"?: number | null;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
           "payment_method"?: string | null;
@@ -235,8 +326,13 @@ export type Database = {
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean | null;
           "shipped_at"?: string | null;
+          "shipping"?: number | null;
+          "shipping_method"?: string | null;
+          "shipping_tax"?: number | null;
           "status"?: string | null;
           "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_included"?: number | null;
           "total"?: number | null;
           "tracking"?: string | null;
           "user_id"?: string | null;
@@ -251,6 +347,7 @@ export type Database = {
           "fulfilled_at"?: string | null;
           "fulfillment"?: string | null;
           "id"?: string | null;
+          "number"?: number | null;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
           "payment_method"?: string | null;
@@ -259,8 +356,13 @@ export type Database = {
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean | null;
           "shipped_at"?: string | null;
+          "shipping"?: number | null;
+          "shipping_method"?: string | null;
+          "shipping_tax"?: number | null;
           "status"?: string | null;
           "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_included"?: number | null;
           "total"?: number | null;
           "tracking"?: string | null;
           "user_id"?: string | null;
@@ -445,6 +547,7 @@ export type Database = {
           "name": string;
           "price": number;
           "stock_slots": number;
+          "tax_class": string;
         };
         ComputedFields: never;
         Insert: {
@@ -457,6 +560,7 @@ export type Database = {
           "name"?: string | null;
           "price"?: number | null;
           "stock_slots"?: number | null;
+          "tax_class"?: string | null;
         };
         Update: {
           "active"?: boolean | null;
@@ -468,6 +572,7 @@ export type Database = {
           "name"?: string | null;
           "price"?: number | null;
           "stock_slots"?: number | null;
+          "tax_class"?: string | null;
         };
         Relationships: [];
       };
@@ -628,6 +733,40 @@ export type Database = {
         };
         Relationships: [];
       };
+      "shipping_methods": {
+        Row: {
+          "active": boolean;
+          "code": string;
+          "created_at": string;
+          "currency": string;
+          "free_from": number | null;
+          "name": string;
+          "price": number;
+          "tax_class": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean | null;
+          "code"?: string | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "free_from"?: number | null;
+          "name"?: string | null;
+          "price"?: number | null;
+          "tax_class"?: string | null;
+        };
+        Update: {
+          "active"?: boolean | null;
+          "code"?: string | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "free_from"?: number | null;
+          "name"?: string | null;
+          "price"?: number | null;
+          "tax_class"?: string | null;
+        };
+        Relationships: [];
+      };
       "stock_differences": {
         Row: {
           "available_quantity": number | null;
@@ -671,6 +810,34 @@ export type Database = {
           "reason"?: string | null;
           "reference"?: string | null;
           "reference_id"?: string | null;
+        };
+        Relationships: [];
+      };
+      "tax_rates": {
+        Row: {
+          "country": string | null;
+          "id": string;
+          "inclusive": boolean;
+          "name": string;
+          "percent": number;
+          "tax_class": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "country"?: string | null;
+          "id"?: string | null;
+          "inclusive"?: boolean | null;
+          "name"?: string | null;
+          "percent"?: number | null;
+          "tax_class"?: string | null;
+        };
+        Update: {
+          "country"?: string | null;
+          "id"?: string | null;
+          "inclusive"?: boolean | null;
+          "name"?: string | null;
+          "percent"?: number | null;
+          "tax_class"?: string | null;
         };
         Relationships: [];
       };
@@ -774,10 +941,14 @@ export type Database = {
         Args: {
           "p_cart_id"?: string;
           "p_cart_items": Json;
+          "p_contact"?: Json;
           "p_expected_total"?: number;
           "p_idempotency_key"?: string;
+          "p_metadata"?: Json;
           "p_payment_method"?: string;
           "p_promo_code"?: string;
+          "p_shipping_address"?: Json;
+          "p_shipping_method"?: string;
         };
         Returns: Json;
       };
@@ -798,6 +969,16 @@ export type Database = {
           "p_action"?: string;
           "p_batch_id"?: string;
           "p_idempotency_key"?: string;
+        };
+        Returns: Json;
+      };
+      "close_ledgers": { Args: { "p_limit"?: number }; Returns: Json };
+      "correct_order": {
+        Args: {
+          "p_contact"?: Json;
+          "p_metadata"?: Json;
+          "p_order_id": string;
+          "p_shipping_address"?: Json;
         };
         Returns: Json;
       };
@@ -839,6 +1020,7 @@ export type Database = {
         Args: {
           "p_before"?: string;
           "p_limit"?: number;
+          "p_number"?: number;
           "p_status"?: string;
           "p_user_id"?: string;
         };
@@ -858,8 +1040,15 @@ export type Database = {
       };
       "process_order": { Args: { "p_order_id": string }; Returns: Json };
       "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
-      "purge_idempotency_keys": {
-        Args: Record<PropertyKey, never>;
+      "purge_idempotency_keys": { Args: { "p_limit"?: number }; Returns: Json };
+      "quote_order": {
+        Args: {
+          "p_cart_id"?: string;
+          "p_cart_items": Json;
+          "p_promo_code"?: string;
+          "p_shipping_address"?: Json;
+          "p_shipping_method"?: string;
+        };
         Returns: Json;
       };
       "refund_order": {

@@ -188,6 +188,75 @@ export type Database = {
         };
         Relationships: [];
       };
+      "order_detail_changes": {
+        Row: {
+          "actor": string | null;
+          "contact": Json | null;
+          "created_at": string;
+          "id": number;
+          "metadata": Json | null;
+          "order_id": string;
+          "shipping_address": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "contact"?: Json | null;
+          "created_at"?: string;
+          "id"?: never;
+          "metadata"?: Json | null;
+          "order_id": string;
+          "shipping_address"?: Json | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "contact"?: Json | null;
+          "created_at"?: string;
+          "id"?: never;
+          "metadata"?: Json | null;
+          "order_id"?: string;
+          "shipping_address"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_detail_changes_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_details": {
+        Row: {
+          "contact": Json | null;
+          "metadata": Json | null;
+          "order_id": string;
+          "shipping_address": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "contact"?: Json | null;
+          "metadata"?: Json | null;
+          "order_id": string;
+          "shipping_address"?: Json | null;
+        };
+        Update: {
+          "contact"?: Json | null;
+          "metadata"?: Json | null;
+          "order_id"?: string;
+          "shipping_address"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_details_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: true;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "order_events": {
         Row: {
           "actor": string | null;
@@ -195,6 +264,7 @@ export type Database = {
           "event": string;
           "id": number;
           "order_id": string;
+          "tracking": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -203,6 +273,7 @@ export type Database = {
           "event": string;
           "id"?: never;
           "order_id": string;
+          "tracking"?: string | null;
         };
         Update: {
           "actor"?: string | null;
@@ -210,6 +281,7 @@ export type Database = {
           "event"?: string;
           "id"?: never;
           "order_id"?: string;
+          "tracking"?: string | null;
         };
         Relationships: [
           {
@@ -223,28 +295,40 @@ export type Database = {
       };
       "order_items": {
         Row: {
+          "discount": number;
           "kind": string;
           "name": string;
           "order_id": string;
           "product_id": string;
           "quantity": number;
+          "tax": number;
+          "tax_inclusive": boolean | null;
+          "tax_percent": number | null;
           "unit_price": number;
         };
         ComputedFields: never;
         Insert: {
+          "discount"?: number;
           "kind": string;
           "name": string;
           "order_id": string;
           "product_id": string;
           "quantity": number;
+          "tax"?: number;
+          "tax_inclusive"?: boolean | null;
+          "tax_percent"?: number | null;
           "unit_price": number;
         };
         Update: {
+          "discount"?: number;
           "kind"?: string;
           "name"?: string;
           "order_id"?: string;
           "product_id"?: string;
           "quantity"?: number;
+          "tax"?: number;
+          "tax_inclusive"?: boolean | null;
+          "tax_percent"?: number | null;
           "unit_price"?: number;
         };
         Relationships: [
@@ -268,6 +352,7 @@ export type Database = {
           "fulfilled_at": string | null;
           "fulfillment": string;
           "id": string;
+          "number": number;
           "paid_at": string | null;
           "payment_expires_at": string | null;
           "payment_method": string;
@@ -276,8 +361,13 @@ export type Database = {
           "refunded_at": string | null;
           "refunded_outside": boolean;
           "shipped_at": string | null;
+          "shipping": number;
+          "shipping_method": string | null;
+          "shipping_tax": number;
           "status": string;
           "subtotal": number;
+          "tax": number;
+          "tax_included": number;
           "total": number;
           "tracking": string | null;
           "user_id": string | null;
@@ -294,6 +384,7 @@ export type Database = {
           "fulfilled_at"?: string | null;
           "fulfillment"?: string;
           "id"?: string;
+          "number"?: number;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
           "payment_method": string;
@@ -302,8 +393,13 @@ export type Database = {
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean;
           "shipped_at"?: string | null;
+          "shipping"?: number;
+          "shipping_method"?: string | null;
+          "shipping_tax"?: number;
           "status": string;
           "subtotal": number;
+          "tax"?: number;
+          "tax_included"?: number;
           "total": number;
           "tracking"?: string | null;
           "user_id"?: string | null;
@@ -318,6 +414,7 @@ export type Database = {
           "fulfilled_at"?: string | null;
           "fulfillment"?: string;
           "id"?: string;
+          "number"?: number;
           "paid_at"?: string | null;
           "payment_expires_at"?: string | null;
           "payment_method"?: string;
@@ -326,8 +423,13 @@ export type Database = {
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean;
           "shipped_at"?: string | null;
+          "shipping"?: number;
+          "shipping_method"?: string | null;
+          "shipping_tax"?: number;
           "status"?: string;
           "subtotal"?: number;
+          "tax"?: number;
+          "tax_included"?: number;
           "total"?: number;
           "tracking"?: string | null;
           "user_id"?: string | null;
@@ -606,6 +708,7 @@ export type Database = {
           "name": string;
           "price": number;
           "stock_slots": number;
+          "tax_class": string;
         };
         ComputedFields: never;
         Insert: {
@@ -618,6 +721,7 @@ export type Database = {
           "name": string;
           "price": number;
           "stock_slots"?: number;
+          "tax_class"?: string;
         };
         Update: {
           "active"?: boolean;
@@ -629,6 +733,7 @@ export type Database = {
           "name"?: string;
           "price"?: number;
           "stock_slots"?: number;
+          "tax_class"?: string;
         };
         Relationships: [];
       };
@@ -830,13 +935,17 @@ export type Database = {
           "card_processing_window": string;
           "checkouts_per_product": number | null;
           "claim_lease": string;
+          "close_ledgers_after": string | null;
           "confirmation_window": string | null;
           "idempotency_key_lifetime": string;
           "keep_batch_events": string | null;
           "keep_order_events": string | null;
+          "keep_payment_events": string | null;
           "keep_payment_proofs": string | null;
           "keep_promo_attempts": string | null;
           "keep_promo_holds": string | null;
+          "keep_stock_movements": string | null;
+          "keep_wallet_movements": string | null;
           "late_payments": string;
           "max_open_orders_per_customer": number | null;
           "max_open_units_per_customer": number | null;
@@ -847,8 +956,11 @@ export type Database = {
           "promo_hold_limit": string;
           "reference_lifetime": string;
           "review_window": string | null;
+          "shipping_required": boolean;
           "singleton": boolean;
           "started_lease": string;
+          "tax_country": string | null;
+          "taxed": boolean;
         };
         ComputedFields: never;
         Insert: {
@@ -856,13 +968,17 @@ export type Database = {
           "card_processing_window"?: string;
           "checkouts_per_product"?: number | null;
           "claim_lease"?: string;
+          "close_ledgers_after"?: string | null;
           "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
           "keep_order_events"?: string | null;
+          "keep_payment_events"?: string | null;
           "keep_payment_proofs"?: string | null;
           "keep_promo_attempts"?: string | null;
           "keep_promo_holds"?: string | null;
+          "keep_stock_movements"?: string | null;
+          "keep_wallet_movements"?: string | null;
           "late_payments"?: string;
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
@@ -873,21 +989,28 @@ export type Database = {
           "promo_hold_limit"?: string;
           "reference_lifetime"?: string;
           "review_window"?: string | null;
+          "shipping_required"?: boolean;
           "singleton"?: boolean;
           "started_lease"?: string;
+          "tax_country"?: string | null;
+          "taxed"?: boolean;
         };
         Update: {
           "card_payment_window"?: string;
           "card_processing_window"?: string;
           "checkouts_per_product"?: number | null;
           "claim_lease"?: string;
+          "close_ledgers_after"?: string | null;
           "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
           "keep_order_events"?: string | null;
+          "keep_payment_events"?: string | null;
           "keep_payment_proofs"?: string | null;
           "keep_promo_attempts"?: string | null;
           "keep_promo_holds"?: string | null;
+          "keep_stock_movements"?: string | null;
+          "keep_wallet_movements"?: string | null;
           "late_payments"?: string;
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
@@ -898,8 +1021,64 @@ export type Database = {
           "promo_hold_limit"?: string;
           "reference_lifetime"?: string;
           "review_window"?: string | null;
+          "shipping_required"?: boolean;
           "singleton"?: boolean;
           "started_lease"?: string;
+          "tax_country"?: string | null;
+          "taxed"?: boolean;
+        };
+        Relationships: [];
+      };
+      "shipping_methods": {
+        Row: {
+          "active": boolean;
+          "code": string;
+          "created_at": string;
+          "currency": string;
+          "free_from": number | null;
+          "name": string;
+          "price": number;
+          "tax_class": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean;
+          "code": string;
+          "created_at"?: string;
+          "currency": string;
+          "free_from"?: number | null;
+          "name": string;
+          "price": number;
+          "tax_class"?: string | null;
+        };
+        Update: {
+          "active"?: boolean;
+          "code"?: string;
+          "created_at"?: string;
+          "currency"?: string;
+          "free_from"?: number | null;
+          "name"?: string;
+          "price"?: number;
+          "tax_class"?: string | null;
+        };
+        Relationships: [];
+      };
+      "stock_balances": {
+        Row: {
+          "closed_through": number;
+          "product_id": string;
+          "quantity": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "closed_through": number;
+          "product_id": string;
+          "quantity": number;
+        };
+        Update: {
+          "closed_through"?: number;
+          "product_id"?: string;
+          "quantity"?: number;
         };
         Relationships: [];
       };
@@ -937,6 +1116,53 @@ export type Database = {
           "reason"?: string;
           "reference"?: string | null;
           "reference_id"?: string | null;
+        };
+        Relationships: [];
+      };
+      "tax_rates": {
+        Row: {
+          "country": string | null;
+          "id": string;
+          "inclusive": boolean;
+          "name": string;
+          "percent": number;
+          "tax_class": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "country"?: string | null;
+          "id"?: string;
+          "inclusive": boolean;
+          "name": string;
+          "percent": number;
+          "tax_class": string;
+        };
+        Update: {
+          "country"?: string | null;
+          "id"?: string;
+          "inclusive"?: boolean;
+          "name"?: string;
+          "percent"?: number;
+          "tax_class"?: string;
+        };
+        Relationships: [];
+      };
+      "wallet_balances": {
+        Row: {
+          "balance": number;
+          "closed_through": number;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "balance": number;
+          "closed_through": number;
+          "user_id": string;
+        };
+        Update: {
+          "balance"?: number;
+          "closed_through"?: number;
+          "user_id"?: string;
         };
         Relationships: [];
       };
@@ -1201,6 +1427,17 @@ export type Database = {
         Args: { "p_idempotency_key": string; "p_order_id": string };
         Returns: Json;
       };
+      "charge_order": {
+        Args: {
+          "p_amounts": (number)[];
+          "p_country": string;
+          "p_currency": string;
+          "p_product_ids": (string)[];
+          "p_required": boolean;
+          "p_shipping_method": string;
+        };
+        Returns: Record<string, unknown>;
+      };
       "check_claim_route_arguments": {
         Args: { "p_action": string; "p_batch_id": string };
         Returns: undefined;
@@ -1220,10 +1457,14 @@ export type Database = {
         Args: {
           "p_cart_id": string;
           "p_cart_items": Json;
+          "p_contact": Json;
           "p_expected_total": number;
           "p_idempotency_key": string;
+          "p_metadata": Json;
           "p_payment_method": string;
           "p_promo_code": string;
+          "p_shipping_address": Json;
+          "p_shipping_method": string;
         };
         Returns: Json;
       };
@@ -1292,7 +1533,21 @@ export type Database = {
         Returns: Json;
       };
       "clock": { Args: Record<PropertyKey, never>; Returns: string };
+      "close_ledger": {
+        Args: { "p_limit": number; "p_owner_id": string };
+        Returns: number;
+      };
+      "close_ledgers": { Args: { "p_limit"?: number }; Returns: number };
       "conceal": { Args: { "p_name": string }; Returns: boolean };
+      "correct_order": {
+        Args: {
+          "p_contact": Json;
+          "p_metadata": Json;
+          "p_order_id": string;
+          "p_shipping_address": Json;
+        };
+        Returns: Json;
+      };
       "count_promo_use": { Args: { "p_promo_id": string }; Returns: undefined };
       "count_stock": {
         Args: {
@@ -1386,8 +1641,16 @@ export type Database = {
           "p_expected_total"?: number;
           "p_idempotency_key": string;
           "p_payment_method": string;
-          "p_priced"?: boolean;
           "p_promo_code": string;
+        };
+        Returns: Json;
+      };
+      "find_detail_problems": {
+        Args: {
+          "p_at": string;
+          "p_contact": Json;
+          "p_metadata": Json;
+          "p_shipping_address": Json;
         };
         Returns: Json;
       };
@@ -1535,11 +1798,25 @@ export type Database = {
       "is_proof_path": { Args: { "p_path": string }; Returns: boolean };
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_name": string }; Returns: boolean };
+      "jobs": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "command": string;
+          "every": string;
+          "name": string;
+          "schedule": string;
+        }[];
+      };
+      "ledgers_to_close": {
+        Args: Record<PropertyKey, never>;
+        Returns: string[];
+      };
       "limit_wait": { Args: Record<PropertyKey, never>; Returns: boolean };
       "list_orders": {
         Args: {
           "p_before": string;
           "p_limit": number;
+          "p_number": number;
           "p_status": string;
           "p_user_id": string;
         };
@@ -1616,6 +1893,7 @@ export type Database = {
         Returns: undefined;
       };
       "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
+      "most_units": { Args: Record<PropertyKey, never>; Returns: number };
       "move_goods": {
         Args: {
           "p_from": (string)[];
@@ -1653,7 +1931,12 @@ export type Database = {
           "p_id": string;
           "p_payment_method": string;
           "p_promo_code_id": string;
+          "p_shipping": number;
+          "p_shipping_method": string;
+          "p_shipping_tax": number;
           "p_subtotal": number;
+          "p_tax": number;
+          "p_tax_included": number;
           "p_user_id": string;
         };
         Returns: {
@@ -1666,6 +1949,7 @@ export type Database = {
           "fulfilled_at": string | null;
           "fulfillment": string;
           "id": string;
+          "number": number;
           "paid_at": string | null;
           "payment_expires_at": string | null;
           "payment_method": string;
@@ -1674,8 +1958,13 @@ export type Database = {
           "refunded_at": string | null;
           "refunded_outside": boolean;
           "shipped_at": string | null;
+          "shipping": number;
+          "shipping_method": string | null;
+          "shipping_tax": number;
           "status": string;
           "subtotal": number;
+          "tax": number;
+          "tax_included": number;
           "total": number;
           "tracking": string | null;
           "user_id": string | null;
@@ -1757,8 +2046,19 @@ export type Database = {
       };
       "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
       "purge_idempotency_keys": {
-        Args: Record<PropertyKey, never>;
+        Args: { "p_limit"?: number };
         Returns: number;
+      };
+      "purge_run_log": { Args: Record<PropertyKey, never>; Returns: number };
+      "quote_order": {
+        Args: {
+          "p_cart_id": string;
+          "p_cart_items": Json;
+          "p_promo_code": string;
+          "p_shipping_address": Json;
+          "p_shipping_method": string;
+        };
+        Returns: Json;
       };
       "raise_error": {
         Args: { "p_code": string; "p_detail"?: Json };
@@ -1786,7 +2086,7 @@ export type Database = {
           "p_order_id": string;
           "p_user_id": string;
         };
-        Returns: number;
+        Returns: (number)[];
       };
       "refund_order": {
         Args: { "p_order_id": string; "p_outside": boolean };
@@ -1878,8 +2178,17 @@ export type Database = {
       "settle_promo_uses": { Args: { "p_promo_id": string }; Returns: number };
       "settle_slots": { Args: { "p_owner_id"?: string }; Returns: number };
       "settle_stock": { Args: { "p_product_id": string }; Returns: number };
+      "shape_details": {
+        Args: {
+          "p_contact": Json;
+          "p_metadata": Json;
+          "p_shipping_address": Json;
+        };
+        Returns: Json;
+      };
       "shape_order": {
         Args: {
+          "p_details": Json;
           "p_items": Json;
           "p_order": Omit<
             Database["interlock"]["Tables"]["orders"]["Row"],
@@ -2023,6 +2332,14 @@ export type Database = {
           "p_unit_prices"?: (number)[];
         };
         Returns: undefined;
+      };
+      "tax_of": {
+        Args: {
+          "p_amount": number;
+          "p_inclusive": boolean;
+          "p_percent": number;
+        };
+        Returns: number;
       };
       "to_amount": { Args: { "p_value": Json }; Returns: number };
       "to_uuid": { Args: { "p_text": string }; Returns: string };
