@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(70);
+select plan(73);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -64,6 +64,9 @@ from (values
   ($$update interlock.settings set review_window = '1 second'$$, 'settings_review_window_sane'),
   ($$update interlock.settings set review_window = '366 days'$$, 'settings_review_window_sane'),
   ($$update interlock.settings set payment_methods = null$$, 'payment_methods'),
+  ($$update interlock.settings set card_processing_window = null$$, 'card_processing_window'),
+  ($$update interlock.settings set card_processing_window = '59 seconds'$$, 'settings_card_processing_window_sane'),
+  ($$update interlock.settings set card_processing_window = '31 days'$$, 'settings_card_processing_window_sane'),
   ($$update interlock.settings set payment_methods = '{}'$$, 'settings_payment_methods_known'),
   ($$update interlock.settings set payment_methods = '{wallet,gold}'$$, 'settings_payment_methods_known'),
   ($$update interlock.settings set max_open_orders_per_customer = 0$$, 'settings_max_open_orders_sane'),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(113);
+select plan(114);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -430,6 +430,7 @@ select throws_ok(
   'settle-slots failed in 2 steps, first: 7e000000-0000-4000-8000-000000000001 P0001 not today', 'a job says where it failed'
 );
 drop trigger refuse on interlock.products;
+select throws_ok(pg_temp.job('settle-slots'), '2D000', null, 'what it has done it commits');
 
 -- What is long overdue: nothing can be ended now.
 create trigger refuse before update on interlock.orders for each row execute function pg_temp.refuse();
@@ -449,6 +450,12 @@ insert into auth.users (id, aud, role, email)
 values ('7e000000-0000-4000-8000-000000000010', 'authenticated', 'authenticated', 'tap-jobs@example.com');
 insert into interlock.promo_codes (id, code, discount_type, discount_value)
 select ('7e000000-0000-4000-8000-00000000003' || n)::uuid, 'TAPJOBS' || n, 'percentage', 10 from generate_series(1, 2) n;
+-- The shop has gone on with it.
+insert into interlock.orders (id, user_id, status, fulfillment, currency, subtotal, total, payment_method, payment_expires_at)
+values (
+  '7e000000-0000-4000-8000-000000000023', '7e000000-0000-4000-8000-000000000010', 'confirmed', 'processing', 'EUR', 1, 1,
+  'cash_on_delivery', now() - interval '1 hour'
+);
 select is(pg_temp.overdue('expire-orders'), null, 'no order is');
 select is(pg_temp.overdue('expire-promo-holds'), null, 'no hold is');
 insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at)

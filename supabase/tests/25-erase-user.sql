@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(78);
+select plan(79);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -259,6 +259,11 @@ select is(
 select is(
   (select string_agg(concat_ws(' ', event, driver_id), ', ' order by id) from interlock.batch_events where batch_id = pg_temp.id('batch')),
   'created, released', 'its history has nobody'
+);
+insert into interlock.batch_events (batch_id, event, driver_id, actor_id, version)
+values (pg_temp.id('batch'), 'released', pg_temp.id('ann'), pg_temp.id('bob'), 9);
+select lives_ok(
+  $$update interlock.batch_events set driver_id = null where driver_id = pg_temp.id('ann')$$, 'also where somebody is named who is still there'
 );
 select is(
   pg_temp.call('shop', $$public.erase_user('{ann}')$$) - 'files',

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(99);
+select plan(100);
 
 -- Limits of customers have a file of their own: 31-open-orders.sql.
 update interlock.settings
@@ -173,7 +173,19 @@ select throws_ok(
 
 -- Another try ---------------------------------------------------------------
 
+insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, proof_submitted_at)
+values (
+  '70240000-0000-4000-8000-000000000001', '7c000000-0000-4000-8000-000000000001', 'pending_payment', 'EUR', 1, 1, 'bank_transfer', now()
+);
+insert into interlock.payment_proofs (order_id, object_path) values ('70240000-0000-4000-8000-000000000001', 'x');
 select is(pg_temp.reject(', ''Not legible''') #>> '{order,status}', 'pending_payment', 'a proof is rejected');
+select ok(
+  f.status = 'submitted' and o.proof_submitted_at is not null, 'that of another order is not'
+)
+from interlock.payment_proofs f join interlock.orders o on o.id = f.order_id
+where o.id = '70240000-0000-4000-8000-000000000001';
+delete from interlock.payment_proofs where order_id = '70240000-0000-4000-8000-000000000001';
+update interlock.orders set status = 'cancelled' where id = '70240000-0000-4000-8000-000000000001';
 select is(
   pg_temp.look(), 'pending_payment | 1 day | rejected:Not legible | pending_payment proof_submitted proof_rejected',
   'and the buyer has time for another one'

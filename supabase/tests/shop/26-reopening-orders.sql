@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(31);
+select plan(33);
 
 -- Limits of customers have a file of their own: 31-open-orders.sql.
 update interlock.settings
@@ -140,6 +140,14 @@ select is(
   'a cart that has an order'
 )
 from memo;
+update interlock.orders set status = 'cancelled' where id = pg_temp.latest('ann') and id <> (select id from memo);
+
+-- A code for first orders, and another order meanwhile.
+update interlock.promo_codes set first_order_only = true where id = pg_temp.id('ten');
+select is(
+  pg_temp.say('ann', format($$public.checkout('[{"product_id": "%s", "quantity": 1}]')$$, pg_temp.id('oil'))), 'confirmed', 'she orders in cash'
+);
+select is(pg_temp.reopen(id), 'PROMO_NOT_APPLICABLE {"reason": "first_order_only"}', 'what was her first order no longer is') from memo;
 update interlock.orders set status = 'cancelled' where id = pg_temp.latest('ann') and id <> (select id from memo);
 
 -- With the money.

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(151);
+select plan(154);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -257,6 +257,7 @@ from unnest(array[
   '', '7', '[]', '{', '{"id": "evt_1", "type": "x", "created": 1}', '{"id": 7, "type": "x", "created": 1, "data": {"object": {}}}',
   '{"id": "evt_1", "type": "x", "created": "soon", "data": {"object": {}}}', '{"id": "\u0000", "type": "x", "created": 1, "data": {"object": {}}}',
   '{"id": "' || repeat('e', 256) || '", "type": "x", "created": 1, "data": {"object": {}}}',
+  '{"id": "evt_1", "type": 7, "created": 1, "data": {"object": {}}}',
   '{"id": "evt_1", "type": "", "created": 1, "data": {"object": {}}}',
   '{"id": "evt_1", "type": "' || repeat('x', 201) || '", "created": 1, "data": {"object": {}}}'
 ]) b;
@@ -325,6 +326,10 @@ select is(
 select is(
   (select array_agg((p ->> 'id')::uuid) from jsonb_array_elements(public.list_payments('flagged') -> 'payments') p),
   (select array_agg(p.id order by p.id) from interlock.payments p where p.status = 'flagged'), 'the oldest first'
+);
+select is(
+  (public.list_payments('flagged', null, 1) #>> '{payments,0,id}')::uuid,
+  (select p.id from interlock.payments p where p.status = 'flagged' order by p.id limit 1), 'also where there are more'
 );
 select matches(pg_temp.say('ann', 'public.list_payments()'), '^FORBIDDEN', 'of staff');
 select matches(pg_temp.say('staff', $$public.list_payments('paid', null, 0)$$), 'VALIDATION_FAILED .*"/p_status".*"/p_limit"', 'which says what it does not know');
@@ -474,6 +479,26 @@ from (values
   ($$insert into interlock.payment_events (provider, event_id, type, outcome) values ('stripe', 'evt_1', 'x', 'noted')$$, 'payment_events_pkey'),
   ($$insert into interlock.payment_refunds values ('stripe', 're_1', 'pi_1', 1, 'EUR', 'pending', now())$$, 'payment_refunds_pkey')
 ) r (sql, refused_by);
+select set_eq(
+  $$
+    select format('%s.%s', c.relname, a.attname)
+    from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attnotnull and not a.attisdropped
+    where c.relnamespace = 'interlock'::regnamespace and c.relkind = 'r' and c.relname like 'payment%' and c.relname <> 'payment_proofs'
+  $$,
+  $$values
+    ('payment_events.order_id'),
+    ('payment_events.provider_payment_id'),
+    ('payments.dispute'),
+    ('payments.failure'),
+    ('payments.flag'),
+    ('payments.order_id'),
+    ('payments.provider_id'),
+    ('payments.succeeded_at'),
+    ('payments.told_at')
+  $$,
+  'what may be empty'
+);
 
 -- What its buyer and others see.
 set local role authenticated;

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(96);
+select plan(98);
 
 -- Limits of customers have a file of their own: 31-open-orders.sql.
 update interlock.settings
@@ -256,6 +256,13 @@ select is(pg_temp.correct('staff', 'plain', $$, '{"name": "x"}'$$) ->> 'message'
 select throws_ok('update interlock.order_detail_changes set contact = null', '23001', null, 'what was is not changed');
 select throws_ok('delete from interlock.order_detail_changes', '23001', null, 'nor removed');
 select throws_ok('truncate interlock.order_detail_changes', '23001', null, 'nor all of it');
+select throws_ok(
+  $$insert into interlock.order_detail_changes (order_id, created_at) values (pg_temp.order('all'), null)$$, '23502', null, 'each has its time'
+);
+select throws_ok(
+  $$insert into interlock.order_detail_changes (order_id, id) overriding system value
+    select order_id, id from interlock.order_detail_changes where order_id = pg_temp.order('all')$$, '23505', null, 'and its place'
+);
 select throws_ok($$insert into interlock.order_details (order_id) values (pg_temp.order('all'))$$, '23505', null, 'one row for an order');
 select throws_ok($$insert into interlock.order_details (order_id) values (pg_temp.id('none'))$$, '23503', null, 'of an order');
 
