@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(154);
+select plan(178);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -190,6 +190,15 @@ select is(
 )
 from memo;
 select is(pg_temp.attempt('ann', id), pg_temp.attempt('ann', id), 'is the same in another tab') from memo;
+create temporary table by_transfer as
+select pg_temp.say('cat', format(
+  $$public.checkout('[{"product_id": "%s", "quantity": 1}]', null, null, 'bank_transfer')$$, pg_temp.id('oil')
+), '{order,id}')::uuid as id;
+select matches(pg_temp.attempt('cat', id), '^ORDER_STATE_CONFLICT', 'is for an order that is paid by card') from by_transfer;
+select is(pg_temp.say('cat', format('public.cancel_order(%L)', id)), 'cancelled', 'which another one is not') from by_transfer;
+update interlock.orders set payment_expires_at = now() where id = (select id from memo);
+select matches(pg_temp.attempt('ann', id), '^ORDER_STATE_CONFLICT', 'and in time') from memo;
+update interlock.orders set payment_expires_at = now() + interval '40 minutes' where id = (select id from memo);
 select is(pg_temp.attempt('bob', id), format('ORDER_NOT_FOUND {"order_id": "%s"}', id), 'is its buyer''s own') from memo;
 select is(pg_temp.attempt('anon', id), 'UNAUTHENTICATED', 'is nobody else''s') from memo;
 select matches(pg_temp.attempt('ann', null), 'VALIDATION_FAILED .*"/order_id"', 'asks for an order');
@@ -407,9 +416,21 @@ select is(pg_temp.refund(id, 'evt_62', 're_1', 400, 'pending'), 'noted', 'the pr
 select is(pg_temp.state(id), 'paid | refund_due 2000 500 100', 'which is no money yet') from memo;
 select is(pg_temp.refund(id, 'evt_63', 're_1', 400, 'succeeded'), 'noted', 'it is done') from memo;
 select is(pg_temp.state(id), 'paid | refunded 2000 500 500', 'all that was asked') from memo;
+select is(pg_temp.refund(id, 'evt_63a', 're_1', 400, 'pending', '1 minute'), 'noted', 'what was told before comes after it') from memo;
+select is(pg_temp.state(id), 'paid | refunded 2000 500 500', 'and changes nothing') from memo;
 select is(pg_temp.refund(id, 'evt_64', 're_1', 400, 'failed'), 'noted', 'it has failed after all') from memo;
 select is(pg_temp.refund(id, 'evt_65', 're_1', 400, 'succeeded', '1 minute'), 'noted', 'whatever comes late') from memo;
+select is(pg_temp.refund(id, 'evt_65a', 're_1', 400, 'succeeded', '-1 minute'), 'noted', 'or is told later') from memo;
 select is(pg_temp.state(id), 'paid | refund_due 2000 500 100', 'and is due again') from memo;
+select is(
+  pg_temp.event('refund.updated', jsonb_build_object(
+    'id', 're_bad', 'payment_intent', 'pi_' || left(md5(id::text), 20), 'amount', 1, 'currency', 'eur', 'status', 'succeeded'
+  ) || bad, 'evt_bad_' || nr), 'ignored', 'a refund that is none: ' || left(bad::text, 30)
+)
+from memo, (values
+  (1, '{"id": "re bad"}'::jsonb), (2, jsonb_build_object('id', repeat('r', 256))), (3, '{"amount": 0}'), (4, '{"amount": null}'),
+  (5, '{"currency": "eu"}'), (6, '{"currency": null}')
+) as b (nr, bad);
 select is(pg_temp.say('staff', format('public.refund_order(%L)', id)), 'refunded', 'the whole order') from memo;
 select is(pg_temp.state(id), 'refunded | refund_due 2000 2000 100', 'then all has to go back') from memo;
 select is(pg_temp.refund(id, 'evt_66', 're_2', 1900, 'succeeded'), 'noted', 'which it does') from memo;
@@ -427,6 +448,42 @@ select is(
 )
 from memo, (values ('created', 'needs_response'), ('closed', 'lost'), ('updated', 'under_review')) d (e, s);
 select is((select p.dispute::text from interlock.payments p where p.order_id = memo.id), 'lost', 'stands with its payment') from memo;
+select is((select count(*)::int from interlock.payments p where p.dispute is not null), 1, 'and with no other');
+-- Money that has not come: it is not given back, and nobody disputes it.
+create temporary table waiting as select pg_temp.buy('cat') as id;
+select is(
+  pg_temp.say('cat', format('public.store_card_payment(%L, %L)', pg_temp.attempt('cat', id), 'pi_' || left(md5(id::text), 20)), '{success}'),
+  'true', 'a payment that nobody has made'
+)
+from waiting;
+select is(pg_temp.refund(id, 'evt_80', 're_80', 100, 'succeeded'), 'noted', 'a refund of it') from waiting;
+select is(
+  pg_temp.event('charge.dispute.created', jsonb_build_object(
+    'id', 'dp_3', 'payment_intent', 'pi_' || left(md5(id::text), 20), 'status', 'needs_response'
+  ), 'evt_81'), 'ignored', 'and a dispute'
+)
+from waiting;
+select is(pg_temp.state(id), 'pending_payment | open 1000 0 0', 'change nothing') from waiting;
+select is((select p.dispute::text from interlock.payments p where p.order_id = waiting.id), null, 'nor say that it is disputed') from waiting;
+-- The shop gave it more time.
+update interlock.orders set payment_expires_at = now() + interval '2 days' where id = (select id from waiting);
+select is(pg_temp.pay(id, 'evt_82', 'payment_failed'), 'noted', 'a try that failed') from waiting;
+select is(
+  (select o.payment_expires_at from interlock.orders o where o.id = waiting.id), now() + interval '2 days', 'leaves its order the time that it has'
+)
+from waiting;
+create temporary table deciding as select pg_temp.buy('cat') as id;
+select is(pg_temp.attempt('cat', id, 'status'), 'open', 'another payment') from deciding;
+select is(pg_temp.pay(id, 'evt_83', 'processing'), 'noted', 'a payment that is being decided') from deciding;
+select is(
+  (select o.payment_expires_at from interlock.orders o where o.id = waiting.id), now() + interval '2 days', 'gives more time to its own order only'
+)
+from waiting;
+select is(
+  (select o.payment_expires_at from interlock.orders o where o.id = deciding.id), now() + interval '1 day', 'which waits for it'
+)
+from deciding;
+
 select is(pg_temp.event('charge.dispute.created', '{"id": "dp_2", "payment_intent": "pi_none", "status": "needs_response"}', 'evt_79'), 'ignored', 'one of others does not');
 
 -- What the tables refuse, whatever code runs.
