@@ -13,6 +13,8 @@ mod histories;
 #[cfg(test)]
 mod limit_scenes;
 #[cfg(test)]
+mod lock_scenes;
+#[cfg(test)]
 mod lost_answers;
 pub(crate) mod model;
 #[cfg(test)]
@@ -59,6 +61,7 @@ pub(crate) const AREA: Area = Area {
     scenes: &[
         scenes::SCENES,
         limit_scenes::SCENES,
+        lock_scenes::SCENES,
         price_scenes::SCENES,
         reopen_scenes::SCENES,
         slot_scenes::SCENES,

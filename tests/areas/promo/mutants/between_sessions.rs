@@ -86,4 +86,8 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "set_promo_slots: without `for no key update`",
         "a switch of slots takes the code before its slots",
     ),
+    (
+        "expire_promo_holds: without `perform 1 from interlock.promo_user_uses u where u.promo_id = v_hold.promo_id and u.user_id = v_hol…`",
+        "holds of a customer who is busy are not expired, nor waited for",
+    ),
 ];

@@ -198,4 +198,48 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "use_slot: without `and s.granted - s.used >= p_units` (3)",
         "a slot emptied meanwhile is not sold from",
     ),
+    (
+        "count_open_orders: backwards `order by c.user_id`",
+        "orders that end together lock the counters in the order of their customers",
+    ),
+    (
+        "erase_user: without `for update skip locked`",
+        "an erasure leaves a key alone that somebody is using",
+    ),
+    (
+        "erase_user: waits, without `skip locked`",
+        "an erasure leaves a key alone that somebody is using",
+    ),
+    (
+        "refund_order: without `perform interlock.lock_order(p_order_id)`",
+        "a refund outside takes the account before the order",
+    ),
+    (
+        "retake_order: without `perform interlock.lock_cart(v_order.user_id, v_order.cart_id)`",
+        "a cart that is ordered meanwhile is not reopened",
+    ),
+    (
+        "begin_card_payment: without `perform interlock.lock_order(p_order_id)`",
+        "an attempt to pay waits for what happens to its order",
+    ),
+    (
+        "apply_payment_event: without `perform interlock.lock_order(order_id)`",
+        "an event about a payment waits for what happens to its order",
+    ),
+    (
+        "apply_refund_event: without `perform interlock.lock_order(order_id)`",
+        "an event about a refund waits for what happens to its order",
+    ),
+    (
+        "apply_refund_event: never `order_id is not null`",
+        "an event about a refund waits for what happens to its order",
+    ),
+    (
+        "apply_dispute_event: without `perform interlock.lock_order(order_id)`",
+        "an event about a dispute waits for what happens to its order",
+    ),
+    (
+        "apply_dispute_event: never `order_id is not null`",
+        "an event about a dispute waits for what happens to its order",
+    ),
 ];
