@@ -212,13 +212,12 @@ impl Stack {
         self.server = Some(server);
 
         let step = Step::start();
-        let migrations = push::run(&project.root, &self.dirs, db_port, !args.no_seed).await?;
-        match migrations {
+        match push::run(&project.root, &self.dirs, db_port, !args.no_seed).await? {
             0 => say("  – no migrations yet"),
             count => step.done(&format!("`supabase db push` of {count} migrations")),
         }
 
-        if stripe.is_some() && migrations > 0 && !args.no_seed {
+        if stripe.is_some() && !args.no_seed {
             Postgres::run(db_port, stripe::SEED).await?;
         }
 

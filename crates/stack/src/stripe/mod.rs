@@ -38,15 +38,23 @@ const PUBLISHABLE_KEY: &str = "pk_test_interlock_stand_in_0123456789";
 /// What events are signed with.
 const WEBHOOK_SECRET: &str = "whsec_interlock_stand_in_0123456789";
 
-/// What a shop needs that takes cards.
+/// What a shop needs that takes cards. A project without one has nothing to seed.
 pub(crate) const SEED: &str = "
-    select public.set_payment_secret('stripe', 'whsec_interlock_stand_in_0123456789')
-    where not exists (
-      select from interlock.payment_secrets s where s.secret = 'whsec_interlock_stand_in_0123456789'
-    );
-    update interlock.settings
-    set payment_methods = payment_methods || '{card}'
-    where not 'card' = any (payment_methods);
+do $$
+begin
+  if to_regprocedure('public.set_payment_secret(text, text)') is null then
+    return;
+  end if;
+  if not exists (
+    select from interlock.payment_secrets s where s.secret = 'whsec_interlock_stand_in_0123456789'
+  ) then
+    perform public.set_payment_secret('stripe', 'whsec_interlock_stand_in_0123456789');
+  end if;
+  update interlock.settings
+  set payment_methods = payment_methods || '{card}'
+  where not 'card' = any (payment_methods);
+end
+$$;
 ";
 
 /// What the functions and whoever tries it need to know.
