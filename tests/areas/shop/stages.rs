@@ -448,7 +448,7 @@ pub(crate) const STAGES: &[Stage] = &[
             user("v", "v buys d", BUY_D_WALLET),
             user("v", "v holds k", VALIDATE_K),
         ],
-        offers: &[],
+        offers: &[ORDERS],
         pairs: Pairs::All,
     },
     Stage {
