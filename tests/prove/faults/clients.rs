@@ -26,9 +26,10 @@ const PATIENCE_AFTER_DEFECT: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Refusals that end a matter. Any other answer that is neither success nor worth a repeat is a defect.
-const REFUSALS: [&str; 11] = [
+const REFUSALS: [&str; 12] = [
     "INSUFFICIENT_FUNDS",
     "INSUFFICIENT_INVENTORY",
+    "TOO_MANY_OPEN_ORDERS",
     "NO_BATCH_AVAILABLE",
     "BATCH_UNAVAILABLE",
     "DRIVER_BUSY",
