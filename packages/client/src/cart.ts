@@ -23,20 +23,24 @@ export function line(
   };
 }
 
-/** A cart, and the code that it is bought with. */
+/** A cart, the code that it is bought with, and how it is sent: there is more to pay then than promo-validate tells. */
 interface Cart {
   cart_items: CartLine[];
   promo_code?: string | undefined;
   cart_id?: string | undefined;
+  shipping_method?: string | undefined;
 }
 
 /** What makes two carts the same, as the server takes them: how many of which products, in whatever lines they stand. */
-function identityOf({ cart_items, promo_code, cart_id }: Cart) {
+function identityOf(
+  { cart_items, promo_code, cart_id, shipping_method }: Cart,
+) {
   return {
     products: productsOf(cart_items),
     // What is no text is the server's to refuse.
     promo_code: typeof promo_code === "string" ? promo_code.trim() : promo_code,
     cart_id: cart_id && String(cart_id).toLowerCase(),
+    shipping_method,
   };
 }
 

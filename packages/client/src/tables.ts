@@ -1796,6 +1796,7 @@ export type Database = {
       "is_open_order": { Args: { "p_status": string }; Returns: boolean };
       "is_owed_order": { Args: { "p_status": string }; Returns: boolean };
       "is_proof_path": { Args: { "p_path": string }; Returns: boolean };
+      "is_provider_id": { Args: { "p_text": string }; Returns: boolean };
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_name": string }; Returns: boolean };
       "jobs": {

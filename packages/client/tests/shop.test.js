@@ -349,6 +349,33 @@ test("a price that was not shown is not charged", async () => {
   assert.equal(agreed.total, 3600);
 });
 
+test("what a code leaves of the goods is not what an order with shipping is expected to cost", async () => {
+  network.mend();
+  const user = nextUser();
+  const shop = shopOf(user);
+  const owner = clientOfTheShop();
+  const id = crypto.randomUUID();
+  const row = { id, name: "test:sent", price: 1000, currency: "USD" };
+  const stocked = { ...row, available_quantity: 5 };
+  assert.equal((await owner.from("products").insert(stocked)).error, null);
+  const way = { code: `parcel-${id.slice(0, 8)}`, name: "Parcel", price: 490 };
+  const ways = owner.from("shipping_methods");
+  assert.equal(
+    (await ways.insert({ ...way, currency: "USD" })).error,
+    null,
+  );
+  const cart = { cart_items: [line(row, 1)], cart_id: crypto.randomUUID() };
+  const quote = await shop.promoValidate({ ...cart, code: fixture.promo });
+  assert.equal(quote.total, 900);
+  const order = await shop.checkout({
+    ...cart,
+    promo_code: fixture.promo,
+    shipping_method: way.code,
+  });
+  assert.equal(order.total, 1390);
+  await ways.delete().eq("code", way.code);
+});
+
 test("guessing at codes ends with the seconds to wait", async () => {
   network.mend();
   const shop = shopOf(nextUser());
