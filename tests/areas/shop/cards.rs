@@ -91,23 +91,35 @@ impl CardOrder {
 
     /// Stripe's event of that name (`succeeded`) about a payment of it.
     pub(crate) fn event(&self, event: &str, kind: &str, payment: Option<Uuid>) -> String {
-        let received = if kind == "succeeded" { self.total } else { 0 };
-        json!({
-            "id": event,
-            "object": "event",
-            "type": format!("payment_intent.{kind}"),
-            "created": unix_time(),
-            "data": { "object": {
-                "id": format!("pi_{}", self.id.simple()),
-                "object": "payment_intent",
-                "amount": self.total,
-                "amount_received": received,
-                "currency": "usd",
-                "metadata": { "order_id": self.id, "payment_id": payment },
-            } },
-        })
-        .to_string()
+        let intent = format!("pi_{}", self.id.simple());
+        event_about(event, kind, &intent, (self.id, self.total), payment)
     }
+}
+
+/// Stripe's event of that name (`succeeded`) about an intent to pay an order, which costs so much.
+pub(crate) fn event_about(
+    event: &str,
+    kind: &str,
+    intent: &str,
+    (order, total): (Uuid, i64),
+    payment: Option<Uuid>,
+) -> String {
+    let received = if kind == "succeeded" { total } else { 0 };
+    json!({
+        "id": event,
+        "object": "event",
+        "type": format!("payment_intent.{kind}"),
+        "created": unix_time(),
+        "data": { "object": {
+            "id": intent,
+            "object": "payment_intent",
+            "amount": total,
+            "amount_received": received,
+            "currency": "usd",
+            "metadata": { "order_id": order, "payment_id": payment },
+        } },
+    })
+    .to_string()
 }
 
 /// An id in an answer.
@@ -146,6 +158,7 @@ fn hex(base64url: &str) -> String {
 }
 
 /// What is sent to the webhook; only what is there.
+#[derive(Clone)]
 pub(crate) struct Delivery {
     /// The header `stripe-signature`.
     pub(crate) signature: Option<String>,

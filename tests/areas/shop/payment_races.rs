@@ -1,6 +1,7 @@
 //! Races of payment by card: money that comes while its order ends.
 
 use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
+use crate::areas::shop::cards::{Delivery, event_about, event_id};
 use crate::areas::shop::races::{order_id, with_equal_books};
 use crate::areas::shop::rows::{PRICE, cart, with};
 use crate::harness::calls::{Adapter, Answer, callers, together};
@@ -10,7 +11,6 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// The races, each with its numbers.
@@ -35,11 +35,11 @@ impl PaymentScenario {
             Adapter::Sql => (buyers / 2, stock / 2),
             Adapter::Function | Adapter::Rpc => (buyers, stock),
         };
-        with_equal_books(bench, expiring(bench, adapter, buyers, stock)).await
+        let verdict = with_equal_books(bench, expiring(bench, adapter, buyers, stock)).await;
+        bench.take_no_cards().await;
+        verdict
     }
 }
-
-const SECRET: &str = "whsec_races_0123456789";
 
 /// What stands on the shelf and in orders that live, in one look.
 const UNITS: &str =
@@ -48,50 +48,23 @@ const UNITS: &str =
        where i.product_id = p.id and o.status not in ('cancelled', 'expired', 'refunded')), 0)
      from interlock.products p where p.id = any ($1)";
 
-/// Signed bodies of an event.
-const SIGNED: &str = "
-select e.body, format('t=%s,v1=%s', e.t, encode(interlock.hmac_sha256(
-  convert_to($3, 'UTF8'), convert_to(e.t || '.' || e.body, 'UTF8')), 'hex'))
-from (
-  select extract(epoch from now())::bigint::text as t, jsonb_build_object(
-    'id', 'evt_' || gen_random_uuid(), 'type', 'payment_intent.' || $2::text, 'created', extract(epoch from now())::bigint,
-    'data', jsonb_build_object('object', jsonb_build_object(
-      'id', $4::text || o.id, 'amount_received', o.total, 'currency', lower(o.currency),
-      'metadata', jsonb_build_object('order_id', o.id)
+fn event(order: Uuid, kind: &str, intent: &str) -> Delivery {
+    let intent = format!("{intent}_{}", order.simple());
+    Delivery::of(&event_about(
+        &event_id(),
+        kind,
+        &intent,
+        (order, PRICE),
+        None,
     ))
-  )::text as body
-  from interlock.orders o where o.id = $1
-) e";
-
-async fn event(db: &Client, order: Uuid, kind: &str, intent: &str) -> (String, String) {
-    let row = db
-        .query_one(SIGNED, &[&order, &kind, &SECRET, &intent])
-        .await
-        .expect("events can be signed");
-    (row.get(0), row.get(1))
 }
 
-/// Tells it as a provider does: without anybody's token, and again until it is taken in.
-async fn tell(bench: &Bench, event: &(String, String)) -> Result<Value, String> {
-    let body = json!({ "p_provider": "stripe", "p_body": event.0, "p_signature": event.1 });
+/// Tells it as a provider does: again until it is taken in.
+async fn tell(bench: &Bench, event: &Delivery) -> Result<Value, String> {
     let mut last = String::new();
     for _ in 0..50 {
-        let response = bench
-            .stack
-            .http
-            .post(format!(
-                "{}/rest/v1/rpc/payment_webhook",
-                bench.stack.api_url
-            ))
-            .header("apikey", &bench.stack.anon_key)
-            .bearer_auth(&bench.stack.anon_key)
-            .json(&body)
-            .send()
-            .await
-            .map_err(|error| error.to_string())?;
-        let status = response.status();
-        let answer: Value = response.json().await.map_err(|error| error.to_string())?;
-        if status.is_success() {
+        let (status, answer) = event.send(bench.stack).await;
+        if status == 200 {
             return Ok(answer);
         }
         last = format!("{status}: {answer}");
@@ -101,15 +74,7 @@ async fn tell(bench: &Bench, event: &(String, String)) -> Result<Value, String> 
 
 /// Sold + free = stock at every moment; money received = orders paid + refunds due.
 async fn expiring(bench: &Bench, adapter: Adapter, buyers: usize, stock: i32) -> Verdict {
-    let allow = "update interlock.settings set payment_methods = payment_methods || '{card}'
-                 where 'card' <> all (payment_methods)";
-    bench
-        .db
-        .batch_execute(&format!(
-            "{allow}; select public.set_payment_secret('stripe', '{SECRET}')"
-        ))
-        .await
-        .expect("cards are taken");
+    bench.take_cards().await;
     let product = bench.products(1, stock).await;
     let users = bench.users(buyers).await;
     let buyers = callers(bench.stack, adapter, &users).await;
@@ -135,13 +100,13 @@ async fn expiring(bench: &Bench, adapter: Adapter, buyers: usize, stock: i32) ->
 
     let mut events = Vec::new();
     for (number, (order, _)) in bought.iter().enumerate() {
-        let paid = event(&bench.db, *order, "succeeded", "pi_").await;
+        let paid = event(*order, "succeeded", "pi");
         // Twice, and the older news after it.
         events.extend([paid.clone(), paid]);
         events.push(match number % 3 {
-            0 => event(&bench.db, *order, "payment_failed", "pi_").await,
-            1 => event(&bench.db, *order, "canceled", "pi_").await,
-            _ => event(&bench.db, *order, "succeeded", "pi_second_").await,
+            0 => event(*order, "payment_failed", "pi"),
+            1 => event(*order, "canceled", "pi"),
+            _ => event(*order, "succeeded", "pi_second"),
         });
     }
     let sweeps = bench
