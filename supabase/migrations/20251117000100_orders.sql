@@ -1490,8 +1490,8 @@ $$;
 --
 -- Payment: `wallet` is debited here and the order is paid; `bank_transfer` waits in pending_payment until
 -- settings.payment_window is over, `card` until settings.card_payment_window is; `cash_on_delivery` is confirmed and paid
--- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on, but the buyer sees them only once the
--- order is paid.
+-- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on,
+-- but the buyer sees them only once it is paid.
 --
 -- A hot product cannot take every connection: with settings.checkouts_per_product at most so many checkouts of one
 -- product run at a time. The next one is told at once to come again (503 with Retry-After), and the function does not
@@ -1503,8 +1503,8 @@ $$;
 --   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
 --   waits together last two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
---   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_FUNDS,
---   CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
+--   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
+--   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
 -- Security definer: nobody has the right to write orders, stock or wallets. Nothing here trusts an argument for who is

@@ -6,6 +6,21 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
+-- Whether a text can be a provider's own name of a payment, a refund or an event. Null if there is none.
+--
+-- Callers: domain interlock.provider_id; functions that read what others have written.
+create function interlock.is_provider_id(p_text text)
+returns boolean
+language plpgsql
+immutable
+strict
+set search_path = ''
+as $$
+begin
+  return p_text ~ '^[A-Za-z0-9_-]+$' and char_length(p_text) <= 255;
+end
+$$;
+
 -- Path of a file in the bucket payment-proofs.
 create domain interlock.object_path as text
   constraint payment_proofs_object_path_length check (char_length(value) between 1 and 500);
@@ -23,7 +38,7 @@ create domain interlock.payment_provider as text
 
 -- The provider's own name of a payment, a refund or an event.
 create domain interlock.provider_id as text
-  constraint provider_id_format check (value ~ '^[A-Za-z0-9_-]+$' and char_length(value) <= 255);
+  constraint provider_id_format check (interlock.is_provider_id(value));
 
 create domain interlock.payment_status as text
   constraint payments_status_known
@@ -696,7 +711,7 @@ begin
     coalesce(p_payment.attempt, 1 + (
       select coalesce(max(a.attempt), 0) from interlock.payments a where a.order_id = p_order.id
     )),
-    -- What cannot be read is flagged, with the least that it can be.
+    -- What cannot be read is flagged, with the least that it can be and ISO 4217's code for no currency.
     coalesce(nullif(v_amount, 0), 1),
     case when v_currency ~ '^[A-Z]{3}$' then v_currency else 'XXX' end,
     case v_outcome when 'flagged' then 'flagged' when 'refund_due' then 'refund_due' else 'succeeded' end,
@@ -829,8 +844,7 @@ declare
   v_payment_id uuid;
 begin
   if (
-    p_object ->> 'id' ~ '^[A-Za-z0-9_-]+$'
-    and char_length(p_object ->> 'id') <= 255
+    interlock.is_provider_id(p_object ->> 'id')
     and v_amount > 0
     and upper(p_object ->> 'currency') ~ '^[A-Z]{3}$'
   ) is not true then
@@ -1073,15 +1087,18 @@ begin
     return 'malformed';
   end if;
 
-  select
-    count(*),
-    bool_or(sha256(interlock.hmac_sha256(
+  -- Once for each secret, however many signatures somebody sends.
+  with expected as materialized (
+    select interlock.hmac_sha256(
       convert_to(s.secret, 'UTF8'), convert_to(v_time || '.' || p_body, 'UTF8')
-    )) = sha256(g.signature))
+    ) as signature
+    from interlock.payment_secrets s
+    where s.provider = p_provider
+  )
+  select count(*), bool_or(sha256(e.signature) = sha256(g.signature))
   into v_secrets, v_matches
-  from interlock.payment_secrets s
-  cross join unnest(v_signatures) as g (signature)
-  where s.provider = p_provider;
+  from expected e
+  cross join unnest(v_signatures) as g (signature);
 
   v_age := interlock.clock() - to_timestamp(v_time::bigint);
   return case
@@ -1367,8 +1384,8 @@ begin
   v_type := v_event ->> 'type';
   v_object := v_event #> '{data,object}';
   v_told_at := to_timestamp((v_event ->> 'created')::bigint);
-  v_payment_id := case when v_type like 'payment_intent.%' then v_object ->> 'id' else v_object ->> 'payment_intent' end;
-  if v_payment_id !~ '^[A-Za-z0-9_-]+$' or char_length(v_payment_id) > 255 then
+  v_payment_id := v_object ->> case when starts_with(v_type, 'payment_intent.') then 'id' else 'payment_intent' end;
+  if not interlock.is_provider_id(v_payment_id) then
     v_payment_id := null;
   end if;
 
@@ -1386,27 +1403,25 @@ begin
     );
   end if;
 
-  if v_payment_id is not null then
-    if v_type like 'payment\_intent.%' then
-      select a.outcome, a.order_id
-      into v_outcome, v_order_id
-      from interlock.apply_payment_event(p_provider, v_type, v_object, v_told_at) a;
-    elsif v_type like 'refund.%' or v_type like 'charge.refund.%' then
-      select a.outcome, a.order_id
-      into v_outcome, v_order_id
-      from interlock.apply_refund_event(p_provider, v_object, v_told_at) a;
-    elsif v_type like 'charge.dispute.%' then
-      select a.outcome, a.order_id
-      into v_outcome, v_order_id
-      from interlock.apply_dispute_event(p_provider, v_object) a;
-    end if;
+  if v_payment_id is null then
+    null;
+  elsif starts_with(v_type, 'payment_intent.') then
+    select a.* into v_outcome, v_order_id
+    from interlock.apply_payment_event(p_provider, v_type, v_object, v_told_at) as a;
+  elsif starts_with(v_type, 'refund.') or starts_with(v_type, 'charge.refund.') then
+    select a.* into v_outcome, v_order_id
+    from interlock.apply_refund_event(p_provider, v_object, v_told_at) as a;
+  elsif starts_with(v_type, 'charge.dispute.') then
+    select a.* into v_outcome, v_order_id
+    from interlock.apply_dispute_event(p_provider, v_object) as a;
   end if;
 
-  update interlock.payment_events e
-  set outcome = coalesce(v_outcome, 'ignored'),
-      order_id = v_order_id
-  where (e.provider, e.event_id) = (p_provider, v_event_id)
-    and (v_outcome is not null);
+  if v_outcome is not null then
+    update interlock.payment_events e
+    set outcome = v_outcome,
+        order_id = v_order_id
+    where (e.provider, e.event_id) = (p_provider, v_event_id);
+  end if;
 
   return jsonb_build_object(
     'success', true, 'event_id', v_event_id, 'outcome', coalesce(v_outcome, 'ignored'), 'repeated', false
@@ -1491,8 +1506,7 @@ begin
   return case
     when (
       jsonb_typeof(v_event -> 'id') = 'string'
-      and v_event ->> 'id' ~ '^[A-Za-z0-9_-]+$'
-      and char_length(v_event ->> 'id') <= 255
+      and interlock.is_provider_id(v_event ->> 'id')
       and jsonb_typeof(v_event -> 'type') = 'string'
       and char_length(v_event ->> 'type') between 1 and 200
       and v_event ->> 'created' ~ '^[0-9]{1,12}$'
@@ -1649,9 +1663,8 @@ end
 $$;
 
 -- Take what an order held again, because its money has come after its end; whether it could be had, all of it. Not for an
--- order that had been paid, or whose buyer is gone.
--- settings.late_payments says whether the shop wants that: for orders that expired, for those that were cancelled unpaid
--- as well, or never.
+-- order that had been paid. settings.late_payments says whether the shop wants that: for orders that expired, for those
+-- that were cancelled unpaid as well, or never.
 --
 -- Callers: interlock.apply_money, with the order locked.
 -- Locks: as interlock.retake_order.
@@ -2243,6 +2256,8 @@ comment on function interlock.hmac_sha256 is
   'HMAC-SHA256 (RFC 2104) on the hash that Postgres has built in: pgcrypto has it too, but lies in another schema on each kind of host, and may be missing.';
 comment on function interlock.is_proof_path is
   'Whether a path is one of a payment proof: USER_ID/ORDER_ID/NAME, the name of plain characters and with the ending of a document or picture.';
+comment on function interlock.is_provider_id is
+  'Whether a text can be a provider''s own name of a payment, a refund or an event.';
 comment on function interlock.keep_wallet_with_money is
   'Keep a wallet that has money in it, also if its account is being deleted: nobody else would know whose it was.';
 comment on function interlock.list_payment_proofs is

@@ -85,5 +85,6 @@ drop function
   interlock.guard_proof_upload,
   interlock.keep_wallet_with_money,
   interlock.record_wallet_movement,
+  interlock.is_provider_id,
   interlock.to_amount,
   interlock.to_uuid;

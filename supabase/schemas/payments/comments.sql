@@ -27,6 +27,8 @@ comment on function interlock.hmac_sha256 is
   'HMAC-SHA256 (RFC 2104) on the hash that Postgres has built in: pgcrypto has it too, but lies in another schema on each kind of host, and may be missing.';
 comment on function interlock.is_proof_path is
   'Whether a path is one of a payment proof: USER_ID/ORDER_ID/NAME, the name of plain characters and with the ending of a document or picture.';
+comment on function interlock.is_provider_id is
+  'Whether a text can be a provider''s own name of a payment, a refund or an event.';
 comment on function interlock.keep_wallet_with_money is
   'Keep a wallet that has money in it, also if its account is being deleted: nobody else would know whose it was.';
 comment on function interlock.list_payment_proofs is

@@ -55,7 +55,7 @@ begin
     coalesce(p_payment.attempt, 1 + (
       select coalesce(max(a.attempt), 0) from interlock.payments a where a.order_id = p_order.id
     )),
-    -- What cannot be read is flagged, with the least that it can be.
+    -- What cannot be read is flagged, with the least that it can be and ISO 4217's code for no currency.
     coalesce(nullif(v_amount, 0), 1),
     case when v_currency ~ '^[A-Z]{3}$' then v_currency else 'XXX' end,
     case v_outcome when 'flagged' then 'flagged' when 'refund_due' then 'refund_due' else 'succeeded' end,

@@ -20,8 +20,7 @@ declare
   v_payment_id uuid;
 begin
   if (
-    p_object ->> 'id' ~ '^[A-Za-z0-9_-]+$'
-    and char_length(p_object ->> 'id') <= 255
+    interlock.is_provider_id(p_object ->> 'id')
     and v_amount > 0
     and upper(p_object ->> 'currency') ~ '^[A-Z]{3}$'
   ) is not true then

@@ -39,15 +39,18 @@ begin
     return 'malformed';
   end if;
 
-  select
-    count(*),
-    bool_or(sha256(interlock.hmac_sha256(
+  -- Once for each secret, however many signatures somebody sends.
+  with expected as materialized (
+    select interlock.hmac_sha256(
       convert_to(s.secret, 'UTF8'), convert_to(v_time || '.' || p_body, 'UTF8')
-    )) = sha256(g.signature))
+    ) as signature
+    from interlock.payment_secrets s
+    where s.provider = p_provider
+  )
+  select count(*), bool_or(sha256(e.signature) = sha256(g.signature))
   into v_secrets, v_matches
-  from interlock.payment_secrets s
-  cross join unnest(v_signatures) as g (signature)
-  where s.provider = p_provider;
+  from expected e
+  cross join unnest(v_signatures) as g (signature);
 
   v_age := interlock.clock() - to_timestamp(v_time::bigint);
   return case

@@ -52,8 +52,8 @@ begin
   v_type := v_event ->> 'type';
   v_object := v_event #> '{data,object}';
   v_told_at := to_timestamp((v_event ->> 'created')::bigint);
-  v_payment_id := case when v_type like 'payment_intent.%' then v_object ->> 'id' else v_object ->> 'payment_intent' end;
-  if v_payment_id !~ '^[A-Za-z0-9_-]+$' or char_length(v_payment_id) > 255 then
+  v_payment_id := v_object ->> case when starts_with(v_type, 'payment_intent.') then 'id' else 'payment_intent' end;
+  if not interlock.is_provider_id(v_payment_id) then
     v_payment_id := null;
   end if;
 
@@ -71,27 +71,25 @@ begin
     );
   end if;
 
-  if v_payment_id is not null then
-    if v_type like 'payment\_intent.%' then
-      select a.outcome, a.order_id
-      into v_outcome, v_order_id
-      from interlock.apply_payment_event(p_provider, v_type, v_object, v_told_at) a;
-    elsif v_type like 'refund.%' or v_type like 'charge.refund.%' then
-      select a.outcome, a.order_id
-      into v_outcome, v_order_id
-      from interlock.apply_refund_event(p_provider, v_object, v_told_at) a;
-    elsif v_type like 'charge.dispute.%' then
-      select a.outcome, a.order_id
-      into v_outcome, v_order_id
-      from interlock.apply_dispute_event(p_provider, v_object) a;
-    end if;
+  if v_payment_id is null then
+    null;
+  elsif starts_with(v_type, 'payment_intent.') then
+    select a.* into v_outcome, v_order_id
+    from interlock.apply_payment_event(p_provider, v_type, v_object, v_told_at) as a;
+  elsif starts_with(v_type, 'refund.') or starts_with(v_type, 'charge.refund.') then
+    select a.* into v_outcome, v_order_id
+    from interlock.apply_refund_event(p_provider, v_object, v_told_at) as a;
+  elsif starts_with(v_type, 'charge.dispute.') then
+    select a.* into v_outcome, v_order_id
+    from interlock.apply_dispute_event(p_provider, v_object) as a;
   end if;
 
-  update interlock.payment_events e
-  set outcome = coalesce(v_outcome, 'ignored'),
-      order_id = v_order_id
-  where (e.provider, e.event_id) = (p_provider, v_event_id)
-    and (v_outcome is not null);
+  if v_outcome is not null then
+    update interlock.payment_events e
+    set outcome = v_outcome,
+        order_id = v_order_id
+    where (e.provider, e.event_id) = (p_provider, v_event_id);
+  end if;
 
   return jsonb_build_object(
     'success', true, 'event_id', v_event_id, 'outcome', coalesce(v_outcome, 'ignored'), 'repeated', false

@@ -14,8 +14,7 @@ begin
   return case
     when (
       jsonb_typeof(v_event -> 'id') = 'string'
-      and v_event ->> 'id' ~ '^[A-Za-z0-9_-]+$'
-      and char_length(v_event ->> 'id') <= 255
+      and interlock.is_provider_id(v_event ->> 'id')
       and jsonb_typeof(v_event -> 'type') = 'string'
       and char_length(v_event ->> 'type') between 1 and 200
       and v_event ->> 'created' ~ '^[0-9]{1,12}$'

@@ -1,7 +1,6 @@
 -- Take what an order held again, because its money has come after its end; whether it could be had, all of it. Not for an
--- order that had been paid, or whose buyer is gone.
--- settings.late_payments says whether the shop wants that: for orders that expired, for those that were cancelled unpaid
--- as well, or never.
+-- order that had been paid. settings.late_payments says whether the shop wants that: for orders that expired, for those
+-- that were cancelled unpaid as well, or never.
 --
 -- Callers: interlock.apply_money, with the order locked.
 -- Locks: as interlock.retake_order.

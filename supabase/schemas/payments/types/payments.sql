@@ -4,7 +4,7 @@ create domain interlock.payment_provider as text
 
 -- The provider's own name of a payment, a refund or an event.
 create domain interlock.provider_id as text
-  constraint provider_id_format check (value ~ '^[A-Za-z0-9_-]+$' and char_length(value) <= 255);
+  constraint provider_id_format check (interlock.is_provider_id(value));
 
 create domain interlock.payment_status as text
   constraint payments_status_known

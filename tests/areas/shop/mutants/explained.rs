@@ -175,10 +175,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It is as random backwards.",
     ),
     (
-        "payment_webhook: without `and (v_outcome is not null)`",
-        "It only saves a write: an event that is ignored is kept as such from the start.",
-    ),
-    (
         "product_codes: without constraint product_codes_replaced_by_fkey",
         "guard_product_code refuses what is not there, and a delivered code stays.",
     ),
