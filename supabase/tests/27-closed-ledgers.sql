@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(27);
+select plan(34);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -64,12 +64,14 @@ from unnest(array['23 hours', '101 years']) v;
 -- Nothing of others is due. Old movements are made by hand, with the stock and the balance that they lead to.
 update interlock.settings set close_ledgers_after = '50 years';
 insert into auth.users (id, aud, role, email)
-values (pg_temp.id('ann'), 'authenticated', 'authenticated', 'tap-closed@example.com');
+select pg_temp.id(n), 'authenticated', 'authenticated', 'tap-closed-' || n || '@example.com'
+from unnest(array['ann', 'bob', 'zoe']) n;
 alter table interlock.products disable trigger products_record_opening_stock;
 alter table interlock.wallets disable trigger wallets_record_movement;
 insert into interlock.products (id, name, price, currency, available_quantity)
-values (pg_temp.id('plain'), 'plain', 100, 'EUR', 10), (pg_temp.id('hot'), 'hot', 100, 'EUR', 640);
-insert into interlock.wallets (user_id, balance, currency) values (pg_temp.id('ann'), 500, 'EUR');
+values (pg_temp.id('plain'), 'plain', 100, 'EUR', 10), (pg_temp.id('hot'), 'hot', 100, 'EUR', 640),
+  (pg_temp.id('none'), 'none', 100, 'EUR', 0);
+insert into interlock.wallets (user_id, balance, currency) values (pg_temp.id('ann'), 500, 'EUR'), (pg_temp.id('bob'), 100, 'EUR'), (pg_temp.id('zoe'), 0, 'EUR');
 alter table interlock.products enable trigger products_record_opening_stock;
 alter table interlock.wallets enable trigger wallets_record_movement;
 insert into interlock.stock_movements (product_id, delta, reason, created_at)
@@ -81,12 +83,19 @@ from (values
 insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, created_at)
 select pg_temp.id('ann'), m.delta, 1, 'EUR', 'tap', now() - interval '50 years' - m.age
 from (values (700, interval '2 days'), (-50, '1 day'), (-100, '0'), (-30, '1 day'), (-20, '0')) as m (delta, age);
+insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, created_at)
+values (pg_temp.id('bob'), 100, 100, 'EUR', 'tap', now() - interval '50 years 1 day');
 
 select is(pg_temp.books(), '0 0 0 0', 'before, the books agree');
 
 update interlock.settings set close_ledgers_after = null;
 select is(interlock.close_ledgers(), 0, 'null means never');
 update interlock.settings set close_ledgers_after = '50 years';
+select is(
+  array(select l from interlock.ledgers_to_close() l),
+  array[pg_temp.id('ann'), pg_temp.id('bob'), pg_temp.id('plain'), pg_temp.id('hot')],
+  'wallets and products that have something to close, in the order of their ids'
+);
 select is(interlock.close_ledgers(n), 0, coalesce(n, -1) || ' movements are none') from unnest(array[0, -1]) n;
 
 set local role service_role;
@@ -95,12 +104,22 @@ reset role;
 select is(pg_temp.closed('ann'), '1 700', 'of wallets first');
 select is(pg_temp.books(), '0 0 0 0', 'half-way, the books agree');
 -- The younger one has a lower id than one that is due: it began later, and was there sooner.
-select is(interlock.close_ledgers(null), 8, 'or what is left of 1000');
+select is(interlock.close_ledgers(null), 9, 'or what is left of 1000');
 select is(pg_temp.closed('ann'), '4 520', 'of a wallet what is due, with all before it');
 select is(pg_temp.closed('plain'), '3 12', 'of a product as well');
 select is(pg_temp.closed('hot'), '2 640', 'of each');
 select is(interlock.close_ledgers(), 0, 'once');
+select is(array(select l from interlock.ledgers_to_close() l), '{}'::uuid[], 'then there are none');
 select is(pg_temp.books(), '0 0 0 0', 'closed, the books agree');
+
+-- A product's ledger in steps: what is open begins with one that is young, and is closed with what is due after it.
+insert into interlock.stock_movements (product_id, delta, reason, created_at)
+select pg_temp.id('plain'), d, 'tap', now() - interval '50 years 1 day' from unnest(array[4, -4]) d;
+select is(interlock.close_ledger(pg_temp.id('plain'), 1), 0, 'one that is young is not closed by itself');
+select is(interlock.close_ledger(pg_temp.id('plain'), 2), 2, 'with the next it is');
+select is(pg_temp.closed('plain'), '5 14', 'to what was closed before');
+select is(interlock.close_ledgers(), 1, 'the rest in the next call');
+select is(pg_temp.books(), '0 0 0 0', 'in steps, too, the books agree');
 
 -- It goes on.
 select interlock.set_stock_slots(pg_temp.id('hot'), 4);
@@ -135,7 +154,7 @@ alter table interlock.products enable trigger products_record_stock;
 set local role service_role;
 select throws_ok(format('update interlock.%I set closed_through = 0', t), '42501', null, 'nobody changes ' || t)
 from unnest(array['stock_balances', 'wallet_balances']) t;
-select is((select quantity from interlock.stock_balances where product_id = pg_temp.id('plain')), 12::bigint, 'the shop reads them');
+select is((select quantity from interlock.stock_balances where product_id = pg_temp.id('plain')), 10::bigint, 'the shop reads them');
 reset role;
 
 -- What an erased account leaves is one ledger.

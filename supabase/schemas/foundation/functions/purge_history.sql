@@ -51,8 +51,7 @@ begin
   where ctid = any (array(
     select r.ctid
     from interlock.promo_redemptions r
-    where r.status in ('released', 'expired', 'returned')
-      and r.ended_at < v_now - v_keep.keep_promo_holds
+    where r.ended_at < v_now - v_keep.keep_promo_holds
     limit v_limit
     for update skip locked
   ));

@@ -76,9 +76,7 @@ create index promo_redemptions_held_by_promo
 create index promo_redemptions_held on interlock.promo_redemptions (held_until) where status = 'held';
 
 -- Uses that came to nothing, for interlock.purge_history.
-create index promo_redemptions_ended
-  on interlock.promo_redemptions (ended_at)
-  where status in ('released', 'expired', 'returned');
+create index promo_redemptions_ended on interlock.promo_redemptions (ended_at) where ended_at is not null;
 
 -- The history of one code (promo_codes_keep_used, a shop's reports).
 create index promo_redemptions_promo_id on interlock.promo_redemptions (promo_id, created_at);

@@ -14,4 +14,8 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "find_idempotent: never `p_key is null`",
         "No row has an empty key.",
     ),
+    (
+        "close_ledgers: never `v_closed > 0`",
+        "It only says how long a call lasts: what is left is the next one's.",
+    ),
 ];

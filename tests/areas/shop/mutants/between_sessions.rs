@@ -139,6 +139,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a ledger stays open while somebody changes the stock",
     ),
     (
+        "close_ledger: never `not found`",
+        "a ledger stays open while somebody changes the stock",
+    ),
+    (
         "close_ledger: without `perform interlock.lock_slots(p_owner_id)`",
         "a ledger is closed when the sales from its slots are over",
     ),
