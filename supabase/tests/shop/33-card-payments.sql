@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(178);
+select plan(190);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -485,6 +485,54 @@ select is(
 from deciding;
 
 select is(pg_temp.event('charge.dispute.created', '{"id": "dp_2", "payment_intent": "pi_none", "status": "needs_response"}', 'evt_79'), 'ignored', 'one of others does not');
+
+-- Whose money it is, only what is signed says: an id that somebody else has stored, or an attempt of another order, does not.
+update memo set id = pg_temp.buy('ann');
+create temporary table others as select pg_temp.buy('staff') as id;
+select pg_temp.say('staff', format('public.store_card_payment(%L, ''pi_taken'')', pg_temp.attempt('staff', id)), '{success}') from others;
+select is(pg_temp.pay(id, 'evt_90', p_pi => 'pi_taken'), 'paid', 'an id that somebody else has stored') from memo;
+select is(
+  pg_temp.state(memo.id) || ', ' || pg_temp.state(others.id), 'paid | succeeded 1000 0 0, pending_payment | open 1000 0 0', 'pays whose it is'
+)
+from memo, others;
+update memo set id = pg_temp.buy('ann');
+select is(
+  pg_temp.pay(memo.id, 'evt_91', p_pi => 'pi_91', p_more => jsonb_build_object('metadata', jsonb_build_object(
+    'order_id', memo.id, 'payment_id', pg_temp.attempt('staff', others.id)
+  ))), 'paid', 'an attempt of another order'
+)
+from memo, others;
+select is(
+  pg_temp.state(memo.id) || ', ' || pg_temp.state(others.id), 'paid | succeeded 1000 0 0, pending_payment | open 1000 0 0', 'is not paid by it'
+)
+from memo, others;
+
+-- What cannot be used is ignored, and too much is refused.
+update memo set id = pg_temp.buy('ann');
+select is(pg_temp.pay(id, 'evt_92', p_pi => 'pi 92'), 'ignored', 'a payment that nobody could name') from memo;
+select is(pg_temp.state(id), 'pending_payment', 'pays nothing') from memo;
+select matches(pg_temp.post(b, pg_temp.signature(b)), 'at most 64 KiB', 'a body of more than 64 KiB') from (select repeat(' ', 65537) as b) t;
+select is(
+  pg_temp.post('{}', pg_temp.signature('{}') || ',v0=' || repeat('0', 5000)), 'WEBHOOK_SIGNATURE_INVALID {"reason": "malformed"}',
+  'a right signature in a header without end'
+);
+select is(
+  (select array_agg(e.outcome::text order by e.event_id) from interlock.payment_events e where e.event_id in ('evt_2', 'evt_20', 'evt_24')),
+  array['paid', 'flagged', 'ignored'], 'each event keeps its own outcome'
+);
+
+-- What only passes is not taken for a refusal: the event comes again.
+create function pg_temp.is_locked()
+returns trigger
+language plpgsql
+as $$ begin raise exception using errcode = '55P03', message = 'tap: somebody has it'; end $$;
+update interlock.orders set status = 'expired' where id = (select id from memo);
+update interlock.settings set late_payments = 'reopen_expired';
+create trigger tap_is_locked before update on interlock.products for each row execute function pg_temp.is_locked();
+select matches(pg_temp.pay(id, 'evt_93'), 'tap: somebody has it', 'goods that somebody has locked') from memo;
+select is(pg_temp.state(id), 'expired', 'send no money back') from memo;
+drop trigger tap_is_locked on interlock.products;
+select is(pg_temp.pay(id, 'evt_93'), 'reopened', 'the same event pays when it comes again') from memo;
 
 -- What the tables refuse, whatever code runs.
 create function pg_temp.refusal(p_sql text)

@@ -1,5 +1,6 @@
 //! Locks that come before others, or keep out what would come between: each waits for its own, with nothing else held.
 
+use super::limit_scenes::NO_LIMIT;
 use crate::meanwhile::{By, End, Scene, Wait};
 
 /// An order by card of Ann's and an attempt to pay it.
@@ -115,6 +116,12 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene {
         name: "a first order that another has taken the place of meanwhile is not reopened",
         before: &[
+            NO_LIMIT,
+            (
+                By::Shop,
+                "insert into interlock.promo_codes (code, discount_type, discount_value, first_order_only)
+                 values ('Q{id}', 'percentage', 10, true)",
+            ),
             (
                 By::Ann,
                 "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', 'P{promo2}')",
@@ -126,7 +133,7 @@ pub(crate) const SCENES: &[Scene] = &[
         ],
         meanwhile: (
             By::Ann,
-            "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 1}]', 'P{promo2}')",
+            "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 1}]', 'Q{id}')",
         ),
         call: (
             By::Shop,

@@ -84,7 +84,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
     ),
     (
         "a shop's function to users",
-        "grant execute on function interlock.refund_order(uuid) to authenticated",
+        "grant execute on function interlock.erase_user(uuid) to authenticated",
     ),
     (
         "an inner function to all",
@@ -154,7 +154,7 @@ const LET_THROUGH: &[(&str, &str, &str, Check)] = &[
     ),
     (
         "find_idempotent",
-        "k.user_id = coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000')",
+        "k.user_id = coalesce(case when not p_shop then auth.uid() end, '00000000-0000-0000-0000-000000000000')",
         "true",
         Check::NotThere,
     ),

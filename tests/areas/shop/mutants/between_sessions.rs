@@ -246,4 +246,8 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "apply_dispute_event: never `order_id is not null`",
         "an event about a dispute waits for what happens to its order",
     ),
+    (
+        "retake_order: without `perform interlock.lock_first_order(v_order.user_id)`",
+        "a first order that another has taken the place of meanwhile is not reopened",
+    ),
 ];

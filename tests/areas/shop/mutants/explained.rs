@@ -178,4 +178,20 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "product_codes: without constraint product_codes_replaced_by_fkey",
         "guard_product_code refuses what is not there, and a delivered code stays.",
     ),
+    (
+        "find_signature_problem: without `where s.provider = p_provider`",
+        "There is one provider so far.",
+    ),
+    (
+        "take_payment: without `and p.provider = p_provider`",
+        "There is one provider so far.",
+    ),
+    (
+        "refund_payment: without `perform interlock.lock_order(p.order_id) from interlock.payments p where p.id = p_payment_id`",
+        "The lock of the payment suffices; without both a schedule shows it (interleavings).",
+    ),
+    (
+        "refund_payment: without `for no key update`",
+        "The lock of the order suffices; without both a schedule shows it (interleavings).",
+    ),
 ];
