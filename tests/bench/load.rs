@@ -2,7 +2,7 @@
 //! last one. All of them run in one task, so that the load costs as little of the machine as it can.
 
 use crate::server::Database;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use futures::future::{join_all, try_join_all};
 use interlock_tests::harness::stack::user_claims;
 use rand::rngs::StdRng;
@@ -154,6 +154,8 @@ pub(crate) struct Load {
     pub(crate) refused: u64,
     /// Calls that the client has to make again: a lock that was not to be had, a deadlock.
     pub(crate) transient: u64,
+    /// The last refusal.
+    refusal: String,
     elapsed: Duration,
     /// Of each call that was done, in milliseconds.
     milliseconds: Vec<f64>,
@@ -197,8 +199,14 @@ pub(crate) async fn run(sessions: &[Session], call: &Call, seconds: f64) -> Resu
         total.done += load.done;
         total.refused += load.refused;
         total.transient += load.transient;
+        total.refusal = load.refusal;
         total.milliseconds.extend(load.milliseconds);
     }
+    ensure!(
+        total.done > 0 || total.refused == 0,
+        "nothing was measured: every call was refused, the last with {}",
+        total.refusal
+    );
     total.elapsed = start.elapsed();
     Ok(total)
 }
@@ -213,7 +221,12 @@ impl Load {
                     .push(start.elapsed().as_secs_f64() * 1000.0);
             }
             Err(error) => match error.code().map(SqlState::code) {
-                Some(code) if code.starts_with("PT4") => self.refused += 1,
+                Some(code) if code.starts_with("PT4") => {
+                    self.refused += 1;
+                    self.refusal = error
+                        .as_db_error()
+                        .map_or_else(String::new, |error| error.message().to_owned());
+                }
                 Some("55P03" | "40P01" | "40001") => self.transient += 1,
                 _ => return Err(error.into()),
             },

@@ -32,6 +32,17 @@ impl Kind {
     }
 }
 
+/// Here they buy more than any customer may.
+pub(crate) async fn lift_limits(client: &Client) -> Result<()> {
+    client
+        .batch_execute(
+            "update interlock.settings
+             set max_open_orders_per_customer = null, max_open_units_per_customer = null",
+        )
+        .await?;
+    Ok(())
+}
+
 /// So many signed-in users.
 pub(crate) async fn add_users(client: &Client, count: u64) -> Result<Vec<Uuid>> {
     let id = Kind::User.sql("n");

@@ -48,6 +48,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     ] {
         admin.batch_execute(peer).await.context("a peer")?;
     }
+    rows::lift_limits(&admin).await?;
     let users = rows::add_users(&admin, 64).await?;
     rows::add_drivers(&admin, &users).await?;
     rows::add_products(&admin, Kind::Cold, COLD_PRODUCTS).await?;

@@ -91,6 +91,7 @@ impl Shop {
         let database = Database::copy(&format!("bench_growth_{}", size.products)).await?;
         let admin = database.connect().await?;
         fill::fill(&database, &size).await?;
+        rows::lift_limits(&admin).await?;
         let users = rows::add_users(&admin, 1).await?;
         rows::add_drivers(&admin, &users).await?;
         let sessions = Session::open(&database, &users, Commit::Fast).await?;

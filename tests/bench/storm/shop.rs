@@ -1,6 +1,7 @@
 //! A stack whose API has few connections and whose disk is slow, with something to sell.
 
 use super::{HOT_CLIENTS, Path};
+use crate::rows;
 use anyhow::{Context, Result, bail};
 use interlock_tests::harness::stack::{sign, user_claims};
 use reqwest::{Method, Request, header};
@@ -64,6 +65,7 @@ impl Shop {
         let (guard, leash, variables) = start(PathBuf::from(program)).await?;
         let admin = connect(&variables).await?;
         slow_down(&admin).await?;
+        rows::lift_limits(&admin).await?;
         let users = uuids(buyers);
         admin
             .execute(
