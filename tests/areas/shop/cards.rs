@@ -2,14 +2,12 @@
 
 use super::calls::CHECKOUT;
 use super::rows::{cart, with};
+pub(crate) use super::stripe::{PAYMENT_INTENT, SECRET, StandIn};
 use crate::harness::calls::{Adapter, Answer, Caller, Operation};
 use crate::harness::stack::{Bench, Stack, unix_time};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-/// The secret by which events are signed here, by the stack's stand-in for Stripe as well.
-pub(crate) const SECRET: &str = "whsec_interlock_stand_in_0123456789";
 
 /// `begin_card_payment`.
 const BEGIN: Operation = Operation {
@@ -205,34 +203,23 @@ impl Delivery {
     }
 }
 
-/// The stand-in for Stripe of the stack.
-pub(crate) struct StandIn {
-    url: String,
-    secret_key: String,
-    http: reqwest::Client,
+impl CardOrder {
+    /// Calls `payment-intent` for it, as its buyer's page does.
+    pub(crate) async fn intent(&self, bench: &Bench) -> Answer {
+        let page = Caller::new(bench.stack, Adapter::Function, self.buyer.user).await;
+        let arguments = json!({ "order_id": self.id });
+        page.invoke(PAYMENT_INTENT, arguments, None).await
+    }
 }
 
 impl StandIn {
     /// The one of this run; none on a stack that asks Stripe itself.
     pub(crate) fn get() -> Option<Self> {
         let variable = |name| std::env::var(name).ok();
-        let stand_in = Self {
-            url: variable("STRIPE_API_URL")?,
-            secret_key: variable("STRIPE_SECRET_KEY")?,
-            http: reqwest::Client::new(),
-        };
-        Some(stand_in)
-    }
-
-    /// Tells it what to do: see `crates/stack/src/stripe/mod.rs`.
-    pub(crate) async fn told(&self, path: &str, body: impl ToString) -> Value {
-        let url = format!("{}/stand-in{path}", self.url);
-        let answer = self.http.post(url).body(body.to_string()).send().await;
-        let answer = answer.expect("the stand-in answers");
-        let status = answer.status();
-        let said: Value = answer.json().await.expect("JSON");
-        assert_eq!(status, 200, "{path}: {said}");
-        said
+        Some(Self::at(
+            variable("STRIPE_API_URL")?,
+            variable("STRIPE_SECRET_KEY")?,
+        ))
     }
 
     /// What becomes of the next intent that is to be made.
@@ -244,52 +231,24 @@ impl StandIn {
         self.told("/faults", fault).await;
     }
 
-    /// No fault is left, and events come at once.
-    pub(crate) async fn kind(&self) {
-        let url = format!("{}/stand-in", self.url);
-        let answer = self.http.delete(url).send().await;
-        assert!(answer.is_ok_and(|answer| answer.status() == 200));
-    }
-
     /// Calls its API as the shop.
     pub(crate) async fn call(&self, path: &str, form: &[(&str, &str)]) -> Value {
-        let url = format!("{}/v1/{path}", self.url);
-        let request = match form {
-            [] => self.http.get(url),
-            _ => self.http.post(url).form(form),
-        };
-        let answer = request.bearer_auth(&self.secret_key).send().await;
-        let answer = answer.expect("the stand-in answers");
-        answer.json().await.expect("JSON")
+        let answer = self.try_call(path, form).await;
+        answer.expect("the stand-in answers")
     }
 
     /// A card pays an intent.
     pub(crate) async fn pay(&self, intent: &str) -> Value {
-        let path = format!("payment_intents/{intent}/confirm");
-        self.call(&path, &[("payment_method", "pm_card_visa")])
-            .await
+        self.try_pay(intent).await.expect("the stand-in answers")
     }
 
     /// The intents that there are for an order.
     pub(crate) async fn intents(&self, order: Uuid) -> Vec<Value> {
-        let list = self.call("payment_intents", &[]).await;
-        let all = list["data"].as_array().cloned().unwrap_or_default();
         let order = json!(order);
-        all.into_iter()
+        self.all_intents()
+            .await
+            .into_iter()
             .filter(|intent| intent["metadata"]["order_id"] == order)
             .collect()
-    }
-}
-
-/// `payment-intent`.
-pub(crate) const PAYMENT_INTENT: Operation =
-    Operation::of(&interlock_domain::shop::payment_intent::PAYMENT_INTENT);
-
-impl CardOrder {
-    /// Calls `payment-intent` for it, as its buyer's page does.
-    pub(crate) async fn intent(&self, bench: &Bench) -> Answer {
-        let page = Caller::new(bench.stack, Adapter::Function, self.buyer.user).await;
-        let arguments = json!({ "order_id": self.id });
-        page.invoke(PAYMENT_INTENT, arguments, None).await
     }
 }

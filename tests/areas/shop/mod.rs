@@ -45,6 +45,7 @@ pub(crate) mod slot_stages;
 pub(crate) mod stages;
 #[cfg(test)]
 mod stand_in;
+pub(crate) mod stripe;
 
 use super::Area;
 

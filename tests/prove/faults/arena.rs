@@ -1,6 +1,7 @@
 //! One group of clients at work while faults strike, round after round, and the checks after each.
 
 use super::blows::{Fault, Target};
+use super::cards::Cards;
 use super::clients::{Client, Goods, Intent, Ledger, Settled, Told};
 use super::site::Site;
 use super::{checks, stock};
@@ -35,6 +36,7 @@ const RECOVERY: Duration = Duration::from_secs(60);
 pub(crate) struct Arena {
     pub(crate) site: Arc<Site>,
     pub(crate) ledger: Arc<Ledger>,
+    cards: Option<Arc<Cards>>,
     clients: Vec<Client>,
     /// Asks whether the stack is well.
     doctor: Client,
@@ -52,8 +54,11 @@ impl Arena {
         let ledger = Arc::new(Ledger::default());
         let users: Vec<Uuid> = (0..CLIENTS).map(|_| Uuid::new_v4()).collect();
         let goods = stock::stock_up(site, &users).await?;
-        let mut client =
-            |user| Client::new(Arc::clone(site), Arc::clone(&ledger), user, rng.random());
+        let cards = Cards::open(site).await?.map(Arc::new);
+        let mut client = |user| {
+            let (site, ledger) = (Arc::clone(site), Arc::clone(&ledger));
+            Client::new(site, ledger, cards.clone(), user, rng.random())
+        };
         Ok(Arena {
             doctor: client(users[0])?,
             clients: users
@@ -62,6 +67,7 @@ impl Arena {
                 .collect::<Result<_>>()?,
             site: Arc::clone(site),
             ledger,
+            cards,
             users,
             goods,
             hold,
@@ -95,6 +101,7 @@ impl Arena {
             ledger: &self.ledger,
             goods: &self.goods,
             hold: self.hold,
+            cards: self.cards.as_deref(),
         };
         let mut chances: Vec<StdRng> = faults
             .iter()
@@ -169,6 +176,9 @@ impl Arena {
         let findings = checks::told_the_truth(&db, &self.users, &settled).await?;
         self.overtaken = findings.overtaken;
         failures.extend(findings.failures);
+        if let Some(cards) = &self.cards {
+            failures.extend(cards.check(&db, &self.users).await?);
+        }
         failures.extend(invariants::broken(&db, None).await?);
         Ok(failures)
     }
@@ -204,6 +214,8 @@ impl Arena {
     pub(crate) fn count(&self, section: &mut Section) {
         section.count("intents of clients", self.ledger.settled().len() as u64);
         section.count("requests sent", self.ledger.requests.get());
+        let by_card = self.cards.as_ref().map_or(0, |cards| cards.count());
+        section.count("orders that were paid by card", by_card);
         section.count(
             "tries after an answer that was not final",
             self.ledger.again.get(),

@@ -1,5 +1,6 @@
 //! What strikes the stack while the clients are at work, one row for each kind.
 
+use super::cards::Cards;
 use super::clients::{Goods, Ledger};
 use super::proxy::Strike;
 use super::site::{Own, POOL, Site, crash};
@@ -49,6 +50,19 @@ enum Blow {
     HeldLock,
     /// The gateway's answer takes the place of the API's, after the commit or instead of the request.
     Gateway { acts: bool },
+    /// Requests for a payment by card meet this at its provider.
+    Provider(Answer),
+}
+
+/// What becomes of a request at the payment provider.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// It takes effect, and nobody is told.
+    Lost,
+    /// It takes effect, and an error is what is told.
+    Error,
+    /// It takes effect, later than the function waits.
+    Late,
 }
 
 const LATE: Duration = Duration::from_millis(300);
@@ -166,6 +180,18 @@ fn of_parts() -> Vec<Fault> {
             name: "the gateway says 503 and passes nothing on",
             blow: Blow::Gateway { acts: false },
         },
+        Fault {
+            name: "payment provider: the answer is lost",
+            blow: Blow::Provider(Answer::Lost),
+        },
+        Fault {
+            name: "payment provider: it says 500 and has done it",
+            blow: Blow::Provider(Answer::Error),
+        },
+        Fault {
+            name: "payment provider: it does it when nobody waits for it",
+            blow: Blow::Provider(Answer::Late),
+        },
     ]
 }
 
@@ -189,7 +215,7 @@ impl Fault {
     pub(crate) fn breaks(&self) -> bool {
         !matches!(
             self.blow,
-            Blow::Requests(..) | Blow::HeldLock | Blow::Gateway { .. }
+            Blow::Requests(..) | Blow::HeldLock | Blow::Gateway { .. } | Blow::Provider(_)
         )
     }
 
@@ -206,6 +232,7 @@ impl Fault {
             Blow::NoConnections => Some("times the database refused connections"),
             Blow::FullPool => Some("times the connection pool was full"),
             Blow::HeldLock => Some("times another session held the locks"),
+            Blow::Provider(_) => Some("times the payment provider failed for a while"),
         }
     }
 
@@ -275,6 +302,15 @@ impl Fault {
                 on.own()?.tell_gateway(Method::POST, &fault).await?;
                 on.clients_try_again(4).await;
             }
+            Blow::Provider(answer) => {
+                let fault = match answer {
+                    Answer::Lost => json!({ "hangs_up": true }),
+                    Answer::Error => json!({ "status": 500 }),
+                    Answer::Late => json!({ "delay_ms": 4_000 }),
+                };
+                on.cards()?.fail(rng.random_range(2..6), fault).await;
+                on.clients_try_again(2).await;
+            }
         }
         if let Some(what) = self.counts_as() {
             on.ledger.strike(what);
@@ -293,12 +329,17 @@ pub(crate) struct Target<'a> {
     pub(crate) goods: &'a Goods,
     /// How long a lock is held at least.
     pub(crate) hold: Duration,
+    /// The payment provider.
+    pub(crate) cards: Option<&'a Cards>,
 }
 
 impl Target<'_> {
     /// Ends whatever lasts, also what a strike that was given up has left behind.
     pub(crate) async fn release(&self) -> Result<()> {
         self.site.calm();
+        if let Some(cards) = self.cards {
+            cards.calm().await;
+        }
         if let Some(own) = &self.site.own {
             let said = own.tell_gateway(Method::DELETE, &Value::Null).await?;
             for _ in 0..said["given"].as_u64().unwrap_or_default() {
@@ -312,6 +353,10 @@ impl Target<'_> {
                 .await?;
         }
         Ok(())
+    }
+
+    fn cards(&self) -> Result<&Cards> {
+        self.cards.context("there is no payment provider")
     }
 
     fn own(&self) -> Result<&Own> {

@@ -1,10 +1,12 @@
 //! The clients: each does what an app does. It has one thing in mind at a time, sends it under a key,
 //! and sends it again under that key until the answer is final. What it was told is written down.
 
+use super::cards::Cards;
 use super::site::Site;
 use crate::areas::delivery::calls::CLAIM_ROUTE;
 use crate::areas::promo::calls::PROMO_VALIDATE;
 use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
+use crate::areas::shop::stripe::PAYMENT_INTENT;
 use crate::harness::calls::Operation;
 use crate::harness::stack::{sign, user_claims};
 use anyhow::Result;
@@ -26,7 +28,7 @@ const PATIENCE_AFTER_DEFECT: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Refusals that end a matter. Any other answer that is neither success nor worth a repeat is a defect.
-const REFUSALS: [&str; 12] = [
+const REFUSALS: [&str; 13] = [
     "INSUFFICIENT_FUNDS",
     "INSUFFICIENT_INVENTORY",
     "TOO_MANY_OPEN_ORDERS",
@@ -36,6 +38,7 @@ const REFUSALS: [&str; 12] = [
     "LEASE_EXPIRED",
     "BATCH_NOT_HELD",
     "ORDER_NOT_CANCELLABLE",
+    "ORDER_STATE_CONFLICT",
     "PROMO_EXHAUSTED",
     "PROMO_ALREADY_APPLIED",
     "PROMO_CHANGED",
@@ -190,13 +193,20 @@ pub(crate) struct Client {
     rng: StdRng,
     held: Option<Uuid>,
     open_orders: Vec<Uuid>,
+    cards: Option<Arc<Cards>>,
     /// Whether something got no final answer: then the stack is broken, and that is told.
     gave_up: bool,
 }
 
 impl Client {
     /// The app of a signed-in user.
-    pub(crate) fn new(site: Arc<Site>, ledger: Arc<Ledger>, user: Uuid, seed: u64) -> Result<Self> {
+    pub(crate) fn new(
+        site: Arc<Site>,
+        ledger: Arc<Ledger>,
+        cards: Option<Arc<Cards>>,
+        user: Uuid,
+        seed: u64,
+    ) -> Result<Self> {
         Ok(Client {
             http: reqwest::Client::builder().timeout(ANSWER).build()?,
             token: sign(&user_claims(user), site.variable("JWT_SECRET")?),
@@ -208,6 +218,7 @@ impl Client {
             user,
             held: None,
             open_orders: Vec::new(),
+            cards,
             gave_up: false,
         })
     }
@@ -216,7 +227,8 @@ impl Client {
     pub(crate) async fn live(&mut self, things: usize, goods: &Goods) {
         for _ in 0..things {
             match self.rng.random_range(0..100) {
-                0..40 => self.buy(goods).await,
+                0..30 => self.buy(goods).await,
+                30..40 => self.buy_by_card(goods).await,
                 40..50 => self.buy_with_promo(goods).await,
                 50..60 => self.cancel().await,
                 60..65 => self.top_up().await,
@@ -256,6 +268,36 @@ impl Client {
                 json!({ "cart_items": lines, "cart_id": cart, "promo_code": goods.promo }),
             )
             .await;
+        }
+    }
+
+    /// Sometimes the buyer gives it up in the meantime, and their money comes all the same.
+    async fn buy_by_card(&mut self, goods: &Goods) {
+        let Some(cards) = self.cards.clone() else {
+            return self.buy(goods).await;
+        };
+        let wanted = json!({ "cart_items": self.fill_cart(goods), "payment_method": "card" });
+        let Told::Done(body) = self.settle_keyed(CHECKOUT, wanted).await else {
+            return;
+        };
+        let Some(order) = id(&body, "order") else {
+            return;
+        };
+        let begin = Intent {
+            operation: PAYMENT_INTENT,
+            by_function: true,
+            arguments: json!({ "order_id": order }),
+            key: None,
+        };
+        let Told::Done(payment) = self.settle(begin).await else {
+            return;
+        };
+        if self.rng.random_range(0..4) == 0 {
+            self.open_orders.push(order);
+            self.cancel().await;
+        }
+        if let Err(error) = cards.pay(&payment).await {
+            self.ledger.defect(error.to_string());
         }
     }
 

@@ -103,7 +103,7 @@ impl Scene {
             .await?;
         }
         let [ann, bob] =
-            people.map(|person| Client::new(Arc::clone(site), Arc::clone(ledger), person, 0));
+            people.map(|person| Client::new(Arc::clone(site), Arc::clone(ledger), None, person, 0));
         Ok(Scene {
             site: Arc::clone(site),
             db,

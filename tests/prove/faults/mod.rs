@@ -15,6 +15,7 @@
 
 mod arena;
 mod blows;
+mod cards;
 mod checks;
 mod clients;
 mod clock;
@@ -57,7 +58,7 @@ pub(crate) async fn run(search: &Search) -> Result<Section> {
     let outcome = async {
         // Few customers buy much here; their limits are not what is looked for.
         if site.own.is_some() {
-            let db = search.stack.connect().await;
+            let db = site.connect().await?;
             db.batch_execute(
                 "update interlock.settings
                  set max_open_orders_per_customer = null, max_open_units_per_customer = null",

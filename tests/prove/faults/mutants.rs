@@ -45,6 +45,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         fault: "client to gateway: the answer is lost after the commit",
     },
     Mutant {
+        name: "apply_money: money for an order that has ended is kept",
+        change: Change::Source(
+            "apply_money",
+            "case when v_outcome = 'refund_due' then v_amount else 0 end",
+            "0",
+        ),
+        fault: "payment provider: the answer is lost",
+    },
+    Mutant {
         name: "answers are given before the commit is on disk",
         change: Change::Settings(&[
             "synchronous_commit = off",

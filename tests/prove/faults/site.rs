@@ -97,6 +97,9 @@ impl Site {
             // a wait for a lock.
             .env("INTERLOCK_UPSTREAM_TIMEOUT_MS", "3000")
             .env_remove(PROGRAM)
+            // It has a payment provider of its own.
+            .env_remove("STRIPE_SECRET_KEY")
+            .env_remove("STRIPE_API_URL")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).with_context(|| format!("cannot write {}", log.display()))?)

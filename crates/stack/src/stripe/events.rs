@@ -16,7 +16,7 @@ use super::payments::{Happening, fresh};
 use super::unix_time;
 
 /// Stripe waits for hours between them, and goes on for three days.
-const WAITS_MS: [u64; 5] = [200, 500, 1_000, 2_000, 4_000];
+const WAITS_MS: [u64; 8] = [200, 500, 1_000, 2_000, 4_000, 4_000, 8_000, 8_000];
 
 /// One event, as it is sent each time.
 #[derive(Clone, Debug)]
