@@ -1931,7 +1931,7 @@ begin
     when 'CURRENCY_MISMATCH' then
       v_status := '422';
       v_message := 'The wallet holds another currency.';
-      v_hint := 'Choose another payment_method, or products in the wallet''s currency; details has both.';
+      v_hint := 'A wallet keeps its currency: choose another payment_method, or amounts in details.wallet_currency.';
     when 'PROMO_NOT_APPLICABLE' then
       v_status := '422';
       v_message := 'This promo code does not apply to this cart.';

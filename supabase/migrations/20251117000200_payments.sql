@@ -160,15 +160,16 @@ begin
     table = tg_table_name,
     constraint = 'wallets_keep_money',
     message = format('the wallet of user %s holds %s %s', old.user_id, old.balance, old.currency),
-    hint = 'Pay it out and set the balance to 0 first. erase_user(id) lists all that stands in the way of a removal.';
+    hint = 'Pay it out with debit_wallet first. erase_user(id) lists all that stands in the way of a removal.';
 end
 $$;
 
--- Write the wallet ledger; refuse another owner or currency for a wallet.
+-- Write the wallet ledger; refuse another owner for a wallet, and another currency for one that has a ledger: what it has
+-- held was that currency, and so is what comes back into it.
 --
 -- Callers: trigger wallets_record_movement.
 -- Locks: none beyond the rows it inserts; the wallet is locked by the statement.
--- Errors: 23514 check_violation with constraint name wallets_identity_fixed.
+-- Errors: 23514 check_violation with constraint name wallets_owner_fixed or wallets_currency_kept.
 -- Security definer: nobody has insert on wallet_movements.
 create function interlock.record_wallet_movement()
 returns trigger
@@ -185,13 +186,25 @@ begin
   if tg_op = 'INSERT' then
     v_delta := new.balance;
   else
-    if (new.user_id, new.currency) is distinct from (old.user_id, old.currency) then
+    if new.user_id <> old.user_id then
       raise exception using
         errcode = 'check_violation',
         schema = tg_table_schema,
         table = tg_table_name,
-        constraint = 'wallets_identity_fixed',
-        message = format('owner and currency of wallet %s cannot change', old.user_id);
+        constraint = 'wallets_owner_fixed',
+        message = format('the owner of wallet %s cannot change', old.user_id);
+    end if;
+    if new.currency <> old.currency and (
+      exists (select from interlock.wallet_movements m where m.user_id = old.user_id)
+      or exists (select from interlock.wallet_balances b where b.user_id = old.user_id)
+    ) then
+      raise exception using
+        errcode = 'check_violation',
+        schema = tg_table_schema,
+        table = tg_table_name,
+        constraint = 'wallets_currency_kept',
+        message = format('the wallet of user %s has held %s and keeps its currency', old.user_id, old.currency),
+        hint = 'Only a wallet that has never held anything takes another currency. Pay out what is in this one with debit_wallet.';
     end if;
     v_delta := new.balance - old.balance;
   end if;
@@ -465,8 +478,9 @@ grant select on table interlock.wallet_balances to service_role;
 
 -- The wallet ledger, append-only, written by a trigger on wallets.
 --
--- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, opening (insert by the shop's own SQL),
--- correction (the shop's own SQL).
+-- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, debit (public.debit_wallet without a reason), opening
+-- (insert by the shop's own SQL), correction (the shop's own SQL). Those of public.debit_wallet and public.adjust_wallet are
+-- the shop's.
 create table interlock.wallet_movements (
   id bigint generated always as identity,
   user_id uuid not null,
@@ -487,7 +501,7 @@ comment on table interlock.wallet_movements is
 comment on column interlock.wallet_movements.reference_id is
   'What it was for: the order.';
 comment on column interlock.wallet_movements.reference is
-  'The shop''s own reference of a top-up.';
+  'The shop''s own reference of a top-up, a debit or an adjustment.';
 comment on column interlock.wallet_movements.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
 
@@ -544,7 +558,7 @@ grant select on table interlock.wallet_top_ups to service_role;
 
 -- Wallets: money a user has with the shop.
 --
--- A wallet holds one currency. Every change of a balance, by whatever code, leaves a row in wallet_movements through a
+-- A wallet holds one currency, and keeps it once it has held anything. Every change of a balance, by whatever code, leaves a row in wallet_movements through a
 -- trigger; the view wallet_differences is always empty. The context of a change is given as for stock
 -- (interlock.set_ledger_context).
 --
@@ -614,6 +628,46 @@ begin
     p_order_id, array['pending_payment', 'confirmed'], 'paid', 'ORDER_STATE_CONFLICT'
   );
   return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- What public.adjust_wallet does, with its owner's rights: a movement that corrects a wallet, in either direction, with its
+-- reason. Never below nothing, and once for each reference.
+--
+-- Callers: authenticated (staff) and service_role, through public.adjust_wallet.
+-- Locks: as interlock.move_wallet, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, USER_NOT_FOUND, INSUFFICIENT_FUNDS,
+--   CURRENCY_MISMATCH; 55P03 is transient.
+-- Security definer: nobody has the right to write wallets.
+create function interlock.adjust_wallet(
+  p_user_id uuid,
+  p_delta bigint,
+  p_currency text,
+  p_reason text,
+  p_reference text
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if p_delta is null or p_delta = 0 or p_delta not between -1000000000000 and 1000000000000 then
+    v_problems := interlock.problem(
+      '/p_delta', 'must be an integer from -1000000000000 to 1000000000000, and not 0'
+    );
+  end if;
+  if p_reason is null then
+    v_problems := v_problems || interlock.problem('/p_reason', 'is required');
+  end if;
+  return interlock.move_wallet('adjust_wallet', p_user_id, p_delta, p_currency, p_reason, p_reference, v_problems);
 end
 $$;
 
@@ -962,7 +1016,7 @@ $$;
 
 -- Add money to a wallet (negative amounts never come here), making it if needed.
 --
--- Callers: interlock.top_up_wallet, the release of orders.
+-- Callers: interlock.top_up_wallet, interlock.move_wallet, the release of orders.
 -- Locks: the wallet's row, waiting. Errors: CURRENCY_MISMATCH; 55P03 after lock_timeout.
 create function interlock.credit_wallet(
   p_user_id uuid,
@@ -1007,42 +1061,39 @@ begin
 end
 $$;
 
--- Pay from the wallet that interlock.lock_wallet has locked.
+-- What public.debit_wallet does, with its owner's rights: money leaves a wallet, because it was paid out or used in another
+-- place. Never more than there is, and once for each reference.
 --
--- Callers: interlock.checkout.
--- Locks: the wallet's row, held already.
--- Errors: INSUFFICIENT_FUNDS (no wallet counts as an empty one), CURRENCY_MISMATCH.
-create function interlock.debit_wallet(p_wallet interlock.wallets, p_amount bigint, p_currency text, p_order_id uuid)
-returns void
+-- Callers: authenticated (staff) and service_role, through public.debit_wallet.
+-- Locks: as interlock.move_wallet, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, USER_NOT_FOUND, INSUFFICIENT_FUNDS,
+--   CURRENCY_MISMATCH; 55P03 is transient.
+-- Security definer: nobody has the right to write wallets.
+create function interlock.debit_wallet(
+  p_user_id uuid,
+  p_amount bigint,
+  p_currency text,
+  p_reference text,
+  p_reason text
+)
+returns jsonb
 language plpgsql
+security definer
 set search_path = ''
+set lock_timeout = '2s'
 as $$
 begin
-  if p_amount = 0 then
-    return;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
   end if;
 
-  if p_wallet.currency <> p_currency then
-    perform interlock.raise_error(
-      'CURRENCY_MISMATCH',
-      jsonb_build_object('currency', p_currency, 'wallet_currency', p_wallet.currency)
-    );
-  end if;
-
-  if coalesce(p_wallet.balance, 0) < p_amount then
-    perform interlock.raise_error(
-      'INSUFFICIENT_FUNDS',
-      jsonb_build_object('balance', coalesce(p_wallet.balance, 0), 'amount', p_amount, 'currency', p_currency)
-    );
-  end if;
-
-  perform interlock.set_ledger_context('checkout', p_order_id);
-
-  update interlock.wallets w
-  set balance = w.balance - p_amount
-  where w.user_id = p_wallet.user_id;
-
-  perform interlock.set_ledger_context(null, null);
+  return interlock.move_wallet(
+    'debit_wallet', p_user_id, -p_amount, p_currency, coalesce(p_reason, 'debit'), p_reference,
+    case
+      when p_amount between 1 and 1000000000000 then '[]'
+      else interlock.problem('/p_amount', 'must be an integer from 1 to 1000000000000')
+    end
+  );
 end
 $$;
 
@@ -1271,10 +1322,58 @@ begin
 end
 $$;
 
+-- What public.list_wallet_movements does, with its owner's rights: a customer's wallet and what has happened to it, for
+-- support: how much, why, who did it, under which reference or for which order. The latest first, a page at a time.
+--
+-- Callers: authenticated (staff) and service_role, through public.list_wallet_movements.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
+-- Security definer: wallets of others are not readable otherwise.
+create function interlock.list_wallet_movements(p_user_id uuid, p_before bigint, p_limit int)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+begin
+  perform interlock.refuse_unless_shop();
+  if p_user_id is null then
+    v_problems := v_problems || interlock.problem('/p_user_id', 'is required');
+  end if;
+  if p_limit is null or p_limit not between 1 and 200 then
+    v_problems := v_problems || interlock.problem('/p_limit', 'must be an integer from 1 to 200');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  return jsonb_build_object(
+    'success', true,
+    'wallet', (
+      select to_jsonb(w)
+      from interlock.wallets w
+      where w.user_id = p_user_id
+    ),
+    'movements', coalesce((
+      select jsonb_agg(to_jsonb(m) - 'user_id' order by m.id desc)
+      from (
+        select q.*
+        from interlock.wallet_movements q
+        where q.user_id = p_user_id
+          and (p_before is null or q.id < p_before)
+        order by q.id desc
+        limit p_limit
+      ) m
+    ), '[]')
+  );
+end
+$$;
+
 -- Lock a user's wallet; the one helper for this kind of lock. The account comes first, because whoever pays from the
 -- wallet then writes an order that refers to it (interlock.lock_user).
 --
--- Callers: interlock.checkout. Locks: the account, the wallet's row, waiting, `no key`.
+-- Callers: interlock.checkout, interlock.move_wallet. Locks: the account, the wallet's row, waiting, `no key`.
 -- Errors: 55P03 after lock_timeout. A row of nulls if the user has none.
 create function interlock.lock_wallet(p_user_id uuid)
 returns interlock.wallets
@@ -1327,6 +1426,120 @@ begin
         and o.status = 'pending_payment'
     )
     and interlock.has_room_for_proof(p_path);
+end
+$$;
+
+-- What public.debit_wallet and public.adjust_wallet have in common: money that staff or the shop put into a wallet
+-- (p_delta above 0) or take out of it, never below nothing and once for each reference. Who did it, why and under which
+-- reference stands in the ledger. p_problems are what is wrong with the arguments that the two do not share.
+--
+-- Callers: interlock.debit_wallet, interlock.adjust_wallet.
+-- Locks: the reference; the account; the wallet's row.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, USER_NOT_FOUND, INSUFFICIENT_FUNDS,
+--   CURRENCY_MISMATCH; 55P03 is transient.
+create function interlock.move_wallet(
+  p_operation text,
+  p_user_id uuid,
+  p_delta bigint,
+  p_currency text,
+  p_reason text,
+  p_reference text,
+  p_problems jsonb
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_problems jsonb := p_problems;
+  v_answer jsonb;
+  v_wallet interlock.wallets;
+begin
+  perform interlock.refuse_unless_shop();
+
+  if p_user_id is null then
+    v_problems := v_problems || interlock.problem('/p_user_id', 'is required');
+  end if;
+  if p_currency is null or p_currency !~ '^[A-Z]{3}$' then
+    v_problems := v_problems || interlock.problem('/p_currency', 'must be three capital letters');
+  end if;
+  if char_length(p_reason) not between 1 and 100 then
+    v_problems := v_problems || interlock.problem('/p_reason', 'must have 1 to 100 characters');
+  end if;
+  if p_reference is null then
+    v_problems := v_problems || interlock.problem('/p_reference', 'is required');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference(
+    p_operation, p_reference, jsonb_build_array(p_user_id, p_delta, p_currency, p_reason)
+  );
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
+  if not interlock.lock_user(p_user_id) then
+    perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_user_id));
+  end if;
+  if p_delta > 0 then
+    v_wallet := interlock.credit_wallet(p_user_id, p_delta, p_currency, p_reason, null, p_reference);
+  else
+    v_wallet := interlock.lock_wallet(p_user_id);
+    perform interlock.pay_from_wallet(v_wallet, -p_delta, p_currency, p_reason, null);
+    v_wallet.balance := v_wallet.balance + p_delta;
+  end if;
+
+  return interlock.finish_reference(p_operation, p_reference, jsonb_build_object(
+    'success', true,
+    'user_id', p_user_id,
+    'balance', v_wallet.balance,
+    'currency', v_wallet.currency
+  ));
+end
+$$;
+
+-- Take money out of the wallet that interlock.lock_wallet has locked.
+--
+-- Callers: interlock.checkout, interlock.move_wallet.
+-- Locks: the wallet's row, held already.
+-- Errors: INSUFFICIENT_FUNDS (no wallet counts as an empty one), CURRENCY_MISMATCH.
+create function interlock.pay_from_wallet(
+  p_wallet interlock.wallets,
+  p_amount bigint,
+  p_currency text,
+  p_reason text,
+  p_reference_id uuid
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_amount = 0 then
+    return;
+  end if;
+
+  if p_wallet.currency <> p_currency then
+    perform interlock.raise_error(
+      'CURRENCY_MISMATCH',
+      jsonb_build_object('currency', p_currency, 'wallet_currency', p_wallet.currency)
+    );
+  end if;
+
+  if coalesce(p_wallet.balance, 0) < p_amount then
+    perform interlock.raise_error(
+      'INSUFFICIENT_FUNDS',
+      jsonb_build_object('balance', coalesce(p_wallet.balance, 0), 'amount', p_amount, 'currency', p_currency)
+    );
+  end if;
+
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
+
+  update interlock.wallets w
+  set balance = w.balance - p_amount
+  where w.user_id = p_wallet.user_id;
+
+  perform interlock.set_ledger_context(null, null);
 end
 $$;
 
@@ -2080,6 +2293,24 @@ $$;
 comment on function public.accept_payment(uuid) is
   'The payment of an order has come: it is paid, its codes are delivered. For staff and the service role.';
 
+create function public.adjust_wallet(
+  p_user_id uuid,
+  p_delta bigint,
+  p_currency text,
+  p_reason text,
+  p_reference text
+)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.adjust_wallet(p_user_id, p_delta, p_currency, p_reason, p_reference)
+$$;
+
+comment on function public.adjust_wallet(uuid, bigint, text, text, text) is
+  'Corrects a user''s wallet by p_delta, with a reason; never below nothing, once for each p_reference. For staff and the service role.';
+
 create function public.begin_card_payment(p_order_id uuid default null)
 returns jsonb
 language sql
@@ -2092,6 +2323,24 @@ $$;
 
 comment on function public.begin_card_payment(uuid) is
   'The open attempt to pay an own order by card, or a new one. Called by the function payment-intent.';
+
+create function public.debit_wallet(
+  p_user_id uuid,
+  p_amount bigint,
+  p_currency text,
+  p_reference text,
+  p_reason text default null
+)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.debit_wallet(p_user_id, p_amount, p_currency, p_reference, p_reason)
+$$;
+
+comment on function public.debit_wallet(uuid, bigint, text, text, text) is
+  'Takes money out of a user''s wallet, never more than there is; once for each p_reference. For staff and the service role.';
 
 create function public.list_payment_proofs(
   p_status text default 'submitted',
@@ -2122,6 +2371,19 @@ $$;
 
 comment on function public.list_payments(text, uuid, int) is
   'For staff and the service role: payments by card whose money has to go back or pays no order (or that have p_status), the oldest first; p_after is the id of the last one of the page before.';
+
+create function public.list_wallet_movements(p_user_id uuid, p_before bigint default null, p_limit int default 50)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select interlock.list_wallet_movements(p_user_id, p_before, p_limit)
+$$;
+
+comment on function public.list_wallet_movements(uuid, bigint, int) is
+  'A user''s wallet and its movements, the latest first: amount, reason, reference, who did it. For staff and the service role.';
 
 create function public.payment_webhook(p_provider text, p_body text, p_signature text)
 returns jsonb
@@ -2230,6 +2492,8 @@ select interlock.prepare_storage();
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.accept_payment is
   'What public.accept_payment does, with its owner''s rights: the order is paid, and its open proofs are accepted.';
+comment on function interlock.adjust_wallet is
+  'What public.adjust_wallet does, with its owner''s rights: a movement that corrects a wallet, in either direction, with its reason.';
 comment on function interlock.apply_dispute_event is
   'What an event about a dispute does: its state stands with the payment, for staff.';
 comment on function interlock.apply_money is
@@ -2245,7 +2509,7 @@ comment on function interlock.close_payment_proofs is
 comment on function interlock.credit_wallet is
   'Add money to a wallet (negative amounts never come here), making it if needed.';
 comment on function interlock.debit_wallet is
-  'Pay from the wallet that interlock.lock_wallet has locked.';
+  'What public.debit_wallet does, with its owner''s rights: money leaves a wallet, because it was paid out or used in another place.';
 comment on function interlock.find_signature_problem is
   'Why an event is not the provider''s own; null if it is.';
 comment on function interlock.guard_proof_upload is
@@ -2264,10 +2528,16 @@ comment on function interlock.list_payment_proofs is
   'What public.list_payment_proofs does, with its owner''s rights: the queue of proofs that staff and the shop decide, the oldest first, a page at a time.';
 comment on function interlock.list_payments is
   'What public.list_payments does, with its owner''s rights: payments by card that staff have to look at, the oldest first, a page at a time.';
+comment on function interlock.list_wallet_movements is
+  'What public.list_wallet_movements does, with its owner''s rights: a customer''s wallet and what has happened to it, for support: how much, why, who did it, under which reference or for which order.';
 comment on function interlock.lock_wallet is
   'Lock a user''s wallet; the one helper for this kind of lock.';
 comment on function interlock.may_upload_proof is
   'Whether the caller may upload a file of this path: it is one for an order of theirs that waits for its payment, and the order has room for one more.';
+comment on function interlock.move_wallet is
+  'What public.debit_wallet and public.adjust_wallet have in common: money that staff or the shop put into a wallet (p_delta above 0) or take out of it, never below nothing and once for each reference.';
+comment on function interlock.pay_from_wallet is
+  'Take money out of the wallet that interlock.lock_wallet has locked.';
 comment on function interlock.payment_webhook is
   'What public.payment_webhook does, with its owner''s rights: an event of a payment provider, applied once.';
 comment on function interlock.prepare_storage is
@@ -2275,7 +2545,7 @@ comment on function interlock.prepare_storage is
 comment on function interlock.read_event is
   'The event in a body; null if there is none.';
 comment on function interlock.record_wallet_movement is
-  'Write the wallet ledger; refuse another owner or currency for a wallet.';
+  'Write the wallet ledger; refuse another owner for a wallet, and another currency for one that has a ledger: what it has held was that currency, and so is what comes back into it.';
 comment on function interlock.refund_payment is
   'What public.refund_payment does, with its owner''s rights: so much of a payment has to go back, or all that is left of it.';
 comment on function interlock.reject_payment is
@@ -2303,8 +2573,11 @@ comment on function interlock.top_up_wallet is
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.accept_payment(uuid),
+  public.adjust_wallet(uuid, bigint, text, text, text),
   public.begin_card_payment(uuid),
+  public.debit_wallet(uuid, bigint, text, text, text),
   public.list_payments(text, uuid, int),
+  public.list_wallet_movements(uuid, bigint, int),
   public.payment_webhook(text, text, text),
   public.refund_payment(uuid, bigint, text),
   public.set_payment_secret(text, text),
@@ -2324,6 +2597,9 @@ grant execute on function
   public.list_payment_proofs(text, bigint, int), interlock.list_payment_proofs,
   public.list_payments(text, uuid, int), interlock.list_payments,
   public.refund_payment(uuid, bigint, text), interlock.refund_payment,
+  public.debit_wallet(uuid, bigint, text, text, text), interlock.debit_wallet,
+  public.adjust_wallet(uuid, bigint, text, text, text), interlock.adjust_wallet,
+  public.list_wallet_movements(uuid, bigint, int), interlock.list_wallet_movements,
   public.submit_payment_proof(uuid, text), interlock.submit_payment_proof,
   public.begin_card_payment(uuid), interlock.begin_card_payment,
   public.store_card_payment(uuid, text, boolean), interlock.store_card_payment

@@ -7,9 +7,12 @@ select interlock.conceal('wallet_movements');
 select interlock.conceal('wallets');
 drop function
   public.accept_payment(uuid),
+  public.adjust_wallet(uuid, bigint, text, text, text),
   public.begin_card_payment(uuid),
+  public.debit_wallet(uuid, bigint, text, text, text),
   public.list_payment_proofs(text, bigint, int),
   public.list_payments(text, uuid, int),
+  public.list_wallet_movements(uuid, bigint, int),
   public.payment_webhook(text, text, text),
   public.refund_payment(uuid, bigint, text),
   public.reject_payment(uuid, text, boolean),
@@ -32,6 +35,7 @@ drop view interlock.wallet_differences;
 drop trigger orders_close_payment_proofs on interlock.orders;
 drop function
   interlock.accept_payment,
+  interlock.adjust_wallet,
   interlock.apply_dispute_event,
   interlock.apply_money,
   interlock.apply_payment_event,
@@ -45,8 +49,11 @@ drop function
   interlock.is_proof_path,
   interlock.list_payment_proofs,
   interlock.list_payments,
+  interlock.list_wallet_movements,
   interlock.lock_wallet,
   interlock.may_upload_proof,
+  interlock.move_wallet,
+  interlock.pay_from_wallet,
   interlock.payment_webhook,
   interlock.prepare_storage,
   interlock.read_event,

@@ -29,6 +29,7 @@ select results_eq(
     values
       ('interlock.accept_payment(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.adjust_stock(uuid,integer,text,text): lock_timeout=2s'),
+      ('interlock.adjust_wallet(uuid,bigint,text,text,text): lock_timeout=2s'),
       ('interlock.assign_batch(uuid,uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.begin_card_payment(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
@@ -38,6 +39,7 @@ select results_eq(
       ('interlock.close_ledger(uuid,integer): lock_timeout=50ms'),
       ('interlock.correct_order(uuid,jsonb,jsonb,jsonb): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.count_stock(uuid,integer,integer,text,text): lock_timeout=2s'),
+      ('interlock.debit_wallet(uuid,bigint,text,text,text): lock_timeout=2s'),
       ('interlock.decrement_product_quantity(uuid,integer,text): lock_timeout=2s'),
       ('interlock.erase_user(uuid): lock_timeout=2s'),
       ('interlock.expire_orders(integer): lock_timeout=50ms'),
@@ -48,6 +50,7 @@ select results_eq(
       ('interlock.list_orders(text,uuid,uuid,integer,bigint): plan_cache_mode=force_custom_plan, TimeZone=UTC'),
       ('interlock.list_payment_proofs(text,bigint,integer): TimeZone=UTC'),
       ('interlock.list_payments(text,uuid,integer): TimeZone=UTC'),
+      ('interlock.list_wallet_movements(uuid,bigint,integer): TimeZone=UTC'),
       ('interlock.may_upload_proof(text): lock_timeout=2s'),
       ('interlock.payment_webhook(text,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.process_order(uuid): lock_timeout=2s, TimeZone=UTC'),

@@ -1552,7 +1552,7 @@ export interface components {
             } | null;
             /**
              * @description What to do next.
-             * @example Choose another payment_method, or products in the wallet's currency; details has both.
+             * @example A wallet keeps its currency: choose another payment_method, or amounts in details.wallet_currency.
              */
             hint: string | null;
             /** @constant */

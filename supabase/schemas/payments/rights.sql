@@ -2,8 +2,11 @@
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.accept_payment(uuid),
+  public.adjust_wallet(uuid, bigint, text, text, text),
   public.begin_card_payment(uuid),
+  public.debit_wallet(uuid, bigint, text, text, text),
   public.list_payments(text, uuid, int),
+  public.list_wallet_movements(uuid, bigint, int),
   public.payment_webhook(text, text, text),
   public.refund_payment(uuid, bigint, text),
   public.set_payment_secret(text, text),
@@ -23,6 +26,9 @@ grant execute on function
   public.list_payment_proofs(text, bigint, int), interlock.list_payment_proofs,
   public.list_payments(text, uuid, int), interlock.list_payments,
   public.refund_payment(uuid, bigint, text), interlock.refund_payment,
+  public.debit_wallet(uuid, bigint, text, text, text), interlock.debit_wallet,
+  public.adjust_wallet(uuid, bigint, text, text, text), interlock.adjust_wallet,
+  public.list_wallet_movements(uuid, bigint, int), interlock.list_wallet_movements,
   public.submit_payment_proof(uuid, text), interlock.submit_payment_proof,
   public.begin_card_payment(uuid), interlock.begin_card_payment,
   public.store_card_payment(uuid, text, boolean), interlock.store_card_payment

@@ -201,3 +201,5 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "dispute = 'lost' from interlock.payments where id = '{id}'",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);

@@ -46,6 +46,8 @@ pub(crate) mod stages;
 #[cfg(test)]
 mod stand_in;
 pub(crate) mod stripe;
+#[cfg(test)]
+mod wallet_scenes;
 
 use super::Area;
 
@@ -66,6 +68,7 @@ pub(crate) const AREA: Area = Area {
         price_scenes::SCENES,
         reopen_scenes::SCENES,
         slot_scenes::SCENES,
+        wallet_scenes::SCENES,
     ],
     #[cfg(test)]
     scene_rows: scenes::ROWS,

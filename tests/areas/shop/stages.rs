@@ -380,6 +380,18 @@ pub(crate) const STAGES: &[Stage] = &[
                 "the shop tops u up in euros",
                 "select public.top_up_wallet('{u}', 100, 'EUR')",
             ),
+            shop(
+                "the shop takes 500 out",
+                "select public.debit_wallet('{u}', 500, 'USD', '{c}')",
+            ),
+            shop(
+                "the shop takes 500 out under another reference",
+                "select public.debit_wallet('{u}', 500, 'USD', '{p}')",
+            ),
+            shop(
+                "the shop corrects u's wallet",
+                "select public.adjust_wallet('{u}', -300, 'USD', 'booked twice', '{c}')",
+            ),
         ],
         offers: &[],
         pairs: Pairs::All,
@@ -460,6 +472,14 @@ pub(crate) const STAGES: &[Stage] = &[
             shop(
                 "the shop tops u up in euros",
                 "select public.top_up_wallet('{u}', 100, 'EUR')",
+            ),
+            shop(
+                "the shop gives u something",
+                "select public.adjust_wallet('{u}', 300, 'USD', 'goodwill', '{c}')",
+            ),
+            shop(
+                "the shop gives u something in euros",
+                "select public.adjust_wallet('{u}', 300, 'EUR', 'goodwill', '{p}')",
             ),
         ],
         offers: &[],

@@ -162,6 +162,6 @@ super::codes! {
 
     CurrencyMismatch 422 Final "CURRENCY_MISMATCH"
         "The wallet holds another currency."
-        "Choose another payment_method, or products in the wallet's currency; details has both."
+        "A wallet keeps its currency: choose another payment_method, or amounts in details.wallet_currency."
         known(&[("currency", Currency), ("wallet_currency", Currency)]);
 }

@@ -364,7 +364,7 @@ begin
   end if;
 
   if v_payment_method = 'wallet' then
-    perform interlock.debit_wallet(v_wallet, v_order.total, v_order.currency, v_order_id);
+    perform interlock.pay_from_wallet(v_wallet, v_order.total, v_order.currency, 'checkout', v_order_id);
   end if;
 
   if v_counted is not null then

@@ -1,38 +1,35 @@
--- Pay from the wallet that interlock.lock_wallet has locked.
+-- What public.debit_wallet does, with its owner's rights: money leaves a wallet, because it was paid out or used in another
+-- place. Never more than there is, and once for each reference.
 --
--- Callers: interlock.checkout.
--- Locks: the wallet's row, held already.
--- Errors: INSUFFICIENT_FUNDS (no wallet counts as an empty one), CURRENCY_MISMATCH.
-create function interlock.debit_wallet(p_wallet interlock.wallets, p_amount bigint, p_currency text, p_order_id uuid)
-returns void
+-- Callers: authenticated (staff) and service_role, through public.debit_wallet.
+-- Locks: as interlock.move_wallet, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, USER_NOT_FOUND, INSUFFICIENT_FUNDS,
+--   CURRENCY_MISMATCH; 55P03 is transient.
+-- Security definer: nobody has the right to write wallets.
+create function interlock.debit_wallet(
+  p_user_id uuid,
+  p_amount bigint,
+  p_currency text,
+  p_reference text,
+  p_reason text
+)
+returns jsonb
 language plpgsql
+security definer
 set search_path = ''
+set lock_timeout = '2s'
 as $$
 begin
-  if p_amount = 0 then
-    return;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
   end if;
 
-  if p_wallet.currency <> p_currency then
-    perform interlock.raise_error(
-      'CURRENCY_MISMATCH',
-      jsonb_build_object('currency', p_currency, 'wallet_currency', p_wallet.currency)
-    );
-  end if;
-
-  if coalesce(p_wallet.balance, 0) < p_amount then
-    perform interlock.raise_error(
-      'INSUFFICIENT_FUNDS',
-      jsonb_build_object('balance', coalesce(p_wallet.balance, 0), 'amount', p_amount, 'currency', p_currency)
-    );
-  end if;
-
-  perform interlock.set_ledger_context('checkout', p_order_id);
-
-  update interlock.wallets w
-  set balance = w.balance - p_amount
-  where w.user_id = p_wallet.user_id;
-
-  perform interlock.set_ledger_context(null, null);
+  return interlock.move_wallet(
+    'debit_wallet', p_user_id, -p_amount, p_currency, coalesce(p_reason, 'debit'), p_reference,
+    case
+      when p_amount between 1 and 1000000000000 then '[]'
+      else interlock.problem('/p_amount', 'must be an integer from 1 to 1000000000000')
+    end
+  );
 end
 $$;

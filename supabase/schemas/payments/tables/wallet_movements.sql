@@ -1,7 +1,8 @@
 -- The wallet ledger, append-only, written by a trigger on wallets.
 --
--- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, opening (insert by the shop's own SQL),
--- correction (the shop's own SQL).
+-- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, debit (public.debit_wallet without a reason), opening
+-- (insert by the shop's own SQL), correction (the shop's own SQL). Those of public.debit_wallet and public.adjust_wallet are
+-- the shop's.
 create table interlock.wallet_movements (
   id bigint generated always as identity,
   user_id uuid not null,
@@ -22,7 +23,7 @@ comment on table interlock.wallet_movements is
 comment on column interlock.wallet_movements.reference_id is
   'What it was for: the order.';
 comment on column interlock.wallet_movements.reference is
-  'The shop''s own reference of a top-up.';
+  'The shop''s own reference of a top-up, a debit or an adjustment.';
 comment on column interlock.wallet_movements.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
 

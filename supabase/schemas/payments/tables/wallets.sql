@@ -1,6 +1,6 @@
 -- Wallets: money a user has with the shop.
 --
--- A wallet holds one currency. Every change of a balance, by whatever code, leaves a row in wallet_movements through a
+-- A wallet holds one currency, and keeps it once it has held anything. Every change of a balance, by whatever code, leaves a row in wallet_movements through a
 -- trigger; the view wallet_differences is always empty. The context of a change is given as for stock
 -- (interlock.set_ledger_context).
 --

@@ -15,6 +15,6 @@ begin
     table = tg_table_name,
     constraint = 'wallets_keep_money',
     message = format('the wallet of user %s holds %s %s', old.user_id, old.balance, old.currency),
-    hint = 'Pay it out and set the balance to 0 first. erase_user(id) lists all that stands in the way of a removal.';
+    hint = 'Pay it out with debit_wallet first. erase_user(id) lists all that stands in the way of a removal.';
 end
 $$;

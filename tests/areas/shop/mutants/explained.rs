@@ -115,7 +115,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "The second look finds something only if a lock was released between the two looks.",
     ),
     (
-        "debit_wallet: without `perform interlock.set_ledger_context(null, null)`",
+        "pay_from_wallet: without `perform interlock.set_ledger_context(null, null)`",
         "take_stock, which follows, sets another context and ends it.",
     ),
     (
