@@ -13,6 +13,9 @@ create domain interlock.price as bigint
 create domain interlock.product_kind as text
   constraint products_kind_known check (value in ('physical', 'digital'));
 
+create domain interlock.stock_policy as text
+  constraint products_stock_policy_known check (value in ('tracked', 'untracked', 'backorder'));
+
 -- Trigger: a product's stock covers what its slots may still sell, whoever lowers it.
 --
 -- Callers: trigger products_slots_covered, for products with slots whose stock goes down.
@@ -45,6 +48,24 @@ begin
 end
 $$;
 
+-- Trigger: stock that comes in fills what is owed before there is anything to sell, whoever books it in.
+--
+-- Callers: trigger products_backorders_filled, for a product that would have both.
+-- Locks: none beyond the row being updated.
+create function interlock.fill_backorders()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_filled constant int := least(new.backordered, new.available_quantity);
+begin
+  new.backordered := new.backordered - v_filled;
+  new.available_quantity := new.available_quantity - v_filled;
+  return new;
+end
+$$;
+
 -- A new digital product has no codes and therefore no stock, whatever the insert says; later its stock changes
 -- with its codes and in no other way.
 --
@@ -71,7 +92,31 @@ begin
 end
 $$;
 
--- Write the stock ledger. What is settled was written when it was sold.
+-- Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots,
+-- whose sales ask nothing but their slot; and a new product that owes units to nobody.
+--
+-- Callers: two triggers on products.
+-- Errors: 23514 check_violation with constraint name products_stock_policy_allowed.
+create function interlock.guard_stock_policy()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if new.kind = 'digital' or new.stock_slots > 0 or (tg_op = 'INSERT' and new.backordered > 0) then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'products_stock_policy_allowed',
+      message = format('stock policy %s of product %s refused', new.stock_policy, new.id),
+      hint = 'A digital product is sold by its codes; slots are switched off with set_stock_slots(id, 0).';
+  end if;
+  return new;
+end
+$$;
+
+-- Write the stock ledger: what is there less what is owed. What is settled was written when it was sold.
 --
 -- Callers: the three triggers on products, once for each statement.
 -- Locks: none beyond the rows it inserts; the products are locked by the statement.
@@ -104,9 +149,9 @@ begin
       v_reference,
       auth.uid()
     from (
-      select n.id, n.available_quantity as new_quantity, 0 as old_quantity, n.stock_slots from new_rows n
+      select n.id, n.available_quantity - n.backordered as new_quantity, 0 as old_quantity, n.stock_slots from new_rows n
       union all
-      select o.id, 0, o.available_quantity, 0 from old_rows o
+      select o.id, 0, o.available_quantity - o.backordered, 0 from old_rows o
     ) c
     group by c.id
     having sum(c.new_quantity) <> sum(c.old_quantity);
@@ -118,9 +163,9 @@ begin
     where n.available_quantity <> 0;
   else
     insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, actor)
-    select o.id, -o.available_quantity, 0, coalesce(v_reason, 'deleted'), v_reference_id, auth.uid()
+    select o.id, o.backordered - o.available_quantity, 0, coalesce(v_reason, 'deleted'), v_reference_id, auth.uid()
     from old_rows o
-    where o.available_quantity <> 0;
+    where o.available_quantity <> o.backordered;
   end if;
 
   return null;
@@ -208,6 +253,17 @@ $$;
 --
 -- A product has at most 1,000,000,000 units.
 --
+-- `stock_policy` says what a sale asks of the stock:
+--
+--   tracked    every unit that is sold was there; so at first
+--   untracked  nothing: a sale neither asks nor changes the stock, which stays as it is, and locks no row of this table
+--   backorder  what is not there is sold too, until `backordered` units are owed: at most `backorder_limit`
+--
+-- What is owed is never on the shelf: as long as `backordered` is above 0 there is nothing to sell, and whatever comes in
+-- (a delivery, a count, an order that ends) fills it first, by trigger products_backorders_filled. The ledger has the
+-- difference of both columns. A policy may change while orders are open: each line says whether it has taken stock
+-- (order_items.untracked), and gives back what it took. A lower limit takes nothing away, and neither does `tracked`.
+--
 -- Everybody sees the active products. The shop (service role) writes. Whatever changes the stock leaves a row in the
 -- ledger (stock/tables/stock_movements.sql).
 --
@@ -244,7 +300,12 @@ create table interlock.products (
   active boolean not null default true,
   created_at timestamptz not null default now(),
   stock_slots int not null default 0,
-  tax_class interlock.slug not null default 'standard'
+  tax_class interlock.slug not null default 'standard',
+  stock_policy interlock.stock_policy not null default 'tracked',
+  backorder_limit interlock.unit_count not null default 0,
+  backordered interlock.unit_count not null default 0,
+  max_per_order interlock.positive_count,
+  max_per_customer interlock.positive_count
 )
 -- Stock changes with every sale: room in each page keeps those updates out of the index.
 with (fillfactor = 70);
@@ -271,6 +332,16 @@ comment on column interlock.products.tax_class is
   'Which of tax_rates is charged for it.';
 comment on column interlock.products.stock_slots is
   'Slots that the stock is spread over for fast sales; 0 means none. Changed by set_stock_slots only.';
+comment on column interlock.products.stock_policy is
+  'What a sale asks of the stock: tracked (it must be there), untracked (nothing), backorder (what is not there is owed, up to backorder_limit).';
+comment on column interlock.products.backorder_limit is
+  'How many units may be sold that are not there, with the policy backorder.';
+comment on column interlock.products.backordered is
+  'Units that were sold and are not there yet. Whatever comes in fills them first, so as long as there are any available_quantity is 0.';
+comment on column interlock.products.max_per_order is
+  'How many units one order may have; empty: no limit.';
+comment on column interlock.products.max_per_customer is
+  'How many units one customer may have in orders that are not cancelled, expired or refunded; empty: no limit.';
 
 create trigger products_identity_fixed
   before update of id, kind on interlock.products
@@ -302,13 +373,31 @@ create trigger products_digital_stock
 
 -- What our functions and triggers write runs as their owner; an RPC of the shop's own may say it relatively.
 create trigger products_stock_relative
-  before update of available_quantity on interlock.products
+  before update of available_quantity, backordered on interlock.products
   for each row
   when (
-    old.available_quantity is distinct from new.available_quantity
+    (old.available_quantity is distinct from new.available_quantity or old.backordered is distinct from new.backordered)
     and current_user = current_setting('role', true)
   )
   execute function interlock.refuse_stock_overwrite();
+
+create trigger products_backorders_filled
+  before update on interlock.products
+  for each row
+  when (new.backordered > 0 and new.available_quantity > 0)
+  execute function interlock.fill_backorders();
+
+create trigger products_policy_allowed
+  before update of stock_policy on interlock.products
+  for each row
+  when (new.stock_policy <> 'tracked')
+  execute function interlock.guard_stock_policy();
+
+create trigger products_policy_allowed_at_first
+  before insert on interlock.products
+  for each row
+  when (new.stock_policy <> 'tracked' or new.backordered > 0)
+  execute function interlock.guard_stock_policy();
 
 create trigger products_slots_counted
   before update of stock_slots on interlock.products
@@ -386,7 +475,7 @@ alter table interlock.stock_balances enable row level security;
 
 grant select on table interlock.stock_balances to service_role;
 
--- The stock ledger: every change of products.available_quantity, append-only.
+-- The stock ledger: every change of products.available_quantity less products.backordered, append-only.
 --
 -- Written by triggers on products, in the statement that changes the stock: our functions, the shop's own SQL,
 -- imports and inserts leave the same rows; a sale from a slot is written by the sale itself. For every product the sum
@@ -421,7 +510,7 @@ comment on table interlock.stock_movements is
 comment on column interlock.stock_movements.delta is
   'Units that came (positive) or went (negative).';
 comment on column interlock.stock_movements.balance_after is
-  'Stock of the product right after the change; null while the product has slots, whose sales go side by side.';
+  'Stock of the product right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
   'What it was for: the order of a checkout, cancellation, expiry or refund.';
 comment on column interlock.stock_movements.reference is
@@ -610,13 +699,16 @@ begin
 end
 $$;
 
--- What public.get_stock does, with its owner's rights.
+-- What public.get_stock does, with its owner's rights. `orderable_quantity` is what can be ordered, which may be more than
+-- there is; null means any number.
 --
 -- Callers: anon, authenticated and service_role, through public.get_stock.
 -- Locks: none. Errors: VALIDATION_FAILED.
 -- Security definer: slots are nobody's to read. Inactive products are for the shop only.
 create function interlock.get_stock(p_product_ids uuid[])
-returns table (product_id uuid, available_quantity int, stock_slots int)
+returns table (
+  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int
+)
 language plpgsql
 stable
 security definer
@@ -628,7 +720,12 @@ begin
   end if;
 
   return query
-    select p.id, (p.available_quantity - coalesce(s.used, 0))::int, p.stock_slots
+    select
+      p.id, (p.available_quantity - coalesce(s.used, 0))::int, p.stock_slots, p.stock_policy::text, p.backordered::int,
+      case p.stock_policy
+        when 'tracked' then (p.available_quantity - coalesce(s.used, 0))::int
+        when 'backorder' then p.available_quantity + greatest(p.backorder_limit - p.backordered, 0)
+      end
     from interlock.products p
     left join lateral (
       select sum(c.used) as used from interlock.counter_slots c where c.owner_id = p.id and p.stock_slots > 0
@@ -681,7 +778,8 @@ begin
 end
 $$;
 
--- Bring a product from the stock that it has to another, and answer both. What has slots is shared out anew.
+-- Bring a product from the stock that it has to another, and answer both. What has slots is shared out anew. What was owed
+-- is filled first, so the new stock may be less than p_to.
 --
 -- Callers: interlock.adjust_stock, interlock.count_stock, which have called interlock.lock_exact_stock.
 -- Locks: the product and its slots, held already.
@@ -691,6 +789,8 @@ returns jsonb
 language plpgsql
 set search_path = ''
 as $$
+declare
+  v_quantity int;
 begin
   if p_to > interlock.most_units() then
     perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
@@ -702,7 +802,8 @@ begin
 
   update interlock.products p
   set available_quantity = p_to
-  where p.id = p_product_id;
+  where p.id = p_product_id
+  returning p.available_quantity into v_quantity;
 
   perform interlock.set_ledger_context(null, null);
 
@@ -714,7 +815,7 @@ begin
     'success', true,
     'product_id', p_product_id,
     'old_quantity', p_from,
-    'new_quantity', p_to,
+    'new_quantity', v_quantity,
     'delta', p_to - p_from
   );
 end
@@ -811,6 +912,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_problems jsonb := '[]'::jsonb;
+  v_counted boolean;
   v_available int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -830,9 +932,18 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  perform 1 from interlock.products p where p.id = p_product_id for no key update;
+  select p.stock_policy = 'tracked' and p.backordered = 0
+  into v_counted
+  from interlock.products p
+  where p.id = p_product_id
+  for no key update;
   if not found then
     perform interlock.raise_products_not_found(array[p_product_id]);
+  end if;
+  if p_slots > 0 and not v_counted then
+    perform interlock.refuse_problems(interlock.problem(
+      '/p_product_id', 'has another stock_policy than tracked, or owes units: slots are for stock that is there'
+    ));
   end if;
 
   v_available := interlock.settle_stock(p_product_id);
@@ -910,10 +1021,53 @@ begin
 end
 $$;
 
+-- Of products that are short take all that there is and owe the rest, where their policy and its limit allow. Answers what
+-- is short all the same, with what could be had, and whether anything is owed now.
+--
+-- Callers: interlock.take_from_rows, with the rows locked.
+-- Locks: none beyond those.
+create function interlock.take_backorders(p_shortages jsonb, out o_shortages jsonb, out o_owed boolean)
+language plpgsql
+set search_path = ''
+as $$
+begin
+  with wanted as (
+    select (s ->> 'product_id')::uuid as product_id, (s ->> 'requested')::int as quantity, s as shortage
+    from jsonb_array_elements(p_shortages) as s
+  ),
+  owed as (
+    update interlock.products p
+    set available_quantity = 0,
+        backordered = p.backordered + w.quantity - p.available_quantity
+    from wanted w
+    where p.id = w.product_id
+      and p.stock_policy = 'backorder'
+      and w.quantity - p.available_quantity <= p.backorder_limit - p.backordered
+    returning p.id
+  )
+  select
+    jsonb_agg(
+      case p.stock_policy
+        when 'backorder' then jsonb_set(
+          w.shortage, '{available}',
+          to_jsonb(p.available_quantity + greatest(p.backorder_limit - p.backordered, 0))
+        )
+        else w.shortage
+      end
+    ) filter (where o.id is null),
+    count(o.id) > 0
+  into o_shortages, o_owed
+  from wanted w
+  join interlock.products p on p.id = w.product_id
+  left join owed o on o.id = w.product_id;
+end
+$$;
+
 -- Lock stock rows and take the stock of those without slots, in one statement whatever their number. Says which
 -- ones have slots (those are only locked), every shortage among the others, and whether a product has another
 -- price or currency by now than the caller's, or is inactive. For a digital product the row is only locked and
--- checked: its stock is its free codes, and interlock.take_product_codes takes them next.
+-- checked: its stock is its free codes, and interlock.take_product_codes takes them next. What is short of a product that
+-- may owe units is owed, if that is not too much.
 --
 -- Callers: interlock.take_stock, interlock.take_from_slots.
 -- Locks: the stock rows in the order of their ids, waiting, `no key`. Quantity and slots are read from the
@@ -926,13 +1080,15 @@ create function interlock.take_from_rows(
   p_currency text,
   out o_with_slots uuid[],
   out o_shortages jsonb,
-  out o_changed boolean
+  out o_changed boolean,
+  out o_owed boolean
 )
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_found uuid[];
+  v_owed record;
 begin
   with wanted as (
     select w.product_id, w.quantity, w.unit_price
@@ -977,6 +1133,12 @@ begin
     perform interlock.raise_products_not_found(
       array(select unnest(p_product_ids) except select unnest(v_found))
     );
+  end if;
+
+  if o_shortages is not null then
+    v_owed := interlock.take_backorders(o_shortages);
+    o_shortages := v_owed.o_shortages;
+    o_owed := v_owed.o_owed;
   end if;
 end
 $$;
@@ -1066,7 +1228,7 @@ end
 $$;
 
 -- Take the stock of physical products, and lock and check that of digital ones. All or nothing. Products with
--- slots are taken at their gate.
+-- slots are taken at their gate. Returns whether units are owed now that are not there (policy backorder).
 --
 -- Callers: interlock.decrement_product_quantity, interlock.checkout, interlock.claim_product_codes_atomic. Each
 --   product occurs once, with a quantity above 0.
@@ -1081,7 +1243,7 @@ create function interlock.take_stock(
   p_unit_prices bigint[] default null,
   p_currency text default null
 )
-returns void
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -1124,10 +1286,13 @@ begin
   if v_rows.o_changed then
     perform interlock.raise_product_changed();
   end if;
+
+  return v_rows.o_owed is true;
 end
 $$;
 
--- What slots have sold since they were settled is in the ledger already, and not yet in the column.
+-- What slots have sold since they were settled is in the ledger already, and not yet in the column; what is owed is taken
+-- off what is there.
 --
 -- A ledger is its closed part (stock_balances) and the movements after that. Which products have a ledger is found by
 -- going from each to the next in the index, so that no closed movement is read; of some nothing is left but the balance.
@@ -1168,7 +1333,7 @@ as
     p.available_quantity,
     coalesce(m.ledger_quantity, 0) as ledger_quantity
   from (
-    select q.id, (q.available_quantity - coalesce(s.used, 0))::int as available_quantity
+    select q.id, (q.available_quantity - q.backordered - coalesce(s.used, 0))::int as available_quantity
     from interlock.products q
     left join (
       select c.owner_id, sum(c.used) as used from interlock.counter_slots c group by c.owner_id
@@ -1218,7 +1383,9 @@ comment on function public.count_stock(uuid, int, int, text, text) is
   'Sets the stock to what was counted, unless it is no longer p_expected; once for each p_reference. For staff and the service role.';
 
 create function public.get_stock(p_product_ids uuid[])
-returns table (product_id uuid, available_quantity int, stock_slots int)
+returns table (
+  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int
+)
 language sql
 stable
 security invoker
@@ -1228,7 +1395,7 @@ as $$
 $$;
 
 comment on function public.get_stock(uuid[]) is
-  'The exact stock of up to 1000 products, also of those that are sold from slots.';
+  'The exact stock of up to 1000 products, also of those that are sold from slots, and how many can be ordered (null: any number).';
 
 create function public.set_stock_slots(p_product_id uuid, p_slots int)
 returns jsonb

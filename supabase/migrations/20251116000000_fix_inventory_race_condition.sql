@@ -10,7 +10,8 @@ alter table interlock.products
   add constraint products_available_quantity_nonnegative check (available_quantity >= 0);
 
 -- What public.decrement_product_quantity does, with its owner's rights. With a reference it counts once: the same
--- call again answers the same and takes nothing.
+-- call again answers the same and takes nothing. Of an untracked product nothing is taken; of one that is sold beyond its
+-- stock the quantities are less what is owed.
 --
 -- Callers: service_role, through public.decrement_product_quantity.
 -- Locks: the reference, one stock row, two seconds at most.
@@ -26,6 +27,7 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_answer jsonb;
+  v_deducted int := p_quantity;
   v_product interlock.products;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -52,16 +54,20 @@ begin
     return v_answer;
   end if;
 
-  perform interlock.take_stock(array[p_product_id], array[p_quantity], 'decrement', null);
+  if exists (select from interlock.products p where p.id = p_product_id and p.stock_policy = 'untracked') then
+    v_deducted := 0;
+  else
+    perform interlock.take_stock(array[p_product_id], array[p_quantity], 'decrement', null);
+  end if;
 
   select p.* into v_product from interlock.products p where p.id = p_product_id;
 
   return interlock.finish_reference('decrement_product_quantity', p_reference, jsonb_build_object(
     'success', true,
     'product_id', p_product_id,
-    'old_quantity', v_product.available_quantity + p_quantity,
-    'new_quantity', v_product.available_quantity,
-    'deducted', p_quantity
+    'old_quantity', v_product.available_quantity - v_product.backordered + v_deducted,
+    'new_quantity', v_product.available_quantity - v_product.backordered,
+    'deducted', v_deducted
   ));
 end
 $$;
@@ -93,12 +99,16 @@ comment on function interlock.cover_stock_slots is
   'Trigger: a product''s stock covers what its slots may still sell, whoever lowers it.';
 comment on function interlock.decrement_product_quantity is
   'What public.decrement_product_quantity does, with its owner''s rights.';
+comment on function interlock.fill_backorders is
+  'Trigger: stock that comes in fills what is owed before there is anything to sell, whoever books it in.';
 comment on function interlock.find_adjustment_problems is
   'What is wrong with who calls, the product and the reason of a change of stock by hand.';
 comment on function interlock.get_stock is
   'What public.get_stock does, with its owner''s rights.';
 comment on function interlock.guard_digital_stock is
   'A new digital product has no codes and therefore no stock, whatever the insert says; later its stock changes with its codes and in no other way.';
+comment on function interlock.guard_stock_policy is
+  'Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots, whose sales ask nothing but their slot; and a new product that owes units to nobody.';
 comment on function interlock.lock_exact_stock is
   'Lock a product and call in its slots.';
 comment on function interlock.lock_stock is
@@ -110,7 +120,7 @@ comment on function interlock.raise_product_changed is
 comment on function interlock.raise_products_not_found is
   'Refuse products that do not exist or are not for sale.';
 comment on function interlock.record_stock_movements is
-  'Write the stock ledger.';
+  'Write the stock ledger: what is there less what is owed.';
 comment on function interlock.refuse_delete_of_sold_product is
   'Refuse to delete a product that was sold; what a foreign key would do, without its lock on the product at each sale.';
 comment on function interlock.refuse_product_identity_change is
@@ -125,6 +135,8 @@ comment on function interlock.settle_stock is
   'Call in the slots of a product, so that its stock is in its row again.';
 comment on function interlock.take_at_gate is
   'Take stock of one product with slots, exactly: all that is in its slots is called in first.';
+comment on function interlock.take_backorders is
+  'Of products that are short take all that there is and owe the rest, where their policy and its limit allow.';
 comment on function interlock.take_from_rows is
   'Lock stock rows and take the stock of those without slots, in one statement whatever their number.';
 comment on function interlock.take_from_slots is

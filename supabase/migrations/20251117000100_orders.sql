@@ -657,7 +657,7 @@ begin
   perform interlock.return_promos(v_ended);
 
   perform interlock.lock_stock(array(
-    select i.product_id from interlock.order_items i where i.order_id = any (v_ended)
+    select i.product_id from interlock.order_items i where i.order_id = any (v_ended) and not i.untracked
     union
     select c.product_id from interlock.product_codes c where c.order_id = any (v_ended)
   ));
@@ -673,7 +673,8 @@ begin
         array_agg(i.product_id), array_agg(i.quantity), 'order_' || v_order.status, v_order.id
       )
       from interlock.order_items i
-      where i.order_id = v_order.id;
+      where i.order_id = v_order.id
+        and not i.untracked;
     end if;
 
     perform interlock.set_ledger_context('order_' || v_order.status, v_order.id);
@@ -1020,6 +1021,9 @@ create policy order_events_select_own
 -- shares are those that public.validate_promo shows (interlock.split_discount) and sum exactly to the order's discount.
 -- There is no foreign key to
 -- products: see stock/tables/products.sql.
+--
+-- Of the stock a line says what it took, so that it gives back just that whatever the product's policy is by then. An
+-- order that is opened again takes anew, so these two columns may change; the rest is append-only.
 create table interlock.order_items (
   order_id uuid not null
     constraint order_items_order_id_fkey references interlock.orders (id),
@@ -1032,6 +1036,8 @@ create table interlock.order_items (
   tax interlock.amount not null default 0,
   tax_percent numeric,
   tax_inclusive boolean,
+  untracked boolean not null default false,
+  backordered interlock.unit_count not null default 0,
   constraint order_items_pkey primary key (order_id, product_id)
 );
 
@@ -1047,12 +1053,20 @@ comment on column interlock.order_items.tax_percent is
   'The rate; empty where none was charged.';
 comment on column interlock.order_items.tax_inclusive is
   'Whether the tax is in the price, or added to it.';
+comment on column interlock.order_items.untracked is
+  'Whether it took nothing from the stock, because the product was untracked; then it gives nothing back.';
+comment on column interlock.order_items.backordered is
+  'How many of the units were not there when it was sold.';
 
 -- Which orders have this product: the guard against deleting it, and the shop's reports.
 create index order_items_by_product on interlock.order_items (product_id);
 
 create trigger order_items_append_only
-  before update or delete on interlock.order_items
+  before
+    update of
+      order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive
+    or delete
+  on interlock.order_items
   for each row
   execute function interlock.refuse_change();
 
@@ -1488,6 +1502,10 @@ $$;
 -- again at each call, so for one line each statement, PERFORM and call that is not made counts: the key is inserted with
 -- the answer where that is known by then (no promo code, nothing digital).
 --
+-- A product may be sold in another way than from its stock alone (products.stock_policy), or not in any number
+-- (max_per_order, max_per_customer). The look says whether the cart has such a one; only then a second look says which and
+-- how. Of what is untracked nothing is locked, so its price is compared once more, as that of a product with slots.
+--
 -- Payment: `wallet` is debited here and the order is paid; `bank_transfer` waits in pending_payment until
 -- settings.payment_window is over, `card` until settings.card_payment_window is; `cash_on_delivery` is confirmed and paid
 -- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on,
@@ -1499,11 +1517,12 @@ $$;
 --
 -- Callers: authenticated and service_role, through public.checkout.
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
---   code); idempotency key; cart (if it has a name); the buyer's account; the counter of their open orders (with a limit);
+--   code); idempotency key; cart (if it has a name); limits of the customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit);
 --   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
 --   waits together last two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
---   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
+--   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY,
+--   PRODUCT_ORDER_LIMIT, PRODUCT_CUSTOMER_LIMIT, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
 --   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -1550,6 +1569,13 @@ declare
   v_price_changed boolean;
   v_shortages jsonb;
   v_slotted uuid[];
+  -- Whether a product is sold in another way than from its stock alone, and how.
+  v_terms boolean;
+  v_untracked uuid[];
+  v_backorder boolean;
+  v_limits jsonb;
+  v_customer_limit boolean;
+  v_owed boolean;
   -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
   -- confirmation_window, whether the way of payment is one of payment_methods, taxed, and shipping_required.
   v_settings int[];
@@ -1634,6 +1660,7 @@ begin
     case
       when bool_and(c.in_a_slot) then array_agg(c.product_id) filter (where c.in_a_slot)
     end,
+    bool_or(c.has_terms),
     (
       select array[
         s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
@@ -1644,11 +1671,11 @@ begin
     )
   into
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_units, v_missing, v_price_changed, v_shortages, v_slotted, v_settings
+    v_subtotal, v_units, v_missing, v_price_changed, v_shortages, v_slotted, v_terms, v_settings
   from (
     select
       l.product_id, l.quantity, l.least_expected, l.most_expected,
-      p.price, p.name, p.kind, p.currency, p.active, p.available_quantity,
+      p.price, p.name, p.kind, p.currency, p.active, p.available_quantity, p.has_terms,
       p.in_one_slot >= l.quantity as in_a_slot
     from (
       select
@@ -1664,6 +1691,7 @@ begin
     left join lateral (
       select
         q.price, q.name, q.kind, q.currency, q.active,
+        q.stock_policy <> 'tracked' or num_nonnulls(q.max_per_order, q.max_per_customer) > 0 as has_terms,
         (q.available_quantity - coalesce(s.used, 0))::int as available_quantity,
         case when q.stock_slots > 0 then coalesce(s.in_one_slot, 0) end as in_one_slot
       from interlock.products q
@@ -1678,6 +1706,11 @@ begin
     ) p on true
     order by l.product_id
   ) c;
+
+  if v_terms then
+    select t.* into v_untracked, v_backorder, v_shortages, v_limits, v_customer_limit
+    from interlock.look_at_terms(v_product_ids, v_quantities) t;
+  end if;
 
   -- Whether there is more to pay than the goods.
   v_charged := p_shipping_method is not null or v_settings[6] = 1 or v_settings[7] = 1;
@@ -1699,6 +1732,7 @@ begin
     when v_missing is not null then 'PRODUCT_NOT_FOUND'
     when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
     when v_price_changed or (p_promo_code is null and not v_charged and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
+    when v_limits is not null then 'PRODUCT_ORDER_LIMIT'
     when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
     when v_settings[1] is not null and not interlock.admit_checkout(v_product_ids, v_settings[1]) then 'UPSTREAM_UNAVAILABLE'
   end;
@@ -1720,6 +1754,7 @@ begin
         p_cart_items, p_expected_total, v_items, v_subtotal,
         case when p_promo_code is null and not v_charged then v_subtotal end, v_currencies[1]
       )
+      when 'PRODUCT_ORDER_LIMIT' then jsonb_build_object('limits', v_limits)
       when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
     end);
   end if;
@@ -1743,7 +1778,7 @@ begin
       v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
       v_settings[4], null, 0, 0, 0, 0
     );
-    if not v_digital then
+    if not v_digital and v_backorder is not true then
       v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
     end if;
   end if;
@@ -1758,6 +1793,10 @@ begin
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+  end if;
+
+  if v_customer_limit then
+    perform interlock.take_customer_limits(v_user_id, v_product_ids, v_quantities);
   end if;
 
   -- Goods that nobody has paid for are limited, if the shop says so.
@@ -1863,11 +1902,11 @@ begin
   end if;
 
   insert into interlock.order_items (
-    order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive
+    order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive, untracked
   )
   select
     v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind, coalesce(l.discount, 0),
-    coalesce(l.tax, 0), l.tax_percent, l.tax_inclusive
+    coalesce(l.tax, 0), l.tax_percent, l.tax_inclusive, coalesce(l.product_id = any (v_untracked), false)
   from unnest(
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_discounts, v_taxes, v_tax_percents, v_tax_inclusive
   ) as l (product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive);
@@ -1877,18 +1916,44 @@ begin
     values (v_order_id, p_shipping_address, p_contact, p_metadata);
   end if;
 
-  -- The answer comes before the stock if it does not need the codes.
-  if v_answer is null and not v_digital then
+  -- The answer comes before the stock if it needs neither the codes nor what is owed.
+  if v_answer is null and not v_digital and v_backorder is not true then
     v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
     perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
   end if;
 
-  if v_slotted is null or not interlock.take_from_slots(
+  if v_untracked is not null then
+    if exists (
+      select
+      from unnest(v_product_ids, v_unit_prices) as w (product_id, unit_price)
+      left join interlock.products p on p.id = w.product_id
+      where w.product_id = any (v_untracked)
+        and (
+          p.active and p.stock_policy = 'untracked' and p.price = w.unit_price and p.currency = v_currencies[1]
+        ) is not true
+    ) then
+      perform interlock.raise_product_changed();
+    end if;
+    select array_agg(l.product_id), array_agg(l.quantity), array_agg(l.unit_price), array_agg(l.kind)
+    into v_product_ids, v_quantities, v_unit_prices, v_kinds
+    from unnest(v_product_ids, v_quantities, v_unit_prices, v_kinds) as l (product_id, quantity, unit_price, kind)
+    where l.product_id <> all (v_untracked);
+  end if;
+
+  if v_product_ids is not null and (v_slotted is null or not interlock.take_from_slots(
     v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1], v_slotted
-  ) then
-    perform interlock.take_stock(
+  )) then
+    v_owed := interlock.take_stock(
       v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1]
     );
+  end if;
+
+  if v_owed then
+    -- The look has not seen that it may come to this, so the answer does not say it.
+    if v_answer is not null then
+      perform interlock.raise_product_changed();
+    end if;
+    perform interlock.note_backorders(v_order_id);
   end if;
 
   if v_digital then
@@ -1900,6 +1965,9 @@ begin
       from unnest(v_product_ids, v_quantities, v_kinds) as l (product_id, quantity, kind)
       where l.kind = 'digital'
     ) d;
+  end if;
+
+  if v_answer is null then
     v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
     perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
   end if;
@@ -2504,6 +2572,44 @@ begin
 end
 $$;
 
+-- What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which
+-- are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is
+-- one with a limit for a customer.
+--
+-- Callers: interlock.checkout.
+-- Locks: none.
+create function interlock.look_at_terms(
+  p_product_ids uuid[],
+  p_quantities int[],
+  out o_untracked uuid[],
+  out o_backorder boolean,
+  out o_shortages jsonb,
+  out o_limits jsonb,
+  out o_customer_limit boolean
+)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  select
+    array_agg(p.id) filter (where p.stock_policy = 'untracked'),
+    bool_or(p.stock_policy = 'backorder'),
+    jsonb_agg(
+      jsonb_build_object('product_id', p.id, 'requested', w.quantity, 'available', s.orderable_quantity)
+      order by p.id
+    ) filter (where s.orderable_quantity < w.quantity),
+    jsonb_agg(
+      jsonb_build_object('product_id', p.id, 'requested', w.quantity, 'max_per_order', p.max_per_order) order by p.id
+    ) filter (where w.quantity > p.max_per_order),
+    bool_or(p.max_per_customer is not null)
+  into o_untracked, o_backorder, o_shortages, o_limits, o_customer_limit
+  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+  join interlock.products p on p.id = w.product_id
+  left join interlock.get_stock(p_product_ids) s on s.product_id = w.product_id;
+end
+$$;
+
 -- Bring the goods of a confirmed or paid order on, once. Goods that are there already stay as they are, but for a tracking
 -- number that is said only now, or corrected: the history has each.
 --
@@ -2626,6 +2732,27 @@ begin
 end
 $$;
 
+-- Say in the lines of an order how many of their units were not there. What is owed of a product counts for the order that
+-- has just been added to it.
+--
+-- Callers: interlock.checkout, interlock.retake_order, after interlock.take_stock has said so.
+-- Locks: the lines; the products are held.
+create function interlock.note_backorders(p_order_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update interlock.order_items i
+  set backordered = least(i.quantity, p.backordered)
+  from interlock.products p
+  where i.order_id = p_order_id
+    and not i.untracked
+    and p.id = i.product_id
+    and p.backordered > 0;
+end
+$$;
+
 -- The answer of the functions of an order's life: success, and the order.
 create function interlock.order_answer(p_order_id uuid)
 returns json
@@ -2669,7 +2796,7 @@ begin
       'discount', i.discount,
       'tax', i.tax,
       'total', i.quantity * i.unit_price
-    )
+    ) || case when i.backordered > 0 then jsonb_build_object('backordered', i.backordered) else '{}' end
     order by i.product_id
   )
   into v_items
@@ -2942,7 +3069,7 @@ $$;
 -- Callers: authenticated (staff) and service_role, through public.reopen_order.
 -- Locks: order, then as interlock.retake_order; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, ORDER_OWNER_GONE, CART_ALREADY_ORDERED,
---   INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
+--   PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
 --   PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.reopen_order(p_order_id uuid, p_paid boolean)
@@ -3096,8 +3223,8 @@ $$;
 --
 -- Callers: interlock.reopen_order, for one that has expired; interlock.retake_for_late_money, for a cancelled one too. With
 --   the order locked.
--- Locks: cart, promo, stock rows by id, their slots, their codes.
--- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
+-- Locks: cart, limits of the customer (with a product that has some), promo, stock rows by id, their slots, their codes.
+-- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
 --   longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03
 --   is transient.
 create function interlock.retake_order(p_order_id uuid)
@@ -3117,6 +3244,12 @@ begin
     perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
     perform interlock.refuse_ordered_cart(v_order.user_id, v_order.cart_id);
   end if;
+
+  perform interlock.take_customer_limits(
+    v_order.user_id, array_agg(i.product_id), array_agg(i.quantity::int)
+  )
+  from interlock.order_items i
+  where i.order_id = p_order_id;
 
   perform set_config('interlock.reopening', 'on', true);
   update interlock.orders o
@@ -3145,9 +3278,23 @@ begin
     );
   end if;
 
-  perform interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
-  from interlock.order_items i
-  where i.order_id = p_order_id;
+  -- As products are sold now, and not as they were then.
+  update interlock.order_items i
+  set untracked = p.stock_policy = 'untracked',
+      backordered = 0
+  from interlock.products p
+  where i.order_id = p_order_id
+    and p.id = i.product_id;
+
+  if (
+    select interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
+    from interlock.order_items i
+    where i.order_id = p_order_id
+      and not i.untracked
+    having count(*) > 0
+  ) then
+    perform interlock.note_backorders(p_order_id);
+  end if;
 
   perform interlock.take_product_codes(
     array_agg(i.product_id), array_agg(i.quantity::int), p_order_id, 'order_reopened', false
@@ -3252,6 +3399,57 @@ begin
 
   perform interlock.move_goods(p_order_id, array['unfulfilled', 'processing'], 'shipped', p_tracking);
   return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- Refuse what would bring a customer above products.max_per_customer. What they have is summed up under a lock of theirs,
+-- so two sessions of one customer come one after the other; it counts while its order is not cancelled, expired or
+-- refunded, so whatever ends an order gives it back. Without such a product nothing is locked.
+--
+-- Callers: interlock.checkout, with a product that has such a limit; interlock.retake_order, before its order counts again.
+-- Locks: limits of the customer, advisory, until the transaction ends; waits.
+-- Errors: PRODUCT_CUSTOMER_LIMIT with every such product; 55P03 after lock_timeout.
+create function interlock.take_customer_limits(p_user_id uuid, p_product_ids uuid[], p_quantities int[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_limits jsonb;
+begin
+  if not exists (
+    select from interlock.products p where p.id = any (p_product_ids) and p.max_per_customer is not null
+  ) then
+    return;
+  end if;
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('interlock limits ' || p_user_id, 0));
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'product_id', p.id, 'requested', w.quantity, 'held', h.held, 'max_per_customer', p.max_per_customer
+    )
+    order by p.id
+  )
+  into v_limits
+  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+  join interlock.products p on p.id = w.product_id
+  cross join lateral (
+    select coalesce(sum(i.quantity), 0) as held
+    from interlock.orders o
+    join interlock.order_items i on i.order_id = o.id
+    where o.user_id = p_user_id
+      and o.status not in ('cancelled', 'expired', 'refunded')
+      and i.product_id = p.id
+  ) h
+  where h.held + w.quantity > p.max_per_customer;
+
+  if v_limits is not null then
+    perform interlock.raise_error('PRODUCT_CUSTOMER_LIMIT', jsonb_build_object('limits', v_limits));
+  end if;
 end
 $$;
 
@@ -3652,6 +3850,8 @@ comment on function interlock.lock_cart is
   'Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.';
 comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
+comment on function interlock.look_at_terms is
+  'What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is one with a limit for a customer.';
 comment on function interlock.move_goods is
   'Bring the goods of a confirmed or paid order on, once.';
 comment on function interlock.move_order is
@@ -3660,6 +3860,8 @@ comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
 comment on function interlock.normal_code is
   'The normal form of a digital key: one product has each key once, however it was entered (blanks around it, another case, full-width letters, a dash that a word processor has made of a hyphen).';
+comment on function interlock.note_backorders is
+  'Say in the lines of an order how many of their units were not there.';
 comment on function interlock.note_tax_rates is
   'Trigger: keep in settings.taxed whether there are tax rates.';
 comment on function interlock.order_answer is
@@ -3696,6 +3898,8 @@ comment on function interlock.shape_order is
   'An order as its buyer sees it, with its lines, and its details if it has any.';
 comment on function interlock.ship_order is
   'What public.ship_order does, with its owner''s rights: the goods have left.';
+comment on function interlock.take_customer_limits is
+  'Refuse what would bring a customer above products.max_per_customer.';
 comment on function interlock.take_open_order is
   'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is

@@ -21,6 +21,7 @@ drop function
   interlock.set_stock_slots,
   interlock.settle_stock,
   interlock.take_at_gate,
+  interlock.take_backorders,
   interlock.take_from_rows,
   interlock.take_from_slots,
   interlock.take_stock;
@@ -30,10 +31,13 @@ drop table
   interlock.products;
 drop domain
   interlock.price,
-  interlock.product_kind;
+  interlock.product_kind,
+  interlock.stock_policy;
 drop function
   interlock.cover_stock_slots,
+  interlock.fill_backorders,
   interlock.guard_digital_stock,
+  interlock.guard_stock_policy,
   interlock.record_stock_movements,
   interlock.refuse_delete_of_sold_product,
   interlock.refuse_product_identity_change,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(294);
+select plan(296);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -49,6 +49,7 @@ select set_eq(
       ('row_version', 'bigint'),
       ('signing_secret', 'text'),
       ('slug', 'text'),
+      ('stock_policy', 'text'),
       ('time_zone', 'text'),
       ('unit_change', 'integer'),
       ('unit_count', 'integer'),
@@ -209,7 +210,8 @@ from (values
   ('webhook_outcome', 'payment_events_outcome_known', 'paid reopened refund_due flagged noted ignored'),
   ('promo_use_status', 'promo_redemptions_status_known', 'held redeemed released expired returned'),
   ('discount_type', 'promo_codes_discount_type_known', 'percentage fixed'),
-  ('product_kind', 'products_kind_known', 'physical digital')
+  ('product_kind', 'products_kind_known', 'physical digital'),
+  ('stock_policy', 'products_stock_policy_known', 'tracked untracked backorder')
 ) as w (domain, refused_by, words)
 cross join lateral (
   select unnest(string_to_array(w.words, ' ')), false

@@ -9,9 +9,11 @@ slots as (
   select s.owner_id, count(*) as slots, sum(s.granted) as granted, sum(s.used) as used
   from interlock.counter_slots s group by s.owner_id
 ),
--- `stock` is what people may see: of a product with slots, what was sold from them is taken off.
+-- `stock` is what people may see: of a product with slots, what was sold from them is taken off. `net` is less what is owed.
 products as (
-  select p.*, p.available_quantity - coalesce(s.used, 0) as stock
+  select
+    p.*, p.available_quantity - coalesce(s.used, 0) as stock,
+    p.available_quantity - p.backordered - coalesce(s.used, 0) as net
   from interlock.products p
   cross join chosen c
   left join slots s on s.owner_id = p.id
@@ -46,13 +48,17 @@ codes as (
 stock as (
   select 'stock is negative' as rule, p.id::text as what from products p where p.stock < 0
   union all
-  select format('stock is %s, its ledger says %s', p.stock, coalesce(m.sum, 0)), p.id::text
+  select format('%s units are owed, and %s are there', p.backordered, p.stock), p.id::text
+  from products p
+  where p.backordered < 0 or (p.backordered > 0 and p.stock > 0)
+  union all
+  select format('stock is %s, its ledger says %s', p.net, coalesce(m.sum, 0)), p.id::text
   from products p
   left join (
     select s.product_id, sum(s.delta) from interlock.stock_movements s
     where s.product_id in (select id from products) group by s.product_id
   ) m on m.product_id = p.id
-  where p.stock <> coalesce(m.sum, 0)
+  where p.net <> coalesce(m.sum, 0)
 ),
 -- Each row of the ledger has the sum of all up to it, if it has one. (Without slots the rows of a product
 -- are written under the lock of its row, so their ids are in the order of the changes. Those of sales from
@@ -108,7 +114,7 @@ units as (
   left join (
     select i.product_id, sum(i.quantity) as units
     from items i
-    where i.stands or i.fulfillment in ('shipped', 'delivered')
+    where (i.stands or i.fulfillment in ('shipped', 'delivered')) and not i.untracked
     group by i.product_id
   ) sold on sold.product_id = p.id
   left join (

@@ -41,6 +41,8 @@ comment on function interlock.lock_cart is
   'Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.';
 comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
+comment on function interlock.look_at_terms is
+  'What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is one with a limit for a customer.';
 comment on function interlock.move_goods is
   'Bring the goods of a confirmed or paid order on, once.';
 comment on function interlock.move_order is
@@ -49,6 +51,8 @@ comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
 comment on function interlock.normal_code is
   'The normal form of a digital key: one product has each key once, however it was entered (blanks around it, another case, full-width letters, a dash that a word processor has made of a hyphen).';
+comment on function interlock.note_backorders is
+  'Say in the lines of an order how many of their units were not there.';
 comment on function interlock.note_tax_rates is
   'Trigger: keep in settings.taxed whether there are tax rates.';
 comment on function interlock.order_answer is
@@ -85,6 +89,8 @@ comment on function interlock.shape_order is
   'An order as its buyer sees it, with its lines, and its details if it has any.';
 comment on function interlock.ship_order is
   'What public.ship_order does, with its owner''s rights: the goods have left.';
+comment on function interlock.take_customer_limits is
+  'Refuse what would bring a customer above products.max_per_customer.';
 comment on function interlock.take_open_order is
   'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is

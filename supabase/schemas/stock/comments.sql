@@ -9,12 +9,16 @@ comment on function interlock.cover_stock_slots is
   'Trigger: a product''s stock covers what its slots may still sell, whoever lowers it.';
 comment on function interlock.decrement_product_quantity is
   'What public.decrement_product_quantity does, with its owner''s rights.';
+comment on function interlock.fill_backorders is
+  'Trigger: stock that comes in fills what is owed before there is anything to sell, whoever books it in.';
 comment on function interlock.find_adjustment_problems is
   'What is wrong with who calls, the product and the reason of a change of stock by hand.';
 comment on function interlock.get_stock is
   'What public.get_stock does, with its owner''s rights.';
 comment on function interlock.guard_digital_stock is
   'A new digital product has no codes and therefore no stock, whatever the insert says; later its stock changes with its codes and in no other way.';
+comment on function interlock.guard_stock_policy is
+  'Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots, whose sales ask nothing but their slot; and a new product that owes units to nobody.';
 comment on function interlock.lock_exact_stock is
   'Lock a product and call in its slots.';
 comment on function interlock.lock_stock is
@@ -26,7 +30,7 @@ comment on function interlock.raise_product_changed is
 comment on function interlock.raise_products_not_found is
   'Refuse products that do not exist or are not for sale.';
 comment on function interlock.record_stock_movements is
-  'Write the stock ledger.';
+  'Write the stock ledger: what is there less what is owed.';
 comment on function interlock.refuse_delete_of_sold_product is
   'Refuse to delete a product that was sold; what a foreign key would do, without its lock on the product at each sale.';
 comment on function interlock.refuse_product_identity_change is
@@ -41,6 +45,8 @@ comment on function interlock.settle_stock is
   'Call in the slots of a product, so that its stock is in its row again.';
 comment on function interlock.take_at_gate is
   'Take stock of one product with slots, exactly: all that is in its slots is called in first.';
+comment on function interlock.take_backorders is
+  'Of products that are short take all that there is and owe the rest, where their policy and its limit allow.';
 comment on function interlock.take_from_rows is
   'Lock stock rows and take the stock of those without slots, in one statement whatever their number.';
 comment on function interlock.take_from_slots is

@@ -33,7 +33,8 @@ from (values
     'id uuid not null', 'name text not null', 'price bigint not null', 'currency character(3) not null',
     'available_quantity integer not null', 'kind text not null', 'active boolean not null',
     'created_at timestamp with time zone not null', 'stock_slots integer not null',
-    'tax_class text not null'
+    'tax_class text not null', 'stock_policy text not null', 'backorder_limit integer not null',
+    'backordered integer not null', 'max_per_order integer', 'max_per_customer integer'
   ]),
   ('interlock.stock_movements', array[
     'id bigint not null', 'product_id uuid not null', 'delta integer not null', 'balance_after integer',
@@ -62,7 +63,8 @@ from (values
   ('interlock.order_items', array[
     'order_id uuid not null', 'product_id uuid not null', 'quantity integer not null',
     'unit_price bigint not null', 'name text not null', 'kind text not null', 'discount bigint not null',
-    'tax bigint not null', 'tax_percent numeric', 'tax_inclusive boolean'
+    'tax bigint not null', 'tax_percent numeric', 'tax_inclusive boolean',
+    'untracked boolean not null', 'backordered integer not null'
   ]),
   ('interlock.wallet_top_ups', array[
     'reference text not null', 'user_id uuid not null', 'amount bigint not null', 'currency character(3) not null',

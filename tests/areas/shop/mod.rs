@@ -45,6 +45,8 @@ pub(crate) mod slot_stages;
 pub(crate) mod stages;
 #[cfg(test)]
 mod stand_in;
+#[cfg(test)]
+mod term_scenes;
 pub(crate) mod stripe;
 #[cfg(test)]
 mod wallet_scenes;
@@ -68,6 +70,7 @@ pub(crate) const AREA: Area = Area {
         price_scenes::SCENES,
         reopen_scenes::SCENES,
         slot_scenes::SCENES,
+        term_scenes::SCENES,
         wallet_scenes::SCENES,
     ],
     #[cfg(test)]

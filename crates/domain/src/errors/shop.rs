@@ -42,6 +42,20 @@ super::codes! {
             ("product_id", Uuid), ("requested", AMOUNT), ("available", AMOUNT),
         ])))]);
 
+    ProductOrderLimit 422 Final "PRODUCT_ORDER_LIMIT"
+        "An order may not have that many of a product."
+        "Lower each quantity in details.limits to its max_per_order."
+        known(&[("limits", List(&Object("A product of which there are too many.", &[
+            ("product_id", Uuid), ("requested", AMOUNT), ("max_per_order", AMOUNT),
+        ])))]);
+
+    ProductCustomerLimit 409 Final "PRODUCT_CUSTOMER_LIMIT"
+        "This customer has as many of a product as one may have."
+        "Lower each quantity in details.limits to what max_per_customer leaves beside held, which the customer's orders have, or remove the line."
+        known(&[("limits", List(&Object("A product of which there would be too many.", &[
+            ("product_id", Uuid), ("requested", AMOUNT), ("held", AMOUNT), ("max_per_customer", AMOUNT),
+        ])))]);
+
     ProductCodeNotFound 404 Final "PRODUCT_CODE_NOT_FOUND"
         "There is no such product code."
         "Check the id of the code."

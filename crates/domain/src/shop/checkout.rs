@@ -107,7 +107,7 @@ pub const CHECKOUT: Function = Function {
                         ("refunded_at", OrNull(&Time)),
                         (
                             "items",
-                            List(&Object(
+                            List(&Partly(
                                 "A product of the order.",
                                 &[
                                     ("product_id", Uuid),
@@ -117,7 +117,10 @@ pub const CHECKOUT: Function = Function {
                                     ("discount", AMOUNT),
                                     ("tax", AMOUNT),
                                     ("total", AMOUNT),
+                                    ("backordered", AtLeast(1)),
                                 ],
+                                // Only where some of them were not there when they were sold.
+                                &["backordered"],
                             )),
                         ),
                         (
@@ -148,6 +151,8 @@ pub const CHECKOUT: Function = Function {
             Code::ProductNotFound,
             Code::PromoNotFound,
             Code::InsufficientInventory,
+            Code::ProductOrderLimit,
+            Code::ProductCustomerLimit,
             Code::PriceChanged,
             Code::CartAlreadyOrdered,
             Code::TooManyOpenOrders,

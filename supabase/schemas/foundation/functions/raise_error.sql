@@ -107,6 +107,10 @@ begin
       v_status := '409';
       v_message := 'There is not enough in stock.';
       v_hint := 'Lower each quantity in details.shortages to what is available, or remove the line.';
+    when 'PRODUCT_CUSTOMER_LIMIT' then
+      v_status := '409';
+      v_message := 'This customer has as many of a product as one may have.';
+      v_hint := 'Lower each quantity in details.limits to what max_per_customer leaves beside held, which the customer''s orders have, or remove the line.';
     when 'PRODUCT_CODE_NOT_DELIVERED' then
       v_status := '409';
       v_message := 'This code was not delivered to anybody yet.';
@@ -199,6 +203,10 @@ begin
       v_status := '422';
       v_message := 'This idempotency key was used for another request.';
       v_hint := 'Look first what the request under this key has done: it may be all that was wanted. Only what is wanted besides goes under a key of its own.';
+    when 'PRODUCT_ORDER_LIMIT' then
+      v_status := '422';
+      v_message := 'An order may not have that many of a product.';
+      v_hint := 'Lower each quantity in details.limits to its max_per_order.';
     when 'PAYMENT_METHOD_NOT_ALLOWED' then
       v_status := '422';
       v_message := 'The shop does not take this way of payment.';

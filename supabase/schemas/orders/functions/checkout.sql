@@ -17,6 +17,10 @@
 -- again at each call, so for one line each statement, PERFORM and call that is not made counts: the key is inserted with
 -- the answer where that is known by then (no promo code, nothing digital).
 --
+-- A product may be sold in another way than from its stock alone (products.stock_policy), or not in any number
+-- (max_per_order, max_per_customer). The look says whether the cart has such a one; only then a second look says which and
+-- how. Of what is untracked nothing is locked, so its price is compared once more, as that of a product with slots.
+--
 -- Payment: `wallet` is debited here and the order is paid; `bank_transfer` waits in pending_payment until
 -- settings.payment_window is over, `card` until settings.card_payment_window is; `cash_on_delivery` is confirmed and paid
 -- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on,
@@ -28,11 +32,12 @@
 --
 -- Callers: authenticated and service_role, through public.checkout.
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
---   code); idempotency key; cart (if it has a name); the buyer's account; the counter of their open orders (with a limit);
+--   code); idempotency key; cart (if it has a name); limits of the customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit);
 --   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
 --   waits together last two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
---   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
+--   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY,
+--   PRODUCT_ORDER_LIMIT, PRODUCT_CUSTOMER_LIMIT, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
 --   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -79,6 +84,13 @@ declare
   v_price_changed boolean;
   v_shortages jsonb;
   v_slotted uuid[];
+  -- Whether a product is sold in another way than from its stock alone, and how.
+  v_terms boolean;
+  v_untracked uuid[];
+  v_backorder boolean;
+  v_limits jsonb;
+  v_customer_limit boolean;
+  v_owed boolean;
   -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
   -- confirmation_window, whether the way of payment is one of payment_methods, taxed, and shipping_required.
   v_settings int[];
@@ -163,6 +175,7 @@ begin
     case
       when bool_and(c.in_a_slot) then array_agg(c.product_id) filter (where c.in_a_slot)
     end,
+    bool_or(c.has_terms),
     (
       select array[
         s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
@@ -173,11 +186,11 @@ begin
     )
   into
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_units, v_missing, v_price_changed, v_shortages, v_slotted, v_settings
+    v_subtotal, v_units, v_missing, v_price_changed, v_shortages, v_slotted, v_terms, v_settings
   from (
     select
       l.product_id, l.quantity, l.least_expected, l.most_expected,
-      p.price, p.name, p.kind, p.currency, p.active, p.available_quantity,
+      p.price, p.name, p.kind, p.currency, p.active, p.available_quantity, p.has_terms,
       p.in_one_slot >= l.quantity as in_a_slot
     from (
       select
@@ -193,6 +206,7 @@ begin
     left join lateral (
       select
         q.price, q.name, q.kind, q.currency, q.active,
+        q.stock_policy <> 'tracked' or num_nonnulls(q.max_per_order, q.max_per_customer) > 0 as has_terms,
         (q.available_quantity - coalesce(s.used, 0))::int as available_quantity,
         case when q.stock_slots > 0 then coalesce(s.in_one_slot, 0) end as in_one_slot
       from interlock.products q
@@ -207,6 +221,11 @@ begin
     ) p on true
     order by l.product_id
   ) c;
+
+  if v_terms then
+    select t.* into v_untracked, v_backorder, v_shortages, v_limits, v_customer_limit
+    from interlock.look_at_terms(v_product_ids, v_quantities) t;
+  end if;
 
   -- Whether there is more to pay than the goods.
   v_charged := p_shipping_method is not null or v_settings[6] = 1 or v_settings[7] = 1;
@@ -228,6 +247,7 @@ begin
     when v_missing is not null then 'PRODUCT_NOT_FOUND'
     when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
     when v_price_changed or (p_promo_code is null and not v_charged and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
+    when v_limits is not null then 'PRODUCT_ORDER_LIMIT'
     when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
     when v_settings[1] is not null and not interlock.admit_checkout(v_product_ids, v_settings[1]) then 'UPSTREAM_UNAVAILABLE'
   end;
@@ -249,6 +269,7 @@ begin
         p_cart_items, p_expected_total, v_items, v_subtotal,
         case when p_promo_code is null and not v_charged then v_subtotal end, v_currencies[1]
       )
+      when 'PRODUCT_ORDER_LIMIT' then jsonb_build_object('limits', v_limits)
       when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
     end);
   end if;
@@ -272,7 +293,7 @@ begin
       v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
       v_settings[4], null, 0, 0, 0, 0
     );
-    if not v_digital then
+    if not v_digital and v_backorder is not true then
       v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
     end if;
   end if;
@@ -287,6 +308,10 @@ begin
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+  end if;
+
+  if v_customer_limit then
+    perform interlock.take_customer_limits(v_user_id, v_product_ids, v_quantities);
   end if;
 
   -- Goods that nobody has paid for are limited, if the shop says so.
@@ -392,11 +417,11 @@ begin
   end if;
 
   insert into interlock.order_items (
-    order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive
+    order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive, untracked
   )
   select
     v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind, coalesce(l.discount, 0),
-    coalesce(l.tax, 0), l.tax_percent, l.tax_inclusive
+    coalesce(l.tax, 0), l.tax_percent, l.tax_inclusive, coalesce(l.product_id = any (v_untracked), false)
   from unnest(
     v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_discounts, v_taxes, v_tax_percents, v_tax_inclusive
   ) as l (product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive);
@@ -406,18 +431,44 @@ begin
     values (v_order_id, p_shipping_address, p_contact, p_metadata);
   end if;
 
-  -- The answer comes before the stock if it does not need the codes.
-  if v_answer is null and not v_digital then
+  -- The answer comes before the stock if it needs neither the codes nor what is owed.
+  if v_answer is null and not v_digital and v_backorder is not true then
     v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
     perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
   end if;
 
-  if v_slotted is null or not interlock.take_from_slots(
+  if v_untracked is not null then
+    if exists (
+      select
+      from unnest(v_product_ids, v_unit_prices) as w (product_id, unit_price)
+      left join interlock.products p on p.id = w.product_id
+      where w.product_id = any (v_untracked)
+        and (
+          p.active and p.stock_policy = 'untracked' and p.price = w.unit_price and p.currency = v_currencies[1]
+        ) is not true
+    ) then
+      perform interlock.raise_product_changed();
+    end if;
+    select array_agg(l.product_id), array_agg(l.quantity), array_agg(l.unit_price), array_agg(l.kind)
+    into v_product_ids, v_quantities, v_unit_prices, v_kinds
+    from unnest(v_product_ids, v_quantities, v_unit_prices, v_kinds) as l (product_id, quantity, unit_price, kind)
+    where l.product_id <> all (v_untracked);
+  end if;
+
+  if v_product_ids is not null and (v_slotted is null or not interlock.take_from_slots(
     v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1], v_slotted
-  ) then
-    perform interlock.take_stock(
+  )) then
+    v_owed := interlock.take_stock(
       v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1]
     );
+  end if;
+
+  if v_owed then
+    -- The look has not seen that it may come to this, so the answer does not say it.
+    if v_answer is not null then
+      perform interlock.raise_product_changed();
+    end if;
+    perform interlock.note_backorders(v_order_id);
   end if;
 
   if v_digital then
@@ -429,6 +480,9 @@ begin
       from unnest(v_product_ids, v_quantities, v_kinds) as l (product_id, quantity, kind)
       where l.kind = 'digital'
     ) d;
+  end if;
+
+  if v_answer is null then
     v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
     perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
   end if;

@@ -29,7 +29,7 @@ begin
       'discount', i.discount,
       'tax', i.tax,
       'total', i.quantity * i.unit_price
-    )
+    ) || case when i.backordered > 0 then jsonb_build_object('backordered', i.backordered) else '{}' end
     order by i.product_id
   )
   into v_items

@@ -5,8 +5,8 @@
 --
 -- Callers: interlock.reopen_order, for one that has expired; interlock.retake_for_late_money, for a cancelled one too. With
 --   the order locked.
--- Locks: cart, promo, stock rows by id, their slots, their codes.
--- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
+-- Locks: cart, limits of the customer (with a product that has some), promo, stock rows by id, their slots, their codes.
+-- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
 --   longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03
 --   is transient.
 create function interlock.retake_order(p_order_id uuid)
@@ -26,6 +26,12 @@ begin
     perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
     perform interlock.refuse_ordered_cart(v_order.user_id, v_order.cart_id);
   end if;
+
+  perform interlock.take_customer_limits(
+    v_order.user_id, array_agg(i.product_id), array_agg(i.quantity::int)
+  )
+  from interlock.order_items i
+  where i.order_id = p_order_id;
 
   perform set_config('interlock.reopening', 'on', true);
   update interlock.orders o
@@ -54,9 +60,23 @@ begin
     );
   end if;
 
-  perform interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
-  from interlock.order_items i
-  where i.order_id = p_order_id;
+  -- As products are sold now, and not as they were then.
+  update interlock.order_items i
+  set untracked = p.stock_policy = 'untracked',
+      backordered = 0
+  from interlock.products p
+  where i.order_id = p_order_id
+    and p.id = i.product_id;
+
+  if (
+    select interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
+    from interlock.order_items i
+    where i.order_id = p_order_id
+      and not i.untracked
+    having count(*) > 0
+  ) then
+    perform interlock.note_backorders(p_order_id);
+  end if;
 
   perform interlock.take_product_codes(
     array_agg(i.product_id), array_agg(i.quantity::int), p_order_id, 'order_reopened', false

@@ -2,6 +2,9 @@
 -- shares are those that public.validate_promo shows (interlock.split_discount) and sum exactly to the order's discount.
 -- There is no foreign key to
 -- products: see stock/tables/products.sql.
+--
+-- Of the stock a line says what it took, so that it gives back just that whatever the product's policy is by then. An
+-- order that is opened again takes anew, so these two columns may change; the rest is append-only.
 create table interlock.order_items (
   order_id uuid not null
     constraint order_items_order_id_fkey references interlock.orders (id),
@@ -14,6 +17,8 @@ create table interlock.order_items (
   tax interlock.amount not null default 0,
   tax_percent numeric,
   tax_inclusive boolean,
+  untracked boolean not null default false,
+  backordered interlock.unit_count not null default 0,
   constraint order_items_pkey primary key (order_id, product_id)
 );
 
@@ -29,12 +34,20 @@ comment on column interlock.order_items.tax_percent is
   'The rate; empty where none was charged.';
 comment on column interlock.order_items.tax_inclusive is
   'Whether the tax is in the price, or added to it.';
+comment on column interlock.order_items.untracked is
+  'Whether it took nothing from the stock, because the product was untracked; then it gives nothing back.';
+comment on column interlock.order_items.backordered is
+  'How many of the units were not there when it was sold.';
 
 -- Which orders have this product: the guard against deleting it, and the shop's reports.
 create index order_items_by_product on interlock.order_items (product_id);
 
 create trigger order_items_append_only
-  before update or delete on interlock.order_items
+  before
+    update of
+      order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive
+    or delete
+  on interlock.order_items
   for each row
   execute function interlock.refuse_change();
 

@@ -92,7 +92,7 @@ begin
   perform interlock.return_promos(v_ended);
 
   perform interlock.lock_stock(array(
-    select i.product_id from interlock.order_items i where i.order_id = any (v_ended)
+    select i.product_id from interlock.order_items i where i.order_id = any (v_ended) and not i.untracked
     union
     select c.product_id from interlock.product_codes c where c.order_id = any (v_ended)
   ));
@@ -108,7 +108,8 @@ begin
         array_agg(i.product_id), array_agg(i.quantity), 'order_' || v_order.status, v_order.id
       )
       from interlock.order_items i
-      where i.order_id = v_order.id;
+      where i.order_id = v_order.id
+        and not i.untracked;
     end if;
 
     perform interlock.set_ledger_context('order_' || v_order.status, v_order.id);

@@ -1,5 +1,7 @@
 create function public.get_stock(p_product_ids uuid[])
-returns table (product_id uuid, available_quantity int, stock_slots int)
+returns table (
+  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int
+)
 language sql
 stable
 security invoker
@@ -9,4 +11,4 @@ as $$
 $$;
 
 comment on function public.get_stock(uuid[]) is
-  'The exact stock of up to 1000 products, also of those that are sold from slots.';
+  'The exact stock of up to 1000 products, also of those that are sold from slots, and how many can be ordered (null: any number).';

@@ -1,5 +1,6 @@
 -- What public.decrement_product_quantity does, with its owner's rights. With a reference it counts once: the same
--- call again answers the same and takes nothing.
+-- call again answers the same and takes nothing. Of an untracked product nothing is taken; of one that is sold beyond its
+-- stock the quantities are less what is owed.
 --
 -- Callers: service_role, through public.decrement_product_quantity.
 -- Locks: the reference, one stock row, two seconds at most.
@@ -15,6 +16,7 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_answer jsonb;
+  v_deducted int := p_quantity;
   v_product interlock.products;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -41,16 +43,20 @@ begin
     return v_answer;
   end if;
 
-  perform interlock.take_stock(array[p_product_id], array[p_quantity], 'decrement', null);
+  if exists (select from interlock.products p where p.id = p_product_id and p.stock_policy = 'untracked') then
+    v_deducted := 0;
+  else
+    perform interlock.take_stock(array[p_product_id], array[p_quantity], 'decrement', null);
+  end if;
 
   select p.* into v_product from interlock.products p where p.id = p_product_id;
 
   return interlock.finish_reference('decrement_product_quantity', p_reference, jsonb_build_object(
     'success', true,
     'product_id', p_product_id,
-    'old_quantity', v_product.available_quantity + p_quantity,
-    'new_quantity', v_product.available_quantity,
-    'deducted', p_quantity
+    'old_quantity', v_product.available_quantity - v_product.backordered + v_deducted,
+    'new_quantity', v_product.available_quantity - v_product.backordered,
+    'deducted', v_deducted
   ));
 end
 $$;

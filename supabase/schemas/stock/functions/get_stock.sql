@@ -1,10 +1,13 @@
--- What public.get_stock does, with its owner's rights.
+-- What public.get_stock does, with its owner's rights. `orderable_quantity` is what can be ordered, which may be more than
+-- there is; null means any number.
 --
 -- Callers: anon, authenticated and service_role, through public.get_stock.
 -- Locks: none. Errors: VALIDATION_FAILED.
 -- Security definer: slots are nobody's to read. Inactive products are for the shop only.
 create function interlock.get_stock(p_product_ids uuid[])
-returns table (product_id uuid, available_quantity int, stock_slots int)
+returns table (
+  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int
+)
 language plpgsql
 stable
 security definer
@@ -16,7 +19,12 @@ begin
   end if;
 
   return query
-    select p.id, (p.available_quantity - coalesce(s.used, 0))::int, p.stock_slots
+    select
+      p.id, (p.available_quantity - coalesce(s.used, 0))::int, p.stock_slots, p.stock_policy::text, p.backordered::int,
+      case p.stock_policy
+        when 'tracked' then (p.available_quantity - coalesce(s.used, 0))::int
+        when 'backorder' then p.available_quantity + greatest(p.backorder_limit - p.backordered, 0)
+      end
     from interlock.products p
     left join lateral (
       select sum(c.used) as used from interlock.counter_slots c where c.owner_id = p.id and p.stock_slots > 0

@@ -1,4 +1,5 @@
--- Bring a product from the stock that it has to another, and answer both. What has slots is shared out anew.
+-- Bring a product from the stock that it has to another, and answer both. What has slots is shared out anew. What was owed
+-- is filled first, so the new stock may be less than p_to.
 --
 -- Callers: interlock.adjust_stock, interlock.count_stock, which have called interlock.lock_exact_stock.
 -- Locks: the product and its slots, held already.
@@ -8,6 +9,8 @@ returns jsonb
 language plpgsql
 set search_path = ''
 as $$
+declare
+  v_quantity int;
 begin
   if p_to > interlock.most_units() then
     perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
@@ -19,7 +22,8 @@ begin
 
   update interlock.products p
   set available_quantity = p_to
-  where p.id = p_product_id;
+  where p.id = p_product_id
+  returning p.available_quantity into v_quantity;
 
   perform interlock.set_ledger_context(null, null);
 
@@ -31,7 +35,7 @@ begin
     'success', true,
     'product_id', p_product_id,
     'old_quantity', p_from,
-    'new_quantity', p_to,
+    'new_quantity', v_quantity,
     'delta', p_to - p_from
   );
 end

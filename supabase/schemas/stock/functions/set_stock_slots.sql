@@ -13,6 +13,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_problems jsonb := '[]'::jsonb;
+  v_counted boolean;
   v_available int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -32,9 +33,18 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  perform 1 from interlock.products p where p.id = p_product_id for no key update;
+  select p.stock_policy = 'tracked' and p.backordered = 0
+  into v_counted
+  from interlock.products p
+  where p.id = p_product_id
+  for no key update;
   if not found then
     perform interlock.raise_products_not_found(array[p_product_id]);
+  end if;
+  if p_slots > 0 and not v_counted then
+    perform interlock.refuse_problems(interlock.problem(
+      '/p_product_id', 'has another stock_policy than tracked, or owes units: slots are for stock that is there'
+    ));
   end if;
 
   v_available := interlock.settle_stock(p_product_id);

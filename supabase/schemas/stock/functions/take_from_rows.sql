@@ -1,7 +1,8 @@
 -- Lock stock rows and take the stock of those without slots, in one statement whatever their number. Says which
 -- ones have slots (those are only locked), every shortage among the others, and whether a product has another
 -- price or currency by now than the caller's, or is inactive. For a digital product the row is only locked and
--- checked: its stock is its free codes, and interlock.take_product_codes takes them next.
+-- checked: its stock is its free codes, and interlock.take_product_codes takes them next. What is short of a product that
+-- may owe units is owed, if that is not too much.
 --
 -- Callers: interlock.take_stock, interlock.take_from_slots.
 -- Locks: the stock rows in the order of their ids, waiting, `no key`. Quantity and slots are read from the
@@ -14,13 +15,15 @@ create function interlock.take_from_rows(
   p_currency text,
   out o_with_slots uuid[],
   out o_shortages jsonb,
-  out o_changed boolean
+  out o_changed boolean,
+  out o_owed boolean
 )
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_found uuid[];
+  v_owed record;
 begin
   with wanted as (
     select w.product_id, w.quantity, w.unit_price
@@ -65,6 +68,12 @@ begin
     perform interlock.raise_products_not_found(
       array(select unnest(p_product_ids) except select unnest(v_found))
     );
+  end if;
+
+  if o_shortages is not null then
+    v_owed := interlock.take_backorders(o_shortages);
+    o_shortages := v_owed.o_shortages;
+    o_owed := v_owed.o_owed;
   end if;
 end
 $$;

@@ -1,5 +1,5 @@
 -- Take the stock of physical products, and lock and check that of digital ones. All or nothing. Products with
--- slots are taken at their gate.
+-- slots are taken at their gate. Returns whether units are owed now that are not there (policy backorder).
 --
 -- Callers: interlock.decrement_product_quantity, interlock.checkout, interlock.claim_product_codes_atomic. Each
 --   product occurs once, with a quantity above 0.
@@ -14,7 +14,7 @@ create function interlock.take_stock(
   p_unit_prices bigint[] default null,
   p_currency text default null
 )
-returns void
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -57,5 +57,7 @@ begin
   if v_rows.o_changed then
     perform interlock.raise_product_changed();
   end if;
+
+  return v_rows.o_owed is true;
 end
 $$;

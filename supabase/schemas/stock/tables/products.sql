@@ -5,6 +5,17 @@
 --
 -- A product has at most 1,000,000,000 units.
 --
+-- `stock_policy` says what a sale asks of the stock:
+--
+--   tracked    every unit that is sold was there; so at first
+--   untracked  nothing: a sale neither asks nor changes the stock, which stays as it is, and locks no row of this table
+--   backorder  what is not there is sold too, until `backordered` units are owed: at most `backorder_limit`
+--
+-- What is owed is never on the shelf: as long as `backordered` is above 0 there is nothing to sell, and whatever comes in
+-- (a delivery, a count, an order that ends) fills it first, by trigger products_backorders_filled. The ledger has the
+-- difference of both columns. A policy may change while orders are open: each line says whether it has taken stock
+-- (order_items.untracked), and gives back what it took. A lower limit takes nothing away, and neither does `tracked`.
+--
 -- Everybody sees the active products. The shop (service role) writes. Whatever changes the stock leaves a row in the
 -- ledger (stock/tables/stock_movements.sql).
 --
@@ -42,7 +53,12 @@ create table interlock.products (
   active boolean not null default true,
   created_at timestamptz not null default now(),
   stock_slots int not null default 0,
-  tax_class interlock.slug not null default 'standard'
+  tax_class interlock.slug not null default 'standard',
+  stock_policy interlock.stock_policy not null default 'tracked',
+  backorder_limit interlock.unit_count not null default 0,
+  backordered interlock.unit_count not null default 0,
+  max_per_order interlock.positive_count,
+  max_per_customer interlock.positive_count
 )
 -- Stock changes with every sale: room in each page keeps those updates out of the index.
 with (fillfactor = 70);
@@ -69,6 +85,16 @@ comment on column interlock.products.tax_class is
   'Which of tax_rates is charged for it.';
 comment on column interlock.products.stock_slots is
   'Slots that the stock is spread over for fast sales; 0 means none. Changed by set_stock_slots only.';
+comment on column interlock.products.stock_policy is
+  'What a sale asks of the stock: tracked (it must be there), untracked (nothing), backorder (what is not there is owed, up to backorder_limit).';
+comment on column interlock.products.backorder_limit is
+  'How many units may be sold that are not there, with the policy backorder.';
+comment on column interlock.products.backordered is
+  'Units that were sold and are not there yet. Whatever comes in fills them first, so as long as there are any available_quantity is 0.';
+comment on column interlock.products.max_per_order is
+  'How many units one order may have; empty: no limit.';
+comment on column interlock.products.max_per_customer is
+  'How many units one customer may have in orders that are not cancelled, expired or refunded; empty: no limit.';
 
 create trigger products_identity_fixed
   before update of id, kind on interlock.products
@@ -100,13 +126,31 @@ create trigger products_digital_stock
 
 -- What our functions and triggers write runs as their owner; an RPC of the shop's own may say it relatively.
 create trigger products_stock_relative
-  before update of available_quantity on interlock.products
+  before update of available_quantity, backordered on interlock.products
   for each row
   when (
-    old.available_quantity is distinct from new.available_quantity
+    (old.available_quantity is distinct from new.available_quantity or old.backordered is distinct from new.backordered)
     and current_user = current_setting('role', true)
   )
   execute function interlock.refuse_stock_overwrite();
+
+create trigger products_backorders_filled
+  before update on interlock.products
+  for each row
+  when (new.backordered > 0 and new.available_quantity > 0)
+  execute function interlock.fill_backorders();
+
+create trigger products_policy_allowed
+  before update of stock_policy on interlock.products
+  for each row
+  when (new.stock_policy <> 'tracked')
+  execute function interlock.guard_stock_policy();
+
+create trigger products_policy_allowed_at_first
+  before insert on interlock.products
+  for each row
+  when (new.stock_policy <> 'tracked' or new.backordered > 0)
+  execute function interlock.guard_stock_policy();
 
 create trigger products_slots_counted
   before update of stock_slots on interlock.products

@@ -1,4 +1,4 @@
--- The stock ledger: every change of products.available_quantity, append-only.
+-- The stock ledger: every change of products.available_quantity less products.backordered, append-only.
 --
 -- Written by triggers on products, in the statement that changes the stock: our functions, the shop's own SQL,
 -- imports and inserts leave the same rows; a sale from a slot is written by the sale itself. For every product the sum
@@ -33,7 +33,7 @@ comment on table interlock.stock_movements is
 comment on column interlock.stock_movements.delta is
   'Units that came (positive) or went (negative).';
 comment on column interlock.stock_movements.balance_after is
-  'Stock of the product right after the change; null while the product has slots, whose sales go side by side.';
+  'Stock of the product right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
   'What it was for: the order of a checkout, cancellation, expiry or refund.';
 comment on column interlock.stock_movements.reference is

@@ -1,4 +1,4 @@
--- Write the stock ledger. What is settled was written when it was sold.
+-- Write the stock ledger: what is there less what is owed. What is settled was written when it was sold.
 --
 -- Callers: the three triggers on products, once for each statement.
 -- Locks: none beyond the rows it inserts; the products are locked by the statement.
@@ -31,9 +31,9 @@ begin
       v_reference,
       auth.uid()
     from (
-      select n.id, n.available_quantity as new_quantity, 0 as old_quantity, n.stock_slots from new_rows n
+      select n.id, n.available_quantity - n.backordered as new_quantity, 0 as old_quantity, n.stock_slots from new_rows n
       union all
-      select o.id, 0, o.available_quantity, 0 from old_rows o
+      select o.id, 0, o.available_quantity - o.backordered, 0 from old_rows o
     ) c
     group by c.id
     having sum(c.new_quantity) <> sum(c.old_quantity);
@@ -45,9 +45,9 @@ begin
     where n.available_quantity <> 0;
   else
     insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, actor)
-    select o.id, -o.available_quantity, 0, coalesce(v_reason, 'deleted'), v_reference_id, auth.uid()
+    select o.id, o.backordered - o.available_quantity, 0, coalesce(v_reason, 'deleted'), v_reference_id, auth.uid()
     from old_rows o
-    where o.available_quantity <> 0;
+    where o.available_quantity <> o.backordered;
   end if;
 
   return null;

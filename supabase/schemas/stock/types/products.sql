@@ -4,3 +4,6 @@ create domain interlock.price as bigint
 
 create domain interlock.product_kind as text
   constraint products_kind_known check (value in ('physical', 'digital'));
+
+create domain interlock.stock_policy as text
+  constraint products_stock_policy_known check (value in ('tracked', 'untracked', 'backorder'));

@@ -1,4 +1,5 @@
--- What slots have sold since they were settled is in the ledger already, and not yet in the column.
+-- What slots have sold since they were settled is in the ledger already, and not yet in the column; what is owed is taken
+-- off what is there.
 --
 -- A ledger is its closed part (stock_balances) and the movements after that. Which products have a ledger is found by
 -- going from each to the next in the index, so that no closed movement is read; of some nothing is left but the balance.
@@ -39,7 +40,7 @@ as
     p.available_quantity,
     coalesce(m.ledger_quantity, 0) as ledger_quantity
   from (
-    select q.id, (q.available_quantity - coalesce(s.used, 0))::int as available_quantity
+    select q.id, (q.available_quantity - q.backordered - coalesce(s.used, 0))::int as available_quantity
     from interlock.products q
     left join (
       select c.owner_id, sum(c.used) as used from interlock.counter_slots c group by c.owner_id
