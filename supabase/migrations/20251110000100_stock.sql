@@ -48,50 +48,6 @@ begin
 end
 $$;
 
--- Trigger: stock that comes in fills what is owed before there is anything to sell, whoever books it in.
---
--- Callers: trigger products_backorders_filled, for a product that would have both.
--- Locks: none beyond the row being updated.
-create function interlock.fill_backorders()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_filled constant int := least(new.backordered, new.available_quantity);
-begin
-  new.backordered := new.backordered - v_filled;
-  new.available_quantity := new.available_quantity - v_filled;
-  return new;
-end
-$$;
-
--- A new digital product has no codes and therefore no stock, whatever the insert says; later its stock changes
--- with its codes and in no other way.
---
--- Callers: two triggers on products, only for digital products whose stock would change.
--- Errors: 23514 check_violation with constraint name products_digital_stock_is_codes.
-create function interlock.guard_digital_stock()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  if tg_op = 'INSERT' then
-    new.available_quantity := 0;
-  elsif current_setting('interlock.counting_codes', true) is distinct from 'on' then
-    raise exception using
-      errcode = 'check_violation',
-      schema = tg_table_schema,
-      table = tg_table_name,
-      constraint = 'products_digital_stock_is_codes',
-      message = format('the stock of digital product %s is the number of its free codes', new.id),
-      hint = 'Insert or delete rows of product_codes instead.';
-  end if;
-  return new;
-end
-$$;
-
 -- Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots,
 -- whose sales ask nothing but their slot; and a new product that owes units to nobody.
 --
@@ -224,7 +180,7 @@ $$;
 -- was sold since the number was read would be back on the shelf. RPCs, the shop's own among them, and SQL can say it
 -- relatively, and may.
 --
--- Callers: trigger products_stock_relative, where the role of the request itself writes, and no function of ours.
+-- Callers: triggers products_stock_relative and products_backorders_relative, where the role of the request itself writes, and no function of ours.
 -- Errors: STOCK_NOT_RELATIVE.
 -- Security definer: who writes products need not have the right to raise our errors.
 create function interlock.refuse_stock_overwrite()
@@ -237,10 +193,48 @@ declare
   v_path constant text := nullif(current_setting('request.path', true), '');
 begin
   -- GraphQL is an RPC, and knows absolute numbers only, too.
+  -- The stock of a digital product is its codes: that is said by the trigger that comes after.
+  if new.kind = 'digital' then
+    return new;
+  end if;
   if v_path not like '%/rpc/%' or v_path like '%/rpc/graphql' then
     perform interlock.raise_error('STOCK_NOT_RELATIVE', jsonb_build_object(
       'product_id', old.id, 'available', old.available_quantity, 'requested', new.available_quantity
     ));
+  end if;
+  return new;
+end
+$$;
+
+-- What a changed stock comes to. A new digital product has no codes and therefore no stock, whatever the insert says; later
+-- its stock changes with its codes and in no other way. Of another product what comes in fills what is owed before there is
+-- anything to sell, whoever books it in.
+--
+-- Callers: two triggers on products, only for products that are digital or owe units, and whose stock would change.
+-- Locks: none beyond the row being updated.
+-- Errors: 23514 check_violation with constraint name products_digital_stock_is_codes.
+create function interlock.settle_changed_stock()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_filled int;
+begin
+  if tg_op = 'INSERT' then
+    new.available_quantity := 0;
+  elsif new.kind <> 'digital' then
+    v_filled := least(new.backordered, new.available_quantity);
+    new.backordered := new.backordered - v_filled;
+    new.available_quantity := new.available_quantity - v_filled;
+  elsif current_setting('interlock.counting_codes', true) is distinct from 'on' then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'products_digital_stock_is_codes',
+      message = format('the stock of digital product %s is the number of its free codes', new.id),
+      hint = 'Insert or delete rows of product_codes instead.';
   end if;
   return new;
 end
@@ -260,7 +254,7 @@ $$;
 --   backorder  what is not there is sold too, until `backordered` units are owed: at most `backorder_limit`
 --
 -- What is owed is never on the shelf: as long as `backordered` is above 0 there is nothing to sell, and whatever comes in
--- (a delivery, a count, an order that ends) fills it first, by trigger products_backorders_filled. The ledger has the
+-- (a delivery, a count, an order that ends) fills it first, by trigger products_stock_settled. The ledger has the
 -- difference of both columns. A policy may change while orders are open: each line says whether it has taken stock
 -- (order_items.untracked), and gives back what it took. A lower limit takes nothing away, and neither does `tracked`.
 --
@@ -363,29 +357,36 @@ create trigger products_digital_opening_stock
   before insert on interlock.products
   for each row
   when (new.kind = 'digital' and new.available_quantity <> 0)
-  execute function interlock.guard_digital_stock();
+  execute function interlock.settle_changed_stock();
 
-create trigger products_digital_stock
+-- One trigger for two cases, because each condition costs every sale; by its name it comes after products_stock_relative.
+create trigger products_stock_settled
   before update on interlock.products
   for each row
-  when (new.kind = 'digital' and new.available_quantity is distinct from old.available_quantity)
-  execute function interlock.guard_digital_stock();
+  when (
+    (new.kind = 'digital' or new.backordered > 0)
+    and new.available_quantity is distinct from old.available_quantity
+  )
+  execute function interlock.settle_changed_stock();
 
 -- What our functions and triggers write runs as their owner; an RPC of the shop's own may say it relatively.
 create trigger products_stock_relative
-  before update of available_quantity, backordered on interlock.products
+  before update of available_quantity on interlock.products
   for each row
   when (
-    (old.available_quantity is distinct from new.available_quantity or old.backordered is distinct from new.backordered)
+    old.available_quantity is distinct from new.available_quantity
     and current_user = current_setting('role', true)
   )
   execute function interlock.refuse_stock_overwrite();
 
-create trigger products_backorders_filled
-  before update on interlock.products
+create trigger products_backorders_relative
+  before update of backordered on interlock.products
   for each row
-  when (new.backordered > 0 and new.available_quantity > 0)
-  execute function interlock.fill_backorders();
+  when (
+    old.backordered is distinct from new.backordered
+    and current_user = current_setting('role', true)
+  )
+  execute function interlock.refuse_stock_overwrite();
 
 create trigger products_policy_allowed
   before update of stock_policy on interlock.products

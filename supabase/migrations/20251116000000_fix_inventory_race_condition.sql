@@ -99,14 +99,10 @@ comment on function interlock.cover_stock_slots is
   'Trigger: a product''s stock covers what its slots may still sell, whoever lowers it.';
 comment on function interlock.decrement_product_quantity is
   'What public.decrement_product_quantity does, with its owner''s rights.';
-comment on function interlock.fill_backorders is
-  'Trigger: stock that comes in fills what is owed before there is anything to sell, whoever books it in.';
 comment on function interlock.find_adjustment_problems is
   'What is wrong with who calls, the product and the reason of a change of stock by hand.';
 comment on function interlock.get_stock is
   'What public.get_stock does, with its owner''s rights.';
-comment on function interlock.guard_digital_stock is
-  'A new digital product has no codes and therefore no stock, whatever the insert says; later its stock changes with its codes and in no other way.';
 comment on function interlock.guard_stock_policy is
   'Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots, whose sales ask nothing but their slot; and a new product that owes units to nobody.';
 comment on function interlock.lock_exact_stock is
@@ -131,6 +127,8 @@ comment on function interlock.return_stock is
   'Give stock of physical products back.';
 comment on function interlock.set_stock_slots is
   'What public.set_stock_slots does, with its owner''s rights.';
+comment on function interlock.settle_changed_stock is
+  'What a changed stock comes to.';
 comment on function interlock.settle_stock is
   'Call in the slots of a product, so that its stock is in its row again.';
 comment on function interlock.take_at_gate is

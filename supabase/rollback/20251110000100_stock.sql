@@ -35,10 +35,9 @@ drop domain
   interlock.stock_policy;
 drop function
   interlock.cover_stock_slots,
-  interlock.fill_backorders,
-  interlock.guard_digital_stock,
   interlock.guard_stock_policy,
   interlock.record_stock_movements,
   interlock.refuse_delete_of_sold_product,
   interlock.refuse_product_identity_change,
-  interlock.refuse_stock_overwrite;
+  interlock.refuse_stock_overwrite,
+  interlock.settle_changed_stock;

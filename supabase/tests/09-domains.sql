@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(296);
+select plan(302);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault

@@ -255,9 +255,9 @@ from (values
 select is_empty('select * from interlock.stock_differences', 'the ledger adds up');
 select is_empty('select * from interlock.code_differences', 'stock and free codes agree');
 
-alter table interlock.products disable trigger products_digital_stock;
+alter table interlock.products disable trigger products_stock_settled;
 update interlock.products set available_quantity = 9 where id = pg_temp.p(1);
-alter table interlock.products enable trigger products_digital_stock;
+alter table interlock.products enable trigger products_stock_settled;
 select results_eq(
   'select available_quantity, free_codes::int from interlock.code_differences',
   $$values (9, 3)$$,

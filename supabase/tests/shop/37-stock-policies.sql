@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(95);
+select plan(96);
 
 update interlock.settings
 set max_open_orders_per_customer = null, max_open_units_per_customer = null;
@@ -295,6 +295,10 @@ select set_config('request.path', '/products', true);
 select throws_ok(
   $$update public.products set backordered = 0 where id = '7d370000-0000-4000-8000-00000000000b'$$,
   'PT409', 'STOCK_NOT_RELATIVE', 'what is owed is not overwritten'
+);
+select throws_ok(
+  $$update public.products set available_quantity = 1 where id = '7d370000-0000-4000-8000-00000000000b'$$,
+  'PT409', 'STOCK_NOT_RELATIVE', 'nor is stock that would but fill it'
 );
 select lives_ok(
   $$update public.products set stock_policy = 'tracked', backorder_limit = 2, max_per_order = 3 where id = '7d370000-0000-4000-8000-00000000000b'$$,

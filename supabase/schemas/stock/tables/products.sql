@@ -12,7 +12,7 @@
 --   backorder  what is not there is sold too, until `backordered` units are owed: at most `backorder_limit`
 --
 -- What is owed is never on the shelf: as long as `backordered` is above 0 there is nothing to sell, and whatever comes in
--- (a delivery, a count, an order that ends) fills it first, by trigger products_backorders_filled. The ledger has the
+-- (a delivery, a count, an order that ends) fills it first, by trigger products_stock_settled. The ledger has the
 -- difference of both columns. A policy may change while orders are open: each line says whether it has taken stock
 -- (order_items.untracked), and gives back what it took. A lower limit takes nothing away, and neither does `tracked`.
 --
@@ -116,29 +116,36 @@ create trigger products_digital_opening_stock
   before insert on interlock.products
   for each row
   when (new.kind = 'digital' and new.available_quantity <> 0)
-  execute function interlock.guard_digital_stock();
+  execute function interlock.settle_changed_stock();
 
-create trigger products_digital_stock
+-- One trigger for two cases, because each condition costs every sale; by its name it comes after products_stock_relative.
+create trigger products_stock_settled
   before update on interlock.products
   for each row
-  when (new.kind = 'digital' and new.available_quantity is distinct from old.available_quantity)
-  execute function interlock.guard_digital_stock();
+  when (
+    (new.kind = 'digital' or new.backordered > 0)
+    and new.available_quantity is distinct from old.available_quantity
+  )
+  execute function interlock.settle_changed_stock();
 
 -- What our functions and triggers write runs as their owner; an RPC of the shop's own may say it relatively.
 create trigger products_stock_relative
-  before update of available_quantity, backordered on interlock.products
+  before update of available_quantity on interlock.products
   for each row
   when (
-    (old.available_quantity is distinct from new.available_quantity or old.backordered is distinct from new.backordered)
+    old.available_quantity is distinct from new.available_quantity
     and current_user = current_setting('role', true)
   )
   execute function interlock.refuse_stock_overwrite();
 
-create trigger products_backorders_filled
-  before update on interlock.products
+create trigger products_backorders_relative
+  before update of backordered on interlock.products
   for each row
-  when (new.backordered > 0 and new.available_quantity > 0)
-  execute function interlock.fill_backorders();
+  when (
+    old.backordered is distinct from new.backordered
+    and current_user = current_setting('role', true)
+  )
+  execute function interlock.refuse_stock_overwrite();
 
 create trigger products_policy_allowed
   before update of stock_policy on interlock.products
