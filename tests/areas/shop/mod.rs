@@ -47,6 +47,7 @@ pub(crate) mod stages;
 mod stand_in;
 #[cfg(test)]
 mod term_scenes;
+pub(crate) mod term_stages;
 pub(crate) mod stripe;
 #[cfg(test)]
 mod wallet_scenes;
@@ -77,7 +78,12 @@ pub(crate) const AREA: Area = Area {
     scene_rows: scenes::ROWS,
     #[cfg(test)]
     after_scene: slot_scenes::AFTERWARDS,
-    stages: &[stages::STAGES, payment_stages::STAGES, slot_stages::STAGES],
+    stages: &[
+        stages::STAGES,
+        payment_stages::STAGES,
+        slot_stages::STAGES,
+        term_stages::STAGES,
+    ],
     sweeps: &[stages::ORDERS, slot_stages::SLOTS],
     histories: Some(&histories::SHOP),
     #[cfg(test)]

@@ -126,7 +126,7 @@ select jsonb_build_object(
     from interlock.batches b where b.id = any ($2)),
   'drivers', (select jsonb_agg(jsonb_build_array(d.user_id, d.active) order by d.user_id)
     from interlock.drivers d where d.user_id = any ($1)),
-  'products', (select jsonb_agg(jsonb_build_array(p.id, p.available_quantity - s.used, p.price, p.active, p.stock_slots,
+  'products', (select jsonb_agg(jsonb_build_array(p.id, p.available_quantity - s.used, p.backordered, p.stock_policy, p.price, p.active, p.stock_slots,
       (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason, m.actor) order by m.id)
        from interlock.stock_movements m where m.product_id = p.id and m.balance_after is not null),
       (select jsonb_agg(jsonb_build_array(m.delta, m.reason, m.actor) order by m.delta, m.reason, m.actor)
@@ -139,7 +139,7 @@ select jsonb_build_object(
   'orders', (select jsonb_agg(o order by o) from (
       select jsonb_build_array(o.user_id, o.status, o.subtotal, o.discount, o.shipping, o.tax, o.total, o.payment_method, o.promo_code_id,
         o.proof_submitted_at is not null,
-        (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price, i.discount, i.tax) order by i.product_id)
+        (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price, i.discount, i.tax, i.untracked, i.backordered) order by i.product_id)
          from interlock.order_items i where i.order_id = o.id),
         (select jsonb_agg(e.event order by e.id) from interlock.order_events e where e.order_id = o.id),
         (select jsonb_build_array(d.shipping_address, d.contact, d.metadata) from interlock.order_details d where d.order_id = o.id),
@@ -171,7 +171,7 @@ select jsonb_build_object(
     from interlock.idempotency_keys k where k.user_id = any ($1)),
   'wrong', jsonb_strip_nulls(jsonb_build_object(
     'stock', (select jsonb_agg(p.id) from interlock.products p join slots s on s.owner_id = p.id
-      where p.id = any ($3) and p.available_quantity - s.used <>
+      where p.id = any ($3) and p.available_quantity - p.backordered - s.used <>
       (select coalesce(sum(m.delta), 0) from interlock.stock_movements m where m.product_id = p.id)),
     'codes', (select jsonb_agg(p.id) from interlock.products p where p.id = any ($3) and p.kind = 'digital'
       and p.available_quantity <>

@@ -15,6 +15,18 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "of two checkouts of one cart the second finds the order of the first, before it asks for money",
     ),
     (
+        "checkout: without `perform interlock.lock_cart(v_user_id, p_cart_id)`",
+        "of two checkouts of one cart the second finds the order of the first, before it asks for money",
+    ),
+    (
+        "checkout: never `exists ( select from unnest(v_product_ids, v_unit_prices) as w (product_id, unit_price) left join i…`",
+        "a price of an untracked product that changes meanwhile is not charged",
+    ),
+    (
+        "checkout: never `v_answer is not null` (3)",
+        "what is owed since the look is not answered as if it were there",
+    ),
+    (
         "note_tax_rates: without `perform 1 from interlock.settings for no key update`",
         "the last tax rate goes while another one comes: the shop is taxed",
     ),

@@ -43,8 +43,12 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: each kind of problem is asked for again.",
     ),
     (
-        "checkout: never `not v_digital`",
+        "checkout: never `not v_digital and v_backorder is not true`",
         "It only saves work: an answer that is not made before the order is made after it.",
+    ),
+    (
+        "checkout: never `v_answer is null and not v_digital and v_backorder is not true`",
+        "It only saves work: an answer that is not made before the stock is taken is made after it.",
     ),
     (
         "checkout: without `and r.status = 'redeemed'`",

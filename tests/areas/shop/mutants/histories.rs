@@ -6,7 +6,7 @@ use crate::prove::histories::Mutant;
 pub(crate) const IN_HISTORIES: &[Mutant] = &[
     (
         "get_stock",
-        "p.available_quantity - coalesce(s.used, 0)",
+        "p.available_quantity - coalesce(sum(c.used), 0)",
         "p.available_quantity",
     ),
     (

@@ -111,11 +111,11 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
         name: "checkout: refuses when the slots could not do it",
         changes: &[(
             "checkout",
-            "perform interlock.take_stock(",
+            "v_owed := interlock.take_stock(",
             "if v_slotted is not null then
                perform interlock.raise_error('INSUFFICIENT_INVENTORY', '{}');
              end if;
-             perform interlock.take_stock(",
+             v_owed := interlock.take_stock(",
         )],
         stage: "the last two p in",
     },
