@@ -722,15 +722,17 @@ begin
 
   return query
     select
-      p.id, (p.available_quantity - coalesce(s.used, 0))::int, p.stock_slots, p.stock_policy::text, p.backordered::int,
+      p.id, s.available, p.stock_slots, p.stock_policy::text, p.backordered::int,
       case p.stock_policy
-        when 'tracked' then (p.available_quantity - coalesce(s.used, 0))::int
-        when 'backorder' then p.available_quantity + greatest(p.backorder_limit - p.backordered, 0)
+        when 'tracked' then s.available
+        when 'backorder' then s.available + greatest(p.backorder_limit - p.backordered, 0)
       end
     from interlock.products p
-    left join lateral (
-      select sum(c.used) as used from interlock.counter_slots c where c.owner_id = p.id and p.stock_slots > 0
-    ) s on true
+    cross join lateral (
+      select (p.available_quantity - coalesce(sum(c.used), 0))::int as available
+      from interlock.counter_slots c
+      where c.owner_id = p.id and p.stock_slots > 0
+    ) s
     where p.id = any (p_product_ids)
       and (p.active or interlock.acts_for_shop())
     order by p.id;

@@ -2748,8 +2748,7 @@ begin
   from interlock.products p
   where i.order_id = p_order_id
     and not i.untracked
-    and p.id = i.product_id
-    and p.backordered > 0;
+    and p.id = i.product_id;
 end
 $$;
 

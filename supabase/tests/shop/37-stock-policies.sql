@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(96);
+select plan(114);
 
 update interlock.settings
 set max_open_orders_per_customer = null, max_open_units_per_customer = null;
@@ -280,6 +280,51 @@ select is(
   '3', 'opened again more of them are'
 );
 select is(pg_temp.stock('b'), '{0,3}', 'owed');
+select is_empty('select * from interlock.stock_differences', 'the books are equal');
+
+-- Beside others: products by id, and nothing of what is not sold.
+insert into interlock.products (id, name, price, currency, available_quantity, stock_policy, backorder_limit)
+values (pg_temp.p('7'), 'tap 7', 100, 'EUR', 0, 'backorder', 5), (pg_temp.p('8'), 'tap 8', 100, 'EUR', 1, 'backorder', 5);
+select is(
+  pg_temp.buy('{"8": 9, "7": 9}') #> '{details,shortages}',
+  jsonb_build_array(
+    jsonb_build_object('product_id', pg_temp.p('7'), 'requested', 9, 'available', 5),
+    jsonb_build_object('product_id', pg_temp.p('8'), 'requested', 9, 'available', 6)
+  ), 'shortages stand in the order of their ids'
+);
+select is(pg_temp.keep('earlier', pg_temp.buy('{"7": 1, "8": 1}')) ->> 'status', 'confirmed', 'one of each');
+select is(array[pg_temp.stock('7'), pg_temp.stock('8')], '{{0,1},{0,0}}', 'one is owed');
+select is(pg_temp.line(pg_temp.buy('{"8": 2}'), '8') -> 'backordered', '2', 'two more of one');
+select is(pg_temp.line(pg_temp.buy('{"7": 3}'), '7') -> 'backordered', '3', 'three more of the other');
+select is(array[pg_temp.stock('7'), pg_temp.stock('8')], '{{0,4},{0,2}}', 'are owed');
+select is(
+  (select array_agg(backordered::int order by product_id) from interlock.order_items where order_id = (pg_temp.kept('earlier') ->> 'id')::uuid),
+  '{1,0}', 'what an earlier order was owed stays as it was'
+);
+update interlock.products set stock_policy = 'untracked' where id = pg_temp.p('7');
+select is(pg_temp.keep('mixed again', pg_temp.buy('{"7": 2, "8": 1}')) ->> 'status', 'confirmed', 'one that was owed, and is not counted now');
+select is(pg_temp.line(pg_temp.kept('mixed again'), '7') ? 'backordered', false, 'is not owed any more');
+select is(pg_temp.line(pg_temp.kept('mixed again'), '8') -> 'backordered', '1', 'beside one that is');
+select is(
+  pg_temp.shop(format('public.decrement_product_quantity(%L, 4)', pg_temp.p('8'))) #> '{details,shortages,0,available}', '2',
+  'the shop''s own code is bound by the limit'
+);
+update interlock.products set stock_policy = 'tracked' where id = pg_temp.p('8');
+select is(
+  pg_temp.shop(format('public.decrement_product_quantity(%L, 1)', pg_temp.p('8'))) #> '{details,shortages,0,available}', '0',
+  'and by the policy'
+);
+
+-- What is opened again changes no other order.
+select is(pg_temp.keep('stays', pg_temp.buy('{"7": 1}')) ->> 'status', 'confirmed', 'sold untracked');
+select is(pg_temp.keep('goes', pg_temp.buy('{"7": 1}', 'bank_transfer')) ->> 'status', 'pending_payment', 'as another');
+select is(pg_temp.expire(pg_temp.kept('goes')), '1', 'which expires');
+update interlock.products set stock_policy = 'backorder', backorder_limit = 9 where id = pg_temp.p('7');
+select is(pg_temp.shop(format('public.reopen_order(%L)', pg_temp.kept('goes') ->> 'id')) #>> '{order,status}', 'pending_payment', 'and is opened again');
+select is(
+  (select array_agg(untracked order by order_id) from interlock.order_items where order_id in ((pg_temp.kept('stays') ->> 'id')::uuid, (pg_temp.kept('goes') ->> 'id')::uuid)),
+  '{t,f}', 'the other is untracked as it was'
+);
 select is_empty('select * from interlock.stock_differences', 'the books are equal');
 
 -- A product that is deleted takes what it owes along.

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(32);
+select plan(37);
 
 update interlock.settings
 set max_open_orders_per_customer = null, max_open_units_per_customer = null;
@@ -163,6 +163,28 @@ end
 $$;
 select is(pg_temp.locked('{"b": 1}'), 0::bigint, 'a plain cart locks nothing');
 select is(pg_temp.locked('{"a": 1}'), 0::bigint, 'nor does a limit of an order');
+update interlock.products set max_per_customer = null;
+update interlock.orders set payment_expires_at = now() - interval '1 minute'
+where id = (select ("order" ->> 'id')::uuid from kept where name = 'again');
+select is(pg_temp.shop('public.expire_orders(1)') ->> 'expired', '1', 'an order that expires');
+create temporary table advisory as select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid();
+select is(pg_temp.on_order('again', 'public.reopen_order(%L)'), 'pending_payment', 'and is opened again');
+select is(
+  (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()), (select count from advisory),
+  'without a limit locks nothing either'
+);
+
+-- Several at once, in the order of their ids.
+update interlock.products set max_per_order = 1, max_per_customer = 1;
+select is(
+  (select array_agg(l ->> 'product_id') from jsonb_array_elements(pg_temp.buy('ann', '{"c": 2, "a": 2, "b": 2}') #> '{details,limits}') l),
+  array[pg_temp.p('a')::text, pg_temp.p('b')::text, pg_temp.p('c')::text], 'all that are too many for an order are said'
+);
+update interlock.products set max_per_order = null;
+select is(
+  (select array_agg(l ->> 'product_id') from jsonb_array_elements(pg_temp.buy('ann', '{"c": 2, "a": 2, "b": 2}') #> '{details,limits}') l),
+  array[pg_temp.p('a')::text, pg_temp.p('b')::text, pg_temp.p('c')::text], 'and for a customer'
+);
 
 select finish();
 rollback;

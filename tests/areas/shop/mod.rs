@@ -45,10 +45,10 @@ pub(crate) mod slot_stages;
 pub(crate) mod stages;
 #[cfg(test)]
 mod stand_in;
+pub(crate) mod stripe;
 #[cfg(test)]
 mod term_scenes;
 pub(crate) mod term_stages;
-pub(crate) mod stripe;
 #[cfg(test)]
 mod wallet_scenes;
 

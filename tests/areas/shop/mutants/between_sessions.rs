@@ -27,6 +27,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "what is owed since the look is not answered as if it were there",
     ),
     (
+        "take_customer_limits: without `perform pg_advisory_xact_lock(hashtextextended('interlock limits ' || p_user_id, 0))`",
+        "of two orders of one customer at a product's limit the second is refused",
+    ),
+    (
         "note_tax_rates: without `perform 1 from interlock.settings for no key update`",
         "the last tax rate goes while another one comes: the shop is taxed",
     ),
