@@ -1511,6 +1511,9 @@ $$;
 -- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on,
 -- but the buyer sees them only once it is paid.
 --
+-- For somebody else: staff and the shop name the buyer with p_on_behalf_of. Order, limits, wallet and promo are the buyer's;
+-- the key is the caller's, and so is the name in the history.
+--
 -- A hot product cannot take every connection: with settings.checkouts_per_product at most so many checkouts of one
 -- product run at a time. The next one is told at once to come again (503 with Retry-After), and the function does not
 -- try by itself: under a storm that would be another storm. A refusal for want of stock is not held up.
@@ -1520,14 +1523,14 @@ $$;
 --   code); idempotency key; cart (if it has a name); limits of the customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit);
 --   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
 --   waits together last two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
+-- Errors: UNAUTHENTICATED, FORBIDDEN and USER_NOT_FOUND (with p_on_behalf_of), VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY,
 --   PRODUCT_ORDER_LIMIT, PRODUCT_CUSTOMER_LIMIT, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
 --   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
 -- Security definer: nobody has the right to write orders, stock or wallets. Nothing here trusts an argument for who is
---   calling; that is auth.uid().
+--   calling; that is auth.uid(). A buyer is named by staff and the shop alone.
 create function interlock.checkout(
   p_cart_items jsonb,
   p_promo_code text,
@@ -1538,7 +1541,8 @@ create function interlock.checkout(
   p_shipping_address jsonb,
   p_contact jsonb,
   p_metadata jsonb,
-  p_shipping_method text
+  p_shipping_method text,
+  p_on_behalf_of uuid
 )
 returns json
 language plpgsql
@@ -1550,7 +1554,8 @@ set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 declare
-  v_user_id constant uuid := auth.uid();
+  -- The buyer. The key is the caller's, and the history says who called.
+  v_user_id constant uuid := coalesce(p_on_behalf_of, auth.uid());
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id constant uuid := interlock.new_id();
   v_details jsonb;
@@ -1605,6 +1610,12 @@ begin
 
   if v_user_id is null then
     perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  if p_on_behalf_of is not null then
+    perform interlock.refuse_unless_shop();
+    if not exists (select from auth.users u where u.id = p_on_behalf_of) then
+      perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_on_behalf_of));
+    end if;
   end if;
 
   v_problems := interlock.find_checkout_problems(
@@ -1726,6 +1737,9 @@ begin
   if v_said is not null then
     v_request := v_request || v_said;
   end if;
+  if p_on_behalf_of is not null then
+    v_request := v_request || jsonb_build_object('on_behalf_of', p_on_behalf_of);
+  end if;
 
   v_refusal := case
     when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
@@ -1787,6 +1801,11 @@ begin
   v_stored := interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
   if v_stored is not null then
     return v_stored::json;
+  end if;
+
+  -- Here, because nothing that follows tells whose account is gone.
+  if p_on_behalf_of is not null and not interlock.lock_user(p_on_behalf_of) then
+    perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_on_behalf_of));
   end if;
 
   -- A cart that its buyer has named becomes one order, under whatever keys it is sent.
@@ -1968,7 +1987,11 @@ begin
   end if;
 
   if v_answer is null then
-    v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
+    v_answer := jsonb_build_object('success', true, 'order', case
+      -- A code is for its buyer's eyes only.
+      when p_on_behalf_of is null then interlock.order_to_json(v_order_id)
+      else interlock.order_to_json(v_order_id) - 'codes'
+    end)::text;
     perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
   end if;
 
@@ -3632,7 +3655,8 @@ create function public.checkout(
   p_shipping_address jsonb default null,
   p_contact jsonb default null,
   p_metadata jsonb default null,
-  p_shipping_method text default null
+  p_shipping_method text default null,
+  p_on_behalf_of uuid default null
 )
 returns json
 language plpgsql
@@ -3642,13 +3666,13 @@ as $$
 begin
   return interlock.checkout(
     p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total,
-    p_shipping_address, p_contact, p_metadata, p_shipping_method
+    p_shipping_address, p_contact, p_metadata, p_shipping_method, p_on_behalf_of
   );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text) is
-  'Buys a cart [{"product_id", "quantity"}] for the calling user: order, payment, stock, codes and promo use together, or nothing.';
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid) is
+  'Buys a cart [{"product_id", "quantity"}] for the calling user, or for staff on behalf of another one: order, payment, stock, codes and promo use together, or nothing.';
 
 create function public.claim_product_codes_atomic(
   p_product_id uuid,
@@ -3910,7 +3934,7 @@ comment on function interlock.tax_of is
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.expire_orders(int),
@@ -3926,7 +3950,7 @@ from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid), interlock.checkout,
   public.quote_order(jsonb, text, text, jsonb, uuid), interlock.quote_order,
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,

@@ -11,7 +11,7 @@ select interlock.conceal('order_items');
 select interlock.conceal('orders');
 drop function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.expire_orders(int),

@@ -92,6 +92,7 @@ mod tests {
             ("/contact", false),
             ("/metadata", false),
             ("/shipping_method", false),
+            ("/on_behalf_of", false),
         ];
         assert_eq!(
             told,

@@ -61,6 +61,11 @@ export interface components {
             };
             /** @description How the order is sent: the code of one of shipping_methods. The database has its price. */
             shipping_method?: string;
+            /**
+             * Format: uuid
+             * @description The customer for whom staff place the order; a buyer who names one is answered with FORBIDDEN.
+             */
+            on_behalf_of?: string;
         };
         PaymentIntentRequest: {
             /**

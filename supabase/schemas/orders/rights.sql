@@ -2,7 +2,7 @@
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.expire_orders(int),
@@ -18,7 +18,7 @@ from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid), interlock.checkout,
   public.quote_order(jsonb, text, text, jsonb, uuid), interlock.quote_order,
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,

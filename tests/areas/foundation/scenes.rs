@@ -184,6 +184,22 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "available_quantity = 10 from interlock.products where id = '{product}'",
     },
     Scene {
+        name: "nor does staff for them",
+        before: &[(
+            By::Shop,
+            "update interlock.wallets set balance = 0 where user_id = '{ann}'",
+        )],
+        meanwhile: (By::Shop, "select public.erase_user('{ann}')"),
+        call: (
+            By::Shop,
+            "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_on_behalf_of => '{ann}')",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "USER_NOT_FOUND",
+        then: "available_quantity = 10 from interlock.products where id = '{product}'",
+    },
+    Scene {
         name: "who is erased meanwhile holds no promo code and guesses none",
         before: &[(
             By::Shop,

@@ -2,7 +2,7 @@
 
 use super::rows::{PRICE, cart, with};
 use crate::areas::promo::documented::{refuses_promos, set};
-use crate::harness::stack::Bench;
+use crate::harness::stack::{Bench, user_claims};
 use crate::openapi::{Scene, Sent};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -92,6 +92,19 @@ pub(crate) async fn checkout(bench: &Bench) -> (String, Value) {
     scene
         .expect("CURRENCY_MISMATCH", buyer, &by_wallet(&[(abroad, 1)]))
         .await;
+
+    let people = bench.users(2).await;
+    let mut staff = user_claims(people[0]);
+    staff["app_metadata"] = json!({ "role": "staff" });
+    for (outcome, whom) in [
+        ("placed by staff for a customer", people[1]),
+        ("USER_NOT_FOUND", Uuid::new_v4()),
+    ] {
+        let order = with(cart(&[(product, 1)]), "on_behalf_of", whom.to_string());
+        let request = scene.request(people[0], &order);
+        let token = bench.stack.token(&staff);
+        scene.expect_of(outcome, Sent { token, ..request }).await;
+    }
 
     // The shop changes a code between showing and selling.
     let promo = bench.promo(None, None).await;

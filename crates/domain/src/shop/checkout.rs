@@ -2,7 +2,7 @@
 //!
 //! `{"cart_items": [{"product_id", "quantity", "expected_unit_price"?}], "promo_code"?, "cart_id"?, "payment_method"?,
 //! "expected_total"?, "shipping_address"?, "contact"?, "metadata"?,
-//! "shipping_method"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
+//! "shipping_method"?, "on_behalf_of"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
 
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function, Takes};
@@ -72,6 +72,10 @@ pub const CHECKOUT: Function = Function {
             (
                 "/shipping_method",
                 "How the order is sent: the code of one of shipping_methods. The database has its price.",
+            ),
+            (
+                "/on_behalf_of",
+                "The customer for whom staff place the order; a buyer who names one is answered with FORBIDDEN.",
             ),
         ],
         between_fields: "{}",
@@ -149,6 +153,7 @@ pub const CHECKOUT: Function = Function {
         codes: &[
             Code::InsufficientFunds,
             Code::ProductNotFound,
+            Code::UserNotFound,
             Code::PromoNotFound,
             Code::InsufficientInventory,
             Code::ProductOrderLimit,
@@ -180,6 +185,11 @@ pub const CHECKOUT: Function = Function {
                     "cart_id":"ca470000-0000-4000-8000-00000000dead","payment_method":"wallet","expected_total":630,
                     "shipping_address":{"name":"test:harmless","country":"DE"},"contact":{"email":"test@example.com"},
                     "metadata":{"test":"harmless"},"shipping_method":"test-harmless"}"#,
+            },
+            Sample {
+                name: "a cart for a customer",
+                body: r#"{"cart_items":[{"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":1}],
+                    "on_behalf_of":"a0000000-0000-4000-8000-00000000dead"}"#,
             },
             Sample {
                 name: "a cart",
@@ -226,6 +236,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     let contact = fields.object("contact");
     let metadata = fields.object("metadata");
     let shipping_method = fields.line("shipping_method", MAX_SHIPPING_METHOD);
+    let on_behalf_of = fields.uuid("on_behalf_of");
     fields.finish()?;
 
     let lines = lines.unwrap_or(Value::Null);
@@ -240,6 +251,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_contact", contact),
         ("p_metadata", metadata),
         ("p_shipping_method", shipping_method.map(Value::from)),
+        ("p_on_behalf_of", on_behalf_of.map(Value::from)),
     ];
     Ok(Arguments {
         count: products as u32,
@@ -345,6 +357,23 @@ mod tests {
                 ["/shipping_address", "/contact", "/metadata"],
                 "{other}"
             );
+        }
+    }
+
+    #[test]
+    fn the_customer_of_an_order_is_passed_on() {
+        let body =
+            |whom: &str| format!(r#"{{"cart_items":[{}],"on_behalf_of":{whom}}}"#, line("1"));
+        let arguments = read_text(&body(&format!(r#""{PRODUCT}""#))).expect("valid");
+        assert_eq!(
+            SerdeJson.write(&arguments.json),
+            format!(
+                r#"{{"p_cart_items":[{}],"p_on_behalf_of":"{PRODUCT}"}}"#,
+                line("1")
+            )
+        );
+        for whom in [r#""me""#, "null", "1", "{}"] {
+            assert_eq!(read_text(&body(whom)).expect_err(whom), ["/on_behalf_of"]);
         }
     }
 

@@ -26,6 +26,9 @@
 -- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on,
 -- but the buyer sees them only once it is paid.
 --
+-- For somebody else: staff and the shop name the buyer with p_on_behalf_of. Order, limits, wallet and promo are the buyer's;
+-- the key is the caller's, and so is the name in the history.
+--
 -- A hot product cannot take every connection: with settings.checkouts_per_product at most so many checkouts of one
 -- product run at a time. The next one is told at once to come again (503 with Retry-After), and the function does not
 -- try by itself: under a storm that would be another storm. A refusal for want of stock is not held up.
@@ -35,14 +38,14 @@
 --   code); idempotency key; cart (if it has a name); limits of the customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit);
 --   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
 --   waits together last two seconds at most.
--- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
+-- Errors: UNAUTHENTICATED, FORBIDDEN and USER_NOT_FOUND (with p_on_behalf_of), VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY,
 --   PRODUCT_ORDER_LIMIT, PRODUCT_CUSTOMER_LIMIT, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
 --   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
 -- Security definer: nobody has the right to write orders, stock or wallets. Nothing here trusts an argument for who is
---   calling; that is auth.uid().
+--   calling; that is auth.uid(). A buyer is named by staff and the shop alone.
 create function interlock.checkout(
   p_cart_items jsonb,
   p_promo_code text,
@@ -53,7 +56,8 @@ create function interlock.checkout(
   p_shipping_address jsonb,
   p_contact jsonb,
   p_metadata jsonb,
-  p_shipping_method text
+  p_shipping_method text,
+  p_on_behalf_of uuid
 )
 returns json
 language plpgsql
@@ -65,7 +69,8 @@ set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 declare
-  v_user_id constant uuid := auth.uid();
+  -- The buyer. The key is the caller's, and the history says who called.
+  v_user_id constant uuid := coalesce(p_on_behalf_of, auth.uid());
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id constant uuid := interlock.new_id();
   v_details jsonb;
@@ -120,6 +125,12 @@ begin
 
   if v_user_id is null then
     perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  if p_on_behalf_of is not null then
+    perform interlock.refuse_unless_shop();
+    if not exists (select from auth.users u where u.id = p_on_behalf_of) then
+      perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_on_behalf_of));
+    end if;
   end if;
 
   v_problems := interlock.find_checkout_problems(
@@ -241,6 +252,9 @@ begin
   if v_said is not null then
     v_request := v_request || v_said;
   end if;
+  if p_on_behalf_of is not null then
+    v_request := v_request || jsonb_build_object('on_behalf_of', p_on_behalf_of);
+  end if;
 
   v_refusal := case
     when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
@@ -302,6 +316,11 @@ begin
   v_stored := interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
   if v_stored is not null then
     return v_stored::json;
+  end if;
+
+  -- Here, because nothing that follows tells whose account is gone.
+  if p_on_behalf_of is not null and not interlock.lock_user(p_on_behalf_of) then
+    perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_on_behalf_of));
   end if;
 
   -- A cart that its buyer has named becomes one order, under whatever keys it is sent.
@@ -483,7 +502,11 @@ begin
   end if;
 
   if v_answer is null then
-    v_answer := jsonb_build_object('success', true, 'order', interlock.order_to_json(v_order_id))::text;
+    v_answer := jsonb_build_object('success', true, 'order', case
+      -- A code is for its buyer's eyes only.
+      when p_on_behalf_of is null then interlock.order_to_json(v_order_id)
+      else interlock.order_to_json(v_order_id) - 'codes'
+    end)::text;
     perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
   end if;
 

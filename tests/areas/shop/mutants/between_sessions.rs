@@ -3,6 +3,10 @@
 /// The mutant, and the scene that must notice it.
 pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
     (
+        "checkout: never `p_on_behalf_of is not null and not interlock.lock_user(p_on_behalf_of)`",
+        "nor does staff for them",
+    ),
+    (
         "expire_orders: without `for no key update skip locked`",
         "an order whose proof comes in meanwhile does not expire, and is not waited for",
     ),
