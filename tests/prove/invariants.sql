@@ -185,6 +185,15 @@ wallet as (
   ) s
   where s.before + s.delta <> s.balance_after
 ),
+-- Money that came by card pays its order, once; what else has come is due to go back, or somebody has to look.
+payments as (
+  select format('an order that is %s keeps %s sums of money', o.status, count(*)) as rule, o.id::text as what
+  from orders o
+  join interlock.payments p on p.order_id = o.id
+  where p.status = 'succeeded'
+  group by o.id, o.status, o.stands
+  having count(*) > 1 or not o.stands or o.status in ('pending_payment', 'confirmed')
+),
 -- Promo codes: the counters are the uses that count, and never more than the limits; an order that
 -- stands has the use of its code, one that ended has none.
 promo as (
@@ -327,6 +336,7 @@ union all select * from counter_slots
 union all select * from units
 union all select * from digital
 union all select * from wallet
+union all select * from payments
 union all select * from promo
 union all select * from open_orders
 union all select * from amounts

@@ -2,6 +2,7 @@
 
 use super::calls::CHECKOUT;
 use super::rows::{cart, with};
+use super::stripe::take_cards;
 pub(crate) use super::stripe::{PAYMENT_INTENT, SECRET, StandIn};
 use crate::harness::calls::{Adapter, Answer, Caller, Operation};
 use crate::harness::stack::{Bench, Stack, unix_time};
@@ -19,11 +20,7 @@ impl Bench {
     /// Lets the shop take cards, with events signed by [`SECRET`].
     pub(crate) async fn take_cards(&self) {
         self.db
-            .batch_execute(&format!(
-                "update interlock.settings set payment_methods = '{{wallet,bank_transfer,cash_on_delivery,card}}';
-                 insert into interlock.payment_secrets (provider, secret) values ('stripe', '{SECRET}')
-                 on conflict do nothing;"
-            ))
+            .batch_execute(&take_cards())
             .await
             .expect("the shop takes cards");
     }

@@ -6,6 +6,16 @@ use serde_json::Value;
 /// The secret by which events are signed here, by the stack's stand-in for Stripe as well.
 pub(crate) const SECRET: &str = "whsec_interlock_stand_in_0123456789";
 
+/// Lets a shop take cards, with events signed by [`SECRET`].
+pub(crate) fn take_cards() -> String {
+    format!(
+        "update interlock.settings set payment_methods = payment_methods || '{{card}}'
+         where not 'card' = any (payment_methods);
+         insert into interlock.payment_secrets (provider, secret) values ('stripe', '{SECRET}')
+         on conflict do nothing;"
+    )
+}
+
 /// `payment-intent`.
 pub(crate) const PAYMENT_INTENT: Operation =
     Operation::of(&interlock_domain::shop::payment_intent::PAYMENT_INTENT);

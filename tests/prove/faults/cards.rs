@@ -2,7 +2,7 @@
 //! client comes, and tells it again until it is taken in.
 
 use super::site::Site;
-use crate::areas::shop::stripe::{PAYMENT_INTENT, SECRET, StandIn};
+use crate::areas::shop::stripe::{PAYMENT_INTENT, StandIn, take_cards};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::sync::Mutex;
@@ -32,14 +32,7 @@ impl Cards {
             webhook: format!("{}/functions/v1/payment-webhook", site.url()),
             paid: Mutex::default(),
         };
-        site.connect()
-            .await?
-            .batch_execute(&format!(
-                "update interlock.settings set payment_methods = '{{wallet,bank_transfer,cash_on_delivery,card}}';
-                 insert into interlock.payment_secrets (provider, secret) values ('stripe', '{SECRET}')
-                 on conflict do nothing;"
-            ))
-            .await?;
+        site.connect().await?.batch_execute(&take_cards()).await?;
         cards.calm().await;
         Ok(Some(cards))
     }

@@ -31,8 +31,9 @@ const CALLS: (usize, usize) = (15, 10);
 /// How often calls are made and the clock then moved.
 const TURNS: usize = 4;
 
-/// How far the clock may move, in seconds: within a hold, past a hold, past a payment window and a key.
-const MOVES: [Moment; 5] = [30, 400, 700, 1000, 25 * 3600];
+/// How far the clock may move, in seconds: within a hold, past a hold, past the time of a payment by card, past a payment
+/// window and a key.
+const MOVES: [Moment; 6] = [30, 400, 700, 1000, 2000, 25 * 3600];
 
 /// What was done.
 #[derive(Debug, Default)]

@@ -54,6 +54,7 @@ fn a_shop() -> Shop {
         wallets: BTreeMap::new(),
         top_ups: BTreeMap::new(),
         orders: BTreeMap::new(),
+        news: BTreeMap::new(),
         uses: Uses::default(),
         seen_codes: BTreeMap::new(),
         replaced: BTreeMap::new(),

@@ -5,7 +5,7 @@ mod requests;
 mod world;
 
 use super::model::Shop;
-use super::model::calls::Call;
+use super::model::calls::{Call, Payment};
 use crate::prove::histories::{AnyWorld, Kind, Played, Request, World};
 use crate::prove::model::Moment;
 use futures::FutureExt as _;
@@ -35,6 +35,8 @@ pub(crate) const SHOP: Kind = Kind {
 pub(crate) struct Known {
     /// Orders and their buyers.
     orders: Vec<(Uuid, Uuid)>,
+    /// Orders by card with what they cost, and attempts to pay them.
+    payments: Vec<(Uuid, i64, Option<Uuid>)>,
     /// Calls that were made under a key.
     keyed: Vec<Call>,
     /// Whether many unknown codes are tried here.
@@ -53,11 +55,19 @@ impl Played for Shop {
     }
 
     fn learns(world: &World<Self>, call: &Call, body: &Value) {
-        if let Call::Checkout { buyer, .. } = call
-            && let Some(id) = body["order"]["id"].as_str().and_then(|id| id.parse().ok())
+        let id = |what: &str| body[what]["id"].as_str().and_then(|id| id.parse().ok());
+        let amount = |amount: &Value| amount.as_i64().filter(|amount| *amount > 0);
+        let mut known = world.known.lock().expect("no caller panics");
+        if let (Call::Checkout { buyer, payment, .. }, Some(order)) = (call, id("order")) {
+            known.orders.push((order, *buyer));
+            if let (Payment::Card, Some(total)) = (payment, amount(&body["order"]["total"])) {
+                known.payments.push((order, total, None));
+            }
+        }
+        if let (Call::BeginPayment { order, .. }, attempt @ Some(_)) = (call, id("payment"))
+            && let Some(total) = amount(&body["payment"]["amount"])
         {
-            let mut known = world.known.lock().expect("no caller panics");
-            known.orders.push((id, *buyer));
+            known.payments.push((*order, total, attempt));
         }
     }
 

@@ -1,7 +1,8 @@
 //! What callers of a shop do: chosen at random from what they know.
 
+use super::Known;
 use crate::areas::shop::model::Shop;
-use crate::areas::shop::model::calls::{self as shop, Decision, Payment};
+use crate::areas::shop::model::calls::{self as shop, Decision, News, Payment, Tidings};
 use crate::prove::histories::{Reader, World, pick};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -28,6 +29,14 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
         // The latest ones are those of which something may still become.
         many => known.orders[many - 1 - rng.random_range(0..many.min(8))],
     };
+    // The provider signs the time, and the database's is known only where it is held.
+    if world.start.clock.exact && !known.payments.is_empty() && rng.random_ratio(1, 6) {
+        let call = by_card(rng, &known);
+        if matches!(call, shop::Call::Tell(_)) {
+            known.keyed.push(call.clone());
+        }
+        return call;
+    }
     let key = rng.random_ratio(1, 3).then(|| Uuid::new_v4().to_string());
     let product = pick(rng, &products);
     let quantity = rng.random_range(1..4);
@@ -46,6 +55,7 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
                     Payment::Wallet,
                     Payment::BankTransfer,
                     Payment::CashOnDelivery,
+                    Payment::Card,
                 ]
                 .choose(rng)
                 .expect("there are some"),
@@ -138,6 +148,46 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
         known.keyed.push(call.clone());
     }
     call
+}
+
+/// A customer begins to pay one of the latest orders by card, or the provider tells of it; of earlier ones it tells now
+/// and then.
+fn by_card(rng: &mut StdRng, known: &Known) -> shop::Call {
+    let many = known.payments.len();
+    let latest = if rng.random_bool(0.5) { 20 } else { 4 };
+    let (order, total, attempt) = known.payments[many - 1 - rng.random_range(0..many.min(latest))];
+    if rng.random_ratio(1, 3) {
+        // Sometimes somebody else does.
+        let whose = match rng.random_ratio(1, 10) {
+            true => known.orders.last(),
+            false => known.orders.iter().find(|(id, _)| *id == order),
+        };
+        let (_, buyer) = whose.expect("an order has a buyer");
+        return shop::Call::BeginPayment {
+            buyer: *buyer,
+            order,
+        };
+    }
+    let news = [
+        News::Money,
+        News::Money,
+        News::Money,
+        News::TooMuchMoney,
+        News::Processing,
+        News::Processing,
+        News::Failed,
+        News::Canceled,
+    ];
+    shop::Call::Tell(Tidings {
+        event: Uuid::new_v4(),
+        order,
+        total,
+        attempt,
+        second: rng.random_ratio(1, 8),
+        news: *news.choose(rng).expect("there are some"),
+        age: *[0, 0, 20].choose(rng).expect("there are some"),
+        forged: rng.random_ratio(1, 12),
+    })
 }
 
 /// A call that has to do with slots, or brings stock to the other side of what opens or closes them.

@@ -1,7 +1,8 @@
 //! The calls of a shop, as they are sent.
 
-use crate::areas::shop::model::calls::Call;
+use crate::areas::shop::model::calls::{Call, News, Tidings};
 use crate::areas::shop::model::{self as shop};
+use crate::areas::shop::stripe::SECRET;
 use crate::prove::histories::{Reader, Request, array, present};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -83,6 +84,15 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             "reopen_order",
             json!({ "order_id": order, "paid": is_paid }),
         ),
+        Call::BeginPayment { buyer, order } => Request::Call {
+            function: None,
+            rpc: "begin_card_payment",
+            caller: Some(*buyer),
+            arguments: json!({ "order_id": order }),
+            key: None,
+            rows: false,
+        },
+        Call::Tell(tidings) => Request::Own(event(tidings)),
         Call::ExpireOrders => Request::Own(format!(
             "do $$ begin while interlock.expire_orders(1000) > 0 loop end loop; end $$;
              select coalesce(json_agg(o.id), '[]') from interlock.orders o
@@ -200,6 +210,34 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
         Call::LookAtShelf => shelf(world),
         Call::LookAtStock { reader } => stock(*reader, world),
     }
+}
+
+/// An event, signed at the time of the database.
+fn event(tidings: &Tidings) -> String {
+    let (kind, received) = match tidings.news {
+        News::Money => ("succeeded", tidings.total),
+        News::TooMuchMoney => ("succeeded", tidings.total + 1),
+        News::Processing => ("processing", 0),
+        News::Failed => ("payment_failed", 0),
+        News::Canceled => ("canceled", 0),
+    };
+    let event = json!({
+        "id": tidings.event_id(), "type": format!("payment_intent.{kind}"), "created": 0,
+        "data": { "object": {
+            "id": tidings.intent(), "amount": tidings.total, "amount_received": received, "currency": "usd",
+            "metadata": present(json!({ "order_id": tidings.order, "payment_id": tidings.attempt })),
+        } },
+    });
+    let secret = if tidings.forged { "somebody" } else { SECRET };
+    format!(
+        "select public.payment_webhook('stripe', e.body, format('t=%s,v1=%s', e.t, encode(
+           interlock.hmac_sha256('{secret}'::bytea, convert_to(e.t || '.' || e.body, 'UTF8')), 'hex')))::text
+         from (
+           select n.t::text, jsonb_set('{event}', '{{created}}', to_jsonb(n.t - {age}))::text as body
+           from (select extract(epoch from interlock.clock())::bigint as t) n
+         ) e",
+        age = tidings.age
+    )
 }
 
 fn shops(rpc: &'static str, arguments: Value) -> Request {

@@ -4,6 +4,7 @@
 use super::Known;
 use crate::areas::promo::model::{Off, Promo, Uses};
 use crate::areas::shop::model::{Product, Shop, Terms};
+use crate::areas::shop::stripe::take_cards;
 use crate::prove::histories::{World, new_users};
 use crate::prove::model::Clock;
 use crate::prove::model::keys::Keys;
@@ -73,6 +74,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         .map(|buyer| (*buyer, rng.random_range(1..30) * 100))
         .collect();
 
+    db.batch_execute(&take_cards()).await?;
     new_users(db, &buyers).await?;
     for (id, product) in &products {
         let kind = if product.digital {
@@ -136,6 +138,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         wallets,
         top_ups: BTreeMap::new(),
         orders: BTreeMap::new(),
+        news: BTreeMap::new(),
         uses: Uses::default(),
         seen_codes: BTreeMap::new(),
         replaced: BTreeMap::new(),

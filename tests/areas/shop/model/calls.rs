@@ -12,6 +12,7 @@ pub(crate) enum Payment {
     Wallet,
     BankTransfer,
     CashOnDelivery,
+    Card,
 }
 
 impl Payment {
@@ -21,6 +22,7 @@ impl Payment {
             Self::Wallet => "wallet",
             Self::BankTransfer => "bank_transfer",
             Self::CashOnDelivery => "cash_on_delivery",
+            Self::Card => "card",
         }
     }
 }
@@ -43,6 +45,53 @@ impl Decision {
             Self::Fulfil => ("fulfill_order", &["confirmed", "paid"], "fulfilled"),
             Self::Refund => ("refund_order", &["paid", "fulfilled"], "refunded"),
         }
+    }
+}
+
+/// What a payment provider tells of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// What the order costs has come.
+    Money,
+    TooMuchMoney,
+    Processing,
+    Failed,
+    Canceled,
+}
+
+/// An event of a payment provider.
+#[derive(Clone, Debug)]
+pub(crate) struct Tidings {
+    pub(crate) event: Uuid,
+    pub(crate) order: Uuid,
+    /// What the order costs.
+    pub(crate) total: i64,
+    /// The attempt to pay it that the event names.
+    pub(crate) attempt: Option<Uuid>,
+    /// Whether it is about another payment for the same.
+    pub(crate) second: bool,
+    pub(crate) news: News,
+    /// How many seconds ago it happened.
+    pub(crate) age: Moment,
+    /// Whether somebody else has signed it.
+    pub(crate) forged: bool,
+}
+
+impl Tidings {
+    /// The provider's id of the event.
+    pub(crate) fn event_id(&self) -> String {
+        format!("evt_{}", self.event.simple())
+    }
+
+    /// The provider's id of the payment.
+    pub(crate) fn intent(&self) -> String {
+        let which = if self.second { "second_" } else { "" };
+        format!("pi_{which}{}", self.attempt.unwrap_or(self.order).simple())
+    }
+
+    /// Whether it tells of money.
+    pub(crate) fn is_money(&self) -> bool {
+        matches!(self.news, News::Money | News::TooMuchMoney)
     }
 }
 
@@ -90,6 +139,13 @@ pub(crate) enum Call {
         order: Uuid,
         is_paid: bool,
     },
+    /// An attempt to pay an order by card.
+    BeginPayment {
+        buyer: Uuid,
+        order: Uuid,
+    },
+    /// The payment provider tells of one.
+    Tell(Tidings),
     ExpireOrders,
     ExpireHolds,
     TopUp {

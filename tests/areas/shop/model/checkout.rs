@@ -1,6 +1,7 @@
 //! What a customer buys.
 
 use super::calls::{Call, Payment};
+use super::cards::CARD_WINDOW;
 use super::orders::Order;
 use super::{Done, Shop, some, uuid};
 use crate::areas::promo::model::{Kind, Line, Refusal, Use};
@@ -14,10 +15,21 @@ use uuid::Uuid;
 pub(super) const PAYMENT_WINDOW: Moment = 24 * 3600;
 
 /// `interlock.settings.confirmation_window`.
-pub(super) const CONFIRMATION_WINDOW: Moment = 7 * 24 * 3600;
+const CONFIRMATION_WINDOW: Moment = 7 * 24 * 3600;
 
 /// `interlock.settings.max_open_orders_per_customer` and `max_open_units_per_customer`.
 const MAX_OPEN: (i64, i64) = (5, 100);
+
+impl Payment {
+    /// How long an order waits for it.
+    pub(super) fn window(self) -> Moment {
+        match self {
+            Self::CashOnDelivery => CONFIRMATION_WINDOW,
+            Self::Card => CARD_WINDOW,
+            Self::BankTransfer | Self::Wallet => PAYMENT_WINDOW,
+        }
+    }
+}
 
 impl Shop {
     pub(crate) fn priced(&self, items: &[(Uuid, i64)]) -> Vec<Line> {
@@ -222,7 +234,7 @@ impl Shop {
         let status = match payment {
             Payment::Wallet => "paid",
             _ if total == 0 => "paid",
-            Payment::BankTransfer => "pending_payment",
+            Payment::BankTransfer | Payment::Card => "pending_payment",
             Payment::CashOnDelivery => "confirmed",
         };
         let mut codes = BTreeMap::new();
@@ -243,12 +255,12 @@ impl Shop {
             cart: *cart,
             codes,
             proofs: BTreeSet::new(),
+            payments: Vec::new(),
             created: now,
             in_review: false,
             payment_until: match status {
-                "pending_payment" => Some(now + PAYMENT_WINDOW),
-                "confirmed" => Some(now + CONFIRMATION_WINDOW),
-                _ => None,
+                "paid" => None,
+                _ => Some(now + payment.window()),
             },
             paid: (status == "paid").then_some(now),
             fulfilled: None,

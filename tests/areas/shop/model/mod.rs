@@ -1,6 +1,7 @@
 //! A shop: what it sells, to whom, under which code, and what becomes of the orders.
 
 pub(crate) mod calls;
+mod cards;
 mod checkout;
 mod codes;
 mod orders;
@@ -52,6 +53,8 @@ pub(crate) struct Shop {
     /// Bookings that count once: the reference, with whose they are and the amount.
     pub(crate) top_ups: BTreeMap<Uuid, (Uuid, i64)>,
     pub(crate) orders: BTreeMap<Uuid, Arc<Order>>,
+    /// Events of the payment provider that have been taken in, and what came of them.
+    pub(crate) news: BTreeMap<Uuid, &'static str>,
     pub(crate) uses: Uses,
     /// Which order a code was seen to belong to: from then on nobody else's, as long as that order
     /// stands; and if it was delivered, for good.
@@ -86,6 +89,7 @@ impl PartialEq for Shop {
             && self.wallets == other.wallets
             && self.top_ups == other.top_ups
             && self.orders == other.orders
+            && self.news == other.news
             && self.uses == other.uses
             && self.seen_codes == other.seen_codes
             && self.replaced == other.replaced
@@ -104,6 +108,7 @@ impl Hash for Shop {
         self.wallets.hash(hasher);
         self.top_ups.hash(hasher);
         self.orders.hash(hasher);
+        self.news.hash(hasher);
         self.uses.hash(hasher);
         self.seen_codes.hash(hasher);
         self.replaced.hash(hasher);
@@ -192,6 +197,8 @@ impl Model for Shop {
                 self.move_refusals(None, *order, from, to, "ORDER_STATE_CONFLICT")
             }
             Call::Reopen { order, .. } => self.reopen_refusals(*order),
+            Call::BeginPayment { buyer, order } => self.begin_refusals(*buyer, *order),
+            Call::Tell(tidings) => Self::tidings_refusals(tidings),
             Call::TopUp {
                 user,
                 amount,
@@ -286,6 +293,8 @@ impl Shop {
                 }
             }
             Call::Reopen { order, is_paid } => self.reopened(event, *order, *is_paid, body),
+            Call::BeginPayment { buyer, order } => self.payment_begun(*buyer, *order, body),
+            Call::Tell(tidings) => self.told(event, tidings, body),
             Call::ExpireOrders => self.orders_expired(event, body),
             Call::ExpireHolds => self.holds_expired(event, body),
             Call::TopUp {

@@ -1,6 +1,7 @@
 //! What becomes of an order.
 
 use super::calls::{Call, Payment};
+use super::cards::CardPayment;
 use super::checkout::PAYMENT_WINDOW;
 use super::{Done, Shop, expect, uuid};
 use crate::areas::promo::model::{Line, Refusal};
@@ -31,6 +32,8 @@ pub(crate) struct Order {
     /// Codes of digital products that belong to it, by product.
     pub(crate) codes: BTreeMap<Uuid, i64>,
     pub(crate) proofs: BTreeSet<String>,
+    /// Attempts to pay it by card, the first one first.
+    pub(crate) payments: Vec<CardPayment>,
     /// Whether one of them waits for the shop.
     pub(crate) in_review: bool,
     pub(crate) created: Moment,

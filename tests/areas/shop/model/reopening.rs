@@ -1,9 +1,8 @@
 //! An order that has expired is brought back: it takes again what it had, all or nothing.
 
 use super::calls::{Call, Payment};
-use super::checkout::{CONFIRMATION_WINDOW, PAYMENT_WINDOW};
 use super::orders::{Order, in_status};
-use super::{Done, Shop, some};
+use super::{Done, Shop};
 use crate::areas::promo::model::{Kind, Refusal, Use};
 use crate::prove::model::Event;
 use serde_json::{Value, json};
@@ -46,7 +45,6 @@ impl Shop {
         body: &Value,
     ) -> Done {
         let order = self.orders.get(&id).ok_or("there is no such order")?;
-        let now = self.clock.now;
         match order.status {
             "expired" => {}
             "pending_payment" | "confirmed" if is_paid => {
@@ -58,6 +56,23 @@ impl Shop {
             }
             _ => return Err("the order has ended for good"),
         }
+        let mut next = self.retaken(event, id)?;
+        for next in &mut next {
+            if is_paid {
+                let now = self.clock.now;
+                next.change(id, |order| {
+                    (order.status, order.paid) = ("paid", Some(now));
+                });
+            }
+            next.shows(id, body)?;
+        }
+        Ok(Some(next))
+    }
+
+    /// What an order that has expired held is taken again.
+    pub(super) fn retaken(&self, event: &Event<Call>, id: Uuid) -> Result<Vec<Self>, &'static str> {
+        let order = &self.orders[&id];
+        let now = self.clock.now;
         if self.ordered(order.buyer, order.cart).is_some() {
             return Err("this cart has an order");
         }
@@ -91,27 +106,23 @@ impl Shop {
         }
         let terms = std::sync::Arc::clone(&self.terms);
         next.change(id, |order| {
-            let window = match order.payment {
-                Payment::CashOnDelivery => CONFIRMATION_WINDOW,
-                _ => PAYMENT_WINDOW,
-            };
             order.status = match order.payment {
                 Payment::CashOnDelivery => "confirmed",
                 _ => "pending_payment",
             };
             (order.cancelled, order.in_review) = (None, false);
-            order.payment_until = Some(now + window);
+            order.payment_until = Some(now + order.payment.window());
             let digital = order
                 .lines
                 .iter()
                 .filter(|line| terms.products[&line.product].digital);
             order.codes = digital.map(|line| (line.product, line.quantity)).collect();
-            if is_paid {
-                (order.status, order.paid) = ("paid", Some(now));
-            }
         });
-        next.shows(id, body)?;
-        some(next.with_uses(uses), "no use of the code was left")
+        let next = next.with_uses(uses);
+        match next.is_empty() {
+            true => Err("no use of the code was left"),
+            false => Ok(next),
+        }
     }
 }
 

@@ -25,4 +25,14 @@ pub(crate) const IN_HISTORIES: &[Mutant] = &[
         "",
     ),
     ("lock_order", "for no key update", ""),
+    (
+        "apply_money",
+        "when p_order.status in ('pending_payment', 'confirmed') then 'paid'",
+        "when p_order.paid_at is null then 'paid'",
+    ),
+    (
+        "apply_payment_event",
+        "perform interlock.lock_order(order_id);",
+        "",
+    ),
 ];
