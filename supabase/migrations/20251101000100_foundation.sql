@@ -970,6 +970,7 @@ begin
   update interlock.wallet_balances b set user_id = v_ledger where b.user_id = p_user_id;
   update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
+  update interlock.order_refunds r set actor = null where r.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
@@ -1868,6 +1869,10 @@ begin
       v_status := '409';
       v_message := 'The order is not in a state in which this can be done.';
       v_hint := 'Look at details.status: the order is not in a state in which this can be done.';
+    when 'REFUND_EXCEEDS_ORDER' then
+      v_status := '409';
+      v_message := 'More would be refunded than is left of the order.';
+      v_hint := 'Ask for what is refundable at most: details.lines has each line that is too much, details.shipping the shipping that can still go back.';
     when 'ORDER_OWNER_GONE' then
       v_status := '409';
       v_message := 'The account of this order''s buyer is gone.';

@@ -487,7 +487,8 @@ grant select on table interlock.stock_balances to service_role;
 -- `correction`. The actor is the signed-in user.
 --
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
--- order_cancelled, order_expired, order_refunded, order_reopened, replacement (of a digital code), adjustment, count,
+-- order_cancelled, order_expired, order_refunded, order_reopened,
+-- lines_cancelled and lines_refunded (parts of an order), replacement (of a digital code), adjustment, count,
 -- correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for

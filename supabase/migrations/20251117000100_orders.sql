@@ -140,7 +140,8 @@ create domain interlock.order_event as text
   constraint order_events_event_known
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
-      'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected', 'tracking_changed'
+      'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected', 'tracking_changed',
+      'lines_refunded'
     ));
 
 -- A digital key, as it is delivered.
@@ -250,7 +251,7 @@ begin
     join interlock.orders c on c.id = u.id
     where c.user_id is not null
     group by c.user_id
-    having sum(u.orders) <> 0
+    having sum(u.orders) <> 0 or sum(u.units) <> 0
     order by c.user_id
   loop
     insert into interlock.customer_open_orders (user_id) values (v_customer.user_id) on conflict do nothing;
@@ -289,7 +290,7 @@ begin
     for no key update
   )
   update interlock.orders o
-  set counted_units = (select sum(i.quantity) from interlock.order_items i where i.order_id = o.id)
+  set counted_units = (select sum(r.quantity) from interlock.order_rest(o.id) r)
   from open_orders p
   where o.id = p.id;
 
@@ -341,6 +342,7 @@ begin
       (old.id, old.number, old.currency, old.subtotal, old.discount, old.shipping, old.shipping_tax, old.tax, old.tax_included, old.total, old.payment_method, old.created_at)
     or new.shipping_method is distinct from old.shipping_method
     or new.promo_code_id is distinct from old.promo_code_id
+    or new.refunded < old.refunded
     or (new.user_id is distinct from old.user_id and new.user_id is not null)
   then
     raise exception using
@@ -571,6 +573,8 @@ $$;
 --   expired,       promo use to the code, stock to the shelf, codes that nobody has seen to the free ones
 --   refunded
 --
+-- What lines have given back before (public.refund_order_lines) does not come back again.
+--
 -- What does not come back by itself:
 --   * a delivered code: the buyer has seen it, so it stays with the order and is not sold again (it cannot be read any
 --     more, either);
@@ -583,7 +587,7 @@ $$;
 -- Callers: trigger orders_settle, once for each statement.
 -- Locks: the orders are locked by the statement; then wallets by user, payments of the orders, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
--- Errors: WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
+-- Errors: WALLET_OWNER_GONE (interlock.give_back), STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
 create function interlock.settle_orders()
 returns trigger
@@ -594,7 +598,7 @@ as $$
 declare
   v_paid uuid[];
   v_ended uuid[];
-  v_order record;
+  v_order interlock.orders;
 begin
   -- Grouped, not joined: see interlock.record_stock_movements.
   select
@@ -625,32 +629,24 @@ begin
   end if;
 
   for v_order in
-    select o.id, o.user_id, o.total, o.currency, o.status
+    select o.*
     from interlock.orders o
     where o.id = any (v_ended)
-      and o.payment_method = 'wallet'
       and o.paid_at is not null
-      and o.total > 0
       and not o.refunded_outside
     order by o.user_id, o.id
   loop
-    if v_order.user_id is null then
-      perform interlock.raise_error('WALLET_OWNER_GONE', jsonb_build_object(
-        'order_id', v_order.id, 'amount', v_order.total, 'currency', v_order.currency
-      ));
-    end if;
-    perform interlock.credit_wallet(
-      v_order.user_id, v_order.total, v_order.currency, 'order_' || v_order.status, v_order.id
-    );
+    perform interlock.give_back(v_order, v_order.total - v_order.refunded, 'order_' || v_order.status);
   end loop;
 
-  -- Money that came by card goes back by its provider.
+  -- Of money that never was the order's, and that staff have begun to give back, all goes back.
   update interlock.payments p
   set refund_asked = p.amount,
       status = case when p.refunded < p.amount then 'refund_due' else 'refunded' end
   from interlock.orders o
   where p.order_id = any (v_ended)
-    and p.status in ('succeeded', 'refund_due', 'refunded')
+    and p.status in ('refund_due', 'refunded')
+    and p.flag is not null
     and o.id = p.order_id
     and not o.refunded_outside;
 
@@ -663,19 +659,18 @@ begin
   ));
 
   for v_order in
-    select o.id, o.status, o.fulfillment
+    select o.*
     from interlock.orders o
     where o.id = any (v_ended)
     order by o.id
   loop
-    if v_order.fulfillment in ('unfulfilled', 'processing') then
-      perform interlock.return_stock(
-        array_agg(i.product_id), array_agg(i.quantity), 'order_' || v_order.status, v_order.id
-      )
-      from interlock.order_items i
-      where i.order_id = v_order.id
-        and not i.untracked;
-    end if;
+    perform interlock.return_stock(
+      array_agg(r.product_id), array_agg(r.on_shelf), 'order_' || v_order.status, v_order.id
+    )
+    from interlock.order_rest(v_order.id) r
+    where r.on_shelf > 0
+      and not r.untracked
+    having count(*) > 0;
 
     perform interlock.set_ledger_context('order_' || v_order.status, v_order.id);
     update interlock.product_codes c
@@ -717,6 +712,9 @@ $$;
 -- happens exactly once, whoever ends the order.
 --
 -- A number comes from a sequence: nobody waits for anybody, and what is refused leaves a gap.
+--
+-- What is cancelled or refunded in parts (public.refund_order_lines) stands in interlock.order_refunds; the order says what
+-- that comes to, which only grows (refunded).
 --
 -- Number, amounts, owner and payment method never change (the owner is emptied when the account is deleted: an order outlives
 -- it). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
@@ -762,6 +760,8 @@ create table interlock.orders (
   refunded_at timestamptz,
   -- The shop has given wallet money back in another way.
   refunded_outside boolean not null default false,
+  refunded interlock.amount not null default 0,
+  constraint orders_refunded_within_total check (refunded <= total),
 
   -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
   constraint orders_payment_deadline_matches_status
@@ -811,6 +811,8 @@ comment on column interlock.orders.proof_submitted_at is
   'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
 comment on column interlock.orders.refunded_outside is
   'Whether the shop has given the money back in another way than into the wallet it came from.';
+comment on column interlock.orders.refunded is
+  'What lines that were cancelled or refunded, and shipping, have taken off total: the order costs, or has brought in, total - refunded. The sum of its order_refunds.';
 comment on column interlock.orders.cancelled_at is
   'When it was cancelled or expired.';
 
@@ -869,6 +871,156 @@ create policy orders_select_own
   for select
   to authenticated
   using (user_id = (select auth.uid()));
+
+-- Lines of orders, one for each product: name, price and share of the discount as they were when it was bought. The
+-- shares are those that public.validate_promo shows (interlock.split_discount) and sum exactly to the order's discount.
+-- There is no foreign key to
+-- products: see stock/tables/products.sql.
+--
+-- Of the stock a line says what it took, so that it gives back just that whatever the product's policy is by then. An
+-- order that is opened again takes anew, so these two columns may change; the rest is append-only.
+create table interlock.order_items (
+  order_id uuid not null
+    constraint order_items_order_id_fkey references interlock.orders (id),
+  product_id uuid not null,
+  quantity interlock.positive_count not null,
+  unit_price interlock.amount not null,
+  name text not null,
+  kind interlock.product_kind not null,
+  discount interlock.amount not null default 0,
+  tax interlock.amount not null default 0,
+  tax_percent numeric,
+  tax_inclusive boolean,
+  untracked boolean not null default false,
+  backordered interlock.unit_count not null default 0,
+  constraint order_items_pkey primary key (order_id, product_id)
+);
+
+comment on table interlock.order_items is
+  'Lines of orders, one for each product: name and price as they were when it was bought. Append-only.';
+comment on column interlock.order_items.unit_price is
+  'Price of one unit in minor units of the order''s currency.';
+comment on column interlock.order_items.discount is
+  'What the promo code took off this line as a whole; at most quantity × unit_price. The lines sum to orders.discount.';
+comment on column interlock.order_items.tax is
+  'The tax on what the line costs after its discount; the lines and orders.shipping_tax sum to orders.tax.';
+comment on column interlock.order_items.tax_percent is
+  'The rate; empty where none was charged.';
+comment on column interlock.order_items.tax_inclusive is
+  'Whether the tax is in the price, or added to it.';
+comment on column interlock.order_items.untracked is
+  'Whether it took nothing from the stock, because the product was untracked; then it gives nothing back.';
+comment on column interlock.order_items.backordered is
+  'How many of the units were not there when it was sold.';
+
+-- Which orders have this product: the guard against deleting it, and the shop's reports.
+create index order_items_by_product on interlock.order_items (product_id);
+
+create trigger order_items_append_only
+  before
+    update of
+      order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive
+    or delete
+  on interlock.order_items
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger order_items_no_truncate
+  before truncate on interlock.order_items
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_items enable row level security;
+
+grant select on table interlock.order_items to authenticated, service_role;
+
+-- The array is made once for a statement, and then looked up in the primary key.
+create policy order_items_select_own
+  on interlock.order_items
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));
+
+-- What lines of orders that were cancelled or refunded have taken off them: one row for each call of
+-- public.refund_order_lines. Its amounts add up as those of an order do; docs/prices.md has the arithmetic.
+--
+-- What is refunded before the order is paid makes it cost less. After that it is money that goes back: into the wallet, by
+-- the provider of the card, or by the shop's own hand.
+--
+-- Shipping goes back once (order_refunds_shipping_once).
+create table interlock.order_refunds (
+  id uuid not null default interlock.new_id()
+    constraint order_refunds_pkey primary key,
+  order_id uuid not null
+    constraint order_refunds_order_id_fkey references interlock.orders (id),
+  subtotal interlock.amount not null,
+  discount interlock.amount not null,
+  shipping interlock.amount not null,
+  tax interlock.amount not null,
+  tax_included interlock.amount not null,
+  amount interlock.amount not null,
+  with_shipping boolean not null,
+  paid boolean not null,
+  to_wallet interlock.amount not null default 0,
+  to_card interlock.amount not null default 0,
+  by_shop interlock.amount not null default 0,
+  reason interlock.label,
+  actor uuid,
+  created_at timestamptz not null default now(),
+  constraint order_refunds_amount_adds_up check (amount = subtotal - discount + shipping + tax - tax_included),
+  constraint order_refunds_money_within_amount check (
+    to_wallet + to_card + by_shop <= case when paid then amount else 0 end
+  )
+);
+
+comment on table interlock.order_refunds is
+  'Parts of orders that were cancelled or refunded, append-only. Read by the buyer.';
+comment on column interlock.order_refunds.amount is
+  'What it takes off the order, in minor units: subtotal - discount + shipping + tax - tax_included.';
+comment on column interlock.order_refunds.tax is
+  'The tax in amount, or added to it: that of its lines, and on shipping.';
+comment on column interlock.order_refunds.with_shipping is
+  'Whether the shipping of the order is in it.';
+comment on column interlock.order_refunds.paid is
+  'Whether the order was paid by then, so that money goes back; else it costs less.';
+comment on column interlock.order_refunds.to_wallet is
+  'What went into the wallet.';
+comment on column interlock.order_refunds.to_card is
+  'What has to go back by the provider of the card, or has: payments.refund_asked counts it.';
+comment on column interlock.order_refunds.by_shop is
+  'What the shop gives back by its own hand: what came in cash or by bank transfer, and with p_outside.';
+comment on column interlock.order_refunds.reason is
+  'Why, as staff said it. The buyer reads it.';
+comment on column interlock.order_refunds.actor is
+  'The staff member who did it; empty for the shop.';
+
+create index order_refunds_by_order on interlock.order_refunds (order_id, id);
+
+create unique index order_refunds_shipping_once on interlock.order_refunds (order_id) where with_shipping;
+
+create trigger order_refunds_append_only
+  before update or delete on interlock.order_refunds
+  for each row
+  execute function interlock.refuse_change('actor');
+
+create trigger order_refunds_no_truncate
+  before truncate on interlock.order_refunds
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_refunds enable row level security;
+
+grant select on table interlock.order_refunds to authenticated, service_role;
+
+create policy order_refunds_select_own
+  on interlock.order_refunds
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));
 
 -- Open orders of a customer and the units in them: what is promised to them and not paid for. The row is the guard of
 -- settings.max_open_orders_per_customer and max_open_units_per_customer: a checkout counts itself here within the
@@ -1017,71 +1169,59 @@ create policy order_events_select_own
     select o.id from interlock.orders o where o.user_id = (select auth.uid())
   )));
 
--- Lines of orders, one for each product: name, price and share of the discount as they were when it was bought. The
--- shares are those that public.validate_promo shows (interlock.split_discount) and sum exactly to the order's discount.
--- There is no foreign key to
--- products: see stock/tables/products.sql.
---
--- Of the stock a line says what it took, so that it gives back just that whatever the product's policy is by then. An
--- order that is opened again takes anew, so these two columns may change; the rest is append-only.
-create table interlock.order_items (
-  order_id uuid not null
-    constraint order_items_order_id_fkey references interlock.orders (id),
+-- The lines of order_refunds. The units of a line are counted from 1, and each is refunded once: a part has so many of
+-- them, from the first that no part has had. Two parts that begin with the same unit are refused by the primary key,
+-- whoever writes them.
+create table interlock.order_refund_items (
+  order_id uuid not null,
   product_id uuid not null,
+  first_unit interlock.positive_count not null,
+  refund_id uuid not null
+    constraint order_refund_items_refund_id_fkey references interlock.order_refunds (id),
   quantity interlock.positive_count not null,
-  unit_price interlock.amount not null,
-  name text not null,
-  kind interlock.product_kind not null,
-  discount interlock.amount not null default 0,
-  tax interlock.amount not null default 0,
-  tax_percent numeric,
-  tax_inclusive boolean,
-  untracked boolean not null default false,
-  backordered interlock.unit_count not null default 0,
-  constraint order_items_pkey primary key (order_id, product_id)
+  from_shelf interlock.unit_count not null,
+  restocked interlock.unit_count not null,
+  subtotal interlock.amount not null,
+  discount interlock.amount not null,
+  tax interlock.amount not null,
+  tax_included interlock.amount not null,
+  amount interlock.amount not null,
+  constraint order_refund_items_pkey primary key (order_id, product_id, first_unit),
+  constraint order_refund_items_line_fkey
+    foreign key (order_id, product_id) references interlock.order_items (order_id, product_id),
+  constraint order_refund_items_amount_adds_up check (amount = subtotal - discount + tax - tax_included),
+  constraint order_refund_items_units_within_quantity check (greatest(from_shelf, restocked) <= quantity)
 );
 
-comment on table interlock.order_items is
-  'Lines of orders, one for each product: name and price as they were when it was bought. Append-only.';
-comment on column interlock.order_items.unit_price is
-  'Price of one unit in minor units of the order''s currency.';
-comment on column interlock.order_items.discount is
-  'What the promo code took off this line as a whole; at most quantity × unit_price. The lines sum to orders.discount.';
-comment on column interlock.order_items.tax is
-  'The tax on what the line costs after its discount; the lines and orders.shipping_tax sum to orders.tax.';
-comment on column interlock.order_items.tax_percent is
-  'The rate; empty where none was charged.';
-comment on column interlock.order_items.tax_inclusive is
-  'Whether the tax is in the price, or added to it.';
-comment on column interlock.order_items.untracked is
-  'Whether it took nothing from the stock, because the product was untracked; then it gives nothing back.';
-comment on column interlock.order_items.backordered is
-  'How many of the units were not there when it was sold.';
+comment on table interlock.order_refund_items is
+  'Lines of order_refunds: how many units of a line of an order, and what they come to. Append-only.';
+comment on column interlock.order_refund_items.first_unit is
+  'The first of its units, counted through the line of the order from 1.';
+comment on column interlock.order_refund_items.from_shelf is
+  'How many of them had not been sent.';
+comment on column interlock.order_refund_items.restocked is
+  'How many of them are in stock again.';
+comment on column interlock.order_refund_items.amount is
+  'What they take off the order: subtotal - discount + tax - tax_included.';
 
--- Which orders have this product: the guard against deleting it, and the shop's reports.
-create index order_items_by_product on interlock.order_items (product_id);
+create index order_refund_items_by_refund on interlock.order_refund_items (refund_id);
 
-create trigger order_items_append_only
-  before
-    update of
-      order_id, product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive
-    or delete
-  on interlock.order_items
+create trigger order_refund_items_append_only
+  before update or delete on interlock.order_refund_items
   for each row
   execute function interlock.refuse_change();
 
-create trigger order_items_no_truncate
-  before truncate on interlock.order_items
+create trigger order_refund_items_no_truncate
+  before truncate on interlock.order_refund_items
   for each statement
   execute function interlock.refuse_change();
 
-alter table interlock.order_items enable row level security;
+alter table interlock.order_refund_items enable row level security;
 
-grant select on table interlock.order_items to authenticated, service_role;
+grant select on table interlock.order_refund_items to authenticated, service_role;
 
--- The array is made once for a statement, and then looked up in the primary key.
-create policy order_items_select_own
-  on interlock.order_items
+create policy order_refund_items_select_own
+  on interlock.order_refund_items
   for select
   to authenticated
   using (order_id = any (array(
@@ -2432,6 +2572,72 @@ begin
 end
 $$;
 
+-- What is wrong with the lines of an order that a call names, all of it; an empty list if nothing is. Each has product_id
+-- and quantity, and may have the members of p_flags, which are true or false.
+--
+-- Callers: interlock.refund_order_lines.
+create function interlock.find_line_problems(p_lines jsonb, p_flags text[])
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+begin
+  if jsonb_typeof(p_lines) is distinct from 'array' then
+    return interlock.problem('/p_lines', 'must be an array of 1 to 100 lines');
+  elsif jsonb_array_length(p_lines) not between 1 and 100 then
+    return interlock.problem('/p_lines', 'must have 1 to 100 lines');
+  end if;
+
+  return (
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object('pointer', format('/p_lines/%s%s', l.n - 1, p.pointer), 'message', p.message)
+        order by l.n, p.pointer
+      ),
+      '[]'
+    )
+    from (
+      select
+        i.line,
+        i.n,
+        jsonb_typeof(i.line) = 'object' as is_object,
+        row_number() over (partition by lower(i.line ->> 'product_id') order by i.n) > 1 as again
+      from jsonb_array_elements(p_lines) with ordinality as i (line, n)
+    ) l
+    cross join lateral (
+      select '' as pointer, 'must be an object with product_id and quantity' as message
+      where not l.is_object
+      union all
+      select '/product_id', 'must be a UUID'
+      where l.is_object
+        and (jsonb_typeof(l.line -> 'product_id') = 'string' and l.line ->> 'product_id' ~ v_uuid) is not true
+      union all
+      select '/product_id', 'is named before'
+      where l.is_object
+        and l.again
+        and l.line ->> 'product_id' ~ v_uuid
+      union all
+      select '/quantity', 'must be an integer from 1 to 1000000'
+      where l.is_object
+        and case
+          when jsonb_typeof(l.line -> 'quantity') = 'number' then
+            (l.line ->> 'quantity')::numeric between 1 and 1000000
+            and (l.line ->> 'quantity')::numeric = trunc((l.line ->> 'quantity')::numeric)
+        end is not true
+      union all
+      select
+        '/' || replace(replace(left(m.name, 100), '~', '~0'), '/', '~1'),
+        case when m.name = any (p_flags) then 'must be true or false' else 'is not a known field' end
+      from jsonb_each(case when l.is_object then l.line - 'product_id' - 'quantity' else '{}' end) as m (name, value)
+      where not (m.name = any (p_flags) and jsonb_typeof(m.value) in ('boolean', 'null'))
+    ) p
+  );
+end
+$$;
+
 -- What public.fulfill_order does, with its owner's rights: the goods are handed over. Cash on delivery is paid at the door
 -- with it.
 --
@@ -2478,6 +2684,37 @@ begin
       and p_value::numeric = trunc(p_value::numeric)
     else false
   end;
+end
+$$;
+
+-- What the first so many units of a line of an order come to: their price, their share of its discount, and of its tax the
+-- share of what is then left. A part of a line is the difference of two such sums, so that parts always sum to the whole,
+-- however a line is taken apart, and none of them is less than nothing. docs/prices.md has the arithmetic.
+--
+-- Callers: interlock.refund_order_lines.
+create function interlock.line_through(
+  p_units int,
+  p_quantity int,
+  p_unit_price bigint,
+  p_discount bigint,
+  p_tax bigint,
+  p_inclusive boolean,
+  out o_subtotal bigint,
+  out o_discount bigint,
+  out o_tax bigint,
+  out o_tax_included bigint,
+  out o_amount bigint
+)
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  o_subtotal := p_units * p_unit_price;
+  o_discount := interlock.share_of(p_discount, p_units, p_quantity);
+  o_tax := interlock.share_of(p_tax, o_subtotal - o_discount, p_quantity * p_unit_price - p_discount);
+  o_tax_included := case when p_inclusive then o_tax else 0 end;
+  o_amount := o_subtotal - o_discount + o_tax - o_tax_included;
 end
 $$;
 
@@ -2735,6 +2972,7 @@ begin
   v_order.cart_id := p_cart_id;
   v_order.created_at := interlock.clock();
   v_order.refunded_outside := false;
+  v_order.refunded := 0;
   v_order.fulfillment := 'unfulfilled';
 
   if p_payment_method = 'wallet' or v_order.total = 0 then
@@ -2767,7 +3005,15 @@ set search_path = ''
 as $$
 begin
   update interlock.order_items i
-  set backordered = least(i.quantity, p.backordered)
+  set backordered = least(
+    i.quantity - (
+      select coalesce(sum(f.quantity), 0)
+      from interlock.order_refund_items f
+      where f.order_id = i.order_id
+        and f.product_id = i.product_id
+    ),
+    p.backordered
+  )
   from interlock.products p
   where i.order_id = p_order_id
     and not i.untracked
@@ -2787,7 +3033,37 @@ begin
 end
 $$;
 
--- An order as its buyer sees it, with its lines, its details and, once paid, its codes.
+-- What is left of the lines of an order: units that were not refunded, and those of them that have not been sent. An
+-- order that was handed over has sent all.
+--
+-- Callers: interlock.refund_order_lines, interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
+--   they hold the order's row, under which alone this changes.
+-- Locks: none.
+create function interlock.order_rest(p_order_id uuid)
+returns table (product_id uuid, kind text, untracked boolean, quantity int, on_shelf int)
+language sql
+stable
+set search_path = ''
+as $$
+  select
+    i.product_id,
+    i.kind,
+    i.untracked,
+    (i.quantity - coalesce(r.quantity, 0))::int,
+    case when o.fulfillment in ('unfulfilled', 'processing') then i.quantity - coalesce(r.from_shelf, 0) else 0 end::int
+  from interlock.orders o
+  join interlock.order_items i on i.order_id = o.id
+  left join lateral (
+    select sum(f.quantity) as quantity, sum(f.from_shelf) as from_shelf
+    from interlock.order_refund_items f
+    where f.order_id = i.order_id
+      and f.product_id = i.product_id
+  ) r on true
+  where o.id = p_order_id
+$$;
+
+-- An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was
+-- refunded of it in parts, if anything was.
 --
 -- Callers: interlock.checkout and the functions of an order's life.
 create function interlock.order_to_json(p_order_id uuid)
@@ -2802,7 +3078,21 @@ declare
   v_items jsonb;
   v_codes jsonb;
 begin
-  select o as the_order, interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details
+  select
+    o as the_order,
+    interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details,
+    (
+      select jsonb_agg(
+        to_jsonb(r) - 'order_id' - 'actor' || jsonb_build_object('items', (
+          select coalesce(jsonb_agg(to_jsonb(i) - 'order_id' - 'refund_id' - 'first_unit' order by i.product_id), '[]')
+          from interlock.order_refund_items i
+          where i.refund_id = r.id
+        ))
+        order by r.id
+      )
+      from interlock.order_refunds r
+      where r.order_id = o.id
+    ) as refunds
   into v_row
   from interlock.orders o
   left join interlock.order_details d on d.order_id = o.id
@@ -2835,7 +3125,11 @@ begin
   end if;
 
   return interlock.shape_order(v_order, v_items, v_row.details)
-    || case when v_codes is null then '{}' else jsonb_build_object('codes', v_codes) end;
+    || case when v_codes is null then '{}' else jsonb_build_object('codes', v_codes) end
+    || case
+      when v_row.refunds is null then '{}'
+      else jsonb_build_object('refunded', v_order.refunded, 'refunds', v_row.refunds)
+    end;
 end
 $$;
 
@@ -3057,6 +3351,228 @@ begin
 end
 $$;
 
+-- What public.refund_order_lines does, with its owner's rights: so many units of lines of an order, and its shipping, are
+-- taken off it. Before it is paid it costs less by that; after that the money goes back as interlock.give_back says, unless
+-- the shop has given it back itself (p_outside). An order of which no unit is left is cancelled or refunded as a whole,
+-- with its shipping. One that has nothing to pay any more is paid.
+--
+-- Units come back into stock as the line says (restock), else as p_restock says, else if they have not been sent. Of
+-- digital products the codes that nobody has seen do, and no others; of what took nothing from the stock nothing does.
+--
+-- Callers: authenticated (staff) and service_role, through public.refund_order_lines.
+-- Locks: the reference; the account of the buyer and the order; the counter of their open orders; the wallet; the payment;
+--   then, if it is the last part, as interlock.settle_orders; stock rows by id, codes of the order. Two seconds at most
+--   in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended),
+--   REFUND_EXCEEDS_ORDER, WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.refund_order_lines(
+  p_order_id uuid,
+  p_lines jsonb,
+  p_reason text,
+  p_restock boolean,
+  p_shipping boolean,
+  p_outside boolean,
+  p_reference text
+)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+  v_answer jsonb;
+  v_order interlock.orders;
+  v_refund interlock.order_refunds;
+  v_lines interlock.order_refund_items[];
+  v_excess jsonb;
+  v_shipping bigint;
+  v_units int;
+  v_all boolean;
+  v_free boolean;
+  v_reason text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+
+  if p_order_id is null then
+    v_problems := v_problems || interlock.problem('/p_order_id', 'is required');
+  end if;
+  -- Shipping alone goes back without lines.
+  if not (p_shipping is true and coalesce(p_lines, '[]') = '[]') then
+    v_problems := v_problems || interlock.find_line_problems(p_lines, array['restock']);
+  end if;
+  if not interlock.is_line(p_reason, 200) then
+    v_problems := v_problems || interlock.problem('/p_reason', 'must have 1 to 200 characters');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference('refund_order_lines', p_reference, jsonb_build_array(
+    p_order_id, p_lines, p_reason, p_restock, p_shipping, p_outside
+  ));
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if interlock.lock_order(p_order_id) is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  if v_order.status not in ('pending_payment', 'confirmed', 'paid', 'fulfilled') then
+    perform interlock.raise_error('ORDER_STATE_CONFLICT', jsonb_build_object(
+      'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
+    ));
+  end if;
+
+  -- What can still be refunded.
+  select case when exists (
+    select from interlock.order_refunds r where r.order_id = p_order_id and r.with_shipping
+  ) then 0 else v_order.shipping end
+  into v_shipping;
+  select jsonb_agg(
+    jsonb_build_object('product_id', w.product_id, 'requested', w.quantity, 'refundable', coalesce(r.quantity, 0))
+    order by w.product_id
+  )
+  into v_excess
+  from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric)
+  left join interlock.order_rest(p_order_id) r on r.product_id = w.product_id
+  where w.quantity > coalesce(r.quantity, 0);
+  if v_excess is not null or (p_shipping and v_shipping = 0) then
+    perform interlock.raise_error('REFUND_EXCEEDS_ORDER', jsonb_build_object(
+      'order_id', p_order_id, 'lines', coalesce(v_excess, '[]'), 'shipping', v_shipping
+    ));
+  end if;
+
+  v_refund.id := interlock.new_id();
+  v_refund.order_id := p_order_id;
+  v_refund.paid := v_order.paid_at is not null;
+  v_refund.reason := p_reason;
+  v_refund.actor := auth.uid();
+  v_refund.created_at := interlock.clock();
+
+  select
+    array_agg((
+      p_order_id, u.product_id, u.first_unit, v_refund.id, u.units, u.from_shelf,
+      case
+        when u.kind = 'digital' then case when v_refund.paid then 0 else u.units end
+        when u.untracked then 0
+        when u.restock is null then u.from_shelf
+        when u.restock then u.units
+        else 0
+      end,
+      t.o_subtotal - b.o_subtotal, t.o_discount - b.o_discount, t.o_tax - b.o_tax,
+      t.o_tax_included - b.o_tax_included, t.o_amount - b.o_amount
+    )::interlock.order_refund_items),
+    coalesce(sum(u.units), 0),
+    coalesce(sum(t.o_subtotal - b.o_subtotal), 0),
+    coalesce(sum(t.o_discount - b.o_discount), 0),
+    coalesce(sum(t.o_tax - b.o_tax), 0),
+    coalesce(sum(t.o_tax_included - b.o_tax_included), 0)
+  into v_lines, v_units, v_refund.subtotal, v_refund.discount, v_refund.tax, v_refund.tax_included
+  from (
+    select
+      i.product_id, i.kind, i.untracked, i.quantity::int as bought, i.unit_price, i.discount, i.tax, i.tax_inclusive,
+      w.quantity::int as units,
+      coalesce(w.restock, p_restock) as restock,
+      i.quantity - r.quantity + 1 as first_unit,
+      least(w.quantity, r.on_shelf)::int as from_shelf
+    from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric, restock boolean)
+    join interlock.order_items i on i.order_id = p_order_id and i.product_id = w.product_id
+    join interlock.order_rest(p_order_id) r on r.product_id = w.product_id
+  ) u
+  cross join lateral interlock.line_through(
+    u.first_unit - 1, u.bought, u.unit_price, u.discount, u.tax, u.tax_inclusive
+  ) b
+  cross join lateral interlock.line_through(
+    u.first_unit - 1 + u.units, u.bought, u.unit_price, u.discount, u.tax, u.tax_inclusive
+  ) t;
+  v_all := v_units > 0 and v_units = (select sum(r.quantity) from interlock.order_rest(p_order_id) r);
+
+  v_refund.with_shipping := (v_all or p_shipping is true) and v_shipping > 0;
+  v_refund.shipping := case when v_refund.with_shipping then v_shipping else 0 end;
+  if v_refund.with_shipping then
+    v_refund.tax := v_refund.tax + v_order.shipping_tax;
+    -- What of the tax in the prices is in no line is in the shipping.
+    v_refund.tax_included := v_refund.tax_included + v_order.tax_included - (
+      select coalesce(sum(i.tax) filter (where i.tax_inclusive), 0)
+      from interlock.order_items i
+      where i.order_id = p_order_id
+    );
+  end if;
+  v_refund.amount := v_refund.subtotal - v_refund.discount + v_refund.shipping + v_refund.tax - v_refund.tax_included;
+
+  v_refund.to_wallet := 0;
+  v_refund.to_card := 0;
+  v_refund.by_shop := 0;
+  if v_refund.paid and p_outside then
+    v_refund.by_shop := v_refund.amount;
+  elsif v_refund.paid then
+    select b.o_wallet, b.o_card, b.o_shop
+    into v_refund.to_wallet, v_refund.to_card, v_refund.by_shop
+    from interlock.give_back(v_order, v_refund.amount, 'lines_refunded') b;
+  end if;
+
+  insert into interlock.order_refunds select v_refund.*;
+  insert into interlock.order_refund_items select l.* from unnest(v_lines) as l;
+  insert into interlock.order_events (order_id, event, actor) values (p_order_id, 'lines_refunded', auth.uid());
+
+  -- The rest of an unpaid order counts less against the limits of its buyer; not at all if it costs nothing, so that it
+  -- needs no counter once it is paid below.
+  v_free := not v_refund.paid and not v_all and v_order.refunded + v_refund.amount = v_order.total;
+  update interlock.orders o
+  set refunded = o.refunded + v_refund.amount,
+      counted_units = case
+        when v_free then null
+        when v_refund.paid or v_all then o.counted_units
+        else o.counted_units - v_units
+      end,
+      status = case when not v_all then o.status when v_refund.paid then 'refunded' else 'cancelled' end
+  where o.id = p_order_id;
+
+  v_reason := case when v_refund.paid then 'lines_refunded' else 'lines_cancelled' end;
+  perform interlock.lock_stock(array(select l.product_id from unnest(v_lines) as l where l.restocked > 0));
+  perform interlock.return_stock(array_agg(l.product_id), array_agg(l.restocked::int), v_reason, p_order_id)
+  from unnest(v_lines) as l
+  where l.restocked > 0;
+
+  if not v_refund.paid then
+    perform interlock.set_ledger_context(v_reason, p_order_id);
+    update interlock.product_codes c
+    set order_id = null
+    where c.id = any (array(
+      select k.id
+      from unnest(v_lines) as l
+      cross join lateral (
+        select q.id
+        from interlock.product_codes q
+        where q.order_id = p_order_id
+          and q.product_id = l.product_id
+          and q.used_at is null
+        order by q.id desc
+        limit l.restocked
+      ) k
+    ));
+    perform interlock.set_ledger_context(null, null);
+  end if;
+
+  if v_free then
+    update interlock.orders o
+    set status = 'paid'
+    where o.id = p_order_id;
+  end if;
+
+  return interlock.finish_reference(
+    'refund_order_lines', p_reference,
+    interlock.order_answer(p_order_id)::jsonb || jsonb_build_object('refund_id', v_refund.id)
+  )::text::json;
+end
+$$;
+
 -- Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.
 --
 -- Callers: interlock.checkout, interlock.retake_order. A cart without a name has no order.
@@ -3239,7 +3755,7 @@ end
 $$;
 
 -- Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it
--- had, and waits for its payment as it did at first.
+-- had, and waits for its payment as it did at first. Lines that were cancelled before stay so.
 --
 -- The discount is the one that was granted: of the promo code only its uses are asked for, not its dates.
 --
@@ -3268,10 +3784,10 @@ begin
   end if;
 
   perform interlock.take_customer_limits(
-    v_order.user_id, array_agg(i.product_id), array_agg(i.quantity::int)
+    v_order.user_id, array_agg(r.product_id), array_agg(r.quantity)
   )
-  from interlock.order_items i
-  where i.order_id = p_order_id;
+  from interlock.order_rest(p_order_id) r
+  where r.quantity > 0;
 
   perform set_config('interlock.reopening', 'on', true);
   update interlock.orders o
@@ -3309,21 +3825,21 @@ begin
     and p.id = i.product_id;
 
   if (
-    select interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
-    from interlock.order_items i
-    where i.order_id = p_order_id
-      and not i.untracked
+    select interlock.take_stock(array_agg(r.product_id), array_agg(r.quantity), 'order_reopened', p_order_id)
+    from interlock.order_rest(p_order_id) r
+    where r.quantity > 0
+      and not r.untracked
     having count(*) > 0
   ) then
     perform interlock.note_backorders(p_order_id);
   end if;
 
   perform interlock.take_product_codes(
-    array_agg(i.product_id), array_agg(i.quantity::int), p_order_id, 'order_reopened', false
+    array_agg(r.product_id), array_agg(r.quantity), p_order_id, 'order_reopened', false
   )
-  from interlock.order_items i
-  where i.order_id = p_order_id
-    and i.kind = 'digital'
+  from interlock.order_rest(p_order_id) r
+  where r.quantity > 0
+    and r.kind = 'digital'
   having count(*) > 0;
 end
 $$;
@@ -3395,6 +3911,20 @@ begin
 end
 $$;
 
+-- The share of an amount that falls to a part of something, half a minor unit rounded up; nothing of nothing.
+--
+-- Exact: one division of whole numbers, in which nothing is rounded before the end.
+--
+-- Callers: interlock.line_through.
+create function interlock.share_of(p_amount bigint, p_part bigint, p_whole bigint)
+returns bigint
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when p_whole = 0 then 0 else div(2 * p_amount::numeric * p_part + p_whole, 2 * p_whole) end::bigint
+$$;
+
 -- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing but
 -- the tracking number, if another one is named.
 --
@@ -3426,7 +3956,7 @@ $$;
 
 -- Refuse what would bring a customer above products.max_per_customer. What they have is summed up under a lock of theirs,
 -- so two sessions of one customer come one after the other; it counts while its order is not cancelled, expired or
--- refunded, so whatever ends an order gives it back. Without such a product nothing is locked.
+-- refunded, and it is not itself, so whatever ends an order or takes off a part of it gives it back. Without such a product nothing is locked.
 --
 -- Callers: interlock.checkout, with a product that has such a limit; interlock.retake_order, before its order counts again.
 -- Locks: limits of the customer, advisory, until the transaction ends; waits.
@@ -3460,7 +3990,12 @@ begin
   from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
   join interlock.products p on p.id = w.product_id
   cross join lateral (
-    select coalesce(sum(i.quantity), 0) as held
+    select coalesce(sum(i.quantity - (
+      select coalesce(sum(f.quantity), 0)
+      from interlock.order_refund_items f
+      where f.order_id = i.order_id
+        and f.product_id = i.product_id
+    )), 0) as held
     from interlock.orders o
     join interlock.order_items i on i.order_id = o.id
     where o.user_id = p_user_id
@@ -3794,6 +4329,26 @@ $$;
 comment on function public.refund_order(uuid, boolean) is
   'Refunds a paid order, once: wallet money (unless p_outside says that the shop has paid it back itself), promo use and stock come back. For staff and the service role.';
 
+create function public.refund_order_lines(
+  p_order_id uuid,
+  p_lines jsonb default '[]',
+  p_reason text default null,
+  p_restock boolean default null,
+  p_shipping boolean default false,
+  p_outside boolean default false,
+  p_reference text default null
+)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.refund_order_lines(p_order_id, p_lines, p_reason, p_restock, p_shipping, p_outside, p_reference)
+$$;
+
+comment on function public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text) is
+  'Takes units of lines [{"product_id", "quantity", "restock"}] off an order, each once, and with p_shipping its shipping: before it is paid it costs less, after that the money goes back as it came. For staff and the service role.';
+
 create function public.reopen_order(p_order_id uuid, p_paid boolean default false)
 returns json
 language sql
@@ -3853,6 +4408,8 @@ comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.find_detail_problems is
   'What is wrong with the details of an order, all of it; an empty list if nothing is.';
+comment on function interlock.find_line_problems is
+  'What is wrong with the lines of an order that a call names, all of it; an empty list if nothing is.';
 comment on function interlock.forget_order_details is
   'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.';
 comment on function interlock.fulfill_order is
@@ -3867,6 +4424,8 @@ comment on function interlock.is_open_order is
   'Whether an order of this status holds goods that nobody has paid for.';
 comment on function interlock.is_owed_order is
   'Whether an order of this status is not at its end: somebody owes money or goods.';
+comment on function interlock.line_through is
+  'What the first so many units of a line of an order come to: their price, their share of its discount, and of its tax the share of what is then left.';
 comment on function interlock.list_orders is
   'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
 comment on function interlock.lock_cart is
@@ -3891,10 +4450,12 @@ comment on function interlock.order_answer is
   'The answer of the functions of an order''s life: success, and the order.';
 comment on function interlock.order_deadline_matches is
   'Whether an order''s way of payment and deadline are those of its status.';
+comment on function interlock.order_rest is
+  'What is left of the lines of an order: units that were not refunded, and those of them that have not been sent.';
 comment on function interlock.order_times_match is
   'Whether an order has the times and goods that its status says, and no others.';
 comment on function interlock.order_to_json is
-  'An order as its buyer sees it, with its lines, its details and, once paid, its codes.';
+  'An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was refunded of it in parts, if anything was.';
 comment on function interlock.price_change is
   'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
 comment on function interlock.process_order is
@@ -3905,6 +4466,8 @@ comment on function interlock.record_order_event is
   'Write the history of an order.';
 comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
+comment on function interlock.refund_order_lines is
+  'What public.refund_order_lines does, with its owner''s rights: so many units of lines of an order, and its shipping, are taken off it.';
 comment on function interlock.refuse_ordered_cart is
   'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
 comment on function interlock.reopen_order is
@@ -3919,6 +4482,8 @@ comment on function interlock.shape_details is
   'The details of an order as its buyer sees them: those that there are.';
 comment on function interlock.shape_order is
   'An order as its buyer sees it, with its lines, and its details if it has any.';
+comment on function interlock.share_of is
+  'The share of an amount that falls to a part of something, half a minor unit rounded up; nothing of nothing.';
 comment on function interlock.ship_order is
   'What public.ship_order does, with its owner''s rights: the goods have left.';
 comment on function interlock.take_customer_limits is
@@ -3943,6 +4508,7 @@ revoke all on function
   public.process_order(uuid),
   public.quote_order(jsonb, text, text, jsonb, uuid),
   public.refund_order(uuid, boolean),
+  public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
   public.ship_order(uuid, text)
@@ -3957,6 +4523,7 @@ grant execute on function
   public.ship_order(uuid, text), interlock.ship_order,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
+  public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text), interlock.refund_order_lines,
   public.correct_order(uuid, jsonb, jsonb, jsonb), interlock.correct_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,
   public.list_orders(text, uuid, uuid, int, bigint), interlock.list_orders,
@@ -3975,6 +4542,8 @@ to service_role;
 select interlock.expose('orders');
 select interlock.expose('order_items');
 select interlock.expose('order_events');
+select interlock.expose('order_refunds');
+select interlock.expose('order_refund_items');
 select interlock.expose('order_details');
 select interlock.expose('shipping_methods');
 select interlock.expose('tax_rates');

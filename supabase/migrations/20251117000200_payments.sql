@@ -478,8 +478,9 @@ grant select on table interlock.wallet_balances to service_role;
 
 -- The wallet ledger, append-only, written by a trigger on wallets.
 --
--- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, debit (public.debit_wallet without a reason), opening
--- (insert by the shop's own SQL), correction (the shop's own SQL). Those of public.debit_wallet and public.adjust_wallet are
+-- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, lines_refunded, debit (public.debit_wallet without a
+-- reason), opening (insert by the shop's own SQL), correction (the shop's own SQL). Those of public.debit_wallet and
+-- public.adjust_wallet are
 -- the shop's.
 create table interlock.wallet_movements (
   id bigint generated always as identity,
@@ -710,7 +711,8 @@ $$;
 
 -- Money has come in: what it pays, or why it pays nothing. Never both, and it is never kept without a word.
 --
---   paid        the order waited for it, and it is what it costs
+--   paid        the order waited for it, and it is what it costs, or what it cost when the attempt began: what lines that
+--               were cancelled since have taken off goes back (refund_asked)
 --   reopened    the order had ended unpaid: its goods, codes and promo use are taken again, all or nothing, and it is
 --               paid. settings.late_payments says for which ends
 --   refund_due  the order is paid otherwise, or has ended for good: all of it has to go back
@@ -735,13 +737,14 @@ declare
   v_payment_id constant uuid := coalesce(p_payment.id, interlock.new_id());
   v_amount constant bigint := interlock.to_amount(coalesce(p_object -> 'amount_received', p_object -> 'amount'));
   v_currency constant text := upper(p_object ->> 'currency');
+  v_due constant bigint := p_order.total - p_order.refunded;
   v_flag text;
   v_outcome text;
 begin
   v_flag := case
     when p_order.id is null then 'unknown_order'
     when v_currency is distinct from p_order.currency then 'wrong_currency'
-    when v_amount is distinct from coalesce(p_payment.amount, p_order.total) then 'wrong_amount'
+    when v_amount is distinct from coalesce(p_payment.amount, v_due) then 'wrong_amount'
   end;
 
   v_outcome := case
@@ -770,7 +773,12 @@ begin
     case when v_currency ~ '^[A-Z]{3}$' then v_currency else 'XXX' end,
     case v_outcome when 'flagged' then 'flagged' when 'refund_due' then 'refund_due' else 'succeeded' end,
     v_flag,
-    case when v_outcome = 'refund_due' then v_amount else 0 end,
+    case v_outcome
+      when 'flagged' then 0
+      when 'refund_due' then v_amount
+      -- Lines were cancelled after the attempt had begun.
+      else v_amount - v_due
+    end,
     p_told_at,
     interlock.clock()
   )
@@ -994,7 +1002,7 @@ begin
     and p.status in ('open', 'processing');
   if not found then
     insert into interlock.payments (order_id, provider, attempt, amount, currency)
-    select p_order_id, 'stripe', coalesce(max(p.attempt), 0) + 1, v_order.total, v_order.currency
+    select p_order_id, 'stripe', coalesce(max(p.attempt), 0) + 1, v_order.total - v_order.refunded, v_order.currency
     from interlock.payments p
     where p.order_id = p_order_id
     returning * into v_payment;
@@ -1161,6 +1169,66 @@ begin
 end
 $$;
 
+-- Give so much of what an order's buyer has paid back, in the way in which it was paid: into the wallet; by the provider,
+-- as far as the card has not been asked for before; what came in cash or by bank transfer is for the shop to give back
+-- by its own hand. Says how much each of them is.
+--
+-- Callers: interlock.settle_orders (all that is left), interlock.refund_order_lines (a part); with the order locked, which
+--   is paid.
+-- Locks: the wallet of the buyer; the payment of the order.
+-- Errors: WALLET_OWNER_GONE; 55P03 after lock_timeout.
+create function interlock.give_back(
+  p_order interlock.orders,
+  p_amount bigint,
+  p_reason text,
+  out o_wallet bigint,
+  out o_card bigint,
+  out o_shop bigint
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_payment_id uuid;
+begin
+  o_wallet := 0;
+  o_card := 0;
+  o_shop := 0;
+  if p_amount = 0 then
+    return;
+  end if;
+
+  if p_order.payment_method = 'wallet' then
+    if p_order.user_id is null then
+      perform interlock.raise_error('WALLET_OWNER_GONE', jsonb_build_object(
+        'order_id', p_order.id, 'amount', p_amount, 'currency', p_order.currency
+      ));
+    end if;
+    perform interlock.credit_wallet(p_order.user_id, p_amount, p_order.currency, p_reason, p_order.id);
+    o_wallet := p_amount;
+    return;
+  end if;
+
+  -- One payment at most has paid the order: any other is flagged.
+  select p.id, least(p_amount, p.amount - p.refund_asked)
+  into v_payment_id, o_card
+  from interlock.payments p
+  where p.order_id = p_order.id
+    and p.succeeded_at is not null
+    and p.flag is null;
+  if v_payment_id is null then
+    o_card := 0;
+    o_shop := p_amount;
+    return;
+  end if;
+
+  update interlock.payments p
+  set refund_asked = p.refund_asked + o_card
+  where p.id = v_payment_id;
+  perform interlock.settle_payment(v_payment_id);
+end
+$$;
+
 -- Whether the folder of an order has fewer files than settings.max_payment_proofs.
 --
 -- Callers: interlock.may_upload_proof, interlock.guard_proof_upload, with a path that interlock.is_proof_path takes.
@@ -1258,6 +1326,7 @@ begin
         'user_id', o.user_id,
         'order_status', o.status,
         'total', o.total,
+        'refunded', o.refunded,
         'currency', o.currency,
         'payment_expires_at', o.payment_expires_at
       )
@@ -2512,6 +2581,8 @@ comment on function interlock.debit_wallet is
   'What public.debit_wallet does, with its owner''s rights: money leaves a wallet, because it was paid out or used in another place.';
 comment on function interlock.find_signature_problem is
   'Why an event is not the provider''s own; null if it is.';
+comment on function interlock.give_back is
+  'Give so much of what an order''s buyer has paid back, in the way in which it was paid: into the wallet; by the provider, as far as the card has not been asked for before; what came in cash or by bank transfer is for the shop to give back by its own hand.';
 comment on function interlock.guard_proof_upload is
   'Refuse a file that an order has no room for (settings.max_payment_proofs), whoever uploads it: the platform asks the policy before an upload, and writes the row of a finished one with rights of its own, so many at once would pass.';
 comment on function interlock.has_room_for_proof is

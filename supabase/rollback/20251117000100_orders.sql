@@ -6,6 +6,8 @@ select interlock.conceal('order_detail_changes');
 select interlock.conceal('tax_rates');
 select interlock.conceal('shipping_methods');
 select interlock.conceal('order_details');
+select interlock.conceal('order_refund_items');
+select interlock.conceal('order_refunds');
 select interlock.conceal('order_events');
 select interlock.conceal('order_items');
 select interlock.conceal('orders');
@@ -20,6 +22,7 @@ drop function
   public.process_order(uuid),
   public.quote_order(jsonb, text, text, jsonb, uuid),
   public.refund_order(uuid, boolean),
+  public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
   public.ship_order(uuid, text);
@@ -34,8 +37,10 @@ drop function
   interlock.expire_orders,
   interlock.find_checkout_problems,
   interlock.find_detail_problems,
+  interlock.find_line_problems,
   interlock.fulfill_order,
   interlock.is_amount,
+  interlock.line_through,
   interlock.list_orders,
   interlock.lock_cart,
   interlock.lock_order,
@@ -45,17 +50,20 @@ drop function
   interlock.new_order,
   interlock.note_backorders,
   interlock.order_answer,
+  interlock.order_rest,
   interlock.order_to_json,
   interlock.price_change,
   interlock.process_order,
   interlock.quote_order,
   interlock.refund_order,
+  interlock.refund_order_lines,
   interlock.refuse_ordered_cart,
   interlock.reopen_order,
   interlock.replace_product_code,
   interlock.retake_order,
   interlock.shape_details,
   interlock.shape_order,
+  interlock.share_of,
   interlock.ship_order,
   interlock.take_customer_limits,
   interlock.take_open_order,
@@ -65,11 +73,13 @@ drop table
   interlock.tax_rates,
   interlock.shipping_methods,
   interlock.product_codes,
-  interlock.order_items,
+  interlock.order_refund_items,
   interlock.order_events,
   interlock.order_details,
   interlock.order_detail_changes,
   interlock.customer_open_orders,
+  interlock.order_refunds,
+  interlock.order_items,
   interlock.orders;
 drop domain
   interlock.details,

@@ -44,6 +44,7 @@ drop function
   interlock.credit_wallet,
   interlock.debit_wallet,
   interlock.find_signature_problem,
+  interlock.give_back,
   interlock.has_room_for_proof,
   interlock.hmac_sha256,
   interlock.is_proof_path,

@@ -117,7 +117,7 @@ from (values
   ($$truncate interlock.products cascade$$, 'products'),
   ($$truncate interlock.wallet_movements$$, 'wallet_movements'),
   ($$truncate interlock.wallet_top_ups$$, 'wallet_top_ups'),
-  ($$truncate interlock.order_items$$, 'order_items'),
+  ($$truncate interlock.order_items cascade$$, 'order_items'),
   ($$truncate interlock.order_events$$, 'order_events')
 ) as refusals (sql, refused_by);
 

@@ -57,6 +57,7 @@ select results_eq(
       ('interlock.quote_order(jsonb,text,text,jsonb,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.redeem_promo(uuid,text,uuid,uuid,text,jsonb): TimeZone=UTC'),
       ('interlock.refund_order(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.refund_order_lines(uuid,jsonb,text,boolean,boolean,boolean,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.refund_payment(uuid,bigint,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.reject_payment(uuid,text,boolean): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.reopen_order(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),

@@ -38,7 +38,14 @@ orders as (
   where c.ids is null or o.user_id in (select id from users)
 ),
 items as (
-  select i.*, o.stands, o.fulfillment, o.paid_at from interlock.order_items i join orders o on o.id = i.order_id
+  select i.*, o.stands, o.fulfillment, o.paid_at, coalesce(r.refunded, 0) as refunded, coalesce(r.restocked, 0) as restocked
+  from interlock.order_items i
+  join orders o on o.id = i.order_id
+  left join lateral (
+    select sum(f.quantity) as refunded, sum(f.restocked) as restocked, sum(f.from_shelf) as from_shelf
+    from interlock.order_refund_items f
+    where f.order_id = i.order_id and f.product_id = i.product_id
+  ) r on true
 ),
 codes as (
   select c.* from interlock.product_codes c join products p on p.id = c.product_id
@@ -112,9 +119,14 @@ units as (
     p.id::text
   from products p
   left join (
-    select i.product_id, sum(i.quantity) as units
+    -- What a part has kept off the shelf is kept off it.
+    select
+      i.product_id,
+      sum(
+        case when i.stands or i.fulfillment in ('shipped', 'delivered') then i.quantity else i.refunded end - i.restocked
+      ) as units
     from items i
-    where (i.stands or i.fulfillment in ('shipped', 'delivered')) and not i.untracked
+    where not i.untracked
     group by i.product_id
   ) sold on sold.product_id = p.id
   left join (
@@ -139,7 +151,7 @@ digital as (
   from items i
   where i.kind = 'digital'
     and i.stands
-    and i.quantity <> (
+    and i.quantity - i.restocked <> (
       select count(*) from codes c
       where c.order_id = i.order_id and c.product_id = i.product_id and c.replaced_by is null
     )
@@ -168,7 +180,12 @@ wallet as (
   union all
   select format('an order cost its wallet %s and not %s', -coalesce(m.sum, 0), d.due), d.id::text
   from (
-    select o.id, case when o.payment_method = 'wallet' and o.stands then o.total else 0 end as due from orders o
+    select o.id,
+      case when o.payment_method = 'wallet' then
+        case when o.stands then o.total - o.refunded else 0 end
+          + (select coalesce(sum(r.by_shop), 0) from interlock.order_refunds r where r.order_id = o.id)
+      else 0 end as due
+    from orders o
   ) d
   left join (
     select v.reference_id, sum(v.delta) from interlock.wallet_movements v
@@ -261,6 +278,28 @@ amounts as (
   select 'more is taken off a line than it costs', i.order_id::text
   from items i
   where i.discount > i.quantity * i.unit_price
+  union all
+  select format('an order has refunded %s, its parts are %s', o.refunded, r.amount), o.id::text
+  from orders o
+  cross join lateral (
+    select coalesce(sum(f.amount), 0) as amount from interlock.order_refunds f where f.order_id = o.id
+  ) r
+  where o.refunded <> r.amount
+  union all
+  select 'a part is not the sum of its lines', r.id::text
+  from interlock.order_refunds r
+  where r.order_id in (select id from orders)
+    and r.amount <> r.shipping
+      + case when r.with_shipping then
+        (select o.shipping_tax - o.tax_included from orders o where o.id = r.order_id)
+          + (select coalesce(sum(i.tax) filter (where i.tax_inclusive), 0) from items i where i.order_id = r.order_id)
+      else 0 end
+      + (select coalesce(sum(f.amount), 0) from interlock.order_refund_items f where f.refund_id = r.id)
+  union all
+  select format('%s of %s units are refunded, and the order stands', sum(i.refunded), sum(i.quantity)), i.order_id::text
+  from items i
+  group by i.order_id
+  having bool_or(i.refunded > i.quantity) or (bool_and(i.stands) and sum(i.refunded) = sum(i.quantity))
 ),
 -- One effect for each key: two keys never have the same order as their answer, the order is there,
 -- and no key is without its answer.

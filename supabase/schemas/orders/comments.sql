@@ -21,6 +21,8 @@ comment on function interlock.find_checkout_problems is
   'What is wrong with the shape of a request, all of it; null if nothing is.';
 comment on function interlock.find_detail_problems is
   'What is wrong with the details of an order, all of it; an empty list if nothing is.';
+comment on function interlock.find_line_problems is
+  'What is wrong with the lines of an order that a call names, all of it; an empty list if nothing is.';
 comment on function interlock.forget_order_details is
   'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.';
 comment on function interlock.fulfill_order is
@@ -35,6 +37,8 @@ comment on function interlock.is_open_order is
   'Whether an order of this status holds goods that nobody has paid for.';
 comment on function interlock.is_owed_order is
   'Whether an order of this status is not at its end: somebody owes money or goods.';
+comment on function interlock.line_through is
+  'What the first so many units of a line of an order come to: their price, their share of its discount, and of its tax the share of what is then left.';
 comment on function interlock.list_orders is
   'What public.list_orders does, with its owner''s rights: how staff and the shop read orders.';
 comment on function interlock.lock_cart is
@@ -59,10 +63,12 @@ comment on function interlock.order_answer is
   'The answer of the functions of an order''s life: success, and the order.';
 comment on function interlock.order_deadline_matches is
   'Whether an order''s way of payment and deadline are those of its status.';
+comment on function interlock.order_rest is
+  'What is left of the lines of an order: units that were not refunded, and those of them that have not been sent.';
 comment on function interlock.order_times_match is
   'Whether an order has the times and goods that its status says, and no others.';
 comment on function interlock.order_to_json is
-  'An order as its buyer sees it, with its lines, its details and, once paid, its codes.';
+  'An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was refunded of it in parts, if anything was.';
 comment on function interlock.price_change is
   'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
 comment on function interlock.process_order is
@@ -73,6 +79,8 @@ comment on function interlock.record_order_event is
   'Write the history of an order.';
 comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
+comment on function interlock.refund_order_lines is
+  'What public.refund_order_lines does, with its owner''s rights: so many units of lines of an order, and its shipping, are taken off it.';
 comment on function interlock.refuse_ordered_cart is
   'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
 comment on function interlock.reopen_order is
@@ -87,6 +95,8 @@ comment on function interlock.shape_details is
   'The details of an order as its buyer sees them: those that there are.';
 comment on function interlock.shape_order is
   'An order as its buyer sees it, with its lines, and its details if it has any.';
+comment on function interlock.share_of is
+  'The share of an amount that falls to a part of something, half a minor unit rounded up; nothing of nothing.';
 comment on function interlock.ship_order is
   'What public.ship_order does, with its owner''s rights: the goods have left.';
 comment on function interlock.take_customer_limits is

@@ -11,6 +11,7 @@ revoke all on function
   public.process_order(uuid),
   public.quote_order(jsonb, text, text, jsonb, uuid),
   public.refund_order(uuid, boolean),
+  public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
   public.ship_order(uuid, text)
@@ -25,6 +26,7 @@ grant execute on function
   public.ship_order(uuid, text), interlock.ship_order,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
+  public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text), interlock.refund_order_lines,
   public.correct_order(uuid, jsonb, jsonb, jsonb), interlock.correct_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,
   public.list_orders(text, uuid, uuid, int, bigint), interlock.list_orders,

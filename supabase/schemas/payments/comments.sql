@@ -21,6 +21,8 @@ comment on function interlock.debit_wallet is
   'What public.debit_wallet does, with its owner''s rights: money leaves a wallet, because it was paid out or used in another place.';
 comment on function interlock.find_signature_problem is
   'Why an event is not the provider''s own; null if it is.';
+comment on function interlock.give_back is
+  'Give so much of what an order''s buyer has paid back, in the way in which it was paid: into the wallet; by the provider, as far as the card has not been asked for before; what came in cash or by bank transfer is for the shop to give back by its own hand.';
 comment on function interlock.guard_proof_upload is
   'Refuse a file that an order has no room for (settings.max_payment_proofs), whoever uploads it: the platform asks the policy before an upload, and writes the row of a finished one with rights of its own, so many at once would pass.';
 comment on function interlock.has_room_for_proof is

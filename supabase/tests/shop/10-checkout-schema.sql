@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(366);
+select plan(367);
 
 -- Columns -----------------------------------------------------------------
 
@@ -58,7 +58,7 @@ from (values
     'created_at timestamp with time zone not null', 'paid_at timestamp with time zone',
     'shipped_at timestamp with time zone', 'tracking text', 'fulfilled_at timestamp with time zone',
     'cancelled_at timestamp with time zone',
-    'refunded_at timestamp with time zone', 'refunded_outside boolean not null'
+    'refunded_at timestamp with time zone', 'refunded_outside boolean not null', 'refunded bigint not null'
   ]),
   ('interlock.order_items', array[
     'order_id uuid not null', 'product_id uuid not null', 'quantity integer not null',
@@ -139,6 +139,7 @@ from (values
   ('top_up_wallet', array['uuid', 'bigint', 'text', 'text'], 'jsonb'),
   ('cancel_order', array['uuid', 'text'], 'json'),
   ('refund_order', array['uuid', 'boolean'], 'json'),
+  ('refund_order_lines', array['uuid', 'jsonb', 'text', 'boolean', 'boolean', 'boolean', 'text'], 'json'),
   ('process_order', array['uuid'], 'json'),
   ('ship_order', array['uuid', 'text'], 'json'),
   ('fulfill_order', array['uuid'], 'json'),

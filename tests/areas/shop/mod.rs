@@ -20,6 +20,8 @@ pub(crate) mod model;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod payment_intent;
 #[cfg(test)]
 pub(crate) mod payment_races;

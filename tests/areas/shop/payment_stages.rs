@@ -2,6 +2,7 @@
 
 use super::stages::{
     BUY_P_CASH, D, EXPIRE_ORDERS, NO_ORDER_EXPIRES, NO_P, ORDER_HAS_THE_CODE, ORDER_LINES, ORDERS,
+    REFUND_D, REFUND_P,
 };
 use crate::areas::promo::stages::{BUY_P_WITH_K, ONE_USE_OF_K};
 use crate::prove::interleavings::{Pairs, Stage, USERS, shop, user};
@@ -130,6 +131,7 @@ pub(crate) const STAGES: &[Stage] = &[
                 "select public.accept_payment('{o}')",
             ),
             shop("the shop reopens", "select public.reopen_order('{o}')"),
+            shop("the shop cancels the line of p", REFUND_P),
             shop("orders expire", EXPIRE_ORDERS)
                 .or(NO_ORDER_EXPIRES)
                 .sweeping(ORDERS),
@@ -154,6 +156,8 @@ pub(crate) const STAGES: &[Stage] = &[
         ],
         operations: &[
             shop("the shop refunds", "select public.refund_order('{o}')"),
+            shop("the shop refunds p", REFUND_P),
+            shop("the shop refunds d", REFUND_D),
             shop("the shop cancels", "select public.cancel_order('{o}')"),
             shop(
                 "the shop refunds a part",

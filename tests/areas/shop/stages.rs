@@ -168,6 +168,17 @@ const PROCESS: &str = "select public.process_order('{o}')";
 
 const SHIP: &str = "select public.ship_order('{o}')";
 
+/// All of the order's p, which is a part of it: its price goes back less 10 %.
+pub(crate) const REFUND_P: &str =
+    r#"select public.refund_order_lines('{o}', '[{"product_id": "{p}", "quantity": 1}]')"#;
+
+pub(crate) const REFUND_P_UNDER_REFERENCE: &str = r#"select public.refund_order_lines('{o}', '[{"product_id": "{p}", "quantity": 1}]',
+    p_reference => '{o}')"#;
+
+/// The rest of it.
+pub(crate) const REFUND_D: &str =
+    r#"select public.refund_order_lines('{o}', '[{"product_id": "{d}", "quantity": 1}]')"#;
+
 pub(crate) const CORRECT_ADDRESS: &str = r#"select public.correct_order('{o}', '{"name": "a"}')"#;
 
 /// The stages.
@@ -203,6 +214,8 @@ pub(crate) const STAGES: &[Stage] = &[
                 .or(NO_ORDER_EXPIRES)
                 .sweeping(ORDERS),
             shop("the shop reopens", "select public.reopen_order('{o}')"),
+            shop("the shop cancels the line of p", REFUND_P),
+            shop("the shop cancels the line of d", REFUND_D),
             user(
                 "u",
                 "u hands in a proof",
@@ -269,6 +282,12 @@ pub(crate) const STAGES: &[Stage] = &[
         ],
         operations: &[
             shop("the shop refunds", "select public.refund_order('{o}')"),
+            shop("the shop refunds p", REFUND_P),
+            shop("the shop refunds d", REFUND_D),
+            shop(
+                "the shop refunds p under a reference",
+                REFUND_P_UNDER_REFERENCE,
+            ),
             shop("the shop cancels", "select public.cancel_order('{o}')"),
             shop("the shop ships", SHIP),
             shop("the shop fulfils", "select public.fulfill_order('{o}')"),
@@ -312,6 +331,7 @@ pub(crate) const STAGES: &[Stage] = &[
             ),
             shop("the shop fulfils", "select public.fulfill_order('{o}')"),
             shop("the shop refunds", "select public.refund_order('{o}')"),
+            shop("the shop cancels or refunds p", REFUND_P),
             shop("the shop corrects the address", CORRECT_ADDRESS),
             shop(
                 "the shop corrects address and contact",
@@ -419,6 +439,7 @@ pub(crate) const STAGES: &[Stage] = &[
             user("u", "u buys p, bank transfer", BUY_P_BANK),
             user("u", "u buys p from the wallet", BUY_P_WALLET),
             user("u", "u cancels", "select public.cancel_order('{o}')"),
+            shop("the shop cancels its only line", REFUND_P),
             shop(
                 "the shop accepts the payment",
                 "select public.accept_payment('{o}')",

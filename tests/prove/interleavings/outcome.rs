@@ -138,9 +138,12 @@ select jsonb_build_object(
       where c.product_id = any ($3)) c),
   'orders', (select jsonb_agg(o order by o) from (
       select jsonb_build_array(o.user_id, o.status, o.subtotal, o.discount, o.shipping, o.tax, o.total, o.payment_method, o.promo_code_id,
-        o.proof_submitted_at is not null,
+        o.proof_submitted_at is not null, o.fulfillment, o.refunded,
         (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.unit_price, i.discount, i.tax, i.untracked, i.backordered) order by i.product_id)
          from interlock.order_items i where i.order_id = o.id),
+        (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.from_shelf, i.restocked, i.amount)
+           order by i.product_id, i.first_unit)
+         from interlock.order_refund_items i where i.order_id = o.id),
         (select jsonb_agg(e.event order by e.id) from interlock.order_events e where e.order_id = o.id),
         (select jsonb_build_array(d.shipping_address, d.contact, d.metadata) from interlock.order_details d where d.order_id = o.id),
         (select jsonb_agg(jsonb_build_array(h.shipping_address, h.contact, h.metadata) order by h.id)

@@ -145,6 +145,17 @@ super::codes! {
         "Look at details.status: the order is not in a state in which this can be done."
         Partly("What is known about it.", ORDER_AND_GOODS, &["fulfillment"]);
 
+    RefundExceedsOrder 409 Final "REFUND_EXCEEDS_ORDER"
+        "More would be refunded than is left of the order."
+        "Ask for what is refundable at most: details.lines has each line that is too much, details.shipping the shipping that can still go back."
+        known(&[
+            ("order_id", Uuid),
+            ("lines", List(&Object("A line of which not so much is left.", &[
+                ("product_id", Uuid), ("requested", AMOUNT), ("refundable", AMOUNT),
+            ]))),
+            ("shipping", AMOUNT),
+        ]);
+
     OrderOwnerGone 409 Final "ORDER_OWNER_GONE"
         "The account of this order's buyer is gone."
         "Give the money back in another way: an order is not opened again for nobody."

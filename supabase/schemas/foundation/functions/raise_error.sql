@@ -151,6 +151,10 @@ begin
       v_status := '409';
       v_message := 'The order is not in a state in which this can be done.';
       v_hint := 'Look at details.status: the order is not in a state in which this can be done.';
+    when 'REFUND_EXCEEDS_ORDER' then
+      v_status := '409';
+      v_message := 'More would be refunded than is left of the order.';
+      v_hint := 'Ask for what is refundable at most: details.lines has each line that is too much, details.shipping the shipping that can still go back.';
     when 'ORDER_OWNER_GONE' then
       v_status := '409';
       v_message := 'The account of this order''s buyer is gone.';

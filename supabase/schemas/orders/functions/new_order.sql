@@ -42,6 +42,7 @@ begin
   v_order.cart_id := p_cart_id;
   v_order.created_at := interlock.clock();
   v_order.refunded_outside := false;
+  v_order.refunded := 0;
   v_order.fulfillment := 'unfulfilled';
 
   if p_payment_method = 'wallet' or v_order.total = 0 then

@@ -10,7 +10,15 @@ set search_path = ''
 as $$
 begin
   update interlock.order_items i
-  set backordered = least(i.quantity, p.backordered)
+  set backordered = least(
+    i.quantity - (
+      select coalesce(sum(f.quantity), 0)
+      from interlock.order_refund_items f
+      where f.order_id = i.order_id
+        and f.product_id = i.product_id
+    ),
+    p.backordered
+  )
   from interlock.products p
   where i.order_id = p_order_id
     and not i.untracked

@@ -1,4 +1,5 @@
--- An order as its buyer sees it, with its lines, its details and, once paid, its codes.
+-- An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was
+-- refunded of it in parts, if anything was.
 --
 -- Callers: interlock.checkout and the functions of an order's life.
 create function interlock.order_to_json(p_order_id uuid)
@@ -13,7 +14,21 @@ declare
   v_items jsonb;
   v_codes jsonb;
 begin
-  select o as the_order, interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details
+  select
+    o as the_order,
+    interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details,
+    (
+      select jsonb_agg(
+        to_jsonb(r) - 'order_id' - 'actor' || jsonb_build_object('items', (
+          select coalesce(jsonb_agg(to_jsonb(i) - 'order_id' - 'refund_id' - 'first_unit' order by i.product_id), '[]')
+          from interlock.order_refund_items i
+          where i.refund_id = r.id
+        ))
+        order by r.id
+      )
+      from interlock.order_refunds r
+      where r.order_id = o.id
+    ) as refunds
   into v_row
   from interlock.orders o
   left join interlock.order_details d on d.order_id = o.id
@@ -46,6 +61,10 @@ begin
   end if;
 
   return interlock.shape_order(v_order, v_items, v_row.details)
-    || case when v_codes is null then '{}' else jsonb_build_object('codes', v_codes) end;
+    || case when v_codes is null then '{}' else jsonb_build_object('codes', v_codes) end
+    || case
+      when v_row.refunds is null then '{}'
+      else jsonb_build_object('refunded', v_order.refunded, 'refunds', v_row.refunds)
+    end;
 end
 $$;

@@ -1,5 +1,5 @@
 -- Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it
--- had, and waits for its payment as it did at first.
+-- had, and waits for its payment as it did at first. Lines that were cancelled before stay so.
 --
 -- The discount is the one that was granted: of the promo code only its uses are asked for, not its dates.
 --
@@ -28,10 +28,10 @@ begin
   end if;
 
   perform interlock.take_customer_limits(
-    v_order.user_id, array_agg(i.product_id), array_agg(i.quantity::int)
+    v_order.user_id, array_agg(r.product_id), array_agg(r.quantity)
   )
-  from interlock.order_items i
-  where i.order_id = p_order_id;
+  from interlock.order_rest(p_order_id) r
+  where r.quantity > 0;
 
   perform set_config('interlock.reopening', 'on', true);
   update interlock.orders o
@@ -69,21 +69,21 @@ begin
     and p.id = i.product_id;
 
   if (
-    select interlock.take_stock(array_agg(i.product_id), array_agg(i.quantity::int), 'order_reopened', p_order_id)
-    from interlock.order_items i
-    where i.order_id = p_order_id
-      and not i.untracked
+    select interlock.take_stock(array_agg(r.product_id), array_agg(r.quantity), 'order_reopened', p_order_id)
+    from interlock.order_rest(p_order_id) r
+    where r.quantity > 0
+      and not r.untracked
     having count(*) > 0
   ) then
     perform interlock.note_backorders(p_order_id);
   end if;
 
   perform interlock.take_product_codes(
-    array_agg(i.product_id), array_agg(i.quantity::int), p_order_id, 'order_reopened', false
+    array_agg(r.product_id), array_agg(r.quantity), p_order_id, 'order_reopened', false
   )
-  from interlock.order_items i
-  where i.order_id = p_order_id
-    and i.kind = 'digital'
+  from interlock.order_rest(p_order_id) r
+  where r.quantity > 0
+    and r.kind = 'digital'
   having count(*) > 0;
 end
 $$;

@@ -1,6 +1,6 @@
 -- Refuse what would bring a customer above products.max_per_customer. What they have is summed up under a lock of theirs,
 -- so two sessions of one customer come one after the other; it counts while its order is not cancelled, expired or
--- refunded, so whatever ends an order gives it back. Without such a product nothing is locked.
+-- refunded, and it is not itself, so whatever ends an order or takes off a part of it gives it back. Without such a product nothing is locked.
 --
 -- Callers: interlock.checkout, with a product that has such a limit; interlock.retake_order, before its order counts again.
 -- Locks: limits of the customer, advisory, until the transaction ends; waits.
@@ -34,7 +34,12 @@ begin
   from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
   join interlock.products p on p.id = w.product_id
   cross join lateral (
-    select coalesce(sum(i.quantity), 0) as held
+    select coalesce(sum(i.quantity - (
+      select coalesce(sum(f.quantity), 0)
+      from interlock.order_refund_items f
+      where f.order_id = i.order_id
+        and f.product_id = i.product_id
+    )), 0) as held
     from interlock.orders o
     join interlock.order_items i on i.order_id = o.id
     where o.user_id = p_user_id

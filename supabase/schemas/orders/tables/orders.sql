@@ -27,6 +27,9 @@
 --
 -- A number comes from a sequence: nobody waits for anybody, and what is refused leaves a gap.
 --
+-- What is cancelled or refunded in parts (public.refund_order_lines) stands in interlock.order_refunds; the order says what
+-- that comes to, which only grows (refunded).
+--
 -- Number, amounts, owner and payment method never change (the owner is emptied when the account is deleted: an order outlives
 -- it). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
 -- read orders with public.list_orders, so that a buyer's list needs nothing but the index on user_id.
@@ -71,6 +74,8 @@ create table interlock.orders (
   refunded_at timestamptz,
   -- The shop has given wallet money back in another way.
   refunded_outside boolean not null default false,
+  refunded interlock.amount not null default 0,
+  constraint orders_refunded_within_total check (refunded <= total),
 
   -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
   constraint orders_payment_deadline_matches_status
@@ -120,6 +125,8 @@ comment on column interlock.orders.proof_submitted_at is
   'When the latest payment proof was handed in that waits for the shop; empty again once it is rejected.';
 comment on column interlock.orders.refunded_outside is
   'Whether the shop has given the money back in another way than into the wallet it came from.';
+comment on column interlock.orders.refunded is
+  'What lines that were cancelled or refunded, and shipping, have taken off total: the order costs, or has brought in, total - refunded. The sum of its order_refunds.';
 comment on column interlock.orders.cancelled_at is
   'When it was cancelled or expired.';
 

@@ -28,7 +28,7 @@ begin
     join interlock.orders c on c.id = u.id
     where c.user_id is not null
     group by c.user_id
-    having sum(u.orders) <> 0
+    having sum(u.orders) <> 0 or sum(u.units) <> 0
     order by c.user_id
   loop
     insert into interlock.customer_open_orders (user_id) values (v_customer.user_id) on conflict do nothing;

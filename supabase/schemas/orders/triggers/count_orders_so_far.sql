@@ -22,7 +22,7 @@ begin
     for no key update
   )
   update interlock.orders o
-  set counted_units = (select sum(i.quantity) from interlock.order_items i where i.order_id = o.id)
+  set counted_units = (select sum(r.quantity) from interlock.order_rest(o.id) r)
   from open_orders p
   where o.id = p.id;
 

@@ -18,6 +18,7 @@ begin
       (old.id, old.number, old.currency, old.subtotal, old.discount, old.shipping, old.shipping_tax, old.tax, old.tax_included, old.total, old.payment_method, old.created_at)
     or new.shipping_method is distinct from old.shipping_method
     or new.promo_code_id is distinct from old.promo_code_id
+    or new.refunded < old.refunded
     or (new.user_id is distinct from old.user_id and new.user_id is not null)
   then
     raise exception using

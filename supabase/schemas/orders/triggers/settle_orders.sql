@@ -6,6 +6,8 @@
 --   expired,       promo use to the code, stock to the shelf, codes that nobody has seen to the free ones
 --   refunded
 --
+-- What lines have given back before (public.refund_order_lines) does not come back again.
+--
 -- What does not come back by itself:
 --   * a delivered code: the buyer has seen it, so it stays with the order and is not sold again (it cannot be read any
 --     more, either);
@@ -18,7 +20,7 @@
 -- Callers: trigger orders_settle, once for each statement.
 -- Locks: the orders are locked by the statement; then wallets by user, payments of the orders, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
--- Errors: WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
+-- Errors: WALLET_OWNER_GONE (interlock.give_back), STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
 create function interlock.settle_orders()
 returns trigger
@@ -29,7 +31,7 @@ as $$
 declare
   v_paid uuid[];
   v_ended uuid[];
-  v_order record;
+  v_order interlock.orders;
 begin
   -- Grouped, not joined: see interlock.record_stock_movements.
   select
@@ -60,32 +62,24 @@ begin
   end if;
 
   for v_order in
-    select o.id, o.user_id, o.total, o.currency, o.status
+    select o.*
     from interlock.orders o
     where o.id = any (v_ended)
-      and o.payment_method = 'wallet'
       and o.paid_at is not null
-      and o.total > 0
       and not o.refunded_outside
     order by o.user_id, o.id
   loop
-    if v_order.user_id is null then
-      perform interlock.raise_error('WALLET_OWNER_GONE', jsonb_build_object(
-        'order_id', v_order.id, 'amount', v_order.total, 'currency', v_order.currency
-      ));
-    end if;
-    perform interlock.credit_wallet(
-      v_order.user_id, v_order.total, v_order.currency, 'order_' || v_order.status, v_order.id
-    );
+    perform interlock.give_back(v_order, v_order.total - v_order.refunded, 'order_' || v_order.status);
   end loop;
 
-  -- Money that came by card goes back by its provider.
+  -- Of money that never was the order's, and that staff have begun to give back, all goes back.
   update interlock.payments p
   set refund_asked = p.amount,
       status = case when p.refunded < p.amount then 'refund_due' else 'refunded' end
   from interlock.orders o
   where p.order_id = any (v_ended)
-    and p.status in ('succeeded', 'refund_due', 'refunded')
+    and p.status in ('refund_due', 'refunded')
+    and p.flag is not null
     and o.id = p.order_id
     and not o.refunded_outside;
 
@@ -98,19 +92,18 @@ begin
   ));
 
   for v_order in
-    select o.id, o.status, o.fulfillment
+    select o.*
     from interlock.orders o
     where o.id = any (v_ended)
     order by o.id
   loop
-    if v_order.fulfillment in ('unfulfilled', 'processing') then
-      perform interlock.return_stock(
-        array_agg(i.product_id), array_agg(i.quantity), 'order_' || v_order.status, v_order.id
-      )
-      from interlock.order_items i
-      where i.order_id = v_order.id
-        and not i.untracked;
-    end if;
+    perform interlock.return_stock(
+      array_agg(r.product_id), array_agg(r.on_shelf), 'order_' || v_order.status, v_order.id
+    )
+    from interlock.order_rest(v_order.id) r
+    where r.on_shelf > 0
+      and not r.untracked
+    having count(*) > 0;
 
     perform interlock.set_ledger_context('order_' || v_order.status, v_order.id);
     update interlock.product_codes c

@@ -17,5 +17,6 @@ create domain interlock.order_event as text
   constraint order_events_event_known
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
-      'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected', 'tracking_changed'
+      'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected', 'tracking_changed',
+      'lines_refunded'
     ));

@@ -1,6 +1,7 @@
 -- Money has come in: what it pays, or why it pays nothing. Never both, and it is never kept without a word.
 --
---   paid        the order waited for it, and it is what it costs
+--   paid        the order waited for it, and it is what it costs, or what it cost when the attempt began: what lines that
+--               were cancelled since have taken off goes back (refund_asked)
 --   reopened    the order had ended unpaid: its goods, codes and promo use are taken again, all or nothing, and it is
 --               paid. settings.late_payments says for which ends
 --   refund_due  the order is paid otherwise, or has ended for good: all of it has to go back
@@ -25,13 +26,14 @@ declare
   v_payment_id constant uuid := coalesce(p_payment.id, interlock.new_id());
   v_amount constant bigint := interlock.to_amount(coalesce(p_object -> 'amount_received', p_object -> 'amount'));
   v_currency constant text := upper(p_object ->> 'currency');
+  v_due constant bigint := p_order.total - p_order.refunded;
   v_flag text;
   v_outcome text;
 begin
   v_flag := case
     when p_order.id is null then 'unknown_order'
     when v_currency is distinct from p_order.currency then 'wrong_currency'
-    when v_amount is distinct from coalesce(p_payment.amount, p_order.total) then 'wrong_amount'
+    when v_amount is distinct from coalesce(p_payment.amount, v_due) then 'wrong_amount'
   end;
 
   v_outcome := case
@@ -60,7 +62,12 @@ begin
     case when v_currency ~ '^[A-Z]{3}$' then v_currency else 'XXX' end,
     case v_outcome when 'flagged' then 'flagged' when 'refund_due' then 'refund_due' else 'succeeded' end,
     v_flag,
-    case when v_outcome = 'refund_due' then v_amount else 0 end,
+    case v_outcome
+      when 'flagged' then 0
+      when 'refund_due' then v_amount
+      -- Lines were cancelled after the attempt had begun.
+      else v_amount - v_due
+    end,
     p_told_at,
     interlock.clock()
   )

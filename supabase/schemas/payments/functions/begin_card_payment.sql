@@ -48,7 +48,7 @@ begin
     and p.status in ('open', 'processing');
   if not found then
     insert into interlock.payments (order_id, provider, attempt, amount, currency)
-    select p_order_id, 'stripe', coalesce(max(p.attempt), 0) + 1, v_order.total, v_order.currency
+    select p_order_id, 'stripe', coalesce(max(p.attempt), 0) + 1, v_order.total - v_order.refunded, v_order.currency
     from interlock.payments p
     where p.order_id = p_order_id
     returning * into v_payment;

@@ -1,7 +1,8 @@
 -- The wallet ledger, append-only, written by a trigger on wallets.
 --
--- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, debit (public.debit_wallet without a reason), opening
--- (insert by the shop's own SQL), correction (the shop's own SQL). Those of public.debit_wallet and public.adjust_wallet are
+-- Reasons of ours: top_up, checkout, order_cancelled, order_refunded, lines_refunded, debit (public.debit_wallet without a
+-- reason), opening (insert by the shop's own SQL), correction (the shop's own SQL). Those of public.debit_wallet and
+-- public.adjust_wallet are
 -- the shop's.
 create table interlock.wallet_movements (
   id bigint generated always as identity,

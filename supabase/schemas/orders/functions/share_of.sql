@@ -1,0 +1,13 @@
+-- The share of an amount that falls to a part of something, half a minor unit rounded up; nothing of nothing.
+--
+-- Exact: one division of whole numbers, in which nothing is rounded before the end.
+--
+-- Callers: interlock.line_through.
+create function interlock.share_of(p_amount bigint, p_part bigint, p_whole bigint)
+returns bigint
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when p_whole = 0 then 0 else div(2 * p_amount::numeric * p_part + p_whole, 2 * p_whole) end::bigint
+$$;
