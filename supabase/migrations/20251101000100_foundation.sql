@@ -395,6 +395,11 @@ create table interlock.settings (
   tax_country interlock.country_code,
   taxed boolean not null default false,
 
+  -- Guests.
+  transfer_lifetime interval not null default '1 hour'
+    constraint settings_transfer_lifetime_sane
+      check (transfer_lifetime between interval '1 minute' and interval '7 days'),
+
   -- How long history is kept (interlock.purge_history).
   keep_promo_attempts interval default '1 day'
     constraint settings_keep_promo_attempts_sane
@@ -474,6 +479,9 @@ comment on column interlock.settings.tax_country is
   'The country whose taxes are charged where an order has no address that says one; null means the rates without a country.';
 comment on column interlock.settings.taxed is
   'Whether there are tax rates; kept by a trigger of that table, so that a shop without them never looks.';
+
+comment on column interlock.settings.transfer_lifetime is
+  'How long the token counts by which a guest''s orders move to the account they sign in to (1 minute to 7 days).';
 
 comment on column interlock.settings.keep_promo_attempts is
   'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';
@@ -931,9 +939,10 @@ begin
       and f.object_path is not null
   );
   if to_regclass('storage.objects') is not null then
-    execute 'select array_agg(o.name) from storage.objects o where o.bucket_id = $1 and o.name like $2'
+    -- Those of orders that they placed as a guest are in the guest's folder.
+    execute 'select array_agg(o.name) from storage.objects o where o.bucket_id = $1 and (o.name like $2 or o.name = any ($3))'
     into v_files
-    using 'payment-proofs', p_user_id || '/%';
+    using 'payment-proofs', p_user_id || '/%', v_files;
   end if;
 
   -- Wallet, driver and the buyer of the orders go with the account.
@@ -975,6 +984,13 @@ begin
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
   update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;
+
+  delete from interlock.order_transfers t where t.from_user_id = p_user_id and t.moved_at is null;
+  update interlock.order_transfers t
+  set from_user_id = nullif(t.from_user_id, p_user_id),
+      to_user_id = nullif(t.to_user_id, p_user_id),
+      actor = nullif(t.actor, p_user_id)
+  where p_user_id in (t.from_user_id, t.to_user_id, t.actor);
 
   return jsonb_build_object(
     'success', true,
@@ -1658,11 +1674,11 @@ begin
 end
 $$;
 
--- Remove keys whose time is over, at most p_limit of them; answers how many. What is left is the next call's: call it
--- until it answers 0.
+-- Remove keys whose time is over, and tokens of guests that nobody has used, at most p_limit of each; answers how many. What
+-- is left is the next call's: call it until it answers 0.
 --
 -- Callers: the jobs of interlock.jobs; service_role, also through public.purge_idempotency_keys.
--- Locks: the keys it deletes; those that somebody is using are passed over.
+-- Locks: the rows it deletes; those that somebody is using are passed over.
 -- Security definer: nobody has delete on the table.
 create function interlock.purge_idempotency_keys(p_limit int default 10000)
 returns int
@@ -1671,7 +1687,9 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_purged int;
+  v_limit constant int := greatest(coalesce(p_limit, 10000), 0);
+  v_keys int;
+  v_tokens int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -1682,12 +1700,23 @@ begin
     select k.ctid
     from interlock.idempotency_keys k
     where k.expires_at <= interlock.clock()
-    limit greatest(coalesce(p_limit, 10000), 0)
+    limit v_limit
     for update skip locked
   ));
+  get diagnostics v_keys = row_count;
 
-  get diagnostics v_purged = row_count;
-  return v_purged;
+  delete from interlock.order_transfers
+  where ctid = any (array(
+    select t.ctid
+    from interlock.order_transfers t
+    where t.moved_at is null
+      and t.expires_at <= interlock.clock()
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_tokens = row_count;
+
+  return v_keys + v_tokens;
 end
 $$;
 
@@ -1781,6 +1810,10 @@ begin
       v_status := '404';
       v_message := 'There is no such user.';
       v_hint := 'Check the user id.';
+    when 'TRANSFER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such transfer, or its time is over.';
+      v_hint := 'Let the guest ask for another token with create_order_transfer; one counts once, for one account.';
     when 'PRODUCT_CODE_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such product code.';
@@ -1821,6 +1854,14 @@ begin
       v_status := '409';
       v_message := 'This driver does not hold this batch.';
       v_hint := 'Claim the batch before you renew, release, start or complete it.';
+    when 'NOT_A_GUEST' then
+      v_status := '409';
+      v_message := 'Only what a guest has moves to an account.';
+      v_hint := 'Nothing has to move: an account that was made of a guest keeps its orders.';
+    when 'ACCOUNT_NEEDED' then
+      v_status := '409';
+      v_message := 'What a guest has moves to an account, and this is a guest.';
+      v_hint := 'Sign in to the account first, or make one of this guest with updateUser: then nothing has to move.';
     when 'INSUFFICIENT_INVENTORY' then
       v_status := '409';
       v_message := 'There is not enough in stock.';
@@ -2338,7 +2379,7 @@ comment on function interlock.problem is
 comment on function interlock.purge_history is
   'Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.';
 comment on function interlock.purge_idempotency_keys is
-  'Remove keys whose time is over, at most p_limit of them; answers how many.';
+  'Remove keys whose time is over, and tokens of guests that nobody has used, at most p_limit of each; answers how many.';
 comment on function interlock.purge_run_log is
   'Keep what our jobs leave in pg_cron''s run log, which nobody else empties, for a week; answers how many rows went.';
 comment on function interlock.raise_error is

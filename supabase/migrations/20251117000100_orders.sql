@@ -141,7 +141,7 @@ create domain interlock.order_event as text
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
       'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected', 'tracking_changed',
-      'lines_refunded'
+      'lines_refunded', 'moved'
     ));
 
 -- A digital key, as it is delivered.
@@ -343,7 +343,12 @@ begin
     or new.shipping_method is distinct from old.shipping_method
     or new.promo_code_id is distinct from old.promo_code_id
     or new.refunded < old.refunded
-    or (new.user_id is distinct from old.user_id and new.user_id is not null)
+    or (
+      new.user_id is distinct from old.user_id
+      and new.user_id is not null
+      -- Only with all that is theirs: interlock.move_guest.
+      and current_setting('interlock.moving', true) is distinct from 'on'
+    )
   then
     raise exception using
       errcode = 'check_violation',
@@ -353,7 +358,7 @@ begin
       message = format('number, owner, amounts and payment method of order %s cannot change', old.id);
   end if;
 
-  if new.user_id is distinct from old.user_id and interlock.is_owed_order(new.status) then
+  if new.user_id is null and old.user_id is not null and interlock.is_owed_order(new.status) then
     raise exception using
       errcode = 'restrict_violation',
       schema = tg_table_schema,
@@ -553,6 +558,9 @@ begin
   elsif new.tracking is distinct from old.tracking then
     insert into interlock.order_events (order_id, event, actor, tracking)
     values (new.id, 'tracking_changed', auth.uid(), new.tracking);
+  elsif new.user_id <> old.user_id then
+    insert into interlock.order_events (order_id, event, actor)
+    values (new.id, 'moved', auth.uid());
   elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
     insert into interlock.order_events (order_id, event, actor)
     values (
@@ -717,7 +725,7 @@ $$;
 -- that comes to, which only grows (refunded).
 --
 -- Number, amounts, owner and payment method never change (the owner is emptied when the account is deleted: an order outlives
--- it). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
+-- it; and a guest's order moves to the account they make later, by interlock.move_guest). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
 -- read orders with public.list_orders, so that a buyer's list needs nothing but the index on user_id.
 --
 -- For tables that refer to orders: checkout redeems the promo code *before* it writes the order, because the order's
@@ -1228,6 +1236,50 @@ create policy order_refund_items_select_own
     select o.id from interlock.orders o where o.user_id = (select auth.uid())
   )));
 
+-- What a guest has, on its way to the account they make later: one open row for each guest that has asked, and one for each
+-- time that it has moved, for support.
+--
+-- A guest proves by a token that they are who has the orders (public.create_order_transfer), and the account that it is who
+-- holds the token (public.redeem_order_transfer). Of the token only a hash is kept. Staff need none (public.move_orders).
+--
+-- There are no foreign keys: what has moved outlives the guest. interlock.erase_user takes persons out.
+create table interlock.order_transfers (
+  id uuid not null default interlock.new_id()
+    constraint order_transfers_pkey primary key,
+  from_user_id uuid,
+  to_user_id uuid,
+  token_hash bytea
+    constraint order_transfers_token_key unique,
+  expires_at timestamptz,
+  created_at timestamptz not null default now(),
+  moved_at timestamptz,
+  orders interlock.unit_count not null default 0,
+  amount interlock.amount not null default 0,
+  currency interlock.currency_code,
+  actor uuid
+);
+
+comment on table interlock.order_transfers is
+  'Orders and money of guests that have moved to an account, or may until expires_at.';
+comment on column interlock.order_transfers.token_hash is
+  'SHA-256 of the token that the guest was given; empty where staff have moved it.';
+comment on column interlock.order_transfers.orders is
+  'How many orders have moved.';
+comment on column interlock.order_transfers.amount is
+  'The money that was in the guest''s wallet, in minor units.';
+comment on column interlock.order_transfers.actor is
+  'Who has moved it: the account itself, or staff; empty for the shop.';
+
+-- A guest has one token at a time: another one takes its place.
+create unique index order_transfers_one_open on interlock.order_transfers (from_user_id) where moved_at is null;
+
+-- Tokens whose time is over, for interlock.purge_idempotency_keys.
+create index order_transfers_open on interlock.order_transfers (expires_at) where moved_at is null;
+
+alter table interlock.order_transfers enable row level security;
+
+grant select on table interlock.order_transfers to service_role;
+
 -- Product codes: what a digital product consists of. Each code is sold to one order.
 --
 --   order_id is null                     free: can be sold
@@ -1507,6 +1559,10 @@ begin
 
   perform interlock.lock_order(p_order_id);
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  -- It may have moved to another account meanwhile.
+  if not v_shop and v_order.user_id <> auth.uid() then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
   if v_order.status <> 'cancelled' then
     if (case
       when not v_shop then
@@ -2323,6 +2379,50 @@ begin
 end
 $$;
 
+-- What public.create_order_transfer does, with its owner's rights: a token by which the account that the guest signs in to
+-- takes over what the guest has, for settings.transfer_lifetime. It is told once and only its hash is kept; another one takes
+-- the place of the one before.
+--
+-- Callers: authenticated and service_role, through public.create_order_transfer.
+-- Locks: the guest's account, then their open transfer; two seconds at most.
+-- Errors: UNAUTHENTICATED, NOT_A_GUEST; 55P03 is transient.
+-- Security definer: nobody has the right to write transfers.
+create function interlock.create_order_transfer()
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  -- Two of version 4: 244 random bits.
+  v_token constant text := replace(concat(gen_random_uuid(), gen_random_uuid()), '-', '');
+  v_expires_at timestamptz;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if auth.uid() is null or not interlock.lock_user(auth.uid()) then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  if not interlock.is_guest(auth.uid()) then
+    perform interlock.raise_error('NOT_A_GUEST', jsonb_build_object('user_id', auth.uid()));
+  end if;
+
+  insert into interlock.order_transfers as t (from_user_id, token_hash, expires_at)
+  select auth.uid(), sha256(v_token::bytea), interlock.clock() + s.transfer_lifetime
+  from interlock.settings s
+  on conflict (from_user_id) where moved_at is null do update
+    set token_hash = excluded.token_hash,
+        expires_at = excluded.expires_at
+  returning t.expires_at into v_expires_at;
+
+  return jsonb_build_object('success', true, 'token', v_token, 'expires_at', v_expires_at);
+end
+$$;
+
 -- End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided
 -- in time; answers how many. Each is ended in a sub-transaction of its own: one that cannot be ended (its product is
 -- locked, or has no room) is left as it is and takes nobody's turn. What is left is the next call's: call it until it
@@ -2687,6 +2787,21 @@ begin
 end
 $$;
 
+-- Whether an account is a guest's, by anonymous sign-in. One that has got an e-mail or a phone since is none, whatever a
+-- token that is older says. Null if there is no such account.
+--
+-- Callers: interlock.create_order_transfer, interlock.move_guest.
+create function interlock.is_guest(p_user_id uuid)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (select u.is_anonymous from auth.users u where u.id = p_user_id);
+end
+$$;
+
 -- What the first so many units of a line of an order come to: their price, their share of its discount, and of its tax the
 -- share of what is then left. A part of a line is the difference of two such sums, so that parts always sum to the whole,
 -- however a line is taken apart, and none of them is less than nothing. docs/prices.md has the arithmetic.
@@ -2821,9 +2936,18 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  v_owner uuid;
+  v_locked uuid;
   v_status text;
 begin
-  perform interlock.lock_user(o.user_id) from interlock.orders o where o.id = p_order_id;
+  -- An order changes its owner under the lock of both accounts (interlock.move_guest): whoever has waited for one of them
+  -- looks again.
+  loop
+    select o.user_id into v_owner from interlock.orders o where o.id = p_order_id;
+    exit when v_owner is null or v_owner = v_locked;
+    perform interlock.lock_user(v_owner);
+    v_locked := v_owner;
+  end loop;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
@@ -2902,6 +3026,170 @@ begin
 end
 $$;
 
+-- Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and
+-- codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission
+-- that is sent again is found by whoever sends it. Holds of promo codes end: the account applies the code anew.
+--
+-- Limits hold for the account from then on: what has moved counts, also where it is more than one customer may have.
+--
+-- With the hash of a token it is done once, and answered again to the account that has done it.
+--
+-- Both accounts are locked against everything, so nobody places, pays or ends an order of theirs meanwhile, nor moves their
+-- money. What ends an order by itself (interlock.expire_orders) locks the order alone, and is waited for.
+--
+-- A cart that the account has a live order of keeps that one: the guest's loses its cart. Whoever orders one of the guest's
+-- carts for the account at this very moment, or what is limited for a customer, is not waited for, because they may wait for
+-- the account: it is tried again.
+--
+-- Callers: interlock.redeem_order_transfer, interlock.move_orders.
+-- Locks: idempotency keys of the account, that a twin is making; both accounts by id; limits and carts of the
+--   account (tried, never waited for); the guest's orders by id; open orders of both; then as interlock.move_wallet_money and
+--   interlock.move_promo_uses.
+-- Errors: USER_NOT_FOUND, TRANSFER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH; 55P03 is transient.
+create function interlock.move_guest(p_from_user_id uuid, p_to_user_id uuid, p_token_hash bytea)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_transfer interlock.order_transfers;
+  v_order_ids uuid[];
+  v_money record;
+begin
+  -- Before the accounts, as everybody does it.
+  insert into interlock.idempotency_keys (user_id, operation, key, request_hash, response, created_at, expires_at)
+  select p_to_user_id, k.operation, k.key, k.request_hash, k.response, k.created_at, k.expires_at
+  from interlock.idempotency_keys k
+  where k.user_id = p_from_user_id
+    and k.expires_at > interlock.clock()
+  order by k.operation, k.key
+  on conflict do nothing;
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1 from auth.users u where u.id in (p_from_user_id, p_to_user_id) order by u.id for update;
+
+  if p_token_hash is not null then
+    select t.* into v_transfer from interlock.order_transfers t where t.token_hash = p_token_hash;
+    if v_transfer.moved_at is not null and v_transfer.to_user_id = p_to_user_id then
+      return interlock.transfer_answer(v_transfer);
+    end if;
+    if coalesce(v_transfer.moved_at is not null or v_transfer.expires_at <= interlock.clock(), true) then
+      perform interlock.raise_error('TRANSFER_NOT_FOUND');
+    end if;
+  end if;
+
+  case interlock.is_guest(p_from_user_id)
+    when true then
+      null;
+    when false then
+      perform interlock.raise_error('NOT_A_GUEST', jsonb_build_object('user_id', p_from_user_id));
+    else
+      perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_from_user_id));
+  end case;
+  case interlock.is_guest(p_to_user_id)
+    when false then
+      null;
+    when true then
+      perform interlock.raise_error('ACCOUNT_NEEDED', jsonb_build_object('user_id', p_to_user_id));
+    else
+      perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_to_user_id));
+  end case;
+
+  -- An answer that was given while the accounts were waited for.
+  if exists (
+    select
+    from interlock.idempotency_keys k
+    where k.user_id = p_from_user_id
+      and k.expires_at > interlock.clock()
+      and not exists (
+        select
+        from interlock.idempotency_keys c
+        where (c.user_id, c.operation, c.key) = (p_to_user_id, k.operation, k.key)
+      )
+  ) then
+    raise exception using errcode = 'lock_not_available', message = 'the guest is ordering at this moment';
+  end if;
+
+  if not pg_try_advisory_xact_lock(hashtextextended('interlock limits ' || p_to_user_id, 0)) or exists (
+    select
+    from (select distinct o.cart_id from interlock.orders o where o.user_id = p_from_user_id and o.cart_id is not null) c
+    where not pg_try_advisory_xact_lock(
+      hashtextextended(format('interlock cart %s %s', p_to_user_id, c.cart_id), 0)
+    )
+  ) then
+    raise exception using errcode = 'lock_not_available', message = 'the account is ordering at this moment';
+  end if;
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  select array_agg(m.id)
+  into v_order_ids
+  from (
+    select o.id from interlock.orders o where o.user_id = p_from_user_id order by o.id for no key update
+  ) m;
+
+  perform set_config('interlock.moving', 'on', true);
+  update interlock.orders o
+  set user_id = p_to_user_id,
+      cart_id = case
+        when not exists (
+          select
+          from interlock.orders c
+          where c.user_id = p_to_user_id
+            and c.cart_id = o.cart_id
+            and c.status not in ('cancelled', 'expired', 'refunded')
+        ) then o.cart_id
+      end
+  where o.id = any (v_order_ids);
+  perform set_config('interlock.moving', '', true);
+
+  insert into interlock.customer_open_orders (user_id)
+  select p_to_user_id
+  from interlock.customer_open_orders c
+  where c.user_id = p_from_user_id
+  on conflict do nothing;
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1
+  from interlock.customer_open_orders c
+  where c.user_id in (p_from_user_id, p_to_user_id)
+  order by c.user_id
+  for no key update;
+  update interlock.customer_open_orders c
+  set orders = case c.user_id when p_to_user_id then c.orders + g.orders else 0 end,
+      units = case c.user_id when p_to_user_id then c.units + g.units else 0 end
+  from interlock.customer_open_orders g
+  where g.user_id = p_from_user_id
+    and c.user_id in (p_from_user_id, p_to_user_id);
+
+  v_transfer.id := coalesce(v_transfer.id, interlock.new_id());
+  v_money := interlock.move_wallet_money(p_from_user_id, p_to_user_id, v_transfer.id);
+  perform interlock.move_promo_uses(p_from_user_id, p_to_user_id);
+
+  insert into interlock.order_transfers as t (
+    id, from_user_id, to_user_id, moved_at, orders, amount, currency, actor
+  )
+  values (
+    v_transfer.id, p_from_user_id, p_to_user_id, interlock.clock(), coalesce(cardinality(v_order_ids), 0), v_money.o_amount,
+    v_money.o_currency, auth.uid()
+  )
+  on conflict (id) do update
+    set to_user_id = excluded.to_user_id,
+        moved_at = excluded.moved_at,
+        orders = excluded.orders,
+        amount = excluded.amount,
+        currency = excluded.currency,
+        actor = excluded.actor
+  returning t.* into v_transfer;
+
+  return interlock.transfer_answer(v_transfer);
+end
+$$;
+
 -- Bring one order to a status, once. An order that has it already stays as it is.
 --
 -- Locks: the order; then as interlock.settle_orders.
@@ -2925,6 +3213,42 @@ begin
   update interlock.orders o
   set status = p_to
   where o.id = p_order_id;
+end
+$$;
+
+-- What public.move_orders does, with its owner's rights: what a guest has moves to an account, by staff who know that both
+-- are one person. Called again it moves what has come since.
+--
+-- Callers: authenticated (staff) and service_role, through public.move_orders.
+-- Locks: as interlock.move_guest; two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, USER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH;
+--   55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.move_orders(p_from_user_id uuid, p_to_user_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+
+  if p_from_user_id is null then
+    v_problems := v_problems || interlock.problem('/p_from_user_id', 'is required');
+  end if;
+  if p_to_user_id is null then
+    v_problems := v_problems || interlock.problem('/p_to_user_id', 'is required');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  return interlock.move_guest(p_from_user_id, p_to_user_id, null);
 end
 $$;
 
@@ -3314,6 +3638,48 @@ begin
         and m.currency = v_cart.o_currency
     )
   );
+end
+$$;
+
+-- What public.redeem_order_transfer does, with its owner's rights: whoever holds a guest's token and is signed in to an
+-- account takes over what the guest has. Called again by the same account it answers the same.
+--
+-- Callers: authenticated and service_role, through public.redeem_order_transfer.
+-- Locks: as interlock.move_guest; two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, TRANSFER_NOT_FOUND (no such token, its time is over, or another account has
+--   used it), NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH, USER_NOT_FOUND; 55P03 is transient.
+-- Security definer: nobody has the right to write orders. Nothing here trusts an argument for who is calling: the token
+--   proves whose orders they are, auth.uid() whose they become.
+create function interlock.redeem_order_transfer(p_token text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_transfer interlock.order_transfers;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.require_user();
+  if p_token is null then
+    perform interlock.refuse_problems(interlock.problem('/p_token', 'is required'));
+  end if;
+
+  -- A look: under the locks it is asked again.
+  select t.* into v_transfer from interlock.order_transfers t where t.token_hash = sha256(convert_to(p_token, 'UTF8'));
+  if v_transfer.from_user_id is null then
+    perform interlock.raise_error('TRANSFER_NOT_FOUND');
+  end if;
+  if v_transfer.to_user_id = auth.uid() then
+    return interlock.transfer_answer(v_transfer);
+  end if;
+
+  return interlock.move_guest(v_transfer.from_user_id, auth.uid(), v_transfer.token_hash);
 end
 $$;
 
@@ -4153,6 +4519,28 @@ as $$
   end::bigint
 $$;
 
+-- The answer to whoever has moved what a guest had.
+--
+-- Callers: interlock.move_guest, interlock.redeem_order_transfer.
+create function interlock.transfer_answer(p_transfer interlock.order_transfers)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'success', true,
+    'transfer_id', p_transfer.id,
+    'from_user_id', p_transfer.from_user_id,
+    'orders', p_transfer.orders,
+    'amount', p_transfer.amount,
+    'currency', p_transfer.currency,
+    'moved_at', p_transfer.moved_at
+  );
+end
+$$;
+
 create view interlock.code_differences
 with (security_invoker = true)
 as
@@ -4244,6 +4632,18 @@ $$;
 comment on function public.correct_order(uuid, jsonb, jsonb, jsonb) is
   'Replaces the address of an order until it is shipped, its contact until its end, its metadata for ever; what is left out stays. For staff and the service role.';
 
+create function public.create_order_transfer()
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.create_order_transfer()
+$$;
+
+comment on function public.create_order_transfer() is
+  'A token by which the account that the calling guest signs in to takes over their orders, money and uses of promo codes.';
+
 create function public.expire_orders(p_limit int default 100)
 returns jsonb
 language sql
@@ -4287,6 +4687,18 @@ $$;
 comment on function public.list_orders(text, uuid, uuid, int, bigint) is
   'Orders with lines, history and payment proofs, the latest first, for staff and the service role; p_before is the id of the last one of the page before, p_number the number of the one that is wanted.';
 
+create function public.move_orders(p_from_user_id uuid, p_to_user_id uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.move_orders(p_from_user_id, p_to_user_id)
+$$;
+
+comment on function public.move_orders(uuid, uuid) is
+  'Moves the orders, money and uses of promo codes of a guest to an account. For staff and the service role.';
+
 create function public.process_order(p_order_id uuid)
 returns json
 language sql
@@ -4316,6 +4728,18 @@ $$;
 
 comment on function public.quote_order(jsonb, text, text, jsonb, uuid) is
   'What checkout would charge for a cart: discount, shipping, tax and total, line by line, and what each shipping method costs. Holds nothing.';
+
+create function public.redeem_order_transfer(p_token text)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.redeem_order_transfer(p_token)
+$$;
+
+comment on function public.redeem_order_transfer(text) is
+  'Moves the orders, money and uses of promo codes of the guest whose token it is to the calling account, once.';
 
 create function public.refund_order(p_order_id uuid, p_outside boolean default false)
 returns json
@@ -4402,6 +4826,8 @@ comment on function interlock.count_open_orders is
   'Trigger: keep the open orders of customers counted, whoever changes an order and whatever it becomes.';
 comment on function interlock.count_orders_so_far is
   'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
+comment on function interlock.create_order_transfer is
+  'What public.create_order_transfer does, with its owner''s rights: a token by which the account that the guest signs in to takes over what the guest has, for settings.transfer_lifetime.';
 comment on function interlock.expire_orders is
   'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time; answers how many.';
 comment on function interlock.find_checkout_problems is
@@ -4420,6 +4846,8 @@ comment on function interlock.guard_product_code is
   'Refuse a code for a physical product, one in which there is nothing to see, another product for a code, giving a delivered code to anybody else or free, and a replacement that is none or a second one.';
 comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
+comment on function interlock.is_guest is
+  'Whether an account is a guest''s, by anonymous sign-in.';
 comment on function interlock.is_open_order is
   'Whether an order of this status holds goods that nobody has paid for.';
 comment on function interlock.is_owed_order is
@@ -4436,8 +4864,12 @@ comment on function interlock.look_at_terms is
   'What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is one with a limit for a customer.';
 comment on function interlock.move_goods is
   'Bring the goods of a confirmed or paid order on, once.';
+comment on function interlock.move_guest is
+  'Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission that is sent again is found by whoever sends it.';
 comment on function interlock.move_order is
   'Bring one order to a status, once.';
+comment on function interlock.move_orders is
+  'What public.move_orders does, with its owner''s rights: what a guest has moves to an account, by staff who know that both are one person.';
 comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
 comment on function interlock.normal_code is
@@ -4464,6 +4896,8 @@ comment on function interlock.quote_order is
   'What public.quote_order does, with its owner''s rights: what a checkout would charge for a cart, by the same arithmetic and the same prices.';
 comment on function interlock.record_order_event is
   'Write the history of an order.';
+comment on function interlock.redeem_order_transfer is
+  'What public.redeem_order_transfer does, with its owner''s rights: whoever holds a guest''s token and is signed in to an account takes over what the guest has.';
 comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
 comment on function interlock.refund_order_lines is
@@ -4494,6 +4928,8 @@ comment on function interlock.take_product_codes is
   'Give free codes to an order: exactly the quantities, or an error.';
 comment on function interlock.tax_of is
   'The tax on an amount, half a minor unit rounded up: a share of it where it is in the amount, else what is added.';
+comment on function interlock.transfer_answer is
+  'The answer to whoever has moved what a guest had.';
 
 -- Who may call what of orders. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
@@ -4502,11 +4938,14 @@ revoke all on function
   public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
+  public.create_order_transfer(),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
+  public.move_orders(uuid, uuid),
   public.process_order(uuid),
   public.quote_order(jsonb, text, text, jsonb, uuid),
+  public.redeem_order_transfer(text),
   public.refund_order(uuid, boolean),
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
   public.reopen_order(uuid, boolean),
@@ -4517,6 +4956,8 @@ from public, anon, authenticated, service_role;
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
   public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid), interlock.checkout,
+  public.create_order_transfer(), interlock.create_order_transfer,
+  public.redeem_order_transfer(text), interlock.redeem_order_transfer,
   public.quote_order(jsonb, text, text, jsonb, uuid), interlock.quote_order,
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,
@@ -4526,6 +4967,7 @@ grant execute on function
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text), interlock.refund_order_lines,
   public.correct_order(uuid, jsonb, jsonb, jsonb), interlock.correct_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,
+  public.move_orders(uuid, uuid), interlock.move_orders,
   public.list_orders(text, uuid, uuid, int, bigint), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;

@@ -987,6 +987,10 @@ begin
 
   perform interlock.lock_order(p_order_id);
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  -- It may have moved to another account meanwhile.
+  if v_order.user_id <> v_user_id then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
   if v_order.status <> 'pending_payment'
     or v_order.payment_method <> 'card'
     or v_order.payment_expires_at <= interlock.clock()
@@ -1564,6 +1568,52 @@ begin
     'balance', v_wallet.balance,
     'currency', v_wallet.currency
   ));
+end
+$$;
+
+-- Give one user the money of another's wallet, as a movement in both ledgers. A wallet of another currency takes nothing, also
+-- if there is nothing to take: what was paid from the one could not come back into the other.
+--
+-- Callers: interlock.move_guest, with both accounts locked.
+-- Locks: both wallets by user, waiting.
+-- Errors: CURRENCY_MISMATCH; 55P03 after lock_timeout. No money: an amount of 0, and the wallet's currency if there is one.
+create function interlock.move_wallet_money(
+  p_from_user_id uuid,
+  p_to_user_id uuid,
+  p_reference_id uuid,
+  out o_amount bigint,
+  out o_currency text
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_from interlock.wallets;
+  v_to_currency text;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1
+  from interlock.wallets w
+  where w.user_id in (p_from_user_id, p_to_user_id)
+  order by w.user_id
+  for no key update;
+  select w.* into v_from from interlock.wallets w where w.user_id = p_from_user_id;
+  select w.currency into v_to_currency from interlock.wallets w where w.user_id = p_to_user_id;
+
+  if v_from.currency <> v_to_currency then
+    perform interlock.raise_error(
+      'CURRENCY_MISMATCH', jsonb_build_object('currency', v_from.currency, 'wallet_currency', v_to_currency)
+    );
+  end if;
+
+  o_amount := coalesce(v_from.balance, 0);
+  o_currency := v_from.currency;
+  if o_amount > 0 then
+    perform interlock.pay_from_wallet(v_from, o_amount, o_currency, 'moved', p_reference_id);
+    perform interlock.credit_wallet(p_to_user_id, o_amount, o_currency, 'moved', p_reference_id);
+  end if;
 end
 $$;
 
@@ -2156,6 +2206,10 @@ begin
   end if;
 
   v_status := interlock.lock_order(p_order_id);
+  -- It may have moved to another account meanwhile.
+  if not exists (select 1 from interlock.orders o where o.id = p_order_id and o.user_id = v_user_id) then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
 
   if not exists (
     select 1
@@ -2607,6 +2661,8 @@ comment on function interlock.may_upload_proof is
   'Whether the caller may upload a file of this path: it is one for an order of theirs that waits for its payment, and the order has room for one more.';
 comment on function interlock.move_wallet is
   'What public.debit_wallet and public.adjust_wallet have in common: money that staff or the shop put into a wallet (p_delta above 0) or take out of it, never below nothing and once for each reference.';
+comment on function interlock.move_wallet_money is
+  'Give one user the money of another''s wallet, as a movement in both ledgers.';
 comment on function interlock.pay_from_wallet is
   'Take money out of the wallet that interlock.lock_wallet has locked.';
 comment on function interlock.payment_webhook is

@@ -54,6 +54,7 @@ drop function
   interlock.lock_wallet,
   interlock.may_upload_proof,
   interlock.move_wallet,
+  interlock.move_wallet_money,
   interlock.pay_from_wallet,
   interlock.payment_webhook,
   interlock.prepare_storage,

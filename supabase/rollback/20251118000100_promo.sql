@@ -24,6 +24,7 @@ drop function
   interlock.lock_first_order,
   interlock.lock_promo_attempts,
   interlock.lock_promo_users,
+  interlock.move_promo_uses,
   interlock.price_promo_cart,
   interlock.promo_discount,
   interlock.redeem_promo,

@@ -1,7 +1,7 @@
 //! What an app does, against the stack: supabase-js alone (`client/shop.ts`), and the typed client of
 //! `packages/client` in Node, in Deno and in a browser.
 
-use crate::harness::stack::Bench;
+use crate::harness::stack::{Bench, user_claims};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +15,12 @@ async fn supabase_js_reads_every_answer() {
     bench.top_up(buyer, 3_000).await;
     let product = bench.products(1, 5).await[0];
     let promo = bench.promo(None, None).await;
+    let guest = bench.users(1).await[0];
+    let anonymous = "update auth.users set is_anonymous = true where id = $1";
+    let made = bench.db.execute(anonymous, &[&guest]).await;
+    made.expect("a user can be a guest");
+    let mut claims = user_claims(guest);
+    claims["is_anonymous"] = json!(true);
     let root = root();
     let output = Command::new(root.join("node_modules/.bin/deno"))
         .args([
@@ -29,6 +35,7 @@ async fn supabase_js_reads_every_answer() {
         .env("API_URL", &bench.stack.api_url)
         .env("ANON_KEY", &bench.stack.anon_key)
         .env("BUYER", bench.stack.user_token(buyer))
+        .env("GUEST", bench.stack.token(&claims))
         .env("DRIVER", bench.stack.user_token(driver))
         .env("PRODUCT", product.to_string())
         .env("PROMO", promo)

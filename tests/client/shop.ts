@@ -183,3 +183,53 @@ assert.equal(stopped.retryable, true);
 assert.ok(
   stopped.details.retry_after > 500 && stopped.details.retry_after <= 600,
 );
+
+// A guest buys without an account, and their order moves to the one that they sign in to. Who signs in is Supabase Auth's
+// to say, which this stack has none of: its two answers are made here, everything else is as in an app.
+const signedIn = (token: string, isAnonymous: boolean) => ({
+  access_token: token,
+  token_type: "bearer",
+  expires_in: 3600,
+  refresh_token: "none",
+  user: {
+    id: crypto.randomUUID(),
+    aud: "authenticated",
+    is_anonymous: isAnonymous,
+  },
+});
+const app = createClient(env("API_URL"), env("ANON_KEY"), {
+  auth: { persistSession: false, autoRefreshToken: false },
+  global: {
+    fetch: (input: RequestInfo | URL, init?: RequestInit) => {
+      const url = String(input instanceof Request ? input.url : input);
+      if (url.endsWith("/auth/v1/signup")) {
+        return Promise.resolve(Response.json(signedIn(env("GUEST"), true)));
+      }
+      if (url.includes("/auth/v1/token?grant_type=password")) {
+        return Promise.resolve(Response.json(signedIn(env("BUYER"), false)));
+      }
+      return fetch(input, init);
+    },
+  },
+});
+const guest = accepted(await app.auth.signInAnonymously());
+assert.equal(guest.user.is_anonymous, true);
+const asGuest = accepted(
+  await app.functions.invoke("checkout", { body: { cart_items: lines(1) } }),
+);
+assert.equal(asGuest.order.status, "confirmed");
+const { token } = accepted(await app.rpc("create_order_transfer"));
+accepted(
+  await app.auth.signInWithPassword({
+    email: "buyer@example.com",
+    password: "secret",
+  }),
+);
+const moved = accepted(
+  await app.rpc("redeem_order_transfer", { p_token: token }),
+);
+assert.equal(moved.orders, 1);
+const { data: mine } = await app.from("orders").select("id").order("id");
+assert.deepEqual(mine, [{ id: bought.order.id }, { id: asGuest.order.id }]);
+const { error: again } = await app.rpc("create_order_transfer");
+assert.equal(again?.message, "NOT_A_GUEST");

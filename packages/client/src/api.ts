@@ -278,7 +278,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -550,6 +550,27 @@ export interface components {
             retryable: false;
             request_id: string;
         };
+        /** @description There is no such transfer, or its time is over. */
+        TransferNotFoundError: {
+            /** @constant */
+            error: "TRANSFER_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "TRANSFER_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            details: null;
+            /**
+             * @description What to do next.
+             * @example Let the guest ask for another token with create_order_transfer; one counts once, for one account.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
         /** @description There is no such product code. */
         ProductCodeNotFoundError: {
             /** @constant */
@@ -797,6 +818,56 @@ export interface components {
             /**
              * @description What to do next.
              * @example Claim the batch before you renew, release, start or complete it.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description Only what a guest has moves to an account. */
+        NotAGuestError: {
+            /** @constant */
+            error: "NOT_A_GUEST";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "NOT_A_GUEST";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                user_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Nothing has to move: an account that was made of a guest keeps its orders.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description What a guest has moves to an account, and this is a guest. */
+        AccountNeededError: {
+            /** @constant */
+            error: "ACCOUNT_NEEDED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "ACCOUNT_NEEDED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                user_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Sign in to the account first, or make one of this guest with updateUser: then nothing has to move.
              */
             hint: string | null;
             /** @constant */

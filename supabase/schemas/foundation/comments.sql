@@ -62,7 +62,7 @@ comment on function interlock.problem is
 comment on function interlock.purge_history is
   'Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.';
 comment on function interlock.purge_idempotency_keys is
-  'Remove keys whose time is over, at most p_limit of them; answers how many.';
+  'Remove keys whose time is over, and tokens of guests that nobody has used, at most p_limit of each; answers how many.';
 comment on function interlock.purge_run_log is
   'Keep what our jobs leave in pg_cron''s run log, which nobody else empties, for a week; answers how many rows went.';
 comment on function interlock.raise_error is

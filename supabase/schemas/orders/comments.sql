@@ -15,6 +15,8 @@ comment on function interlock.count_open_orders is
   'Trigger: keep the open orders of customers counted, whoever changes an order and whatever it becomes.';
 comment on function interlock.count_orders_so_far is
   'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
+comment on function interlock.create_order_transfer is
+  'What public.create_order_transfer does, with its owner''s rights: a token by which the account that the guest signs in to takes over what the guest has, for settings.transfer_lifetime.';
 comment on function interlock.expire_orders is
   'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time; answers how many.';
 comment on function interlock.find_checkout_problems is
@@ -33,6 +35,8 @@ comment on function interlock.guard_product_code is
   'Refuse a code for a physical product, one in which there is nothing to see, another product for a code, giving a delivered code to anybody else or free, and a replacement that is none or a second one.';
 comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
+comment on function interlock.is_guest is
+  'Whether an account is a guest''s, by anonymous sign-in.';
 comment on function interlock.is_open_order is
   'Whether an order of this status holds goods that nobody has paid for.';
 comment on function interlock.is_owed_order is
@@ -49,8 +53,12 @@ comment on function interlock.look_at_terms is
   'What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is one with a limit for a customer.';
 comment on function interlock.move_goods is
   'Bring the goods of a confirmed or paid order on, once.';
+comment on function interlock.move_guest is
+  'Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission that is sent again is found by whoever sends it.';
 comment on function interlock.move_order is
   'Bring one order to a status, once.';
+comment on function interlock.move_orders is
+  'What public.move_orders does, with its owner''s rights: what a guest has moves to an account, by staff who know that both are one person.';
 comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
 comment on function interlock.normal_code is
@@ -77,6 +85,8 @@ comment on function interlock.quote_order is
   'What public.quote_order does, with its owner''s rights: what a checkout would charge for a cart, by the same arithmetic and the same prices.';
 comment on function interlock.record_order_event is
   'Write the history of an order.';
+comment on function interlock.redeem_order_transfer is
+  'What public.redeem_order_transfer does, with its owner''s rights: whoever holds a guest''s token and is signed in to an account takes over what the guest has.';
 comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
 comment on function interlock.refund_order_lines is
@@ -107,3 +117,5 @@ comment on function interlock.take_product_codes is
   'Give free codes to an order: exactly the quantities, or an error.';
 comment on function interlock.tax_of is
   'The tax on an amount, half a minor unit rounded up: a share of it where it is in the amount, else what is added.';
+comment on function interlock.transfer_answer is
+  'The answer to whoever has moved what a guest had.';

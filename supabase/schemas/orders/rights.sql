@@ -5,11 +5,14 @@ revoke all on function
   public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
+  public.create_order_transfer(),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
+  public.move_orders(uuid, uuid),
   public.process_order(uuid),
   public.quote_order(jsonb, text, text, jsonb, uuid),
+  public.redeem_order_transfer(text),
   public.refund_order(uuid, boolean),
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
   public.reopen_order(uuid, boolean),
@@ -20,6 +23,8 @@ from public, anon, authenticated, service_role;
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
   public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid), interlock.checkout,
+  public.create_order_transfer(), interlock.create_order_transfer,
+  public.redeem_order_transfer(text), interlock.redeem_order_transfer,
   public.quote_order(jsonb, text, text, jsonb, uuid), interlock.quote_order,
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,
@@ -29,6 +34,7 @@ grant execute on function
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text), interlock.refund_order_lines,
   public.correct_order(uuid, jsonb, jsonb, jsonb), interlock.correct_order,
   public.reopen_order(uuid, boolean), interlock.reopen_order,
+  public.move_orders(uuid, uuid), interlock.move_orders,
   public.list_orders(text, uuid, uuid, int, bigint), interlock.list_orders,
   public.replace_product_code(bigint, text, text), interlock.replace_product_code
 to authenticated, service_role;

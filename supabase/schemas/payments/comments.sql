@@ -47,6 +47,8 @@ comment on function interlock.may_upload_proof is
   'Whether the caller may upload a file of this path: it is one for an order of theirs that waits for its payment, and the order has room for one more.';
 comment on function interlock.move_wallet is
   'What public.debit_wallet and public.adjust_wallet have in common: money that staff or the shop put into a wallet (p_delta above 0) or take out of it, never below nothing and once for each reference.';
+comment on function interlock.move_wallet_money is
+  'Give one user the money of another''s wallet, as a movement in both ledgers.';
 comment on function interlock.pay_from_wallet is
   'Take money out of the wallet that interlock.lock_wallet has locked.';
 comment on function interlock.payment_webhook is

@@ -31,6 +31,8 @@ comment on function interlock.lock_promo_attempts is
   'Serialise one user''s attempts, so that a burst of guesses is counted one by one.';
 comment on function interlock.lock_promo_users is
   'Lock the uses of customers of promo codes: pairs (p_promo_ids[n], p_user_ids[n]).';
+comment on function interlock.move_promo_uses is
+  'Give one customer the uses of promo codes that another has redeemed, and the codes that are named for them; their holds end.';
 comment on function interlock.price_promo_cart is
   'The lines of a cart, checked, duplicates summed and priced from the database: [{"product_id", "quantity", "unit_price"}] by product, and their currency.';
 comment on function interlock.promo_discount is

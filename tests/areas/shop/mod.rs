@@ -9,6 +9,9 @@ mod cards;
 mod contract;
 #[cfg(test)]
 mod documented;
+#[cfg(test)]
+mod guest_scenes;
+pub(crate) mod guest_stages;
 mod histories;
 #[cfg(test)]
 mod limit_scenes;
@@ -68,6 +71,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scenes: &[
         scenes::SCENES,
+        guest_scenes::SCENES,
         limit_scenes::SCENES,
         lock_scenes::SCENES,
         price_scenes::SCENES,
@@ -81,6 +85,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     after_scene: slot_scenes::AFTERWARDS,
     stages: &[
+        guest_stages::STAGES,
         stages::STAGES,
         payment_stages::STAGES,
         slot_stages::STAGES,

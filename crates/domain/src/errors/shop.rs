@@ -35,6 +35,21 @@ super::codes! {
         "Check the user id."
         known(&[("user_id", Uuid)]);
 
+    TransferNotFound 404 Final "TRANSFER_NOT_FOUND"
+        "There is no such transfer, or its time is over."
+        "Let the guest ask for another token with create_order_transfer; one counts once, for one account."
+        Null;
+
+    NotAGuest 409 Final "NOT_A_GUEST"
+        "Only what a guest has moves to an account."
+        "Nothing has to move: an account that was made of a guest keeps its orders."
+        known(&[("user_id", Uuid)]);
+
+    AccountNeeded 409 Final "ACCOUNT_NEEDED"
+        "What a guest has moves to an account, and this is a guest."
+        "Sign in to the account first, or make one of this guest with updateUser: then nothing has to move."
+        known(&[("user_id", Uuid)]);
+
     InsufficientInventory 409 Final "INSUFFICIENT_INVENTORY"
         "There is not enough in stock."
         "Lower each quantity in details.shortages to what is available, or remove the line."

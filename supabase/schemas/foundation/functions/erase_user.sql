@@ -79,9 +79,10 @@ begin
       and f.object_path is not null
   );
   if to_regclass('storage.objects') is not null then
-    execute 'select array_agg(o.name) from storage.objects o where o.bucket_id = $1 and o.name like $2'
+    -- Those of orders that they placed as a guest are in the guest's folder.
+    execute 'select array_agg(o.name) from storage.objects o where o.bucket_id = $1 and (o.name like $2 or o.name = any ($3))'
     into v_files
-    using 'payment-proofs', p_user_id || '/%';
+    using 'payment-proofs', p_user_id || '/%', v_files;
   end if;
 
   -- Wallet, driver and the buyer of the orders go with the account.
@@ -123,6 +124,13 @@ begin
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
   update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;
+
+  delete from interlock.order_transfers t where t.from_user_id = p_user_id and t.moved_at is null;
+  update interlock.order_transfers t
+  set from_user_id = nullif(t.from_user_id, p_user_id),
+      to_user_id = nullif(t.to_user_id, p_user_id),
+      actor = nullif(t.actor, p_user_id)
+  where p_user_id in (t.from_user_id, t.to_user_id, t.actor);
 
   return jsonb_build_object(
     'success', true,

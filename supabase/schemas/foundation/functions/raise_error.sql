@@ -63,6 +63,10 @@ begin
       v_status := '404';
       v_message := 'There is no such user.';
       v_hint := 'Check the user id.';
+    when 'TRANSFER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such transfer, or its time is over.';
+      v_hint := 'Let the guest ask for another token with create_order_transfer; one counts once, for one account.';
     when 'PRODUCT_CODE_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such product code.';
@@ -103,6 +107,14 @@ begin
       v_status := '409';
       v_message := 'This driver does not hold this batch.';
       v_hint := 'Claim the batch before you renew, release, start or complete it.';
+    when 'NOT_A_GUEST' then
+      v_status := '409';
+      v_message := 'Only what a guest has moves to an account.';
+      v_hint := 'Nothing has to move: an account that was made of a guest keeps its orders.';
+    when 'ACCOUNT_NEEDED' then
+      v_status := '409';
+      v_message := 'What a guest has moves to an account, and this is a guest.';
+      v_hint := 'Sign in to the account first, or make one of this guest with updateUser: then nothing has to move.';
     when 'INSUFFICIENT_INVENTORY' then
       v_status := '409';
       v_message := 'There is not enough in stock.';

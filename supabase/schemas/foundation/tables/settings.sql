@@ -65,6 +65,11 @@ create table interlock.settings (
   tax_country interlock.country_code,
   taxed boolean not null default false,
 
+  -- Guests.
+  transfer_lifetime interval not null default '1 hour'
+    constraint settings_transfer_lifetime_sane
+      check (transfer_lifetime between interval '1 minute' and interval '7 days'),
+
   -- How long history is kept (interlock.purge_history).
   keep_promo_attempts interval default '1 day'
     constraint settings_keep_promo_attempts_sane
@@ -144,6 +149,9 @@ comment on column interlock.settings.tax_country is
   'The country whose taxes are charged where an order has no address that says one; null means the rates without a country.';
 comment on column interlock.settings.taxed is
   'Whether there are tax rates; kept by a trigger of that table, so that a shop without them never looks.';
+
+comment on column interlock.settings.transfer_lifetime is
+  'How long the token counts by which a guest''s orders move to the account they sign in to (1 minute to 7 days).';
 
 comment on column interlock.settings.keep_promo_attempts is
   'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';

@@ -55,6 +55,10 @@ begin
 
   perform interlock.lock_order(p_order_id);
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  -- It may have moved to another account meanwhile.
+  if not v_shop and v_order.user_id <> auth.uid() then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
   if v_order.status <> 'cancelled' then
     if (case
       when not v_shop then

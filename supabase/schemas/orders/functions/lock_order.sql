@@ -9,9 +9,18 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  v_owner uuid;
+  v_locked uuid;
   v_status text;
 begin
-  perform interlock.lock_user(o.user_id) from interlock.orders o where o.id = p_order_id;
+  -- An order changes its owner under the lock of both accounts (interlock.move_guest): whoever has waited for one of them
+  -- looks again.
+  loop
+    select o.user_id into v_owner from interlock.orders o where o.id = p_order_id;
+    exit when v_owner is null or v_owner = v_locked;
+    perform interlock.lock_user(v_owner);
+    v_locked := v_owner;
+  end loop;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;

@@ -31,7 +31,7 @@
 -- that comes to, which only grows (refunded).
 --
 -- Number, amounts, owner and payment method never change (the owner is emptied when the account is deleted: an order outlives
--- it). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
+-- it; and a guest's order moves to the account they make later, by interlock.move_guest). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
 -- read orders with public.list_orders, so that a buyer's list needs nothing but the index on user_id.
 --
 -- For tables that refer to orders: checkout redeems the promo code *before* it writes the order, because the order's

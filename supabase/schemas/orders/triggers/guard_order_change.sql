@@ -19,7 +19,12 @@ begin
     or new.shipping_method is distinct from old.shipping_method
     or new.promo_code_id is distinct from old.promo_code_id
     or new.refunded < old.refunded
-    or (new.user_id is distinct from old.user_id and new.user_id is not null)
+    or (
+      new.user_id is distinct from old.user_id
+      and new.user_id is not null
+      -- Only with all that is theirs: interlock.move_guest.
+      and current_setting('interlock.moving', true) is distinct from 'on'
+    )
   then
     raise exception using
       errcode = 'check_violation',
@@ -29,7 +34,7 @@ begin
       message = format('number, owner, amounts and payment method of order %s cannot change', old.id);
   end if;
 
-  if new.user_id is distinct from old.user_id and interlock.is_owed_order(new.status) then
+  if new.user_id is null and old.user_id is not null and interlock.is_owed_order(new.status) then
     raise exception using
       errcode = 'restrict_violation',
       schema = tg_table_schema,

@@ -19,6 +19,9 @@ begin
   elsif new.tracking is distinct from old.tracking then
     insert into interlock.order_events (order_id, event, actor, tracking)
     values (new.id, 'tracking_changed', auth.uid(), new.tracking);
+  elsif new.user_id <> old.user_id then
+    insert into interlock.order_events (order_id, event, actor)
+    values (new.id, 'moved', auth.uid());
   elsif new.proof_submitted_at is distinct from old.proof_submitted_at then
     insert into interlock.order_events (order_id, event, actor)
     values (

@@ -18,5 +18,5 @@ create domain interlock.order_event as text
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
       'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected', 'tracking_changed',
-      'lines_refunded'
+      'lines_refunded', 'moved'
     ));

@@ -33,6 +33,10 @@ begin
 
   perform interlock.lock_order(p_order_id);
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  -- It may have moved to another account meanwhile.
+  if v_order.user_id <> v_user_id then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
   if v_order.status <> 'pending_payment'
     or v_order.payment_method <> 'card'
     or v_order.payment_expires_at <= interlock.clock()

@@ -54,6 +54,10 @@ begin
   end if;
 
   v_status := interlock.lock_order(p_order_id);
+  -- It may have moved to another account meanwhile.
+  if not exists (select 1 from interlock.orders o where o.id = p_order_id and o.user_id = v_user_id) then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
 
   if not exists (
     select 1

@@ -3,6 +3,34 @@
 /// The mutant, and the scene that must notice it.
 pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
     (
+        "begin_card_payment: never `v_order.user_id <> v_user_id`",
+        "nor to pay by card",
+    ),
+    (
+        "cancel_order: never `not v_shop and v_order.user_id <> auth.uid()`",
+        "an order that has moved meanwhile is not the guest's to cancel",
+    ),
+    (
+        "submit_payment_proof: never `not exists (select 1 from interlock.orders o where o.id = p_order_id and o.user_id = v_user_id)` (2)",
+        "nor to prove a payment for",
+    ),
+    (
+        "move_guest: without `for update`",
+        "what a guest orders while the rest moves stays theirs",
+    ),
+    (
+        "move_guest: backwards `order by u.id`",
+        "accounts are locked in the order of their ids",
+    ),
+    (
+        "move_wallet_money: without `for no key update`",
+        "wallets are locked in the order of their owners before money moves",
+    ),
+    (
+        "move_wallet_money: backwards `order by w.user_id`",
+        "wallets are locked in the order of their owners before money moves",
+    ),
+    (
         "checkout: never `p_on_behalf_of is not null and not interlock.lock_user(p_on_behalf_of)`",
         "nor does staff for them",
     ),

@@ -3,6 +3,10 @@
 /// The mutant, and why it changes nothing that anybody could see.
 pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
+        "begin_card_payment: never `not exists (select from interlock.orders o where o.id = p_order_id and o.user_id = v_user_id)`",
+        "It only saves locks: the same is asked again under the lock.",
+    ),
+    (
         "cancel_order: never `v_answer is not null`",
         "An order that is cancelled stays so, and is answered the same again.",
     ),

@@ -1,0 +1,11 @@
+create function public.create_order_transfer()
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.create_order_transfer()
+$$;
+
+comment on function public.create_order_transfer() is
+  'A token by which the account that the calling guest signs in to takes over their orders, money and uses of promo codes.';

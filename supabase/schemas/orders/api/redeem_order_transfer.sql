@@ -1,0 +1,11 @@
+create function public.redeem_order_transfer(p_token text)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.redeem_order_transfer(p_token)
+$$;
+
+comment on function public.redeem_order_transfer(text) is
+  'Moves the orders, money and uses of promo codes of the guest whose token it is to the calling account, once.';
