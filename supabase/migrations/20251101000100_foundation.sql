@@ -980,6 +980,7 @@ begin
   update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
   update interlock.order_refunds r set actor = null where r.actor = p_user_id;
+  update interlock.order_shipments s set actor = null where s.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
@@ -1914,6 +1915,10 @@ begin
       v_status := '409';
       v_message := 'More would be refunded than is left of the order.';
       v_hint := 'Ask for what is refundable at most: details.lines has each line that is too much, details.shipping the shipping that can still go back.';
+    when 'SHIPMENT_EXCEEDS_ORDER' then
+      v_status := '409';
+      v_message := 'More would be sent than is left to be sent.';
+      v_hint := 'Send what is shippable at most: details.lines has each line that is too much. What was refunded or has left is not sent again, and digital products never are.';
     when 'ORDER_OWNER_GONE' then
       v_status := '409';
       v_message := 'The account of this order''s buyer is gone.';

@@ -115,6 +115,7 @@ begin
   and case p_fulfillment
     when 'unfulfilled' then p_shipped_at is null
     when 'processing' then p_shipped_at is null and p_status not in ('pending_payment', 'expired')
+    when 'partly_shipped' then p_shipped_at is null and p_status not in ('pending_payment', 'expired')
     when 'shipped' then p_shipped_at is not null and p_status not in ('pending_payment', 'expired')
     else true
   end;
@@ -130,7 +131,7 @@ create domain interlock.order_status as text
 -- Where the goods of an order are; its status says what is paid.
 create domain interlock.fulfillment as text
   constraint orders_fulfillment_known
-    check (value in ('unfulfilled', 'processing', 'shipped', 'delivered'));
+    check (value in ('unfulfilled', 'processing', 'partly_shipped', 'shipped', 'delivered'));
 
 create domain interlock.payment_method as text
   constraint orders_payment_method_known
@@ -141,7 +142,7 @@ create domain interlock.order_event as text
     check (value in (
       'pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded',
       'proof_submitted', 'proof_rejected', 'processing', 'shipped', 'corrected', 'tracking_changed',
-      'lines_refunded', 'moved'
+      'lines_refunded', 'moved', 'partly_shipped'
     ));
 
 -- A digital key, as it is delivered.
@@ -374,7 +375,9 @@ begin
   if new.fulfillment <> old.fulfillment then
     if not (case new.fulfillment
       when 'processing' then old.fulfillment = 'unfulfilled' and new.status in ('confirmed', 'paid')
-      when 'shipped' then old.fulfillment in ('unfulfilled', 'processing') and new.status in ('confirmed', 'paid')
+      when 'partly_shipped' then old.fulfillment in ('unfulfilled', 'processing') and new.status in ('confirmed', 'paid')
+      when 'shipped' then
+        old.fulfillment in ('unfulfilled', 'processing', 'partly_shipped') and new.status in ('confirmed', 'paid')
       when 'delivered' then new.status = 'fulfilled'
       else false
     end) then
@@ -400,7 +403,7 @@ begin
     when 'confirmed' then
       new.status in ('paid', 'cancelled') or (new.status = 'expired' and old.fulfillment = 'unfulfilled')
     when 'paid' then
-      new.status in ('fulfilled', 'refunded') or (new.status = 'cancelled' and old.fulfillment <> 'shipped')
+      new.status in ('fulfilled', 'refunded') or (new.status = 'cancelled' and old.fulfillment not in ('partly_shipped', 'shipped'))
     when 'fulfilled' then new.status = 'refunded'
     -- Only what is taken again with it: interlock.retake_order.
     when 'expired' then
@@ -555,7 +558,8 @@ begin
   elsif new.fulfillment <> old.fulfillment then
     insert into interlock.order_events (order_id, event, actor, tracking)
     values (new.id, new.fulfillment, auth.uid(), new.tracking);
-  elsif new.tracking is distinct from old.tracking then
+  -- A further part writes its own: interlock.ship_order_lines.
+  elsif new.tracking is distinct from old.tracking and new.fulfillment <> 'partly_shipped' then
     insert into interlock.order_events (order_id, event, actor, tracking)
     values (new.id, 'tracking_changed', auth.uid(), new.tracking);
   elsif new.user_id <> old.user_id then
@@ -702,8 +706,8 @@ $$;
 --   refunded is final, and so are cancelled and expired but for interlock.retake_order.
 --   (1) until it is shipped, (2) while unfulfilled
 --
--- The status is the money, fulfillment the goods: unfulfilled → processing → shipped → delivered, forward only, while the
--- order is confirmed or paid; an order is delivered exactly when it becomes fulfilled.
+-- The status is the money, fulfillment the goods: unfulfilled → processing → partly_shipped → shipped → delivered, forward
+-- only, any of them left out, while the order is confirmed or paid; an order is delivered exactly when it becomes fulfilled.
 --
 --   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at;
 --                    card: waits for the provider's word, until payment_expires_at
@@ -790,11 +794,11 @@ comment on column interlock.orders.user_id is
 comment on column interlock.orders.status is
   'pending_payment, confirmed, paid, fulfilled, cancelled, expired or refunded; docs/api.md has the transitions.';
 comment on column interlock.orders.fulfillment is
-  'Where the goods are: unfulfilled, processing, shipped or delivered; an order that ended keeps what it had.';
+  'Where the goods are: unfulfilled, processing, partly_shipped, shipped or delivered; an order that ended keeps what it had.';
 comment on column interlock.orders.shipped_at is
-  'When the goods left; empty for what was handed over at once.';
+  'When the last of the goods left; empty for what was handed over at once.';
 comment on column interlock.orders.tracking is
-  'What the carrier calls the parcel, as ship_order was told.';
+  'What the carrier calls the parcel, of several (order_shipments) the latest that has a number.';
 comment on column interlock.orders.total is
   'What is to be paid, in minor units: subtotal - discount + shipping + tax - tax_included.';
 comment on column interlock.orders.shipping_method is
@@ -1030,6 +1034,49 @@ create policy order_refunds_select_own
     select o.id from interlock.orders o where o.user_id = (select auth.uid())
   )));
 
+-- Parcels: what of an order has left together, under a tracking number if there is one. public.ship_order sends all that is
+-- left, public.ship_order_lines a part. What was handed over without being sent (public.fulfill_order) has none.
+create table interlock.order_shipments (
+  id uuid not null default interlock.new_id()
+    constraint order_shipments_pkey primary key,
+  order_id uuid not null
+    constraint order_shipments_order_id_fkey references interlock.orders (id),
+  tracking interlock.label,
+  actor uuid,
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.order_shipments is
+  'Parcels of orders. Read by the buyer.';
+comment on column interlock.order_shipments.tracking is
+  'What the carrier calls it; ship_order corrects that of the last one.';
+comment on column interlock.order_shipments.actor is
+  'The staff member who sent it; empty for the shop.';
+
+create index order_shipments_by_order on interlock.order_shipments (order_id, id);
+
+create trigger order_shipments_no_delete
+  before delete on interlock.order_shipments
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger order_shipments_no_truncate
+  before truncate on interlock.order_shipments
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_shipments enable row level security;
+
+grant select on table interlock.order_shipments to authenticated, service_role;
+
+create policy order_shipments_select_own
+  on interlock.order_shipments
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));
+
 -- Open orders of a customer and the units in them: what is promised to them and not paid for. The row is the guard of
 -- settings.max_open_orders_per_customer and max_open_units_per_customer: a checkout counts itself here within the
 -- limits, or is refused. An order says how many units it counts (orders.counted_units); one that was placed while there
@@ -1230,6 +1277,49 @@ grant select on table interlock.order_refund_items to authenticated, service_rol
 
 create policy order_refund_items_select_own
   on interlock.order_refund_items
+  for select
+  to authenticated
+  using (order_id = any (array(
+    select o.id from interlock.orders o where o.user_id = (select auth.uid())
+  )));
+
+-- What is in order_shipments. Units that leave are counted through each line of an order from 1: two parcels that begin
+-- with the same unit are refused by the primary key, whoever writes them.
+create table interlock.order_shipment_items (
+  order_id uuid not null,
+  product_id uuid not null,
+  first_unit interlock.positive_count not null,
+  shipment_id uuid not null
+    constraint order_shipment_items_shipment_id_fkey references interlock.order_shipments (id),
+  quantity interlock.positive_count not null,
+  constraint order_shipment_items_pkey primary key (order_id, product_id, first_unit),
+  constraint order_shipment_items_line_fkey
+    foreign key (order_id, product_id) references interlock.order_items (order_id, product_id)
+);
+
+comment on table interlock.order_shipment_items is
+  'What is in the parcels of order_shipments: how many units of a line of an order. Append-only.';
+comment on column interlock.order_shipment_items.first_unit is
+  'The first of its units, counted through those of the line that have left, from 1.';
+
+create index order_shipment_items_by_shipment on interlock.order_shipment_items (shipment_id);
+
+create trigger order_shipment_items_append_only
+  before update or delete on interlock.order_shipment_items
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger order_shipment_items_no_truncate
+  before truncate on interlock.order_shipment_items
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.order_shipment_items enable row level security;
+
+grant select on table interlock.order_shipment_items to authenticated, service_role;
+
+create policy order_shipment_items_select_own
+  on interlock.order_shipment_items
   for select
   to authenticated
   using (order_id = any (array(
@@ -1502,8 +1592,42 @@ create policy tax_rates_select_all
   to anon, authenticated
   using (true);
 
+-- Write down a parcel with so many units of lines of an order.
+--
+-- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left. With the order locked, and the units
+--   looked at.
+-- Locks: none beyond the rows it inserts.
+create function interlock.add_shipment(p_order_id uuid, p_product_ids uuid[], p_quantities int[], p_tracking text)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_id constant uuid := interlock.new_id();
+begin
+  insert into interlock.order_shipments (id, order_id, tracking, actor, created_at)
+  values (v_id, p_order_id, p_tracking, auth.uid(), interlock.clock());
+
+  insert into interlock.order_shipment_items (order_id, product_id, first_unit, shipment_id, quantity)
+  select
+    p_order_id,
+    w.product_id,
+    1 + (
+      select coalesce(sum(s.quantity), 0)
+      from interlock.order_shipment_items s
+      where s.order_id = p_order_id
+        and s.product_id = w.product_id
+    ),
+    v_id,
+    w.quantity
+  from unnest(p_product_ids, p_quantities) as w (product_id, quantity);
+
+  return v_id;
+end
+$$;
+
 -- What public.cancel_order does, with its owner's rights. A buyer cancels what is unpaid and still on the shelf. The shop
--- cancels until the goods are shipped, and an unpaid parcel that came back: its units are not on the shelf then.
+-- cancels until any of the goods are shipped, and an unpaid parcel that came back: its units are not on the shelf then.
 --
 -- An order that is cancelled already is answered, and its key is not kept: as after a refusal nothing was done that a
 -- repetition could do twice, and whoever cancels again and again under new keys leaves nothing behind.
@@ -1567,7 +1691,7 @@ begin
     if (case
       when not v_shop then
         v_order.status not in ('pending_payment', 'confirmed') or v_order.fulfillment <> 'unfulfilled'
-      when v_order.status = 'paid' then v_order.fulfillment = 'shipped'
+      when v_order.status = 'paid' then v_order.fulfillment in ('partly_shipped', 'shipped')
       else v_order.status not in ('pending_payment', 'confirmed')
     end) then
       perform interlock.raise_error('ORDER_NOT_CANCELLABLE', jsonb_build_object(
@@ -2301,7 +2425,7 @@ end
 $$;
 
 -- What public.correct_order does, with its owner's rights: another address, contact or metadata for an order, each as a
--- whole; what is null stays. An address is corrected until the goods are shipped, a contact until the order is at its
+-- whole; what is null stays. An address is corrected until all goods are shipped, a contact until the order is at its
 -- end, metadata for ever. What it was before is kept. Called again it changes nothing.
 --
 -- The price stays, also where another address would have had another tax: an order costs what its buyer was shown.
@@ -2350,7 +2474,7 @@ begin
 
   if (
     v_new.shipping_address is distinct from v_old.shipping_address
-    and not (interlock.is_owed_order(v_order.status) and v_order.fulfillment in ('unfulfilled', 'processing'))
+    and not (interlock.is_owed_order(v_order.status) and v_order.fulfillment in ('unfulfilled', 'processing', 'partly_shipped'))
   ) or (
     v_new.contact is distinct from v_old.contact
     and not interlock.is_owed_order(v_order.status)
@@ -2767,6 +2891,18 @@ begin
 end
 $$;
 
+-- Whether anything of an order is still to be sent: a unit of a physical product that has not left and was not refunded.
+--
+-- Callers: interlock.ship_order_lines, interlock.refund_order_lines, with the order locked.
+create function interlock.has_to_ship(p_order_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select exists (select from interlock.order_rest(p_order_id) r where r.kind = 'physical' and r.on_shelf > 0)
+$$;
+
 -- Whether a member of a request is an amount of money: a whole number that JavaScript can read. Null if it is not there.
 --
 -- Callers: interlock.find_checkout_problems.
@@ -3017,6 +3153,23 @@ begin
     perform interlock.raise_error('ORDER_STATE_CONFLICT', jsonb_build_object(
       'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
     ));
+  end if;
+
+  if p_to = 'shipped' then
+    perform interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    from interlock.order_rest(p_order_id) r
+    where r.kind = 'physical'
+      and r.on_shelf > 0
+    having count(*) > 0;
+
+    -- Of what has left already the last parcel is meant.
+    if v_order.fulfillment = p_to and p_tracking is not null then
+      update interlock.order_shipments s
+      set tracking = p_tracking
+      where s.id = (
+        select l.id from interlock.order_shipments l where l.order_id = p_order_id order by l.id desc limit 1
+      );
+    end if;
   end if;
 
   update interlock.orders o
@@ -3360,7 +3513,8 @@ $$;
 -- What is left of the lines of an order: units that were not refunded, and those of them that have not been sent. An
 -- order that was handed over has sent all.
 --
--- Callers: interlock.refund_order_lines, interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
+-- Callers: interlock.refund_order_lines, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
+--   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
 --   they hold the order's row, under which alone this changes.
 -- Locks: none.
 create function interlock.order_rest(p_order_id uuid)
@@ -3374,7 +3528,10 @@ as $$
     i.kind,
     i.untracked,
     (i.quantity - coalesce(r.quantity, 0))::int,
-    case when o.fulfillment in ('unfulfilled', 'processing') then i.quantity - coalesce(r.from_shelf, 0) else 0 end::int
+    case
+      when o.fulfillment in ('shipped', 'delivered') then 0
+      else i.quantity - coalesce(r.from_shelf, 0) - coalesce(s.quantity, 0)
+    end::int
   from interlock.orders o
   join interlock.order_items i on i.order_id = o.id
   left join lateral (
@@ -3383,11 +3540,17 @@ as $$
     where f.order_id = i.order_id
       and f.product_id = i.product_id
   ) r on true
+  left join lateral (
+    select sum(f.quantity) as quantity
+    from interlock.order_shipment_items f
+    where f.order_id = i.order_id
+      and f.product_id = i.product_id
+  ) s on true
   where o.id = p_order_id
 $$;
 
 -- An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was
--- refunded of it in parts, if anything was.
+-- refunded of it in parts, and its parcels, if there are any.
 --
 -- Callers: interlock.checkout and the functions of an order's life.
 create function interlock.order_to_json(p_order_id uuid)
@@ -3416,7 +3579,19 @@ begin
       )
       from interlock.order_refunds r
       where r.order_id = o.id
-    ) as refunds
+    ) as refunds,
+    (
+      select jsonb_agg(
+        to_jsonb(s) - 'order_id' - 'actor' || jsonb_build_object('items', (
+          select jsonb_agg(jsonb_build_object('product_id', i.product_id, 'quantity', i.quantity) order by i.product_id)
+          from interlock.order_shipment_items i
+          where i.shipment_id = s.id
+        ))
+        order by s.id
+      )
+      from interlock.order_shipments s
+      where s.order_id = o.id
+    ) as shipments
   into v_row
   from interlock.orders o
   left join interlock.order_details d on d.order_id = o.id
@@ -3453,7 +3628,8 @@ begin
     || case
       when v_row.refunds is null then '{}'
       else jsonb_build_object('refunded', v_order.refunded, 'refunds', v_row.refunds)
-    end;
+    end
+    || case when v_row.shipments is null then '{}' else jsonb_build_object('shipments', v_row.shipments) end;
 end
 $$;
 
@@ -3722,6 +3898,8 @@ $$;
 -- the shop has given it back itself (p_outside). An order of which no unit is left is cancelled or refunded as a whole,
 -- with its shipping. One that has nothing to pay any more is paid.
 --
+-- Of a line that was sent in part the units that have not left come first, unless it says which are meant (shipped).
+--
 -- Units come back into stock as the line says (restock), else as p_restock says, else if they have not been sent. Of
 -- digital products the codes that nobody has seen do, and no others; of what took nothing from the stock nothing does.
 --
@@ -3759,6 +3937,7 @@ declare
   v_units int;
   v_all boolean;
   v_free boolean;
+  v_sent boolean;
   v_reason text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -3771,7 +3950,7 @@ begin
   end if;
   -- Shipping alone goes back without lines.
   if not (p_shipping is true and coalesce(p_lines, '[]') = '[]') then
-    v_problems := v_problems || interlock.find_line_problems(p_lines, array['restock']);
+    v_problems := v_problems || interlock.find_line_problems(p_lines, array['restock', 'shipped']);
   end if;
   if not interlock.is_line(p_reason, 200) then
     v_problems := v_problems || interlock.problem('/p_reason', 'must have 1 to 200 characters');
@@ -3801,13 +3980,18 @@ begin
   ) then 0 else v_order.shipping end
   into v_shipping;
   select jsonb_agg(
-    jsonb_build_object('product_id', w.product_id, 'requested', w.quantity, 'refundable', coalesce(r.quantity, 0))
+    jsonb_build_object('product_id', w.product_id, 'requested', w.quantity, 'refundable', f.units)
     order by w.product_id
   )
   into v_excess
-  from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric)
+  from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric, shipped boolean)
   left join interlock.order_rest(p_order_id) r on r.product_id = w.product_id
-  where w.quantity > coalesce(r.quantity, 0);
+  cross join lateral (
+    select coalesce(
+      case w.shipped when true then r.quantity - r.on_shelf when false then r.on_shelf else r.quantity end, 0
+    ) as units
+  ) f
+  where w.quantity > f.units;
   if v_excess is not null or (p_shipping and v_shipping = 0) then
     perform interlock.raise_error('REFUND_EXCEEDS_ORDER', jsonb_build_object(
       'order_id', p_order_id, 'lines', coalesce(v_excess, '[]'), 'shipping', v_shipping
@@ -3846,8 +4030,8 @@ begin
       w.quantity::int as units,
       coalesce(w.restock, p_restock) as restock,
       i.quantity - r.quantity + 1 as first_unit,
-      least(w.quantity, r.on_shelf)::int as from_shelf
-    from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric, restock boolean)
+      case when w.shipped then 0 else least(w.quantity, r.on_shelf) end::int as from_shelf
+    from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric, restock boolean, shipped boolean)
     join interlock.order_items i on i.order_id = p_order_id and i.product_id = w.product_id
     join interlock.order_rest(p_order_id) r on r.product_id = w.product_id
   ) u
@@ -3890,6 +4074,8 @@ begin
   -- The rest of an unpaid order counts less against the limits of its buyer; not at all if it costs nothing, so that it
   -- needs no counter once it is paid below.
   v_free := not v_refund.paid and not v_all and v_order.refunded + v_refund.amount = v_order.total;
+  -- Where what was still to be sent is taken off, the rest has left.
+  v_sent := v_order.fulfillment = 'partly_shipped' and not v_all and not interlock.has_to_ship(p_order_id);
   update interlock.orders o
   set refunded = o.refunded + v_refund.amount,
       counted_units = case
@@ -3897,6 +4083,7 @@ begin
         when v_refund.paid or v_all then o.counted_units
         else o.counted_units - v_units
       end,
+      fulfillment = case when v_sent then 'shipped' else o.fulfillment end,
       status = case when not v_all then o.status when v_refund.paid then 'refunded' else 'cancelled' end
   where o.id = p_order_id;
 
@@ -4291,8 +4478,8 @@ as $$
   select case when p_whole = 0 then 0 else div(2 * p_amount::numeric * p_part + p_whole, 2 * p_whole) end::bigint
 $$;
 
--- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing but
--- the tracking number, if another one is named.
+-- What public.ship_order does, with its owner's rights: the goods have left, or what was left
+-- of them, in one parcel. Called again it changes nothing but the tracking number, if another one is named.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order.
 -- Locks: the order, two seconds at most.
@@ -4315,8 +4502,103 @@ begin
     perform interlock.refuse_problems(interlock.problem('/p_tracking', 'must have 1 to 200 characters'));
   end if;
 
-  perform interlock.move_goods(p_order_id, array['unfulfilled', 'processing'], 'shipped', p_tracking);
+  perform interlock.move_goods(p_order_id, array['unfulfilled', 'processing', 'partly_shipped'], 'shipped', p_tracking);
   return interlock.order_answer(p_order_id);
+end
+$$;
+
+-- What public.ship_order_lines does, with its owner's rights: a part of an order has left, in a parcel of its own. The order
+-- is partly_shipped, and shipped once nothing of it is left to be sent: of no physical product a unit that was not
+-- refunded. With a reference it counts once.
+--
+-- Callers: authenticated (staff) and service_role, through public.ship_order_lines.
+-- Locks: the reference; the account of the buyer and the order. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
+--   IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+-- Security definer: nobody has the right to write orders.
+create function interlock.ship_order_lines(p_order_id uuid, p_lines jsonb, p_tracking text, p_reference text)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+  v_answer jsonb;
+  v_order interlock.orders;
+  v_excess jsonb;
+  v_shipment_id uuid;
+  v_goods text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+
+  if p_order_id is null then
+    v_problems := v_problems || interlock.problem('/p_order_id', 'is required');
+  end if;
+  v_problems := v_problems || interlock.find_line_problems(p_lines, '{}');
+  if not interlock.is_line(p_tracking, 200) then
+    v_problems := v_problems || interlock.problem('/p_tracking', 'must have 1 to 200 characters');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference(
+    'ship_order_lines', p_reference, jsonb_build_array(p_order_id, p_lines, p_tracking)
+  );
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if interlock.lock_order(p_order_id) is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  if v_order.status not in ('confirmed', 'paid')
+    or v_order.fulfillment not in ('unfulfilled', 'processing', 'partly_shipped')
+  then
+    perform interlock.raise_error('ORDER_STATE_CONFLICT', jsonb_build_object(
+      'order_id', p_order_id, 'status', v_order.status, 'fulfillment', v_order.fulfillment
+    ));
+  end if;
+
+  select jsonb_agg(
+    jsonb_build_object('product_id', w.product_id, 'requested', w.quantity, 'shippable', coalesce(r.on_shelf, 0))
+    order by w.product_id
+  )
+  into v_excess
+  from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric)
+  left join interlock.order_rest(p_order_id) r on r.product_id = w.product_id and r.kind = 'physical'
+  where w.quantity > coalesce(r.on_shelf, 0);
+  if v_excess is not null then
+    perform interlock.raise_error('SHIPMENT_EXCEEDS_ORDER', jsonb_build_object(
+      'order_id', p_order_id, 'lines', v_excess
+    ));
+  end if;
+
+  select interlock.add_shipment(p_order_id, array_agg(w.product_id), array_agg(w.quantity::int), p_tracking)
+  into v_shipment_id
+  from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric);
+
+  v_goods := case when interlock.has_to_ship(p_order_id) then 'partly_shipped' else 'shipped' end;
+  update interlock.orders o
+  set fulfillment = v_goods,
+      tracking = coalesce(p_tracking, o.tracking)
+  where o.id = p_order_id;
+
+  -- Of another state the order's trigger writes the history.
+  if v_goods = v_order.fulfillment then
+    insert into interlock.order_events (order_id, event, tracking, actor)
+    values (p_order_id, v_goods, p_tracking, auth.uid());
+  end if;
+
+  return interlock.finish_reference(
+    'ship_order_lines', p_reference,
+    interlock.order_answer(p_order_id)::jsonb || jsonb_build_object('shipment_id', v_shipment_id)
+  )::text::json;
 end
 $$;
 
@@ -4809,7 +5091,26 @@ $$;
 comment on function public.ship_order(uuid, text) is
   'Marks the goods of a confirmed or paid order as on their way, with a tracking number if there is one; again with another number, corrects it. For staff and the service role.';
 
+create function public.ship_order_lines(
+  p_order_id uuid,
+  p_lines jsonb,
+  p_tracking text default null,
+  p_reference text default null
+)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.ship_order_lines(p_order_id, p_lines, p_tracking, p_reference)
+$$;
+
+comment on function public.ship_order_lines(uuid, jsonb, text, text) is
+  'Marks units of lines [{"product_id", "quantity"}] of a confirmed or paid order as on their way, in a parcel of their own: the order is partly_shipped, and shipped once nothing is left. For staff and the service role.';
+
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
+comment on function interlock.add_shipment is
+  'Write down a parcel with so many units of lines of an order.';
 comment on function interlock.cancel_order is
   'What public.cancel_order does, with its owner''s rights.';
 comment on function interlock.charge_order is
@@ -4844,6 +5145,8 @@ comment on function interlock.guard_order_change is
   'Refuse an illegal change of an order, fill in the time a new status implies.';
 comment on function interlock.guard_product_code is
   'Refuse a code for a physical product, one in which there is nothing to see, another product for a code, giving a delivered code to anybody else or free, and a replacement that is none or a second one.';
+comment on function interlock.has_to_ship is
+  'Whether anything of an order is still to be sent: a unit of a physical product that has not left and was not refunded.';
 comment on function interlock.is_amount is
   'Whether a member of a request is an amount of money: a whole number that JavaScript can read.';
 comment on function interlock.is_guest is
@@ -4887,7 +5190,7 @@ comment on function interlock.order_rest is
 comment on function interlock.order_times_match is
   'Whether an order has the times and goods that its status says, and no others.';
 comment on function interlock.order_to_json is
-  'An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was refunded of it in parts, if anything was.';
+  'An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was refunded of it in parts, and its parcels, if there are any.';
 comment on function interlock.price_change is
   'What PRICE_CHANGED tells: what was expected and what it is, for the cart and for each line.';
 comment on function interlock.process_order is
@@ -4919,7 +5222,9 @@ comment on function interlock.shape_order is
 comment on function interlock.share_of is
   'The share of an amount that falls to a part of something, half a minor unit rounded up; nothing of nothing.';
 comment on function interlock.ship_order is
-  'What public.ship_order does, with its owner''s rights: the goods have left.';
+  'What public.ship_order does, with its owner''s rights: the goods have left, or what was left of them, in one parcel.';
+comment on function interlock.ship_order_lines is
+  'What public.ship_order_lines does, with its owner''s rights: a part of an order has left, in a parcel of its own.';
 comment on function interlock.take_customer_limits is
   'Refuse what would bring a customer above products.max_per_customer.';
 comment on function interlock.take_open_order is
@@ -4950,7 +5255,8 @@ revoke all on function
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
-  public.ship_order(uuid, text)
+  public.ship_order(uuid, text),
+  public.ship_order_lines(uuid, jsonb, text, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
@@ -4962,6 +5268,7 @@ grant execute on function
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,
   public.ship_order(uuid, text), interlock.ship_order,
+  public.ship_order_lines(uuid, jsonb, text, text), interlock.ship_order_lines,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text), interlock.refund_order_lines,
@@ -4986,6 +5293,8 @@ select interlock.expose('order_items');
 select interlock.expose('order_events');
 select interlock.expose('order_refunds');
 select interlock.expose('order_refund_items');
+select interlock.expose('order_shipments');
+select interlock.expose('order_shipment_items');
 select interlock.expose('order_details');
 select interlock.expose('shipping_methods');
 select interlock.expose('tax_rates');

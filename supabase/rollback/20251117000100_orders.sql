@@ -6,6 +6,8 @@ select interlock.conceal('order_detail_changes');
 select interlock.conceal('tax_rates');
 select interlock.conceal('shipping_methods');
 select interlock.conceal('order_details');
+select interlock.conceal('order_shipment_items');
+select interlock.conceal('order_shipments');
 select interlock.conceal('order_refund_items');
 select interlock.conceal('order_refunds');
 select interlock.conceal('order_events');
@@ -28,10 +30,12 @@ drop function
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
-  public.ship_order(uuid, text);
+  public.ship_order(uuid, text),
+  public.ship_order_lines(uuid, jsonb, text, text);
 drop view interlock.code_differences;
 drop trigger settings_count_orders on interlock.settings;
 drop function
+  interlock.add_shipment,
   interlock.cancel_order,
   interlock.charge_order,
   interlock.checkout,
@@ -43,6 +47,7 @@ drop function
   interlock.find_detail_problems,
   interlock.find_line_problems,
   interlock.fulfill_order,
+  interlock.has_to_ship,
   interlock.is_amount,
   interlock.is_guest,
   interlock.line_through,
@@ -73,6 +78,7 @@ drop function
   interlock.shape_order,
   interlock.share_of,
   interlock.ship_order,
+  interlock.ship_order_lines,
   interlock.take_customer_limits,
   interlock.take_open_order,
   interlock.take_product_codes,
@@ -83,11 +89,13 @@ drop table
   interlock.shipping_methods,
   interlock.product_codes,
   interlock.order_transfers,
+  interlock.order_shipment_items,
   interlock.order_refund_items,
   interlock.order_events,
   interlock.order_details,
   interlock.order_detail_changes,
   interlock.customer_open_orders,
+  interlock.order_shipments,
   interlock.order_refunds,
   interlock.order_items,
   interlock.orders;

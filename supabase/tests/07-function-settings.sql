@@ -70,6 +70,7 @@ select results_eq(
       ('interlock.set_stock_slots(uuid,integer): lock_timeout=2s'),
       ('interlock.settle_slots(uuid): lock_timeout=2s'),
       ('interlock.ship_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.ship_order_lines(uuid,jsonb,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.store_card_payment(uuid,text,boolean): lock_timeout=2s'),
       ('interlock.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.top_up_wallet(uuid,bigint,text,text): lock_timeout=2s'),

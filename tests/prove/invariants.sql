@@ -38,7 +38,8 @@ orders as (
   where c.ids is null or o.user_id in (select id from users)
 ),
 items as (
-  select i.*, o.stands, o.fulfillment, o.paid_at, coalesce(r.refunded, 0) as refunded, coalesce(r.restocked, 0) as restocked
+  select i.*, o.stands, o.fulfillment, o.paid_at, coalesce(r.refunded, 0) as refunded, coalesce(r.restocked, 0) as restocked,
+    coalesce(r.from_shelf, 0) as from_shelf, coalesce(s.sent, 0) as sent
   from interlock.order_items i
   join orders o on o.id = i.order_id
   left join lateral (
@@ -46,6 +47,11 @@ items as (
     from interlock.order_refund_items f
     where f.order_id = i.order_id and f.product_id = i.product_id
   ) r on true
+  left join lateral (
+    select sum(f.quantity) as sent
+    from interlock.order_shipment_items f
+    where f.order_id = i.order_id and f.product_id = i.product_id
+  ) s on true
 ),
 codes as (
   select c.* from interlock.product_codes c join products p on p.id = c.product_id
@@ -123,7 +129,8 @@ units as (
     select
       i.product_id,
       sum(
-        case when i.stands or i.fulfillment in ('shipped', 'delivered') then i.quantity else i.refunded end - i.restocked
+        case when i.stands or i.fulfillment in ('shipped', 'delivered') then i.quantity else i.from_shelf + i.sent end
+          - i.restocked
       ) as units
     from items i
     where not i.untracked
@@ -260,7 +267,7 @@ open_orders as (
   group by o.user_id, o.cart_id
   having count(*) > 1
 ),
--- An order's amounts are those of its lines.
+-- An order's amounts are those of its lines, and of its parts.
 amounts as (
   select 'an order''s subtotal is not the sum of its lines' as rule, o.id::text as what
   from orders o
@@ -296,10 +303,10 @@ amounts as (
       else 0 end
       + (select coalesce(sum(f.amount), 0) from interlock.order_refund_items f where f.refund_id = r.id)
   union all
-  select format('%s of %s units are refunded, and the order stands', sum(i.refunded), sum(i.quantity)), i.order_id::text
+  select format('%s of %s units are refunded, and the order stands, or more than all have left', sum(i.refunded), sum(i.quantity)), i.order_id::text
   from items i
   group by i.order_id
-  having bool_or(i.refunded > i.quantity) or (bool_and(i.stands) and sum(i.refunded) = sum(i.quantity))
+  having bool_or(greatest(i.refunded, i.from_shelf + i.sent) > i.quantity) or (bool_and(i.stands) and sum(i.refunded) = sum(i.quantity))
 ),
 -- One effect for each key: two keys never have the same order as their answer, the order is there,
 -- and no key is without its answer.

@@ -4,6 +4,8 @@ select interlock.expose('order_items');
 select interlock.expose('order_events');
 select interlock.expose('order_refunds');
 select interlock.expose('order_refund_items');
+select interlock.expose('order_shipments');
+select interlock.expose('order_shipment_items');
 select interlock.expose('order_details');
 select interlock.expose('shipping_methods');
 select interlock.expose('tax_rates');

@@ -17,7 +17,8 @@ revoke all on function
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
-  public.ship_order(uuid, text)
+  public.ship_order(uuid, text),
+  public.ship_order_lines(uuid, jsonb, text, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
@@ -29,6 +30,7 @@ grant execute on function
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,
   public.ship_order(uuid, text), interlock.ship_order,
+  public.ship_order_lines(uuid, jsonb, text, text), interlock.ship_order_lines,
   public.fulfill_order(uuid), interlock.fulfill_order,
   public.refund_order(uuid, boolean), interlock.refund_order,
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text), interlock.refund_order_lines,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(367);
+select plan(368);
 
 -- Columns -----------------------------------------------------------------
 
@@ -142,6 +142,7 @@ from (values
   ('refund_order_lines', array['uuid', 'jsonb', 'text', 'boolean', 'boolean', 'boolean', 'text'], 'json'),
   ('process_order', array['uuid'], 'json'),
   ('ship_order', array['uuid', 'text'], 'json'),
+  ('ship_order_lines', array['uuid', 'jsonb', 'text', 'text'], 'json'),
   ('fulfill_order', array['uuid'], 'json'),
   ('accept_payment', array['uuid'], 'json'),
   ('reject_payment', array['uuid', 'text', 'boolean'], 'json'),

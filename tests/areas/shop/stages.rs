@@ -179,6 +179,25 @@ pub(crate) const REFUND_P_UNDER_REFERENCE: &str = r#"select public.refund_order_
 pub(crate) const REFUND_D: &str =
     r#"select public.refund_order_lines('{o}', '[{"product_id": "{d}", "quantity": 1}]')"#;
 
+const SHIP_P: &str =
+    r#"select public.ship_order_lines('{o}', '[{"product_id": "{p}", "quantity": 1}]', 'part')"#;
+
+const SHIP_P_UNDER_REFERENCE: &str = r#"select public.ship_order_lines('{o}', '[{"product_id": "{p}", "quantity": 1}]', 'part', '{o}')"#;
+
+/// One that has left, or one that has not.
+const REFUND_SENT_P: &str = r#"select public.refund_order_lines('{o}', '[{"product_id": "{p}", "quantity": 1, "shipped": true, "restock": true}]')"#;
+
+const REFUND_UNSENT_P: &str = r#"select public.refund_order_lines('{o}', '[{"product_id": "{p}", "quantity": 1, "shipped": false}]')"#;
+
+/// One of its three p has left.
+const THREE_P_OF_WHICH_ONE_HAS_LEFT: &str = "insert into interlock.orders (id, user_id, status, fulfillment, currency, subtotal, total, payment_method, paid_at)
+  values ('{o}', '{u}', 'paid', 'partly_shipped', 'USD', 2100, 2100, 'wallet', now());
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+  values ('{o}', '{p}', 3, 700, 'p', 'physical');
+  insert into interlock.order_shipments (id, order_id) values ('{z}', '{o}');
+  insert into interlock.order_shipment_items (order_id, product_id, first_unit, shipment_id, quantity)
+  values ('{o}', '{p}', 1, '{z}', 1)";
+
 pub(crate) const CORRECT_ADDRESS: &str = r#"select public.correct_order('{o}', '{"name": "a"}')"#;
 
 /// The stages.
@@ -332,11 +351,40 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop fulfils", "select public.fulfill_order('{o}')"),
             shop("the shop refunds", "select public.refund_order('{o}')"),
             shop("the shop cancels or refunds p", REFUND_P),
+            shop("the shop ships p", SHIP_P),
             shop("the shop corrects the address", CORRECT_ADDRESS),
             shop(
                 "the shop corrects address and contact",
                 r#"select public.correct_order('{o}', '{"name": "b"}', '{"phone": "1"}')"#,
             ),
+            user("v", "v buys p", BUY_P_CASH),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "an order that u has paid, of three p of which one has left",
+        given: &[USERS, NO_P, U_HAS_700, THREE_P_OF_WHICH_ONE_HAS_LEFT],
+        operations: &[
+            shop("the shop refunds a p", REFUND_P),
+            shop(
+                "the shop refunds a p under a reference",
+                REFUND_P_UNDER_REFERENCE,
+            ),
+            shop("the shop refunds the p that has left", REFUND_SENT_P),
+            shop("the shop refunds a p that has not left", REFUND_UNSENT_P),
+            shop("the shop ships a p", SHIP_P),
+            shop(
+                "the shop ships a p under a reference",
+                SHIP_P_UNDER_REFERENCE,
+            ),
+            shop(
+                "the shop ships the rest",
+                "select public.ship_order('{o}', 'rest')",
+            ),
+            shop("the shop refunds", "select public.refund_order('{o}')"),
+            shop("the shop cancels", "select public.cancel_order('{o}')"),
+            shop("the shop fulfils", "select public.fulfill_order('{o}')"),
             user("v", "v buys p", BUY_P_CASH),
         ],
         offers: &[],

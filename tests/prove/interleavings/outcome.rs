@@ -144,6 +144,8 @@ select jsonb_build_object(
         (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.from_shelf, i.restocked, i.amount)
            order by i.product_id, i.first_unit)
          from interlock.order_refund_items i where i.order_id = o.id),
+        (select jsonb_agg(jsonb_build_array(s.tracking, i.product_id, i.quantity) order by s.id, i.product_id)
+         from interlock.order_shipments s left join interlock.order_shipment_items i on i.shipment_id = s.id where s.order_id = o.id),
         (select jsonb_agg(e.event order by e.id) from interlock.order_events e where e.order_id = o.id),
         (select jsonb_build_array(d.shipping_address, d.contact, d.metadata) from interlock.order_details d where d.order_id = o.id),
         (select jsonb_agg(jsonb_build_array(h.shipping_address, h.contact, h.metadata) order by h.id)

@@ -171,6 +171,16 @@ super::codes! {
             ("shipping", AMOUNT),
         ]);
 
+    ShipmentExceedsOrder 409 Final "SHIPMENT_EXCEEDS_ORDER"
+        "More would be sent than is left to be sent."
+        "Send what is shippable at most: details.lines has each line that is too much. What was refunded or has left is not sent again, and digital products never are."
+        known(&[
+            ("order_id", Uuid),
+            ("lines", List(&Object("A line of which not so much is left to be sent.", &[
+                ("product_id", Uuid), ("requested", AMOUNT), ("shippable", AMOUNT),
+            ]))),
+        ]);
+
     OrderOwnerGone 409 Final "ORDER_OWNER_GONE"
         "The account of this order's buyer is gone."
         "Give the money back in another way: an order is not opened again for nobody."

@@ -213,7 +213,13 @@ pub(crate) const ORDER_STATUSES: &[&str] = &[
 
 /// Where the goods of an order are.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) const FULFILLMENTS: &[&str] = &["unfulfilled", "processing", "shipped", "delivered"];
+pub(crate) const FULFILLMENTS: &[&str] = &[
+    "unfulfilled",
+    "processing",
+    "partly_shipped",
+    "shipped",
+    "delivered",
+];
 
 /// How an order can be paid, if the shop takes it.
 pub(crate) const PAYMENT_METHODS: [&str; 4] =

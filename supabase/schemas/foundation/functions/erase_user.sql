@@ -120,6 +120,7 @@ begin
   update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
   update interlock.order_refunds r set actor = null where r.actor = p_user_id;
+  update interlock.order_shipments s set actor = null where s.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;

@@ -167,6 +167,10 @@ begin
       v_status := '409';
       v_message := 'More would be refunded than is left of the order.';
       v_hint := 'Ask for what is refundable at most: details.lines has each line that is too much, details.shipping the shipping that can still go back.';
+    when 'SHIPMENT_EXCEEDS_ORDER' then
+      v_status := '409';
+      v_message := 'More would be sent than is left to be sent.';
+      v_hint := 'Send what is shippable at most: details.lines has each line that is too much. What was refunded or has left is not sent again, and digital products never are.';
     when 'ORDER_OWNER_GONE' then
       v_status := '409';
       v_message := 'The account of this order''s buyer is gone.';

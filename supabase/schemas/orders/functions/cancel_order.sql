@@ -1,5 +1,5 @@
 -- What public.cancel_order does, with its owner's rights. A buyer cancels what is unpaid and still on the shelf. The shop
--- cancels until the goods are shipped, and an unpaid parcel that came back: its units are not on the shelf then.
+-- cancels until any of the goods are shipped, and an unpaid parcel that came back: its units are not on the shelf then.
 --
 -- An order that is cancelled already is answered, and its key is not kept: as after a refusal nothing was done that a
 -- repetition could do twice, and whoever cancels again and again under new keys leaves nothing behind.
@@ -63,7 +63,7 @@ begin
     if (case
       when not v_shop then
         v_order.status not in ('pending_payment', 'confirmed') or v_order.fulfillment <> 'unfulfilled'
-      when v_order.status = 'paid' then v_order.fulfillment = 'shipped'
+      when v_order.status = 'paid' then v_order.fulfillment in ('partly_shipped', 'shipped')
       else v_order.status not in ('pending_payment', 'confirmed')
     end) then
       perform interlock.raise_error('ORDER_NOT_CANCELLABLE', jsonb_build_object(

@@ -1,5 +1,5 @@
 -- What public.correct_order does, with its owner's rights: another address, contact or metadata for an order, each as a
--- whole; what is null stays. An address is corrected until the goods are shipped, a contact until the order is at its
+-- whole; what is null stays. An address is corrected until all goods are shipped, a contact until the order is at its
 -- end, metadata for ever. What it was before is kept. Called again it changes nothing.
 --
 -- The price stays, also where another address would have had another tax: an order costs what its buyer was shown.
@@ -48,7 +48,7 @@ begin
 
   if (
     v_new.shipping_address is distinct from v_old.shipping_address
-    and not (interlock.is_owed_order(v_order.status) and v_order.fulfillment in ('unfulfilled', 'processing'))
+    and not (interlock.is_owed_order(v_order.status) and v_order.fulfillment in ('unfulfilled', 'processing', 'partly_shipped'))
   ) or (
     v_new.contact is distinct from v_old.contact
     and not interlock.is_owed_order(v_order.status)

@@ -23,6 +23,23 @@ begin
     ));
   end if;
 
+  if p_to = 'shipped' then
+    perform interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    from interlock.order_rest(p_order_id) r
+    where r.kind = 'physical'
+      and r.on_shelf > 0
+    having count(*) > 0;
+
+    -- Of what has left already the last parcel is meant.
+    if v_order.fulfillment = p_to and p_tracking is not null then
+      update interlock.order_shipments s
+      set tracking = p_tracking
+      where s.id = (
+        select l.id from interlock.order_shipments l where l.order_id = p_order_id order by l.id desc limit 1
+      );
+    end if;
+  end if;
+
   update interlock.orders o
   set fulfillment = p_to,
       tracking = coalesce(p_tracking, o.tracking)

@@ -1,7 +1,8 @@
 -- What is left of the lines of an order: units that were not refunded, and those of them that have not been sent. An
 -- order that was handed over has sent all.
 --
--- Callers: interlock.refund_order_lines, interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
+-- Callers: interlock.refund_order_lines, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
+--   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
 --   they hold the order's row, under which alone this changes.
 -- Locks: none.
 create function interlock.order_rest(p_order_id uuid)
@@ -15,7 +16,10 @@ as $$
     i.kind,
     i.untracked,
     (i.quantity - coalesce(r.quantity, 0))::int,
-    case when o.fulfillment in ('unfulfilled', 'processing') then i.quantity - coalesce(r.from_shelf, 0) else 0 end::int
+    case
+      when o.fulfillment in ('shipped', 'delivered') then 0
+      else i.quantity - coalesce(r.from_shelf, 0) - coalesce(s.quantity, 0)
+    end::int
   from interlock.orders o
   join interlock.order_items i on i.order_id = o.id
   left join lateral (
@@ -24,5 +28,11 @@ as $$
     where f.order_id = i.order_id
       and f.product_id = i.product_id
   ) r on true
+  left join lateral (
+    select sum(f.quantity) as quantity
+    from interlock.order_shipment_items f
+    where f.order_id = i.order_id
+      and f.product_id = i.product_id
+  ) s on true
   where o.id = p_order_id
 $$;

@@ -1,5 +1,5 @@
 -- An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was
--- refunded of it in parts, if anything was.
+-- refunded of it in parts, and its parcels, if there are any.
 --
 -- Callers: interlock.checkout and the functions of an order's life.
 create function interlock.order_to_json(p_order_id uuid)
@@ -28,7 +28,19 @@ begin
       )
       from interlock.order_refunds r
       where r.order_id = o.id
-    ) as refunds
+    ) as refunds,
+    (
+      select jsonb_agg(
+        to_jsonb(s) - 'order_id' - 'actor' || jsonb_build_object('items', (
+          select jsonb_agg(jsonb_build_object('product_id', i.product_id, 'quantity', i.quantity) order by i.product_id)
+          from interlock.order_shipment_items i
+          where i.shipment_id = s.id
+        ))
+        order by s.id
+      )
+      from interlock.order_shipments s
+      where s.order_id = o.id
+    ) as shipments
   into v_row
   from interlock.orders o
   left join interlock.order_details d on d.order_id = o.id
@@ -65,6 +77,7 @@ begin
     || case
       when v_row.refunds is null then '{}'
       else jsonb_build_object('refunded', v_order.refunded, 'refunds', v_row.refunds)
-    end;
+    end
+    || case when v_row.shipments is null then '{}' else jsonb_build_object('shipments', v_row.shipments) end;
 end
 $$;

@@ -3,6 +3,8 @@
 -- the shop has given it back itself (p_outside). An order of which no unit is left is cancelled or refunded as a whole,
 -- with its shipping. One that has nothing to pay any more is paid.
 --
+-- Of a line that was sent in part the units that have not left come first, unless it says which are meant (shipped).
+--
 -- Units come back into stock as the line says (restock), else as p_restock says, else if they have not been sent. Of
 -- digital products the codes that nobody has seen do, and no others; of what took nothing from the stock nothing does.
 --
@@ -40,6 +42,7 @@ declare
   v_units int;
   v_all boolean;
   v_free boolean;
+  v_sent boolean;
   v_reason text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -52,7 +55,7 @@ begin
   end if;
   -- Shipping alone goes back without lines.
   if not (p_shipping is true and coalesce(p_lines, '[]') = '[]') then
-    v_problems := v_problems || interlock.find_line_problems(p_lines, array['restock']);
+    v_problems := v_problems || interlock.find_line_problems(p_lines, array['restock', 'shipped']);
   end if;
   if not interlock.is_line(p_reason, 200) then
     v_problems := v_problems || interlock.problem('/p_reason', 'must have 1 to 200 characters');
@@ -82,13 +85,18 @@ begin
   ) then 0 else v_order.shipping end
   into v_shipping;
   select jsonb_agg(
-    jsonb_build_object('product_id', w.product_id, 'requested', w.quantity, 'refundable', coalesce(r.quantity, 0))
+    jsonb_build_object('product_id', w.product_id, 'requested', w.quantity, 'refundable', f.units)
     order by w.product_id
   )
   into v_excess
-  from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric)
+  from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric, shipped boolean)
   left join interlock.order_rest(p_order_id) r on r.product_id = w.product_id
-  where w.quantity > coalesce(r.quantity, 0);
+  cross join lateral (
+    select coalesce(
+      case w.shipped when true then r.quantity - r.on_shelf when false then r.on_shelf else r.quantity end, 0
+    ) as units
+  ) f
+  where w.quantity > f.units;
   if v_excess is not null or (p_shipping and v_shipping = 0) then
     perform interlock.raise_error('REFUND_EXCEEDS_ORDER', jsonb_build_object(
       'order_id', p_order_id, 'lines', coalesce(v_excess, '[]'), 'shipping', v_shipping
@@ -127,8 +135,8 @@ begin
       w.quantity::int as units,
       coalesce(w.restock, p_restock) as restock,
       i.quantity - r.quantity + 1 as first_unit,
-      least(w.quantity, r.on_shelf)::int as from_shelf
-    from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric, restock boolean)
+      case when w.shipped then 0 else least(w.quantity, r.on_shelf) end::int as from_shelf
+    from jsonb_to_recordset(p_lines) as w (product_id uuid, quantity numeric, restock boolean, shipped boolean)
     join interlock.order_items i on i.order_id = p_order_id and i.product_id = w.product_id
     join interlock.order_rest(p_order_id) r on r.product_id = w.product_id
   ) u
@@ -171,6 +179,8 @@ begin
   -- The rest of an unpaid order counts less against the limits of its buyer; not at all if it costs nothing, so that it
   -- needs no counter once it is paid below.
   v_free := not v_refund.paid and not v_all and v_order.refunded + v_refund.amount = v_order.total;
+  -- Where what was still to be sent is taken off, the rest has left.
+  v_sent := v_order.fulfillment = 'partly_shipped' and not v_all and not interlock.has_to_ship(p_order_id);
   update interlock.orders o
   set refunded = o.refunded + v_refund.amount,
       counted_units = case
@@ -178,6 +188,7 @@ begin
         when v_refund.paid or v_all then o.counted_units
         else o.counted_units - v_units
       end,
+      fulfillment = case when v_sent then 'shipped' else o.fulfillment end,
       status = case when not v_all then o.status when v_refund.paid then 'refunded' else 'cancelled' end
   where o.id = p_order_id;
 

@@ -1,5 +1,5 @@
--- What public.ship_order does, with its owner's rights: the goods have left. Called again it changes nothing but
--- the tracking number, if another one is named.
+-- What public.ship_order does, with its owner's rights: the goods have left, or what was left
+-- of them, in one parcel. Called again it changes nothing but the tracking number, if another one is named.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order.
 -- Locks: the order, two seconds at most.
@@ -22,7 +22,7 @@ begin
     perform interlock.refuse_problems(interlock.problem('/p_tracking', 'must have 1 to 200 characters'));
   end if;
 
-  perform interlock.move_goods(p_order_id, array['unfulfilled', 'processing'], 'shipped', p_tracking);
+  perform interlock.move_goods(p_order_id, array['unfulfilled', 'processing', 'partly_shipped'], 'shipped', p_tracking);
   return interlock.order_answer(p_order_id);
 end
 $$;

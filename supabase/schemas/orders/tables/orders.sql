@@ -8,8 +8,8 @@
 --   refunded is final, and so are cancelled and expired but for interlock.retake_order.
 --   (1) until it is shipped, (2) while unfulfilled
 --
--- The status is the money, fulfillment the goods: unfulfilled → processing → shipped → delivered, forward only, while the
--- order is confirmed or paid; an order is delivered exactly when it becomes fulfilled.
+-- The status is the money, fulfillment the goods: unfulfilled → processing → partly_shipped → shipped → delivered, forward
+-- only, any of them left out, while the order is confirmed or paid; an order is delivered exactly when it becomes fulfilled.
 --
 --   pending_payment  bank transfer: waits for a payment, or for the decision on its proof, until payment_expires_at;
 --                    card: waits for the provider's word, until payment_expires_at
@@ -96,11 +96,11 @@ comment on column interlock.orders.user_id is
 comment on column interlock.orders.status is
   'pending_payment, confirmed, paid, fulfilled, cancelled, expired or refunded; docs/api.md has the transitions.';
 comment on column interlock.orders.fulfillment is
-  'Where the goods are: unfulfilled, processing, shipped or delivered; an order that ended keeps what it had.';
+  'Where the goods are: unfulfilled, processing, partly_shipped, shipped or delivered; an order that ended keeps what it had.';
 comment on column interlock.orders.shipped_at is
-  'When the goods left; empty for what was handed over at once.';
+  'When the last of the goods left; empty for what was handed over at once.';
 comment on column interlock.orders.tracking is
-  'What the carrier calls the parcel, as ship_order was told.';
+  'What the carrier calls the parcel, of several (order_shipments) the latest that has a number.';
 comment on column interlock.orders.total is
   'What is to be paid, in minor units: subtotal - discount + shipping + tax - tax_included.';
 comment on column interlock.orders.shipping_method is

@@ -50,7 +50,9 @@ begin
   if new.fulfillment <> old.fulfillment then
     if not (case new.fulfillment
       when 'processing' then old.fulfillment = 'unfulfilled' and new.status in ('confirmed', 'paid')
-      when 'shipped' then old.fulfillment in ('unfulfilled', 'processing') and new.status in ('confirmed', 'paid')
+      when 'partly_shipped' then old.fulfillment in ('unfulfilled', 'processing') and new.status in ('confirmed', 'paid')
+      when 'shipped' then
+        old.fulfillment in ('unfulfilled', 'processing', 'partly_shipped') and new.status in ('confirmed', 'paid')
       when 'delivered' then new.status = 'fulfilled'
       else false
     end) then
@@ -76,7 +78,7 @@ begin
     when 'confirmed' then
       new.status in ('paid', 'cancelled') or (new.status = 'expired' and old.fulfillment = 'unfulfilled')
     when 'paid' then
-      new.status in ('fulfilled', 'refunded') or (new.status = 'cancelled' and old.fulfillment <> 'shipped')
+      new.status in ('fulfilled', 'refunded') or (new.status = 'cancelled' and old.fulfillment not in ('partly_shipped', 'shipped'))
     when 'fulfilled' then new.status = 'refunded'
     -- Only what is taken again with it: interlock.retake_order.
     when 'expired' then

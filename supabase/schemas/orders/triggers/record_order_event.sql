@@ -16,7 +16,8 @@ begin
   elsif new.fulfillment <> old.fulfillment then
     insert into interlock.order_events (order_id, event, actor, tracking)
     values (new.id, new.fulfillment, auth.uid(), new.tracking);
-  elsif new.tracking is distinct from old.tracking then
+  -- A further part writes its own: interlock.ship_order_lines.
+  elsif new.tracking is distinct from old.tracking and new.fulfillment <> 'partly_shipped' then
     insert into interlock.order_events (order_id, event, actor, tracking)
     values (new.id, 'tracking_changed', auth.uid(), new.tracking);
   elsif new.user_id <> old.user_id then

@@ -32,6 +32,7 @@ begin
   and case p_fulfillment
     when 'unfulfilled' then p_shipped_at is null
     when 'processing' then p_shipped_at is null and p_status not in ('pending_payment', 'expired')
+    when 'partly_shipped' then p_shipped_at is null and p_status not in ('pending_payment', 'expired')
     when 'shipped' then p_shipped_at is not null and p_status not in ('pending_payment', 'expired')
     else true
   end;

@@ -1,0 +1,11 @@
+-- Whether anything of an order is still to be sent: a unit of a physical product that has not left and was not refunded.
+--
+-- Callers: interlock.ship_order_lines, interlock.refund_order_lines, with the order locked.
+create function interlock.has_to_ship(p_order_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select exists (select from interlock.order_rest(p_order_id) r where r.kind = 'physical' and r.on_shelf > 0)
+$$;
