@@ -1899,6 +1899,10 @@ begin
       v_status := '409';
       v_message := 'This customer has as much in unpaid orders as the shop allows.';
       v_hint := 'Pay or cancel an order first, order less, or pay with the wallet; details has what is open and the limits, null where there is none.';
+    when 'TOO_MANY_PAYMENT_ATTEMPTS' then
+      v_status := '409';
+      v_message := 'Payment by card was begun too often for this order.';
+      v_hint := 'Place a new order, or one with another payment_method; the shop can find out why with list_payments.';
     when 'STOCK_LIMIT_EXCEEDED' then
       v_status := '409';
       v_message := 'A product has no room for more stock.';

@@ -953,12 +953,13 @@ end
 $$;
 
 -- What public.begin_card_payment does, with its owner's rights: the attempt to pay the caller's order that is open, or a
--- new one. Called again, also in another tab, it answers the same one, until the provider says that it is canceled.
+-- new one. Called again, also in another tab, it answers the same one, until the provider says that it is canceled. An
+-- order has twenty attempts at most: each may have an intent at the provider.
 --
 -- Callers: authenticated and service_role, through public.begin_card_payment, of the function payment-intent.
 -- Locks: the buyer's account, the order; two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order), ORDER_STATE_CONFLICT (not
---   one that waits for a payment by card, or its time is over); 55P03 is transient.
+--   one that waits for a payment by card, or its time is over), TOO_MANY_PAYMENT_ATTEMPTS; 55P03 is transient.
 -- Security definer: nobody has the right to write payments.
 create function interlock.begin_card_payment(p_order_id uuid)
 returns jsonb
@@ -970,6 +971,8 @@ set timezone = 'UTC'
 as $$
 declare
   v_user_id constant uuid := auth.uid();
+  v_max_attempts constant int := 20;
+  v_attempts int;
   v_order interlock.orders;
   v_payment interlock.payments;
 begin
@@ -1005,10 +1008,16 @@ begin
   where p.order_id = p_order_id
     and p.status in ('open', 'processing');
   if not found then
-    insert into interlock.payments (order_id, provider, attempt, amount, currency)
-    select p_order_id, 'stripe', coalesce(max(p.attempt), 0) + 1, v_order.total - v_order.refunded, v_order.currency
+    select coalesce(max(p.attempt), 0) into v_attempts
     from interlock.payments p
-    where p.order_id = p_order_id
+    where p.order_id = p_order_id;
+    if v_attempts >= v_max_attempts then
+      perform interlock.raise_error('TOO_MANY_PAYMENT_ATTEMPTS', jsonb_build_object(
+        'order_id', p_order_id, 'max_attempts', v_max_attempts
+      ));
+    end if;
+    insert into interlock.payments (order_id, provider, attempt, amount, currency)
+    values (p_order_id, 'stripe', v_attempts + 1, v_order.total - v_order.refunded, v_order.currency)
     returning * into v_payment;
   end if;
 
@@ -2103,7 +2112,8 @@ $$;
 -- be found again; whose money an event tells of is read from what the provider has signed, never from here, so a buyer
 -- who stores something else harms nobody but themselves.
 --
--- p_canceled says that the provider has given the attempt up, so that the next call of begin_card_payment makes another.
+-- p_canceled says that the attempt is given up, so that the next call of begin_card_payment makes another: the provider has
+-- canceled it, or has only failures to tell of it, and then it has no id.
 --
 -- Callers: authenticated and service_role, through public.store_card_payment, of the function payment-intent.
 -- Locks: the buyer's account, the order; two seconds at most.
@@ -2125,7 +2135,9 @@ begin
   end if;
 
   perform interlock.require_user();
-  if (p_provider_id ~ '^pi_[A-Za-z0-9_]+$' and char_length(p_provider_id) <= 255) is not true then
+  if not (p_provider_id is null and p_canceled)
+    and (p_provider_id ~ '^pi_[A-Za-z0-9_]+$' and char_length(p_provider_id) <= 255) is not true
+  then
     perform interlock.refuse_problems(interlock.problem('/p_provider_id', 'must be the id of a PaymentIntent, as pi_…'));
   end if;
 
@@ -2140,11 +2152,11 @@ begin
 
   perform interlock.lock_order(v_order_id);
   update interlock.payments p
-  set provider_id = p_provider_id,
+  set provider_id = coalesce(p_provider_id, p.provider_id),
       status = case when p_canceled then 'canceled' else p.status end
   where p.id = p_payment_id
     and p.status = 'open'
-    and coalesce(p.provider_id, p_provider_id) = p_provider_id;
+    and (p.provider_id is null or p.provider_id = p_provider_id);
 
   return jsonb_build_object('success', true);
 end
@@ -2565,7 +2577,7 @@ comment on function public.set_payment_secret(text, text) is
 
 create function public.store_card_payment(
   p_payment_id uuid,
-  p_provider_id text,
+  p_provider_id text default null,
   p_canceled boolean default false
 )
 returns jsonb

@@ -36,7 +36,8 @@ pub struct ThirdParty {
 pub struct Turn {
     /// Which step it answers, by the number that [`NextCall`] gave it; 0 is the function's own RPC.
     pub step: u32,
-    /// The HTTP status: of an RPC a success always, of the third party perhaps a refusal, from 400 to 499.
+    /// The HTTP status: of an RPC a success always, of the third party perhaps a refusal, from 400 to 499, or a failure,
+    /// from 500 on, that it has kept under its idempotency key: whoever repeats the call will be told of it again.
     pub status: u16,
     /// The body; null if that is no JSON.
     pub answer: Value,
@@ -171,7 +172,7 @@ impl ThirdParty {
                 status,
                 body,
                 retry_after_s,
-                ..
+                replayed,
             } => {
                 let of = format!(" {status}");
                 let later = |cause| Failure {
@@ -184,8 +185,8 @@ impl ThirdParty {
                         Verdict::Failed(failure(Code::Misconfigured, Cause::Settings, &of))
                     }
                     429 => Verdict::Passing(later(Cause::Limited)),
-                    408 | 500..=599 => Verdict::Unknown(later(Cause::Proxy)),
-                    200..=299 | 400..=499 => Verdict::Done(Answer {
+                    408 | 500..=599 if !replayed => Verdict::Unknown(later(Cause::Proxy)),
+                    200..=299 | 400..=599 => Verdict::Done(Answer {
                         body,
                         replayed: false,
                     }),

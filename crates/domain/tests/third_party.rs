@@ -98,6 +98,7 @@ fn next(turn: Turn) -> Next {
             object([("decline", text("code").unwrap_or_default().into())]),
         ),
         (ASKED, 409) => Next::Repeat,
+        (ASKED, 500) => Next::Reply(Value::Null),
         (STORED, _) => Next::Reply(object([("intent", turn.memo)])),
         _ => Next::Unexpected,
     }
@@ -244,6 +245,20 @@ fn a_lost_call_is_made_again_where_the_whole_may_be_and_its_answer_goes_on() {
         }
         assert_eq!(member(reply.log.as_ref(), "attempts"), Value::Number(5.0));
     }
+}
+
+#[test]
+fn a_failure_that_is_kept_is_the_functions_to_read() {
+    let kept = Outcome::Answered {
+        status: 500,
+        body: "{}".to_owned(),
+        replayed: true,
+        retry_after_s: None,
+    };
+    let outcomes = vec![begun(), (answered(500, "{}"), 20.0), (kept, 1_300.0)];
+    let (calls, reply) = run(&pay(true), outcomes);
+    assert_eq!((calls.len(), reply.status), (3, 200));
+    assert_eq!(reply.body.as_deref(), Some("null"));
 }
 
 #[test]

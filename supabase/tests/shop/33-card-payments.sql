@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(190);
+select plan(197);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -209,6 +209,28 @@ select is(
 )
 from memo;
 select is(pg_temp.attempt('cat', id, 'provider_id'), null, 'of this attempt only') from other;
+select matches(
+  pg_temp.say('cat', format('public.store_card_payment(%L, null)', pg_temp.attempt('cat', id))), 'VALIDATION_FAILED .*"/p_provider_id"', 'no id is none'
+)
+from other;
+select is(
+  pg_temp.say('ann', format('public.store_card_payment(%L, null, true)', pg_temp.attempt('ann', id)), '{success}'), 'true', 'what has an id'
+)
+from memo;
+select is(pg_temp.attempt('ann', id, 'attempt'), '1', 'is not given up without it') from memo;
+select is(
+  pg_temp.say('cat', format('public.store_card_payment(%L, null, true)', pg_temp.attempt('cat', id)), '{success}'), 'true', 'what has none'
+)
+from other;
+select is(pg_temp.attempt('cat', id, 'attempt'), '2', 'is') from other;
+insert into interlock.payments (order_id, provider, attempt, amount, currency, status)
+select other.id, 'stripe', n, 3000, 'EUR', 'canceled' from other, generate_series(3, 20) as n;
+select is(pg_temp.attempt('cat', id, 'attempt'), '2', 'the attempt that is open stays') from other;
+select pg_temp.say('cat', format('public.store_card_payment(%L, null, true)', pg_temp.attempt('cat', id)), '{success}') from other;
+select is(
+  pg_temp.attempt('cat', id), format('TOO_MANY_PAYMENT_ATTEMPTS {"order_id": "%s", "max_attempts": 20}', id), 'twenty are all'
+)
+from other;
 select is(pg_temp.say('cat', format('public.cancel_order(%L)', id)), 'cancelled', 'the other order ends') from other;
 select is(
   pg_temp.say('anon', format('public.store_card_payment(%L, ''pi_1'')', pg_temp.id('none'))), 'UNAUTHENTICATED', 'it is somebody''s'

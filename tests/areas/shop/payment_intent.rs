@@ -192,6 +192,28 @@ async fn whatever_is_lost_on_the_way_to_the_provider_there_is_one_intent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_the_provider_keeps_costs_an_attempt_and_not_the_order() {
+    let Some((bench, stripe, order)) = begin().await else {
+        return;
+    };
+    stripe
+        .next(json!({ "acts": true, "status": 500, "keeps": true }))
+        .await;
+    let answer = order.intent(&bench).await;
+    let id = paid_with(&answer);
+    let attempts = stored(&bench, order.id).await;
+    assert_eq!(attempts.len(), 2, "{attempts:?}");
+    assert!(
+        attempts[0].ends_with("canceled") && attempts[1] == format!("{id} open"),
+        "{attempts:?}"
+    );
+    // In another tab.
+    assert_eq!(paid_with(&order.intent(&bench).await), id);
+    stripe.kind().await;
+    bench.take_no_cards().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_provider_is_away_the_page_is_asked_to_come_again() {
     let Some((bench, stripe, order)) = begin().await else {
         return;

@@ -132,6 +132,11 @@ super::codes! {
             ("max_open_units", OrNull(&AMOUNT)),
         ]);
 
+    TooManyPaymentAttempts 409 Final "TOO_MANY_PAYMENT_ATTEMPTS"
+        "Payment by card was begun too often for this order."
+        "Place a new order, or one with another payment_method; the shop can find out why with list_payments."
+        known(&[("order_id", Uuid), ("max_attempts", AMOUNT)]);
+
     PaymentMethodNotAllowed 422 Final "PAYMENT_METHOD_NOT_ALLOWED"
         "The shop does not take this way of payment."
         "Send one of details.allowed as payment_method."

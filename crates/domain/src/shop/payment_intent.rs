@@ -27,7 +27,7 @@ pub const PAYMENT_INTENT: Function = Function {
     third_party: Some(ThirdParty {
         name: "STRIPE",
         url: "https://api.stripe.com",
-        headers: &[],
+        headers: &[("stripe-version", "2025-09-30.clover")],
         next,
     }),
     #[cfg(not(target_arch = "wasm32"))]
@@ -96,6 +96,7 @@ pub const PAYMENT_INTENT: Function = Function {
         codes: &[
             Code::OrderNotFound,
             Code::OrderStateConflict,
+            Code::TooManyPaymentAttempts,
             Code::PaymentRefused,
         ],
         always: &["p_order_id"],
@@ -146,6 +147,8 @@ fn next(turn: Turn) -> Next {
         // Another tab is asking for the same one at this moment.
         (MADE, 409) => Next::Repeat,
         (MADE, 400..=499) => refuse(&answer),
+        // Under the attempt's key it says so for a day: what it has made, if anything, nobody can pay.
+        (MADE, 500..=599) => give_up(&memo),
         (FOUND, 200) if is_ours(&answer, &memo) && !is_canceled(&answer) => {
             reply(&answer, &memo).map_or(Next::Unexpected, Next::Reply)
         }
@@ -257,20 +260,20 @@ fn keep(intent: &Value, memo: &Value) -> Next {
     let (Some(reply), Some(id)) = (reply(intent, memo), text(intent, "id")) else {
         return Next::Unexpected;
     };
-    store(KEPT, reply, memo, id, false)
+    store(KEPT, reply, memo, Some(id), false)
 }
 
 /// Gives the attempt up, once for each request.
 fn give_up(memo: &Value) -> Next {
-    let id = memo
-        .get("payment")
-        .and_then(|payment| text(payment, "provider_id"));
-    match id {
-        Some(id) if memo.get("again") == Some(&Value::Bool(false)) => {
-            store(GIVEN_UP, memo.clone(), memo, id, true)
-        }
-        // Stripe's event of its end is still on its way.
-        Some(_) if payment_status(memo) == Some("processing") => Next::Repeat,
+    if memo.get("again") == Some(&Value::Bool(false)) {
+        let id = memo
+            .get("payment")
+            .and_then(|payment| text(payment, "provider_id"));
+        return store(GIVEN_UP, memo.clone(), memo, id, true);
+    }
+    // Stripe's event of its end is still on its way.
+    match payment_status(memo) {
+        Some("processing") => Next::Repeat,
         _ => Next::Unexpected,
     }
 }
@@ -279,16 +282,24 @@ fn payment_status(memo: &Value) -> Option<&str> {
     text(memo.get("payment")?, "status")
 }
 
-fn store(step: u32, next_memo: Value, memo: &Value, provider_id: &str, canceled: bool) -> Next {
+fn store(
+    step: u32,
+    next_memo: Value,
+    memo: &Value,
+    provider_id: Option<&str>,
+    canceled: bool,
+) -> Next {
     let id = memo.get("payment").and_then(|payment| text(payment, "id"));
+    let id = ("p_payment_id", id.unwrap_or_default().into());
+    let canceled = ("p_canceled", canceled.into());
+    let body = match provider_id {
+        Some(provider_id) => object([id, ("p_provider_id", provider_id.into()), canceled]),
+        None => object([id, canceled]),
+    };
     Next::Call(NextCall {
         step,
         target: Target::Rpc("store_card_payment"),
-        body: Body::Json(object([
-            ("p_payment_id", id.unwrap_or_default().into()),
-            ("p_provider_id", provider_id.into()),
-            ("p_canceled", canceled.into()),
-        ])),
+        body: Body::Json(body),
         memo: next_memo,
     })
 }

@@ -119,6 +119,9 @@ struct Fault {
     /// Its `Retry-After`.
     #[serde(default)]
     retry_after: Option<String>,
+    /// Whether that answer is kept under the request's idempotency key, as a failure of Stripe's own is.
+    #[serde(default)]
+    keeps: bool,
     /// Whether the connection is closed in place of an answer.
     #[serde(default)]
     hangs_up: bool,
@@ -223,6 +226,15 @@ impl Stripe {
         if fault.hangs_up {
             return Err(HungUp);
         }
+        if let (true, Some(key)) = (fault.keeps, head.header("idempotency-key")) {
+            let status = fault.status.unwrap_or(500);
+            let error = ApiError::new(status, "api_error", None, "An injected fault.").error;
+            let kept = Kept {
+                request: request_of(head, body),
+                answer: Some((status, json!({ "error": error }))),
+            };
+            self.state().keys.insert(key.to_owned(), kept);
+        }
         let mut answer = match (fault.status, done) {
             (None, Some(answer)) => answer,
             (status, _) => {
@@ -272,7 +284,7 @@ impl Stripe {
         if idempotency_key.is_some_and(|key| key.is_empty() || key.len() > 255) {
             return Err(invalid(None, "An idempotency key has 1 to 255 characters."));
         }
-        let request = format!("{} {}\n{body}", head.method, head.path);
+        let request = request_of(head, body);
         let mut state = self.state();
         if let Some(key) = idempotency_key {
             match state.keys.get(key) {
@@ -411,6 +423,11 @@ impl Stripe {
         // Nothing is left half done where anything could end early.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What has to be the same under the same idempotency key.
+fn request_of(head: &Head, body: &str) -> String {
+    format!("{} {}\n{body}", head.method, head.path)
 }
 
 /// Who asks.

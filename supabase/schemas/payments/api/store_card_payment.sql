@@ -1,6 +1,6 @@
 create function public.store_card_payment(
   p_payment_id uuid,
-  p_provider_id text,
+  p_provider_id text default null,
   p_canceled boolean default false
 )
 returns jsonb

@@ -1,10 +1,11 @@
 -- What public.begin_card_payment does, with its owner's rights: the attempt to pay the caller's order that is open, or a
--- new one. Called again, also in another tab, it answers the same one, until the provider says that it is canceled.
+-- new one. Called again, also in another tab, it answers the same one, until the provider says that it is canceled. An
+-- order has twenty attempts at most: each may have an intent at the provider.
 --
 -- Callers: authenticated and service_role, through public.begin_card_payment, of the function payment-intent.
 -- Locks: the buyer's account, the order; two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, ORDER_NOT_FOUND (also for somebody else's order), ORDER_STATE_CONFLICT (not
---   one that waits for a payment by card, or its time is over); 55P03 is transient.
+--   one that waits for a payment by card, or its time is over), TOO_MANY_PAYMENT_ATTEMPTS; 55P03 is transient.
 -- Security definer: nobody has the right to write payments.
 create function interlock.begin_card_payment(p_order_id uuid)
 returns jsonb
@@ -16,6 +17,8 @@ set timezone = 'UTC'
 as $$
 declare
   v_user_id constant uuid := auth.uid();
+  v_max_attempts constant int := 20;
+  v_attempts int;
   v_order interlock.orders;
   v_payment interlock.payments;
 begin
@@ -51,10 +54,16 @@ begin
   where p.order_id = p_order_id
     and p.status in ('open', 'processing');
   if not found then
-    insert into interlock.payments (order_id, provider, attempt, amount, currency)
-    select p_order_id, 'stripe', coalesce(max(p.attempt), 0) + 1, v_order.total - v_order.refunded, v_order.currency
+    select coalesce(max(p.attempt), 0) into v_attempts
     from interlock.payments p
-    where p.order_id = p_order_id
+    where p.order_id = p_order_id;
+    if v_attempts >= v_max_attempts then
+      perform interlock.raise_error('TOO_MANY_PAYMENT_ATTEMPTS', jsonb_build_object(
+        'order_id', p_order_id, 'max_attempts', v_max_attempts
+      ));
+    end if;
+    insert into interlock.payments (order_id, provider, attempt, amount, currency)
+    values (p_order_id, 'stripe', v_attempts + 1, v_order.total - v_order.refunded, v_order.currency)
     returning * into v_payment;
   end if;
 

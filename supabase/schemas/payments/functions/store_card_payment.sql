@@ -2,7 +2,8 @@
 -- be found again; whose money an event tells of is read from what the provider has signed, never from here, so a buyer
 -- who stores something else harms nobody but themselves.
 --
--- p_canceled says that the provider has given the attempt up, so that the next call of begin_card_payment makes another.
+-- p_canceled says that the attempt is given up, so that the next call of begin_card_payment makes another: the provider has
+-- canceled it, or has only failures to tell of it, and then it has no id.
 --
 -- Callers: authenticated and service_role, through public.store_card_payment, of the function payment-intent.
 -- Locks: the buyer's account, the order; two seconds at most.
@@ -24,7 +25,9 @@ begin
   end if;
 
   perform interlock.require_user();
-  if (p_provider_id ~ '^pi_[A-Za-z0-9_]+$' and char_length(p_provider_id) <= 255) is not true then
+  if not (p_provider_id is null and p_canceled)
+    and (p_provider_id ~ '^pi_[A-Za-z0-9_]+$' and char_length(p_provider_id) <= 255) is not true
+  then
     perform interlock.refuse_problems(interlock.problem('/p_provider_id', 'must be the id of a PaymentIntent, as pi_…'));
   end if;
 
@@ -39,11 +42,11 @@ begin
 
   perform interlock.lock_order(v_order_id);
   update interlock.payments p
-  set provider_id = p_provider_id,
+  set provider_id = coalesce(p_provider_id, p.provider_id),
       status = case when p_canceled then 'canceled' else p.status end
   where p.id = p_payment_id
     and p.status = 'open'
-    and coalesce(p.provider_id, p_provider_id) = p_provider_id;
+    and (p.provider_id is null or p.provider_id = p_provider_id);
 
   return jsonb_build_object('success', true);
 end
