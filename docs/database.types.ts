@@ -229,6 +229,7 @@ export type Database = {
       };
       "order_items": {
         Row: {
+          "backordered": number;
           "discount": number;
           "kind": string;
           "name": string;
@@ -239,9 +240,11 @@ export type Database = {
           "tax_inclusive": boolean | null;
           "tax_percent": number | null;
           "unit_price": number;
+          "untracked": boolean;
         };
         ComputedFields: never;
         Insert: {
+          "backordered"?: number | null;
           "discount"?: number | null;
           "kind"?: string | null;
           "name"?: string | null;
@@ -252,8 +255,10 @@ export type Database = {
           "tax_inclusive"?: boolean | null;
           "tax_percent"?: number | null;
           "unit_price"?: number | null;
+          "untracked"?: boolean | null;
         };
         Update: {
+          "backordered"?: number | null;
           "discount"?: number | null;
           "kind"?: string | null;
           "name"?: string | null;
@@ -264,10 +269,211 @@ export type Database = {
           "tax_inclusive"?: boolean | null;
           "tax_percent"?: number | null;
           "unit_price"?: number | null;
+          "untracked"?: boolean | null;
         };
         Relationships: [
           {
             foreignKeyName: "order_items_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_refund_items": {
+        Row: {
+          "amount": number;
+          "discount": number;
+          "first_unit": number;
+          "from_shelf": number;
+          "order_id": string;
+          "product_id": string;
+          "quantity": number;
+          "refund_id": string;
+          "restocked": number;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount"?: number | null;
+          "discount"?: number | null;
+          "first_unit"?: number | null;
+          "from_shelf"?: number | null;
+          "order_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "refund_id"?: string | null;
+          "restocked"?: number | null;
+          "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_included"?: number | null;
+        };
+        Update: {
+          "amount"?: number | null;
+          "discount"?: number | null;
+          "first_unit"?: number | null;
+          "from_shelf"?: number | null;
+          "order_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "refund_id"?: string | null;
+          "restocked"?: number | null;
+          "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_included"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_refund_items_line_fkey";
+            columns: ["order_id", "product_id"];
+            isOneToOne: false;
+            referencedRelation: "order_items";
+            referencedColumns: ["order_id", "product_id"];
+          },
+          {
+            foreignKeyName: "order_refund_items_refund_id_fkey";
+            columns: ["refund_id"];
+            isOneToOne: false;
+            referencedRelation: "order_refunds";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_refunds": {
+        Row: {
+          "actor": string | null;
+          "amount": number;
+          "by_shop": number;
+          "created_at": string;
+          "discount": number;
+          "id": string;
+          "order_id": string;
+          "paid": boolean;
+          "reason": string | null;
+          "shipping": number;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+          "to_card": number;
+          "to_wallet": number;
+          "with_shipping": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "amount"?: number | null;
+          "by_shop"?: number | null;
+          "created_at"?: string | null;
+          "discount"?: number | null;
+          "id"?: string | null;
+          "order_id"?: string | null;
+          "paid"?: boolean | null;
+          "reason"?: string | null;
+          "shipping"?: number | null;
+          "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_included"?: number | null;
+          "to_card"?: number | null;
+          "to_wallet"?: number | null;
+          "with_shipping"?: boolean | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number | null;
+          "by_shop"?: number | null;
+          "created_at"?: string | null;
+          "discount"?: number | null;
+          "id"?: string | null;
+          "order_id"?: string | null;
+          "paid"?: boolean | null;
+          "reason"?: string | null;
+          "shipping"?: number | null;
+          "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_included"?: number | null;
+          "to_card"?: number | null;
+          "to_wallet"?: number | null;
+          "with_shipping"?: boolean | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_refunds_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_shipment_items": {
+        Row: {
+          "first_unit": number;
+          "order_id": string;
+          "product_id": string;
+          "quantity": number;
+          "shipment_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "first_unit"?: number | null;
+          "order_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "shipment_id"?: string | null;
+        };
+        Update: {
+          "first_unit"?: number | null;
+          "order_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "shipment_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_shipment_items_line_fkey";
+            columns: ["order_id", "product_id"];
+            isOneToOne: false;
+            referencedRelation: "order_items";
+            referencedColumns: ["order_id", "product_id"];
+          },
+          {
+            foreignKeyName: "order_shipment_items_shipment_id_fkey";
+            columns: ["shipment_id"];
+            isOneToOne: false;
+            referencedRelation: "order_shipments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_shipments": {
+        Row: {
+          "actor": string | null;
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "tracking": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "order_id"?: string | null;
+          "tracking"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "order_id"?: string | null;
+          "tracking"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_shipments_order_id_fkey";
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "orders";
@@ -292,6 +498,7 @@ export type Database = {
           "payment_method": string;
           "promo_code_id": string | null;
           "proof_submitted_at": string | null;
+          "refunded": number;
           "refunded_at": string | null;
           "refunded_outside": boolean;
           "shipped_at": string | null;
@@ -323,6 +530,7 @@ export type Database = {
           "payment_method"?: string | null;
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
+          "refunded"?: number | null;
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean | null;
           "shipped_at"?: string | null;
@@ -353,6 +561,7 @@ export type Database = {
           "payment_method"?: string | null;
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
+          "refunded"?: number | null;
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean | null;
           "shipped_at"?: string | null;
@@ -540,12 +749,17 @@ export type Database = {
         Row: {
           "active": boolean;
           "available_quantity": number;
+          "backorder_limit": number;
+          "backordered": number;
           "created_at": string;
           "currency": string;
           "id": string;
           "kind": string;
+          "max_per_customer": number | null;
+          "max_per_order": number | null;
           "name": string;
           "price": number;
+          "stock_policy": string;
           "stock_slots": number;
           "tax_class": string;
         };
@@ -553,24 +767,34 @@ export type Database = {
         Insert: {
           "active"?: boolean | null;
           "available_quantity"?: number | null;
+          "backorder_limit"?: number | null;
+          "backordered"?: number | null;
           "created_at"?: string | null;
           "currency"?: string | null;
           "id"?: string | null;
           "kind"?: string | null;
+          "max_per_customer"?: number | null;
+          "max_per_order"?: number | null;
           "name"?: string | null;
           "price"?: number | null;
+          "stock_policy"?: string | null;
           "stock_slots"?: number | null;
           "tax_class"?: string | null;
         };
         Update: {
           "active"?: boolean | null;
           "available_quantity"?: number | null;
+          "backorder_limit"?: number | null;
+          "backordered"?: number | null;
           "created_at"?: string | null;
           "currency"?: string | null;
           "id"?: string | null;
           "kind"?: string | null;
+          "max_per_customer"?: number | null;
+          "max_per_order"?: number | null;
           "name"?: string | null;
           "price"?: number | null;
+          "stock_policy"?: string | null;
           "stock_slots"?: number | null;
           "tax_class"?: string | null;
         };
@@ -924,6 +1148,16 @@ export type Database = {
         };
         Returns: Json;
       };
+      "adjust_wallet": {
+        Args: {
+          "p_currency": string;
+          "p_delta": number;
+          "p_reason": string;
+          "p_reference": string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
       "assign_batch": {
         Args: {
           "p_batch_id": string;
@@ -945,6 +1179,7 @@ export type Database = {
           "p_expected_total"?: number;
           "p_idempotency_key"?: string;
           "p_metadata"?: Json;
+          "p_on_behalf_of"?: string;
           "p_payment_method"?: string;
           "p_promo_code"?: string;
           "p_shipping_address"?: Json;
@@ -992,6 +1227,20 @@ export type Database = {
         };
         Returns: Json;
       };
+      "create_order_transfer": {
+        Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      "debit_wallet": {
+        Args: {
+          "p_amount": number;
+          "p_currency": string;
+          "p_reason"?: string;
+          "p_reference": string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
       "decrement_product_quantity": {
         Args: {
           "p_product_id": string;
@@ -1008,7 +1257,10 @@ export type Database = {
         Args: { "p_product_ids": (string)[] };
         Returns: {
           "available_quantity": number;
+          "backordered": number;
+          "orderable_quantity": number;
           "product_id": string;
+          "stock_policy": string;
           "stock_slots": number;
         }[];
       };
@@ -1034,6 +1286,14 @@ export type Database = {
         Args: { "p_after"?: string; "p_limit"?: number; "p_status"?: string };
         Returns: Json;
       };
+      "list_wallet_movements": {
+        Args: { "p_before"?: number; "p_limit"?: number; "p_user_id": string };
+        Returns: Json;
+      };
+      "move_orders": {
+        Args: { "p_from_user_id": string; "p_to_user_id": string };
+        Returns: Json;
+      };
       "payment_webhook": {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
         Returns: Json;
@@ -1051,8 +1311,21 @@ export type Database = {
         };
         Returns: Json;
       };
+      "redeem_order_transfer": { Args: { "p_token": string }; Returns: Json };
       "refund_order": {
         Args: { "p_order_id": string; "p_outside"?: boolean };
+        Returns: Json;
+      };
+      "refund_order_lines": {
+        Args: {
+          "p_lines"?: Json;
+          "p_order_id": string;
+          "p_outside"?: boolean;
+          "p_reason"?: string;
+          "p_reference"?: string;
+          "p_restock"?: boolean;
+          "p_shipping"?: boolean;
+        };
         Returns: Json;
       };
       "refund_payment": {
@@ -1100,11 +1373,20 @@ export type Database = {
         Args: { "p_order_id": string; "p_tracking"?: string };
         Returns: Json;
       };
+      "ship_order_lines": {
+        Args: {
+          "p_lines": Json;
+          "p_order_id": string;
+          "p_reference"?: string;
+          "p_tracking"?: string;
+        };
+        Returns: Json;
+      };
       "store_card_payment": {
         Args: {
           "p_canceled"?: boolean;
           "p_payment_id": string;
-          "p_provider_id": string;
+          "p_provider_id"?: string;
         };
         Returns: Json;
       };

@@ -295,6 +295,7 @@ export type Database = {
       };
       "order_items": {
         Row: {
+          "backordered": number;
           "discount": number;
           "kind": string;
           "name": string;
@@ -305,9 +306,11 @@ export type Database = {
           "tax_inclusive": boolean | null;
           "tax_percent": number | null;
           "unit_price": number;
+          "untracked": boolean;
         };
         ComputedFields: never;
         Insert: {
+          "backordered"?: number;
           "discount"?: number;
           "kind": string;
           "name": string;
@@ -318,8 +321,10 @@ export type Database = {
           "tax_inclusive"?: boolean | null;
           "tax_percent"?: number | null;
           "unit_price": number;
+          "untracked"?: boolean;
         };
         Update: {
+          "backordered"?: number;
           "discount"?: number;
           "kind"?: string;
           "name"?: string;
@@ -330,6 +335,7 @@ export type Database = {
           "tax_inclusive"?: boolean | null;
           "tax_percent"?: number | null;
           "unit_price"?: number;
+          "untracked"?: boolean;
         };
         Relationships: [
           {
@@ -340,6 +346,250 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      "order_refund_items": {
+        Row: {
+          "amount": number;
+          "discount": number;
+          "first_unit": number;
+          "from_shelf": number;
+          "order_id": string;
+          "product_id": string;
+          "quantity": number;
+          "refund_id": string;
+          "restocked": number;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount": number;
+          "discount": number;
+          "first_unit": number;
+          "from_shelf": number;
+          "order_id": string;
+          "product_id": string;
+          "quantity": number;
+          "refund_id": string;
+          "restocked": number;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+        };
+        Update: {
+          "amount"?: number;
+          "discount"?: number;
+          "first_unit"?: number;
+          "from_shelf"?: number;
+          "order_id"?: string;
+          "product_id"?: string;
+          "quantity"?: number;
+          "refund_id"?: string;
+          "restocked"?: number;
+          "subtotal"?: number;
+          "tax"?: number;
+          "tax_included"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_refund_items_line_fkey";
+            columns: ["order_id", "product_id"];
+            isOneToOne: false;
+            referencedRelation: "order_items";
+            referencedColumns: ["order_id", "product_id"];
+          },
+          {
+            foreignKeyName: "order_refund_items_refund_id_fkey";
+            columns: ["refund_id"];
+            isOneToOne: false;
+            referencedRelation: "order_refunds";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_refunds": {
+        Row: {
+          "actor": string | null;
+          "amount": number;
+          "by_shop": number;
+          "created_at": string;
+          "discount": number;
+          "id": string;
+          "order_id": string;
+          "paid": boolean;
+          "reason": string | null;
+          "shipping": number;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+          "to_card": number;
+          "to_wallet": number;
+          "with_shipping": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "amount": number;
+          "by_shop"?: number;
+          "created_at"?: string;
+          "discount": number;
+          "id"?: string;
+          "order_id": string;
+          "paid": boolean;
+          "reason"?: string | null;
+          "shipping": number;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+          "to_card"?: number;
+          "to_wallet"?: number;
+          "with_shipping": boolean;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number;
+          "by_shop"?: number;
+          "created_at"?: string;
+          "discount"?: number;
+          "id"?: string;
+          "order_id"?: string;
+          "paid"?: boolean;
+          "reason"?: string | null;
+          "shipping"?: number;
+          "subtotal"?: number;
+          "tax"?: number;
+          "tax_included"?: number;
+          "to_card"?: number;
+          "to_wallet"?: number;
+          "with_shipping"?: boolean;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_refunds_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_shipment_items": {
+        Row: {
+          "first_unit": number;
+          "order_id": string;
+          "product_id": string;
+          "quantity": number;
+          "shipment_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "first_unit": number;
+          "order_id": string;
+          "product_id": string;
+          "quantity": number;
+          "shipment_id": string;
+        };
+        Update: {
+          "first_unit"?: number;
+          "order_id"?: string;
+          "product_id"?: string;
+          "quantity"?: number;
+          "shipment_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_shipment_items_line_fkey";
+            columns: ["order_id", "product_id"];
+            isOneToOne: false;
+            referencedRelation: "order_items";
+            referencedColumns: ["order_id", "product_id"];
+          },
+          {
+            foreignKeyName: "order_shipment_items_shipment_id_fkey";
+            columns: ["shipment_id"];
+            isOneToOne: false;
+            referencedRelation: "order_shipments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_shipments": {
+        Row: {
+          "actor": string | null;
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "tracking": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "order_id": string;
+          "tracking"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "order_id"?: string;
+          "tracking"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_shipments_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "order_transfers": {
+        Row: {
+          "actor": string | null;
+          "amount": number;
+          "created_at": string;
+          "currency": string | null;
+          "expires_at": string | null;
+          "from_user_id": string | null;
+          "id": string;
+          "moved_at": string | null;
+          "orders": number;
+          "to_user_id": string | null;
+          "token_hash": string | null;
+          "transfer_answer": Json | null;
+        };
+        ComputedFields: "transfer_answer";
+        Insert: {
+          "actor"?: string | null;
+          "amount"?: number;
+          "created_at"?: string;
+          "currency"?: string | null;
+          "expires_at"?: string | null;
+          "from_user_id"?: string | null;
+          "id"?: string;
+          "moved_at"?: string | null;
+          "orders"?: number;
+          "to_user_id"?: string | null;
+          "token_hash"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number;
+          "created_at"?: string;
+          "currency"?: string | null;
+          "expires_at"?: string | null;
+          "from_user_id"?: string | null;
+          "id"?: string;
+          "moved_at"?: string | null;
+          "orders"?: number;
+          "to_user_id"?: string | null;
+          "token_hash"?: string | null;
+        };
+        Relationships: [];
       };
       "orders": {
         Row: {
@@ -358,6 +608,7 @@ export type Database = {
           "payment_method": string;
           "promo_code_id": string | null;
           "proof_submitted_at": string | null;
+          "refunded": number;
           "refunded_at": string | null;
           "refunded_outside": boolean;
           "shipped_at": string | null;
@@ -390,6 +641,7 @@ export type Database = {
           "payment_method": string;
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
+          "refunded"?: number;
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean;
           "shipped_at"?: string | null;
@@ -420,6 +672,7 @@ export type Database = {
           "payment_method"?: string;
           "promo_code_id"?: string | null;
           "proof_submitted_at"?: string | null;
+          "refunded"?: number;
           "refunded_at"?: string | null;
           "refunded_outside"?: boolean;
           "shipped_at"?: string | null;
@@ -701,12 +954,17 @@ export type Database = {
         Row: {
           "active": boolean;
           "available_quantity": number;
+          "backorder_limit": number;
+          "backordered": number;
           "created_at": string;
           "currency": string;
           "id": string;
           "kind": string;
+          "max_per_customer": number | null;
+          "max_per_order": number | null;
           "name": string;
           "price": number;
+          "stock_policy": string;
           "stock_slots": number;
           "tax_class": string;
         };
@@ -714,24 +972,34 @@ export type Database = {
         Insert: {
           "active"?: boolean;
           "available_quantity"?: number;
+          "backorder_limit"?: number;
+          "backordered"?: number;
           "created_at"?: string;
           "currency": string;
           "id"?: string;
           "kind"?: string;
+          "max_per_customer"?: number | null;
+          "max_per_order"?: number | null;
           "name": string;
           "price": number;
+          "stock_policy"?: string;
           "stock_slots"?: number;
           "tax_class"?: string;
         };
         Update: {
           "active"?: boolean;
           "available_quantity"?: number;
+          "backorder_limit"?: number;
+          "backordered"?: number;
           "created_at"?: string;
           "currency"?: string;
           "id"?: string;
           "kind"?: string;
+          "max_per_customer"?: number | null;
+          "max_per_order"?: number | null;
           "name"?: string;
           "price"?: number;
+          "stock_policy"?: string;
           "stock_slots"?: number;
           "tax_class"?: string;
         };
@@ -961,6 +1229,7 @@ export type Database = {
           "started_lease": string;
           "tax_country": string | null;
           "taxed": boolean;
+          "transfer_lifetime": string;
         };
         ComputedFields: never;
         Insert: {
@@ -994,6 +1263,7 @@ export type Database = {
           "started_lease"?: string;
           "tax_country"?: string | null;
           "taxed"?: boolean;
+          "transfer_lifetime"?: string;
         };
         Update: {
           "card_payment_window"?: string;
@@ -1026,6 +1296,7 @@ export type Database = {
           "started_lease"?: string;
           "tax_country"?: string | null;
           "taxed"?: boolean;
+          "transfer_lifetime"?: string;
         };
         Relationships: [];
       };
@@ -1331,12 +1602,31 @@ export type Database = {
         };
       };
       "acts_for_shop": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "add_shipment": {
+        Args: {
+          "p_order_id": string;
+          "p_product_ids": (string)[];
+          "p_quantities": (number)[];
+          "p_tracking": string;
+        };
+        Returns: string;
+      };
       "adjust_stock": {
         Args: {
           "p_delta": number;
           "p_product_id": string;
           "p_reason": string;
           "p_reference": string;
+        };
+        Returns: Json;
+      };
+      "adjust_wallet": {
+        Args: {
+          "p_currency": string;
+          "p_delta": number;
+          "p_reason": string;
+          "p_reference": string;
+          "p_user_id": string;
         };
         Returns: Json;
       };
@@ -1461,6 +1751,7 @@ export type Database = {
           "p_expected_total": number;
           "p_idempotency_key": string;
           "p_metadata": Json;
+          "p_on_behalf_of": string;
           "p_payment_method": string;
           "p_promo_code": string;
           "p_shipping_address": Json;
@@ -1563,6 +1854,10 @@ export type Database = {
         Args: { "p_owner_id": string; "p_units": number };
         Returns: number;
       };
+      "create_order_transfer": {
+        Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
       "credit_wallet": {
         Args: {
           "p_amount": number;
@@ -1589,13 +1884,11 @@ export type Database = {
         Args: {
           "p_amount": number;
           "p_currency": string;
-          "p_order_id": string;
-          "p_wallet": Omit<
-            Database["interlock"]["Tables"]["wallets"]["Row"],
-            Database["interlock"]["Tables"]["wallets"]["ComputedFields"]
-          >;
+          "p_reason": string;
+          "p_reference": string;
+          "p_user_id": string;
         };
-        Returns: undefined;
+        Returns: Json;
       };
       "decrement_product_quantity": {
         Args: {
@@ -1685,6 +1978,10 @@ export type Database = {
         };
         Returns: string;
       };
+      "find_line_problems": {
+        Args: { "p_flags": (string)[]; "p_lines": Json };
+        Returns: Json;
+      };
       "find_promo": {
         Args: { "p_code": string; "p_user_id": string };
         Returns: {
@@ -1755,9 +2052,23 @@ export type Database = {
         Args: { "p_product_ids": (string)[] };
         Returns: {
           "available_quantity": number;
+          "backordered": number;
+          "orderable_quantity": number;
           "product_id": string;
+          "stock_policy": string;
           "stock_slots": number;
         }[];
+      };
+      "give_back": {
+        Args: {
+          "p_amount": number;
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+          "p_reason": string;
+        };
+        Returns: Record<string, unknown>;
       };
       "give_back_stale_batch": {
         Args: { "p_driver_id": string };
@@ -1776,6 +2087,7 @@ export type Database = {
         Returns: boolean;
       };
       "has_room_for_proof": { Args: { "p_path": string }; Returns: boolean };
+      "has_to_ship": { Args: { "p_order_id": string }; Returns: boolean };
       "hmac_sha256": {
         Args: { "p_key": string; "p_message": string };
         Returns: string;
@@ -1789,6 +2101,7 @@ export type Database = {
         Args: { "p_lease_expires_at": string; "p_status": string };
         Returns: boolean;
       };
+      "is_guest": { Args: { "p_user_id": string }; Returns: boolean };
       "is_line": {
         Args: { "p_most": number; "p_text": string };
         Returns: boolean;
@@ -1813,6 +2126,17 @@ export type Database = {
         Returns: string[];
       };
       "limit_wait": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "line_through": {
+        Args: {
+          "p_discount": number;
+          "p_inclusive": boolean;
+          "p_quantity": number;
+          "p_tax": number;
+          "p_unit_price": number;
+          "p_units": number;
+        };
+        Returns: Record<string, unknown>;
+      };
       "list_orders": {
         Args: {
           "p_before": string;
@@ -1829,6 +2153,10 @@ export type Database = {
       };
       "list_payments": {
         Args: { "p_after": string; "p_limit": number; "p_status": string };
+        Returns: Json;
+      };
+      "list_wallet_movements": {
+        Args: { "p_before": number; "p_limit": number; "p_user_id": string };
         Returns: Json;
       };
       "lock_cart": {
@@ -1889,6 +2217,10 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "look_at_terms": {
+        Args: { "p_product_ids": (string)[]; "p_quantities": (number)[] };
+        Returns: Record<string, unknown>;
+      };
       "make_slots": {
         Args: { "p_owner_id": string; "p_slots": number };
         Returns: undefined;
@@ -1904,6 +2236,14 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "move_guest": {
+        Args: {
+          "p_from_user_id": string;
+          "p_to_user_id": string;
+          "p_token_hash": string;
+        };
+        Returns: Json;
+      };
       "move_order": {
         Args: {
           "p_from": (string)[];
@@ -1911,6 +2251,14 @@ export type Database = {
           "p_refusal": string;
           "p_to": string;
         };
+        Returns: undefined;
+      };
+      "move_orders": {
+        Args: { "p_from_user_id": string; "p_to_user_id": string };
+        Returns: Json;
+      };
+      "move_promo_uses": {
+        Args: { "p_from_user_id": string; "p_to_user_id": string };
         Returns: undefined;
       };
       "move_stock": {
@@ -1921,6 +2269,26 @@ export type Database = {
           "p_to": number;
         };
         Returns: Json;
+      };
+      "move_wallet": {
+        Args: {
+          "p_currency": string;
+          "p_delta": number;
+          "p_operation": string;
+          "p_problems": Json;
+          "p_reason": string;
+          "p_reference": string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
+      "move_wallet_money": {
+        Args: {
+          "p_from_user_id": string;
+          "p_reference_id": string;
+          "p_to_user_id": string;
+        };
+        Returns: Record<string, unknown>;
       };
       "new_id": { Args: Record<PropertyKey, never>; Returns: string };
       "new_order": {
@@ -1956,6 +2324,7 @@ export type Database = {
           "payment_method": string;
           "promo_code_id": string | null;
           "proof_submitted_at": string | null;
+          "refunded": number;
           "refunded_at": string | null;
           "refunded_outside": boolean;
           "shipped_at": string | null;
@@ -1980,6 +2349,7 @@ export type Database = {
       "next_lease_end": { Args: { "p_status": string }; Returns: string };
       "normal_code": { Args: { "p_code": string }; Returns: string };
       "normal_text": { Args: { "p_text": string }; Returns: string };
+      "note_backorders": { Args: { "p_order_id": string }; Returns: undefined };
       "order_answer": { Args: { "p_order_id": string }; Returns: Json };
       "order_deadline_matches": {
         Args: {
@@ -1989,6 +2359,16 @@ export type Database = {
           "p_status": string;
         };
         Returns: boolean;
+      };
+      "order_rest": {
+        Args: { "p_order_id": string };
+        Returns: {
+          "kind": string;
+          "on_shelf": number;
+          "product_id": string;
+          "quantity": number;
+          "untracked": boolean;
+        }[];
       };
       "order_times_match": {
         Args: {
@@ -2003,6 +2383,19 @@ export type Database = {
         Returns: boolean;
       };
       "order_to_json": { Args: { "p_order_id": string }; Returns: Json };
+      "pay_from_wallet": {
+        Args: {
+          "p_amount": number;
+          "p_currency": string;
+          "p_reason": string;
+          "p_reference_id": string;
+          "p_wallet": Omit<
+            Database["interlock"]["Tables"]["wallets"]["Row"],
+            Database["interlock"]["Tables"]["wallets"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       "payment_webhook": {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
         Returns: Json;
@@ -2078,6 +2471,7 @@ export type Database = {
         Returns: undefined;
       };
       "read_event": { Args: { "p_body": string }; Returns: Json };
+      "redeem_order_transfer": { Args: { "p_token": string }; Returns: Json };
       "redeem_promo": {
         Args: {
           "p_cart_id": string;
@@ -2091,6 +2485,18 @@ export type Database = {
       };
       "refund_order": {
         Args: { "p_order_id": string; "p_outside": boolean };
+        Returns: Json;
+      };
+      "refund_order_lines": {
+        Args: {
+          "p_lines": Json;
+          "p_order_id": string;
+          "p_outside": boolean;
+          "p_reason": string;
+          "p_reference": string;
+          "p_restock": boolean;
+          "p_shipping": boolean;
+        };
         Returns: Json;
       };
       "refund_payment": {
@@ -2198,8 +2604,21 @@ export type Database = {
         };
         Returns: Json;
       };
+      "share_of": {
+        Args: { "p_amount": number; "p_part": number; "p_whole": number };
+        Returns: number;
+      };
       "ship_order": {
         Args: { "p_order_id": string; "p_tracking": string };
+        Returns: Json;
+      };
+      "ship_order_lines": {
+        Args: {
+          "p_lines": Json;
+          "p_order_id": string;
+          "p_reference": string;
+          "p_tracking": string;
+        };
         Returns: Json;
       };
       "split_discount": {
@@ -2222,6 +2641,10 @@ export type Database = {
         Args: { "p_product_id": string; "p_quantity": number };
         Returns: number;
       };
+      "take_backorders": {
+        Args: { "p_shortages": Json };
+        Returns: Record<string, unknown>;
+      };
       "take_batch": {
         Args: { "p_batch_id": string; "p_driver_id": string };
         Returns: {
@@ -2243,6 +2666,14 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      "take_customer_limits": {
+        Args: {
+          "p_product_ids": (string)[];
+          "p_quantities": (number)[];
+          "p_user_id": string;
+        };
+        Returns: undefined;
       };
       "take_from_rows": {
         Args: {
@@ -2332,7 +2763,7 @@ export type Database = {
           "p_reference_id": string;
           "p_unit_prices"?: (number)[];
         };
-        Returns: undefined;
+        Returns: boolean;
       };
       "tax_of": {
         Args: {
@@ -2350,6 +2781,15 @@ export type Database = {
           "p_currency": string;
           "p_reference": string;
           "p_user_id": string;
+        };
+        Returns: Json;
+      };
+      "transfer_answer": {
+        Args: {
+          "p_transfer": Omit<
+            Database["interlock"]["Tables"]["order_transfers"]["Row"],
+            Database["interlock"]["Tables"]["order_transfers"]["ComputedFields"]
+          >;
         };
         Returns: Json;
       };
