@@ -390,6 +390,14 @@ create table interlock.settings (
   late_payments text not null default 'reopen_expired'
     constraint settings_late_payments_known check (late_payments in ('reopen', 'reopen_expired', 'refund')),
 
+  -- Carts that are reserved before they are ordered.
+  cart_reservation_window interval not null default '10 minutes'
+    constraint settings_cart_reservation_window_sane
+      check (cart_reservation_window between interval '1 second' and interval '1 day'),
+  cart_reservation_limit interval not null default '30 minutes'
+    constraint settings_cart_reservation_limit_sane
+      check (cart_reservation_limit between interval '1 second' and interval '7 days'),
+
   -- Shipping and tax.
   shipping_required boolean not null default false,
   tax_country interlock.country_code,
@@ -472,6 +480,11 @@ comment on column interlock.settings.card_processing_window is
   'How long it waits once the provider is deciding about a payment, counted from then (1 minute to 30 days).';
 comment on column interlock.settings.late_payments is
   'What money does that comes after its order has ended: reopen (take the goods again, if all are there), reopen_expired (the same, but not for an order that was cancelled), refund. What pays no order is in list_payments(''refund_due'').';
+
+comment on column interlock.settings.cart_reservation_window is
+  'How long reserve_cart keeps a cart unless it is called again (1 second to 1 day), within cart_reservation_limit.';
+comment on column interlock.settings.cart_reservation_limit is
+  'How long one customer may keep things without an order in all, however often they refresh; then nothing for as long (1 second to 7 days).';
 
 comment on column interlock.settings.shipping_required is
   'Whether a checkout of anything physical has to name a shipping method.';
@@ -864,7 +877,8 @@ $$;
 -- over, cancel, refund or pay out, and ask again.
 --
 -- Removed: the account (auth.users, and with it what the platform keeps of it), the wallet, the driver (a batch that they
--- hold becomes available again), keys and guesses at promo codes; holds of promo codes are given back; address and contact of orders,
+-- hold becomes available again), keys and guesses at promo codes; holds of promo codes and what they
+-- have reserved are given back; address and contact of orders,
 -- by trigger orders_forget_details. Kept without the
 -- person: orders with their lines, amounts and history, ledgers, uses of promo codes, proofs of payment without path and
 -- reason. A ledger of a wallet needs an owner: it gets a new id that is nobody's. A promo code that was named for them is
@@ -877,7 +891,7 @@ $$;
 -- Callers: service_role, through public.erase_user.
 -- Locks: promo attempts of the customer; the account, against everything; then what a deletion of the account takes
 --   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says, codes
---   that they have replaced. Keys that somebody is using are passed over: whoever does waits for the account, and is
+--   that they have replaced, their reservation and its stock rows by id. Keys that somebody is using are passed over: whoever does waits for the account, and is
 --   refused. Each wait lasts two seconds at most.
 -- Errors: VALIDATION_FAILED, USER_HAS_OBLIGATIONS; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write any of it.
@@ -967,6 +981,8 @@ begin
   perform 1 from interlock.promo_codes p where p.user_id = p_user_id order by p.id for no key update;
   update interlock.promo_codes p set user_id = v_nobody where p.user_id = p_user_id;
 
+  perform interlock.end_reservation(p_user_id, 'cart_released');
+  delete from interlock.cart_reservations r where r.user_id = p_user_id;
   delete from interlock.customer_open_orders c where c.user_id = p_user_id;
   delete from interlock.promo_attempts a where a.user_id = p_user_id;
   delete from interlock.idempotency_keys
@@ -1320,6 +1336,18 @@ $command$,
         from interlock.promo_redemptions r
         where r.status = 'held'
           and r.held_until < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
+      'expire-cart-reservations', '* * * * *', '1 minute', null,
+      'select interlock.expire_cart_reservations(100)',
+      $$
+        select format(
+          '%s reservations of carts are overdue for more than 10 minutes; the database''s log says why', count(*)
+        )
+        from interlock.cart_reservations r
+        where r.expires_at < interlock.clock() - interval '10 minutes'
         having count(*) > 0
       $$
     ),
@@ -1871,6 +1899,10 @@ begin
       v_status := '409';
       v_message := 'This customer has as many of a product as one may have.';
       v_hint := 'Lower each quantity in details.limits to what max_per_customer leaves beside held, which the customer''s orders have, or remove the line.';
+    when 'RESERVATION_LIMIT' then
+      v_status := '409';
+      v_message := 'This customer has reserved things for as long as one may.';
+      v_hint := 'Let the buyer order without a reservation; from details.again_at on there can be another one.';
     when 'PRODUCT_CODE_NOT_DELIVERED' then
       v_status := '409';
       v_message := 'This code was not delivered to anybody yet.';
@@ -1979,6 +2011,10 @@ begin
       v_status := '422';
       v_message := 'An order may not have that many of a product.';
       v_hint := 'Lower each quantity in details.limits to its max_per_order.';
+    when 'PRODUCT_NOT_RESERVABLE' then
+      v_status := '422';
+      v_message := 'A product cannot be reserved.';
+      v_hint := 'Leave the products in details.product_ids out: digital ones are not reserved, they are bought.';
     when 'PAYMENT_METHOD_NOT_ALLOWED' then
       v_status := '422';
       v_message := 'The shop does not take this way of payment.';

@@ -487,8 +487,9 @@ grant select on table interlock.stock_balances to service_role;
 -- `correction`. The actor is the signed-in user.
 --
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
--- order_cancelled, order_expired, order_refunded, order_reopened,
--- lines_cancelled and lines_refunded (parts of an order), replacement (of a digital code), adjustment, count,
+-- order_cancelled, order_expired, order_refunded, order_reopened, lines_cancelled and lines_refunded (parts of an order),
+-- cart_reserved, cart_released, cart_expired, cart_redeemed (a reservation, which an order then takes in full),
+-- replacement (of a digital code), adjustment, count,
 -- correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
@@ -514,7 +515,7 @@ comment on column interlock.stock_movements.delta is
 comment on column interlock.stock_movements.balance_after is
   'Stock of the product right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
-  'What it was for: the order of a checkout, cancellation, expiry or refund.';
+  'What it was for: the order of a checkout, cancellation, expiry or refund; the reservation of a cart.';
 comment on column interlock.stock_movements.reference is
   'The p_reference under which the shop''s own code has moved it.';
 comment on column interlock.stock_movements.actor is

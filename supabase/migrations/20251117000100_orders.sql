@@ -1077,6 +1077,73 @@ create policy order_shipments_select_own
     select o.id from interlock.orders o where o.user_id = (select auth.uid())
   )));
 
+-- What is in a customer's reservation (interlock.cart_reservations), which is locked by whoever writes here.
+create table interlock.cart_reservation_lines (
+  user_id uuid not null,
+  product_id uuid not null,
+  quantity interlock.positive_count not null,
+  untracked boolean not null,
+  constraint cart_reservation_lines_pkey primary key (user_id, product_id)
+);
+
+comment on table interlock.cart_reservation_lines is
+  'Products and units of the reservations there are. A user sees their own.';
+comment on column interlock.cart_reservation_lines.untracked is
+  'Whether it took nothing from the stock, because the product was untracked.';
+
+alter table interlock.cart_reservation_lines enable row level security;
+
+grant select on table interlock.cart_reservation_lines to authenticated, service_role;
+
+create policy cart_reservation_lines_select_own
+  on interlock.cart_reservation_lines
+  for select
+  to authenticated
+  using (user_id = (select auth.uid()));
+
+-- What customers have reserved before they order: "yours for ten minutes". One row for each customer, one reservation at a time.
+--
+-- Its units are taken from the stock like those of an order (the ledger has them as cart_reserved) and are in
+-- cart_reservation_lines as long as it lasts: until its customer orders with it, releases it, or `expires_at` is over and
+-- interlock.expire_cart_reservations comes by. Whoever ends it holds this row and deletes the lines, so they are given back
+-- once. Until the sweep an expired one still has its units.
+--
+-- A customer may hold on to things for settings.cart_reservation_limit in all, counted from `reserved_since`, however often they
+-- refresh; then nothing for as long. The row stays so long, without `expires_at`; an order begins anew. There is no foreign key
+-- to the account: what somebody who is gone has reserved expires like the rest.
+create table interlock.cart_reservations (
+  user_id uuid not null
+    constraint cart_reservations_pkey primary key,
+  id uuid not null,
+  reserved_since timestamptz not null,
+  expires_at timestamptz,
+  counted_units interlock.positive_count
+);
+
+comment on table interlock.cart_reservations is
+  'What customers have reserved for a few minutes, by reserve_cart: one reservation each. A user sees their own.';
+comment on column interlock.cart_reservations.id is
+  'What checkout is told as reservation_id; another one for each reservation.';
+comment on column interlock.cart_reservations.reserved_since is
+  'From when on the time counts for which a customer may hold on to things.';
+comment on column interlock.cart_reservations.expires_at is
+  'When it ends by itself; empty if nothing is reserved.';
+comment on column interlock.cart_reservations.counted_units is
+  'Units that count against the limit of unpaid units; empty if there was none.';
+
+-- What is due, for the sweep.
+create index cart_reservations_due on interlock.cart_reservations (expires_at) where expires_at is not null;
+
+alter table interlock.cart_reservations enable row level security;
+
+grant select on table interlock.cart_reservations to authenticated, service_role;
+
+create policy cart_reservations_select_own
+  on interlock.cart_reservations
+  for select
+  to authenticated
+  using (user_id = (select auth.uid()));
+
 -- Open orders of a customer and the units in them: what is promised to them and not paid for. The row is the guard of
 -- settings.max_open_orders_per_customer and max_open_units_per_customer: a checkout counts itself here within the
 -- limits, or is refused. An order says how many units it counts (orders.counted_units); one that was placed while there
@@ -1840,12 +1907,13 @@ $$;
 --
 -- Callers: authenticated and service_role, through public.checkout.
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
---   code); idempotency key; cart (if it has a name); limits of the customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit);
---   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
---   waits together last two seconds at most.
+--   code); idempotency key; cart (if it has a name); the buyer's account and reservation (with p_reservation_id); limits of the
+--   customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit); wallet
+--   (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All waits together
+--   last two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN and USER_NOT_FOUND (with p_on_behalf_of), VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY,
---   PRODUCT_ORDER_LIMIT, PRODUCT_CUSTOMER_LIMIT, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
+--   PRODUCT_ORDER_LIMIT, PRODUCT_CUSTOMER_LIMIT, STOCK_LIMIT_EXCEEDED, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
 --   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -1862,7 +1930,8 @@ create function interlock.checkout(
   p_contact jsonb,
   p_metadata jsonb,
   p_shipping_method text,
-  p_on_behalf_of uuid
+  p_on_behalf_of uuid,
+  p_reservation_id uuid
 )
 returns json
 language plpgsql
@@ -1901,6 +1970,9 @@ declare
   v_limits jsonb;
   v_customer_limit boolean;
   v_owed boolean;
+  v_redeemed boolean;
+  v_reserved_ids uuid[];
+  v_reserved_quantities int[];
   -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
   -- confirmation_window, whether the way of payment is one of payment_methods, taxed, and shipping_required.
   v_settings int[];
@@ -2038,9 +2110,9 @@ begin
     order by l.product_id
   ) c;
 
-  if v_terms then
+  if v_terms or p_reservation_id is not null then
     select t.* into v_untracked, v_backorder, v_shortages, v_limits, v_customer_limit
-    from interlock.look_at_terms(v_product_ids, v_quantities) t;
+    from interlock.look_at_terms(v_user_id, p_reservation_id, v_product_ids, v_quantities) t;
   end if;
 
   -- Whether there is more to pay than the goods.
@@ -2132,6 +2204,17 @@ begin
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+  end if;
+
+  -- What the customer has reserved is theirs to buy; the rest comes from the stock. What has ended meanwhile is in the stock.
+  if p_reservation_id is not null then
+    perform interlock.lock_user(v_user_id);
+    select r.* into v_redeemed, v_reserved_ids, v_reserved_quantities
+    from interlock.take_reservation(v_user_id, p_reservation_id) r;
+    if v_redeemed then
+      -- Who buys may reserve again, for as long as at first.
+      delete from interlock.cart_reservations r where r.user_id = v_user_id;
+    end if;
   end if;
 
   if v_customer_limit then
@@ -2277,6 +2360,13 @@ begin
     into v_product_ids, v_quantities, v_unit_prices, v_kinds
     from unnest(v_product_ids, v_quantities, v_unit_prices, v_kinds) as l (product_id, quantity, unit_price, kind)
     where l.product_id <> all (v_untracked);
+  end if;
+
+  -- Nobody sees it on the shelf in between: all rows are locked, in their order, before it is given back.
+  if v_reserved_ids is not null then
+    perform interlock.lock_stock(v_product_ids || v_reserved_ids);
+    perform interlock.return_stock(v_reserved_ids, v_reserved_quantities, 'cart_redeemed', p_reservation_id);
+    v_slotted := null;
   end if;
 
   if v_product_ids is not null and (v_slotted is null or not interlock.take_from_slots(
@@ -2544,6 +2634,100 @@ begin
   returning t.expires_at into v_expires_at;
 
   return jsonb_build_object('success', true, 'token', v_token, 'expires_at', v_expires_at);
+end
+$$;
+
+-- End the reservation of a customer: its units are on the shelf again. Whether there was one.
+--
+-- Callers: interlock.release_cart, interlock.expire_cart_reservations, interlock.erase_user.
+-- Locks: as interlock.take_reservation; then stock rows by id.
+-- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
+create function interlock.end_reservation(p_user_id uuid, p_reason text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_id constant uuid := (
+    select r.id from interlock.cart_reservations r where r.user_id = p_user_id and r.expires_at is not null
+  );
+  v_lines record;
+begin
+  if v_id is null then
+    return false;
+  end if;
+  v_lines := interlock.take_reservation(p_user_id, v_id);
+  perform interlock.return_stock(v_lines.o_product_ids, v_lines.o_quantities, p_reason, v_id);
+  return v_lines.o_ended;
+end
+$$;
+
+-- End reservations whose time is over, each in a sub-transaction of its own, and forget customers who may reserve anew in any
+-- case; answers how many. What cannot be ended at once (somebody is using it, or its product, or there is no room for its
+-- units) is left for the next call, which takes them in another order.
+--
+-- Callers: the jobs of interlock.jobs; service_role, also through public.expire_cart_reservations.
+-- Locks: due reservations one after the other, those that nobody else is locking (skip locked); for each then as
+--   interlock.end_reservation. They stay locked until the transaction ends, against the order of locks, so each wait is a
+--   moment: 20 milliseconds at most.
+-- Errors: none of a reservation's own.
+-- Security definer: nobody has the right to write reservations or stock.
+create function interlock.expire_cart_reservations(p_limit int)
+returns int
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '20ms'
+as $$
+declare
+  v_limit constant int := greatest(coalesce(p_limit, 100), 0);
+  v_until timestamptz := clock_timestamp() + interval '1 second';
+  v_user_id uuid;
+  v_ended int := 0;
+  v_forgotten int;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  for v_user_id in
+    select r.user_id
+    from interlock.cart_reservations r
+    where r.expires_at <= interlock.clock()
+    order by random()
+  loop
+    exit when v_ended >= v_limit or clock_timestamp() > v_until;
+
+    begin
+      -- The lock compares again: one that was refreshed or redeemed meanwhile drops out.
+      perform 1
+      from interlock.cart_reservations r
+      where r.user_id = v_user_id
+        and r.expires_at <= interlock.clock()
+      for no key update skip locked;
+      continue when not found;
+
+      perform interlock.end_reservation(v_user_id, 'cart_expired');
+      v_ended := v_ended + 1;
+      v_until := least(v_until, clock_timestamp() + interval '100 milliseconds');
+    exception
+      when others then
+        raise warning 'reservation of user % cannot expire: % %', v_user_id, sqlstate, sqlerrm;
+    end;
+  end loop;
+
+  delete from interlock.cart_reservations
+  where ctid = any (array(
+    select r.ctid
+    from interlock.cart_reservations r
+    cross join interlock.settings s
+    where r.expires_at is null
+      and r.reserved_since + 2 * s.cart_reservation_limit <= interlock.clock()
+    limit v_limit - v_ended
+    for update of r skip locked
+  ));
+  get diagnostics v_forgotten = row_count;
+  return v_ended + v_forgotten;
 end
 $$;
 
@@ -3094,11 +3278,13 @@ $$;
 
 -- What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which
 -- are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is
--- one with a limit for a customer.
+-- one with a limit for a customer. What the customer has in that reservation is there for them.
 --
--- Callers: interlock.checkout.
+-- Callers: interlock.checkout, interlock.reserve_cart.
 -- Locks: none.
 create function interlock.look_at_terms(
+  p_user_id uuid,
+  p_reservation_id uuid,
   p_product_ids uuid[],
   p_quantities int[],
   out o_untracked uuid[],
@@ -3116,9 +3302,9 @@ begin
     array_agg(p.id) filter (where p.stock_policy = 'untracked'),
     bool_or(p.stock_policy = 'backorder'),
     jsonb_agg(
-      jsonb_build_object('product_id', p.id, 'requested', w.quantity, 'available', s.orderable_quantity)
+      jsonb_build_object('product_id', p.id, 'requested', w.quantity, 'available', s.orderable_quantity + coalesce(r.quantity, 0))
       order by p.id
-    ) filter (where s.orderable_quantity < w.quantity),
+    ) filter (where s.orderable_quantity + coalesce(r.quantity, 0) < w.quantity),
     jsonb_agg(
       jsonb_build_object('product_id', p.id, 'requested', w.quantity, 'max_per_order', p.max_per_order) order by p.id
     ) filter (where w.quantity > p.max_per_order),
@@ -3126,7 +3312,16 @@ begin
   into o_untracked, o_backorder, o_shortages, o_limits, o_customer_limit
   from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
   join interlock.products p on p.id = w.product_id
-  left join interlock.get_stock(p_product_ids) s on s.product_id = w.product_id;
+  left join interlock.get_stock(p_product_ids) s on s.product_id = w.product_id
+  left join lateral (
+    select l.quantity
+    from interlock.cart_reservations c
+    join interlock.cart_reservation_lines l on l.user_id = c.user_id
+    where c.user_id = p_user_id
+      and c.id = p_reservation_id
+      and l.product_id = w.product_id
+      and not l.untracked
+  ) r on true;
 end
 $$;
 
@@ -4153,6 +4348,31 @@ begin
 end
 $$;
 
+-- What public.release_cart does, with its owner's rights.
+--
+-- Callers: authenticated and service_role, through public.release_cart.
+-- Locks: as interlock.end_reservation; each wait two seconds at most.
+-- Errors: UNAUTHENTICATED, STOCK_LIMIT_EXCEEDED; 55P03 is transient.
+-- Security definer: nobody has the right to write reservations or stock. Nothing here trusts an argument for who is calling.
+create function interlock.release_cart()
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  return jsonb_build_object(
+    'success', true,
+    'released', interlock.end_reservation(interlock.require_user(), 'cart_released')
+  );
+end
+$$;
+
 -- What public.reopen_order does, with its owner's rights: an order that has expired, and whose money is there after all,
 -- takes its units, codes and promo use again, all or nothing, for the price it had. It then waits for its payment as it
 -- did at first, or is paid at once with p_paid. Called again it changes nothing.
@@ -4304,6 +4524,148 @@ begin
     'product_id', v_old.product_id,
     'order_id', v_old.order_id
   );
+end
+$$;
+
+-- What public.reserve_cart does, with its owner's rights: a customer's cart is theirs for settings.cart_reservation_window. What
+-- they had reserved before is replaced, all or nothing; the same cart again is only kept longer, without touching the stock.
+--
+-- Callers: authenticated and service_role, through public.reserve_cart.
+-- Locks: the customer's account, their reservation, their limits (with a product that has some), the counter of their open
+--   orders (with a limit of units); stock rows by id, slots of stock. All waits together last two seconds at most.
+-- Errors: UNAUTHENTICATED, VALIDATION_FAILED, PRODUCT_NOT_FOUND, PRODUCT_NOT_RESERVABLE, PRODUCT_ORDER_LIMIT,
+--   PRODUCT_CUSTOMER_LIMIT, RESERVATION_LIMIT, TOO_MANY_OPEN_ORDERS, INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED; 55P03 is
+--   transient.
+-- Security definer: nobody has the right to write reservations or stock. Nothing here trusts an argument for who is calling.
+create function interlock.reserve_cart(p_cart_items jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_user_id constant uuid := auth.uid();
+  v_settings interlock.settings;
+  v_cart record;
+  v_terms record;
+  v_reservation interlock.cart_reservations;
+  v_until timestamptz;
+  v_former record;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if v_user_id is null then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  perform interlock.refuse_problems(interlock.find_checkout_problems(p_cart_items, null, null, null));
+  if not interlock.lock_user(v_user_id) then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  select s.* into v_settings from interlock.settings s;
+
+  select
+    array_agg(l.product_id order by l.product_id) as product_ids,
+    array_agg(l.quantity order by l.product_id) as quantities,
+    sum(l.quantity) as units,
+    jsonb_agg(jsonb_build_object('product_id', l.product_id, 'quantity', l.quantity) order by l.product_id) as items,
+    jsonb_agg(l.product_id order by l.product_id) filter (where p.active is not true) as missing,
+    jsonb_agg(l.product_id order by l.product_id) filter (where p.kind = 'digital') as digital
+  into v_cart
+  from (
+    select (i.item ->> 'product_id')::uuid as product_id, sum((i.item ->> 'quantity')::numeric)::int as quantity
+    from jsonb_array_elements(p_cart_items) as i (item)
+    group by 1
+  ) l
+  left join interlock.products p on p.id = l.product_id;
+  if v_cart.missing is not null then
+    perform interlock.raise_error('PRODUCT_NOT_FOUND', jsonb_build_object('product_ids', v_cart.missing));
+  end if;
+  if v_cart.digital is not null then
+    perform interlock.raise_error('PRODUCT_NOT_RESERVABLE', jsonb_build_object('product_ids', v_cart.digital));
+  end if;
+  v_terms := interlock.look_at_terms(v_user_id, null, v_cart.product_ids, v_cart.quantities);
+  if v_terms.o_limits is not null then
+    perform interlock.raise_error('PRODUCT_ORDER_LIMIT', jsonb_build_object('limits', v_terms.o_limits));
+  end if;
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  insert into interlock.cart_reservations as r (user_id, id, reserved_since)
+  values (v_user_id, interlock.new_id(), interlock.clock())
+  on conflict (user_id) do update
+    set reserved_since = case
+      when r.reserved_since + 2 * v_settings.cart_reservation_limit <= interlock.clock() then interlock.clock()
+      else r.reserved_since
+    end
+  returning r.* into v_reservation;
+
+  v_until := v_reservation.reserved_since + v_settings.cart_reservation_limit;
+  if v_until <= interlock.clock() then
+    perform interlock.raise_error('RESERVATION_LIMIT', jsonb_build_object(
+      'reserved_since', v_reservation.reserved_since,
+      'again_at', v_until + v_settings.cart_reservation_limit
+    ));
+  end if;
+  if v_reservation.expires_at is null then
+    v_reservation.id := interlock.new_id();
+  end if;
+
+  if v_terms.o_customer_limit then
+    perform interlock.take_customer_limits(v_user_id, v_cart.product_ids, v_cart.quantities);
+  end if;
+
+  if v_reservation.expires_at is null or exists (
+    select l.product_id, l.quantity::int, l.untracked
+    from interlock.cart_reservation_lines l
+    where l.user_id = v_user_id
+    except
+    select w.product_id, w.quantity, coalesce(w.product_id = any (v_terms.o_untracked), false)
+    from unnest(v_cart.product_ids, v_cart.quantities) as w (product_id, quantity)
+  ) or cardinality(v_cart.product_ids) <> (
+    select count(*) from interlock.cart_reservation_lines l where l.user_id = v_user_id
+  ) then
+    v_former := interlock.take_reservation(v_user_id, null);
+    if v_settings.max_open_units_per_customer is not null then
+      v_reservation.counted_units := v_cart.units;
+      perform interlock.take_open_order(
+        v_user_id, v_reservation.counted_units, null, v_settings.max_open_units_per_customer, 0
+      );
+    end if;
+
+    perform interlock.lock_stock(v_cart.product_ids || v_former.o_product_ids);
+    perform interlock.return_stock(
+      v_former.o_product_ids, v_former.o_quantities, 'cart_released', v_reservation.id
+    );
+    perform interlock.take_stock(
+      array_agg(w.product_id), array_agg(w.quantity), 'cart_reserved', v_reservation.id
+    )
+    from unnest(v_cart.product_ids, v_cart.quantities) as w (product_id, quantity)
+    where w.product_id = any (v_terms.o_untracked) is not true
+    having count(*) > 0;
+
+    insert into interlock.cart_reservation_lines (user_id, product_id, quantity, untracked)
+    select v_user_id, w.product_id, w.quantity, coalesce(w.product_id = any (v_terms.o_untracked), false)
+    from unnest(v_cart.product_ids, v_cart.quantities) as w (product_id, quantity);
+  end if;
+
+  update interlock.cart_reservations r
+  set id = v_reservation.id,
+      expires_at = least(interlock.clock() + v_settings.cart_reservation_window, v_until),
+      counted_units = v_reservation.counted_units
+  where r.user_id = v_user_id
+  returning r.* into v_reservation;
+
+  return jsonb_build_object('success', true, 'reservation', jsonb_build_object(
+    'id', v_reservation.id,
+    'expires_at', v_reservation.expires_at,
+    'until_at_most', v_until,
+    'items', v_cart.items
+  ));
 end
 $$;
 
@@ -4662,10 +5024,11 @@ $$;
 -- checkouts make it: the account is locked by what it selects, then the row.
 --
 -- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
+--   interlock.reserve_cart, whose reservation counts as units of no order (p_orders 0, and no limit of orders).
 -- Locks: the customer's account, their row of interlock.customer_open_orders, waiting.
 -- Errors: UNAUTHENTICATED (there is no such account), TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after
 --   lock_timeout.
-create function interlock.take_open_order(p_user_id uuid, p_units int, p_max_orders int, p_max_units int)
+create function interlock.take_open_order(p_user_id uuid, p_units int, p_max_orders int, p_max_units int, p_orders int default 1)
 returns void
 language plpgsql
 set search_path = ''
@@ -4675,13 +5038,13 @@ begin
     perform interlock.limit_wait();
   end if;
   insert into interlock.customer_open_orders as c (user_id, orders, units)
-  select u.id, 1, p_units
+  select u.id, p_orders, p_units
   from auth.users u
   where u.id = p_user_id
     and p_units <= coalesce(p_max_units, p_units)
   for key share
   on conflict (user_id) do update
-    set orders = c.orders + 1,
+    set orders = c.orders + p_orders,
         units = c.units + excluded.units
     where c.orders < coalesce(p_max_orders, c.orders + 1)
       and c.units + excluded.units <= coalesce(p_max_units, c.units + excluded.units);
@@ -4784,6 +5147,65 @@ begin
 end
 $$;
 
+-- Lock the reservation of a customer and take its lines out of it: what they have taken from the stock is the caller's to
+-- give back or to sell. With p_reservation_id only if it is that one. Answers whether there was one.
+--
+-- Callers: interlock.end_reservation, interlock.reserve_cart, interlock.checkout.
+-- Locks: the customer's reservation, waiting; the counter of their open orders, if it counts.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.take_reservation(
+  p_user_id uuid,
+  p_reservation_id uuid,
+  out o_ended boolean,
+  out o_product_ids uuid[],
+  out o_quantities int[]
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_reservation interlock.cart_reservations;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  select r.*
+  into v_reservation
+  from interlock.cart_reservations r
+  where r.user_id = p_user_id
+    and r.id = coalesce(p_reservation_id, r.id)
+  for no key update;
+  o_ended := v_reservation.expires_at is not null;
+  if not o_ended then
+    return;
+  end if;
+
+  with taken as (
+    delete from interlock.cart_reservation_lines l
+    where l.user_id = p_user_id
+    returning l.product_id, l.quantity, l.untracked
+  )
+  select array_agg(t.product_id), array_agg(t.quantity::int)
+  into o_product_ids, o_quantities
+  from taken t
+  where not t.untracked;
+
+  update interlock.cart_reservations r
+  set expires_at = null,
+      counted_units = null
+  where r.user_id = p_user_id;
+
+  if v_reservation.counted_units is not null then
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
+    update interlock.customer_open_orders c
+    set units = c.units - v_reservation.counted_units
+    where c.user_id = p_user_id;
+  end if;
+end
+$$;
+
 -- The tax on an amount, half a minor unit rounded up: a share of it where it is in the amount, else what is added.
 --
 -- Exact: one division of whole numbers, in which nothing is rounded before the end.
@@ -4861,7 +5283,8 @@ create function public.checkout(
   p_contact jsonb default null,
   p_metadata jsonb default null,
   p_shipping_method text default null,
-  p_on_behalf_of uuid default null
+  p_on_behalf_of uuid default null,
+  p_reservation_id uuid default null
 )
 returns json
 language plpgsql
@@ -4871,12 +5294,12 @@ as $$
 begin
   return interlock.checkout(
     p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total,
-    p_shipping_address, p_contact, p_metadata, p_shipping_method, p_on_behalf_of
+    p_shipping_address, p_contact, p_metadata, p_shipping_method, p_on_behalf_of, p_reservation_id
   );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid) is
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user, or for staff on behalf of another one: order, payment, stock, codes and promo use together, or nothing.';
 
 create function public.claim_product_codes_atomic(
@@ -4925,6 +5348,18 @@ $$;
 
 comment on function public.create_order_transfer() is
   'A token by which the account that the calling guest signs in to takes over their orders, money and uses of promo codes.';
+
+create function public.expire_cart_reservations(p_limit int default 100)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'expired', interlock.expire_cart_reservations(p_limit))
+$$;
+
+comment on function public.expire_cart_reservations(int) is
+  'Ends up to p_limit reservations of carts whose time is over. For the service role.';
 
 create function public.expire_orders(p_limit int default 100)
 returns jsonb
@@ -5055,6 +5490,18 @@ $$;
 comment on function public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text) is
   'Takes units of lines [{"product_id", "quantity", "restock"}] off an order, each once, and with p_shipping its shipping: before it is paid it costs less, after that the money goes back as it came. For staff and the service role.';
 
+create function public.release_cart()
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.release_cart()
+$$;
+
+comment on function public.release_cart() is
+  'Gives back what the calling user has reserved with reserve_cart.';
+
 create function public.reopen_order(p_order_id uuid, p_paid boolean default false)
 returns json
 language sql
@@ -5078,6 +5525,18 @@ $$;
 
 comment on function public.replace_product_code(bigint, text, text) is
   'Gives the buyer of a delivered code that does not work another one, once: p_new_code, or a free one. For staff and the service role.';
+
+create function public.reserve_cart(p_cart_items jsonb)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.reserve_cart(p_cart_items)
+$$;
+
+comment on function public.reserve_cart(jsonb) is
+  'Keeps a cart [{"product_id", "quantity"}] for the calling user for a few minutes, in place of what they had reserved; checkout redeems it.';
 
 create function public.ship_order(p_order_id uuid, p_tracking text default null)
 returns json
@@ -5129,6 +5588,10 @@ comment on function interlock.count_orders_so_far is
   'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.create_order_transfer is
   'What public.create_order_transfer does, with its owner''s rights: a token by which the account that the guest signs in to takes over what the guest has, for settings.transfer_lifetime.';
+comment on function interlock.end_reservation is
+  'End the reservation of a customer: its units are on the shelf again.';
+comment on function interlock.expire_cart_reservations is
+  'End reservations whose time is over, each in a sub-transaction of its own, and forget customers who may reserve anew in any case; answers how many.';
 comment on function interlock.expire_orders is
   'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time; answers how many.';
 comment on function interlock.find_checkout_problems is
@@ -5207,10 +5670,14 @@ comment on function interlock.refund_order_lines is
   'What public.refund_order_lines does, with its owner''s rights: so many units of lines of an order, and its shipping, are taken off it.';
 comment on function interlock.refuse_ordered_cart is
   'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
+comment on function interlock.release_cart is
+  'What public.release_cart does, with its owner''s rights.';
 comment on function interlock.reopen_order is
   'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes and promo use again, all or nothing, for the price it had.';
 comment on function interlock.replace_product_code is
   'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
+comment on function interlock.reserve_cart is
+  'What public.reserve_cart does, with its owner''s rights: a customer''s cart is theirs for settings.cart_reservation_window.';
 comment on function interlock.retake_order is
   'Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it had, and waits for its payment as it did at first.';
 comment on function interlock.settle_orders is
@@ -5231,6 +5698,8 @@ comment on function interlock.take_open_order is
   'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is
   'Give free codes to an order: exactly the quantities, or an error.';
+comment on function interlock.take_reservation is
+  'Lock the reservation of a customer and take its lines out of it: what they have taken from the stock is the caller''s to give back or to sell.';
 comment on function interlock.tax_of is
   'The tax on an amount, half a minor unit rounded up: a share of it where it is in the amount, else what is added.';
 comment on function interlock.transfer_answer is
@@ -5240,10 +5709,11 @@ comment on function interlock.transfer_answer is
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.create_order_transfer(),
+  public.expire_cart_reservations(int),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
@@ -5253,10 +5723,13 @@ revoke all on function
   public.redeem_order_transfer(text),
   public.refund_order(uuid, boolean),
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
+  public.release_cart(),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
   public.ship_order(uuid, text),
   public.ship_order_lines(uuid, jsonb, text, text)
+  public.reserve_cart(jsonb),
+  public.ship_order(uuid, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
@@ -5264,7 +5737,10 @@ grant execute on function
   public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid), interlock.checkout,
   public.create_order_transfer(), interlock.create_order_transfer,
   public.redeem_order_transfer(text), interlock.redeem_order_transfer,
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid), interlock.checkout,
   public.quote_order(jsonb, text, text, jsonb, uuid), interlock.quote_order,
+  public.reserve_cart(jsonb), interlock.reserve_cart,
+  public.release_cart(), interlock.release_cart,
   -- For the shop: staff by token, anybody else is refused.
   public.process_order(uuid), interlock.process_order,
   public.ship_order(uuid, text), interlock.ship_order,
@@ -5284,6 +5760,7 @@ grant execute on function interlock.normal_code to service_role;
 
 grant execute on function
   public.claim_product_codes_atomic(uuid, int, uuid, text), interlock.claim_product_codes_atomic,
+  public.expire_cart_reservations(int), interlock.expire_cart_reservations,
   public.expire_orders(int), interlock.expire_orders
 to service_role;
 
@@ -5296,6 +5773,8 @@ select interlock.expose('order_refund_items');
 select interlock.expose('order_shipments');
 select interlock.expose('order_shipment_items');
 select interlock.expose('order_details');
+select interlock.expose('cart_reservations');
+select interlock.expose('cart_reservation_lines');
 select interlock.expose('shipping_methods');
 select interlock.expose('tax_rates');
 select interlock.expose('order_detail_changes');

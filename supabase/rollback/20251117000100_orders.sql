@@ -5,6 +5,8 @@ select interlock.conceal('product_codes');
 select interlock.conceal('order_detail_changes');
 select interlock.conceal('tax_rates');
 select interlock.conceal('shipping_methods');
+select interlock.conceal('cart_reservation_lines');
+select interlock.conceal('cart_reservations');
 select interlock.conceal('order_details');
 select interlock.conceal('order_shipment_items');
 select interlock.conceal('order_shipments');
@@ -15,10 +17,11 @@ select interlock.conceal('order_items');
 select interlock.conceal('orders');
 drop function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.create_order_transfer(),
+  public.expire_cart_reservations(int),
   public.expire_orders(int),
   public.fulfill_order(uuid),
   public.list_orders(text, uuid, uuid, int, bigint),
@@ -28,8 +31,10 @@ drop function
   public.redeem_order_transfer(text),
   public.refund_order(uuid, boolean),
   public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text),
+  public.release_cart(),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
+  public.reserve_cart(jsonb),
   public.ship_order(uuid, text),
   public.ship_order_lines(uuid, jsonb, text, text);
 drop view interlock.code_differences;
@@ -42,6 +47,8 @@ drop function
   interlock.claim_product_codes_atomic,
   interlock.correct_order,
   interlock.create_order_transfer,
+  interlock.end_reservation,
+  interlock.expire_cart_reservations,
   interlock.expire_orders,
   interlock.find_checkout_problems,
   interlock.find_detail_problems,
@@ -71,8 +78,10 @@ drop function
   interlock.refund_order,
   interlock.refund_order_lines,
   interlock.refuse_ordered_cart,
+  interlock.release_cart,
   interlock.reopen_order,
   interlock.replace_product_code,
+  interlock.reserve_cart,
   interlock.retake_order,
   interlock.shape_details,
   interlock.shape_order,
@@ -82,6 +91,7 @@ drop function
   interlock.take_customer_limits,
   interlock.take_open_order,
   interlock.take_product_codes,
+  interlock.take_reservation,
   interlock.tax_of,
   interlock.transfer_answer;
 drop table
@@ -95,6 +105,8 @@ drop table
   interlock.order_details,
   interlock.order_detail_changes,
   interlock.customer_open_orders,
+  interlock.cart_reservations,
+  interlock.cart_reservation_lines,
   interlock.order_shipments,
   interlock.order_refunds,
   interlock.order_items,

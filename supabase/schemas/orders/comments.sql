@@ -19,6 +19,10 @@ comment on function interlock.count_orders_so_far is
   'Trigger: where customers get a limit that had none, the orders that are open by now count from here on.';
 comment on function interlock.create_order_transfer is
   'What public.create_order_transfer does, with its owner''s rights: a token by which the account that the guest signs in to takes over what the guest has, for settings.transfer_lifetime.';
+comment on function interlock.end_reservation is
+  'End the reservation of a customer: its units are on the shelf again.';
+comment on function interlock.expire_cart_reservations is
+  'End reservations whose time is over, each in a sub-transaction of its own, and forget customers who may reserve anew in any case; answers how many.';
 comment on function interlock.expire_orders is
   'End orders that were not paid, or that the shop has not gone on with, in time, or whose proof of payment nobody decided in time; answers how many.';
 comment on function interlock.find_checkout_problems is
@@ -97,10 +101,14 @@ comment on function interlock.refund_order_lines is
   'What public.refund_order_lines does, with its owner''s rights: so many units of lines of an order, and its shipping, are taken off it.';
 comment on function interlock.refuse_ordered_cart is
   'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
+comment on function interlock.release_cart is
+  'What public.release_cart does, with its owner''s rights.';
 comment on function interlock.reopen_order is
   'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes and promo use again, all or nothing, for the price it had.';
 comment on function interlock.replace_product_code is
   'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
+comment on function interlock.reserve_cart is
+  'What public.reserve_cart does, with its owner''s rights: a customer''s cart is theirs for settings.cart_reservation_window.';
 comment on function interlock.retake_order is
   'Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it had, and waits for its payment as it did at first.';
 comment on function interlock.settle_orders is
@@ -121,6 +129,8 @@ comment on function interlock.take_open_order is
   'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is
   'Give free codes to an order: exactly the quantities, or an error.';
+comment on function interlock.take_reservation is
+  'Lock the reservation of a customer and take its lines out of it: what they have taken from the stock is the caller''s to give back or to sell.';
 comment on function interlock.tax_of is
   'The tax on an amount, half a minor unit rounded up: a share of it where it is in the amount, else what is added.';
 comment on function interlock.transfer_answer is

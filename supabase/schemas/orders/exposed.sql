@@ -7,6 +7,8 @@ select interlock.expose('order_refund_items');
 select interlock.expose('order_shipments');
 select interlock.expose('order_shipment_items');
 select interlock.expose('order_details');
+select interlock.expose('cart_reservations');
+select interlock.expose('cart_reservation_lines');
 select interlock.expose('shipping_methods');
 select interlock.expose('tax_rates');
 select interlock.expose('order_detail_changes');

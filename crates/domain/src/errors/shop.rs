@@ -71,6 +71,16 @@ super::codes! {
             ("product_id", Uuid), ("requested", AMOUNT), ("held", AMOUNT), ("max_per_customer", AMOUNT),
         ])))]);
 
+    ProductNotReservable 422 Final "PRODUCT_NOT_RESERVABLE"
+        "A product cannot be reserved."
+        "Leave the products in details.product_ids out: digital ones are not reserved, they are bought."
+        known(&[("product_ids", List(&Uuid))]);
+
+    ReservationLimit 409 Final "RESERVATION_LIMIT"
+        "This customer has reserved things for as long as one may."
+        "Let the buyer order without a reservation; from details.again_at on there can be another one."
+        known(&[("reserved_since", Time), ("again_at", Time)]);
+
     ProductCodeNotFound 404 Final "PRODUCT_CODE_NOT_FOUND"
         "There is no such product code."
         "Check the id of the code."

@@ -2,7 +2,7 @@
 //!
 //! `{"cart_items": [{"product_id", "quantity", "expected_unit_price"?}], "promo_code"?, "cart_id"?, "payment_method"?,
 //! "expected_total"?, "shipping_address"?, "contact"?, "metadata"?,
-//! "shipping_method"?, "on_behalf_of"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
+//! "shipping_method"?, "on_behalf_of"?, "reservation_id"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
 
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function, Takes};
@@ -76,6 +76,11 @@ pub const CHECKOUT: Function = Function {
             (
                 "/on_behalf_of",
                 "The customer for whom staff place the order; a buyer who names one is answered with FORBIDDEN.",
+            ),
+            (
+                "/reservation_id",
+                "What the RPC reserve_cart has kept for this buyer: it is sold first, and given back for what the cart \
+                does not have. One that has ended is as none.",
             ),
         ],
         between_fields: "{}",
@@ -158,6 +163,7 @@ pub const CHECKOUT: Function = Function {
             Code::InsufficientInventory,
             Code::ProductOrderLimit,
             Code::ProductCustomerLimit,
+            Code::StockLimitExceeded,
             Code::PriceChanged,
             Code::CartAlreadyOrdered,
             Code::TooManyOpenOrders,
@@ -184,7 +190,8 @@ pub const CHECKOUT: Function = Function {
                     "expected_unit_price":700}],"promo_code":"test:harmless",
                     "cart_id":"ca470000-0000-4000-8000-00000000dead","payment_method":"wallet","expected_total":630,
                     "shipping_address":{"name":"test:harmless","country":"DE"},"contact":{"email":"test@example.com"},
-                    "metadata":{"test":"harmless"},"shipping_method":"test-harmless"}"#,
+                    "metadata":{"test":"harmless"},"shipping_method":"test-harmless",
+                    "reservation_id":"9e5e0000-0000-4000-8000-00000000dead"}"#,
             },
             Sample {
                 name: "a cart for a customer",
@@ -243,6 +250,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     let metadata = fields.object("metadata");
     let shipping_method = fields.line("shipping_method", MAX_SHIPPING_METHOD);
     let on_behalf_of = fields.uuid("on_behalf_of");
+    let reservation_id = fields.uuid("reservation_id");
     fields.finish()?;
 
     let lines = lines.unwrap_or(Value::Null);
@@ -258,6 +266,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_metadata", metadata),
         ("p_shipping_method", shipping_method.map(Value::from)),
         ("p_on_behalf_of", on_behalf_of.map(Value::from)),
+        ("p_reservation_id", reservation_id.map(Value::from)),
     ];
     Ok(Arguments {
         count: products as u32,

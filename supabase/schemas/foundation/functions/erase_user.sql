@@ -4,7 +4,8 @@
 -- over, cancel, refund or pay out, and ask again.
 --
 -- Removed: the account (auth.users, and with it what the platform keeps of it), the wallet, the driver (a batch that they
--- hold becomes available again), keys and guesses at promo codes; holds of promo codes are given back; address and contact of orders,
+-- hold becomes available again), keys and guesses at promo codes; holds of promo codes and what they
+-- have reserved are given back; address and contact of orders,
 -- by trigger orders_forget_details. Kept without the
 -- person: orders with their lines, amounts and history, ledgers, uses of promo codes, proofs of payment without path and
 -- reason. A ledger of a wallet needs an owner: it gets a new id that is nobody's. A promo code that was named for them is
@@ -17,7 +18,7 @@
 -- Callers: service_role, through public.erase_user.
 -- Locks: promo attempts of the customer; the account, against everything; then what a deletion of the account takes
 --   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says, codes
---   that they have replaced. Keys that somebody is using are passed over: whoever does waits for the account, and is
+--   that they have replaced, their reservation and its stock rows by id. Keys that somebody is using are passed over: whoever does waits for the account, and is
 --   refused. Each wait lasts two seconds at most.
 -- Errors: VALIDATION_FAILED, USER_HAS_OBLIGATIONS; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write any of it.
@@ -107,6 +108,8 @@ begin
   perform 1 from interlock.promo_codes p where p.user_id = p_user_id order by p.id for no key update;
   update interlock.promo_codes p set user_id = v_nobody where p.user_id = p_user_id;
 
+  perform interlock.end_reservation(p_user_id, 'cart_released');
+  delete from interlock.cart_reservations r where r.user_id = p_user_id;
   delete from interlock.customer_open_orders c where c.user_id = p_user_id;
   delete from interlock.promo_attempts a where a.user_id = p_user_id;
   delete from interlock.idempotency_keys

@@ -88,6 +88,18 @@ $command$,
       $$
     ),
     (
+      'expire-cart-reservations', '* * * * *', '1 minute', null,
+      'select interlock.expire_cart_reservations(100)',
+      $$
+        select format(
+          '%s reservations of carts are overdue for more than 10 minutes; the database''s log says why', count(*)
+        )
+        from interlock.cart_reservations r
+        where r.expires_at < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
       'settle-slots', '* * * * *', '1 minute',
       'select distinct s.owner_id::text from interlock.counter_slots s where s.used > 0 order by 1',
       'select interlock.settle_slots($1::uuid)',

@@ -123,6 +123,10 @@ begin
       v_status := '409';
       v_message := 'This customer has as many of a product as one may have.';
       v_hint := 'Lower each quantity in details.limits to what max_per_customer leaves beside held, which the customer''s orders have, or remove the line.';
+    when 'RESERVATION_LIMIT' then
+      v_status := '409';
+      v_message := 'This customer has reserved things for as long as one may.';
+      v_hint := 'Let the buyer order without a reservation; from details.again_at on there can be another one.';
     when 'PRODUCT_CODE_NOT_DELIVERED' then
       v_status := '409';
       v_message := 'This code was not delivered to anybody yet.';
@@ -231,6 +235,10 @@ begin
       v_status := '422';
       v_message := 'An order may not have that many of a product.';
       v_hint := 'Lower each quantity in details.limits to its max_per_order.';
+    when 'PRODUCT_NOT_RESERVABLE' then
+      v_status := '422';
+      v_message := 'A product cannot be reserved.';
+      v_hint := 'Leave the products in details.product_ids out: digital ones are not reserved, they are bought.';
     when 'PAYMENT_METHOD_NOT_ALLOWED' then
       v_status := '422';
       v_message := 'The shop does not take this way of payment.';

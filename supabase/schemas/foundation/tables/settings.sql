@@ -60,6 +60,14 @@ create table interlock.settings (
   late_payments text not null default 'reopen_expired'
     constraint settings_late_payments_known check (late_payments in ('reopen', 'reopen_expired', 'refund')),
 
+  -- Carts that are reserved before they are ordered.
+  cart_reservation_window interval not null default '10 minutes'
+    constraint settings_cart_reservation_window_sane
+      check (cart_reservation_window between interval '1 second' and interval '1 day'),
+  cart_reservation_limit interval not null default '30 minutes'
+    constraint settings_cart_reservation_limit_sane
+      check (cart_reservation_limit between interval '1 second' and interval '7 days'),
+
   -- Shipping and tax.
   shipping_required boolean not null default false,
   tax_country interlock.country_code,
@@ -142,6 +150,11 @@ comment on column interlock.settings.card_processing_window is
   'How long it waits once the provider is deciding about a payment, counted from then (1 minute to 30 days).';
 comment on column interlock.settings.late_payments is
   'What money does that comes after its order has ended: reopen (take the goods again, if all are there), reopen_expired (the same, but not for an order that was cancelled), refund. What pays no order is in list_payments(''refund_due'').';
+
+comment on column interlock.settings.cart_reservation_window is
+  'How long reserve_cart keeps a cart unless it is called again (1 second to 1 day), within cart_reservation_limit.';
+comment on column interlock.settings.cart_reservation_limit is
+  'How long one customer may keep things without an order in all, however often they refresh; then nothing for as long (1 second to 7 days).';
 
 comment on column interlock.settings.shipping_required is
   'Whether a checkout of anything physical has to name a shipping method.';

@@ -35,12 +35,13 @@
 --
 -- Callers: authenticated and service_role, through public.checkout.
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
---   code); idempotency key; cart (if it has a name); limits of the customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit);
---   wallet (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All
---   waits together last two seconds at most.
+--   code); idempotency key; cart (if it has a name); the buyer's account and reservation (with p_reservation_id); limits of the
+--   customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit); wallet
+--   (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All waits together
+--   last two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN and USER_NOT_FOUND (with p_on_behalf_of), VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY,
---   PRODUCT_ORDER_LIMIT, PRODUCT_CUSTOMER_LIMIT, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
+--   PRODUCT_ORDER_LIMIT, PRODUCT_CUSTOMER_LIMIT, STOCK_LIMIT_EXCEEDED, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS,
 --   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, those of interlock.redeem_promo and interlock.refuse_unknown_promo;
 --   UPSTREAM_UNAVAILABLE if a product is bought by as many as the shop lets in at a time; 55P03 and 40P01 are transient
 --   and nothing has happened.
@@ -57,7 +58,8 @@ create function interlock.checkout(
   p_contact jsonb,
   p_metadata jsonb,
   p_shipping_method text,
-  p_on_behalf_of uuid
+  p_on_behalf_of uuid,
+  p_reservation_id uuid
 )
 returns json
 language plpgsql
@@ -96,6 +98,9 @@ declare
   v_limits jsonb;
   v_customer_limit boolean;
   v_owed boolean;
+  v_redeemed boolean;
+  v_reserved_ids uuid[];
+  v_reserved_quantities int[];
   -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
   -- confirmation_window, whether the way of payment is one of payment_methods, taxed, and shipping_required.
   v_settings int[];
@@ -233,9 +238,9 @@ begin
     order by l.product_id
   ) c;
 
-  if v_terms then
+  if v_terms or p_reservation_id is not null then
     select t.* into v_untracked, v_backorder, v_shortages, v_limits, v_customer_limit
-    from interlock.look_at_terms(v_product_ids, v_quantities) t;
+    from interlock.look_at_terms(v_user_id, p_reservation_id, v_product_ids, v_quantities) t;
   end if;
 
   -- Whether there is more to pay than the goods.
@@ -327,6 +332,17 @@ begin
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+  end if;
+
+  -- What the customer has reserved is theirs to buy; the rest comes from the stock. What has ended meanwhile is in the stock.
+  if p_reservation_id is not null then
+    perform interlock.lock_user(v_user_id);
+    select r.* into v_redeemed, v_reserved_ids, v_reserved_quantities
+    from interlock.take_reservation(v_user_id, p_reservation_id) r;
+    if v_redeemed then
+      -- Who buys may reserve again, for as long as at first.
+      delete from interlock.cart_reservations r where r.user_id = v_user_id;
+    end if;
   end if;
 
   if v_customer_limit then
@@ -472,6 +488,13 @@ begin
     into v_product_ids, v_quantities, v_unit_prices, v_kinds
     from unnest(v_product_ids, v_quantities, v_unit_prices, v_kinds) as l (product_id, quantity, unit_price, kind)
     where l.product_id <> all (v_untracked);
+  end if;
+
+  -- Nobody sees it on the shelf in between: all rows are locked, in their order, before it is given back.
+  if v_reserved_ids is not null then
+    perform interlock.lock_stock(v_product_ids || v_reserved_ids);
+    perform interlock.return_stock(v_reserved_ids, v_reserved_quantities, 'cart_redeemed', p_reservation_id);
+    v_slotted := null;
   end if;
 
   if v_product_ids is not null and (v_slotted is null or not interlock.take_from_slots(

@@ -2,10 +2,11 @@
 -- checkouts make it: the account is locked by what it selects, then the row.
 --
 -- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
+--   interlock.reserve_cart, whose reservation counts as units of no order (p_orders 0, and no limit of orders).
 -- Locks: the customer's account, their row of interlock.customer_open_orders, waiting.
 -- Errors: UNAUTHENTICATED (there is no such account), TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after
 --   lock_timeout.
-create function interlock.take_open_order(p_user_id uuid, p_units int, p_max_orders int, p_max_units int)
+create function interlock.take_open_order(p_user_id uuid, p_units int, p_max_orders int, p_max_units int, p_orders int default 1)
 returns void
 language plpgsql
 set search_path = ''
@@ -15,13 +16,13 @@ begin
     perform interlock.limit_wait();
   end if;
   insert into interlock.customer_open_orders as c (user_id, orders, units)
-  select u.id, 1, p_units
+  select u.id, p_orders, p_units
   from auth.users u
   where u.id = p_user_id
     and p_units <= coalesce(p_max_units, p_units)
   for key share
   on conflict (user_id) do update
-    set orders = c.orders + 1,
+    set orders = c.orders + p_orders,
         units = c.units + excluded.units
     where c.orders < coalesce(p_max_orders, c.orders + 1)
       and c.units + excluded.units <= coalesce(p_max_units, c.units + excluded.units);
