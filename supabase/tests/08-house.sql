@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(114);
+select plan(118);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -377,7 +377,7 @@ select is(
 -- Jobs -------------------------------------------------------------------------
 
 select is(
-  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 7 end,
+  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 8 end,
   'without pg_cron nothing is scheduled'
 );
 -- As much of pg_cron as is needed, where it is not.
@@ -394,8 +394,8 @@ begin
   end if;
 end
 $do$;
-select is(interlock.schedule_jobs(), 7, 'with it every job is');
-select is(interlock.schedule_jobs(), 7, 'as often as one asks');
+select is(interlock.schedule_jobs(), 8, 'with it every job is');
+select is(interlock.schedule_jobs(), 8, 'as often as one asks');
 select set_eq(
   $$select jobname::text, schedule::text, command::text from cron.job where jobname like 'interlock-%'$$,
   $$select 'interlock-' || name, schedule, command from interlock.jobs()$$,
@@ -405,6 +405,7 @@ select set_eq(
   'select name, schedule, every from interlock.jobs()',
   $$values
     ('expire-orders', '* * * * *', interval '1 minute'), ('expire-promo-holds', '* * * * *', '1 minute'),
+    ('expire-cart-reservations', '* * * * *', '1 minute'),
     ('settle-slots', '* * * * *', '1 minute'), ('purge-idempotency-keys', '17 * * * *', '1 hour'),
     ('purge-history', '29 3 * * *', '1 day'), ('close-ledgers', '53 3 * * *', '1 day'),
     ('purge-run-log', '41 3 * * *', '1 day')$$,
@@ -465,6 +466,22 @@ from generate_series(1, 2) n;
 select interlock.take_promo_use(id, '7e000000-0000-4000-8000-000000000010', null, null, 1, 'EUR', now() - right(code, 1)::int * interval '5 minutes')
 from interlock.promo_codes where code like 'TAPJOBS%';
 create trigger refuse before update on interlock.promo_codes for each row execute function pg_temp.refuse();
+insert into interlock.cart_reservations (user_id, id, reserved_since, expires_at)
+select ('7e000000-0000-4000-8000-00000000004' || n)::uuid, ('7e000000-0000-4000-8000-00000000004' || n)::uuid, now(), now() - n * interval '5 minutes'
+from generate_series(1, 2) n;
+create trigger refuse before update on interlock.cart_reservations for each row execute function pg_temp.refuse();
+select is(pg_temp.overdue('expire-cart-reservations'), null, 'and reservations');
+alter table interlock.cart_reservations disable trigger refuse;
+update interlock.cart_reservations set expires_at = expires_at - interval '1 second';
+alter table interlock.cart_reservations enable trigger refuse;
+select is(
+  pg_temp.overdue('expire-cart-reservations'),
+  'expire-cart-reservations: 1 reservations of carts are overdue for more than 10 minutes; the database''s log says why',
+  'for longer they are counted'
+);
+drop trigger refuse on interlock.cart_reservations;
+delete from interlock.cart_reservations;
+select is(pg_temp.overdue('expire-cart-reservations'), null, 'until they are done');
 select is(pg_temp.overdue('expire-orders'), null, 'what is for ten minutes may be done yet');
 select is(pg_temp.overdue('expire-promo-holds'), null, 'holds, too');
 alter table interlock.orders disable trigger refuse;

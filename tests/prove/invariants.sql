@@ -146,6 +146,29 @@ units as (
   where p.kind = 'physical'
     and coalesce(sold.units, 0) <> coalesce(taken.units, 0)
 ),
+-- What is reserved is what was taken for it; only a reservation that there is has lines, and it counts as much as it says.
+reservations as (
+  select format('reservations have %s units, the ledger says %s', coalesce(r.units, 0), coalesce(m.units, 0)) as rule,
+    p.id::text as what
+  from products p
+  left join (
+    select l.product_id, sum(l.quantity) as units
+    from interlock.cart_reservation_lines l where not l.untracked group by l.product_id
+  ) r on r.product_id = p.id
+  left join (
+    select s.product_id, -sum(s.delta) as units
+    from interlock.stock_movements s
+    where s.reason in ('cart_reserved', 'cart_released', 'cart_expired', 'cart_redeemed')
+    group by s.product_id
+  ) m on m.product_id = p.id
+  where coalesce(r.units, 0) <> coalesce(m.units, 0)
+  union all
+  select 'a reservation that is over has lines, or one that is not has none', u.id::text
+  from users u
+  left join interlock.cart_reservations c on c.user_id = u.id
+  where (c.expires_at is not null)
+    <> exists (select from interlock.cart_reservation_lines l where l.user_id = u.id)
+),
 -- A digital product's stock is its free codes; an order that stands has the codes it bought, and one
 -- that ended has only codes that were delivered.
 digital as (
@@ -255,7 +278,10 @@ open_orders as (
   from users u
   left join interlock.customer_open_orders c on c.user_id = u.id
   cross join lateral (
-    select count(*) as orders, coalesce(sum(o.counted_units), 0) as units
+    select
+      count(*) as orders,
+      coalesce(sum(o.counted_units), 0)
+        + coalesce((select v.counted_units from interlock.cart_reservations v where v.user_id = u.id), 0) as units
     from orders o
     where o.user_id = u.id and o.counted_units is not null and o.status in ('pending_payment', 'confirmed')
   ) r
@@ -380,6 +406,7 @@ select rule, what from stock
 union all select * from stock_chain
 union all select * from counter_slots
 union all select * from units
+union all select * from reservations
 union all select * from digital
 union all select * from wallet
 union all select * from payments

@@ -83,6 +83,7 @@ async fn what_is_overdue_is_done_without_pg_cron() {
         [
             "expire-orders ok",
             "expire-promo-holds ok",
+            "expire-cart-reservations ok",
             "settle-slots ok",
             "purge-idempotency-keys ok",
             "purge-history ok",
@@ -130,7 +131,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
     let jobs = ["jobs", "--json", "--db-url", &scratch.url];
     let finished = xtask(&jobs, &[]).await.failed();
     assert!(
-        finished.stderr.contains("2 of 7 jobs failed")
+        finished.stderr.contains("2 of 8 jobs failed")
             && finished.stderr.contains("run the same command again"),
         "{}",
         finished.said()
@@ -143,6 +144,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
             "expire-orders expire-orders: 1 orders are overdue for more than 10 minutes; \
              `select public.cancel_order('a7000000-0000-4000-8000-000000000004')` says why",
             "expire-promo-holds ok",
+            "expire-cart-reservations ok",
             "settle-slots settle-slots failed in 1 steps, first: \
              a7000000-0000-4000-8000-000000000000 P0001 not today",
             "purge-idempotency-keys ok",

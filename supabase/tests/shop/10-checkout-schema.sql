@@ -131,7 +131,7 @@ select is_empty(
 
 select function_returns('public', f.name, f.args, f.returns)
 from (values
-  ('checkout', array['jsonb', 'text', 'uuid', 'text', 'text', 'bigint', 'jsonb', 'jsonb', 'jsonb', 'text', 'uuid'], 'json'),
+  ('checkout', array['jsonb', 'text', 'uuid', 'text', 'text', 'bigint', 'jsonb', 'jsonb', 'jsonb', 'text', 'uuid', 'uuid'], 'json'),
   ('adjust_stock', array['uuid', 'integer', 'text', 'text'], 'jsonb'),
   ('count_stock', array['uuid', 'integer', 'integer', 'text', 'text'], 'jsonb'),
   ('decrement_product_quantity', array['uuid', 'integer', 'text'], 'jsonb'),

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select no_plan();
+select plan(146);
 
 select is(
   (select row(s.cart_reservation_window, s.cart_reservation_limit)::text from interlock.settings s),
@@ -210,7 +210,7 @@ select is(pg_temp.stock('ab'), '{0,1}', 'once');
 select is(pg_temp.call('bob', 'public.release_cart()') ->> 'released', 'true', 'bob gives back');
 update interlock.products set available_quantity = 10 where id in (pg_temp.p('a'), pg_temp.p('b'));
 delete from interlock.cart_reservations;
-select is(pg_temp.reserve('ann', '{"a": 1}') #>> '{reservation,until_at_most}', to_jsonb(interlock.clock() at time zone 'UTC' + interval '30 minutes') #>> '{}' || '+00:00', 'half an hour at most');
+select is(pg_temp.reserve('ann', '{"a": 1}') #>> '{reservation,extendable_until}', to_jsonb(interlock.clock() at time zone 'UTC' + interval '30 minutes') #>> '{}' || '+00:00', 'half an hour at most');
 select pg_temp.later('ann', '25 minutes');
 select is(pg_temp.call('shop', 'public.expire_cart_reservations()'), '{"success": true, "expired": 1}', 'what is over');
 select is(pg_temp.stock('a'), '{10}', 'is back');

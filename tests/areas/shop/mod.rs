@@ -38,6 +38,9 @@ pub(crate) mod races;
 #[cfg(test)]
 mod reopen_scenes;
 #[cfg(test)]
+mod reservation_scenes;
+pub(crate) mod reservation_stages;
+#[cfg(test)]
 mod restock;
 pub(crate) mod rows;
 #[cfg(test)]
@@ -76,6 +79,7 @@ pub(crate) const AREA: Area = Area {
         lock_scenes::SCENES,
         price_scenes::SCENES,
         reopen_scenes::SCENES,
+        reservation_scenes::SCENES,
         slot_scenes::SCENES,
         term_scenes::SCENES,
         wallet_scenes::SCENES,
@@ -88,10 +92,15 @@ pub(crate) const AREA: Area = Area {
         guest_stages::STAGES,
         stages::STAGES,
         payment_stages::STAGES,
+        reservation_stages::STAGES,
         slot_stages::STAGES,
         term_stages::STAGES,
     ],
-    sweeps: &[stages::ORDERS, slot_stages::SLOTS],
+    sweeps: &[
+        stages::ORDERS,
+        reservation_stages::RESERVATIONS,
+        slot_stages::SLOTS,
+    ],
     histories: Some(&histories::SHOP),
     #[cfg(test)]
     mutants: mutants::MUTANTS,

@@ -27,6 +27,7 @@ pub(crate) const AFTERWARDS: &str = "
 update interlock.settings
 set checkouts_per_product = default, max_open_orders_per_customer = default, max_open_units_per_customer = default;
 delete from interlock.tax_rates where tax_class in ('test-one', 'test-two');
+select interlock.end_reservation(r.user_id, 'cart_released') from interlock.cart_reservations r;
 select interlock.settle_slots()";
 
 /// A ledger that is old enough to be closed: what it had is the same, and long ago.

@@ -157,6 +157,10 @@ select jsonb_build_object(
         (select jsonb_agg(jsonb_build_array(v.type, v.outcome) order by v.event_id) from interlock.payment_events v where v.order_id = o.id),
         (select count(*) from interlock.product_codes c where c.order_id = o.id)) as o
       from interlock.orders o where o.user_id = any ($1)) o),
+  'reserved', (select jsonb_agg(jsonb_build_array(r.user_id, r.expires_at is not null, r.counted_units,
+      (select jsonb_agg(jsonb_build_array(l.product_id, l.quantity, l.untracked) order by l.product_id)
+       from interlock.cart_reservation_lines l where l.user_id = r.user_id)) order by r.user_id)
+    from interlock.cart_reservations r where r.user_id = any ($1)),
   'wallets', (select jsonb_agg(jsonb_build_array(w.user_id, w.balance, w.currency,
       (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason) order by m.id)
        from interlock.wallet_movements m where m.user_id = w.user_id)) order by w.user_id)

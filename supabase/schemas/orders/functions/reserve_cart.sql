@@ -134,7 +134,7 @@ begin
   return jsonb_build_object('success', true, 'reservation', jsonb_build_object(
     'id', v_reservation.id,
     'expires_at', v_reservation.expires_at,
-    'until_at_most', v_until,
+    'extendable_until', v_until,
     'items', v_cart.items
   ));
 end
