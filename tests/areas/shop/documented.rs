@@ -106,6 +106,44 @@ pub(crate) async fn checkout(bench: &Bench) -> (String, Value) {
         scene.expect_of(outcome, Sent { token, ..request }).await;
     }
 
+    // How many one may have; what is owed; a reservation for which there is no room any more.
+    let other = bench.users(1).await[0];
+    let few = bench.products(1, 1).await[0];
+    let limits = "update interlock.products
+        set max_per_order = 2, max_per_customer = 3, stock_policy = 'backorder', backorder_limit = 9 where id = $1";
+    let limited = bench.db.execute(limits, &[&few]).await;
+    limited.expect("the product is there");
+    for (outcome, quantity) in [
+        ("PRODUCT_ORDER_LIMIT", 3),
+        ("some of it owed", 2),
+        ("PRODUCT_CUSTOMER_LIMIT", 2),
+    ] {
+        scene
+            .expect(outcome, other, &cart(&[(few, quantity)]))
+            .await;
+    }
+    let full = bench.products(1, 1_000_000_000).await[0];
+    let reservation = Uuid::new_v4();
+    let reserve = "with r as (
+          insert into interlock.cart_reservations (user_id, id, reserved_since, expires_at)
+          values ($1, $2, now(), now() + interval '10 minutes')
+        )
+        insert into interlock.cart_reservation_lines (user_id, product_id, quantity, untracked) values ($1, $3, 1, false)";
+    let reserved = bench
+        .db
+        .execute(reserve, &[&other, &reservation, &full])
+        .await;
+    reserved.expect("it can be reserved");
+    let order = with(
+        cart(&[(product, 1)]),
+        "reservation_id",
+        reservation.to_string(),
+    );
+    scene.expect("STOCK_LIMIT_EXCEEDED", other, &order).await;
+    let gone = "delete from interlock.cart_reservation_lines where product_id = $1";
+    let gone = bench.db.execute(gone, &[&full]).await;
+    gone.expect("it can be taken back");
+
     // The shop changes a code between showing and selling.
     let promo = bench.promo(None, None).await;
     let cart_id = json!(Uuid::new_v4());

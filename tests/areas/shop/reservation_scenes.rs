@@ -241,19 +241,6 @@ pub(crate) const SCENES: &[Scene] = &[
         answer: "success",
         then: "array_agg(available_quantity order by id) = '{6,10}' from interlock.products where id in ('{product}', '{product2}')",
     },
-    Scene {
-        name: "a sweep waits a moment for a product, and leaves the rest for the next",
-        before: &[(By::Ann, RESERVE), DUE],
-        meanwhile: (
-            By::Shop,
-            "select 1 from interlock.products where id = '{product}' for update",
-        ),
-        call: (By::Shop, EXPIRE),
-        wait: Wait::DoesNot,
-        end: End::Commit,
-        answer: "\"expired\": 0",
-        then: "sum(quantity) = 4 from interlock.cart_reservation_lines where user_id = '{ann}'",
-    },
 ];
 
 crate::meanwhile::test_scenes!(SCENES);
