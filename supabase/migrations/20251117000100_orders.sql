@@ -3377,7 +3377,7 @@ $$;
 
 -- Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and
 -- codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission
--- that is sent again is found by whoever sends it. Holds of promo codes end: the account applies the code anew.
+-- that is sent again is found by whoever sends it, and what they have reserved. Holds of promo codes end: the account applies the code anew.
 --
 -- Limits hold for the account from then on: what has moved counts, also where it is more than one customer may have.
 --
@@ -3392,9 +3392,9 @@ $$;
 --
 -- Callers: interlock.redeem_order_transfer, interlock.move_orders.
 -- Locks: idempotency keys of the account, that a twin is making; both accounts by id; limits and carts of the
---   account (tried, never waited for); the guest's orders by id; open orders of both; then as interlock.move_wallet_money and
---   interlock.move_promo_uses.
--- Errors: USER_NOT_FOUND, TRANSFER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH; 55P03 is transient.
+--   account (tried, never waited for); reservations of both by customer; the guest's orders by id; open orders of both; then as interlock.move_wallet_money and
+--   interlock.move_promo_uses; stock rows by id, if a reservation ends.
+-- Errors: STOCK_LIMIT_EXCEEDED, USER_NOT_FOUND, TRANSFER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH; 55P03 is transient.
 create function interlock.move_guest(p_from_user_id uuid, p_to_user_id uuid, p_token_hash bytea)
 returns jsonb
 language plpgsql
@@ -3404,6 +3404,7 @@ declare
   v_transfer interlock.order_transfers;
   v_order_ids uuid[];
   v_money record;
+  v_reserved record;
 begin
   -- Before the accounts, as everybody does it.
   insert into interlock.idempotency_keys (user_id, operation, key, request_hash, response, created_at, expires_at)
@@ -3471,6 +3472,8 @@ begin
     raise exception using errcode = 'lock_not_available', message = 'the account is ordering at this moment';
   end if;
 
+  v_reserved := interlock.move_reservation(p_from_user_id, p_to_user_id);
+
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
@@ -3518,6 +3521,11 @@ begin
   v_transfer.id := coalesce(v_transfer.id, interlock.new_id());
   v_money := interlock.move_wallet_money(p_from_user_id, p_to_user_id, v_transfer.id);
   perform interlock.move_promo_uses(p_from_user_id, p_to_user_id);
+  if v_reserved.o_product_ids is not null then
+    perform interlock.return_stock(
+      v_reserved.o_product_ids, v_reserved.o_quantities, 'cart_released', v_reserved.o_id
+    );
+  end if;
 
   insert into interlock.order_transfers as t (
     id, from_user_id, to_user_id, moved_at, orders, amount, currency, actor
@@ -3570,7 +3578,7 @@ $$;
 --
 -- Callers: authenticated (staff) and service_role, through public.move_orders.
 -- Locks: as interlock.move_guest; two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, USER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH;
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, USER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH, STOCK_LIMIT_EXCEEDED;
 --   55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.move_orders(p_from_user_id uuid, p_to_user_id uuid)
@@ -3598,6 +3606,50 @@ begin
   perform interlock.refuse_problems(v_problems);
 
   return interlock.move_guest(p_from_user_id, p_to_user_id, null);
+end
+$$;
+
+-- Give an account what a guest has reserved, as it is and for as long. If the account has a reservation itself, which is as
+-- much as it may have, the guest's ends: its id, and what it has taken from the stock, are the caller's to give back. What
+-- counts against limits is moved by the caller, with the rest that does.
+--
+-- Callers: interlock.move_guest, with both accounts locked.
+-- Locks: the reservations of both by customer, waiting; the counter of the guest's open orders, if one ends that counts.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.move_reservation(
+  p_from_user_id uuid,
+  p_to_user_id uuid,
+  out o_id uuid,
+  out o_product_ids uuid[],
+  out o_quantities int[]
+)
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1
+  from interlock.cart_reservations r
+  where r.user_id in (p_from_user_id, p_to_user_id)
+  order by r.user_id
+  for no key update;
+
+  if exists (
+    select from interlock.cart_reservations r where r.user_id = p_to_user_id and r.expires_at is not null
+  ) then
+    select r.id into o_id from interlock.cart_reservations r where r.user_id = p_from_user_id;
+    select t.o_product_ids, t.o_quantities
+    into o_product_ids, o_quantities
+    from interlock.take_reservation(p_from_user_id, null) t;
+  elsif exists (
+    select from interlock.cart_reservations r where r.user_id = p_from_user_id and r.expires_at is not null
+  ) then
+    delete from interlock.cart_reservations r where r.user_id = p_to_user_id;
+    update interlock.cart_reservations r set user_id = p_to_user_id where r.user_id = p_from_user_id;
+    update interlock.cart_reservation_lines l set user_id = p_to_user_id where l.user_id = p_from_user_id;
+  end if;
 end
 $$;
 
@@ -4019,7 +4071,7 @@ $$;
 -- Callers: authenticated and service_role, through public.redeem_order_transfer.
 -- Locks: as interlock.move_guest; two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, TRANSFER_NOT_FOUND (no such token, its time is over, or another account has
---   used it), NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH, USER_NOT_FOUND; 55P03 is transient.
+--   used it), NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH, STOCK_LIMIT_EXCEEDED, USER_NOT_FOUND; 55P03 is transient.
 -- Security definer: nobody has the right to write orders. Nothing here trusts an argument for who is calling: the token
 --   proves whose orders they are, auth.uid() whose they become.
 create function interlock.redeem_order_transfer(p_token text)
@@ -5632,11 +5684,13 @@ comment on function interlock.look_at_terms is
 comment on function interlock.move_goods is
   'Bring the goods of a confirmed or paid order on, once.';
 comment on function interlock.move_guest is
-  'Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission that is sent again is found by whoever sends it.';
+  'Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission that is sent again is found by whoever sends it, and what they have reserved.';
 comment on function interlock.move_order is
   'Bring one order to a status, once.';
 comment on function interlock.move_orders is
   'What public.move_orders does, with its owner''s rights: what a guest has moves to an account, by staff who know that both are one person.';
+comment on function interlock.move_reservation is
+  'Give an account what a guest has reserved, as it is and for as long.';
 comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
 comment on function interlock.normal_code is
@@ -5727,15 +5781,13 @@ revoke all on function
   public.release_cart(),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
+  public.reserve_cart(jsonb),
   public.ship_order(uuid, text),
   public.ship_order_lines(uuid, jsonb, text, text)
-  public.reserve_cart(jsonb),
-  public.ship_order(uuid, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid), interlock.checkout,
   public.create_order_transfer(), interlock.create_order_transfer,
   public.redeem_order_transfer(text), interlock.redeem_order_transfer,
   public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid), interlock.checkout,

@@ -66,6 +66,7 @@ drop function
   interlock.move_guest,
   interlock.move_order,
   interlock.move_orders,
+  interlock.move_reservation,
   interlock.new_order,
   interlock.note_backorders,
   interlock.order_answer,

@@ -62,11 +62,13 @@ comment on function interlock.look_at_terms is
 comment on function interlock.move_goods is
   'Bring the goods of a confirmed or paid order on, once.';
 comment on function interlock.move_guest is
-  'Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission that is sent again is found by whoever sends it.';
+  'Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission that is sent again is found by whoever sends it, and what they have reserved.';
 comment on function interlock.move_order is
   'Bring one order to a status, once.';
 comment on function interlock.move_orders is
   'What public.move_orders does, with its owner''s rights: what a guest has moves to an account, by staff who know that both are one person.';
+comment on function interlock.move_reservation is
+  'Give an account what a guest has reserved, as it is and for as long.';
 comment on function interlock.new_order is
   'A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.';
 comment on function interlock.normal_code is

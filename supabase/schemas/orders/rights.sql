@@ -19,15 +19,13 @@ revoke all on function
   public.release_cart(),
   public.reopen_order(uuid, boolean),
   public.replace_product_code(bigint, text, text),
+  public.reserve_cart(jsonb),
   public.ship_order(uuid, text),
   public.ship_order_lines(uuid, jsonb, text, text)
-  public.reserve_cart(jsonb),
-  public.ship_order(uuid, text)
 from public, anon, authenticated, service_role;
 
 grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid), interlock.checkout,
   public.create_order_transfer(), interlock.create_order_transfer,
   public.redeem_order_transfer(text), interlock.redeem_order_transfer,
   public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid), interlock.checkout,

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(146);
+select plan(160);
 
 select is(
   (select row(s.cart_reservation_window, s.cart_reservation_limit)::text from interlock.settings s),
@@ -361,6 +361,28 @@ select is(pg_temp.stock('a'), '{4}', 'four are left');
 select is(pg_temp.call('shop', format('public.erase_user(%L)', pg_temp.u('eve'))) ->> 'success', 'true', 'and is removed');
 select is(pg_temp.stock('a'), '{5}', 'gives it back');
 select is_empty('select from interlock.cart_reservations where user_id = pg_temp.u(''eve'')', 'nothing is left');
+
+-- A guest who makes an account ----------------------------------------------------------
+
+update interlock.settings set max_open_units_per_customer = 100, max_open_orders_per_customer = null;
+insert into auth.users (id, aud, role, email, is_anonymous)
+values (pg_temp.u('eve'), 'authenticated', 'authenticated', null, true);
+select is(pg_temp.call('bob', 'public.release_cart()') ->> 'released', 'true', 'the account has nothing');
+select is(pg_temp.reserve('eve', '{"a": 2}') ->> 'success', 'true', 'a guest reserves');
+insert into ids values ('guest', pg_temp.id('eve'));
+create temporary table before as select (pg_temp.open('bob'))[2] as units;
+select is(interlock.move_guest(pg_temp.u('eve'), pg_temp.u('bob'), null) ->> 'success', 'true', 'and has an account');
+select is(array[pg_temp.has('eve'), pg_temp.has('bob')], array[null, '{"a": 2}'::jsonb], 'whose the reservation is');
+select is(pg_temp.id('bob'), (select id from ids where name = 'guest'), 'as it was');
+select is((pg_temp.open('bob'))[2] - (select units from before), 2, 'and counts');
+select is(pg_temp.reserve('eve', '{"a": 1, "b": 3}') ->> 'success', 'true', 'another guest');
+select is(pg_temp.stock('a'), '{4}', 'four are left');
+select is(interlock.move_guest(pg_temp.u('eve'), pg_temp.u('bob'), null) ->> 'success', 'true', 'of an account that has reserved itself');
+select is(array[pg_temp.has('eve'), pg_temp.has('bob')], array[null, '{"a": 2}'::jsonb], 'has none any more');
+select is(pg_temp.stock('a'), '{5}', 'and has given it back');
+select is((pg_temp.open('eve'))[2], 0, 'so it counts no more');
+select is(pg_temp.buy('bob', '{"a": 2}', 'bob') ->> 'status', 'confirmed', 'what has moved is bought');
+select is_empty('select * from interlock.stock_differences', 'the books are equal');
 
 select finish();
 rollback;

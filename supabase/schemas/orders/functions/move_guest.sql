@@ -1,6 +1,6 @@
 -- Give an account what a guest has: orders with all that belongs to them, the money in the wallet, uses of promo codes and
 -- codes that are named for them, what counts against their limits, and a copy of the idempotency keys, so that a submission
--- that is sent again is found by whoever sends it. Holds of promo codes end: the account applies the code anew.
+-- that is sent again is found by whoever sends it, and what they have reserved. Holds of promo codes end: the account applies the code anew.
 --
 -- Limits hold for the account from then on: what has moved counts, also where it is more than one customer may have.
 --
@@ -15,9 +15,9 @@
 --
 -- Callers: interlock.redeem_order_transfer, interlock.move_orders.
 -- Locks: idempotency keys of the account, that a twin is making; both accounts by id; limits and carts of the
---   account (tried, never waited for); the guest's orders by id; open orders of both; then as interlock.move_wallet_money and
---   interlock.move_promo_uses.
--- Errors: USER_NOT_FOUND, TRANSFER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH; 55P03 is transient.
+--   account (tried, never waited for); reservations of both by customer; the guest's orders by id; open orders of both; then as interlock.move_wallet_money and
+--   interlock.move_promo_uses; stock rows by id, if a reservation ends.
+-- Errors: STOCK_LIMIT_EXCEEDED, USER_NOT_FOUND, TRANSFER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH; 55P03 is transient.
 create function interlock.move_guest(p_from_user_id uuid, p_to_user_id uuid, p_token_hash bytea)
 returns jsonb
 language plpgsql
@@ -27,6 +27,7 @@ declare
   v_transfer interlock.order_transfers;
   v_order_ids uuid[];
   v_money record;
+  v_reserved record;
 begin
   -- Before the accounts, as everybody does it.
   insert into interlock.idempotency_keys (user_id, operation, key, request_hash, response, created_at, expires_at)
@@ -94,6 +95,8 @@ begin
     raise exception using errcode = 'lock_not_available', message = 'the account is ordering at this moment';
   end if;
 
+  v_reserved := interlock.move_reservation(p_from_user_id, p_to_user_id);
+
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
@@ -141,6 +144,11 @@ begin
   v_transfer.id := coalesce(v_transfer.id, interlock.new_id());
   v_money := interlock.move_wallet_money(p_from_user_id, p_to_user_id, v_transfer.id);
   perform interlock.move_promo_uses(p_from_user_id, p_to_user_id);
+  if v_reserved.o_product_ids is not null then
+    perform interlock.return_stock(
+      v_reserved.o_product_ids, v_reserved.o_quantities, 'cart_released', v_reserved.o_id
+    );
+  end if;
 
   insert into interlock.order_transfers as t (
     id, from_user_id, to_user_id, moved_at, orders, amount, currency, actor

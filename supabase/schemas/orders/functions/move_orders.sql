@@ -3,7 +3,7 @@
 --
 -- Callers: authenticated (staff) and service_role, through public.move_orders.
 -- Locks: as interlock.move_guest; two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, USER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH;
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, USER_NOT_FOUND, NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH, STOCK_LIMIT_EXCEEDED;
 --   55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.move_orders(p_from_user_id uuid, p_to_user_id uuid)

@@ -4,7 +4,7 @@
 -- Callers: authenticated and service_role, through public.redeem_order_transfer.
 -- Locks: as interlock.move_guest; two seconds at most.
 -- Errors: UNAUTHENTICATED, VALIDATION_FAILED, TRANSFER_NOT_FOUND (no such token, its time is over, or another account has
---   used it), NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH, USER_NOT_FOUND; 55P03 is transient.
+--   used it), NOT_A_GUEST, ACCOUNT_NEEDED, CURRENCY_MISMATCH, STOCK_LIMIT_EXCEEDED, USER_NOT_FOUND; 55P03 is transient.
 -- Security definer: nobody has the right to write orders. Nothing here trusts an argument for who is calling: the token
 --   proves whose orders they are, auth.uid() whose they become.
 create function interlock.redeem_order_transfer(p_token text)
