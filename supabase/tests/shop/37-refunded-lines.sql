@@ -576,7 +576,7 @@ end
 $$;
 select is(pg_temp.refusal(v.sql), v.refused_by, v.sql)
 from (values
-  ($$update interlock.orders set refunded = total + 1 where id = pg_temp.o('card')$$, 'orders_refunded_within_total'),
+  ($$update interlock.orders set refunded = total + 1 where id = pg_temp.o('card')$$, 'orders_total_adds_up'),
   ($$update interlock.orders set refunded = refunded - 1 where id = pg_temp.o('card')$$, 'orders_terms_fixed'),
   ($$update interlock.order_refunds set reason = 'x'$$, '23001'), ($$delete from interlock.order_refunds$$, '23001'),
   ($$truncate interlock.order_refunds cascade$$, '23001'), ($$truncate interlock.order_refund_items$$, '23001'),

@@ -23,6 +23,8 @@ pub(crate) mod model;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod part_scenes;
+#[cfg(test)]
 mod parts;
 #[cfg(test)]
 mod payment_intent;
@@ -77,6 +79,7 @@ pub(crate) const AREA: Area = Area {
         guest_scenes::SCENES,
         limit_scenes::SCENES,
         lock_scenes::SCENES,
+        part_scenes::SCENES,
         price_scenes::SCENES,
         reopen_scenes::SCENES,
         reservation_scenes::SCENES,

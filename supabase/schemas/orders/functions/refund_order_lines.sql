@@ -193,7 +193,6 @@ begin
   where o.id = p_order_id;
 
   v_reason := case when v_refund.paid then 'lines_refunded' else 'lines_cancelled' end;
-  perform interlock.lock_stock(array(select l.product_id from unnest(v_lines) as l where l.restocked > 0));
   perform interlock.return_stock(array_agg(l.product_id), array_agg(l.restocked::int), v_reason, p_order_id)
   from unnest(v_lines) as l
   where l.restocked > 0;
