@@ -16,9 +16,9 @@ use crate::{bench, build, ensure, fuzz, prove};
 
 /// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
 /// postgrest-rs with reqwest, url and http is two thirds of what there is; the budget
-/// keeps the rest from growing unnoticed. The function that asks a third party takes 15 KB more than one that
+/// keeps the rest from growing unnoticed. The function that asks a third party takes 17 KB more than one that
 /// reads as little: half of it to make several calls, half to read what comes of them.
-const RAW_BUDGET: usize = 148_000;
+const RAW_BUDGET: usize = 150_000;
 const GZIP_BUDGET: usize = 68_000;
 
 /// About 20 seconds.
