@@ -338,9 +338,9 @@ as $$
 declare
   v_allowed boolean;
 begin
-  if (new.id, new.number, new.currency, new.subtotal, new.discount, new.shipping, new.shipping_tax, new.tax, new.tax_included, new.total, new.payment_method, new.created_at)
+  if (new.id, new.number, new.currency, new.subtotal, new.discount, new.shipping, new.shipping_tax, new.tax, new.tax_included, new.total, new.payment_method, new.wallet_amount, new.created_at)
       is distinct from
-      (old.id, old.number, old.currency, old.subtotal, old.discount, old.shipping, old.shipping_tax, old.tax, old.tax_included, old.total, old.payment_method, old.created_at)
+      (old.id, old.number, old.currency, old.subtotal, old.discount, old.shipping, old.shipping_tax, old.tax, old.tax_included, old.total, old.payment_method, old.wallet_amount, old.created_at)
     or new.shipping_method is distinct from old.shipping_method
     or new.promo_code_id is distinct from old.promo_code_id
     or new.refunded < old.refunded
@@ -644,7 +644,7 @@ begin
     select o.*
     from interlock.orders o
     where o.id = any (v_ended)
-      and o.paid_at is not null
+      and (o.paid_at is not null or o.wallet_amount > 0)
       and not o.refunded_outside
     order by o.user_id, o.id
   loop
@@ -749,13 +749,17 @@ create table interlock.orders (
   discount bigint not null default 0
     constraint orders_discount_within_subtotal check (discount between 0 and subtotal),
   total bigint not null
-    constraint orders_total_adds_up check (total = subtotal - discount + shipping + tax - tax_included and refunded <= total),
+    constraint orders_total_adds_up check (
+      total = subtotal - discount + shipping + tax - tax_included
+      and refunded <= total and wallet_amount <= total
+    ),
   shipping_method interlock.slug,
   shipping interlock.amount not null default 0,
   shipping_tax interlock.amount not null default 0,
   tax interlock.amount not null default 0,
   tax_included interlock.amount not null default 0,
   payment_method interlock.payment_method not null,
+  wallet_amount interlock.amount not null default 0,
   promo_code_id uuid,
   cart_id uuid,
   counted_units interlock.positive_count,
@@ -800,6 +804,8 @@ comment on column interlock.orders.tracking is
   'What the carrier calls the parcel, of several (order_shipments) the latest that has a number.';
 comment on column interlock.orders.total is
   'What is to be paid, in minor units: subtotal - discount + shipping + tax - tax_included.';
+comment on column interlock.orders.wallet_amount is
+  'The part of total that was taken from the wallet when it was placed; payment_method is how the rest is paid. 0 for what the wallet pays alone.';
 comment on column interlock.orders.shipping_method is
   'Of shipping_methods, if one was chosen.';
 comment on column interlock.orders.shipping is
@@ -982,7 +988,7 @@ create table interlock.order_refunds (
   created_at timestamptz not null default now(),
   constraint order_refunds_amount_adds_up check (amount = subtotal - discount + shipping + tax - tax_included),
   constraint order_refunds_money_within_amount check (
-    to_wallet + to_card + by_shop <= case when paid then amount else 0 end
+    to_wallet + to_card + by_shop <= amount and (paid or to_card + by_shop = 0)
   )
 );
 
@@ -1897,6 +1903,9 @@ $$;
 -- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on,
 -- but the buyer sees them only once it is paid.
 --
+-- Both: with p_wallet_amount so much is taken from the wallet here, or all of it if the order costs less, and payment_method is
+-- how the rest is paid.
+--
 -- For somebody else: staff and the shop name the buyer with p_on_behalf_of. Order, limits, wallet and promo are the buyer's;
 -- the key is the caller's, and so is the name in the history.
 --
@@ -1908,7 +1917,7 @@ $$;
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
 --   code); idempotency key; cart (if it has a name); the buyer's account and reservation (with p_reservation_id); limits of the
 --   customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit); wallet
---   (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All waits together
+--   (payment by wallet, or a part of it); promo (with a code); stock rows by id; slots of stock; codes of digital products. All waits together
 --   last two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN and USER_NOT_FOUND (with p_on_behalf_of), VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY,
@@ -1930,7 +1939,8 @@ create function interlock.checkout(
   p_metadata jsonb,
   p_shipping_method text,
   p_on_behalf_of uuid,
-  p_reservation_id uuid
+  p_reservation_id uuid,
+  p_wallet_amount bigint
 )
 returns json
 language plpgsql
@@ -2023,6 +2033,11 @@ begin
     end if;
     v_said := coalesce(v_details, '{}') || jsonb_build_object('shipping_method', p_shipping_method);
   end if;
+  if p_wallet_amount < 0 then
+    v_problems := coalesce(v_problems, '[]') || interlock.problem(
+      '/wallet_amount', 'must be a whole number of minor units, 0 or more'
+    );
+  end if;
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
   end if;
@@ -2066,7 +2081,8 @@ begin
     (
       select array[
         s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
-        extract(epoch from s.confirmation_window)::int, (v_payment_method = any (s.payment_methods))::int,
+        extract(epoch from s.confirmation_window)::int,
+        (v_payment_method = any (s.payment_methods) and (coalesce(p_wallet_amount, 0) = 0 or 'wallet' = any (s.payment_methods)))::int,
         s.taxed::int, s.shipping_required::int
       ]
       from interlock.settings s
@@ -2131,6 +2147,9 @@ begin
   if p_on_behalf_of is not null then
     v_request := v_request || jsonb_build_object('on_behalf_of', p_on_behalf_of);
   end if;
+  if p_wallet_amount is not null then
+    v_request := v_request || jsonb_build_object('wallet_amount', p_wallet_amount);
+  end if;
 
   v_refusal := case
     when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
@@ -2150,7 +2169,10 @@ begin
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
     perform interlock.raise_error(v_refusal, case v_refusal
       when 'PAYMENT_METHOD_NOT_ALLOWED' then (
-        select jsonb_build_object('payment_method', v_payment_method, 'allowed', s.payment_methods)
+        select jsonb_build_object(
+          'payment_method', case when v_payment_method = any (s.payment_methods) then 'wallet' else v_payment_method end,
+          'allowed', s.payment_methods
+        )
         from interlock.settings s
       )
       when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
@@ -2181,7 +2203,7 @@ begin
   if p_promo_code is null and not v_charged then
     v_order := interlock.new_order(
       v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
-      v_settings[4], null, 0, 0, 0, 0
+      v_settings[4], null, 0, 0, 0, 0, p_wallet_amount
     );
     if not v_digital and v_backorder is not true then
       v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
@@ -2230,7 +2252,7 @@ begin
   end if;
 
   -- The price, and the money.
-  if v_payment_method = 'wallet' then
+  if v_payment_method = 'wallet' or p_wallet_amount > 0 then
     v_wallet := interlock.lock_wallet(v_user_id);
     -- No wallet may mean no account: locked it is not, and nobody without an account pays.
     if v_wallet.user_id is null then
@@ -2282,7 +2304,7 @@ begin
       v_order_id, v_user_id, v_currencies[1], v_subtotal,
       (select coalesce(sum(d), 0)::bigint from unnest(v_discounts) as d),
       v_payment_method, v_promo_id, p_cart_id, v_settings[4],
-      p_shipping_method, v_shipping, v_shipping_tax, v_tax, v_tax_included
+      p_shipping_method, v_shipping, v_shipping_tax, v_tax, v_tax_included, p_wallet_amount
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
@@ -2296,6 +2318,8 @@ begin
 
   if v_payment_method = 'wallet' then
     perform interlock.pay_from_wallet(v_wallet, v_order.total, v_order.currency, 'checkout', v_order_id);
+  elsif p_wallet_amount > 0 then
+    perform interlock.pay_from_wallet(v_wallet, v_order.wallet_amount, v_order.currency, 'checkout', v_order_id);
   end if;
 
   if v_counted is not null then
@@ -3653,7 +3677,7 @@ end
 $$;
 
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
--- Nothing to pay is paid. p_confirmation_seconds is settings.confirmation_window, which the caller has read.
+-- Nothing to pay beside the wallet's part is paid. p_confirmation_seconds is settings.confirmation_window, which the caller has read.
 --
 -- Callers: interlock.checkout. Takes a number, which is used up whatever becomes of the order.
 create function interlock.new_order(
@@ -3670,7 +3694,8 @@ create function interlock.new_order(
   p_shipping bigint,
   p_shipping_tax bigint,
   p_tax bigint,
-  p_tax_included bigint
+  p_tax_included bigint,
+  p_wallet_amount bigint
 )
 returns interlock.orders
 language plpgsql
@@ -3692,6 +3717,11 @@ begin
   v_order.tax_included := p_tax_included;
   v_order.total := p_subtotal - p_discount + p_shipping + p_tax - p_tax_included;
   v_order.payment_method := p_payment_method;
+  -- Where the wallet pays alone, payment_method says so.
+  v_order.wallet_amount := case
+    when p_payment_method = 'wallet' then 0
+    else least(coalesce(p_wallet_amount, 0), v_order.total)
+  end;
   v_order.promo_code_id := p_promo_code_id;
   v_order.cart_id := p_cart_id;
   v_order.created_at := interlock.clock();
@@ -3699,7 +3729,7 @@ begin
   v_order.refunded := 0;
   v_order.fulfillment := 'unfulfilled';
 
-  if p_payment_method = 'wallet' or v_order.total = 0 then
+  if p_payment_method = 'wallet' or v_order.total = v_order.wallet_amount then
     v_order.status := 'paid';
     v_order.paid_at := v_order.created_at;
   elsif p_payment_method in ('bank_transfer', 'card') then
@@ -4141,7 +4171,8 @@ end
 $$;
 
 -- What public.refund_order_lines does, with its owner's rights: so many units of lines of an order, and its shipping, are
--- taken off it. Before it is paid it costs less by that; after that the money goes back as interlock.give_back says, unless
+-- taken off it. Before it is paid it costs less by that, and only what the wallet
+-- has paid for it goes back; after that the money goes back as interlock.give_back says, unless
 -- the shop has given it back itself (p_outside). An order of which no unit is left is cancelled or refunded as a whole,
 -- with its shipping. One that has nothing to pay any more is paid.
 --
@@ -4303,15 +4334,16 @@ begin
   end if;
   v_refund.amount := v_refund.subtotal - v_refund.discount + v_refund.shipping + v_refund.tax - v_refund.tax_included;
 
+  v_reason := case when v_refund.paid then 'lines_refunded' else 'lines_cancelled' end;
   v_refund.to_wallet := 0;
   v_refund.to_card := 0;
   v_refund.by_shop := 0;
   if v_refund.paid and p_outside then
     v_refund.by_shop := v_refund.amount;
-  elsif v_refund.paid then
+  elsif v_refund.paid or v_order.wallet_amount > 0 then
     select b.o_wallet, b.o_card, b.o_shop
     into v_refund.to_wallet, v_refund.to_card, v_refund.by_shop
-    from interlock.give_back(v_order, v_refund.amount, 'lines_refunded') b;
+    from interlock.give_back(v_order, v_refund.amount, v_reason) b;
   end if;
 
   insert into interlock.order_refunds select v_refund.*;
@@ -4320,7 +4352,7 @@ begin
 
   -- The rest of an unpaid order counts less against the limits of its buyer; not at all if it costs nothing, so that it
   -- needs no counter once it is paid below.
-  v_free := not v_refund.paid and not v_all and v_order.refunded + v_refund.amount = v_order.total;
+  v_free := not v_refund.paid and not v_all and v_order.refunded + v_refund.amount >= v_order.total - v_order.wallet_amount;
   -- Where what was still to be sent is taken off, the rest has left.
   v_sent := v_order.fulfillment = 'partly_shipped' and not v_all and not interlock.has_to_ship(p_order_id);
   update interlock.orders o
@@ -4334,7 +4366,6 @@ begin
       status = case when not v_all then o.status when v_refund.paid then 'refunded' else 'cancelled' end
   where o.id = p_order_id;
 
-  v_reason := case when v_refund.paid then 'lines_refunded' else 'lines_cancelled' end;
   perform interlock.return_stock(array_agg(l.product_id), array_agg(l.restocked::int), v_reason, p_order_id)
   from unnest(v_lines) as l
   where l.restocked > 0;
@@ -4425,12 +4456,13 @@ end
 $$;
 
 -- What public.reopen_order does, with its owner's rights: an order that has expired, and whose money is there after all,
--- takes its units, codes and promo use again, all or nothing, for the price it had. It then waits for its payment as it
+-- takes its units, codes, promo use and the wallet's part again, all or nothing, for the price it had. It then waits for its payment as it
 -- did at first, or is paid at once with p_paid. Called again it changes nothing.
 --
 -- Callers: authenticated (staff) and service_role, through public.reopen_order.
 -- Locks: order, then as interlock.retake_order; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, ORDER_OWNER_GONE, CART_ALREADY_ORDERED,
+--   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH,
 --   PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
 --   PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
@@ -4720,15 +4752,15 @@ begin
 end
 $$;
 
--- Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it
--- had, and waits for its payment as it did at first. Lines that were cancelled before stay so.
+-- Bring an order that ended unpaid back: it takes its units, codes, promo use and the wallet's part again, all or nothing,
+-- for the price it had, and waits for its payment as it did at first. Lines that were cancelled before stay so.
 --
 -- The discount is the one that was granted: of the promo code only its uses are asked for, not its dates.
 --
 -- Callers: interlock.reopen_order, for one that has expired; interlock.retake_for_late_money, for a cancelled one too. With
 --   the order locked.
--- Locks: cart, limits of the customer (with a product that has some), promo, stock rows by id, their slots, their codes.
--- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
+-- Locks: cart, limits of the customer (with a product that has some), wallet (for its part), promo, stock rows by id, their slots, their codes.
+-- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
 --   longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03
 --   is transient.
 create function interlock.retake_order(p_order_id uuid)
@@ -4769,6 +4801,16 @@ begin
   from interlock.settings s
   where o.id = p_order_id;
   perform set_config('interlock.reopening', '', true);
+
+  if v_order.wallet_amount > 0 then
+    perform interlock.pay_from_wallet(
+      interlock.lock_wallet(v_order.user_id),
+      v_order.wallet_amount - interlock.wallet_returned(v_order, v_order.refunded),
+      v_order.currency,
+      'order_reopened',
+      p_order_id
+    );
+  end if;
 
   if v_order.promo_code_id is not null then
     if exists (select from interlock.promo_codes p where p.id = v_order.promo_code_id and p.first_order_only) then
@@ -4833,7 +4875,7 @@ begin
 end
 $$;
 
--- An order as its buyer sees it, with its lines, and its details if it has any.
+-- An order as its buyer sees it, with its lines, and its details and the wallet's part if it has any.
 --
 -- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
 create function interlock.shape_order(p_order interlock.orders, p_items jsonb, p_details jsonb)
@@ -4843,7 +4885,7 @@ stable
 set search_path = ''
 as $$
 declare
-  v_shape constant jsonb := jsonb_build_object(
+  v_shape jsonb := jsonb_build_object(
     'id', p_order.id,
     'number', p_order.number,
     'status', p_order.status,
@@ -4870,6 +4912,9 @@ declare
     'items', p_items
   );
 begin
+  if p_order.wallet_amount > 0 then
+    v_shape := v_shape || jsonb_build_object('wallet_amount', p_order.wallet_amount);
+  end if;
   if p_details is null then
     return v_shape;
   end if;
@@ -5335,7 +5380,8 @@ create function public.checkout(
   p_metadata jsonb default null,
   p_shipping_method text default null,
   p_on_behalf_of uuid default null,
-  p_reservation_id uuid default null
+  p_reservation_id uuid default null,
+  p_wallet_amount bigint default null
 )
 returns json
 language plpgsql
@@ -5345,12 +5391,13 @@ as $$
 begin
   return interlock.checkout(
     p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total,
-    p_shipping_address, p_contact, p_metadata, p_shipping_method, p_on_behalf_of, p_reservation_id
+    p_shipping_address, p_contact, p_metadata, p_shipping_method, p_on_behalf_of, p_reservation_id,
+    p_wallet_amount
   );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid) is
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid, bigint) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user, or for staff on behalf of another one: order, payment, stock, codes and promo use together, or nothing.';
 
 create function public.claim_product_codes_atomic(
@@ -5726,19 +5773,19 @@ comment on function interlock.refuse_ordered_cart is
 comment on function interlock.release_cart is
   'What public.release_cart does, with its owner''s rights.';
 comment on function interlock.reopen_order is
-  'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes and promo use again, all or nothing, for the price it had.';
+  'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes, promo use and the wallet''s part again, all or nothing, for the price it had.';
 comment on function interlock.replace_product_code is
   'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
 comment on function interlock.reserve_cart is
   'What public.reserve_cart does, with its owner''s rights: a customer''s cart is theirs for settings.cart_reservation_window.';
 comment on function interlock.retake_order is
-  'Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it had, and waits for its payment as it did at first.';
+  'Bring an order that ended unpaid back: it takes its units, codes, promo use and the wallet''s part again, all or nothing, for the price it had, and waits for its payment as it did at first.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_details is
   'The details of an order as its buyer sees them: those that there are.';
 comment on function interlock.shape_order is
-  'An order as its buyer sees it, with its lines, and its details if it has any.';
+  'An order as its buyer sees it, with its lines, and its details and the wallet''s part if it has any.';
 comment on function interlock.share_of is
   'The share of an amount that falls to a part of something, half a minor unit rounded up; nothing of nothing.';
 comment on function interlock.ship_order is
@@ -5762,7 +5809,7 @@ comment on function interlock.transfer_answer is
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.cancel_order(uuid, text),
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid),
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid, bigint),
   public.claim_product_codes_atomic(uuid, int, uuid, text),
   public.correct_order(uuid, jsonb, jsonb, jsonb),
   public.create_order_transfer(),
@@ -5788,7 +5835,7 @@ grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
   public.create_order_transfer(), interlock.create_order_transfer,
   public.redeem_order_transfer(text), interlock.redeem_order_transfer,
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid, bigint), interlock.checkout,
   public.quote_order(jsonb, text, text, jsonb, uuid), interlock.quote_order,
   public.reserve_cart(jsonb), interlock.reserve_cart,
   public.release_cart(), interlock.release_cart,

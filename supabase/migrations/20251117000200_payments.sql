@@ -737,7 +737,7 @@ declare
   v_payment_id constant uuid := coalesce(p_payment.id, interlock.new_id());
   v_amount constant bigint := interlock.to_amount(coalesce(p_object -> 'amount_received', p_object -> 'amount'));
   v_currency constant text := upper(p_object ->> 'currency');
-  v_due constant bigint := p_order.total - p_order.refunded;
+  v_due constant bigint := p_order.total - p_order.wallet_amount - p_order.refunded;
   v_flag text;
   v_outcome text;
 begin
@@ -1017,7 +1017,7 @@ begin
       ));
     end if;
     insert into interlock.payments (order_id, provider, attempt, amount, currency)
-    values (p_order_id, 'stripe', v_attempts + 1, v_order.total - v_order.refunded, v_order.currency)
+    values (p_order_id, 'stripe', v_attempts + 1, v_order.total - v_order.wallet_amount - v_order.refunded, v_order.currency)
     returning * into v_payment;
   end if;
 
@@ -1184,10 +1184,11 @@ $$;
 
 -- Give so much of what an order's buyer has paid back, in the way in which it was paid: into the wallet; by the provider,
 -- as far as the card has not been asked for before; what came in cash or by bank transfer is for the shop to give back
--- by its own hand. Says how much each of them is.
+-- by its own hand. Of an order that was paid in two ways the wallet's part comes last. Says how much each of them is. Of one
+-- that is not paid there is nothing but the wallet's part.
 --
--- Callers: interlock.settle_orders (all that is left), interlock.refund_order_lines (a part); with the order locked, which
---   is paid.
+-- Callers: interlock.settle_orders (all that is left), interlock.refund_order_lines (a part); with the order locked. Its
+--   refunded is what it was before.
 -- Locks: the wallet of the buyer; the payment of the order.
 -- Errors: WALLET_OWNER_GONE; 55P03 after lock_timeout.
 create function interlock.give_back(
@@ -1211,19 +1212,25 @@ begin
     return;
   end if;
 
-  if p_order.payment_method = 'wallet' then
+  o_wallet := case
+    when p_order.payment_method = 'wallet' then p_amount
+    else interlock.wallet_returned(p_order, p_order.refunded + p_amount)
+      - interlock.wallet_returned(p_order, p_order.refunded)
+  end;
+  if o_wallet > 0 then
     if p_order.user_id is null then
       perform interlock.raise_error('WALLET_OWNER_GONE', jsonb_build_object(
-        'order_id', p_order.id, 'amount', p_amount, 'currency', p_order.currency
+        'order_id', p_order.id, 'amount', o_wallet, 'currency', p_order.currency
       ));
     end if;
-    perform interlock.credit_wallet(p_order.user_id, p_amount, p_order.currency, p_reason, p_order.id);
-    o_wallet := p_amount;
+    perform interlock.credit_wallet(p_order.user_id, o_wallet, p_order.currency, p_reason, p_order.id);
+  end if;
+  if o_wallet = p_amount or p_order.paid_at is null then
     return;
   end if;
 
   -- One payment at most has paid the order: any other is flagged.
-  select p.id, least(p_amount, p.amount - p.refund_asked)
+  select p.id, least(p_amount - o_wallet, p.amount - p.refund_asked)
   into v_payment_id, o_card
   from interlock.payments p
   where p.order_id = p_order.id
@@ -1231,7 +1238,7 @@ begin
     and p.flag is null;
   if v_payment_id is null then
     o_card := 0;
-    o_shop := p_amount;
+    o_shop := p_amount - o_wallet;
     return;
   end if;
 
@@ -1339,6 +1346,7 @@ begin
         'user_id', o.user_id,
         'order_status', o.status,
         'total', o.total,
+        'wallet_amount', o.wallet_amount,
         'refunded', o.refunded,
         'currency', o.currency,
         'payment_expires_at', o.payment_expires_at
@@ -1455,7 +1463,7 @@ $$;
 -- Lock a user's wallet; the one helper for this kind of lock. The account comes first, because whoever pays from the
 -- wallet then writes an order that refers to it (interlock.lock_user).
 --
--- Callers: interlock.checkout, interlock.move_wallet. Locks: the account, the wallet's row, waiting, `no key`.
+-- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet. Locks: the account, the wallet's row, waiting, `no key`.
 -- Errors: 55P03 after lock_timeout. A row of nulls if the user has none.
 create function interlock.lock_wallet(p_user_id uuid)
 returns interlock.wallets
@@ -1628,7 +1636,7 @@ $$;
 
 -- Take money out of the wallet that interlock.lock_wallet has locked.
 --
--- Callers: interlock.checkout, interlock.move_wallet.
+-- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet, interlock.move_wallet_money.
 -- Locks: the wallet's row, held already.
 -- Errors: INSUFFICIENT_FUNDS (no wallet counts as an empty one), CURRENCY_MISMATCH.
 create function interlock.pay_from_wallet(
@@ -2369,6 +2377,21 @@ begin
 end
 $$;
 
+-- How much of an order's wallet_amount has gone back once p_refunded of its total has: what is paid in the other way goes
+-- back first.
+--
+-- Callers: interlock.give_back, interlock.retake_order.
+create function interlock.wallet_returned(p_order interlock.orders, p_refunded bigint)
+returns bigint
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return greatest(p_refunded - (p_order.total - p_order.wallet_amount), 0);
+end
+$$;
+
 -- A ledger is its closed part (wallet_balances) and the movements after that. Which wallets have a ledger is found by
 -- going from each to the next in the index, so that no closed movement is read; of some nothing is left but the balance.
 create view interlock.wallet_differences
@@ -2707,6 +2730,8 @@ comment on function interlock.to_uuid is
   'The UUID that a text is; null if it is none.';
 comment on function interlock.top_up_wallet is
   'What public.top_up_wallet does, with its owner''s rights.';
+comment on function interlock.wallet_returned is
+  'How much of an order''s wallet_amount has gone back once p_refunded of its total has: what is paid in the other way goes back first.';
 
 -- Who may call what of payments. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;

@@ -1049,30 +1049,21 @@ begin
     array_fill(p_from_user_id, array[cardinality(v_promo_ids)]) || array_fill(p_to_user_id, array[cardinality(v_promo_ids)])
   );
 
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.promo_codes p
-  where p.user_id = p_from_user_id
-    or exists (
-      select
-      from interlock.promo_redemptions r
-      where r.promo_id = p.id
-        and r.user_id = p_from_user_id
-        and r.status = 'held'
-    )
-  order by p.id
-  for no key update;
   perform interlock.end_promo_uses(
     array(
       select r.id
       from interlock.promo_redemptions r
-      where r.promo_id = any (v_promo_ids)
-        and r.user_id = p_from_user_id
+      where r.user_id = p_from_user_id
         and r.status = 'held'
     ),
     'held',
     'released'
   );
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1 from interlock.promo_codes p where p.user_id = p_from_user_id order by p.id for no key update;
   update interlock.promo_codes p set user_id = p_to_user_id where p.user_id = p_from_user_id;
 
   with moved as (

@@ -67,7 +67,8 @@ drop function
   interlock.store_card_payment,
   interlock.submit_payment_proof,
   interlock.take_payment,
-  interlock.top_up_wallet;
+  interlock.top_up_wallet,
+  interlock.wallet_returned;
 drop table
   interlock.wallets,
   interlock.wallet_top_ups,

@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(73);
+select plan(74);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -107,6 +107,7 @@ from (values
   ($$insert into interlock.stock_movements (product_id, delta, balance_after, reason) values ({2}, 1, 6, '')$$, 'movement_reason_length'),
   ($$insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason) values ({1}, 1, 1, 'USD', '')$$, 'movement_reason_length'),
   ($$insert into interlock.wallet_top_ups values ('tap', {1}, 1, 'USD'), ('tap', {9}, 2, 'EUR')$$, 'wallet_top_ups_pkey'),
+  ($$insert into interlock.order_transfers (token_hash) values ('tap'), ('tap')$$, 'order_transfers_token_key'),
   ($$insert into interlock.counter_slots values ({9}, -1)$$, 'unit_count_nonnegative'),
   ($$insert into interlock.counter_slots values ({9}, 0, 1, -1)$$, 'unit_count_nonnegative'),
   ($$insert into interlock.counter_slots values ({9}, 0, 1, 2)$$, 'counter_slots_used_within_granted'),

@@ -33,7 +33,7 @@ select results_eq(
       ('interlock.assign_batch(uuid,uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.begin_card_payment(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
-      ('interlock.checkout(jsonb,text,uuid,text,text,bigint,jsonb,jsonb,jsonb,text,uuid,uuid): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
+      ('interlock.checkout(jsonb,text,uuid,text,text,bigint,jsonb,jsonb,jsonb,text,uuid,uuid,bigint): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.claim_product_codes_atomic(uuid,integer,uuid,text): lock_timeout=2s'),
       ('interlock.claim_route(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.close_ledger(uuid,integer): lock_timeout=50ms'),

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(16);
+select plan(18);
 
 -- What is left -------------------------------------------------------------------
 
@@ -160,6 +160,15 @@ select is(
     'service_role'),
   'assign_batch', 'an assignment'
 );
+insert into auth.users (id, aud, role, is_anonymous)
+values ('7f000000-0000-4000-8000-000000000002', 'authenticated', 'authenticated', true);
+insert into interlock.wallets (user_id, balance, currency) values ('7f000000-0000-4000-8000-000000000002', 100, 'USD');
+select is(
+  pg_temp.limits_of($$select public.move_orders('7f000000-0000-4000-8000-000000000002', '7f000000-0000-4000-8000-000000000001')$$,
+    'service_role'),
+  'move_guest move_reservation move_wallet_money credit_wallet move_promo_uses', 'what a guest has, on its way'
+);
+select is((select count(*) from limited where by = 'move_guest'), 3::bigint, 'accounts, orders, and what counts against limits');
 
 select * from finish();
 rollback;

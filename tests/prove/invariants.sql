@@ -211,10 +211,14 @@ wallet as (
   select format('an order cost its wallet %s and not %s', -coalesce(m.sum, 0), d.due), d.id::text
   from (
     select o.id,
-      case when o.payment_method = 'wallet' then
-        case when o.stands then o.total - o.refunded else 0 end
-          + (select coalesce(sum(r.by_shop), 0) from interlock.order_refunds r where r.order_id = o.id)
-      else 0 end as due
+      case
+        when o.payment_method = 'wallet' then
+          case when o.stands then o.total - o.refunded else 0 end
+            + (select coalesce(sum(r.by_shop), 0) from interlock.order_refunds r where r.order_id = o.id)
+        -- What is paid in the other way goes back first.
+        when o.stands then least(o.wallet_amount, o.total - o.refunded)
+        else 0
+      end as due
     from orders o
   ) d
   left join (

@@ -92,7 +92,9 @@ mod tests {
             ("/contact", false),
             ("/metadata", false),
             ("/shipping_method", false),
+            ("/wallet_amount", false),
             ("/on_behalf_of", false),
+            ("/reservation_id", false),
         ];
         assert_eq!(
             told,

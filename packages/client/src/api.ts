@@ -61,6 +61,8 @@ export interface components {
             };
             /** @description How the order is sent: the code of one of shipping_methods. The database has its price. */
             shipping_method?: string;
+            /** @description So much of it, in minor units, is taken from the wallet at once, or all if the order costs less; `payment_method` is how the rest is paid. */
+            wallet_amount?: number;
             /**
              * Format: uuid
              * @description The customer for whom staff place the order; a buyer who names one is answered with FORBIDDEN.
@@ -201,6 +203,7 @@ export interface components {
             metadata?: {
                 [key: string]: unknown;
             };
+            wallet_amount?: number;
         };
         /** @description It is done. */
         OrderAnswer: {

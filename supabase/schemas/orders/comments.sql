@@ -106,19 +106,19 @@ comment on function interlock.refuse_ordered_cart is
 comment on function interlock.release_cart is
   'What public.release_cart does, with its owner''s rights.';
 comment on function interlock.reopen_order is
-  'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes and promo use again, all or nothing, for the price it had.';
+  'What public.reopen_order does, with its owner''s rights: an order that has expired, and whose money is there after all, takes its units, codes, promo use and the wallet''s part again, all or nothing, for the price it had.';
 comment on function interlock.replace_product_code is
   'What public.replace_product_code does, with its owner''s rights: a delivered key that does not work gets another one in its place, once.';
 comment on function interlock.reserve_cart is
   'What public.reserve_cart does, with its owner''s rights: a customer''s cart is theirs for settings.cart_reservation_window.';
 comment on function interlock.retake_order is
-  'Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it had, and waits for its payment as it did at first.';
+  'Bring an order that ended unpaid back: it takes its units, codes, promo use and the wallet''s part again, all or nothing, for the price it had, and waits for its payment as it did at first.';
 comment on function interlock.settle_orders is
   'Trigger: what a new status of orders brings with it, whoever changes it, and exactly once: the row is locked, the transitions end in final statuses, and an order ends in one statement only.';
 comment on function interlock.shape_details is
   'The details of an order as its buyer sees them: those that there are.';
 comment on function interlock.shape_order is
-  'An order as its buyer sees it, with its lines, and its details if it has any.';
+  'An order as its buyer sees it, with its lines, and its details and the wallet''s part if it has any.';
 comment on function interlock.share_of is
   'The share of an amount that falls to a part of something, half a minor unit rounded up; nothing of nothing.';
 comment on function interlock.ship_order is

@@ -81,3 +81,5 @@ comment on function interlock.to_uuid is
   'The UUID that a text is; null if it is none.';
 comment on function interlock.top_up_wallet is
   'What public.top_up_wallet does, with its owner''s rights.';
+comment on function interlock.wallet_returned is
+  'How much of an order''s wallet_amount has gone back once p_refunded of its total has: what is paid in the other way goes back first.';

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(368);
+select plan(369);
 
 -- Columns -----------------------------------------------------------------
 
@@ -53,7 +53,7 @@ from (values
     'id uuid not null', 'number bigint not null', 'user_id uuid', 'status text not null', 'fulfillment text not null', 'currency character(3) not null',
     'subtotal bigint not null', 'discount bigint not null', 'total bigint not null', 'shipping_method text', 'shipping bigint not null',
     'shipping_tax bigint not null', 'tax bigint not null', 'tax_included bigint not null',
-    'payment_method text not null', 'promo_code_id uuid', 'cart_id uuid', 'counted_units integer',
+    'payment_method text not null', 'wallet_amount bigint not null', 'promo_code_id uuid', 'cart_id uuid', 'counted_units integer',
     'payment_expires_at timestamp with time zone', 'proof_submitted_at timestamp with time zone',
     'created_at timestamp with time zone not null', 'paid_at timestamp with time zone',
     'shipped_at timestamp with time zone', 'tracking text', 'fulfilled_at timestamp with time zone',
@@ -65,6 +65,11 @@ from (values
     'unit_price bigint not null', 'name text not null', 'kind text not null', 'discount bigint not null',
     'tax bigint not null', 'tax_percent numeric', 'tax_inclusive boolean',
     'untracked boolean not null', 'backordered integer not null'
+  ]),
+  ('interlock.order_transfers', array[
+    'id uuid not null', 'from_user_id uuid', 'to_user_id uuid', 'token_hash bytea', 'expires_at timestamp with time zone',
+    'created_at timestamp with time zone not null', 'moved_at timestamp with time zone', 'orders integer not null',
+    'amount bigint not null', 'currency character(3)', 'actor uuid'
   ]),
   ('interlock.wallet_top_ups', array[
     'reference text not null', 'user_id uuid not null', 'amount bigint not null', 'currency character(3) not null',
@@ -131,7 +136,7 @@ select is_empty(
 
 select function_returns('public', f.name, f.args, f.returns)
 from (values
-  ('checkout', array['jsonb', 'text', 'uuid', 'text', 'text', 'bigint', 'jsonb', 'jsonb', 'jsonb', 'text', 'uuid', 'uuid'], 'json'),
+  ('checkout', array['jsonb', 'text', 'uuid', 'text', 'text', 'bigint', 'jsonb', 'jsonb', 'jsonb', 'text', 'uuid', 'uuid', 'bigint'], 'json'),
   ('adjust_stock', array['uuid', 'integer', 'text', 'text'], 'jsonb'),
   ('count_stock', array['uuid', 'integer', 'integer', 'text', 'text'], 'jsonb'),
   ('decrement_product_quantity', array['uuid', 'integer', 'text'], 'jsonb'),

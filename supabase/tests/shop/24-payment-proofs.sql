@@ -335,7 +335,7 @@ select is(
     select jsonb_build_object(
       'id', f.id, 'order_id', o.id, 'object_path', pg_temp.path('a.pdf'), 'status', 'submitted', 'reason', null,
       'created_at', f.created_at, 'decided_at', null, 'user_id', o.user_id, 'order_status', 'pending_payment',
-      'total', 1000, 'refunded', 0, 'currency', 'EUR', 'payment_expires_at', o.payment_expires_at
+      'total', 1000, 'wallet_amount', 0, 'refunded', 0, 'currency', 'EUR', 'payment_expires_at', o.payment_expires_at
     )
     from interlock.orders o join interlock.payment_proofs f on f.order_id = o.id
     where o.id = (select id from memo)

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(75);
+select plan(84);
 
 create function pg_temp.id(p_n int)
 returns uuid
@@ -21,12 +21,15 @@ values (pg_temp.id(11), 'tap oil', 1000, 'EUR', 100);
 insert into interlock.products (id, name, price, currency, kind) values (pg_temp.id(12), 'tap song', 300, 'EUR', 'digital');
 insert into interlock.product_codes (product_id, code) values (pg_temp.id(12), 'tap-song-1');
 insert into interlock.wallets (user_id, balance, currency)
-values (pg_temp.id(1), 5000, 'EUR'), (pg_temp.id(3), 100, 'EUR'), (pg_temp.id(6), 0, 'USD');
+values (pg_temp.id(1), 6000, 'EUR'), (pg_temp.id(3), 100, 'EUR'), (pg_temp.id(4), 5000, 'EUR'), (pg_temp.id(6), 0, 'USD');
 insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses_per_user, max_uses, user_id)
 values
   (pg_temp.id(21), 'GUEST-ONCE', 'percentage', 10, 1, 10, null),
   (pg_temp.id(22), 'GUEST-HELD', 'percentage', 10, null, 10, null),
-  (pg_temp.id(23), 'GUEST-OWN', 'percentage', 10, null, 10, pg_temp.id(1));
+  (pg_temp.id(23), 'GUEST-OWN', 'percentage', 10, null, 10, pg_temp.id(1)),
+  (pg_temp.id(25), 'GUEST-TWO', 'percentage', 10, null, 10, null),
+  (pg_temp.id(26), 'GUEST-NEW', 'percentage', 10, null, 10, null),
+  (pg_temp.id(27), 'GUEST-OTHER', 'percentage', 10, null, 10, pg_temp.id(4));
 insert into interlock.promo_codes (id, code, discount_type, discount_value, first_order_only)
 values (pg_temp.id(24), 'GUEST-FIRST', 'percentage', 10, true);
 update interlock.settings
@@ -99,9 +102,31 @@ as $$
 $$;
 grant execute on all functions in schema pg_temp to public;
 
+-- What others have: an order, uses of the same codes in carts of the same names, and what was theirs and has ended.
+
+create function pg_temp.hold(p_code text, p_cart int, p_release boolean default false)
+returns jsonb
+language sql
+as $$
+  select public.validate_promo(
+    p_code, case when not p_release then format('[{"product_id": "%s", "quantity": 1}]', pg_temp.id(11))::jsonb end,
+    p_action => case when p_release then 'release' else 'apply' end, p_cart_id => pg_temp.id(p_cart)
+  )::jsonb
+$$;
+grant execute on all functions in schema pg_temp to public;
+select pg_temp.be(4);
+insert into answers values ('others', pg_temp.buy()), ('others two', pg_temp.buy(p_method => 'wallet', p_code => 'GUEST-TWO', p_cart => 34));
+select pg_temp.be(3);
+insert into answers values ('ended', pg_temp.buy(p_cart => 31)), ('no hold', pg_temp.hold('GUEST-TWO', 34));
+insert into answers values ('released', pg_temp.hold('GUEST-TWO', 34, true)), ('elsewhere', pg_temp.hold('GUEST-TWO', 35)), ('another', pg_temp.hold('GUEST-HELD', 34));
+select public.cancel_order(pg_temp.order('ended'));
+
 -- What the guest has -------------------------------------------------------------------
 
 select pg_temp.be(1);
+insert into answers values
+  ('two', pg_temp.buy(p_method => 'wallet', p_code => 'GUEST-TWO', p_cart => 34)),
+  ('new', pg_temp.buy(p_method => 'wallet', p_code => 'GUEST-NEW'));
 insert into answers values
   ('wallet', pg_temp.buy(p_method => 'wallet', p_key => 'k', p_code => 'GUEST-ONCE', p_cart => 31)),
   ('song', pg_temp.buy(12, p_method => 'wallet')),
@@ -198,9 +223,9 @@ select is(
 insert into answers values ('moved', public.redeem_order_transfer((select answer ->> 'token' from answers where name = 'token')));
 select is(
   (select answer - 'moved_at' - 'transfer_id' from answers where name = 'moved'),
-  jsonb_build_object('success', true, 'from_user_id', pg_temp.id(1), 'orders', 5, 'amount', 3800, 'currency', 'EUR'), 'all of it'
+  jsonb_build_object('success', true, 'from_user_id', pg_temp.id(1), 'orders', 7, 'amount', 3000, 'currency', 'EUR'), 'all of it'
 );
-select is((select count(*) from public.orders), 6::bigint, 'the account sees the orders');
+select is((select count(*) from public.orders), 9::bigint, 'the account sees the orders');
 select is((select count(*) from public.product_codes), 1::bigint, 'with the codes of digital products');
 select is(
   (select array_agg(event || ' ' || actor order by id) from public.order_events where order_id = pg_temp.order('cash')),
@@ -225,22 +250,23 @@ select is(
   array['1 0 0', '3 3 3'], 'what is open counts for the account'
 );
 select is(
-  (select array_agg(balance order by user_id) from interlock.wallets where user_id in (pg_temp.id(1), pg_temp.id(3))), array[0, 3900]::bigint[],
+  (select array_agg(balance order by user_id) from interlock.wallets where user_id in (pg_temp.id(1), pg_temp.id(3))), array[0, 3100]::bigint[],
   'the money is the account''s'
 );
 select is(
   (select array_agg(concat_ws(' ', delta, balance_after, reason) order by delta) from interlock.wallet_movements
    where reference_id = (select (answer ->> 'transfer_id')::uuid from answers where name = 'moved')),
-  array['-3800 0 moved', '3800 3900 moved'], 'and both ledgers say so'
+  array['-3000 0 moved', '3000 3100 moved'], 'and both ledgers say so'
 );
 select is(
   (select concat_ws(' ', from_user_id, to_user_id, orders, amount, currency, actor) from interlock.order_transfers where moved_at is not null),
-  concat_ws(' ', pg_temp.id(1), pg_temp.id(3), 5, 3800, 'EUR', pg_temp.id(3)), 'support sees who has moved what'
+  concat_ws(' ', pg_temp.id(1), pg_temp.id(3), 7, 3000, 'EUR', pg_temp.id(3)), 'support sees who has moved what'
 );
 
 -- Carts and keys --------------------------------------------------------------------------
 
 select is((select cart_id from interlock.orders where id = pg_temp.order('wallet')), pg_temp.id(31), 'an order keeps its cart');
+select is((select cart_id from interlock.orders where id = pg_temp.order('two')), pg_temp.id(34), 'whoever else has one of that name');
 select is((select cart_id from interlock.orders where id = pg_temp.order('cash')), null, 'unless the account has an order of it');
 select pg_temp.be(3);
 select is(pg_temp.refusal('select pg_temp.buy(p_cart => 31)') ? 'CART_ALREADY_ORDERED', true, 'the guest''s cart is ordered');
@@ -266,6 +292,23 @@ select is(
   (select concat_ws(' ', user_id, cart_id) from interlock.promo_redemptions where order_id = pg_temp.order('wallet')), pg_temp.id(3)::text,
   'a use loses the cart for which the account holds the code'
 );
+select is(
+  (select concat_ws(' ', user_id, cart_id) from interlock.promo_redemptions where order_id = pg_temp.order('two')),
+  concat_ws(' ', pg_temp.id(3), pg_temp.id(34)), 'and no other'
+);
+select is(
+  (select concat_ws(' ', user_id, cart_id) from interlock.promo_redemptions where order_id = pg_temp.order('others two')),
+  concat_ws(' ', pg_temp.id(4), pg_temp.id(34)), 'what others have used stays theirs'
+);
+select is(
+  (select array_agg(user_id || ' ' || used order by user_id) from interlock.promo_user_uses where promo_id = pg_temp.id(25)),
+  array[pg_temp.id(1) || ' 0', pg_temp.id(3) || ' 2', pg_temp.id(4) || ' 1'], 'and counts for them'
+);
+select is(
+  (select used from interlock.promo_user_uses where promo_id = pg_temp.id(26) and user_id = pg_temp.id(3)), 1::interlock.unit_count,
+  'a code that the account never used'
+);
+select is((select user_id from interlock.promo_codes where id = pg_temp.id(27)), pg_temp.id(4), 'a code of another customer''s own stays theirs');
 select pg_temp.be(3);
 select is(
   public.validate_promo('GUEST-ONCE', null, p_action => 'release', p_cart_id => pg_temp.id(31)) ->> 'released', 'true', 'a hold is given back'
@@ -283,10 +326,10 @@ select is(
 );
 reset role;
 select is(
-  (select concat_ws(' ', status, user_id) from interlock.promo_redemptions where promo_id = pg_temp.id(22)), 'released ' || pg_temp.id(1),
+  (select concat_ws(' ', status, user_id) from interlock.promo_redemptions where promo_id = pg_temp.id(22) and user_id = pg_temp.id(1)), 'released ' || pg_temp.id(1),
   'a hold ends'
 );
-select is((select used_count from interlock.promo_codes where id = pg_temp.id(22)), 0::interlock.unit_count, 'and its use is free');
+select is((select used_count from interlock.promo_codes where id = pg_temp.id(22)), 1::interlock.unit_count, 'and its use is free');
 
 -- What becomes of the orders -----------------------------------------------------------------
 
@@ -303,7 +346,7 @@ select is((select orders from interlock.customer_open_orders where user_id = pg_
 select pg_temp.be(0);
 select is(public.refund_order(pg_temp.order('wallet')) #>> '{order,status}', 'refunded', 'the shop refunds');
 reset role;
-select is((select balance from interlock.wallets where user_id = pg_temp.id(3)), 4800::bigint, 'into the wallet of the account');
+select is((select balance from interlock.wallets where user_id = pg_temp.id(3)), 4000::bigint, 'into the wallet of the account');
 select is(
   (select used from interlock.promo_user_uses where user_id = pg_temp.id(3) and promo_id = pg_temp.id(21)), 0::interlock.unit_count, 'whose use comes back'
 );
@@ -314,7 +357,9 @@ reset role;
 
 -- By staff ------------------------------------------------------------------------------------
 
-update interlock.settings set max_open_orders_per_customer = null;
+select is((select concat(orders, ' ', units) from interlock.customer_open_orders where user_id = pg_temp.id(4)), '1 1', 'nobody else has more or less');
+delete from interlock.customer_open_orders where user_id = pg_temp.id(4);
+update interlock.settings set max_open_orders_per_customer = 5;
 select pg_temp.be(2);
 insert into answers values ('twos', pg_temp.buy(p_key => 'twos'));
 select pg_temp.be(4);
@@ -342,6 +387,9 @@ select is(
 );
 select is(public.move_orders(pg_temp.id(2), pg_temp.id(4)) ->> 'orders', '0', 'again there is nothing');
 reset role;
+select is((select concat(orders, ' ', units) from interlock.customer_open_orders where user_id = pg_temp.id(4)), '1 1', 'it counts for who had none');
+update interlock.order_transfers set expires_at = now() - interval '1 day' where moved_at is not null;
+select is(interlock.purge_idempotency_keys(), 0, 'what has moved is not purged');
 select is(
   (select actor from interlock.order_events where order_id = pg_temp.order('twos') and event = 'moved'), pg_temp.id(5), 'the history says who did it'
 );

@@ -52,6 +52,7 @@ pub(crate) mod slot_races;
 #[cfg(test)]
 mod slot_scenes;
 pub(crate) mod slot_stages;
+pub(crate) mod split_stages;
 pub(crate) mod stages;
 #[cfg(test)]
 mod stand_in;
@@ -97,6 +98,7 @@ pub(crate) const AREA: Area = Area {
         payment_stages::STAGES,
         reservation_stages::STAGES,
         slot_stages::STAGES,
+        split_stages::STAGES,
         term_stages::STAGES,
     ],
     sweeps: &[

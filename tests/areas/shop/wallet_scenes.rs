@@ -2,6 +2,16 @@
 
 use crate::meanwhile::{By, End, Scene, Wait};
 
+const SPLIT: (By, &str) = (
+    By::Ann,
+    "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_payment_method => 'bank_transfer',
+       p_wallet_amount => 300)",
+);
+const SPLIT_EXPIRES: (By, &str) = (
+    By::Shop,
+    "update interlock.orders set status = 'expired' where user_id = '{ann}'",
+);
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -51,6 +61,70 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "10500",
         then: "balance = 10500 from interlock.wallets where user_id = '{ann}'",
+    },
+    Scene {
+        name: "a part is not paid with money spent meanwhile",
+        before: &[],
+        meanwhile: (
+            By::Shop,
+            "update interlock.wallets set balance = 100 where user_id = '{ann}'",
+        ),
+        call: (
+            By::Ann,
+            "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_wallet_amount => 300)",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "INSUFFICIENT_FUNDS",
+        then: "available_quantity = 10 from interlock.products where id = '{product}'",
+    },
+    Scene {
+        name: "nor taken again with it",
+        before: &[SPLIT, SPLIT_EXPIRES],
+        meanwhile: (
+            By::Shop,
+            "update interlock.wallets set balance = 100 where user_id = '{ann}'",
+        ),
+        call: (
+            By::Shop,
+            "select public.reopen_order(id) from interlock.orders where user_id = '{ann}'",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "INSUFFICIENT_FUNDS",
+        then: "count(*) = 1 from interlock.orders where user_id = '{ann}' and status = 'expired'",
+    },
+    Scene {
+        name: "a part comes back once, whoever ends the order",
+        before: &[SPLIT],
+        meanwhile: (
+            By::Shop,
+            "update interlock.orders set status = 'expired' where user_id = '{ann}'",
+        ),
+        call: (
+            By::Ann,
+            "select public.cancel_order(id) from interlock.orders where user_id = '{ann}'",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "ORDER_NOT_CANCELLABLE",
+        then: "balance = 10000 from interlock.wallets where user_id = '{ann}'",
+    },
+    Scene {
+        name: "and is taken again once",
+        before: &[SPLIT, SPLIT_EXPIRES],
+        meanwhile: (
+            By::Shop,
+            "select public.reopen_order(id) from interlock.orders where user_id = '{ann}'",
+        ),
+        call: (
+            By::Shop,
+            "select public.reopen_order(id) from interlock.orders where user_id = '{ann}'",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "pending_payment",
+        then: "balance = 9700 from interlock.wallets where user_id = '{ann}'",
     },
 ];
 

@@ -2,7 +2,8 @@
 //!
 //! `{"cart_items": [{"product_id", "quantity", "expected_unit_price"?}], "promo_code"?, "cart_id"?, "payment_method"?,
 //! "expected_total"?, "shipping_address"?, "contact"?, "metadata"?,
-//! "shipping_method"?, "on_behalf_of"?, "reservation_id"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
+//! "shipping_method"?, "on_behalf_of"?, "reservation_id"?,
+//! "wallet_amount"?}`. Prices are the database's; a client may say which ones were shown, and then no others are charged.
 
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function, Takes};
@@ -74,6 +75,11 @@ pub const CHECKOUT: Function = Function {
                 "How the order is sent: the code of one of shipping_methods. The database has its price.",
             ),
             (
+                "/wallet_amount",
+                "So much of it, in minor units, is taken from the wallet at once, or all if the order costs less; \
+                `payment_method` is how the rest is paid.",
+            ),
+            (
                 "/on_behalf_of",
                 "The customer for whom staff place the order; a buyer who names one is answered with FORBIDDEN.",
             ),
@@ -142,9 +148,16 @@ pub const CHECKOUT: Function = Function {
                         ("shipping_address", Anything),
                         ("contact", Anything),
                         ("metadata", Anything),
+                        ("wallet_amount", AMOUNT),
                     ],
-                    // Codes only of digital products, and only once they are paid; the others where they were given.
-                    &["codes", "shipping_address", "contact", "metadata"],
+                    // Codes only of digital products, and only once they are paid; the others where there are any.
+                    &[
+                        "codes",
+                        "shipping_address",
+                        "contact",
+                        "metadata",
+                        "wallet_amount",
+                    ],
                 ),
             ),
             (
@@ -249,6 +262,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     let contact = fields.object("contact");
     let metadata = fields.object("metadata");
     let shipping_method = fields.line("shipping_method", MAX_SHIPPING_METHOD);
+    let wallet_amount = fields.amount("wallet_amount");
     let on_behalf_of = fields.uuid("on_behalf_of");
     let reservation_id = fields.uuid("reservation_id");
     fields.finish()?;
@@ -265,6 +279,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_contact", contact),
         ("p_metadata", metadata),
         ("p_shipping_method", shipping_method.map(Value::from)),
+        ("p_wallet_amount", wallet_amount.map(Value::from)),
         ("p_on_behalf_of", on_behalf_of.map(Value::from)),
         ("p_reservation_id", reservation_id.map(Value::from)),
     ];
@@ -372,6 +387,23 @@ mod tests {
                 ["/shipping_address", "/contact", "/metadata"],
                 "{other}"
             );
+        }
+    }
+
+    #[test]
+    fn the_part_of_the_wallet_is_passed_on() {
+        let body =
+            |part: &str| format!(r#"{{"cart_items":[{}],"wallet_amount":{part}}}"#, line("1"));
+        let arguments = read_text(&body("500")).expect("valid");
+        assert_eq!(
+            SerdeJson.write(&arguments.json),
+            format!(
+                r#"{{"p_cart_items":[{}],"p_wallet_amount":500}}"#,
+                line("1")
+            )
+        );
+        for part in ["-1", "1.5", r#""500""#, "null", "true"] {
+            assert_eq!(read_text(&body(part)).expect_err(part), ["/wallet_amount"]);
         }
     }
 

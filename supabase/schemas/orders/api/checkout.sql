@@ -10,7 +10,8 @@ create function public.checkout(
   p_metadata jsonb default null,
   p_shipping_method text default null,
   p_on_behalf_of uuid default null,
-  p_reservation_id uuid default null
+  p_reservation_id uuid default null,
+  p_wallet_amount bigint default null
 )
 returns json
 language plpgsql
@@ -20,10 +21,11 @@ as $$
 begin
   return interlock.checkout(
     p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total,
-    p_shipping_address, p_contact, p_metadata, p_shipping_method, p_on_behalf_of, p_reservation_id
+    p_shipping_address, p_contact, p_metadata, p_shipping_method, p_on_behalf_of, p_reservation_id,
+    p_wallet_amount
   );
 end
 $$;
 
-comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid) is
+comment on function public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid, bigint) is
   'Buys a cart [{"product_id", "quantity"}] for the calling user, or for staff on behalf of another one: order, payment, stock, codes and promo use together, or nothing.';

@@ -26,6 +26,9 @@
 -- at the door. With nothing to pay the order is paid at once. Codes of digital products belong to the order from here on,
 -- but the buyer sees them only once it is paid.
 --
+-- Both: with p_wallet_amount so much is taken from the wallet here, or all of it if the order costs less, and payment_method is
+-- how the rest is paid.
+--
 -- For somebody else: staff and the shop name the buyer with p_on_behalf_of. Order, limits, wallet and promo are the buyer's;
 -- the key is the caller's, and so is the name in the history.
 --
@@ -37,7 +40,7 @@
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
 --   code); idempotency key; cart (if it has a name); the buyer's account and reservation (with p_reservation_id); limits of the
 --   customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit); wallet
---   (payment by wallet); promo (with a code); stock rows by id; slots of stock; codes of digital products. All waits together
+--   (payment by wallet, or a part of it); promo (with a code); stock rows by id; slots of stock; codes of digital products. All waits together
 --   last two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN and USER_NOT_FOUND (with p_on_behalf_of), VALIDATION_FAILED, PAYMENT_METHOD_NOT_ALLOWED, PRODUCT_NOT_FOUND, MIXED_CURRENCIES,
 --   PRICE_CHANGED, SHIPPING_METHOD_NOT_AVAILABLE, INSUFFICIENT_INVENTORY,
@@ -59,7 +62,8 @@ create function interlock.checkout(
   p_metadata jsonb,
   p_shipping_method text,
   p_on_behalf_of uuid,
-  p_reservation_id uuid
+  p_reservation_id uuid,
+  p_wallet_amount bigint
 )
 returns json
 language plpgsql
@@ -152,6 +156,11 @@ begin
     end if;
     v_said := coalesce(v_details, '{}') || jsonb_build_object('shipping_method', p_shipping_method);
   end if;
+  if p_wallet_amount < 0 then
+    v_problems := coalesce(v_problems, '[]') || interlock.problem(
+      '/wallet_amount', 'must be a whole number of minor units, 0 or more'
+    );
+  end if;
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
   end if;
@@ -195,7 +204,8 @@ begin
     (
       select array[
         s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
-        extract(epoch from s.confirmation_window)::int, (v_payment_method = any (s.payment_methods))::int,
+        extract(epoch from s.confirmation_window)::int,
+        (v_payment_method = any (s.payment_methods) and (coalesce(p_wallet_amount, 0) = 0 or 'wallet' = any (s.payment_methods)))::int,
         s.taxed::int, s.shipping_required::int
       ]
       from interlock.settings s
@@ -260,6 +270,9 @@ begin
   if p_on_behalf_of is not null then
     v_request := v_request || jsonb_build_object('on_behalf_of', p_on_behalf_of);
   end if;
+  if p_wallet_amount is not null then
+    v_request := v_request || jsonb_build_object('wallet_amount', p_wallet_amount);
+  end if;
 
   v_refusal := case
     when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
@@ -279,7 +292,10 @@ begin
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
     perform interlock.raise_error(v_refusal, case v_refusal
       when 'PAYMENT_METHOD_NOT_ALLOWED' then (
-        select jsonb_build_object('payment_method', v_payment_method, 'allowed', s.payment_methods)
+        select jsonb_build_object(
+          'payment_method', case when v_payment_method = any (s.payment_methods) then 'wallet' else v_payment_method end,
+          'allowed', s.payment_methods
+        )
         from interlock.settings s
       )
       when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
@@ -310,7 +326,7 @@ begin
   if p_promo_code is null and not v_charged then
     v_order := interlock.new_order(
       v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
-      v_settings[4], null, 0, 0, 0, 0
+      v_settings[4], null, 0, 0, 0, 0, p_wallet_amount
     );
     if not v_digital and v_backorder is not true then
       v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
@@ -359,7 +375,7 @@ begin
   end if;
 
   -- The price, and the money.
-  if v_payment_method = 'wallet' then
+  if v_payment_method = 'wallet' or p_wallet_amount > 0 then
     v_wallet := interlock.lock_wallet(v_user_id);
     -- No wallet may mean no account: locked it is not, and nobody without an account pays.
     if v_wallet.user_id is null then
@@ -411,7 +427,7 @@ begin
       v_order_id, v_user_id, v_currencies[1], v_subtotal,
       (select coalesce(sum(d), 0)::bigint from unnest(v_discounts) as d),
       v_payment_method, v_promo_id, p_cart_id, v_settings[4],
-      p_shipping_method, v_shipping, v_shipping_tax, v_tax, v_tax_included
+      p_shipping_method, v_shipping, v_shipping_tax, v_tax, v_tax_included, p_wallet_amount
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
@@ -425,6 +441,8 @@ begin
 
   if v_payment_method = 'wallet' then
     perform interlock.pay_from_wallet(v_wallet, v_order.total, v_order.currency, 'checkout', v_order_id);
+  elsif p_wallet_amount > 0 then
+    perform interlock.pay_from_wallet(v_wallet, v_order.wallet_amount, v_order.currency, 'checkout', v_order_id);
   end if;
 
   if v_counted is not null then

@@ -1,5 +1,5 @@
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
--- Nothing to pay is paid. p_confirmation_seconds is settings.confirmation_window, which the caller has read.
+-- Nothing to pay beside the wallet's part is paid. p_confirmation_seconds is settings.confirmation_window, which the caller has read.
 --
 -- Callers: interlock.checkout. Takes a number, which is used up whatever becomes of the order.
 create function interlock.new_order(
@@ -16,7 +16,8 @@ create function interlock.new_order(
   p_shipping bigint,
   p_shipping_tax bigint,
   p_tax bigint,
-  p_tax_included bigint
+  p_tax_included bigint,
+  p_wallet_amount bigint
 )
 returns interlock.orders
 language plpgsql
@@ -38,6 +39,11 @@ begin
   v_order.tax_included := p_tax_included;
   v_order.total := p_subtotal - p_discount + p_shipping + p_tax - p_tax_included;
   v_order.payment_method := p_payment_method;
+  -- Where the wallet pays alone, payment_method says so.
+  v_order.wallet_amount := case
+    when p_payment_method = 'wallet' then 0
+    else least(coalesce(p_wallet_amount, 0), v_order.total)
+  end;
   v_order.promo_code_id := p_promo_code_id;
   v_order.cart_id := p_cart_id;
   v_order.created_at := interlock.clock();
@@ -45,7 +51,7 @@ begin
   v_order.refunded := 0;
   v_order.fulfillment := 'unfulfilled';
 
-  if p_payment_method = 'wallet' or v_order.total = 0 then
+  if p_payment_method = 'wallet' or v_order.total = v_order.wallet_amount then
     v_order.status := 'paid';
     v_order.paid_at := v_order.created_at;
   elsif p_payment_method in ('bank_transfer', 'card') then

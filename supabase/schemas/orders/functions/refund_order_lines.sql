@@ -1,5 +1,6 @@
 -- What public.refund_order_lines does, with its owner's rights: so many units of lines of an order, and its shipping, are
--- taken off it. Before it is paid it costs less by that; after that the money goes back as interlock.give_back says, unless
+-- taken off it. Before it is paid it costs less by that, and only what the wallet
+-- has paid for it goes back; after that the money goes back as interlock.give_back says, unless
 -- the shop has given it back itself (p_outside). An order of which no unit is left is cancelled or refunded as a whole,
 -- with its shipping. One that has nothing to pay any more is paid.
 --
@@ -161,15 +162,16 @@ begin
   end if;
   v_refund.amount := v_refund.subtotal - v_refund.discount + v_refund.shipping + v_refund.tax - v_refund.tax_included;
 
+  v_reason := case when v_refund.paid then 'lines_refunded' else 'lines_cancelled' end;
   v_refund.to_wallet := 0;
   v_refund.to_card := 0;
   v_refund.by_shop := 0;
   if v_refund.paid and p_outside then
     v_refund.by_shop := v_refund.amount;
-  elsif v_refund.paid then
+  elsif v_refund.paid or v_order.wallet_amount > 0 then
     select b.o_wallet, b.o_card, b.o_shop
     into v_refund.to_wallet, v_refund.to_card, v_refund.by_shop
-    from interlock.give_back(v_order, v_refund.amount, 'lines_refunded') b;
+    from interlock.give_back(v_order, v_refund.amount, v_reason) b;
   end if;
 
   insert into interlock.order_refunds select v_refund.*;
@@ -178,7 +180,7 @@ begin
 
   -- The rest of an unpaid order counts less against the limits of its buyer; not at all if it costs nothing, so that it
   -- needs no counter once it is paid below.
-  v_free := not v_refund.paid and not v_all and v_order.refunded + v_refund.amount = v_order.total;
+  v_free := not v_refund.paid and not v_all and v_order.refunded + v_refund.amount >= v_order.total - v_order.wallet_amount;
   -- Where what was still to be sent is taken off, the rest has left.
   v_sent := v_order.fulfillment = 'partly_shipped' and not v_all and not interlock.has_to_ship(p_order_id);
   update interlock.orders o
@@ -192,7 +194,6 @@ begin
       status = case when not v_all then o.status when v_refund.paid then 'refunded' else 'cancelled' end
   where o.id = p_order_id;
 
-  v_reason := case when v_refund.paid then 'lines_refunded' else 'lines_cancelled' end;
   perform interlock.return_stock(array_agg(l.product_id), array_agg(l.restocked::int), v_reason, p_order_id)
   from unnest(v_lines) as l
   where l.restocked > 0;

@@ -1,10 +1,11 @@
 -- What public.reopen_order does, with its owner's rights: an order that has expired, and whose money is there after all,
--- takes its units, codes and promo use again, all or nothing, for the price it had. It then waits for its payment as it
+-- takes its units, codes, promo use and the wallet's part again, all or nothing, for the price it had. It then waits for its payment as it
 -- did at first, or is paid at once with p_paid. Called again it changes nothing.
 --
 -- Callers: authenticated (staff) and service_role, through public.reopen_order.
 -- Locks: order, then as interlock.retake_order; each wait two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, ORDER_OWNER_GONE, CART_ALREADY_ORDERED,
+--   INSUFFICIENT_FUNDS, CURRENCY_MISMATCH,
 --   PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED,
 --   PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.

@@ -1,12 +1,12 @@
--- Bring an order that ended unpaid back: it takes its units, codes and promo use again, all or nothing, for the price it
--- had, and waits for its payment as it did at first. Lines that were cancelled before stay so.
+-- Bring an order that ended unpaid back: it takes its units, codes, promo use and the wallet's part again, all or nothing,
+-- for the price it had, and waits for its payment as it did at first. Lines that were cancelled before stay so.
 --
 -- The discount is the one that was granted: of the promo code only its uses are asked for, not its dates.
 --
 -- Callers: interlock.reopen_order, for one that has expired; interlock.retake_for_late_money, for a cancelled one too. With
 --   the order locked.
--- Locks: cart, limits of the customer (with a product that has some), promo, stock rows by id, their slots, their codes.
--- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
+-- Locks: cart, limits of the customer (with a product that has some), wallet (for its part), promo, stock rows by id, their slots, their codes.
+-- Errors: ORDER_OWNER_GONE, CART_ALREADY_ORDERED, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, PRODUCT_CUSTOMER_LIMIT, INSUFFICIENT_INVENTORY with every shortage, PROMO_NOT_APPLICABLE (no
 --   longer a first order), PROMO_ALREADY_APPLIED, PROMO_EXHAUSTED, PROMO_CHANGED, PROMO_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03
 --   is transient.
 create function interlock.retake_order(p_order_id uuid)
@@ -47,6 +47,16 @@ begin
   from interlock.settings s
   where o.id = p_order_id;
   perform set_config('interlock.reopening', '', true);
+
+  if v_order.wallet_amount > 0 then
+    perform interlock.pay_from_wallet(
+      interlock.lock_wallet(v_order.user_id),
+      v_order.wallet_amount - interlock.wallet_returned(v_order, v_order.refunded),
+      v_order.currency,
+      'order_reopened',
+      p_order_id
+    );
+  end if;
 
   if v_order.promo_code_id is not null then
     if exists (select from interlock.promo_codes p where p.id = v_order.promo_code_id and p.first_order_only) then

@@ -1,4 +1,4 @@
--- An order as its buyer sees it, with its lines, and its details if it has any.
+-- An order as its buyer sees it, with its lines, and its details and the wallet's part if it has any.
 --
 -- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
 create function interlock.shape_order(p_order interlock.orders, p_items jsonb, p_details jsonb)
@@ -8,7 +8,7 @@ stable
 set search_path = ''
 as $$
 declare
-  v_shape constant jsonb := jsonb_build_object(
+  v_shape jsonb := jsonb_build_object(
     'id', p_order.id,
     'number', p_order.number,
     'status', p_order.status,
@@ -35,6 +35,9 @@ declare
     'items', p_items
   );
 begin
+  if p_order.wallet_amount > 0 then
+    v_shape := v_shape || jsonb_build_object('wallet_amount', p_order.wallet_amount);
+  end if;
   if p_details is null then
     return v_shape;
   end if;

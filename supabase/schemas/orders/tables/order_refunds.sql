@@ -26,7 +26,7 @@ create table interlock.order_refunds (
   created_at timestamptz not null default now(),
   constraint order_refunds_amount_adds_up check (amount = subtotal - discount + shipping + tax - tax_included),
   constraint order_refunds_money_within_amount check (
-    to_wallet + to_card + by_shop <= case when paid then amount else 0 end
+    to_wallet + to_card + by_shop <= amount and (paid or to_card + by_shop = 0)
   )
 );
 

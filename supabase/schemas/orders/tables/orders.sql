@@ -51,13 +51,17 @@ create table interlock.orders (
   discount bigint not null default 0
     constraint orders_discount_within_subtotal check (discount between 0 and subtotal),
   total bigint not null
-    constraint orders_total_adds_up check (total = subtotal - discount + shipping + tax - tax_included and refunded <= total),
+    constraint orders_total_adds_up check (
+      total = subtotal - discount + shipping + tax - tax_included
+      and refunded <= total and wallet_amount <= total
+    ),
   shipping_method interlock.slug,
   shipping interlock.amount not null default 0,
   shipping_tax interlock.amount not null default 0,
   tax interlock.amount not null default 0,
   tax_included interlock.amount not null default 0,
   payment_method interlock.payment_method not null,
+  wallet_amount interlock.amount not null default 0,
   promo_code_id uuid,
   cart_id uuid,
   counted_units interlock.positive_count,
@@ -102,6 +106,8 @@ comment on column interlock.orders.tracking is
   'What the carrier calls the parcel, of several (order_shipments) the latest that has a number.';
 comment on column interlock.orders.total is
   'What is to be paid, in minor units: subtotal - discount + shipping + tax - tax_included.';
+comment on column interlock.orders.wallet_amount is
+  'The part of total that was taken from the wallet when it was placed; payment_method is how the rest is paid. 0 for what the wallet pays alone.';
 comment on column interlock.orders.shipping_method is
   'Of shipping_methods, if one was chosen.';
 comment on column interlock.orders.shipping is

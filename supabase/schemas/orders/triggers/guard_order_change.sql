@@ -13,9 +13,9 @@ as $$
 declare
   v_allowed boolean;
 begin
-  if (new.id, new.number, new.currency, new.subtotal, new.discount, new.shipping, new.shipping_tax, new.tax, new.tax_included, new.total, new.payment_method, new.created_at)
+  if (new.id, new.number, new.currency, new.subtotal, new.discount, new.shipping, new.shipping_tax, new.tax, new.tax_included, new.total, new.payment_method, new.wallet_amount, new.created_at)
       is distinct from
-      (old.id, old.number, old.currency, old.subtotal, old.discount, old.shipping, old.shipping_tax, old.tax, old.tax_included, old.total, old.payment_method, old.created_at)
+      (old.id, old.number, old.currency, old.subtotal, old.discount, old.shipping, old.shipping_tax, old.tax, old.tax_included, old.total, old.payment_method, old.wallet_amount, old.created_at)
     or new.shipping_method is distinct from old.shipping_method
     or new.promo_code_id is distinct from old.promo_code_id
     or new.refunded < old.refunded

@@ -65,7 +65,7 @@ begin
     select o.*
     from interlock.orders o
     where o.id = any (v_ended)
-      and o.paid_at is not null
+      and (o.paid_at is not null or o.wallet_amount > 0)
       and not o.refunded_outside
     order by o.user_id, o.id
   loop

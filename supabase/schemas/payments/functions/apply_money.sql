@@ -26,7 +26,7 @@ declare
   v_payment_id constant uuid := coalesce(p_payment.id, interlock.new_id());
   v_amount constant bigint := interlock.to_amount(coalesce(p_object -> 'amount_received', p_object -> 'amount'));
   v_currency constant text := upper(p_object ->> 'currency');
-  v_due constant bigint := p_order.total - p_order.refunded;
+  v_due constant bigint := p_order.total - p_order.wallet_amount - p_order.refunded;
   v_flag text;
   v_outcome text;
 begin

@@ -63,7 +63,7 @@ begin
       ));
     end if;
     insert into interlock.payments (order_id, provider, attempt, amount, currency)
-    values (p_order_id, 'stripe', v_attempts + 1, v_order.total - v_order.refunded, v_order.currency)
+    values (p_order_id, 'stripe', v_attempts + 1, v_order.total - v_order.wallet_amount - v_order.refunded, v_order.currency)
     returning * into v_payment;
   end if;
 

@@ -1,9 +1,10 @@
 -- Give so much of what an order's buyer has paid back, in the way in which it was paid: into the wallet; by the provider,
 -- as far as the card has not been asked for before; what came in cash or by bank transfer is for the shop to give back
--- by its own hand. Says how much each of them is.
+-- by its own hand. Of an order that was paid in two ways the wallet's part comes last. Says how much each of them is. Of one
+-- that is not paid there is nothing but the wallet's part.
 --
--- Callers: interlock.settle_orders (all that is left), interlock.refund_order_lines (a part); with the order locked, which
---   is paid.
+-- Callers: interlock.settle_orders (all that is left), interlock.refund_order_lines (a part); with the order locked. Its
+--   refunded is what it was before.
 -- Locks: the wallet of the buyer; the payment of the order.
 -- Errors: WALLET_OWNER_GONE; 55P03 after lock_timeout.
 create function interlock.give_back(
@@ -27,19 +28,25 @@ begin
     return;
   end if;
 
-  if p_order.payment_method = 'wallet' then
+  o_wallet := case
+    when p_order.payment_method = 'wallet' then p_amount
+    else interlock.wallet_returned(p_order, p_order.refunded + p_amount)
+      - interlock.wallet_returned(p_order, p_order.refunded)
+  end;
+  if o_wallet > 0 then
     if p_order.user_id is null then
       perform interlock.raise_error('WALLET_OWNER_GONE', jsonb_build_object(
-        'order_id', p_order.id, 'amount', p_amount, 'currency', p_order.currency
+        'order_id', p_order.id, 'amount', o_wallet, 'currency', p_order.currency
       ));
     end if;
-    perform interlock.credit_wallet(p_order.user_id, p_amount, p_order.currency, p_reason, p_order.id);
-    o_wallet := p_amount;
+    perform interlock.credit_wallet(p_order.user_id, o_wallet, p_order.currency, p_reason, p_order.id);
+  end if;
+  if o_wallet = p_amount or p_order.paid_at is null then
     return;
   end if;
 
   -- One payment at most has paid the order: any other is flagged.
-  select p.id, least(p_amount, p.amount - p.refund_asked)
+  select p.id, least(p_amount - o_wallet, p.amount - p.refund_asked)
   into v_payment_id, o_card
   from interlock.payments p
   where p.order_id = p_order.id
@@ -47,7 +54,7 @@ begin
     and p.flag is null;
   if v_payment_id is null then
     o_card := 0;
-    o_shop := p_amount;
+    o_shop := p_amount - o_wallet;
     return;
   end if;
 

@@ -30,6 +30,7 @@ begin
         'user_id', o.user_id,
         'order_status', o.status,
         'total', o.total,
+        'wallet_amount', o.wallet_amount,
         'refunded', o.refunded,
         'currency', o.currency,
         'payment_expires_at', o.payment_expires_at
