@@ -215,6 +215,25 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "balance = 10000 from interlock.wallets where user_id = '{bob}'",
     },
     Scene {
+        name: "uses of both are locked before the codes",
+        before: &[
+            GUEST,
+            (
+                By::Ann,
+                "select public.validate_promo('P{promo}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]')",
+            ),
+        ],
+        meanwhile: (
+            By::Shop,
+            "select 1 from interlock.promo_user_uses where user_id = '{ann}' for update",
+        ),
+        call: REDEEM,
+        wait: Wait::WaitsWithout("interlock.promo_codes where id = '{promo}'"),
+        end: End::Commit,
+        answer: "success",
+        then: "status = 'released' from interlock.promo_redemptions where promo_id = '{promo}'",
+    },
+    Scene {
         name: "a guest who is erased meanwhile gets no token",
         before: &[(
             By::Shop,

@@ -3,6 +3,50 @@
 /// The mutant, and the scene that must notice it.
 pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
     (
+        "move_guest: without `perform 1 from auth.users u where u.id in (p_from_user_id, p_to_user_id) order by u.id for update`",
+        "what a guest orders while the rest moves stays theirs",
+    ),
+    (
+        "move_guest: never `v_transfer.moved_at is not null and v_transfer.to_user_id = p_to_user_id`",
+        "a redemption sent twice at once counts once",
+    ),
+    (
+        "move_guest: never `exists ( select from interlock.idempotency_keys k where k.user_id = p_from_user_id and k.expires_at…`",
+        "an order that is placed under a key before the accounts are had is not moved without it",
+    ),
+    (
+        "move_guest: without `where (c.user_id, c.operation, c.key) = (p_to_user_id, k.operation, k.key)`",
+        "an order that is placed under a key before the accounts are had is not moved without it",
+    ),
+    (
+        "move_guest: never `not pg_try_advisory_xact_lock(hashtextextended('interlock limits ' || p_to_user_id, 0)) or exists (…`",
+        "who is ordering the guest's cart for the account is not waited for",
+    ),
+    (
+        "move_guest: without `perform 1 from interlock.customer_open_orders c where c.user_id in (p_from_user_id, p_to_user_id) o…`",
+        "open orders of both are counted under the locks of both, in the order of their owners",
+    ),
+    (
+        "move_guest: backwards `order by c.user_id`",
+        "open orders of both are counted under the locks of both, in the order of their owners",
+    ),
+    (
+        "move_guest: without `for no key update` (2)",
+        "open orders of both are counted under the locks of both, in the order of their owners",
+    ),
+    (
+        "move_wallet_money: without `perform 1 from interlock.wallets w where w.user_id in (p_from_user_id, p_to_user_id) order by w.use…`",
+        "wallets are locked in the order of their owners before money moves",
+    ),
+    (
+        "move_promo_uses: without `perform interlock.lock_promo_users( v_promo_ids || v_promo_ids, array_fill(p_from_user_id, array[ca…`",
+        "uses of both are locked before the codes",
+    ),
+    (
+        "purge_idempotency_keys: without `for update skip locked` (2)",
+        "a token that is renewed meanwhile is not purged, nor waited for",
+    ),
+    (
         "begin_card_payment: never `v_order.user_id <> v_user_id`",
         "nor to pay by card",
     ),

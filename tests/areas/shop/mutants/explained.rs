@@ -3,6 +3,34 @@
 /// The mutant, and why it changes nothing that anybody could see.
 pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
+        "move_guest: backwards `order by k.operation, k.key`",
+        "It only orders the keys that are copied: two moves to one account at once would have to copy the same two to wait for each other.",
+    ),
+    (
+        "move_guest: without `for no key update`",
+        "The update that follows locks the same orders, as a rule in the same order: that depends on the plan.",
+    ),
+    (
+        "move_guest: without `where c.user_id = p_from_user_id`",
+        "A counter of nothing counts nothing.",
+    ),
+    (
+        "move_guest: without `where c.user_id in (p_from_user_id, p_to_user_id)`",
+        "It only locks less: those of others are not touched.",
+    ),
+    (
+        "move_wallet_money: without `where w.user_id in (p_from_user_id, p_to_user_id)`",
+        "It only locks less: those of others are not touched.",
+    ),
+    (
+        "move_promo_uses: backwards `order by p.id`",
+        "lock_promo_users, which follows, locks in its own order; a row that is made here is nobody's yet.",
+    ),
+    (
+        "redeem_order_transfer: never `v_transfer.to_user_id = auth.uid()`",
+        "It only saves locks: move_guest answers the same.",
+    ),
+    (
         "begin_card_payment: never `not exists (select from interlock.orders o where o.id = p_order_id and o.user_id = v_user_id)`",
         "It only saves locks: the same is asked again under the lock.",
     ),
