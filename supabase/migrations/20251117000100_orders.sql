@@ -3048,8 +3048,7 @@ begin
         and (jsonb_typeof(l.line -> 'product_id') = 'string' and l.line ->> 'product_id' ~ v_uuid) is not true
       union all
       select '/product_id', 'is named before'
-      where l.is_object
-        and l.again
+      where l.again
         and l.line ->> 'product_id' ~ v_uuid
       union all
       select '/quantity', 'must be an integer from 1 to 1000000'
@@ -4382,7 +4381,6 @@ begin
         from interlock.product_codes q
         where q.order_id = p_order_id
           and q.product_id = l.product_id
-          and q.used_at is null
         order by q.id desc
         limit l.restocked
       ) k

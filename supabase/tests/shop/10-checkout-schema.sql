@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(369);
+select plan(373);
 
 -- Columns -----------------------------------------------------------------
 
@@ -70,6 +70,24 @@ from (values
     'id uuid not null', 'from_user_id uuid', 'to_user_id uuid', 'token_hash bytea', 'expires_at timestamp with time zone',
     'created_at timestamp with time zone not null', 'moved_at timestamp with time zone', 'orders integer not null',
     'amount bigint not null', 'currency character(3)', 'actor uuid'
+  ]),
+  ('interlock.order_refunds', array[
+    'id uuid not null', 'order_id uuid not null', 'subtotal bigint not null', 'discount bigint not null', 'shipping bigint not null',
+    'tax bigint not null', 'tax_included bigint not null', 'amount bigint not null', 'with_shipping boolean not null',
+    'paid boolean not null', 'to_wallet bigint not null', 'to_card bigint not null', 'by_shop bigint not null', 'reason text',
+    'actor uuid', 'created_at timestamp with time zone not null'
+  ]),
+  ('interlock.order_refund_items', array[
+    'order_id uuid not null', 'product_id uuid not null', 'first_unit integer not null', 'refund_id uuid not null',
+    'quantity integer not null', 'from_shelf integer not null', 'restocked integer not null', 'subtotal bigint not null',
+    'discount bigint not null', 'tax bigint not null', 'tax_included bigint not null', 'amount bigint not null'
+  ]),
+  ('interlock.order_shipments', array[
+    'id uuid not null', 'order_id uuid not null', 'tracking text', 'actor uuid', 'created_at timestamp with time zone not null'
+  ]),
+  ('interlock.order_shipment_items', array[
+    'order_id uuid not null', 'product_id uuid not null', 'first_unit integer not null', 'shipment_id uuid not null',
+    'quantity integer not null'
   ]),
   ('interlock.wallet_top_ups', array[
     'reference text not null', 'user_id uuid not null', 'amount bigint not null', 'currency character(3) not null',

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(168);
+select plan(178);
 
 -- Limits of customers are switched on where they are tested.
 update interlock.settings
@@ -323,6 +323,21 @@ select is(
   array['lines_cancelled'], 'the ledger knows why'
 );
 select is(
+  (select reason::text from interlock.stock_movements where product_id = pg_temp.p(4) order by id desc limit 1), 'lines_cancelled', 'of codes too'
+);
+update interlock.products set available_quantity = available_quantity + 1 where id = pg_temp.p(2);
+select is(
+  (select reason::text from interlock.stock_movements where product_id = pg_temp.p(2) order by id desc limit 1), 'correction', 'and of no more than that'
+);
+select is(
+  (select id from interlock.product_codes where order_id = pg_temp.o('unpaid')),
+  (
+    select min(id) from interlock.product_codes
+    where product_id = pg_temp.p(4) and (order_id is null or order_id = pg_temp.o('unpaid'))
+  ),
+  'it keeps the oldest code'
+);
+select is(
   (select row(orders, units)::text from interlock.customer_open_orders where user_id = pg_temp.id('ann')), '(1,3)', 'fewer units count'
 );
 select is(
@@ -370,6 +385,11 @@ select is(pg_temp.said(pg_temp.refund('gift', pg_temp.lines(5, 1))), 'refunded 0
 select is(pg_temp.buy('song', pg_temp.lines(4, 2, 5, 1), ', p_payment_method => ''bank_transfer'''), 'pending_payment', 'songs with a gift');
 select is(pg_temp.said(pg_temp.refund('song', pg_temp.lines(4, 2))), 'paid 200 -0 +0 tax 32 (32) = 200 unpaid', 'without songs');
 select is((select count(*) from interlock.product_codes where order_id = pg_temp.o('song')), 0::bigint, 'no code is delivered with it');
+insert into interlock.products (id, name, price, currency, kind) values (pg_temp.p(8), 'tap film', 100, 'EUR', 'digital');
+insert into interlock.product_codes (product_id, code) values (pg_temp.p(8), 'tap-37-film');
+select is(pg_temp.buy('film', pg_temp.lines(4, 2, 8, 1)), 'confirmed', 'songs and a film');
+select is(pg_temp.said(pg_temp.refund('film', pg_temp.lines(8, 1))), 'confirmed 100 -0 +0 tax 16 (16) = 100 unpaid', 'without the film');
+select is(pg_temp.stock(8), 1, 'whose code it was');
 update interlock.settings set max_open_units_per_customer = null;
 select is(pg_temp.buy('late', pg_temp.lines(1, 3)), 'confirmed', 'without a limit');
 select is(pg_temp.said(pg_temp.refund('late', pg_temp.lines(1, 1))), 'confirmed 1299 -0 +0 tax 207 (207) = 1299 unpaid', 'less');
@@ -459,6 +479,16 @@ select is(
 select is(pg_temp.payment('begun'), 'refund_due 2954 1299 0', 'what is too much goes back');
 select is(pg_temp.call('shop', format('public.refund_order(%L)', pg_temp.o('begun'))) #>> '{order,status}', 'refunded', 'with the rest');
 select is(pg_temp.payment('begun'), 'refund_due 2954 2954 0', 'all goes back');
+select pg_temp.buy('otherwise', pg_temp.lines(1, 3), ', p_payment_method => ''card''');
+select pg_temp.call('ann', format('public.begin_card_payment(%L)', pg_temp.o('otherwise')));
+select pg_temp.call('shop', format('public.accept_payment(%L)', pg_temp.o('otherwise')));
+select is(
+  pg_temp.said(pg_temp.refund('otherwise', pg_temp.lines(1, 1))), 'paid 1299 -0 +0 tax 207 (207) = 1299 0/0/1299', 'an attempt that is open gives nothing back'
+);
+select is(pg_temp.pay('otherwise', 2598), 'refund_due', 'money that comes as well');
+select is(
+  pg_temp.said(pg_temp.refund('otherwise', pg_temp.lines(1, 1))), 'paid 1299 -0 +0 tax 208 (208) = 1299 0/0/1299', 'is not the order''s'
+);
 select pg_temp.buy('less', pg_temp.lines(1, 2), ', p_payment_method => ''card''');
 select pg_temp.refund('less', pg_temp.lines(1, 1));
 select is(
@@ -531,6 +561,9 @@ select is(
 );
 select is(
   pg_temp.refund('who', pg_temp.lines(2, 1)) #> '{detail,lines,0,refundable}', '0', 'nothing is left of what was not bought'
+);
+select is(
+  jsonb_path_query_array(pg_temp.refund('who', pg_temp.lines(2, 1, 1, 99)), '$.detail.lines[*].refundable'), '[4, 0]', 'lines stand in the order of their products'
 );
 select is(
   (pg_temp.refund('who', '[]', ', p_shipping => true') -> 'detail') - 'order_id', '{"lines": [], "shipping": 0}', 'shipping that cost nothing'

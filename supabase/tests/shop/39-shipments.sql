@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(109);
+select plan(111);
 
 update interlock.settings
 set max_open_orders_per_customer = null, max_open_units_per_customer = null, confirmation_window = null;
@@ -155,6 +155,13 @@ select is(pg_temp.said(pg_temp.ship('parcels', pg_temp.lines(2, 1))), 'paid part
 select is(pg_temp.said(pg_temp.ship('parcels', pg_temp.lines(1, 1), $$, 'DHL 4'$$)), 'paid shipped DHL 4', 'with the last of it all has left');
 select ok((select shipped_at is not null from interlock.orders where id = pg_temp.o('parcels')), 'it is shipped');
 select is(pg_temp.parcels('parcels'), 'DHL 1:1×2; DHL 2:1×2,2×1; 2×1; DHL 4:1×1', 'four parcels');
+select is(
+  (
+    select array_agg(concat_ws(':', right(product_id::text, 1), first_unit) order by product_id, first_unit)
+    from interlock.order_shipment_items where order_id = pg_temp.o('parcels')
+  ),
+  array['1:1', '1:3', '1:5', '2:1', '2:2'], 'units are counted through each line'
+);
 select is(
   pg_temp.history('parcels'), 'paid partly_shipped:DHL 1 partly_shipped:DHL 2 partly_shipped shipped:DHL 4', 'the history has each'
 );
@@ -350,6 +357,7 @@ from (values
   ($$truncate interlock.order_shipment_items$$, '23001'),
   ($$insert into interlock.order_shipment_items select order_id, product_id, 1, shipment_id, 1 from interlock.order_shipment_items where order_id = pg_temp.o('who')$$, 'order_shipment_items_pkey'),
   ($$insert into interlock.order_shipment_items select order_id, pg_temp.p(2), 1, shipment_id, 1 from interlock.order_shipment_items where order_id = pg_temp.o('who')$$, 'order_shipment_items_line_fkey'),
+  ($$insert into interlock.order_shipments (order_id) values (pg_temp.o('who'))$$, 'done'),
   ($$update interlock.orders set fulfillment = 'processing' where id = pg_temp.o('who')$$, 'orders_fulfillment_allowed'),
   ($$update interlock.orders set status = 'paid' where id = pg_temp.o('who')$$, 'done'),
   ($$update interlock.orders set status = 'cancelled' where id = pg_temp.o('who')$$, 'orders_transition_allowed'),

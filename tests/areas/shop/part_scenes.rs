@@ -124,6 +124,17 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "available_quantity = 10 from interlock.products where id = '{product}'",
     },
     Scene {
+        name: "a part that gives no goods back waits for none",
+        before: &[ORDER],
+        meanwhile: (By::Shop, "select 1 from interlock.products where id = '{product}' for update"),
+        call: (By::Shop, "select public.refund_order_lines(id, '[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_restock => false)
+          from interlock.orders where cart_id = '{cart}'"),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "success",
+        then: "available_quantity = 9 from interlock.products where id = '{product}'",
+    },
+    Scene {
         name: "a part comes to its products after the wallet",
         before: &[PAID_ORDER],
         meanwhile: (

@@ -42,8 +42,7 @@ begin
         and (jsonb_typeof(l.line -> 'product_id') = 'string' and l.line ->> 'product_id' ~ v_uuid) is not true
       union all
       select '/product_id', 'is named before'
-      where l.is_object
-        and l.again
+      where l.again
         and l.line ->> 'product_id' ~ v_uuid
       union all
       select '/quantity', 'must be an integer from 1 to 1000000'

@@ -210,7 +210,6 @@ begin
         from interlock.product_codes q
         where q.order_id = p_order_id
           and q.product_id = l.product_id
-          and q.used_at is null
         order by q.id desc
         limit l.restocked
       ) k

@@ -47,6 +47,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a token that is renewed meanwhile is not purged, nor waited for",
     ),
     (
+        "refund_order_lines: without `where l.restocked > 0`",
+        "a part that gives no goods back waits for none",
+    ),
+    (
         "begin_card_payment: never `v_order.user_id <> v_user_id`",
         "nor to pay by card",
     ),
