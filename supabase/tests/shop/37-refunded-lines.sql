@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(178);
+select plan(181);
 
 -- Limits of customers are switched on where they are tested.
 update interlock.settings
@@ -613,6 +613,12 @@ from (values
   ($$update interlock.orders set refunded = refunded - 1 where id = pg_temp.o('card')$$, 'orders_terms_fixed'),
   ($$update interlock.order_refunds set reason = 'x'$$, '23001'), ($$delete from interlock.order_refunds$$, '23001'),
   ($$truncate interlock.order_refunds cascade$$, '23001'), ($$truncate interlock.order_refund_items$$, '23001'),
+  ($$insert into interlock.order_refunds (order_id, subtotal, discount, shipping, tax, tax_included, amount, with_shipping, paid)
+     values (gen_random_uuid(), 0, 0, 0, 0, 0, 0, false, true)$$, 'order_refunds_order_id_fkey'),
+  ($$insert into interlock.order_refund_items select order_id, pg_temp.p(9), 1, refund_id, 1, 1, 1, 1, 0, 0, 0, 1
+     from interlock.order_refund_items where order_id = pg_temp.o('parts') limit 1$$, 'order_refund_items_line_fkey'),
+  ($$insert into interlock.order_refund_items select order_id, product_id, 9, gen_random_uuid(), 1, 1, 1, 1, 0, 0, 0, 1
+     from interlock.order_refund_items where order_id = pg_temp.o('parts') limit 1$$, 'order_refund_items_refund_id_fkey'),
   ($$update interlock.order_refund_items set restocked = 0$$, '23001'), ($$delete from interlock.order_refund_items$$, '23001')
 ) as v (sql, refused_by);
 

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(111);
+select plan(113);
 
 update interlock.settings
 set max_open_orders_per_customer = null, max_open_units_per_customer = null, confirmation_window = null;
@@ -358,6 +358,8 @@ from (values
   ($$insert into interlock.order_shipment_items select order_id, product_id, 1, shipment_id, 1 from interlock.order_shipment_items where order_id = pg_temp.o('who')$$, 'order_shipment_items_pkey'),
   ($$insert into interlock.order_shipment_items select order_id, pg_temp.p(2), 1, shipment_id, 1 from interlock.order_shipment_items where order_id = pg_temp.o('who')$$, 'order_shipment_items_line_fkey'),
   ($$insert into interlock.order_shipments (order_id) values (pg_temp.o('who'))$$, 'done'),
+  ($$insert into interlock.order_shipments (order_id) values (gen_random_uuid())$$, 'order_shipments_order_id_fkey'),
+  ($$insert into interlock.order_shipment_items values (pg_temp.o('who'), pg_temp.p(1), 9, gen_random_uuid(), 1)$$, 'order_shipment_items_shipment_id_fkey'),
   ($$update interlock.orders set fulfillment = 'processing' where id = pg_temp.o('who')$$, 'orders_fulfillment_allowed'),
   ($$update interlock.orders set status = 'paid' where id = pg_temp.o('who')$$, 'done'),
   ($$update interlock.orders set status = 'cancelled' where id = pg_temp.o('who')$$, 'orders_transition_allowed'),
