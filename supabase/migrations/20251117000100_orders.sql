@@ -3440,7 +3440,11 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  perform 1 from auth.users u where u.id in (p_from_user_id, p_to_user_id) order by u.id for update;
+  perform 1
+  from auth.users u
+  where u.id in (p_from_user_id, p_to_user_id)
+  order by u.id
+  for update;
 
   if p_token_hash is not null then
     select t.* into v_transfer from interlock.order_transfers t where t.token_hash = p_token_hash;

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(18);
+select plan(21);
 
 -- What is left -------------------------------------------------------------------
 
@@ -126,6 +126,19 @@ select is(
   'begin_idempotent lock_user lock_order credit_wallet lock_promo_users end_promo_uses lock_stock',
   'so does the end of an order'
 );
+select is(
+  pg_temp.limits_of($$select public.reserve_cart('[{"product_id": "7f000000-0000-4000-8000-000000000011", "quantity": 1}]')$$),
+  'lock_user reserve_cart take_reservation take_open_order lock_stock take_from_rows', 'a cart that is reserved'
+);
+update interlock.products set max_per_customer = 100 where id = '7f000000-0000-4000-8000-000000000012';
+select is(
+  pg_temp.limits_of($$select public.reserve_cart('[{"product_id": "7f000000-0000-4000-8000-000000000012", "quantity": 1}]')$$),
+  'lock_user reserve_cart take_customer_limits take_reservation take_open_order lock_stock take_from_rows',
+  'another one, of what is limited'
+);
+select is((select count(*) from limited where by = 'take_reservation'), 2::bigint, 'and that for what counts of it, too');
+delete from interlock.cart_reservation_lines;
+delete from interlock.cart_reservations;
 insert into interlock.products (id, name, price, currency, kind)
 values ('7f000000-0000-4000-8000-000000000014', 'tap 4', 100, 'USD', 'digital');
 insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, paid_at)

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(160);
+select plan(168);
 
 select is(
   (select row(s.cart_reservation_window, s.cart_reservation_limit)::text from interlock.settings s),
@@ -251,6 +251,21 @@ select is((select count(*)::int from interlock.jobs() j where j.name = 'expire-c
 select is(pg_temp.call('eve', 'public.release_cart()') ->> 'released', 'true', 'eve gives back');
 delete from interlock.cart_reservations;
 
+-- One that has ended does not stand for the next.
+select is(pg_temp.reserve('ann', '{"a": 1}') ->> 'success', 'true', 'one');
+insert into ids values ('former', pg_temp.id('ann'));
+select is(pg_temp.call('ann', 'public.release_cart()') ->> 'released', 'true', 'that ends');
+select is(pg_temp.reserve('ann', '{"a": 3}') ->> 'success', 'true', 'and another');
+select is(
+  pg_temp.call('ann', format(
+    'public.checkout(%s, p_reservation_id => %L)', pg_temp.cart('{"a": 1}'), (select id from ids where name = 'former')
+  )) #>> '{order,status}', 'confirmed', 'bought under the former''s name'
+);
+select is(pg_temp.has('ann'), '{"a": 3}', 'which is not the other''s');
+select is(pg_temp.call('ann', 'public.release_cart()') ->> 'released', 'true', 'that one stays until it is released');
+update interlock.products set available_quantity = 10 where id = pg_temp.p('a');
+delete from interlock.cart_reservations;
+
 -- One that cannot end does not hold up others.
 select is(pg_temp.reserve('ann', '{"a": 1}') ->> 'success', 'true', 'of a product without room');
 select is(pg_temp.reserve('bob', '{"b": 1}') ->> 'success', 'true', 'and of another');
@@ -259,8 +274,12 @@ select pg_temp.later(w, '11 minutes') from unnest(array['ann', 'bob']) w;
 select is(pg_temp.call('shop', 'public.expire_cart_reservations()') ->> 'expired', '1', 'one ends');
 select is(pg_temp.has('ann'), '{"a": 1}', 'the other stays as it is');
 select is(pg_temp.call('ann', 'public.release_cart()') ->> 'code', 'STOCK_LIMIT_EXCEEDED', 'and says why');
+select pg_temp.later('ann', '1 hour');
+select is(pg_temp.call('shop', 'public.expire_cart_reservations()') ->> 'expired', '0', 'nor is it forgotten, however long it lasts');
 update interlock.products set available_quantity = 10 where id = pg_temp.p('a');
-select is(pg_temp.call('shop', 'public.expire_cart_reservations()') ->> 'expired', '1', 'until there is room');
+select is(pg_temp.call('shop', 'public.expire_cart_reservations()') ->> 'expired', '2', 'until there is room: then it ends, and is');
+select is(pg_temp.stock('a'), '{11}', 'with what it had');
+update interlock.products set available_quantity = 10 where id = pg_temp.p('a');
 delete from interlock.cart_reservations;
 
 -- What cannot be reserved ------------------------------------------------------------

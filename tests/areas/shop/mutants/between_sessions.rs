@@ -111,6 +111,14 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "of two orders of one customer at a product's limit the second is refused",
     ),
     (
+        "expire_cart_reservations: without `for no key update skip locked`",
+        "a reservation that is redeemed meanwhile does not expire, and is not waited for",
+    ),
+    (
+        "take_reservation: without `for no key update`",
+        "a reservation that is released meanwhile is not given back again",
+    ),
+    (
         "note_tax_rates: without `perform 1 from interlock.settings for no key update`",
         "the last tax rate goes while another one comes: the shop is taxed",
     ),

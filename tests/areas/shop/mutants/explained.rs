@@ -83,6 +83,58 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: an answer that is not made before the stock is taken is made after it.",
     ),
     (
+        "end_reservation: never `v_id is null`",
+        "It only saves work: nothing is taken out of no reservation.",
+    ),
+    (
+        "take_reservation: never `not o_ended`",
+        "It only saves work: what has ended has no lines, and counts nothing.",
+    ),
+    (
+        "reserve_cart: never `v_user_id is null`",
+        "lock_user finds no account for nobody, and it is refused the same.",
+    ),
+    (
+        "expire_cart_reservations: without `where r.expires_at <= interlock.clock()`",
+        "It only saves tries: each is asked again under its lock.",
+    ),
+    (
+        "expire_cart_reservations: backwards `order by random()`",
+        "Any order will do.",
+    ),
+    (
+        "expire_cart_reservations: without `where r.user_id = v_user_id`",
+        "It locks others that are due as well; only who waits for them notices.",
+    ),
+    (
+        "expire_cart_reservations: without `and r.expires_at <= interlock.clock()`",
+        "Nobody can be made to refresh it between the look and the lock but by the interleavings, which play it.",
+    ),
+    (
+        "expire_cart_reservations: without `perform set_config('lock_timeout', '1ms', true)`",
+        "Only time shows it.",
+    ),
+    (
+        "expire_cart_reservations: without `for update of r skip locked`",
+        "It waits a moment for who reserves just then, and forgets nothing else.",
+    ),
+    (
+        "move_reservation: without `perform 1 from interlock.cart_reservations r where r.user_id in (p_from_user_id, p_to_user_id) orde…`",
+        "Both accounts are locked, so only the sweep can be at them, and what changes the rows locks them again.",
+    ),
+    (
+        "move_reservation: without `where r.user_id in (p_from_user_id, p_to_user_id)`",
+        "It locks those of others as well; only who waits for them notices.",
+    ),
+    (
+        "move_reservation: backwards `order by r.user_id`",
+        "Both accounts are locked, so nobody else takes two of them, and the sweep passes over what is locked.",
+    ),
+    (
+        "move_reservation: without `for no key update`",
+        "Both accounts are locked, so only the sweep can be at them, and what changes the rows locks them again.",
+    ),
+    (
         "checkout: without `and r.status = 'redeemed'`",
         "The order is new, so its only redemption is the one just made.",
     ),
