@@ -67,10 +67,6 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "what a guest orders while the rest moves stays theirs",
     ),
     (
-        "move_guest: backwards `order by u.id`",
-        "accounts are locked in the order of their ids",
-    ),
-    (
         "move_wallet_money: without `for no key update`",
         "wallets are locked in the order of their owners before money moves",
     ),

@@ -179,10 +179,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: nothing is given back for no order.",
     ),
     (
-        "settle_orders: without `and o.paid_at is not null`",
-        "An order by wallet is paid from the start.",
-    ),
-    (
         "settle_orders: backwards `order by o.id`",
         "All stock rows are locked before; it orders the rows of the ledger only.",
     ),
