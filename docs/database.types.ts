@@ -94,6 +94,53 @@ export type Database = {
           },
         ];
       };
+      "cart_reservation_lines": {
+        Row: {
+          "product_id": string;
+          "quantity": number;
+          "untracked": boolean;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "untracked"?: boolean | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "untracked"?: boolean | null;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
+      "cart_reservations": {
+        Row: {
+          "counted_units": number | null;
+          "expires_at": string | null;
+          "id": string;
+          "reserved_since": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "counted_units"?: number | null;
+          "expires_at"?: string | null;
+          "id"?: string | null;
+          "reserved_since"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "counted_units"?: number | null;
+          "expires_at"?: string | null;
+          "id"?: string | null;
+          "reserved_since"?: string | null;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
       "code_differences": {
         Row: {
           "available_quantity": number;
@@ -512,6 +559,7 @@ export type Database = {
           "total": number;
           "tracking": string | null;
           "user_id": string | null;
+          "wallet_amount": number;
         };
         ComputedFields: never;
         Insert: {
@@ -544,6 +592,7 @@ export type Database = {
           "total"?: number | null;
           "tracking"?: string | null;
           "user_id"?: string | null;
+          "wallet_amount"?: number | null;
         };
         Update: {
           "cancelled_at"?: string | null;
@@ -575,6 +624,7 @@ export type Database = {
           "total"?: number | null;
           "tracking"?: string | null;
           "user_id"?: string | null;
+          "wallet_amount"?: number | null;
         };
         Relationships: [];
       };
@@ -1182,8 +1232,10 @@ export type Database = {
           "p_on_behalf_of"?: string;
           "p_payment_method"?: string;
           "p_promo_code"?: string;
+          "p_reservation_id"?: string;
           "p_shipping_address"?: Json;
           "p_shipping_method"?: string;
+          "p_wallet_amount"?: number;
         };
         Returns: Json;
       };
@@ -1250,6 +1302,10 @@ export type Database = {
         Returns: Json;
       };
       "erase_user": { Args: { "p_user_id": string }; Returns: Json };
+      "expire_cart_reservations": {
+        Args: { "p_limit"?: number };
+        Returns: Json;
+      };
       "expire_orders": { Args: { "p_limit"?: number }; Returns: Json };
       "expire_promo_holds": { Args: { "p_limit"?: number }; Returns: Json };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
@@ -1344,6 +1400,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "release_cart": { Args: Record<PropertyKey, never>; Returns: Json };
       "reopen_order": {
         Args: { "p_order_id": string; "p_paid"?: boolean };
         Returns: Json;
@@ -1356,6 +1413,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "reserve_cart": { Args: { "p_cart_items": Json }; Returns: Json };
       "set_payment_secret": {
         Args: { "p_provider": string; "p_secret": string };
         Returns: Json;

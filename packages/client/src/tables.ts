@@ -97,6 +97,53 @@ export type Database = {
           },
         ];
       };
+      "cart_reservation_lines": {
+        Row: {
+          "product_id": string;
+          "quantity": number;
+          "untracked": boolean;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "product_id": string;
+          "quantity": number;
+          "untracked": boolean;
+          "user_id": string;
+        };
+        Update: {
+          "product_id"?: string;
+          "quantity"?: number;
+          "untracked"?: boolean;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "cart_reservations": {
+        Row: {
+          "counted_units": number | null;
+          "expires_at": string | null;
+          "id": string;
+          "reserved_since": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "counted_units"?: number | null;
+          "expires_at"?: string | null;
+          "id": string;
+          "reserved_since": string;
+          "user_id": string;
+        };
+        Update: {
+          "counted_units"?: number | null;
+          "expires_at"?: string | null;
+          "id"?: string;
+          "reserved_since"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "counter_slots": {
         Row: {
           "granted": number;
@@ -622,6 +669,7 @@ export type Database = {
           "total": number;
           "tracking": string | null;
           "user_id": string | null;
+          "wallet_amount": number;
           "retake_for_late_money": boolean | null;
         };
         ComputedFields: "retake_for_late_money";
@@ -655,6 +703,7 @@ export type Database = {
           "total": number;
           "tracking"?: string | null;
           "user_id"?: string | null;
+          "wallet_amount"?: number;
         };
         Update: {
           "cancelled_at"?: string | null;
@@ -686,6 +735,7 @@ export type Database = {
           "total"?: number;
           "tracking"?: string | null;
           "user_id"?: string | null;
+          "wallet_amount"?: number;
         };
         Relationships: [];
       };
@@ -1201,6 +1251,8 @@ export type Database = {
         Row: {
           "card_payment_window": string;
           "card_processing_window": string;
+          "cart_reservation_limit": string;
+          "cart_reservation_window": string;
           "checkouts_per_product": number | null;
           "claim_lease": string;
           "close_ledgers_after": string | null;
@@ -1235,6 +1287,8 @@ export type Database = {
         Insert: {
           "card_payment_window"?: string;
           "card_processing_window"?: string;
+          "cart_reservation_limit"?: string;
+          "cart_reservation_window"?: string;
           "checkouts_per_product"?: number | null;
           "claim_lease"?: string;
           "close_ledgers_after"?: string | null;
@@ -1268,6 +1322,8 @@ export type Database = {
         Update: {
           "card_payment_window"?: string;
           "card_processing_window"?: string;
+          "cart_reservation_limit"?: string;
+          "cart_reservation_window"?: string;
           "checkouts_per_product"?: number | null;
           "claim_lease"?: string;
           "close_ledgers_after"?: string | null;
@@ -1754,8 +1810,10 @@ export type Database = {
           "p_on_behalf_of": string;
           "p_payment_method": string;
           "p_promo_code": string;
+          "p_reservation_id": string;
           "p_shipping_address": Json;
           "p_shipping_method": string;
+          "p_wallet_amount": number;
         };
         Returns: Json;
       };
@@ -1902,6 +1960,10 @@ export type Database = {
         Args: { "p_from": string; "p_ids": (string)[]; "p_to": string };
         Returns: number;
       };
+      "end_reservation": {
+        Args: { "p_reason": string; "p_user_id": string };
+        Returns: boolean;
+      };
       "erase_user": { Args: { "p_user_id": string }; Returns: Json };
       "error_body": {
         Args: { "p_code": string; "p_detail"?: Json };
@@ -1920,6 +1982,10 @@ export type Database = {
           "p_user_id": string;
         };
         Returns: Record<string, unknown>;
+      };
+      "expire_cart_reservations": {
+        Args: { "p_limit": number };
+        Returns: number;
       };
       "expire_orders": { Args: { "p_limit": number }; Returns: number };
       "expire_promo_holds": { Args: { "p_limit"?: number }; Returns: number };
@@ -2218,7 +2284,12 @@ export type Database = {
         };
       };
       "look_at_terms": {
-        Args: { "p_product_ids": (string)[]; "p_quantities": (number)[] };
+        Args: {
+          "p_product_ids": (string)[];
+          "p_quantities": (number)[];
+          "p_reservation_id": string;
+          "p_user_id": string;
+        };
         Returns: Record<string, unknown>;
       };
       "make_slots": {
@@ -2260,6 +2331,10 @@ export type Database = {
       "move_promo_uses": {
         Args: { "p_from_user_id": string; "p_to_user_id": string };
         Returns: undefined;
+      };
+      "move_reservation": {
+        Args: { "p_from_user_id": string; "p_to_user_id": string };
+        Returns: Record<string, unknown>;
       };
       "move_stock": {
         Args: {
@@ -2307,6 +2382,7 @@ export type Database = {
           "p_tax": number;
           "p_tax_included": number;
           "p_user_id": string;
+          "p_wallet_amount": number;
         };
         Returns: {
           "cancelled_at": string | null;
@@ -2338,6 +2414,7 @@ export type Database = {
           "total": number;
           "tracking": string | null;
           "user_id": string | null;
+          "wallet_amount": number;
         };
         SetofOptions: {
           from: "*";
@@ -2524,6 +2601,7 @@ export type Database = {
         Args: { "p_cancel": boolean; "p_order_id": string; "p_reason": string };
         Returns: Json;
       };
+      "release_cart": { Args: Record<PropertyKey, never>; Returns: Json };
       "release_promo_hold": {
         Args: {
           "p_cart_id": string;
@@ -2541,6 +2619,7 @@ export type Database = {
         Returns: Json;
       };
       "require_user": { Args: Record<PropertyKey, never>; Returns: string };
+      "reserve_cart": { Args: { "p_cart_items": Json }; Returns: Json };
       "retake_for_late_money": {
         Args: {
           "p_order": Omit<
@@ -2700,6 +2779,7 @@ export type Database = {
         Args: {
           "p_max_orders": number;
           "p_max_units": number;
+          "p_orders"?: number;
           "p_units": number;
           "p_user_id": string;
         };
@@ -2753,6 +2833,10 @@ export type Database = {
           "p_user_id": string;
         };
         Returns: string;
+      };
+      "take_reservation": {
+        Args: { "p_reservation_id": string; "p_user_id": string };
+        Returns: Record<string, unknown>;
       };
       "take_stock": {
         Args: {
@@ -2808,6 +2892,16 @@ export type Database = {
           "p_subtotal": number;
         };
         Returns: Json;
+      };
+      "wallet_returned": {
+        Args: {
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+          "p_refunded": number;
+        };
+        Returns: number;
       };
     };
     Enums: {

@@ -44,6 +44,16 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
         .await;
     let in_cash = of(super::cards::id_of(&in_cash["order"]["id"]));
     scene.expect("ORDER_STATE_CONFLICT", buyer, &in_cash).await;
+    // As if all of these had been given up.
+    let order = CardOrder::new(bench, product, 1).await;
+    let given_up = "insert into interlock.payments (order_id, provider, attempt, amount, currency, status)
+                    select id, 'stripe', n, total, currency, 'canceled' from interlock.orders, generate_series(1, 20) as n
+                    where id = $1";
+    let inserted = bench.db.execute(given_up, &[&order.id]).await;
+    inserted.expect("they are given up");
+    scene
+        .expect("TOO_MANY_PAYMENT_ATTEMPTS", order.buyer.user, &of(order.id))
+        .await;
     // Less than the provider takes.
     let order = CardOrder::new(bench, cheap, 1).await;
     let refused = scene
