@@ -30,6 +30,11 @@ pub(crate) const ONE_Q: &str =
     "insert into interlock.products (id, name, price, currency, available_quantity)
   values ('{q}', 'q', 300, 'USD', 1)";
 
+/// For two who ask at once: which refusal the second one meets is then the same whenever it looks.
+pub(crate) const TWO_Q: &str =
+    "insert into interlock.products (id, name, price, currency, available_quantity)
+  values ('{q}', 'q', 300, 'USD', 2)";
+
 pub(crate) const D: &str = "insert into interlock.products (id, name, price, currency, kind)
   values ('{d}', 'd', 500, 'USD', 'digital')";
 
@@ -480,7 +485,7 @@ pub(crate) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "u may have one more open order",
-        given: &[USERS, MANY_P, ONE_Q, U_HAS_700, FOUR_OPEN_ORDERS],
+        given: &[USERS, MANY_P, TWO_Q, U_HAS_700, FOUR_OPEN_ORDERS],
         operations: &[
             user("u", "u buys p, cash", BUY_P_CASH),
             user("u", "u buys q, cash", BUY_Q_CASH),

@@ -2,7 +2,7 @@
 
 use super::stages::{
     ADJUST_P, ALL_HAVE_2000, BUY_P_BANK, BUY_P_CASH, BUY_P_WALLET, BUY_P_WITH_KEY, COUNT_P,
-    DECREMENT, ONE_Q, P_IS_BOOKED_IN, P_IS_TAKEN_OFF, PRICE_OF_P_CHANGES,
+    DECREMENT, ONE_Q, P_IS_BOOKED_IN, P_IS_TAKEN_OFF, PRICE_OF_P_CHANGES, TWO_Q,
 };
 use crate::prove::interleavings::{Pairs, Stage, USERS, shop, user};
 
@@ -88,7 +88,7 @@ pub(crate) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "u may have one more of p",
-        given: &[USERS, P_IS_LIMITED, ONE_Q, ALL_HAVE_2000, ORDER_OF_P],
+        given: &[USERS, P_IS_LIMITED, TWO_Q, ALL_HAVE_2000, ORDER_OF_P],
         operations: &[
             user("u", "u buys p, cash", BUY_P_CASH),
             user("u", "u buys p, wallet", BUY_P_WALLET),
@@ -104,7 +104,7 @@ pub(crate) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "an order of u of one p that has expired, and u may have one p",
-        given: &[USERS, ONE_P_EACH, ONE_Q, ALL_HAVE_2000, EXPIRED_ORDER_OF_P],
+        given: &[USERS, ONE_P_EACH, TWO_Q, ALL_HAVE_2000, EXPIRED_ORDER_OF_P],
         operations: &[
             shop("the shop reopens", "select public.reopen_order('{o}')"),
             user("u", "u buys p, cash", BUY_P_CASH),
