@@ -1,8 +1,8 @@
 //! A cart that is reserved before it is ordered.
 
 use super::stages::{
-    ADJUST_P, ALL_HAVE_2000, BUY_P_CASH, BUY_P_WALLET, COUNT_P, DECREMENT, NO_ORDER_EXPIRES, NO_P,
-    ONE_P, ONE_Q, PRICE_OF_P_CHANGES,
+    ADJUST_P, ALL_HAVE_2000, ALL_HAVE_5000, BUY_P_CASH, BUY_P_WALLET, COUNT_P, DECREMENT,
+    NO_ORDER_EXPIRES, NO_P, ONE_P, ONE_Q, PRICE_OF_P_CHANGES,
 };
 use crate::prove::interleavings::{Pairs, Stage, Sweep, USERS, shop, user};
 
@@ -69,7 +69,7 @@ pub(crate) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "a reservation of u of one p, one more p and one q",
-        given: &[USERS, ONE_P, ONE_Q, ALL_HAVE_2000, RESERVED_P],
+        given: &[USERS, ONE_P, ONE_Q, ALL_HAVE_5000, RESERVED_P],
         operations: &[
             user("u", "u buys more than is reserved", BUY_MORE_THAN_RESERVED),
             user("u", "u reserves two p", RESERVE_TWO_P),

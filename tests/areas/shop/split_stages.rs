@@ -1,7 +1,7 @@
 //! Orders that a wallet pays a part of.
 
 use super::stages::{
-    BUY_P_WALLET, D, EXPIRE_ORDERS, NO_ORDER_EXPIRES, ONE_P, ORDER_HAS_THE_CODE, ORDER_LINES,
+    BUY_P_WALLET, D, EXPIRE_ORDERS, MANY_P, NO_ORDER_EXPIRES, ORDER_HAS_THE_CODE, ORDER_LINES,
     ORDERS, U_HAS_700,
 };
 use crate::areas::promo::stages::ONE_USE_OF_K;
@@ -27,7 +27,7 @@ pub(crate) const STAGES: &[Stage] = &[
         name: "an order of u that is due, a part of it from the wallet",
         given: &[
             USERS,
-            ONE_P,
+            MANY_P,
             D,
             ONE_USE_OF_K,
             SPLIT_ORDER,
@@ -57,7 +57,7 @@ pub(crate) const STAGES: &[Stage] = &[
         name: "an order of u that has expired, a part of it from the wallet",
         given: &[
             USERS,
-            ONE_P,
+            MANY_P,
             D,
             ONE_USE_OF_K,
             SPLIT_ORDER,

@@ -47,6 +47,10 @@ pub(crate) const U_HAS_700: &str =
 pub(crate) const ALL_HAVE_2000: &str = "insert into interlock.wallets (user_id, balance, currency)
   values ('{u}', 2000, 'USD'), ('{v}', 2000, 'USD')";
 
+/// More than two of them spend.
+pub(crate) const ALL_HAVE_5000: &str = "insert into interlock.wallets (user_id, balance, currency)
+  values ('{u}', 5000, 'USD'), ('{v}', 5000, 'USD')";
+
 /// An order of one p and one d with the only use of k: 1200 less 10 %.
 pub(crate) const PENDING_ORDER: &str = "insert into interlock.orders (id, user_id, status, currency, subtotal, discount, total, payment_method,
     promo_code_id, payment_expires_at)
