@@ -246,12 +246,13 @@ fn did_not_act(body: &str) -> bool {
     of_postgrest || of_a_token || rolled_back || code.starts_with("53") || code.starts_with("PT")
 }
 
-/// What an answer asks to wait, in milliseconds.
+/// What an answer asks to wait, in milliseconds. One that is kept would be the same after that.
 pub(crate) fn asked_ms(outcome: &Outcome) -> f64 {
     match outcome {
         Outcome::Answered {
             status: 429 | 503,
             retry_after_s: Some(seconds),
+            replayed: false,
             ..
         } if *seconds >= 0.0 => seconds * 1_000.0,
         _ => 0.0,
