@@ -206,6 +206,8 @@ async fn a_failure_that_the_provider_keeps_costs_an_attempt_and_not_the_order() 
     let Some((bench, stripe, order)) = begin().await else {
         return;
     };
+    // An event would tell of the intent that there is, and it would do.
+    stripe.told("/hold", "").await;
     stripe
         .next(json!({ "acts": true, "status": 500, "keeps": true }))
         .await;
