@@ -48,8 +48,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "apply_money: money for an order that has ended is kept",
         change: Change::Source(
             "apply_money",
-            "case when v_outcome = 'refund_due' then v_amount else 0 end",
-            "0",
+            "when 'refund_due' then v_amount",
+            "when 'refund_due' then 0",
         ),
         fault: "payment provider: the answer is lost",
     },
