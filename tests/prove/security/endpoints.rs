@@ -47,6 +47,8 @@ impl Argument {
 
     fn harmless(&self) -> Option<Value> {
         Some(match (self.kind.as_str(), self.name.as_str()) {
+            // Whoever names a buyer is staff.
+            ("uuid", "p_on_behalf_of") => return None,
             ("uuid", _) => json!(Uuid::new_v4()),
             ("uuid[]", _) => json!([Uuid::new_v4()]),
             ("jsonb", "p_shipping_address" | "p_contact" | "p_metadata") => json!({ "x": "y" }),

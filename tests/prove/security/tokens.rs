@@ -79,20 +79,26 @@ const FOR_BOTH: &str = "cancel_order";
 const FOR_STAFF: &[&str] = &[
     "accept_payment",
     "adjust_stock",
+    "adjust_wallet",
     "assign_batch",
     "correct_order",
     "count_stock",
+    "debit_wallet",
     "fulfill_order",
     "list_orders",
     "list_payment_proofs",
     "list_payments",
+    "list_wallet_movements",
+    "move_orders",
     "process_order",
     "refund_order",
+    "refund_order_lines",
     "refund_payment",
     "reject_payment",
     "reopen_order",
     "replace_product_code",
     "ship_order",
+    "ship_order_lines",
 ];
 
 #[rustfmt::skip]
