@@ -44,9 +44,17 @@ function identityOf(
   };
 }
 
-/** What makes two checkouts the same: the cart and how it is paid, whatever it was expected to cost. */
+/**
+ * What makes two checkouts the same, as the server takes them: the cart and how it is paid, whatever it was expected to
+ * cost and whatever was reserved for it.
+ */
 export function sameCheckout(request: CheckoutRequest): unknown {
-  const { cart_items: _, expected_total: __, ...rest } = request;
+  const {
+    cart_items: _,
+    expected_total: __,
+    reservation_id: ___,
+    ...rest
+  } = request;
   return { ...rest, ...identityOf(request) };
 }
 

@@ -263,7 +263,9 @@ test("a lost answer, and the same cart with its lines in another order", async (
     { product_id: one, quantity: 1 },
     { product_id: two, quantity: 1, expected_unit_price: 1 },
   ];
-  const order = await shopOf(user).checkout({ cart_items: again }, {
+  // Reserved anew meanwhile, it is the same cart still.
+  const reserved = { cart_items: again, reservation_id: crypto.randomUUID() };
+  const order = await shopOf(user).checkout(reserved, {
     submission: submission("cart", kept),
   });
   assert.equal(order.total, 2100);
