@@ -3,7 +3,7 @@
 
 use super::site::Site;
 use crate::areas::shop::stripe::{PAYMENT_INTENT, StandIn, take_cards};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 /// The provider goes on telling for 28 seconds.
 const LATEST_NEWS: Duration = Duration::from_secs(40);
+
+/// More tries than faults are injected at once.
+const TRIES: usize = 50;
 
 /// The payment provider, and what it has been paid.
 pub(crate) struct Cards {
@@ -58,7 +61,10 @@ impl Cards {
         let Some(intent) = answer["payment"]["provider_id"].as_str() else {
             bail!("{} has answered {answer}", PAYMENT_INTENT.function);
         };
+        let mut tries = 0;
         loop {
+            ensure!(tries < TRIES, "{intent} cannot be paid");
+            tries += 1;
             // Hung up, or 500: what has become of it shows the next try.
             let said = self.stand_in.try_pay(intent).await.unwrap_or_default();
             if said["status"] == "succeeded"
