@@ -994,6 +994,11 @@ begin
   update interlock.wallet_movements m set user_id = v_ledger where m.user_id = p_user_id;
   update interlock.wallet_balances b set user_id = v_ledger where b.user_id = p_user_id;
   update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
+  update interlock.inventory_findings f set actor = null, decided_by = null where f.actor = p_user_id;
+  update interlock.inventory_findings f
+  set subject_id = v_ledger
+  where f.kind = 'open_orders'
+    and f.subject_id = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
   update interlock.order_refunds r set actor = null where r.actor = p_user_id;
   update interlock.order_shipments s set actor = null where s.actor = p_user_id;
@@ -1372,6 +1377,24 @@ $command$,
       'select l::text from interlock.ledgers_to_close() l',
       'select interlock.close_ledger($1::uuid, 20000)',
       null
+    ),
+    (
+      'audit-inventory', '7 4 * * *', '1 day',
+      $$
+        select 'due'
+        where not exists (
+          select from interlock.inventory_audits a where a.started_at > interlock.clock() - interval '20 hours'
+        )
+      $$,
+      $$select 1 from interlock.audit_inventory(false) where $1 = 'due'$$,
+      $$
+        select format(
+          '%s findings are open, the oldest since %s; `npm run audit` tells them', count(*), min(f.found_at)
+        )
+        from interlock.inventory_findings f
+        where f.status = 'open'
+        having count(*) > 0
+      $$
     ),
     (
       'purge-run-log', '41 3 * * *', '1 day', null,
@@ -1855,6 +1878,10 @@ begin
       v_status := '404';
       v_message := 'There is no such promo code.';
       v_hint := 'Check the spelling of the code, or send the request without it.';
+    when 'FINDING_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such finding.';
+      v_hint := 'Check the id of the finding: inventory_findings has them all.';
     when 'METHOD_NOT_ALLOWED' then
       v_status := '405';
       v_message := 'This function is called with POST.';
@@ -1987,6 +2014,14 @@ begin
       v_status := '409';
       v_message := 'The promo code no longer takes off what was shown.';
       v_hint := 'Validate the code again: its terms are no longer those it was held under.';
+    when 'FINDING_NOT_CORRECTABLE' then
+      v_status := '409';
+      v_message := 'This finding cannot be corrected by itself.';
+      v_hint := 'Mend by hand what details.cause says, and audit again; or accept the finding by name.';
+    when 'FINDING_RESOLVED' then
+      v_status := '409';
+      v_message := 'This finding is resolved already.';
+      v_hint := 'Nothing has to be accepted: the books agree there.';
     when 'PROMO_EXPIRED' then
       v_status := '410';
       v_message := 'This promo code is over.';

@@ -524,6 +524,9 @@ comment on column interlock.stock_movements.actor is
 -- What an order took and gave back.
 create index stock_movements_by_reference on interlock.stock_movements (reference_id) where reference_id is not null;
 
+-- What was written since an audit: an index of a few pages.
+create index stock_movements_by_id on interlock.stock_movements using brin (id);
+
 create trigger stock_movements_append_only
   before update or delete on interlock.stock_movements
   for each row

@@ -27,10 +27,12 @@ select results_eq(
   $$,
   $$
     values
+      ('interlock.accept_finding(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.accept_payment(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.adjust_stock(uuid,integer,text,text): lock_timeout=2s'),
       ('interlock.adjust_wallet(uuid,bigint,text,text,text): lock_timeout=2s'),
       ('interlock.assign_batch(uuid,uuid,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.audit_inventory(boolean): TimeZone=UTC'),
       ('interlock.begin_card_payment(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.checkout(jsonb,text,uuid,text,text,bigint,jsonb,jsonb,jsonb,text,uuid,uuid,bigint): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
@@ -68,6 +70,7 @@ select results_eq(
       ('interlock.reopen_order(uuid,boolean): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.replace_product_code(bigint,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.reserve_cart(jsonb): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.resolve_finding(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.set_payment_secret(text,text): lock_timeout=2s'),
       ('interlock.set_promo_slots(uuid,integer): lock_timeout=2s'),
       ('interlock.set_stock_slots(uuid,integer): lock_timeout=2s'),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(118);
+select plan(120);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -377,7 +377,7 @@ select is(
 -- Jobs -------------------------------------------------------------------------
 
 select is(
-  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 8 end,
+  interlock.schedule_jobs(), case when to_regprocedure('cron.schedule(text, text, text)') is null then 0 else 9 end,
   'without pg_cron nothing is scheduled'
 );
 -- As much of pg_cron as is needed, where it is not.
@@ -394,8 +394,8 @@ begin
   end if;
 end
 $do$;
-select is(interlock.schedule_jobs(), 8, 'with it every job is');
-select is(interlock.schedule_jobs(), 8, 'as often as one asks');
+select is(interlock.schedule_jobs(), 9, 'with it every job is');
+select is(interlock.schedule_jobs(), 9, 'as often as one asks');
 select set_eq(
   $$select jobname::text, schedule::text, command::text from cron.job where jobname like 'interlock-%'$$,
   $$select 'interlock-' || name, schedule, command from interlock.jobs()$$,
@@ -408,10 +408,12 @@ select set_eq(
     ('expire-cart-reservations', '* * * * *', '1 minute'),
     ('settle-slots', '* * * * *', '1 minute'), ('purge-idempotency-keys', '17 * * * *', '1 hour'),
     ('purge-history', '29 3 * * *', '1 day'), ('close-ledgers', '53 3 * * *', '1 day'),
-    ('purge-run-log', '41 3 * * *', '1 day')$$,
+    ('audit-inventory', '7 4 * * *', '1 day'), ('purge-run-log', '41 3 * * *', '1 day')$$,
   'the list is this'
 );
 
+-- An audit that is due commits; there has been one.
+select is(interlock.audit_inventory(false) ->> 'success', 'true', 'an audit is made');
 -- What was done can only be committed outside of a test (tests/ship/jobs.rs).
 select lives_ok(j.command, 'it can be done: ' || j.jobname) from cron.job j where j.jobname like 'interlock-%' order by j.jobname;
 create function pg_temp.job(p_name text)

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(302);
+select plan(321);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -23,6 +23,8 @@ select set_eq(
       ('currency_code', 'character(3)'),
       ('details', 'jsonb'),
       ('discount_type', 'text'),
+      ('finding_kind', 'text'),
+      ('finding_status', 'text'),
       ('fulfillment', 'text'),
       ('idempotency_key', 'text'),
       ('label', 'text'),
@@ -200,6 +202,8 @@ from (values
     'pending_payment confirmed paid fulfilled cancelled expired refunded'),
   ('order_event', 'order_events_event_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped corrected tracking_changed'),
+  ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots'),
+  ('finding_status', 'inventory_findings_status_known', 'open resolved accepted'),
   ('fulfillment', 'orders_fulfillment_known', 'unfulfilled processing shipped delivered'),
   ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery card'),
   ('payment_proof_status', 'payment_proofs_status_known', 'submitted accepted rejected closed'),

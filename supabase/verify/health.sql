@@ -45,6 +45,13 @@ with checks (level, subject, todo, times) as (
   union all
   select
     'problem',
+    'books: audits of the stock have open findings',
+    'npm run audit tells them; resolve_finding corrects one, accept_finding lets it be',
+    (select count(*) from interlock.inventory_findings where status = 'open')
+
+  union all
+  select
+    'problem',
     'settings: interlock.settings has no row',
     'insert into interlock.settings default values',
     (select count(*) from (select 1 where not exists (select from interlock.settings)) as none)

@@ -88,6 +88,7 @@ async fn what_is_overdue_is_done_without_pg_cron() {
             "purge-idempotency-keys ok",
             "purge-history ok",
             "close-ledgers ok",
+            "audit-inventory ok",
             "purge-run-log ok"
         ]
     );
@@ -131,7 +132,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
     let jobs = ["jobs", "--json", "--db-url", &scratch.url];
     let finished = xtask(&jobs, &[]).await.failed();
     assert!(
-        finished.stderr.contains("2 of 8 jobs failed")
+        finished.stderr.contains("2 of 9 jobs failed")
             && finished.stderr.contains("run the same command again"),
         "{}",
         finished.said()
@@ -150,6 +151,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
             "purge-idempotency-keys ok",
             "purge-history ok",
             "close-ledgers ok",
+            "audit-inventory ok",
             "purge-run-log ok"
         ]
     );

@@ -56,6 +56,11 @@ const SET: &[Migration] = &[
         title: "Promo codes.",
     },
     Migration {
+        file: "20251120000100_audit",
+        part: "audit",
+        title: "Audits of the stock: what its books do not agree on.",
+    },
+    Migration {
         file: "20251122000100_jobs",
         part: "jobs",
         title: "What is done again and again.",

@@ -286,7 +286,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -643,6 +643,31 @@ export interface components {
             /**
              * @description What to do next.
              * @example Check the spelling of the code, or send the request without it.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such finding. */
+        FindingNotFoundError: {
+            /** @constant */
+            error: "FINDING_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "FINDING_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                finding_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the id of the finding: inventory_findings has them all.
              */
             hint: string | null;
             /** @constant */
@@ -1561,6 +1586,58 @@ export interface components {
             /**
              * @description What to do next.
              * @example Validate the code again: its terms are no longer those it was held under.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This finding cannot be corrected by itself. */
+        FindingNotCorrectableError: {
+            /** @constant */
+            error: "FINDING_NOT_CORRECTABLE";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "FINDING_NOT_CORRECTABLE";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                finding_id: string;
+                kind: string;
+                cause: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Mend by hand what details.cause says, and audit again; or accept the finding by name.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This finding is resolved already. */
+        FindingResolvedError: {
+            /** @constant */
+            error: "FINDING_RESOLVED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "FINDING_RESOLVED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                finding_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Nothing has to be accepted: the books agree there.
              */
             hint: string | null;
             /** @constant */

@@ -10,6 +10,8 @@
 use crate::shape::Shape;
 use std::fmt;
 
+#[cfg(not(target_arch = "wasm32"))]
+mod audit;
 mod core;
 #[cfg(not(target_arch = "wasm32"))]
 mod delivery;
@@ -115,6 +117,7 @@ impl Code {
             shop::ALL,
             payments::ALL,
             promo::ALL,
+            audit::ALL,
         ]
         .concat()
     }

@@ -121,6 +121,11 @@ begin
   update interlock.wallet_movements m set user_id = v_ledger where m.user_id = p_user_id;
   update interlock.wallet_balances b set user_id = v_ledger where b.user_id = p_user_id;
   update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
+  update interlock.inventory_findings f set actor = null, decided_by = null where f.actor = p_user_id;
+  update interlock.inventory_findings f
+  set subject_id = v_ledger
+  where f.kind = 'open_orders'
+    and f.subject_id = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
   update interlock.order_refunds r set actor = null where r.actor = p_user_id;
   update interlock.order_shipments s set actor = null where s.actor = p_user_id;

@@ -122,6 +122,24 @@ $command$,
       null
     ),
     (
+      'audit-inventory', '7 4 * * *', '1 day',
+      $$
+        select 'due'
+        where not exists (
+          select from interlock.inventory_audits a where a.started_at > interlock.clock() - interval '20 hours'
+        )
+      $$,
+      $$select 1 from interlock.audit_inventory(false) where $1 = 'due'$$,
+      $$
+        select format(
+          '%s findings are open, the oldest since %s; `npm run audit` tells them', count(*), min(f.found_at)
+        )
+        from interlock.inventory_findings f
+        where f.status = 'open'
+        having count(*) > 0
+      $$
+    ),
+    (
       'purge-run-log', '41 3 * * *', '1 day', null,
       'select interlock.purge_run_log()',
       null

@@ -79,6 +79,10 @@ begin
       v_status := '404';
       v_message := 'There is no such promo code.';
       v_hint := 'Check the spelling of the code, or send the request without it.';
+    when 'FINDING_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such finding.';
+      v_hint := 'Check the id of the finding: inventory_findings has them all.';
     when 'METHOD_NOT_ALLOWED' then
       v_status := '405';
       v_message := 'This function is called with POST.';
@@ -211,6 +215,14 @@ begin
       v_status := '409';
       v_message := 'The promo code no longer takes off what was shown.';
       v_hint := 'Validate the code again: its terms are no longer those it was held under.';
+    when 'FINDING_NOT_CORRECTABLE' then
+      v_status := '409';
+      v_message := 'This finding cannot be corrected by itself.';
+      v_hint := 'Mend by hand what details.cause says, and audit again; or accept the finding by name.';
+    when 'FINDING_RESOLVED' then
+      v_status := '409';
+      v_message := 'This finding is resolved already.';
+      v_hint := 'Nothing has to be accepted: the books agree there.';
     when 'PROMO_EXPIRED' then
       v_status := '410';
       v_message := 'This promo code is over.';

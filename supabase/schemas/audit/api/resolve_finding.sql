@@ -1,0 +1,11 @@
+create function public.resolve_finding(p_finding_id uuid, p_reason text)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.resolve_finding(p_finding_id, p_reason)
+$$;
+
+comment on function public.resolve_finding(uuid, text) is
+  'Corrects what an audit of the stock has found, with a reason that stands in the ledger. For staff and the service role.';
