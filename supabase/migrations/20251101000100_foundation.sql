@@ -46,10 +46,6 @@ create domain interlock.unit_count as int
 create domain interlock.positive_count as int
   constraint positive_count_range check (value > 0);
 
--- A change of a number of units, in either direction.
-create domain interlock.unit_change as int
-  constraint unit_change_nonzero check (value <> 0);
-
 -- How often a row has changed, counted from one.
 create domain interlock.row_version as bigint
   constraint row_version_positive check (value >= 1);
@@ -681,15 +677,15 @@ begin
 end
 $$;
 
--- Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet or product to its closed balance;
--- answers how many movements, at most p_limit.
+-- Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet, a product (its stock in the web
+-- shop) or a row of inventory to its closed balance; answers how many movements, at most p_limit.
 --
 -- A ledger is closed by ids, not by time: a movement has the time at which its transaction began, and may commit after
--- younger ones. Ids are given out under the lock of the wallet, the product or one of its slots; with these held every
--- movement up to the last that one sees is committed, and each that comes has a higher id.
+-- younger ones. Ids are given out under the lock of the wallet, the product or one of its slots, the row of inventory;
+-- with these held every movement up to the last that one sees is committed, and each that comes has a higher id.
 --
 -- Callers: interlock.close_ledgers; the jobs of interlock.jobs, each ledger in a transaction of its own.
--- Locks: the wallet, or the product, never waiting (what somebody is using stays for the next call); slots of the product,
+-- Locks: the wallet, the product or the row of inventory, never waiting (what somebody is using stays for the next call); slots of the product,
 --   50 ms each.
 -- Errors: none of a ledger's own.
 create function interlock.close_ledger(p_owner_id uuid, p_limit int)
@@ -703,6 +699,7 @@ declare
   v_from bigint;
   v_through bigint;
   v_count int;
+  v_row interlock.inventory;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -737,51 +734,33 @@ begin
 
   begin
     perform 1 from interlock.products p where p.id = p_owner_id for no key update skip locked;
-    if not found then
-      return 0;
+    if found then
+      perform interlock.lock_slots(p_owner_id);
+      return interlock.close_stock_ledger(p_owner_id, interlock.online_location(), v_before, p_limit);
     end if;
-    perform interlock.lock_slots(p_owner_id);
   exception
     when lock_not_available then
       return 0;
   end;
 
-  v_from := coalesce((select b.closed_through from interlock.stock_balances b where b.product_id = p_owner_id), 0);
-  select max(c.id), max(c.count) into v_through, v_count
-  from (
-    select m.id, m.created_at, row_number() over (order by m.id) as count
-    from interlock.stock_movements m
-    where m.product_id = p_owner_id
-      and m.id > v_from
-    order by m.id
-    limit p_limit
-  ) c
-  where c.created_at < v_before;
-
-  insert into interlock.stock_balances as b (product_id, closed_through, quantity)
-  select p_owner_id, v_through, sum(m.delta)
-  from interlock.stock_movements m
-  where m.product_id = p_owner_id
-    and m.id > v_from
-    and m.id <= v_through
-  having count(*) > 0
-  on conflict (product_id) do update
-  set closed_through = excluded.closed_through,
-      quantity = b.quantity + excluded.quantity;
-  return coalesce(v_count, 0);
+  select i.* into v_row from interlock.inventory i where i.id = p_owner_id for no key update skip locked;
+  if not found then
+    return 0;
+  end if;
+  return interlock.close_stock_ledger(v_row.product_id, v_row.location_id, v_before, p_limit);
 end
 $$;
 
 -- Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed
 -- balances; answers how many movements, at most p_limit. Nothing is deleted: the views of differences read less.
 --
--- A ledger whose first open movement is younger has its turn when that one is old enough. The ledger of a product or wallet
--- that is gone stays open.
+-- A ledger whose first open movement is younger has its turn when that one is old enough. The ledger of a product, a row of
+-- inventory or a wallet that is gone stays open.
 --
 -- It begins no further ledger a tenth of a second after it has closed the first. Call it until it answers 0.
 --
 -- Callers: service_role, through public.close_ledgers.
--- Locks: as interlock.close_ledger, wallets, then products, each in the order of their ids.
+-- Locks: as interlock.close_ledger, wallets, then products, then inventory, each in the order of their ids.
 -- Errors: none of a ledger's own.
 -- Security definer: nobody has the right to write balances.
 create function interlock.close_ledgers(p_limit int default 1000)
@@ -1404,8 +1383,8 @@ $command$,
   ) as j (name, schedule, every, each, step, overdue)
 $jobs$;
 
--- Wallets and products whose first open movement is older than interlock.settings.close_ledgers_after, wallets first, each
--- in the order of their ids.
+-- Wallets, products and rows of inventory whose first open movement is older than interlock.settings.close_ledgers_after,
+-- in this order, each in that of their ids.
 --
 -- Callers: interlock.close_ledgers, the jobs of interlock.jobs.
 -- Locks: none.
@@ -1435,16 +1414,34 @@ as $$
     select p.id
     from interlock.settings s
     cross join interlock.products p
-    left join interlock.stock_balances b on b.product_id = p.id
+    left join interlock.stock_balances b on b.product_id = p.id and b.location_id = interlock.online_location()
     where (
       select m.created_at
       from interlock.stock_movements m
       where m.product_id = p.id
+        and m.location_id = interlock.online_location()
         and m.id > coalesce(b.closed_through, 0)
       order by m.id
       limit 1
     ) < interlock.clock() - s.close_ledgers_after
     order by p.id
+  )
+  union all
+  (
+    select i.id
+    from interlock.settings s
+    cross join interlock.inventory i
+    left join interlock.stock_balances b on b.product_id = i.product_id and b.location_id = i.location_id
+    where (
+      select m.created_at
+      from interlock.stock_movements m
+      where m.product_id = i.product_id
+        and m.location_id = i.location_id
+        and m.id > coalesce(b.closed_through, 0)
+      order by m.id
+      limit 1
+    ) < interlock.clock() - s.close_ledgers_after
+    order by i.id
   )
 $$;
 
@@ -1666,7 +1663,8 @@ begin
   where ctid = any (array(
     select m.ctid
     from interlock.stock_balances b
-    join interlock.stock_movements m on m.product_id = b.product_id and m.id <= b.closed_through
+    join interlock.stock_movements m
+      on m.product_id = b.product_id and m.location_id = b.location_id and m.id <= b.closed_through
     where m.created_at < v_now - v_keep.keep_stock_movements
     limit case when v_keep.keep_stock_movements is null then 0 else v_limit end
     for update of m skip locked
@@ -1870,6 +1868,10 @@ begin
       v_status := '404';
       v_message := 'There is no such product code.';
       v_hint := 'Check the id of the code.';
+    when 'INVENTORY_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such stock.';
+      v_hint := 'Check the ids in details.inventory_ids: each is that of a row of inventory, or of a product for its stock in the web shop.';
     when 'PAYMENT_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such payment.';
@@ -2407,7 +2409,7 @@ comment on function interlock.call_in_slots is
 comment on function interlock.clock is
   'The one source of time for leases.';
 comment on function interlock.close_ledger is
-  'Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet or product to its closed balance; answers how many movements, at most p_limit.';
+  'Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet, a product (its stock in the web shop) or a row of inventory to its closed balance; answers how many movements, at most p_limit.';
 comment on function interlock.close_ledgers is
   'Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed balances; answers how many movements, at most p_limit.';
 comment on function interlock.conceal is
@@ -2439,7 +2441,7 @@ comment on function interlock.is_staff is
 comment on function interlock.jobs is
   'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
 comment on function interlock.ledgers_to_close is
-  'Wallets and products whose first open movement is older than interlock.settings.close_ledgers_after, wallets first, each in the order of their ids.';
+  'Wallets, products and rows of inventory whose first open movement is older than interlock.settings.close_ledgers_after, in this order, each in that of their ids.';
 comment on function interlock.limit_wait is
   'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is

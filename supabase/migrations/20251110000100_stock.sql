@@ -6,6 +6,40 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
+-- Quantities have at most three decimals and no type modifier: `numeric(14, 3)` would make 0.0004 a silent 0, and of 5 a
+-- 5.000. Both limits are there for NaN and Infinity, too, which are greater than every number.
+
+-- A quantity that is there or, below zero, owed.
+create domain interlock.quantity as numeric
+  constraint quantity_range check (value > -100000000000 and value < 100000000000 and value = round(value, 3));
+
+-- A change of a quantity, in either direction.
+create domain interlock.quantity_change as numeric
+  constraint quantity_change_range
+    check (value <> 0 and value > -200000000000 and value < 200000000000 and value = round(value, 3));
+
+-- What a product is counted in, as people read it: piece, kg, m.
+create domain interlock.unit_name as text
+  constraint unit_name_length check (char_length(value) between 1 and 20);
+
+-- How many decimals a quantity may have.
+create domain interlock.decimals as int
+  constraint decimals_range check (value between 0 and 3);
+
+-- The location whose stock is products.available_quantity: what the web shop sells. There is always one, and only this
+-- function knows its id.
+--
+-- Callers: whatever has to tell the stock of the web shop from that of another location.
+create function interlock.online_location()
+returns uuid
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select '00000000-0000-4000-8000-000000000001'::uuid
+$$;
+
 -- With 100 lines of 10,000 the largest price still gives a sum that fits a bigint.
 create domain interlock.price as bigint
   constraint products_price_sane check (value between 0 and 1000000000000);
@@ -48,6 +82,55 @@ begin
 end
 $$;
 
+-- What a row of inventory may be, and its version. Refused are the web shop, whose stock is in products, digital products,
+-- whose stock is their codes, another product, location or id for a row, and a quantity finer than its product has
+-- decimals.
+--
+-- interlock.keep_decimals, which lowers decimals, lets no row be written meanwhile; so what is read here still holds.
+--
+-- Callers: triggers inventory_new_row and inventory_changed.
+-- Errors: 23514 check_violation with constraint names inventory_identity_fixed, inventory_not_online,
+--   inventory_not_digital, inventory_decimals.
+-- Security definer: who writes inventory need not read products.
+create function interlock.guard_inventory()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_constraint text;
+begin
+  if tg_op = 'UPDATE' then
+    if (new.id, new.product_id, new.location_id) is distinct from (old.id, old.product_id, old.location_id) then
+      v_constraint := 'inventory_identity_fixed';
+    end if;
+    new.version := old.version + 1;
+    new.updated_at := now();
+  elsif new.location_id = interlock.online_location() then
+    v_constraint := 'inventory_not_online';
+  elsif exists (select from interlock.products p where p.id = new.product_id and p.kind = 'digital') then
+    v_constraint := 'inventory_not_digital';
+  end if;
+  if new.quantity <> trunc(new.quantity)
+    and new.quantity <> round(new.quantity, (select p.decimals from interlock.products p where p.id = new.product_id))
+  then
+    v_constraint := 'inventory_decimals';
+  end if;
+
+  if v_constraint is not null then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = v_constraint,
+      message = format('%s of product %s at location %s refused', new.quantity, new.product_id, new.location_id),
+      hint = 'Whole units of physical products, or as many decimals as products.decimals says; stock of the web shop is products.available_quantity.';
+  end if;
+  return new;
+end
+$$;
+
 -- Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots,
 -- whose sales ask nothing but their slot; and a new product that owes units to nobody.
 --
@@ -69,6 +152,116 @@ begin
       hint = 'A digital product is sold by its codes; slots are switched off with set_stock_slots(id, 0).';
   end if;
   return new;
+end
+$$;
+
+-- Refuse fewer decimals for a product than its stock at some location has.
+--
+-- Nobody writes inventory until the transaction ends, so that none comes in between. It does not wait for those who are
+-- writing: they may be waiting for this product.
+--
+-- Callers: trigger products_decimals_kept, only when decimals would be lowered.
+-- Locks: the table inventory against writing, never waiting.
+-- Errors: 23514 check_violation with constraint name products_decimals_kept; 55P03, try again.
+-- Security definer: who writes products need not have rights on inventory.
+create function interlock.keep_decimals()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  lock table interlock.inventory in share mode nowait;
+  if exists (
+    select from interlock.inventory i where i.product_id = new.id and i.quantity <> round(i.quantity, new.decimals)
+  ) then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'products_decimals_kept',
+      message = format('%s decimals for product %s refused: its stock at a location has more', new.decimals, new.id),
+      hint = 'Bring its stock to fewer decimals first, with a reason: manage_inventory.';
+  end if;
+  return new;
+end
+$$;
+
+-- Refuse another id for a location, and the removal of the web shop: ledgers and orders mean it by its id.
+--
+-- Callers: two triggers on locations.
+-- Errors: 23514 check_violation with the name of the trigger as that of the constraint.
+create function interlock.keep_location()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = 'check_violation',
+    schema = tg_table_schema,
+    table = tg_table_name,
+    constraint = tg_name,
+    message = format('%s of location %s refused', lower(tg_op), old.id),
+    hint = 'Give the location another name, or close it: active = false.';
+end
+$$;
+
+-- Write what changes in inventory to the stock ledger.
+--
+-- Callers: the three triggers on inventory, once for each statement.
+-- Locks: none beyond the rows it inserts; the rows of inventory are locked by the statement.
+-- Security definer: nobody has insert on stock_movements.
+create function interlock.record_inventory_movements()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_reason constant text := nullif(current_setting('interlock.reason', true), '');
+  v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
+  v_reference constant text := nullif(current_setting('interlock.reference', true), '');
+begin
+  if tg_op = 'UPDATE' then
+    -- Grouped, not joined: see interlock.record_stock_movements.
+    insert into interlock.stock_movements (
+      product_id, location_id, delta, balance_after, reason, reference_id, reference, actor
+    )
+    select
+      c.product_id,
+      c.location_id,
+      trim_scale(sum(c.new_quantity) - sum(c.old_quantity)),
+      trim_scale(sum(c.new_quantity)),
+      coalesce(v_reason, 'correction'),
+      v_reference_id,
+      v_reference,
+      auth.uid()
+    from (
+      select n.product_id, n.location_id, n.quantity as new_quantity, 0 as old_quantity from new_rows n
+      union all
+      select o.product_id, o.location_id, 0, o.quantity from old_rows o
+    ) c
+    group by c.product_id, c.location_id
+    having sum(c.new_quantity) <> sum(c.old_quantity);
+  elsif tg_op = 'INSERT' then
+    insert into interlock.stock_movements (
+      product_id, location_id, delta, balance_after, reason, reference_id, reference, actor
+    )
+    select
+      n.product_id, n.location_id, trim_scale(n.quantity), trim_scale(n.quantity), coalesce(v_reason, 'opening'),
+      v_reference_id, v_reference, auth.uid()
+    from new_rows n
+    where n.quantity <> 0;
+  else
+    insert into interlock.stock_movements (product_id, location_id, delta, balance_after, reason, reference_id, actor)
+    select
+      o.product_id, o.location_id, trim_scale(-o.quantity), 0, coalesce(v_reason, 'deleted'), v_reference_id, auth.uid()
+    from old_rows o
+    where o.quantity <> 0;
+  end if;
+
+  return null;
 end
 $$;
 
@@ -273,6 +466,9 @@ $$;
 -- run dry, when they are switched, and by interlock.settle_slots every minute. Once they have run dry with less than
 -- 16 units for each left, nothing is in them and it is exact.
 --
+-- What is at other locations is in stock/tables/inventory.sql, in the product's `unit` with up to `decimals` decimals; here
+-- are whole units.
+--
 -- Over the API stock is changed by public.adjust_stock and public.count_stock; PATCH of the column is refused
 -- (STOCK_NOT_RELATIVE), because it would overwrite what is sold meanwhile.
 --
@@ -299,7 +495,9 @@ create table interlock.products (
   backorder_limit interlock.unit_count not null default 0,
   backordered interlock.unit_count not null default 0,
   max_per_order interlock.positive_count,
-  max_per_customer interlock.positive_count
+  max_per_customer interlock.positive_count,
+  unit interlock.unit_name not null default 'piece',
+  decimals interlock.decimals not null default 0
 )
 -- Stock changes with every sale: room in each page keeps those updates out of the index.
 with (fillfactor = 70);
@@ -336,6 +534,10 @@ comment on column interlock.products.max_per_order is
   'How many units one order may have; empty: no limit.';
 comment on column interlock.products.max_per_customer is
   'How many units one customer may have in orders that are not cancelled, expired or refunded; empty: no limit.';
+comment on column interlock.products.unit is
+  'What it is counted in, as people read it: piece, kg, m.';
+comment on column interlock.products.decimals is
+  'How many decimals its quantity may have at a location (0 to 3). The web shop sells whole units. Not lowered below what a location has.';
 
 create trigger products_identity_fixed
   before update of id, kind on interlock.products
@@ -400,6 +602,12 @@ create trigger products_policy_allowed_at_first
   when (new.stock_policy <> 'tracked' or new.backordered > 0)
   execute function interlock.guard_stock_policy();
 
+create trigger products_decimals_kept
+  before update of decimals on interlock.products
+  for each row
+  when (new.decimals < old.decimals)
+  execute function interlock.keep_decimals();
+
 create trigger products_slots_counted
   before update of stock_slots on interlock.products
   for each row
@@ -453,34 +661,180 @@ create policy products_select_active
   to anon, authenticated
   using (active);
 
--- What the older part of a product's ledger adds up to, so that stock_differences need not read it again.
+-- Where stock is: stores, warehouses, and the web shop, whose stock is products.available_quantity.
 --
--- Closed is every movement of the product whose id is not above `closed_through`. Written by interlock.close_ledger
--- only, which holds the product and its slots: ids are given out under these locks, so none at or below that id can come
--- later, whenever its transaction began.
+-- The web shop is made here, has a fixed id (interlock.online_location) and cannot be deleted; it may be renamed. A
+-- location that has rows of inventory cannot be deleted either: close it (`active = false`). A closed one gets no goods
+-- any more; what is left there can be counted, corrected, sold and moved away.
+create table interlock.locations (
+  id uuid not null default interlock.new_id()
+    constraint locations_pkey primary key,
+  name interlock.label not null,
+  active boolean not null default true,
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.locations is
+  'Where stock is. Managed by the shop with the service role; staff read it.';
+comment on column interlock.locations.id is
+  'Made by new_id where none is given: ordered by time. Never changes. 00000000-0000-4000-8000-000000000001 is the web shop.';
+comment on column interlock.locations.name is
+  'As people read it.';
+comment on column interlock.locations.active is
+  'A closed one (false) gets no goods any more.';
+comment on column interlock.locations.created_at is
+  'When it was added.';
+
+create trigger locations_identity_fixed
+  before update of id on interlock.locations
+  for each row
+  when (old.id is distinct from new.id)
+  execute function interlock.keep_location();
+
+create trigger locations_online_stays
+  before delete on interlock.locations
+  for each row
+  when (old.id = interlock.online_location())
+  execute function interlock.keep_location();
+
+create trigger locations_no_truncate
+  before truncate on interlock.locations
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.locations enable row level security;
+
+grant select on table interlock.locations to authenticated;
+grant select, insert, update, delete on table interlock.locations to service_role;
+
+create policy locations_select_staff
+  on interlock.locations
+  for select
+  to authenticated
+  using ((select interlock.is_staff()));
+
+insert into interlock.locations (id, name) values (interlock.online_location(), 'Online');
+
+-- The stock of each product at each location but the web shop, whose stock is products.available_quantity.
+--
+-- An *inventory id* is the id of a row here, or that of a product for its stock in the web shop. Where a product has never
+-- been there is no row, which reads as quantity 0, version 0. A digital product has none: its stock is its codes.
+--
+-- `version` counts the changes of the quantity, whoever makes them, so that a number that was read can be set under the
+-- condition that it still holds (public.manage_inventory). Functions write; the shop's own SQL may, too, and leaves the
+-- same rows in the ledger (stock/tables/stock_movements.sql).
+--
+-- A product that has rows here cannot be deleted; nor can a location.
+create table interlock.inventory (
+  id uuid not null default interlock.new_id()
+    constraint inventory_pkey primary key,
+  product_id uuid not null
+    constraint inventory_product_id_fkey references interlock.products,
+  location_id uuid not null
+    constraint inventory_location_id_fkey references interlock.locations,
+  -- The upper limit is there for NaN, which is greater than every number.
+  quantity numeric(14, 3) not null default 0
+    constraint inventory_quantity_nonnegative check (quantity >= 0 and quantity < 100000000000),
+  version interlock.row_version not null default 1,
+  updated_at timestamptz not null default now(),
+  constraint inventory_product_location_key unique (product_id, location_id)
+)
+with (fillfactor = 70);
+
+comment on table interlock.inventory is
+  'The stock of each product at each location but the web shop. Written by functions; staff and the shop read it.';
+comment on column interlock.inventory.id is
+  'The inventory id of this stock.';
+comment on column interlock.inventory.quantity is
+  'What is there, in the unit of the product.';
+comment on column interlock.inventory.version is
+  'Counts the changes of the quantity, whoever makes them.';
+comment on column interlock.inventory.updated_at is
+  'When the quantity changed last.';
+
+-- What is where: the key above finds what is of a product.
+create index inventory_by_location on interlock.inventory (location_id);
+
+create trigger inventory_new_row
+  before insert on interlock.inventory
+  for each row
+  execute function interlock.guard_inventory();
+
+create trigger inventory_changed
+  before update on interlock.inventory
+  for each row
+  when (
+    old.quantity is distinct from new.quantity
+    or old.id is distinct from new.id
+    or old.product_id is distinct from new.product_id
+    or old.location_id is distinct from new.location_id
+  )
+  execute function interlock.guard_inventory();
+
+create trigger inventory_record_opening
+  after insert on interlock.inventory
+  referencing new table as new_rows
+  for each statement
+  execute function interlock.record_inventory_movements();
+
+create trigger inventory_record
+  after update on interlock.inventory
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function interlock.record_inventory_movements();
+
+create trigger inventory_record_deleted
+  after delete on interlock.inventory
+  referencing old table as old_rows
+  for each statement
+  execute function interlock.record_inventory_movements();
+
+create trigger inventory_no_truncate
+  before truncate on interlock.inventory
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.inventory enable row level security;
+
+grant select on table interlock.inventory to authenticated, service_role;
+
+create policy inventory_select_staff
+  on interlock.inventory
+  for select
+  to authenticated
+  using ((select interlock.is_staff()));
+
+-- What the older part of a product's ledger at a location adds up to, so that stock_differences need not read it again.
+--
+-- Closed is every movement of the product there whose id is not above `closed_through`. Written by interlock.close_ledger
+-- only, which holds the product and its slots, or the row of inventory: ids are given out under these locks, so none at or
+-- below that id can come later, whenever its transaction began.
 create table interlock.stock_balances (
-  product_id uuid
-    constraint stock_balances_pkey primary key,
+  product_id uuid,
+  location_id uuid,
   closed_through bigint not null,
-  quantity bigint not null
+  quantity interlock.quantity not null,
+  constraint stock_balances_pkey primary key (product_id, location_id)
 );
 
 comment on table interlock.stock_balances is
-  'The closed part of each product''s ledger, added up.';
+  'The closed part of each product''s ledger at each location, added up.';
 comment on column interlock.stock_balances.closed_through is
   'The last movement that is in it: all with an id up to this one are.';
 comment on column interlock.stock_balances.quantity is
-  'The sum of their deltas: the stock of the product right after the last of them.';
+  'The sum of their deltas: the stock of the product there right after the last of them.';
 
 alter table interlock.stock_balances enable row level security;
 
 grant select on table interlock.stock_balances to service_role;
 
--- The stock ledger: every change of products.available_quantity less products.backordered, append-only.
+-- The stock ledger: every change of products.available_quantity less products.backordered, which is the stock of the web
+-- shop, and of inventory.quantity, that of any other location; append-only.
 --
--- Written by triggers on products, in the statement that changes the stock: our functions, the shop's own SQL,
--- imports and inserts leave the same rows; a sale from a slot is written by the sale itself. For every product the sum
--- of its rows is its stock at any moment. The view stock_differences shows where that is not so: it is always empty.
+-- Written by triggers on both tables, in the statement that changes the stock: our functions, the shop's own SQL,
+-- imports and inserts leave the same rows; a sale from a slot is written by the sale itself. For every product and
+-- location the sum of its rows is its stock at any moment. The view stock_differences shows where that is not so: it is
+-- always empty.
 --
 -- The triggers work once for each statement, on all its rows. Why the stock changed is said by
 -- interlock.set_ledger_context for the rest of the transaction or until the next call; without it the reason is
@@ -489,7 +843,7 @@ grant select on table interlock.stock_balances to service_role;
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
 -- order_cancelled, order_expired, order_refunded, order_reopened, lines_cancelled and lines_refunded (parts of an order),
 -- cart_reserved, cart_released, cart_expired, cart_redeemed (a reservation, which an order then takes in full),
--- replacement (of a digital code), adjustment, count,
+-- replacement (of a digital code), adjustment, count, received,
 -- correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
@@ -497,23 +851,26 @@ grant select on table interlock.stock_balances to service_role;
 create table interlock.stock_movements (
   id bigint generated always as identity,
   product_id uuid not null,
-  delta interlock.unit_change not null,
-  balance_after int,
+  location_id uuid not null default interlock.online_location(),
+  delta interlock.quantity_change not null,
+  balance_after interlock.quantity,
   reason interlock.movement_reason not null,
   reference_id uuid,
   reference text,
   actor uuid,
   created_at timestamptz not null default now(),
-  -- The ledger of one product is read in this order, and added up from this index alone.
-  constraint stock_movements_pkey primary key (product_id, id) include (delta)
+  -- The ledger of one product at one location is read in this order, and added up from this index alone.
+  constraint stock_movements_pkey primary key (product_id, location_id, id) include (delta)
 );
 
 comment on table interlock.stock_movements is
-  'Append-only stock ledger, written by triggers on products. Nobody can change or delete a row.';
+  'Append-only stock ledger, written by triggers on products and inventory. Nobody can change or delete a row.';
+comment on column interlock.stock_movements.location_id is
+  'Where: the web shop, unless something else is said.';
 comment on column interlock.stock_movements.delta is
-  'Units that came (positive) or went (negative).';
+  'What came (positive) or went (negative), in the unit of the product.';
 comment on column interlock.stock_movements.balance_after is
-  'Stock of the product right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
+  'Stock of the product at the location right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
   'What it was for: the order of a checkout, cancellation, expiry or refund; the reservation of a cart.';
 comment on column interlock.stock_movements.reference is
@@ -614,6 +971,54 @@ begin
 end
 $$;
 
+-- Add what is older than p_before in the ledger of a product at a location to its closed balance; answers how many
+-- movements, at most p_limit.
+--
+-- Callers: interlock.close_ledger, which holds the product and its slots, or the row of inventory.
+-- Locks: the balance, which nobody else writes.
+create function interlock.close_stock_ledger(p_product_id uuid, p_location_id uuid, p_before timestamptz, p_limit int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_from bigint;
+  v_through bigint;
+  v_count int;
+begin
+  select b.closed_through
+  into v_from
+  from interlock.stock_balances b
+  where b.product_id = p_product_id
+    and b.location_id = p_location_id;
+
+  select max(c.id), max(c.count) into v_through, v_count
+  from (
+    select m.id, m.created_at, row_number() over (order by m.id) as count
+    from interlock.stock_movements m
+    where m.product_id = p_product_id
+      and m.location_id = p_location_id
+      and m.id > coalesce(v_from, 0)
+    order by m.id
+    limit p_limit
+  ) c
+  where c.created_at < p_before;
+
+  insert into interlock.stock_balances as b (product_id, location_id, closed_through, quantity)
+  select p_product_id, p_location_id, v_through, sum(m.delta)
+  from interlock.stock_movements m
+  where m.product_id = p_product_id
+    and m.location_id = p_location_id
+    and m.id > coalesce(v_from, 0)
+    and m.id <= v_through
+  having count(*) > 0
+  on conflict (product_id, location_id) do update
+  set closed_through = excluded.closed_through,
+      quantity = b.quantity + excluded.quantity;
+  return coalesce(v_count, 0);
+end
+$$;
+
 -- What public.count_stock does, with its owner's rights: the stock that somebody has counted, if it is what it was
 -- when they counted. A sale meanwhile is not overwritten: the count is refused with what there is now.
 --
@@ -676,6 +1081,191 @@ begin
 end
 $$;
 
+-- What public.decrement_inventory does, with its owner's rights: take of a stock, whoever sells from it meanwhile. An id of
+-- inventory is one conditional statement; that of a product is its stock in the web shop, slots and stock policy included,
+-- as public.decrement_product_quantity takes it. With a reference it counts once: the same call again answers the same and
+-- takes nothing.
+--
+-- The answer is json, and text with the reference, because jsonb would put its members into another order.
+--
+-- Callers: authenticated (staff) and service_role, through public.decrement_inventory.
+-- Locks: the reference; then the row of inventory, or as interlock.take_stock; two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, INVENTORY_NOT_FOUND,
+--   INSUFFICIENT_INVENTORY; 55P03 is transient.
+-- Security definer: so that it may use the functions of this schema, and that staff may write stock.
+create function interlock.decrement_inventory(p_inventory_id uuid, p_quantity numeric, p_reference text)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problem constant text := interlock.find_quantity_problem(p_quantity);
+  v_problems jsonb := '[]'::jsonb;
+  v_answer text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+
+  if p_inventory_id is null then
+    v_problems := v_problems || interlock.problem('/p_inventory_id', 'is required');
+  end if;
+  if v_problem is not null then
+    v_problems := v_problems || interlock.problem('/p_quantity', v_problem);
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_idempotent(
+    'decrement_inventory', p_reference, jsonb_build_array(p_inventory_id, trim_scale(p_quantity)), null, true
+  );
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
+  perform set_config('interlock.reference', coalesce(p_reference, ''), true);
+  v_answer := coalesce(
+    interlock.decrement_row(p_inventory_id, p_quantity),
+    interlock.decrement_online(p_inventory_id, p_quantity)
+  );
+  perform set_config('interlock.reference', '', true);
+
+  perform interlock.finish_idempotent('decrement_inventory', p_reference, v_answer, true);
+  return v_answer;
+end
+$$;
+
+-- Take of a product's stock in the web shop, and say what interlock.decrement_inventory answers. Of an untracked product
+-- nothing is taken; of one that is sold beyond its stock the quantities are less what is owed.
+--
+-- Callers: interlock.decrement_inventory.
+-- Locks: as interlock.take_stock.
+-- Errors: VALIDATION_FAILED, INVENTORY_NOT_FOUND, INSUFFICIENT_INVENTORY; 55P03 after lock_timeout.
+create function interlock.decrement_online(p_product_id uuid, p_quantity numeric)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_deducted numeric := trim_scale(p_quantity);
+  v_product interlock.products;
+  v_details jsonb;
+  v_text text;
+begin
+  select p.* into v_product from interlock.products p where p.id = p_product_id;
+  if not found then
+    perform interlock.raise_error(
+      'INVENTORY_NOT_FOUND', jsonb_build_object('inventory_ids', jsonb_build_array(p_product_id))
+    );
+  end if;
+  if v_product.kind = 'digital' then
+    perform interlock.refuse_problems(interlock.problem(
+      '/p_inventory_id', 'is a digital product: claim its codes with claim_product_codes_atomic'
+    ));
+  end if;
+  if p_quantity <> trunc(p_quantity) or p_quantity > interlock.most_units() then
+    perform interlock.refuse_problems(interlock.problem(
+      '/p_quantity', format('must be an integer of at most %s: the web shop sells whole units', interlock.most_units())
+    ));
+  end if;
+
+  if v_product.stock_policy = 'untracked' then
+    v_deducted := 0;
+  else
+    begin
+      perform interlock.take_stock(array[p_product_id], array[p_quantity::int], 'decrement', null);
+    exception
+      -- A shortage, which is to say where.
+      when sqlstate 'PT409' then
+        get stacked diagnostics v_text = pg_exception_detail;
+        v_details := v_text;
+        perform interlock.raise_error(sqlerrm, jsonb_build_object('shortages', jsonb_build_array(
+          jsonb_build_object('inventory_id', p_product_id, 'location_id', interlock.online_location())
+            || (v_details -> 'shortages' -> 0)
+        )));
+    end;
+  end if;
+
+  select p.* into v_product from interlock.products p where p.id = p_product_id;
+
+  return json_build_object(
+    'success', true,
+    'inventory_id', p_product_id,
+    'old_quantity', v_product.available_quantity - v_product.backordered + v_deducted,
+    'new_quantity', v_product.available_quantity - v_product.backordered,
+    'deducted', v_deducted
+  );
+end
+$$;
+
+-- Take of a row of inventory, and say what interlock.decrement_inventory answers; null if there is no such row.
+--
+-- Callers: interlock.decrement_inventory.
+-- Locks: the row, waiting.
+-- Errors: VALIDATION_FAILED, INSUFFICIENT_INVENTORY; 55P03 after lock_timeout.
+create function interlock.decrement_row(p_inventory_id uuid, p_quantity numeric)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_row record;
+  v_left numeric;
+begin
+  loop
+    select i.product_id, i.location_id, i.quantity, p.decimals
+    into v_row
+    from interlock.inventory i
+    join interlock.products p on p.id = i.product_id
+    where i.id = p_inventory_id;
+    if not found then
+      return null;
+    end if;
+    if p_quantity <> round(p_quantity, v_row.decimals) then
+      perform interlock.refuse_problems(interlock.problem(
+        '/p_quantity', format('must have at most %s decimals, as the product has', v_row.decimals)
+      ));
+    end if;
+    -- What is seen without a lock is committed: no order of events could have sold more.
+    if v_row.quantity < p_quantity then
+      perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', jsonb_build_array(
+        jsonb_build_object(
+          'inventory_id', p_inventory_id,
+          'product_id', v_row.product_id,
+          'location_id', v_row.location_id,
+          'requested', trim_scale(p_quantity),
+          'available', trim_scale(v_row.quantity)
+        )
+      )));
+    end if;
+
+    perform interlock.set_ledger_context('decrement', null);
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
+    update interlock.inventory i
+    set quantity = i.quantity - p_quantity
+    where i.id = p_inventory_id
+      and i.quantity >= p_quantity
+    returning i.quantity into v_left;
+    perform interlock.set_ledger_context(null, null);
+
+    -- Somebody was first, and what they left may be enough again by now.
+    exit when v_left is not null;
+  end loop;
+
+  return json_build_object(
+    'success', true,
+    'inventory_id', p_inventory_id,
+    'old_quantity', trim_scale(v_left + p_quantity),
+    'new_quantity', trim_scale(v_left),
+    'deducted', trim_scale(p_quantity)
+  );
+end
+$$;
+
 -- What is wrong with who calls, the product and the reason of a change of stock by hand.
 --
 -- Callers: interlock.adjust_stock, interlock.count_stock.
@@ -702,6 +1292,27 @@ begin
     v_problems := v_problems || interlock.problem('/p_reason', 'must have 1 to 100 characters');
   end if;
   return v_problems;
+end
+$$;
+
+-- What is wrong with a quantity that somebody gives, in words; null if nothing is. With no p_least it must be above 0.
+--
+-- Callers: functions that move stock, before it meets a column that would round it.
+create function interlock.find_quantity_problem(p_quantity numeric, p_least numeric default null)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return case
+    when p_quantity is null then 'is required'
+    -- NaN is greater than every number.
+    when p_quantity >= 100000000000 or p_quantity <= -100000000000 then 'must be a number below 100000000000'
+    when p_quantity <> round(p_quantity, 3) then 'must have at most 3 decimals'
+    when p_least is null and p_quantity <= 0 then 'must be above 0'
+    when p_quantity < p_least then format('must be at least %s', p_least)
+  end;
 end
 $$;
 
@@ -1299,59 +1910,136 @@ begin
 end
 $$;
 
+-- Every stock there is under its inventory id, as those who know one table of stock with a version read it. Exact: what
+-- slots have sold is taken off.
+--
+-- The version of the web shop's stock is its latest movement, which is what a sale writes anyway. While a product has slots
+-- it is null here: their sales go side by side, so the latest may be there before an earlier one is.
+-- public.manage_inventory answers it, because it waits for them.
+create view interlock.inventory_items
+with (security_invoker = true)
+as
+  select
+    i.id,
+    i.product_id,
+    i.location_id,
+    trim_scale(i.quantity) as quantity_available,
+    i.version::bigint as version
+  from interlock.inventory i
+  union all
+  select
+    p.id,
+    p.id,
+    interlock.online_location(),
+    (p.available_quantity - p.backordered - coalesce(s.used, 0))::numeric,
+    case p.stock_slots when 0 then greatest(coalesce(m.id, 0), coalesce(b.closed_through, 0)) end
+  from interlock.products p
+  left join lateral (
+    select sum(c.used) as used from interlock.counter_slots c where c.owner_id = p.id
+  ) s on p.stock_slots > 0
+  left join lateral (
+    select l.id
+    from interlock.stock_movements l
+    where l.product_id = p.id
+      and l.location_id = interlock.online_location()
+    order by l.id desc
+    limit 1
+  ) m on true
+  left join interlock.stock_balances b on b.product_id = p.id and b.location_id = interlock.online_location();
+
+comment on view interlock.inventory_items is
+  'Every stock by its inventory id: a row of inventory, or a product for its stock in the web shop. Read only.';
+
+grant select on table interlock.inventory_items to service_role;
+
+-- What is where, with the names that people read.
+create view interlock.inventory_levels
+with (security_invoker = true)
+as
+  select
+    n.id as inventory_id,
+    n.product_id,
+    p.name as product,
+    n.location_id,
+    l.name as location,
+    n.quantity_available as quantity,
+    n.version,
+    p.unit
+  from interlock.inventory_items n
+  join interlock.products p on p.id = n.product_id
+  join interlock.locations l on l.id = n.location_id;
+
+comment on view interlock.inventory_levels is
+  'What is where: each product at each location where it has been, and in the web shop.';
+
+grant select on table interlock.inventory_levels to service_role;
+
 -- What slots have sold since they were settled is in the ledger already, and not yet in the column; what is owed is taken
 -- off what is there.
 --
--- A ledger is its closed part (stock_balances) and the movements after that. Which products have a ledger is found by
+-- A ledger is its closed part (stock_balances) and the movements after that. Which ledgers there are is found by
 -- going from each to the next in the index, so that no closed movement is read; of some nothing is left but the balance.
 create view interlock.stock_differences
 with (security_invoker = true)
 as
-  with recursive owners (product_id) as (
-    (select m.product_id from interlock.stock_movements m order by m.product_id limit 1)
-    union all
-    select (
-      select m.product_id
+  with recursive owners (product_id, location_id) as (
+    (
+      select m.product_id, m.location_id
       from interlock.stock_movements m
-      where m.product_id > o.product_id
-      order by m.product_id
+      order by m.product_id, m.location_id
       limit 1
     )
+    union all
+    select n.product_id, n.location_id
     from owners o
-    where o.product_id is not null
+    cross join lateral (
+      select m.product_id, m.location_id
+      from interlock.stock_movements m
+      where (m.product_id, m.location_id) > (o.product_id, o.location_id)
+      order by m.product_id, m.location_id
+      limit 1
+    ) n
   ),
   ledgers as (
     select
       o.product_id,
+      o.location_id,
       coalesce(b.quantity, 0) + coalesce((
         select sum(m.delta)
         from interlock.stock_movements m
         where m.product_id = o.product_id
+          and m.location_id = o.location_id
           and m.id > coalesce(b.closed_through, 0)
       ), 0) as ledger_quantity
     from (
-      select w.product_id from owners w where w.product_id is not null
+      select w.product_id, w.location_id from owners w
       union
-      select c.product_id from interlock.stock_balances c
+      select c.product_id, c.location_id from interlock.stock_balances c
     ) o
-    left join interlock.stock_balances b on b.product_id = o.product_id
+    left join interlock.stock_balances b on b.product_id = o.product_id and b.location_id = o.location_id
   )
   select
-    coalesce(p.id, m.product_id) as product_id,
-    p.available_quantity,
-    coalesce(m.ledger_quantity, 0) as ledger_quantity
+    coalesce(s.product_id, l.product_id) as product_id,
+    coalesce(s.location_id, l.location_id) as location_id,
+    coalesce(s.quantity, 0) as quantity,
+    trim_scale(coalesce(l.ledger_quantity, 0)) as ledger_quantity
   from (
-    select q.id, (q.available_quantity - q.backordered - coalesce(s.used, 0))::int as available_quantity
+    select
+      q.id as product_id,
+      interlock.online_location() as location_id,
+      (q.available_quantity - q.backordered - coalesce(s.used, 0))::numeric as quantity
     from interlock.products q
     left join (
       select c.owner_id, sum(c.used) as used from interlock.counter_slots c group by c.owner_id
     ) s on s.owner_id = q.id
-  ) p
-  full join ledgers m on m.product_id = p.id
-  where coalesce(p.available_quantity, 0) <> coalesce(m.ledger_quantity, 0);
+    union all
+    select i.product_id, i.location_id, trim_scale(i.quantity) from interlock.inventory i
+  ) s
+  full join ledgers l on l.product_id = s.product_id and l.location_id = s.location_id
+  where coalesce(s.quantity, 0) <> coalesce(l.ledger_quantity, 0);
 
 comment on view interlock.stock_differences is
-  'Products whose ledger does not add up to their stock. Always empty; anything else is a bug.';
+  'Products whose ledger at a location does not add up to their stock there. Always empty; anything else is a bug.';
 
 grant select on table interlock.stock_differences to service_role;
 
@@ -1389,6 +2077,22 @@ $$;
 
 comment on function public.count_stock(uuid, int, int, text, text) is
   'Sets the stock to what was counted, unless it is no longer p_expected; once for each p_reference. For staff and the service role.';
+
+create function public.decrement_inventory(
+  p_inventory_id uuid,
+  p_quantity numeric,
+  p_reference text default null
+)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.decrement_inventory(p_inventory_id, p_quantity, p_reference)
+$$;
+
+comment on function public.decrement_inventory(uuid, numeric, text) is
+  'Takes p_quantity of a stock, atomically; never below zero; once for each p_reference. For staff and the service role.';
 
 create function public.get_stock(p_product_ids uuid[])
 returns table (

@@ -93,28 +93,48 @@ comment on function interlock.adjust_stock is
   'What public.adjust_stock does, with its owner''s rights: stock that came or went, said relatively, so that no sale beside it is lost.';
 comment on function interlock.admit_checkout is
   'Whether a checkout of these products is let in: unless as many as may run at a time are running.';
+comment on function interlock.close_stock_ledger is
+  'Add what is older than p_before in the ledger of a product at a location to its closed balance; answers how many movements, at most p_limit.';
 comment on function interlock.count_stock is
   'What public.count_stock does, with its owner''s rights: the stock that somebody has counted, if it is what it was when they counted.';
 comment on function interlock.cover_stock_slots is
   'Trigger: a product''s stock covers what its slots may still sell, whoever lowers it.';
+comment on function interlock.decrement_inventory is
+  'What public.decrement_inventory does, with its owner''s rights: take of a stock, whoever sells from it meanwhile.';
+comment on function interlock.decrement_online is
+  'Take of a product''s stock in the web shop, and say what interlock.decrement_inventory answers.';
 comment on function interlock.decrement_product_quantity is
   'What public.decrement_product_quantity does, with its owner''s rights.';
+comment on function interlock.decrement_row is
+  'Take of a row of inventory, and say what interlock.decrement_inventory answers; null if there is no such row.';
 comment on function interlock.find_adjustment_problems is
   'What is wrong with who calls, the product and the reason of a change of stock by hand.';
+comment on function interlock.find_quantity_problem is
+  'What is wrong with a quantity that somebody gives, in words; null if nothing is.';
 comment on function interlock.get_stock is
   'What public.get_stock does, with its owner''s rights.';
+comment on function interlock.guard_inventory is
+  'What a row of inventory may be, and its version.';
 comment on function interlock.guard_stock_policy is
   'Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots, whose sales ask nothing but their slot; and a new product that owes units to nobody.';
+comment on function interlock.keep_decimals is
+  'Refuse fewer decimals for a product than its stock at some location has.';
+comment on function interlock.keep_location is
+  'Refuse another id for a location, and the removal of the web shop: ledgers and orders mean it by its id.';
 comment on function interlock.lock_exact_stock is
   'Lock a product and call in its slots.';
 comment on function interlock.lock_stock is
   'Lock stock rows by id: the only other way our code locks them.';
 comment on function interlock.move_stock is
   'Bring a product from the stock that it has to another, and answer both.';
+comment on function interlock.online_location is
+  'The location whose stock is products.available_quantity: what the web shop sells.';
 comment on function interlock.raise_product_changed is
   'Refuse, as transient, a sale of a product that changed since it was priced.';
 comment on function interlock.raise_products_not_found is
   'Refuse products that do not exist or are not for sale.';
+comment on function interlock.record_inventory_movements is
+  'Write what changes in inventory to the stock ledger.';
 comment on function interlock.record_stock_movements is
   'Write the stock ledger: what is there less what is owed.';
 comment on function interlock.refuse_delete_of_sold_product is
@@ -147,6 +167,7 @@ revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.adjust_stock(uuid, int, text, text),
   public.count_stock(uuid, int, int, text, text),
+  public.decrement_inventory(uuid, numeric, text),
   public.decrement_product_quantity(uuid, int, text),
   public.get_stock(uuid[]),
   public.set_stock_slots(uuid, int)
@@ -159,7 +180,8 @@ to anon, authenticated, service_role;
 grant execute on function
   -- Staff by token; anybody else is refused.
   public.adjust_stock(uuid, int, text, text), interlock.adjust_stock,
-  public.count_stock(uuid, int, int, text, text), interlock.count_stock
+  public.count_stock(uuid, int, int, text, text), interlock.count_stock,
+  public.decrement_inventory(uuid, numeric, text), interlock.decrement_inventory
 to authenticated, service_role;
 
 grant execute on function
@@ -167,7 +189,14 @@ grant execute on function
   public.set_stock_slots(uuid, int), interlock.set_stock_slots
 to service_role;
 
+-- Views of the shop and the trigger of a location that it removes ask this.
+grant execute on function interlock.online_location to service_role;
+
 -- What apps and the shop read of stock over REST, each where its name is free in public (interlock.expose).
 select interlock.expose('products');
 select interlock.expose('stock_movements');
 select interlock.expose('stock_differences');
+select interlock.expose('locations');
+select interlock.expose('inventory');
+select interlock.expose('inventory_items');
+select interlock.expose('inventory_levels');

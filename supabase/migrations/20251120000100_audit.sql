@@ -686,8 +686,9 @@ begin
       coalesce(b.quantity, 0) + sum(m.delta) over (order by m.id) as sum,
       lag(m.created_at) over (order by m.id) as before
     from interlock.stock_movements m
-    left join interlock.stock_balances b on b.product_id = m.product_id
+    left join interlock.stock_balances b on b.product_id = m.product_id and b.location_id = m.location_id
     where m.product_id = p_product_id
+      and m.location_id = interlock.online_location()
       and m.id > coalesce(b.closed_through, 0)
   ) c
   where c.balance_after <> c.sum
@@ -703,6 +704,7 @@ begin
     select m.created_at
     from interlock.stock_movements m
     where m.product_id = p_product_id
+      and m.location_id = interlock.online_location()
     order by m.id desc
     limit 1
   );
@@ -810,7 +812,7 @@ begin
 end
 $$;
 
--- Products of these whose ledger does not add up to their stock, less what is owed. A ledger is its closed part and the
+-- Products of these whose ledger does not add up to their stock in the web shop, less what is owed. A ledger is its closed part and the
 -- movements after that; what slots have sold is in it already.
 --
 -- One statement, so stock, slots and ledger are those of one moment, whoever sells meanwhile.
@@ -831,6 +833,7 @@ as $$
         select sum(m.delta)
         from interlock.stock_movements m
         where m.product_id = a.id
+          and m.location_id = interlock.online_location()
           and m.id > coalesce(b.closed_through, 0)
       ), 0) as ledger,
       coalesce(p.available_quantity - p.backordered, 0) - coalesce((
@@ -838,7 +841,7 @@ as $$
       ), 0) as stock
     from unnest(p_product_ids) as a (id)
     left join interlock.products p on p.id = a.id
-    left join interlock.stock_balances b on b.product_id = a.id
+    left join interlock.stock_balances b on b.product_id = a.id and b.location_id = interlock.online_location()
   ) d
   where d.ledger <> d.stock
 $$;
@@ -1231,7 +1234,7 @@ comment on function interlock.find_code_differences is
 comment on function interlock.find_differences is
   'Every difference between the books that these products, orders, reservations and customers are in.';
 comment on function interlock.find_ledger_differences is
-  'Products of these whose ledger does not add up to their stock, less what is owed.';
+  'Products of these whose ledger does not add up to their stock in the web shop, less what is owed.';
 comment on function interlock.find_open_order_differences is
   'Customers of these whose counter of open orders (interlock.customer_open_orders) is not what their open orders and their reservation come to.';
 comment on function interlock.find_reservation_differences is

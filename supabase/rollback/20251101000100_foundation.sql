@@ -17,7 +17,6 @@ drop domain
   interlock.currency_code,
   interlock.unit_count,
   interlock.positive_count,
-  interlock.unit_change,
   interlock.row_version,
   interlock.label,
   interlock.movement_reason,

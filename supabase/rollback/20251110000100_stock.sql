@@ -3,14 +3,22 @@ set local lock_timeout = '5s';
 drop function
   public.adjust_stock(uuid, int, text, text),
   public.count_stock(uuid, int, int, text, text),
+  public.decrement_inventory(uuid, numeric, text),
   public.get_stock(uuid[]),
   public.set_stock_slots(uuid, int);
 drop view interlock.stock_differences;
+drop view interlock.inventory_levels;
+drop view interlock.inventory_items;
 drop function
   interlock.adjust_stock,
   interlock.admit_checkout,
+  interlock.close_stock_ledger,
   interlock.count_stock,
+  interlock.decrement_inventory,
+  interlock.decrement_online,
+  interlock.decrement_row,
   interlock.find_adjustment_problems,
+  interlock.find_quantity_problem,
   interlock.get_stock,
   interlock.lock_exact_stock,
   interlock.lock_stock,
@@ -28,16 +36,27 @@ drop function
 drop table
   interlock.stock_movements,
   interlock.stock_balances,
+  interlock.inventory,
+  interlock.locations,
   interlock.products;
 drop domain
+  interlock.quantity,
+  interlock.quantity_change,
+  interlock.unit_name,
+  interlock.decimals,
   interlock.price,
   interlock.product_kind,
   interlock.stock_policy;
 drop function
   interlock.cover_stock_slots,
+  interlock.guard_inventory,
   interlock.guard_stock_policy,
+  interlock.keep_decimals,
+  interlock.keep_location,
+  interlock.record_inventory_movements,
   interlock.record_stock_movements,
   interlock.refuse_delete_of_sold_product,
   interlock.refuse_product_identity_change,
   interlock.refuse_stock_overwrite,
-  interlock.settle_changed_stock;
+  interlock.settle_changed_stock,
+  interlock.online_location;

@@ -1,5 +1,9 @@
 set local lock_timeout = '5s';
 
+select interlock.conceal('inventory_levels');
+select interlock.conceal('inventory_items');
+select interlock.conceal('inventory');
+select interlock.conceal('locations');
 select interlock.conceal('stock_differences');
 select interlock.conceal('stock_movements');
 select interlock.conceal('products');

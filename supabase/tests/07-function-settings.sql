@@ -43,6 +43,7 @@ select results_eq(
       ('interlock.count_stock(uuid,integer,integer,text,text): lock_timeout=2s'),
       ('interlock.create_order_transfer(): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.debit_wallet(uuid,bigint,text,text,text): lock_timeout=2s'),
+      ('interlock.decrement_inventory(uuid,numeric,text): lock_timeout=2s'),
       ('interlock.decrement_product_quantity(uuid,integer,text): lock_timeout=2s'),
       ('interlock.erase_user(uuid): lock_timeout=2s'),
       ('interlock.expire_cart_reservations(integer): lock_timeout=50ms'),

@@ -74,7 +74,7 @@ select is_empty(
       and k.contype = 'c'
       and cardinality(k.conkey) = 1
       and k.conname not in (
-        'products_available_quantity_nonnegative', 'products_available_quantity_sane', 'wallets_balance_nonnegative', 'promo_attempts_bounded'
+        'products_available_quantity_nonnegative', 'products_available_quantity_sane', 'inventory_quantity_nonnegative', 'wallets_balance_nonnegative', 'promo_attempts_bounded'
       )
       and k.conrelid <> 'interlock.settings'::regclass
   $$,

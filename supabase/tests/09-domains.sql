@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(321);
+select plan(345);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -21,6 +21,7 @@ select set_eq(
       ('batch_status', 'text'),
       ('country_code', 'character(2)'),
       ('currency_code', 'character(3)'),
+      ('decimals', 'integer'),
       ('details', 'jsonb'),
       ('discount_type', 'text'),
       ('finding_kind', 'text'),
@@ -46,6 +47,8 @@ select set_eq(
       ('promo_code', 'text'),
       ('promo_use_status', 'text'),
       ('provider_id', 'text'),
+      ('quantity', 'numeric'),
+      ('quantity_change', 'numeric'),
       ('refund_status', 'text'),
       ('rejection_reason', 'text'),
       ('row_version', 'bigint'),
@@ -53,7 +56,7 @@ select set_eq(
       ('slug', 'text'),
       ('stock_policy', 'text'),
       ('time_zone', 'text'),
-      ('unit_change', 'integer'),
+      ('unit_name', 'text'),
       ('unit_count', 'integer'),
       ('webhook_outcome', 'text')
   $$,
@@ -108,9 +111,30 @@ values
   ('positive_count', '1', null),
   ('positive_count', '0', 'positive_count_range'),
   ('positive_count', '-1', 'positive_count_range'),
-  ('unit_change', '1', null),
-  ('unit_change', '-1', null),
-  ('unit_change', '0', 'unit_change_nonzero'),
+  ('quantity', '0', null),
+  ('quantity', '-99999999999.999', null),
+  ('quantity', '99999999999.999', null),
+  ('quantity', '1.5000', null),
+  ('quantity', '100000000000', 'quantity_range'),
+  ('quantity', '-100000000000', 'quantity_range'),
+  ('quantity', '0.0004', 'quantity_range'),
+  ('quantity', 'NaN', 'quantity_range'),
+  ('quantity_change', '0.001', null),
+  ('quantity_change', '-199999999999.999', null),
+  ('quantity_change', '199999999999.999', null),
+  ('quantity_change', '0', 'quantity_change_range'),
+  ('quantity_change', '0.0004', 'quantity_change_range'),
+  ('quantity_change', 'NaN', 'quantity_change_range'),
+  ('quantity_change', '200000000000', 'quantity_change_range'),
+  ('quantity_change', '-200000000000', 'quantity_change_range'),
+  ('unit_name', 'kg', null),
+  ('unit_name', repeat('ü', 20), null),
+  ('unit_name', '', 'unit_name_length'),
+  ('unit_name', repeat('x', 21), 'unit_name_length'),
+  ('decimals', '0', null),
+  ('decimals', '3', null),
+  ('decimals', '-1', 'decimals_range'),
+  ('decimals', '4', 'decimals_range'),
   ('row_version', '1', null),
   ('row_version', '0', 'row_version_positive'),
   ('label', 'x', null),

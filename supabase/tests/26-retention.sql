@@ -79,7 +79,7 @@ from (values
   (5, 's1', interval '2 days'), (-1, 's2', '1 day'), (-1, 's3', '0'), (-1, 's4', '1 day'), (-2, 's5', '1 day')
 ) as m (delta, name, rest);
 insert into interlock.stock_balances
-select m.product_id, m.id, 2 from interlock.stock_movements m where m.product_id = pg_temp.id('gone') and m.reason = 's4';
+select m.product_id, m.location_id, m.id, 2 from interlock.stock_movements m where m.product_id = pg_temp.id('gone') and m.reason = 's4';
 insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, created_at)
 select pg_temp.id('gone'), m.delta, 0, 'EUR', m.name, pg_temp.ago(m.rest)
 from (values

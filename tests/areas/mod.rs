@@ -2,6 +2,7 @@
 
 pub(crate) mod delivery;
 pub(crate) mod foundation;
+pub(crate) mod inventory;
 pub(crate) mod promo;
 pub(crate) mod shop;
 
@@ -53,4 +54,10 @@ pub(crate) struct Mutants {
 }
 
 /// All of them.
-pub(crate) const AREAS: &[Area] = &[delivery::AREA, shop::AREA, promo::AREA, foundation::AREA];
+pub(crate) const AREAS: &[Area] = &[
+    delivery::AREA,
+    shop::AREA,
+    inventory::AREA,
+    promo::AREA,
+    foundation::AREA,
+];

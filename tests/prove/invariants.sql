@@ -69,9 +69,18 @@ stock as (
   from products p
   left join (
     select s.product_id, sum(s.delta) from interlock.stock_movements s
-    where s.product_id in (select id from products) group by s.product_id
+    where s.product_id in (select id from products) and s.location_id = interlock.online_location()
+    group by s.product_id
   ) m on m.product_id = p.id
   where p.net <> coalesce(m.sum, 0)
+  union all
+  select format('stock at a location is %s, its ledger says %s', i.quantity, m.sum), i.product_id::text
+  from interlock.inventory i
+  cross join lateral (
+    select coalesce(sum(s.delta), 0) as sum from interlock.stock_movements s
+    where s.product_id = i.product_id and s.location_id = i.location_id
+  ) m
+  where i.product_id in (select id from products) and i.quantity <> m.sum
 ),
 -- Each row of the ledger has the sum of all up to it, if it has one. (Without slots the rows of a product
 -- are written under the lock of its row, so their ids are in the order of the changes. Those of sales from
@@ -80,7 +89,7 @@ stock_chain as (
   select 'the stock ledger has a gap' as rule, s.product_id::text as what
   from (
     select m.product_id, m.balance_after,
-      sum(m.delta) over (partition by m.product_id order by m.id) as sum
+      sum(m.delta) over (partition by m.product_id, m.location_id order by m.id) as sum
     from interlock.stock_movements m
     where m.product_id in (select id from products)
   ) s

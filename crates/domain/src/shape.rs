@@ -24,6 +24,8 @@ pub enum Shape {
     Whole,
     /// A whole number that is not smaller.
     AtLeast(u32),
+    /// A number.
+    Number,
     /// One of these.
     Words(&'static [&'static str]),
     /// This, or nothing.

@@ -22,7 +22,7 @@ comment on function interlock.find_code_differences is
 comment on function interlock.find_differences is
   'Every difference between the books that these products, orders, reservations and customers are in.';
 comment on function interlock.find_ledger_differences is
-  'Products of these whose ledger does not add up to their stock, less what is owed.';
+  'Products of these whose ledger does not add up to their stock in the web shop, less what is owed.';
 comment on function interlock.find_open_order_differences is
   'Customers of these whose counter of open orders (interlock.customer_open_orders) is not what their open orders and their reservation come to.';
 comment on function interlock.find_reservation_differences is

@@ -10,7 +10,7 @@ comment on function interlock.call_in_slots is
 comment on function interlock.clock is
   'The one source of time for leases.';
 comment on function interlock.close_ledger is
-  'Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet or product to its closed balance; answers how many movements, at most p_limit.';
+  'Add what is older than interlock.settings.close_ledgers_after in the ledger of a wallet, a product (its stock in the web shop) or a row of inventory to its closed balance; answers how many movements, at most p_limit.';
 comment on function interlock.close_ledgers is
   'Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed balances; answers how many movements, at most p_limit.';
 comment on function interlock.conceal is
@@ -42,7 +42,7 @@ comment on function interlock.is_staff is
 comment on function interlock.jobs is
   'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
 comment on function interlock.ledgers_to_close is
-  'Wallets and products whose first open movement is older than interlock.settings.close_ledgers_after, wallets first, each in the order of their ids.';
+  'Wallets, products and rows of inventory whose first open movement is older than interlock.settings.close_ledgers_after, in this order, each in that of their ids.';
 comment on function interlock.limit_wait is
   'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
 comment on function interlock.lock_slots is

@@ -2,3 +2,7 @@
 select interlock.expose('products');
 select interlock.expose('stock_movements');
 select interlock.expose('stock_differences');
+select interlock.expose('locations');
+select interlock.expose('inventory');
+select interlock.expose('inventory_items');
+select interlock.expose('inventory_levels');

@@ -34,10 +34,11 @@ from (values
     'available_quantity integer not null', 'kind text not null', 'active boolean not null',
     'created_at timestamp with time zone not null', 'stock_slots integer not null',
     'tax_class text not null', 'stock_policy text not null', 'backorder_limit integer not null',
-    'backordered integer not null', 'max_per_order integer', 'max_per_customer integer'
+    'backordered integer not null', 'max_per_order integer', 'max_per_customer integer',
+    'unit text not null', 'decimals integer not null'
   ]),
   ('interlock.stock_movements', array[
-    'id bigint not null', 'product_id uuid not null', 'delta integer not null', 'balance_after integer',
+    'id bigint not null', 'product_id uuid not null', 'location_id uuid not null', 'delta numeric not null', 'balance_after numeric',
     'reason text not null', 'reference_id uuid', 'reference text', 'actor uuid', 'created_at timestamp with time zone not null'
   ]),
   ('interlock.wallets', array[
@@ -121,7 +122,7 @@ select set_has(
   $$
     values
       ('products_available_quantity_nonnegative'), ('products_price_sane'), ('currency_code_format'),
-      ('products_kind_known'), ('label_length'), ('unit_change_nonzero'),
+      ('products_kind_known'), ('label_length'), ('quantity_change_range'),
       ('wallets_balance_nonnegative'), ('currency_code_format'), ('wallets_user_id_fkey'),
       ('amount_change_nonzero'), ('orders_status_known'), ('orders_total_adds_up'), ('orders_number_key'),
       ('orders_discount_within_subtotal'), ('orders_payment_method_known'),

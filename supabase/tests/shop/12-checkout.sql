@@ -177,7 +177,7 @@ select results_eq(
   'with its lines'
 );
 select results_eq(
-  'select delta::int, balance_after, reason::text, actor from interlock.stock_movements where reference_id = (select id from first_order)',
+  'select delta::int, balance_after::int, reason::text, actor from interlock.stock_movements where reference_id = (select id from first_order)',
   $$values (-3, 2, 'checkout', '7c000000-0000-4000-8000-000000000001'::uuid)$$,
   'the ledger says which order took the stock, and who'
 );

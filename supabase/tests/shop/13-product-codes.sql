@@ -151,7 +151,7 @@ reset role;
 select is(pg_temp.codes(1), 'a1>1 a2>1 a3 a4 a5 a6', 'an unpaid order reserves them');
 select is(pg_temp.stock(1), 4, 'they are no longer stock');
 select results_eq(
-  'select delta::int, balance_after, reason::text from interlock.stock_movements where reference_id = pg_temp.o(1)',
+  'select delta::int, balance_after::int, reason::text from interlock.stock_movements where reference_id = pg_temp.o(1)',
   $$values (-2, 4, 'codes')$$,
   'the ledger says for which order'
 );

@@ -186,7 +186,7 @@ select results_eq(
   'with the reason, by whom and when'
 );
 select results_eq(
-  $$select delta::int, balance_after, reason::text, reference_id from interlock.stock_movements where product_id = pg_temp.p(1) order by id desc limit 1$$,
+  $$select delta::int, balance_after::int, reason::text, reference_id from interlock.stock_movements where product_id = pg_temp.p(1) order by id desc limit 1$$,
   $$values (-1, 1, 'replacement', pg_temp.p(1))$$,
   'the ledger has it'
 );

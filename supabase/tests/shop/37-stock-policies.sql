@@ -164,7 +164,7 @@ select is(
 select is(pg_temp.line(pg_temp.keep('last', pg_temp.buy('{"b": 2}')), 'b') -> 'backordered', '2', 'just the limit');
 select is(pg_temp.stock('b'), '{0,4}', 'all of it is owed');
 select is(pg_temp.buy('{"b": 1}') #> '{details,shortages,0,available}', '0', 'and nothing more can be had');
-select is((select balance_after from interlock.stock_movements where product_id = pg_temp.p('b') order by id desc limit 1), -4, 'the ledger has what is owed below zero');
+select is((select balance_after::int from interlock.stock_movements where product_id = pg_temp.p('b') order by id desc limit 1), -4, 'the ledger has what is owed below zero');
 select is_empty('select * from interlock.stock_differences', 'the books are equal');
 select is(
   pg_temp.shop(format('public.adjust_stock(%L, -1)', pg_temp.p('b'))) ->> 'code', 'INSUFFICIENT_INVENTORY',

@@ -330,7 +330,7 @@ pub(crate) const SCENES: &[Scene] = &[
                 values ('stripe', 'evt_{id}', 'x', 'noted', now() - interval '2 years');
                 insert into interlock.stock_movements (product_id, delta, reason, created_at)
                 values ('{id}', 1, 'old', now() - interval '2 years');
-                insert into interlock.stock_balances select product_id, id, 0 from interlock.stock_movements where product_id = '{id}';
+                insert into interlock.stock_balances select product_id, location_id, id, 0 from interlock.stock_movements where product_id = '{id}';
                 insert into interlock.wallet_movements (user_id, delta, balance_after, currency, reason, created_at)
                 values ('{id}', 1, 1, 'EUR', 'old', now() - interval '2 years');
                 insert into interlock.wallet_balances select user_id, id, 0 from interlock.wallet_movements where user_id = '{id}'",

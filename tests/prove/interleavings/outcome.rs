@@ -128,10 +128,16 @@ select jsonb_build_object(
     from interlock.drivers d where d.user_id = any ($1)),
   'products', (select jsonb_agg(jsonb_build_array(p.id, p.available_quantity - s.used, p.backordered, p.stock_policy, p.price, p.active, p.stock_slots,
       (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason, m.actor) order by m.id)
-       from interlock.stock_movements m where m.product_id = p.id and m.balance_after is not null),
+       from interlock.stock_movements m
+       where m.product_id = p.id and m.location_id = interlock.online_location() and m.balance_after is not null),
       (select jsonb_agg(jsonb_build_array(m.delta, m.reason, m.actor) order by m.delta, m.reason, m.actor)
        from interlock.stock_movements m where m.product_id = p.id and m.balance_after is null)) order by p.id)
     from interlock.products p join slots s on s.owner_id = p.id where p.id = any ($3)),
+  'inventory', (select jsonb_agg(jsonb_build_array(i.product_id, i.location_id, i.quantity, i.version,
+      (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason, m.actor) order by m.id)
+       from interlock.stock_movements m where m.product_id = i.product_id and m.location_id = i.location_id))
+      order by i.product_id, i.location_id)
+    from interlock.inventory i where i.product_id = any ($3)),
   'codes', (select jsonb_agg(c order by c) from (
       select jsonb_build_array(c.product_id, o.user_id, o.status, c.used_at is not null, c.replaced_by is not null) as c
       from interlock.product_codes c left join interlock.orders o on o.id = c.order_id
@@ -181,7 +187,11 @@ select jsonb_build_object(
   'wrong', jsonb_strip_nulls(jsonb_build_object(
     'stock', (select jsonb_agg(p.id) from interlock.products p join slots s on s.owner_id = p.id
       where p.id = any ($3) and p.available_quantity - p.backordered - s.used <>
-      (select coalesce(sum(m.delta), 0) from interlock.stock_movements m where m.product_id = p.id)),
+      (select coalesce(sum(m.delta), 0) from interlock.stock_movements m
+       where m.product_id = p.id and m.location_id = interlock.online_location())),
+    'inventory', (select jsonb_agg(i.id) from interlock.inventory i where i.product_id = any ($3) and i.quantity <>
+      (select coalesce(sum(m.delta), 0) from interlock.stock_movements m
+       where m.product_id = i.product_id and m.location_id = i.location_id)),
     'codes', (select jsonb_agg(p.id) from interlock.products p where p.id = any ($3) and p.kind = 'digital'
       and p.available_quantity <>
       (select count(*) from interlock.product_codes c where c.product_id = p.id and c.order_id is null)),

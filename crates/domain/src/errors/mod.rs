@@ -18,6 +18,8 @@ mod delivery;
 #[cfg(not(target_arch = "wasm32"))]
 mod foundation;
 #[cfg(not(target_arch = "wasm32"))]
+mod inventory;
+#[cfg(not(target_arch = "wasm32"))]
 mod payments;
 #[cfg(not(target_arch = "wasm32"))]
 mod promo;
@@ -115,6 +117,7 @@ impl Code {
             foundation::ALL,
             delivery::ALL,
             shop::ALL,
+            inventory::ALL,
             payments::ALL,
             promo::ALL,
             audit::ALL,

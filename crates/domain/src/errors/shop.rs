@@ -53,9 +53,10 @@ super::codes! {
     InsufficientInventory 409 Final "INSUFFICIENT_INVENTORY"
         "There is not enough in stock."
         "Lower each quantity in details.shortages to what is available, or remove the line."
-        known(&[("shortages", List(&Object("A product that is short.", &[
-            ("product_id", Uuid), ("requested", AMOUNT), ("available", AMOUNT),
-        ])))]);
+        known(&[("shortages", List(&Partly("A product that is short; where, if stock of a location was asked for.", &[
+            ("inventory_id", OrNull(&Uuid)), ("product_id", Uuid), ("location_id", Uuid),
+            ("requested", Number), ("available", Number),
+        ], &["inventory_id", "location_id"])))]);
 
     ProductOrderLimit 422 Final "PRODUCT_ORDER_LIMIT"
         "An order may not have that many of a product."

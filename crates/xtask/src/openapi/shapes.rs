@@ -18,6 +18,7 @@ pub(super) fn schema(shape: &Shape) -> Value {
             json!({ "type": "string", "description": "ISO 4217", "pattern": "^[A-Z]{3}$" })
         }
         Shape::Whole => json!({ "type": "integer" }),
+        Shape::Number => json!({ "type": "number" }),
         Shape::AtLeast(least) => json!({ "type": "integer", "minimum": least }),
         Shape::Words(words) => json!({ "enum": words }),
         Shape::OrNull(shape) => or_null(schema(shape)),

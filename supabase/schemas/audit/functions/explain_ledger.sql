@@ -20,8 +20,9 @@ begin
       coalesce(b.quantity, 0) + sum(m.delta) over (order by m.id) as sum,
       lag(m.created_at) over (order by m.id) as before
     from interlock.stock_movements m
-    left join interlock.stock_balances b on b.product_id = m.product_id
+    left join interlock.stock_balances b on b.product_id = m.product_id and b.location_id = m.location_id
     where m.product_id = p_product_id
+      and m.location_id = interlock.online_location()
       and m.id > coalesce(b.closed_through, 0)
   ) c
   where c.balance_after <> c.sum
@@ -37,6 +38,7 @@ begin
     select m.created_at
     from interlock.stock_movements m
     where m.product_id = p_product_id
+      and m.location_id = interlock.online_location()
     order by m.id desc
     limit 1
   );

@@ -1,13 +1,13 @@
 -- Add what is older than interlock.settings.close_ledgers_after in the ledgers of stock and wallets to their closed
 -- balances; answers how many movements, at most p_limit. Nothing is deleted: the views of differences read less.
 --
--- A ledger whose first open movement is younger has its turn when that one is old enough. The ledger of a product or wallet
--- that is gone stays open.
+-- A ledger whose first open movement is younger has its turn when that one is old enough. The ledger of a product, a row of
+-- inventory or a wallet that is gone stays open.
 --
 -- It begins no further ledger a tenth of a second after it has closed the first. Call it until it answers 0.
 --
 -- Callers: service_role, through public.close_ledgers.
--- Locks: as interlock.close_ledger, wallets, then products, each in the order of their ids.
+-- Locks: as interlock.close_ledger, wallets, then products, then inventory, each in the order of their ids.
 -- Errors: none of a ledger's own.
 -- Security definer: nobody has the right to write balances.
 create function interlock.close_ledgers(p_limit int default 1000)

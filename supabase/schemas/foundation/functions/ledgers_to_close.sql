@@ -1,5 +1,5 @@
--- Wallets and products whose first open movement is older than interlock.settings.close_ledgers_after, wallets first, each
--- in the order of their ids.
+-- Wallets, products and rows of inventory whose first open movement is older than interlock.settings.close_ledgers_after,
+-- in this order, each in that of their ids.
 --
 -- Callers: interlock.close_ledgers, the jobs of interlock.jobs.
 -- Locks: none.
@@ -29,15 +29,33 @@ as $$
     select p.id
     from interlock.settings s
     cross join interlock.products p
-    left join interlock.stock_balances b on b.product_id = p.id
+    left join interlock.stock_balances b on b.product_id = p.id and b.location_id = interlock.online_location()
     where (
       select m.created_at
       from interlock.stock_movements m
       where m.product_id = p.id
+        and m.location_id = interlock.online_location()
         and m.id > coalesce(b.closed_through, 0)
       order by m.id
       limit 1
     ) < interlock.clock() - s.close_ledgers_after
     order by p.id
+  )
+  union all
+  (
+    select i.id
+    from interlock.settings s
+    cross join interlock.inventory i
+    left join interlock.stock_balances b on b.product_id = i.product_id and b.location_id = i.location_id
+    where (
+      select m.created_at
+      from interlock.stock_movements m
+      where m.product_id = i.product_id
+        and m.location_id = i.location_id
+        and m.id > coalesce(b.closed_through, 0)
+      order by m.id
+      limit 1
+    ) < interlock.clock() - s.close_ledgers_after
+    order by i.id
   )
 $$;

@@ -107,7 +107,8 @@ begin
   where ctid = any (array(
     select m.ctid
     from interlock.stock_balances b
-    join interlock.stock_movements m on m.product_id = b.product_id and m.id <= b.closed_through
+    join interlock.stock_movements m
+      on m.product_id = b.product_id and m.location_id = b.location_id and m.id <= b.closed_through
     where m.created_at < v_now - v_keep.keep_stock_movements
     limit case when v_keep.keep_stock_movements is null then 0 else v_limit end
     for update of m skip locked

@@ -71,6 +71,10 @@ begin
       v_status := '404';
       v_message := 'There is no such product code.';
       v_hint := 'Check the id of the code.';
+    when 'INVENTORY_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such stock.';
+      v_hint := 'Check the ids in details.inventory_ids: each is that of a row of inventory, or of a product for its stock in the web shop.';
     when 'PAYMENT_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such payment.';

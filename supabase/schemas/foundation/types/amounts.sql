@@ -25,10 +25,6 @@ create domain interlock.unit_count as int
 create domain interlock.positive_count as int
   constraint positive_count_range check (value > 0);
 
--- A change of a number of units, in either direction.
-create domain interlock.unit_change as int
-  constraint unit_change_nonzero check (value <> 0);
-
 -- How often a row has changed, counted from one.
 create domain interlock.row_version as bigint
   constraint row_version_positive check (value >= 1);

@@ -31,6 +31,9 @@
 -- run dry, when they are switched, and by interlock.settle_slots every minute. Once they have run dry with less than
 -- 16 units for each left, nothing is in them and it is exact.
 --
+-- What is at other locations is in stock/tables/inventory.sql, in the product's `unit` with up to `decimals` decimals; here
+-- are whole units.
+--
 -- Over the API stock is changed by public.adjust_stock and public.count_stock; PATCH of the column is refused
 -- (STOCK_NOT_RELATIVE), because it would overwrite what is sold meanwhile.
 --
@@ -58,7 +61,9 @@ create table interlock.products (
   backorder_limit interlock.unit_count not null default 0,
   backordered interlock.unit_count not null default 0,
   max_per_order interlock.positive_count,
-  max_per_customer interlock.positive_count
+  max_per_customer interlock.positive_count,
+  unit interlock.unit_name not null default 'piece',
+  decimals interlock.decimals not null default 0
 )
 -- Stock changes with every sale: room in each page keeps those updates out of the index.
 with (fillfactor = 70);
@@ -95,6 +100,10 @@ comment on column interlock.products.max_per_order is
   'How many units one order may have; empty: no limit.';
 comment on column interlock.products.max_per_customer is
   'How many units one customer may have in orders that are not cancelled, expired or refunded; empty: no limit.';
+comment on column interlock.products.unit is
+  'What it is counted in, as people read it: piece, kg, m.';
+comment on column interlock.products.decimals is
+  'How many decimals its quantity may have at a location (0 to 3). The web shop sells whole units. Not lowered below what a location has.';
 
 create trigger products_identity_fixed
   before update of id, kind on interlock.products
@@ -158,6 +167,12 @@ create trigger products_policy_allowed_at_first
   for each row
   when (new.stock_policy <> 'tracked' or new.backordered > 0)
   execute function interlock.guard_stock_policy();
+
+create trigger products_decimals_kept
+  before update of decimals on interlock.products
+  for each row
+  when (new.decimals < old.decimals)
+  execute function interlock.keep_decimals();
 
 create trigger products_slots_counted
   before update of stock_slots on interlock.products

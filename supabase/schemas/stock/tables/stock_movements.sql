@@ -1,8 +1,10 @@
--- The stock ledger: every change of products.available_quantity less products.backordered, append-only.
+-- The stock ledger: every change of products.available_quantity less products.backordered, which is the stock of the web
+-- shop, and of inventory.quantity, that of any other location; append-only.
 --
--- Written by triggers on products, in the statement that changes the stock: our functions, the shop's own SQL,
--- imports and inserts leave the same rows; a sale from a slot is written by the sale itself. For every product the sum
--- of its rows is its stock at any moment. The view stock_differences shows where that is not so: it is always empty.
+-- Written by triggers on both tables, in the statement that changes the stock: our functions, the shop's own SQL,
+-- imports and inserts leave the same rows; a sale from a slot is written by the sale itself. For every product and
+-- location the sum of its rows is its stock at any moment. The view stock_differences shows where that is not so: it is
+-- always empty.
 --
 -- The triggers work once for each statement, on all its rows. Why the stock changed is said by
 -- interlock.set_ledger_context for the rest of the transaction or until the next call; without it the reason is
@@ -11,7 +13,7 @@
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
 -- order_cancelled, order_expired, order_refunded, order_reopened, lines_cancelled and lines_refunded (parts of an order),
 -- cart_reserved, cart_released, cart_expired, cart_redeemed (a reservation, which an order then takes in full),
--- replacement (of a digital code), adjustment, count,
+-- replacement (of a digital code), adjustment, count, received,
 -- correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
@@ -19,23 +21,26 @@
 create table interlock.stock_movements (
   id bigint generated always as identity,
   product_id uuid not null,
-  delta interlock.unit_change not null,
-  balance_after int,
+  location_id uuid not null default interlock.online_location(),
+  delta interlock.quantity_change not null,
+  balance_after interlock.quantity,
   reason interlock.movement_reason not null,
   reference_id uuid,
   reference text,
   actor uuid,
   created_at timestamptz not null default now(),
-  -- The ledger of one product is read in this order, and added up from this index alone.
-  constraint stock_movements_pkey primary key (product_id, id) include (delta)
+  -- The ledger of one product at one location is read in this order, and added up from this index alone.
+  constraint stock_movements_pkey primary key (product_id, location_id, id) include (delta)
 );
 
 comment on table interlock.stock_movements is
-  'Append-only stock ledger, written by triggers on products. Nobody can change or delete a row.';
+  'Append-only stock ledger, written by triggers on products and inventory. Nobody can change or delete a row.';
+comment on column interlock.stock_movements.location_id is
+  'Where: the web shop, unless something else is said.';
 comment on column interlock.stock_movements.delta is
-  'Units that came (positive) or went (negative).';
+  'What came (positive) or went (negative), in the unit of the product.';
 comment on column interlock.stock_movements.balance_after is
-  'Stock of the product right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
+  'Stock of the product at the location right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
   'What it was for: the order of a checkout, cancellation, expiry or refund; the reservation of a cart.';
 comment on column interlock.stock_movements.reference is

@@ -1,0 +1,15 @@
+create function public.decrement_inventory(
+  p_inventory_id uuid,
+  p_quantity numeric,
+  p_reference text default null
+)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.decrement_inventory(p_inventory_id, p_quantity, p_reference)
+$$;
+
+comment on function public.decrement_inventory(uuid, numeric, text) is
+  'Takes p_quantity of a stock, atomically; never below zero; once for each p_reference. For staff and the service role.';
