@@ -18,6 +18,8 @@ export interface Profile {
   headers: Record<string, string>;
   /** Has the signature of a signed text; null where a user calls, with whose `authorization` the calls are made. */
   signatureHeader: string | null;
+  /** Whether the head of a request has `if-match`. */
+  conditional?: true;
   /** For all upstream calls of one request. */
   timeoutMs: number;
   maxBodyBytes: number;
@@ -80,7 +82,7 @@ export interface Core {
     /**
      * Takes a request that came at `came_ms`, in milliseconds since 1970. `head` has a line for each of: the method,
      * a fresh id, and the headers `x-request-id`, `content-type`, `authorization` (or the profile's
-     * `signatureHeader`) and, unless it is absent, `idempotency-key`.
+     * `signatureHeader`), if the profile says `conditional` `if-match` behind a `=`, and, unless it is absent, `idempotency-key`.
      */
     begin(head: string, body: string, came_ms: number, budget_ms: number): Step;
     /**

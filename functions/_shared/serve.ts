@@ -29,7 +29,7 @@ export function serve(core: Core, settings = readSettings()): Handler {
 
   return async (request) => {
     const proof = request.headers.get(proofHeader) ?? "";
-    const head = headOf(request, proof);
+    const head = headOf(request, proof, profile?.conditional);
     if (profile === null) return respond(core.misconfigured(head));
     try {
       return respond(
@@ -48,11 +48,19 @@ export function serve(core: Core, settings = readSettings()): Handler {
 }
 
 /** All of a request but its body, in lines: one text is cheaper across the boundary than six. No header has a line end. */
-function headOf({ method, headers }: Request, proof: string): string {
+function headOf(
+  { method, headers }: Request,
+  proof: string,
+  conditional?: true,
+): string {
   const key = headers.get("idempotency-key");
-  const head = `${method}\n${crypto.randomUUID()}\n${
+  let head = `${method}\n${crypto.randomUUID()}\n${
     headers.get("x-request-id") ?? ""
   }\n${headers.get("content-type") ?? ""}\n${proof}`;
+  if (conditional) {
+    const guard = headers.get("if-match");
+    head += guard === null ? "\n" : `\n=${guard}`;
+  }
   return key === null ? head : `${head}\n${key}`;
 }
 

@@ -77,8 +77,18 @@ pub(crate) fn head(request: &Value) -> String {
         line("contentType"),
         line("authorization"),
     ];
+    // Only where the function is conditional.
+    let guard = request.get("ifMatch").map(|guard| {
+        let guard = guard.as_text();
+        guard.map_or_else(String::new, |guard| format!("={guard}"))
+    });
     let key = text(request, "idempotencyKey");
-    lines.into_iter().chain(key).collect::<Vec<_>>().join("\n")
+    lines
+        .into_iter()
+        .chain(guard)
+        .chain(key)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The time on the wall, the budget, the time that has passed and a random number.

@@ -37,6 +37,10 @@ fn made(schema: &Value, known: &[Value]) -> BoxedStrategy<Value> {
     if let Some(words) = schema["enum"].as_array() {
         return select(words.clone()).boxed();
     }
+    if let Some(schemas) = schema["oneOf"].as_array() {
+        let made = schemas.iter().map(|schema| value(schema, known));
+        return prop::strategy::Union::new(made).boxed();
+    }
     let number = |name: &str| schema[name].as_u64();
     match schema["type"].as_str().expect("every schema has a type") {
         "object" => object(schema, known),
@@ -51,6 +55,17 @@ fn made(schema: &Value, known: &[Value]) -> BoxedStrategy<Value> {
             let (least, most) = (number("minimum"), number("maximum"));
             let (least, most) = (least.unwrap_or(0), most.unwrap_or(u64::MAX));
             prop_oneof![1 => Just(least), 1 => Just(most), 4 => least..=most]
+                .prop_map(|number| json!(number))
+                .boxed()
+        }
+        "number" => {
+            let least = schema["minimum"].as_f64().unwrap_or(0.0);
+            let edges = [least, 0.0, 0.001, 99_999_999_999.999];
+            // Mostly as fine as it may be, and as large.
+            let fine = (-100_000_i64..100_000).prop_map(|number| number as f64 / 1_000.0);
+            let finer = (0.0..20.0_f64).prop_map(|number| (number * 10_000.0).round() / 10_000.0);
+            let large = (0_u64..200_000_000_000_000).prop_map(|number| number as f64 / 1_000.0);
+            prop_oneof![2 => select(edges.to_vec()), 6 => fine, 1 => finer, 1 => large]
                 .prop_map(|number| json!(number))
                 .boxed()
         }

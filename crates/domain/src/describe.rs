@@ -22,24 +22,68 @@ pub struct Field {
     pub required: bool,
 }
 
-/// The fields of a function's request, in the order in which it reads them; none of a text that is only passed on.
-pub fn fields(function: &Function) -> Vec<Field> {
-    let Some(read) = function.reader() else {
-        return Vec::new();
-    };
-    let notes = Notes::default();
-    // An empty request lacks what is required; what it is refused for is of no interest here.
-    let _ = read(Fields::noted(notes.clone()));
+/// What is read by one of the words of [`Fields::by_word`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// The word.
+    pub word: &'static str,
+    /// The fields, without the one that has the word.
+    pub fields: Vec<Field>,
+}
+
+/// What a function reads by each of the words of [`Fields::by_word`]; nothing if it always reads the same.
+pub fn variants(function: &Function) -> Vec<Variant> {
+    let notes = note(function);
     let notes = notes.0.borrow();
-    let is_required = |field: &&Field| {
+    let words = notes.variants.iter();
+    words
+        .map(|(word, noted)| Variant {
+            word,
+            fields: noted.fields(),
+        })
+        .collect()
+}
+
+/// The fields of a function's request, in the order in which it reads them; none of a text that is only passed on.
+/// What is read by a word is among them, once, and required if it is by every word.
+pub fn fields(function: &Function) -> Vec<Field> {
+    let notes = note(function);
+    let notes = notes.0.borrow();
+    let mut fields = notes.common.fields();
+    let variants: Vec<Vec<Field>> = notes
+        .variants
+        .iter()
+        .map(|(_, noted)| noted.fields())
+        .collect();
+    let is_at = |field: &Field| {
         let place = (field.parent.clone(), field.name.clone());
-        notes.required.contains(&place)
+        move |other: &&Field| (&other.parent, &other.name) == (&place.0, &place.1)
     };
-    let described = notes.fields.iter().map(|field| Field {
-        required: is_required(&field),
-        ..field.clone()
-    });
-    described.collect()
+    for field in variants.iter().flatten() {
+        if !fields.iter().any(|known| is_at(field)(&known)) {
+            let required = variants.iter().all(|fields| {
+                fields
+                    .iter()
+                    .find(is_at(field))
+                    .is_some_and(|field| field.required)
+            });
+            fields.push(Field {
+                required,
+                ..field.clone()
+            });
+        }
+    }
+    fields
+}
+
+/// Lets a function read an empty request.
+fn note(function: &Function) -> Notes {
+    let notes = Notes::default();
+    if let Some(read) = function.reader() {
+        // It lacks what is required; what it is refused for is of no interest here.
+        let _ = read(Fields::noted(notes.clone()));
+    }
+    notes
 }
 
 /// The questions noted so far; clones share them.
@@ -48,13 +92,49 @@ pub(crate) struct Notes(Rc<RefCell<Noted>>);
 
 #[derive(Debug, Default)]
 struct Noted {
+    common: Asked,
+    /// What was asked by each word; the last one is being read.
+    variants: Vec<(&'static str, Asked)>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
     fields: Vec<Field>,
     required: Vec<(String, String)>,
 }
 
+impl Asked {
+    fn fields(&self) -> Vec<Field> {
+        let is_required = |field: &Field| {
+            let place = (field.parent.clone(), field.name.clone());
+            self.required.contains(&place)
+        };
+        let described = self.fields.iter().map(|field| Field {
+            required: is_required(field),
+            ..field.clone()
+        });
+        described.collect()
+    }
+}
+
+impl Noted {
+    fn asked(&mut self) -> &mut Asked {
+        match self.variants.last_mut() {
+            Some((_, asked)) => asked,
+            None => &mut self.common,
+        }
+    }
+}
+
 impl Notes {
+    /// From here on it is read as that word says.
+    pub(crate) fn begin(&self, word: &'static str) {
+        let variant = (word, Asked::default());
+        self.0.borrow_mut().variants.push(variant);
+    }
+
     pub(crate) fn add(&self, parent: &str, name: &str, rule: Rule) {
-        self.0.borrow_mut().fields.push(Field {
+        self.0.borrow_mut().asked().fields.push(Field {
             parent: parent.to_owned(),
             name: name.to_owned(),
             rule,
@@ -64,7 +144,7 @@ impl Notes {
 
     pub(crate) fn require(&self, parent: &str, name: &str) {
         let place = (parent.to_owned(), name.to_owned());
-        self.0.borrow_mut().required.push(place);
+        self.0.borrow_mut().asked().required.push(place);
     }
 }
 

@@ -9,7 +9,7 @@
 
 use crate::errors::Code;
 use crate::fields::{self, Fields, Problem, Problems};
-use crate::function::{Arguments, Function, Takes};
+use crate::function::{Arguments, Function, Takes, Versions};
 use crate::http::{self, BodyFault, MAX_BODY, Reply, Request};
 use crate::identity;
 use crate::json::{Codec, Malformed, Value, object};
@@ -61,7 +61,7 @@ pub struct State {
     pub stage: Option<Stage>,
 }
 
-/// A call that followed the answer to another one.
+/// A call that followed the answer to another one, or whose arguments have to be known when its answer comes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     /// As the function calls it: see [`crate::third_party::NextCall::step`].
@@ -172,21 +172,26 @@ pub fn begin<C: Codec>(
         return Step::Reply(http::preflight());
     }
     match prepare(function, codec, &request) {
-        Ok(arguments) => Step::Call(Call {
-            body: Some(codec.keep(codec.write(&arguments.json))),
-            target: None,
-            delay_ms: 0.0,
-            timeout_ms: request.budget_ms,
-            state: State {
-                request_id: http::request_id(request.request_id.as_deref(), &request.id),
-                budget_ms: request.budget_ms,
-                sent_ms: 0.0,
-                repeats: 0,
-                repeatable: arguments.repeatable,
-                count: arguments.count,
-                stage: None,
-            },
-        }),
+        Ok(arguments) => {
+            let body = codec.write(&arguments.json);
+            let is_remembered = function.versions.is_some() && arguments.remembered;
+            let stage = is_remembered.then(|| own_call(0, body.clone()));
+            Step::Call(Call {
+                body: Some(codec.keep(body)),
+                target: None,
+                delay_ms: 0.0,
+                timeout_ms: request.budget_ms,
+                state: State {
+                    request_id: http::request_id(request.request_id.as_deref(), &request.id),
+                    budget_ms: request.budget_ms,
+                    sent_ms: 0.0,
+                    repeats: 0,
+                    repeatable: arguments.repeatable,
+                    count: arguments.count,
+                    stage,
+                },
+            })
+        }
         Err((code, details)) => {
             let failure = Failure::new(code, details, None);
             Step::Reply(refuse_untaken(codec, function, &request, failure))
@@ -234,7 +239,12 @@ pub fn resume<C: Codec>(
             };
             match next {
                 Onward::Reply(answer) => {
-                    let reply = succeed(codec, function, &progress, state.count, answer);
+                    let version = function.versions.as_ref().and_then(|versions| {
+                        let answer = codec.read(&answer.body).ok()?;
+                        (versions.of)(&answer)
+                    });
+                    let mut reply = succeed(codec, function, &progress, state.count, answer);
+                    reply.headers.extend(version.map(http::etag));
                     return Step::Reply(reply);
                 }
                 Onward::Call(call) => return Step::Call(call),
@@ -244,8 +254,17 @@ pub fn resume<C: Codec>(
         Verdict::Unknown(failure) | Verdict::Lost(failure) if !state.repeatable => {
             (failure.that_may_have_acted(), false)
         }
+        Verdict::Failed(failure) => {
+            let call = function.versions.as_ref().and_then(|versions| {
+                ask_again(codec, versions, &state, &failure, elapsed_ms, random)
+            });
+            if let Some(call) = call {
+                return Step::Call(call);
+            }
+            (failure, false)
+        }
         Verdict::Passing(failure) | Verdict::Unknown(failure) => (failure, true),
-        Verdict::Failed(failure) | Verdict::Lost(failure) => (failure, false),
+        Verdict::Lost(failure) => (failure, false),
     };
     let left_ms = state.budget_ms - elapsed_ms;
     let asked_ms = failure.retry_after_s.unwrap_or_default() * 1_000.0;
@@ -264,7 +283,7 @@ pub fn resume<C: Codec>(
         }),
         None => {
             // What was done before this call may be done a second time, if the client sends all of it again.
-            let has_acted = state.stage.is_some() && !state.repeatable;
+            let has_acted = state.stage.is_some_and(|stage| stage.step > 0) && !state.repeatable;
             let failure = match failure.retryable && has_acted {
                 true => failure.that_may_have_acted(),
                 false => failure,
@@ -352,6 +371,45 @@ fn go_on<C: Codec>(
     })
 }
 
+/// The call that asks by [`Versions::again`] for what others came first with; `None` if the refusal is the reply. It
+/// waits as a repeat does, and all calls together are not more than repeats would be.
+fn ask_again<C: Codec>(
+    codec: &C,
+    versions: &Versions,
+    state: &State,
+    failure: &Failure,
+    elapsed_ms: f64,
+    random: f64,
+) -> Option<Call<C::Text>> {
+    let remembered = codec.parse(&state.stage.as_ref()?.memo).ok()?;
+    let arguments = (versions.again)(&failure.code, &failure.details, remembered)?;
+    let left_ms = state.budget_ms - elapsed_ms;
+    let delay_ms = retry::backoff(state.calls() - 1, random, 0.0, left_ms)?;
+    let body = codec.write(&arguments);
+    Some(Call {
+        target: None,
+        delay_ms,
+        timeout_ms: left_ms - delay_ms,
+        state: State {
+            sent_ms: (elapsed_ms + delay_ms).floor(),
+            repeats: 0,
+            stage: Some(own_call(state.calls(), body.clone())),
+            ..state.clone()
+        },
+        body: Some(codec.keep(body)),
+    })
+}
+
+/// A call of the function's own RPC whose arguments have to be known when its answer comes. Nothing was done before it.
+fn own_call(calls: u32, memo: String) -> Stage {
+    Stage {
+        step: 0,
+        calls,
+        is_third_party: false,
+        memo,
+    }
+}
+
 /// The reply to a request under which the instance broke down; `thrown` is the name of what was thrown.
 pub fn trapped<C: Codec>(
     function: &Function,
@@ -406,7 +464,10 @@ fn prepare<C: Codec>(
         ));
     }
     match function.takes {
-        Takes::Fields { keyed, read } => prepare_fields(codec, request, keyed, read),
+        Takes::Fields { keyed, read } => {
+            let conditional = function.is_conditional();
+            prepare_fields(codec, request, keyed, conditional, read)
+        }
         Takes::Signed { arguments, .. } => {
             let body = body_of(request)?.map_or_else(String::new, |body| codec.take(body));
             // No text of the database can hold it, so nobody can have signed it for us.
@@ -448,6 +509,7 @@ fn prepare_fields<C: Codec>(
     codec: &C,
     request: &Request<'_, C::Text>,
     keyed: bool,
+    conditional: bool,
     read: fn(Fields) -> Result<Arguments, Problems>,
 ) -> Result<Arguments, Refusal> {
     identity::check(codec, request.authorization.as_deref(), request.came_ms).map_err(
@@ -467,7 +529,11 @@ fn prepare_fields<C: Codec>(
         Some(Err(Malformed::TooDeep)) => return Err(of_the_whole("is nested too deeply")),
         Some(Err(Malformed::NotJson)) | None => return Err(of_the_whole("is not JSON")),
     };
-    let read = read(Fields::of_body(body));
+    let mut fields = Fields::of_body(body);
+    if conditional {
+        fields.take_if_match(request.if_match.as_deref());
+    }
+    let read = read(fields);
     let key = request.idempotency_key.as_deref();
     let key_problem = key
         .is_some_and(|key| !http::is_idempotency_key(key))
@@ -619,7 +685,7 @@ mod tests {
     }
 
     fn request(method: &str) -> Request<'_> {
-        let head = Request::read(method, Err(http::BodyFault::Aborted), 0.0, 0.0);
+        let head = Request::read(method, false, Err(http::BodyFault::Aborted), 0.0, 0.0);
         Request {
             request_id: Some("id".into()),
             ..head

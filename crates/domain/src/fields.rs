@@ -3,8 +3,9 @@
 
 #[cfg(feature = "describe")]
 use crate::describe::Notes;
+use crate::http;
 use crate::json::{MAX_SAFE_INTEGER, Value, object};
-use crate::rule::Rule;
+use crate::rule::{Bound, Rule, Special};
 use std::ops::RangeInclusive;
 
 /// One problem of a request.
@@ -36,6 +37,8 @@ pub struct Fields {
     pointer: String,
     members: Vec<(String, Value)>,
     problems: Problems,
+    /// What `If-Match` says, if it counts here.
+    if_match: Option<String>,
     /// Where the questions are noted that are asked of these fields; nowhere for a real request.
     #[cfg(feature = "describe")]
     notes: Option<Notes>,
@@ -55,6 +58,7 @@ impl Fields {
             pointer,
             members: Vec::new(),
             problems: Vec::new(),
+            if_match: None,
             #[cfg(feature = "describe")]
             notes: None,
         };
@@ -63,6 +67,31 @@ impl Fields {
             _ => fields.complain(fields.pointer.clone(), "must be a JSON object"),
         }
         fields
+    }
+
+    /// Takes what `If-Match` says.
+    pub(crate) fn take_if_match(&mut self, header: Option<&str>) {
+        self.if_match = header.map(str::to_owned);
+    }
+
+    /// The version that `If-Match` names, if it is there: one in quotes, as an `ETag` tells it. What means any version,
+    /// or one of several, would guard nothing that is changed by what it was.
+    pub fn if_match(&mut self) -> Option<f64> {
+        let version = http::version_of(self.if_match.as_ref()?);
+        if version.is_none() {
+            self.refuse_if_match("must be one version in quotes, as ETag tells it: \"5\"");
+        }
+        version
+    }
+
+    /// Whether `If-Match` is there, whatever it says.
+    pub fn has_if_match(&self) -> bool {
+        self.if_match.is_some()
+    }
+
+    /// Notes a problem of `If-Match`.
+    pub fn refuse_if_match(&mut self, message: &str) {
+        self.complain("/headers/if-match".to_owned(), message);
     }
 
     /// Takes a field out; `None` when it is absent. An explicit `null` is a value, not an absence:
@@ -78,6 +107,14 @@ impl Fields {
     /// Whether the field is there, whatever its value.
     pub fn has(&self, name: &str) -> bool {
         self.members.iter().any(|(key, _)| key == name)
+    }
+
+    /// How many items the list of that name has.
+    pub fn count(&self, name: &str) -> Option<usize> {
+        match self.members.iter().rfind(|(key, _)| key == name) {
+            Some((_, Value::List(items))) => Some(items.len()),
+            _ => None,
+        }
     }
 
     /// Notes a problem of a field.
@@ -156,6 +193,63 @@ impl Fields {
         self.read(name, Rule::Amount, |value| {
             whole_number(value, 0.0..=MAX_SAFE_INTEGER)
         })
+    }
+
+    /// An optional quantity.
+    pub fn quantity(&mut self, name: &str, bound: Bound) -> Option<f64> {
+        self.read(
+            name,
+            Rule::Special(Special::Quantity(bound), bound.message()),
+            |value| value.as_number().filter(|number| bound.admits(*number)),
+        )
+    }
+
+    /// An optional version of a row.
+    pub fn version(&mut self, name: &str) -> Option<f64> {
+        let message = "must be a whole number, 0 or more";
+        self.read(name, Rule::Special(Special::Version, message), |value| {
+            whole_number(value, 0.0..=MAX_SAFE_INTEGER)
+        })
+    }
+
+    /// An optional time, as it is written.
+    pub fn time(&mut self, name: &str) -> Option<String> {
+        let message = "must be a date and time such as 2026-11-28T09:30:00Z";
+        self.read(name, Rule::Special(Special::Time, message), |value| {
+            value
+                .as_text()
+                .filter(|text| is_time(text))
+                .map(str::to_owned)
+        })
+    }
+
+    /// An optional name of what is done, of the shop's own making.
+    pub fn reference(&mut self, name: &str) -> Option<String> {
+        let message = "must be 1 to 255 printable ASCII characters";
+        self.read(name, Rule::Special(Special::Reference, message), |value| {
+            let text = value
+                .as_text()
+                .filter(|text| http::is_idempotency_key(text));
+            text.map(str::to_owned)
+        })
+    }
+
+    /// A required word by which the rest is read: each of the words has fields of its own, and what is only another
+    /// one's is refused by name. `None` if it is none of them: nobody can say then what the rest should be.
+    pub fn by_word<T>(
+        &mut self,
+        name: &str,
+        words: &'static [&'static str],
+        read: impl Fn(&mut Fields, &'static str) -> T,
+    ) -> Option<T> {
+        self.require(name);
+        let word = self.word(name, words);
+        #[cfg(feature = "describe")]
+        self.note_each(words, &read);
+        if word.is_none() {
+            self.members.clear();
+        }
+        Some(read(self, word?))
     }
 
     /// An optional text of one line, of 1 to `max` characters after its outer blanks are cut.
@@ -238,6 +332,19 @@ impl Fields {
         }
     }
 
+    /// Notes what is read by each of the words.
+    fn note_each<T>(
+        &self,
+        words: &'static [&'static str],
+        read: &impl Fn(&mut Fields, &'static str) -> T,
+    ) {
+        let Some(notes) = &self.notes else { return };
+        for word in words {
+            notes.begin(word);
+            read(&mut Fields::noted(notes.clone()), word);
+        }
+    }
+
     fn note_required(&self, name: &str) {
         if let Some(notes) = &self.notes {
             notes.require(&self.pointer, name);
@@ -287,6 +394,79 @@ pub fn is_uuid(text: &str) -> bool {
         })
 }
 
+/// Whether a text is a time of RFC 3339 that there is, in upper case, with microseconds at most, and from the years
+/// that need no more than four digits.
+fn is_time(text: &str) -> bool {
+    let number = |from: usize, to: usize| {
+        let digits = text.get(from..to)?;
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| {
+            digits
+                .bytes()
+                .fold(0_u32, |number, digit| number * 10 + u32::from(digit - b'0'))
+        })
+    };
+    let bytes = text.as_bytes();
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    let has_marks = marks.iter().all(|(at, mark)| bytes.get(*at) == Some(mark));
+    let [
+        Some(year),
+        Some(month),
+        Some(day),
+        Some(hour),
+        Some(minute),
+        Some(second),
+    ] = [
+        number(0, 4),
+        number(5, 7),
+        number(8, 10),
+        number(11, 13),
+        number(14, 16),
+        number(17, 19),
+    ]
+    else {
+        return false;
+    };
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    let is_there = has_marks
+        && year >= 1_000
+        && (1..=days).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    if !is_there {
+        return false;
+    }
+    let rest = &bytes[19..];
+    let zone = match rest.strip_prefix(b".") {
+        None => rest,
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit());
+            let digits = digits.count();
+            if !(1..=6).contains(&digits) {
+                return false;
+            }
+            &fraction[digits..]
+        }
+    };
+    match zone {
+        b"Z" => true,
+        [b'+' | b'-', hours @ .., b':', tens, ones] => {
+            let is_digit = |byte: &u8| byte.is_ascii_digit();
+            let digits = hours.iter().chain([tens, ones]);
+            hours.len() == 2 && digits.into_iter().all(is_digit) && hours <= b"14" && *tens < b'6'
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,6 +494,82 @@ mod tests {
         let fields = Fields::of_body(object([("a/b~c", Value::Null)]));
         let problems = fields.finish().expect_err("an unknown field is a problem");
         assert_eq!(problems[0].pointer, "/a~1b~0c");
+    }
+
+    #[test]
+    fn a_time_is_one_that_there_is() {
+        for time in [
+            "2026-11-28T09:30:00Z",
+            "2026-11-28T09:30:00.1+14:59",
+            "2024-02-29T23:59:59.123456-00:00",
+            "2000-02-29T00:00:00Z",
+        ] {
+            assert!(is_time(time), "{time}");
+        }
+        for text in [
+            "",
+            "now",
+            "infinity",
+            "2026-11-28",
+            "2026-11-28T09:30Z",
+            "2026-11-28T09:30:00",
+            "2026-11-28 09:30:00Z",
+            "2026-11-28t09:30:00z",
+            "2026-11-31T09:30:00Z",
+            "2026-13-01T09:30:00Z",
+            "2026-00-01T09:30:00Z",
+            "2026-01-00T09:30:00Z",
+            "2026-02-29T09:30:00Z",
+            "1900-02-29T09:30:00Z",
+            "0999-01-01T09:30:00Z",
+            "2026-11-28T24:00:00Z",
+            "2026-11-28T09:60:00Z",
+            "2026-11-28T09:30:60Z",
+            "2026-11-28T09:30:00.Z",
+            "2026-11-28T09:30:00.1234567Z",
+            "2026-11-28T09:30:00+15:00",
+            "2026-11-28T09:30:00+1400",
+            "2026-11-28T09:30:00+14:60",
+            "2026-11-28T09:30:00Z ",
+            "2026-11-28T09:30:0éZ",
+            "٢٠٢٦-11-28T09:30:00Z",
+        ] {
+            assert!(!is_time(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_guard_names_one_version_in_quotes() {
+        let read = |header: Option<&str>| {
+            let mut fields = Fields::of_body(object([]));
+            fields.take_if_match(header);
+            let version = fields.if_match();
+            (
+                version,
+                fields
+                    .finish()
+                    .err()
+                    .map(|problems| problems[0].pointer.clone()),
+            )
+        };
+        assert_eq!(read(None), (None, None));
+        assert_eq!(read(Some("\"5\"")), (Some(5.0), None));
+        assert_eq!(read(Some("\"0\"")), (Some(0.0), None));
+        for other in [
+            "",
+            "5",
+            "*",
+            "\"\"",
+            "W/\"5\"",
+            "\"05\"",
+            "\"5\", \"6\"",
+            "\"-1\"",
+            "\"1234567890123456\"",
+            "\"é\"",
+        ] {
+            let pointer = Some("/headers/if-match".to_owned());
+            assert_eq!(read(Some(other)), (None, pointer), "{other:?}");
+        }
     }
 
     #[test]

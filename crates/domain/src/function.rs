@@ -24,9 +24,22 @@ pub struct Function {
     pub note: Option<fn(count: u32) -> String>,
     /// Whom it asks besides the database, if one call of its RPC is not enough.
     pub third_party: Option<ThirdParty>,
+    /// What it knows of versions, if its RPC changes only what is as it was expected to be.
+    pub versions: Option<Versions>,
     /// What a running function does not need to know.
     #[cfg(not(target_arch = "wasm32"))]
     pub told: Told,
+}
+
+/// What a function knows of versions. Its reader finds the one that `If-Match` names, by [`Fields::if_match`].
+#[derive(Clone, Copy, Debug)]
+pub struct Versions {
+    /// The version that an answer tells, for its `ETag`; `None` if it tells of more than one row.
+    pub of: fn(&Value) -> Option<f64>,
+    /// What is asked for instead where others came first: of the code of a refusal, its details, and the arguments,
+    /// where they are [`Arguments::remembered`]. `None` if the refusal is the reply, as it is after so many repeats
+    /// as [`crate::retry`] has.
+    pub again: fn(&str, &Value, Value) -> Option<Value>,
 }
 
 /// Who calls a function, and what of a request its RPC gets.
@@ -92,6 +105,13 @@ pub struct Sample {
     pub body: &'static str,
 }
 
+impl Function {
+    /// Whether `If-Match` may guard its requests.
+    pub fn is_conditional(&self) -> bool {
+        self.versions.is_some()
+    }
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 impl Function {
     /// The name as one of Rust's: of its module here, and of its crate elsewhere.
@@ -151,6 +171,8 @@ pub struct Arguments {
     /// second execution has no further effect and gives the same answer. Of a function that makes more than one call it
     /// says so of all of them.
     pub repeatable: bool,
+    /// Whether [`Versions::again`] has to know them.
+    pub remembered: bool,
 }
 
 impl Arguments {
@@ -164,6 +186,7 @@ impl Arguments {
             json: Value::Object(present.collect()),
             count: 0,
             repeatable,
+            remembered: false,
         }
     }
 

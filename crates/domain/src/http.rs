@@ -16,8 +16,8 @@ const PREFLIGHT_MAX_AGE: &str = "86400";
 
 const ALLOWED_METHODS: &str = "POST, OPTIONS";
 /// Those of ours; those that supabase-js sends: by itself, for a region, and for a trace that the page has begun.
-const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count, x-region, traceparent, tracestate, baggage";
-const EXPOSED_HEADERS: &str = "idempotent-replayed, retry-after, x-request-id";
+const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count, x-region, traceparent, tracestate, baggage, if-match";
+const EXPOSED_HEADERS: &str = "idempotent-replayed, retry-after, x-request-id, etag";
 
 /// What every answer with a body has in common.
 pub const ANSWER_HEADERS: [(&str, &str); 4] = [
@@ -39,6 +39,8 @@ pub struct Request<'a, Text = String> {
     pub content_type: Option<Cow<'a, str>>,
     /// The header `x-request-id`.
     pub request_id: Option<Cow<'a, str>>,
+    /// The header `if-match`, where the function is [`crate::function::Function::is_conditional`].
+    pub if_match: Option<Cow<'a, str>>,
     /// The header `idempotency-key`.
     pub idempotency_key: Option<Cow<'a, str>>,
     /// The body, unless it could not be read.
@@ -55,10 +57,12 @@ pub struct Request<'a, Text = String> {
 
 impl<'a, Text> Request<'a, Text> {
     /// Reads a request by its head, a text with a line for each of: the method, a fresh id, and the headers
-    /// `x-request-id`, `content-type`, `authorization` (or the signature's) and `idempotency-key`. An absent header is an empty line, but
+    /// `x-request-id`, `content-type`, `authorization` (or the signature's), `if-match` behind a `=` where the function is
+    /// `conditional`, and `idempotency-key`. An absent header is an empty line, but
     /// for the last one, which is no line: a key may be empty, and is refused then. No header has a line end in it.
     pub fn read(
         head: &'a str,
+        conditional: bool,
         body: Result<Text, BodyFault>,
         came_ms: f64,
         budget_ms: f64,
@@ -71,6 +75,10 @@ impl<'a, Text> Request<'a, Text> {
             request_id: line(),
             content_type: line(),
             authorization: line(),
+            if_match: conditional
+                .then(&mut line)
+                .flatten()
+                .and_then(|line| Some(line.strip_prefix('=')?.to_owned().into())),
             idempotency_key: line(),
             body_fault: body.as_ref().err().copied(),
             body: body.ok(),
@@ -149,6 +157,25 @@ pub fn headers(request_id: &str) -> Vec<(&'static str, String)> {
         .collect()
 }
 
+/// The header that tells the version of what is answered.
+pub(crate) fn etag(version: f64) -> (&'static str, String) {
+    ("etag", format!("\"{}\"", version as u64))
+}
+
+/// The version that an `if-match` names: as [`etag`] tells it, and nothing else.
+pub(crate) fn version_of(etag: &str) -> Option<f64> {
+    let digits = etag.strip_prefix('"')?.strip_suffix('"')?;
+    // As many as a number has that is held exactly.
+    let is_version = (1..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'));
+    is_version.then(|| {
+        digits
+            .bytes()
+            .fold(0.0, |number, digit| number * 10.0 + f64::from(digit - b'0'))
+    })
+}
+
 /// The headers of an error answer. Its details may have `retry_after`, in seconds; else upstream may have said it.
 pub fn error_headers(failure: &Failure, request_id: &str) -> Vec<(&'static str, String)> {
     let mut headers = headers(request_id);
@@ -191,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_head_has_its_lines_in_order_and_an_absent_key_is_none() {
-        let read = |head| Request::read(head, Ok(String::new()), 1.0, 2.0);
+        let read = |head| Request::read(head, false, Ok(String::new()), 1.0, 2.0);
         let request = read("POST\nfresh\nid\ntext/plain\nBearer x\n");
         assert_eq!(request.method, "POST");
         assert_eq!(request.id, "fresh");
@@ -200,6 +227,24 @@ mod tests {
         assert_eq!(request.authorization.as_deref(), Some("Bearer x"));
         assert_eq!(request.idempotency_key.as_deref(), Some(""));
         assert_eq!(read("POST\nfresh\n\n\n").idempotency_key, None);
+    }
+
+    #[test]
+    fn a_guard_is_read_where_the_function_has_any_and_may_be_empty() {
+        let head = "POST\nfresh\nid\n\nBearer x\n";
+        for (line, guard, key) in [
+            ("", None, None),
+            ("\nkey", None, Some("key")),
+            ("=", Some(""), None),
+            ("=\"5\"\nkey", Some("\"5\""), Some("key")),
+        ] {
+            let head = format!("{head}{line}");
+            let request = Request::read(&head, true, Ok(String::new()), 1.0, 2.0);
+            assert_eq!(request.if_match.as_deref(), guard, "{line:?}");
+            assert_eq!(request.idempotency_key.as_deref(), key, "{line:?}");
+            let request = Request::read(&head, false, Ok(String::new()), 1.0, 2.0);
+            assert_eq!(request.if_match, None);
+        }
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn of_sample(function: &Function, sample: &Sample) -> [Value; 3] {
         ("too late", object([("kind", "timedOut".into())])),
     ];
     ends.map(|(end, outcome)| {
-        let request = object([
+        let mut request = object([
             ("method", "POST".into()),
             ("authorization", proof.into()),
             ("contentType", "application/json".into()),
@@ -116,6 +116,9 @@ fn of_sample(function: &Function, sample: &Sample) -> [Value; 3] {
             ("body", sample.body.into()),
             ("bodyFault", Value::Null),
         ]);
+        if let (true, Value::Object(members)) = (function.is_conditional(), &mut request) {
+            members.push(("ifMatch".to_owned(), Value::Null));
+        }
         object([
             ("name", format!("{}: {end}", sample.name).as_str().into()),
             ("request", request),

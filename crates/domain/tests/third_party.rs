@@ -120,6 +120,7 @@ fn run(function: &Function, outcomes: Vec<(Outcome, f64)>) -> (Vec<Call>, Reply)
         authorization: Some(USER.into()),
         content_type: Some("application/json".into()),
         request_id: Some("an-id".into()),
+        if_match: None,
         idempotency_key: None,
         body: Some(format!(r#"{{"order_id":"{ORDER}"}}"#)),
         body_fault: None,

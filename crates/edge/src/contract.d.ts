@@ -15,6 +15,8 @@ export interface Profile {
   headers: Record<string, string>;
   /** Has the signature of a signed text; null where a user calls, with whose `authorization` the calls are made. */
   signatureHeader: string | null;
+  /** Whether the head of a request has `if-match`. */
+  conditional?: true;
   /** For all upstream calls of one request. */
   timeoutMs: number;
   maxBodyBytes: number;

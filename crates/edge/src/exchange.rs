@@ -57,7 +57,7 @@ pub fn begin(
 ) -> contract::Step {
     #[cfg(feature = "failpoint")]
     crate::failpoint::reach(body.as_ref().ok());
-    let request = Request::read(head, body, came_ms, budget_ms);
+    let request = Request::read(head, function.is_conditional(), body, came_ms, budget_ms);
     answer(exchange::begin(function, &HostJson, request))
 }
 
@@ -91,7 +91,8 @@ pub fn misconfigured(function: &Function, head: &str) -> contract::Reply {
 }
 
 fn without_body(head: &str) -> Request<'_, JsString> {
-    Request::read(head, Err(BodyFault::Aborted), 0.0, 0.0)
+    // What else it has is of no interest any more.
+    Request::read(head, false, Err(BodyFault::Aborted), 0.0, 0.0)
 }
 
 /// Why there is no body, by the word that the contract has for it.

@@ -10,7 +10,7 @@ use interlock_domain::fields::is_uuid;
 use interlock_domain::function::{Function, Takes};
 use interlock_domain::http::{Reply, Request};
 use interlock_domain::json::{Codec as _, MAX_DEPTH, MAX_SAFE_INTEGER, SerdeJson, Value};
-use interlock_domain::rule::Rule;
+use interlock_domain::rule::{Bound, Rule, Special};
 use interlock_domain::upstream::{Cause, Outcome};
 use std::sync::LazyLock;
 
@@ -143,6 +143,42 @@ fn whole(value: &Value, least: f64, most: f64) -> bool {
         .is_some_and(|number| number.fract() == 0.0 && least <= number && number <= most)
 }
 
+/// By its digits, as it is written.
+fn quantity(value: &Value, bound: Bound) -> bool {
+    let Some(number) = value.as_number() else {
+        return false;
+    };
+    let written = SerdeJson.write(value);
+    let digits = written.trim_start_matches('-');
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_written_so = (1..=11).contains(&whole.len())
+        && fraction.len() <= 3
+        && (whole.bytes().chain(fraction.bytes())).all(|byte| byte.is_ascii_digit());
+    is_written_so
+        && match bound {
+            Bound::NotZero => number != 0.0,
+            Bound::Positive => number > 0.0,
+            Bound::NotNegative => number >= 0.0,
+        }
+}
+
+/// A time whose parts are in their ranges; which days there are is the reader's own to know.
+fn time(value: &Value) -> bool {
+    value.as_text().is_some_and(|text| {
+        (20..=32).contains(&text.len())
+            && text.is_ascii()
+            && text[..19]
+                .bytes()
+                .enumerate()
+                .all(|(index, byte)| match index {
+                    4 | 7 => byte == b'-',
+                    10 => byte == b'T',
+                    13 | 16 => byte == b':',
+                    _ => byte.is_ascii_digit(),
+                })
+    })
+}
+
 fn line(value: &Value, most: usize) -> bool {
     value.as_text().is_some_and(|text| {
         (1..=most).contains(&text.chars().count())
@@ -174,6 +210,12 @@ fn obeys(value: &Value, fields: &[Field], parent: &str, name: &str) -> bool {
         Rule::Flag => matches!(value, Value::Bool(_)),
         Rule::Integer(least, most) => whole(value, least.into(), most.into()),
         Rule::Amount => whole(value, 0.0, MAX_SAFE_INTEGER),
+        Rule::Special(Special::Quantity(bound), _) => quantity(value, bound),
+        Rule::Special(Special::Version, _) => whole(value, 0.0, MAX_SAFE_INTEGER),
+        Rule::Special(Special::Time, _) => time(value),
+        Rule::Special(Special::Reference, _) => value.as_text().is_some_and(|text| {
+            (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+        }),
         Rule::Line(most) => line(value, most),
         Rule::Object => matches!(value, Value::Object(_)) && without_nul(value),
         Rule::List(most) => {

@@ -202,6 +202,7 @@ fn request(value: &Value) -> Request<'static> {
         authorization: text("authorization"),
         content_type: text("contentType"),
         request_id: text("requestId"),
+        if_match: text("ifMatch"),
         idempotency_key: text("idempotencyKey"),
         body,
         body_fault,
@@ -270,6 +271,7 @@ fn size_of(request: &Request) -> usize {
         &request.authorization,
         &request.content_type,
         &request.request_id,
+        &request.if_match,
         &request.idempotency_key,
     ];
     let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
@@ -309,7 +311,7 @@ fn state(input: &Value) -> Result<String, String> {
             Step::Reply(exchange::trapped(
                 function,
                 &SerdeJson,
-                &Request::read("POST\nfresh-id", Err(BodyFault::Aborted), 0.0, 0.0),
+                &Request::read("POST\nfresh-id", false, Err(BodyFault::Aborted), 0.0, 0.0),
                 "RangeError",
             )),
             "unreadable",

@@ -20,6 +20,7 @@ pub const CLAIM_ROUTE: Function = Function {
     takes: Takes::Fields { keyed: true, read },
     note: None,
     third_party: None,
+    versions: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "delivery",

@@ -25,6 +25,7 @@ pub const PROMO_VALIDATE: Function = Function {
     takes: Takes::Fields { keyed: false, read },
     note: None,
     third_party: None,
+    versions: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "promo",

@@ -27,6 +27,7 @@ pub const CHECKOUT: Function = Function {
     takes: Takes::Fields { keyed: true, read },
     note: Some(|products| format!("✅ Atomically updated inventory for {products} products")),
     third_party: None,
+    versions: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "shop",

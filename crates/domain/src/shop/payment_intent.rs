@@ -30,6 +30,7 @@ pub const PAYMENT_INTENT: Function = Function {
         headers: &[("stripe-version", "2025-09-30.clover")],
         next,
     }),
+    versions: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "shop",

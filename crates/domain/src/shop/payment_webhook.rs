@@ -21,6 +21,7 @@ pub const PAYMENT_WEBHOOK: Function = Function {
     },
     note: None,
     third_party: None,
+    versions: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "shop",

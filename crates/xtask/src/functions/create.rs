@@ -247,6 +247,7 @@ pub const %CONSTANT: Function = Function {
     },
     note: None,
     third_party: None,
+    versions: None,
     #[cfg(not(target_arch = "wasm32"))]
     told: Told {
         area: "%AREA",

@@ -23,6 +23,7 @@ const DONE: Function = Function {
     takes: Takes::Fields { keyed: true, read },
     note: None,
     third_party: None,
+    versions: None,
     told: Told {
         area: "delivery",
         purpose: "nothing",

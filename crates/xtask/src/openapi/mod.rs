@@ -102,6 +102,9 @@ fn path(function: &Function, recorded: &[Value]) -> Value {
             reference("headers", "IdempotentReplayed"),
         );
     }
+    if function.is_conditional() {
+        headers.insert("etag".to_owned(), reference("headers", "ETag"));
+    }
     responses.insert(
         "200".to_owned(),
         json!({
@@ -119,6 +122,9 @@ fn path(function: &Function, recorded: &[Value]) -> Value {
     let mut parameters = vec![reference("parameters", "RequestId")];
     if function.is_keyed() {
         parameters.insert(0, reference("parameters", "IdempotencyKey"));
+    }
+    if function.is_conditional() {
+        parameters.push(reference("parameters", "IfMatch"));
     }
     let most = format!("At most {} KiB;", http::MAX_BODY / 1024);
     let (schema, about) = match function.takes {
@@ -182,6 +188,13 @@ fn parameters() -> Value {
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x20-\\x7e]+$" },
             "example": "1f6b1e0c-9a55-4c0e-8d8e-0d8f5f1f6a11",
         },
+        "IfMatch": {
+            "name": "If-Match", "in": "header", "required": false,
+            "description": "One version in quotes, as `ETag` tells it: `expected_version` of the single line of a \
+                request.",
+            "schema": { "type": "string", "pattern": "^\"(?:0|[1-9][0-9]{0,14})\"$" },
+            "example": "\"5\"",
+        },
         "RequestId": {
             "name": "x-request-id", "in": "header", "required": false,
             "description": "1 to 128 printable ASCII characters without blanks are echoed and stand in the function's \
@@ -210,6 +223,10 @@ fn headers() -> Value {
         "IdempotentReplayed": {
             "description": "There if this is the stored answer to an earlier request under the same key.",
             "schema": { "const": "true" },
+        },
+        "ETag": {
+            "description": "There if the answer is about one row: its version, in quotes.",
+            "schema": { "type": "string", "pattern": "^\"[0-9]+\"$" },
         },
         "RetryAfter": {
             "description": "Seconds to wait before the same request is sent again; there if `retryable` is true.",
