@@ -2,6 +2,7 @@
 //! functions. By the real Supabase CLI; on databases of their own beside the one in `DB_URL`, whose server
 //! must let `INTERLOCK_ADMIN_DB_URL` create them.
 
+mod audit;
 mod cli;
 mod deploy;
 mod docs;

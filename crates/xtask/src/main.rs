@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that builds, checks or tests Interlock. `npm run …` calls it.
 
+mod audit;
 mod bench;
 mod build;
 mod codegen;
@@ -75,6 +76,8 @@ enum Task {
     Verify(verify::Args),
     /// Do what pg_cron does where it is present: end what is overdue, settle, purge.
     Jobs(jobs::Args),
+    /// Audit the stock, and tell what its books do not agree on.
+    Audit(audit::Args),
     /// Write down what the migrations make: for `verify`, and as TypeScript types.
     Snapshot(snapshot::Args),
     /// Show that the promises hold, on the stack in the environment or on one of its own.
@@ -132,6 +135,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Deploy(args) => deploy::run(&repo, &args),
         Task::Verify(args) => verify::run(&repo, &args),
         Task::Jobs(args) => jobs::run(&repo, &args),
+        Task::Audit(args) => audit::run(&repo, &args),
         Task::Snapshot(args) => snapshot::run(&repo, &args),
         Task::Prove { args } => prove::prove(&repo, &args),
         Task::Bench { args } => bench::bench(&repo, &args),

@@ -3,14 +3,20 @@
 
 use std::env;
 use std::fmt;
+use std::fs;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::repo::Repo;
+
+/// Where `npm start` says what is running.
+const LOCAL_STATUS: &str = ".interlock/status.json";
 
 /// Letters of a project's ref.
 const REF_LENGTH: usize = 20;
@@ -74,6 +80,15 @@ impl Target {
         }
     }
 
+    /// The same, or the local stack if one is running and nothing else is named.
+    pub(crate) fn or_local(&self, repo: &Repo) -> Self {
+        let mut target = self.clone();
+        if target.db_url.is_none() && target.project_ref.is_none() {
+            target.db_url = local_database(&repo.root.join(LOCAL_STATUS)).map(DatabaseUrl);
+        }
+        target
+    }
+
     /// The database in words.
     pub(crate) fn shown(&self) -> String {
         match (&self.db_url, &self.project_ref) {
@@ -82,6 +97,14 @@ impl Target {
             (None, None) => "the linked project".to_owned(),
         }
     }
+}
+
+/// The database of the stack that this file tells of, if it runs: what ended at once has left its file.
+fn local_database(status: &Path) -> Option<String> {
+    let status: Value = serde_json::from_slice(&fs::read(status).ok()?).ok()?;
+    let supervisor = i32::try_from(status["pids"]["supervisor"].as_i64()?).ok()?;
+    kill(Pid::from_raw(supervisor), None).ok()?;
+    status["DB_URL"].as_str().map(str::to_owned)
 }
 
 fn project_ref(text: &str) -> Result<String, String> {
@@ -298,6 +321,19 @@ mod tests {
         };
         assert_eq!(target.database(), "--remote=postgresql://u:secret@h/d");
         assert_eq!(target.shown(), "the database h/d");
+    }
+
+    #[test]
+    fn only_a_stack_that_runs_has_a_database() {
+        let file = env::temp_dir().join(format!("interlock-status-{}", std::process::id()));
+        assert_eq!(local_database(&file), None, "there is none");
+        let status =
+            |pid: u32| format!(r#"{{"pids":{{"supervisor":{pid}}},"DB_URL":"postgresql://h/d"}}"#);
+        fs::write(&file, status(std::process::id())).unwrap();
+        assert_eq!(local_database(&file).as_deref(), Some("postgresql://h/d"));
+        fs::write(&file, status(i32::MAX.unsigned_abs())).unwrap();
+        assert_eq!(local_database(&file), None, "it has ended");
+        fs::remove_file(&file).unwrap();
     }
 
     #[test]
