@@ -517,6 +517,18 @@ grant select, update on table interlock.settings to service_role;
 
 insert into interlock.settings default values;
 
+-- Whether the caller's token says that they are staff (app_metadata.role, which only the shop can set).
+--
+-- Callers: policies, and the functions of this schema.
+create function interlock.is_staff()
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false)
+$$;
+
 -- Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the
 -- database itself (the SQL editor, a job of pg_cron, psql), which has no token at all.
 --
@@ -1220,18 +1232,6 @@ begin
     where s.owner_id = p_owner_id;
   end if;
 end
-$$;
-
--- Whether the caller's token says that they are staff (app_metadata.role, which only the shop can set).
---
--- Callers: policies, and the functions of this schema.
-create function interlock.is_staff()
-returns boolean
-language sql
-stable
-set search_path = ''
-as $$
-  select coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false)
 $$;
 
 -- What has to be done again and again: the one list, for pg_cron and for `npm run jobs`. `command` does the whole job,

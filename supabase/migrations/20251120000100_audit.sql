@@ -87,7 +87,7 @@ create policy inventory_audits_select_staff
 -- What audits of the stock have found: two books that do not agree. One row for each difference, as long as it lasts.
 --
 --   kind          what should be the same                                         subject_id
---   ledger        the sum of a product's ledger, and its stock                    –
+--   ledger        the sum of a product's ledger at a location, and its stock there –
 --   sales         what the lines of an order hold, and what the ledger took       the order
 --   reservations  what a reservation holds, and what the ledger took for it       the reservation
 --   open_orders   the units of a customer's open orders, and their counter        the customer
@@ -102,6 +102,7 @@ create table interlock.inventory_findings (
     constraint inventory_findings_pkey primary key,
   kind interlock.finding_kind not null,
   product_id uuid,
+  location_id uuid,
   subject_id uuid,
   expected numeric not null,
   found numeric not null,
@@ -128,6 +129,8 @@ create table interlock.inventory_findings (
 
 comment on table interlock.inventory_findings is
   'What audits of the stock have found, and what has become of it. Read by staff.';
+comment on column interlock.inventory_findings.location_id is
+  'Where, if it is about stock at a location.';
 comment on column interlock.inventory_findings.subject_id is
   'The order, reservation or customer that it is about.';
 comment on column interlock.inventory_findings.size is
@@ -147,7 +150,7 @@ comment on column interlock.inventory_findings.actor is
 
 -- One difference is filed once.
 create unique index inventory_findings_once
-  on interlock.inventory_findings (kind, product_id, subject_id)
+  on interlock.inventory_findings (kind, product_id, location_id, subject_id)
   nulls not distinct
   where status <> 'resolved';
 
@@ -361,6 +364,8 @@ begin
         union
         select p.id from interlock.products p where age(p.xmin) <= age(v_last.oldest_transaction::xid)
         union
+        select i.product_id from interlock.inventory i where age(i.xmin) <= age(v_last.oldest_transaction::xid)
+        union
         select s.owner_id from interlock.counter_slots s
         union
         select c.product_id from interlock.product_codes c where age(c.xmin) <= age(v_last.oldest_transaction::xid)
@@ -409,11 +414,11 @@ begin
     v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), 1
   ) by v_piece loop
     insert into interlock.inventory_findings as f (
-      kind, product_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
+      kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
     )
     select
-      d.kind, d.product_id, d.subject_id, d.expected, d.found, coalesce(d.since, v_last.started_at), d.cause,
-      v_audit.id, v_audit.id, clock_timestamp()
+      d.kind, d.product_id, d.location_id, d.subject_id, d.expected, d.found, coalesce(d.since, v_last.started_at),
+      d.cause, v_audit.id, v_audit.id, clock_timestamp()
     from interlock.find_differences(
       v_product_ids[v_from:v_from + v_piece - 1],
       v_order_ids[v_from:v_from + v_piece - 1],
@@ -421,7 +426,7 @@ begin
       v_user_ids[v_from:v_from + v_piece - 1],
       v_audit.kept_since
     ) d
-    on conflict (kind, product_id, subject_id) where status <> 'resolved' do update
+    on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update
     set expected = excluded.expected,
         found = excluded.found,
         cause = excluded.cause,
@@ -524,29 +529,41 @@ begin
 end
 $$;
 
--- Write into the ledger of a product what it lacks of the stock that is there: what is on the shelf is the truth.
+-- Write into the ledger of a product at a location what it lacks of the stock that is there: what is on the shelf is the truth.
 --
 -- Callers: interlock.resolve_finding.
--- Locks: the product and its slots, waiting: under these ids are given out.
+-- Locks: the row of inventory, or the product and its slots, waiting: under these ids are given out.
 -- Errors: 55P03 after lock_timeout.
-create function interlock.correct_ledger(p_product_id uuid, p_reason text, p_reference text)
+create function interlock.correct_ledger(p_product_id uuid, p_location_id uuid, p_reason text, p_reference text)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-  perform interlock.lock_stock(array[p_product_id]);
-  perform interlock.lock_slots(p_product_id);
+  if p_location_id = interlock.online_location() then
+    perform interlock.lock_stock(array[p_product_id]);
+    perform interlock.lock_slots(p_product_id);
+  else
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
+    perform 1
+    from interlock.inventory i
+    where i.product_id = p_product_id
+      and i.location_id = p_location_id
+    for no key update;
+  end if;
 
-  insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference, actor)
+  insert into interlock.stock_movements (product_id, location_id, delta, balance_after, reason, reference, actor)
   select
-    d.product_id, d.found - d.expected,
-    case when coalesce(p.stock_slots, 0) = 0 then d.found end,
+    d.product_id, d.location_id, d.found - d.expected,
+    case when p_location_id <> interlock.online_location() or coalesce(p.stock_slots, 0) = 0 then d.found end,
     p_reason, p_reference, auth.uid()
   from interlock.find_ledger_differences(array[p_product_id]) d
   left join interlock.products p on p.id = d.product_id
   -- Less than nothing is on no shelf.
-  where d.found >= -coalesce(p.backordered, 0);
+  where d.location_id = p_location_id
+    and d.found >= -coalesce(p.backordered, 0);
 end
 $$;
 
@@ -664,13 +681,13 @@ begin
 end
 $$;
 
--- Since when the ledger of a product has not added up to its stock, and what has probably happened. Each movement says
+-- Since when the ledger of a product at a location has not added up to its stock there, and what has probably happened. Each movement says
 -- what there was after it (but for those of a product with slots), so the first that does not follow from those before it
 -- is where rows are missing, changed, or too many; if there is none the stock was changed after the last.
 --
 -- Callers: interlock.find_differences, for a product whose ledger does not add up.
 -- Locks: none.
-create function interlock.explain_ledger(p_product_id uuid, out o_since timestamptz, out o_cause text)
+create function interlock.explain_ledger(p_product_id uuid, p_location_id uuid, out o_since timestamptz, out o_cause text)
 language plpgsql
 stable
 set search_path = ''
@@ -688,7 +705,7 @@ begin
     from interlock.stock_movements m
     left join interlock.stock_balances b on b.product_id = m.product_id and b.location_id = m.location_id
     where m.product_id = p_product_id
-      and m.location_id = interlock.online_location()
+      and m.location_id = p_location_id
       and m.id > coalesce(b.closed_through, 0)
   ) c
   where c.balance_after <> c.sum
@@ -704,7 +721,7 @@ begin
     select m.created_at
     from interlock.stock_movements m
     where m.product_id = p_product_id
-      and m.location_id = interlock.online_location()
+      and m.location_id = p_location_id
     order by m.id desc
     limit 1
   );
@@ -784,64 +801,80 @@ create function interlock.find_differences(
   p_kept_since timestamptz default null
 )
 returns table (
-  kind text, product_id uuid, subject_id uuid, expected numeric, found numeric, since timestamptz, cause text
+  kind text, product_id uuid, location_id uuid, subject_id uuid, expected numeric, found numeric, since timestamptz, cause text
 )
 language plpgsql
 set search_path = ''
 as $$
 begin
   return query
-    select 'ledger', d.product_id, null::uuid, d.expected, d.found, e.o_since, e.o_cause
+    select 'ledger', d.product_id, d.location_id, null::uuid, d.expected, d.found, e.o_since, e.o_cause
     from interlock.find_ledger_differences(p_product_ids) d
-    cross join lateral interlock.explain_ledger(d.product_id) e;
+    cross join lateral interlock.explain_ledger(d.product_id, d.location_id) e;
   return query
-    select 'sales', d.product_id, d.order_id, d.expected, d.found, d.since, d.cause
+    select 'sales', d.product_id, null::uuid, d.order_id, d.expected, d.found, d.since, d.cause
     from interlock.find_sale_differences(p_order_ids, p_kept_since) d;
   return query
-    select 'reservations', d.product_id, d.reservation_id, d.expected, d.found, d.since, d.cause
+    select 'reservations', d.product_id, null::uuid, d.reservation_id, d.expected, d.found, d.since, d.cause
     from interlock.find_reservation_differences(p_reservation_ids) d;
   return query
-    select 'open_orders', null::uuid, d.user_id, d.expected, d.found, null::timestamptz, d.cause
+    select 'open_orders', null::uuid, null::uuid, d.user_id, d.expected, d.found, null::timestamptz, d.cause
     from interlock.find_open_order_differences(p_user_ids) d;
   return query
-    select 'codes', d.product_id, d.order_id, d.expected, d.found, d.since, d.cause
+    select 'codes', d.product_id, null::uuid, d.order_id, d.expected, d.found, d.since, d.cause
     from interlock.find_code_differences(p_product_ids, p_order_ids) d;
   return query
-    select 'slots', d.product_id, null::uuid, d.expected, d.found, null::timestamptz, d.cause
+    select 'slots', d.product_id, null::uuid, null::uuid, d.expected, d.found, null::timestamptz, d.cause
     from interlock.find_slot_differences(p_product_ids) d;
 end
 $$;
 
--- Products of these whose ledger does not add up to their stock in the web shop, less what is owed. A ledger is its closed part and the
--- movements after that; what slots have sold is in it already.
+-- Products of these whose ledger at a location does not add up to their stock there, less what is owed. A ledger is its closed
+-- part and the movements after that; what slots have sold is in it already.
 --
--- One statement, so stock, slots and ledger are those of one moment, whoever sells meanwhile.
+-- One statement, so stock, slots and ledger are those of one moment, whoever sells meanwhile. Where a product has stock, a
+-- closed part or a movement is where it has a ledger.
 --
 -- Callers: interlock.find_differences, interlock.correct_ledger.
 -- Locks: none.
 create function interlock.find_ledger_differences(p_product_ids uuid[])
-returns table (product_id uuid, expected numeric, found numeric)
+returns table (product_id uuid, location_id uuid, expected numeric, found numeric)
 language sql
 stable
 set search_path = ''
 as $$
-  select d.id, d.ledger, d.stock
+  select d.id, d.location_id, trim_scale(d.ledger), trim_scale(d.stock)
   from (
     select
       a.id,
+      w.location_id,
       coalesce(b.quantity, 0) + coalesce((
         select sum(m.delta)
         from interlock.stock_movements m
         where m.product_id = a.id
-          and m.location_id = interlock.online_location()
+          and m.location_id = w.location_id
           and m.id > coalesce(b.closed_through, 0)
       ), 0) as ledger,
-      coalesce(p.available_quantity - p.backordered, 0) - coalesce((
-        select sum(s.used) from interlock.counter_slots s where s.owner_id = p.id and p.stock_slots > 0
-      ), 0) as stock
+      case
+        when w.location_id = interlock.online_location() then coalesce(p.available_quantity - p.backordered, 0) - coalesce((
+          select sum(s.used) from interlock.counter_slots s where s.owner_id = p.id and p.stock_slots > 0
+        ), 0)
+        else coalesce((
+          select i.quantity from interlock.inventory i where i.product_id = a.id and i.location_id = w.location_id
+        ), 0)
+      end as stock
     from unnest(p_product_ids) as a (id)
+    cross join lateral (
+      select interlock.online_location() as location_id
+      union
+      select i.location_id from interlock.inventory i where i.product_id = a.id
+      union
+      select c.location_id from interlock.stock_balances c where c.product_id = a.id
+      union
+      select l.location_id from interlock.ledger_locations(a.id) as l (location_id)
+    ) w
     left join interlock.products p on p.id = a.id
-    left join interlock.stock_balances b on b.product_id = a.id and b.location_id = interlock.online_location()
+    left join interlock.stock_balances b on b.product_id = a.id and b.location_id = w.location_id
   ) d
   where d.ledger <> d.stock
 $$;
@@ -1049,6 +1082,7 @@ as $$
     'id', p_finding.id,
     'kind', p_finding.kind,
     'product_id', p_finding.product_id,
+    'location_id', p_finding.location_id,
     'subject_id', p_finding.subject_id,
     'expected', p_finding.expected,
     'found', p_finding.found,
@@ -1061,6 +1095,39 @@ as $$
     'reason', p_finding.reason,
     'decided_by', p_finding.decided_by
   )
+$$;
+
+-- Where a product has movements: from each location to the next in the index, so that none of them is read.
+--
+-- Callers: interlock.find_ledger_differences.
+-- Locks: none.
+create function interlock.ledger_locations(p_product_id uuid)
+returns setof uuid
+language sql
+stable
+set search_path = ''
+as $$
+  with recursive found (location_id) as (
+    (
+      select m.location_id
+      from interlock.stock_movements m
+      where m.product_id = p_product_id
+      order by m.location_id
+      limit 1
+    )
+    union all
+    select n.location_id
+    from found f
+    cross join lateral (
+      select m.location_id
+      from interlock.stock_movements m
+      where m.product_id = p_product_id
+        and m.location_id > f.location_id
+      order by m.location_id
+      limit 1
+    ) n
+  )
+  select f.location_id from found f
 $$;
 
 -- Lock a finding that somebody decides on.
@@ -1130,7 +1197,7 @@ begin
   begin
     case v_finding.kind
       when 'ledger' then
-        perform interlock.correct_ledger(v_finding.product_id, p_reason, 'finding ' || v_finding.id);
+        perform interlock.correct_ledger(v_finding.product_id, v_finding.location_id, p_reason, 'finding ' || v_finding.id);
       when 'sales' then
         perform interlock.correct_sale(v_finding.subject_id, v_finding.product_id, p_reason);
       when 'reservations' then
@@ -1150,6 +1217,7 @@ begin
       ) d
       where d.kind = v_finding.kind
         and d.product_id is not distinct from v_finding.product_id
+        and d.location_id is not distinct from v_finding.location_id
         and d.subject_id is not distinct from v_finding.subject_id
     );
   exception
@@ -1218,7 +1286,7 @@ comment on function interlock.audit_inventory is
 comment on function interlock.correct_codes is
   'Without an order: set the stock of a digital product to the number of its free codes.';
 comment on function interlock.correct_ledger is
-  'Write into the ledger of a product what it lacks of the stock that is there: what is on the shelf is the truth.';
+  'Write into the ledger of a product at a location what it lacks of the stock that is there: what is on the shelf is the truth.';
 comment on function interlock.correct_open_orders is
   'Set the counter of a customer''s open orders to what they come to.';
 comment on function interlock.correct_reservation is
@@ -1228,13 +1296,13 @@ comment on function interlock.correct_sale is
 comment on function interlock.correct_slots is
   'Make the slots of a product anew: as many as its row says, with what it has shared out.';
 comment on function interlock.explain_ledger is
-  'Since when the ledger of a product has not added up to its stock, and what has probably happened.';
+  'Since when the ledger of a product at a location has not added up to its stock there, and what has probably happened.';
 comment on function interlock.find_code_differences is
   'Digital products of these whose stock is not the number of their free codes; orders of these that have not the codes they bought, or have ended and keep codes that nobody has seen.';
 comment on function interlock.find_differences is
   'Every difference between the books that these products, orders, reservations and customers are in.';
 comment on function interlock.find_ledger_differences is
-  'Products of these whose ledger does not add up to their stock in the web shop, less what is owed.';
+  'Products of these whose ledger at a location does not add up to their stock there, less what is owed.';
 comment on function interlock.find_open_order_differences is
   'Customers of these whose counter of open orders (interlock.customer_open_orders) is not what their open orders and their reservation come to.';
 comment on function interlock.find_reservation_differences is
@@ -1245,6 +1313,8 @@ comment on function interlock.find_slot_differences is
   'Owners of slots among these whose slots are not what their row says: another number of them, more granted than there is, or slots of a product that is not there.';
 comment on function interlock.finding_to_json is
   'A finding as the API tells it.';
+comment on function interlock.ledger_locations is
+  'Where a product has movements: from each location to the next in the index, so that none of them is read.';
 comment on function interlock.lock_finding is
   'Lock a finding that somebody decides on.';
 comment on function interlock.resolve_finding is

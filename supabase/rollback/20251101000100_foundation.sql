@@ -24,6 +24,7 @@ drop domain
   interlock.country_code,
   interlock.idempotency_key;
 drop function
+  interlock.is_staff,
   interlock.acts_for_shop,
   interlock.begin_idempotent,
   interlock.begin_reference,
@@ -41,7 +42,6 @@ drop function
   interlock.finish_reference,
   interlock.forget_idempotent,
   interlock.grant_slots,
-  interlock.is_staff,
   interlock.jobs,
   interlock.ledgers_to_close,
   interlock.limit_wait,

@@ -24,6 +24,7 @@ drop function
   interlock.find_sale_differences,
   interlock.find_slot_differences,
   interlock.finding_to_json,
+  interlock.ledger_locations,
   interlock.lock_finding,
   interlock.resolve_finding;
 drop table

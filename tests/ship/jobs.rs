@@ -16,7 +16,7 @@ insert into auth.users (id, aud, role, email)
 values ('a7000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'jobs@example.com');
 insert into interlock.products (id, name, price, currency, available_quantity)
 values
-  ('a7000000-0000-4000-8000-000000000002', 'Lamp', 100, 'EUR', 5),
+  ('a7000000-0000-4000-8000-000000000002', 'Lamp', 100, 'EUR', 7),
   ('a7000000-0000-4000-8000-000000000003', 'Sticker', 100, 'EUR', 1000);
 insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at)
 values (
@@ -25,6 +25,9 @@ values (
 );
 insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
 values ('a7000000-0000-4000-8000-000000000004', 'a7000000-0000-4000-8000-000000000002', 2, 100, 'Lamp', 'physical');
+select interlock.take_stock(
+  array['a7000000-0000-4000-8000-000000000002'::uuid], array[2], 'checkout', 'a7000000-0000-4000-8000-000000000004'
+);
 insert into interlock.promo_codes (id, code, discount_type, discount_value)
 values ('a7000000-0000-4000-8000-000000000005', 'JOBS', 'percentage', 10);
 select interlock.take_promo_use(
@@ -33,6 +36,8 @@ select interlock.take_promo_use(
 );
 select interlock.set_stock_slots('a7000000-0000-4000-8000-000000000003', 4);
 select interlock.use_slot('a7000000-0000-4000-8000-000000000003', 3, true);
+insert into interlock.stock_movements (product_id, delta, reason)
+values ('a7000000-0000-4000-8000-000000000003', -3, 'checkout');
 insert into interlock.idempotency_keys (user_id, operation, key, request_hash, response, created_at, expires_at)
 select 'a7000000-0000-4000-8000-000000000001', 'checkout', 'old-' || n, '\\x00', '{}', now() - interval '2 days', now() - interval '1 day'
 from generate_series(1, 3) n;
@@ -122,6 +127,8 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
          values ('a7000000-0000-4000-8000-000000000000', 'Badge', 100, 'EUR', 1000);
          select interlock.set_stock_slots('a7000000-0000-4000-8000-000000000000', 4);
          select interlock.use_slot('a7000000-0000-4000-8000-000000000000', 3, true);
+         insert into interlock.stock_movements (product_id, delta, reason)
+         values ('a7000000-0000-4000-8000-000000000000', -3, 'checkout');
          create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$;
          create trigger refuse before update on interlock.products for each row when (new.name = 'Badge')
          execute function public.refuse()",

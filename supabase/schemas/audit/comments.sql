@@ -6,7 +6,7 @@ comment on function interlock.audit_inventory is
 comment on function interlock.correct_codes is
   'Without an order: set the stock of a digital product to the number of its free codes.';
 comment on function interlock.correct_ledger is
-  'Write into the ledger of a product what it lacks of the stock that is there: what is on the shelf is the truth.';
+  'Write into the ledger of a product at a location what it lacks of the stock that is there: what is on the shelf is the truth.';
 comment on function interlock.correct_open_orders is
   'Set the counter of a customer''s open orders to what they come to.';
 comment on function interlock.correct_reservation is
@@ -16,13 +16,13 @@ comment on function interlock.correct_sale is
 comment on function interlock.correct_slots is
   'Make the slots of a product anew: as many as its row says, with what it has shared out.';
 comment on function interlock.explain_ledger is
-  'Since when the ledger of a product has not added up to its stock, and what has probably happened.';
+  'Since when the ledger of a product at a location has not added up to its stock there, and what has probably happened.';
 comment on function interlock.find_code_differences is
   'Digital products of these whose stock is not the number of their free codes; orders of these that have not the codes they bought, or have ended and keep codes that nobody has seen.';
 comment on function interlock.find_differences is
   'Every difference between the books that these products, orders, reservations and customers are in.';
 comment on function interlock.find_ledger_differences is
-  'Products of these whose ledger does not add up to their stock in the web shop, less what is owed.';
+  'Products of these whose ledger at a location does not add up to their stock there, less what is owed.';
 comment on function interlock.find_open_order_differences is
   'Customers of these whose counter of open orders (interlock.customer_open_orders) is not what their open orders and their reservation come to.';
 comment on function interlock.find_reservation_differences is
@@ -33,6 +33,8 @@ comment on function interlock.find_slot_differences is
   'Owners of slots among these whose slots are not what their row says: another number of them, more granted than there is, or slots of a product that is not there.';
 comment on function interlock.finding_to_json is
   'A finding as the API tells it.';
+comment on function interlock.ledger_locations is
+  'Where a product has movements: from each location to the next in the index, so that none of them is read.';
 comment on function interlock.lock_finding is
   'Lock a finding that somebody decides on.';
 comment on function interlock.resolve_finding is

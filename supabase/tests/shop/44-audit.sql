@@ -39,11 +39,12 @@ begin
   perform interlock.audit_inventory(p_full);
   return (
     select coalesce(string_agg(
-      concat_ws(' ', f.kind, p.name, s.name, f.expected::int, f.found::int, nullif(f.status, 'open')),
+      concat_ws(' ', f.kind, p.name, l.name, s.name, f.expected, f.found, nullif(f.status, 'open')),
       ', ' order by f.kind::text, p.name, s.name
     ), 'nothing')
     from interlock.inventory_findings f
     left join pg_temp.names p on p.id = f.product_id
+    left join pg_temp.names l on l.id = f.location_id
     left join pg_temp.names s on s.id = f.subject_id
     where f.status <> 'resolved'
   );
@@ -205,6 +206,24 @@ select pg_temp.break('products', $$delete from interlock.products where id = pg_
 select is(pg_temp.found(true), 'ledger gone 7 0', 'a product that went past the ledger');
 select matches((select f.cause from interlock.inventory_findings f where f.status = 'open'), '^The product was deleted', 'says so');
 select is(pg_temp.resolved(), 'nothing nothing', 'and its ledger ends');
+
+-- At a location, to the gram.
+insert into interlock.products (id, name, price, currency, unit, decimals) values (pg_temp.id('tea'), 'tea', 100, 'EUR', 'kg', 3);
+insert into interlock.locations (id, name) values (pg_temp.id('store'), 'store'), (pg_temp.id('shed'), 'shed');
+insert into pg_temp.names select pg_temp.id(n), n from unnest(array['tea', 'store', 'shed']) n;
+insert into interlock.inventory (product_id, location_id, quantity)
+select pg_temp.id('tea'), pg_temp.id(n), 11.52 from unnest(array['store', 'shed']) n;
+select is(pg_temp.found(true), 'nothing', 'stock at locations');
+select pg_temp.break('inventory', $$update interlock.inventory set quantity = 11 where location_id = pg_temp.id('store')$$);
+select is(pg_temp.found(), 'ledger tea store 11.52 11', 'that was changed past the ledger');
+select is(pg_temp.resolved(), 'nothing nothing', 'is corrected there');
+select is(
+  (select concat_ws(' ', delta, balance_after, location_id = pg_temp.id('store')) from interlock.stock_movements order by id desc limit 1),
+  '-0.52 11 t', 'to the gram'
+);
+select pg_temp.break('inventory', $$delete from interlock.inventory where location_id = pg_temp.id('shed')$$);
+select is(pg_temp.found(true), 'ledger tea shed 11.52 0', 'a row that is gone');
+select is(pg_temp.resolved(), 'nothing nothing', 'as well');
 
 -- Sales --------------------------------------------------------------------------
 

@@ -136,6 +136,8 @@ begin
         union
         select p.id from interlock.products p where age(p.xmin) <= age(v_last.oldest_transaction::xid)
         union
+        select i.product_id from interlock.inventory i where age(i.xmin) <= age(v_last.oldest_transaction::xid)
+        union
         select s.owner_id from interlock.counter_slots s
         union
         select c.product_id from interlock.product_codes c where age(c.xmin) <= age(v_last.oldest_transaction::xid)
@@ -184,11 +186,11 @@ begin
     v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), 1
   ) by v_piece loop
     insert into interlock.inventory_findings as f (
-      kind, product_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
+      kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
     )
     select
-      d.kind, d.product_id, d.subject_id, d.expected, d.found, coalesce(d.since, v_last.started_at), d.cause,
-      v_audit.id, v_audit.id, clock_timestamp()
+      d.kind, d.product_id, d.location_id, d.subject_id, d.expected, d.found, coalesce(d.since, v_last.started_at),
+      d.cause, v_audit.id, v_audit.id, clock_timestamp()
     from interlock.find_differences(
       v_product_ids[v_from:v_from + v_piece - 1],
       v_order_ids[v_from:v_from + v_piece - 1],
@@ -196,7 +198,7 @@ begin
       v_user_ids[v_from:v_from + v_piece - 1],
       v_audit.kept_since
     ) d
-    on conflict (kind, product_id, subject_id) where status <> 'resolved' do update
+    on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update
     set expected = excluded.expected,
         found = excluded.found,
         cause = excluded.cause,

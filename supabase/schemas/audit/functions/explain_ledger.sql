@@ -1,10 +1,10 @@
--- Since when the ledger of a product has not added up to its stock, and what has probably happened. Each movement says
+-- Since when the ledger of a product at a location has not added up to its stock there, and what has probably happened. Each movement says
 -- what there was after it (but for those of a product with slots), so the first that does not follow from those before it
 -- is where rows are missing, changed, or too many; if there is none the stock was changed after the last.
 --
 -- Callers: interlock.find_differences, for a product whose ledger does not add up.
 -- Locks: none.
-create function interlock.explain_ledger(p_product_id uuid, out o_since timestamptz, out o_cause text)
+create function interlock.explain_ledger(p_product_id uuid, p_location_id uuid, out o_since timestamptz, out o_cause text)
 language plpgsql
 stable
 set search_path = ''
@@ -22,7 +22,7 @@ begin
     from interlock.stock_movements m
     left join interlock.stock_balances b on b.product_id = m.product_id and b.location_id = m.location_id
     where m.product_id = p_product_id
-      and m.location_id = interlock.online_location()
+      and m.location_id = p_location_id
       and m.id > coalesce(b.closed_through, 0)
   ) c
   where c.balance_after <> c.sum
@@ -38,7 +38,7 @@ begin
     select m.created_at
     from interlock.stock_movements m
     where m.product_id = p_product_id
-      and m.location_id = interlock.online_location()
+      and m.location_id = p_location_id
     order by m.id desc
     limit 1
   );

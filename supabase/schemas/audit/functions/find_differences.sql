@@ -11,30 +11,30 @@ create function interlock.find_differences(
   p_kept_since timestamptz default null
 )
 returns table (
-  kind text, product_id uuid, subject_id uuid, expected numeric, found numeric, since timestamptz, cause text
+  kind text, product_id uuid, location_id uuid, subject_id uuid, expected numeric, found numeric, since timestamptz, cause text
 )
 language plpgsql
 set search_path = ''
 as $$
 begin
   return query
-    select 'ledger', d.product_id, null::uuid, d.expected, d.found, e.o_since, e.o_cause
+    select 'ledger', d.product_id, d.location_id, null::uuid, d.expected, d.found, e.o_since, e.o_cause
     from interlock.find_ledger_differences(p_product_ids) d
-    cross join lateral interlock.explain_ledger(d.product_id) e;
+    cross join lateral interlock.explain_ledger(d.product_id, d.location_id) e;
   return query
-    select 'sales', d.product_id, d.order_id, d.expected, d.found, d.since, d.cause
+    select 'sales', d.product_id, null::uuid, d.order_id, d.expected, d.found, d.since, d.cause
     from interlock.find_sale_differences(p_order_ids, p_kept_since) d;
   return query
-    select 'reservations', d.product_id, d.reservation_id, d.expected, d.found, d.since, d.cause
+    select 'reservations', d.product_id, null::uuid, d.reservation_id, d.expected, d.found, d.since, d.cause
     from interlock.find_reservation_differences(p_reservation_ids) d;
   return query
-    select 'open_orders', null::uuid, d.user_id, d.expected, d.found, null::timestamptz, d.cause
+    select 'open_orders', null::uuid, null::uuid, d.user_id, d.expected, d.found, null::timestamptz, d.cause
     from interlock.find_open_order_differences(p_user_ids) d;
   return query
-    select 'codes', d.product_id, d.order_id, d.expected, d.found, d.since, d.cause
+    select 'codes', d.product_id, null::uuid, d.order_id, d.expected, d.found, d.since, d.cause
     from interlock.find_code_differences(p_product_ids, p_order_ids) d;
   return query
-    select 'slots', d.product_id, null::uuid, d.expected, d.found, null::timestamptz, d.cause
+    select 'slots', d.product_id, null::uuid, null::uuid, d.expected, d.found, null::timestamptz, d.cause
     from interlock.find_slot_differences(p_product_ids) d;
 end
 $$;

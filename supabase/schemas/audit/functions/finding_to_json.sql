@@ -11,6 +11,7 @@ as $$
     'id', p_finding.id,
     'kind', p_finding.kind,
     'product_id', p_finding.product_id,
+    'location_id', p_finding.location_id,
     'subject_id', p_finding.subject_id,
     'expected', p_finding.expected,
     'found', p_finding.found,

@@ -41,7 +41,7 @@ begin
   begin
     case v_finding.kind
       when 'ledger' then
-        perform interlock.correct_ledger(v_finding.product_id, p_reason, 'finding ' || v_finding.id);
+        perform interlock.correct_ledger(v_finding.product_id, v_finding.location_id, p_reason, 'finding ' || v_finding.id);
       when 'sales' then
         perform interlock.correct_sale(v_finding.subject_id, v_finding.product_id, p_reason);
       when 'reservations' then
@@ -61,6 +61,7 @@ begin
       ) d
       where d.kind = v_finding.kind
         and d.product_id is not distinct from v_finding.product_id
+        and d.location_id is not distinct from v_finding.location_id
         and d.subject_id is not distinct from v_finding.subject_id
     );
   exception

@@ -1,7 +1,7 @@
 -- What audits of the stock have found: two books that do not agree. One row for each difference, as long as it lasts.
 --
 --   kind          what should be the same                                         subject_id
---   ledger        the sum of a product's ledger, and its stock                    –
+--   ledger        the sum of a product's ledger at a location, and its stock there –
 --   sales         what the lines of an order hold, and what the ledger took       the order
 --   reservations  what a reservation holds, and what the ledger took for it       the reservation
 --   open_orders   the units of a customer's open orders, and their counter        the customer
@@ -16,6 +16,7 @@ create table interlock.inventory_findings (
     constraint inventory_findings_pkey primary key,
   kind interlock.finding_kind not null,
   product_id uuid,
+  location_id uuid,
   subject_id uuid,
   expected numeric not null,
   found numeric not null,
@@ -42,6 +43,8 @@ create table interlock.inventory_findings (
 
 comment on table interlock.inventory_findings is
   'What audits of the stock have found, and what has become of it. Read by staff.';
+comment on column interlock.inventory_findings.location_id is
+  'Where, if it is about stock at a location.';
 comment on column interlock.inventory_findings.subject_id is
   'The order, reservation or customer that it is about.';
 comment on column interlock.inventory_findings.size is
@@ -61,7 +64,7 @@ comment on column interlock.inventory_findings.actor is
 
 -- One difference is filed once.
 create unique index inventory_findings_once
-  on interlock.inventory_findings (kind, product_id, subject_id)
+  on interlock.inventory_findings (kind, product_id, location_id, subject_id)
   nulls not distinct
   where status <> 'resolved';
 
