@@ -432,7 +432,12 @@ create table interlock.settings (
   -- A provider sends an event again for up to a month.
   keep_payment_events interval default '1 year'
     constraint settings_keep_payment_events_sane
-      check (keep_payment_events between interval '30 days' and interval '100 years')
+      check (keep_payment_events between interval '30 days' and interval '100 years'),
+
+  -- Stock at locations.
+  keep_inventory_conflicts interval default '90 days'
+    constraint settings_keep_inventory_conflicts_sane
+      check (keep_inventory_conflicts between interval '1 hour' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -510,6 +515,9 @@ comment on column interlock.settings.keep_wallet_movements is
   'How long movements of wallets are kept once they are closed (1 day to 100 years); null, as at first, means for ever.';
 comment on column interlock.settings.keep_payment_events is
   'How long events of payment providers are kept, from their coming on (30 days to 100 years); null means for ever.';
+
+comment on column interlock.settings.keep_inventory_conflicts is
+  'How long it is kept that a stock was no longer what had been read (1 hour to 100 years); null means for ever.';
 
 alter table interlock.settings enable row level security;
 
@@ -1016,7 +1024,7 @@ $$;
 
 -- The body PostgREST makes of an error of the catalogue, without raising it.
 --
--- Callers: interlock.refuse_unknown_promo.
+-- Callers: interlock.refuse_unknown_promo, interlock.manage_inventory.
 create function interlock.error_body(p_code text, p_detail jsonb default null)
 returns jsonb
 language plpgsql
@@ -1586,6 +1594,7 @@ declare
   v_events int;
   v_stock int;
   v_money int;
+  v_conflicts int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -1682,6 +1691,17 @@ begin
     for update of m skip locked
   ));
   get diagnostics v_money = row_count;
+
+  perform set_config('interlock.purging', 'inventory_conflicts', true);
+  delete from interlock.inventory_conflicts
+  where ctid = any (array(
+    select c.ctid
+    from interlock.inventory_conflicts c
+    where c.created_at < v_now - v_keep.keep_inventory_conflicts
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_conflicts = row_count;
   perform set_config('interlock.purging', '', true);
 
   delete from interlock.payment_proofs
@@ -1719,7 +1739,8 @@ begin
     'stock_movements', v_stock,
     'wallet_movements', v_money,
     'payment_proofs', v_proofs,
-    'payment_events', v_events
+    'payment_events', v_events,
+    'inventory_conflicts', v_conflicts
   );
 end
 $$;
@@ -1872,6 +1893,10 @@ begin
       v_status := '404';
       v_message := 'There is no such stock.';
       v_hint := 'Check the ids in details.inventory_ids: each is that of a row of inventory, or of a product for its stock in the web shop.';
+    when 'LOCATION_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such location, or it is closed.';
+      v_hint := 'Check the ids in details.location_ids; goods come to no location that is not active.';
     when 'PAYMENT_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such payment.';
@@ -2000,6 +2025,10 @@ begin
       v_status := '409';
       v_message := 'This order has as many payment proofs as it may have.';
       v_hint := 'Wait for the shop to decide on the proofs of this order, or ask it; it takes no more of them.';
+    when 'VERSION_CONFLICT' then
+      v_status := '409';
+      v_message := 'The stock is no longer what was read.';
+      v_hint := 'Look at version and quantity in details.conflicts, decide again, and send it with those; or say it relatively: adjust.';
     when 'REFUND_EXCEEDS_PAYMENT' then
       v_status := '409';
       v_message := 'More would go back than was paid.';

@@ -50,6 +50,27 @@ create domain interlock.product_kind as text
 create domain interlock.stock_policy as text
   constraint products_stock_policy_known check (value in ('tracked', 'untracked', 'backorder'));
 
+-- The moment that a text is, in ISO 8601 with its zone; null if it is none.
+--
+-- Callers: functions that read what others have written.
+create function interlock.to_time(p_text text)
+returns timestamptz
+language plpgsql
+stable
+strict
+set search_path = ''
+as $$
+begin
+  return case
+    when p_text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+      then p_text::timestamptz
+  end;
+exception
+  when datetime_field_overflow or invalid_datetime_format or invalid_time_zone_displacement_value then
+    return null;
+end
+$$;
+
 -- Trigger: a product's stock covers what its slots may still sell, whoever lowers it.
 --
 -- Callers: trigger products_slots_covered, for products with slots whose stock goes down.
@@ -804,6 +825,41 @@ create policy inventory_select_staff
   to authenticated
   using ((select interlock.is_staff()));
 
+-- How often a stock was no longer what its caller had read (VERSION_CONFLICT), by product and operation. Rows are only
+-- added, so that counting holds nobody up; interlock.purge_history removes old ones (settings.keep_inventory_conflicts).
+--
+-- The count has to survive the refusal, so a conflict is *answered* and not raised, as an unknown promo code is
+-- (promo/tables/promo_attempts.sql): HTTP 409 with the body that PostgREST makes of a raised error.
+create table interlock.inventory_conflicts (
+  id bigint generated always as identity
+    constraint inventory_conflicts_pkey primary key,
+  product_id uuid not null,
+  operation interlock.slug not null,
+  rebased boolean not null,
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.inventory_conflicts is
+  'Each time a stock was no longer what its caller had read.';
+comment on column interlock.inventory_conflicts.operation is
+  'The action that was refused: set or adjust.';
+comment on column interlock.inventory_conflicts.rebased is
+  'Whether the caller has it tried again on the present stock.';
+
+create trigger inventory_conflicts_append_only
+  before update or delete on interlock.inventory_conflicts
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger inventory_conflicts_no_truncate
+  before truncate on interlock.inventory_conflicts
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.inventory_conflicts enable row level security;
+
+grant select on table interlock.inventory_conflicts to service_role;
+
 -- What the older part of a product's ledger at a location adds up to, so that stock_differences need not read it again.
 --
 -- Closed is every movement of the product there whose id is not above `closed_through`. Written by interlock.close_ledger
@@ -968,6 +1024,83 @@ begin
       where pg_try_advisory_xact_lock(hashtext('checkout of ' || u.product_id), t.ticket)
     )
   );
+end
+$$;
+
+-- Adjust, receive, set or count, and answer the lines of stock that it has changed.
+--
+-- Callers: interlock.manage_inventory, in a sub-transaction of its own.
+-- Locks: as interlock.lock_inventory.
+-- Errors: INVENTORY_NOT_FOUND, LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND, VALIDATION_FAILED, INSUFFICIENT_INVENTORY,
+--   STOCK_LIMIT_EXCEEDED; IL003 with all conflicts if the stock is not what is expected; 55P03 after lock_timeout.
+create function interlock.change_inventory(p_action text, p_lines jsonb, p_reason text, p_began_at timestamptz)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_lines constant jsonb := interlock.name_inventory_lines(p_action, p_lines, p_action = 'receive');
+  v_stock constant jsonb := interlock.lock_inventory(v_lines);
+  v_conflicts constant jsonb := interlock.find_inventory_conflicts(v_lines, v_stock);
+begin
+  if v_conflicts is not null then
+    raise exception using errcode = 'IL003', message = 'not what was read', detail = v_conflicts::text;
+  end if;
+
+  return interlock.write_inventory(
+    interlock.plan_inventory(p_action, v_lines, v_stock, p_began_at),
+    coalesce(p_reason, case p_action when 'adjust' then 'adjustment' when 'receive' then 'received' when 'set' then 'correction' else p_action end)
+  );
+end
+$$;
+
+-- Do what interlock.change_inventory does once for each key, and once for each reference of an action, and answer what
+-- public.manage_inventory answers.
+--
+-- Callers: interlock.manage_inventory, in a sub-transaction of its own.
+-- Locks: the key, the reference; then as interlock.change_inventory.
+-- Errors: IDEMPOTENCY_KEY_REUSED, and as interlock.change_inventory.
+create function interlock.change_inventory_once(
+  p_action text,
+  p_lines jsonb,
+  p_reason text,
+  p_reference text,
+  p_began_at timestamptz,
+  p_rebase boolean,
+  p_idempotency_key text
+)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_operation constant text := 'inventory_' || p_action;
+  v_request constant jsonb := jsonb_build_array(
+    p_action,
+    case when p_rebase then interlock.rebased_lines(p_lines) else p_lines end,
+    p_reason,
+    p_began_at
+  );
+  v_answer text := interlock.begin_idempotent('inventory', p_idempotency_key, v_request || jsonb_build_array(p_reference));
+begin
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
+  v_answer := interlock.begin_idempotent(v_operation, p_reference, v_request, null, true);
+  if v_answer is null then
+    perform set_config('interlock.reference', coalesce(p_reference, ''), true);
+    v_answer := json_build_object(
+      'success', true,
+      'action', p_action,
+      'lines', interlock.change_inventory(p_action, p_lines, p_reason, p_began_at)
+    );
+    perform set_config('interlock.reference', '', true);
+    perform interlock.finish_idempotent(v_operation, p_reference, v_answer, true);
+  end if;
+
+  perform interlock.finish_idempotent('inventory', p_idempotency_key, v_answer);
+  return v_answer;
 end
 $$;
 
@@ -1295,6 +1428,214 @@ begin
 end
 $$;
 
+-- What is wrong with when a count began, in words; null if nothing is. What was sold since then has to be in the ledger.
+--
+-- Callers: interlock.find_inventory_problems, interlock.find_member_problem.
+create function interlock.find_began_problem(p_began_at timestamptz)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return case
+    when p_began_at > clock_timestamp() then 'must not be in the future'
+    when p_began_at < interlock.clock() - (select s.keep_stock_movements from interlock.settings s) then
+      'must not be before what the ledger has kept (settings.keep_stock_movements)'
+  end;
+end
+$$;
+
+-- The lines that expect another stock than there is, with what there is; null if none does.
+--
+-- Callers: interlock.change_inventory, with the stock that interlock.lock_inventory has answered.
+create function interlock.find_inventory_conflicts(p_lines jsonb, p_stock jsonb)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_agg(
+    jsonb_build_object(
+      'line', l.line,
+      'inventory_id', l.inventory_id,
+      'product_id', l.product_id,
+      'location_id', l.location_id,
+      'expected_version', l.expected_version,
+      'expected_quantity', trim_scale(l.expected_quantity),
+      'version', s.version,
+      'quantity', s.quantity
+    )
+    order by l.line
+  )
+  from jsonb_to_recordset(p_lines) as l (
+    line int, inventory_id uuid, product_id uuid, location_id uuid, expected_version numeric, expected_quantity numeric
+  )
+  join jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, version bigint)
+    on s.product_id = l.product_id and s.location_id = l.location_id
+  where l.expected_version <> s.version
+    or l.expected_quantity <> s.quantity
+$$;
+
+-- What is wrong with a request of public.manage_inventory by itself, all of it; an empty list if nothing is. A member that
+-- is null is none.
+--
+-- Callers: interlock.manage_inventory.
+-- Locks: none.
+create function interlock.find_inventory_problems(
+  p_action text,
+  p_lines jsonb,
+  p_reason text,
+  p_reference text,
+  p_transfer_id uuid,
+  p_in_transit boolean,
+  p_began_at timestamptz,
+  p_rebase boolean,
+  p_idempotency_key text
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+begin
+  if not exists (select from interlock.inventory_members(p_action)) then
+    v_problems := v_problems || interlock.problem('/action', 'must be one of get, adjust, receive, set, count');
+  end if;
+  if p_reason is not null and not interlock.is_line(p_reason, 100) then
+    v_problems := v_problems || interlock.problem('/reason', 'must be a text of 1 to 100 characters without control characters');
+  end if;
+  if p_reference !~ '^[\x20-\x7e]+$' or char_length(p_reference) > 255 then
+    v_problems := v_problems || interlock.problem('/reference', 'must be 1 to 255 printable ASCII characters');
+  end if;
+  if p_action = 'get' and num_nonnulls(p_reason, p_reference, p_idempotency_key) > 0 then
+    v_problems := v_problems || interlock.problem('/action', 'reads: it takes no reason, reference or key');
+  end if;
+  if p_rebase and p_action <> 'set' then
+    v_problems := v_problems || interlock.problem('/rebase', 'is for set');
+  end if;
+  if p_transfer_id is not null then
+    v_problems := v_problems || interlock.problem('/transfer_id', 'is not for this action');
+  end if;
+  if p_in_transit is not null then
+    v_problems := v_problems || interlock.problem('/in_transit', 'is not for this action');
+  end if;
+  if p_began_at is not null then
+    if p_action <> 'count' then
+      v_problems := v_problems || interlock.problem('/began_at', 'is for count');
+    elsif interlock.find_began_problem(p_began_at) is not null then
+      v_problems := v_problems || interlock.problem('/began_at', interlock.find_began_problem(p_began_at));
+    end if;
+  end if;
+
+  if jsonb_typeof(p_lines) is distinct from 'array' then
+    return v_problems || interlock.problem('/lines', 'must be a list of 1 to 100 objects');
+  elsif jsonb_array_length(p_lines) not between 1 and 100 then
+    return v_problems || interlock.problem('/lines', 'must have 1 to 100 lines');
+  end if;
+
+  return v_problems || (
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object('pointer', format('/lines/%s%s', l.n - 1, p.pointer), 'message', p.message)
+        order by l.n, p.pointer
+      ),
+      '[]'
+    )
+    from (
+      select i.n, jsonb_typeof(i.line) = 'object' as is_object,
+        case jsonb_typeof(i.line) when 'object' then jsonb_strip_nulls(i.line) else '{}' end as line
+      from jsonb_array_elements(p_lines) with ordinality as i (line, n)
+    ) l
+    cross join lateral (
+      select '' as pointer, 'must be a JSON object' as message
+      where not l.is_object
+      union all
+      select '/' || m.name, coalesce(interlock.find_member_problem(l.line -> m.name, m.kind), 'is required')
+      from interlock.inventory_members(p_action) m
+      where l.is_object
+        and case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) is not null else m.needed end
+      union all
+      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a field of this action'
+      from jsonb_object_keys(l.line) as k (name)
+      where k.name not in (select m.name from interlock.inventory_members(p_action) m)
+        and exists (select from interlock.inventory_members(p_action))
+      union all
+      select '/inventory_id', case
+        when l.line ? 'inventory_id' then 'cannot go with product_id or location_id'
+        else 'is required, or product_id'
+      end
+      where l.is_object
+        and (l.line ? 'inventory_id') = (l.line ?| array['product_id', 'location_id'])
+      union all
+      select '/product_id', 'is required with location_id'
+      where l.line ? 'location_id'
+        and not l.line ?| array['product_id', 'inventory_id']
+      union all
+      select '/expected_version', 'is required, or expected_quantity: what you have read'
+      where p_action = 'set'
+        and l.is_object
+        and not l.line ?| array['expected_version', 'expected_quantity']
+      union all
+      select '/expected_quantity', 'is required with rebase'
+      where p_action = 'set'
+        and p_rebase
+        and l.line ? 'expected_version'
+        and not l.line ? 'expected_quantity'
+      union all
+      select '/began_at', 'is required: when counting began'
+      where p_action = 'count'
+        and l.is_object
+        and p_began_at is null
+        and not l.line ? 'began_at'
+    ) p
+  );
+end
+$$;
+
+-- What is wrong with a member of a line of inventory, in words; null if nothing is.
+--
+-- Callers: interlock.find_inventory_problems.
+create function interlock.find_member_problem(p_value jsonb, p_kind text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_number numeric;
+begin
+  if p_kind = 'id' then
+    return case
+      when jsonb_typeof(p_value) <> 'string' or interlock.to_uuid(p_value #>> '{}') is null then 'must be a UUID'
+    end;
+  elsif p_kind = 'time' then
+    return case
+      when jsonb_typeof(p_value) <> 'string' or interlock.to_time(p_value #>> '{}') is null then
+        'must be a date with time and zone, as 2026-11-28T12:00:00Z'
+      else interlock.find_began_problem(interlock.to_time(p_value #>> '{}'))
+    end;
+  elsif jsonb_typeof(p_value) <> 'number' then
+    return 'must be a number';
+  end if;
+
+  v_number := (p_value #>> '{}')::numeric;
+  return case p_kind
+    when 'version' then
+      case when v_number <> trunc(v_number) or v_number not between 0 and 9007199254740991 then
+        'must be a whole number from 0 to 9007199254740991'
+      end
+    when 'change' then
+      case when v_number = 0 then 'must not be 0' else interlock.find_quantity_problem(v_number, -99999999999.999) end
+    when 'amount' then interlock.find_quantity_problem(v_number)
+    when 'seen' then interlock.find_quantity_problem(v_number, -99999999999.999)
+    else interlock.find_quantity_problem(v_number, 0)
+  end;
+end
+$$;
+
 -- What is wrong with a quantity that somebody gives, in words; null if nothing is. With no p_least it must be above 0.
 --
 -- Callers: functions that move stock, before it meets a column that would round it.
@@ -1313,6 +1654,50 @@ begin
     when p_least is null and p_quantity <= 0 then 'must be above 0'
     when p_quantity < p_least then format('must be at least %s', p_least)
   end;
+end
+$$;
+
+-- The stock of these lines with its version, in their order. What has slots is locked, because only then is its version
+-- exact (interlock.stock_version); nothing else is.
+--
+-- Callers: interlock.manage_inventory.
+-- Locks: products with slots by id, then their slots.
+-- Errors: INVENTORY_NOT_FOUND, LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND; 55P03 after lock_timeout.
+create function interlock.get_inventory(p_lines jsonb)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_lines constant jsonb := interlock.name_inventory_lines('get', p_lines);
+  v_locked uuid[] := '{}';
+  v_slotted uuid[];
+  v_answer json;
+begin
+  loop
+    select
+      json_agg(
+        json_build_object(
+          'inventory_id', s.id,
+          'product_id', l.product_id,
+          'location_id', l.location_id,
+          'quantity', coalesce(s.quantity_available, 0),
+          'version', case when s.id is null then 0 else coalesce(s.version, interlock.stock_version(l.product_id)) end
+        )
+        order by l.line
+      ),
+      array_agg(distinct l.product_id) filter (where s.id is not null and s.version is null)
+    into v_answer, v_slotted
+    from jsonb_to_recordset(v_lines) as l (line int, inventory_id uuid, product_id uuid, location_id uuid)
+    left join interlock.inventory_items s on s.id = l.inventory_id;
+
+    exit when v_slotted is null or v_slotted <@ v_locked;
+    v_locked := v_slotted;
+    perform interlock.lock_stock(v_locked);
+    perform interlock.lock_slots(u.id) from (select unnest(v_locked) as id order by 1) u;
+  end loop;
+
+  return json_build_object('success', true, 'lines', v_answer);
 end
 $$;
 
@@ -1355,6 +1740,32 @@ begin
 end
 $$;
 
+-- The members that a line of public.manage_inventory may have, by action: of which kind, and whether it must have them.
+-- Which actions there are is read here, too.
+--
+-- Callers: interlock.find_inventory_problems.
+create function interlock.inventory_members(p_action text)
+returns table (name text, kind text, needed boolean)
+language sql
+immutable
+set search_path = ''
+as $$
+  select m.name, m.kind, m.needed
+  from (values
+    ('get adjust receive set count', 'inventory_id', 'id', false),
+    ('get adjust receive set count', 'product_id', 'id', false),
+    ('get adjust receive set count', 'location_id', 'id', false),
+    ('adjust', 'delta', 'change', true),
+    ('receive', 'quantity', 'amount', true),
+    ('set', 'quantity', 'level', true),
+    ('adjust set', 'expected_version', 'version', false),
+    ('set', 'expected_quantity', 'seen', false),
+    ('count', 'counted', 'level', true),
+    ('count', 'began_at', 'time', false)
+  ) as m (actions, name, kind, needed)
+  where p_action = any (string_to_array(m.actions, ' '))
+$$;
+
 -- Lock a product and call in its slots. Returns its stock, exactly.
 --
 -- Callers: interlock.adjust_stock, interlock.count_stock.
@@ -1374,6 +1785,87 @@ begin
     perform interlock.raise_products_not_found(array[p_product_id]);
   end if;
   return interlock.settle_stock(p_product_id);
+end
+$$;
+
+-- Lock the stock of these lines, each once, and answer what it is: inventory_id, product_id, location_id, quantity (less
+-- what is owed), owed (of the web shop), version, first_line. Where there is no row one is made, whose version reads 0. Slots are called in; interlock.write_inventory shares them out again.
+--
+-- Callers: interlock.change_inventory.
+-- Locks: new rows in the order of product and location; rows of inventory by id; products by id, then their slots.
+-- Errors: 55P03 if something was deleted meanwhile, and after lock_timeout.
+create function interlock.lock_inventory(p_lines jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_made uuid[];
+  v_products uuid[];
+  v_stock jsonb;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  with made as (
+    insert into interlock.inventory (product_id, location_id)
+    select distinct l.product_id, l.location_id
+    from jsonb_to_recordset(p_lines) as l (inventory_id uuid, product_id uuid, location_id uuid)
+    where l.inventory_id is null
+    order by l.product_id, l.location_id
+    on conflict do nothing
+    returning id
+  )
+  select array_agg(m.id) into v_made from made m;
+
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.inventory i
+  where (i.product_id, i.location_id) in (
+    select l.product_id, l.location_id
+    from jsonb_to_recordset(p_lines) as l (product_id uuid, location_id uuid)
+  )
+  order by i.id
+  for no key update;
+
+  v_products := array(
+    select distinct l.product_id
+    from jsonb_to_recordset(p_lines) as l (product_id uuid, location_id uuid)
+    where l.location_id = interlock.online_location()
+    order by l.product_id
+  );
+  perform interlock.lock_stock(v_products);
+  perform interlock.settle_stock(u.id) from unnest(v_products) with ordinality as u (id, n) order by u.n;
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'inventory_id', coalesce(i.id, p.id),
+      'product_id', l.product_id,
+      'location_id', l.location_id,
+      'quantity', coalesce(trim_scale(i.quantity), p.available_quantity - p.backordered),
+      'owed', coalesce(p.backordered, 0),
+      'made', coalesce(i.id = any (v_made), false),
+      'version', case
+        when i.id = any (v_made) then 0
+        else coalesce(i.version::bigint, interlock.stock_version(p.id))
+      end,
+      'first_line', l.first_line
+    )
+    order by l.first_line
+  )
+  into v_stock
+  from (
+    select r.product_id, r.location_id, min(r.line) as first_line
+    from jsonb_to_recordset(p_lines) as r (line int, product_id uuid, location_id uuid)
+    group by r.product_id, r.location_id
+  ) l
+  left join interlock.inventory i on i.product_id = l.product_id and i.location_id = l.location_id
+  left join interlock.products p on p.id = l.product_id and l.location_id = interlock.online_location();
+
+  if v_stock @> '[{"inventory_id": null}]' then
+    perform interlock.raise_product_changed();
+  end if;
+  return v_stock;
 end
 $$;
 
@@ -1397,13 +1889,87 @@ begin
 end
 $$;
 
+-- What public.manage_inventory does, with its owner's rights: read stock with its versions, or change it, all lines or
+-- none, in one transaction.
+--
+-- p_rebase says that the caller tries a `set` again on the present stock if that is not what they have read: quantity and
+-- expected_quantity are other numbers each time, their difference stays. So the request that a key remembers has the
+-- difference; send it from the first try on.
+--
+-- The answer is json, and text with key and reference, because jsonb would put its members into another order.
+--
+-- Callers: authenticated (staff) and service_role, through public.manage_inventory.
+-- Locks: the key, the reference; then as interlock.lock_inventory; two seconds at most for all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, INVENTORY_NOT_FOUND, LOCATION_NOT_FOUND,
+--   PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED; 55P03 and 40P01 are transient and nothing has
+--   happened. VERSION_CONFLICT is answered, so that it is counted (stock/tables/inventory_conflicts.sql).
+-- Security definer: so that it may use the functions of this schema, and that staff may write stock.
+create function interlock.manage_inventory(
+  p_action text,
+  p_lines jsonb,
+  p_reason text,
+  p_reference text,
+  p_transfer_id uuid,
+  p_in_transit boolean,
+  p_began_at timestamptz,
+  p_rebase boolean,
+  p_idempotency_key text
+)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_conflicts jsonb;
+  v_text text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.refuse_unless_shop();
+  perform interlock.refuse_problems(interlock.find_inventory_problems(
+    p_action, p_lines, p_reason, p_reference, p_transfer_id, p_in_transit, p_began_at, p_rebase, p_idempotency_key
+  ));
+  if p_action = 'get' then
+    return interlock.get_inventory(p_lines);
+  end if;
+
+  begin
+    return interlock.change_inventory_once(
+      p_action, p_lines, p_reason, p_reference, p_began_at, p_rebase, p_idempotency_key
+    );
+  exception
+    -- What it has written and locked is undone, its key included.
+    when sqlstate 'IL003' then
+      get stacked diagnostics v_text = pg_exception_detail;
+      v_conflicts := v_text;
+  end;
+
+  insert into interlock.inventory_conflicts (product_id, operation, rebased)
+  select (c ->> 'product_id')::uuid, p_action, p_rebase is true
+  from jsonb_array_elements(v_conflicts) as c;
+
+  perform set_config('response.status', '409', true);
+  return interlock.error_body('VERSION_CONFLICT', jsonb_build_object('conflicts', v_conflicts));
+end
+$$;
+
 -- Bring a product from the stock that it has to another, and answer both. What has slots is shared out anew. What was owed
 -- is filled first, so the new stock may be less than p_to.
 --
--- Callers: interlock.adjust_stock, interlock.count_stock, which have called interlock.lock_exact_stock.
+-- Callers: interlock.adjust_stock, interlock.count_stock, interlock.write_inventory, which hold the product and have called
+--   in its slots.
 -- Locks: the product and its slots, held already.
 -- Errors: STOCK_LIMIT_EXCEEDED.
-create function interlock.move_stock(p_product_id uuid, p_from int, p_to int, p_reason text)
+create function interlock.move_stock(
+  p_product_id uuid,
+  p_from int,
+  p_to int,
+  p_reason text,
+  p_reference_id uuid default null
+)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -1417,7 +1983,7 @@ begin
     ));
   end if;
 
-  perform interlock.set_ledger_context(p_reason, null);
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
 
   update interlock.products p
   set available_quantity = p_to
@@ -1437,6 +2003,220 @@ begin
     'new_quantity', v_quantity,
     'delta', p_to - p_from
   );
+end
+$$;
+
+-- What has come to a product's stock at a location since a moment, less what went.
+--
+-- A movement has the time at which its transaction began, and its id from when it was written. So the ledger is read from
+-- its end to the first movement that is an hour older: none before that one is younger, unless a transaction lasted that
+-- long.
+--
+-- Callers: interlock.plan_inventory, which holds the stock.
+-- Locks: none.
+create function interlock.moved_since(p_product_id uuid, p_location_id uuid, p_since timestamptz)
+returns numeric
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_movement record;
+  v_moved numeric := 0;
+begin
+  for v_movement in
+    select m.delta, m.created_at
+    from interlock.stock_movements m
+    where m.product_id = p_product_id
+      and m.location_id = p_location_id
+    order by m.id desc
+  loop
+    exit when v_movement.created_at < p_since - interval '1 hour';
+    if v_movement.created_at > p_since then
+      v_moved := v_moved + v_movement.delta;
+    end if;
+  end loop;
+  return v_moved;
+end
+$$;
+
+-- The lines of a request with what they name: `line`, counted from 0, inventory_id (null where there is no row yet),
+-- product_id and location_id, and what else they have. What does not exist is refused, all of a kind; then what cannot be
+-- done to what they name. p_into says that goods come in, which a closed location refuses.
+--
+-- Callers: interlock.get_inventory, interlock.change_inventory, with lines that interlock.find_inventory_problems has seen.
+-- Locks: none.
+-- Errors: INVENTORY_NOT_FOUND, LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND, VALIDATION_FAILED.
+create function interlock.name_inventory_lines(p_action text, p_lines jsonb, p_into boolean default false)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_found record;
+begin
+  with lines as (
+    select
+      l.n - 1 as line,
+      jsonb_strip_nulls(l.line) as members,
+      (l.line ->> 'inventory_id')::uuid as inventory_id,
+      coalesce((l.line ->> 'product_id')::uuid, i.product_id, (l.line ->> 'inventory_id')::uuid) as product_id,
+      coalesce((l.line ->> 'location_id')::uuid, i.location_id, interlock.online_location()) as location_id
+    from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    left join interlock.inventory i on i.id = (l.line ->> 'inventory_id')::uuid
+  ),
+  named as (
+    select
+      l.line,
+      l.members,
+      l.inventory_id as asked_id,
+      l.product_id,
+      l.location_id,
+      p.id is not null as is_product,
+      p.kind = 'digital' as is_digital,
+      case l.location_id when interlock.online_location() then 0 else p.decimals end as decimals,
+      case l.location_id when interlock.online_location() then l.product_id else i.id end as inventory_id,
+      w.id is not null and (w.active or not p_into) as is_location,
+      min(l.line) over same as first_line,
+      first_value(l.members ->> 'began_at') over (same order by l.line) is distinct from l.members ->> 'began_at' as began_apart
+    from lines l
+    left join interlock.products p on p.id = l.product_id
+    left join interlock.locations w on w.id = l.location_id
+    left join interlock.inventory i on i.product_id = l.product_id and i.location_id = l.location_id
+    window same as (partition by l.product_id, l.location_id)
+  )
+  select
+    jsonb_agg(distinct n.asked_id) filter (where n.asked_id is not null and not n.is_product) as no_inventory,
+    jsonb_agg(distinct n.location_id) filter (where not n.is_location) as no_locations,
+    jsonb_agg(distinct n.product_id) filter (where n.asked_id is null and not n.is_product) as no_products,
+    (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object('pointer', format('/lines/%s/%s', b.line, b.member), 'message', b.message) order by b.line, b.member
+        ),
+        '[]'
+      )
+      from (
+        select m.line, case when m.asked_id is null then 'product_id' else 'inventory_id' end as member,
+          'is a digital product: its stock is its codes' as message
+        from named m
+        where m.is_digital and p_action <> 'get'
+        union all
+        select m.line, q.name, case m.location_id
+          when interlock.online_location() then 'must be a whole number: the web shop sells whole units'
+          else format('must have at most %s decimals, as the product has', m.decimals)
+        end
+        from named m
+        cross join unnest(array['delta', 'quantity', 'counted']) as q (name)
+        where (m.members ->> q.name)::numeric <> round((m.members ->> q.name)::numeric, m.decimals)
+        union all
+        select m.line, case when m.asked_id is null then 'product_id' else 'inventory_id' end,
+          format('names the same stock as line %s', m.first_line)
+        from named m
+        where p_action = 'set' and m.line > m.first_line
+        union all
+        select m.line, 'began_at', format('must be that of line %s, which counts the same stock', m.first_line)
+        from named m
+        where p_action = 'count' and m.began_apart
+      ) b
+    ) as problems,
+    jsonb_agg(
+      n.members || jsonb_build_object(
+        'line', n.line, 'inventory_id', n.inventory_id, 'product_id', n.product_id, 'location_id', n.location_id
+      )
+      order by n.line
+    ) as lines
+  into v_found
+  from named n;
+
+  if v_found.no_inventory is not null then
+    perform interlock.raise_error('INVENTORY_NOT_FOUND', jsonb_build_object('inventory_ids', v_found.no_inventory));
+  end if;
+  if v_found.no_locations is not null then
+    perform interlock.raise_error('LOCATION_NOT_FOUND', jsonb_build_object('location_ids', v_found.no_locations));
+  end if;
+  if v_found.no_products is not null then
+    perform interlock.raise_error('PRODUCT_NOT_FOUND', jsonb_build_object('product_ids', v_found.no_products));
+  end if;
+  perform interlock.refuse_problems(v_found.problems);
+  return v_found.lines;
+end
+$$;
+
+-- What the stock becomes: what interlock.lock_inventory has answered, with `target`, less what is owed. Lines that name the
+-- same stock are added up first. What was counted in the web shop is what is on its shelf: what was owed when counting
+-- began is filled from it. Every shortage is refused at once.
+--
+-- Callers: interlock.change_inventory.
+-- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED.
+create function interlock.plan_inventory(p_action text, p_lines jsonb, p_stock jsonb, p_began_at timestamptz)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_planned record;
+begin
+  with wanted as (
+    select l.product_id, l.location_id, sum(coalesce(l.delta, l.quantity, l.counted)) as quantity, min(l.began_at) as began_at
+    from jsonb_to_recordset(p_lines) as l (
+      product_id uuid, location_id uuid, delta numeric, quantity numeric, counted numeric, began_at timestamptz
+    )
+    group by l.product_id, l.location_id
+  ),
+  stock as (
+    select s.line as stock,
+      -- A row that was made for this goes with the refusal.
+      case when s.line -> 'made' = 'false' then s.line ->> 'inventory_id' end as inventory_id,
+      w.product_id, w.location_id, w.quantity as wanted,
+      (s.line ->> 'quantity')::numeric as quantity, (s.line ->> 'owed')::numeric as owed, m.moved
+    from jsonb_array_elements(p_stock) as s (line)
+    join wanted w
+      on w.product_id = (s.line ->> 'product_id')::uuid and w.location_id = (s.line ->> 'location_id')::uuid
+    cross join lateral (
+      select case p_action
+        when 'count' then interlock.moved_since(w.product_id, w.location_id, coalesce(w.began_at, p_began_at))
+      end as moved
+    ) m
+  ),
+  planned as (
+    select s.*, case p_action
+      when 'set' then s.wanted
+      when 'count' then s.wanted + s.moved - greatest(0, s.moved - s.quantity)
+      else s.quantity + s.wanted
+    end as target
+    from stock s
+  )
+  select
+    jsonb_agg(
+      jsonb_build_object(
+        'inventory_id', p.inventory_id,
+        'product_id', p.product_id,
+        'location_id', p.location_id,
+        'requested', trim_scale(case p_action when 'count' then -p.moved else -p.wanted end),
+        'available', trim_scale(case p_action when 'count' then p.wanted else p.quantity + p.owed end)
+      )
+      order by (p.stock ->> 'first_line')::int
+    ) filter (where p.target + p.owed < 0) as shortages,
+    jsonb_agg(distinct p.product_id)
+      filter (where p.location_id = interlock.online_location() and p.target + p.owed > interlock.most_units()) as full_online,
+    jsonb_agg(distinct p.product_id)
+      filter (where p.location_id <> interlock.online_location() and p.target >= 100000000000) as full_elsewhere,
+    jsonb_agg(p.stock || jsonb_build_object('target', trim_scale(p.target)) order by (p.stock ->> 'first_line')::int) as stock
+  into v_planned
+  from planned p;
+
+  if v_planned.shortages is not null then
+    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_planned.shortages));
+  end if;
+  if num_nonnulls(v_planned.full_online, v_planned.full_elsewhere) > 0 then
+    perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
+      'product_ids', coalesce(v_planned.full_online, v_planned.full_elsewhere),
+      'limit', case when v_planned.full_online is null then 99999999999.999 else interlock.most_units() end
+    ));
+  end if;
+  return v_planned.stock;
 end
 $$;
 
@@ -1470,6 +2250,25 @@ begin
     jsonb_build_object('product_ids', (select jsonb_agg(u.id order by u.id) from unnest(p_product_ids) as u (id)))
   );
 end
+$$;
+
+-- Lines of a `set` that is tried again on the present stock, as a key remembers them: by what they add, whatever they were
+-- added to.
+--
+-- Callers: interlock.change_inventory_once.
+create function interlock.rebased_lines(p_lines jsonb)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_agg(
+    (l.line - 'quantity' - 'expected_quantity' - 'expected_version') || jsonb_build_object(
+      'difference', trim_scale((l.line ->> 'quantity')::numeric - (l.line ->> 'expected_quantity')::numeric)
+    )
+    order by l.n
+  )
+  from jsonb_array_elements(p_lines) with ordinality as l (line, n)
 $$;
 
 -- Give stock of physical products back. Digital ones are passed over: their stock comes back with their codes.
@@ -1608,6 +2407,38 @@ begin
   end if;
 
   return (select p.available_quantity from interlock.products p where p.id = p_product_id);
+end
+$$;
+
+-- The version of a product's stock in the web shop: its latest movement, also if that is closed and gone; 0 if there was
+-- none. So a sale writes nothing more than it does anyway. It is exact for who holds the product and its slots, or of a
+-- product without slots: sales from slots go side by side, so a later one may be there before an earlier one is.
+--
+-- Callers: functions that answer or compare versions.
+create function interlock.stock_version(p_product_id uuid)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return greatest(
+    0,
+    (
+      select m.id
+      from interlock.stock_movements m
+      where m.product_id = p_product_id
+        and m.location_id = interlock.online_location()
+      order by m.id desc
+      limit 1
+    ),
+    (
+      select b.closed_through
+      from interlock.stock_balances b
+      where b.product_id = p_product_id
+        and b.location_id = interlock.online_location()
+    )
+  );
 end
 $$;
 
@@ -1910,6 +2741,69 @@ begin
 end
 $$;
 
+-- Bring stock to its `target`, and answer the lines that public.manage_inventory answers, in their order. Of the web shop
+-- what is owed is filled first, and slots are shared out anew.
+--
+-- Callers: interlock.change_inventory, with what interlock.plan_inventory has answered.
+-- Locks: held already.
+create function interlock.write_inventory(p_stock jsonb, p_reason text, p_reference_id uuid default null)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
+  update interlock.inventory i
+  set quantity = s.target
+  from jsonb_to_recordset(p_stock) as s (inventory_id uuid, target numeric)
+  where i.id = s.inventory_id
+    and i.quantity <> s.target;
+  perform interlock.set_ledger_context(null, null);
+
+  perform interlock.move_stock(
+    s.product_id, (s.quantity + s.owed)::int, (s.target + s.owed)::int, p_reason, p_reference_id
+  )
+  from jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, owed numeric, target numeric)
+  where s.location_id = interlock.online_location();
+
+  return (
+    select json_agg(
+      json_build_object(
+        'inventory_id', s.inventory_id,
+        'product_id', s.product_id,
+        'location_id', s.location_id,
+        'old_quantity', s.quantity,
+        'new_quantity', s.target,
+        'version', coalesce(i.version::bigint, interlock.stock_version(s.product_id))
+      )
+      order by s.first_line
+    )
+    from jsonb_to_recordset(p_stock) as s (
+      first_line int, inventory_id uuid, product_id uuid, location_id uuid, quantity numeric, target numeric
+    )
+    left join interlock.inventory i on i.id = s.inventory_id
+  );
+end
+$$;
+
+-- How often stock was no longer what had been read, by product, operation and hour.
+create view interlock.inventory_conflict_rates
+with (security_invoker = true)
+as
+  select
+    c.product_id,
+    c.operation,
+    date_trunc('hour', c.created_at) as hour,
+    count(*) as conflicts,
+    count(*) filter (where c.rebased) as rebased
+  from interlock.inventory_conflicts c
+  group by c.product_id, c.operation, date_trunc('hour', c.created_at);
+
+comment on view interlock.inventory_conflict_rates is
+  'How often each product''s stock was no longer what had been read, by hour; and how many of these were tried again (rebased).';
+
+grant select on table interlock.inventory_conflict_rates to service_role;
+
 -- Every stock there is under its inventory id, as those who know one table of stock with a version read it. Exact: what
 -- slots have sold is taken off.
 --
@@ -2108,6 +3002,30 @@ $$;
 
 comment on function public.get_stock(uuid[]) is
   'The exact stock of up to 1000 products, also of those that are sold from slots, and how many can be ordered (null: any number).';
+
+create function public.manage_inventory(
+  p_action text,
+  p_lines jsonb default null,
+  p_reason text default null,
+  p_reference text default null,
+  p_transfer_id uuid default null,
+  p_in_transit boolean default null,
+  p_began_at timestamptz default null,
+  p_rebase boolean default null,
+  p_idempotency_key text default null
+)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.manage_inventory(
+    p_action, p_lines, p_reason, p_reference, p_transfer_id, p_in_transit, p_began_at, p_rebase, p_idempotency_key
+  )
+$$;
+
+comment on function public.manage_inventory(text, jsonb, text, text, uuid, boolean, timestamptz, boolean, text) is
+  'Reads the stock of products at locations with its versions, or changes it: up to 100 lines, all or nothing. For staff and the service role.';
 
 create function public.set_stock_slots(p_product_id uuid, p_slots int)
 returns jsonb

@@ -93,6 +93,10 @@ comment on function interlock.adjust_stock is
   'What public.adjust_stock does, with its owner''s rights: stock that came or went, said relatively, so that no sale beside it is lost.';
 comment on function interlock.admit_checkout is
   'Whether a checkout of these products is let in: unless as many as may run at a time are running.';
+comment on function interlock.change_inventory is
+  'Adjust, receive, set or count, and answer the lines of stock that it has changed.';
+comment on function interlock.change_inventory_once is
+  'Do what interlock.change_inventory does once for each key, and once for each reference of an action, and answer what public.manage_inventory answers.';
 comment on function interlock.close_stock_ledger is
   'Add what is older than p_before in the ledger of a product at a location to its closed balance; answers how many movements, at most p_limit.';
 comment on function interlock.count_stock is
@@ -109,30 +113,54 @@ comment on function interlock.decrement_row is
   'Take of a row of inventory, and say what interlock.decrement_inventory answers; null if there is no such row.';
 comment on function interlock.find_adjustment_problems is
   'What is wrong with who calls, the product and the reason of a change of stock by hand.';
+comment on function interlock.find_began_problem is
+  'What is wrong with when a count began, in words; null if nothing is.';
+comment on function interlock.find_inventory_conflicts is
+  'The lines that expect another stock than there is, with what there is; null if none does.';
+comment on function interlock.find_inventory_problems is
+  'What is wrong with a request of public.manage_inventory by itself, all of it; an empty list if nothing is.';
+comment on function interlock.find_member_problem is
+  'What is wrong with a member of a line of inventory, in words; null if nothing is.';
 comment on function interlock.find_quantity_problem is
   'What is wrong with a quantity that somebody gives, in words; null if nothing is.';
+comment on function interlock.get_inventory is
+  'The stock of these lines with its version, in their order.';
 comment on function interlock.get_stock is
   'What public.get_stock does, with its owner''s rights.';
 comment on function interlock.guard_inventory is
   'What a row of inventory may be, and its version.';
 comment on function interlock.guard_stock_policy is
   'Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots, whose sales ask nothing but their slot; and a new product that owes units to nobody.';
+comment on function interlock.inventory_members is
+  'The members that a line of public.manage_inventory may have, by action: of which kind, and whether it must have them.';
 comment on function interlock.keep_decimals is
   'Refuse fewer decimals for a product than its stock at some location has.';
 comment on function interlock.keep_location is
   'Refuse another id for a location, and the removal of the web shop: ledgers and orders mean it by its id.';
 comment on function interlock.lock_exact_stock is
   'Lock a product and call in its slots.';
+comment on function interlock.lock_inventory is
+  'Lock the stock of these lines, each once, and answer what it is: inventory_id, product_id, location_id, quantity (less what is owed), owed (of the web shop), version, first_line.';
 comment on function interlock.lock_stock is
   'Lock stock rows by id: the only other way our code locks them.';
+comment on function interlock.manage_inventory is
+  'What public.manage_inventory does, with its owner''s rights: read stock with its versions, or change it, all lines or none, in one transaction.';
 comment on function interlock.move_stock is
   'Bring a product from the stock that it has to another, and answer both.';
+comment on function interlock.moved_since is
+  'What has come to a product''s stock at a location since a moment, less what went.';
+comment on function interlock.name_inventory_lines is
+  'The lines of a request with what they name: `line`, counted from 0, inventory_id (null where there is no row yet), product_id and location_id, and what else they have.';
 comment on function interlock.online_location is
   'The location whose stock is products.available_quantity: what the web shop sells.';
+comment on function interlock.plan_inventory is
+  'What the stock becomes: what interlock.lock_inventory has answered, with `target`, less what is owed.';
 comment on function interlock.raise_product_changed is
   'Refuse, as transient, a sale of a product that changed since it was priced.';
 comment on function interlock.raise_products_not_found is
   'Refuse products that do not exist or are not for sale.';
+comment on function interlock.rebased_lines is
+  'Lines of a `set` that is tried again on the present stock, as a key remembers them: by what they add, whatever they were added to.';
 comment on function interlock.record_inventory_movements is
   'Write what changes in inventory to the stock ledger.';
 comment on function interlock.record_stock_movements is
@@ -151,6 +179,8 @@ comment on function interlock.settle_changed_stock is
   'What a changed stock comes to.';
 comment on function interlock.settle_stock is
   'Call in the slots of a product, so that its stock is in its row again.';
+comment on function interlock.stock_version is
+  'The version of a product''s stock in the web shop: its latest movement, also if that is closed and gone; 0 if there was none.';
 comment on function interlock.take_at_gate is
   'Take stock of one product with slots, exactly: all that is in its slots is called in first.';
 comment on function interlock.take_backorders is
@@ -161,6 +191,10 @@ comment on function interlock.take_from_slots is
   'Take stock without a gate: products of p_slotted from one slot each, the others from their rows.';
 comment on function interlock.take_stock is
   'Take the stock of physical products, and lock and check that of digital ones.';
+comment on function interlock.to_time is
+  'The moment that a text is, in ISO 8601 with its zone; null if it is none.';
+comment on function interlock.write_inventory is
+  'Bring stock to its `target`, and answer the lines that public.manage_inventory answers, in their order.';
 
 -- Who may call what of stock. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
@@ -170,6 +204,7 @@ revoke all on function
   public.decrement_inventory(uuid, numeric, text),
   public.decrement_product_quantity(uuid, int, text),
   public.get_stock(uuid[]),
+  public.manage_inventory(text, jsonb, text, text, uuid, boolean, timestamptz, boolean, text),
   public.set_stock_slots(uuid, int)
 from public, anon, authenticated, service_role;
 
@@ -181,7 +216,8 @@ grant execute on function
   -- Staff by token; anybody else is refused.
   public.adjust_stock(uuid, int, text, text), interlock.adjust_stock,
   public.count_stock(uuid, int, int, text, text), interlock.count_stock,
-  public.decrement_inventory(uuid, numeric, text), interlock.decrement_inventory
+  public.decrement_inventory(uuid, numeric, text), interlock.decrement_inventory,
+  public.manage_inventory(text, jsonb, text, text, uuid, boolean, timestamptz, boolean, text), interlock.manage_inventory
 to authenticated, service_role;
 
 grant execute on function
@@ -200,3 +236,4 @@ select interlock.expose('locations');
 select interlock.expose('inventory');
 select interlock.expose('inventory_items');
 select interlock.expose('inventory_levels');
+select interlock.expose('inventory_conflict_rates');

@@ -1,5 +1,6 @@
 set local lock_timeout = '5s';
 
+select interlock.conceal('inventory_conflict_rates');
 select interlock.conceal('inventory_levels');
 select interlock.conceal('inventory_items');
 select interlock.conceal('inventory');

@@ -56,6 +56,7 @@ select results_eq(
       ('interlock.list_payment_proofs(text,bigint,integer): TimeZone=UTC'),
       ('interlock.list_payments(text,uuid,integer): TimeZone=UTC'),
       ('interlock.list_wallet_movements(uuid,bigint,integer): TimeZone=UTC'),
+      ('interlock.manage_inventory(text,jsonb,text,text,uuid,boolean,timestamp with time zone,boolean,text): lock_timeout=2s'),
       ('interlock.may_upload_proof(text): lock_timeout=2s'),
       ('interlock.move_orders(uuid,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.payment_webhook(text,text,text): lock_timeout=2s, TimeZone=UTC'),

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(48);
+select plan(52);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -13,13 +13,13 @@ as $$ select md5('26-retention ' || p_name)::uuid $$;
 select results_eq(
   $$
     select keep_promo_attempts, keep_promo_holds, keep_batch_events, keep_order_events, keep_payment_proofs,
-      keep_stock_movements, keep_wallet_movements, keep_payment_events
+      keep_stock_movements, keep_wallet_movements, keep_payment_events, keep_inventory_conflicts
     from interlock.settings
   $$,
   $$
     values (
       interval '1 day', interval '90 days', interval '1 year', null::interval, null::interval,
-      null::interval, null::interval, interval '1 year'
+      null::interval, null::interval, interval '1 year', interval '90 days'
     )
   $$,
   'guesses, holds, deliveries and what providers say are kept for a time, what is about money for ever'
@@ -32,7 +32,7 @@ select throws_ok(
 from (values
   ('promo_attempts', '59 minutes'), ('promo_holds', '23 hours'), ('batch_events', '23 hours'), ('order_events', '23 hours'),
   ('payment_proofs', '23 hours'), ('stock_movements', '23 hours'), ('wallet_movements', '23 hours'),
-  ('payment_events', '29 days')
+  ('payment_events', '29 days'), ('inventory_conflicts', '59 minutes')
 ) as n (name, least)
 cross join lateral (values (n.least), ('101 years')) as v (value);
 
@@ -40,7 +40,7 @@ cross join lateral (values (n.least), ('101 years')) as v (value);
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
   keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
-  keep_wallet_movements = '50 years', keep_payment_events = '50 years', promo_hold_limit = '1 hour';
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', promo_hold_limit = '1 hour';
 create function pg_temp.ago(p_rest interval)
 returns timestamptz
 language sql
@@ -70,6 +70,9 @@ from (values
 ) as u (name, used, held_since);
 insert into interlock.payment_events (provider, event_id, type, outcome, created_at)
 select 'stripe', 'evt_tap_' || e.name, 'tap', 'noted', pg_temp.ago(e.rest)
+from (values ('a', interval '2 days'), ('b', '1 day'), ('young', '0')) as e (name, rest);
+insert into interlock.inventory_conflicts (product_id, operation, rebased, created_at)
+select pg_temp.id('gone'), 'tap-' || e.name, false, pg_temp.ago(e.rest)
 from (values ('a', interval '2 days'), ('b', '1 day'), ('young', '0')) as e (name, rest);
 
 -- Ledgers that are closed up to the fourth movement; the fifth is old and open, the third young.
@@ -134,7 +137,7 @@ create temporary view nothing as
 select jsonb_object_agg(t, 0) as nothing
 from unnest(array[
   'promo_attempts', 'promo_redemptions', 'promo_user_uses', 'batch_events', 'order_events', 'stock_movements',
-  'wallet_movements', 'payment_proofs', 'payment_events'
+  'wallet_movements', 'payment_proofs', 'payment_events', 'inventory_conflicts'
 ]) t;
 
 create temporary view left_of as
@@ -163,7 +166,9 @@ select 'stock_movements', m.reason from interlock.stock_movements m where m.prod
 union all
 select 'wallet_movements', m.reason from interlock.wallet_movements m where m.user_id = pg_temp.id('gone')
 union all
-select 'payment_events', e.event_id from interlock.payment_events e where e.event_id like 'evt_tap_%';
+select 'payment_events', e.event_id from interlock.payment_events e where e.event_id like 'evt_tap_%'
+union all
+select 'inventory_conflicts', c.operation from interlock.inventory_conflicts c where c.product_id = pg_temp.id('gone');
 
 -- Nobody else deletes it ----------------------------------------------------------
 
@@ -187,11 +192,11 @@ select set_config('interlock.purging', '', true);
 
 -- What goes ---------------------------------------------------------------------
 
-select is((select count(*) from left_of), 46::bigint, 'of everything there is something');
+select is((select count(*) from left_of), 49::bigint, 'of everything there is something');
 
 update interlock.settings
 set keep_promo_attempts = null, keep_promo_holds = null, keep_batch_events = null, keep_order_events = null,
-  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null;
+  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null, keep_inventory_conflicts = null;
 select is(
   interlock.purge_history(),
   (select n.nothing from nothing n),
@@ -200,7 +205,7 @@ select is(
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
   keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
-  keep_wallet_movements = '50 years', keep_payment_events = '50 years', promo_hold_limit = '1 hour';
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', promo_hold_limit = '1 hour';
 
 select is(
   interlock.purge_history(n.rows),
@@ -216,7 +221,7 @@ select is(
     "success": true,
     "purged": {
       "promo_attempts": 1, "promo_redemptions": 1, "promo_user_uses": 1, "batch_events": 1, "order_events": 1,
-      "stock_movements": 1, "wallet_movements": 1, "payment_proofs": 1, "payment_events": 1
+      "stock_movements": 1, "wallet_movements": 1, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1
     }
   }',
   'the shop removes as many rows of each as it says'
@@ -225,7 +230,7 @@ select is(
   public.purge_history(null) -> 'purged',
   '{
     "promo_attempts": 1, "promo_redemptions": 2, "promo_user_uses": 1, "batch_events": 1, "order_events": 3,
-    "stock_movements": 2, "wallet_movements": 2, "payment_proofs": 1, "payment_events": 1
+    "stock_movements": 2, "wallet_movements": 2, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1
   }',
   'or what is left of 1000'
 );
@@ -247,13 +252,14 @@ from (values
   ('promo_user_uses', array['u used', 'u young']),
   ('stock_movements', array['s3', 's5']),
   ('wallet_movements', array['w3', 'w5']),
-  ('payment_events', array['evt_tap_young'])
+  ('payment_events', array['evt_tap_young']),
+  ('inventory_conflicts', array['tap-young'])
 ) as e (what, names);
 
 select throws_ok(
   'delete from interlock.' || t.name, '23001', null, 'then nobody deletes again from ' || t.name
 )
-from (values ('batch_events'), ('order_events'), ('stock_movements'), ('wallet_movements')) as t (name);
+from (values ('batch_events'), ('order_events'), ('stock_movements'), ('wallet_movements'), ('inventory_conflicts')) as t (name);
 
 -- The books agree with what is left of them, and without a row.
 select is_empty(

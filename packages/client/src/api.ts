@@ -286,7 +286,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -621,6 +621,30 @@ export interface components {
             /**
              * @description What to do next.
              * @example Check the ids in details.inventory_ids: each is that of a row of inventory, or of a product for its stock in the web shop.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such location, or it is closed. */
+        LocationNotFoundError: {
+            /** @constant */
+            error: "LOCATION_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "LOCATION_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                location_ids: string[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the ids in details.location_ids; goods come to no location that is not active.
              */
             hint: string | null;
             /** @constant */
@@ -1502,6 +1526,42 @@ export interface components {
             /**
              * @description What to do next.
              * @example Wait for the shop to decide on the proofs of this order, or ask it; it takes no more of them.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The stock is no longer what was read. */
+        VersionConflictError: {
+            /** @constant */
+            error: "VERSION_CONFLICT";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "VERSION_CONFLICT";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                conflicts: {
+                    line: number;
+                    /** Format: uuid */
+                    inventory_id: string | null;
+                    /** Format: uuid */
+                    product_id: string;
+                    /** Format: uuid */
+                    location_id: string;
+                    expected_version: number | null;
+                    expected_quantity: number | null;
+                    version: number;
+                    quantity: number;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at version and quantity in details.conflicts, decide again, and send it with those; or say it relatively: adjust.
              */
             hint: string | null;
             /** @constant */

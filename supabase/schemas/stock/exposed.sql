@@ -6,3 +6,4 @@ select interlock.expose('locations');
 select interlock.expose('inventory');
 select interlock.expose('inventory_items');
 select interlock.expose('inventory_levels');
+select interlock.expose('inventory_conflict_rates');

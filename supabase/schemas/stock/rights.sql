@@ -6,6 +6,7 @@ revoke all on function
   public.decrement_inventory(uuid, numeric, text),
   public.decrement_product_quantity(uuid, int, text),
   public.get_stock(uuid[]),
+  public.manage_inventory(text, jsonb, text, text, uuid, boolean, timestamptz, boolean, text),
   public.set_stock_slots(uuid, int)
 from public, anon, authenticated, service_role;
 
@@ -17,7 +18,8 @@ grant execute on function
   -- Staff by token; anybody else is refused.
   public.adjust_stock(uuid, int, text, text), interlock.adjust_stock,
   public.count_stock(uuid, int, int, text, text), interlock.count_stock,
-  public.decrement_inventory(uuid, numeric, text), interlock.decrement_inventory
+  public.decrement_inventory(uuid, numeric, text), interlock.decrement_inventory,
+  public.manage_inventory(text, jsonb, text, text, uuid, boolean, timestamptz, boolean, text), interlock.manage_inventory
 to authenticated, service_role;
 
 grant execute on function

@@ -328,6 +328,8 @@ pub(crate) const SCENES: &[Scene] = &[
                 insert into interlock.promo_user_uses values ('{promo}', '{id}');
                 insert into interlock.payment_events (provider, event_id, type, outcome, created_at)
                 values ('stripe', 'evt_{id}', 'x', 'noted', now() - interval '2 years');
+                insert into interlock.inventory_conflicts (product_id, operation, rebased, created_at)
+                values ('{id}', 'set', false, now() - interval '2 years');
                 insert into interlock.stock_movements (product_id, delta, reason, created_at)
                 values ('{id}', 1, 'old', now() - interval '2 years');
                 insert into interlock.stock_balances select product_id, location_id, id, 0 from interlock.stock_movements where product_id = '{id}';
@@ -352,6 +354,7 @@ pub(crate) const SCENES: &[Scene] = &[
             + (select count(*) from interlock.payment_proofs where object_path = 'x')
             + (select count(*) from interlock.promo_user_uses where user_id = '{id}')
             + (select count(*) from interlock.payment_events where event_id = 'evt_{id}')
+            + (select count(*) from interlock.inventory_conflicts where product_id = '{id}')
             + (select count(*) from interlock.stock_movements where product_id = '{id}')
             + (select count(*) from interlock.wallet_movements where user_id = '{id}') = 0",
     },

@@ -164,7 +164,7 @@ super::codes! {
     StockLimitExceeded 409 Final "STOCK_LIMIT_EXCEEDED"
         "A product has no room for more stock."
         "Lower the stock of the products in details.product_ids first: none can have more than details.limit units."
-        known(&[("product_ids", List(&Uuid)), ("limit", AMOUNT)]);
+        known(&[("product_ids", List(&Uuid)), ("limit", Number)]);
 
     OrderNotCancellable 409 Final "ORDER_NOT_CANCELLABLE"
         "This order cannot be cancelled any more."

@@ -30,6 +30,7 @@ declare
   v_events int;
   v_stock int;
   v_money int;
+  v_conflicts int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -126,6 +127,17 @@ begin
     for update of m skip locked
   ));
   get diagnostics v_money = row_count;
+
+  perform set_config('interlock.purging', 'inventory_conflicts', true);
+  delete from interlock.inventory_conflicts
+  where ctid = any (array(
+    select c.ctid
+    from interlock.inventory_conflicts c
+    where c.created_at < v_now - v_keep.keep_inventory_conflicts
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_conflicts = row_count;
   perform set_config('interlock.purging', '', true);
 
   delete from interlock.payment_proofs
@@ -163,7 +175,8 @@ begin
     'stock_movements', v_stock,
     'wallet_movements', v_money,
     'payment_proofs', v_proofs,
-    'payment_events', v_events
+    'payment_events', v_events,
+    'inventory_conflicts', v_conflicts
   );
 end
 $$;

@@ -75,6 +75,10 @@ begin
       v_status := '404';
       v_message := 'There is no such stock.';
       v_hint := 'Check the ids in details.inventory_ids: each is that of a row of inventory, or of a product for its stock in the web shop.';
+    when 'LOCATION_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such location, or it is closed.';
+      v_hint := 'Check the ids in details.location_ids; goods come to no location that is not active.';
     when 'PAYMENT_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such payment.';
@@ -203,6 +207,10 @@ begin
       v_status := '409';
       v_message := 'This order has as many payment proofs as it may have.';
       v_hint := 'Wait for the shop to decide on the proofs of this order, or ask it; it takes no more of them.';
+    when 'VERSION_CONFLICT' then
+      v_status := '409';
+      v_message := 'The stock is no longer what was read.';
+      v_hint := 'Look at version and quantity in details.conflicts, decide again, and send it with those; or say it relatively: adjust.';
     when 'REFUND_EXCEEDS_PAYMENT' then
       v_status := '409';
       v_message := 'More would go back than was paid.';

@@ -106,7 +106,12 @@ create table interlock.settings (
   -- A provider sends an event again for up to a month.
   keep_payment_events interval default '1 year'
     constraint settings_keep_payment_events_sane
-      check (keep_payment_events between interval '30 days' and interval '100 years')
+      check (keep_payment_events between interval '30 days' and interval '100 years'),
+
+  -- Stock at locations.
+  keep_inventory_conflicts interval default '90 days'
+    constraint settings_keep_inventory_conflicts_sane
+      check (keep_inventory_conflicts between interval '1 hour' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -184,6 +189,9 @@ comment on column interlock.settings.keep_wallet_movements is
   'How long movements of wallets are kept once they are closed (1 day to 100 years); null, as at first, means for ever.';
 comment on column interlock.settings.keep_payment_events is
   'How long events of payment providers are kept, from their coming on (30 days to 100 years); null means for ever.';
+
+comment on column interlock.settings.keep_inventory_conflicts is
+  'How long it is kept that a stock was no longer what had been read (1 hour to 100 years); null means for ever.';
 
 alter table interlock.settings enable row level security;
 

@@ -1,10 +1,17 @@
 -- Bring a product from the stock that it has to another, and answer both. What has slots is shared out anew. What was owed
 -- is filled first, so the new stock may be less than p_to.
 --
--- Callers: interlock.adjust_stock, interlock.count_stock, which have called interlock.lock_exact_stock.
+-- Callers: interlock.adjust_stock, interlock.count_stock, interlock.write_inventory, which hold the product and have called
+--   in its slots.
 -- Locks: the product and its slots, held already.
 -- Errors: STOCK_LIMIT_EXCEEDED.
-create function interlock.move_stock(p_product_id uuid, p_from int, p_to int, p_reason text)
+create function interlock.move_stock(
+  p_product_id uuid,
+  p_from int,
+  p_to int,
+  p_reason text,
+  p_reference_id uuid default null
+)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -18,7 +25,7 @@ begin
     ));
   end if;
 
-  perform interlock.set_ledger_context(p_reason, null);
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
 
   update interlock.products p
   set available_quantity = p_to

@@ -1,0 +1,30 @@
+-- The lines that expect another stock than there is, with what there is; null if none does.
+--
+-- Callers: interlock.change_inventory, with the stock that interlock.lock_inventory has answered.
+create function interlock.find_inventory_conflicts(p_lines jsonb, p_stock jsonb)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_agg(
+    jsonb_build_object(
+      'line', l.line,
+      'inventory_id', l.inventory_id,
+      'product_id', l.product_id,
+      'location_id', l.location_id,
+      'expected_version', l.expected_version,
+      'expected_quantity', trim_scale(l.expected_quantity),
+      'version', s.version,
+      'quantity', s.quantity
+    )
+    order by l.line
+  )
+  from jsonb_to_recordset(p_lines) as l (
+    line int, inventory_id uuid, product_id uuid, location_id uuid, expected_version numeric, expected_quantity numeric
+  )
+  join jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, version bigint)
+    on s.product_id = l.product_id and s.location_id = l.location_id
+  where l.expected_version <> s.version
+    or l.expected_quantity <> s.quantity
+$$;
