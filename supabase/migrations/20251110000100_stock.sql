@@ -736,6 +736,61 @@ create policy locations_select_staff
 
 insert into interlock.locations (id, name) values (interlock.online_location(), 'Online');
 
+-- Stock that goes from one location to another: one row for each such way in a request of public.manage_inventory, with its
+-- lines (stock/tables/stock_transfer_lines.sql). The ledger has its movements under its id.
+--
+-- Moved at once it ends where it begins. Sent, it is in transit: what is received, lost or comes back is booked under its
+-- lock, and it has ended when nothing is in transit any more.
+create table interlock.stock_transfers (
+  id uuid not null default interlock.new_id()
+    constraint stock_transfers_pkey primary key,
+  from_location_id uuid not null
+    constraint stock_transfers_from_location_id_fkey references interlock.locations,
+  to_location_id uuid not null
+    constraint stock_transfers_to_location_id_fkey references interlock.locations,
+  reason interlock.movement_reason,
+  reference text,
+  actor uuid,
+  created_at timestamptz not null default now(),
+  ended_at timestamptz,
+  cancelled boolean not null default false,
+  constraint stock_transfers_two_locations check (from_location_id <> to_location_id),
+  constraint stock_transfers_cancelled_ended check (ended_at is not null or not cancelled)
+);
+
+comment on table interlock.stock_transfers is
+  'Stock that went, or is on its way, from one location to another. Written by manage_inventory; staff and the shop read it.';
+comment on column interlock.stock_transfers.reference is
+  'The p_reference under which it was begun.';
+comment on column interlock.stock_transfers.actor is
+  'The staff member who began it; empty for the shop.';
+comment on column interlock.stock_transfers.ended_at is
+  'When the last of it was received, lost or came back; empty as long as something is in transit.';
+comment on column interlock.stock_transfers.cancelled is
+  'Whether what had not been received came back by `cancel`.';
+
+create index stock_transfers_in_transit on interlock.stock_transfers (created_at) where ended_at is null;
+
+create trigger stock_transfers_no_delete
+  before delete on interlock.stock_transfers
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger stock_transfers_no_truncate
+  before truncate on interlock.stock_transfers
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.stock_transfers enable row level security;
+
+grant select on table interlock.stock_transfers to authenticated, service_role;
+
+create policy stock_transfers_select_staff
+  on interlock.stock_transfers
+  for select
+  to authenticated
+  using ((select interlock.is_staff()));
+
 -- The stock of each product at each location but the web shop, whose stock is products.available_quantity.
 --
 -- An *inventory id* is the id of a row here, or that of a product for its stock in the web shop. Where a product has never
@@ -884,6 +939,24 @@ alter table interlock.stock_balances enable row level security;
 
 grant select on table interlock.stock_balances to service_role;
 
+-- Lines of a file of stock, as they were read and not yet looked at: `npm run import-stock` brings a long file in pieces, and
+-- interlock.import_stock then takes all of it in one transaction. What is left of a file that was never taken goes with
+-- the next one, after a day.
+create table interlock.stock_import_lines (
+  reference text not null,
+  line int not null,
+  product text,
+  location text,
+  quantity text,
+  created_at timestamptz not null default now(),
+  constraint stock_import_lines_pkey primary key (reference, line)
+);
+
+comment on table interlock.stock_import_lines is
+  'Lines of files of stock on their way in, by npm run import-stock.';
+
+alter table interlock.stock_import_lines enable row level security;
+
 -- The stock ledger: every change of products.available_quantity less products.backordered, which is the stock of the web
 -- shop, and of inventory.quantity, that of any other location; append-only.
 --
@@ -953,6 +1026,60 @@ create trigger stock_movements_no_truncate
 alter table interlock.stock_movements enable row level security;
 
 grant select on table interlock.stock_movements to service_role;
+
+-- What is in a transfer of stock: of each product what was sent, and what has become of it. The rest is in transit.
+create table interlock.stock_transfer_lines (
+  transfer_id uuid not null
+    constraint stock_transfer_lines_transfer_id_fkey references interlock.stock_transfers,
+  product_id uuid not null
+    constraint stock_transfer_lines_product_id_fkey references interlock.products,
+  sent interlock.quantity not null,
+  received interlock.quantity not null default 0,
+  lost interlock.quantity not null default 0,
+  returned interlock.quantity not null default 0,
+  lost_reason interlock.movement_reason,
+  in_transit numeric not null generated always as (trim_scale(sent - received - lost - returned)) stored,
+  constraint stock_transfer_lines_pkey primary key (transfer_id, product_id),
+  constraint stock_transfer_lines_within_sent check (
+    sent > 0 and least(received, lost, returned) >= 0 and received + lost + returned <= sent
+  )
+);
+
+comment on table interlock.stock_transfer_lines is
+  'What is in stock_transfers: sent = received + lost + returned + in_transit. Staff and the shop read it.';
+comment on column interlock.stock_transfer_lines.received is
+  'What is on the shelf of its destination.';
+comment on column interlock.stock_transfer_lines.lost is
+  'What will never arrive.';
+comment on column interlock.stock_transfer_lines.returned is
+  'What is back where it came from.';
+comment on column interlock.stock_transfer_lines.lost_reason is
+  'Why it was lost, as whoever booked it said last.';
+
+-- What of a product is in transit.
+create index stock_transfer_lines_in_transit
+  on interlock.stock_transfer_lines (product_id)
+  where received + lost + returned < sent;
+
+create trigger stock_transfer_lines_no_delete
+  before delete on interlock.stock_transfer_lines
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger stock_transfer_lines_no_truncate
+  before truncate on interlock.stock_transfer_lines
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.stock_transfer_lines enable row level security;
+
+grant select on table interlock.stock_transfer_lines to authenticated, service_role;
+
+create policy stock_transfer_lines_select_staff
+  on interlock.stock_transfer_lines
+  for select
+  to authenticated
+  using ((select interlock.is_staff()));
 
 -- What public.adjust_stock does, with its owner's rights: stock that came or went, said relatively, so that no sale
 -- beside it is lost. With slots they are called in first, so that the answer is exact.
@@ -1027,6 +1154,100 @@ begin
 end
 $$;
 
+-- Book what becomes of lines of a transfer that is locked, and end it with the last of them: p_quantities of p_product_ids are
+-- received, lost or returned. More than is in transit of a product is refused, every line of that sort at once.
+--
+-- Callers: interlock.receive_transfer, interlock.cancel_transfer, interlock.lose_transfer. Each product occurs once.
+-- Locks: the transfer is held.
+-- Errors: TRANSFER_EXCEEDED.
+create function interlock.book_transfer(
+  p_transfer_id uuid,
+  p_product_ids uuid[],
+  p_quantities numeric[],
+  p_as text,
+  p_reason text
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_excess jsonb;
+begin
+  select jsonb_agg(
+    jsonb_build_object(
+      'product_id', w.product_id,
+      'sent', coalesce(trim_scale(l.sent), 0),
+      'received', coalesce(trim_scale(l.received), 0),
+      'lost', coalesce(trim_scale(l.lost), 0),
+      'requested', trim_scale(w.quantity)
+    )
+    order by w.n
+  )
+  into v_excess
+  from unnest(p_product_ids, p_quantities) with ordinality as w (product_id, quantity, n)
+  left join interlock.stock_transfer_lines l on l.transfer_id = p_transfer_id and l.product_id = w.product_id
+  where w.quantity > coalesce(l.in_transit, 0);
+  if v_excess is not null then
+    perform interlock.raise_error('TRANSFER_EXCEEDED', jsonb_build_object('transfer_id', p_transfer_id, 'lines', v_excess));
+  end if;
+
+  update interlock.stock_transfer_lines l
+  set received = trim_scale(l.received + case p_as when 'received' then w.quantity else 0 end),
+      lost = trim_scale(l.lost + case p_as when 'lost' then w.quantity else 0 end),
+      returned = trim_scale(l.returned + case p_as when 'returned' then w.quantity else 0 end),
+      lost_reason = case p_as when 'lost' then p_reason else l.lost_reason end
+  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+  where l.transfer_id = p_transfer_id
+    and l.product_id = w.product_id;
+
+  update interlock.stock_transfers t
+  set ended_at = interlock.clock(),
+      cancelled = p_as = 'returned'
+  where t.id = p_transfer_id
+    and not exists (
+      select from interlock.stock_transfer_lines l where l.transfer_id = p_transfer_id and l.in_transit > 0
+    );
+end
+$$;
+
+-- Bring what is in transit of a transfer back to where it came from.
+--
+-- Callers: interlock.change_transfer.
+-- Locks: the transfer; then as interlock.lock_inventory.
+-- Errors: STOCK_TRANSFER_NOT_FOUND, TRANSFER_ENDED, STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
+create function interlock.cancel_transfer(p_transfer_id uuid, p_reason text)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_transfer constant interlock.stock_transfers := interlock.lock_transfer(p_transfer_id);
+  v_left jsonb;
+  v_back jsonb;
+  v_stock jsonb;
+begin
+  if v_transfer.ended_at is not null then
+    perform interlock.raise_error('TRANSFER_ENDED', jsonb_build_object(
+      'transfer_id', p_transfer_id, 'ended_at', v_transfer.ended_at, 'cancelled', v_transfer.cancelled
+    ));
+  end if;
+
+  select jsonb_agg(jsonb_build_object('product_id', l.product_id, 'quantity', l.in_transit) order by l.product_id)
+  into v_left
+  from interlock.stock_transfer_lines l
+  where l.transfer_id = p_transfer_id
+    and l.in_transit > 0;
+  perform interlock.book_transfer(p_transfer_id, array_agg(l.product_id), array_agg(l.quantity), 'returned', null)
+  from jsonb_to_recordset(v_left) as l (product_id uuid, quantity numeric);
+
+  v_back := interlock.transfer_ends(v_left, v_transfer.from_location_id);
+  v_stock := interlock.lock_inventory(v_back);
+  perform interlock.move_quantities(v_back, coalesce(p_reason, 'transfer_returned'), p_transfer_id);
+  return interlock.moved_inventory(v_stock);
+end
+$$;
+
 -- Adjust, receive, set or count, and answer the lines of stock that it has changed.
 --
 -- Callers: interlock.manage_inventory, in a sub-transaction of its own.
@@ -1065,6 +1286,8 @@ create function interlock.change_inventory_once(
   p_lines jsonb,
   p_reason text,
   p_reference text,
+  p_transfer_id uuid,
+  p_in_transit boolean,
   p_began_at timestamptz,
   p_rebase boolean,
   p_idempotency_key text
@@ -1079,7 +1302,9 @@ declare
     p_action,
     case when p_rebase then interlock.rebased_lines(p_lines) else p_lines end,
     p_reason,
-    p_began_at
+    p_began_at,
+    p_transfer_id,
+    p_in_transit is true
   );
   v_answer text := interlock.begin_idempotent('inventory', p_idempotency_key, v_request || jsonb_build_array(p_reference));
 begin
@@ -1090,17 +1315,62 @@ begin
   v_answer := interlock.begin_idempotent(v_operation, p_reference, v_request, null, true);
   if v_answer is null then
     perform set_config('interlock.reference', coalesce(p_reference, ''), true);
-    v_answer := json_build_object(
-      'success', true,
-      'action', p_action,
-      'lines', interlock.change_inventory(p_action, p_lines, p_reason, p_began_at)
-    );
+    v_answer := case
+      when p_action = 'transfer' or p_transfer_id is not null then
+        interlock.change_transfer(p_action, p_lines, p_reason, p_transfer_id, p_in_transit)
+      else json_build_object(
+        'success', true,
+        'action', p_action,
+        'lines', interlock.change_inventory(p_action, p_lines, p_reason, p_began_at)
+      )
+    end;
     perform set_config('interlock.reference', '', true);
     perform interlock.finish_idempotent(v_operation, p_reference, v_answer, true);
   end if;
 
   perform interlock.finish_idempotent('inventory', p_idempotency_key, v_answer);
   return v_answer;
+end
+$$;
+
+-- What public.manage_inventory does of transfers: the action, the transfer it is about, and the lines of stock that it has changed.
+--
+-- Callers: interlock.change_inventory_once.
+-- Locks: the transfer, if there is one already; then as interlock.lock_inventory.
+-- Errors: those of interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer, interlock.lose_transfer.
+create function interlock.change_transfer(
+  p_action text,
+  p_lines jsonb,
+  p_reason text,
+  p_transfer_id uuid,
+  p_in_transit boolean
+)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_transfer_id uuid := p_transfer_id;
+  v_lines json;
+begin
+  case p_action
+    when 'transfer' then
+      select t.o_transfer_id, t.o_lines into v_transfer_id, v_lines
+      from interlock.transfer_inventory(p_lines, p_in_transit, p_reason) t;
+      if p_in_transit is not true then
+        return json_build_object('success', true, 'action', p_action, 'lines', v_lines);
+      end if;
+    when 'receive' then
+      v_lines := interlock.receive_transfer(p_transfer_id, p_lines, p_reason);
+    when 'cancel' then
+      v_lines := interlock.cancel_transfer(p_transfer_id, p_reason);
+    else
+      v_lines := interlock.lose_transfer(p_transfer_id, p_lines, p_reason);
+  end case;
+
+  return json_build_object(
+    'success', true, 'action', p_action, 'transfer_id', v_transfer_id, 'lines', v_lines
+  );
 end
 $$;
 
@@ -1499,10 +1769,13 @@ stable
 set search_path = ''
 as $$
 declare
+  v_of_transfer constant boolean := coalesce(p_action = 'lose' or (p_action = 'receive' and p_transfer_id is not null), false);
   v_problems jsonb := '[]'::jsonb;
 begin
-  if not exists (select from interlock.inventory_members(p_action)) then
-    v_problems := v_problems || interlock.problem('/action', 'must be one of get, adjust, receive, set, count');
+  if p_action is distinct from 'cancel' and not exists (select from interlock.inventory_members(p_action, v_of_transfer)) then
+    v_problems := v_problems || interlock.problem(
+      '/action', 'must be one of get, adjust, receive, set, count, transfer, cancel, lose'
+    );
   end if;
   if p_reason is not null and not interlock.is_line(p_reason, 100) then
     v_problems := v_problems || interlock.problem('/reason', 'must be a text of 1 to 100 characters without control characters');
@@ -1516,10 +1789,12 @@ begin
   if p_rebase and p_action <> 'set' then
     v_problems := v_problems || interlock.problem('/rebase', 'is for set');
   end if;
-  if p_transfer_id is not null then
+  if p_transfer_id is not null and p_action not in ('receive', 'cancel', 'lose') then
     v_problems := v_problems || interlock.problem('/transfer_id', 'is not for this action');
+  elsif p_transfer_id is null and p_action in ('cancel', 'lose') then
+    v_problems := v_problems || interlock.problem('/transfer_id', 'is required: what was answered when the goods were sent');
   end if;
-  if p_in_transit is not null then
+  if p_in_transit is not null and p_action <> 'transfer' then
     v_problems := v_problems || interlock.problem('/in_transit', 'is not for this action');
   end if;
   if p_began_at is not null then
@@ -1530,7 +1805,12 @@ begin
     end if;
   end if;
 
-  if jsonb_typeof(p_lines) is distinct from 'array' then
+  if p_action = 'cancel' then
+    return v_problems || case
+      when coalesce(p_lines, 'null') in ('null', '[]') then '[]'
+      else interlock.problem('/lines', 'must be empty: all that is in transit comes back')
+    end;
+  elsif jsonb_typeof(p_lines) is distinct from 'array' then
     return v_problems || interlock.problem('/lines', 'must be a list of 1 to 100 objects');
   elsif jsonb_array_length(p_lines) not between 1 and 100 then
     return v_problems || interlock.problem('/lines', 'must have 1 to 100 lines');
@@ -1553,15 +1833,15 @@ begin
       select '' as pointer, 'must be a JSON object' as message
       where not l.is_object
       union all
-      select '/' || m.name, coalesce(interlock.find_member_problem(l.line -> m.name, m.kind), 'is required')
-      from interlock.inventory_members(p_action) m
+      select '/' || m.name, case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) else 'is required' end
+      from interlock.inventory_members(p_action, v_of_transfer) m
       where l.is_object
         and case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) is not null else m.needed end
       union all
       select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a field of this action'
       from jsonb_object_keys(l.line) as k (name)
-      where k.name not in (select m.name from interlock.inventory_members(p_action) m)
-        and exists (select from interlock.inventory_members(p_action))
+      where k.name not in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
+        and exists (select from interlock.inventory_members(p_action, v_of_transfer))
       union all
       select '/inventory_id', case
         when l.line ? 'inventory_id' then 'cannot go with product_id or location_id'
@@ -1569,10 +1849,21 @@ begin
       end
       where l.is_object
         and (l.line ? 'inventory_id') = (l.line ?| array['product_id', 'location_id'])
+        and 'inventory_id' in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
       union all
       select '/product_id', 'is required with location_id'
       where l.line ? 'location_id'
         and not l.line ?| array['product_id', 'inventory_id']
+      union all
+      select '/to_location_id', 'must be another location than from_location_id'
+      where p_action = 'transfer'
+        and lower(l.line ->> 'from_location_id') = lower(l.line ->> 'to_location_id')
+      union all
+      select '/' || e.name, 'must be that of line 0: what is in transit has one way'
+      from unnest(array['from_location_id', 'to_location_id']) as e (name)
+      where p_action = 'transfer'
+        and p_in_transit
+        and lower(l.line ->> e.name) <> lower(p_lines -> 0 ->> e.name)
       union all
       select '/expected_version', 'is required, or expected_quantity: what you have read'
       where p_action = 'set'
@@ -1740,11 +2031,109 @@ begin
 end
 $$;
 
+-- Take a file of stock that interlock.stage_stock has brought in: every stock that it names becomes what it says, all or
+-- none, in this transaction. Problems are answered, all of them by line, and then nothing is done; nor with p_dry_run.
+-- A reference, which `npm run import-stock` makes of what is in the file, counts once: again is answered again.
+--
+-- It locks all that it changes until it ends, so a large file is for a quiet hour; and it waits for nobody longer than ten
+-- seconds.
+--
+-- Callers: `npm run import-stock`; postgres.
+-- Locks: the reference; new rows of inventory in the order of product and location; rows of inventory by id, products by id,
+--   their slots.
+-- Errors: VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+create function interlock.import_stock(p_reference text, p_replace boolean, p_dry_run boolean)
+returns jsonb
+language plpgsql
+set search_path = ''
+set lock_timeout = '10s'
+as $$
+declare
+  v_answer jsonb;
+  v_online uuid[];
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  v_answer := interlock.find_idempotent('import_stock', p_reference, to_jsonb(p_reference), true)::jsonb;
+  if v_answer is null then
+    v_answer := interlock.sum_up_import(p_reference, p_replace, p_dry_run);
+    if p_dry_run or not (v_answer ->> 'success')::boolean then
+      return v_answer;
+    end if;
+    v_answer := interlock.begin_reference('import_stock', p_reference, to_jsonb(p_reference));
+  end if;
+  if v_answer is not null then
+    delete from interlock.stock_import_lines l where l.reference = p_reference;
+    return v_answer || '{"again": true}';
+  end if;
+
+  insert into interlock.inventory (product_id, location_id)
+  select r.product_id, r.location_id
+  from interlock.read_import(p_reference, true) r
+  where r.problem is null
+    and r.location_id <> interlock.online_location()
+  order by r.product_id, r.location_id
+  on conflict do nothing;
+  perform 1
+  from interlock.inventory i
+  join interlock.read_import(p_reference, true) r on r.product_id = i.product_id and r.location_id = i.location_id
+  order by i.id
+  for no key update of i;
+
+  v_online := array(
+    select r.product_id
+    from interlock.read_import(p_reference, true) r
+    where r.location_id = interlock.online_location()
+    order by r.product_id
+  );
+  perform interlock.lock_stock(v_online);
+  perform interlock.settle_stock(p.id)
+  from unnest(v_online) with ordinality as u (id, n)
+  join interlock.products p on p.id = u.id
+  where p.stock_slots > 0
+  order by u.n;
+
+  -- The same as before it was locked, unless somebody sold or moved meanwhile.
+  v_answer := interlock.sum_up_import(p_reference, p_replace, p_dry_run);
+  if not (v_answer ->> 'success')::boolean then
+    raise exception using
+      errcode = 'lock_not_available',
+      message = 'stock changed while it was imported; nothing has happened',
+      hint = 'Import the same file again.';
+  end if;
+
+  perform interlock.set_ledger_context('import', null);
+  update interlock.inventory i
+  set quantity = r.quantity
+  from interlock.read_import(p_reference, true) r
+  where i.product_id = r.product_id
+    and i.location_id = r.location_id
+    and i.quantity <> r.quantity;
+  update interlock.products p
+  set available_quantity = r.quantity
+  from interlock.read_import(p_reference, true) r
+  where p.id = r.product_id
+    and r.location_id = interlock.online_location()
+    and p.available_quantity <> r.quantity;
+  perform interlock.set_ledger_context(null, null);
+  perform interlock.grant_slots(p.id, p.stock_slots, p.available_quantity)
+  from interlock.products p
+  where p.id = any (v_online)
+    and p.stock_slots > 0;
+
+  delete from interlock.stock_import_lines l where l.reference = p_reference;
+  return interlock.finish_reference('import_stock', p_reference, v_answer);
+end
+$$;
+
 -- The members that a line of public.manage_inventory may have, by action: of which kind, and whether it must have them.
--- Which actions there are is read here, too.
+-- Which actions there are is read here, too, but for cancel, which has no lines. Of a transfer that is in transit lines name
+-- products alone (p_of_transfer).
 --
 -- Callers: interlock.find_inventory_problems.
-create function interlock.inventory_members(p_action text)
+create function interlock.inventory_members(p_action text, p_of_transfer boolean)
 returns table (name text, kind text, needed boolean)
 language sql
 immutable
@@ -1752,18 +2141,24 @@ set search_path = ''
 as $$
   select m.name, m.kind, m.needed
   from (values
-    ('get adjust receive set count', 'inventory_id', 'id', false),
-    ('get adjust receive set count', 'product_id', 'id', false),
-    ('get adjust receive set count', 'location_id', 'id', false),
-    ('adjust', 'delta', 'change', true),
-    ('receive', 'quantity', 'amount', true),
-    ('set', 'quantity', 'level', true),
-    ('adjust set', 'expected_version', 'version', false),
-    ('set', 'expected_quantity', 'seen', false),
-    ('count', 'counted', 'level', true),
-    ('count', 'began_at', 'time', false)
-  ) as m (actions, name, kind, needed)
+    ('get adjust receive set count', false, 'inventory_id', 'id', false),
+    ('get adjust receive set count', false, 'product_id', 'id', false),
+    ('get adjust receive set count', false, 'location_id', 'id', false),
+    ('adjust', false, 'delta', 'change', true),
+    ('receive transfer', false, 'quantity', 'amount', true),
+    ('set', false, 'quantity', 'level', true),
+    ('adjust set', false, 'expected_version', 'version', false),
+    ('set', false, 'expected_quantity', 'seen', false),
+    ('count', false, 'counted', 'level', true),
+    ('count', false, 'began_at', 'time', false),
+    ('transfer', false, 'product_id', 'id', true),
+    ('transfer', false, 'from_location_id', 'id', true),
+    ('transfer', false, 'to_location_id', 'id', true),
+    ('receive lose', true, 'product_id', 'id', true),
+    ('receive lose', true, 'quantity', 'amount', true)
+  ) as m (actions, of_transfer, name, kind, needed)
   where p_action = any (string_to_array(m.actions, ' '))
+    and m.of_transfer = p_of_transfer
 $$;
 
 -- Lock a product and call in its slots. Returns its stock, exactly.
@@ -1889,6 +2284,54 @@ begin
 end
 $$;
 
+-- Lock a transfer of stock: whatever becomes of it is booked under this lock.
+--
+-- Callers: interlock.receive_transfer, interlock.cancel_transfer, interlock.lose_transfer, interlock.correct_transfer.
+-- Locks: the transfer, waiting.
+-- Errors: STOCK_TRANSFER_NOT_FOUND; 55P03 after lock_timeout.
+create function interlock.lock_transfer(p_transfer_id uuid)
+returns interlock.stock_transfers
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_transfer interlock.stock_transfers;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  select t.* into v_transfer from interlock.stock_transfers t where t.id = p_transfer_id for no key update;
+  if not found then
+    perform interlock.raise_error('STOCK_TRANSFER_NOT_FOUND', jsonb_build_object('transfer_id', p_transfer_id));
+  end if;
+  return v_transfer;
+end
+$$;
+
+-- Book that some of what is in transit will never arrive, with a reason. No stock changes: it was taken when it was sent.
+--
+-- Callers: interlock.change_transfer, with lines that interlock.find_inventory_problems has seen.
+-- Locks: the transfer.
+-- Errors: STOCK_TRANSFER_NOT_FOUND, TRANSFER_ENDED, TRANSFER_EXCEEDED; 55P03 after lock_timeout.
+create function interlock.lose_transfer(p_transfer_id uuid, p_lines jsonb, p_reason text)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.refuse_cancelled(interlock.lock_transfer(p_transfer_id));
+  perform interlock.book_transfer(
+    p_transfer_id, array_agg(w.product_id order by w.n), array_agg(w.quantity order by w.n), 'lost', coalesce(p_reason, 'lost')
+  )
+  from (
+    select (l.line ->> 'product_id')::uuid as product_id, sum((l.line ->> 'quantity')::numeric) as quantity, min(l.n) as n
+    from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    group by 1
+  ) w;
+  return '[]';
+end
+$$;
+
 -- What public.manage_inventory does, with its owner's rights: read stock with its versions, or change it, all lines or
 -- none, in one transaction.
 --
@@ -1899,9 +2342,10 @@ $$;
 -- The answer is json, and text with key and reference, because jsonb would put its members into another order.
 --
 -- Callers: authenticated (staff) and service_role, through public.manage_inventory.
--- Locks: the key, the reference; then as interlock.lock_inventory; two seconds at most for all.
+-- Locks: the key, the reference, the transfer; then as interlock.lock_inventory; two seconds at most for all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, INVENTORY_NOT_FOUND, LOCATION_NOT_FOUND,
---   PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED; 55P03 and 40P01 are transient and nothing has
+--   PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, STOCK_TRANSFER_NOT_FOUND, TRANSFER_EXCEEDED,
+--   TRANSFER_ENDED; 55P03 and 40P01 are transient and nothing has
 --   happened. VERSION_CONFLICT is answered, so that it is counted (stock/tables/inventory_conflicts.sql).
 -- Security definer: so that it may use the functions of this schema, and that staff may write stock.
 create function interlock.manage_inventory(
@@ -1938,7 +2382,7 @@ begin
 
   begin
     return interlock.change_inventory_once(
-      p_action, p_lines, p_reason, p_reference, p_began_at, p_rebase, p_idempotency_key
+      p_action, p_lines, p_reason, p_reference, p_transfer_id, p_in_transit, p_began_at, p_rebase, p_idempotency_key
     );
   exception
     -- What it has written and locked is undone, its key included.
@@ -1953,6 +2397,59 @@ begin
 
   perform set_config('response.status', '409', true);
   return interlock.error_body('VERSION_CONFLICT', jsonb_build_object('conflicts', v_conflicts));
+end
+$$;
+
+-- Change stock that is locked by so much: of each stock the sum of what these lines say (product_id, location_id, change).
+-- What finds no room is refused.
+--
+-- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer, after
+--   interlock.lock_inventory; who takes has looked at what there is.
+-- Locks: held already.
+-- Errors: STOCK_LIMIT_EXCEEDED.
+create function interlock.move_quantities(p_lines jsonb, p_reason text, p_reference_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_planned record;
+begin
+  with planned as (
+    select
+      w.product_id, w.location_id, w.change,
+      coalesce(i.id, p.id) as inventory_id,
+      coalesce(i.quantity, p.available_quantity - p.backordered) as quantity,
+      coalesce(p.backordered, 0) as owed,
+      case when p.id is null then 99999999999.999 else interlock.most_units() end as most
+    from (
+      select l.product_id, l.location_id, sum(l.change) as change
+      from jsonb_to_recordset(p_lines) as l (product_id uuid, location_id uuid, change numeric)
+      group by l.product_id, l.location_id
+    ) w
+    left join interlock.inventory i on i.product_id = w.product_id and i.location_id = w.location_id
+    left join interlock.products p on p.id = w.product_id and w.location_id = interlock.online_location()
+  )
+  select
+    jsonb_agg(distinct p.product_id) filter (where p.quantity + p.owed + p.change > p.most) as full_products,
+    min(p.most) filter (where p.quantity + p.owed + p.change > p.most) as most,
+    jsonb_agg(jsonb_build_object(
+      'inventory_id', p.inventory_id,
+      'product_id', p.product_id,
+      'location_id', p.location_id,
+      'quantity', p.quantity,
+      'owed', p.owed,
+      'target', p.quantity + p.change
+    )) as stock
+  into v_planned
+  from planned p;
+
+  if v_planned.full_products is not null then
+    perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
+      'product_ids', v_planned.full_products, 'limit', v_planned.most
+    ));
+  end if;
+  perform interlock.write_inventory(v_planned.stock, p_reason, p_reference_id);
 end
 $$;
 
@@ -2004,6 +2501,35 @@ begin
     'delta', p_to - p_from
   );
 end
+$$;
+
+-- The lines that public.manage_inventory answers, of stock that interlock.lock_inventory has answered and that was changed
+-- since, in its order.
+--
+-- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer.
+-- Locks: held already.
+create function interlock.moved_inventory(p_stock jsonb)
+returns json
+language sql
+stable
+set search_path = ''
+as $$
+  select json_agg(
+    json_build_object(
+      'inventory_id', s.inventory_id,
+      'product_id', s.product_id,
+      'location_id', s.location_id,
+      'old_quantity', trim_scale(s.quantity),
+      'new_quantity', coalesce(trim_scale(i.quantity), p.available_quantity - p.backordered),
+      'version', coalesce(i.version::bigint, interlock.stock_version(s.product_id))
+    )
+    order by s.first_line
+  )
+  from jsonb_to_recordset(p_stock) as s (
+    first_line int, inventory_id uuid, product_id uuid, location_id uuid, quantity numeric
+  )
+  left join interlock.inventory i on i.id = s.inventory_id
+  left join interlock.products p on p.id = s.inventory_id
 $$;
 
 -- What has come to a product's stock at a location since a moment, less what went.
@@ -2144,6 +2670,42 @@ begin
 end
 $$;
 
+-- One end of the lines of a transfer as interlock.lock_inventory wants them, with `change` (the quantity, or with p_sign -1 less
+-- that) and `of_line`. The ends of a line are numbered one after the other, so that answers have them in this order. A closed location
+-- gets nothing.
+--
+-- Callers: interlock.transfer_inventory, with lines that interlock.find_inventory_problems has seen.
+-- Locks: none.
+-- Errors: LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND, VALIDATION_FAILED.
+create function interlock.name_transfer_ends(p_lines jsonb, p_end text, p_sign int)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_agg(jsonb_build_object(
+    'line', 2 * (e.line ->> 'line')::int + case p_sign when 1 then 1 else 0 end,
+    'of_line', e.line -> 'line',
+    'inventory_id', e.line -> 'inventory_id',
+    'product_id', e.line -> 'product_id',
+    'location_id', e.line -> 'location_id',
+    'change', p_sign * (e.line ->> 'quantity')::numeric
+  ))
+  from jsonb_array_elements(interlock.name_inventory_lines(
+    'transfer',
+    (
+      select jsonb_agg(
+        jsonb_build_object(
+          'product_id', l.line -> 'product_id', 'location_id', l.line -> p_end, 'quantity', l.line -> 'quantity'
+        )
+        order by l.n
+      )
+      from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    ),
+    p_sign = 1
+  )) as e (line)
+$$;
+
 -- What the stock becomes: what interlock.lock_inventory has answered, with `target`, less what is owed. Lines that name the
 -- same stock are added up first. What was counted in the web shop is what is on its shelf: what was owed when counting
 -- began is filled from it. Every shortage is refused at once.
@@ -2252,6 +2814,74 @@ begin
 end
 $$;
 
+-- The lines of a file of stock that was brought in, read: what each names, the stock that is there now, and what is wrong
+-- with it, the first thing of a line. A location is named by its id or its name, and is the web shop where none is. Without
+-- p_replace a stock that is not empty must be what the file says: who sells from it already counts it instead.
+--
+-- Callers: interlock.import_stock.
+-- Locks: none.
+create function interlock.read_import(p_reference text, p_replace boolean)
+returns table (
+  line int, product_id uuid, location_id uuid, quantity numeric, present numeric, problem text
+)
+language sql
+stable
+set search_path = ''
+as $$
+  with read as (
+    select
+      l.line,
+      p.id as product_id,
+      p.kind = 'digital' as is_digital,
+      p.decimals,
+      w.location_id,
+      w.found,
+      w.closed,
+      interlock.to_uuid(btrim(l.product)) is not null as is_uuid,
+      case when btrim(l.quantity) ~ '^[0-9]{1,11}(\.[0-9]{1,3})?$' then btrim(l.quantity)::numeric end as quantity
+    from interlock.stock_import_lines l
+    left join interlock.products p on p.id = interlock.to_uuid(btrim(l.product))
+    cross join lateral (
+      select count(*) as found, (array_agg(c.id))[1] as location_id, bool_or(not c.active) as closed
+      from interlock.locations c
+      where case
+        when coalesce(btrim(l.location), '') = '' then c.id = interlock.online_location()
+        else c.name = btrim(l.location) or c.id = interlock.to_uuid(btrim(l.location))
+      end
+    ) w
+    where l.reference = p_reference
+  ),
+  placed as (
+    select
+      r.*,
+      r.location_id = interlock.online_location() as is_online,
+      trim_scale(coalesce(i.quantity, case
+        when r.location_id = interlock.online_location() then q.available_quantity
+      end, 0)) as present,
+      first_value(r.line) over (partition by r.product_id, r.location_id order by r.line) as first_line
+    from read r
+    left join interlock.inventory i on i.product_id = r.product_id and i.location_id = r.location_id
+    left join interlock.products q on q.id = r.product_id
+  )
+  select
+    s.line, s.product_id, s.location_id, trim_scale(s.quantity), s.present,
+    case
+      when not s.is_uuid then 'product_id must be a UUID'
+      when s.product_id is null then 'there is no such product'
+      when s.is_digital then 'is a digital product: its stock is its codes'
+      when s.found = 0 then 'there is no such location'
+      when s.found > 1 then 'several locations have this name: give its id'
+      when s.closed then 'the location is closed'
+      when s.quantity is null then 'quantity must be a number from 0 below 100000000000, with at most 3 decimals'
+      when s.is_online and s.quantity <> trunc(s.quantity) then 'quantity must be a whole number: the web shop sells whole units'
+      when s.is_online and s.quantity > interlock.most_units() then format('quantity must be at most %s', interlock.most_units())
+      when s.quantity <> round(s.quantity, s.decimals) then format('quantity must have at most %s decimals, as the product has', s.decimals)
+      when s.line > s.first_line then format('names the same stock as line %s', s.first_line)
+      when p_replace is not true and s.present <> 0 and s.present <> s.quantity then format('there are %s already', s.present)
+    end
+  from placed s
+$$;
+
 -- Lines of a `set` that is tried again on the present stock, as a key remembers them: by what they add, whatever they were
 -- added to.
 --
@@ -2269,6 +2899,96 @@ as $$
     order by l.n
   )
   from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+$$;
+
+-- Put what came of a transfer on the shelf of its destination. Lines that name a product twice are added up.
+--
+-- Callers: interlock.change_transfer, with lines that interlock.find_inventory_problems has seen.
+-- Locks: the transfer; then as interlock.lock_inventory.
+-- Errors: STOCK_TRANSFER_NOT_FOUND, TRANSFER_ENDED, TRANSFER_EXCEEDED, PRODUCT_NOT_FOUND, STOCK_LIMIT_EXCEEDED; 55P03 after
+--   lock_timeout.
+create function interlock.receive_transfer(p_transfer_id uuid, p_lines jsonb, p_reason text)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_transfer constant interlock.stock_transfers := interlock.lock_transfer(p_transfer_id);
+  v_came jsonb;
+  v_stock jsonb;
+begin
+  perform interlock.refuse_cancelled(v_transfer);
+  perform interlock.book_transfer(
+    p_transfer_id, array_agg(w.product_id order by w.n), array_agg(w.quantity order by w.n), 'received', null
+  )
+  from (
+    select (l.line ->> 'product_id')::uuid as product_id, sum((l.line ->> 'quantity')::numeric) as quantity, min(l.n) as n
+    from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    group by 1
+  ) w;
+
+  v_came := interlock.transfer_ends(p_lines, v_transfer.to_location_id);
+  v_stock := interlock.lock_inventory(v_came);
+  perform interlock.move_quantities(v_came, coalesce(p_reason, 'transfer_in'), p_transfer_id);
+  return interlock.moved_inventory(v_stock);
+end
+$$;
+
+-- Refuse a transfer that was cancelled: what was in transit is back where it came from.
+--
+-- Callers: interlock.receive_transfer, interlock.lose_transfer, with the transfer locked.
+-- Errors: TRANSFER_ENDED.
+create function interlock.refuse_cancelled(p_transfer interlock.stock_transfers)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_transfer.cancelled then
+    perform interlock.raise_error('TRANSFER_ENDED', jsonb_build_object(
+      'transfer_id', p_transfer.id, 'ended_at', p_transfer.ended_at, 'cancelled', true
+    ));
+  end if;
+end
+$$;
+
+-- Refuse, all at once, what is taken of stock that is not there. Lines that take of the same stock are added up.
+--
+-- Callers: interlock.transfer_inventory, with the stock that interlock.lock_inventory has answered.
+-- Errors: INSUFFICIENT_INVENTORY.
+create function interlock.refuse_shortages(p_lines jsonb, p_stock jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_shortages jsonb;
+begin
+  select jsonb_agg(
+    jsonb_build_object(
+      'inventory_id', w.inventory_id,
+      'product_id', s.product_id,
+      'location_id', s.location_id,
+      'requested', trim_scale(-w.change),
+      'available', trim_scale(s.quantity + s.owed)
+    )
+    order by s.first_line
+  )
+  into v_shortages
+  from (
+    select l.inventory_id, l.product_id, l.location_id, sum(l.change) as change
+    from jsonb_to_recordset(p_lines) as l (inventory_id uuid, product_id uuid, location_id uuid, change numeric)
+    group by l.inventory_id, l.product_id, l.location_id
+  ) w
+  join jsonb_to_recordset(p_stock) as s (
+    first_line int, product_id uuid, location_id uuid, quantity numeric, owed numeric
+  ) on s.product_id = w.product_id and s.location_id = w.location_id
+  where s.quantity + s.owed + w.change < 0;
+
+  if v_shortages is not null then
+    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_shortages));
+  end if;
+end
 $$;
 
 -- Give stock of physical products back. Digital ones are passed over: their stock comes back with their codes.
@@ -2410,6 +3130,30 @@ begin
 end
 $$;
 
+-- Bring lines of a file of stock in, to be taken by interlock.import_stock: a list of lines, each a list of its number in the
+-- file, product, location and quantity as texts. With the first piece (p_anew) what is left of the same file, and of others
+-- from yesterday, goes.
+--
+-- Callers: `npm run import-stock`; postgres.
+-- Locks: none beyond the rows it writes.
+create function interlock.stage_stock(p_reference text, p_lines jsonb, p_anew boolean)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_anew then
+    delete from interlock.stock_import_lines l
+    where l.reference = p_reference
+      or l.created_at < now() - interval '1 day';
+  end if;
+
+  insert into interlock.stock_import_lines (reference, line, product, location, quantity)
+  select p_reference, (l ->> 0)::int, l ->> 1, l ->> 2, l ->> 3
+  from jsonb_array_elements(p_lines) as l;
+end
+$$;
+
 -- The version of a product's stock in the web shop: its latest movement, also if that is closed and gone; 0 if there was
 -- none. So a sale writes nothing more than it does anyway. It is exact for who holds the product and its slots, or of a
 -- product without slots: sales from slots go side by side, so a later one may be there before an earlier one is.
@@ -2440,6 +3184,29 @@ begin
     )
   );
 end
+$$;
+
+-- What a file of stock that was brought in would change, and every problem of it by line.
+--
+-- Callers: interlock.import_stock.
+-- Locks: none.
+create function interlock.sum_up_import(p_reference text, p_replace boolean, p_dry_run boolean)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'success', count(r.problem) = 0,
+    'dry_run', p_dry_run is true,
+    'lines', count(*),
+    'changed', count(*) filter (where r.quantity <> r.present and r.problem is null),
+    'units', coalesce(sum(abs(r.quantity - r.present)) filter (where r.problem is null), 0),
+    'problems', coalesce(jsonb_agg(jsonb_build_object('line', r.line, 'message', r.problem) order by r.line) filter (
+      where r.problem is not null
+    ), '[]')
+  )
+  from interlock.read_import(p_reference, p_replace) r
 $$;
 
 -- Take stock of one product with slots, exactly: all that is in its slots is called in first. Returns what
@@ -2738,6 +3505,94 @@ begin
   end if;
 
   return v_rows.o_owed is true;
+end
+$$;
+
+-- Lines of a transfer at one location, as interlock.lock_inventory wants them, with `change`.
+--
+-- Callers: interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer.
+-- Locks: none.
+create function interlock.transfer_ends(p_lines jsonb, p_location_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_agg(
+    jsonb_build_object(
+      'line', l.n - 1,
+      'inventory_id', case p_location_id when interlock.online_location() then l.line -> 'product_id' else to_jsonb(i.id) end,
+      'product_id', l.line -> 'product_id',
+      'location_id', p_location_id,
+      'change', l.line -> 'quantity'
+    )
+    order by l.n
+  )
+  from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+  left join interlock.inventory i on i.product_id = (l.line ->> 'product_id')::uuid and i.location_id = p_location_id
+$$;
+
+-- Move stock between locations, or send it: then it is in transit until it is received. Each way has a transfer of its own, whose
+-- id the ledger has. All that is asked of a stock has to be there before anything comes in.
+--
+-- Callers: interlock.change_transfer.
+-- Locks: as interlock.lock_inventory.
+-- Errors: LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND, VALIDATION_FAILED, INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED; 55P03 after
+--   lock_timeout.
+create function interlock.transfer_inventory(
+  p_lines jsonb,
+  p_in_transit boolean,
+  p_reason text,
+  out o_transfer_id uuid,
+  out o_lines json
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_from constant jsonb := interlock.name_transfer_ends(p_lines, 'from_location_id', -1);
+  v_to constant jsonb := interlock.name_transfer_ends(p_lines, 'to_location_id', 1);
+  v_stock constant jsonb := interlock.lock_inventory(case when p_in_transit then v_from else v_from || v_to end);
+  v_way record;
+begin
+  -- In parts nothing could be missed that is asked for twice.
+  perform interlock.refuse_shortages(v_from, v_stock);
+
+  for v_way in
+    select l.from_location_id, l.to_location_id, jsonb_agg(l.n - 1) as lines
+    from (
+      select (i.line ->> 'from_location_id')::uuid as from_location_id, (i.line ->> 'to_location_id')::uuid as to_location_id, i.n
+      from jsonb_array_elements(p_lines) with ordinality as i (line, n)
+    ) l
+    group by l.from_location_id, l.to_location_id
+    order by min(l.n)
+  loop
+    insert into interlock.stock_transfers (from_location_id, to_location_id, reason, reference, actor, ended_at)
+    values (
+      v_way.from_location_id, v_way.to_location_id, p_reason, nullif(current_setting('interlock.reference', true), ''),
+      auth.uid(), case when p_in_transit is not true then interlock.clock() end
+    )
+    returning id into o_transfer_id;
+
+    insert into interlock.stock_transfer_lines (transfer_id, product_id, sent, received)
+    select
+      o_transfer_id, l.product_id, trim_scale(sum(l.change)),
+      case when p_in_transit then 0 else trim_scale(sum(l.change)) end
+    from jsonb_to_recordset(v_to) as l (of_line int, product_id uuid, change numeric)
+    where v_way.lines @> to_jsonb(l.of_line)
+    group by l.product_id;
+
+    perform interlock.move_quantities(jsonb_agg(e), coalesce(p_reason, 'transfer_out'), o_transfer_id)
+    from jsonb_array_elements(v_from) as e
+    where v_way.lines @> (e -> 'of_line');
+    if p_in_transit is not true then
+      perform interlock.move_quantities(jsonb_agg(e), coalesce(p_reason, 'transfer_in'), o_transfer_id)
+      from jsonb_array_elements(v_to) as e
+      where v_way.lines @> (e -> 'of_line');
+    end if;
+  end loop;
+
+  o_lines := interlock.moved_inventory(v_stock);
 end
 $$;
 

@@ -9,7 +9,7 @@ set local check_function_bodies = off;
 -- Which two books do not agree.
 create domain interlock.finding_kind as text
   constraint inventory_findings_kind_known
-    check (value in ('ledger', 'sales', 'reservations', 'open_orders', 'codes', 'slots'));
+    check (value in ('ledger', 'sales', 'reservations', 'open_orders', 'codes', 'slots', 'transfers'));
 
 create domain interlock.finding_status as text
   constraint inventory_findings_status_known check (value in ('open', 'resolved', 'accepted'));
@@ -93,6 +93,7 @@ create policy inventory_audits_select_staff
 --   open_orders   the units of a customer's open orders, and their counter        the customer
 --   codes         free codes and stock; codes of an order and what it bought      the order, or –
 --   slots         the slots of a product, and what its row says                   –
+--   transfers     what a transfer says of a location, and what the ledger says    the transfer
 --
 -- `expected` is what follows from the first, `found` what the second says. An open finding is followed by every audit: it
 -- changes with the difference, and closes by itself once there is none. public.resolve_finding corrects it, with a reason, where
@@ -132,7 +133,7 @@ comment on table interlock.inventory_findings is
 comment on column interlock.inventory_findings.location_id is
   'Where, if it is about stock at a location.';
 comment on column interlock.inventory_findings.subject_id is
-  'The order, reservation or customer that it is about.';
+  'The order, reservation, customer or transfer that it is about.';
 comment on column interlock.inventory_findings.size is
   'By how much what was found is more than what was expected.';
 comment on column interlock.inventory_findings.since is
@@ -261,6 +262,7 @@ declare
   v_order_ids uuid[];
   v_reservation_ids uuid[];
   v_user_ids uuid[];
+  v_transfer_ids uuid[];
   v_first_id uuid;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -328,6 +330,12 @@ begin
       select r.user_id from interlock.cart_reservations r
       union
       select o.user_id from interlock.orders o where o.status in ('pending_payment', 'confirmed')
+    ) c;
+    select array_agg(c.id) into v_transfer_ids
+    from (
+      select t.id from interlock.stock_transfers t
+      union
+      select m.reference_id from interlock.stock_movements m where m.reason in ('transfer_out', 'transfer_in')
     ) c;
   else
     v_after := coalesce((
@@ -404,14 +412,28 @@ begin
         where age(c.xmin) <= age(v_last.oldest_transaction::xid)
         union
         select f.subject_id from open_findings f where f.kind = 'open_orders'
+      ),
+      array(
+        select t.id from interlock.stock_transfers t where age(t.xmin) <= age(v_last.oldest_transaction::xid)
+        union
+        select l.transfer_id
+        from interlock.stock_transfer_lines l
+        where age(l.xmin) <= age(v_last.oldest_transaction::xid)
+        union
+        select m.reference_id
+        from moved m
+        where m.reason in ('transfer_out', 'transfer_in')
+          or exists (select from interlock.stock_transfers t where t.id = m.reference_id)
+        union
+        select f.subject_id from open_findings f where f.kind = 'transfers'
       )
-    into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids;
+    into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids, v_transfer_ids;
   end if;
   v_audit.products := coalesce(cardinality(v_product_ids), 0);
   v_audit.orders := coalesce(cardinality(v_order_ids), 0);
 
   for v_from in 1..greatest(
-    v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), 1
+    v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids), 1
   ) by v_piece loop
     insert into interlock.inventory_findings as f (
       kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
@@ -424,6 +446,7 @@ begin
       v_order_ids[v_from:v_from + v_piece - 1],
       v_reservation_ids[v_from:v_from + v_piece - 1],
       v_user_ids[v_from:v_from + v_piece - 1],
+      v_transfer_ids[v_from:v_from + v_piece - 1],
       v_audit.kept_since
     ) d
     on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update
@@ -681,6 +704,38 @@ begin
 end
 $$;
 
+-- Bring the stock of a location to what the lines of a transfer say: what the ledger has moved too little for it, or too much.
+--
+-- Callers: interlock.resolve_finding.
+-- Locks: the transfer; then as interlock.lock_inventory.
+-- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, PRODUCT_NOT_FOUND; 55P03 is transient.
+create function interlock.correct_transfer(p_transfer_id uuid, p_product_id uuid, p_location_id uuid, p_reason text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_lines jsonb;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1 from interlock.stock_transfers t where t.id = p_transfer_id for no key update;
+  v_lines := (
+    select interlock.transfer_ends(
+      jsonb_build_array(jsonb_build_object('product_id', p_product_id, 'quantity', d.expected - d.found)), p_location_id
+    )
+    from interlock.find_transfer_differences(array[p_transfer_id]) d
+    where d.product_id = p_product_id
+      and d.location_id = p_location_id
+  );
+  if v_lines is not null then
+    perform interlock.refuse_shortages(v_lines, interlock.lock_inventory(v_lines));
+    perform interlock.move_quantities(v_lines, p_reason, p_transfer_id);
+  end if;
+end
+$$;
+
 -- Since when the ledger of a product at a location has not added up to its stock there, and what has probably happened. Each movement says
 -- what there was after it (but for those of a product with slots), so the first that does not follow from those before it
 -- is where rows are missing, changed, or too many; if there is none the stock was changed after the last.
@@ -788,7 +843,7 @@ as $$
     and c.codes <> h.held
 $$;
 
--- Every difference between the books that these products, orders, reservations and customers are in. Each kind is asked in
+-- Every difference between the books that these products, orders, reservations, customers and transfers are in. Each kind is asked in
 -- a statement of its own, which sees the rows of one moment.
 --
 -- Callers: interlock.audit_inventory, interlock.resolve_finding.
@@ -798,6 +853,7 @@ create function interlock.find_differences(
   p_order_ids uuid[],
   p_reservation_ids uuid[],
   p_user_ids uuid[],
+  p_transfer_ids uuid[],
   p_kept_since timestamptz default null
 )
 returns table (
@@ -826,6 +882,9 @@ begin
   return query
     select 'slots', d.product_id, null::uuid, null::uuid, d.expected, d.found, null::timestamptz, d.cause
     from interlock.find_slot_differences(p_product_ids) d;
+  return query
+    select 'transfers', d.product_id, d.location_id, d.transfer_id, d.expected, d.found, d.since, d.cause
+    from interlock.find_transfer_differences(p_transfer_ids, p_kept_since) d;
 end
 $$;
 
@@ -1069,6 +1128,51 @@ as $$
     or d.granted > d.available
 $$;
 
+-- Transfers of stock of which the ledger does not say what their lines say: what was sent and is not back has gone from where
+-- they began, and what was received has come to where they end. An id may be that of no transfer: then the ledger has moved
+-- something for none. Transfers from before p_kept_since are left out, as rows of the ledger may be gone.
+--
+-- Callers: interlock.find_differences, interlock.correct_transfer.
+-- Locks: none.
+create function interlock.find_transfer_differences(p_transfer_ids uuid[], p_kept_since timestamptz default null)
+returns table (
+  product_id uuid, location_id uuid, transfer_id uuid, expected numeric, found numeric, since timestamptz, cause text
+)
+language sql
+stable
+set search_path = ''
+as $$
+  with asked as (
+    select distinct u.id, t.id is not null as is_there, t.from_location_id, t.to_location_id, t.created_at
+    from unnest(p_transfer_ids) as u (id)
+    left join interlock.stock_transfers t on t.id = u.id
+    where (t.created_at < p_kept_since) is not true
+  ),
+  books as (
+    select a.id, a.is_there, a.created_at, l.product_id, a.from_location_id as location_id, l.returned - l.sent as said, null::numeric as moved
+    from asked a
+    join interlock.stock_transfer_lines l on l.transfer_id = a.id
+    union all
+    select a.id, a.is_there, a.created_at, l.product_id, a.to_location_id, l.received, null
+    from asked a
+    join interlock.stock_transfer_lines l on l.transfer_id = a.id
+    union all
+    select a.id, a.is_there, m.created_at, m.product_id, m.location_id, null, m.delta
+    from asked a
+    join interlock.stock_movements m on m.reference_id = a.id
+  )
+  select
+    b.product_id, b.location_id, b.id, trim_scale(coalesce(sum(b.said), 0)), trim_scale(coalesce(sum(b.moved), 0)),
+    max(b.created_at),
+    case
+      when not bool_or(b.is_there) then 'The ledger has moved stock for a transfer that is not there: it was removed by hand.'
+      else 'The transfer, its lines or the ledger were changed past the functions.'
+    end
+  from books b
+  group by b.product_id, b.location_id, b.id
+  having coalesce(sum(b.said), 0) <> coalesce(sum(b.moved), 0)
+$$;
+
 -- A finding as the API tells it.
 --
 -- Callers: interlock.resolve_finding, interlock.accept_finding.
@@ -1159,7 +1263,8 @@ $$;
 -- finding that is gone by now is resolved as well; one that is resolved already is answered again, and nothing is done.
 --
 -- Callers: authenticated (staff) and service_role, through public.resolve_finding.
--- Locks: the finding; then as its kind says: account and order, reservation, counter of open orders, stock rows, slots, codes.
+-- Locks: the finding; then as its kind says: account and order, reservation, counter of open orders, transfer, rows of
+--   inventory, stock rows, slots, codes.
 --   All waits together last two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, FINDING_NOT_FOUND, FINDING_NOT_CORRECTABLE (it is there still),
 --   INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, PRODUCT_NOT_FOUND; 55P03 is transient.
@@ -1208,12 +1313,15 @@ begin
         perform interlock.correct_codes(v_finding.product_id, v_finding.subject_id, p_reason);
       when 'slots' then
         perform interlock.correct_slots(v_finding.product_id);
+      when 'transfers' then
+        perform interlock.correct_transfer(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
     end case;
 
     v_is_left := exists (
       select
       from interlock.find_differences(
-        array[v_finding.product_id], array[v_finding.subject_id], array[v_finding.subject_id], array[v_finding.subject_id]
+        array[v_finding.product_id], array[v_finding.subject_id], array[v_finding.subject_id], array[v_finding.subject_id],
+        array[v_finding.subject_id]
       ) d
       where d.kind = v_finding.kind
         and d.product_id is not distinct from v_finding.product_id
@@ -1295,12 +1403,14 @@ comment on function interlock.correct_sale is
   'Take from the stock what a line of an order holds and the ledger has not taken, or give back what it has taken too much.';
 comment on function interlock.correct_slots is
   'Make the slots of a product anew: as many as its row says, with what it has shared out.';
+comment on function interlock.correct_transfer is
+  'Bring the stock of a location to what the lines of a transfer say: what the ledger has moved too little for it, or too much.';
 comment on function interlock.explain_ledger is
   'Since when the ledger of a product at a location has not added up to its stock there, and what has probably happened.';
 comment on function interlock.find_code_differences is
   'Digital products of these whose stock is not the number of their free codes; orders of these that have not the codes they bought, or have ended and keep codes that nobody has seen.';
 comment on function interlock.find_differences is
-  'Every difference between the books that these products, orders, reservations and customers are in.';
+  'Every difference between the books that these products, orders, reservations, customers and transfers are in.';
 comment on function interlock.find_ledger_differences is
   'Products of these whose ledger at a location does not add up to their stock there, less what is owed.';
 comment on function interlock.find_open_order_differences is
@@ -1311,6 +1421,8 @@ comment on function interlock.find_sale_differences is
   'Lines of these orders of which the ledger has not taken as much as they hold: units that were sold, less those that came back.';
 comment on function interlock.find_slot_differences is
   'Owners of slots among these whose slots are not what their row says: another number of them, more granted than there is, or slots of a product that is not there.';
+comment on function interlock.find_transfer_differences is
+  'Transfers of stock of which the ledger does not say what their lines say: what was sent and is not back has gone from where they began, and what was received has come to where they end.';
 comment on function interlock.finding_to_json is
   'A finding as the API tells it.';
 comment on function interlock.ledger_locations is

@@ -1,5 +1,7 @@
 set local lock_timeout = '5s';
 
+select interlock.conceal('stock_transfer_lines');
+select interlock.conceal('stock_transfers');
 select interlock.conceal('inventory_conflict_rates');
 select interlock.conceal('inventory_levels');
 select interlock.conceal('inventory_items');

@@ -51,6 +51,7 @@ select results_eq(
       ('interlock.expire_promo_holds(integer): lock_timeout=50ms'),
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
+      ('interlock.import_stock(text,boolean,boolean): lock_timeout=10s'),
       ('interlock.increment_promo_usage(uuid,text): lock_timeout=2s'),
       ('interlock.list_orders(text,uuid,uuid,integer,bigint): plan_cache_mode=force_custom_plan, TimeZone=UTC'),
       ('interlock.list_payment_proofs(text,bigint,integer): TimeZone=UTC'),

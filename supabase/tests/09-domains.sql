@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(345);
+select plan(346);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -226,7 +226,7 @@ from (values
     'pending_payment confirmed paid fulfilled cancelled expired refunded'),
   ('order_event', 'order_events_event_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped corrected tracking_changed'),
-  ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots'),
+  ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots transfers'),
   ('finding_status', 'inventory_findings_status_known', 'open resolved accepted'),
   ('fulfillment', 'orders_fulfillment_known', 'unfulfilled processing shipped delivered'),
   ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery card'),

@@ -15,12 +15,14 @@ comment on function interlock.correct_sale is
   'Take from the stock what a line of an order holds and the ledger has not taken, or give back what it has taken too much.';
 comment on function interlock.correct_slots is
   'Make the slots of a product anew: as many as its row says, with what it has shared out.';
+comment on function interlock.correct_transfer is
+  'Bring the stock of a location to what the lines of a transfer say: what the ledger has moved too little for it, or too much.';
 comment on function interlock.explain_ledger is
   'Since when the ledger of a product at a location has not added up to its stock there, and what has probably happened.';
 comment on function interlock.find_code_differences is
   'Digital products of these whose stock is not the number of their free codes; orders of these that have not the codes they bought, or have ended and keep codes that nobody has seen.';
 comment on function interlock.find_differences is
-  'Every difference between the books that these products, orders, reservations and customers are in.';
+  'Every difference between the books that these products, orders, reservations, customers and transfers are in.';
 comment on function interlock.find_ledger_differences is
   'Products of these whose ledger at a location does not add up to their stock there, less what is owed.';
 comment on function interlock.find_open_order_differences is
@@ -31,6 +33,8 @@ comment on function interlock.find_sale_differences is
   'Lines of these orders of which the ledger has not taken as much as they hold: units that were sold, less those that came back.';
 comment on function interlock.find_slot_differences is
   'Owners of slots among these whose slots are not what their row says: another number of them, more granted than there is, or slots of a product that is not there.';
+comment on function interlock.find_transfer_differences is
+  'Transfers of stock of which the ledger does not say what their lines say: what was sent and is not back has gone from where they began, and what was received has come to where they end.';
 comment on function interlock.finding_to_json is
   'A finding as the API tells it.';
 comment on function interlock.ledger_locations is

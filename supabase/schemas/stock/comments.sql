@@ -3,10 +3,16 @@ comment on function interlock.adjust_stock is
   'What public.adjust_stock does, with its owner''s rights: stock that came or went, said relatively, so that no sale beside it is lost.';
 comment on function interlock.admit_checkout is
   'Whether a checkout of these products is let in: unless as many as may run at a time are running.';
+comment on function interlock.book_transfer is
+  'Book what becomes of lines of a transfer that is locked, and end it with the last of them: p_quantities of p_product_ids are received, lost or returned.';
+comment on function interlock.cancel_transfer is
+  'Bring what is in transit of a transfer back to where it came from.';
 comment on function interlock.change_inventory is
   'Adjust, receive, set or count, and answer the lines of stock that it has changed.';
 comment on function interlock.change_inventory_once is
   'Do what interlock.change_inventory does once for each key, and once for each reference of an action, and answer what public.manage_inventory answers.';
+comment on function interlock.change_transfer is
+  'What public.manage_inventory does of transfers: the action, the transfer it is about, and the lines of stock that it has changed.';
 comment on function interlock.close_stock_ledger is
   'Add what is older than p_before in the ledger of a product at a location to its closed balance; answers how many movements, at most p_limit.';
 comment on function interlock.count_stock is
@@ -41,6 +47,8 @@ comment on function interlock.guard_inventory is
   'What a row of inventory may be, and its version.';
 comment on function interlock.guard_stock_policy is
   'Refuse a stock policy other than `tracked` for a digital product, which is sold by its codes, and for one with slots, whose sales ask nothing but their slot; and a new product that owes units to nobody.';
+comment on function interlock.import_stock is
+  'Take a file of stock that interlock.stage_stock has brought in: every stock that it names becomes what it says, all or none, in this transaction.';
 comment on function interlock.inventory_members is
   'The members that a line of public.manage_inventory may have, by action: of which kind, and whether it must have them.';
 comment on function interlock.keep_decimals is
@@ -53,14 +61,24 @@ comment on function interlock.lock_inventory is
   'Lock the stock of these lines, each once, and answer what it is: inventory_id, product_id, location_id, quantity (less what is owed), owed (of the web shop), version, first_line.';
 comment on function interlock.lock_stock is
   'Lock stock rows by id: the only other way our code locks them.';
+comment on function interlock.lock_transfer is
+  'Lock a transfer of stock: whatever becomes of it is booked under this lock.';
+comment on function interlock.lose_transfer is
+  'Book that some of what is in transit will never arrive, with a reason.';
 comment on function interlock.manage_inventory is
   'What public.manage_inventory does, with its owner''s rights: read stock with its versions, or change it, all lines or none, in one transaction.';
+comment on function interlock.move_quantities is
+  'Change stock that is locked by so much: of each stock the sum of what these lines say (product_id, location_id, change).';
 comment on function interlock.move_stock is
   'Bring a product from the stock that it has to another, and answer both.';
+comment on function interlock.moved_inventory is
+  'The lines that public.manage_inventory answers, of stock that interlock.lock_inventory has answered and that was changed since, in its order.';
 comment on function interlock.moved_since is
   'What has come to a product''s stock at a location since a moment, less what went.';
 comment on function interlock.name_inventory_lines is
   'The lines of a request with what they name: `line`, counted from 0, inventory_id (null where there is no row yet), product_id and location_id, and what else they have.';
+comment on function interlock.name_transfer_ends is
+  'One end of the lines of a transfer as interlock.lock_inventory wants them, with `change` (the quantity, or with p_sign -1 less that) and `of_line`.';
 comment on function interlock.online_location is
   'The location whose stock is products.available_quantity: what the web shop sells.';
 comment on function interlock.plan_inventory is
@@ -69,16 +87,24 @@ comment on function interlock.raise_product_changed is
   'Refuse, as transient, a sale of a product that changed since it was priced.';
 comment on function interlock.raise_products_not_found is
   'Refuse products that do not exist or are not for sale.';
+comment on function interlock.read_import is
+  'The lines of a file of stock that was brought in, read: what each names, the stock that is there now, and what is wrong with it, the first thing of a line.';
 comment on function interlock.rebased_lines is
   'Lines of a `set` that is tried again on the present stock, as a key remembers them: by what they add, whatever they were added to.';
+comment on function interlock.receive_transfer is
+  'Put what came of a transfer on the shelf of its destination.';
 comment on function interlock.record_inventory_movements is
   'Write what changes in inventory to the stock ledger.';
 comment on function interlock.record_stock_movements is
   'Write the stock ledger: what is there less what is owed.';
+comment on function interlock.refuse_cancelled is
+  'Refuse a transfer that was cancelled: what was in transit is back where it came from.';
 comment on function interlock.refuse_delete_of_sold_product is
   'Refuse to delete a product that was sold; what a foreign key would do, without its lock on the product at each sale.';
 comment on function interlock.refuse_product_identity_change is
   'Refuse a new id or kind for a product.';
+comment on function interlock.refuse_shortages is
+  'Refuse, all at once, what is taken of stock that is not there.';
 comment on function interlock.refuse_stock_overwrite is
   'Refuse a new stock that comes as an absolute number over the API: PATCH knows no `available_quantity + n`, so what was sold since the number was read would be back on the shelf.';
 comment on function interlock.return_stock is
@@ -89,8 +115,12 @@ comment on function interlock.settle_changed_stock is
   'What a changed stock comes to.';
 comment on function interlock.settle_stock is
   'Call in the slots of a product, so that its stock is in its row again.';
+comment on function interlock.stage_stock is
+  'Bring lines of a file of stock in, to be taken by interlock.import_stock: a list of lines, each a list of its number in the file, product, location and quantity as texts.';
 comment on function interlock.stock_version is
   'The version of a product''s stock in the web shop: its latest movement, also if that is closed and gone; 0 if there was none.';
+comment on function interlock.sum_up_import is
+  'What a file of stock that was brought in would change, and every problem of it by line.';
 comment on function interlock.take_at_gate is
   'Take stock of one product with slots, exactly: all that is in its slots is called in first.';
 comment on function interlock.take_backorders is
@@ -103,5 +133,9 @@ comment on function interlock.take_stock is
   'Take the stock of physical products, and lock and check that of digital ones.';
 comment on function interlock.to_time is
   'The moment that a text is, in ISO 8601 with its zone; null if it is none.';
+comment on function interlock.transfer_ends is
+  'Lines of a transfer at one location, as interlock.lock_inventory wants them, with `change`.';
+comment on function interlock.transfer_inventory is
+  'Move stock between locations, or send it: then it is in transit until it is received.';
 comment on function interlock.write_inventory is
   'Bring stock to its `target`, and answer the lines that public.manage_inventory answers, in their order.';

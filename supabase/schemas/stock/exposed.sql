@@ -7,3 +7,5 @@ select interlock.expose('inventory');
 select interlock.expose('inventory_items');
 select interlock.expose('inventory_levels');
 select interlock.expose('inventory_conflict_rates');
+select interlock.expose('stock_transfers');
+select interlock.expose('stock_transfer_lines');

@@ -358,7 +358,7 @@ from (
     from regexp_matches(v.problems, '(/[^ ]*) ([^;]+)', 'g') with ordinality as r (p, n)
   ))::text as told
   from (values
-    ('sell', '[{"i": "1 1"}]', '', '/action must be one of get, adjust, receive, set, count'),
+    ('sell', '[{"i": "1 1"}]', '', '/action must be one of get, adjust, receive, set, count, transfer, cancel, lose'),
     ('adjust', '{}', '', '/lines must be a list of 1 to 100 objects'),
     ('adjust', '[]', '', '/lines must have 1 to 100 lines'),
     ('adjust', '[1, {"i": "1 1", "delta": 1}, "x"]', '', '/lines/0 must be a JSON object;/lines/2 must be a JSON object'),
@@ -409,7 +409,7 @@ select is(
   pg_temp.manage('adjust', (select jsonb_agg('{"i": "1 1", "delta": 1}'::jsonb)::text from generate_series(1, n))), told, n || ' lines'
 )
 from (values (101, 'VALIDATION_FAILED {"problems": [{"message": "must have 1 to 100 lines", "pointer": "/lines"}]}')) as v (n, told);
-select is(pg_temp.manage(null, null), 'VALIDATION_FAILED {"problems": [{"message": "must be one of get, adjust, receive, set, count", "pointer": "/action"}, {"message": "must be a list of 1 to 100 objects", "pointer": "/lines"}]}', 'nothing');
+select is(pg_temp.manage(null, null), 'VALIDATION_FAILED {"problems": [{"message": "must be one of get, adjust, receive, set, count, transfer, cancel, lose", "pointer": "/action"}, {"message": "must be a list of 1 to 100 objects", "pointer": "/lines"}]}', 'nothing');
 select matches(pg_temp.manage('adjust', '[{"i": "1 1", "delta": 1}]', $$, p_idempotency_key => ''$$), '^VALIDATION_FAILED.*idempotency-key', 'a key is text');
 select is(pg_temp.manage(t.action, t.lines), t.told, t.told)
 from (values

@@ -19,4 +19,21 @@ super::codes! {
             ("expected_version", OrNull(&AMOUNT)), ("expected_quantity", OrNull(&Number)),
             ("version", AMOUNT), ("quantity", Number),
         ])))]);
+
+    StockTransferNotFound 404 Final "STOCK_TRANSFER_NOT_FOUND"
+        "There is no such transfer of stock."
+        "Check transfer_id: it is the one that was answered when the goods were sent."
+        known(&[("transfer_id", Uuid)]);
+
+    TransferExceeded 409 Final "TRANSFER_EXCEEDED"
+        "More would arrive than is in transit."
+        "Look at details.lines: of each product sent less received and lost is the most that can still come. It may have been booked already."
+        known(&[("transfer_id", Uuid), ("lines", List(&Object("A line that is too much.", &[
+            ("product_id", Uuid), ("sent", Number), ("received", Number), ("lost", Number), ("requested", Number),
+        ])))]);
+
+    TransferEnded 409 Final "TRANSFER_ENDED"
+        "Nothing of this transfer is in transit any more."
+        "Nothing is left to be done: details says when it ended, and whether it was cancelled."
+        known(&[("transfer_id", Uuid), ("ended_at", Time), ("cancelled", Flag)]);
 }

@@ -223,7 +223,14 @@ impl Step {
             Self::Stack => start_stack(run),
             Self::Push => ship(
                 run,
-                &["schemas::", "push::", "verify::", "docs::", "jobs::"],
+                &[
+                    "schemas::",
+                    "push::",
+                    "verify::",
+                    "docs::",
+                    "jobs::",
+                    "audit::",
+                ],
             ),
             Self::Deploy => deploy::run(run),
             Self::E2e => match &run.area {

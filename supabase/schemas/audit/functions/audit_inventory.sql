@@ -33,6 +33,7 @@ declare
   v_order_ids uuid[];
   v_reservation_ids uuid[];
   v_user_ids uuid[];
+  v_transfer_ids uuid[];
   v_first_id uuid;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -100,6 +101,12 @@ begin
       select r.user_id from interlock.cart_reservations r
       union
       select o.user_id from interlock.orders o where o.status in ('pending_payment', 'confirmed')
+    ) c;
+    select array_agg(c.id) into v_transfer_ids
+    from (
+      select t.id from interlock.stock_transfers t
+      union
+      select m.reference_id from interlock.stock_movements m where m.reason in ('transfer_out', 'transfer_in')
     ) c;
   else
     v_after := coalesce((
@@ -176,14 +183,28 @@ begin
         where age(c.xmin) <= age(v_last.oldest_transaction::xid)
         union
         select f.subject_id from open_findings f where f.kind = 'open_orders'
+      ),
+      array(
+        select t.id from interlock.stock_transfers t where age(t.xmin) <= age(v_last.oldest_transaction::xid)
+        union
+        select l.transfer_id
+        from interlock.stock_transfer_lines l
+        where age(l.xmin) <= age(v_last.oldest_transaction::xid)
+        union
+        select m.reference_id
+        from moved m
+        where m.reason in ('transfer_out', 'transfer_in')
+          or exists (select from interlock.stock_transfers t where t.id = m.reference_id)
+        union
+        select f.subject_id from open_findings f where f.kind = 'transfers'
       )
-    into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids;
+    into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids, v_transfer_ids;
   end if;
   v_audit.products := coalesce(cardinality(v_product_ids), 0);
   v_audit.orders := coalesce(cardinality(v_order_ids), 0);
 
   for v_from in 1..greatest(
-    v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), 1
+    v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids), 1
   ) by v_piece loop
     insert into interlock.inventory_findings as f (
       kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
@@ -196,6 +217,7 @@ begin
       v_order_ids[v_from:v_from + v_piece - 1],
       v_reservation_ids[v_from:v_from + v_piece - 1],
       v_user_ids[v_from:v_from + v_piece - 1],
+      v_transfer_ids[v_from:v_from + v_piece - 1],
       v_audit.kept_since
     ) d
     on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update

@@ -1,4 +1,4 @@
--- Every difference between the books that these products, orders, reservations and customers are in. Each kind is asked in
+-- Every difference between the books that these products, orders, reservations, customers and transfers are in. Each kind is asked in
 -- a statement of its own, which sees the rows of one moment.
 --
 -- Callers: interlock.audit_inventory, interlock.resolve_finding.
@@ -8,6 +8,7 @@ create function interlock.find_differences(
   p_order_ids uuid[],
   p_reservation_ids uuid[],
   p_user_ids uuid[],
+  p_transfer_ids uuid[],
   p_kept_since timestamptz default null
 )
 returns table (
@@ -36,5 +37,8 @@ begin
   return query
     select 'slots', d.product_id, null::uuid, null::uuid, d.expected, d.found, null::timestamptz, d.cause
     from interlock.find_slot_differences(p_product_ids) d;
+  return query
+    select 'transfers', d.product_id, d.location_id, d.transfer_id, d.expected, d.found, d.since, d.cause
+    from interlock.find_transfer_differences(p_transfer_ids, p_kept_since) d;
 end
 $$;

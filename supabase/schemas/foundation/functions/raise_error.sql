@@ -79,6 +79,10 @@ begin
       v_status := '404';
       v_message := 'There is no such location, or it is closed.';
       v_hint := 'Check the ids in details.location_ids; goods come to no location that is not active.';
+    when 'STOCK_TRANSFER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such transfer of stock.';
+      v_hint := 'Check transfer_id: it is the one that was answered when the goods were sent.';
     when 'PAYMENT_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such payment.';
@@ -211,6 +215,14 @@ begin
       v_status := '409';
       v_message := 'The stock is no longer what was read.';
       v_hint := 'Look at version and quantity in details.conflicts, decide again, and send it with those; or say it relatively: adjust.';
+    when 'TRANSFER_EXCEEDED' then
+      v_status := '409';
+      v_message := 'More would arrive than is in transit.';
+      v_hint := 'Look at details.lines: of each product sent less received and lost is the most that can still come. It may have been booked already.';
+    when 'TRANSFER_ENDED' then
+      v_status := '409';
+      v_message := 'Nothing of this transfer is in transit any more.';
+      v_hint := 'Nothing is left to be done: details says when it ended, and whether it was cancelled.';
     when 'REFUND_EXCEEDS_PAYMENT' then
       v_status := '409';
       v_message := 'More would go back than was paid.';

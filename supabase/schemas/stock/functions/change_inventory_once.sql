@@ -9,6 +9,8 @@ create function interlock.change_inventory_once(
   p_lines jsonb,
   p_reason text,
   p_reference text,
+  p_transfer_id uuid,
+  p_in_transit boolean,
   p_began_at timestamptz,
   p_rebase boolean,
   p_idempotency_key text
@@ -23,7 +25,9 @@ declare
     p_action,
     case when p_rebase then interlock.rebased_lines(p_lines) else p_lines end,
     p_reason,
-    p_began_at
+    p_began_at,
+    p_transfer_id,
+    p_in_transit is true
   );
   v_answer text := interlock.begin_idempotent('inventory', p_idempotency_key, v_request || jsonb_build_array(p_reference));
 begin
@@ -34,11 +38,15 @@ begin
   v_answer := interlock.begin_idempotent(v_operation, p_reference, v_request, null, true);
   if v_answer is null then
     perform set_config('interlock.reference', coalesce(p_reference, ''), true);
-    v_answer := json_build_object(
-      'success', true,
-      'action', p_action,
-      'lines', interlock.change_inventory(p_action, p_lines, p_reason, p_began_at)
-    );
+    v_answer := case
+      when p_action = 'transfer' or p_transfer_id is not null then
+        interlock.change_transfer(p_action, p_lines, p_reason, p_transfer_id, p_in_transit)
+      else json_build_object(
+        'success', true,
+        'action', p_action,
+        'lines', interlock.change_inventory(p_action, p_lines, p_reason, p_began_at)
+      )
+    end;
     perform set_config('interlock.reference', '', true);
     perform interlock.finish_idempotent(v_operation, p_reference, v_answer, true);
   end if;

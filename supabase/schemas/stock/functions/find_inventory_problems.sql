@@ -20,10 +20,13 @@ stable
 set search_path = ''
 as $$
 declare
+  v_of_transfer constant boolean := coalesce(p_action = 'lose' or (p_action = 'receive' and p_transfer_id is not null), false);
   v_problems jsonb := '[]'::jsonb;
 begin
-  if not exists (select from interlock.inventory_members(p_action)) then
-    v_problems := v_problems || interlock.problem('/action', 'must be one of get, adjust, receive, set, count');
+  if p_action is distinct from 'cancel' and not exists (select from interlock.inventory_members(p_action, v_of_transfer)) then
+    v_problems := v_problems || interlock.problem(
+      '/action', 'must be one of get, adjust, receive, set, count, transfer, cancel, lose'
+    );
   end if;
   if p_reason is not null and not interlock.is_line(p_reason, 100) then
     v_problems := v_problems || interlock.problem('/reason', 'must be a text of 1 to 100 characters without control characters');
@@ -37,10 +40,12 @@ begin
   if p_rebase and p_action <> 'set' then
     v_problems := v_problems || interlock.problem('/rebase', 'is for set');
   end if;
-  if p_transfer_id is not null then
+  if p_transfer_id is not null and p_action not in ('receive', 'cancel', 'lose') then
     v_problems := v_problems || interlock.problem('/transfer_id', 'is not for this action');
+  elsif p_transfer_id is null and p_action in ('cancel', 'lose') then
+    v_problems := v_problems || interlock.problem('/transfer_id', 'is required: what was answered when the goods were sent');
   end if;
-  if p_in_transit is not null then
+  if p_in_transit is not null and p_action <> 'transfer' then
     v_problems := v_problems || interlock.problem('/in_transit', 'is not for this action');
   end if;
   if p_began_at is not null then
@@ -51,7 +56,12 @@ begin
     end if;
   end if;
 
-  if jsonb_typeof(p_lines) is distinct from 'array' then
+  if p_action = 'cancel' then
+    return v_problems || case
+      when coalesce(p_lines, 'null') in ('null', '[]') then '[]'
+      else interlock.problem('/lines', 'must be empty: all that is in transit comes back')
+    end;
+  elsif jsonb_typeof(p_lines) is distinct from 'array' then
     return v_problems || interlock.problem('/lines', 'must be a list of 1 to 100 objects');
   elsif jsonb_array_length(p_lines) not between 1 and 100 then
     return v_problems || interlock.problem('/lines', 'must have 1 to 100 lines');
@@ -74,15 +84,15 @@ begin
       select '' as pointer, 'must be a JSON object' as message
       where not l.is_object
       union all
-      select '/' || m.name, coalesce(interlock.find_member_problem(l.line -> m.name, m.kind), 'is required')
-      from interlock.inventory_members(p_action) m
+      select '/' || m.name, case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) else 'is required' end
+      from interlock.inventory_members(p_action, v_of_transfer) m
       where l.is_object
         and case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) is not null else m.needed end
       union all
       select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a field of this action'
       from jsonb_object_keys(l.line) as k (name)
-      where k.name not in (select m.name from interlock.inventory_members(p_action) m)
-        and exists (select from interlock.inventory_members(p_action))
+      where k.name not in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
+        and exists (select from interlock.inventory_members(p_action, v_of_transfer))
       union all
       select '/inventory_id', case
         when l.line ? 'inventory_id' then 'cannot go with product_id or location_id'
@@ -90,10 +100,21 @@ begin
       end
       where l.is_object
         and (l.line ? 'inventory_id') = (l.line ?| array['product_id', 'location_id'])
+        and 'inventory_id' in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
       union all
       select '/product_id', 'is required with location_id'
       where l.line ? 'location_id'
         and not l.line ?| array['product_id', 'inventory_id']
+      union all
+      select '/to_location_id', 'must be another location than from_location_id'
+      where p_action = 'transfer'
+        and lower(l.line ->> 'from_location_id') = lower(l.line ->> 'to_location_id')
+      union all
+      select '/' || e.name, 'must be that of line 0: what is in transit has one way'
+      from unnest(array['from_location_id', 'to_location_id']) as e (name)
+      where p_action = 'transfer'
+        and p_in_transit
+        and lower(l.line ->> e.name) <> lower(p_lines -> 0 ->> e.name)
       union all
       select '/expected_version', 'is required, or expected_quantity: what you have read'
       where p_action = 'set'

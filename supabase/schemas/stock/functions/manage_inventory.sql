@@ -8,9 +8,10 @@
 -- The answer is json, and text with key and reference, because jsonb would put its members into another order.
 --
 -- Callers: authenticated (staff) and service_role, through public.manage_inventory.
--- Locks: the key, the reference; then as interlock.lock_inventory; two seconds at most for all.
+-- Locks: the key, the reference, the transfer; then as interlock.lock_inventory; two seconds at most for all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, INVENTORY_NOT_FOUND, LOCATION_NOT_FOUND,
---   PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED; 55P03 and 40P01 are transient and nothing has
+--   PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, STOCK_TRANSFER_NOT_FOUND, TRANSFER_EXCEEDED,
+--   TRANSFER_ENDED; 55P03 and 40P01 are transient and nothing has
 --   happened. VERSION_CONFLICT is answered, so that it is counted (stock/tables/inventory_conflicts.sql).
 -- Security definer: so that it may use the functions of this schema, and that staff may write stock.
 create function interlock.manage_inventory(
@@ -47,7 +48,7 @@ begin
 
   begin
     return interlock.change_inventory_once(
-      p_action, p_lines, p_reason, p_reference, p_began_at, p_rebase, p_idempotency_key
+      p_action, p_lines, p_reason, p_reference, p_transfer_id, p_in_transit, p_began_at, p_rebase, p_idempotency_key
     );
   exception
     -- What it has written and locked is undone, its key included.
