@@ -1728,7 +1728,8 @@ as $$
   select jsonb_agg(
     jsonb_build_object(
       'line', l.line,
-      'inventory_id', l.inventory_id,
+      -- Somebody may have made the row meanwhile; one that was made for this goes with the refusal.
+      'inventory_id', case when not s.made then s.inventory_id end,
       'product_id', l.product_id,
       'location_id', l.location_id,
       'expected_version', l.expected_version,
@@ -1739,9 +1740,11 @@ as $$
     order by l.line
   )
   from jsonb_to_recordset(p_lines) as l (
-    line int, inventory_id uuid, product_id uuid, location_id uuid, expected_version numeric, expected_quantity numeric
+    line int, product_id uuid, location_id uuid, expected_version numeric, expected_quantity numeric
   )
-  join jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, version bigint)
+  join jsonb_to_recordset(p_stock) as s (
+    inventory_id uuid, product_id uuid, location_id uuid, quantity numeric, version bigint, made boolean
+  )
     on s.product_id = l.product_id and s.location_id = l.location_id
   where l.expected_version <> s.version
     or l.expected_quantity <> s.quantity

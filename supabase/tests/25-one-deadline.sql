@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(21);
+select plan(24);
 
 -- What is left -------------------------------------------------------------------
 
@@ -120,6 +120,18 @@ select is(
   'a checkout limits each of its waits'
 );
 select is((select count(*) from limited where by = 'take_from_rows'), 2::bigint, 'and that for each of its products');
+insert into interlock.locations (id, name) values ('7f000000-0000-4000-8000-000000000031', 'Late');
+select is(
+  pg_temp.limits_of($$select public.manage_inventory('receive', '[{"product_id": "7f000000-0000-4000-8000-000000000011", "quantity": 1},
+    {"product_id": "7f000000-0000-4000-8000-000000000012", "location_id": "7f000000-0000-4000-8000-000000000031", "quantity": 1}]',
+    p_idempotency_key => 'late-inventory')$$, 'service_role'),
+  'begin_idempotent lock_inventory lock_stock', 'so does a change of stock in several places'
+);
+select is((select count(*) from limited where by = 'lock_inventory'), 2::bigint, 'where a row is made and where one is locked');
+select is(
+  pg_temp.limits_of($$select public.decrement_inventory(id, 1) from interlock.inventory where location_id = '7f000000-0000-4000-8000-000000000031'$$, 'service_role'),
+  'decrement_row', 'and a sale there'
+);
 select is(
   pg_temp.limits_of(format('select public.cancel_order(%L, %L)',
     (select id from interlock.orders where user_id = '7f000000-0000-4000-8000-000000000001'), 'late-2'), 'service_role'),

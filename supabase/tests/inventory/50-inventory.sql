@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(117);
+select plan(143);
 
 insert into auth.users (id, aud, role, email)
 values
@@ -40,13 +40,14 @@ language plpgsql
 as $$
 declare
   v_constraint text;
+  v_column text;
 begin
   execute regexp_replace(p_sql, '\{([pl])([0-9])\}', 'pg_temp.\1(\2)', 'g');
   return null;
 exception
   when others then
-    get stacked diagnostics v_constraint = constraint_name;
-    return coalesce(nullif(v_constraint, ''), sqlstate);
+    get stacked diagnostics v_constraint = constraint_name, v_column = column_name;
+    return coalesce(nullif(v_constraint, ''), nullif(v_column, ''), sqlstate);
 end
 $$;
 
@@ -99,6 +100,31 @@ from (values
   ('insert into interlock.inventory (product_id, location_id, quantity) values ({p2}, {l1}, 1.5)', 'inventory_decimals'),
   ('insert into interlock.inventory (product_id, location_id, quantity) values ({p4}, {l1}, 1.25)', 'inventory_decimals'),
   ('insert into interlock.inventory (product_id, location_id, version) values ({p1}, {l1}, 0)', 'row_version_positive'),
+  ('insert into interlock.inventory (product_id) values ({p1})', 'location_id'),
+  ('insert into interlock.inventory (location_id) values ({l1})', 'product_id'),
+  ('insert into interlock.inventory (product_id, location_id, quantity) values ({p1}, {l1}, null)', 'quantity'),
+  ('insert into interlock.inventory (product_id, location_id, version) values ({p1}, {l1}, null)', 'version'),
+  ('insert into interlock.inventory (product_id, location_id, updated_at) values ({p1}, {l1}, null)', 'updated_at'),
+  ('insert into interlock.inventory (id, product_id, location_id) values ({p1}, {p1}, {l1}), ({p1}, {p1}, {l2})', 'inventory_pkey'),
+  ('insert into interlock.locations (id, name) values ({l1}, ''again'')', 'locations_pkey'),
+  ('insert into interlock.locations (name) values (null)', 'name'),
+  ('insert into interlock.locations (name, active) values (''x'', null)', 'active'),
+  ('insert into interlock.locations (name, created_at) values (''x'', null)', 'created_at'),
+  ('update interlock.products set unit = null where id = {p1}', 'unit'),
+  ('update interlock.products set decimals = null where id = {p1}', 'decimals'),
+  ('insert into interlock.stock_balances values ({p9}, {l9}, 1, 1), ({p9}, {l9}, 1, 1)', 'stock_balances_pkey'),
+  ('insert into interlock.stock_balances values ({p9}, {l9}, null, 1)', 'closed_through'),
+  ('insert into interlock.stock_balances values ({p9}, {l9}, 1, null)', 'quantity'),
+  ('insert into interlock.stock_movements (product_id, location_id, delta, reason) values ({p9}, null, 1, ''x'')', 'location_id'),
+  ('insert into interlock.inventory_conflicts (product_id, operation, rebased) values (null, ''set'', false)', 'product_id'),
+  ('insert into interlock.inventory_conflicts (product_id, operation, rebased) values ({p1}, null, false)', 'operation'),
+  ('insert into interlock.inventory_conflicts (product_id, operation, rebased) values ({p1}, ''set'', null)', 'rebased'),
+  ('insert into interlock.inventory_conflicts (product_id, operation, rebased, created_at) values ({p1}, ''set'', true, null)', 'created_at'),
+  ('insert into interlock.inventory_conflicts (id, product_id, operation, rebased) overriding system value values (-1, {p1}, ''set'', true), (-1, {p1}, ''set'', true)', 'inventory_conflicts_pkey'),
+  ('insert into interlock.inventory_conflicts (id, product_id, operation, rebased) overriding system value values (-1, {p9}, ''set'', true)', null),
+  ('update interlock.inventory_conflicts set rebased = false where id = -1', '23001'),
+  ('delete from interlock.inventory_conflicts where id = -1', '23001'),
+  ('truncate interlock.inventory_conflicts', '23001'),
   ('insert into interlock.inventory (product_id, location_id, quantity) values ({p1}, {l1}, 11.52)', null),
   ('insert into interlock.inventory (product_id, location_id) values ({p1}, {l1})', 'inventory_product_location_key'),
   ('insert into interlock.inventory (product_id, location_id, quantity) values ({p4}, {l1}, 1.5), ({p2}, {l1}, 0), ({p2}, {l2}, 7)', null),
@@ -352,6 +378,7 @@ select is(
 
 -- Once for each reference.
 create temporary table first_answer as select pg_temp.decrement(pg_temp.i(1, 1), '2.50', 'shop', 'receipt 1') as told;
+select is(current_setting('interlock.reference', true), '', 'the reference is for this call alone');
 select is(pg_temp.decrement(pg_temp.i(1, 1), '2.5', 'staff', 'receipt 1'), told, 'the same call, by whomever, is answered the same, letter by letter') from first_answer;
 select matches(pg_temp.decrement(pg_temp.i(1, 1), '2', 'shop', 'receipt 1'), '^IDEMPOTENCY_KEY_REUSED', 'another is refused');
 select matches(pg_temp.decrement(pg_temp.i(1, 1), '2', 'shop', ''), '^VALIDATION_FAILED.*p_reference', 'a reference is text');

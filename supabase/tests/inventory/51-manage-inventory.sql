@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(129);
+select plan(133);
 
 insert into auth.users (id, aud, role, email)
 values
@@ -220,6 +220,10 @@ select is(pg_temp.ledger(), '1@0 5 15 received delivery 1, 4@1 3 3 received deli
 select is((select sum(granted)::int from interlock.counter_slots where owner_id = pg_temp.p(2)), 90, 'slots have their share');
 select is(pg_temp.manage('adjust', '[{"i": "1 1", "delta": 5}, {"i": "1 1", "delta": -5}]'), '1@1 9 9 3', 'what comes to nothing changes nothing');
 select is(pg_temp.ledger(), null, 'not even the ledger');
+select is((select updated_at from interlock.inventory where id = pg_temp.i(1, 1)), now(), 'so far');
+update interlock.inventory set updated_at = 'epoch' where id = pg_temp.i(1, 1);
+select pg_temp.manage('adjust', '[{"i": "1 1", "delta": 5}, {"i": "1 1", "delta": -5}]');
+select is((select updated_at::text from interlock.inventory where id = pg_temp.i(1, 1)), 'epoch'::timestamptz::text, 'nor the row');
 
 -- Of what is owed.
 update interlock.products set stock_policy = 'backorder', backorder_limit = 9, backordered = 3 where id = pg_temp.p(4);
@@ -326,6 +330,7 @@ select is_empty($$select * from interlock.stock_differences where product_id in 
 
 create temporary table answers as
 select pg_temp.asked('adjust', '[{"i": "5 2", "delta": 0.5}]', $$, p_reason => 'found', p_reference => 'job 7', p_idempotency_key => 'k 1'$$) as told;
+select is(current_setting('interlock.reference', true), '', 'no reference is left behind');
 select is(pg_temp.asked('adjust', '[{"i": "5 2", "delta": 0.5}]', $$, p_reason => 'found', p_reference => 'job 7', p_idempotency_key => 'k 1'$$), told, 'the same key is answered the same, letter by letter') from answers;
 select is(pg_temp.asked('adjust', '[{"i": "5 2", "delta": 0.5}]', $$, p_reason => 'found', p_reference => 'job 7'$$, 'staff'), told, 'so is the same reference, whoever says it') from answers;
 select is(pg_temp.asked('adjust', '[{"i": "5 2", "delta": 0.5}]', $$, p_reason => 'found', p_reference => 'job 7', p_idempotency_key => 'k 2'$$), told, 'also under a key that is new') from answers;
@@ -344,7 +349,6 @@ select matches(pg_temp.manage('count', '[{"i": "5 2", "counted": 1}]', $$, p_beg
 select is(pg_temp.manage('set', '[{"i": "5 2", "quantity": 4, "expected_quantity": 3, "expected_version": 4}]', $$, p_rebase => true, p_idempotency_key => 'k 4'$$), '5@2 3 4 5', 'what adds one');
 select is(pg_temp.manage('set', '[{"i": "5 2", "quantity": 5, "expected_quantity": 4}]', $$, p_rebase => true, p_idempotency_key => 'k 4'$$), '5@2 3 4 5', 'adds it once, whatever it is added to');
 select matches(pg_temp.manage('set', '[{"i": "5 2", "quantity": 6, "expected_quantity": 4}]', $$, p_rebase => true, p_idempotency_key => 'k 4'$$), '^IDEMPOTENCY_KEY_REUSED', 'and nothing else');
-select is(current_setting('interlock.reference', true), '', 'no reference is left behind');
 
 -- Refusals: all that is wrong, by name, and nothing changed ------------------------------------------------
 
@@ -384,7 +388,9 @@ from (
     ('set', '[{"i": "1 1", "quantity": -1, "expected_version": 1}]', '', '/lines/0/quantity must be at least 0'),
     ('set', '[{"i": "1 1", "quantity": 1, "expected_quantity": 1.0001}]', '', '/lines/0/expected_quantity must have at most 3 decimals'),
     ('set', '[{"i": "1 1", "quantity": 1, "expected_version": 1}]', ', p_rebase => true', '/lines/0/expected_quantity is required with rebase'),
-    ('adjust', '[{"i": "1 1", "delta": 1}]', ', p_rebase => true', '/rebase is for set'),
+    ('set', '[{"i": "1 1", "quantity": 1}, 1]', ', p_rebase => true', '/lines/0/expected_version is required, or expected_quantity: what you have read;/lines/1 must be a JSON object'),
+    ('count', '[1]', '', '/lines/0 must be a JSON object'),
+    ('adjust', '[{"i": "1 1", "delta": 1, "expected_version": 1}]', ', p_rebase => true', '/rebase is for set'),
     ('adjust', '[{"i": "1 1", "delta": 1}]', ', p_began_at => now()', '/began_at is for count'),
     ('adjust', '[{"i": "1 1", "delta": 1}]', ', p_transfer_id => gen_random_uuid(), p_in_transit => false', '/transfer_id is not for this action;/in_transit is not for this action'),
     ('adjust', '[{"i": "1 1", "delta": 1}]', $$, p_reason => ''$$, '/reason must be a text of 1 to 100 characters without control characters'),

@@ -6,6 +6,9 @@ mod mutants;
 mod races;
 #[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod scenes;
+mod stages;
 
 use super::Area;
 
@@ -15,12 +18,12 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     documented: &[],
     #[cfg(test)]
-    scenes: &[],
+    scenes: &[scenes::SCENES],
     #[cfg(test)]
     scene_rows: "",
     #[cfg(test)]
     after_scene: "",
-    stages: &[],
+    stages: &[stages::STAGES],
     sweeps: &[],
     histories: None,
     #[cfg(test)]

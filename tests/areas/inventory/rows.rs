@@ -22,7 +22,54 @@ pub(crate) async fn call(session: &Client, sql: &str) -> Result<Value, String> {
     }
 }
 
+/// Four products in the web shop and two stores.
+#[derive(Clone)]
+pub(crate) struct Stocks {
+    pub(crate) products: Vec<Uuid>,
+    /// By product and place: the inventory id, and how a line names it.
+    pub(crate) ids: Vec<Vec<Uuid>>,
+    pub(crate) lines: Vec<Vec<String>>,
+}
+
 impl Bench {
+    /// Thirty of everything; the second product is sold from slots.
+    pub(crate) async fn stocks(&self) -> Stocks {
+        let products = self.products(4, 64).await;
+        let stores =
+            "insert into interlock.locations (name) values ('test'), ('test') returning id";
+        let stores = self
+            .db
+            .query(stores, &[])
+            .await
+            .expect("locations can be inserted");
+        let stores: Vec<Uuid> = stores.iter().map(|row| row.get(0)).collect();
+        let slots = "select public.set_stock_slots($1, 4)";
+        self.db
+            .execute(slots, &[&products[1]])
+            .await
+            .expect("it can have slots");
+        let mut stocks = Stocks {
+            products: products.clone(),
+            ids: Vec::new(),
+            lines: Vec::new(),
+        };
+        for product in products {
+            let mut ids = vec![product];
+            let mut lines = vec![format!(r#""inventory_id": "{product}""#)];
+            for store in &stores {
+                let insert = "insert into interlock.inventory (product_id, location_id, quantity) values ($1, $2, 30) returning id";
+                let row = self.db.query_one(insert, &[&product, store]).await;
+                ids.push(row.expect("stock can be inserted").get(0));
+                lines.push(format!(
+                    r#""product_id": "{product}", "location_id": "{store}""#
+                ));
+            }
+            stocks.ids.push(ids);
+            stocks.lines.push(lines);
+        }
+        stocks
+    }
+
     /// Stock of a new product of three decimals at a new location: its inventory id.
     pub(crate) async fn inventory(&self, quantity: &str) -> Uuid {
         let insert =

@@ -68,10 +68,13 @@ pub(crate) async fn run(search: &Search) -> Result<Section> {
         stepwise,
         one_is_enough: false,
     };
-    let chosen = move |_: &Stage, operation: &Operation| {
-        operation
-            .sweeps
-            .is_none_or(|sweep| !others.contains(&sweep))
+    // `STAGE="stock of p"` plays the stages whose names begin so.
+    let stage = std::env::var("STAGE").unwrap_or_default();
+    let chosen = move |of: &Stage, operation: &Operation| {
+        of.name.starts_with(&stage)
+            && operation
+                .sweeps
+                .is_none_or(|sweep| !others.contains(&sweep))
     };
     let breakpoints = match stepwise {
         true => Some(Breakpoints::set(search.stack.connect().await).await?),

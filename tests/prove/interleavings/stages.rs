@@ -2,7 +2,7 @@
 //! operations of a stage is searched, each operation with itself too.
 //!
 //! `{u}`, `{v}`, `{w}` are users, `{x}`, `{y}` batches, `{p}`, `{q}` products, `{d}` a digital product,
-//! `{k}`, `{l}` promo codes, `{o}` an order, `{c}`, `{e}` carts: new ones for every schedule.
+//! `{k}`, `{l}` promo codes, `{o}` an order, `{c}`, `{e}` carts, `{s}` a store, `{i}` stock there: new ones for every schedule.
 
 use crate::areas::AREAS;
 

@@ -1,5 +1,6 @@
 //! How this area is broken on purpose, and what must notice.
 
+mod between_sessions;
 mod combined;
 mod explained;
 
@@ -7,7 +8,7 @@ use crate::areas::Mutants;
 
 /// For the engines.
 pub(crate) const MUTANTS: Mutants = Mutants {
-    noticed_by: &[],
+    noticed_by: between_sessions::NOTICED_BY,
     explained: explained::EXPLAINED,
     combined: combined::COMBINED,
     interleaved: &[],
