@@ -41,13 +41,14 @@ as $$
 declare
   v_constraint text;
   v_column text;
+  v_table text;
 begin
   execute regexp_replace(p_sql, '\{([pl])([0-9])\}', 'pg_temp.\1(\2)', 'g');
   return null;
 exception
   when others then
-    get stacked diagnostics v_constraint = constraint_name, v_column = column_name;
-    return coalesce(nullif(v_constraint, ''), nullif(v_column, ''), sqlstate);
+    get stacked diagnostics v_constraint = constraint_name, v_column = column_name, v_table = table_name;
+    return coalesce(nullif(v_constraint, ''), nullif(v_column, ''), case sqlstate when '23001' then v_table end, sqlstate);
 end
 $$;
 
@@ -77,7 +78,7 @@ select is(pg_temp.refusal(t.sql), t.refused_by, t.sql)
 from (values
   ('delete from interlock.locations where id = interlock.online_location()', 'locations_online_stays'),
   ('update interlock.locations set id = {l9} where id = {l1}', 'locations_identity_fixed'),
-  ('truncate interlock.locations cascade', '23001'),
+  ('truncate interlock.locations cascade', 'locations'),
   ($$update interlock.locations set name = 'Web', active = active where id = interlock.online_location()$$, null),
   ($$update interlock.locations set name = 'Store 1', id = id where id = {l1}$$, null),
   ($$insert into interlock.locations (name) values ('')$$, 'label_length'),
@@ -122,9 +123,9 @@ from (values
   ('insert into interlock.inventory_conflicts (product_id, operation, rebased, created_at) values ({p1}, ''set'', true, null)', 'created_at'),
   ('insert into interlock.inventory_conflicts (id, product_id, operation, rebased) overriding system value values (-1, {p1}, ''set'', true), (-1, {p1}, ''set'', true)', 'inventory_conflicts_pkey'),
   ('insert into interlock.inventory_conflicts (id, product_id, operation, rebased) overriding system value values (-1, {p9}, ''set'', true)', null),
-  ('update interlock.inventory_conflicts set rebased = false where id = -1', '23001'),
-  ('delete from interlock.inventory_conflicts where id = -1', '23001'),
-  ('truncate interlock.inventory_conflicts', '23001'),
+  ('update interlock.inventory_conflicts set rebased = false where id = -1', 'inventory_conflicts'),
+  ('delete from interlock.inventory_conflicts where id = -1', 'inventory_conflicts'),
+  ('truncate interlock.inventory_conflicts', 'inventory_conflicts'),
   ('insert into interlock.inventory (product_id, location_id, quantity) values ({p1}, {l1}, 11.52)', null),
   ('insert into interlock.inventory (product_id, location_id) values ({p1}, {l1})', 'inventory_product_location_key'),
   ('insert into interlock.inventory (product_id, location_id, quantity) values ({p4}, {l1}, 1.5), ({p2}, {l1}, 0), ({p2}, {l2}, 7)', null),
@@ -132,7 +133,7 @@ from (values
   ('update interlock.inventory set product_id = {p1} where product_id = {p2} and location_id = {l2}', 'inventory_identity_fixed'),
   ('update interlock.inventory set id = {p9} where product_id = {p1}', 'inventory_identity_fixed'),
   ('update interlock.inventory set quantity = 1.25 where product_id = {p4}', 'inventory_decimals'),
-  ('truncate interlock.inventory', '23001'),
+  ('truncate interlock.inventory', 'inventory'),
   ('delete from interlock.products where id = {p4}', 'inventory_product_id_fkey'),
   ('delete from interlock.locations where id = {l2}', 'inventory_location_id_fkey'),
   ('update interlock.products set decimals = 0 where id = {p4}', 'products_decimals_kept'),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(133);
+select plan(134);
 
 insert into auth.users (id, aud, role, email)
 values
@@ -220,10 +220,6 @@ select is(pg_temp.ledger(), '1@0 5 15 received delivery 1, 4@1 3 3 received deli
 select is((select sum(granted)::int from interlock.counter_slots where owner_id = pg_temp.p(2)), 90, 'slots have their share');
 select is(pg_temp.manage('adjust', '[{"i": "1 1", "delta": 5}, {"i": "1 1", "delta": -5}]'), '1@1 9 9 3', 'what comes to nothing changes nothing');
 select is(pg_temp.ledger(), null, 'not even the ledger');
-select is((select updated_at from interlock.inventory where id = pg_temp.i(1, 1)), now(), 'so far');
-update interlock.inventory set updated_at = 'epoch' where id = pg_temp.i(1, 1);
-select pg_temp.manage('adjust', '[{"i": "1 1", "delta": 5}, {"i": "1 1", "delta": -5}]');
-select is((select updated_at::text from interlock.inventory where id = pg_temp.i(1, 1)), 'epoch'::timestamptz::text, 'nor the row');
 
 -- Of what is owed.
 update interlock.products set stock_policy = 'backorder', backorder_limit = 9, backordered = 3 where id = pg_temp.p(4);
@@ -325,6 +321,15 @@ select is(pg_temp.manage('count', '[{"p": "4", "counted": 5}]', format(', p_bega
 update interlock.products set available_quantity = 0, backordered = 3 where id = pg_temp.p(4);
 select is(pg_temp.manage('count', '[{"p": "4", "counted": 0}]', format(', p_began_at => %L', clock_timestamp())), '4@0 -3 -3', 'or stays owed');
 select is_empty($$select * from interlock.stock_differences where product_id in (pg_temp.p(2), pg_temp.p(5))$$, 'the ledger adds up');
+
+-- The version of the web shop's stock is of that product there, whatever moved later elsewhere.
+insert into interlock.stock_movements (product_id, location_id, delta, reason) values (pg_temp.p(9), pg_temp.l(0), 1, 'tap'), (pg_temp.p(1), pg_temp.l(2), 1, 'tap');
+select is(interlock.stock_version(pg_temp.p(1)), (select max(id) from interlock.stock_movements where product_id = pg_temp.p(1) and location_id = pg_temp.l(0)), 'its own latest movement');
+insert into interlock.stock_balances
+select p, l, 4000000000000 + n, 0 from (values (1, pg_temp.p(1), pg_temp.l(0)), (2, pg_temp.p(1), pg_temp.l(2)), (3, pg_temp.p(9), pg_temp.l(0))) as b (n, p, l);
+select is(interlock.stock_version(pg_temp.p(1)), 4000000000001, 'or the last that is closed and may be gone');
+select is(interlock.stock_version(pg_temp.p(8)), 0::bigint, 'or none');
+delete from interlock.stock_balances where closed_through > 4000000000000;
 
 -- Once for each key and each reference --------------------------------------------------------------
 

@@ -42,6 +42,7 @@ fn a_shop() -> Shop {
         expires: None,
     };
     Shop {
+        stores: BTreeMap::new(),
         terms: Arc::new(Terms {
             products: BTreeMap::from([(OIL, oil)]),
             promos: vec![promo],

@@ -11,6 +11,14 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "Whoever reads the list orders it again.",
     ),
     (
+        "rebased_lines: backwards `order by l.n`",
+        "It is only compared with what the same function has made of the same request.",
+    ),
+    (
+        "write_inventory: without `and i.quantity <> s.target`",
+        "It only saves writing a row as it was: that is no change, and has no version and no row in the ledger.",
+    ),
+    (
         "name_inventory_lines: backwards `order by n.line`",
         "Each line has its number, and whoever reads the list goes by that.",
     ),

@@ -3,6 +3,8 @@
 mod between_sessions;
 mod combined;
 mod explained;
+mod histories;
+mod interleavings;
 
 use crate::areas::Mutants;
 
@@ -11,6 +13,6 @@ pub(crate) const MUTANTS: Mutants = Mutants {
     noticed_by: between_sessions::NOTICED_BY,
     explained: explained::EXPLAINED,
     combined: combined::COMBINED,
-    interleaved: &[],
-    in_histories: &[],
+    interleaved: interleavings::INTERLEAVED,
+    in_histories: histories::IN_HISTORIES,
 };

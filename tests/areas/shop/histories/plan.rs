@@ -3,6 +3,7 @@
 use super::Known;
 use crate::areas::shop::model::Shop;
 use crate::areas::shop::model::calls::{self as shop, Decision, News, Payment, Tidings};
+use crate::areas::shop::model::inventory::{Action, Expected, Line};
 use crate::prove::histories::{Reader, World, pick};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -22,6 +23,13 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
     }
     if terms.slots && rng.random_ratio(1, 8) {
         return with_slots(rng, world, &products);
+    }
+    if rng.random_ratio(1, 8) {
+        let call = in_store(rng, world);
+        if call.is_keyed() {
+            known.keyed.push(call.clone());
+        }
+        return call;
     }
     let buyer = pick(rng, &terms.buyers);
     let (order, owner) = match known.orders.len() {
@@ -234,6 +242,71 @@ fn with_slots(rng: &mut StdRng, world: &World<Shop>, products: &[Uuid]) -> shop:
     }
 }
 
+/// A call that has to do with stock in the store, and in the web shop beside it.
+fn in_store(rng: &mut StdRng, world: &World<Shop>) -> shop::Call {
+    let start = &world.start;
+    let digital = |id: &Uuid| start.terms.products[id].digital;
+    let online = start.stock.keys().filter(|id| !digital(id));
+    let stocks: Vec<Uuid> = start.stores.keys().chain(online).copied().collect();
+    let key = rng.random_ratio(1, 3).then(|| Uuid::new_v4().to_string());
+    let one = pick(rng, &stocks);
+    let amount = |rng: &mut StdRng, stock: Uuid| match start.stores.contains_key(&stock) {
+        true => rng.random_range(1..6) * 500,
+        false => rng.random_range(1..4) * 1000,
+    };
+    let action = match rng.random_range(0..12) {
+        0..3 => {
+            return shop::Call::SellAtTill {
+                stock: one,
+                quantity: amount(rng, one),
+                reference: key,
+            };
+        }
+        3 => {
+            return shop::Call::LookAtInventory {
+                stocks: vec![one, pick(rng, &stocks)],
+            };
+        }
+        4..8 => Action::Adjust,
+        8 => Action::Receive,
+        9 => Action::Count,
+        _ => Action::Set,
+    };
+    let mut named = vec![one, pick(rng, &stocks), pick(rng, &stocks)];
+    named.truncate(rng.random_range(1..4));
+    if action == Action::Set {
+        named.sort();
+        named.dedup();
+    }
+    let lines = named.into_iter().map(|stock| {
+        let expected = match (action, start.stores.get(&stock)) {
+            (Action::Set, Some(held)) if rng.random_bool(0.4) => {
+                Some(Expected::Version(held.version + rng.random_range(0..8)))
+            }
+            (Action::Set, Some(_)) => Some(Expected::Quantity(rng.random_range(0..16) * 500)),
+            (Action::Set, None) => Some(Expected::Quantity(
+                (start.stock[&stock] + rng.random_range(-6..3)).max(0) * 1000,
+            )),
+            _ => None,
+        };
+        let sign = if action == Action::Adjust && rng.random_bool(0.6) {
+            -1
+        } else {
+            1
+        };
+        Line {
+            stock,
+            amount: sign * amount(rng, stock),
+            expected,
+        }
+    });
+    shop::Call::Manage {
+        action,
+        lines: lines.collect(),
+        key,
+    }
+}
+
 /// Units that came or went, or a count of what was there at first: sometimes of what is there still.
 fn counted_or_adjusted(
     rng: &mut StdRng,
@@ -327,6 +400,8 @@ fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
         shop::Call::TakeUnits { quantity, .. } => *quantity = 4,
         shop::Call::Adjust { delta, .. } => *delta = 5,
         shop::Call::CountStock { counted, .. } => *counted = 9,
+        shop::Call::SellAtTill { quantity, .. } => *quantity = 4000,
+        shop::Call::Manage { lines, .. } => lines[0].amount = 4000,
         _ => {}
     }
     call

@@ -1,6 +1,7 @@
 //! The calls of a shop, as they are sent.
 
 use crate::areas::shop::model::calls::{Call, News, Tidings};
+use crate::areas::shop::model::inventory::{Action, Expected, Line, number};
 use crate::areas::shop::model::{self as shop};
 use crate::areas::shop::stripe::SECRET;
 use crate::prove::histories::{Reader, Request, array, present};
@@ -195,6 +196,38 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             "update interlock.products set available_quantity = available_quantity - {quantity}
              where id = '{product}' returning to_json(true)"
         )),
+        Call::Manage { action, lines, key } => {
+            let (name, amount) = action.names();
+            let began_at = (*action == Action::Count).then_some("2000-01-01T00:00:00Z");
+            let lines: Vec<Value> = lines.iter().map(|line| named_line(line, amount)).collect();
+            Request::Call {
+                function: None,
+                rpc: "manage_inventory",
+                caller: None,
+                arguments: present(json!({ "action": name, "lines": lines, "began_at": began_at })),
+                key: key.clone(),
+                rows: false,
+            }
+        }
+        Call::SellAtTill {
+            stock,
+            quantity,
+            reference,
+        } => shops(
+            "decrement_inventory",
+            present(json!({ "inventory_id": stock, "quantity": number(*quantity), "reference": reference })),
+        ),
+        Call::LookAtInventory { stocks } => {
+            let lines: Vec<Value> = stocks.iter().map(|id| json!({ "inventory_id": id })).collect();
+            Request::Call {
+                function: None,
+                rpc: "manage_inventory",
+                caller: None,
+                arguments: json!({ "action": "get", "lines": lines }),
+                key: None,
+                rows: false,
+            }
+        }
         Call::SetStockSlots { product, slots } => shops(
             "set_stock_slots",
             json!({ "product_id": product, "slots": slots }),
@@ -238,6 +271,16 @@ fn event(tidings: &Tidings) -> String {
          ) e",
         age = tidings.age
     )
+}
+
+fn named_line(line: &Line, amount: &str) -> Value {
+    let mut told = json!({ "inventory_id": line.stock, amount: number(line.amount) });
+    match line.expected {
+        Some(Expected::Version(version)) => told["expected_version"] = json!(version),
+        Some(Expected::Quantity(quantity)) => told["expected_quantity"] = number(quantity),
+        None => {}
+    }
+    told
 }
 
 fn shops(rpc: &'static str, arguments: Value) -> Request {
@@ -308,6 +351,8 @@ fn books(world: &shop::Shop) -> String {
          select json_build_object(
            'stock', (select coalesce(json_object_agg(p.id, p.available_quantity - coalesce(s.used, 0)), '{{}}')
              from interlock.products p left join slots s on s.owner_id = p.id where p.id = any ({products})),
+           'stores', (select coalesce(json_object_agg(i.id, json_build_array(trim_scale(i.quantity), i.version)), '{{}}')
+             from interlock.inventory i where i.product_id = any ({products})),
            'wallets', (select coalesce(json_object_agg(user_id, balance), '{{}}')
              from interlock.wallets where user_id = any ({buyers})),
            'uses', (select coalesce(json_object_agg(p.id, u.uses), '{{}}')

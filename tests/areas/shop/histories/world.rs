@@ -3,6 +3,7 @@
 
 use super::Known;
 use crate::areas::promo::model::{Off, Promo, Uses};
+use crate::areas::shop::model::inventory::Held;
 use crate::areas::shop::model::{Product, Shop, Terms};
 use crate::areas::shop::stripe::take_cards;
 use crate::prove::histories::{World, new_users};
@@ -95,6 +96,13 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         )
         .await?;
     }
+    let stores = fill_store(
+        db,
+        rng,
+        &mut named,
+        [(oil, "<oil in the store>"), (bread, "<bread in the store>")],
+    )
+    .await?;
     db.execute(
         "insert into interlock.product_codes (product_id, code)
          select $1, 'test:' || gen_random_uuid() from generate_series(1, $2::bigint)",
@@ -134,6 +142,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         }),
         clock,
         stock,
+        stores,
         slots,
         wallets,
         top_ups: BTreeMap::new(),
@@ -150,6 +159,44 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         ..Known::default()
     };
     Ok(World::new(start, names, known))
+}
+
+/// A store with a little of both, half ones too.
+async fn fill_store(
+    db: &Client,
+    rng: &mut StdRng,
+    new_id: &mut impl FnMut(&str) -> Uuid,
+    products: [(Uuid, &str); 2],
+) -> Result<BTreeMap<Uuid, Held>> {
+    let location = new_id("<store>");
+    db.execute(
+        "insert into interlock.locations (id, name) values ($1, 'test')",
+        &[&location],
+    )
+    .await?;
+    let mut stores = BTreeMap::new();
+    for (product, name) in products {
+        let held = Held {
+            product,
+            location,
+            quantity: rng.random_range(2..12) * 500,
+            version: 1,
+        };
+        let id = new_id(name);
+        db.execute(
+            "update interlock.products set decimals = 1 where id = $1",
+            &[&product],
+        )
+        .await?;
+        db.execute(
+            "insert into interlock.inventory (id, product_id, location_id, quantity)
+             values ($1, $2, $3, $4::bigint::numeric / 1000)",
+            &[&id, &product, &location, &held.quantity],
+        )
+        .await?;
+        stores.insert(id, held);
+    }
+    Ok(stores)
 }
 
 fn new_promos(

@@ -1,5 +1,6 @@
 //! What can be asked of a shop.
 
+use super::inventory::{Action, Line};
 use crate::prove::histories::Reader;
 use crate::prove::model::Moment;
 use crate::prove::model::keys::{Key, LIFETIME, REFERENCE_LIFETIME};
@@ -190,6 +191,21 @@ pub(crate) enum Call {
         expected: i64,
         reference: Option<String>,
     },
+    /// Stock in the store and in the web shop is changed, all lines or none.
+    Manage {
+        action: Action,
+        lines: Vec<Line>,
+        key: Option<String>,
+    },
+    /// A till takes of stock, in thousandths.
+    SellAtTill {
+        stock: Uuid,
+        quantity: i64,
+        reference: Option<String>,
+    },
+    LookAtInventory {
+        stocks: Vec<Uuid>,
+    },
     /// Breakage, by the shop's own SQL.
     WriteOff {
         product: Uuid,
@@ -232,6 +248,7 @@ impl Call {
             Self::Cancel { caller, key, .. } => {
                 Some((caller.unwrap_or_default(), "cancel_order", key.clone()?))
             }
+            Self::Manage { key, .. } => Some((Uuid::nil(), "inventory", key.clone()?)),
             _ => {
                 let (operation, reference) = self.reference()?;
                 Some((Uuid::nil(), operation, reference.clone()))
@@ -244,6 +261,7 @@ impl Call {
         let (operation, reference) = match self {
             Self::TakeUnits { reference, .. } => ("decrement_product_quantity", reference),
             Self::TakeCodes { reference, .. } => ("claim_product_codes_atomic", reference),
+            Self::SellAtTill { reference, .. } => ("decrement_inventory", reference),
             Self::CountUse { reference, .. } => ("increment_promo_usage", reference),
             Self::Adjust { reference, .. } => ("adjust_stock", reference),
             Self::CountStock { reference, .. } => ("count_stock", reference),
@@ -283,6 +301,7 @@ impl Call {
                 key: Some(_),
                 ..
             } => order.to_string(),
+            Self::Manage { key: Some(_), .. } => format!("{self:?}"),
             // All that it says, its reference too.
             _ if self.reference().is_some() => format!("{self:?}"),
             _ => String::new(),

@@ -4,6 +4,7 @@ pub(crate) mod calls;
 mod cards;
 mod checkout;
 mod codes;
+pub(crate) mod inventory;
 mod orders;
 mod reopening;
 pub(crate) mod slots;
@@ -11,6 +12,7 @@ mod stock;
 mod wallet;
 
 use self::calls::{Call, Decision};
+use self::inventory::Held;
 use self::orders::Order;
 use crate::areas::promo::model::{Promo, Refusal, Uses};
 use crate::prove::model::keys::{Keys, Verdict};
@@ -47,6 +49,8 @@ pub(crate) struct Shop {
     pub(crate) clock: Clock,
     /// Units that can be sold. Of a digital product, its free codes.
     pub(crate) stock: BTreeMap<Uuid, i64>,
+    /// What is in the store, by inventory id.
+    pub(crate) stores: BTreeMap<Uuid, Held>,
     /// How many slots products and promo codes have.
     pub(crate) slots: BTreeMap<Uuid, i64>,
     pub(crate) wallets: BTreeMap<Uuid, i64>,
@@ -74,6 +78,7 @@ impl fmt::Debug for Shop {
         f.debug_struct("Shop")
             .field("now", &self.clock.now)
             .field("stock", &self.stock)
+            .field("stores", &self.stores)
             .field("wallets", &self.wallets)
             .field("orders", &orders)
             .field("uses", &self.uses)
@@ -85,6 +90,7 @@ impl PartialEq for Shop {
     fn eq(&self, other: &Self) -> bool {
         self.clock == other.clock
             && self.stock == other.stock
+            && self.stores == other.stores
             && self.slots == other.slots
             && self.wallets == other.wallets
             && self.top_ups == other.top_ups
@@ -104,6 +110,7 @@ impl Hash for Shop {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.clock.hash(hasher);
         self.stock.hash(hasher);
+        self.stores.hash(hasher);
         self.slots.hash(hasher);
         self.wallets.hash(hasher);
         self.top_ups.hash(hasher);
@@ -229,6 +236,10 @@ impl Model for Shop {
                 product, expected, ..
             } => self.count_refusals(*product, *expected),
             Call::SetStockSlots { product, slots } => self.stock_slots_refusals(*product, *slots),
+            Call::Manage { action, lines, .. } => self.inventory_refusals(*action, lines),
+            Call::SellAtTill {
+                stock, quantity, ..
+            } => self.sale_refusals(*stock, *quantity),
             Call::TopUp { .. }
             | Call::ExpireOrders
             | Call::ExpireHolds
@@ -238,6 +249,7 @@ impl Model for Shop {
             | Call::Look
             | Call::LookAtShelf
             | Call::LookAtStock { .. }
+            | Call::LookAtInventory { .. }
             | Call::ClockMoves { .. } => Vec::new(),
         }
     }
@@ -349,6 +361,13 @@ impl Shop {
             Call::Look => expect(self.books(), body).map(|()| None),
             Call::LookAtShelf => expect(self.shelf(), body).map(|()| None),
             Call::LookAtStock { .. } => expect(self.stock_and_slots(), body).map(|()| None),
+            Call::Manage { action, lines, .. } => self.inventory_changed(*action, lines, body),
+            Call::SellAtTill {
+                stock, quantity, ..
+            } => self.sold_at_till(*stock, *quantity, body),
+            Call::LookAtInventory { stocks } => {
+                expect(self.inventory_seen(stocks), body).map(|()| None)
+            }
             Call::ClockMoves { to } => {
                 let mut next = self.clone();
                 next.clock.now = *to;
@@ -364,7 +383,7 @@ impl Shop {
         let orders = self.orders.iter();
         let orders = orders.map(|(id, order)| (id.to_string(), json!(order.status)));
         json!({
-            "stock": self.shelf(), "wallets": numbers(&self.wallets),
+            "stock": self.shelf(), "stores": self.store_books(), "wallets": numbers(&self.wallets),
             "uses": uses.collect::<Map<_, _>>(), "orders": orders.collect::<Map<_, _>>(),
         })
     }
