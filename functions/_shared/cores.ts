@@ -3,6 +3,7 @@ import * as claimRoute from "../claim-route/core.js";
 import * as checkout from "../checkout/core.js";
 import * as paymentIntent from "../payment-intent/core.js";
 import * as paymentWebhook from "../payment-webhook/core.js";
+import * as inventory from "../inventory/core.js";
 import * as promoValidate from "../promo-validate/core.js";
 import type { Core } from "./core.ts";
 
@@ -11,5 +12,6 @@ export const CORES: [string, Core][] = [
   ["checkout", checkout],
   ["payment-intent", paymentIntent],
   ["payment-webhook", paymentWebhook],
+  ["inventory", inventory],
   ["promo-validate", promoValidate],
 ];

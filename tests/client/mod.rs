@@ -88,12 +88,18 @@ async fn passes(mut tests: Command) {
         let user = |id: &Uuid| json!({ "id": id, "token": bench.stack.user_token(*id) });
         ids.iter().map(user).collect()
     };
+    let staff = bench.users(1).await[0];
+    let mut claims = user_claims(staff);
+    claims["app_metadata"] = json!({ "role": "staff" });
     let fixture = json!({
         "apiUrl": bench.stack.api_url,
         "anonKey": bench.stack.anon_key,
         "serviceKey": bench.stack.service_role_key,
         "users": with_token(&users),
         "drivers": with_token(&drivers),
+        "staff": { "id": staff, "token": bench.stack.token(&claims) },
+        "way": [bench.inventory("11.52").await, bench.inventory("1").await],
+        "stock": [bench.inventory("11.52").await, bench.inventory("11.52").await],
         "product": bench.products(1, 1_000).await[0],
         "second": bench.products(1, 1_000).await[0],
         "scarce": bench.products(1, 3).await[0],

@@ -464,7 +464,18 @@ fn prepare<C: Codec>(
         ));
     }
     match function.takes {
-        Takes::Fields { keyed, read } => {
+        Takes::Fields {
+            keyed,
+            by_shop,
+            read,
+        } => {
+            let authorization = request.authorization.as_deref();
+            identity::check(codec, authorization, request.came_ms, by_shop).map_err(
+                |anonymous| {
+                    let reason = anonymous.reason();
+                    (Code::Unauthenticated, object([("reason", reason.into())]))
+                },
+            )?;
             let conditional = function.is_conditional();
             prepare_fields(codec, request, keyed, conditional, read)
         }
@@ -512,14 +523,6 @@ fn prepare_fields<C: Codec>(
     conditional: bool,
     read: fn(Fields) -> Result<Arguments, Problems>,
 ) -> Result<Arguments, Refusal> {
-    identity::check(codec, request.authorization.as_deref(), request.came_ms).map_err(
-        |anonymous| {
-            (
-                Code::Unauthenticated,
-                object([("reason", anonymous.reason().into())]),
-            )
-        },
-    )?;
     let body = body_of(request)?;
     if !http::is_json(request.content_type.as_deref()) {
         return Err((Code::UnsupportedMediaType, Value::Null));

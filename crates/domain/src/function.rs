@@ -51,6 +51,8 @@ pub enum Takes {
         /// Whether the RPC keeps its answers by idempotency key. Where it does not, a key is accepted and
         /// not needed: a second call has no second effect anyway.
         keyed: bool,
+        /// Whether the shop's own code calls it too, with a token of the service role, which is nobody's.
+        by_shop: bool,
         /// Reads the fields of the request body.
         read: fn(Fields) -> Result<Arguments, Problems>,
     },

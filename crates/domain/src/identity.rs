@@ -38,8 +38,14 @@ impl Anonymous {
     }
 }
 
-/// Checks that an `authorization` header carries a user's access token that is not over yet.
-pub fn check(codec: &impl Codec, authorization: Option<&str>, now: f64) -> Result<(), Anonymous> {
+/// Checks that an `authorization` header carries a user's access token that is not over yet; or, if `by_shop`, one of
+/// the service role.
+pub fn check(
+    codec: &impl Codec,
+    authorization: Option<&str>,
+    now: f64,
+    by_shop: bool,
+) -> Result<(), Anonymous> {
     let token = authorization.and_then(bearer).ok_or(Anonymous::NoToken)?;
     // The platform's opaque API keys are no JWTs; say what they are rather than "malformed".
     if token.starts_with("sb_") {
@@ -47,7 +53,10 @@ pub fn check(codec: &impl Codec, authorization: Option<&str>, now: f64) -> Resul
     }
     let claims = claims(codec, token).ok_or(Anonymous::Malformed)?;
     // Tokens of other sign-in services may name their users otherwise; `auth.uid()` fails on those.
-    if !claims.sub.as_deref().is_some_and(is_uuid) || claims.role.as_deref() == Some("anon") {
+    let is_user =
+        claims.sub.as_deref().is_some_and(is_uuid) && claims.role.as_deref() != Some("anon");
+    let is_shop = by_shop && claims.role.as_deref() == Some("service_role");
+    if !is_user && !is_shop {
         return Err(Anonymous::NotAUser);
     }
     match claims.exp {
@@ -114,7 +123,19 @@ mod tests {
     }
 
     fn check_header(header: &str) -> Result<(), Anonymous> {
-        check(&SerdeJson, Some(header), NOW)
+        check(&SerdeJson, Some(header), NOW, false)
+    }
+
+    #[test]
+    fn the_service_role_is_nobody_and_passes_where_the_shop_may_call() {
+        let shop = token(r#"{"role":"service_role"}"#);
+        let over = token(r#"{"role":"service_role","exp":1}"#);
+        let check = |header: &str, by_shop| super::check(&SerdeJson, Some(header), NOW, by_shop);
+        assert_eq!(check(&shop, true), Ok(()));
+        assert_eq!(check(&shop, false), Err(Anonymous::NotAUser));
+        assert_eq!(check(&over, true), Err(Anonymous::Expired));
+        let key = token(r#"{"role":"anon"}"#);
+        assert_eq!(check(&key, true), Err(Anonymous::NotAUser));
     }
 
     #[test]
@@ -174,7 +195,7 @@ mod tests {
 
     #[test]
     fn what_is_no_bearer_token_is_none() {
-        assert_eq!(check(&SerdeJson, None, NOW), Err(Anonymous::NoToken));
+        assert_eq!(check(&SerdeJson, None, NOW, false), Err(Anonymous::NoToken));
         for header in ["", "Bearer", "Bearer ", "Basic dTpw", "token"] {
             assert_eq!(check_header(header), Err(Anonymous::NoToken), "{header}");
         }

@@ -44,6 +44,15 @@ pub mod shop {
     pub mod payment_webhook;
 }
 
+/// Stock at locations.
+pub mod inventory {
+    #[expect(
+        clippy::module_inception,
+        reason = "the function is called as its area is"
+    )]
+    pub mod inventory;
+}
+
 /// Promo codes.
 pub mod promo {
     pub mod promo_validate;
@@ -56,5 +65,6 @@ pub const FUNCTIONS: &[&function::Function] = &[
     &shop::checkout::CHECKOUT,
     &shop::payment_intent::PAYMENT_INTENT,
     &shop::payment_webhook::PAYMENT_WEBHOOK,
+    &inventory::inventory::INVENTORY,
     &promo::promo_validate::PROMO_VALIDATE,
 ];

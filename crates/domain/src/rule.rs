@@ -10,6 +10,8 @@ pub const QUANTITY_END: f64 = 1e11;
 /// What a quantity may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
+    /// Anything: what is there may be owed to buyers.
+    Any,
     /// Anything but 0.
     NotZero,
     /// More than 0.
@@ -22,6 +24,7 @@ impl Bound {
     /// What is said of another number.
     pub(crate) const fn message(self) -> &'static str {
         match self {
+            Bound::Any => "must be a number below 100000000000 in size and with at most 3 decimals",
             Bound::NotZero => {
                 "must be a number other than 0, below 100000000000 in size and with at most 3 decimals"
             }
@@ -43,6 +46,7 @@ impl Bound {
             && !(number == 0.0 && number.is_sign_negative());
         is_sound
             && match self {
+                Bound::Any => true,
                 Bound::NotZero => number != 0.0,
                 Bound::Positive => number > 0.0,
                 Bound::NotNegative => number >= 0.0,

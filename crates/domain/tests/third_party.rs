@@ -26,6 +26,7 @@ fn pay(repeatable: bool) -> Function {
         rpc: "begin_payment",
         takes: Takes::Fields {
             keyed: false,
+            by_shop: false,
             read: if repeatable {
                 |fields| read(fields, true)
             } else {

@@ -18,6 +18,7 @@ fn set() -> Function {
         rpc: "set_number",
         takes: Takes::Fields {
             keyed: true,
+            by_shop: false,
             read: |mut fields| {
                 let again = fields.flag("again");
                 let expected = fields.if_match();

@@ -156,6 +156,7 @@ fn quantity(value: &Value, bound: Bound) -> bool {
         && (whole.bytes().chain(fraction.bytes())).all(|byte| byte.is_ascii_digit());
     is_written_so
         && match bound {
+            Bound::Any => true,
             Bound::NotZero => number != 0.0,
             Bound::Positive => number > 0.0,
             Bound::NotNegative => number >= 0.0,

@@ -81,6 +81,246 @@ export interface components {
              */
             order_id: string;
         };
+        InventoryRequest: (unknown & unknown & unknown & unknown) & ({
+            /** @description Of which rows; of a transfer, which products. */
+            lines: {
+                /**
+                 * Format: uuid
+                 * @description The row: the id of an inventory row, or a product's id for its online stock.
+                 */
+                inventory_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The product.
+                 */
+                product_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The location of the product's row; the online location if it is absent.
+                 */
+                location_id?: string;
+            }[];
+            /**
+             * @description What to do.
+             * @enum {string}
+             */
+            action: "get";
+        } | {
+            /** @description Of which rows; of a transfer, which products. */
+            lines: {
+                /**
+                 * Format: uuid
+                 * @description The row: the id of an inventory row, or a product's id for its online stock.
+                 */
+                inventory_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The product.
+                 */
+                product_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The location of the product's row; the online location if it is absent.
+                 */
+                location_id?: string;
+                /** @description What came (more than 0) or went (less), relative to whatever is there. */
+                delta: number;
+                /** @description The version that the row must have, as it was answered or stood in `ETag`; 0 of a row that there is not yet. */
+                expected_version?: number;
+            }[];
+            /** @description Why, for the ledger; a word for the action if it is absent. */
+            reason?: string;
+            /** @description A name of the shop's own making under which it is done once, for the ledger too. */
+            reference?: string;
+            /**
+             * @description What to do.
+             * @enum {string}
+             */
+            action: "adjust";
+        } | {
+            /** @description Whether the difference is meant: where the rows are no longer what each line expects by `expected_quantity`, it is applied to what they are, three times at most. */
+            rebase?: boolean;
+            /** @description Of which rows; of a transfer, which products. */
+            lines: {
+                /**
+                 * Format: uuid
+                 * @description The row: the id of an inventory row, or a product's id for its online stock.
+                 */
+                inventory_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The product.
+                 */
+                product_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The location of the product's row; the online location if it is absent.
+                 */
+                location_id?: string;
+                /** @description How much: of `set` what there is from now on, else how much is received, moved or lost. */
+                quantity: number;
+                /** @description What the row must hold; less than 0 where buyers are owed more than there is. */
+                expected_quantity?: number;
+                /** @description The version that the row must have, as it was answered or stood in `ETag`; 0 of a row that there is not yet. */
+                expected_version?: number;
+            }[];
+            /** @description Why, for the ledger; a word for the action if it is absent. */
+            reason?: string;
+            /** @description A name of the shop's own making under which it is done once, for the ledger too. */
+            reference?: string;
+            /**
+             * @description What to do.
+             * @enum {string}
+             */
+            action: "set";
+        } | {
+            /** @description Of which rows; of a transfer, which products. */
+            lines: {
+                /**
+                 * Format: uuid
+                 * @description The row: the id of an inventory row, or a product's id for its online stock.
+                 */
+                inventory_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The product.
+                 */
+                product_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The location of the product's row; the online location if it is absent.
+                 */
+                location_id?: string;
+                /** @description What was counted. */
+                counted: number;
+                /**
+                 * Format: date-time
+                 * @description When counting this row began: what moved since then is added to what was counted.
+                 */
+                began_at?: string;
+            }[];
+            /**
+             * Format: date-time
+             * @description When counting began, of lines that do not say it themselves.
+             */
+            began_at?: string;
+            /** @description Why, for the ledger; a word for the action if it is absent. */
+            reason?: string;
+            /** @description A name of the shop's own making under which it is done once, for the ledger too. */
+            reference?: string;
+            /**
+             * @description What to do.
+             * @enum {string}
+             */
+            action: "count";
+        } | {
+            /**
+             * Format: uuid
+             * @description The transfer that was sent.
+             */
+            transfer_id?: string;
+            /** @description Of which rows; of a transfer, which products. */
+            lines: {
+                /**
+                 * Format: uuid
+                 * @description The row: the id of an inventory row, or a product's id for its online stock.
+                 */
+                inventory_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The product.
+                 */
+                product_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The location of the product's row; the online location if it is absent.
+                 */
+                location_id?: string;
+                /** @description How much: of `set` what there is from now on, else how much is received, moved or lost. */
+                quantity: number;
+            }[];
+            /** @description Why, for the ledger; a word for the action if it is absent. */
+            reason?: string;
+            /** @description A name of the shop's own making under which it is done once, for the ledger too. */
+            reference?: string;
+            /**
+             * @description What to do.
+             * @enum {string}
+             */
+            action: "receive";
+        } | {
+            /** @description Of which rows; of a transfer, which products. */
+            lines: {
+                /**
+                 * Format: uuid
+                 * @description The product.
+                 */
+                product_id: string;
+                /**
+                 * Format: uuid
+                 * @description Where it comes from.
+                 */
+                from_location_id: string;
+                /**
+                 * Format: uuid
+                 * @description Where it goes.
+                 */
+                to_location_id: string;
+                /** @description How much: of `set` what there is from now on, else how much is received, moved or lost. */
+                quantity: number;
+            }[];
+            /** @description Whether it is only sent: `receive` with the `transfer_id` puts it on the shelf of its destination. */
+            in_transit?: boolean;
+            /** @description Why, for the ledger; a word for the action if it is absent. */
+            reason?: string;
+            /** @description A name of the shop's own making under which it is done once, for the ledger too. */
+            reference?: string;
+            /**
+             * @description What to do.
+             * @enum {string}
+             */
+            action: "transfer";
+        } | {
+            /**
+             * Format: uuid
+             * @description The transfer that was sent.
+             */
+            transfer_id: string;
+            /** @description Why, for the ledger; a word for the action if it is absent. */
+            reason?: string;
+            /** @description A name of the shop's own making under which it is done once, for the ledger too. */
+            reference?: string;
+            /**
+             * @description What to do.
+             * @enum {string}
+             */
+            action: "cancel";
+        } | {
+            /**
+             * Format: uuid
+             * @description The transfer that was sent.
+             */
+            transfer_id: string;
+            /** @description Of which rows; of a transfer, which products. */
+            lines: {
+                /**
+                 * Format: uuid
+                 * @description The product.
+                 */
+                product_id: string;
+                /** @description How much: of `set` what there is from now on, else how much is received, moved or lost. */
+                quantity: number;
+            }[];
+            /** @description Why, for the ledger; a word for the action if it is absent. */
+            reason?: string;
+            /** @description A name of the shop's own making under which it is done once, for the ledger too. */
+            reference?: string;
+            /**
+             * @description What to do.
+             * @enum {string}
+             */
+            action: "lose";
+        });
         PromoValidateRequest: {
             /** @description The promo code, however it is typed: case, blanks and the Unicode form do not matter. */
             code: string;
@@ -258,6 +498,50 @@ export interface components {
             /** @description Whether it had come before; nothing is done then. */
             repeated: boolean;
         };
+        /** @description What is in stock of a product at a location. */
+        InventoryRow: {
+            /**
+             * Format: uuid
+             * @description Null if there is no row yet.
+             */
+            inventory_id: string | null;
+            /** Format: uuid */
+            product_id: string;
+            /** Format: uuid */
+            location_id: string;
+            quantity: number;
+            /** @description Grows with every change. */
+            version: number;
+        };
+        /** @description What has become of a row. */
+        InventoryChange: {
+            /** Format: uuid */
+            inventory_id: string;
+            /** Format: uuid */
+            product_id: string;
+            /** Format: uuid */
+            location_id: string;
+            old_quantity: number;
+            new_quantity: number;
+            version: number;
+        };
+        /** @description What there is. */
+        InventoryLevels: {
+            /** @constant */
+            success: true;
+            lines: components["schemas"]["InventoryRow"][];
+        };
+        /** @description It is done. */
+        InventoryChanged: {
+            /** @constant */
+            success: true;
+            /** @enum {unknown} */
+            action: "adjust" | "set" | "count" | "receive" | "transfer" | "cancel" | "lose";
+            /** Format: uuid */
+            transfer_id?: string;
+            lines: components["schemas"]["InventoryChange"][];
+        };
+        InventoryAnswer: components["schemas"]["InventoryLevels"] | components["schemas"]["InventoryChanged"];
         /** @description What a code takes off. Amounts are in minor units. */
         PromoApplied: {
             /** @constant */

@@ -1,5 +1,6 @@
 import { InterlockError } from "./error.ts";
 import { Quotes, sameCheckout } from "./cart.ts";
+import { Inventory } from "./inventory.ts";
 import { type Limits, persist } from "./retry.ts";
 import { freshId, type Submission } from "./submission.ts";
 import { callFunction, callRpc, type Supabase } from "./transport.ts";
@@ -39,6 +40,11 @@ export class Interlock {
   readonly #supabase: Supabase;
   readonly #budgetMs: number;
   readonly #quotes = new Quotes();
+  /** What is in stock, by location; for staff. */
+  readonly inventory: Inventory = new Inventory({
+    read: (body, options) => this.#function("inventory", body, options),
+    write: (body, options) => this.#keyed("inventory", body, options),
+  });
 
   constructor(supabase: Supabase, options: InterlockOptions = {}) {
     this.#supabase = supabase;

@@ -29,7 +29,7 @@ export interface Failure {
 
 /** Everything that is refused or fails, but for a call that its caller aborted. Branch on `code`. */
 export class InterlockError extends Error {
-  override readonly name = "InterlockError";
+  override readonly name: string = "InterlockError";
   readonly code: CatalogueCode | ClientCode;
   /** The HTTP status; 0 if there was no answer. */
   readonly status: number;
@@ -61,4 +61,54 @@ export class InterlockError extends Error {
   ): this is InterlockError & { code: K; details: Details<K> } {
     return this.code === code;
   }
+}
+
+/** What a row of the stock is, or was expected to be; null of what was not said. */
+export interface StockState<Known> {
+  version: number | Known;
+  quantity: number | Known;
+}
+
+/** A line of a request that expected another state than there was. */
+export interface Conflict {
+  /** Which line of the request, from 0 on. */
+  line: number;
+  inventory_id: string | null;
+  product_id: string;
+  location_id: string;
+  expected: StockState<null>;
+  /** What there was when it was refused: decide again on this. */
+  present: StockState<never>;
+}
+
+/**
+ * `VERSION_CONFLICT`: the stock is no longer what the request expected; nothing was changed. A `set` that was to be
+ * rebased has been tried again, and others came first each time.
+ */
+export class ConcurrencyConflictError extends InterlockError {
+  override readonly name = "ConcurrencyConflictError";
+  /** Every line that is in conflict, with both states. */
+  readonly conflicts: Conflict[];
+
+  constructor(failure: Failure, options?: { cause?: unknown }) {
+    super(failure, options);
+    const details = failure.details as Details<"VERSION_CONFLICT">;
+    this.conflicts = (details?.conflicts ?? []).map((
+      { expected_version, expected_quantity, version, quantity, ...row },
+    ) => ({
+      ...row,
+      expected: { version: expected_version, quantity: expected_quantity },
+      present: { version, quantity },
+    }));
+  }
+}
+
+/** The error that a failure is. */
+export function errorOf(
+  failure: Failure,
+  options?: { cause?: unknown },
+): InterlockError {
+  return failure.code === "VERSION_CONFLICT"
+    ? new ConcurrencyConflictError(failure, options)
+    : new InterlockError(failure, options);
 }

@@ -9,15 +9,24 @@ export {
 export {
   type CatalogueCode,
   type ClientCode,
+  ConcurrencyConflictError,
+  type Conflict,
   type Details,
   InterlockError,
+  type StockState,
 } from "./error.ts";
+export type { Inventory } from "./inventory.ts";
 export { type KeyStore, Submission, submission } from "./submission.ts";
 export type {
   Batch,
   CardPayment,
   CartLine,
   CheckoutRequest,
+  InventoryAction,
+  InventoryChanged,
+  InventoryLines,
+  InventoryRow,
+  InventoryTerms,
   NewRow,
   Order,
   PromoQuote,

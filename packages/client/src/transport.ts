@@ -1,6 +1,11 @@
 // One call over an existing supabase-js client: a value, or an InterlockError that says what came.
 import type { SupabaseClient } from "@supabase/supabase-js";
-import { type CatalogueCode, type Failure, InterlockError } from "./error.ts";
+import {
+  type CatalogueCode,
+  errorOf,
+  type Failure,
+  InterlockError,
+} from "./error.ts";
 
 /** A supabase-js client of any database. */
 // deno-lint-ignore no-explicit-any
@@ -22,9 +27,7 @@ export async function callFunction(
   if (!error) return data;
   const response: unknown = error.context;
   if (!isResponse(response)) throw noAnswer(headers, error);
-  throw new InterlockError(await readRefusal(response, headers), {
-    cause: error,
-  });
+  throw errorOf(await readRefusal(response, headers), { cause: error });
 }
 
 /** Calls a database function of the shop. */
@@ -38,7 +41,7 @@ export async function callRpc(
     .abortSignal(signal);
   if (!error) return data;
   if (!status) throw noAnswer({}, error);
-  throw new InterlockError(readDatabaseError(error, status), { cause: error });
+  throw errorOf(readDatabaseError(error, status), { cause: error });
 }
 
 const REQUEST_ID = "x-request-id";

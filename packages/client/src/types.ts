@@ -35,6 +35,27 @@ export type NewRow<Name extends Table> = Tables[Name]["Insert"];
 /** What the shop may change of a row. */
 export type RowChange<Name extends Table> = Tables[Name]["Update"];
 
+/** What `inventory` is asked to do. */
+export type InventoryRequest = Schemas["InventoryRequest"];
+/** What `action` of inventory may be. */
+export type InventoryAction = InventoryRequest["action"];
+type InventoryFields<Action extends InventoryAction> = Extract<
+  InventoryRequest,
+  { action: Action }
+>;
+/** The lines of that action. */
+export type InventoryLines<Action extends Exclude<InventoryAction, "cancel">> =
+  InventoryFields<Action>["lines"];
+/** What that action may say beside its lines. */
+export type InventoryTerms<Action extends InventoryAction> = Omit<
+  InventoryFields<Action>,
+  "action" | "lines"
+>;
+/** What is in stock of a product at a location. */
+export type InventoryRow = Schemas["InventoryRow"];
+/** What has become of the rows. */
+export type InventoryChanged = Schemas["InventoryChanged"];
+
 /** What `action` of claim-route may be. */
 export type BatchAction = NonNullable<Schemas["ClaimRouteRequest"]["action"]>;
 /** The body of every error of the functions. */

@@ -13,7 +13,8 @@ if (!text) {
  * @typedef {{ id: string, token: string }} User
  * @type {{
  *   apiUrl: string, anonKey: string, serviceKey: string, users: User[], drivers: User[], product: string,
- *   second: string, scarce: string, promo: string,
+ *   second: string, scarce: string, promo: string, staff: User, stock: string[],
+ *   way: [string, string],
  * }}
  */
 export const fixture = JSON.parse(text);

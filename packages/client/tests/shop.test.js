@@ -1,7 +1,13 @@
 // The client against a running stack, over a network that is not always good.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { Interlock, InterlockError, line, submission } from "../dist/index.js";
+import {
+  ConcurrencyConflictError,
+  Interlock,
+  InterlockError,
+  line,
+  submission,
+} from "../dist/index.js";
 import {
   clientOf,
   clientOfTheShop,
@@ -389,4 +395,106 @@ test("guessing at codes ends with the seconds to wait", async () => {
   } while (error.is("PROMO_NOT_FOUND"));
   assert.ok(error.is("TOO_MANY_ATTEMPTS"));
   assert.ok(error.retryAfter && error.retryAfter > 30);
+});
+
+test("a stock that two of the staff change", async () => {
+  network.mend();
+  const { inventory } = shopOf(fixture.staff);
+  const inventory_id = fixture.stock.pop();
+  assert.ok(inventory_id);
+  const [row] = await inventory.get([{ inventory_id }]);
+  assert.ok(row);
+  assert.equal(row.quantity, 11.52);
+  const sold = await inventory.adjust([{ inventory_id, delta: -1.02 }], {
+    reason: "sold at the till",
+  });
+  assert.equal(sold.lines[0]?.new_quantity, 10.5);
+
+  const expected = {
+    expected_version: row.version,
+    expected_quantity: row.quantity,
+  };
+  const set = [{ inventory_id, quantity: 6.52, ...expected }];
+  const conflict = await refused(inventory.set(set));
+  assert.ok(conflict instanceof ConcurrencyConflictError);
+  assert.equal(conflict.name, "ConcurrencyConflictError");
+  assert.ok(conflict.is("VERSION_CONFLICT") && conflict.status === 409);
+  assert.deepEqual(conflict.conflicts, [{
+    line: 0,
+    inventory_id,
+    product_id: row.product_id,
+    location_id: row.location_id,
+    expected: { version: row.version, quantity: 11.52 },
+    present: { version: sold.lines[0]?.version, quantity: 10.5 },
+  }]);
+  const rebased = await inventory.set(set, { rebase: true });
+  assert.deepEqual(
+    [rebased.lines[0]?.old_quantity, rebased.lines[0]?.new_quantity],
+    [10.5, 5.5],
+  );
+  const began_at = new Date(Date.now() - 1_000).toISOString();
+  const received = await inventory.receive([{ inventory_id, quantity: 0.5 }]);
+  assert.equal(received.lines[0]?.new_quantity, 6);
+  const counted = await inventory.count([{ inventory_id, counted: 6 }], {
+    began_at,
+  });
+  assert.equal(counted.action, "count");
+
+  const short = await refused(
+    inventory.adjust([{ inventory_id, delta: -100 }]),
+  );
+  assert.ok(!(short instanceof ConcurrencyConflictError));
+  assert.ok(short.is("INSUFFICIENT_INVENTORY"));
+  assert.equal(short.details?.shortages[0]?.requested, 100);
+  const buyer = shopOf(nextUser()).inventory;
+  assert.ok(
+    (await refused(buyer.get([{ inventory_id }]))).is("FORBIDDEN"),
+  );
+});
+
+test("an answer that is lost changes the stock once", async () => {
+  const { inventory } = shopOf(fixture.staff);
+  const inventory_id = fixture.stock.pop();
+  assert.ok(inventory_id);
+  network.mend();
+  network.fault = () => network.calls.length === 0 ? "lose" : undefined;
+  const sold = await inventory.adjust([{ inventory_id, delta: -5 }]);
+  assert.equal(sold.lines[0]?.new_quantity, 6.52);
+  const [row] = await inventory.get([{ inventory_id }]);
+  assert.equal(row?.quantity, 6.52);
+});
+
+test("goods on their way", async () => {
+  network.mend();
+  const { inventory } = shopOf(fixture.staff);
+  const [inventory_id, other] = fixture.way;
+  const [from, to] = await inventory.get([
+    { inventory_id },
+    { inventory_id: other },
+  ]);
+  assert.ok(from && to);
+  const { product_id } = from;
+  const line = {
+    product_id,
+    from_location_id: from.location_id,
+    to_location_id: to.location_id,
+    quantity: 4.5,
+  };
+  const moved = await inventory.transfer([line]);
+  assert.equal(moved.lines.length, 2);
+  const { transfer_id } = await inventory.transfer([line], {
+    in_transit: true,
+  });
+  assert.ok(transfer_id);
+  const some = await inventory.receive([{ product_id, quantity: 2 }], {
+    transfer_id,
+  });
+  assert.equal(some.lines[0]?.new_quantity, 6.5);
+  const more = await refused(
+    inventory.receive([{ product_id, quantity: 3 }], { transfer_id }),
+  );
+  assert.ok(more.is("TRANSFER_EXCEEDED"));
+  await inventory.lose([{ product_id, quantity: 0.5 }], { transfer_id });
+  const back = await inventory.cancel({ transfer_id });
+  assert.equal(back.lines[0]?.new_quantity, 4.52);
 });

@@ -1,6 +1,7 @@
 // What the types promise, checked by the compiler alone: nothing here is ever run.
 import type { SupabaseClient } from "@supabase/supabase-js";
 import {
+  ConcurrencyConflictError,
   Interlock,
   InterlockError,
   type NewRow,
@@ -44,6 +45,25 @@ export async function promises(
   // @ts-expect-error Renewing needs a batch.
   await shop.renew();
 
+  const { lines } = await shop.inventory.set(
+    [{ inventory_id: "…", quantity: 6.52, expected_version: 3 }],
+    { reason: "recount", rebase: true },
+  );
+  const left: number | undefined = lines[0]?.new_quantity;
+  await shop.inventory.count(
+    [{ product_id: "…", counted: left ?? 0 }],
+    { began_at: new Date().toISOString() },
+    { idempotencyKey: "…" },
+  );
+  // @ts-expect-error What is lost is a part of a transfer.
+  await shop.inventory.lose([{ product_id: "…", quantity: 1 }], {});
+  // @ts-expect-error An adjustment is relative.
+  await shop.inventory.adjust([{ product_id: "…", quantity: 1 }]);
+  const terms = { rebase: true } as const;
+  const adjusted = [{ product_id: "…", delta: 1 }];
+  // @ts-expect-error Only a set is rebased.
+  await shop.inventory.adjust(adjusted, terms);
+
   return codes;
 }
 
@@ -51,6 +71,11 @@ export function details(error: unknown): number | string | undefined {
   if (!(error instanceof InterlockError)) return undefined;
   if (error.is("INSUFFICIENT_INVENTORY")) {
     return error.details?.shortages[0]?.available;
+  }
+  if (error instanceof ConcurrencyConflictError) {
+    const seen: number | null | undefined = error.conflicts[0]?.expected
+      .version;
+    return seen ?? error.conflicts[0]?.present.version;
   }
   if (error.is("DRIVER_BUSY")) return error.details?.batch_id;
   // @ts-expect-error The catalogue has no such code.

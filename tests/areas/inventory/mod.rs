@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod over_http;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod rows;
@@ -16,7 +18,7 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     before_test: "",
     #[cfg(test)]
-    documented: &[],
+    documented: &[|bench| Box::pin(over_http::documented(bench))],
     #[cfg(test)]
     scenes: &[scenes::SCENES],
     #[cfg(test)]

@@ -17,7 +17,11 @@ use crate::{
 pub const CLAIM_ROUTE: Function = Function {
     name: "claim-route",
     rpc: "claim_route",
-    takes: Takes::Fields { keyed: true, read },
+    takes: Takes::Fields {
+        keyed: true,
+        by_shop: false,
+        read,
+    },
     note: None,
     third_party: None,
     versions: None,

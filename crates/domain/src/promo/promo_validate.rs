@@ -22,7 +22,11 @@ use crate::{
 pub const PROMO_VALIDATE: Function = Function {
     name: "promo-validate",
     rpc: "validate_promo",
-    takes: Takes::Fields { keyed: false, read },
+    takes: Takes::Fields {
+        keyed: false,
+        by_shop: false,
+        read,
+    },
     note: None,
     third_party: None,
     versions: None,

@@ -24,7 +24,11 @@ use crate::{
 pub const CHECKOUT: Function = Function {
     name: "checkout",
     rpc: "checkout",
-    takes: Takes::Fields { keyed: true, read },
+    takes: Takes::Fields {
+        keyed: true,
+        by_shop: false,
+        read,
+    },
     note: Some(|products| format!("✅ Atomically updated inventory for {products} products")),
     third_party: None,
     versions: None,

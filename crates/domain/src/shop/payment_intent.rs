@@ -22,7 +22,11 @@ use crate::{
 pub const PAYMENT_INTENT: Function = Function {
     name: "payment-intent",
     rpc: "begin_card_payment",
-    takes: Takes::Fields { keyed: false, read },
+    takes: Takes::Fields {
+        keyed: false,
+        by_shop: false,
+        read,
+    },
     note: None,
     third_party: Some(ThirdParty {
         name: "STRIPE",

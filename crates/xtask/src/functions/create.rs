@@ -243,6 +243,7 @@ pub const %CONSTANT: Function = Function {
     rpc: "%IDENT",
     takes: Takes::Fields {
         keyed: true, // %FILL: whether the RPC keeps its answers by idempotency key
+        by_shop: false, // %FILL: whether the service role calls it too
         read,
     },
     note: None,

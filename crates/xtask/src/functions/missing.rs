@@ -135,8 +135,14 @@ fn in_sql(root: &Path, function: &Function) -> Vec<String> {
         .iter()
         .map(|area| read(&area.join("rights.sql")))
         .collect();
+    // A comment may have a semicolon.
+    let rights: String = rights
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("--"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
     let grants = rights.split(';').filter(|statement| {
-        let mut lines = statement.lines().filter(|line| !line.starts_with("--"));
+        let mut lines = statement.lines();
         lines.any(|line| line.starts_with("grant execute"))
     });
     if !grants

@@ -20,7 +20,11 @@ const MOST_FILES: usize = 8;
 const DONE: Function = Function {
     name: "throw-away",
     rpc: "throw_away",
-    takes: Takes::Fields { keyed: true, read },
+    takes: Takes::Fields {
+        keyed: true,
+        by_shop: false,
+        read,
+    },
     note: None,
     third_party: None,
     versions: None,

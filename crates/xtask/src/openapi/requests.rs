@@ -106,6 +106,7 @@ fn rule(rule: Rule) -> Value {
             let most = json!(QUANTITY_END - 0.001);
             let mut schema = json!({ "type": "number", "multipleOf": 0.001, "maximum": most });
             match bound {
+                Bound::Any => schema["minimum"] = json!(0.001 - QUANTITY_END),
                 Bound::NotZero => {
                     schema["minimum"] = json!(0.001 - QUANTITY_END);
                     schema["not"] = json!({ "const": 0 });
