@@ -173,7 +173,7 @@ impl Arena {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let findings = checks::told_the_truth(&db, &self.users, &settled).await?;
+        let findings = checks::told_the_truth(&db, &self.users, &self.goods, &settled).await?;
         self.overtaken = findings.overtaken;
         failures.extend(findings.failures);
         if let Some(cards) = &self.cards {

@@ -1,6 +1,7 @@
 //! What must be true when the dust has settled: one effect for each key, and every client was told the truth.
 
-use super::clients::{Settled, TOP_UP, Told};
+use super::clients::{Goods, MANAGE, SELL, Settled, TOP_UP, Told};
+use super::stock::IN_STORE;
 use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use anyhow::Result;
 use serde_json::Value;
@@ -25,6 +26,7 @@ pub(crate) struct Findings {
 pub(crate) async fn told_the_truth(
     db: &Client,
     users: &[Uuid],
+    goods: &Goods,
     settled: &[Settled],
 ) -> Result<Findings> {
     let mut findings = Findings::default();
@@ -97,7 +99,23 @@ pub(crate) async fn told_the_truth(
         ));
     }
     findings.failures.extend(wallets(db, users, settled).await?);
+    findings
+        .failures
+        .extend(in_store(db, goods, settled).await?);
     Ok(findings)
+}
+
+/// The store has what it had, less one for each that was answered, once for each key and each reference.
+async fn in_store(db: &Client, goods: &Goods, settled: &[Settled]) -> Result<Option<String>> {
+    let takes = |settled: &&Settled| {
+        let rpc = settled.intent.operation.rpc;
+        (rpc == SELL.rpc || rpc == MANAGE.rpc) && matches!(settled.told, Told::Done(_))
+    };
+    let taken = i64::try_from(settled.iter().filter(takes).count())?;
+    let query = "select quantity::bigint from interlock.inventory where id = $1";
+    let left: i64 = db.query_one(query, &[&goods.in_store]).await?.get(0);
+    Ok((IN_STORE - left != taken)
+        .then(|| format!("{taken} were taken in the store, and {left} are left of {IN_STORE}")))
 }
 
 /// Each wallet has what was paid in, each reference once, less what its standing orders cost.

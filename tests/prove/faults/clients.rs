@@ -50,6 +50,18 @@ pub(crate) const TOP_UP: Operation = Operation {
     rpc: "top_up_wallet",
 };
 
+/// A till's sale, under its reference.
+pub(crate) const SELL: Operation = Operation {
+    function: "",
+    rpc: "decrement_inventory",
+};
+
+/// What staff change in a store.
+pub(crate) const MANAGE: Operation = Operation {
+    function: "",
+    rpc: "manage_inventory",
+};
+
 /// What the shop offers.
 #[derive(Clone, Debug)]
 pub(crate) struct Goods {
@@ -59,6 +71,8 @@ pub(crate) struct Goods {
     pub(crate) scarce: Uuid,
     /// Has codes.
     pub(crate) digital: Uuid,
+    /// In a store, as an inventory id.
+    pub(crate) in_store: Uuid,
     /// A promo code with fewer uses than there are takers.
     pub(crate) promo: String,
 }
@@ -188,6 +202,7 @@ pub(crate) struct Client {
     /// Whose app it is.
     pub(crate) user: Uuid,
     token: String,
+    staff: String,
     service: String,
     anon: String,
     rng: StdRng,
@@ -210,6 +225,7 @@ impl Client {
         Ok(Client {
             http: reqwest::Client::builder().timeout(ANSWER).build()?,
             token: sign(&user_claims(user), site.variable("JWT_SECRET")?),
+            staff: sign(&staff_claims(user), site.variable("JWT_SECRET")?),
             service: site.variable("SERVICE_ROLE_KEY")?.to_owned(),
             anon: site.variable("ANON_KEY")?.to_owned(),
             rng: StdRng::seed_from_u64(seed),
@@ -232,6 +248,7 @@ impl Client {
                 40..50 => self.buy_with_promo(goods).await,
                 50..60 => self.cancel().await,
                 60..65 => self.top_up().await,
+                65..72 => self.take_in_store(goods).await,
                 _ => self.drive().await,
             }
             if self.gave_up {
@@ -332,6 +349,24 @@ impl Client {
         .await;
     }
 
+    /// One of what is in the store, at the till or by hand.
+    async fn take_in_store(&mut self, goods: &Goods) {
+        let stock = goods.in_store;
+        if self.rng.random_range(0..2) == 0 {
+            let lines = json!([{ "inventory_id": stock, "delta": -1 }]);
+            self.settle_keyed(MANAGE, json!({ "action": "adjust", "lines": lines }))
+                .await;
+            return;
+        }
+        self.settle(Intent {
+            operation: SELL,
+            by_function: false,
+            arguments: json!({ "inventory_id": stock, "quantity": 1, "reference": Uuid::new_v4() }),
+            key: None,
+        })
+        .await;
+    }
+
     async fn drive(&mut self) {
         let Some(batch) = self.held else {
             if let Told::Done(body) = self.settle_keyed(CLAIM_ROUTE, json!({})).await {
@@ -404,9 +439,10 @@ impl Client {
             ..
         } = intent;
         self.ledger.requests.add();
-        let token = match operation.rpc == TOP_UP.rpc {
-            true => &self.service,
-            false => &self.token,
+        let token = match operation.rpc {
+            rpc if rpc == TOP_UP.rpc => &self.service,
+            rpc if rpc == SELL.rpc || rpc == MANAGE.rpc => &self.staff,
+            _ => &self.token,
         };
         let post = |path: String| {
             self.http
@@ -479,6 +515,13 @@ impl Client {
         ));
         Try::Wrong(why)
     }
+}
+
+/// Those of the same user as staff.
+fn staff_claims(user: Uuid) -> Value {
+    let mut claims = user_claims(user);
+    claims["app_metadata"] = json!({ "role": "staff" });
+    claims
 }
 
 /// The id of the order or batch in an answer.

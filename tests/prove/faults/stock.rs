@@ -5,6 +5,9 @@ use super::site::Site;
 use anyhow::Result;
 use uuid::Uuid;
 
+/// What is in the store at first.
+pub(crate) const IN_STORE: i64 = 100_000;
+
 /// Users with wallets who drive too, and something to buy.
 pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
     let db = site.connect().await?;
@@ -12,6 +15,7 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
         plenty: (0..4).map(|_| Uuid::new_v4()).collect(),
         scarce: Uuid::new_v4(),
         digital: Uuid::new_v4(),
+        in_store: Uuid::new_v4(),
         promo: format!("F{}", Uuid::new_v4().simple()).to_uppercase(),
     };
     db.execute(
@@ -42,6 +46,13 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
         "insert into interlock.product_codes (product_id, code)
          select $1, 'test:' || n from generate_series(1, 150) as n",
         &[&goods.digital],
+    )
+    .await?;
+    db.execute(
+        "with store as (insert into interlock.locations (name) values ('test:store') returning id)
+         insert into interlock.inventory (id, product_id, location_id, quantity)
+         select $1, $2, store.id, $3::bigint from store",
+        &[&goods.in_store, &goods.scarce, &IN_STORE],
     )
     .await?;
     // What is scarce and half of what is not are in slots.

@@ -29,7 +29,7 @@ declare
     p_transfer_id,
     p_in_transit is true
   );
-  v_answer text := interlock.begin_idempotent('inventory', p_idempotency_key, v_request || jsonb_build_array(p_reference));
+  v_answer text := interlock.begin_idempotent('manage_inventory', p_idempotency_key, v_request || jsonb_build_array(p_reference));
 begin
   if v_answer is not null then
     return v_answer;
@@ -51,7 +51,7 @@ begin
     perform interlock.finish_idempotent(v_operation, p_reference, v_answer, true);
   end if;
 
-  perform interlock.finish_idempotent('inventory', p_idempotency_key, v_answer);
+  perform interlock.finish_idempotent('manage_inventory', p_idempotency_key, v_answer);
   return v_answer;
 end
 $$;

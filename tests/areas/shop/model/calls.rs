@@ -248,7 +248,7 @@ impl Call {
             Self::Cancel { caller, key, .. } => {
                 Some((caller.unwrap_or_default(), "cancel_order", key.clone()?))
             }
-            Self::Manage { key, .. } => Some((Uuid::nil(), "inventory", key.clone()?)),
+            Self::Manage { key, .. } => Some((Uuid::nil(), "manage_inventory", key.clone()?)),
             _ => {
                 let (operation, reference) = self.reference()?;
                 Some((Uuid::nil(), operation, reference.clone()))
