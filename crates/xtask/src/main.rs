@@ -11,6 +11,7 @@ mod ensure;
 mod first_set;
 mod functions;
 mod fuzz;
+mod import_stock;
 mod jobs;
 mod lint;
 mod migration;
@@ -76,6 +77,8 @@ enum Task {
     Verify(verify::Args),
     /// Do what pg_cron does where it is present: end what is overdue, settle, purge.
     Jobs(jobs::Args),
+    /// Import the stock that a shop has from a CSV file, all of it or nothing.
+    ImportStock(import_stock::Args),
     /// Audit the stock, and tell what its books do not agree on.
     Audit(audit::Args),
     /// Write down what the migrations make: for `verify`, and as TypeScript types.
@@ -135,6 +138,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Deploy(args) => deploy::run(&repo, &args),
         Task::Verify(args) => verify::run(&repo, &args),
         Task::Jobs(args) => jobs::run(&repo, &args),
+        Task::ImportStock(args) => import_stock::run(&repo, &args),
         Task::Audit(args) => audit::run(&repo, &args),
         Task::Snapshot(args) => snapshot::run(&repo, &args),
         Task::Prove { args } => prove::prove(&repo, &args),

@@ -232,6 +232,20 @@ impl<'a> Supabase<'a> {
         Ok(())
     }
 
+    /// Runs a file that writes.
+    pub(crate) fn execute_file(&self, file: &str) -> Result<()> {
+        let database = self.target.database();
+        self.run(&["db", "query", "--yes", "--file", file, &database])?;
+        Ok(())
+    }
+
+    /// The rows of a statement that writes.
+    pub(crate) fn write(&self, sql: &str) -> Result<Vec<Value>> {
+        let database = self.target.database();
+        let found = self.json(&["db", "query", "--yes", sql, &database])?;
+        rows_of(found, sql)
+    }
+
     fn without_secrets(&self, text: &str) -> String {
         let secrets = [
             self.target

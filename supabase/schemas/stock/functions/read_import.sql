@@ -26,7 +26,7 @@ as $$
     from interlock.stock_import_lines l
     left join interlock.products p on p.id = interlock.to_uuid(btrim(l.product))
     cross join lateral (
-      select count(*) as found, (array_agg(c.id))[1] as location_id, bool_or(not c.active) as closed
+      select count(*) as found, case count(*) when 1 then (array_agg(c.id))[1] end as location_id, bool_or(not c.active) as closed
       from interlock.locations c
       where case
         when coalesce(btrim(l.location), '') = '' then c.id = interlock.online_location()
@@ -40,7 +40,9 @@ as $$
       r.*,
       r.location_id = interlock.online_location() as is_online,
       trim_scale(coalesce(i.quantity, case
-        when r.location_id = interlock.online_location() then q.available_quantity
+        when r.location_id = interlock.online_location() then q.available_quantity - (
+          select coalesce(sum(u.used), 0) from interlock.counter_slots u where u.owner_id = q.id and q.stock_slots > 0
+        )
       end, 0)) as present,
       first_value(r.line) over (partition by r.product_id, r.location_id order by r.line) as first_line
     from read r
