@@ -1,6 +1,6 @@
 //! `npm run import-stock`: a file is looked at, line by line, then taken as a whole, and once.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::cli::{Finished, work_folder, xtask};
 use crate::scratch::Scratch;
@@ -10,7 +10,7 @@ insert into interlock.products (id, name, price, currency, decimals)
 values ('1a000000-0000-4000-8000-000000000001', 'Tea', 100, 'EUR', 3), ('1a000000-0000-4000-8000-000000000002', 'Lamp', 100, 'EUR', 0);
 insert into interlock.locations (name) values ('St. \"Mary\", No. 1')";
 
-async fn import(scratch: &Scratch, file: &PathBuf, flags: &[&str]) -> Finished {
+async fn import(scratch: &Scratch, file: &Path, flags: &[&str]) -> Finished {
     let file = file.to_str().expect("a path is text");
     let arguments = [&["import-stock", file, "--db-url", &scratch.url], flags].concat();
     xtask(&arguments, &[]).await

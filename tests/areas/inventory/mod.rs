@@ -1,6 +1,8 @@
 //! Stock at locations.
 
 #[cfg(test)]
+mod audit_races;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod over_http;
@@ -11,6 +13,8 @@ mod rows;
 #[cfg(test)]
 mod scenes;
 mod stages;
+#[cfg(test)]
+mod transfer_races;
 
 use super::Area;
 

@@ -230,6 +230,7 @@ impl Step {
                     "docs::",
                     "jobs::",
                     "audit::",
+                    "import_stock::",
                 ],
             ),
             Self::Deploy => deploy::run(run),

@@ -1,11 +1,49 @@
 //! Mutants that take more than one thing away, because each alone suffices, and those that only a crowd
 //! notices. Each names its race.
 
+use crate::areas::inventory::audit_races::AuditScenario;
 use crate::areas::inventory::races::InventoryScenario;
+use crate::areas::inventory::transfer_races::TransferScenario;
 use crate::mutants::Combined;
 
 /// The mutants.
 pub(crate) const COMBINED: &[Combined] = &[
+    Combined {
+        name: "audit_inventory: what was given out is taken for what was seen",
+        patches: &[(
+            "audit_inventory",
+            "where a.next_transaction <= v_last.oldest_transaction",
+            "where true",
+        )],
+        sql: None,
+        race: &AuditScenario::LateCommit,
+    },
+    Combined {
+        name: "audit_inventory: who was under way is taken for seen",
+        patches: &[(
+            "audit_inventory",
+            "v_audit.oldest_transaction := pg_snapshot_xmin(v_snapshot)",
+            "v_audit.oldest_transaction := pg_snapshot_xmax(v_snapshot)",
+        )],
+        sql: None,
+        race: &AuditScenario::LateCommit,
+    },
+    Combined {
+        name: "lock_inventory: rows are locked in any order",
+        patches: &[(
+            "lock_inventory",
+            "order by i.id\n  for no key update",
+            "order by case when pg_backend_pid() % 2 = 0 then i.id end, i.id desc\n  for no key update",
+        )],
+        sql: None,
+        race: &TransferScenario::OppositeWays,
+    },
+    Combined {
+        name: "receive_transfer: whoever books what came looks without a lock",
+        patches: &[("lock_transfer", "for no key update", "")],
+        sql: None,
+        race: &TransferScenario::ThreeReceipts,
+    },
     Combined {
         name: "decrement_inventory: read, then write (report 001's lost update)",
         patches: &[(
