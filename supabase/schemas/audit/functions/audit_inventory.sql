@@ -51,7 +51,7 @@ begin
   v_snapshot := pg_current_snapshot();
 
   select a.* into v_last from interlock.inventory_audits a order by a.id desc limit 1;
-  v_audit.whole := coalesce(p_full, false) or v_last.id is null or not exists (
+  v_audit.whole := coalesce(p_full, false) or not exists (
     select
     from interlock.inventory_audits a
     where a.id = v_last.id
