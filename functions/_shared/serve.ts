@@ -3,6 +3,7 @@
 import { type Body, readBody } from "./body.ts";
 import type { Core, Profile, Reply, Step } from "./core.ts";
 import { readSettings } from "./env.ts";
+import type { Gate } from "./gate.ts";
 import { nowMs, within } from "./time.ts";
 import { type Outgoing, outgoing, send } from "./upstream.ts";
 
@@ -11,8 +12,12 @@ const DRAIN_BYTES = 4 * 1024 * 1024;
 
 export type Handler = (request: Request) => Promise<Response>;
 
-/** A handler for the function whose core this is. */
-export function serve(core: Core, settings = readSettings()): Handler {
+/** A handler for the function whose core this is; behind a gate, if there is one. */
+export function serve(
+  core: Core,
+  settings = readSettings(),
+  gate?: Gate,
+): Handler {
   const { profile, log, answerHeaders } = core.profile(settings);
   if (log !== null) console.error(log);
   // What says who calls.
@@ -33,7 +38,7 @@ export function serve(core: Core, settings = readSettings()): Handler {
     if (profile === null) return respond(core.misconfigured(head));
     try {
       return respond(
-        await exchange(core, profile, request, head, proof),
+        await exchange(core, profile, request, head, proof, gate),
       );
     } catch (error) {
       // Errors are values; whatever is thrown is a trap, and the instance may be half written. Other
@@ -71,6 +76,7 @@ async function exchange(
   request: Request,
   head: string,
   proof: string,
+  gate: Gate | undefined,
 ): Promise<Reply> {
   const { timeoutMs } = profile;
   // What comes beside a signature is nobody's here.
@@ -83,9 +89,28 @@ async function exchange(
   const startedMs = nowMs();
   // A token's end is a time of the clock on the wall; nothing else is.
   const cameMs = Date.now();
-  let step: Step = text === undefined
+  const step: Step = text === undefined
     ? core.beginWithout(head, fault, cameMs, timeoutMs)
     : core.begin(head, text, cameMs, timeoutMs);
+  // What is refused by now asks nobody.
+  const giveBack = gate && step[0] && text !== undefined
+    ? await gate(text)
+    : undefined;
+  try {
+    return await calls(core, profile, step, authorization, startedMs);
+  } finally {
+    giveBack?.();
+  }
+}
+
+/** The calls of a request, up to the reply. */
+async function calls(
+  core: Core,
+  profile: Profile,
+  step: Step,
+  authorization: string | undefined,
+  startedMs: number,
+): Promise<Reply> {
   let call: Outgoing | undefined;
   while (step[0]) {
     const [, state, body, delayMs, timeoutMs, target] = step;

@@ -77,6 +77,8 @@ pub struct Told {
     pub purpose: &'static str,
     /// The title of its operation.
     pub summary: &'static str,
+    /// Whether it waits at the admission gate, if the shop has one (docs/gate.md).
+    pub gated: bool,
     /// What it does, for who calls it.
     pub description: &'static str,
     /// What each field of the request means, by its place.

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::dirs::Dirs;
 use crate::part::{Part, Spec};
 use crate::project::{Function, Project};
-use crate::{envfile, keys, npm, ports, stripe};
+use crate::{envfile, keys, npm, ports, redis, stripe};
 
 /// What every function is told.
 pub(crate) struct Platform {
@@ -21,13 +21,15 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// `jwks` is the public key set; `api_port` the gateway's, `stripe` the port of the stand-in, if there is one.
+    /// `jwks` is the public key set; `api_port` the gateway's, `stripe` the port of the stand-in and
+    /// `redis` that of the front of Redis, if there is one.
     pub(crate) fn new(
         project: &Project,
         api_port: u16,
         db_url: String,
         jwks: String,
         stripe: Option<u16>,
+        redis: Option<u16>,
     ) -> Result<Self> {
         let api = format!("127.0.0.1:{api_port}");
         let mut env: Vec<(String, String)> = envfile::settings(&project.root)?;
@@ -38,6 +40,16 @@ impl Platform {
         if env.iter().any(|(name, _)| name == "STRIPE_SECRET_KEY") {
             let url = env.iter().rev().find(|(name, _)| name == "STRIPE_API_URL");
             let url = url.map_or("https://api.stripe.com", |(_, url)| url);
+            let host = url.split('/').nth(2).unwrap_or_default();
+            net = format!("{net},{host}");
+        }
+        for (name, value) in redis.into_iter().flat_map(redis::variables) {
+            // A project's own settings come first.
+            if !env.iter().any(|(known, _)| *known == name) {
+                env.push((name, value));
+            }
+        }
+        if let Some((_, url)) = env.iter().find(|(name, _)| name == "INTERLOCK_LOCK_URL") {
             let host = url.split('/').nth(2).unwrap_or_default();
             net = format!("{net},{host}");
         }

@@ -22,7 +22,7 @@ use crate::project::Project;
 use crate::restart::Restarts;
 use crate::status::{Format, Status};
 use crate::stripe::{self, Stripe};
-use crate::{api, envfile, examples, functions, keys, push};
+use crate::{api, envfile, examples, functions, keys, push, redis};
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -54,6 +54,9 @@ pub(crate) struct Args {
     /// The port of the stand-in for Stripe, which is there unless STRIPE_SECRET_KEY is set; 0 picks a free one.
     #[arg(long, env = "INTERLOCK_STRIPE_PORT")]
     stripe_port: Option<u16>,
+    /// What else to start: a Redis behind Upstash's protocol, for the admission gate.
+    #[arg(long, value_enum)]
+    with: Vec<With>,
     /// Let tests choose how the gateway answers.
     #[arg(long, hide = true)]
     inject_faults: bool,
@@ -66,6 +69,12 @@ pub(crate) struct Args {
     /// How many connections the API has.
     #[arg(long, hide = true, default_value_t = api::POOL)]
     api_pool: u16,
+}
+
+/// What not everybody needs.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum With {
+    Redis,
 }
 
 /// Runs the stack until a signal (exit code 0) or until a part ends (1).
@@ -139,6 +148,7 @@ struct Stack {
     stop_gateway: watch::Sender<bool>,
     gateway: Option<JoinHandle<()>>,
     stripe: Option<JoinHandle<Result<()>>>,
+    redis: Option<JoinHandle<Result<()>>>,
     server: Option<Postgres>,
     status: Option<Status>,
 }
@@ -155,6 +165,7 @@ impl Stack {
             stop_gateway: watch::channel(false).0,
             gateway: None,
             stripe: None,
+            redis: None,
             server: None,
             status: None,
         }
@@ -186,6 +197,11 @@ impl Stack {
         let db_port = ports::free(db_port)?;
         let database = self.spawn(server.spec(&self.dirs, db_port))?;
 
+        let redis = match args.with.contains(&With::Redis) {
+            true => Some(self.redis(project).await?),
+            false => None,
+        };
+
         // Functions need nothing but the gateway's address: they load while Postgres starts.
         let platform = functions::Platform::new(
             project,
@@ -193,6 +209,7 @@ impl Stack {
             postgres::url(db_port),
             public_jwks,
             stripe,
+            redis,
         )?;
         let mut upstreams = BTreeMap::new();
         let mut loading = Vec::new();
@@ -263,12 +280,33 @@ impl Stack {
             step.done(&format!("stand-in for Stripe on 127.0.0.1:{port}"));
             status.variables.extend(stripe::variables(port));
         }
+        if let Some(port) = redis {
+            step.done(&format!(
+                "Redis behind Upstash's protocol on 127.0.0.1:{port}"
+            ));
+            status.variables.extend(redis::variables(port));
+        }
         status.pids = self.pids();
         status.write(&self.dirs)?;
         whole.done(&format!("ready on {}", status.api_url()));
         announce(&status, args.json)?;
         self.status = Some(status);
         Ok(())
+    }
+
+    /// Starts a Redis and its front; the front's port.
+    async fn redis(&mut self, project: &Project) -> Result<u16> {
+        let server = ports::any("Redis")?;
+        let part = self.spawn(redis::spec(&project.root, &self.dirs, server)?)?;
+        redis::ready(&self.parts[part], server).await?;
+        let listener = ports::bind(Port {
+            number: 0,
+            what: "the front of Redis",
+            setting: "another run",
+        })?;
+        let port = listener.local_addr()?.port();
+        self.redis = Some(tokio::spawn(redis::Front::new(server).serve(listener)));
+        Ok(port)
     }
 
     /// Starts the stand-in for Stripe, unless the shop has an account there; its port.
@@ -386,6 +424,9 @@ impl Stack {
         self.stop_gateway.send_replace(true);
         if let Some(stripe) = self.stripe.take() {
             stripe.abort();
+        }
+        if let Some(redis) = self.redis.take() {
+            redis.abort();
         }
         if let Some(gateway) = self.gateway.take() {
             let _ = gateway.await;

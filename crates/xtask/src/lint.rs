@@ -9,9 +9,10 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
 /// What Deno formats and lints; what is generated is left out.
-const TYPESCRIPT: [&str; 5] = [
+const TYPESCRIPT: [&str; 6] = [
     "functions",
     "tests/client",
+    "tests/redis",
     "tests/stripe",
     "packages/client",
     "--ignore=packages/client/dist,packages/client/src/api.ts,packages/client/src/tables.ts",

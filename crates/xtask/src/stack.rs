@@ -14,6 +14,9 @@ use crate::{build, ensure};
 pub(crate) fn start(repo: &Repo, args: &[String]) -> Result<()> {
     let mut progress = Progress::of(4);
     progress.step("Tools and packages", || ensure::run_all(repo))?;
+    if args.iter().any(|arg| arg.ends_with("redis")) {
+        crate::test::debian::redis(repo)?;
+    }
     progress.step("Functions: Rust to WASM", || {
         for function in build::build(repo, &build::Args::default())? {
             eprintln!("      {}", function.describe());

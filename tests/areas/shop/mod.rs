@@ -10,6 +10,8 @@ mod contract;
 #[cfg(test)]
 mod documented;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod guest_scenes;
 pub(crate) mod guest_stages;
 mod histories;

@@ -39,7 +39,7 @@ struct Weather {
 /// A fifth of the API's connections, as docs/hot-products.md advises.
 const LIMIT: Option<i32> = Some(2);
 
-const WEATHERS: [Weather; 5] = [
+const WEATHERS: [Weather; 6] = [
     Weather {
         name: "alone",
         hot: None,
@@ -58,6 +58,12 @@ const WEATHERS: [Weather; 5] = [
     Weather {
         name: "hot product with slots, no limit",
         hot: Some(Product::HotInSlots),
+        limit: None,
+    },
+    // Only the function asks the gate: through the API it is a hot product without slots and without a limit.
+    Weather {
+        name: "hot product behind the gate, no limit",
+        hot: Some(Product::HotBehindGate),
         limit: None,
     },
     Weather {

@@ -31,6 +31,8 @@ pub(crate) enum Product {
     Cold,
     Hot,
     HotInSlots,
+    /// One that the gate stands before: only the function knows it.
+    HotBehindGate,
     /// One that the peer keeps the stock of.
     PeerHot,
 }
@@ -49,6 +51,7 @@ pub(crate) struct Shop {
     cold: Vec<Uuid>,
     hot: Uuid,
     hot_in_slots: Uuid,
+    gated: Uuid,
     peer_hot: Uuid,
     admin: Client,
     // The stack's guard stops it when this closes, however this process ends.
@@ -78,7 +81,8 @@ impl Shop {
         let cold = uuids(COLD_PRODUCTS);
         let [hot, hot_in_slots, peer_hot] = [(); 3].map(|()| Uuid::new_v4());
         add_products(&admin, "interlock.products", &cold).await?;
-        add_products(&admin, "interlock.products", &[hot, hot_in_slots]).await?;
+        let gated = variable(&variables, "INTERLOCK_LOCK_PRODUCTS")?.parse()?;
+        add_products(&admin, "interlock.products", &[hot, hot_in_slots, gated]).await?;
         admin
             .execute(
                 "select public.set_stock_slots($1, $2)",
@@ -96,6 +100,7 @@ impl Shop {
             cold,
             hot,
             hot_in_slots,
+            gated,
             peer_hot,
             admin,
             variables,
@@ -125,6 +130,7 @@ impl Shop {
             Product::Cold => self.cold[Uuid::new_v4().as_u128() as usize % self.cold.len()],
             Product::Hot => self.hot,
             Product::HotInSlots => self.hot_in_slots,
+            Product::HotBehindGate => self.gated,
             Product::PeerHot => self.peer_hot,
         };
         let key = Uuid::new_v4().to_string();
@@ -196,7 +202,7 @@ async fn start(program: PathBuf) -> Result<(Child, ChildStdin, BTreeMap<String, 
         .arg(folder.with_extension("lock"))
         .arg("--")
         .arg(&program)
-        .args(["up", "--fresh", "--no-seed", "--json"])
+        .args(["up", "--fresh", "--no-seed", "--json", "--with=redis"])
         .args(["--api-port=0", "--db-port=0"])
         .arg(format!("--api-pool={POOL}"))
         .arg("--dir")

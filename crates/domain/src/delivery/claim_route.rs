@@ -29,6 +29,7 @@ pub const CLAIM_ROUTE: Function = Function {
     told: Told {
         area: "delivery",
         purpose: "one driver per delivery batch",
+        gated: false,
         summary: "One driver for each delivery batch",
         description: "Claims a batch, or the next available one; renews, releases, starts or completes one that the \
             driver holds. A claim is a lease.",

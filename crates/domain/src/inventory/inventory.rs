@@ -37,6 +37,7 @@ pub const INVENTORY: Function = Function {
     told: Told {
         area: "inventory",
         purpose: "what is in stock, by location",
+        gated: true,
         summary: "What is in stock, by location: read, changed, set, counted, moved, received",
         description: "For staff and the service role. Up to 100 lines, all or nothing; every conflict and every shortage \
             in one answer. A line names a row by `inventory_id`, or by `product_id` and `location_id`, which is the \

@@ -34,6 +34,7 @@ pub const PROMO_VALIDATE: Function = Function {
     told: Told {
         area: "promo",
         purpose: "what a promo code takes off, and a hold on one use of it",
+        gated: false,
         summary: "What a promo code takes off, and a hold on one use of it",
         description: "Holds one use for this user and cart; the same cart asking again refreshes its hold, and \
             checkout with the same cart_id redeems it. Where held_until is null nothing is held, and checkout takes \

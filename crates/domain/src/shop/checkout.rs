@@ -36,6 +36,7 @@ pub const CHECKOUT: Function = Function {
     told: Told {
         area: "shop",
         purpose: "stock, order, payment and promo in one transaction",
+        gated: true,
         summary: "Cart to order in one transaction",
         description: "Stock, order, payment, promo use, digital codes and the idempotency key: all or nothing. Prices \
             are the database's; `expected_total` and `expected_unit_price` say which ones were shown, and no others are \

@@ -39,6 +39,7 @@ pub const PAYMENT_INTENT: Function = Function {
     told: Told {
         area: "shop",
         purpose: "a payment by card, begun at the payment provider",
+        gated: false,
         summary: "What a page needs to take a payment by card",
         description: "For an own order that waits for a payment by card: makes a PaymentIntent at Stripe, or answers the \
             one that there is, also in another tab. The app confirms it with `client_secret`; what comes of it, Stripe \

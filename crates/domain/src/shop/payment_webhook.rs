@@ -26,6 +26,7 @@ pub const PAYMENT_WEBHOOK: Function = Function {
     told: Told {
         area: "shop",
         purpose: "the payment provider's signed events, each applied once",
+        gated: false,
         summary: "What the payment provider tells, applied once",
         description: "Stripe calls it with an event and the header `Stripe-Signature`; nobody is signed in. Each event \
             counts once by its id, however often and in whatever order events come. What this shop cannot use is answered \

@@ -253,6 +253,7 @@ pub const %CONSTANT: Function = Function {
     told: Told {
         area: "%AREA",
         purpose: "%FILL: what it is for, in half a line",
+        gated: false,
         summary: "%FILL: the title of the operation",
         description: "%FILL: what it does, for who calls it",
         fields: &[],

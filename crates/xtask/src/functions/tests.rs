@@ -31,6 +31,7 @@ const DONE: Function = Function {
     told: Told {
         area: "delivery",
         purpose: "nothing",
+        gated: false,
         summary: "Nothing",
         description: "Does nothing.",
         fields: &[("/batch_id", "The batch.")],

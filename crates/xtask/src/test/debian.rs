@@ -87,6 +87,25 @@ impl Server {
     }
 }
 
+/// Unpacks Debian's Redis, where the stack looks for it, unless there is one.
+pub(crate) fn redis(repo: &Repo) -> Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path);
+    let folder = repo.root.join(".interlock/debian");
+    let root = folder.join("redis");
+    if root.join("usr/bin/redis-server").exists()
+        || folders.any(|folder| folder.join("redis-server").is_file())
+    {
+        return Ok(());
+    }
+    let draft = folder.join("redis-draft");
+    remove(&draft)?;
+    fetch(&folder, &["redis-server"], &draft)
+        .context("there is no redis-server, and Debian's could not be fetched")?;
+    fs::rename(&draft, &root)?;
+    Ok(())
+}
+
 /// Where the libraries lie in unpacked packages.
 pub(super) fn library_folders(root: &Path) -> impl Iterator<Item = PathBuf> {
     ["usr/lib", "lib"]

@@ -4,7 +4,7 @@ mod area;
 mod chromium;
 mod client;
 mod counts;
-mod debian;
+pub(crate) mod debian;
 mod deploy;
 mod domain_mutants;
 mod live;

@@ -28,7 +28,10 @@ impl LocalStack {
     /// The same for the project in another directory.
     pub(crate) fn start_project(repo: &Repo, project: &Path, folder: &str) -> Result<Self> {
         let binary = crate::stack::binary(repo, true)?;
-        let (running, variables) = start(project, &binary, &repo.target.join(folder))?;
+        // Where there is no Redis, what needs one says that it is left out.
+        let with_redis = project == repo.root && super::debian::redis(repo).is_ok();
+        let folder = repo.target.join(folder);
+        let (running, variables) = start(project, &binary, &folder, with_redis)?;
         Ok(Self {
             variables,
             _running: running,
@@ -43,7 +46,12 @@ struct Running {
 }
 
 /// Returns when the stack answers, with the variables that describe it.
-fn start(root: &Path, binary: &Path, folder: &Path) -> Result<(Running, BTreeMap<String, String>)> {
+fn start(
+    root: &Path,
+    binary: &Path,
+    folder: &Path,
+    with_redis: bool,
+) -> Result<(Running, BTreeMap<String, String>)> {
     let log = folder.with_extension("log");
     if let Some(parent) = log.parent() {
         fs::create_dir_all(parent)?;
@@ -58,6 +66,7 @@ fn start(root: &Path, binary: &Path, folder: &Path) -> Result<(Running, BTreeMap
         .arg("--")
         .arg(binary)
         .args(["up", "--fresh", "--no-seed", "--json", "--inject-faults"])
+        .args(with_redis.then_some("--with=redis"))
         .args(["--api-port=0", "--db-port=0", "--dir"])
         .arg(folder)
         .stdin(Stdio::piped())
