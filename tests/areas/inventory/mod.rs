@@ -9,6 +9,8 @@ mod over_http;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod scenes;

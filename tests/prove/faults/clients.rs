@@ -58,7 +58,7 @@ pub(crate) const SELL: Operation = Operation {
 
 /// What staff change in a store.
 pub(crate) const MANAGE: Operation = Operation {
-    function: "",
+    function: "inventory",
     rpc: "manage_inventory",
 };
 

@@ -11,11 +11,18 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
     },
     Mutant {
         name: "find_inventory_conflicts: names the row that was there at first",
-        changes: &[(
-            "find_inventory_conflicts",
-            "'inventory_id', case when not s.made then s.inventory_id end,",
-            "'inventory_id', null,",
-        )],
+        changes: &[
+            (
+                "find_inventory_conflicts",
+                "line int, product_id uuid,",
+                "line int, inventory_id uuid, product_id uuid,",
+            ),
+            (
+                "find_inventory_conflicts",
+                "'inventory_id', case when not s.made then s.inventory_id end,",
+                "'inventory_id', l.inventory_id,",
+            ),
+        ],
         stage: "stock of p and q",
     },
 ];

@@ -201,7 +201,7 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             let began_at = (*action == Action::Count).then_some("2000-01-01T00:00:00Z");
             let lines: Vec<Value> = lines.iter().map(|line| named_line(line, amount)).collect();
             Request::Call {
-                function: None,
+                function: Some("inventory"),
                 rpc: "manage_inventory",
                 caller: None,
                 arguments: present(json!({ "action": name, "lines": lines, "began_at": began_at })),
@@ -220,7 +220,7 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
         Call::LookAtInventory { stocks } => {
             let lines: Vec<Value> = stocks.iter().map(|id| json!({ "inventory_id": id })).collect();
             Request::Call {
-                function: None,
+                function: Some("inventory"),
                 rpc: "manage_inventory",
                 caller: None,
                 arguments: json!({ "action": "get", "lines": lines }),
