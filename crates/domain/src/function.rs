@@ -144,6 +144,11 @@ impl Function {
         matches!(self.takes, Takes::Fields { keyed: true, .. })
     }
 
+    /// Whether the shop's own code calls it, too.
+    pub fn is_by_shop(&self) -> bool {
+        matches!(self.takes, Takes::Fields { by_shop: true, .. })
+    }
+
     /// Whether only a signed-in user may call it.
     pub fn is_for_users(&self) -> bool {
         matches!(self.takes, Takes::Fields { .. })

@@ -99,6 +99,8 @@ pub(super) async fn rpcs(db: &Client) -> Result<Vec<Rpc>> {
 pub(super) struct Function {
     pub(super) name: &'static str,
     pub(super) for_users: bool,
+    /// Whether the service role calls it, too.
+    pub(super) by_shop: bool,
     pub(super) body: Value,
 }
 
@@ -114,6 +116,7 @@ pub(super) fn functions() -> Vec<Function> {
     let told = FUNCTIONS.iter().map(|function| Function {
         name: function.name,
         for_users: function.is_for_users(),
+        by_shop: function.is_by_shop(),
         body: serde_json::from_str(function.told.samples[0].body).expect("a sample is JSON"),
     });
     told.collect()
