@@ -1859,13 +1859,11 @@ begin
         and not l.line ?| array['product_id', 'inventory_id']
       union all
       select '/to_location_id', 'must be another location than from_location_id'
-      where p_action = 'transfer'
-        and lower(l.line ->> 'from_location_id') = lower(l.line ->> 'to_location_id')
+      where lower(l.line ->> 'from_location_id') = lower(l.line ->> 'to_location_id')
       union all
       select '/' || e.name, 'must be that of line 0: what is in transit has one way'
       from unnest(array['from_location_id', 'to_location_id']) as e (name)
-      where p_action = 'transfer'
-        and p_in_transit
+      where p_in_transit
         and lower(l.line ->> e.name) <> lower(p_lines -> 0 ->> e.name)
       union all
       select '/expected_version', 'is required, or expected_quantity: what you have read'
@@ -3523,16 +3521,13 @@ language sql
 stable
 set search_path = ''
 as $$
-  select jsonb_agg(
-    jsonb_build_object(
-      'line', l.n - 1,
-      'inventory_id', case p_location_id when interlock.online_location() then l.line -> 'product_id' else to_jsonb(i.id) end,
-      'product_id', l.line -> 'product_id',
-      'location_id', p_location_id,
-      'change', l.line -> 'quantity'
-    )
-    order by l.n
-  )
+  select jsonb_agg(jsonb_build_object(
+    'line', l.n - 1,
+    'inventory_id', case p_location_id when interlock.online_location() then l.line -> 'product_id' else to_jsonb(i.id) end,
+    'product_id', l.line -> 'product_id',
+    'location_id', p_location_id,
+    'change', l.line -> 'quantity'
+  ))
   from jsonb_array_elements(p_lines) with ordinality as l (line, n)
   left join interlock.inventory i on i.product_id = (l.line ->> 'product_id')::uuid and i.location_id = p_location_id
 $$;

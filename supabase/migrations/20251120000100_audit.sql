@@ -705,9 +705,10 @@ end
 $$;
 
 -- Bring the stock of a location to what the lines of a transfer say: what the ledger has moved too little for it, or too much.
+-- Whoever books what becomes of the transfer meanwhile changes lines and ledger together, and not what they differ by.
 --
 -- Callers: interlock.resolve_finding.
--- Locks: the transfer; then as interlock.lock_inventory.
+-- Locks: as interlock.lock_inventory.
 -- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, PRODUCT_NOT_FOUND; 55P03 is transient.
 create function interlock.correct_transfer(p_transfer_id uuid, p_product_id uuid, p_location_id uuid, p_reason text)
 returns void
@@ -717,10 +718,6 @@ as $$
 declare
   v_lines jsonb;
 begin
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  perform 1 from interlock.stock_transfers t where t.id = p_transfer_id for no key update;
   v_lines := (
     select interlock.transfer_ends(
       jsonb_build_array(jsonb_build_object('product_id', p_product_id, 'quantity', d.expected - d.found)), p_location_id

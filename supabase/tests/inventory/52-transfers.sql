@@ -153,7 +153,7 @@ begin
   return (select count(*) from interlock.stock_differences d where d.product_id::text like '52000000-%') || ' ' || (
     select coalesce(string_agg(
       concat_ws(' ', f.kind, right(f.product_id::text, 1), right(f.location_id::text, 1), s.name, f.expected, f.found), ', '
-      order by f.kind::text, f.location_id
+      order by f.kind::text, f.location_id, f.expected, f.found
     ), 'nothing')
     from interlock.inventory_findings f
     left join sent s on s.id = f.subject_id
@@ -213,6 +213,14 @@ select is(pg_temp.manage('transfer', '[{"p": 2, "f": 0, "t": 1, "quantity": 40}]
 select is((select sum(granted) from interlock.counter_slots where owner_id = pg_temp.p(2)), 600::bigint, 'that are shared out anew');
 select is(pg_temp.manage('transfer', '[{"p": 2, "f": 1, "t": 0, "quantity": 10}]'), '2@1 40 30, 2@0 600 610', 'and to it');
 select is(pg_temp.manage('transfer', '[{"p": 2, "f": 3, "t": 1, "quantity": 2}]'), '2@3 2 0, 2@1 30 32', 'what is left at a closed one moves away');
+select is(
+  pg_temp.manage('transfer', '[{"p": 1, "f": 1, "t": 2, "quantity": 0.5}, {"p": 2, "f": 1, "t": 0, "quantity": 1}]'),
+  '1@1 9.5 9, 1@2 2.02 2.52, 2@1 32 31, 2@0 610 611', 'several ways, answered in the order of their lines'
+);
+select is(
+  pg_temp.manage('transfer', '[{"p": 2, "f": 0, "t": 1, "quantity": 1}, {"p": 1, "f": 2, "t": 1, "quantity": 0.5}]'),
+  '2@0 611 610, 2@1 31 32, 1@2 2.52 2.02, 1@1 9 9.5', 'back'
+);
 update interlock.products set available_quantity = 0, backordered = 3 where id = pg_temp.p(4);
 select is(pg_temp.manage('transfer', '[{"p": 4, "f": 1, "t": 0, "quantity": 5}]'), '4@1 5 0, 4@0 -3 2', 'what is owed is filled first');
 select is(pg_temp.audited(), '0 nothing', 'the books agree');
@@ -245,6 +253,13 @@ select is(
   'what has come does not come again'
 );
 select matches(pg_temp.of('a', 'cancel'), '^TRANSFER_ENDED .*"cancelled": false', 'nor back');
+select is(pg_temp.send('other', '[{"p": 1, "f": 2, "t": 1, "quantity": 0.02}]'), '1@2 6.02 6', 'another one is on its way all the while');
+select is(
+  pg_temp.send('two', '[{"p": 1, "f": 2, "t": 1, "quantity": 1}, {"p": 2, "f": 2, "t": 1, "quantity": 1}]'), '1@2 6 5, 2@2 10 9', 'of two things'
+);
+select is(pg_temp.of('two', 'receive', '[{"p": 2, "quantity": 1}]'), '2@1 22 23', 'one comes');
+select is(pg_temp.of('two', 'cancel'), '1@2 5 6', 'and the other comes back, alone');
+select is(pg_temp.manage('transfer', '[{"p": 2, "f": 1, "t": 2, "quantity": 1}]'), '2@1 23 22, 2@2 9 10', 'that one, too, by another way');
 select is(pg_temp.send('b', '[{"p": 2, "f": 0, "t": 2, "quantity": 100}]'), '2@0 610 510', 'from the web shop');
 select is(pg_temp.of('b', 'receive', '[{"p": 2, "quantity": 30}]'), '2@2 10 40', 'a part');
 select is(pg_temp.of('b', 'cancel'), '2@0 510 580', 'and what has not come is back');
@@ -268,6 +283,8 @@ select is(pg_temp.state('d'), '2: 5 = 0 + 5 + 0 + 0 ended', 'has ended');
 select is(
   (select l.lost_reason::text from interlock.stock_transfer_lines l join sent s on s.id = l.transfer_id where s.name = 'd'), 'lost', 'without a word'
 );
+select is(pg_temp.state('other'), '1: 0.02 = 0 + 0 + 0 + 0.02', 'what is on its way is, whatever becomes of others');
+select is(pg_temp.of('other', 'cancel'), '1@2 6 6.02', 'until it ends');
 select is(pg_temp.audited(), '0 nothing', 'the books agree');
 
 -- Once -----------------------------------------------------------------------------------
@@ -386,6 +403,8 @@ from (values
   ('update interlock.stock_transfers set to_location_id = from_location_id', 'stock_transfers_two_locations'),
   ('update interlock.stock_transfers set cancelled = true, ended_at = null', 'stock_transfers_cancelled_ended')
 ) as v (sql, "constraint");
+select throws_ok(format('update interlock.stock_transfer_lines set %I = null', c), '23502', null, c || ' is said')
+from unnest(array['sent', 'received', 'lost', 'returned']) c;
 select is(pg_temp.audited(), '0 nothing', 'at the end the books agree');
 
 -- What an audit finds -----------------------------------------------------------------------
@@ -399,23 +418,33 @@ begin
   return pg_temp.audited();
 end
 $$;
-select is(pg_temp.send('f', '[{"p": 2, "f": 1, "t": 2, "quantity": 9}]'), '2@1 23 14', 'sent');
+select is(pg_temp.send('f', '[{"p": 2, "f": 1, "t": 2, "quantity": 9}, {"p": 1, "f": 1, "t": 2, "quantity": 1}]'), '2@1 23 14, 1@1 3.5 2.5', 'sent');
 select is(pg_temp.of('f', 'receive', '[{"p": 2, "quantity": 4}]'), '2@2 29 33', 'received in part');
 select is(pg_temp.audited(), '0 nothing', 'what is in transit is no finding');
-update interlock.stock_transfer_lines l set received = 6 from sent s where s.id = l.transfer_id and s.name = 'f';
+update interlock.stock_transfer_lines l set received = 6 from sent s where s.id = l.transfer_id and s.name = 'f' and l.product_id = pg_temp.p(2);
 select is(pg_temp.audited(), '0 transfers 2 2 f 6 4', 'more received than the ledger has');
 select is(pg_temp.resolved(), '0 nothing', 'is put on the shelf');
 select is((select quantity from interlock.inventory where product_id = pg_temp.p(2) and location_id = pg_temp.l(2)), 35.000, 'there');
-update interlock.stock_transfer_lines l set sent = 8 from sent s where s.id = l.transfer_id and s.name = 'f';
+update interlock.stock_transfer_lines l set sent = 8 from sent s where s.id = l.transfer_id and s.name = 'f' and l.product_id = pg_temp.p(2);
 select is(pg_temp.audited(), '0 transfers 2 1 f -8 -9', 'less sent than the ledger has');
 select is(pg_temp.resolved(), '0 nothing', 'is back where it was');
+update interlock.stock_transfer_lines l set sent = 1000 from sent s where s.id = l.transfer_id and s.name = 'f' and l.product_id = pg_temp.p(2);
+select is(pg_temp.audited(), '0 transfers 2 1 f -1000 -8', 'more sent than there is');
+select throws_ok('select pg_temp.resolved()', 'PT409', 'INSUFFICIENT_INVENTORY', 'cannot be taken');
+update interlock.settings set keep_stock_movements = '1 day';
+update interlock.stock_transfers t set created_at = created_at - interval '2 days' from sent s where s.id = t.id and s.name = 'f';
+select is(pg_temp.audited(), '0 nothing', 'of what the ledger need not have any more nothing is asked');
+update interlock.settings set keep_stock_movements = null;
+update interlock.stock_transfers t set created_at = now() from sent s where s.id = t.id and s.name = 'f';
+update interlock.stock_transfer_lines l set sent = 8 from sent s where s.id = l.transfer_id and s.name = 'f' and l.product_id = pg_temp.p(2);
+select is(pg_temp.audited(), '0 nothing', 'put right by hand it is no finding');
 alter table interlock.stock_transfers disable trigger user;
 alter table interlock.stock_transfer_lines disable trigger user;
 delete from interlock.stock_transfer_lines l using sent s where s.id = l.transfer_id and s.name = 'f';
 delete from interlock.stock_transfers t using sent s where s.id = t.id and s.name = 'f';
 alter table interlock.stock_transfers enable trigger user;
 alter table interlock.stock_transfer_lines enable trigger user;
-select is(pg_temp.audited(), '0 transfers 2 1 f 0 -8, transfers 2 2 f 0 6', 'a transfer that is gone');
+select is(pg_temp.audited(), '0 transfers 2 1 f 0 -8, transfers 1 1 f 0 -1, transfers 2 2 f 0 6', 'a transfer that is gone');
 select is(pg_temp.resolved(), '0 nothing', 'has moved nothing');
 
 select * from finish();

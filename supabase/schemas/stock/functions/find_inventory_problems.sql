@@ -107,13 +107,11 @@ begin
         and not l.line ?| array['product_id', 'inventory_id']
       union all
       select '/to_location_id', 'must be another location than from_location_id'
-      where p_action = 'transfer'
-        and lower(l.line ->> 'from_location_id') = lower(l.line ->> 'to_location_id')
+      where lower(l.line ->> 'from_location_id') = lower(l.line ->> 'to_location_id')
       union all
       select '/' || e.name, 'must be that of line 0: what is in transit has one way'
       from unnest(array['from_location_id', 'to_location_id']) as e (name)
-      where p_action = 'transfer'
-        and p_in_transit
+      where p_in_transit
         and lower(l.line ->> e.name) <> lower(p_lines -> 0 ->> e.name)
       union all
       select '/expected_version', 'is required, or expected_quantity: what you have read'
