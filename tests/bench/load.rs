@@ -4,9 +4,9 @@
 use crate::server::Database;
 use anyhow::{Result, ensure};
 use futures::future::{join_all, try_join_all};
-use interlock_tests::harness::stack::user_claims;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -56,16 +56,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Opens a session for each user.
+    /// Opens a session for each user, with those claims.
     pub(crate) async fn open(
         database: &Database,
         users: &[Uuid],
         commit: Commit,
+        claims: fn(Uuid) -> Value,
     ) -> Result<Vec<Self>> {
         let open = users.iter().enumerate().map(|(number, user)| async move {
             let client = database.connect().await?;
             client.batch_execute(commit.settings()).await?;
-            let claims = user_claims(*user).to_string();
+            let claims = claims(*user).to_string();
             client
                 .execute(
                     "select set_config('request.jwt.claims', $1, false)",

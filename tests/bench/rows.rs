@@ -14,6 +14,9 @@ pub(crate) enum Kind {
     /// One of many.
     Cold = 0xbe02_0000,
     Batch = 0xbe03_0000,
+    Location = 0xbe04_0000,
+    /// The stock of cold products at the first location, then that at the second.
+    Inventory = 0xbe05_0000,
 }
 
 impl Kind {
@@ -80,6 +83,26 @@ async fn insert_products(client: &Client, kind: Kind, numbers: &str, stock: i32)
         );
         client.batch_execute(&insert).await.context(insert)?;
     }
+    Ok(())
+}
+
+/// Stock of so many cold products at each of two locations, in the shop and in the peers' one.
+pub(crate) async fn add_inventory(client: &Client, products: u64) -> Result<()> {
+    let (location, product, row) = (
+        Kind::Location.sql("l"),
+        Kind::Cold.sql("n"),
+        Kind::Inventory.sql(&format!("l * {products} + n")),
+    );
+    let rows = format!("generate_series(0, 1) as l, generate_series(0, {products} - 1) as n");
+    client
+        .batch_execute(&format!(
+            "insert into interlock.locations (id, name) select {location}, 'bench ' || l from generate_series(0, 1) as l
+               on conflict do nothing;
+             insert into interlock.inventory (id, product_id, location_id, quantity)
+               select {row}, {product}, {location}, 1000000 from {rows} on conflict do nothing;
+             insert into bench_peers.inventory (id, quantity) select {row}, 1000000 from {rows} on conflict do nothing"
+        ))
+        .await?;
     Ok(())
 }
 

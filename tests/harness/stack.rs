@@ -105,6 +105,13 @@ pub fn user_claims(user: Uuid) -> Value {
     json!({ "sub": user, "role": "authenticated", "aud": "authenticated", "exp": unix_time() + 3600 })
 }
 
+/// The claims of a signed-in member of staff.
+pub fn staff_claims(user: Uuid) -> Value {
+    let mut claims = user_claims(user);
+    claims["app_metadata"] = json!({ "role": "staff" });
+    claims
+}
+
 /// Seconds since 1970.
 pub fn unix_time() -> i64 {
     let elapsed = std::time::UNIX_EPOCH

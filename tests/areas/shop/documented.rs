@@ -2,7 +2,7 @@
 
 use super::rows::{PRICE, cart, with};
 use crate::areas::promo::documented::{refuses_promos, set};
-use crate::harness::stack::{Bench, user_claims};
+use crate::harness::stack::{Bench, staff_claims};
 use crate::openapi::{Scene, Sent};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -94,8 +94,7 @@ pub(crate) async fn checkout(bench: &Bench) -> (String, Value) {
         .await;
 
     let people = bench.users(2).await;
-    let mut staff = user_claims(people[0]);
-    staff["app_metadata"] = json!({ "role": "staff" });
+    let staff = staff_claims(people[0]);
     for (outcome, whom) in [
         ("placed by staff for a customer", people[1]),
         ("USER_NOT_FOUND", Uuid::new_v4()),

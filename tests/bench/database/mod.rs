@@ -3,6 +3,7 @@
 mod carts;
 mod claims;
 mod hot;
+mod inventory;
 mod promo;
 mod scarce;
 
@@ -12,6 +13,7 @@ use crate::rows::{self, Kind};
 use crate::series::{Before, Scenario, Variant};
 use crate::server::Database;
 use anyhow::{Context as _, Result};
+use interlock_tests::harness::stack::{staff_claims, user_claims};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -45,6 +47,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
         include_str!("../peers/one_call_per_line.sql"),
         include_str!("../peers/claims.sql"),
         include_str!("../peers/promo.sql"),
+        include_str!("../peers/inventory.sql"),
     ] {
         admin.batch_execute(peer).await.context("a peer")?;
     }
@@ -55,6 +58,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     hot::prepare(&admin).await?;
     scarce::prepare(&admin).await?;
     promo::prepare(&admin).await?;
+    inventory::prepare(&admin).await?;
     rows::vacuum_what_has_rows(&admin).await?;
     let mut shops = Vec::new();
     for commit in Commit::ALL {
@@ -62,9 +66,15 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
             admin: &admin,
             options,
             commit,
-            sessions: Session::open(&database, &users, commit).await?,
+            sessions: Session::open(&database, &users, commit, user_claims).await?,
         });
     }
+    let at_counter = Shop {
+        admin: &admin,
+        options,
+        commit: Commit::Slow,
+        sessions: Session::open(&database, &users, Commit::Slow, staff_claims).await?,
+    };
     let mut figures = Vec::new();
     // One kind of load after the other, so that both commits find tables of about the same size.
     for shop in &shops {
@@ -82,7 +92,8 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     for shop in &shops {
         figures.extend(carts::measure(shop).await?);
     }
-    drop(shops);
+    figures.extend(inventory::measure(&at_counter).await?);
+    drop((shops, at_counter));
     database.remove().await?;
     Ok(figures)
 }

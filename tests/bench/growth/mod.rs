@@ -10,6 +10,7 @@ use crate::rows::{self, Kind};
 use crate::series::{Before, Scenario, Variant};
 use crate::server::{self, Database};
 use anyhow::Result;
+use interlock_tests::harness::stack::user_claims;
 use serde_json::json;
 use std::time::Instant;
 use tokio_postgres::Client;
@@ -94,7 +95,7 @@ impl Shop {
         rows::lift_limits(&admin).await?;
         let users = rows::add_users(&admin, 1).await?;
         rows::add_drivers(&admin, &users).await?;
-        let sessions = Session::open(&database, &users, Commit::Fast).await?;
+        let sessions = Session::open(&database, &users, Commit::Fast, user_claims).await?;
         let seconds = start.elapsed().as_secs_f64();
         progress(
             SECTION,

@@ -5,7 +5,7 @@ use crate::areas::promo::calls::PROMO_VALIDATE;
 use crate::areas::shop::calls::CHECKOUT;
 use crate::areas::shop::rows::{cart, with};
 use crate::harness::calls::{Adapter, Caller};
-use crate::harness::stack::{Bench, Stack, user_claims};
+use crate::harness::stack::{Bench, Stack, staff_claims};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use uuid::Uuid;
@@ -187,9 +187,7 @@ impl Cast {
 
     /// A token of staff.
     pub(super) fn staff_token(&self, stack: &Stack) -> String {
-        let mut claims = user_claims(self.staff);
-        claims["app_metadata"] = json!({ "role": "staff" });
-        stack.token(&claims)
+        stack.token(&staff_claims(self.staff))
     }
 
     /// The secrets in a text, but for those that the caller has sent.
