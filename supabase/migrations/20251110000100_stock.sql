@@ -245,7 +245,8 @@ declare
   v_reference constant text := nullif(current_setting('interlock.reference', true), '');
 begin
   if tg_op = 'UPDATE' then
-    -- Grouped, not joined: see interlock.record_stock_movements.
+    -- Grouped, not joined: this plan is made for the first statement of a session, mostly of a few rows, and must also do for
+    -- one that changes all.
     insert into interlock.stock_movements (
       product_id, location_id, delta, balance_after, reason, reference_id, reference, actor
     )
@@ -286,9 +287,45 @@ begin
 end
 $$;
 
--- Write the stock ledger: what is there less what is owed. What is settled was written when it was sold.
+-- Write the stock ledger for a product that has changed: what is there less what is owed. What is settled was written when
+-- it was sold.
 --
--- Callers: the three triggers on products, once for each statement.
+-- Row by row, without tables of old and new rows: a sale changes one row, and costs a tenth less so. A change of the whole
+-- catalogue takes twice as long. The condition stands here, not at the trigger, whose text Postgres reads at every statement.
+--
+-- Callers: trigger products_record_stock.
+-- Locks: none beyond the row it inserts; the product is locked by the statement.
+-- Security definer: nobody has insert on stock_movements.
+create function interlock.record_stock_movement()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_delta constant bigint :=
+    new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
+begin
+  if v_delta = 0 or current_setting('interlock.settling_slots', true) = 'on' then
+    return null;
+  end if;
+  insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, reference, actor)
+  values (
+    new.id,
+    v_delta,
+    case when new.stock_slots = 0 then new.available_quantity - new.backordered end,
+    coalesce(nullif(current_setting('interlock.reason', true), ''), 'correction'),
+    nullif(current_setting('interlock.reference_id', true), '')::uuid,
+    nullif(current_setting('interlock.reference', true), ''),
+    auth.uid()
+  );
+  return null;
+end
+$$;
+
+-- Write the stock ledger for products that are new or deleted: what is there less what is owed.
+--
+-- Callers: two triggers on products, once for each statement.
 -- Locks: none beyond the rows it inserts; the products are locked by the statement.
 -- Security definer: nobody has insert on stock_movements.
 create function interlock.record_stock_movements()
@@ -300,32 +337,8 @@ as $$
 declare
   v_reason constant text := nullif(current_setting('interlock.reason', true), '');
   v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
-  v_reference constant text := nullif(current_setting('interlock.reference', true), '');
 begin
-  if tg_op = 'UPDATE' then
-    if current_setting('interlock.settling_slots', true) = 'on' then
-      return null;
-    end if;
-
-    -- Grouped, not joined: this plan is made for the first statement of a session, mostly
-    -- of a few rows, and must also do for one that changes the whole catalogue.
-    insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, reference, actor)
-    select
-      c.id,
-      sum(c.new_quantity) - sum(c.old_quantity),
-      case when max(c.stock_slots) = 0 then sum(c.new_quantity) end,
-      coalesce(v_reason, 'correction'),
-      v_reference_id,
-      v_reference,
-      auth.uid()
-    from (
-      select n.id, n.available_quantity - n.backordered as new_quantity, 0 as old_quantity, n.stock_slots from new_rows n
-      union all
-      select o.id, 0, o.available_quantity - o.backordered, 0 from old_rows o
-    ) c
-    group by c.id
-    having sum(c.new_quantity) <> sum(c.old_quantity);
-  elsif tg_op = 'INSERT' then
+  if tg_op = 'INSERT' then
     insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, actor)
     select
       n.id, n.available_quantity, n.available_quantity, coalesce(v_reason, 'opening'), v_reference_id, auth.uid()
@@ -661,9 +674,8 @@ create trigger products_record_opening_stock
 
 create trigger products_record_stock
   after update on interlock.products
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function interlock.record_stock_movements();
+  for each row
+  execute function interlock.record_stock_movement();
 
 create trigger products_record_deleted_stock
   after delete on interlock.products
@@ -965,7 +977,7 @@ alter table interlock.stock_import_lines enable row level security;
 -- location the sum of its rows is its stock at any moment. The view stock_differences shows where that is not so: it is
 -- always empty.
 --
--- The triggers work once for each statement, on all its rows. Why the stock changed is said by
+-- Why the stock changed is said by
 -- interlock.set_ledger_context for the rest of the transaction or until the next call; without it the reason is
 -- `correction`. The actor is the signed-in user.
 --
@@ -3452,7 +3464,7 @@ $$;
 --
 -- Callers: interlock.decrement_product_quantity, interlock.checkout, interlock.claim_product_codes_atomic. Each
 --   product occurs once, with a quantity above 0.
--- Locks: as interlock.take_from_rows, then slots product by product in the order of their ids.
+-- Locks: the row of a single product, or as interlock.take_from_rows; then slots product by product in the order of their ids.
 -- Errors: PRODUCT_NOT_FOUND with every id, INSUFFICIENT_INVENTORY with every shortage; 55P03 if the caller's
 --   terms do not hold any more, and after lock_timeout.
 create function interlock.take_stock(
@@ -3473,6 +3485,25 @@ declare
   v_available int;
 begin
   perform interlock.set_ledger_context(p_reason, p_reference_id);
+
+  -- One product of which there is enough is taken in a plain statement, a tenth of a checkout faster than a set. Whatever it
+  -- does not find, for whichever reason, is looked at below.
+  if cardinality(p_product_ids) = 1 then
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
+    update interlock.products p
+    set available_quantity = p.available_quantity - p_quantities[1]
+    where p.id = p_product_ids[1]
+      and p.kind = 'physical'
+      and p.stock_slots = 0
+      and p.available_quantity >= p_quantities[1]
+      and (p_currency is null or p.active and p.price = p_unit_prices[1] and p.currency = p_currency);
+    if found then
+      perform interlock.set_ledger_context(null, null);
+      return false;
+    end if;
+  end if;
 
   v_rows := interlock.take_from_rows(p_product_ids, p_quantities, p_unit_prices, p_currency);
 

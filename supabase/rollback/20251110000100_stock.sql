@@ -93,6 +93,7 @@ drop function
   interlock.keep_decimals,
   interlock.keep_location,
   interlock.record_inventory_movements,
+  interlock.record_stock_movement,
   interlock.record_stock_movements,
   interlock.refuse_delete_of_sold_product,
   interlock.refuse_product_identity_change,

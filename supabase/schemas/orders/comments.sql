@@ -49,6 +49,8 @@ comment on function interlock.is_open_order is
   'Whether an order of this status holds goods that nobody has paid for.';
 comment on function interlock.is_owed_order is
   'Whether an order of this status is not at its end: somebody owes money or goods.';
+comment on function interlock.is_plain_cart is
+  'Whether every line of a cart is as it has to be: a plain look, line by line in expressions, which for most carts costs less than any statement.';
 comment on function interlock.line_through is
   'What the first so many units of a line of an order come to: their price, their share of its discount, and of its tax the share of what is then left.';
 comment on function interlock.list_orders is
@@ -57,6 +59,10 @@ comment on function interlock.lock_cart is
   'Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.';
 comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
+comment on function interlock.look_at_cart is
+  'Look at what a cart has, without a lock.';
+comment on function interlock.look_at_line is
+  'As interlock.look_at_cart, of a cart of one line, as most are: without sets, which cost a tenth of a checkout.';
 comment on function interlock.look_at_terms is
   'What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is one with a limit for a customer.';
 comment on function interlock.move_goods is

@@ -95,8 +95,10 @@ comment on function interlock.receive_transfer is
   'Put what came of a transfer on the shelf of its destination.';
 comment on function interlock.record_inventory_movements is
   'Write what changes in inventory to the stock ledger.';
+comment on function interlock.record_stock_movement is
+  'Write the stock ledger for a product that has changed: what is there less what is owed.';
 comment on function interlock.record_stock_movements is
-  'Write the stock ledger: what is there less what is owed.';
+  'Write the stock ledger for products that are new or deleted: what is there less what is owed.';
 comment on function interlock.refuse_cancelled is
   'Refuse a transfer that was cancelled: what was in transit is back where it came from.';
 comment on function interlock.refuse_delete_of_sold_product is

@@ -13,9 +13,10 @@
 -- compares them, with a promo code the total once that is known. A price that changes after the look is noticed where
 -- the stock is locked (55P03), and the repeat finds it changed.
 --
--- Set-based: one statement for each step, whatever the number of lines. Postgres sets up the plan of every statement
--- again at each call, so for one line each statement, PERFORM and call that is not made counts: the key is inserted with
--- the answer where that is known by then (no promo code, nothing digital).
+-- Set-based: one statement for each step, whatever the number of lines; only the look at a single line and the taking of a
+-- single product have a way without sets. Postgres sets up the plan of every statement again at each call, so for one line
+-- each statement, PERFORM and call that is not made counts: the key is inserted with the answer where that is known by
+-- then (no promo code, nothing digital).
 --
 -- A product may be sold in another way than from its stock alone (products.stock_policy), or not in any number
 -- (max_per_order, max_per_customer). The look says whether the cart has such a one; only then a second look says which and
@@ -83,20 +84,9 @@ declare
   v_said jsonb;
   v_problems jsonb;
   v_request jsonb;
-  v_product_ids uuid[];
-  v_quantities int[];
-  v_unit_prices bigint[];
-  v_names text[];
-  v_kinds text[];
-  v_currencies text[];
-  v_items jsonb;
-  v_subtotal bigint;
-  v_missing uuid[];
-  v_price_changed boolean;
-  v_shortages jsonb;
-  v_slotted uuid[];
-  -- Whether a product is sold in another way than from its stock alone, and how.
-  v_terms boolean;
+  v_settings interlock.settings;
+  v_look interlock.cart_look;
+  -- How products are sold that are sold in another way than from their stock alone.
   v_untracked uuid[];
   v_backorder boolean;
   v_limits jsonb;
@@ -105,11 +95,7 @@ declare
   v_redeemed boolean;
   v_reserved_ids uuid[];
   v_reserved_quantities int[];
-  -- Of the settings: checkouts_per_product, max_open_orders_per_customer, max_open_units_per_customer, the seconds of
-  -- confirmation_window, whether the way of payment is one of payment_methods, taxed, and shipping_required.
-  v_settings int[];
   v_charged boolean;
-  v_units int;
   -- The units that count against a limit.
   v_counted int;
   v_refusal text;
@@ -165,101 +151,24 @@ begin
     perform interlock.refuse_problems(v_problems);
   end if;
 
-  -- The look.
-  select
-    array_agg(c.product_id),
-    array_agg(c.quantity),
-    array_agg(c.price),
-    array_agg(c.name),
-    array_agg(c.kind),
-    array_agg(distinct c.currency::text),
-    jsonb_agg(
-      jsonb_build_object(
-        'product_id', c.product_id,
-        'name', c.name,
-        'quantity', c.quantity,
-        'unit_price', c.price,
-        'discount', 0,
-        'tax', 0,
-        'total', c.quantity * c.price
-      )
-    ),
-    sum(c.quantity * c.price),
-    sum(c.quantity),
-    array_agg(c.product_id) filter (where c.active is not true),
-    bool_or(c.price <> c.least_expected or c.price <> c.most_expected),
-    jsonb_agg(
-      jsonb_build_object(
-        'product_id', c.product_id,
-        'requested', c.quantity,
-        'available', c.available_quantity
-      )
-      order by c.product_id
-    ) filter (where c.available_quantity < c.quantity),
-    -- From slots only if each product that has slots has one with enough.
-    case
-      when bool_and(c.in_a_slot) then array_agg(c.product_id) filter (where c.in_a_slot)
-    end,
-    bool_or(c.has_terms),
-    (
-      select array[
-        s.checkouts_per_product, s.max_open_orders_per_customer, s.max_open_units_per_customer,
-        extract(epoch from s.confirmation_window)::int,
-        (v_payment_method = any (s.payment_methods) and (coalesce(p_wallet_amount, 0) = 0 or 'wallet' = any (s.payment_methods)))::int,
-        s.taxed::int, s.shipping_required::int
-      ]
-      from interlock.settings s
-    )
-  into
-    v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_currencies, v_items,
-    v_subtotal, v_units, v_missing, v_price_changed, v_shortages, v_slotted, v_terms, v_settings
-  from (
-    select
-      l.product_id, l.quantity, l.least_expected, l.most_expected,
-      p.price, p.name, p.kind, p.currency, p.active, p.available_quantity, p.has_terms,
-      p.in_one_slot >= l.quantity as in_a_slot
-    from (
-      select
-        (i.item ->> 'product_id')::uuid as product_id,
-        sum((i.item ->> 'quantity')::numeric)::int as quantity,
-        min((i.item -> 'expected_unit_price')::numeric) as least_expected,
-        max((i.item -> 'expected_unit_price')::numeric) as most_expected
-      from jsonb_array_elements(p_cart_items) as i (item)
-      group by 1
-    ) l
-    -- `limit 1` asks for one look-up by id for each line, whatever the planner thinks of
-    -- the number of lines: without it a small cart may read the whole catalogue.
-    left join lateral (
-      select
-        q.price, q.name, q.kind, q.currency, q.active,
-        q.stock_policy <> 'tracked' or num_nonnulls(q.max_per_order, q.max_per_customer) > 0 as has_terms,
-        (q.available_quantity - coalesce(s.used, 0))::int as available_quantity,
-        case when q.stock_slots > 0 then coalesce(s.in_one_slot, 0) end as in_one_slot
-      from interlock.products q
-      left join lateral (
-        select sum(c.used) as used, max(c.granted - c.used) as in_one_slot
-        from interlock.counter_slots c
-        where c.owner_id = q.id
-          and q.stock_slots > 0
-      ) s on true
-      where q.id = l.product_id
-      limit 1
-    ) p on true
-    order by l.product_id
-  ) c;
+  select s.* into v_settings from interlock.settings s;
+  v_look := case jsonb_array_length(p_cart_items)
+    when 1 then interlock.look_at_line(p_cart_items -> 0)
+    else interlock.look_at_cart(p_cart_items)
+  end;
 
-  if v_terms or p_reservation_id is not null then
-    select t.* into v_untracked, v_backorder, v_shortages, v_limits, v_customer_limit
-    from interlock.look_at_terms(v_user_id, p_reservation_id, v_product_ids, v_quantities) t;
+  if v_look.has_terms or p_reservation_id is not null then
+    select t.* into v_untracked, v_backorder, v_look.shortages, v_limits, v_customer_limit
+    from interlock.look_at_terms(v_user_id, p_reservation_id, v_look.product_ids, v_look.quantities) t;
   end if;
 
   -- Whether there is more to pay than the goods.
-  v_charged := p_shipping_method is not null or v_settings[6] = 1 or v_settings[7] = 1;
+  v_charged := p_shipping_method is not null or v_settings.taxed or v_settings.shipping_required;
 
   -- The same cart is the same request, however its lines stand and whatever it was expected to cost.
   v_request := jsonb_build_object(
-    'products', v_product_ids,
-    'quantities', v_quantities,
+    'products', v_look.product_ids,
+    'quantities', v_look.quantities,
     'promo_code', p_promo_code,
     'cart_id', p_cart_id,
     'payment_method', v_payment_method
@@ -275,13 +184,17 @@ begin
   end if;
 
   v_refusal := case
-    when v_settings[5] = 0 then 'PAYMENT_METHOD_NOT_ALLOWED'
-    when v_missing is not null then 'PRODUCT_NOT_FOUND'
-    when cardinality(v_currencies) > 1 then 'MIXED_CURRENCIES'
-    when v_price_changed or (p_promo_code is null and not v_charged and v_subtotal <> p_expected_total) then 'PRICE_CHANGED'
+    when not v_payment_method = any (v_settings.payment_methods)
+      or p_wallet_amount > 0 and not 'wallet' = any (v_settings.payment_methods)
+    then 'PAYMENT_METHOD_NOT_ALLOWED'
+    when v_look.missing is not null then 'PRODUCT_NOT_FOUND'
+    when cardinality(v_look.currencies) > 1 then 'MIXED_CURRENCIES'
+    when v_look.price_changed or (p_promo_code is null and not v_charged and v_look.subtotal <> p_expected_total) then 'PRICE_CHANGED'
     when v_limits is not null then 'PRODUCT_ORDER_LIMIT'
-    when v_shortages is not null then 'INSUFFICIENT_INVENTORY'
-    when v_settings[1] is not null and not interlock.admit_checkout(v_product_ids, v_settings[1]) then 'UPSTREAM_UNAVAILABLE'
+    when v_look.shortages is not null then 'INSUFFICIENT_INVENTORY'
+    when v_settings.checkouts_per_product is not null
+      and not interlock.admit_checkout(v_look.product_ids, v_settings.checkouts_per_product)
+    then 'UPSTREAM_UNAVAILABLE'
   end;
 
   if v_refusal is not null then
@@ -291,21 +204,21 @@ begin
     end if;
     perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
     perform interlock.raise_error(v_refusal, case v_refusal
-      when 'PAYMENT_METHOD_NOT_ALLOWED' then (
-        select jsonb_build_object(
-          'payment_method', case when v_payment_method = any (s.payment_methods) then 'wallet' else v_payment_method end,
-          'allowed', s.payment_methods
-        )
-        from interlock.settings s
+      when 'PAYMENT_METHOD_NOT_ALLOWED' then jsonb_build_object(
+        'payment_method', case
+          when v_payment_method = any (v_settings.payment_methods) then 'wallet'
+          else v_payment_method
+        end,
+        'allowed', v_settings.payment_methods
       )
-      when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_missing)
-      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_currencies)
+      when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_look.missing)
+      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_look.currencies)
       when 'PRICE_CHANGED' then interlock.price_change(
-        p_cart_items, p_expected_total, v_items, v_subtotal,
-        case when p_promo_code is null and not v_charged then v_subtotal end, v_currencies[1]
+        p_cart_items, p_expected_total, v_look.items, v_look.subtotal,
+        case when p_promo_code is null and not v_charged then v_look.subtotal end, v_look.currencies[1]
       )
       when 'PRODUCT_ORDER_LIMIT' then jsonb_build_object('limits', v_limits)
-      when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_shortages)
+      when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_look.shortages)
     end);
   end if;
 
@@ -322,14 +235,14 @@ begin
   end if;
 
   -- Without a promo code, shipping and tax the terms are known now, and without codes to deliver so is the whole answer.
-  v_digital := 'digital' = any (v_kinds);
+  v_digital := 'digital' = any (v_look.kinds);
   if p_promo_code is null and not v_charged then
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal, 0, v_payment_method, null, p_cart_id,
-      v_settings[4], null, 0, 0, 0, 0, p_wallet_amount
+      v_order_id, v_user_id, v_look.currencies[1], v_look.subtotal, 0, v_payment_method, null, p_cart_id,
+      v_settings.confirmation_window, null, 0, 0, 0, 0, p_wallet_amount
     );
     if not v_digital and v_backorder is not true then
-      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_items, v_details))::text;
+      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_look.items, v_details))::text;
     end if;
   end if;
 
@@ -362,16 +275,18 @@ begin
   end if;
 
   if v_customer_limit then
-    perform interlock.take_customer_limits(v_user_id, v_product_ids, v_quantities);
+    perform interlock.take_customer_limits(v_user_id, v_look.product_ids, v_look.quantities);
   end if;
 
   -- Goods that nobody has paid for are limited, if the shop says so.
   if v_order.status is distinct from 'paid'
     and v_payment_method <> 'wallet'
-    and (v_settings[2] is not null or v_settings[3] is not null)
+    and (v_settings.max_open_orders_per_customer is not null or v_settings.max_open_units_per_customer is not null)
   then
-    v_counted := v_units;
-    perform interlock.take_open_order(v_user_id, v_units, v_settings[2], v_settings[3]);
+    v_counted := v_look.units;
+    perform interlock.take_open_order(
+      v_user_id, v_look.units, v_settings.max_open_orders_per_customer, v_settings.max_open_units_per_customer
+    );
   end if;
 
   -- The price, and the money.
@@ -390,12 +305,12 @@ begin
       p_promo_code,
       p_cart_id,
       v_order_id,
-      v_currencies[1],
+      v_look.currencies[1],
       (
         select jsonb_agg(jsonb_build_object(
           'product_id', l.product_id, 'quantity', l.quantity, 'unit_price', l.unit_price
         ))
-        from unnest(v_product_ids, v_quantities, v_unit_prices) as l (product_id, quantity, unit_price)
+        from unnest(v_look.product_ids, v_look.quantities, v_look.unit_prices) as l (product_id, quantity, unit_price)
       )
     );
     select r.promo_id
@@ -410,13 +325,13 @@ begin
     into v_shipping, v_shipping_tax, v_tax, v_tax_included, v_taxes, v_tax_percents, v_tax_inclusive
     from interlock.charge_order(
       p_shipping_method,
-      v_settings[7] = 1 and 'physical' = any (v_kinds),
+      v_settings.shipping_required and 'physical' = any (v_look.kinds),
       p_shipping_address ->> 'country',
-      v_currencies[1],
-      v_product_ids,
+      v_look.currencies[1],
+      v_look.product_ids,
       array(
         select l.quantity * l.unit_price - coalesce(l.discount, 0)
-        from unnest(v_quantities, v_unit_prices, v_discounts) with ordinality as l (quantity, unit_price, discount, n)
+        from unnest(v_look.quantities, v_look.unit_prices, v_discounts) with ordinality as l (quantity, unit_price, discount, n)
         order by l.n
       )
     ) as c;
@@ -424,14 +339,14 @@ begin
 
   if v_order.id is null then
     v_order := interlock.new_order(
-      v_order_id, v_user_id, v_currencies[1], v_subtotal,
+      v_order_id, v_user_id, v_look.currencies[1], v_look.subtotal,
       (select coalesce(sum(d), 0)::bigint from unnest(v_discounts) as d),
-      v_payment_method, v_promo_id, p_cart_id, v_settings[4],
+      v_payment_method, v_promo_id, p_cart_id, v_settings.confirmation_window,
       p_shipping_method, v_shipping, v_shipping_tax, v_tax, v_tax_included, p_wallet_amount
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
-        p_cart_items, p_expected_total, v_items, v_subtotal, v_order.total, v_currencies[1]
+        p_cart_items, p_expected_total, v_look.items, v_look.subtotal, v_order.total, v_look.currencies[1]
       ) || case
         when v_charged then jsonb_build_object('shipping', v_order.shipping, 'tax', v_order.tax)
         else '{}'
@@ -450,7 +365,7 @@ begin
       -- A code took off all of it.
       update interlock.customer_open_orders c
       set orders = c.orders - 1,
-          units = c.units - v_units
+          units = c.units - v_look.units
       where c.user_id = v_user_id;
     else
       v_order.counted_units := v_counted;
@@ -476,7 +391,8 @@ begin
     v_order_id, l.product_id, l.quantity, l.unit_price, l.name, l.kind, coalesce(l.discount, 0),
     coalesce(l.tax, 0), l.tax_percent, l.tax_inclusive, coalesce(l.product_id = any (v_untracked), false)
   from unnest(
-    v_product_ids, v_quantities, v_unit_prices, v_names, v_kinds, v_discounts, v_taxes, v_tax_percents, v_tax_inclusive
+    v_look.product_ids, v_look.quantities, v_look.unit_prices, v_look.names, v_look.kinds, v_discounts,
+    v_taxes, v_tax_percents, v_tax_inclusive
   ) as l (product_id, quantity, unit_price, name, kind, discount, tax, tax_percent, tax_inclusive);
 
   if v_details is not null then
@@ -493,33 +409,34 @@ begin
   if v_untracked is not null then
     if exists (
       select
-      from unnest(v_product_ids, v_unit_prices) as w (product_id, unit_price)
+      from unnest(v_look.product_ids, v_look.unit_prices) as w (product_id, unit_price)
       left join interlock.products p on p.id = w.product_id
       where w.product_id = any (v_untracked)
         and (
-          p.active and p.stock_policy = 'untracked' and p.price = w.unit_price and p.currency = v_currencies[1]
+          p.active and p.stock_policy = 'untracked' and p.price = w.unit_price and p.currency = v_look.currencies[1]
         ) is not true
     ) then
       perform interlock.raise_product_changed();
     end if;
     select array_agg(l.product_id), array_agg(l.quantity), array_agg(l.unit_price), array_agg(l.kind)
-    into v_product_ids, v_quantities, v_unit_prices, v_kinds
-    from unnest(v_product_ids, v_quantities, v_unit_prices, v_kinds) as l (product_id, quantity, unit_price, kind)
+    into v_look.product_ids, v_look.quantities, v_look.unit_prices, v_look.kinds
+    from unnest(v_look.product_ids, v_look.quantities, v_look.unit_prices, v_look.kinds)
+      as l (product_id, quantity, unit_price, kind)
     where l.product_id <> all (v_untracked);
   end if;
 
   -- Nobody sees it on the shelf in between: all rows are locked, in their order, before it is given back.
   if v_reserved_ids is not null then
-    perform interlock.lock_stock(v_product_ids || v_reserved_ids);
+    perform interlock.lock_stock(v_look.product_ids || v_reserved_ids);
     perform interlock.return_stock(v_reserved_ids, v_reserved_quantities, 'cart_redeemed', p_reservation_id);
-    v_slotted := null;
+    v_look.slotted := null;
   end if;
 
-  if v_product_ids is not null and (v_slotted is null or not interlock.take_from_slots(
-    v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1], v_slotted
+  if v_look.product_ids is not null and (v_look.slotted is null or not interlock.take_from_slots(
+    v_look.product_ids, v_look.quantities, 'checkout', v_order_id, v_look.unit_prices, v_look.currencies[1], v_look.slotted
   )) then
     v_owed := interlock.take_stock(
-      v_product_ids, v_quantities, 'checkout', v_order_id, v_unit_prices, v_currencies[1]
+      v_look.product_ids, v_look.quantities, 'checkout', v_order_id, v_look.unit_prices, v_look.currencies[1]
     );
   end if;
 
@@ -537,7 +454,7 @@ begin
     )
     from (
       select array_agg(l.product_id) as product_ids, array_agg(l.quantity) as quantities
-      from unnest(v_product_ids, v_quantities, v_kinds) as l (product_id, quantity, kind)
+      from unnest(v_look.product_ids, v_look.quantities, v_look.kinds) as l (product_id, quantity, kind)
       where l.kind = 'digital'
     ) d;
   end if;

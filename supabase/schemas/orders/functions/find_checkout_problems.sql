@@ -21,28 +21,7 @@ begin
     v_problems := interlock.problem('/cart_items', 'must be an array of 1 to 100 lines');
   elsif jsonb_array_length(p_cart_items) not between 1 and 100 then
     v_problems := interlock.problem('/cart_items', 'must have 1 to 100 lines');
-  elsif exists (
-    -- A valid cart is recognised by a plain look; what is wrong with another one takes a longer query.
-    select
-    from jsonb_array_elements(p_cart_items) as i (item)
-    where (
-      jsonb_typeof(i.item) = 'object'
-      and (
-        i.item - 'product_id' - 'quantity' = '{}'
-        or (
-          i.item - 'product_id' - 'quantity' - 'expected_unit_price' = '{}'
-          and interlock.is_amount(i.item -> 'expected_unit_price')
-        )
-      )
-      and jsonb_typeof(i.item -> 'product_id') = 'string'
-      and i.item ->> 'product_id' ~ v_uuid
-      and case
-        when jsonb_typeof(i.item -> 'quantity') = 'number' then
-          (i.item ->> 'quantity')::numeric between 1 and 10000
-          and (i.item ->> 'quantity')::numeric = trunc((i.item ->> 'quantity')::numeric)
-      end
-    ) is not true
-  ) then
+  elsif not interlock.is_plain_cart(p_cart_items) then
     select coalesce(
       jsonb_agg(
         jsonb_build_object('pointer', format('/cart_items/%s%s', c.n - 1, p.pointer), 'message', p.message)

@@ -1,5 +1,5 @@
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
--- Nothing to pay beside the wallet's part is paid. p_confirmation_seconds is settings.confirmation_window, which the caller has read.
+-- Nothing to pay beside the wallet's part is paid. p_confirmation_window is settings.confirmation_window, which the caller has read.
 --
 -- Callers: interlock.checkout. Takes a number, which is used up whatever becomes of the order.
 create function interlock.new_order(
@@ -11,7 +11,7 @@ create function interlock.new_order(
   p_payment_method text,
   p_promo_code_id uuid,
   p_cart_id uuid,
-  p_confirmation_seconds int,
+  p_confirmation_window interval,
   p_shipping_method text,
   p_shipping bigint,
   p_shipping_tax bigint,
@@ -62,7 +62,7 @@ begin
     );
   else
     v_order.status := 'confirmed';
-    v_order.payment_expires_at := v_order.created_at + make_interval(secs => p_confirmation_seconds);
+    v_order.payment_expires_at := v_order.created_at + p_confirmation_window;
   end if;
 
   return v_order;

@@ -33,7 +33,8 @@ declare
   v_ended uuid[];
   v_order interlock.orders;
 begin
-  -- Grouped, not joined: see interlock.record_stock_movements.
+  -- Grouped, not joined: this plan is made for the first statement of a session, mostly of a few rows, and must also do for
+  -- one that changes all.
   select
     array_agg(c.id) filter (where c.new_status = 'paid'),
     array_agg(c.id order by c.id) filter (where c.new_status <> 'paid')

@@ -206,9 +206,8 @@ create trigger products_record_opening_stock
 
 create trigger products_record_stock
   after update on interlock.products
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function interlock.record_stock_movements();
+  for each row
+  execute function interlock.record_stock_movement();
 
 create trigger products_record_deleted_stock
   after delete on interlock.products

@@ -6,7 +6,7 @@
 -- location the sum of its rows is its stock at any moment. The view stock_differences shows where that is not so: it is
 -- always empty.
 --
--- The triggers work once for each statement, on all its rows. Why the stock changed is said by
+-- Why the stock changed is said by
 -- interlock.set_ledger_context for the rest of the transaction or until the next call; without it the reason is
 -- `correction`. The actor is the signed-in user.
 --

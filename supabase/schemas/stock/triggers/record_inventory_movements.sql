@@ -15,7 +15,8 @@ declare
   v_reference constant text := nullif(current_setting('interlock.reference', true), '');
 begin
   if tg_op = 'UPDATE' then
-    -- Grouped, not joined: see interlock.record_stock_movements.
+    -- Grouped, not joined: this plan is made for the first statement of a session, mostly of a few rows, and must also do for
+    -- one that changes all.
     insert into interlock.stock_movements (
       product_id, location_id, delta, balance_after, reason, reference_id, reference, actor
     )

@@ -1,6 +1,6 @@
--- Write the stock ledger: what is there less what is owed. What is settled was written when it was sold.
+-- Write the stock ledger for products that are new or deleted: what is there less what is owed.
 --
--- Callers: the three triggers on products, once for each statement.
+-- Callers: two triggers on products, once for each statement.
 -- Locks: none beyond the rows it inserts; the products are locked by the statement.
 -- Security definer: nobody has insert on stock_movements.
 create function interlock.record_stock_movements()
@@ -12,32 +12,8 @@ as $$
 declare
   v_reason constant text := nullif(current_setting('interlock.reason', true), '');
   v_reference_id constant uuid := nullif(current_setting('interlock.reference_id', true), '')::uuid;
-  v_reference constant text := nullif(current_setting('interlock.reference', true), '');
 begin
-  if tg_op = 'UPDATE' then
-    if current_setting('interlock.settling_slots', true) = 'on' then
-      return null;
-    end if;
-
-    -- Grouped, not joined: this plan is made for the first statement of a session, mostly
-    -- of a few rows, and must also do for one that changes the whole catalogue.
-    insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, reference, actor)
-    select
-      c.id,
-      sum(c.new_quantity) - sum(c.old_quantity),
-      case when max(c.stock_slots) = 0 then sum(c.new_quantity) end,
-      coalesce(v_reason, 'correction'),
-      v_reference_id,
-      v_reference,
-      auth.uid()
-    from (
-      select n.id, n.available_quantity - n.backordered as new_quantity, 0 as old_quantity, n.stock_slots from new_rows n
-      union all
-      select o.id, 0, o.available_quantity - o.backordered, 0 from old_rows o
-    ) c
-    group by c.id
-    having sum(c.new_quantity) <> sum(c.old_quantity);
-  elsif tg_op = 'INSERT' then
+  if tg_op = 'INSERT' then
     insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, actor)
     select
       n.id, n.available_quantity, n.available_quantity, coalesce(v_reason, 'opening'), v_reference_id, auth.uid()

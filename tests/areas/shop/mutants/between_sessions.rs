@@ -95,7 +95,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "of two checkouts of one cart the second finds the order of the first, before it asks for money",
     ),
     (
-        "checkout: never `exists ( select from unnest(v_product_ids, v_unit_prices) as w (product_id, unit_price) left join i…`",
+        "checkout: never `exists ( select from unnest(v_look.product_ids, v_look.unit_prices) as w (product_id, unit_price) l…`",
         "a price of an untracked product that changes meanwhile is not charged",
     ),
     (

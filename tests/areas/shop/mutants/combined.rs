@@ -15,13 +15,17 @@ const STORM: ShopScenario = ShopScenario::Storm {
 pub(crate) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: reads without locking",
-        patches: &[("take_from_rows", "for no key update of p", "")],
+        patches: &[
+            ("take_stock", "cardinality(p_product_ids) = 1", "false"),
+            ("take_from_rows", "for no key update of p", ""),
+        ],
         sql: None,
         race: &ShopScenario::TwoBuyersOfThree,
     },
     Combined {
         name: "take_stock: read, then write (report 001's lost update)",
         patches: &[
+            ("take_stock", "cardinality(p_product_ids) = 1", "false"),
             ("take_from_rows", "for no key update of p", ""),
             (
                 "take_from_rows",
@@ -34,11 +38,14 @@ pub(crate) const COMBINED: &[Combined] = &[
     },
     Combined {
         name: "take_stock: whether to take is decided on what the statement saw first",
-        patches: &[(
-            "take_from_rows",
-            "and l.available_quantity >= l.quantity",
-            "and p.available_quantity >= l.quantity",
-        )],
+        patches: &[
+            ("take_stock", "cardinality(p_product_ids) = 1", "false"),
+            (
+                "take_from_rows",
+                "and l.available_quantity >= l.quantity",
+                "and p.available_quantity >= l.quantity",
+            ),
+        ],
         sql: None,
         race: &ShopScenario::StockBackMeanwhile,
     },

@@ -15,9 +15,9 @@ pub(crate) const IN_HISTORIES: &[Mutant] = &[
         "for no key update skip locked",
     ),
     (
-        "take_from_rows",
-        "and l.available_quantity >= l.quantity",
-        "and p.available_quantity >= l.quantity",
+        "take_stock",
+        "and p.available_quantity >= p_quantities[1]",
+        "",
     ),
     (
         "settle_orders",

@@ -6,7 +6,10 @@ use crate::prove::interleavings::Mutant;
 pub(crate) const INTERLEAVED: &[Mutant] = &[
     Mutant {
         name: "take_from_rows: whether to take is decided on what the statement saw first",
-        changes: &[("take_from_rows", "and l.available_quantity >= l.quantity", "and p.available_quantity >= l.quantity")],
+        changes: &[
+            ("take_stock", "cardinality(p_product_ids) = 1", "false"),
+            ("take_from_rows", "and l.available_quantity >= l.quantity", "and p.available_quantity >= l.quantity"),
+        ],
         stage: "an unpaid order of u that is due, with the last",
     },
     Mutant {
