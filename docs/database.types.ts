@@ -169,6 +169,241 @@ export type Database = {
         };
         Relationships: [];
       };
+      "inventory": {
+        Row: {
+          "id": string;
+          "location_id": string;
+          "product_id": string;
+          "quantity": number;
+          "updated_at": string;
+          "version": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "id"?: string | null;
+          "location_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "updated_at"?: string | null;
+          "version"?: number | null;
+        };
+        Update: {
+          "id"?: string | null;
+          "location_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "updated_at"?: string | null;
+          "version"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "inventory_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "inventory_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "products";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "inventory_audits": {
+        Row: {
+          "closed_findings": number;
+          "ended_at": string;
+          "id": number;
+          "kept_since": string | null;
+          "last_movement": number;
+          "new_findings": number;
+          "next_transaction": unknown;
+          "oldest_transaction": unknown;
+          "open_findings": number;
+          "open_units": number;
+          "orders": number;
+          "products": number;
+          "started_at": string;
+          "transaction_id": unknown;
+          "whole": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "closed_findings"?: number | null;
+          "ended_at"?: string | null;
+          "id"?: number | null;
+          "kept_since"?: string | null;
+          "last_movement"?: number | null;
+          "new_findings"?: number | null;
+          "next_transaction"?: unknown;
+          "oldest_transaction"?: unknown;
+          "open_findings"?: number | null;
+          "open_units"?: number | null;
+          "orders"?: number | null;
+          "products"?: number | null;
+          "started_at"?: string | null;
+          "transaction_id"?: unknown;
+          "whole"?: boolean | null;
+        };
+        Update: {
+          "closed_findings"?: number | null;
+          "ended_at"?: string | null;
+          "id"?: number | null;
+          "kept_since"?: string | null;
+          "last_movement"?: number | null;
+          "new_findings"?: number | null;
+          "next_transaction"?: unknown;
+          "oldest_transaction"?: unknown;
+          "open_findings"?: number | null;
+          "open_units"?: number | null;
+          "orders"?: number | null;
+          "products"?: number | null;
+          "started_at"?: string | null;
+          "transaction_id"?: unknown;
+          "whole"?: boolean | null;
+        };
+        Relationships: [];
+      };
+      "inventory_conflict_rates": {
+        Row: {
+          "conflicts": number | null;
+          "hour": string | null;
+          "operation": string;
+          "product_id": string;
+          "rebased": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "inventory_findings": {
+        Row: {
+          "actor": string | null;
+          "cause": string;
+          "decided_at": string | null;
+          "decided_by": string | null;
+          "expected": number;
+          "first_audit": number;
+          "found": number;
+          "found_at": string;
+          "id": string;
+          "kind": string;
+          "last_audit": number;
+          "location_id": string | null;
+          "product_id": string | null;
+          "reason": string | null;
+          "since": string | null;
+          "size": number;
+          "status": string;
+          "subject_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "cause"?: string | null;
+          "decided_at"?: string | null;
+          "decided_by"?: string | null;
+          "expected"?: number | null;
+          "first_audit"?: number | null;
+          "found"?: number | null;
+          "found_at"?: string | null;
+          "id"?: string | null;
+          "kind"?: string | null;
+          "last_audit"?: number | null;
+          "location_id"?: string | null;
+          "product_id"?: string | null;
+          "reason"?: string | null;
+          "since"?: string | null;
+          "size"?: number | null;
+          "status"?: string | null;
+          "subject_id"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "cause"?: string | null;
+          "decided_at"?: string | null;
+          "decided_by"?: string | null;
+          "expected"?: number | null;
+          "first_audit"?: number | null;
+          "found"?: number | null;
+          "found_at"?: string | null;
+          "id"?: string | null;
+          "kind"?: string | null;
+          "last_audit"?: number | null;
+          "location_id"?: string | null;
+          "product_id"?: string | null;
+          "reason"?: string | null;
+          "since"?: string | null;
+          "size"?: number | null;
+          "status"?: string | null;
+          "subject_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "inventory_findings_first_audit_fkey";
+            columns: ["first_audit"];
+            isOneToOne: false;
+            referencedRelation: "inventory_audits";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "inventory_findings_last_audit_fkey";
+            columns: ["last_audit"];
+            isOneToOne: false;
+            referencedRelation: "inventory_audits";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "inventory_items": {
+        Row: {
+          "id": string | null;
+          "location_id": string | null;
+          "product_id": string | null;
+          "quantity_available": number | null;
+          "version": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "inventory_levels": {
+        Row: {
+          "inventory_id": string | null;
+          "location": string;
+          "location_id": string | null;
+          "product": string;
+          "product_id": string | null;
+          "quantity": number | null;
+          "unit": string;
+          "version": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "locations": {
+        Row: {
+          "active": boolean;
+          "created_at": string;
+          "id": string;
+          "name": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean | null;
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "name"?: string | null;
+        };
+        Update: {
+          "active"?: boolean | null;
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "name"?: string | null;
+        };
+        Relationships: [];
+      };
       "order_detail_changes": {
         Row: {
           "actor": string | null;
@@ -803,6 +1038,7 @@ export type Database = {
           "backordered": number;
           "created_at": string;
           "currency": string;
+          "decimals": number;
           "id": string;
           "kind": string;
           "max_per_customer": number | null;
@@ -812,6 +1048,7 @@ export type Database = {
           "stock_policy": string;
           "stock_slots": number;
           "tax_class": string;
+          "unit": string;
         };
         ComputedFields: never;
         Insert: {
@@ -821,6 +1058,7 @@ export type Database = {
           "backordered"?: number | null;
           "created_at"?: string | null;
           "currency"?: string | null;
+          "decimals"?: number | null;
           "id"?: string | null;
           "kind"?: string | null;
           "max_per_customer"?: number | null;
@@ -830,6 +1068,7 @@ export type Database = {
           "stock_policy"?: string | null;
           "stock_slots"?: number | null;
           "tax_class"?: string | null;
+          "unit"?: string | null;
         };
         Update: {
           "active"?: boolean | null;
@@ -838,6 +1077,7 @@ export type Database = {
           "backordered"?: number | null;
           "created_at"?: string | null;
           "currency"?: string | null;
+          "decimals"?: number | null;
           "id"?: string | null;
           "kind"?: string | null;
           "max_per_customer"?: number | null;
@@ -847,6 +1087,7 @@ export type Database = {
           "stock_policy"?: string | null;
           "stock_slots"?: number | null;
           "tax_class"?: string | null;
+          "unit"?: string | null;
         };
         Relationships: [];
       };
@@ -1043,9 +1284,10 @@ export type Database = {
       };
       "stock_differences": {
         Row: {
-          "available_quantity": number | null;
           "ledger_quantity": number | null;
+          "location_id": string | null;
           "product_id": string | null;
+          "quantity": number | null;
         };
         ComputedFields: never;
         Relationships: [];
@@ -1057,6 +1299,7 @@ export type Database = {
           "created_at": string;
           "delta": number;
           "id": number;
+          "location_id": string;
           "product_id": string;
           "reason": string;
           "reference": string | null;
@@ -1069,6 +1312,7 @@ export type Database = {
           "created_at"?: string | null;
           "delta"?: number | null;
           "id"?: number | null;
+          "location_id"?: string | null;
           "product_id"?: string | null;
           "reason"?: string | null;
           "reference"?: string | null;
@@ -1080,12 +1324,114 @@ export type Database = {
           "created_at"?: string | null;
           "delta"?: number | null;
           "id"?: number | null;
+          "location_id"?: string | null;
           "product_id"?: string | null;
           "reason"?: string | null;
           "reference"?: string | null;
           "reference_id"?: string | null;
         };
         Relationships: [];
+      };
+      "stock_transfer_lines": {
+        Row: {
+          "in_transit": number;
+          "lost": number;
+          "lost_reason": string | null;
+          "product_id": string;
+          "received": number;
+          "returned": number;
+          "sent": number;
+          "transfer_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "in_transit"?: number | null;
+          "lost"?: number | null;
+          "lost_reason"?: string | null;
+          "product_id"?: string | null;
+          "received"?: number | null;
+          "returned"?: number | null;
+          "sent"?: number | null;
+          "transfer_id"?: string | null;
+        };
+        Update: {
+          "in_transit"?: number | null;
+          "lost"?: number | null;
+          "lost_reason"?: string | null;
+          "product_id"?: string | null;
+          "received"?: number | null;
+          "returned"?: number | null;
+          "sent"?: number | null;
+          "transfer_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stock_transfer_lines_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "products";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stock_transfer_lines_transfer_id_fkey";
+            columns: ["transfer_id"];
+            isOneToOne: false;
+            referencedRelation: "stock_transfers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "stock_transfers": {
+        Row: {
+          "actor": string | null;
+          "cancelled": boolean;
+          "created_at": string;
+          "ended_at": string | null;
+          "from_location_id": string;
+          "id": string;
+          "reason": string | null;
+          "reference": string | null;
+          "to_location_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "cancelled"?: boolean | null;
+          "created_at"?: string | null;
+          "ended_at"?: string | null;
+          "from_location_id"?: string | null;
+          "id"?: string | null;
+          "reason"?: string | null;
+          "reference"?: string | null;
+          "to_location_id"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "cancelled"?: boolean | null;
+          "created_at"?: string | null;
+          "ended_at"?: string | null;
+          "from_location_id"?: string | null;
+          "id"?: string | null;
+          "reason"?: string | null;
+          "reference"?: string | null;
+          "to_location_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stock_transfers_from_location_id_fkey";
+            columns: ["from_location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stock_transfers_to_location_id_fkey";
+            columns: ["to_location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "tax_rates": {
         Row: {
@@ -1188,6 +1534,10 @@ export type Database = {
       };
     };
     Functions: {
+      "accept_finding": {
+        Args: { "p_finding_id": string; "p_name": string; "p_reason": string };
+        Returns: Json;
+      };
       "accept_payment": { Args: { "p_order_id": string }; Returns: Json };
       "adjust_stock": {
         Args: {
@@ -1216,6 +1566,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "audit_inventory": { Args: { "p_full"?: boolean }; Returns: Json };
       "begin_card_payment": { Args: { "p_order_id"?: string }; Returns: Json };
       "cancel_order": {
         Args: { "p_idempotency_key"?: string; "p_order_id": string };
@@ -1293,6 +1644,14 @@ export type Database = {
         };
         Returns: Json;
       };
+      "decrement_inventory": {
+        Args: {
+          "p_inventory_id": string;
+          "p_quantity": number;
+          "p_reference"?: string;
+        };
+        Returns: Json;
+      };
       "decrement_product_quantity": {
         Args: {
           "p_product_id": string;
@@ -1344,6 +1703,20 @@ export type Database = {
       };
       "list_wallet_movements": {
         Args: { "p_before"?: number; "p_limit"?: number; "p_user_id": string };
+        Returns: Json;
+      };
+      "manage_inventory": {
+        Args: {
+          "p_action": string;
+          "p_began_at"?: string;
+          "p_idempotency_key"?: string;
+          "p_in_transit"?: boolean;
+          "p_lines"?: Json;
+          "p_reason"?: string;
+          "p_rebase"?: boolean;
+          "p_reference"?: string;
+          "p_transfer_id"?: string;
+        };
         Returns: Json;
       };
       "move_orders": {
@@ -1414,6 +1787,10 @@ export type Database = {
         Returns: Json;
       };
       "reserve_cart": { Args: { "p_cart_items": Json }; Returns: Json };
+      "resolve_finding": {
+        Args: { "p_finding_id": string; "p_reason": string };
+        Returns: Json;
+      };
       "set_payment_secret": {
         Args: { "p_provider": string; "p_secret": string };
         Returns: Json;

@@ -115,6 +115,8 @@ drop table
   interlock.order_refunds,
   interlock.order_items,
   interlock.orders;
+drop type
+  interlock.cart_look;
 drop domain
   interlock.details,
   interlock.order_status,

@@ -19,8 +19,8 @@ fn names() -> BTreeSet<&'static str> {
 /// more. Compressed it would be half, and each cold start 10 ms slower; that is the trade.
 const UPLOAD_BUDGET: usize = 228_000;
 
-/// What is sent for a function: its own three files, and the shim that all share. No tests, no settings,
-/// no types.
+/// What is sent for a function: its own three files, the shim that all share, and the gate where it has one. No tests, no
+/// settings, no types.
 fn sources_of(function: &str) -> BTreeSet<String> {
     let own =
         ["core.js", "deno.json", "index.ts"].map(|file| format!("functions/{function}/{file}"));
@@ -33,7 +33,9 @@ fn sources_of(function: &str) -> BTreeSet<String> {
         "upstream.ts",
     ]
     .map(|file| format!("functions/_shared/{file}"));
-    own.into_iter().chain(shared).collect()
+    let is_gated = |name: &str| FUNCTIONS.iter().any(|f| f.name == name && f.told.gated);
+    let gate = is_gated(function).then(|| "functions/_shared/gate.ts".to_owned());
+    own.into_iter().chain(shared).chain(gate).collect()
 }
 
 /// `supabase functions deploy` of this repository.

@@ -236,6 +236,7 @@ $$;
     };
     last.extend(made("triggers", "create function "));
     last.extend(made("types", "create function "));
+    drop_all(&mut sql, "type", &made("types", "create type "));
     // Their checks may ask a function.
     drop_all(&mut sql, "domain", &made("types", "create domain "));
     drop_all(&mut sql, "function", &last);

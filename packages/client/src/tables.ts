@@ -235,6 +235,238 @@ export type Database = {
         };
         Relationships: [];
       };
+      "inventory": {
+        Row: {
+          "id": string;
+          "location_id": string;
+          "product_id": string;
+          "quantity": number;
+          "updated_at": string;
+          "version": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "id"?: string;
+          "location_id": string;
+          "product_id": string;
+          "quantity"?: number;
+          "updated_at"?: string;
+          "version"?: number;
+        };
+        Update: {
+          "id"?: string;
+          "location_id"?: string;
+          "product_id"?: string;
+          "quantity"?: number;
+          "updated_at"?: string;
+          "version"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "inventory_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "inventory_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "code_differences";
+            referencedColumns: ["product_id"];
+          },
+          {
+            foreignKeyName: "inventory_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "products";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "inventory_audits": {
+        Row: {
+          "closed_findings": number;
+          "ended_at": string;
+          "id": number;
+          "kept_since": string | null;
+          "last_movement": number;
+          "new_findings": number;
+          "next_transaction": unknown;
+          "oldest_transaction": unknown;
+          "open_findings": number;
+          "open_units": number;
+          "orders": number;
+          "products": number;
+          "started_at": string;
+          "transaction_id": unknown;
+          "whole": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "closed_findings": number;
+          "ended_at": string;
+          "id"?: never;
+          "kept_since"?: string | null;
+          "last_movement": number;
+          "new_findings": number;
+          "next_transaction": unknown;
+          "oldest_transaction": unknown;
+          "open_findings": number;
+          "open_units": number;
+          "orders": number;
+          "products": number;
+          "started_at": string;
+          "transaction_id": unknown;
+          "whole": boolean;
+        };
+        Update: {
+          "closed_findings"?: number;
+          "ended_at"?: string;
+          "id"?: never;
+          "kept_since"?: string | null;
+          "last_movement"?: number;
+          "new_findings"?: number;
+          "next_transaction"?: unknown;
+          "oldest_transaction"?: unknown;
+          "open_findings"?: number;
+          "open_units"?: number;
+          "orders"?: number;
+          "products"?: number;
+          "started_at"?: string;
+          "transaction_id"?: unknown;
+          "whole"?: boolean;
+        };
+        Relationships: [];
+      };
+      "inventory_conflicts": {
+        Row: {
+          "created_at": string;
+          "id": number;
+          "operation": string;
+          "product_id": string;
+          "rebased": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: never;
+          "operation": string;
+          "product_id": string;
+          "rebased": boolean;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: never;
+          "operation"?: string;
+          "product_id"?: string;
+          "rebased"?: boolean;
+        };
+        Relationships: [];
+      };
+      "inventory_findings": {
+        Row: {
+          "actor": string | null;
+          "cause": string;
+          "decided_at": string | null;
+          "decided_by": string | null;
+          "expected": number;
+          "first_audit": number;
+          "found": number;
+          "found_at": string;
+          "id": string;
+          "kind": string;
+          "last_audit": number;
+          "location_id": string | null;
+          "product_id": string | null;
+          "reason": string | null;
+          "since": string | null;
+          "size": number;
+          "status": string;
+          "subject_id": string | null;
+          "finding_to_json": Json | null;
+        };
+        ComputedFields: "finding_to_json";
+        Insert: {
+          "actor"?: string | null;
+          "cause": string;
+          "decided_at"?: string | null;
+          "decided_by"?: string | null;
+          "expected": number;
+          "first_audit": number;
+          "found": number;
+          "found_at": string;
+          "id"?: string;
+          "kind": string;
+          "last_audit": number;
+          "location_id"?: string | null;
+          "product_id"?: string | null;
+          "reason"?: string | null;
+          "since"?: string | null;
+          "size"?: never;
+          "status"?: string;
+          "subject_id"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "cause"?: string;
+          "decided_at"?: string | null;
+          "decided_by"?: string | null;
+          "expected"?: number;
+          "first_audit"?: number;
+          "found"?: number;
+          "found_at"?: string;
+          "id"?: string;
+          "kind"?: string;
+          "last_audit"?: number;
+          "location_id"?: string | null;
+          "product_id"?: string | null;
+          "reason"?: string | null;
+          "since"?: string | null;
+          "size"?: never;
+          "status"?: string;
+          "subject_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "inventory_findings_first_audit_fkey";
+            columns: ["first_audit"];
+            isOneToOne: false;
+            referencedRelation: "inventory_audits";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "inventory_findings_last_audit_fkey";
+            columns: ["last_audit"];
+            isOneToOne: false;
+            referencedRelation: "inventory_audits";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "locations": {
+        Row: {
+          "active": boolean;
+          "created_at": string;
+          "id": string;
+          "name": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean;
+          "created_at"?: string;
+          "id"?: string;
+          "name": string;
+        };
+        Update: {
+          "active"?: boolean;
+          "created_at"?: string;
+          "id"?: string;
+          "name"?: string;
+        };
+        Relationships: [];
+      };
       "order_detail_changes": {
         Row: {
           "actor": string | null;
@@ -1008,6 +1240,7 @@ export type Database = {
           "backordered": number;
           "created_at": string;
           "currency": string;
+          "decimals": number;
           "id": string;
           "kind": string;
           "max_per_customer": number | null;
@@ -1017,6 +1250,7 @@ export type Database = {
           "stock_policy": string;
           "stock_slots": number;
           "tax_class": string;
+          "unit": string;
         };
         ComputedFields: never;
         Insert: {
@@ -1026,6 +1260,7 @@ export type Database = {
           "backordered"?: number;
           "created_at"?: string;
           "currency": string;
+          "decimals"?: number;
           "id"?: string;
           "kind"?: string;
           "max_per_customer"?: number | null;
@@ -1035,6 +1270,7 @@ export type Database = {
           "stock_policy"?: string;
           "stock_slots"?: number;
           "tax_class"?: string;
+          "unit"?: string;
         };
         Update: {
           "active"?: boolean;
@@ -1043,6 +1279,7 @@ export type Database = {
           "backordered"?: number;
           "created_at"?: string;
           "currency"?: string;
+          "decimals"?: number;
           "id"?: string;
           "kind"?: string;
           "max_per_customer"?: number | null;
@@ -1052,6 +1289,7 @@ export type Database = {
           "stock_policy"?: string;
           "stock_slots"?: number;
           "tax_class"?: string;
+          "unit"?: string;
         };
         Relationships: [];
       };
@@ -1259,6 +1497,7 @@ export type Database = {
           "confirmation_window": string | null;
           "idempotency_key_lifetime": string;
           "keep_batch_events": string | null;
+          "keep_inventory_conflicts": string | null;
           "keep_order_events": string | null;
           "keep_payment_events": string | null;
           "keep_payment_proofs": string | null;
@@ -1295,6 +1534,7 @@ export type Database = {
           "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
+          "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
           "keep_payment_events"?: string | null;
           "keep_payment_proofs"?: string | null;
@@ -1330,6 +1570,7 @@ export type Database = {
           "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
+          "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
           "keep_payment_events"?: string | null;
           "keep_payment_proofs"?: string | null;
@@ -1393,19 +1634,50 @@ export type Database = {
       "stock_balances": {
         Row: {
           "closed_through": number;
+          "location_id": string;
           "product_id": string;
           "quantity": number;
         };
         ComputedFields: never;
         Insert: {
           "closed_through": number;
+          "location_id": string;
           "product_id": string;
           "quantity": number;
         };
         Update: {
           "closed_through"?: number;
+          "location_id"?: string;
           "product_id"?: string;
           "quantity"?: number;
+        };
+        Relationships: [];
+      };
+      "stock_import_lines": {
+        Row: {
+          "created_at": string;
+          "line": number;
+          "location": string | null;
+          "product": string | null;
+          "quantity": string | null;
+          "reference": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "line": number;
+          "location"?: string | null;
+          "product"?: string | null;
+          "quantity"?: string | null;
+          "reference": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "line"?: number;
+          "location"?: string | null;
+          "product"?: string | null;
+          "quantity"?: string | null;
+          "reference"?: string;
         };
         Relationships: [];
       };
@@ -1416,6 +1688,7 @@ export type Database = {
           "created_at": string;
           "delta": number;
           "id": number;
+          "location_id": string;
           "product_id": string;
           "reason": string;
           "reference": string | null;
@@ -1428,6 +1701,7 @@ export type Database = {
           "created_at"?: string;
           "delta": number;
           "id"?: never;
+          "location_id"?: string;
           "product_id": string;
           "reason": string;
           "reference"?: string | null;
@@ -1439,12 +1713,122 @@ export type Database = {
           "created_at"?: string;
           "delta"?: number;
           "id"?: never;
+          "location_id"?: string;
           "product_id"?: string;
           "reason"?: string;
           "reference"?: string | null;
           "reference_id"?: string | null;
         };
         Relationships: [];
+      };
+      "stock_transfer_lines": {
+        Row: {
+          "in_transit": number;
+          "lost": number;
+          "lost_reason": string | null;
+          "product_id": string;
+          "received": number;
+          "returned": number;
+          "sent": number;
+          "transfer_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "in_transit"?: never;
+          "lost"?: number;
+          "lost_reason"?: string | null;
+          "product_id": string;
+          "received"?: number;
+          "returned"?: number;
+          "sent": number;
+          "transfer_id": string;
+        };
+        Update: {
+          "in_transit"?: never;
+          "lost"?: number;
+          "lost_reason"?: string | null;
+          "product_id"?: string;
+          "received"?: number;
+          "returned"?: number;
+          "sent"?: number;
+          "transfer_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stock_transfer_lines_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "code_differences";
+            referencedColumns: ["product_id"];
+          },
+          {
+            foreignKeyName: "stock_transfer_lines_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "products";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stock_transfer_lines_transfer_id_fkey";
+            columns: ["transfer_id"];
+            isOneToOne: false;
+            referencedRelation: "stock_transfers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "stock_transfers": {
+        Row: {
+          "actor": string | null;
+          "cancelled": boolean;
+          "created_at": string;
+          "ended_at": string | null;
+          "from_location_id": string;
+          "id": string;
+          "reason": string | null;
+          "reference": string | null;
+          "to_location_id": string;
+          "refuse_cancelled": undefined | null;
+        };
+        ComputedFields: "refuse_cancelled";
+        Insert: {
+          "actor"?: string | null;
+          "cancelled"?: boolean;
+          "created_at"?: string;
+          "ended_at"?: string | null;
+          "from_location_id": string;
+          "id"?: string;
+          "reason"?: string | null;
+          "reference"?: string | null;
+          "to_location_id": string;
+        };
+        Update: {
+          "actor"?: string | null;
+          "cancelled"?: boolean;
+          "created_at"?: string;
+          "ended_at"?: string | null;
+          "from_location_id"?: string;
+          "id"?: string;
+          "reason"?: string | null;
+          "reference"?: string | null;
+          "to_location_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stock_transfers_from_location_id_fkey";
+            columns: ["from_location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stock_transfers_to_location_id_fkey";
+            columns: ["to_location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "tax_rates": {
         Row: {
@@ -1600,6 +1984,42 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "inventory_conflict_rates": {
+        Row: {
+          "conflicts": number | null;
+          "hour": string | null;
+          "operation": string;
+          "product_id": string;
+          "rebased": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "inventory_items": {
+        Row: {
+          "id": string | null;
+          "location_id": string | null;
+          "product_id": string | null;
+          "quantity_available": number | null;
+          "version": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "inventory_levels": {
+        Row: {
+          "inventory_id": string | null;
+          "location": string;
+          "location_id": string | null;
+          "product": string;
+          "product_id": string | null;
+          "quantity": number | null;
+          "unit": string;
+          "version": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "promo_differences": {
         Row: {
           "counter": number | null;
@@ -1612,9 +2032,10 @@ export type Database = {
       };
       "stock_differences": {
         Row: {
-          "available_quantity": number | null;
           "ledger_quantity": number | null;
+          "location_id": string | null;
           "product_id": string | null;
+          "quantity": number | null;
         };
         ComputedFields: never;
         Relationships: [];
@@ -1630,6 +2051,10 @@ export type Database = {
       };
     };
     Functions: {
+      "accept_finding": {
+        Args: { "p_finding_id": string; "p_name": string; "p_reason": string };
+        Returns: Json;
+      };
       "accept_payment": { Args: { "p_order_id": string }; Returns: Json };
       "act_on_held_batch": {
         Args: {
@@ -1731,6 +2156,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "audit_inventory": { Args: { "p_full": boolean }; Returns: Json };
       "batch_state": {
         Args: {
           "p_batch": Omit<
@@ -1768,9 +2194,56 @@ export type Database = {
         };
         Returns: Json;
       };
+      "book_transfer": {
+        Args: {
+          "p_as": string;
+          "p_product_ids": (string)[];
+          "p_quantities": (number)[];
+          "p_reason": string;
+          "p_transfer_id": string;
+        };
+        Returns: undefined;
+      };
       "call_in_slots": { Args: { "p_owner_id": string }; Returns: number };
       "cancel_order": {
         Args: { "p_idempotency_key": string; "p_order_id": string };
+        Returns: Json;
+      };
+      "cancel_transfer": {
+        Args: { "p_reason": string; "p_transfer_id": string };
+        Returns: Json;
+      };
+      "change_inventory": {
+        Args: {
+          "p_action": string;
+          "p_began_at": string;
+          "p_lines": Json;
+          "p_reason": string;
+        };
+        Returns: Json;
+      };
+      "change_inventory_once": {
+        Args: {
+          "p_action": string;
+          "p_began_at": string;
+          "p_idempotency_key": string;
+          "p_in_transit": boolean;
+          "p_lines": Json;
+          "p_reason": string;
+          "p_rebase": boolean;
+          "p_reference": string;
+          "p_transfer_id": string;
+        };
+        Returns: Json;
+      };
+      "change_transfer": {
+        Args: {
+          "p_action": string;
+          "p_in_transit": boolean;
+          "p_lines": Json;
+          "p_reason": string;
+          "p_transfer_id": string;
+        };
         Returns: Json;
       };
       "charge_order": {
@@ -1887,7 +2360,37 @@ export type Database = {
         Returns: number;
       };
       "close_ledgers": { Args: { "p_limit"?: number }; Returns: number };
+      "close_stock_ledger": {
+        Args: {
+          "p_before": string;
+          "p_limit": number;
+          "p_location_id": string;
+          "p_product_id": string;
+        };
+        Returns: number;
+      };
       "conceal": { Args: { "p_name": string }; Returns: boolean };
+      "correct_codes": {
+        Args: {
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_reason": string;
+        };
+        Returns: undefined;
+      };
+      "correct_ledger": {
+        Args: {
+          "p_location_id": string;
+          "p_product_id": string;
+          "p_reason": string;
+          "p_reference": string;
+        };
+        Returns: undefined;
+      };
+      "correct_open_orders": {
+        Args: { "p_user_id": string };
+        Returns: undefined;
+      };
       "correct_order": {
         Args: {
           "p_contact": Json;
@@ -1896,6 +2399,32 @@ export type Database = {
           "p_shipping_address": Json;
         };
         Returns: Json;
+      };
+      "correct_reservation": {
+        Args: {
+          "p_product_id": string;
+          "p_reason": string;
+          "p_reservation_id": string;
+        };
+        Returns: undefined;
+      };
+      "correct_sale": {
+        Args: {
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_reason": string;
+        };
+        Returns: undefined;
+      };
+      "correct_slots": { Args: { "p_product_id": string }; Returns: undefined };
+      "correct_transfer": {
+        Args: {
+          "p_location_id": string;
+          "p_product_id": string;
+          "p_reason": string;
+          "p_transfer_id": string;
+        };
+        Returns: undefined;
       };
       "count_promo_use": { Args: { "p_promo_id": string }; Returns: undefined };
       "count_stock": {
@@ -1948,12 +2477,28 @@ export type Database = {
         };
         Returns: Json;
       };
+      "decrement_inventory": {
+        Args: {
+          "p_inventory_id": string;
+          "p_quantity": number;
+          "p_reference": string;
+        };
+        Returns: Json;
+      };
+      "decrement_online": {
+        Args: { "p_product_id": string; "p_quantity": number };
+        Returns: Json;
+      };
       "decrement_product_quantity": {
         Args: {
           "p_product_id": string;
           "p_quantity": number;
           "p_reference": string;
         };
+        Returns: Json;
+      };
+      "decrement_row": {
+        Args: { "p_inventory_id": string; "p_quantity": number };
         Returns: Json;
       };
       "end_promo_uses": {
@@ -1989,11 +2534,16 @@ export type Database = {
       };
       "expire_orders": { Args: { "p_limit": number }; Returns: number };
       "expire_promo_holds": { Args: { "p_limit"?: number }; Returns: number };
+      "explain_ledger": {
+        Args: { "p_location_id": string; "p_product_id": string };
+        Returns: Record<string, unknown>;
+      };
       "expose": { Args: { "p_name": string }; Returns: boolean };
       "find_adjustment_problems": {
         Args: { "p_product_id": string; "p_reason": string };
         Returns: Json;
       };
+      "find_began_problem": { Args: { "p_began_at": string }; Returns: string };
       "find_checkout_problems": {
         Args: {
           "p_cart_items": Json;
@@ -2004,6 +2554,17 @@ export type Database = {
         };
         Returns: Json;
       };
+      "find_code_differences": {
+        Args: { "p_order_ids": (string)[]; "p_product_ids": (string)[] };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "order_id": string;
+          "product_id": string;
+          "since": string;
+        }[];
+      };
       "find_detail_problems": {
         Args: {
           "p_at": string;
@@ -2012,6 +2573,26 @@ export type Database = {
           "p_shipping_address": Json;
         };
         Returns: Json;
+      };
+      "find_differences": {
+        Args: {
+          "p_kept_since"?: string;
+          "p_order_ids": (string)[];
+          "p_product_ids": (string)[];
+          "p_reservation_ids": (string)[];
+          "p_transfer_ids": (string)[];
+          "p_user_ids": (string)[];
+        };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "kind": string;
+          "location_id": string;
+          "product_id": string;
+          "since": string;
+          "subject_id": string;
+        }[];
       };
       "find_held_batch": {
         Args: { "p_driver_id": string };
@@ -2044,9 +2625,51 @@ export type Database = {
         };
         Returns: string;
       };
+      "find_inventory_conflicts": {
+        Args: { "p_lines": Json; "p_stock": Json };
+        Returns: Json;
+      };
+      "find_inventory_problems": {
+        Args: {
+          "p_action": string;
+          "p_began_at": string;
+          "p_idempotency_key": string;
+          "p_in_transit": boolean;
+          "p_lines": Json;
+          "p_reason": string;
+          "p_rebase": boolean;
+          "p_reference": string;
+          "p_transfer_id": string;
+        };
+        Returns: Json;
+      };
+      "find_ledger_differences": {
+        Args: { "p_product_ids": (string)[] };
+        Returns: {
+          "expected": number;
+          "found": number;
+          "location_id": string;
+          "product_id": string;
+        }[];
+      };
       "find_line_problems": {
         Args: { "p_flags": (string)[]; "p_lines": Json };
         Returns: Json;
+      };
+      "find_member_problem": {
+        Args: { "p_kind": string; "p_value": Json };
+        Returns: string;
+      };
+      "find_open_order_differences": {
+        Args: { "p_user_ids": (string)[] };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "orders": number;
+          "units": number;
+          "user_id": string;
+        }[];
       };
       "find_promo": {
         Args: { "p_code": string; "p_user_id": string };
@@ -2088,9 +2711,67 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "find_quantity_problem": {
+        Args: { "p_least"?: number; "p_quantity": number };
+        Returns: string;
+      };
+      "find_reservation_differences": {
+        Args: { "p_reservation_ids": (string)[] };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "product_id": string;
+          "reservation_id": string;
+          "since": string;
+        }[];
+      };
+      "find_sale_differences": {
+        Args: { "p_kept_since"?: string; "p_order_ids": (string)[] };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "order_id": string;
+          "product_id": string;
+          "since": string;
+        }[];
+      };
       "find_signature_problem": {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
         Returns: string;
+      };
+      "find_slot_differences": {
+        Args: { "p_product_ids": (string)[] };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "product_id": string;
+        }[];
+      };
+      "find_transfer_differences": {
+        Args: { "p_kept_since"?: string; "p_transfer_ids": (string)[] };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "location_id": string;
+          "product_id": string;
+          "since": string;
+          "transfer_id": string;
+        }[];
+      };
+      "finding_to_json": {
+        Args: {
+          "p_finding": Omit<
+            Database["interlock"]["Tables"]["inventory_findings"]["Row"],
+            Database["interlock"]["Tables"]["inventory_findings"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: Json;
       };
       "finish_idempotent": {
         Args: {
@@ -2114,6 +2795,7 @@ export type Database = {
         Returns: undefined;
       };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
+      "get_inventory": { Args: { "p_lines": Json }; Returns: Json };
       "get_stock": {
         Args: { "p_product_ids": (string)[] };
         Returns: {
@@ -2158,9 +2840,25 @@ export type Database = {
         Args: { "p_key": string; "p_message": string };
         Returns: string;
       };
+      "import_stock": {
+        Args: {
+          "p_dry_run": boolean;
+          "p_reference": string;
+          "p_replace": boolean;
+        };
+        Returns: Json;
+      };
       "increment_promo_usage": {
         Args: { "p_promo_id": string; "p_reference": string };
         Returns: Json;
+      };
+      "inventory_members": {
+        Args: { "p_action": string; "p_of_transfer": boolean };
+        Returns: {
+          "kind": string;
+          "name": string;
+          "needed": boolean;
+        }[];
       };
       "is_amount": { Args: { "p_value": Json }; Returns: boolean };
       "is_claimable": {
@@ -2174,6 +2872,7 @@ export type Database = {
       };
       "is_open_order": { Args: { "p_status": string }; Returns: boolean };
       "is_owed_order": { Args: { "p_status": string }; Returns: boolean };
+      "is_plain_cart": { Args: { "p_cart_items": Json }; Returns: boolean };
       "is_proof_path": { Args: { "p_path": string }; Returns: boolean };
       "is_provider_id": { Args: { "p_text": string }; Returns: boolean };
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
@@ -2186,6 +2885,10 @@ export type Database = {
           "name": string;
           "schedule": string;
         }[];
+      };
+      "ledger_locations": {
+        Args: { "p_product_id": string };
+        Returns: string[];
       };
       "ledgers_to_close": {
         Args: Record<PropertyKey, never>;
@@ -2235,6 +2938,35 @@ export type Database = {
       };
       "lock_driver": { Args: Record<PropertyKey, never>; Returns: string };
       "lock_exact_stock": { Args: { "p_product_id": string }; Returns: number };
+      "lock_finding": {
+        Args: { "p_finding_id": string };
+        Returns: {
+          "actor": string | null;
+          "cause": string;
+          "decided_at": string | null;
+          "decided_by": string | null;
+          "expected": number;
+          "first_audit": number;
+          "found": number;
+          "found_at": string;
+          "id": string;
+          "kind": string;
+          "last_audit": number;
+          "location_id": string | null;
+          "product_id": string | null;
+          "reason": string | null;
+          "since": string | null;
+          "size": number;
+          "status": string;
+          "subject_id": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "inventory_findings";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "lock_first_available_batch": {
         Args: Record<PropertyKey, never>;
         Returns: string;
@@ -2249,6 +2981,7 @@ export type Database = {
         Returns: string;
       };
       "lock_first_order": { Args: { "p_user_id": string }; Returns: undefined };
+      "lock_inventory": { Args: { "p_lines": Json }; Returns: Json };
       "lock_next_claimable_batch": {
         Args: Record<PropertyKey, never>;
         Returns: string;
@@ -2267,6 +3000,26 @@ export type Database = {
         Args: { "p_product_ids": (string)[] };
         Returns: undefined;
       };
+      "lock_transfer": {
+        Args: { "p_transfer_id": string };
+        Returns: {
+          "actor": string | null;
+          "cancelled": boolean;
+          "created_at": string;
+          "ended_at": string | null;
+          "from_location_id": string;
+          "id": string;
+          "reason": string | null;
+          "reference": string | null;
+          "to_location_id": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "stock_transfers";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "lock_user": { Args: { "p_user_id": string }; Returns: boolean };
       "lock_wallet": {
         Args: { "p_user_id": string };
@@ -2283,6 +3036,26 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "look_at_cart": {
+        Args: { "p_cart_items": Json };
+        Returns: Database["interlock"]["CompositeTypes"]["cart_look"];
+        SetofOptions: {
+          from: "*";
+          to: "cart_look";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "look_at_line": {
+        Args: { "p_item": Json };
+        Returns: Database["interlock"]["CompositeTypes"]["cart_look"];
+        SetofOptions: {
+          from: "*";
+          to: "cart_look";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "look_at_terms": {
         Args: {
           "p_product_ids": (string)[];
@@ -2292,9 +3065,27 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "lose_transfer": {
+        Args: { "p_lines": Json; "p_reason": string; "p_transfer_id": string };
+        Returns: Json;
+      };
       "make_slots": {
         Args: { "p_owner_id": string; "p_slots": number };
         Returns: undefined;
+      };
+      "manage_inventory": {
+        Args: {
+          "p_action": string;
+          "p_began_at": string;
+          "p_idempotency_key": string;
+          "p_in_transit": boolean;
+          "p_lines": Json;
+          "p_reason": string;
+          "p_rebase": boolean;
+          "p_reference": string;
+          "p_transfer_id": string;
+        };
+        Returns: Json;
       };
       "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
       "most_units": { Args: Record<PropertyKey, never>; Returns: number };
@@ -2332,6 +3123,10 @@ export type Database = {
         Args: { "p_from_user_id": string; "p_to_user_id": string };
         Returns: undefined;
       };
+      "move_quantities": {
+        Args: { "p_lines": Json; "p_reason": string; "p_reference_id": string };
+        Returns: undefined;
+      };
       "move_reservation": {
         Args: { "p_from_user_id": string; "p_to_user_id": string };
         Returns: Record<string, unknown>;
@@ -2341,6 +3136,7 @@ export type Database = {
           "p_from": number;
           "p_product_id": string;
           "p_reason": string;
+          "p_reference_id"?: string;
           "p_to": number;
         };
         Returns: Json;
@@ -2365,11 +3161,28 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "moved_inventory": { Args: { "p_stock": Json }; Returns: Json };
+      "moved_since": {
+        Args: {
+          "p_location_id": string;
+          "p_product_id": string;
+          "p_since": string;
+        };
+        Returns: number;
+      };
+      "name_inventory_lines": {
+        Args: { "p_action": string; "p_into"?: boolean; "p_lines": Json };
+        Returns: Json;
+      };
+      "name_transfer_ends": {
+        Args: { "p_end": string; "p_lines": Json; "p_sign": number };
+        Returns: Json;
+      };
       "new_id": { Args: Record<PropertyKey, never>; Returns: string };
       "new_order": {
         Args: {
           "p_cart_id": string;
-          "p_confirmation_seconds": number;
+          "p_confirmation_window": string;
           "p_currency": string;
           "p_discount": number;
           "p_id": string;
@@ -2427,6 +3240,7 @@ export type Database = {
       "normal_code": { Args: { "p_code": string }; Returns: string };
       "normal_text": { Args: { "p_text": string }; Returns: string };
       "note_backorders": { Args: { "p_order_id": string }; Returns: undefined };
+      "online_location": { Args: Record<PropertyKey, never>; Returns: string };
       "order_answer": { Args: { "p_order_id": string }; Returns: Json };
       "order_deadline_matches": {
         Args: {
@@ -2475,6 +3289,15 @@ export type Database = {
       };
       "payment_webhook": {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
+        Returns: Json;
+      };
+      "plan_inventory": {
+        Args: {
+          "p_action": string;
+          "p_began_at": string;
+          "p_lines": Json;
+          "p_stock": Json;
+        };
         Returns: Json;
       };
       "prepare_storage": { Args: Record<PropertyKey, never>; Returns: boolean };
@@ -2548,6 +3371,22 @@ export type Database = {
         Returns: undefined;
       };
       "read_event": { Args: { "p_body": string }; Returns: Json };
+      "read_import": {
+        Args: { "p_reference": string; "p_replace": boolean };
+        Returns: {
+          "line": number;
+          "location_id": string;
+          "present": number;
+          "problem": string;
+          "product_id": string;
+          "quantity": number;
+        }[];
+      };
+      "rebased_lines": { Args: { "p_lines": Json }; Returns: Json };
+      "receive_transfer": {
+        Args: { "p_lines": Json; "p_reason": string; "p_transfer_id": string };
+        Returns: Json;
+      };
       "redeem_order_transfer": { Args: { "p_token": string }; Returns: Json };
       "redeem_promo": {
         Args: {
@@ -2584,11 +3423,24 @@ export type Database = {
         };
         Returns: Json;
       };
+      "refuse_cancelled": {
+        Args: {
+          "p_transfer": Omit<
+            Database["interlock"]["Tables"]["stock_transfers"]["Row"],
+            Database["interlock"]["Tables"]["stock_transfers"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       "refuse_ordered_cart": {
         Args: { "p_cart_id": string; "p_user_id": string };
         Returns: undefined;
       };
       "refuse_problems": { Args: { "p_problems": Json }; Returns: undefined };
+      "refuse_shortages": {
+        Args: { "p_lines": Json; "p_stock": Json };
+        Returns: undefined;
+      };
       "refuse_unknown_promo": {
         Args: { "p_code": string; "p_user_id": string };
         Returns: Json;
@@ -2620,6 +3472,10 @@ export type Database = {
       };
       "require_user": { Args: Record<PropertyKey, never>; Returns: string };
       "reserve_cart": { Args: { "p_cart_items": Json }; Returns: Json };
+      "resolve_finding": {
+        Args: { "p_finding_id": string; "p_reason": string };
+        Returns: Json;
+      };
       "retake_for_late_money": {
         Args: {
           "p_order": Omit<
@@ -2704,6 +3560,11 @@ export type Database = {
         Args: { "p_amounts": (number)[]; "p_discount": number };
         Returns: (number)[];
       };
+      "stage_stock": {
+        Args: { "p_anew": boolean; "p_lines": Json; "p_reference": string };
+        Returns: undefined;
+      };
+      "stock_version": { Args: { "p_product_id": string }; Returns: number };
       "store_card_payment": {
         Args: {
           "p_canceled": boolean;
@@ -2714,6 +3575,14 @@ export type Database = {
       };
       "submit_payment_proof": {
         Args: { "p_object_path": string; "p_order_id": string };
+        Returns: Json;
+      };
+      "sum_up_import": {
+        Args: {
+          "p_dry_run": boolean;
+          "p_reference": string;
+          "p_replace": boolean;
+        };
         Returns: Json;
       };
       "take_at_gate": {
@@ -2858,6 +3727,7 @@ export type Database = {
         Returns: number;
       };
       "to_amount": { Args: { "p_value": Json }; Returns: number };
+      "to_time": { Args: { "p_text": string }; Returns: string };
       "to_uuid": { Args: { "p_text": string }; Returns: string };
       "top_up_wallet": {
         Args: {
@@ -2876,6 +3746,14 @@ export type Database = {
           >;
         };
         Returns: Json;
+      };
+      "transfer_ends": {
+        Args: { "p_lines": Json; "p_location_id": string };
+        Returns: Json;
+      };
+      "transfer_inventory": {
+        Args: { "p_in_transit": boolean; "p_lines": Json; "p_reason": string };
+        Returns: Record<string, unknown>;
       };
       "use_slot": {
         Args: { "p_owner_id": string; "p_units": number; "p_wait": boolean };
@@ -2903,12 +3781,35 @@ export type Database = {
         };
         Returns: number;
       };
+      "write_inventory": {
+        Args: {
+          "p_reason": string;
+          "p_reference_id"?: string;
+          "p_stock": Json;
+        };
+        Returns: Json;
+      };
     };
     Enums: {
       [_ in never]: never;
     };
     CompositeTypes: {
-      [_ in never]: never;
+      "cart_look": {
+        "product_ids": (string)[] | null;
+        "quantities": (number)[] | null;
+        "unit_prices": (number)[] | null;
+        "names": (string)[] | null;
+        "kinds": (string)[] | null;
+        "currencies": (string)[] | null;
+        "items": Json | null;
+        "subtotal": number | null;
+        "units": number | null;
+        "missing": (string)[] | null;
+        "price_changed": boolean | null;
+        "shortages": Json | null;
+        "slotted": (string)[] | null;
+        "has_terms": boolean | null;
+      };
     };
   };
 };

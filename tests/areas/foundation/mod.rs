@@ -24,7 +24,9 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     scene_rows: "",
     #[cfg(test)]
-    after_scene: "update interlock.settings set keep_order_events = null, keep_payment_proofs = null",
+    after_scene:
+        "update interlock.settings set keep_order_events = null, keep_payment_proofs = null,
+        keep_stock_movements = null, keep_wallet_movements = null",
     stages: &[stages::STAGES],
     sweeps: &[],
     histories: None,

@@ -87,6 +87,27 @@ const COUNT_HOT: &str = r#"select public.manage_inventory('count',
 const LOOK_HOT: &str =
     r#"select public.manage_inventory('get', '[{"inventory_id": "{p}"}]')::jsonb"#;
 
+/// Three p on their way from the web shop to the store.
+const P_IN_TRANSIT: &str = "insert into interlock.stock_transfers (id, from_location_id, to_location_id)
+  values ('{t}', interlock.online_location(), '{s}');
+  insert into interlock.stock_transfer_lines (transfer_id, product_id, sent) values ('{t}', '{p}', 3)";
+
+const RECEIVE_TWO: &str = r#"select public.manage_inventory('receive', '[{"product_id": "{p}", "quantity": 2}]', p_transfer_id => '{t}')::jsonb"#;
+
+const RECEIVE_ALL: &str = r#"select public.manage_inventory('receive', '[{"product_id": "{p}", "quantity": 3}]', p_transfer_id => '{t}',
+  p_idempotency_key => '{c}')::jsonb"#;
+
+const LOSE_TWO: &str = r#"select public.manage_inventory('lose', '[{"product_id": "{p}", "quantity": 2}]', p_transfer_id => '{t}')::jsonb"#;
+
+const CANCEL_TRANSFER: &str =
+    "select public.manage_inventory('cancel', p_transfer_id => '{t}')::jsonb";
+
+const MOVE_BACK: &str = r#"select public.manage_inventory('transfer', jsonb_build_array(jsonb_build_object('product_id', '{p}',
+  'from_location_id', '{s}', 'to_location_id', interlock.online_location(), 'quantity', 2)))::jsonb - 'transfer_id'"#;
+
+const SEND_MORE: &str = r#"select public.manage_inventory('transfer', jsonb_build_array(jsonb_build_object('product_id', '{p}',
+  'from_location_id', interlock.online_location(), 'to_location_id', '{s}', 'quantity', 2)), p_in_transit => true)::jsonb - 'transfer_id'"#;
+
 /// The stages.
 pub(crate) const STAGES: &[Stage] = &[
     Stage {
@@ -120,6 +141,23 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("the shop moves p and q by adjusting", ADJUST_ANEW),
             shop("the shop counts p where it has never been", COUNT_ANEW),
             shop("the shop looks at p in both", LOOK),
+            user("v", "v buys p, cash", BUY_P_CASH),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "stock of p on its way to a store",
+        given: &[USERS, THREE_P, STORE, P_IN_STORE, P_IN_TRANSIT],
+        operations: &[
+            shop("the store receives two p", RECEIVE_TWO),
+            shop("the store receives all p under a key", RECEIVE_ALL),
+            shop("two p are lost", LOSE_TWO),
+            shop("the transfer is cancelled", CANCEL_TRANSFER),
+            shop("the store gives back two p at once", MOVE_BACK),
+            shop("the shop sends two more p", SEND_MORE),
+            shop("the till sells p in the store", SELL_IN_STORE),
+            shop("the shop sets p in both by quantity", SET_BOTH),
             user("v", "v buys p, cash", BUY_P_CASH),
         ],
         offers: &[],

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 /// The names in the scenarios, in the order of the ids that they stand for: locks are taken in the
 /// order of ids.
-const NAMES: [&str; 16] = [
-    "u", "v", "w", "x", "y", "p", "q", "d", "k", "l", "o", "c", "e", "z", "s", "i",
+const NAMES: [&str; 17] = [
+    "u", "v", "w", "x", "y", "p", "q", "d", "k", "l", "o", "c", "e", "z", "s", "i", "t",
 ];
 
 /// interlock.online_location().
@@ -148,6 +148,11 @@ select jsonb_build_object(
        from interlock.stock_movements m where m.product_id = i.product_id and m.location_id = i.location_id))
       order by i.product_id, i.location_id)
     from interlock.inventory i where i.product_id = any ($3)),
+  'transfers', (select jsonb_agg(t order by t) from (
+      select jsonb_build_array(t.from_location_id, t.to_location_id, t.ended_at is not null, t.cancelled, l.product_id,
+        l.sent, l.received, l.lost, l.returned) as t
+      from interlock.stock_transfers t join interlock.stock_transfer_lines l on l.transfer_id = t.id
+      where l.product_id = any ($3)) t),
   'codes', (select jsonb_agg(c order by c) from (
       select jsonb_build_array(c.product_id, o.user_id, o.status, c.used_at is not null, c.replaced_by is not null) as c
       from interlock.product_codes c left join interlock.orders o on o.id = c.order_id

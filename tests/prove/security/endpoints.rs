@@ -35,6 +35,8 @@ impl Rpc {
         self.arguments
             .iter()
             .filter_map(|argument| Some((argument.name.clone(), argument.harmless()?)))
+            // A choice that cannot be left away.
+            .chain((self.name == "manage_inventory").then(|| ("p_action".to_owned(), json!("get"))))
             .collect()
     }
 }
@@ -54,6 +56,7 @@ impl Argument {
             ("jsonb", "p_shipping_address" | "p_contact" | "p_metadata") => json!({ "x": "y" }),
             ("jsonb", _) => json!([{ "product_id": Uuid::new_v4(), "quantity": 1 }]),
             ("boolean", _) => json!(true),
+            ("timestamp with time zone", _) => json!("2000-01-01T00:00:00Z"),
             _ if self.is_a_choice() => return None,
             ("text", "p_currency") => json!("USD"),
             ("text", _) => json!("test:harmless"),

@@ -218,7 +218,7 @@ pub const INVENTORY: Function = Function {
             Code::TransferEnded,
             Code::IdempotencyKeyReused,
         ],
-        always: &["p_action", "p_lines"],
+        always: &["p_action"],
         // Whatever is written is, a second time; a set would be in conflict with itself.
         acts_again: |arguments| {
             let action = arguments.get("p_action").and_then(Value::as_text);
@@ -348,8 +348,7 @@ fn read_action(fields: &mut Fields, action: &'static str) -> Read {
             Value::Object(read)
         }),
     };
-    let lines = Value::List(lines.unwrap_or_default());
-    add(&mut members, "p_lines", Some(lines));
+    add(&mut members, "p_lines", lines.map(Value::List));
     add(&mut members, "p_transfer_id", transfer_id);
     if action == "transfer" {
         add(&mut members, "p_in_transit", fields.flag("in_transit"));

@@ -28,8 +28,10 @@ impl LocalStack {
     /// The same for the project in another directory.
     pub(crate) fn start_project(repo: &Repo, project: &Path, folder: &str) -> Result<Self> {
         let binary = crate::stack::binary(repo, true)?;
-        // Where there is no Redis, what needs one says that it is left out.
-        let with_redis = project == repo.root && super::debian::redis(repo).is_ok();
+        let with_redis = project == repo.root;
+        if with_redis {
+            super::debian::redis(repo)?;
+        }
         let folder = repo.target.join(folder);
         let (running, variables) = start(project, &binary, &folder, with_redis)?;
         Ok(Self {

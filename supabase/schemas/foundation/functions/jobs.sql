@@ -132,10 +132,15 @@ $command$,
       $$select 1 from interlock.audit_inventory(false) where $1 = 'due'$$,
       $$
         select format(
-          '%s findings are open, the oldest since %s; `npm run audit` tells them', count(*), min(f.found_at)
+          '%s findings are open (%s), the oldest since %s; `npm run audit` tells them',
+          sum(k.findings), string_agg(format('%s %s', k.findings, k.kind), ', ' order by k.kind), min(k.since)
         )
-        from interlock.inventory_findings f
-        where f.status = 'open'
+        from (
+          select f.kind, count(*) as findings, min(f.found_at) as since
+          from interlock.inventory_findings f
+          where f.status = 'open'
+          group by f.kind
+        ) k
         having count(*) > 0
       $$
     ),
