@@ -181,7 +181,7 @@ select is(
 select is(pg_temp.found(), 'ledger mug 101 96', 'is filed once');
 select is((select count(*) from interlock.inventory_findings where product_id = pg_temp.id('mug')), 1::bigint, 'whatever number of audits');
 select throws_like(
-  (select j.command from interlock.jobs() j where j.name = 'audit-inventory'), 'audit-inventory: 1 findings are open, the oldest since %; `npm run audit` tells them',
+  (select j.command from interlock.jobs() j where j.name = 'audit-inventory'), 'audit-inventory: 1 findings are open (1 ledger), the oldest since %; `npm run audit` tells them',
   'the job tells of it'
 );
 select is(pg_temp.resolved(), 'nothing nothing', 'and corrected in the ledger');
