@@ -608,7 +608,7 @@ mod tests {
         assert_eq!(
             written(&format!(r#"{{"action":"cancel",{TRANSFER}}}"#)),
             format!(
-                r#"{{"p_action":"cancel","p_lines":[],"p_{}}}"#,
+                r#"{{"p_action":"cancel","p_{}}}"#,
                 &TRANSFER[1..]
             )
         );
