@@ -607,10 +607,7 @@ mod tests {
         }
         assert_eq!(
             written(&format!(r#"{{"action":"cancel",{TRANSFER}}}"#)),
-            format!(
-                r#"{{"p_action":"cancel","p_{}}}"#,
-                &TRANSFER[1..]
-            )
+            format!(r#"{{"p_action":"cancel","p_{}}}"#, &TRANSFER[1..])
         );
     }
 
