@@ -89,6 +89,9 @@ impl Server {
 
 /// Unpacks Debian's Redis, where the stack looks for it, unless there is one.
 pub(crate) fn redis(repo: &Repo) -> Result<()> {
+    // Steps run side by side, and more than one needs it.
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(|error| error.into_inner());
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path);
     let folder = repo.root.join(".interlock/debian");
@@ -100,8 +103,11 @@ pub(crate) fn redis(repo: &Repo) -> Result<()> {
     }
     let draft = folder.join("redis-draft");
     remove(&draft)?;
-    fetch(&folder, &["redis-server"], &draft)
+    // Postgres 15 may be fetched at the same time.
+    let work = folder.join("redis-work");
+    fetch(&work, &["redis-server"], &draft)
         .context("there is no redis-server, and Debian's could not be fetched")?;
+    remove(&work)?;
     fs::rename(&draft, &root)?;
     Ok(())
 }
