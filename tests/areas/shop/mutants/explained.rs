@@ -63,6 +63,14 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves time: the second turn waits for what the next call would wait for.",
     ),
     (
+        "is_plain_cart: without `or ( v_item - 'product_id' - 'quantity' - 'expected_unit_price' = '{}' and interlock.is_amount(v_it…`",
+        "It only saves work: a line with a price takes the longer query, which finds nothing wrong with it.",
+    ),
+    (
+        "is_plain_cart: without `and jsonb_typeof(v_item -> 'product_id') = 'string'`",
+        "What is not a string has no text that looks like a UUID.",
+    ),
+    (
         "take_stock: never `cardinality(p_product_ids) = 1`",
         "It only saves work: the statement for several products takes one as well.",
     ),
