@@ -2,6 +2,7 @@
 // request takes before it asks the database. Nothing rests on it. Whatever the gate does, says or fails to do, the
 // request goes on to the database, which alone decides; it may only have waited for a while.
 import { readBody } from "./body.ts";
+import type { Gate } from "./serve.ts";
 import { deadline, nowMs, sleep } from "./time.ts";
 
 /** What the environment says; null for what is not set. */
@@ -11,9 +12,6 @@ export interface GateSettings {
   /** The ids of the hot products, with commas between them. */
   products: string | null;
 }
-
-/** Waits for the products in a body; resolves with what gives them back, if any were taken. */
-export type Gate = (body: string) => Promise<(() => void) | undefined>;
 
 /** The longest that a request waits, for all of its products. */
 const WAIT_MS = 2_000;

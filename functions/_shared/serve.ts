@@ -3,7 +3,6 @@
 import { type Body, readBody } from "./body.ts";
 import type { Core, Profile, Reply, Step } from "./core.ts";
 import { readSettings } from "./env.ts";
-import type { Gate } from "./gate.ts";
 import { nowMs, within } from "./time.ts";
 import { type Outgoing, outgoing, send } from "./upstream.ts";
 
@@ -11,6 +10,12 @@ import { type Outgoing, outgoing, send } from "./upstream.ts";
 const DRAIN_BYTES = 4 * 1024 * 1024;
 
 export type Handler = (request: Request) => Promise<Response>;
+
+/**
+ * Waits for the products in a body; resolves with what gives them back, if any were taken. Here, because whatever a file
+ * imports is uploaded with it, and only some functions have a gate.
+ */
+export type Gate = (body: string) => Promise<(() => void) | undefined>;
 
 /** A handler for the function whose core this is; behind a gate, if there is one. */
 export function serve(
