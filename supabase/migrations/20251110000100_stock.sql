@@ -1280,10 +1280,11 @@ begin
     raise exception using errcode = 'IL003', message = 'not what was read', detail = v_conflicts::text;
   end if;
 
-  return interlock.write_inventory(
+  perform interlock.write_inventory(
     interlock.plan_inventory(p_action, v_lines, v_stock, p_began_at),
     coalesce(p_reason, case p_action when 'adjust' then 'adjustment' when 'receive' then 'received' when 'set' then 'correction' else p_action end)
   );
+  return interlock.moved_inventory(v_stock);
 end
 $$;
 
@@ -2519,7 +2520,7 @@ $$;
 -- The lines that public.manage_inventory answers, of stock that interlock.lock_inventory has answered and that was changed
 -- since, in its order.
 --
--- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer.
+-- Callers: interlock.change_inventory, interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer.
 -- Locks: held already.
 create function interlock.moved_inventory(p_stock jsonb)
 returns json
@@ -3627,13 +3628,12 @@ begin
 end
 $$;
 
--- Bring stock to its `target`, and answer the lines that public.manage_inventory answers, in their order. Of the web shop
--- what is owed is filled first, and slots are shared out anew.
+-- Bring stock to its `target`. Of the web shop what is owed is filled first, and slots are shared out anew.
 --
--- Callers: interlock.change_inventory, with what interlock.plan_inventory has answered.
+-- Callers: interlock.change_inventory, with what interlock.plan_inventory has answered; interlock.move_quantities.
 -- Locks: held already.
 create function interlock.write_inventory(p_stock jsonb, p_reason text, p_reference_id uuid default null)
-returns json
+returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -3651,24 +3651,6 @@ begin
   )
   from jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, owed numeric, target numeric)
   where s.location_id = interlock.online_location();
-
-  return (
-    select json_agg(
-      json_build_object(
-        'inventory_id', s.inventory_id,
-        'product_id', s.product_id,
-        'location_id', s.location_id,
-        'old_quantity', s.quantity,
-        'new_quantity', s.target,
-        'version', coalesce(i.version::bigint, interlock.stock_version(s.product_id))
-      )
-      order by s.first_line
-    )
-    from jsonb_to_recordset(p_stock) as s (
-      first_line int, inventory_id uuid, product_id uuid, location_id uuid, quantity numeric, target numeric
-    )
-    left join interlock.inventory i on i.id = s.inventory_id
-  );
 end
 $$;
 

@@ -230,7 +230,7 @@ comment on function interlock.transfer_ends is
 comment on function interlock.transfer_inventory is
   'Move stock between locations, or send it: then it is in transit until it is received.';
 comment on function interlock.write_inventory is
-  'Bring stock to its `target`, and answer the lines that public.manage_inventory answers, in their order.';
+  'Bring stock to its `target`.';
 
 -- Who may call what of stock. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;

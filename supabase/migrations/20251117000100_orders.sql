@@ -3262,7 +3262,7 @@ $$;
 
 -- Look at what a cart has, without a lock. What it sees is committed.
 --
--- Callers: interlock.checkout, with a cart in which interlock.find_checkout_problems has found none.
+-- Callers: interlock.checkout, with a cart in which interlock.find_checkout_problems has found no problem.
 -- Locks: none.
 create function interlock.look_at_cart(p_cart_items jsonb)
 returns interlock.cart_look

@@ -3787,7 +3787,7 @@ export type Database = {
           "p_reference_id"?: string;
           "p_stock": Json;
         };
-        Returns: Json;
+        Returns: undefined;
       };
     };
     Enums: {

@@ -140,4 +140,4 @@ comment on function interlock.transfer_ends is
 comment on function interlock.transfer_inventory is
   'Move stock between locations, or send it: then it is in transit until it is received.';
 comment on function interlock.write_inventory is
-  'Bring stock to its `target`, and answer the lines that public.manage_inventory answers, in their order.';
+  'Bring stock to its `target`.';

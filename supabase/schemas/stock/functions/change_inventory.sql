@@ -18,9 +18,10 @@ begin
     raise exception using errcode = 'IL003', message = 'not what was read', detail = v_conflicts::text;
   end if;
 
-  return interlock.write_inventory(
+  perform interlock.write_inventory(
     interlock.plan_inventory(p_action, v_lines, v_stock, p_began_at),
     coalesce(p_reason, case p_action when 'adjust' then 'adjustment' when 'receive' then 'received' when 'set' then 'correction' else p_action end)
   );
+  return interlock.moved_inventory(v_stock);
 end
 $$;

@@ -1,7 +1,7 @@
 -- The lines that public.manage_inventory answers, of stock that interlock.lock_inventory has answered and that was changed
 -- since, in its order.
 --
--- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer.
+-- Callers: interlock.change_inventory, interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer.
 -- Locks: held already.
 create function interlock.moved_inventory(p_stock jsonb)
 returns json

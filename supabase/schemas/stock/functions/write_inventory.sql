@@ -1,10 +1,9 @@
--- Bring stock to its `target`, and answer the lines that public.manage_inventory answers, in their order. Of the web shop
--- what is owed is filled first, and slots are shared out anew.
+-- Bring stock to its `target`. Of the web shop what is owed is filled first, and slots are shared out anew.
 --
--- Callers: interlock.change_inventory, with what interlock.plan_inventory has answered.
+-- Callers: interlock.change_inventory, with what interlock.plan_inventory has answered; interlock.move_quantities.
 -- Locks: held already.
 create function interlock.write_inventory(p_stock jsonb, p_reason text, p_reference_id uuid default null)
-returns json
+returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -22,23 +21,5 @@ begin
   )
   from jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, owed numeric, target numeric)
   where s.location_id = interlock.online_location();
-
-  return (
-    select json_agg(
-      json_build_object(
-        'inventory_id', s.inventory_id,
-        'product_id', s.product_id,
-        'location_id', s.location_id,
-        'old_quantity', s.quantity,
-        'new_quantity', s.target,
-        'version', coalesce(i.version::bigint, interlock.stock_version(s.product_id))
-      )
-      order by s.first_line
-    )
-    from jsonb_to_recordset(p_stock) as s (
-      first_line int, inventory_id uuid, product_id uuid, location_id uuid, quantity numeric, target numeric
-    )
-    left join interlock.inventory i on i.id = s.inventory_id
-  );
 end
 $$;
