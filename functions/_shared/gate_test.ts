@@ -1,8 +1,8 @@
 // Whatever a gate does, a request has its answer; and what a gate is for.
 import assert from "node:assert/strict";
 import * as checkout from "../checkout/core.js";
-import { type Gate, gateOf } from "./gate.ts";
-import { serve } from "./serve.ts";
+import { gateOf } from "./gate.ts";
+import { type Gate, serve } from "./serve.ts";
 import { captured, json, post, upstream } from "./testing.ts";
 
 const HOT = "9d0d0000-0000-4000-8000-000000000001";
