@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(74);
+select plan(77);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -75,6 +75,9 @@ from (values
   ($$update interlock.settings set max_open_units_per_customer = 1000000001$$, 'settings_max_open_units_sane'),
   ($$update interlock.settings set confirmation_window = '1 second'$$, 'settings_confirmation_window_sane'),
   ($$update interlock.settings set confirmation_window = '91 days'$$, 'settings_confirmation_window_sane'),
+  ($$update interlock.settings set transfer_lifetime = null$$, 'transfer_lifetime'),
+  ($$update interlock.settings set transfer_lifetime = '59 seconds'$$, 'settings_transfer_lifetime_sane'),
+  ($$update interlock.settings set transfer_lifetime = '8 days'$$, 'settings_transfer_lifetime_sane'),
   ($$update interlock.settings set promo_hold = '2 days'$$, 'settings_promo_hold_sane'),
   ($$insert into interlock.promo_attempts values ({1}, null)$$, 'attempted_at'),
   ($$insert into interlock.promo_attempts values ({1}, '{}')$$, 'promo_attempts_bounded'),

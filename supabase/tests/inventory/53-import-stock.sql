@@ -99,6 +99,7 @@ select results_eq(
   $$select delta::numeric, reference from interlock.stock_movements where reason = 'import' order by delta$$,
   $$values (1.25, 'good'), (10, 'good'), (11.52, 'good')$$, 'and in the ledger'
 );
+select is(current_setting('interlock.reason'), '', 'what changes next is no import');
 select is((select count(*) from interlock.stock_import_lines where reference = 'good'), 0::bigint, 'its lines are gone');
 select interlock.decrement_inventory(pg_temp.p(1), 4, null);
 select pg_temp.stage('good', array['1||10', '1|Store|11.52', '1|2|1.25', '2||640', '2|1|7', '4|1|0']);

@@ -63,6 +63,10 @@ begin
   for v_id in select f.id from interlock.inventory_findings f where f.status = 'open' loop
     begin
       perform public.resolve_finding(v_id, 'tap mends');
+      -- Whoever changes stock next is not told why this was done.
+      v_said := nullif(concat_ws(
+        ' ', v_said, nullif(current_setting('interlock.reason', true), ''), nullif(current_setting('interlock.counting_codes', true), '')
+      ), '');
     exception
       when sqlstate 'PT409' or sqlstate 'PT404' then
         v_said := concat_ws(' ', v_said, sqlerrm);
@@ -330,6 +334,16 @@ select pg_temp.break('product_codes', $$
 $$);
 select is(pg_temp.found(), 'codes song cancelled 0 1, codes song 5 6', 'one that has ended and has a code');
 select is(pg_temp.resolved(), 'nothing nothing', 'gives it back');
+select is(
+  (select string_agg(m.said, ', ' order by m.said collate "C")
+   from (
+     select concat_ws(' ', m.delta, n.name) as said
+     from interlock.stock_movements m
+     left join pg_temp.names n on n.id = m.reference_id
+     where m.product_id = pg_temp.id('song') and m.reason = 'tap mends'
+   ) m),
+  '-1, -1 open, 1, 1, 1 cancelled', 'the ledger says all of it'
+);
 select pg_temp.break('product_codes', $$
   update interlock.product_codes set order_id = pg_temp.order_id('paid'), used_at = now()
   where id = (select min(id) from interlock.product_codes where order_id is null)
