@@ -29,6 +29,11 @@ const SET_ANEW: &str = "select public.manage_inventory('set',
      '[{\"product_id\": \"{product}\", \"location_id\": \"{cart2}\", \"quantity\": 5, \"expected_version\": 0}]')";
 const RECEIVE_ANEW: &str = "select public.manage_inventory('receive',
      '[{\"product_id\": \"{product}\", \"location_id\": \"{cart2}\", \"quantity\": 1.5}]')";
+const SEND_FIVE: &str = "select public.manage_inventory('transfer',
+     '[{\"product_id\": \"{product}\", \"from_location_id\": \"{cart}\", \"to_location_id\": \"{cart2}\", \"quantity\": 5}]',
+     p_in_transit => true)";
+const RECEIVE_THREE: &str = "select public.manage_inventory('receive', '[{\"product_id\": \"{product}\", \"quantity\": 3}]',
+     p_transfer_id => (select t.id from interlock.stock_transfers t where t.from_location_id = '{cart}'))";
 const NO_DECIMALS: &str = "update interlock.products set decimals = 0 where id = '{product}'";
 
 /// The scenes.
@@ -198,6 +203,26 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "55P03",
         then: "quantity = 10 from interlock.inventory where id = '{batch2}'",
+    },
+    Scene {
+        name: "what came of a transfer is booked after what somebody books",
+        before: &[STORES, (By::Shop, SEND_FIVE)],
+        meanwhile: (By::Shop, RECEIVE_THREE),
+        call: (By::Shop, RECEIVE_THREE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "TRANSFER_EXCEEDED",
+        then: "sum(quantity) = 3 from interlock.inventory where location_id = '{cart2}'",
+    },
+    Scene {
+        name: "what came of a transfer is booked when nobody books it after all",
+        before: &[STORES, (By::Shop, SEND_FIVE)],
+        meanwhile: (By::Shop, RECEIVE_THREE),
+        call: (By::Shop, RECEIVE_THREE),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "success",
+        then: "sum(quantity) = 3 from interlock.inventory where location_id = '{cart2}'",
     },
     Scene {
         name: "decimals are not lowered while somebody writes stock in stores",

@@ -46,4 +46,8 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "lock_inventory: without `perform interlock.lock_stock(v_products)`",
         "online stock that somebody buys is adjusted after them",
     ),
+    (
+        "lock_transfer: without `for no key update`",
+        "what came of a transfer is booked after what somebody books",
+    ),
 ];

@@ -23,10 +23,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "Each line has its number, and whoever reads the list goes by that.",
     ),
     (
-        "lock_transfer: without `for no key update`",
-        "A crowd shows it: `receive_transfer: whoever books what came looks without a lock`.",
-    ),
-    (
         "audit_inventory: without `or exists (select from interlock.stock_transfers t where t.id = m.reference_id)`",
         "A database test is one transaction, which has written every transfer that its audits find: each is looked at in any case.",
     ),
