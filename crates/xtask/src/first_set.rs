@@ -61,6 +61,16 @@ const SET: &[Migration] = &[
         title: "Audits of the stock: what its books do not agree on.",
     },
     Migration {
+        file: "20251121000100_events",
+        part: "events",
+        title: "What has happened, for whoever is told outside.",
+    },
+    Migration {
+        file: "20251121000200_pos",
+        part: "pos",
+        title: "Tills: registers, shifts, sales, customers and their points.",
+    },
+    Migration {
         file: "20251122000100_jobs",
         part: "jobs",
         title: "What is done again and again.",
