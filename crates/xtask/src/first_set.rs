@@ -61,14 +61,9 @@ const SET: &[Migration] = &[
         title: "Audits of the stock: what its books do not agree on.",
     },
     Migration {
-        file: "20251121000100_events",
-        part: "events",
-        title: "What has happened, for whoever is told outside.",
-    },
-    Migration {
-        file: "20251121000200_pos",
+        file: "20251121000100_pos",
         part: "pos",
-        title: "Tills: registers, shifts, sales, customers and their points.",
+        title: "Tills: registers, shifts, sales.",
     },
     Migration {
         file: "20251122000100_jobs",

@@ -1,9 +1,8 @@
--- What tills, customers and the shop read over REST, each where its name is free in public (interlock.expose).
+-- What tills and the shop read over REST, each where its name is free in public (interlock.expose).
 select interlock.expose('registers');
 select interlock.expose('shifts');
 select interlock.expose('cash_movements');
 select interlock.expose('product_barcodes');
-select interlock.expose('customers');
 select interlock.expose('sales');
 select interlock.expose('sale_lines');
 select interlock.expose('sale_tenders');

@@ -1,6 +1,21 @@
 -- Who may call what of tills. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
+revoke all on function
+  public.close_shift(uuid, bigint),
+  public.move_cash(uuid, text, bigint, text, text),
+  public.open_shift(uuid, bigint),
+  public.pos_sale(uuid, jsonb, jsonb, bigint, text),
+  public.void_sale(uuid, text)
+from public, anon, authenticated, service_role;
 
--- Policies ask; the shop writes customers, whose index asks for the form of a phone number.
+-- Policies ask.
 grant execute on function interlock.till_role to authenticated;
-grant execute on function interlock.normal_phone to service_role;
+
+grant execute on function
+  -- Cashiers, managers and staff by token; anybody else is refused.
+  public.close_shift(uuid, bigint), interlock.close_shift,
+  public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
+  public.open_shift(uuid, bigint), interlock.open_shift,
+  public.pos_sale(uuid, jsonb, jsonb, bigint, text), interlock.pos_sale,
+  public.void_sale(uuid, text), interlock.void_sale
+to authenticated, service_role;

@@ -22,6 +22,8 @@ mod inventory;
 #[cfg(not(target_arch = "wasm32"))]
 mod payments;
 #[cfg(not(target_arch = "wasm32"))]
+mod pos;
+#[cfg(not(target_arch = "wasm32"))]
 mod promo;
 #[cfg(not(target_arch = "wasm32"))]
 mod shop;
@@ -121,6 +123,7 @@ impl Code {
             payments::ALL,
             promo::ALL,
             audit::ALL,
+            pos::ALL,
         ]
         .concat()
     }

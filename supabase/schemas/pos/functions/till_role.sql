@@ -4,14 +4,17 @@
 -- Callers: policies; interlock.require_till.
 create function interlock.till_role()
 returns text
-language sql
+language plpgsql
 stable
+security definer
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when interlock.acts_for_shop() then 'manager'
     when auth.jwt() -> 'app_metadata' ->> 'role' in ('cashier', 'manager')
       and exists (select from auth.users u where u.id = auth.uid())
     then auth.jwt() -> 'app_metadata' ->> 'role'
-  end
+  end;
+end
 $$;

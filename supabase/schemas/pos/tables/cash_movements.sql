@@ -14,7 +14,7 @@ create table interlock.cash_movements (
 comment on table interlock.cash_movements is
   'Cash that is put into a drawer (paid_in) or taken out of it (paid_out) beside sales. Append-only.';
 comment on column interlock.cash_movements.amount is
-  'Minor units of the shift''s currency.';
+  'Minor units of the register''s currency.';
 comment on column interlock.cash_movements.actor is
   'Who did it; empty for the shop itself.';
 

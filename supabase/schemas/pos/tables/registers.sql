@@ -10,6 +10,7 @@ create table interlock.registers (
   location_id uuid not null
     constraint registers_location_id_fkey references interlock.locations,
   name interlock.label not null,
+  currency interlock.currency_code not null,
   receipt_prefix interlock.receipt_prefix
     constraint registers_receipt_prefix_key unique,
   active boolean not null default true,
@@ -22,7 +23,9 @@ with (fillfactor = 50);
 comment on table interlock.registers is
   'The tills of a shop. Managed by the shop with the service role; who works at a till reads them.';
 comment on column interlock.registers.location_id is
-  'Where it stands, and whose stock it sells. The online location is the stock of the web shop. Never changes once it has sold.';
+  'Where it stands, and whose stock it sells: that of the web shop at the online location. Over the API it never changes.';
+comment on column interlock.registers.currency is
+  'ISO 4217 code of what its drawer holds. It sells products of this currency.';
 comment on column interlock.registers.receipt_prefix is
   'What its receipts begin with, as people read them: S1 makes S1-000042.';
 comment on column interlock.registers.active is
@@ -37,8 +40,8 @@ alter table interlock.registers enable row level security;
 grant select on table interlock.registers to authenticated;
 grant select, delete on table interlock.registers to service_role;
 grant
-  insert (id, location_id, name, receipt_prefix, active),
-  update (location_id, name, receipt_prefix, active)
+  insert (id, location_id, name, currency, receipt_prefix, active),
+  update (name, receipt_prefix, active)
   on table interlock.registers to service_role;
 
 create policy registers_select_till

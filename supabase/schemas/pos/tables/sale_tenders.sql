@@ -1,4 +1,4 @@
--- How sales at tills were paid, and how what came back was paid out (amounts below zero). Append-only.
+-- How sales at tills were paid; append-only.
 --
 -- The reference of a card payment counts once: the terminal gives every payment its own.
 create table interlock.sale_tenders (
@@ -6,21 +6,21 @@ create table interlock.sale_tenders (
     constraint sale_tenders_sale_id_fkey references interlock.sales,
   n int not null,
   type interlock.tender_type not null,
-  amount interlock.amount_change not null,
+  amount interlock.positive_amount not null,
   reference interlock.label,
   constraint sale_tenders_pkey primary key (sale_id, n)
 );
 
 comment on table interlock.sale_tenders is
-  'How sales at tills were paid; amounts below zero were paid out. Append-only.';
+  'How sales at tills were paid. Append-only.';
 comment on column interlock.sale_tenders.amount is
-  'Minor units; of cash what was handed over, of which sales.change_due was given back. Points at their value.';
+  'Minor units; of cash what was handed over, of which sales.change_due was given back.';
 comment on column interlock.sale_tenders.reference is
   'The terminal''s reference of a card payment, or what else names it.';
 
 create unique index sale_tenders_card_reference_key
   on interlock.sale_tenders (reference)
-  where type = 'card' and reference is not null and amount > 0;
+  where type = 'card' and reference is not null;
 
 create trigger sale_tenders_append_only
   before update or delete on interlock.sale_tenders

@@ -1,8 +1,7 @@
 -- Shifts: the time in which a drawer is somebody's. A register has one open shift at most (shifts_one_open_per_register).
 --
 -- A shift changes and its sales are written under its register's row lock, so what is closed is added up whole: a sale that comes
--- later finds it closed. A sale of a till that was cut off meanwhile belongs to the shift in which it was made, also when that is closed:
--- the closing stays as it was, and the view shift_reports shows what came late.
+-- later finds it closed.
 create table interlock.shifts (
   id uuid not null default interlock.new_id()
     constraint shifts_pkey primary key,
@@ -11,7 +10,6 @@ create table interlock.shifts (
   opened_at timestamptz not null default interlock.clock(),
   opened_by uuid,
   opening_cash interlock.amount not null,
-  currency interlock.currency_code not null,
   closed_at timestamptz,
   closed_by uuid,
   counted_cash interlock.amount,
@@ -28,7 +26,7 @@ comment on table interlock.shifts is
 comment on column interlock.shifts.opened_by is
   'Who opened it; empty for the shop itself.';
 comment on column interlock.shifts.opening_cash is
-  'What was in the drawer at first, in minor units.';
+  'What was in the drawer at first, in minor units of the register''s currency.';
 comment on column interlock.shifts.closed_by is
   'Who closed it, at the till or from afar; empty for the shop itself.';
 comment on column interlock.shifts.counted_cash is

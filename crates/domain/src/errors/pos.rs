@@ -1,0 +1,68 @@
+//! What the database raises about tills.
+
+super::codes! {
+    RegisterNotFound 404 Final "REGISTER_NOT_FOUND"
+        "There is no such register, or it is not active."
+        "Check register_id: registers has them all."
+        known(&[("register_id", Uuid)]);
+
+    ShiftNotFound 404 Final "SHIFT_NOT_FOUND"
+        "There is no such shift."
+        "Check the id of the shift: it is the one that open_shift answered."
+        known(&[("shift_id", Uuid)]);
+
+    SaleNotFound 404 Final "SALE_NOT_FOUND"
+        "There is no such sale."
+        "Check the id of the sale: it is the one that was answered when it was sold."
+        known(&[("sale_id", Uuid)]);
+
+    BarcodeNotFound 404 Final "BARCODE_NOT_FOUND"
+        "A barcode is not known."
+        "Scan it again, or name the product: details.barcodes are in no row of product_barcodes."
+        known(&[("barcodes", List(&Text))]);
+
+    DiscountNotAllowed 403 Final "DISCOUNT_NOT_ALLOWED"
+        "A cashier may not take off that much."
+        "Take off details.limit_percent of the line's price at most, or let a manager sell."
+        known(&[("limit_percent", Number)]);
+
+    ShiftNotOpen 409 Final "SHIFT_NOT_OPEN"
+        "This register has no open shift."
+        "Open one with open_shift, and send the sale again."
+        known(&[("register_id", Uuid)]);
+
+    ShiftAlreadyOpen 409 Final "SHIFT_ALREADY_OPEN"
+        "This register has an open shift already."
+        "Go on with details.shift_id, or close it first."
+        known(&[("register_id", Uuid), ("shift_id", Uuid), ("opened_at", Time)]);
+
+    ShiftClosed 409 Final "SHIFT_CLOSED"
+        "This shift is closed."
+        "Look at details: it was closed with another count, or before this was asked for. Its report stands."
+        known(&[("shift_id", Uuid), ("closed_at", Time), ("counted_cash", AMOUNT)]);
+
+    CashExceeded 409 Final "CASH_EXCEEDED"
+        "There is not that much cash in the drawer."
+        "Take out details.expected_cash at most, or count the drawer."
+        known(&[("shift_id", Uuid), ("expected_cash", Number), ("requested", AMOUNT)]);
+
+    StockElsewhere 409 Final "STOCK_ELSEWHERE"
+        "What is to be sold is at another location."
+        "Name what is at details.location_id, where the register stands, or the product by its id."
+        known(&[("inventory_ids", List(&Uuid)), ("location_id", Uuid)]);
+
+    TenderReferenceUsed 409 Final "TENDER_REFERENCE_USED"
+        "A card payment was booked already."
+        "Look at the sale that has it: each payment of a terminal pays once."
+        known(&[("references", List(&Text))]);
+
+    Underpaid 422 Final "UNDERPAID"
+        "The tenders are less than the total."
+        "Take details.missing more, and send all tenders."
+        known(&[("total", AMOUNT), ("paid", AMOUNT), ("missing", AMOUNT), ("currency", Text)]);
+
+    Overpaid 422 Final "OVERPAID"
+        "More was paid than the total, and not in cash."
+        "Change is given of cash only: lower the other tenders by details.excess."
+        known(&[("total", AMOUNT), ("paid", AMOUNT), ("excess", AMOUNT), ("currency", Text)]);
+}

@@ -1,0 +1,30 @@
+-- What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken
+-- out beside. What was voided is not in it.
+--
+-- Callers: interlock.shift_report, interlock.move_cash, which hold the register.
+-- Locks: none.
+create function interlock.expected_cash(p_shift_id uuid)
+returns bigint
+language sql
+stable
+set search_path = ''
+as $$
+  select s.opening_cash
+    + coalesce((
+      select sum(t.amount)
+      from interlock.sales a
+      join interlock.sale_tenders t on t.sale_id = a.id and t.type = 'cash'
+      where a.shift_id = s.id
+        and a.status = 'completed'
+    ), 0)::bigint
+    - coalesce((
+      select sum(a.change_due) from interlock.sales a where a.shift_id = s.id and a.status = 'completed'
+    ), 0)::bigint
+    + coalesce((
+      select sum(case m.kind when 'paid_in' then m.amount else -m.amount end)
+      from interlock.cash_movements m
+      where m.shift_id = s.id
+    ), 0)::bigint
+  from interlock.shifts s
+  where s.id = p_shift_id
+$$;

@@ -1,0 +1,152 @@
+-- What is wrong with the shape of a sale, all of it; null if nothing is. crates/domain/src/pos/pos_sale.rs asks the same.
+--
+-- Callers: interlock.pos_sale.
+create function interlock.find_sale_problems(
+  p_register_id uuid,
+  p_lines jsonb,
+  p_tenders jsonb,
+  p_expected_total bigint,
+  p_idempotency_key text
+)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+  v_line constant text := 'must be 1 to 200 characters, without control characters';
+  v_problems jsonb := '[]';
+begin
+  if p_register_id is null then
+    v_problems := v_problems || interlock.problem('/register_id', 'is required');
+  end if;
+
+  if jsonb_typeof(p_lines) is distinct from 'array' or jsonb_array_length(p_lines) not between 1 and 100 then
+    v_problems := v_problems || interlock.problem('/lines', 'must be an array of 1 to 100 lines');
+  else
+    v_problems := v_problems || (
+      select coalesce(
+        jsonb_agg(jsonb_build_object('pointer', format('/lines/%s%s', l.n - 1, p.pointer), 'message', p.message) order by l.n, p.pointer),
+        '[]'
+      )
+      from (
+        select
+          i.n,
+          i.item,
+          jsonb_typeof(i.item) = 'object' as is_object,
+          coalesce(jsonb_typeof(i.item -> 'discount') = 'object', false) as has_discount,
+          case when jsonb_typeof(i.item) = 'object' then
+            (select count(*) from jsonb_object_keys(i.item) as k (name) where k.name in ('inventory_id', 'product_id', 'barcode'))
+          end as names
+        from jsonb_array_elements(p_lines) with ordinality as i (item, n)
+      ) l
+      cross join lateral (
+        select '' as pointer, 'must be an object' as message
+        where not l.is_object
+        union all
+        select '', 'must name its product by one of inventory_id, product_id and barcode'
+        where l.names <> 1
+        union all
+        select '/' || k.name, 'must be a UUID'
+        from unnest(array['inventory_id', 'product_id']) as k (name)
+        where l.is_object
+          and l.item ? k.name
+          and (jsonb_typeof(l.item -> k.name) = 'string' and l.item ->> k.name ~ v_uuid) is not true
+        union all
+        select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
+        where l.is_object
+          and l.item ? 'barcode'
+          and (
+            jsonb_typeof(l.item -> 'barcode') = 'string'
+            and l.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(l.item ->> 'barcode') <= 64
+          ) is not true
+        union all
+        select '/quantity', 'must be a number above 0 and at most 1000000, with at most 3 decimals'
+        where l.is_object
+          and case
+            when jsonb_typeof(l.item -> 'quantity') = 'number' then
+              (l.item ->> 'quantity')::numeric not between 0.001 and 1000000
+              or (l.item ->> 'quantity')::numeric <> round((l.item ->> 'quantity')::numeric, 3)
+            else true
+          end
+        union all
+        select '/discount', 'must be an object with amount or percent, and reason'
+        where l.is_object
+          and l.item ? 'discount'
+          and (not l.has_discount or (l.item -> 'discount' ? 'amount') = (l.item -> 'discount' ? 'percent'))
+        union all
+        select '/discount/amount', 'must be a whole number of minor units, 1 or more'
+        where l.has_discount
+          and l.item -> 'discount' ? 'amount'
+          and (interlock.is_amount(l.item -> 'discount' -> 'amount') and l.item #>> '{discount,amount}' <> '0') is not true
+        union all
+        select '/discount/percent', 'must be a number above 0 and at most 100, with at most 2 decimals'
+        where l.has_discount
+          and l.item -> 'discount' ? 'percent'
+          and case
+            when jsonb_typeof(l.item -> 'discount' -> 'percent') = 'number' then
+              (l.item #>> '{discount,percent}')::numeric not between 0.01 and 100
+              or (l.item #>> '{discount,percent}')::numeric <> round((l.item #>> '{discount,percent}')::numeric, 2)
+            else true
+          end
+        union all
+        select '/discount/reason', v_line
+        where l.has_discount
+          and (jsonb_typeof(l.item -> 'discount' -> 'reason') = 'string' and interlock.is_line(l.item #>> '{discount,reason}', 200)) is not true
+        union all
+        select '/discount/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        from jsonb_object_keys(case when l.has_discount then l.item -> 'discount' else '{}' end) as k (name)
+        where k.name not in ('amount', 'percent', 'reason')
+        union all
+        select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        from jsonb_object_keys(case when l.is_object then l.item else '{}' end) as k (name)
+        where k.name not in ('inventory_id', 'product_id', 'barcode', 'quantity', 'discount')
+      ) p
+    );
+  end if;
+
+  if jsonb_typeof(p_tenders) is distinct from 'array' or jsonb_array_length(p_tenders) > 20 then
+    v_problems := v_problems || interlock.problem('/tenders', 'must be an array of at most 20 tenders');
+  else
+    v_problems := v_problems || (
+      select coalesce(
+        jsonb_agg(jsonb_build_object('pointer', format('/tenders/%s%s', t.n - 1, p.pointer), 'message', p.message) order by t.n, p.pointer),
+        '[]'
+      )
+      from (
+        select i.n, i.item, jsonb_typeof(i.item) = 'object' as is_object
+        from jsonb_array_elements(p_tenders) with ordinality as i (item, n)
+      ) t
+      cross join lateral (
+        select '' as pointer, 'must be an object' as message
+        where not t.is_object
+        union all
+        select '/type', 'must be cash or card'
+        where t.is_object and (t.item -> 'type' in ('"cash"', '"card"')) is not true
+        union all
+        select '/amount', 'must be a whole number of minor units, 1 or more'
+        where t.is_object and (interlock.is_amount(t.item -> 'amount') and t.item ->> 'amount' <> '0') is not true
+        union all
+        select '/reference', v_line
+        where t.is_object
+          and t.item ? 'reference'
+          and (jsonb_typeof(t.item -> 'reference') = 'string' and interlock.is_line(t.item ->> 'reference', 200)) is not true
+        union all
+        select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        from jsonb_object_keys(case when t.is_object then t.item else '{}' end) as k (name)
+        where k.name not in ('type', 'amount', 'reference')
+      ) p
+    );
+  end if;
+
+  if p_expected_total < 0 then
+    v_problems := v_problems || interlock.problem('/expected_total', 'must be a whole number of minor units, 0 or more');
+  end if;
+  if p_idempotency_key !~ '^[\x20-\x7e]+$' or char_length(p_idempotency_key) > 255 then
+    v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters');
+  end if;
+
+  return nullif(v_problems, '[]');
+end
+$$;

@@ -1,0 +1,192 @@
+-- What public.pos_sale does, with its owner's rights: a sale at a till in one transaction, all or nothing: stock of every line,
+-- the sale with its lines and tenders, the drawer, the receipt number and the stored answer.
+--
+-- A look without a lock comes first, as in interlock.checkout: what it refuses no order of events could have sold, and before it
+-- refuses it asks for the answer of a twin. Prices and taxes are the database's (docs/prices.md), those that the look has seen.
+-- The hottest rows come late: the stock, and last the register, whose receipts are numbered without gaps and whose shift
+-- must be open then: so a sale is in the closing report, or finds the shift closed.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
+-- Locks: idempotency key; stock as interlock.take_sold_stock; the register. Two seconds at most. References of card payments,
+--   in their order, wait for who books the same one.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_OPEN,
+--   BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
+--   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; 55P03 and 40P01 are transient and nothing
+--   has happened.
+-- Security definer: nobody has the right to write sales or stock.
+create function interlock.pos_sale(
+  p_register_id uuid,
+  p_lines jsonb,
+  p_tenders jsonb,
+  p_expected_total bigint,
+  p_idempotency_key text
+)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+set timezone = 'UTC'
+as $$
+declare
+  v_role constant text := interlock.require_till();
+  v_problems constant jsonb := interlock.find_sale_problems(
+    p_register_id, p_lines, p_tenders, p_expected_total, p_idempotency_key
+  );
+  v_request constant jsonb := jsonb_build_object('register_id', p_register_id, 'lines', p_lines, 'tenders', p_tenders);
+  v_sale_id constant uuid := interlock.new_id();
+  v_register interlock.registers;
+  v_look interlock.sale_look;
+  v_limit numeric;
+  v_refusal text;
+  v_tax bigint;
+  v_tax_included bigint;
+  v_taxes bigint[];
+  v_percents numeric[];
+  v_inclusive boolean[];
+  v_subtotal bigint;
+  v_discount bigint;
+  v_total bigint;
+  v_change bigint;
+  v_references jsonb;
+  v_receipt bigint;
+  v_shift_id uuid;
+  v_answer text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  if v_problems is not null then
+    perform interlock.refuse_problems(v_problems);
+  end if;
+
+  select r.* into v_register from interlock.registers r where r.id = p_register_id;
+  v_look := interlock.look_at_sale(p_lines, v_register.location_id);
+  if v_role = 'cashier' then
+    select s.max_cashier_discount into v_limit from interlock.settings s;
+  end if;
+
+  v_refusal := case
+    when v_register.id is null then 'REGISTER_NOT_FOUND'
+    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
+    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
+    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
+    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
+    when v_look.problems is not null then 'VALIDATION_FAILED'
+    when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
+    when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
+    when v_look.shortages is not null then 'INSUFFICIENT_INVENTORY'
+  end;
+  if v_refusal is not null then
+    v_answer := interlock.find_idempotent('pos_sale', p_idempotency_key, v_request);
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+    perform interlock.refuse_problems(coalesce(v_look.problems, '[]'))
+    where v_refusal = 'VALIDATION_FAILED';
+    perform interlock.raise_error(v_refusal, case v_refusal
+      when 'REGISTER_NOT_FOUND' then jsonb_build_object('register_id', p_register_id)
+      when 'BARCODE_NOT_FOUND' then jsonb_build_object('barcodes', v_look.no_barcodes)
+      when 'INVENTORY_NOT_FOUND' then jsonb_build_object('inventory_ids', v_look.no_inventory)
+      when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_look.no_products)
+      when 'STOCK_ELSEWHERE' then
+        jsonb_build_object('inventory_ids', v_look.elsewhere, 'location_id', v_register.location_id)
+      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', (
+        select jsonb_agg(distinct c.code)
+        from unnest(v_look.currencies || v_register.currency::text) as c (code)
+      ))
+      when 'DISCOUNT_NOT_ALLOWED' then jsonb_build_object('limit_percent', v_limit)
+      when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_look.shortages)
+    end);
+  end if;
+
+  select c.o_tax, c.o_tax_included, c.o_taxes, c.o_percents, c.o_inclusive
+  into v_tax, v_tax_included, v_taxes, v_percents, v_inclusive
+  from interlock.charge_order(
+    null, false, null, v_register.currency, v_look.product_ids,
+    array(
+      select u.subtotal - u.discount
+      from unnest(v_look.subtotals, v_look.discounts) with ordinality as u (subtotal, discount, n)
+      order by u.n
+    )
+  ) c;
+  select sum(u.subtotal), sum(u.discount)
+  into v_subtotal, v_discount
+  from unnest(v_look.subtotals, v_look.discounts) as u (subtotal, discount);
+  v_total := v_subtotal - v_discount + v_tax - v_tax_included;
+
+  v_answer := interlock.begin_idempotent('pos_sale', p_idempotency_key, v_request);
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if v_total <> p_expected_total then
+    perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
+      'expected_total', p_expected_total, 'total', v_total, 'subtotal', v_subtotal, 'currency', v_register.currency,
+      'items', (
+        select jsonb_agg(jsonb_build_object('product_id', u.product_id, 'unit_price', u.unit_price) order by u.n)
+        from unnest(v_look.product_ids, v_look.unit_prices) with ordinality as u (product_id, unit_price, n)
+      )
+    ));
+  end if;
+  v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+
+  perform interlock.take_sold_stock(v_look, v_register.location_id, v_sale_id);
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  update interlock.registers r
+  set last_receipt = r.last_receipt + 1
+  where r.id = p_register_id
+  returning r.last_receipt into v_receipt;
+  select s.id into v_shift_id from interlock.shifts s where s.register_id = p_register_id and s.closed_at is null;
+  if v_shift_id is null then
+    perform interlock.raise_error('SHIFT_NOT_OPEN', jsonb_build_object('register_id', p_register_id));
+  end if;
+
+  insert into interlock.sales (
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due, cashier
+  )
+  values (
+    v_sale_id, p_register_id, v_shift_id, v_register.location_id, v_receipt, v_register.currency,
+    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change, auth.uid()
+  );
+  insert into interlock.sale_lines (
+    sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason,
+    tax, tax_percent, tax_inclusive, total, untracked
+  )
+  select
+    v_sale_id, l.n - 1, l.product_id, l.inventory_id, l.name, l.quantity, l.unit_price, l.subtotal, l.discount, l.reason,
+    l.tax, l.percent, l.inclusive,
+    l.subtotal - l.discount + case when l.inclusive then 0 else l.tax end,
+    l.untracked
+  from unnest(
+    v_look.product_ids, v_look.inventory_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals,
+    v_look.discounts, v_look.reasons, v_look.untracked, v_taxes, v_percents, v_inclusive
+  ) with ordinality as l (
+    product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, untracked, tax, percent, inclusive, n
+  );
+  with tenders as (
+    insert into interlock.sale_tenders (sale_id, n, type, amount, reference)
+    select v_sale_id, t.n - 1, t.type, t.amount, t.reference
+    from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint, reference text))
+      with ordinality as t (type, amount, reference, n)
+    order by t.reference, t.n
+    on conflict (reference) where type = 'card' and reference is not null do nothing
+    returning n
+  )
+  select jsonb_agg(t.reference order by t.n)
+  into v_references
+  from rows from (jsonb_to_recordset(p_tenders) as (reference text)) with ordinality as t (reference, n)
+  where t.n - 1 not in (select d.n from tenders d);
+  if v_references is not null then
+    perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', v_references));
+  end if;
+
+  v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
+  perform interlock.finish_idempotent('pos_sale', p_idempotency_key, v_answer);
+  return v_answer::json;
+end
+$$;

@@ -1,0 +1,57 @@
+-- A sale as its answer shows it.
+--
+-- Callers: interlock.pos_sale, interlock.void_sale.
+-- Locks: none.
+create function interlock.sale_to_json(p_sale_id uuid)
+returns json
+language sql
+stable
+set search_path = ''
+as $$
+  select json_build_object(
+    'id', s.id,
+    'register_id', s.register_id,
+    'shift_id', s.shift_id,
+    'location_id', s.location_id,
+    'receipt_number', s.receipt_number,
+    'receipt', concat_ws('-', r.receipt_prefix, lpad(s.receipt_number::text, greatest(6, length(s.receipt_number::text)), '0')),
+    'status', s.status,
+    'currency', s.currency,
+    'lines', (
+      select json_agg(
+        json_build_object(
+          'line', l.line,
+          'product_id', l.product_id,
+          'inventory_id', l.inventory_id,
+          'name', l.name,
+          'quantity', trim_scale(l.quantity),
+          'unit_price', l.unit_price,
+          'subtotal', l.subtotal,
+          'discount', l.discount,
+          'tax', l.tax,
+          'total', l.total
+        )
+        order by l.line
+      )
+      from interlock.sale_lines l
+      where l.sale_id = s.id
+    ),
+    'subtotal', s.subtotal,
+    'discount', s.discount,
+    'tax', s.tax,
+    'tax_included', s.tax_included,
+    'total', s.total,
+    'tenders', (
+      select coalesce(
+        json_agg(json_build_object('type', t.type, 'amount', t.amount, 'reference', t.reference) order by t.n), '[]'
+      )
+      from interlock.sale_tenders t
+      where t.sale_id = s.id
+    ),
+    'change_due', s.change_due,
+    'sold_at', s.sold_at
+  )
+  from interlock.sales s
+  join interlock.registers r on r.id = s.register_id
+  where s.id = p_sale_id
+$$;

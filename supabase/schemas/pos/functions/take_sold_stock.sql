@@ -1,0 +1,77 @@
+-- Take what a sale has sold from the stock of its location. All or nothing; lines of one product are added up.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: rows of inventory by id, or as interlock.take_stock; waiting.
+-- Errors: PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY with every shortage; 55P03 after lock_timeout.
+create function interlock.take_sold_stock(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_product_ids uuid[];
+  v_inventory_ids uuid[];
+  v_quantities numeric[];
+  v_taken int;
+  v_shortages jsonb;
+begin
+  select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
+  into v_product_ids, v_inventory_ids, v_quantities
+  from (
+    select u.product_id, u.inventory_id, sum(u.quantity) as quantity
+    from unnest(p_look.product_ids, p_look.inventory_ids, p_look.quantities, p_look.untracked)
+      as u (product_id, inventory_id, quantity, untracked)
+    where not u.untracked
+    group by u.product_id, u.inventory_id
+    order by u.product_id
+  ) l;
+  if v_product_ids is null then
+    return;
+  end if;
+
+  if p_location_id = interlock.online_location() then
+    perform interlock.take_stock(v_product_ids, v_quantities::int[], 'pos_sale', p_sale_id);
+    return;
+  end if;
+
+  perform interlock.set_ledger_context('pos_sale', p_sale_id);
+  with locked as materialized (
+    select
+      i.id, i.product_id, i.quantity, w.quantity as wanted,
+      clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+    from interlock.inventory i
+    join unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity) on w.inventory_id = i.id
+    order by i.id
+    for no key update of i
+  ),
+  taken as (
+    update interlock.inventory i
+    set quantity = i.quantity - l.wanted
+    from locked l
+    where i.id = l.id
+      and l.quantity >= l.wanted
+  )
+  select
+    count(*),
+    jsonb_agg(
+      jsonb_build_object(
+        'inventory_id', l.id,
+        'product_id', l.product_id,
+        'location_id', p_location_id,
+        'requested', trim_scale(l.wanted),
+        'available', trim_scale(l.quantity)
+      )
+      order by l.product_id
+    ) filter (where l.quantity < l.wanted)
+  into v_taken, v_shortages
+  from locked l;
+  perform interlock.set_ledger_context(null, null);
+
+  if v_shortages is not null then
+    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_shortages));
+  end if;
+  if v_taken <> cardinality(v_product_ids) then
+    perform interlock.raise_product_changed();
+  end if;
+end
+$$;
