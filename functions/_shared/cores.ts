@@ -4,6 +4,7 @@ import * as checkout from "../checkout/core.js";
 import * as paymentIntent from "../payment-intent/core.js";
 import * as paymentWebhook from "../payment-webhook/core.js";
 import * as inventory from "../inventory/core.js";
+import * as posSale from "../pos-sale/core.js";
 import * as promoValidate from "../promo-validate/core.js";
 import type { Core } from "./core.ts";
 
@@ -13,5 +14,6 @@ export const CORES: [string, Core][] = [
   ["payment-intent", paymentIntent],
   ["payment-webhook", paymentWebhook],
   ["inventory", inventory],
+  ["pos-sale", posSale],
   ["promo-validate", promoValidate],
 ];

@@ -437,7 +437,11 @@ create table interlock.settings (
   -- Stock at locations.
   keep_inventory_conflicts interval default '90 days'
     constraint settings_keep_inventory_conflicts_sane
-      check (keep_inventory_conflicts between interval '1 hour' and interval '100 years')
+      check (keep_inventory_conflicts between interval '1 hour' and interval '100 years'),
+
+  -- Tills.
+  max_cashier_discount numeric default 10
+    constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100)
 );
 
 comment on table interlock.settings is
@@ -518,6 +522,9 @@ comment on column interlock.settings.keep_payment_events is
 
 comment on column interlock.settings.keep_inventory_conflicts is
   'How long it is kept that a stock was no longer what had been read (1 hour to 100 years); null means for ever.';
+
+comment on column interlock.settings.max_cashier_discount is
+  'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
 
 alter table interlock.settings enable row level security;
 
@@ -1866,6 +1873,10 @@ begin
       v_status := '403';
       v_message := 'This user is not an active driver.';
       v_hint := 'Ask the shop to add this user to its drivers, or to activate the driver again.';
+    when 'DISCOUNT_NOT_ALLOWED' then
+      v_status := '403';
+      v_message := 'A cashier may not take off that much.';
+      v_hint := 'Take off details.limit_percent of the line''s price at most, or let a manager sell.';
     when 'DRIVER_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no active driver with this id.';
@@ -1918,6 +1929,22 @@ begin
       v_status := '404';
       v_message := 'There is no such finding.';
       v_hint := 'Check the id of the finding: inventory_findings has them all.';
+    when 'REGISTER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such register, or it is not active.';
+      v_hint := 'Check register_id: registers has them all.';
+    when 'SHIFT_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such shift.';
+      v_hint := 'Check the id of the shift: it is the one that open_shift answered.';
+    when 'SALE_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such sale.';
+      v_hint := 'Check the id of the sale: it is the one that was answered when it was sold.';
+    when 'BARCODE_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'A barcode is not known.';
+      v_hint := 'Scan it again, or name the product: details.barcodes are in no row of product_barcodes.';
     when 'METHOD_NOT_ALLOWED' then
       v_status := '405';
       v_message := 'This function is called with POST.';
@@ -2070,6 +2097,30 @@ begin
       v_status := '409';
       v_message := 'This finding is resolved already.';
       v_hint := 'Nothing has to be accepted: the books agree there.';
+    when 'SHIFT_NOT_OPEN' then
+      v_status := '409';
+      v_message := 'This register has no open shift.';
+      v_hint := 'Open one with open_shift, and send the sale again.';
+    when 'SHIFT_ALREADY_OPEN' then
+      v_status := '409';
+      v_message := 'This register has an open shift already.';
+      v_hint := 'Go on with details.shift_id, or close it first.';
+    when 'SHIFT_CLOSED' then
+      v_status := '409';
+      v_message := 'This shift is closed.';
+      v_hint := 'Look at details: it was closed with another count, or before this was asked for. Its report stands.';
+    when 'CASH_EXCEEDED' then
+      v_status := '409';
+      v_message := 'There is not that much cash in the drawer.';
+      v_hint := 'Take out details.expected_cash at most, or count the drawer.';
+    when 'STOCK_ELSEWHERE' then
+      v_status := '409';
+      v_message := 'What is to be sold is at another location.';
+      v_hint := 'Name what is at details.location_id, where the register stands, or the product by its id.';
+    when 'TENDER_REFERENCE_USED' then
+      v_status := '409';
+      v_message := 'A card payment was booked already.';
+      v_hint := 'Look at the sale that has it: each payment of a terminal pays once.';
     when 'PROMO_EXPIRED' then
       v_status := '410';
       v_message := 'This promo code is over.';
@@ -2122,6 +2173,14 @@ begin
       v_status := '422';
       v_message := 'This promo code does not apply yet.';
       v_hint := 'Try the code again once details.starts_at has come.';
+    when 'UNDERPAID' then
+      v_status := '422';
+      v_message := 'The tenders are less than the total.';
+      v_hint := 'Take details.missing more, and send all tenders.';
+    when 'OVERPAID' then
+      v_status := '422';
+      v_message := 'More was paid than the total, and not in cash.';
+      v_hint := 'Change is given of cash only: lower the other tenders by details.excess.';
     when 'TOO_MANY_ATTEMPTS' then
       v_status := '429';
       v_message := 'Too many unknown promo codes were tried.';

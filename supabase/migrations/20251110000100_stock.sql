@@ -1994,7 +1994,13 @@ begin
       array_agg(distinct l.product_id) filter (where s.id is not null and s.version is null)
     into v_answer, v_slotted
     from jsonb_to_recordset(v_lines) as l (line int, inventory_id uuid, product_id uuid, location_id uuid)
-    left join interlock.inventory_items s on s.id = l.inventory_id;
+    -- `limit 1` asks for one look-up by id for each line: a plain join may read the whole catalogue.
+    left join lateral (
+      select i.id, i.quantity_available, i.version
+      from interlock.inventory_items i
+      where i.id = l.inventory_id
+      limit 1
+    ) s on true;
 
     exit when v_slotted is null or v_slotted <@ v_locked;
     v_locked := v_slotted;

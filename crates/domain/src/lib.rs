@@ -53,6 +53,11 @@ pub mod inventory {
     pub mod inventory;
 }
 
+/// Tills.
+pub mod pos {
+    pub mod pos_sale;
+}
+
 /// Promo codes.
 pub mod promo {
     pub mod promo_validate;
@@ -66,5 +71,6 @@ pub const FUNCTIONS: &[&function::Function] = &[
     &shop::payment_intent::PAYMENT_INTENT,
     &shop::payment_webhook::PAYMENT_WEBHOOK,
     &inventory::inventory::INVENTORY,
+    &pos::pos_sale::POS_SALE,
     &promo::promo_validate::PROMO_VALIDATE,
 ];

@@ -321,6 +321,9 @@ export interface components {
              */
             action: "lose";
         });
+        PosSaleRequest: {
+            lines: unknown;
+        };
         PromoValidateRequest: {
             /** @description The promo code, however it is typed: case, blanks and the Unicode form do not matter. */
             code: string;
@@ -542,6 +545,62 @@ export interface components {
             lines: components["schemas"]["InventoryChange"][];
         };
         InventoryAnswer: components["schemas"]["InventoryLevels"] | components["schemas"]["InventoryChanged"];
+        /** @description A sale at a till. Amounts are in minor units of its currency. */
+        Sale: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            register_id: string;
+            /** Format: uuid */
+            shift_id: string;
+            /** Format: uuid */
+            location_id: string;
+            /** @description Without gaps, of its register. */
+            receipt_number: number;
+            /** @description As people read it. */
+            receipt: string;
+            /** @enum {unknown} */
+            status: "completed" | "voided";
+            /** @description ISO 4217 */
+            currency: string;
+            lines: {
+                line: number;
+                /** Format: uuid */
+                product_id: string;
+                /**
+                 * Format: uuid
+                 * @description Null of what is untracked and has never been there.
+                 */
+                inventory_id: string | null;
+                name: string;
+                quantity: number;
+                unit_price: number;
+                subtotal: number;
+                discount: number;
+                tax: number;
+                total: number;
+            }[];
+            subtotal: number;
+            discount: number;
+            tax: number;
+            tax_included: number;
+            total: number;
+            tenders: {
+                /** @enum {unknown} */
+                type: "cash" | "card";
+                amount: number;
+                reference: string | null;
+            }[];
+            change_due: number;
+            /** Format: date-time */
+            sold_at: string;
+        };
+        /** @description It is sold. */
+        SaleAnswer: {
+            /** @constant */
+            success: true;
+            sale: components["schemas"]["Sale"];
+        };
         /** @description What a code takes off. Amounts are in minor units. */
         PromoApplied: {
             /** @constant */
@@ -570,7 +629,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -712,6 +771,30 @@ export interface components {
             /**
              * @description What to do next.
              * @example Ask the shop to add this user to its drivers, or to activate the driver again.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description A cashier may not take off that much. */
+        DiscountNotAllowedError: {
+            /** @constant */
+            error: "DISCOUNT_NOT_ALLOWED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "DISCOUNT_NOT_ALLOWED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                limit_percent: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Take off details.limit_percent of the line's price at most, or let a manager sell.
              */
             hint: string | null;
             /** @constant */
@@ -1025,6 +1108,105 @@ export interface components {
             /**
              * @description What to do next.
              * @example Check the id of the finding: inventory_findings has them all.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such register, or it is not active. */
+        RegisterNotFoundError: {
+            /** @constant */
+            error: "REGISTER_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "REGISTER_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                register_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check register_id: registers has them all.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such shift. */
+        ShiftNotFoundError: {
+            /** @constant */
+            error: "SHIFT_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHIFT_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                shift_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the id of the shift: it is the one that open_shift answered.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such sale. */
+        SaleNotFoundError: {
+            /** @constant */
+            error: "SALE_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SALE_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                sale_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the id of the sale: it is the one that was answered when it was sold.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description A barcode is not known. */
+        BarcodeNotFoundError: {
+            /** @constant */
+            error: "BARCODE_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "BARCODE_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                barcodes: string[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Scan it again, or name the product: details.barcodes are in no row of product_barcodes.
              */
             hint: string | null;
             /** @constant */
@@ -2102,6 +2284,165 @@ export interface components {
             retryable: false;
             request_id: string;
         };
+        /** @description This register has no open shift. */
+        ShiftNotOpenError: {
+            /** @constant */
+            error: "SHIFT_NOT_OPEN";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHIFT_NOT_OPEN";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                register_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Open one with open_shift, and send the sale again.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This register has an open shift already. */
+        ShiftAlreadyOpenError: {
+            /** @constant */
+            error: "SHIFT_ALREADY_OPEN";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHIFT_ALREADY_OPEN";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                register_id: string;
+                /** Format: uuid */
+                shift_id: string;
+                /** Format: date-time */
+                opened_at: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Go on with details.shift_id, or close it first.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This shift is closed. */
+        ShiftClosedError: {
+            /** @constant */
+            error: "SHIFT_CLOSED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHIFT_CLOSED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                shift_id: string;
+                /** Format: date-time */
+                closed_at: string;
+                counted_cash: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at details: it was closed with another count, or before this was asked for. Its report stands.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is not that much cash in the drawer. */
+        CashExceededError: {
+            /** @constant */
+            error: "CASH_EXCEEDED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "CASH_EXCEEDED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                shift_id: string;
+                expected_cash: number;
+                requested: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Take out details.expected_cash at most, or count the drawer.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description What is to be sold is at another location. */
+        StockElsewhereError: {
+            /** @constant */
+            error: "STOCK_ELSEWHERE";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "STOCK_ELSEWHERE";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                inventory_ids: string[];
+                /** Format: uuid */
+                location_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Name what is at details.location_id, where the register stands, or the product by its id.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description A card payment was booked already. */
+        TenderReferenceUsedError: {
+            /** @constant */
+            error: "TENDER_REFERENCE_USED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "TENDER_REFERENCE_USED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                references: string[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at the sale that has it: each payment of a terminal pays once.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
         /** @description This promo code is over. */
         PromoExpiredError: {
             /** @constant */
@@ -2427,6 +2768,60 @@ export interface components {
             /**
              * @description What to do next.
              * @example Try the code again once details.starts_at has come.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The tenders are less than the total. */
+        UnderpaidError: {
+            /** @constant */
+            error: "UNDERPAID";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "UNDERPAID";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                total: number;
+                paid: number;
+                missing: number;
+                currency: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Take details.missing more, and send all tenders.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description More was paid than the total, and not in cash. */
+        OverpaidError: {
+            /** @constant */
+            error: "OVERPAID";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "OVERPAID";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                total: number;
+                paid: number;
+                excess: number;
+                currency: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Change is given of cash only: lower the other tenders by details.excess.
              */
             hint: string | null;
             /** @constant */

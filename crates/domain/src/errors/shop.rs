@@ -118,7 +118,7 @@ super::codes! {
             ("lines", List(&Object("A product of the cart.", &[
                 ("product_id", Uuid),
                 ("name", Text),
-                ("quantity", AtLeast(1)),
+                ("quantity", Number),
                 ("unit_price", AMOUNT),
                 ("total", AMOUNT),
                 ("expected_unit_price", OrNull(&AMOUNT)),

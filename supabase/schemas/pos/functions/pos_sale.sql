@@ -124,9 +124,17 @@ begin
   if v_total <> p_expected_total then
     perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
       'expected_total', p_expected_total, 'total', v_total, 'subtotal', v_subtotal, 'currency', v_register.currency,
-      'items', (
-        select jsonb_agg(jsonb_build_object('product_id', u.product_id, 'unit_price', u.unit_price) order by u.n)
-        from unnest(v_look.product_ids, v_look.unit_prices) with ordinality as u (product_id, unit_price, n)
+      'lines', (
+        select jsonb_agg(
+          jsonb_build_object(
+            'product_id', u.product_id, 'name', u.name, 'quantity', trim_scale(u.quantity), 'unit_price', u.unit_price,
+            'total', u.subtotal - u.discount, 'expected_unit_price', null
+          )
+          order by u.n
+        )
+        from unnest(
+          v_look.product_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals, v_look.discounts
+        ) with ordinality as u (product_id, name, quantity, unit_price, subtotal, discount, n)
       )
     ));
   end if;

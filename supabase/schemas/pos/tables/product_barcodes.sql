@@ -10,6 +10,10 @@ create table interlock.product_barcodes (
 
 comment on table interlock.product_barcodes is
   'What a scanner reads, and which product that is. Managed by the shop with the service role.';
+comment on column interlock.product_barcodes.barcode is
+  'What the scanner reads: 1 to 64 printable ASCII characters without blanks.';
+comment on column interlock.product_barcodes.product_id is
+  'The product.';
 comment on column interlock.product_barcodes.units is
   'How much of the product one scan is.';
 

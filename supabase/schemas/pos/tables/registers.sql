@@ -22,8 +22,12 @@ with (fillfactor = 50);
 
 comment on table interlock.registers is
   'The tills of a shop. Managed by the shop with the service role; who works at a till reads them.';
+comment on column interlock.registers.id is
+  'Made by new_id where none is given: ordered by time.';
 comment on column interlock.registers.location_id is
   'Where it stands, and whose stock it sells: that of the web shop at the online location. Over the API it never changes.';
+comment on column interlock.registers.name is
+  'As people read it.';
 comment on column interlock.registers.currency is
   'ISO 4217 code of what its drawer holds. It sells products of this currency.';
 comment on column interlock.registers.receipt_prefix is
@@ -32,6 +36,9 @@ comment on column interlock.registers.active is
   'An inactive one (false) opens no shift.';
 comment on column interlock.registers.last_receipt is
   'The number of its last receipt. Counted by sales only.';
+
+comment on column interlock.registers.created_at is
+  'When it was added.';
 
 create index registers_by_location on interlock.registers (location_id);
 

@@ -1,0 +1,335 @@
+//! `pos-sale`: a sale at a till, for whoever works at one.
+//!
+//! `{"register_id", "lines": [{"inventory_id" | "product_id" | "barcode", "quantity", "discount"?}], "tenders",
+//! "expected_total"?}`. A line names its product in one of three ways; quantities are numbers with at most three decimals,
+//! for goods that are weighed. What a discount says is checked by the database, which knows the price.
+
+use crate::fields::{Fields, Problems};
+use crate::function::{Arguments, Function, Takes};
+use crate::json::Value;
+use crate::rule::Bound;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{
+    errors::Code,
+    function::{Sample, Told},
+    shape::{
+        AMOUNT,
+        Shape::{
+            AtLeast, Currency, List, Named, Number, Object, Only, OrNull, Says, Text, Time, Uuid,
+            Words,
+        },
+    },
+};
+
+/// The function `pos-sale`.
+pub const POS_SALE: Function = Function {
+    name: "pos-sale",
+    rpc: "pos_sale",
+    takes: Takes::Fields {
+        keyed: true,
+        by_shop: true,
+        read,
+    },
+    note: None,
+    third_party: None,
+    versions: None,
+    #[cfg(not(target_arch = "wasm32"))]
+    told: Told {
+        area: "pos",
+        purpose: "a sale at a till, in one transaction",
+        gated: false,
+        summary: "A sale at a till, in one transaction",
+        description: "For cashiers, managers and staff (`app_metadata.role` of their token) and the service role. Stock of \
+            every line, tenders, change, drawer and receipt number: all or nothing. A register sells from the stock of its \
+            location; at the online location that is the very stock of `checkout`. Prices and taxes are the database's. \
+            Without an Idempotency-Key a second request is a second sale.",
+        fields: &[
+            ("/register_id", "The till, which must have an open shift."),
+            (
+                "/lines",
+                "What is sold; each line names its product in one of three ways.",
+            ),
+            (
+                "/lines/inventory_id",
+                "The stock: the id of an inventory row of the register's location, or a product's id for online stock.",
+            ),
+            ("/lines/product_id", "The product."),
+            (
+                "/lines/barcode",
+                "What the scanner read; one scan may be several units (`product_barcodes`).",
+            ),
+            (
+                "/lines/quantity",
+                "How much, in the unit of the product, with as many decimals as it has; of a barcode how many scans.",
+            ),
+            (
+                "/lines/discount",
+                "What is taken off the line: `amount` in minor units or `percent`, and the `reason`. A cashier may take off \
+                up to `settings.max_cashier_discount` per cent.",
+            ),
+            (
+                "/tenders",
+                "What it is paid with. More than the total is given back of the cash.",
+            ),
+            ("/tenders/type", "How."),
+            (
+                "/tenders/amount",
+                "How much, in minor units; of cash what was handed over.",
+            ),
+            (
+                "/tenders/reference",
+                "What names it; that of a card payment pays once.",
+            ),
+            (
+                "/expected_total",
+                "The total that the till has shown, in minor units; another one is answered with PRICE_CHANGED.",
+            ),
+        ],
+        between_fields: r##"{
+            "properties": { "lines": { "items": {
+                "oneOf": [{ "required": ["inventory_id"] }, { "required": ["product_id"] }, { "required": ["barcode"] }]
+            } } }
+        }"##,
+        answer: "SaleAnswer",
+        schemas: &[
+            (
+                "Sale",
+                Object(
+                    "A sale at a till. Amounts are in minor units of its currency.",
+                    &[
+                        ("id", Uuid),
+                        ("register_id", Uuid),
+                        ("shift_id", Uuid),
+                        ("location_id", Uuid),
+                        (
+                            "receipt_number",
+                            Says("Without gaps, of its register.", &AtLeast(1)),
+                        ),
+                        ("receipt", Says("As people read it.", &Text)),
+                        ("status", Words(&["completed", "voided"])),
+                        ("currency", Currency),
+                        (
+                            "lines",
+                            List(&Object(
+                                "What was sold.",
+                                &[
+                                    ("line", AMOUNT),
+                                    ("product_id", Uuid),
+                                    (
+                                        "inventory_id",
+                                        Says(
+                                            "Null of what is untracked and has never been there.",
+                                            &OrNull(&Uuid),
+                                        ),
+                                    ),
+                                    ("name", Text),
+                                    ("quantity", Number),
+                                    ("unit_price", AMOUNT),
+                                    ("subtotal", AMOUNT),
+                                    ("discount", AMOUNT),
+                                    ("tax", AMOUNT),
+                                    ("total", AMOUNT),
+                                ],
+                            )),
+                        ),
+                        ("subtotal", AMOUNT),
+                        ("discount", AMOUNT),
+                        ("tax", AMOUNT),
+                        ("tax_included", AMOUNT),
+                        ("total", AMOUNT),
+                        (
+                            "tenders",
+                            List(&Object(
+                                "What it was paid with.",
+                                &[
+                                    ("type", Words(TENDERS)),
+                                    ("amount", AtLeast(1)),
+                                    ("reference", OrNull(&Text)),
+                                ],
+                            )),
+                        ),
+                        ("change_due", AMOUNT),
+                        ("sold_at", Time),
+                    ],
+                ),
+            ),
+            (
+                "SaleAnswer",
+                Object(
+                    "It is sold.",
+                    &[("success", Only(true)), ("sale", Named("Sale"))],
+                ),
+            ),
+        ],
+        codes: &[
+            Code::RegisterNotFound,
+            Code::BarcodeNotFound,
+            Code::InventoryNotFound,
+            Code::ProductNotFound,
+            Code::DiscountNotAllowed,
+            Code::StockElsewhere,
+            Code::InsufficientInventory,
+            Code::PriceChanged,
+            Code::ShiftNotOpen,
+            Code::TenderReferenceUsed,
+            Code::IdempotencyKeyReused,
+            Code::MixedCurrencies,
+            Code::Underpaid,
+            Code::Overpaid,
+        ],
+        always: &["p_register_id", "p_lines"],
+        acts_again: |_| true,
+        samples: &[
+            Sample {
+                name: "goods that are weighed",
+                body: r#"{"register_id":"4e600000-0000-4000-8000-00000000dead","lines":[
+                    {"inventory_id":"14e40000-0000-4000-8000-00000000dead","quantity":1.52,"discount":{"percent":10,"reason":"test:harmless"}}],
+                    "tenders":[{"type":"card","amount":1299,"reference":"test:harmless"}],"expected_total":1299}"#,
+            },
+            Sample {
+                name: "a scan and a product",
+                body: r#"{"register_id":"4e600000-0000-4000-8000-00000000dead","lines":[{"barcode":"4006381333931","quantity":1},
+                    {"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":2}],
+                    "tenders":[{"type":"cash","amount":1000},{"type":"card","amount":500}]}"#,
+            },
+        ],
+    },
+};
+
+const TENDERS: &[&str] = &["cash", "card"];
+
+/// Lines of a sale at the most.
+const MAX_LINES: usize = 100;
+
+/// Tenders of a sale at the most.
+const MAX_TENDERS: usize = 20;
+
+/// A barcode at the longest, in characters.
+const MAX_BARCODE: usize = 64;
+
+/// A reference at the longest, in characters.
+const MAX_REFERENCE: usize = 200;
+
+/// How a line may name its product.
+const NAMES: [&str; 3] = ["inventory_id", "product_id", "barcode"];
+
+fn read(mut fields: Fields) -> Result<Arguments, Problems> {
+    fields.require("register_id");
+    let register_id = fields.uuid("register_id");
+    fields.require("lines");
+    let lines = fields.list("lines", MAX_LINES, read_line);
+    let tenders = fields.list("tenders", MAX_TENDERS, read_tender);
+    let expected_total = fields.amount("expected_total");
+    fields.finish()?;
+
+    let arguments = [
+        ("p_register_id", register_id.map(Value::from)),
+        ("p_lines", lines.map(Value::List)),
+        ("p_tenders", tenders.map(Value::List)),
+        ("p_expected_total", expected_total.map(Value::from)),
+    ];
+    // A second sale is a second effect, unless an idempotency key says that it is the same.
+    Ok(Arguments::new(arguments, false))
+}
+
+fn read_line(line: &mut Fields) -> Value {
+    if NAMES.iter().filter(|name| line.has(name)).count() != 1 {
+        line.problem(
+            "inventory_id",
+            "is required, or else one of product_id and barcode",
+        );
+    }
+    line.require("quantity");
+    members([
+        ("inventory_id", line.uuid("inventory_id").map(Value::from)),
+        ("product_id", line.uuid("product_id").map(Value::from)),
+        (
+            "barcode",
+            line.line("barcode", MAX_BARCODE).map(Value::from),
+        ),
+        (
+            "quantity",
+            line.quantity("quantity", Bound::Positive).map(Value::from),
+        ),
+        ("discount", line.object("discount")),
+    ])
+}
+
+fn read_tender(tender: &mut Fields) -> Value {
+    tender.require("type");
+    tender.require("amount");
+    members([
+        ("type", tender.word("type", TENDERS).map(Value::from)),
+        ("amount", tender.amount("amount").map(Value::from)),
+        (
+            "reference",
+            tender.line("reference", MAX_REFERENCE).map(Value::from),
+        ),
+    ])
+}
+
+/// An object of what is there.
+fn members<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    Arguments::new(members, false).json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Codec, SerdeJson};
+
+    const ID: &str = "4e600000-0000-4000-8000-00000000dead";
+
+    fn read_text(body: &str) -> Result<Arguments, Vec<String>> {
+        let body = SerdeJson.parse(body).expect("JSON");
+        let pointers = |problems: Problems| problems.into_iter().map(|problem| problem.pointer);
+        read(Fields::of_body(body)).map_err(|problems| pointers(problems).collect())
+    }
+
+    fn with_line(line: &str) -> String {
+        format!(r#"{{"register_id":"{ID}","lines":[{line}]}}"#)
+    }
+
+    #[test]
+    fn a_sale_is_passed_on() {
+        let body = format!(
+            r#"{{"register_id":"{ID}","lines":[{{"barcode":"4006","quantity":1.5,"discount":{{"amount":5}}}}],
+               "tenders":[{{"type":"cash","amount":100}}],"expected_total":95}}"#
+        );
+        let arguments = read_text(&body).expect("valid");
+        assert_eq!(
+            SerdeJson.write(&arguments.json),
+            format!(
+                r#"{{"p_register_id":"{ID}","p_lines":[{{"barcode":"4006","quantity":1.5,"discount":{{"amount":5}}}}],"p_tenders":[{{"type":"cash","amount":100}}],"p_expected_total":95}}"#
+            )
+        );
+        assert!(!arguments.repeatable);
+    }
+
+    #[test]
+    fn a_line_names_its_product_once() {
+        for names in [
+            "",
+            r#""barcode":"4006","product_id":"4e600000-0000-4000-8000-00000000dead","#,
+        ] {
+            let pointers =
+                read_text(&with_line(&format!(r#"{{{names}"quantity":1}}"#))).expect_err(names);
+            assert_eq!(pointers, ["/lines/0/inventory_id"], "{names}");
+        }
+    }
+
+    #[test]
+    fn every_problem_is_told() {
+        let body = r#"{"lines":[{"barcode":"4006","quantity":-1,"gift":true}],"tenders":[{"type":"gold","amount":1.5}]}"#;
+        assert_eq!(
+            read_text(body).expect_err("bad"),
+            [
+                "/register_id",
+                "/lines/0/quantity",
+                "/lines/0/gift",
+                "/tenders/0/type",
+                "/tenders/0/amount",
+            ]
+        );
+    }
+}

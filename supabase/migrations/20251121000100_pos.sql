@@ -1,0 +1,1679 @@
+-- Tills: registers, shifts, sales.
+--
+-- Made of supabase/schemas by `cargo xtask codegen`, in the order in which it is loaded. Bodies of functions name objects
+-- that come with later files, so they are not checked here.
+
+set local lock_timeout = '5s';
+set local check_function_bodies = off;
+
+-- What a look at the lines of a sale, without a lock, has seen: one element for each line, in their order.
+create type interlock.sale_look as (
+  product_ids uuid[],
+  inventory_ids uuid[],
+  names text[],
+  quantities numeric[],
+  unit_prices bigint[],
+  -- quantity × unit_price, half a minor unit rounded up.
+  subtotals bigint[],
+  discounts bigint[],
+  reasons text[],
+  untracked boolean[],
+  -- Each once.
+  currencies text[],
+  -- What is not there: barcodes, ids of inventory, products (also those that are not for sale), stock of another location.
+  no_barcodes jsonb,
+  no_inventory jsonb,
+  no_products jsonb,
+  elsewhere jsonb,
+  -- What cannot be sold as it was asked for, each with its pointer.
+  problems jsonb,
+  -- The highest share of a line's price that is taken off, in per cent.
+  discount_percent numeric,
+  -- As INSUFFICIENT_INVENTORY tells them.
+  shortages jsonb
+);
+
+-- How a sale at a till is paid.
+create domain interlock.tender_type as text
+  constraint sale_tenders_type_known check (value in ('cash', 'card'));
+
+create domain interlock.sale_status as text
+  constraint sales_status_known check (value in ('completed', 'voided'));
+
+-- Cash that is put into a drawer or taken out of it beside sales.
+create domain interlock.cash_movement_kind as text
+  constraint cash_movements_kind_known check (value in ('paid_in', 'paid_out'));
+
+-- What a receipt number begins with.
+create domain interlock.receipt_prefix as text
+  constraint registers_receipt_prefix_format check (value ~ '^[A-Z0-9-]+$' and char_length(value) <= 10);
+
+-- What a scanner reads.
+create domain interlock.barcode as text
+  constraint product_barcodes_barcode_format check (value ~ '^[\x21-\x7e]+$' and char_length(value) <= 64);
+
+-- What the caller is at a till: `manager` (managers and staff by token, the shop itself), `cashier` (by token), or nothing.
+-- The role is app_metadata.role, which only the shop can set; the account must exist.
+--
+-- Callers: policies; interlock.require_till.
+create function interlock.till_role()
+returns text
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  return case
+    when interlock.acts_for_shop() then 'manager'
+    when auth.jwt() -> 'app_metadata' ->> 'role' in ('cashier', 'manager')
+      and exists (select from auth.users u where u.id = auth.uid())
+    then auth.jwt() -> 'app_metadata' ->> 'role'
+  end;
+end
+$$;
+
+-- Registers: the tills of a shop. Each stands at a location and sells from its stock; one at the online location sells from
+-- the very rows that the web shop sells from.
+--
+-- `last_receipt` numbers the receipts of a register without gaps: it is counted up by the sale itself, under the row's lock, which is the
+-- last that a sale takes. A sale that is rolled back takes its number back with it. The same lock stands between a sale and the
+-- closing of its shift.
+create table interlock.registers (
+  id uuid not null default interlock.new_id()
+    constraint registers_pkey primary key,
+  location_id uuid not null
+    constraint registers_location_id_fkey references interlock.locations,
+  name interlock.label not null,
+  currency interlock.currency_code not null,
+  receipt_prefix interlock.receipt_prefix
+    constraint registers_receipt_prefix_key unique,
+  active boolean not null default true,
+  last_receipt bigint not null default 0
+    constraint registers_last_receipt_nonnegative check (last_receipt >= 0),
+  created_at timestamptz not null default now()
+)
+with (fillfactor = 50);
+
+comment on table interlock.registers is
+  'The tills of a shop. Managed by the shop with the service role; who works at a till reads them.';
+comment on column interlock.registers.id is
+  'Made by new_id where none is given: ordered by time.';
+comment on column interlock.registers.location_id is
+  'Where it stands, and whose stock it sells: that of the web shop at the online location. Over the API it never changes.';
+comment on column interlock.registers.name is
+  'As people read it.';
+comment on column interlock.registers.currency is
+  'ISO 4217 code of what its drawer holds. It sells products of this currency.';
+comment on column interlock.registers.receipt_prefix is
+  'What its receipts begin with, as people read them: S1 makes S1-000042.';
+comment on column interlock.registers.active is
+  'An inactive one (false) opens no shift.';
+comment on column interlock.registers.last_receipt is
+  'The number of its last receipt. Counted by sales only.';
+
+comment on column interlock.registers.created_at is
+  'When it was added.';
+
+create index registers_by_location on interlock.registers (location_id);
+
+alter table interlock.registers enable row level security;
+
+grant select on table interlock.registers to authenticated;
+grant select, delete on table interlock.registers to service_role;
+grant
+  insert (id, location_id, name, currency, receipt_prefix, active),
+  update (name, receipt_prefix, active)
+  on table interlock.registers to service_role;
+
+create policy registers_select_till
+  on interlock.registers
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
+-- Shifts: the time in which a drawer is somebody's. A register has one open shift at most (shifts_one_open_per_register).
+--
+-- A shift changes and its sales are written under its register's row lock, so what is closed is added up whole: a sale that comes
+-- later finds it closed.
+create table interlock.shifts (
+  id uuid not null default interlock.new_id()
+    constraint shifts_pkey primary key,
+  register_id uuid not null
+    constraint shifts_register_id_fkey references interlock.registers,
+  opened_at timestamptz not null default interlock.clock(),
+  opened_by uuid,
+  opening_cash interlock.amount not null,
+  closed_at timestamptz,
+  closed_by uuid,
+  counted_cash interlock.amount,
+  expected_cash bigint,
+  report jsonb,
+  constraint shifts_closed_whole check (
+    case when closed_at is null then num_nonnulls(closed_by, counted_cash, expected_cash, report) = 0
+    else num_nulls(counted_cash, expected_cash, report) = 0 and closed_at >= opened_at end
+  )
+);
+
+comment on table interlock.shifts is
+  'The shifts of registers: who had the drawer, from when to when, what was in it. Read by whoever works at a till.';
+comment on column interlock.shifts.opened_by is
+  'Who opened it; empty for the shop itself.';
+comment on column interlock.shifts.opening_cash is
+  'What was in the drawer at first, in minor units of the register''s currency.';
+comment on column interlock.shifts.closed_by is
+  'Who closed it, at the till or from afar; empty for the shop itself.';
+comment on column interlock.shifts.counted_cash is
+  'What was counted in the drawer when it was closed, in minor units.';
+comment on column interlock.shifts.expected_cash is
+  'What had to be in it then: opening cash, cash that was taken less change and refunds, and what was put in or taken out.';
+comment on column interlock.shifts.report is
+  'The closing report, as it was answered.';
+
+create unique index shifts_one_open_per_register on interlock.shifts (register_id) where closed_at is null;
+create index shifts_by_register on interlock.shifts (register_id, opened_at);
+
+alter table interlock.shifts enable row level security;
+
+grant select on table interlock.shifts to authenticated, service_role;
+
+create policy shifts_select_till
+  on interlock.shifts
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
+-- Sales at tills. Written by public.pos_sale in one transaction with everything that belongs to it; append-only but for what
+-- a void says (public.void_sale).
+--
+-- `total` is what the customer had to pay: subtotal − discount + tax − tax_included. The tenders sum to total + change_due.
+create table interlock.sales (
+  id uuid not null
+    constraint sales_pkey primary key,
+  register_id uuid not null
+    constraint sales_register_id_fkey references interlock.registers,
+  shift_id uuid not null
+    constraint sales_shift_id_fkey references interlock.shifts,
+  location_id uuid not null,
+  receipt_number bigint not null,
+  status interlock.sale_status not null default 'completed',
+  currency interlock.currency_code not null,
+  subtotal interlock.amount not null,
+  discount interlock.amount not null,
+  tax interlock.amount not null,
+  tax_included interlock.amount not null,
+  total interlock.amount not null,
+  change_due interlock.amount not null default 0,
+  cashier uuid,
+  sold_at timestamptz not null default interlock.clock(),
+  voided_at timestamptz,
+  voided_by uuid,
+  void_reason interlock.label,
+  constraint sales_receipt_number_key unique (register_id, receipt_number),
+  constraint sales_total_adds_up check (total = subtotal - discount + tax - tax_included),
+  constraint sales_void_whole check (
+    case status when 'voided' then num_nulls(voided_at, void_reason) = 0
+    else num_nonnulls(voided_at, voided_by, void_reason) = 0 end
+  )
+);
+
+comment on table interlock.sales is
+  'Sales at tills. Written by pos_sale and void_sale only; amounts are minor units.';
+comment on column interlock.sales.receipt_number is
+  'Numbers the sales of a register, without gaps.';
+comment on column interlock.sales.total is
+  'What the customer had to pay.';
+comment on column interlock.sales.change_due is
+  'What was given back of the cash.';
+comment on column interlock.sales.cashier is
+  'Who sold; empty for the shop''s own code.';
+comment on column interlock.sales.sold_at is
+  'When it was sold.';
+
+create index sales_by_shift on interlock.sales (shift_id);
+
+create trigger sales_append_only
+  before update of
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
+    sold_at
+  or delete on interlock.sales
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger sales_no_truncate
+  before truncate on interlock.sales
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.sales enable row level security;
+
+grant select on table interlock.sales to authenticated, service_role;
+
+create policy sales_select_till
+  on interlock.sales
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
+-- Lines of sales at tills, as they were sold; append-only.
+create table interlock.sale_lines (
+  sale_id uuid not null
+    constraint sale_lines_sale_id_fkey references interlock.sales,
+  line int not null,
+  product_id uuid not null,
+  inventory_id uuid,
+  name text not null,
+  quantity interlock.quantity not null
+    constraint sale_lines_quantity_positive check (quantity > 0),
+  unit_price interlock.amount not null,
+  subtotal interlock.amount not null,
+  discount interlock.amount not null default 0,
+  discount_reason interlock.label,
+  tax interlock.amount not null default 0,
+  tax_percent numeric,
+  tax_inclusive boolean,
+  total interlock.amount not null,
+  untracked boolean not null default false,
+  constraint sale_lines_pkey primary key (sale_id, line),
+  constraint sale_lines_total_adds_up check (
+    total = subtotal - discount + case when tax_inclusive then 0 else tax end
+  )
+);
+
+comment on table interlock.sale_lines is
+  'Lines of sales at tills: price, discount and tax as they were when it was sold. Append-only.';
+comment on column interlock.sale_lines.line is
+  'Counted from 0, as it was sent.';
+comment on column interlock.sale_lines.inventory_id is
+  'The stock that it was sold from: a row of inventory, or the product for the stock of the web shop. Empty for an untracked product that has never been there.';
+comment on column interlock.sale_lines.subtotal is
+  'quantity × unit_price, half a minor unit rounded up.';
+comment on column interlock.sale_lines.discount is
+  'What the cashier took off, with discount_reason.';
+comment on column interlock.sale_lines.untracked is
+  'Whether it took nothing from the stock, because the product was untracked.';
+
+create index sale_lines_by_product on interlock.sale_lines (product_id);
+
+create trigger sale_lines_append_only
+  before update or delete on interlock.sale_lines
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger sale_lines_no_truncate
+  before truncate on interlock.sale_lines
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.sale_lines enable row level security;
+
+grant select on table interlock.sale_lines to authenticated, service_role;
+
+create policy sale_lines_select_till
+  on interlock.sale_lines
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
+-- Cash that is put into a drawer or taken out of it beside sales; append-only, written by public.move_cash.
+create table interlock.cash_movements (
+  id uuid not null default interlock.new_id()
+    constraint cash_movements_pkey primary key,
+  shift_id uuid not null
+    constraint cash_movements_shift_id_fkey references interlock.shifts,
+  kind interlock.cash_movement_kind not null,
+  amount interlock.positive_amount not null,
+  reason interlock.label not null,
+  actor uuid,
+  created_at timestamptz not null default interlock.clock()
+);
+
+comment on table interlock.cash_movements is
+  'Cash that is put into a drawer (paid_in) or taken out of it (paid_out) beside sales. Append-only.';
+comment on column interlock.cash_movements.amount is
+  'Minor units of the register''s currency.';
+comment on column interlock.cash_movements.actor is
+  'Who did it; empty for the shop itself.';
+
+create index cash_movements_by_shift on interlock.cash_movements (shift_id);
+
+create trigger cash_movements_append_only
+  before update or delete on interlock.cash_movements
+  for each row
+  execute function interlock.refuse_change('actor');
+
+create trigger cash_movements_no_truncate
+  before truncate on interlock.cash_movements
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.cash_movements enable row level security;
+
+grant select on table interlock.cash_movements to authenticated, service_role;
+
+create policy cash_movements_select_till
+  on interlock.cash_movements
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
+-- Barcodes: what a scanner reads, and how much of which product that is (a case of twelve is twelve).
+create table interlock.product_barcodes (
+  barcode interlock.barcode not null
+    constraint product_barcodes_pkey primary key,
+  product_id uuid not null
+    constraint product_barcodes_product_id_fkey references interlock.products on delete cascade,
+  units interlock.quantity not null default 1
+    constraint product_barcodes_units_positive check (units > 0)
+);
+
+comment on table interlock.product_barcodes is
+  'What a scanner reads, and which product that is. Managed by the shop with the service role.';
+comment on column interlock.product_barcodes.barcode is
+  'What the scanner reads: 1 to 64 printable ASCII characters without blanks.';
+comment on column interlock.product_barcodes.product_id is
+  'The product.';
+comment on column interlock.product_barcodes.units is
+  'How much of the product one scan is.';
+
+create index product_barcodes_by_product on interlock.product_barcodes (product_id);
+
+alter table interlock.product_barcodes enable row level security;
+
+grant select on table interlock.product_barcodes to authenticated;
+grant select, insert, update, delete on table interlock.product_barcodes to service_role;
+
+create policy product_barcodes_select_till
+  on interlock.product_barcodes
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
+-- How sales at tills were paid; append-only.
+--
+-- The reference of a card payment counts once: the terminal gives every payment its own.
+create table interlock.sale_tenders (
+  sale_id uuid not null
+    constraint sale_tenders_sale_id_fkey references interlock.sales,
+  n int not null,
+  type interlock.tender_type not null,
+  amount interlock.positive_amount not null,
+  reference interlock.label,
+  constraint sale_tenders_pkey primary key (sale_id, n)
+);
+
+comment on table interlock.sale_tenders is
+  'How sales at tills were paid. Append-only.';
+comment on column interlock.sale_tenders.amount is
+  'Minor units; of cash what was handed over, of which sales.change_due was given back.';
+comment on column interlock.sale_tenders.reference is
+  'The terminal''s reference of a card payment, or what else names it.';
+
+create unique index sale_tenders_card_reference_key
+  on interlock.sale_tenders (reference)
+  where type = 'card' and reference is not null;
+
+create trigger sale_tenders_append_only
+  before update or delete on interlock.sale_tenders
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger sale_tenders_no_truncate
+  before truncate on interlock.sale_tenders
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.sale_tenders enable row level security;
+
+grant select on table interlock.sale_tenders to authenticated, service_role;
+
+create policy sale_tenders_select_till
+  on interlock.sale_tenders
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
+-- What public.close_shift does, with its owner's rights: end a shift with what was counted in its drawer, and answer what it
+-- adds up to. A sale under way is in it, or finds the shift closed. Called again with the same count, at the till or from
+-- afar, it answers the same.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.close_shift.
+-- Locks: the register; two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SHIFT_NOT_FOUND, SHIFT_CLOSED (with another count); 55P03 is transient.
+-- Security definer: nobody has the right to write shifts.
+create function interlock.close_shift(p_shift_id uuid, p_counted_cash bigint)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_shift interlock.shifts;
+  v_report jsonb;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.require_till();
+
+  if p_shift_id is null then
+    v_problems := v_problems || interlock.problem('/p_shift_id', 'is required');
+  end if;
+  if (p_counted_cash between 0 and 9007199254740991) is not true then
+    v_problems := v_problems || interlock.problem('/p_counted_cash', 'must be a whole number of minor units, 0 or more');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_shift := interlock.lock_shift(p_shift_id);
+  if v_shift.closed_at is null then
+    v_report := interlock.shift_report(p_shift_id, p_counted_cash);
+    update interlock.shifts s
+    set closed_at = greatest(interlock.clock(), s.opened_at),
+        closed_by = auth.uid(),
+        counted_cash = p_counted_cash,
+        expected_cash = (v_report ->> 'expected_cash')::bigint,
+        report = v_report
+    where s.id = p_shift_id
+    returning * into v_shift;
+  elsif v_shift.counted_cash <> p_counted_cash then
+    perform interlock.raise_error('SHIFT_CLOSED', jsonb_build_object(
+      'shift_id', p_shift_id, 'closed_at', v_shift.closed_at, 'counted_cash', v_shift.counted_cash
+    ));
+  end if;
+
+  return jsonb_build_object('success', true, 'shift', jsonb_build_object(
+    'id', p_shift_id, 'register_id', v_shift.register_id, 'opened_at', v_shift.opened_at, 'closed_at', v_shift.closed_at
+  ) || v_shift.report);
+end
+$$;
+
+-- What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken
+-- out beside. What was voided is not in it.
+--
+-- Callers: interlock.shift_report, interlock.move_cash, which hold the register.
+-- Locks: none.
+create function interlock.expected_cash(p_shift_id uuid)
+returns bigint
+language sql
+stable
+set search_path = ''
+as $$
+  select s.opening_cash
+    + coalesce((
+      select sum(t.amount)
+      from interlock.sales a
+      join interlock.sale_tenders t on t.sale_id = a.id and t.type = 'cash'
+      where a.shift_id = s.id
+        and a.status = 'completed'
+    ), 0)::bigint
+    - coalesce((
+      select sum(a.change_due) from interlock.sales a where a.shift_id = s.id and a.status = 'completed'
+    ), 0)::bigint
+    + coalesce((
+      select sum(case m.kind when 'paid_in' then m.amount else -m.amount end)
+      from interlock.cash_movements m
+      where m.shift_id = s.id
+    ), 0)::bigint
+  from interlock.shifts s
+  where s.id = p_shift_id
+$$;
+
+-- What is wrong with the shape of a sale, all of it; null if nothing is. crates/domain/src/pos/pos_sale.rs asks the same.
+--
+-- Callers: interlock.pos_sale.
+create function interlock.find_sale_problems(
+  p_register_id uuid,
+  p_lines jsonb,
+  p_tenders jsonb,
+  p_expected_total bigint,
+  p_idempotency_key text
+)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+  v_line constant text := 'must be 1 to 200 characters, without control characters';
+  v_problems jsonb := '[]';
+begin
+  if p_register_id is null then
+    v_problems := v_problems || interlock.problem('/register_id', 'is required');
+  end if;
+
+  if jsonb_typeof(p_lines) is distinct from 'array' or jsonb_array_length(p_lines) not between 1 and 100 then
+    v_problems := v_problems || interlock.problem('/lines', 'must be an array of 1 to 100 lines');
+  else
+    v_problems := v_problems || (
+      select coalesce(
+        jsonb_agg(jsonb_build_object('pointer', format('/lines/%s%s', l.n - 1, p.pointer), 'message', p.message) order by l.n, p.pointer),
+        '[]'
+      )
+      from (
+        select
+          i.n,
+          i.item,
+          jsonb_typeof(i.item) = 'object' as is_object,
+          coalesce(jsonb_typeof(i.item -> 'discount') = 'object', false) as has_discount,
+          case when jsonb_typeof(i.item) = 'object' then
+            (select count(*) from jsonb_object_keys(i.item) as k (name) where k.name in ('inventory_id', 'product_id', 'barcode'))
+          end as names
+        from jsonb_array_elements(p_lines) with ordinality as i (item, n)
+      ) l
+      cross join lateral (
+        select '' as pointer, 'must be an object' as message
+        where not l.is_object
+        union all
+        select '', 'must name its product by one of inventory_id, product_id and barcode'
+        where l.names <> 1
+        union all
+        select '/' || k.name, 'must be a UUID'
+        from unnest(array['inventory_id', 'product_id']) as k (name)
+        where l.is_object
+          and l.item ? k.name
+          and (jsonb_typeof(l.item -> k.name) = 'string' and l.item ->> k.name ~ v_uuid) is not true
+        union all
+        select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
+        where l.is_object
+          and l.item ? 'barcode'
+          and (
+            jsonb_typeof(l.item -> 'barcode') = 'string'
+            and l.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(l.item ->> 'barcode') <= 64
+          ) is not true
+        union all
+        select '/quantity', 'must be a number above 0 and at most 1000000, with at most 3 decimals'
+        where l.is_object
+          and case
+            when jsonb_typeof(l.item -> 'quantity') = 'number' then
+              (l.item ->> 'quantity')::numeric not between 0.001 and 1000000
+              or (l.item ->> 'quantity')::numeric <> round((l.item ->> 'quantity')::numeric, 3)
+            else true
+          end
+        union all
+        select '/discount', 'must be an object with amount or percent, and reason'
+        where l.is_object
+          and l.item ? 'discount'
+          and (not l.has_discount or (l.item -> 'discount' ? 'amount') = (l.item -> 'discount' ? 'percent'))
+        union all
+        select '/discount/amount', 'must be a whole number of minor units, 1 or more'
+        where l.has_discount
+          and l.item -> 'discount' ? 'amount'
+          and (interlock.is_amount(l.item -> 'discount' -> 'amount') and l.item #>> '{discount,amount}' <> '0') is not true
+        union all
+        select '/discount/percent', 'must be a number above 0 and at most 100, with at most 2 decimals'
+        where l.has_discount
+          and l.item -> 'discount' ? 'percent'
+          and case
+            when jsonb_typeof(l.item -> 'discount' -> 'percent') = 'number' then
+              (l.item #>> '{discount,percent}')::numeric not between 0.01 and 100
+              or (l.item #>> '{discount,percent}')::numeric <> round((l.item #>> '{discount,percent}')::numeric, 2)
+            else true
+          end
+        union all
+        select '/discount/reason', v_line
+        where l.has_discount
+          and (jsonb_typeof(l.item -> 'discount' -> 'reason') = 'string' and interlock.is_line(l.item #>> '{discount,reason}', 200)) is not true
+        union all
+        select '/discount/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        from jsonb_object_keys(case when l.has_discount then l.item -> 'discount' else '{}' end) as k (name)
+        where k.name not in ('amount', 'percent', 'reason')
+        union all
+        select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        from jsonb_object_keys(case when l.is_object then l.item else '{}' end) as k (name)
+        where k.name not in ('inventory_id', 'product_id', 'barcode', 'quantity', 'discount')
+      ) p
+    );
+  end if;
+
+  if jsonb_typeof(p_tenders) is distinct from 'array' or jsonb_array_length(p_tenders) > 20 then
+    v_problems := v_problems || interlock.problem('/tenders', 'must be an array of at most 20 tenders');
+  else
+    v_problems := v_problems || (
+      select coalesce(
+        jsonb_agg(jsonb_build_object('pointer', format('/tenders/%s%s', t.n - 1, p.pointer), 'message', p.message) order by t.n, p.pointer),
+        '[]'
+      )
+      from (
+        select i.n, i.item, jsonb_typeof(i.item) = 'object' as is_object
+        from jsonb_array_elements(p_tenders) with ordinality as i (item, n)
+      ) t
+      cross join lateral (
+        select '' as pointer, 'must be an object' as message
+        where not t.is_object
+        union all
+        select '/type', 'must be cash or card'
+        where t.is_object and (t.item -> 'type' in ('"cash"', '"card"')) is not true
+        union all
+        select '/amount', 'must be a whole number of minor units, 1 or more'
+        where t.is_object and (interlock.is_amount(t.item -> 'amount') and t.item ->> 'amount' <> '0') is not true
+        union all
+        select '/reference', v_line
+        where t.is_object
+          and t.item ? 'reference'
+          and (jsonb_typeof(t.item -> 'reference') = 'string' and interlock.is_line(t.item ->> 'reference', 200)) is not true
+        union all
+        select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        from jsonb_object_keys(case when t.is_object then t.item else '{}' end) as k (name)
+        where k.name not in ('type', 'amount', 'reference')
+      ) p
+    );
+  end if;
+
+  if p_expected_total < 0 then
+    v_problems := v_problems || interlock.problem('/expected_total', 'must be a whole number of minor units, 0 or more');
+  end if;
+  if p_idempotency_key !~ '^[\x20-\x7e]+$' or char_length(p_idempotency_key) > 255 then
+    v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters');
+  end if;
+
+  return nullif(v_problems, '[]');
+end
+$$;
+
+-- Lock a register; the one helper for this kind of lock. It comes last: whoever holds it waits for nothing more, and what
+-- belongs to its open shift is added up or written under it.
+--
+-- Callers: interlock.open_shift, interlock.close_shift, interlock.move_cash, interlock.void_sale; interlock.pos_sale takes it by
+--   counting a receipt.
+-- Locks: the row of the register, waiting, `no key`.
+-- Errors: REGISTER_NOT_FOUND; 55P03 after lock_timeout.
+create function interlock.lock_register(p_register_id uuid)
+returns interlock.registers
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_register interlock.registers;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  select r.* into v_register from interlock.registers r where r.id = p_register_id for no key update;
+  if not found then
+    perform interlock.raise_error('REGISTER_NOT_FOUND', jsonb_build_object('register_id', p_register_id));
+  end if;
+  return v_register;
+end
+$$;
+
+-- A shift, as it is under the lock of its register.
+--
+-- Callers: interlock.close_shift, interlock.move_cash.
+-- Locks: the register (interlock.lock_register).
+-- Errors: SHIFT_NOT_FOUND; 55P03 after lock_timeout.
+create function interlock.lock_shift(p_shift_id uuid)
+returns interlock.shifts
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_shift interlock.shifts;
+begin
+  perform interlock.lock_register(s.register_id) from interlock.shifts s where s.id = p_shift_id;
+  select s.* into v_shift from interlock.shifts s where s.id = p_shift_id;
+  if not found then
+    perform interlock.raise_error('SHIFT_NOT_FOUND', jsonb_build_object('shift_id', p_shift_id));
+  end if;
+  return v_shift;
+end
+$$;
+
+-- Look at what a sale has, without a lock. What it sees is committed. A product is named by its id, a barcode (of which one
+-- scan may be several units) or the inventory id of its stock, which must be that of the location.
+--
+-- Callers: interlock.pos_sale, with lines in which interlock.find_sale_problems has found no problem.
+-- Locks: none.
+create function interlock.look_at_sale(p_lines jsonb, p_location_id uuid)
+returns interlock.sale_look
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_online constant boolean := p_location_id = interlock.online_location();
+  v_look interlock.sale_look;
+begin
+  with lines as materialized (
+    select
+      l.n - 1 as line,
+      l.inventory_id as asked_id,
+      l.barcode,
+      b.barcode is null and l.barcode is not null as no_barcode,
+      coalesce(l.product_id, b.product_id, i.product_id, l.inventory_id) as product_id,
+      case when l.inventory_id is not null then coalesce(i.location_id, interlock.online_location()) <> p_location_id end as elsewhere,
+      l.quantity * coalesce(b.units, 1) as quantity,
+      (l.discount ->> 'amount')::numeric as off_amount,
+      (l.discount ->> 'percent')::numeric as off_percent,
+      l.discount ->> 'reason' as reason
+    from rows from (
+      jsonb_to_recordset(p_lines) as (inventory_id uuid, product_id uuid, barcode text, quantity numeric, discount jsonb)
+    ) with ordinality as l (inventory_id, product_id, barcode, quantity, discount, n)
+    left join lateral (
+      select c.barcode, c.product_id, c.units from interlock.product_barcodes c where c.barcode = l.barcode limit 1
+    ) b on true
+    left join lateral (
+      select r.product_id, r.location_id from interlock.inventory r where r.id = l.inventory_id limit 1
+    ) i on true
+  ),
+  seen as (
+    select
+      l.*,
+      p.id is not null as is_product,
+      p.active, p.name, p.price, p.currency, p.kind, p.stock_policy,
+      case when v_online then l.product_id else s.id end as inventory_id,
+      case when v_online then 0 else p.decimals end as decimals,
+      case when v_online then p.available_quantity else coalesce(s.quantity, 0) end as there,
+      floor(l.quantity * p.price + 0.5)::bigint as subtotal
+    from lines l
+    left join lateral (
+      select
+        q.id, q.active, q.name, q.price, q.currency, q.kind, q.stock_policy, q.decimals,
+        (
+          q.available_quantity - coalesce((select sum(c.used) from interlock.counter_slots c where c.owner_id = q.id), 0)
+            + case q.stock_policy when 'backorder' then greatest(q.backorder_limit - q.backordered, 0) else 0 end
+        )::numeric as available_quantity
+      from interlock.products q
+      where q.id = l.product_id
+      limit 1
+    ) p on true
+    left join lateral (
+      select r.id, r.quantity
+      from interlock.inventory r
+      where r.product_id = l.product_id
+        and r.location_id = p_location_id
+      limit 1
+    ) s on not v_online
+  ),
+  priced as (
+    select
+      s.*,
+      coalesce(s.off_amount, floor(s.subtotal * s.off_percent / 100 + 0.5), 0)::numeric as discount,
+      sum(s.quantity) over (partition by s.product_id) as of_product,
+      row_number() over (partition by s.product_id order by s.line) as nth
+    from seen s
+  )
+  select
+    array_agg(s.product_id order by s.line),
+    array_agg(s.inventory_id order by s.line),
+    array_agg(s.name order by s.line),
+    array_agg(s.quantity order by s.line),
+    array_agg(s.price order by s.line),
+    array_agg(s.subtotal order by s.line),
+    array_agg(s.discount order by s.line),
+    array_agg(s.reason order by s.line),
+    array_agg(s.stock_policy = 'untracked' order by s.line),
+    array_agg(distinct s.currency::text) filter (where s.currency is not null),
+    jsonb_agg(distinct s.barcode) filter (where s.no_barcode),
+    jsonb_agg(distinct s.asked_id) filter (where not s.is_product and s.asked_id is not null),
+    jsonb_agg(distinct s.product_id)
+      filter (where s.product_id is not null and s.active is not true and (s.is_product or s.asked_id is null)),
+    jsonb_agg(distinct s.asked_id) filter (where s.elsewhere and s.is_product),
+    (
+      select jsonb_agg(
+        jsonb_build_object('pointer', format('/lines/%s%s', b.line, b.member), 'message', b.message) order by b.line, b.member
+      )
+      from (
+        select k.line, '' as member, 'is a digital product, which is not sold at a till' as message
+        from priced k
+        where k.kind = 'digital'
+        union all
+        select k.line, '/quantity', case
+          when v_online then 'must be a whole number: the web shop''s stock is sold in whole units'
+          else format('must have at most %s decimals, as the product has', k.decimals)
+        end
+        from priced k
+        where k.quantity <> round(k.quantity, k.decimals)
+        union all
+        select k.line, '/discount', format('must be at most %s, which is what the line costs', k.subtotal)
+        from priced k
+        where k.discount > k.subtotal
+      ) b
+    ),
+    max(case when s.discount > 0 then 100 * s.discount / greatest(s.subtotal, 1) end),
+    jsonb_agg(
+      jsonb_build_object(
+        'inventory_id', s.inventory_id,
+        'product_id', s.product_id,
+        'location_id', p_location_id,
+        'requested', trim_scale(s.of_product),
+        'available', trim_scale(s.there)
+      )
+      order by s.line
+    ) filter (where s.nth = 1 and s.stock_policy <> 'untracked' and s.there < s.of_product)
+  into v_look
+  from priced s;
+  return v_look;
+end
+$$;
+
+-- What public.move_cash does, with its owner's rights: put cash into the drawer of an open shift (paid_in) or take it out of it
+-- (paid_out), once for each reference. No more is taken out than has to be there.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.move_cash.
+-- Locks: the reference; the register; two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, SHIFT_NOT_FOUND, SHIFT_CLOSED, CASH_EXCEEDED;
+--   55P03 is transient.
+-- Security definer: nobody has the right to write movements of cash.
+create function interlock.move_cash(p_shift_id uuid, p_kind text, p_amount bigint, p_reason text, p_reference text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_answer jsonb;
+  v_shift interlock.shifts;
+  v_expected bigint;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.require_till();
+
+  if p_shift_id is null then
+    v_problems := v_problems || interlock.problem('/p_shift_id', 'is required');
+  end if;
+  if (p_kind in ('paid_in', 'paid_out')) is not true then
+    v_problems := v_problems || interlock.problem('/p_kind', 'must be paid_in or paid_out');
+  end if;
+  if (p_amount between 1 and 9007199254740991) is not true then
+    v_problems := v_problems || interlock.problem('/p_amount', 'must be a whole number of minor units, 1 or more');
+  end if;
+  if interlock.is_line(p_reason, 200) is not true then
+    v_problems := v_problems || interlock.problem('/p_reason', 'must be 1 to 200 characters, without control characters');
+  end if;
+  if p_reference is null then
+    v_problems := v_problems || interlock.problem('/p_reference', 'is required');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference(
+    'move_cash', p_reference, jsonb_build_array(p_shift_id, p_kind, p_amount, p_reason)
+  );
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
+  v_shift := interlock.lock_shift(p_shift_id);
+  if v_shift.closed_at is not null then
+    perform interlock.raise_error('SHIFT_CLOSED', jsonb_build_object(
+      'shift_id', p_shift_id, 'closed_at', v_shift.closed_at, 'counted_cash', v_shift.counted_cash
+    ));
+  end if;
+  v_expected := interlock.expected_cash(p_shift_id);
+  if p_kind = 'paid_out' and p_amount > v_expected then
+    perform interlock.raise_error('CASH_EXCEEDED', jsonb_build_object(
+      'shift_id', p_shift_id, 'expected_cash', v_expected, 'requested', p_amount
+    ));
+  end if;
+
+  insert into interlock.cash_movements (shift_id, kind, amount, reason, actor)
+  values (p_shift_id, p_kind, p_amount, p_reason, auth.uid());
+  return interlock.finish_reference('move_cash', p_reference, jsonb_build_object(
+    'success', true,
+    'shift_id', p_shift_id,
+    'kind', p_kind,
+    'amount', p_amount,
+    'expected_cash', v_expected + case p_kind when 'paid_in' then p_amount else -p_amount end
+  ));
+end
+$$;
+
+-- What public.open_shift does, with its owner's rights: begin a shift at a register, with what is in its drawer.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.open_shift.
+-- Locks: the register; two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, REGISTER_NOT_FOUND (also one that is not active), SHIFT_ALREADY_OPEN;
+--   55P03 is transient.
+-- Security definer: nobody has the right to write shifts.
+create function interlock.open_shift(p_register_id uuid, p_opening_cash bigint)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_shift interlock.shifts;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.require_till();
+
+  if p_register_id is null then
+    v_problems := v_problems || interlock.problem('/p_register_id', 'is required');
+  end if;
+  if (p_opening_cash between 0 and 9007199254740991) is not true then
+    v_problems := v_problems || interlock.problem('/p_opening_cash', 'must be a whole number of minor units, 0 or more');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  if not (interlock.lock_register(p_register_id)).active then
+    perform interlock.raise_error('REGISTER_NOT_FOUND', jsonb_build_object('register_id', p_register_id));
+  end if;
+
+  select s.* into v_shift from interlock.shifts s where s.register_id = p_register_id and s.closed_at is null;
+  if found then
+    perform interlock.raise_error('SHIFT_ALREADY_OPEN', jsonb_build_object(
+      'register_id', p_register_id, 'shift_id', v_shift.id, 'opened_at', v_shift.opened_at
+    ));
+  end if;
+
+  insert into interlock.shifts (register_id, opened_by, opening_cash)
+  values (p_register_id, auth.uid(), p_opening_cash)
+  returning * into v_shift;
+  return jsonb_build_object('success', true, 'shift', jsonb_build_object(
+    'id', v_shift.id, 'register_id', p_register_id, 'opened_at', v_shift.opened_at, 'opening_cash', p_opening_cash
+  ));
+end
+$$;
+
+-- What public.pos_sale does, with its owner's rights: a sale at a till in one transaction, all or nothing: stock of every line,
+-- the sale with its lines and tenders, the drawer, the receipt number and the stored answer.
+--
+-- A look without a lock comes first, as in interlock.checkout: what it refuses no order of events could have sold, and before it
+-- refuses it asks for the answer of a twin. Prices and taxes are the database's (docs/prices.md), those that the look has seen.
+-- The hottest rows come late: the stock, and last the register, whose receipts are numbered without gaps and whose shift
+-- must be open then: so a sale is in the closing report, or finds the shift closed.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
+-- Locks: idempotency key; stock as interlock.take_sold_stock; the register. Two seconds at most. References of card payments,
+--   in their order, wait for who books the same one.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_OPEN,
+--   BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
+--   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; 55P03 and 40P01 are transient and nothing
+--   has happened.
+-- Security definer: nobody has the right to write sales or stock.
+create function interlock.pos_sale(
+  p_register_id uuid,
+  p_lines jsonb,
+  p_tenders jsonb,
+  p_expected_total bigint,
+  p_idempotency_key text
+)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+set timezone = 'UTC'
+as $$
+declare
+  v_role constant text := interlock.require_till();
+  v_problems constant jsonb := interlock.find_sale_problems(
+    p_register_id, p_lines, p_tenders, p_expected_total, p_idempotency_key
+  );
+  v_request constant jsonb := jsonb_build_object('register_id', p_register_id, 'lines', p_lines, 'tenders', p_tenders);
+  v_sale_id constant uuid := interlock.new_id();
+  v_register interlock.registers;
+  v_look interlock.sale_look;
+  v_limit numeric;
+  v_refusal text;
+  v_tax bigint;
+  v_tax_included bigint;
+  v_taxes bigint[];
+  v_percents numeric[];
+  v_inclusive boolean[];
+  v_subtotal bigint;
+  v_discount bigint;
+  v_total bigint;
+  v_change bigint;
+  v_references jsonb;
+  v_receipt bigint;
+  v_shift_id uuid;
+  v_answer text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  if v_problems is not null then
+    perform interlock.refuse_problems(v_problems);
+  end if;
+
+  select r.* into v_register from interlock.registers r where r.id = p_register_id;
+  v_look := interlock.look_at_sale(p_lines, v_register.location_id);
+  if v_role = 'cashier' then
+    select s.max_cashier_discount into v_limit from interlock.settings s;
+  end if;
+
+  v_refusal := case
+    when v_register.id is null then 'REGISTER_NOT_FOUND'
+    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
+    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
+    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
+    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
+    when v_look.problems is not null then 'VALIDATION_FAILED'
+    when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
+    when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
+    when v_look.shortages is not null then 'INSUFFICIENT_INVENTORY'
+  end;
+  if v_refusal is not null then
+    v_answer := interlock.find_idempotent('pos_sale', p_idempotency_key, v_request);
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+    perform interlock.refuse_problems(coalesce(v_look.problems, '[]'))
+    where v_refusal = 'VALIDATION_FAILED';
+    perform interlock.raise_error(v_refusal, case v_refusal
+      when 'REGISTER_NOT_FOUND' then jsonb_build_object('register_id', p_register_id)
+      when 'BARCODE_NOT_FOUND' then jsonb_build_object('barcodes', v_look.no_barcodes)
+      when 'INVENTORY_NOT_FOUND' then jsonb_build_object('inventory_ids', v_look.no_inventory)
+      when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_look.no_products)
+      when 'STOCK_ELSEWHERE' then
+        jsonb_build_object('inventory_ids', v_look.elsewhere, 'location_id', v_register.location_id)
+      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', (
+        select jsonb_agg(distinct c.code)
+        from unnest(v_look.currencies || v_register.currency::text) as c (code)
+      ))
+      when 'DISCOUNT_NOT_ALLOWED' then jsonb_build_object('limit_percent', v_limit)
+      when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_look.shortages)
+    end);
+  end if;
+
+  select c.o_tax, c.o_tax_included, c.o_taxes, c.o_percents, c.o_inclusive
+  into v_tax, v_tax_included, v_taxes, v_percents, v_inclusive
+  from interlock.charge_order(
+    null, false, null, v_register.currency, v_look.product_ids,
+    array(
+      select u.subtotal - u.discount
+      from unnest(v_look.subtotals, v_look.discounts) with ordinality as u (subtotal, discount, n)
+      order by u.n
+    )
+  ) c;
+  select sum(u.subtotal), sum(u.discount)
+  into v_subtotal, v_discount
+  from unnest(v_look.subtotals, v_look.discounts) as u (subtotal, discount);
+  v_total := v_subtotal - v_discount + v_tax - v_tax_included;
+
+  v_answer := interlock.begin_idempotent('pos_sale', p_idempotency_key, v_request);
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if v_total <> p_expected_total then
+    perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
+      'expected_total', p_expected_total, 'total', v_total, 'subtotal', v_subtotal, 'currency', v_register.currency,
+      'lines', (
+        select jsonb_agg(
+          jsonb_build_object(
+            'product_id', u.product_id, 'name', u.name, 'quantity', trim_scale(u.quantity), 'unit_price', u.unit_price,
+            'total', u.subtotal - u.discount, 'expected_unit_price', null
+          )
+          order by u.n
+        )
+        from unnest(
+          v_look.product_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals, v_look.discounts
+        ) with ordinality as u (product_id, name, quantity, unit_price, subtotal, discount, n)
+      )
+    ));
+  end if;
+  v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+
+  perform interlock.take_sold_stock(v_look, v_register.location_id, v_sale_id);
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  update interlock.registers r
+  set last_receipt = r.last_receipt + 1
+  where r.id = p_register_id
+  returning r.last_receipt into v_receipt;
+  select s.id into v_shift_id from interlock.shifts s where s.register_id = p_register_id and s.closed_at is null;
+  if v_shift_id is null then
+    perform interlock.raise_error('SHIFT_NOT_OPEN', jsonb_build_object('register_id', p_register_id));
+  end if;
+
+  insert into interlock.sales (
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due, cashier
+  )
+  values (
+    v_sale_id, p_register_id, v_shift_id, v_register.location_id, v_receipt, v_register.currency,
+    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change, auth.uid()
+  );
+  insert into interlock.sale_lines (
+    sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason,
+    tax, tax_percent, tax_inclusive, total, untracked
+  )
+  select
+    v_sale_id, l.n - 1, l.product_id, l.inventory_id, l.name, l.quantity, l.unit_price, l.subtotal, l.discount, l.reason,
+    l.tax, l.percent, l.inclusive,
+    l.subtotal - l.discount + case when l.inclusive then 0 else l.tax end,
+    l.untracked
+  from unnest(
+    v_look.product_ids, v_look.inventory_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals,
+    v_look.discounts, v_look.reasons, v_look.untracked, v_taxes, v_percents, v_inclusive
+  ) with ordinality as l (
+    product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, untracked, tax, percent, inclusive, n
+  );
+  with tenders as (
+    insert into interlock.sale_tenders (sale_id, n, type, amount, reference)
+    select v_sale_id, t.n - 1, t.type, t.amount, t.reference
+    from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint, reference text))
+      with ordinality as t (type, amount, reference, n)
+    order by t.reference, t.n
+    on conflict (reference) where type = 'card' and reference is not null do nothing
+    returning n
+  )
+  select jsonb_agg(t.reference order by t.n)
+  into v_references
+  from rows from (jsonb_to_recordset(p_tenders) as (reference text)) with ordinality as t (reference, n)
+  where t.n - 1 not in (select d.n from tenders d);
+  if v_references is not null then
+    perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', v_references));
+  end if;
+
+  v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
+  perform interlock.finish_idempotent('pos_sale', p_idempotency_key, v_answer);
+  return v_answer::json;
+end
+$$;
+
+-- Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from. Answers the
+-- change.
+--
+-- Callers: interlock.pos_sale.
+-- Errors: UNDERPAID, OVERPAID.
+create function interlock.refuse_tenders(p_tenders jsonb, p_total bigint, p_currency text)
+returns bigint
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_paid numeric;
+  v_cash numeric;
+begin
+  select coalesce(sum(t.amount), 0), coalesce(sum(t.amount) filter (where t.type = 'cash'), 0)
+  into v_paid, v_cash
+  from jsonb_to_recordset(p_tenders) as t (type text, amount numeric);
+
+  if v_paid < p_total then
+    perform interlock.raise_error('UNDERPAID', jsonb_build_object(
+      'total', p_total, 'paid', v_paid, 'missing', p_total - v_paid, 'currency', p_currency
+    ));
+  end if;
+  if v_paid - p_total > v_cash then
+    perform interlock.raise_error('OVERPAID', jsonb_build_object(
+      'total', p_total, 'paid', v_paid, 'excess', v_paid - v_cash - p_total, 'currency', p_currency
+    ));
+  end if;
+  return v_paid - p_total;
+end
+$$;
+
+-- What the caller is at a till (interlock.till_role); whoever is nothing there is refused.
+--
+-- Callers: every function of the tills.
+-- Errors: UNAUTHENTICATED without a user whose account exists, FORBIDDEN for one.
+create function interlock.require_till()
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_role constant text := interlock.till_role();
+begin
+  if v_role is null then
+    perform interlock.require_user();
+    perform interlock.raise_error('FORBIDDEN');
+  end if;
+  return v_role;
+end
+$$;
+
+-- Give back what a sale took from the stock of its location.
+--
+-- Callers: interlock.void_sale, which holds the sale.
+-- Locks: rows of inventory by id, or as interlock.return_stock; waiting.
+-- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
+create function interlock.return_sold_stock(p_sale_id uuid, p_location_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_product_ids uuid[];
+  v_inventory_ids uuid[];
+  v_quantities numeric[];
+begin
+  select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
+  into v_product_ids, v_inventory_ids, v_quantities
+  from (
+    select s.product_id, s.inventory_id, sum(s.quantity) as quantity
+    from interlock.sale_lines s
+    where s.sale_id = p_sale_id
+      and not s.untracked
+    group by s.product_id, s.inventory_id
+    order by s.product_id
+  ) l;
+  if v_product_ids is null then
+    return;
+  end if;
+
+  if p_location_id = interlock.online_location() then
+    perform interlock.return_stock(v_product_ids, v_quantities::int[], 'pos_void', p_sale_id);
+    return;
+  end if;
+
+  perform interlock.set_ledger_context('pos_void', p_sale_id);
+  with locked as materialized (
+    select
+      i.id, w.quantity as sold,
+      clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+    from interlock.inventory i
+    join unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity) on w.inventory_id = i.id
+    order by i.id
+    for no key update of i
+  )
+  update interlock.inventory i
+  set quantity = i.quantity + l.sold
+  from locked l
+  where i.id = l.id;
+  perform interlock.set_ledger_context(null, null);
+end
+$$;
+
+-- A sale as its answer shows it.
+--
+-- Callers: interlock.pos_sale, interlock.void_sale.
+-- Locks: none.
+create function interlock.sale_to_json(p_sale_id uuid)
+returns json
+language sql
+stable
+set search_path = ''
+as $$
+  select json_build_object(
+    'id', s.id,
+    'register_id', s.register_id,
+    'shift_id', s.shift_id,
+    'location_id', s.location_id,
+    'receipt_number', s.receipt_number,
+    'receipt', concat_ws('-', r.receipt_prefix, lpad(s.receipt_number::text, greatest(6, length(s.receipt_number::text)), '0')),
+    'status', s.status,
+    'currency', s.currency,
+    'lines', (
+      select json_agg(
+        json_build_object(
+          'line', l.line,
+          'product_id', l.product_id,
+          'inventory_id', l.inventory_id,
+          'name', l.name,
+          'quantity', trim_scale(l.quantity),
+          'unit_price', l.unit_price,
+          'subtotal', l.subtotal,
+          'discount', l.discount,
+          'tax', l.tax,
+          'total', l.total
+        )
+        order by l.line
+      )
+      from interlock.sale_lines l
+      where l.sale_id = s.id
+    ),
+    'subtotal', s.subtotal,
+    'discount', s.discount,
+    'tax', s.tax,
+    'tax_included', s.tax_included,
+    'total', s.total,
+    'tenders', (
+      select coalesce(
+        json_agg(json_build_object('type', t.type, 'amount', t.amount, 'reference', t.reference) order by t.n), '[]'
+      )
+      from interlock.sale_tenders t
+      where t.sale_id = s.id
+    ),
+    'change_due', s.change_due,
+    'sold_at', s.sold_at
+  )
+  from interlock.sales s
+  join interlock.registers r on r.id = s.register_id
+  where s.id = p_sale_id
+$$;
+
+-- What a shift adds up to: its sales, what they were paid with, and its cash, expected against counted.
+--
+-- Callers: interlock.close_shift, which holds the register.
+-- Locks: none.
+create function interlock.shift_report(p_shift_id uuid, p_counted_cash bigint)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_expected constant bigint := interlock.expected_cash(p_shift_id);
+begin
+  return (
+    select jsonb_build_object(
+      'opening_cash', s.opening_cash,
+      'sales', count(a.id) filter (where a.status = 'completed'),
+      'voided', count(a.id) filter (where a.status = 'voided'),
+      'first_receipt', min(a.receipt_number),
+      'last_receipt', max(a.receipt_number),
+      'subtotal', coalesce(sum(a.subtotal) filter (where a.status = 'completed'), 0)::bigint,
+      'discount', coalesce(sum(a.discount) filter (where a.status = 'completed'), 0)::bigint,
+      'tax', coalesce(sum(a.tax) filter (where a.status = 'completed'), 0)::bigint,
+      'total', coalesce(sum(a.total) filter (where a.status = 'completed'), 0)::bigint,
+      'tenders', (
+        select jsonb_object_agg(
+          k.type,
+          coalesce((
+            select sum(t.amount - case k.type when 'cash' then b.change_due else 0 end)::bigint
+            from interlock.sales b
+            join (
+              select u.sale_id, u.type, sum(u.amount) as amount
+              from interlock.sale_tenders u
+              group by u.sale_id, u.type
+            ) t on t.sale_id = b.id and t.type = k.type
+            where b.shift_id = s.id
+              and b.status = 'completed'
+          ), 0)
+        )
+        from (values ('cash'), ('card')) as k (type)
+      ),
+      'paid_in', coalesce((
+        select sum(m.amount) from interlock.cash_movements m where m.shift_id = s.id and m.kind = 'paid_in'
+      ), 0)::bigint,
+      'paid_out', coalesce((
+        select sum(m.amount) from interlock.cash_movements m where m.shift_id = s.id and m.kind = 'paid_out'
+      ), 0)::bigint,
+      'expected_cash', v_expected,
+      'counted_cash', p_counted_cash,
+      'difference', p_counted_cash - v_expected
+    )
+    from interlock.shifts s
+    left join interlock.sales a on a.shift_id = s.id
+    where s.id = p_shift_id
+    group by s.id, s.opening_cash
+  );
+end
+$$;
+
+-- Take what a sale has sold from the stock of its location. All or nothing; lines of one product are added up.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: rows of inventory by id, or as interlock.take_stock; waiting.
+-- Errors: PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY with every shortage; 55P03 after lock_timeout.
+create function interlock.take_sold_stock(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_product_ids uuid[];
+  v_inventory_ids uuid[];
+  v_quantities numeric[];
+  v_taken int;
+  v_shortages jsonb;
+begin
+  select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
+  into v_product_ids, v_inventory_ids, v_quantities
+  from (
+    select u.product_id, u.inventory_id, sum(u.quantity) as quantity
+    from unnest(p_look.product_ids, p_look.inventory_ids, p_look.quantities, p_look.untracked)
+      as u (product_id, inventory_id, quantity, untracked)
+    where not u.untracked
+    group by u.product_id, u.inventory_id
+    order by u.product_id
+  ) l;
+  if v_product_ids is null then
+    return;
+  end if;
+
+  if p_location_id = interlock.online_location() then
+    perform interlock.take_stock(v_product_ids, v_quantities::int[], 'pos_sale', p_sale_id);
+    return;
+  end if;
+
+  perform interlock.set_ledger_context('pos_sale', p_sale_id);
+  with locked as materialized (
+    select
+      i.id, i.product_id, i.quantity, w.quantity as wanted,
+      clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+    from interlock.inventory i
+    join unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity) on w.inventory_id = i.id
+    order by i.id
+    for no key update of i
+  ),
+  taken as (
+    update interlock.inventory i
+    set quantity = i.quantity - l.wanted
+    from locked l
+    where i.id = l.id
+      and l.quantity >= l.wanted
+  )
+  select
+    count(*),
+    jsonb_agg(
+      jsonb_build_object(
+        'inventory_id', l.id,
+        'product_id', l.product_id,
+        'location_id', p_location_id,
+        'requested', trim_scale(l.wanted),
+        'available', trim_scale(l.quantity)
+      )
+      order by l.product_id
+    ) filter (where l.quantity < l.wanted)
+  into v_taken, v_shortages
+  from locked l;
+  perform interlock.set_ledger_context(null, null);
+
+  if v_shortages is not null then
+    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_shortages));
+  end if;
+  if v_taken <> cardinality(v_product_ids) then
+    perform interlock.raise_product_changed();
+  end if;
+end
+$$;
+
+-- What public.void_sale does, with its owner's rights: undo a sale as long as its shift is open. What it took goes back to the stock,
+-- and it counts no more in the closing report; its receipt keeps its number. Called again it answers the same. A card
+-- payment is undone at the terminal, not here.
+--
+-- Callers: authenticated (managers and staff; a cashier for a sale of their own) and service_role, through public.void_sale.
+-- Locks: the sale; its stock, rows of inventory by id or as interlock.return_stock; the register. Two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED; 55P03 and 40P01 are
+--   transient and nothing has happened.
+-- Security definer: nobody has the right to write sales or stock.
+create function interlock.void_sale(p_sale_id uuid, p_reason text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_role text;
+  v_sale interlock.sales;
+  v_shift interlock.shifts;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  v_role := interlock.require_till();
+
+  if p_sale_id is null then
+    v_problems := v_problems || interlock.problem('/p_sale_id', 'is required');
+  end if;
+  if interlock.is_line(p_reason, 200) is not true then
+    v_problems := v_problems || interlock.problem('/p_reason', 'must be 1 to 200 characters, without control characters');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  select s.* into v_sale from interlock.sales s where s.id = p_sale_id for no key update;
+  if not found then
+    perform interlock.raise_error('SALE_NOT_FOUND', jsonb_build_object('sale_id', p_sale_id));
+  end if;
+  if v_role = 'cashier' and v_sale.cashier is distinct from auth.uid() then
+    perform interlock.raise_error('FORBIDDEN');
+  end if;
+
+  if v_sale.status = 'completed' then
+    perform interlock.return_sold_stock(p_sale_id, v_sale.location_id);
+
+    v_shift := interlock.lock_shift(v_sale.shift_id);
+    if v_shift.closed_at is not null then
+      perform interlock.raise_error('SHIFT_CLOSED', jsonb_build_object(
+        'shift_id', v_shift.id, 'closed_at', v_shift.closed_at, 'counted_cash', v_shift.counted_cash
+      ));
+    end if;
+
+    update interlock.sales s
+    set status = 'voided',
+        voided_at = interlock.clock(),
+        voided_by = auth.uid(),
+        void_reason = p_reason
+    where s.id = p_sale_id;
+  end if;
+
+  return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));
+end
+$$;
+
+create function public.close_shift(p_shift_id uuid, p_counted_cash bigint)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.close_shift(p_shift_id, p_counted_cash)
+$$;
+
+comment on function public.close_shift(uuid, bigint) is
+  'Ends a shift with what was counted in its drawer, and answers what it adds up to. For whoever works at a till, and the service role.';
+
+create function public.move_cash(p_shift_id uuid, p_kind text, p_amount bigint, p_reason text, p_reference text)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.move_cash(p_shift_id, p_kind, p_amount, p_reason, p_reference)
+$$;
+
+comment on function public.move_cash(uuid, text, bigint, text, text) is
+  'Puts cash into a drawer (paid_in) or takes it out (paid_out), once for each reference. For whoever works at a till, and the service role.';
+
+create function public.open_shift(p_register_id uuid, p_opening_cash bigint)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.open_shift(p_register_id, p_opening_cash)
+$$;
+
+comment on function public.open_shift(uuid, bigint) is
+  'Begins a shift at a register, with what is in its drawer. For whoever works at a till, and the service role.';
+
+create function public.pos_sale(
+  p_register_id uuid,
+  p_lines jsonb,
+  p_tenders jsonb default '[]',
+  p_expected_total bigint default null,
+  p_idempotency_key text default null
+)
+returns json
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.pos_sale(p_register_id, p_lines, p_tenders, p_expected_total, p_idempotency_key)
+$$;
+
+comment on function public.pos_sale(uuid, jsonb, jsonb, bigint, text) is
+  'A sale at a till: stock, lines, tenders, change, drawer and receipt number together, or nothing. For whoever works at a till, and the service role.';
+
+create function public.void_sale(p_sale_id uuid, p_reason text)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.void_sale(p_sale_id, p_reason)
+$$;
+
+comment on function public.void_sale(uuid, text) is
+  'Undoes a sale as long as its shift is open. For managers and staff, the cashier who sold, and the service role.';
+
+-- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
+comment on function interlock.close_shift is
+  'What public.close_shift does, with its owner''s rights: end a shift with what was counted in its drawer, and answer what it adds up to.';
+comment on function interlock.expected_cash is
+  'What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken out beside.';
+comment on function interlock.find_sale_problems is
+  'What is wrong with the shape of a sale, all of it; null if nothing is.';
+comment on function interlock.lock_register is
+  'Lock a register; the one helper for this kind of lock.';
+comment on function interlock.lock_shift is
+  'A shift, as it is under the lock of its register.';
+comment on function interlock.look_at_sale is
+  'Look at what a sale has, without a lock.';
+comment on function interlock.move_cash is
+  'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
+comment on function interlock.open_shift is
+  'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
+comment on function interlock.pos_sale is
+  'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
+comment on function interlock.refuse_tenders is
+  'Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from.';
+comment on function interlock.require_till is
+  'What the caller is at a till (interlock.till_role); whoever is nothing there is refused.';
+comment on function interlock.return_sold_stock is
+  'Give back what a sale took from the stock of its location.';
+comment on function interlock.sale_to_json is
+  'A sale as its answer shows it.';
+comment on function interlock.shift_report is
+  'What a shift adds up to: its sales, what they were paid with, and its cash, expected against counted.';
+comment on function interlock.take_sold_stock is
+  'Take what a sale has sold from the stock of its location.';
+comment on function interlock.till_role is
+  'What the caller is at a till: `manager` (managers and staff by token, the shop itself), `cashier` (by token), or nothing.';
+comment on function interlock.void_sale is
+  'What public.void_sale does, with its owner''s rights: undo a sale as long as its shift is open.';
+
+-- Who may call what of tills. What is not here belongs to its owner.
+revoke execute on all functions in schema interlock from public;
+revoke all on function
+  public.close_shift(uuid, bigint),
+  public.move_cash(uuid, text, bigint, text, text),
+  public.open_shift(uuid, bigint),
+  public.pos_sale(uuid, jsonb, jsonb, bigint, text),
+  public.void_sale(uuid, text)
+from public, anon, authenticated, service_role;
+
+-- Policies ask.
+grant execute on function interlock.till_role to authenticated;
+
+grant execute on function
+  -- Cashiers, managers and staff by token; anybody else is refused.
+  public.close_shift(uuid, bigint), interlock.close_shift,
+  public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
+  public.open_shift(uuid, bigint), interlock.open_shift,
+  public.pos_sale(uuid, jsonb, jsonb, bigint, text), interlock.pos_sale,
+  public.void_sale(uuid, text), interlock.void_sale
+to authenticated, service_role;
+
+-- What tills and the shop read over REST, each where its name is free in public (interlock.expose).
+select interlock.expose('registers');
+select interlock.expose('shifts');
+select interlock.expose('cash_movements');
+select interlock.expose('product_barcodes');
+select interlock.expose('sales');
+select interlock.expose('sale_lines');
+select interlock.expose('sale_tenders');
