@@ -1,4 +1,4 @@
--- Data for local development: two drivers, a buyer with a wallet, five batches, products and
+-- Data for local development: two drivers, a buyer with a wallet, five batches, products, a till and
 -- product codes. Safe to run again: stock, codes and balance are only given once.
 
 insert into auth.users (id, aud, role, email, created_at, updated_at)
@@ -31,6 +31,14 @@ values
   ('9d0d0000-0000-4000-8000-000000000004', 'Gift card, 25 EUR', 2500, 'EUR', 0, 'digital'),
   ('9d0d0000-0000-4000-8000-000000000005', 'Enamel mug', 1400, 'USD', 20, 'physical')
 on conflict (id) do nothing;
+
+insert into interlock.registers (id, location_id, name, currency, receipt_prefix)
+values ('4e600000-0000-4000-8000-000000000001', interlock.online_location(), 'Front till', 'EUR', 'S1')
+on conflict (id) do nothing;
+
+insert into interlock.product_barcodes (barcode, product_id)
+values ('4006381333931', '9d0d0000-0000-4000-8000-000000000002')
+on conflict (barcode) do nothing;
 
 insert into interlock.product_codes (product_id, code)
 values

@@ -1009,6 +1009,15 @@ begin
   update interlock.order_refunds r set actor = null where r.actor = p_user_id;
   update interlock.order_shipments s set actor = null where s.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
+  update interlock.sales s
+  set cashier = nullif(s.cashier, p_user_id),
+      voided_by = nullif(s.voided_by, p_user_id)
+  where p_user_id in (s.cashier, s.voided_by);
+  update interlock.shifts s
+  set opened_by = nullif(s.opened_by, p_user_id),
+      closed_by = nullif(s.closed_by, p_user_id)
+  where p_user_id in (s.opened_by, s.closed_by);
+  update interlock.cash_movements m set actor = null where m.actor = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
   update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;

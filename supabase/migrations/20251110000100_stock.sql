@@ -357,12 +357,12 @@ $$;
 
 -- Refuse to delete a product that was sold; what a foreign key would do, without its lock on the product at
 -- each sale. A checkout that is selling it holds the product's row, which this delete has to wait for; one that
--- comes later finds no product.
+-- comes later finds no product. What was sold at a till stays as well.
 --
 -- Callers: trigger products_sold_stay.
 -- Locks: none beyond the row being deleted.
 -- Errors: 23503 foreign_key_violation with constraint name products_sold_stay.
--- Security definer: deleting a product must not need rights on order lines.
+-- Security definer: deleting a product must not need rights on lines of orders and sales.
 create function interlock.refuse_delete_of_sold_product()
 returns trigger
 language plpgsql
@@ -370,7 +370,9 @@ security definer
 set search_path = ''
 as $$
 begin
-  if exists (select 1 from interlock.order_items i where i.product_id = old.id) then
+  if exists (select 1 from interlock.order_items i where i.product_id = old.id)
+    or exists (select 1 from interlock.sale_lines l where l.product_id = old.id)
+  then
     raise exception using
       errcode = 'foreign_key_violation',
       schema = tg_table_schema,
@@ -984,7 +986,7 @@ alter table interlock.stock_import_lines enable row level security;
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
 -- order_cancelled, order_expired, order_refunded, order_reopened, lines_cancelled and lines_refunded (parts of an order),
 -- cart_reserved, cart_released, cart_expired, cart_redeemed (a reservation, which an order then takes in full),
--- replacement (of a digital code), adjustment, count, received,
+-- pos_sale and pos_void (at a till), replacement (of a digital code), adjustment, count, received,
 -- correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
@@ -1013,7 +1015,7 @@ comment on column interlock.stock_movements.delta is
 comment on column interlock.stock_movements.balance_after is
   'Stock of the product at the location right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
-  'What it was for: the order of a checkout, cancellation, expiry or refund; the reservation of a cart.';
+  'What it was for: the order of a checkout, cancellation, expiry or refund; the reservation of a cart; the sale at a till.';
 comment on column interlock.stock_movements.reference is
   'The p_reference under which the shop''s own code has moved it.';
 comment on column interlock.stock_movements.actor is

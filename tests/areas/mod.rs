@@ -3,6 +3,7 @@
 pub(crate) mod delivery;
 pub(crate) mod foundation;
 pub(crate) mod inventory;
+pub(crate) mod pos;
 pub(crate) mod promo;
 pub(crate) mod shop;
 
@@ -58,6 +59,7 @@ pub(crate) const AREAS: &[Area] = &[
     delivery::AREA,
     shop::AREA,
     inventory::AREA,
+    pos::AREA,
     promo::AREA,
     foundation::AREA,
 ];

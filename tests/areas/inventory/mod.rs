@@ -11,7 +11,7 @@ mod races;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
-mod rows;
+pub(crate) mod rows;
 #[cfg(test)]
 mod scenes;
 mod stages;

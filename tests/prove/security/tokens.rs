@@ -82,6 +82,7 @@ const FOR_STAFF: &[&str] = &[
     "adjust_stock",
     "adjust_wallet",
     "assign_batch",
+    "close_shift",
     "correct_order",
     "count_stock",
     "debit_wallet",
@@ -92,7 +93,10 @@ const FOR_STAFF: &[&str] = &[
     "list_payments",
     "list_wallet_movements",
     "manage_inventory",
+    "move_cash",
     "move_orders",
+    "open_shift",
+    "pos_sale",
     "process_order",
     "refund_order",
     "refund_order_lines",
@@ -103,7 +107,9 @@ const FOR_STAFF: &[&str] = &[
     "resolve_finding",
     "ship_order",
     "ship_order_lines",
+    "void_sale",
     "functions/v1/inventory",
+    "functions/v1/pos-sale",
 ];
 
 #[rustfmt::skip]

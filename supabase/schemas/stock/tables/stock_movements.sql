@@ -13,7 +13,7 @@
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
 -- order_cancelled, order_expired, order_refunded, order_reopened, lines_cancelled and lines_refunded (parts of an order),
 -- cart_reserved, cart_released, cart_expired, cart_redeemed (a reservation, which an order then takes in full),
--- replacement (of a digital code), adjustment, count, received,
+-- pos_sale and pos_void (at a till), replacement (of a digital code), adjustment, count, received,
 -- correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
@@ -42,7 +42,7 @@ comment on column interlock.stock_movements.delta is
 comment on column interlock.stock_movements.balance_after is
   'Stock of the product at the location right after the change, less what is owed; null while the product has slots, whose sales go side by side.';
 comment on column interlock.stock_movements.reference_id is
-  'What it was for: the order of a checkout, cancellation, expiry or refund; the reservation of a cart.';
+  'What it was for: the order of a checkout, cancellation, expiry or refund; the reservation of a cart; the sale at a till.';
 comment on column interlock.stock_movements.reference is
   'The p_reference under which the shop''s own code has moved it.';
 comment on column interlock.stock_movements.actor is

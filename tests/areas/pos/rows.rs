@@ -1,0 +1,47 @@
+//! Rows that the tests of tills need.
+
+use crate::areas::inventory::rows::call;
+use crate::harness::stack::Bench;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Ways to a till.
+pub(crate) struct Till {
+    pub(crate) register: Uuid,
+    pub(crate) shift: Uuid,
+}
+
+impl Bench {
+    /// A register where this stock is, with an open shift and 100.00 in its drawer.
+    pub(crate) async fn till(&self, inventory: Uuid) -> Till {
+        let insert = "insert into interlock.registers (location_id, name, currency, receipt_prefix)
+             select n.location_id, 'test', 'USD', upper(left(gen_random_uuid()::text, 8))
+             from interlock.inventory_items n where n.id = $1 returning id";
+        let row = self.db.query_one(insert, &[&inventory]).await;
+        let register: Uuid = row.expect("a register can be inserted").get(0);
+        let opened = call(&self.db, &format!("public.open_shift('{register}', 10000)"))
+            .await
+            .expect("a shift can be opened");
+        let shift = opened["shift"]["id"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .expect("it has an id");
+        Till { register, shift }
+    }
+}
+
+/// A call that sells so much of a stock whose unit costs 7.00, for cash.
+pub(crate) fn sale(register: Uuid, inventory: Uuid, quantity: &str) -> String {
+    format!(
+        r#"public.pos_sale('{register}', '[{{"inventory_id": "{inventory}", "quantity": {quantity}}}]', '[{{"type": "cash", "amount": 100000}}]')"#
+    )
+}
+
+/// The receipt numbers of sales, in order.
+pub(crate) fn receipts<'a>(answers: impl Iterator<Item = &'a Value>) -> Vec<i64> {
+    let mut numbers: Vec<i64> = answers
+        .filter_map(|answer| answer["sale"]["receipt_number"].as_i64())
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}

@@ -1,0 +1,100 @@
+//! Tills that two sessions use at once.
+
+use crate::meanwhile::{By, End, Scene, Wait};
+
+/// A till (`{batch}`) with an open shift (`{batch2}`) in the web shop, whose products cost 7.00.
+const TILL: (By, &str) = (
+    By::Shop,
+    "insert into interlock.registers (id, location_id, name, currency)
+       select '{batch}', interlock.online_location(), 'test', p.currency from interlock.products p where p.id = '{product}';
+     insert into interlock.shifts (id, register_id, opening_cash) values ('{batch2}', '{batch}', 1000)",
+);
+const SELL: &str =
+    "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]',
+     '[{\"type\": \"cash\", \"amount\": 1000000}]')";
+const SELL_BY_CARD: &str =
+    "select public.pos_sale('{batch}', '[{\"product_id\": \"{product2}\", \"quantity\": 1}]',
+     jsonb_build_array(jsonb_build_object('type', 'card', 'reference', '{id}', 'amount',
+       (select price from interlock.products where id = '{product2}'))))";
+const CLOSE: &str = "select public.close_shift('{batch2}', 1000)";
+const OPEN: &str = "select public.open_shift('{batch}', 0)";
+
+/// The scenes.
+pub(crate) const SCENES: &[Scene] = &[
+    Scene {
+        name: "a sale under way is in the closing report",
+        before: &[TILL],
+        meanwhile: (By::Shop, SELL),
+        call: (By::Shop, CLOSE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"sales\": 1,",
+        then: "(report ->> 'sales')::int = 1 from interlock.shifts where id = '{batch2}'",
+    },
+    Scene {
+        name: "a sale that is rolled back leaves no gap",
+        before: &[TILL],
+        meanwhile: (By::Shop, SELL),
+        call: (By::Shop, SELL),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "\"receipt_number\" : 1,",
+        then: "last_receipt = 1 from interlock.registers where id = '{batch}'",
+    },
+    Scene {
+        name: "a sale finds the shift closed that is closed meanwhile",
+        before: &[TILL],
+        meanwhile: (By::Shop, CLOSE),
+        call: (By::Shop, SELL),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SHIFT_NOT_OPEN",
+        then: "last_receipt = 0 from interlock.registers where id = '{batch}'",
+    },
+    Scene {
+        name: "a shift that is closed twice at once is closed once",
+        before: &[TILL],
+        meanwhile: (By::Shop, CLOSE),
+        call: (By::Shop, CLOSE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"success\": true",
+        then: "closed_at is not null from interlock.shifts where id = '{batch2}'",
+    },
+    Scene {
+        name: "of two who open a shift the second is told of it",
+        before: &[TILL, (By::Shop, CLOSE)],
+        meanwhile: (By::Shop, OPEN),
+        call: (By::Shop, OPEN),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SHIFT_ALREADY_OPEN",
+        then: "count(*) = 1 from interlock.shifts where register_id = '{batch}' and closed_at is null",
+    },
+    Scene {
+        name: "a card payment that somebody books meanwhile pays once",
+        before: &[TILL],
+        meanwhile: (By::Shop, SELL_BY_CARD),
+        call: (By::Shop, SELL_BY_CARD),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "TENDER_REFERENCE_USED",
+        then: "count(*) = 1 from interlock.sale_tenders where reference = '{id}'",
+    },
+    Scene {
+        name: "a sale that is voided twice at once goes back once",
+        before: &[TILL, (By::Shop, SELL)],
+        meanwhile: (
+            By::Shop,
+            "select public.void_sale((select id from interlock.sales where register_id = '{batch}'), 'wrong')",
+        ),
+        call: (
+            By::Shop,
+            "select public.void_sale((select id from interlock.sales where register_id = '{batch}'), 'wrong')",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"status\": \"voided\"",
+        then: "available_quantity = 10 from interlock.products where id = '{product}'",
+    },
+];
