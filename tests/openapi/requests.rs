@@ -20,10 +20,11 @@ pub(crate) fn bodies(schema: &Value, known: &[Value]) -> BoxedStrategy<Value> {
 
 /// A value of that schema. `known` are ids and codes that exist; they are chosen where one fits.
 fn value(schema: &Value, known: &[Value]) -> BoxedStrategy<Value> {
-    // Known are texts, and an object's schema may refer to another one.
+    // Known are texts, and the schema of an object, or of a list of them, may refer to another one.
+    let is_made_of_others = schema["type"] == "object" || schema["type"] == "array";
     let fitting: Vec<Value> = known
         .iter()
-        .filter(|value| schema["type"] != "object" && jsonschema::is_valid(schema, value))
+        .filter(|value| !is_made_of_others && jsonschema::is_valid(schema, value))
         .cloned()
         .collect();
     let made = made(schema, known);

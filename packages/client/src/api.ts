@@ -322,6 +322,47 @@ export interface components {
             action: "lose";
         });
         PosSaleRequest: {
+            /**
+             * Format: uuid
+             * @description The till, which must have an open shift.
+             */
+            register_id: string;
+            /** @description What is sold; each line names its product in one of three ways. */
+            lines: {
+                /**
+                 * Format: uuid
+                 * @description The stock: the id of an inventory row of the register's location, or a product's id for online stock.
+                 */
+                inventory_id?: string;
+                /**
+                 * Format: uuid
+                 * @description The product.
+                 */
+                product_id?: string;
+                /** @description What the scanner read; one scan may be several units (`product_barcodes`). */
+                barcode?: string;
+                /** @description How much, in the unit of the product, with as many decimals as it has; of a barcode how many scans. */
+                quantity: number;
+                /** @description What is taken off the line: `amount` in minor units or `percent`, and the `reason`. A cashier may take off up to `settings.max_cashier_discount` per cent. */
+                discount?: {
+                    [key: string]: components["schemas"]["Json"];
+                };
+            }[];
+            /** @description What it is paid with. More than the total is given back of the cash. */
+            tenders?: {
+                /**
+                 * @description How.
+                 * @enum {string}
+                 */
+                type: "cash" | "card";
+                /** @description How much, in minor units; of cash what was handed over. */
+                amount: number;
+                /** @description What names it; that of a card payment pays once. */
+                reference?: string;
+            }[];
+            /** @description The total that the till has shown, in minor units; another one is answered with PRICE_CHANGED. */
+            expected_total?: number;
+        } & {
             lines: unknown;
         };
         PromoValidateRequest: {

@@ -86,9 +86,9 @@ pub const POS_SALE: Function = Function {
             ),
         ],
         between_fields: r##"{
-            "properties": { "lines": { "items": {
+            "allOf": [{ "properties": { "lines": { "items": {
                 "oneOf": [{ "required": ["inventory_id"] }, { "required": ["product_id"] }, { "required": ["barcode"] }]
-            } } }
+            } } } }]
         }"##,
         answer: "SaleAnswer",
         schemas: &[
