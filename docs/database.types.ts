@@ -141,6 +141,45 @@ export type Database = {
         };
         Relationships: [];
       };
+      "cash_movements": {
+        Row: {
+          "actor": string | null;
+          "amount": number;
+          "created_at": string;
+          "id": string;
+          "kind": string;
+          "reason": string;
+          "shift_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "amount"?: number | null;
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "kind"?: string | null;
+          "reason"?: string | null;
+          "shift_id"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number | null;
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "kind"?: string | null;
+          "reason"?: string | null;
+          "shift_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "cash_movements_shift_id_fkey";
+            columns: ["shift_id"];
+            isOneToOne: false;
+            referencedRelation: "shifts";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "code_differences": {
         Row: {
           "available_quantity": number;
@@ -968,6 +1007,33 @@ export type Database = {
           },
         ];
       };
+      "product_barcodes": {
+        Row: {
+          "barcode": string;
+          "product_id": string;
+          "units": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "barcode"?: string | null;
+          "product_id"?: string | null;
+          "units"?: number | null;
+        };
+        Update: {
+          "barcode"?: string | null;
+          "product_id"?: string | null;
+          "units"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "product_barcodes_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "products";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "product_codes": {
         Row: {
           "code": string;
@@ -1247,6 +1313,271 @@ export type Database = {
           "user_id"?: string | null;
         };
         Relationships: [];
+      };
+      "registers": {
+        Row: {
+          "active": boolean;
+          "created_at": string;
+          "currency": string;
+          "id": string;
+          "last_receipt": number;
+          "location_id": string;
+          "name": string;
+          "receipt_prefix": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "id"?: string | null;
+          "last_receipt"?: number | null;
+          "location_id"?: string | null;
+          "name"?: string | null;
+          "receipt_prefix"?: string | null;
+        };
+        Update: {
+          "active"?: boolean | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "id"?: string | null;
+          "last_receipt"?: number | null;
+          "location_id"?: string | null;
+          "name"?: string | null;
+          "receipt_prefix"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "registers_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_lines": {
+        Row: {
+          "discount": number;
+          "discount_reason": string | null;
+          "inventory_id": string | null;
+          "line": number;
+          "name": string;
+          "product_id": string;
+          "quantity": number;
+          "sale_id": string;
+          "subtotal": number;
+          "tax": number;
+          "tax_inclusive": boolean | null;
+          "tax_percent": number | null;
+          "total": number;
+          "unit_price": number;
+          "untracked": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "discount"?: number | null;
+          "discount_reason"?: string | null;
+          "inventory_id"?: string | null;
+          "line"?: number | null;
+          "name"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "sale_id"?: string | null;
+          "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_inclusive"?: boolean | null;
+          "tax_percent"?: number | null;
+          "total"?: number | null;
+          "unit_price"?: number | null;
+          "untracked"?: boolean | null;
+        };
+        Update: {
+          "discount"?: number | null;
+          "discount_reason"?: string | null;
+          "inventory_id"?: string | null;
+          "line"?: number | null;
+          "name"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "sale_id"?: string | null;
+          "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_inclusive"?: boolean | null;
+          "tax_percent"?: number | null;
+          "total"?: number | null;
+          "unit_price"?: number | null;
+          "untracked"?: boolean | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_lines_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_tenders": {
+        Row: {
+          "amount": number;
+          "n": number;
+          "reference": string | null;
+          "sale_id": string;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount"?: number | null;
+          "n"?: number | null;
+          "reference"?: string | null;
+          "sale_id"?: string | null;
+          "type"?: string | null;
+        };
+        Update: {
+          "amount"?: number | null;
+          "n"?: number | null;
+          "reference"?: string | null;
+          "sale_id"?: string | null;
+          "type"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_tenders_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sales": {
+        Row: {
+          "cashier": string | null;
+          "change_due": number;
+          "currency": string;
+          "discount": number;
+          "id": string;
+          "location_id": string;
+          "receipt_number": number;
+          "register_id": string;
+          "shift_id": string;
+          "sold_at": string;
+          "status": string;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+          "total": number;
+          "void_reason": string | null;
+          "voided_at": string | null;
+          "voided_by": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "cashier"?: string | null;
+          "change_due"?: number | null;
+          "currency"?: string | null;
+          "discount"?: number | null;
+          "id"?: string | null;
+          "location_id"?: string | null;
+          "receipt_number"?: number | null;
+          "register_id"?: string | null;
+          "shift_id"?: string | null;
+          "sold_at"?: string | null;
+          "status"?: string | null;
+          "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_included"?: number | null;
+          "total"?: number | null;
+          "void_reason"?: string | null;
+          "voided_at"?: string | null;
+          "voided_by"?: string | null;
+        };
+        Update: {
+          "cashier"?: string | null;
+          "change_due"?: number | null;
+          "currency"?: string | null;
+          "discount"?: number | null;
+          "id"?: string | null;
+          "location_id"?: string | null;
+          "receipt_number"?: number | null;
+          "register_id"?: string | null;
+          "shift_id"?: string | null;
+          "sold_at"?: string | null;
+          "status"?: string | null;
+          "subtotal"?: number | null;
+          "tax"?: number | null;
+          "tax_included"?: number | null;
+          "total"?: number | null;
+          "void_reason"?: string | null;
+          "voided_at"?: string | null;
+          "voided_by"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sales_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "sales_shift_id_fkey";
+            columns: ["shift_id"];
+            isOneToOne: false;
+            referencedRelation: "shifts";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "shifts": {
+        Row: {
+          "closed_at": string | null;
+          "closed_by": string | null;
+          "counted_cash": number | null;
+          "expected_cash": number | null;
+          "id": string;
+          "opened_at": string;
+          "opened_by": string | null;
+          "opening_cash": number;
+          "register_id": string;
+          "report": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "closed_at"?: string | null;
+          "closed_by"?: string | null;
+          "counted_cash"?: number | null;
+          "expected_cash"?: number | null;
+          "id"?: string | null;
+          "opened_at"?: string | null;
+          "opened_by"?: string | null;
+          "opening_cash"?: number | null;
+          "register_id"?: string | null;
+          "report"?: Json | null;
+        };
+        Update: {
+          "closed_at"?: string | null;
+          "closed_by"?: string | null;
+          "counted_cash"?: number | null;
+          "expected_cash"?: number | null;
+          "id"?: string | null;
+          "opened_at"?: string | null;
+          "opened_by"?: string | null;
+          "opening_cash"?: number | null;
+          "register_id"?: string | null;
+          "report"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "shifts_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "shipping_methods": {
         Row: {
@@ -1611,6 +1942,10 @@ export type Database = {
         Returns: Json;
       };
       "close_ledgers": { Args: { "p_limit"?: number }; Returns: Json };
+      "close_shift": {
+        Args: { "p_counted_cash": number; "p_shift_id": string };
+        Returns: Json;
+      };
       "correct_order": {
         Args: {
           "p_contact"?: Json;
@@ -1719,12 +2054,36 @@ export type Database = {
         };
         Returns: Json;
       };
+      "move_cash": {
+        Args: {
+          "p_amount": number;
+          "p_kind": string;
+          "p_reason": string;
+          "p_reference": string;
+          "p_shift_id": string;
+        };
+        Returns: Json;
+      };
       "move_orders": {
         Args: { "p_from_user_id": string; "p_to_user_id": string };
         Returns: Json;
       };
+      "open_shift": {
+        Args: { "p_opening_cash": number; "p_register_id": string };
+        Returns: Json;
+      };
       "payment_webhook": {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
+        Returns: Json;
+      };
+      "pos_sale": {
+        Args: {
+          "p_expected_total"?: number;
+          "p_idempotency_key"?: string;
+          "p_lines": Json;
+          "p_register_id": string;
+          "p_tenders"?: Json;
+        };
         Returns: Json;
       };
       "process_order": { Args: { "p_order_id": string }; Returns: Json };
@@ -1848,6 +2207,10 @@ export type Database = {
           "p_dry_run"?: boolean;
           "p_subtotal"?: number;
         };
+        Returns: Json;
+      };
+      "void_sale": {
+        Args: { "p_reason": string; "p_sale_id": string };
         Returns: Json;
       };
     };

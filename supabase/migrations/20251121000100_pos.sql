@@ -44,6 +44,10 @@ create domain interlock.sale_status as text
 create domain interlock.cash_movement_kind as text
   constraint cash_movements_kind_known check (value in ('paid_in', 'paid_out'));
 
+-- How many receipts there have been.
+create domain interlock.receipt_count as bigint
+  constraint receipt_count_nonnegative check (value >= 0);
+
 -- What a receipt number begins with.
 create domain interlock.receipt_prefix as text
   constraint registers_receipt_prefix_format check (value ~ '^[A-Z0-9-]+$' and char_length(value) <= 10);
@@ -89,8 +93,7 @@ create table interlock.registers (
   receipt_prefix interlock.receipt_prefix
     constraint registers_receipt_prefix_key unique,
   active boolean not null default true,
-  last_receipt bigint not null default 0
-    constraint registers_last_receipt_nonnegative check (last_receipt >= 0),
+  last_receipt interlock.receipt_count not null default 0,
   created_at timestamptz not null default now()
 )
 with (fillfactor = 50);
@@ -263,8 +266,7 @@ create table interlock.sale_lines (
   product_id uuid not null,
   inventory_id uuid,
   name text not null,
-  quantity interlock.quantity not null
-    constraint sale_lines_quantity_positive check (quantity > 0),
+  quantity interlock.positive_quantity not null,
   unit_price interlock.amount not null,
   subtotal interlock.amount not null,
   discount interlock.amount not null default 0,
@@ -363,8 +365,7 @@ create table interlock.product_barcodes (
     constraint product_barcodes_pkey primary key,
   product_id uuid not null
     constraint product_barcodes_product_id_fkey references interlock.products on delete cascade,
-  units interlock.quantity not null default 1
-    constraint product_barcodes_units_positive check (units > 0)
+  units interlock.positive_quantity not null default 1
 );
 
 comment on table interlock.product_barcodes is
@@ -447,6 +448,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set timezone = 'UTC'
 as $$
 declare
   v_problems jsonb := '[]';
@@ -766,7 +768,7 @@ begin
       case when v_online then l.product_id else s.id end as inventory_id,
       case when v_online then 0 else p.decimals end as decimals,
       case when v_online then p.available_quantity else coalesce(s.quantity, 0) end as there,
-      floor(l.quantity * p.price + 0.5)::bigint as subtotal
+      floor(l.quantity * p.price + 0.5) as subtotal
     from lines l
     left join lateral (
       select
@@ -801,8 +803,8 @@ begin
     array_agg(s.name order by s.line),
     array_agg(s.quantity order by s.line),
     array_agg(s.price order by s.line),
-    array_agg(s.subtotal order by s.line),
-    array_agg(s.discount order by s.line),
+    array_agg(least(s.subtotal, 90071992547409) order by s.line),
+    array_agg(least(s.discount, 90071992547409) order by s.line),
     array_agg(s.reason order by s.line),
     array_agg(s.stock_policy = 'untracked' order by s.line),
     array_agg(distinct s.currency::text) filter (where s.currency is not null),
@@ -830,6 +832,10 @@ begin
         select k.line, '/discount', format('must be at most %s, which is what the line costs', k.subtotal)
         from priced k
         where k.discount > k.subtotal
+        union all
+        select k.line, '/quantity', 'must come to at most 90071992547409 minor units'
+        from priced k
+        where k.subtotal > 90071992547409
       ) b
     ),
     max(case when s.discount > 0 then 100 * s.discount / greatest(s.subtotal, 1) end),
@@ -937,6 +943,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set timezone = 'UTC'
 as $$
 declare
   v_problems jsonb := '[]';
@@ -1492,6 +1499,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set timezone = 'UTC'
 as $$
 declare
   v_problems jsonb := '[]';

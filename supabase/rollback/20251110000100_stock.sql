@@ -80,6 +80,7 @@ drop table
   interlock.products;
 drop domain
   interlock.quantity,
+  interlock.positive_quantity,
   interlock.quantity_change,
   interlock.unit_name,
   interlock.decimals,

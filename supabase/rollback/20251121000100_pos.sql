@@ -45,5 +45,6 @@ drop domain
   interlock.tender_type,
   interlock.sale_status,
   interlock.cash_movement_kind,
+  interlock.receipt_count,
   interlock.receipt_prefix,
   interlock.barcode;

@@ -39,6 +39,7 @@ select results_eq(
       ('interlock.claim_product_codes_atomic(uuid,integer,uuid,text): lock_timeout=2s'),
       ('interlock.claim_route(uuid,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.close_ledger(uuid,integer): lock_timeout=50ms'),
+      ('interlock.close_shift(uuid,bigint): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.correct_order(uuid,jsonb,jsonb,jsonb): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.count_stock(uuid,integer,integer,text,text): lock_timeout=2s'),
       ('interlock.create_order_transfer(): lock_timeout=2s, TimeZone=UTC'),
@@ -59,8 +60,11 @@ select results_eq(
       ('interlock.list_wallet_movements(uuid,bigint,integer): TimeZone=UTC'),
       ('interlock.manage_inventory(text,jsonb,text,text,uuid,boolean,timestamp with time zone,boolean,text): lock_timeout=2s'),
       ('interlock.may_upload_proof(text): lock_timeout=2s'),
+      ('interlock.move_cash(uuid,text,bigint,text,text): lock_timeout=2s'),
       ('interlock.move_orders(uuid,uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.open_shift(uuid,bigint): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.payment_webhook(text,text,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.pos_sale(uuid,jsonb,jsonb,bigint,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.process_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.quote_order(jsonb,text,text,jsonb,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.redeem_order_transfer(text): lock_timeout=2s, TimeZone=UTC'),
@@ -83,7 +87,8 @@ select results_eq(
       ('interlock.store_card_payment(uuid,text,boolean): lock_timeout=2s'),
       ('interlock.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.top_up_wallet(uuid,bigint,text,text): lock_timeout=2s'),
-      ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC')
+      ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.void_sale(uuid,text): lock_timeout=2s, TimeZone=UTC')
   $$,
   'those that lock give up after two seconds, a sweep much sooner, those that answer with times do so in UTC'
 );

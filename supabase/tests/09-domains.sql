@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(346);
+select plan(390);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -17,8 +17,10 @@ select set_eq(
     values
       ('amount', 'bigint'),
       ('amount_change', 'bigint'),
+      ('barcode', 'text'),
       ('batch_event', 'text'),
       ('batch_status', 'text'),
+      ('cash_movement_kind', 'text'),
       ('country_code', 'character(2)'),
       ('currency_code', 'character(3)'),
       ('decimals', 'integer'),
@@ -41,6 +43,7 @@ select set_eq(
       ('payment_status', 'text'),
       ('positive_amount', 'bigint'),
       ('positive_count', 'integer'),
+      ('positive_quantity', 'numeric'),
       ('price', 'bigint'),
       ('product_code', 'text'),
       ('product_kind', 'text'),
@@ -49,6 +52,10 @@ select set_eq(
       ('provider_id', 'text'),
       ('quantity', 'numeric'),
       ('quantity_change', 'numeric'),
+      ('receipt_count', 'bigint'),
+      ('receipt_prefix', 'text'),
+      ('sale_status', 'text'),
+      ('tender_type', 'text'),
       ('refund_status', 'text'),
       ('rejection_reason', 'text'),
       ('row_version', 'bigint'),
@@ -127,6 +134,25 @@ values
   ('quantity_change', 'NaN', 'quantity_change_range'),
   ('quantity_change', '200000000000', 'quantity_change_range'),
   ('quantity_change', '-200000000000', 'quantity_change_range'),
+  ('positive_quantity', '0.001', null),
+  ('positive_quantity', '99999999999.999', null),
+  ('positive_quantity', '0', 'positive_quantity_range'),
+  ('positive_quantity', '-1', 'positive_quantity_range'),
+  ('positive_quantity', '0.0004', 'positive_quantity_range'),
+  ('positive_quantity', 'NaN', 'positive_quantity_range'),
+  ('positive_quantity', '100000000000', 'positive_quantity_range'),
+  ('receipt_count', '0', null),
+  ('receipt_count', '-1', 'receipt_count_nonnegative'),
+  ('receipt_prefix', 'S-1', null),
+  ('receipt_prefix', repeat('X', 10), null),
+  ('receipt_prefix', repeat('X', 11), 'registers_receipt_prefix_format'),
+  ('receipt_prefix', '', 'registers_receipt_prefix_format'),
+  ('receipt_prefix', 's1', 'registers_receipt_prefix_format'),
+  ('barcode', '4006381333931', null),
+  ('barcode', repeat('x', 64), null),
+  ('barcode', repeat('x', 65), 'product_barcodes_barcode_format'),
+  ('barcode', '', 'product_barcodes_barcode_format'),
+  ('barcode', 'a b', 'product_barcodes_barcode_format'),
   ('unit_name', 'kg', null),
   ('unit_name', repeat('ü', 20), null),
   ('unit_name', '', 'unit_name_length'),
@@ -228,6 +254,9 @@ from (values
     'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped corrected tracking_changed'),
   ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots transfers'),
   ('finding_status', 'inventory_findings_status_known', 'open resolved accepted'),
+  ('tender_type', 'sale_tenders_type_known', 'cash card'),
+  ('sale_status', 'sales_status_known', 'completed voided'),
+  ('cash_movement_kind', 'cash_movements_kind_known', 'paid_in paid_out'),
   ('fulfillment', 'orders_fulfillment_known', 'unfulfilled processing shipped delivered'),
   ('payment_method', 'orders_payment_method_known', 'wallet bank_transfer cash_on_delivery card'),
   ('payment_proof_status', 'payment_proofs_status_known', 'submitted accepted rejected closed'),

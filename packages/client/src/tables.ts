@@ -144,6 +144,45 @@ export type Database = {
         };
         Relationships: [];
       };
+      "cash_movements": {
+        Row: {
+          "actor": string | null;
+          "amount": number;
+          "created_at": string;
+          "id": string;
+          "kind": string;
+          "reason": string;
+          "shift_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "amount": number;
+          "created_at"?: string;
+          "id"?: string;
+          "kind": string;
+          "reason": string;
+          "shift_id": string;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number;
+          "created_at"?: string;
+          "id"?: string;
+          "kind"?: string;
+          "reason"?: string;
+          "shift_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "cash_movements_shift_id_fkey";
+            columns: ["shift_id"];
+            isOneToOne: false;
+            referencedRelation: "shifts";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "counter_slots": {
         Row: {
           "granted": number;
@@ -1163,6 +1202,40 @@ export type Database = {
           },
         ];
       };
+      "product_barcodes": {
+        Row: {
+          "barcode": string;
+          "product_id": string;
+          "units": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "barcode": string;
+          "product_id": string;
+          "units"?: number;
+        };
+        Update: {
+          "barcode"?: string;
+          "product_id"?: string;
+          "units"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "product_barcodes_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "code_differences";
+            referencedColumns: ["product_id"];
+          },
+          {
+            foreignKeyName: "product_barcodes_product_id_fkey";
+            columns: ["product_id"];
+            isOneToOne: false;
+            referencedRelation: "products";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "product_codes": {
         Row: {
           "code": string;
@@ -1485,6 +1558,223 @@ export type Database = {
         };
         Relationships: [];
       };
+      "registers": {
+        Row: {
+          "active": boolean;
+          "created_at": string;
+          "currency": string;
+          "id": string;
+          "last_receipt": number;
+          "location_id": string;
+          "name": string;
+          "receipt_prefix": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean;
+          "created_at"?: string;
+          "currency": string;
+          "id"?: string;
+          "last_receipt"?: number;
+          "location_id": string;
+          "name": string;
+          "receipt_prefix"?: string | null;
+        };
+        Update: {
+          "active"?: boolean;
+          "created_at"?: string;
+          "currency"?: string;
+          "id"?: string;
+          "last_receipt"?: number;
+          "location_id"?: string;
+          "name"?: string;
+          "receipt_prefix"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "registers_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_lines": {
+        Row: {
+          "discount": number;
+          "discount_reason": string | null;
+          "inventory_id": string | null;
+          "line": number;
+          "name": string;
+          "product_id": string;
+          "quantity": number;
+          "sale_id": string;
+          "subtotal": number;
+          "tax": number;
+          "tax_inclusive": boolean | null;
+          "tax_percent": number | null;
+          "total": number;
+          "unit_price": number;
+          "untracked": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "discount"?: number;
+          "discount_reason"?: string | null;
+          "inventory_id"?: string | null;
+          "line": number;
+          "name": string;
+          "product_id": string;
+          "quantity": number;
+          "sale_id": string;
+          "subtotal": number;
+          "tax"?: number;
+          "tax_inclusive"?: boolean | null;
+          "tax_percent"?: number | null;
+          "total": number;
+          "unit_price": number;
+          "untracked"?: boolean;
+        };
+        Update: {
+          "discount"?: number;
+          "discount_reason"?: string | null;
+          "inventory_id"?: string | null;
+          "line"?: number;
+          "name"?: string;
+          "product_id"?: string;
+          "quantity"?: number;
+          "sale_id"?: string;
+          "subtotal"?: number;
+          "tax"?: number;
+          "tax_inclusive"?: boolean | null;
+          "tax_percent"?: number | null;
+          "total"?: number;
+          "unit_price"?: number;
+          "untracked"?: boolean;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_lines_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_tenders": {
+        Row: {
+          "amount": number;
+          "n": number;
+          "reference": string | null;
+          "sale_id": string;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount": number;
+          "n": number;
+          "reference"?: string | null;
+          "sale_id": string;
+          "type": string;
+        };
+        Update: {
+          "amount"?: number;
+          "n"?: number;
+          "reference"?: string | null;
+          "sale_id"?: string;
+          "type"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_tenders_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sales": {
+        Row: {
+          "cashier": string | null;
+          "change_due": number;
+          "currency": string;
+          "discount": number;
+          "id": string;
+          "location_id": string;
+          "receipt_number": number;
+          "register_id": string;
+          "shift_id": string;
+          "sold_at": string;
+          "status": string;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+          "total": number;
+          "void_reason": string | null;
+          "voided_at": string | null;
+          "voided_by": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "cashier"?: string | null;
+          "change_due"?: number;
+          "currency": string;
+          "discount": number;
+          "id": string;
+          "location_id": string;
+          "receipt_number": number;
+          "register_id": string;
+          "shift_id": string;
+          "sold_at"?: string;
+          "status"?: string;
+          "subtotal": number;
+          "tax": number;
+          "tax_included": number;
+          "total": number;
+          "void_reason"?: string | null;
+          "voided_at"?: string | null;
+          "voided_by"?: string | null;
+        };
+        Update: {
+          "cashier"?: string | null;
+          "change_due"?: number;
+          "currency"?: string;
+          "discount"?: number;
+          "id"?: string;
+          "location_id"?: string;
+          "receipt_number"?: number;
+          "register_id"?: string;
+          "shift_id"?: string;
+          "sold_at"?: string;
+          "status"?: string;
+          "subtotal"?: number;
+          "tax"?: number;
+          "tax_included"?: number;
+          "total"?: number;
+          "void_reason"?: string | null;
+          "voided_at"?: string | null;
+          "voided_by"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sales_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "sales_shift_id_fkey";
+            columns: ["shift_id"];
+            isOneToOne: false;
+            referencedRelation: "shifts";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "settings": {
         Row: {
           "card_payment_window": string;
@@ -1506,6 +1796,7 @@ export type Database = {
           "keep_stock_movements": string | null;
           "keep_wallet_movements": string | null;
           "late_payments": string;
+          "max_cashier_discount": number | null;
           "max_open_orders_per_customer": number | null;
           "max_open_units_per_customer": number | null;
           "max_payment_proofs": number;
@@ -1543,6 +1834,7 @@ export type Database = {
           "keep_stock_movements"?: string | null;
           "keep_wallet_movements"?: string | null;
           "late_payments"?: string;
+          "max_cashier_discount"?: number | null;
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
@@ -1579,6 +1871,7 @@ export type Database = {
           "keep_stock_movements"?: string | null;
           "keep_wallet_movements"?: string | null;
           "late_payments"?: string;
+          "max_cashier_discount"?: number | null;
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
@@ -1596,6 +1889,54 @@ export type Database = {
           "transfer_lifetime"?: string;
         };
         Relationships: [];
+      };
+      "shifts": {
+        Row: {
+          "closed_at": string | null;
+          "closed_by": string | null;
+          "counted_cash": number | null;
+          "expected_cash": number | null;
+          "id": string;
+          "opened_at": string;
+          "opened_by": string | null;
+          "opening_cash": number;
+          "register_id": string;
+          "report": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "closed_at"?: string | null;
+          "closed_by"?: string | null;
+          "counted_cash"?: number | null;
+          "expected_cash"?: number | null;
+          "id"?: string;
+          "opened_at"?: string;
+          "opened_by"?: string | null;
+          "opening_cash": number;
+          "register_id": string;
+          "report"?: Json | null;
+        };
+        Update: {
+          "closed_at"?: string | null;
+          "closed_by"?: string | null;
+          "counted_cash"?: number | null;
+          "expected_cash"?: number | null;
+          "id"?: string;
+          "opened_at"?: string;
+          "opened_by"?: string | null;
+          "opening_cash"?: number;
+          "register_id"?: string;
+          "report"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "shifts_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "shipping_methods": {
         Row: {
@@ -2360,6 +2701,10 @@ export type Database = {
         Returns: number;
       };
       "close_ledgers": { Args: { "p_limit"?: number }; Returns: number };
+      "close_shift": {
+        Args: { "p_counted_cash": number; "p_shift_id": string };
+        Returns: Json;
+      };
       "close_stock_ledger": {
         Args: {
           "p_before": string;
@@ -2528,6 +2873,7 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "expected_cash": { Args: { "p_shift_id": string }; Returns: number };
       "expire_cart_reservations": {
         Args: { "p_limit": number };
         Returns: number;
@@ -2736,6 +3082,16 @@ export type Database = {
           "product_id": string;
           "since": string;
         }[];
+      };
+      "find_sale_problems": {
+        Args: {
+          "p_expected_total": number;
+          "p_idempotency_key": string;
+          "p_lines": Json;
+          "p_register_id": string;
+          "p_tenders": Json;
+        };
+        Returns: Json;
       };
       "find_signature_problem": {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
@@ -2995,6 +3351,46 @@ export type Database = {
         Args: { "p_promo_ids": (string)[]; "p_user_ids": (string)[] };
         Returns: undefined;
       };
+      "lock_register": {
+        Args: { "p_register_id": string };
+        Returns: {
+          "active": boolean;
+          "created_at": string;
+          "currency": string;
+          "id": string;
+          "last_receipt": number;
+          "location_id": string;
+          "name": string;
+          "receipt_prefix": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "registers";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "lock_shift": {
+        Args: { "p_shift_id": string };
+        Returns: {
+          "closed_at": string | null;
+          "closed_by": string | null;
+          "counted_cash": number | null;
+          "expected_cash": number | null;
+          "id": string;
+          "opened_at": string;
+          "opened_by": string | null;
+          "opening_cash": number;
+          "register_id": string;
+          "report": Json | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "shifts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "lock_slots": { Args: { "p_owner_id": string }; Returns: number };
       "lock_stock": {
         Args: { "p_product_ids": (string)[] };
@@ -3056,6 +3452,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "look_at_sale": {
+        Args: { "p_lines": Json; "p_location_id": string };
+        Returns: Database["interlock"]["CompositeTypes"]["sale_look"];
+        SetofOptions: {
+          from: "*";
+          to: "sale_look";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "look_at_terms": {
         Args: {
           "p_product_ids": (string)[];
@@ -3089,6 +3495,16 @@ export type Database = {
       };
       "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
       "most_units": { Args: Record<PropertyKey, never>; Returns: number };
+      "move_cash": {
+        Args: {
+          "p_amount": number;
+          "p_kind": string;
+          "p_reason": string;
+          "p_reference": string;
+          "p_shift_id": string;
+        };
+        Returns: Json;
+      };
       "move_goods": {
         Args: {
           "p_from": (string)[];
@@ -3241,6 +3657,10 @@ export type Database = {
       "normal_text": { Args: { "p_text": string }; Returns: string };
       "note_backorders": { Args: { "p_order_id": string }; Returns: undefined };
       "online_location": { Args: Record<PropertyKey, never>; Returns: string };
+      "open_shift": {
+        Args: { "p_opening_cash": number; "p_register_id": string };
+        Returns: Json;
+      };
       "order_answer": { Args: { "p_order_id": string }; Returns: Json };
       "order_deadline_matches": {
         Args: {
@@ -3297,6 +3717,16 @@ export type Database = {
           "p_began_at": string;
           "p_lines": Json;
           "p_stock": Json;
+        };
+        Returns: Json;
+      };
+      "pos_sale": {
+        Args: {
+          "p_expected_total": number;
+          "p_idempotency_key": string;
+          "p_lines": Json;
+          "p_register_id": string;
+          "p_tenders": Json;
         };
         Returns: Json;
       };
@@ -3441,6 +3871,10 @@ export type Database = {
         Args: { "p_lines": Json; "p_stock": Json };
         Returns: undefined;
       };
+      "refuse_tenders": {
+        Args: { "p_currency": string; "p_tenders": Json; "p_total": number };
+        Returns: number;
+      };
       "refuse_unknown_promo": {
         Args: { "p_code": string; "p_user_id": string };
         Returns: Json;
@@ -3470,6 +3904,7 @@ export type Database = {
         Args: { "p_code_id": number; "p_new_code": string; "p_reason": string };
         Returns: Json;
       };
+      "require_till": { Args: Record<PropertyKey, never>; Returns: string };
       "require_user": { Args: Record<PropertyKey, never>; Returns: string };
       "reserve_cart": { Args: { "p_cart_items": Json }; Returns: Json };
       "resolve_finding": {
@@ -3487,6 +3922,10 @@ export type Database = {
       };
       "retake_order": { Args: { "p_order_id": string }; Returns: undefined };
       "return_promos": { Args: { "p_order_ids": (string)[] }; Returns: number };
+      "return_sold_stock": {
+        Args: { "p_location_id": string; "p_sale_id": string };
+        Returns: undefined;
+      };
       "return_stock": {
         Args: {
           "p_product_ids": (string)[];
@@ -3496,6 +3935,7 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "sale_to_json": { Args: { "p_sale_id": string }; Returns: Json };
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: number };
       "set_ledger_context": {
         Args: { "p_reason": string; "p_reference_id": string };
@@ -3542,6 +3982,10 @@ export type Database = {
       "share_of": {
         Args: { "p_amount": number; "p_part": number; "p_whole": number };
         Returns: number;
+      };
+      "shift_report": {
+        Args: { "p_counted_cash": number; "p_shift_id": string };
+        Returns: Json;
       };
       "ship_order": {
         Args: { "p_order_id": string; "p_tracking": string };
@@ -3707,6 +4151,14 @@ export type Database = {
         Args: { "p_reservation_id": string; "p_user_id": string };
         Returns: Record<string, unknown>;
       };
+      "take_sold_stock": {
+        Args: {
+          "p_location_id": string;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_sale_id": string;
+        };
+        Returns: undefined;
+      };
       "take_stock": {
         Args: {
           "p_currency"?: string;
@@ -3726,6 +4178,7 @@ export type Database = {
         };
         Returns: number;
       };
+      "till_role": { Args: Record<PropertyKey, never>; Returns: string };
       "to_amount": { Args: { "p_value": Json }; Returns: number };
       "to_time": { Args: { "p_text": string }; Returns: string };
       "to_uuid": { Args: { "p_text": string }; Returns: string };
@@ -3771,6 +4224,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "void_sale": {
+        Args: { "p_reason": string; "p_sale_id": string };
+        Returns: Json;
+      };
       "wallet_returned": {
         Args: {
           "p_order": Omit<
@@ -3809,6 +4266,25 @@ export type Database = {
         "shortages": Json | null;
         "slotted": (string)[] | null;
         "has_terms": boolean | null;
+      };
+      "sale_look": {
+        "product_ids": (string)[] | null;
+        "inventory_ids": (string)[] | null;
+        "names": (string)[] | null;
+        "quantities": (number)[] | null;
+        "unit_prices": (number)[] | null;
+        "subtotals": (number)[] | null;
+        "discounts": (number)[] | null;
+        "reasons": (string)[] | null;
+        "untracked": (boolean)[] | null;
+        "currencies": (string)[] | null;
+        "no_barcodes": Json | null;
+        "no_inventory": Json | null;
+        "no_products": Json | null;
+        "elsewhere": Json | null;
+        "problems": Json | null;
+        "discount_percent": number | null;
+        "shortages": Json | null;
       };
     };
   };

@@ -59,10 +59,10 @@ super::codes! {
     Underpaid 422 Final "UNDERPAID"
         "The tenders are less than the total."
         "Take details.missing more, and send all tenders."
-        known(&[("total", AMOUNT), ("paid", AMOUNT), ("missing", AMOUNT), ("currency", Text)]);
+        known(&[("total", AMOUNT), ("paid", AMOUNT), ("missing", AMOUNT), ("currency", Currency)]);
 
     Overpaid 422 Final "OVERPAID"
         "More was paid than the total, and not in cash."
         "Change is given of cash only: lower the other tenders by details.excess."
-        known(&[("total", AMOUNT), ("paid", AMOUNT), ("excess", AMOUNT), ("currency", Text)]);
+        known(&[("total", AMOUNT), ("paid", AMOUNT), ("excess", AMOUNT), ("currency", Currency)]);
 }

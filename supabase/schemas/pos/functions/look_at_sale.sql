@@ -43,7 +43,7 @@ begin
       case when v_online then l.product_id else s.id end as inventory_id,
       case when v_online then 0 else p.decimals end as decimals,
       case when v_online then p.available_quantity else coalesce(s.quantity, 0) end as there,
-      floor(l.quantity * p.price + 0.5)::bigint as subtotal
+      floor(l.quantity * p.price + 0.5) as subtotal
     from lines l
     left join lateral (
       select
@@ -78,8 +78,8 @@ begin
     array_agg(s.name order by s.line),
     array_agg(s.quantity order by s.line),
     array_agg(s.price order by s.line),
-    array_agg(s.subtotal order by s.line),
-    array_agg(s.discount order by s.line),
+    array_agg(least(s.subtotal, 90071992547409) order by s.line),
+    array_agg(least(s.discount, 90071992547409) order by s.line),
     array_agg(s.reason order by s.line),
     array_agg(s.stock_policy = 'untracked' order by s.line),
     array_agg(distinct s.currency::text) filter (where s.currency is not null),
@@ -107,6 +107,10 @@ begin
         select k.line, '/discount', format('must be at most %s, which is what the line costs', k.subtotal)
         from priced k
         where k.discount > k.subtotal
+        union all
+        select k.line, '/quantity', 'must come to at most 90071992547409 minor units'
+        from priced k
+        where k.subtotal > 90071992547409
       ) b
     ),
     max(case when s.discount > 0 then 100 * s.discount / greatest(s.subtotal, 1) end),

@@ -11,6 +11,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set timezone = 'UTC'
 as $$
 declare
   v_problems jsonb := '[]';

@@ -4,8 +4,7 @@ create table interlock.product_barcodes (
     constraint product_barcodes_pkey primary key,
   product_id uuid not null
     constraint product_barcodes_product_id_fkey references interlock.products on delete cascade,
-  units interlock.quantity not null default 1
-    constraint product_barcodes_units_positive check (units > 0)
+  units interlock.positive_quantity not null default 1
 );
 
 comment on table interlock.product_barcodes is

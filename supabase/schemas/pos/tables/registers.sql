@@ -14,8 +14,7 @@ create table interlock.registers (
   receipt_prefix interlock.receipt_prefix
     constraint registers_receipt_prefix_key unique,
   active boolean not null default true,
-  last_receipt bigint not null default 0
-    constraint registers_last_receipt_nonnegative check (last_receipt >= 0),
+  last_receipt interlock.receipt_count not null default 0,
   created_at timestamptz not null default now()
 )
 with (fillfactor = 50);

@@ -6,8 +6,7 @@ create table interlock.sale_lines (
   product_id uuid not null,
   inventory_id uuid,
   name text not null,
-  quantity interlock.quantity not null
-    constraint sale_lines_quantity_positive check (quantity > 0),
+  quantity interlock.positive_quantity not null,
   unit_price interlock.amount not null,
   subtotal interlock.amount not null,
   discount interlock.amount not null default 0,

@@ -9,6 +9,10 @@ create domain interlock.sale_status as text
 create domain interlock.cash_movement_kind as text
   constraint cash_movements_kind_known check (value in ('paid_in', 'paid_out'));
 
+-- How many receipts there have been.
+create domain interlock.receipt_count as bigint
+  constraint receipt_count_nonnegative check (value >= 0);
+
 -- What a receipt number begins with.
 create domain interlock.receipt_prefix as text
   constraint registers_receipt_prefix_format check (value ~ '^[A-Z0-9-]+$' and char_length(value) <= 10);

@@ -5,6 +5,10 @@
 create domain interlock.quantity as numeric
   constraint quantity_range check (value > -100000000000 and value < 100000000000 and value = round(value, 3));
 
+-- A quantity of something: above nothing.
+create domain interlock.positive_quantity as numeric
+  constraint positive_quantity_range check (value > 0 and value < 100000000000 and value = round(value, 3));
+
 -- A change of a quantity, in either direction.
 create domain interlock.quantity_change as numeric
   constraint quantity_change_range
