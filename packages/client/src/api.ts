@@ -2831,6 +2831,7 @@ export interface components {
                 total: number;
                 paid: number;
                 missing: number;
+                /** @description ISO 4217 */
                 currency: string;
             } | null;
             /**
@@ -2858,6 +2859,7 @@ export interface components {
                 total: number;
                 paid: number;
                 excess: number;
+                /** @description ISO 4217 */
                 currency: string;
             } | null;
             /**
