@@ -144,7 +144,7 @@ create table interlock.shifts (
     constraint shifts_pkey primary key,
   register_id uuid not null
     constraint shifts_register_id_fkey references interlock.registers,
-  opened_at timestamptz not null default interlock.clock(),
+  opened_at timestamptz not null default now(),
   opened_by uuid,
   opening_cash interlock.amount not null,
   closed_at timestamptz,
@@ -208,7 +208,7 @@ create table interlock.sales (
   total interlock.amount not null,
   change_due interlock.amount not null default 0,
   cashier uuid,
-  sold_at timestamptz not null default interlock.clock(),
+  sold_at timestamptz not null default now(),
   voided_at timestamptz,
   voided_by uuid,
   void_reason interlock.label,
@@ -327,7 +327,7 @@ create table interlock.cash_movements (
   amount interlock.positive_amount not null,
   reason interlock.label not null,
   actor uuid,
-  created_at timestamptz not null default interlock.clock()
+  created_at timestamptz not null default now()
 );
 
 comment on table interlock.cash_movements is

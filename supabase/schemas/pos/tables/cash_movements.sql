@@ -8,7 +8,7 @@ create table interlock.cash_movements (
   amount interlock.positive_amount not null,
   reason interlock.label not null,
   actor uuid,
-  created_at timestamptz not null default interlock.clock()
+  created_at timestamptz not null default now()
 );
 
 comment on table interlock.cash_movements is

@@ -20,7 +20,7 @@ create table interlock.sales (
   total interlock.amount not null,
   change_due interlock.amount not null default 0,
   cashier uuid,
-  sold_at timestamptz not null default interlock.clock(),
+  sold_at timestamptz not null default now(),
   voided_at timestamptz,
   voided_by uuid,
   void_reason interlock.label,

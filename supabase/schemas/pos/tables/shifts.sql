@@ -7,7 +7,7 @@ create table interlock.shifts (
     constraint shifts_pkey primary key,
   register_id uuid not null
     constraint shifts_register_id_fkey references interlock.registers,
-  opened_at timestamptz not null default interlock.clock(),
+  opened_at timestamptz not null default now(),
   opened_by uuid,
   opening_cash interlock.amount not null,
   closed_at timestamptz,
