@@ -14,7 +14,6 @@ drop function
   public.pos_sale(uuid, jsonb, jsonb, bigint, text),
   public.void_sale(uuid, text);
 drop function
-  interlock.till_role,
   interlock.close_shift,
   interlock.expected_cash,
   interlock.find_sale_problems,
@@ -48,3 +47,5 @@ drop domain
   interlock.receipt_count,
   interlock.receipt_prefix,
   interlock.barcode;
+drop function
+  interlock.till_role;
