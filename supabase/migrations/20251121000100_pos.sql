@@ -675,7 +675,7 @@ begin
 end
 $$;
 
--- Lock a register; the one helper for this kind of lock. It comes last: whoever holds it waits for nothing more, and what
+-- Lock a register; the one helper for this kind of lock. It comes last (a sale waits then for the reference of its card payment alone), and what
 -- belongs to its open shift is added up or written under it.
 --
 -- Callers: interlock.open_shift, interlock.close_shift, interlock.move_cash, interlock.void_sale; interlock.pos_sale takes it by
@@ -703,7 +703,7 @@ $$;
 
 -- A shift, as it is under the lock of its register.
 --
--- Callers: interlock.close_shift, interlock.move_cash.
+-- Callers: interlock.close_shift, interlock.move_cash, interlock.void_sale.
 -- Locks: the register (interlock.lock_register).
 -- Errors: SHIFT_NOT_FOUND; 55P03 after lock_timeout.
 create function interlock.lock_shift(p_shift_id uuid)

@@ -1,4 +1,4 @@
--- Lock a register; the one helper for this kind of lock. It comes last: whoever holds it waits for nothing more, and what
+-- Lock a register; the one helper for this kind of lock. It comes last (a sale waits then for the reference of its card payment alone), and what
 -- belongs to its open shift is added up or written under it.
 --
 -- Callers: interlock.open_shift, interlock.close_shift, interlock.move_cash, interlock.void_sale; interlock.pos_sale takes it by

@@ -1,6 +1,6 @@
 -- A shift, as it is under the lock of its register.
 --
--- Callers: interlock.close_shift, interlock.move_cash.
+-- Callers: interlock.close_shift, interlock.move_cash, interlock.void_sale.
 -- Locks: the register (interlock.lock_register).
 -- Errors: SHIFT_NOT_FOUND; 55P03 after lock_timeout.
 create function interlock.lock_shift(p_shift_id uuid)
