@@ -43,6 +43,7 @@ fn a_shop() -> Shop {
     };
     Shop {
         stores: BTreeMap::new(),
+        transfers: BTreeMap::new(),
         terms: Arc::new(Terms {
             products: BTreeMap::from([(OIL, oil)]),
             promos: vec![promo],

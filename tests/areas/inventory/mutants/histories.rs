@@ -10,4 +10,5 @@ pub(crate) const IN_HISTORIES: &[Mutant] = &[
         "set quantity = v_row.quantity - p_quantity",
     ),
     ("lock_inventory", "for no key update", ""),
+    ("lock_transfer", "for no key update", ""),
 ];

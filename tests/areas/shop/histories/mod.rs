@@ -6,6 +6,7 @@ mod world;
 
 use super::model::Shop;
 use super::model::calls::{Call, Payment};
+use super::model::transfers::Goods;
 use crate::prove::histories::{AnyWorld, Kind, Played, Request, World};
 use crate::prove::model::Moment;
 use futures::FutureExt as _;
@@ -37,6 +38,8 @@ pub(crate) struct Known {
     orders: Vec<(Uuid, Uuid)>,
     /// Orders by card with what they cost, and attempts to pay them.
     payments: Vec<(Uuid, i64, Option<Uuid>)>,
+    /// What was sent, with its goods.
+    transfers: Vec<(Uuid, Goods)>,
     /// Calls that were made under a key.
     keyed: Vec<Call>,
     /// Whether many unknown codes are tried here.
@@ -63,6 +66,11 @@ impl Played for Shop {
             if let (Payment::Card, Some(total)) = (payment, amount(&body["order"]["total"])) {
                 known.payments.push((order, total, None));
             }
+        }
+        if let Call::Transfer { goods, .. } = call
+            && let Some(id) = body["transfer_id"].as_str().and_then(|id| id.parse().ok())
+        {
+            known.transfers.push((id, goods.clone()));
         }
         if let (Call::BeginPayment { order, .. }, attempt @ Some(_)) = (call, id("payment"))
             && let Some(total) = amount(&body["payment"]["amount"])

@@ -3,7 +3,8 @@
 use super::Known;
 use crate::areas::shop::model::Shop;
 use crate::areas::shop::model::calls::{self as shop, Decision, News, Payment, Tidings};
-use crate::areas::shop::model::inventory::{Action, Expected, Line};
+use crate::areas::shop::model::inventory::{Action, Expected, Line, ONLINE};
+use crate::areas::shop::model::transfers::{Fate, Goods};
 use crate::prove::histories::{Reader, World, pick};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -24,8 +25,11 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
     if terms.slots && rng.random_ratio(1, 8) {
         return with_slots(rng, world, &products);
     }
-    if rng.random_ratio(1, 8) {
-        let call = in_store(rng, world);
+    if rng.random_ratio(1, 6) {
+        let call = match rng.random_ratio(1, 3) {
+            true => on_the_way(rng, world, &known),
+            false => in_store(rng, world),
+        };
         if call.is_keyed() {
             known.keyed.push(call.clone());
         }
@@ -307,6 +311,61 @@ fn in_store(rng: &mut StdRng, world: &World<Shop>) -> shop::Call {
     }
 }
 
+/// Goods move between the web shop and the store, or something becomes of what was sent: mostly of the latest, by several at once.
+fn on_the_way(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
+    let key = rng.random_ratio(1, 3).then(|| Uuid::new_v4().to_string());
+    if !known.transfers.is_empty() && rng.random_ratio(2, 3) {
+        let many = known.transfers.len();
+        let (transfer, sent) = &known.transfers[many - 1 - rng.random_range(0..many.min(2))];
+        let fate = match rng.random_range(0..8) {
+            0..5 => Fate::Receive,
+            5..7 => Fate::Lose,
+            _ => Fate::Cancel,
+        };
+        let mut goods: Goods = match fate {
+            Fate::Cancel => Vec::new(),
+            _ => {
+                let goods = sent.iter();
+                let goods = goods.map(|(product, sent)| {
+                    let most = sent / 1000 + i64::from(rng.random_ratio(1, 4));
+                    (*product, rng.random_range(1..=most) * 1000)
+                });
+                goods.collect()
+            }
+        };
+        if rng.random_bool(0.5) {
+            goods.truncate(1);
+        }
+        return shop::Call::Book {
+            transfer: *transfer,
+            fate,
+            goods,
+            key,
+        };
+    }
+    let held: Vec<_> = world.start.stores.values().collect();
+    let store = held[0].location;
+    let (from, to) = match rng.random_bool(0.5) {
+        true => (ONLINE, store),
+        false => (store, ONLINE),
+    };
+    let mut products: Vec<Uuid> = held.iter().map(|held| held.product).collect();
+    if rng.random_bool(0.5) {
+        products.reverse();
+    }
+    products.truncate(rng.random_range(1..3));
+    let goods = products
+        .into_iter()
+        .map(|product| (product, rng.random_range(1..4) * 1000));
+    shop::Call::Transfer {
+        from,
+        to,
+        goods: goods.collect(),
+        in_transit: rng.random_bool(0.6),
+        key,
+    }
+}
+
 /// Units that came or went, or a count of what was there at first: sometimes of what is there still.
 fn counted_or_adjusted(
     rng: &mut StdRng,
@@ -402,6 +461,7 @@ fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
         shop::Call::CountStock { counted, .. } => *counted = 9,
         shop::Call::SellAtTill { quantity, .. } => *quantity = 4000,
         shop::Call::Manage { lines, .. } => lines[0].amount = 4000,
+        shop::Call::Transfer { goods, .. } => goods[0].1 = 4000,
         _ => {}
     }
     call

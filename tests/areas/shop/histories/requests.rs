@@ -2,6 +2,7 @@
 
 use crate::areas::shop::model::calls::{Call, News, Tidings};
 use crate::areas::shop::model::inventory::{Action, Expected, Line, number};
+use crate::areas::shop::model::transfers::Fate;
 use crate::areas::shop::model::{self as shop};
 use crate::areas::shop::stripe::SECRET;
 use crate::prove::histories::{Reader, Request, array, present};
@@ -200,14 +201,46 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             let (name, amount) = action.names();
             let began_at = (*action == Action::Count).then_some("2000-01-01T00:00:00Z");
             let lines: Vec<Value> = lines.iter().map(|line| named_line(line, amount)).collect();
-            Request::Call {
-                function: Some("inventory"),
-                rpc: "manage_inventory",
-                caller: None,
-                arguments: present(json!({ "action": name, "lines": lines, "began_at": began_at })),
-                key: key.clone(),
-                rows: false,
-            }
+            inventory(
+                json!({ "action": name, "lines": lines, "began_at": began_at }),
+                key.clone(),
+            )
+        }
+        Call::Transfer {
+            from,
+            to,
+            goods,
+            in_transit,
+            key,
+        } => {
+            let lines = goods.iter().map(|(product, quantity)| {
+                json!({
+                    "product_id": product, "from_location_id": from, "to_location_id": to,
+                    "quantity": number(*quantity),
+                })
+            });
+            let lines: Vec<Value> = lines.collect();
+            let in_transit = in_transit.then_some(true);
+            inventory(
+                json!({ "action": "transfer", "lines": lines, "in_transit": in_transit }),
+                key.clone(),
+            )
+        }
+        Call::Book {
+            transfer,
+            fate,
+            goods,
+            key,
+        } => {
+            let lines = goods.iter().map(|(product, quantity)| {
+                json!({ "product_id": product, "quantity": number(*quantity) })
+            });
+            let lines: Vec<Value> = lines.collect();
+            let lines = (*fate != Fate::Cancel).then_some(lines);
+            inventory(
+                json!({ "action": fate.name(), "lines": lines, "transfer_id": transfer }),
+                key.clone(),
+            )
         }
         Call::SellAtTill {
             stock,
@@ -271,6 +304,17 @@ fn event(tidings: &Tidings) -> String {
          ) e",
         age = tidings.age
     )
+}
+
+fn inventory(arguments: Value, key: Option<String>) -> Request {
+    Request::Call {
+        function: Some("inventory"),
+        rpc: "manage_inventory",
+        caller: None,
+        arguments: present(arguments),
+        key,
+        rows: false,
+    }
 }
 
 fn named_line(line: &Line, amount: &str) -> Value {
@@ -353,6 +397,12 @@ fn books(world: &shop::Shop) -> String {
              from interlock.products p left join slots s on s.owner_id = p.id where p.id = any ({products})),
            'stores', (select coalesce(json_object_agg(i.id, json_build_array(trim_scale(i.quantity), i.version)), '{{}}')
              from interlock.inventory i where i.product_id = any ({products})),
+           'transit', (select coalesce(json_object_agg(t.product_id, json_build_array(t.in_transit, t.lost)), '{{}}')
+             from (
+               select l.product_id, trim_scale(sum(l.in_transit)) as in_transit, trim_scale(sum(l.lost)) as lost
+               from interlock.stock_transfer_lines l where l.product_id = any ({products})
+               group by l.product_id having sum(l.in_transit + l.lost) > 0
+             ) t),
            'wallets', (select coalesce(json_object_agg(user_id, balance), '{{}}')
              from interlock.wallets where user_id = any ({buyers})),
            'uses', (select coalesce(json_object_agg(p.id, u.uses), '{{}}')

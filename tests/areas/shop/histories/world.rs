@@ -143,6 +143,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         clock,
         stock,
         stores,
+        transfers: BTreeMap::new(),
         slots,
         wallets,
         top_ups: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! What can be asked of a shop.
 
 use super::inventory::{Action, Line};
+use super::transfers::{Fate, Goods};
 use crate::prove::histories::Reader;
 use crate::prove::model::Moment;
 use crate::prove::model::keys::{Key, LIFETIME, REFERENCE_LIFETIME};
@@ -197,6 +198,21 @@ pub(crate) enum Call {
         lines: Vec<Line>,
         key: Option<String>,
     },
+    /// Goods move from one location to another, or are sent.
+    Transfer {
+        from: Uuid,
+        to: Uuid,
+        goods: Goods,
+        in_transit: bool,
+        key: Option<String>,
+    },
+    /// What has become of goods that were sent.
+    Book {
+        transfer: Uuid,
+        fate: Fate,
+        goods: Goods,
+        key: Option<String>,
+    },
     /// A till takes of stock, in thousandths.
     SellAtTill {
         stock: Uuid,
@@ -248,7 +264,9 @@ impl Call {
             Self::Cancel { caller, key, .. } => {
                 Some((caller.unwrap_or_default(), "cancel_order", key.clone()?))
             }
-            Self::Manage { key, .. } => Some((Uuid::nil(), "manage_inventory", key.clone()?)),
+            Self::Manage { key, .. } | Self::Transfer { key, .. } | Self::Book { key, .. } => {
+                Some((Uuid::nil(), "manage_inventory", key.clone()?))
+            }
             _ => {
                 let (operation, reference) = self.reference()?;
                 Some((Uuid::nil(), operation, reference.clone()))
@@ -301,7 +319,9 @@ impl Call {
                 key: Some(_),
                 ..
             } => order.to_string(),
-            Self::Manage { key: Some(_), .. } => format!("{self:?}"),
+            Self::Manage { key: Some(_), .. }
+            | Self::Transfer { key: Some(_), .. }
+            | Self::Book { key: Some(_), .. } => format!("{self:?}"),
             // All that it says, its reference too.
             _ if self.reference().is_some() => format!("{self:?}"),
             _ => String::new(),

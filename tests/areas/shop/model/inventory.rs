@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The location of the web shop.
-const ONLINE: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const ONLINE: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
 
 /// A product in a store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -118,7 +118,7 @@ impl Shop {
             .collect()
     }
 
-    fn shortage_at(&self, stock: Uuid, requested: i64) -> Value {
+    pub(super) fn shortage_at(&self, stock: Uuid, requested: i64) -> Value {
         let place = self.place(stock);
         json!({
             "inventory_id": stock, "product_id": place.product, "location_id": place.location,
@@ -187,6 +187,22 @@ impl Shop {
             body,
         )?;
         Ok(Some(vec![next]))
+    }
+
+    /// Whether there is so much of a stock.
+    pub(super) fn has(&self, stock: Uuid, quantity: i64) -> bool {
+        self.place(stock).quantity >= quantity
+    }
+
+    /// Changes a stock by so much, and tells of it.
+    pub(super) fn move_stock_at(&mut self, stock: Uuid, change: i64) -> Value {
+        let place = self.place(stock);
+        self.put(stock, place.quantity + change, 1);
+        json!({
+            "inventory_id": stock, "product_id": place.product, "location_id": place.location,
+            "old_quantity": number(place.quantity), "new_quantity": number(place.quantity + change),
+            "version": place.version(1),
+        })
     }
 
     fn put(&mut self, stock: Uuid, quantity: i64, changes: i64) {

@@ -9,11 +9,13 @@ mod orders;
 mod reopening;
 pub(crate) mod slots;
 mod stock;
+pub(crate) mod transfers;
 mod wallet;
 
 use self::calls::{Call, Decision};
 use self::inventory::Held;
 use self::orders::Order;
+use self::transfers::Transfer;
 use crate::areas::promo::model::{Promo, Refusal, Uses};
 use crate::prove::model::keys::{Keys, Verdict};
 use crate::prove::model::{Clock, Event, Model, Moment, Seen, Steps, matches};
@@ -51,6 +53,8 @@ pub(crate) struct Shop {
     pub(crate) stock: BTreeMap<Uuid, i64>,
     /// What is in the store, by inventory id.
     pub(crate) stores: BTreeMap<Uuid, Held>,
+    /// What was sent from one location to another.
+    pub(crate) transfers: BTreeMap<Uuid, Transfer>,
     /// How many slots products and promo codes have.
     pub(crate) slots: BTreeMap<Uuid, i64>,
     pub(crate) wallets: BTreeMap<Uuid, i64>,
@@ -79,6 +83,7 @@ impl fmt::Debug for Shop {
             .field("now", &self.clock.now)
             .field("stock", &self.stock)
             .field("stores", &self.stores)
+            .field("transfers", &self.transfers)
             .field("wallets", &self.wallets)
             .field("orders", &orders)
             .field("uses", &self.uses)
@@ -91,6 +96,7 @@ impl PartialEq for Shop {
         self.clock == other.clock
             && self.stock == other.stock
             && self.stores == other.stores
+            && self.transfers == other.transfers
             && self.slots == other.slots
             && self.wallets == other.wallets
             && self.top_ups == other.top_ups
@@ -111,6 +117,7 @@ impl Hash for Shop {
         self.clock.hash(hasher);
         self.stock.hash(hasher);
         self.stores.hash(hasher);
+        self.transfers.hash(hasher);
         self.slots.hash(hasher);
         self.wallets.hash(hasher);
         self.top_ups.hash(hasher);
@@ -237,6 +244,13 @@ impl Model for Shop {
             } => self.count_refusals(*product, *expected),
             Call::SetStockSlots { product, slots } => self.stock_slots_refusals(*product, *slots),
             Call::Manage { action, lines, .. } => self.inventory_refusals(*action, lines),
+            Call::Transfer { from, goods, .. } => self.transfer_refusals(*from, goods),
+            Call::Book {
+                transfer,
+                fate,
+                goods,
+                ..
+            } => self.fate_refusals(*transfer, *fate, goods),
             Call::SellAtTill {
                 stock, quantity, ..
             } => self.sale_refusals(*stock, *quantity),
@@ -362,6 +376,19 @@ impl Shop {
             Call::LookAtShelf => expect(self.shelf(), body).map(|()| None),
             Call::LookAtStock { .. } => expect(self.stock_and_slots(), body).map(|()| None),
             Call::Manage { action, lines, .. } => self.inventory_changed(*action, lines, body),
+            Call::Transfer {
+                from,
+                to,
+                goods,
+                in_transit,
+                ..
+            } => self.transferred(*from, *to, goods, *in_transit, body),
+            Call::Book {
+                transfer,
+                fate,
+                goods,
+                ..
+            } => self.fate_booked(*transfer, *fate, goods, body),
             Call::SellAtTill {
                 stock, quantity, ..
             } => self.sold_at_till(*stock, *quantity, body),
@@ -383,7 +410,7 @@ impl Shop {
         let orders = self.orders.iter();
         let orders = orders.map(|(id, order)| (id.to_string(), json!(order.status)));
         json!({
-            "stock": self.shelf(), "stores": self.store_books(), "wallets": numbers(&self.wallets),
+            "stock": self.shelf(), "stores": self.store_books(), "transit": self.transit_books(), "wallets": numbers(&self.wallets),
             "uses": uses.collect::<Map<_, _>>(), "orders": orders.collect::<Map<_, _>>(),
         })
     }
