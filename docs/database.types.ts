@@ -208,6 +208,31 @@ export type Database = {
         };
         Relationships: [];
       };
+      "events": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "payload": NonNullable<Json>;
+          "subject": string;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "payload"?: Json | null;
+          "subject"?: string | null;
+          "type"?: string | null;
+        };
+        Update: {
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "payload"?: Json | null;
+          "subject"?: string | null;
+          "type"?: string | null;
+        };
+        Relationships: [];
+      };
       "inventory": {
         Row: {
           "id": string;
@@ -2078,10 +2103,17 @@ export type Database = {
       };
       "pos_sale": {
         Args: {
+          "p_approval_id"?: string;
+          "p_client_time"?: string;
+          "p_customer"?: Json;
           "p_expected_total"?: number;
           "p_idempotency_key"?: string;
-          "p_lines": Json;
+          "p_lines"?: Json;
+          "p_parked_sale_id"?: string;
+          "p_promo_code"?: string;
           "p_register_id": string;
+          "p_returns"?: Json;
+          "p_shift_id"?: string;
           "p_tenders"?: Json;
         };
         Returns: Json;

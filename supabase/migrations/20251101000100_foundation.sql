@@ -439,6 +439,11 @@ create table interlock.settings (
     constraint settings_keep_inventory_conflicts_sane
       check (keep_inventory_conflicts between interval '1 hour' and interval '100 years'),
 
+  -- Events.
+  keep_events interval default '90 days'
+    constraint settings_keep_events_sane
+      check (keep_events between interval '1 day' and interval '100 years'),
+
   -- Tills.
   max_cashier_discount numeric default 10
     constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100)
@@ -522,6 +527,8 @@ comment on column interlock.settings.keep_payment_events is
 
 comment on column interlock.settings.keep_inventory_conflicts is
   'How long it is kept that a stock was no longer what had been read (1 hour to 100 years); null means for ever.';
+comment on column interlock.settings.keep_events is
+  'How long events are kept (1 day to 100 years); null means for ever.';
 
 comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
@@ -1240,6 +1247,21 @@ begin
 end
 $$;
 
+-- A request without what was not given: the members of an object that are not null.
+--
+-- Callers: interlock.pos_sale.
+create function interlock.given(p_request jsonb)
+returns jsonb
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select coalesce(jsonb_object_agg(m.key, m.value), '{}')
+  from jsonb_each(p_request) m
+  where m.value <> 'null'
+$$;
+
 -- Share units of a counter out to its empty slots, if there are at least 16 for each.
 --
 -- Callers: whoever holds the gate, after interlock.call_in_slots.
@@ -1616,6 +1638,7 @@ declare
   v_stock int;
   v_money int;
   v_conflicts int;
+  v_told int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -1723,6 +1746,17 @@ begin
     for update skip locked
   ));
   get diagnostics v_conflicts = row_count;
+
+  perform set_config('interlock.purging', 'events', true);
+  delete from interlock.events
+  where ctid = any (array(
+    select e.ctid
+    from interlock.events e
+    where e.created_at < v_now - v_keep.keep_events
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_told = row_count;
   perform set_config('interlock.purging', '', true);
 
   delete from interlock.payment_proofs
@@ -1761,7 +1795,8 @@ begin
     'wallet_movements', v_money,
     'payment_proofs', v_proofs,
     'payment_events', v_events,
-    'inventory_conflicts', v_conflicts
+    'inventory_conflicts', v_conflicts,
+    'events', v_told
   );
 end
 $$;
@@ -2547,6 +2582,8 @@ comment on function interlock.finish_reference is
   'Store the answer with the reference.';
 comment on function interlock.forget_idempotent is
   'Give the key back, after nothing was done under it.';
+comment on function interlock.given is
+  'A request without what was not given: the members of an object that are not null.';
 comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is

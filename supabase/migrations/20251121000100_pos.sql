@@ -525,28 +525,24 @@ $$;
 -- What is wrong with the shape of a sale, all of it; null if nothing is. crates/domain/src/pos/pos_sale.rs asks the same.
 --
 -- Callers: interlock.pos_sale.
-create function interlock.find_sale_problems(
-  p_register_id uuid,
-  p_lines jsonb,
-  p_tenders jsonb,
-  p_expected_total bigint,
-  p_idempotency_key text
-)
+create function interlock.find_sale_problems(p_request jsonb, p_expected_total bigint, p_idempotency_key text)
 returns jsonb
 language plpgsql
 immutable
 set search_path = ''
 as $$
 declare
+  v_lines constant jsonb := p_request -> 'lines';
+  v_tenders constant jsonb := p_request -> 'tenders';
   v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
   v_line constant text := 'must be 1 to 200 characters, without control characters';
   v_problems jsonb := '[]';
 begin
-  if p_register_id is null then
+  if p_request ->> 'register_id' is null then
     v_problems := v_problems || interlock.problem('/register_id', 'is required');
   end if;
 
-  if jsonb_typeof(p_lines) is distinct from 'array' or jsonb_array_length(p_lines) not between 1 and 100 then
+  if jsonb_typeof(v_lines) is distinct from 'array' or jsonb_array_length(v_lines) not between 1 and 100 then
     v_problems := v_problems || interlock.problem('/lines', 'must be an array of 1 to 100 lines');
   else
     v_problems := v_problems || (
@@ -563,7 +559,7 @@ begin
           case when jsonb_typeof(i.item) = 'object' then
             (select count(*) from jsonb_object_keys(i.item) as k (name) where k.name in ('inventory_id', 'product_id', 'barcode'))
           end as names
-        from jsonb_array_elements(p_lines) with ordinality as i (item, n)
+        from jsonb_array_elements(v_lines) with ordinality as i (item, n)
       ) l
       cross join lateral (
         select '' as pointer, 'must be an object' as message
@@ -630,9 +626,9 @@ begin
     );
   end if;
 
-  if jsonb_typeof(p_tenders) is distinct from 'array' or jsonb_array_length(p_tenders) > 20 then
+  if jsonb_typeof(v_tenders) <> 'array' or jsonb_array_length(v_tenders) > 20 then
     v_problems := v_problems || interlock.problem('/tenders', 'must be an array of at most 20 tenders');
-  else
+  elsif v_tenders is not null then
     v_problems := v_problems || (
       select coalesce(
         jsonb_agg(jsonb_build_object('pointer', format('/tenders/%s%s', t.n - 1, p.pointer), 'message', p.message) order by t.n, p.pointer),
@@ -640,7 +636,7 @@ begin
       )
       from (
         select i.n, i.item, jsonb_typeof(i.item) = 'object' as is_object
-        from jsonb_array_elements(p_tenders) with ordinality as i (item, n)
+        from jsonb_array_elements(v_tenders) with ordinality as i (item, n)
       ) t
       cross join lateral (
         select '' as pointer, 'must be an object' as message
@@ -1002,6 +998,13 @@ create function interlock.pos_sale(
   p_register_id uuid,
   p_lines jsonb,
   p_tenders jsonb,
+  p_returns jsonb,
+  p_customer jsonb,
+  p_promo_code text,
+  p_parked_sale_id uuid,
+  p_client_time timestamptz,
+  p_shift_id uuid,
+  p_approval_id uuid,
   p_expected_total bigint,
   p_idempotency_key text
 )
@@ -1015,10 +1018,12 @@ set timezone = 'UTC'
 as $$
 declare
   v_role constant text := interlock.require_till();
-  v_problems constant jsonb := interlock.find_sale_problems(
-    p_register_id, p_lines, p_tenders, p_expected_total, p_idempotency_key
-  );
-  v_request constant jsonb := jsonb_build_object('register_id', p_register_id, 'lines', p_lines, 'tenders', p_tenders);
+  v_request constant jsonb := interlock.given(jsonb_build_object(
+    'register_id', p_register_id, 'lines', p_lines, 'tenders', p_tenders, 'returns', p_returns, 'customer', p_customer,
+    'promo_code', p_promo_code, 'parked_sale_id', p_parked_sale_id, 'client_time', p_client_time, 'shift_id', p_shift_id,
+    'approval_id', p_approval_id
+  ));
+  v_problems constant jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
   v_sale_id constant uuid := interlock.new_id();
   v_register interlock.registers;
   v_look interlock.sale_look;
@@ -1178,6 +1183,7 @@ begin
   end if;
 
   v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
+  perform interlock.note_event('sale.completed', v_sale_id::text, v_answer::jsonb -> 'sale');
   perform interlock.finish_idempotent('pos_sale', p_idempotency_key, v_answer);
   return v_answer::json;
 end
@@ -1547,6 +1553,7 @@ begin
         voided_by = auth.uid(),
         void_reason = p_reason
     where s.id = p_sale_id;
+    perform interlock.note_event('sale.voided', p_sale_id::text, interlock.sale_to_json(p_sale_id)::jsonb);
   end if;
 
   return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));
@@ -1591,8 +1598,15 @@ comment on function public.open_shift(uuid, bigint) is
 
 create function public.pos_sale(
   p_register_id uuid,
-  p_lines jsonb,
-  p_tenders jsonb default '[]',
+  p_lines jsonb default null,
+  p_tenders jsonb default null,
+  p_returns jsonb default null,
+  p_customer jsonb default null,
+  p_promo_code text default null,
+  p_parked_sale_id uuid default null,
+  p_client_time timestamptz default null,
+  p_shift_id uuid default null,
+  p_approval_id uuid default null,
   p_expected_total bigint default null,
   p_idempotency_key text default null
 )
@@ -1601,10 +1615,13 @@ language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pos_sale(p_register_id, p_lines, p_tenders, p_expected_total, p_idempotency_key)
+  select interlock.pos_sale(
+    p_register_id, p_lines, p_tenders, p_returns, p_customer, p_promo_code, p_parked_sale_id, p_client_time, p_shift_id,
+    p_approval_id, p_expected_total, p_idempotency_key
+  )
 $$;
 
-comment on function public.pos_sale(uuid, jsonb, jsonb, bigint, text) is
+comment on function public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text) is
   'A sale at a till: stock, lines, tenders, change, drawer and receipt number together, or nothing. For whoever works at a till, and the service role.';
 
 create function public.void_sale(p_sale_id uuid, p_reason text)
@@ -1661,7 +1678,7 @@ revoke all on function
   public.close_shift(uuid, bigint),
   public.move_cash(uuid, text, bigint, text, text),
   public.open_shift(uuid, bigint),
-  public.pos_sale(uuid, jsonb, jsonb, bigint, text),
+  public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
   public.void_sale(uuid, text)
 from public, anon, authenticated, service_role;
 
@@ -1673,7 +1690,7 @@ grant execute on function
   public.close_shift(uuid, bigint), interlock.close_shift,
   public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
   public.open_shift(uuid, bigint), interlock.open_shift,
-  public.pos_sale(uuid, jsonb, jsonb, bigint, text), interlock.pos_sale,
+  public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text), interlock.pos_sale,
   public.void_sale(uuid, text), interlock.void_sale
 to authenticated, service_role;
 

@@ -41,6 +41,7 @@ drop function
   interlock.finish_idempotent,
   interlock.finish_reference,
   interlock.forget_idempotent,
+  interlock.given,
   interlock.grant_slots,
   interlock.jobs,
   interlock.ledgers_to_close,

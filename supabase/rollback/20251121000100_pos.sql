@@ -11,7 +11,7 @@ drop function
   public.close_shift(uuid, bigint),
   public.move_cash(uuid, text, bigint, text, text),
   public.open_shift(uuid, bigint),
-  public.pos_sale(uuid, jsonb, jsonb, bigint, text),
+  public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
   public.void_sale(uuid, text);
 drop function
   interlock.close_shift,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(390);
+select plan(395);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -26,6 +26,7 @@ select set_eq(
       ('decimals', 'integer'),
       ('details', 'jsonb'),
       ('discount_type', 'text'),
+      ('event_type', 'text'),
       ('finding_kind', 'text'),
       ('finding_status', 'text'),
       ('fulfillment', 'text'),
@@ -180,6 +181,10 @@ values
   ('idempotency_key', e'a\x7f', 'idempotency_key_format'),
   ('idempotency_key', e'a\n', 'idempotency_key_format'),
   ('idempotency_key', e'\x1fa', 'idempotency_key_format'),
+  ('event_type', 'order.paid', null),
+  ('event_type', 'order', 'event_type_format'),
+  ('event_type', 'Order.paid', 'event_type_format'),
+  ('event_type', 'order.' || repeat('x', 55), 'event_type_format'),
   ('country_code', 'DE', null),
   ('country_code', 'de', 'country_code_format'),
   ('country_code', 'D', 'country_code_format'),

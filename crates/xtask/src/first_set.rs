@@ -61,6 +61,11 @@ const SET: &[Migration] = &[
         title: "Audits of the stock: what its books do not agree on.",
     },
     Migration {
+        file: "20251120000200_events",
+        part: "events",
+        title: "What has happened, to be told outside.",
+    },
+    Migration {
         file: "20251121000100_pos",
         part: "pos",
         title: "Tills: registers, shifts, sales.",

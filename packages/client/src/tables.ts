@@ -243,6 +243,31 @@ export type Database = {
         };
         Relationships: [];
       };
+      "events": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "payload": NonNullable<Json>;
+          "subject": string;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "payload": NonNullable<Json>;
+          "subject": string;
+          "type": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "payload"?: NonNullable<Json>;
+          "subject"?: string;
+          "type"?: string;
+        };
+        Relationships: [];
+      };
       "idempotency_keys": {
         Row: {
           "created_at": string;
@@ -1787,6 +1812,7 @@ export type Database = {
           "confirmation_window": string | null;
           "idempotency_key_lifetime": string;
           "keep_batch_events": string | null;
+          "keep_events": string | null;
           "keep_inventory_conflicts": string | null;
           "keep_order_events": string | null;
           "keep_payment_events": string | null;
@@ -1825,6 +1851,7 @@ export type Database = {
           "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
+          "keep_events"?: string | null;
           "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
           "keep_payment_events"?: string | null;
@@ -1862,6 +1889,7 @@ export type Database = {
           "confirmation_window"?: string | null;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
+          "keep_events"?: string | null;
           "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
           "keep_payment_events"?: string | null;
@@ -3087,9 +3115,7 @@ export type Database = {
         Args: {
           "p_expected_total": number;
           "p_idempotency_key": string;
-          "p_lines": Json;
-          "p_register_id": string;
-          "p_tenders": Json;
+          "p_request": Json;
         };
         Returns: Json;
       };
@@ -3178,6 +3204,7 @@ export type Database = {
         Args: { "p_driver_id": string };
         Returns: undefined;
       };
+      "given": { Args: { "p_request": Json }; Returns: Json };
       "grant_promo_uses": {
         Args: { "p_promo_id": string };
         Returns: undefined;
@@ -3656,6 +3683,10 @@ export type Database = {
       "normal_code": { Args: { "p_code": string }; Returns: string };
       "normal_text": { Args: { "p_text": string }; Returns: string };
       "note_backorders": { Args: { "p_order_id": string }; Returns: undefined };
+      "note_event": {
+        Args: { "p_payload": Json; "p_subject": string; "p_type": string };
+        Returns: undefined;
+      };
       "online_location": { Args: Record<PropertyKey, never>; Returns: string };
       "open_shift": {
         Args: { "p_opening_cash": number; "p_register_id": string };
@@ -3722,10 +3753,17 @@ export type Database = {
       };
       "pos_sale": {
         Args: {
+          "p_approval_id": string;
+          "p_client_time": string;
+          "p_customer": Json;
           "p_expected_total": number;
           "p_idempotency_key": string;
           "p_lines": Json;
+          "p_parked_sale_id": string;
+          "p_promo_code": string;
           "p_register_id": string;
+          "p_returns": Json;
+          "p_shift_id": string;
           "p_tenders": Json;
         };
         Returns: Json;

@@ -31,6 +31,8 @@ comment on function interlock.finish_reference is
   'Store the answer with the reference.';
 comment on function interlock.forget_idempotent is
   'Give the key back, after nothing was done under it.';
+comment on function interlock.given is
+  'A request without what was not given: the members of an object that are not null.';
 comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is

@@ -4,7 +4,7 @@ revoke all on function
   public.close_shift(uuid, bigint),
   public.move_cash(uuid, text, bigint, text, text),
   public.open_shift(uuid, bigint),
-  public.pos_sale(uuid, jsonb, jsonb, bigint, text),
+  public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
   public.void_sale(uuid, text)
 from public, anon, authenticated, service_role;
 
@@ -16,6 +16,6 @@ grant execute on function
   public.close_shift(uuid, bigint), interlock.close_shift,
   public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
   public.open_shift(uuid, bigint), interlock.open_shift,
-  public.pos_sale(uuid, jsonb, jsonb, bigint, text), interlock.pos_sale,
+  public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text), interlock.pos_sale,
   public.void_sale(uuid, text), interlock.void_sale
 to authenticated, service_role;

@@ -121,7 +121,7 @@ select is(pg_temp.answer($$public.open_shift('60300000-0000-4000-8000-0000000000
 -- Sales.
 create temporary table sold on commit drop as
   select pg_temp.sell('s', '[{"inventory_id": "60200000-0000-4000-8000-000000000001", "quantity": 1.52, "discount": {"percent": 10, "reason": "bruised"}},
-    {"product_id": "60000000-0000-4000-8000-000000000004", "quantity": 2}]', '[{"type": "cash", "amount": 2000}]', $$, null, 'k'$$) as a;
+    {"product_id": "60000000-0000-4000-8000-000000000004", "quantity": 2}]', '[{"type": "cash", "amount": 2000}]', $$, p_idempotency_key => 'k'$$) as a;
 select is(
   (select (a -> 'sale') - '{id,shift_id,sold_at,lines}'::text[] from sold),
   '{"register_id": "60300000-0000-4000-8000-000000000001", "location_id": "60100000-0000-4000-8000-000000000001", "receipt_number": 1,
@@ -139,7 +139,7 @@ select is(
 );
 select is(
   pg_temp.sell('s', '[{"inventory_id": "60200000-0000-4000-8000-000000000001", "quantity": 1.52, "discount": {"percent": 10, "reason": "bruised"}},
-    {"product_id": "60000000-0000-4000-8000-000000000004", "quantity": 2}]', '[{"type": "cash", "amount": 2000}]', $$, null, 'k'$$),
+    {"product_id": "60000000-0000-4000-8000-000000000004", "quantity": 2}]', '[{"type": "cash", "amount": 2000}]', $$, p_idempotency_key => 'k'$$),
   (select a from sold), 'under its key it is one sale'
 );
 select is(
@@ -188,7 +188,7 @@ from (values
   ('[{"barcode": "tap60-mug", "quantity": 1}]', '[{"type": "cash", "amount": 100}, {"type": "card", "amount": 510}]', '', 'OVERPAID',
     '{"total": 500, "paid": 610, "excess": 10, "currency": "EUR"}'),
   ('[{"barcode": "tap60-mug", "quantity": 1}]', '[{"type": "card", "amount": 500, "reference": "tap60"}]', '', 'TENDER_REFERENCE_USED', '{"references": ["tap60"]}'),
-  ('[{"barcode": "tap60-mug", "quantity": 1}]', '[{"type": "cash", "amount": 500}]', ', 400', 'PRICE_CHANGED',
+  ('[{"barcode": "tap60-mug", "quantity": 1}]', '[{"type": "cash", "amount": 500}]', ', p_expected_total => 400', 'PRICE_CHANGED',
     '{"expected_total": 400, "total": 500, "subtotal": 500, "currency": "EUR", "lines": [{"product_id": "60000000-0000-4000-8000-000000000002",
       "name": "mug", "quantity": 1, "unit_price": 500, "total": 500, "expected_unit_price": null}]}')
 ) as l (lines, tenders, more, code, details);
@@ -196,7 +196,7 @@ select is(
   (select array_agg(p #>> '{}' order by n) from jsonb_array_elements(jsonb_path_query_array(
     pg_temp.sell('w', '[1, {"quantity": 0, "discount": 1}, {"barcode": "a b", "product_id": "x", "quantity": 1.0001, "gift": 1},
       {"inventory_id": "x", "quantity": "1", "discount": {"amount": 0, "x": 1}}, {"barcode": "a", "quantity": 1, "discount": {"percent": 0.001, "reason": ""}}]',
-      '[1, {"type": "gold", "amount": 0, "reference": "", "x": 1}]', ', -1, chr(7)'), '$.details.problems[*].pointer')) with ordinality as u (p, n)),
+      '[1, {"type": "gold", "amount": 0, "reference": "", "x": 1}]', ', p_expected_total => -1, p_idempotency_key => chr(7)'), '$.details.problems[*].pointer')) with ordinality as u (p, n)),
   array['/lines/0', '/lines/1', '/lines/1/discount', '/lines/1/quantity', '/lines/2', '/lines/2/barcode', '/lines/2/gift', '/lines/2/product_id',
     '/lines/2/quantity', '/lines/3/discount/amount', '/lines/3/discount/reason', '/lines/3/discount/x', '/lines/3/inventory_id', '/lines/3/quantity',
     '/lines/4/discount/percent', '/lines/4/discount/reason', '/tenders/0', '/tenders/1/amount', '/tenders/1/reference', '/tenders/1/type', '/tenders/1/x',

@@ -31,6 +31,7 @@ declare
   v_stock int;
   v_money int;
   v_conflicts int;
+  v_told int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -138,6 +139,17 @@ begin
     for update skip locked
   ));
   get diagnostics v_conflicts = row_count;
+
+  perform set_config('interlock.purging', 'events', true);
+  delete from interlock.events
+  where ctid = any (array(
+    select e.ctid
+    from interlock.events e
+    where e.created_at < v_now - v_keep.keep_events
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_told = row_count;
   perform set_config('interlock.purging', '', true);
 
   delete from interlock.payment_proofs
@@ -176,7 +188,8 @@ begin
     'wallet_movements', v_money,
     'payment_proofs', v_proofs,
     'payment_events', v_events,
-    'inventory_conflicts', v_conflicts
+    'inventory_conflicts', v_conflicts,
+    'events', v_told
   );
 end
 $$;

@@ -113,6 +113,11 @@ create table interlock.settings (
     constraint settings_keep_inventory_conflicts_sane
       check (keep_inventory_conflicts between interval '1 hour' and interval '100 years'),
 
+  -- Events.
+  keep_events interval default '90 days'
+    constraint settings_keep_events_sane
+      check (keep_events between interval '1 day' and interval '100 years'),
+
   -- Tills.
   max_cashier_discount numeric default 10
     constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100)
@@ -196,6 +201,8 @@ comment on column interlock.settings.keep_payment_events is
 
 comment on column interlock.settings.keep_inventory_conflicts is
   'How long it is kept that a stock was no longer what had been read (1 hour to 100 years); null means for ever.';
+comment on column interlock.settings.keep_events is
+  'How long events are kept (1 day to 100 years); null means for ever.';
 
 comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';

@@ -1,28 +1,24 @@
 -- What is wrong with the shape of a sale, all of it; null if nothing is. crates/domain/src/pos/pos_sale.rs asks the same.
 --
 -- Callers: interlock.pos_sale.
-create function interlock.find_sale_problems(
-  p_register_id uuid,
-  p_lines jsonb,
-  p_tenders jsonb,
-  p_expected_total bigint,
-  p_idempotency_key text
-)
+create function interlock.find_sale_problems(p_request jsonb, p_expected_total bigint, p_idempotency_key text)
 returns jsonb
 language plpgsql
 immutable
 set search_path = ''
 as $$
 declare
+  v_lines constant jsonb := p_request -> 'lines';
+  v_tenders constant jsonb := p_request -> 'tenders';
   v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
   v_line constant text := 'must be 1 to 200 characters, without control characters';
   v_problems jsonb := '[]';
 begin
-  if p_register_id is null then
+  if p_request ->> 'register_id' is null then
     v_problems := v_problems || interlock.problem('/register_id', 'is required');
   end if;
 
-  if jsonb_typeof(p_lines) is distinct from 'array' or jsonb_array_length(p_lines) not between 1 and 100 then
+  if jsonb_typeof(v_lines) is distinct from 'array' or jsonb_array_length(v_lines) not between 1 and 100 then
     v_problems := v_problems || interlock.problem('/lines', 'must be an array of 1 to 100 lines');
   else
     v_problems := v_problems || (
@@ -39,7 +35,7 @@ begin
           case when jsonb_typeof(i.item) = 'object' then
             (select count(*) from jsonb_object_keys(i.item) as k (name) where k.name in ('inventory_id', 'product_id', 'barcode'))
           end as names
-        from jsonb_array_elements(p_lines) with ordinality as i (item, n)
+        from jsonb_array_elements(v_lines) with ordinality as i (item, n)
       ) l
       cross join lateral (
         select '' as pointer, 'must be an object' as message
@@ -106,9 +102,9 @@ begin
     );
   end if;
 
-  if jsonb_typeof(p_tenders) is distinct from 'array' or jsonb_array_length(p_tenders) > 20 then
+  if jsonb_typeof(v_tenders) <> 'array' or jsonb_array_length(v_tenders) > 20 then
     v_problems := v_problems || interlock.problem('/tenders', 'must be an array of at most 20 tenders');
-  else
+  elsif v_tenders is not null then
     v_problems := v_problems || (
       select coalesce(
         jsonb_agg(jsonb_build_object('pointer', format('/tenders/%s%s', t.n - 1, p.pointer), 'message', p.message) order by t.n, p.pointer),
@@ -116,7 +112,7 @@ begin
       )
       from (
         select i.n, i.item, jsonb_typeof(i.item) = 'object' as is_object
-        from jsonb_array_elements(p_tenders) with ordinality as i (item, n)
+        from jsonb_array_elements(v_tenders) with ordinality as i (item, n)
       ) t
       cross join lateral (
         select '' as pointer, 'must be an object' as message

@@ -18,6 +18,13 @@ create function interlock.pos_sale(
   p_register_id uuid,
   p_lines jsonb,
   p_tenders jsonb,
+  p_returns jsonb,
+  p_customer jsonb,
+  p_promo_code text,
+  p_parked_sale_id uuid,
+  p_client_time timestamptz,
+  p_shift_id uuid,
+  p_approval_id uuid,
   p_expected_total bigint,
   p_idempotency_key text
 )
@@ -31,10 +38,12 @@ set timezone = 'UTC'
 as $$
 declare
   v_role constant text := interlock.require_till();
-  v_problems constant jsonb := interlock.find_sale_problems(
-    p_register_id, p_lines, p_tenders, p_expected_total, p_idempotency_key
-  );
-  v_request constant jsonb := jsonb_build_object('register_id', p_register_id, 'lines', p_lines, 'tenders', p_tenders);
+  v_request constant jsonb := interlock.given(jsonb_build_object(
+    'register_id', p_register_id, 'lines', p_lines, 'tenders', p_tenders, 'returns', p_returns, 'customer', p_customer,
+    'promo_code', p_promo_code, 'parked_sale_id', p_parked_sale_id, 'client_time', p_client_time, 'shift_id', p_shift_id,
+    'approval_id', p_approval_id
+  ));
+  v_problems constant jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
   v_sale_id constant uuid := interlock.new_id();
   v_register interlock.registers;
   v_look interlock.sale_look;
@@ -194,6 +203,7 @@ begin
   end if;
 
   v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
+  perform interlock.note_event('sale.completed', v_sale_id::text, v_answer::jsonb -> 'sale');
   perform interlock.finish_idempotent('pos_sale', p_idempotency_key, v_answer);
   return v_answer::json;
 end

@@ -61,6 +61,7 @@ begin
         voided_by = auth.uid(),
         void_reason = p_reason
     where s.id = p_sale_id;
+    perform interlock.note_event('sale.voided', p_sale_id::text, interlock.sale_to_json(p_sale_id)::jsonb);
   end if;
 
   return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));

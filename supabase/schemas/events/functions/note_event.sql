@@ -1,0 +1,12 @@
+-- Write down what has happened, in the transaction in which it does.
+--
+-- Callers: interlock.pos_sale, interlock.void_sale.
+-- Locks: none.
+create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into interlock.events (type, subject, payload)
+  values (p_type, p_subject, p_payload)
+$$;
