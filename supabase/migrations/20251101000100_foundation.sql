@@ -73,6 +73,31 @@ as $$
   ) l
 $$;
 
+-- Whether Postgres knows a time zone of this name. What it takes for a zone by its look is none: `UTC+2`, and
+-- `Europe/Berlin+2`, lie west of Greenwich, which nobody means; and an abbreviation such as CEST has no summer time.
+--
+-- Callers: domain time_zone.
+-- Locks: none.
+create function interlock.is_time_zone(p_name text)
+returns boolean
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+begin
+  if p_name collate "C" !~ '^(UTC|[A-Z][A-Za-z]*(/[A-Za-z_-]+)+)$' then
+    return false;
+  end if;
+
+  return timestamp '2000-01-01' at time zone p_name is not null;
+exception
+  when invalid_parameter_value then
+    return false;
+end
+$$;
+
 -- The most units that a product may have in stock. The check products_available_quantity_sane says the same number once
 -- more: a call there would be made again by every sale.
 --
@@ -2592,6 +2617,8 @@ comment on function interlock.is_line is
   'Whether a text is one line of at most so many characters, outer blanks not counted.';
 comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
+comment on function interlock.is_time_zone is
+  'Whether Postgres knows a time zone of this name.';
 comment on function interlock.jobs is
   'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
 comment on function interlock.ledgers_to_close is

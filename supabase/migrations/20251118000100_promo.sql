@@ -6,31 +6,6 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
--- Whether Postgres knows a time zone of this name. What it takes for a zone by its look is none: `UTC+2`, and
--- `Europe/Berlin+2`, lie west of Greenwich, which nobody means; and an abbreviation such as CEST has no summer time.
---
--- Callers: domain time_zone.
--- Locks: none.
-create function interlock.is_time_zone(p_name text)
-returns boolean
-language plpgsql
-immutable
-strict
-parallel safe
-set search_path = ''
-as $$
-begin
-  if p_name collate "C" !~ '^(UTC|[A-Z][A-Za-z]*(/[A-Za-z_-]+)+)$' then
-    return false;
-  end if;
-
-  return timestamp '2000-01-01' at time zone p_name is not null;
-exception
-  when invalid_parameter_value then
-    return false;
-end
-$$;
-
 -- A code as the shop writes it.
 create domain interlock.promo_code as text
   constraint promo_codes_code_readable check (interlock.is_line(value, 64) and interlock.normal_text(value) <> '');
@@ -1852,8 +1827,6 @@ comment on function interlock.has_other_order is
   'Whether a customer has an order.';
 comment on function interlock.increment_promo_usage is
   'What public.increment_promo_usage does, with its owner''s rights.';
-comment on function interlock.is_time_zone is
-  'Whether Postgres knows a time zone of this name.';
 comment on function interlock.keep_used_promo is
   'Keep a code that has uses, because history and counters refer to it.';
 comment on function interlock.lock_first_order is

@@ -238,7 +238,8 @@ $$;
 -- that came after an audit has a higher id than the last that this audit saw given out.
 --
 -- It only reads, apart from what it files: nobody who sells waits for it. It goes by pieces, each in statements of its own.
--- What was filed before and is gone is closed; what is there still is not filed again.
+-- What was filed before and is gone is closed; what is there still is not filed again. What is new is told outside, once
+-- (interlock.events, audit.finding).
 --
 -- Callers: the jobs of interlock.jobs; service_role, through public.audit_inventory.
 -- Locks: that of audits, advisory (tried, never waited for); the findings it files, closes or follows.
@@ -461,6 +462,13 @@ begin
         decided_by = case when f.size = excluded.size then f.decided_by end,
         actor = case when f.size = excluded.size then f.actor end;
   end loop;
+
+  perform interlock.note_event('audit.finding', f.id::text, jsonb_build_object(
+    'finding_id', f.id, 'kind', f.kind, 'product_id', f.product_id, 'location_id', f.location_id, 'subject_id', f.subject_id,
+    'expected', f.expected, 'found', f.found, 'size', f.size
+  ))
+  from interlock.inventory_findings f
+  where f.first_audit = v_audit.id;
 
   update interlock.inventory_findings f
   set status = 'resolved',

@@ -65,6 +65,7 @@ drop function
   interlock.guard_slots,
   interlock.refuse_change,
   interlock.is_line,
+  interlock.is_time_zone,
   interlock.most_units,
   interlock.new_id,
   interlock.normal_text;

@@ -50,5 +50,4 @@ drop domain
 drop function
   interlock.cover_promo_slots,
   interlock.keep_used_promo,
-  interlock.is_time_zone,
   interlock.promo_end;

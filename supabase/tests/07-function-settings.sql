@@ -102,7 +102,7 @@ select is_empty(
       and (
         p.proconfig && '{lock_timeout=2s,lock_timeout=50ms}'
         -- These wait for nobody, or for what another one waits for.
-        or p.proname in ('close_ledgers', 'purge_history', 'purge_idempotency_keys')
+        or p.proname in ('audit_inventory', 'close_ledgers', 'purge_history', 'purge_idempotency_keys')
       )
       and p.prosrc !~ '^\n(declare\n.*?\n)?begin\n  if current_setting\(''transaction_isolation''\) <> ''read committed'' then\n    perform interlock\.raise_isolation_level\(\);\n  end if;\n'
   $$,

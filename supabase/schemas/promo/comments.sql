@@ -21,8 +21,6 @@ comment on function interlock.has_other_order is
   'Whether a customer has an order.';
 comment on function interlock.increment_promo_usage is
   'What public.increment_promo_usage does, with its owner''s rights.';
-comment on function interlock.is_time_zone is
-  'Whether Postgres knows a time zone of this name.';
 comment on function interlock.keep_used_promo is
   'Keep a code that has uses, because history and counters refer to it.';
 comment on function interlock.lock_first_order is

@@ -182,13 +182,29 @@ select is(
   '-5 | t | The stock was changed past the ledger: with the triggers off, or by a restore. | open',
   'by how much, since when, why'
 );
+create function pg_temp.told()
+returns text
+language sql
+as $$
+  select coalesce(string_agg(
+    concat_ws(' ', e.payload ->> 'kind', p.name, e.payload ->> 'expected', e.payload ->> 'found', e.payload ->> 'size', f.status),
+    ', ' order by e.id
+  ), 'nothing')
+  from interlock.events e
+  left join interlock.inventory_findings f on f.id::text = e.subject and f.id::text = e.payload ->> 'finding_id'
+  left join pg_temp.names p on p.id::text = e.payload ->> 'product_id'
+  where e.type = 'audit.finding' and e.created_at = now() and f.decided_by is distinct from 'before'
+$$;
+select is(pg_temp.told(), 'ledger mug 101 96 -5 open', 'is told outside');
 select is(pg_temp.found(), 'ledger mug 101 96', 'is filed once');
+select is(pg_temp.told(), 'ledger mug 101 96 -5 open', 'and told once');
 select is((select count(*) from interlock.inventory_findings where product_id = pg_temp.id('mug')), 1::bigint, 'whatever number of audits');
 select throws_like(
   (select j.command from interlock.jobs() j where j.name = 'audit-inventory'), 'audit-inventory: 1 findings are open (1 ledger), the oldest since %; `npm run audit` tells them',
   'the job tells of it'
 );
 select is(pg_temp.resolved(), 'nothing nothing', 'and corrected in the ledger');
+select is(pg_temp.told(), 'ledger mug 101 96 -5 resolved', 'of which nobody is told again');
 select lives_ok((select j.command from interlock.jobs() j where j.name = 'audit-inventory'), 'then it has nothing to tell, nor to do for a day');
 select is(
   (select concat_ws(' ', m.delta::int, m.balance_after::int, m.reason, left(m.reference, 8)) from interlock.stock_movements m where m.product_id = pg_temp.id('mug') order by m.id desc limit 1),
@@ -360,6 +376,91 @@ select is(
   'resolved | gone at the next audit', 'which says so'
 );
 
+-- Of an order of two digital products each is counted for itself.
+insert into interlock.products (id, name, price, currency, available_quantity, kind)
+values (pg_temp.id('tune'), 'tune', 100, 'EUR', 0, 'digital');
+insert into pg_temp.names values (pg_temp.id('tune'), 'tune');
+insert into interlock.product_codes (product_id, code) select pg_temp.id('tune'), 'tap-tune-' || n from generate_series(1, 4) n;
+select lives_ok($$
+  select pg_temp.orders('both', '{"song": 1, "tune": 1}');
+  select cancel_order(pg_temp.order_id('both'), null);
+  select pg_temp.orders('duo', '{"song": 1, "tune": 2}')
+$$, 'songs and tunes');
+select is(pg_temp.found(), 'nothing', 'are sold');
+select pg_temp.break('product_codes', $$
+  update interlock.product_codes set order_id = null where order_id = pg_temp.order_id('duo');
+  insert into interlock.product_codes (product_id, code) values (pg_temp.id('tune'), 'tap-tune-x')
+$$);
+select is(
+  pg_temp.found(), 'codes song duo 1 0, codes song 5 4, codes tune duo 2 0, codes tune 5 2', 'without codes, and one too many'
+);
+create function pg_temp.resolve(p_product text, p_order text)
+returns text
+language sql
+as $$
+  select coalesce(string_agg(public.resolve_finding(f.id, 'tap mends') -> 'finding' ->> 'status', ' '), 'none')
+  from interlock.inventory_findings f
+  where f.status = 'open'
+    and f.product_id = pg_temp.id(p_product)
+    and f.subject_id is not distinct from pg_temp.order_id(p_order)
+$$;
+select is(pg_temp.resolve('tune', 'duo'), 'resolved', 'the order gets as many as it lacks');
+select is(pg_temp.resolve('tune', 'no order'), 'resolved', 'free ones are counted');
+select is(pg_temp.resolved(), 'nothing nothing', 'each by itself');
+select pg_temp.break('product_codes', $$
+  update interlock.product_codes set order_id = pg_temp.order_id('both')
+  where id in (
+    select min(id) from interlock.product_codes
+    where order_id is null and product_id in (pg_temp.id('song'), pg_temp.id('tune'))
+    group by product_id
+  )
+$$);
+select is(
+  pg_temp.found(), 'codes song both 0 1, codes song 3 4, codes tune both 0 1, codes tune 2 3', 'an order that has ended and has both'
+);
+select is(pg_temp.resolved(), 'nothing nothing', 'gives back each');
+
+-- A code that is free and not counted is not in stock yet.
+select pg_temp.break('products', $$update interlock.products set available_quantity = 0 where id = pg_temp.id('tune')$$);
+select pg_temp.break('stock_movements', $$delete from interlock.stock_movements where product_id = pg_temp.id('tune')$$);
+select pg_temp.break('product_codes', $$
+  delete from interlock.product_codes where product_id = pg_temp.id('tune') and order_id is null;
+  update interlock.product_codes set order_id = null
+  where id = (select min(id) from interlock.product_codes where order_id = pg_temp.order_id('duo') and product_id = pg_temp.id('tune'))
+$$);
+select is(pg_temp.found(), 'codes tune duo 2 1, codes tune 1 0', 'an order that lacks the only one');
+select throws_ok(
+  $$ select pg_temp.resolve('tune', 'duo') $$, 'PT409', 'INSUFFICIENT_INVENTORY', 'does not get it out of the stock'
+);
+select is(
+  concat_ws(' ', pg_temp.resolve('tune', 'no order'), pg_temp.resolve('tune', 'duo'), pg_temp.found()), 'resolved resolved nothing',
+  'until it is there'
+);
+-- Those that somebody has seen are not taken back, and the last ones are.
+create function pg_temp.codes(p_order text, p_product text)
+returns text
+language sql
+as $$
+  select string_agg(c.code, ' ' order by c.id)
+  from interlock.product_codes c
+  where c.order_id = pg_temp.order_id(p_order)
+    and c.product_id = pg_temp.id(p_product)
+$$;
+select pg_temp.break('product_codes', $$
+  insert into interlock.product_codes (product_id, code, order_id, used_at)
+  select pg_temp.id('tune'), 'tap-tune-' || n, pg_temp.order_id(o), case n when 'c' then now() end
+  from (values ('both', 'a'), ('both', 'c'), ('duo', 'd')) as v (o, n)
+$$);
+select is(pg_temp.found(), 'codes tune both 0 1, codes tune duo 2 3', 'codes too many');
+select is(pg_temp.resolved(), 'nothing nothing', 'go back');
+select is(pg_temp.codes('both', 'tune'), 'tap-tune-c', 'but for what somebody has seen');
+select unalike(pg_temp.codes('duo', 'tune'), '%tap-tune-d%', 'the last one first');
+-- What is gone by now is resolved.
+select pg_temp.break('product_codes', $$insert into interlock.product_codes (product_id, code) values (pg_temp.id('tune'), 'tap-tune-y')$$);
+select isnt(pg_temp.found(), 'nothing', 'a code too many');
+select pg_temp.break('product_codes', $$delete from interlock.product_codes where code = 'tap-tune-y'$$);
+select is(pg_temp.resolve('tune', 'no order'), 'resolved', 'that was removed by hand');
+
 -- Slots ---------------------------------------------------------------------------------
 
 insert into interlock.counter_slots (owner_id, slot) values (pg_temp.id('hot'), 4);
@@ -497,6 +598,10 @@ $$);
 select is((interlock.audit_inventory(false) ->> 'whole')::boolean, true, 'after a restore everything is looked at');
 select is((interlock.audit_inventory(false) ->> 'whole')::boolean, false, 'once');
 select is((interlock.audit_inventory(null) ->> 'whole')::boolean, false, 'null is what is usual');
+select is(
+  (select a.last_movement from interlock.inventory_audits a order by a.id desc limit 1),
+  (select s.last_value from interlock.stock_movements_id_seq s), 'the next one goes on from where the ledger was'
+);
 
 -- Of what retention has taken away nothing is asked.
 select pg_temp.break('order_items', $$
@@ -507,6 +612,12 @@ update interlock.settings set keep_stock_movements = '1 day';
 select matches(pg_temp.found(true), '^sales mug open 8 ', 'that is kept');
 select pg_temp.break('orders', $$update interlock.orders set created_at = created_at - interval '2 days' where id = pg_temp.order_id('open')$$);
 select is(pg_temp.found(true), 'nothing', 'is not compared with a ledger that is gone');
+insert into interlock.stock_movements (product_id, delta, reason, reference_id)
+values
+  (pg_temp.id('lamp'), -1, 'cart_reserved', '018bcfe5-6800-7000-8000-000000000001'),
+  (pg_temp.id('lamp'), 1, 'tap', null);
+select is(pg_temp.found(true), 'nothing', 'nor is a reservation of those days');
+select is(pg_temp.found(), 'nothing', 'however much is looked at');
 update interlock.settings set keep_stock_movements = null;
 select is(pg_temp.found(true), 'nothing', 'nor is it later');
 

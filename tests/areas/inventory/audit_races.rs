@@ -1,4 +1,5 @@
-//! Audits beside those who sell: none that commits late is missed, and where all is well nothing is found.
+//! Audits beside those who sell: none that commits late is missed, where all is well nothing is found, and what has not
+//! moved is not looked at.
 
 use crate::areas::inventory::rows::call;
 use crate::harness::calls::Adapter;
@@ -6,6 +7,8 @@ use crate::harness::races::{Race, Verdict, require};
 use crate::harness::stack::Bench;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
+use serde_json::Value;
+use std::time::Duration;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -14,6 +17,7 @@ use uuid::Uuid;
 pub(crate) enum AuditScenario {
     LateCommit,
     WhileOthersSell,
+    OnlyWhatMoved,
 }
 
 impl Race for AuditScenario {
@@ -27,6 +31,7 @@ impl AuditScenario {
         match self {
             Self::LateCommit => late_commit(bench).await,
             Self::WhileOthersSell => while_others_sell(bench).await,
+            Self::OnlyWhatMoved => only_what_moved(bench).await,
         }
     }
 }
@@ -103,7 +108,11 @@ async fn late_commit(bench: &Bench) -> Verdict {
     require!(again == found, "the same: {again:?}");
     bench
         .db
-        .batch_execute("select public.resolve_finding(id, 'test') from interlock.inventory_findings where status = 'open'")
+        .execute(
+            "select public.resolve_finding(id, 'test') from interlock.inventory_findings
+             where status = 'open' and product_id = any ($1)",
+            &[&products],
+        )
         .await
         .map_err(|error| error.to_string())?;
     let left = open(bench, &products).await;
@@ -184,6 +193,229 @@ async fn while_others_sell(bench: &Bench) -> Verdict {
     Ok(())
 }
 
+/// An order, reservations and transfers, all as they should be.
+struct Quiet {
+    products: Vec<Uuid>,
+    users: Vec<Uuid>,
+    orders: Vec<Uuid>,
+    /// Of the last two users but one, and the last.
+    reservations: Vec<Uuid>,
+    transfers: Vec<Uuid>,
+}
+
+fn id(answer: &Value) -> Result<Uuid, String> {
+    let text = answer.as_str().ok_or("an answer without an id")?;
+    text.parse().map_err(|_| format!("{text} is no id"))
+}
+
+impl Quiet {
+    async fn new(bench: &Bench) -> Result<Self, String> {
+        let products = bench.products(2, 100).await;
+        let users = bench.users(5).await;
+        let store = bench
+            .db
+            .query_one(
+                "insert into interlock.locations (name) values ('quiet') returning id",
+                &[],
+            )
+            .await;
+        let store: Uuid = store.expect("a location").get(0);
+        let song = bench
+            .db
+            .query_one(
+                "with song as (
+                   insert into interlock.products (name, price, currency, kind) values ('test:quiet', 1, 'USD', 'digital') returning id
+                 )
+                 select id from song",
+                &[],
+            )
+            .await;
+        let song: Uuid = song.expect("a digital product").get(0);
+        let codes = "insert into interlock.product_codes (product_id, code) select $1, 'quiet ' || n from generate_series(1, 3) n";
+        bench.db.execute(codes, &[&song]).await.expect("codes");
+        let session = bench.stack.connect().await;
+        let (lamp, mug) = (products[0], products[1]);
+        let mut orders = Vec::new();
+        let mut reservations = Vec::new();
+        for (n, user) in users.iter().enumerate() {
+            let claims = format!(
+                r#"select set_config('request.jwt.claims', '{{"sub": "{user}", "role": "authenticated"}}', false)"#
+            );
+            session.batch_execute(&claims).await.expect("claims");
+            if n < 2 {
+                let checkout = format!(
+                    r#"public.checkout('[{{"product_id": "{lamp}", "quantity": 2}}, {{"product_id": "{song}", "quantity": 1}}]')"#
+                );
+                orders.push(id(&call(&session, &checkout).await?["order"]["id"])?);
+            } else {
+                let reserve =
+                    format!(r#"public.reserve_cart('[{{"product_id": "{mug}", "quantity": 2}}]')"#);
+                call(&session, &reserve).await?;
+                let row = "select id from interlock.cart_reservations where user_id = $1";
+                let row = bench.db.query_one(row, &[user]).await;
+                reservations.push(row.expect("a reservation").get(0));
+            }
+        }
+        let mut transfers = Vec::new();
+        for _ in 0..2 {
+            let send = format!(
+                r#"public.manage_inventory('transfer', '[{{"product_id": "{mug}", "from_location_id": "00000000-0000-4000-8000-000000000001",
+                    "to_location_id": "{store}", "quantity": 3}}]', p_in_transit => true)"#
+            );
+            transfers.push(id(&call(&bench.db, &send).await?["transfer_id"])?);
+        }
+        Ok(Self {
+            products,
+            users,
+            orders,
+            reservations,
+            transfers,
+        })
+    }
+
+    /// Movements that the books know nothing of, and others against them, so that only what they name is wrong. Under
+    /// old ids nobody can tell that they are new.
+    fn wrong_movements(&self, named: &[(Uuid, Uuid)], old: bool) -> String {
+        let rows: Vec<String> = named
+            .iter()
+            .flat_map(|(product, about)| {
+                [
+                    format!("('{product}'::uuid, -1, 'test', '{about}'::uuid)"),
+                    format!("('{product}'::uuid, 1, 'test', null)"),
+                ]
+            })
+            .collect();
+        let id = match old {
+            true => {
+                "(select least(min(m.id), 0) from interlock.stock_movements m) - row_number() over ()"
+            }
+            false => "nextval(pg_get_serial_sequence('interlock.stock_movements', 'id'))",
+        };
+        format!(
+            "insert into interlock.stock_movements (id, product_id, delta, reason, reference_id) overriding system value
+             select {id}, v.* from (values {}) v",
+            rows.join(", ")
+        )
+    }
+
+    /// What is open of all this.
+    async fn found(&self, bench: &Bench) -> Result<Vec<String>, String> {
+        audit(&bench.db).await?;
+        let rows = bench
+            .db
+            .query(
+                "select concat_ws(' ', kind, subject_id)
+                 from interlock.inventory_findings
+                 where status = 'open' and (product_id = any ($1) or subject_id = any ($2))
+                 order by 1",
+                &[&self.products, &self.users],
+            )
+            .await;
+        let rows = rows.expect("findings can be read");
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Audits until one has seen all of it: as long as somebody is under way from before, what came later counts as moved.
+    async fn settle(&self, bench: &Bench) -> Verdict {
+        let now = bench
+            .db
+            .query_one("select pg_current_xact_id()::text", &[])
+            .await;
+        let now: String = now.expect("a transaction").get(0);
+        let seen = format!(
+            "select oldest_transaction > '{now}'::xid8 from interlock.inventory_audits order by id desc limit 1"
+        );
+        loop {
+            let found = self.found(bench).await?;
+            require!(found.is_empty(), "at first: {found:?}");
+            let row = bench.db.query_one(&seen, &[]).await;
+            if row.expect("an audit").get(0) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn play(&self, bench: &Bench) -> Verdict {
+        self.settle(bench).await?;
+        let (lamp, mug) = (self.products[0], self.products[1]);
+        let old = [
+            (lamp, self.orders[0]),
+            (mug, self.reservations[0]),
+            (mug, self.transfers[0]),
+        ];
+        let break_all = self.wrong_movements(&old, true);
+        let gone = format!(
+            "delete from interlock.cart_reservation_lines where user_id = '{user}';
+             delete from interlock.cart_reservations where user_id = '{user}'",
+            user = self.users[4]
+        );
+        for sql in [break_all, gone] {
+            bench.db.batch_execute(&sql).await.expect("it is broken");
+        }
+        let found = self.found(bench).await?;
+        require!(found.is_empty(), "what has not moved: {found:?}");
+
+        let line = "update interlock.cart_reservation_lines set quantity = 3 where user_id = $1";
+        bench
+            .db
+            .execute(line, &[&self.users[3]])
+            .await
+            .expect("it is broken");
+        let reservation = format!("reservations {}", self.reservations[1]);
+        let found = self.found(bench).await?;
+        require!(
+            found == [reservation.clone()],
+            "a line of a reservation: {found:?}"
+        );
+
+        let new = [(lamp, self.orders[1]), (mug, self.transfers[1])];
+        let sql = self.wrong_movements(&new, false);
+        bench.db.batch_execute(&sql).await.expect("it is broken");
+        let order = format!("sales {}", self.orders[1]);
+        let transfer = format!("transfers {}", self.transfers[1]);
+        let found = self.found(bench).await?;
+        require!(
+            found == [reservation, order, transfer],
+            "movements that name what has not changed: {found:?}"
+        );
+        Ok(())
+    }
+
+    /// Puts everything right again.
+    async fn mend(&self, bench: &Bench) {
+        let (user, gone) = (self.users[4], self.reservations[2]);
+        let products = self.products.iter().map(Uuid::to_string);
+        let products = products.collect::<Vec<_>>().join(",");
+        let mend = format!(
+            "insert into interlock.stock_movements (product_id, delta, reason, reference_id)
+             select m.product_id, -sum(m.delta), 'test', m.reference_id from interlock.stock_movements m
+             where m.product_id = any ('{{{products}}}') and m.reason = 'test'
+             group by m.product_id, m.reference_id having sum(m.delta) <> 0;
+             update interlock.cart_reservation_lines set quantity = 2 where user_id = '{}';
+             select interlock.return_stock(array['{}'::uuid], array[2], 'cart_released', '{gone}')
+             where not exists (select from interlock.cart_reservations where id = '{gone}');
+             update interlock.customer_open_orders set units = 0 where user_id = '{user}'
+               and not exists (select from interlock.cart_reservations where id = '{gone}')",
+            self.users[3], self.products[1],
+        );
+        bench.db.batch_execute(&mend).await.expect("it is mended");
+    }
+}
+
+/// What has not moved since an audit is not looked at by the next one, though its books are broken by somebody who leaves no
+/// trace; what has, is, by whatever it has moved.
+async fn only_what_moved(bench: &Bench) -> Verdict {
+    let quiet = Quiet::new(bench).await?;
+    let verdict = quiet.play(bench).await;
+    quiet.mend(bench).await;
+    verdict?;
+    call(&bench.db, "public.audit_inventory(true)").await?;
+    let left = quiet.found(bench).await?;
+    require!(left.is_empty(), "in the end: {left:?}");
+    Ok(())
+}
+
 async fn check(scenario: AuditScenario) {
     let bench = Bench::take().await;
     if let Err(error) = scenario.run(&bench).await {
@@ -199,4 +431,9 @@ async fn an_audit_misses_nobody_who_commits_late() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_audit_finds_nothing_where_all_is_well() {
     check(AuditScenario::WhileOthersSell).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_looks_at_what_has_moved() {
+    check(AuditScenario::OnlyWhatMoved).await;
 }

@@ -34,6 +34,11 @@ const SEND_FIVE: &str = "select public.manage_inventory('transfer',
      p_in_transit => true)";
 const RECEIVE_THREE: &str = "select public.manage_inventory('receive', '[{\"product_id\": \"{product}\", \"quantity\": 3}]',
      p_transfer_id => (select t.id from interlock.stock_transfers t where t.from_location_id = '{cart}'))";
+const AUDIT: &str = "select public.audit_inventory()";
+const COUNT_CODES: &str = "select set_config('interlock.counting_codes', 'on', false);
+     update interlock.products p
+     set available_quantity = (select count(*) from interlock.product_codes c where c.product_id = p.id and c.order_id is null)
+     where p.id = '{ebook}'";
 const NO_DECIMALS: &str = "update interlock.products set decimals = 0 where id = '{product}'";
 
 /// The scenes.
@@ -263,6 +268,36 @@ pub(crate) const SCENES: &[Scene] = &[
         answer: "closed",
         then: "count(*) = 1 and not exists (select from interlock.stock_differences where location_id = '{cart}')
             from interlock.stock_balances where location_id = '{cart}'",
+    },
+    Scene {
+        name: "an audit that meets another one gives up",
+        before: &[],
+        meanwhile: (By::Shop, AUDIT),
+        call: (By::Shop, AUDIT),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "55P03",
+        then: "true",
+    },
+    Scene {
+        name: "codes that somebody counts anew are not counted twice",
+        before: &[
+            (
+                By::Shop,
+                "select set_config('interlock.counting_codes', 'on', false);
+                 update interlock.products set available_quantity = available_quantity - 1 where id = '{ebook}'",
+            ),
+            (By::Shop, AUDIT),
+        ],
+        meanwhile: (By::Shop, COUNT_CODES),
+        call: (
+            By::Shop,
+            "select public.resolve_finding(f.id, 'test') from interlock.inventory_findings f where f.product_id = '{ebook}'",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"status\": \"resolved\"",
+        then: "available_quantity = 3 from interlock.products where id = '{ebook}'",
     },
 ];
 

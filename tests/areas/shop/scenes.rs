@@ -39,6 +39,16 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "available_quantity = 1 from interlock.products where id = '{product}'",
     },
     Scene {
+        name: "an order of somebody else is not waited for to cancel it",
+        before: &[ORDER_IN_CASH],
+        meanwhile: (By::Shop, "select 1 from interlock.orders where user_id = '{ann}' for update"),
+        call: (By::Bob, CANCEL),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "ORDER_NOT_FOUND",
+        then: "status = 'confirmed' from interlock.orders where user_id = '{ann}'",
+    },
+    Scene {
         name: "so is that of a single product",
         before: &[],
         meanwhile: (By::Shop, "update interlock.products set available_quantity = 1 where id = '{product}'"),

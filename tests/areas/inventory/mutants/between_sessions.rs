@@ -3,6 +3,14 @@
 /// The mutant, and its scene.
 pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
     (
+        "audit_inventory: never `not pg_try_advisory_xact_lock(hashtextextended('interlock audit', 0))`",
+        "an audit that meets another one gives up",
+    ),
+    (
+        "correct_codes: without `perform interlock.lock_stock(array[p_product_id])`",
+        "codes that somebody counts anew are not counted twice",
+    ),
+    (
         "decrement_row: one turn only, without `when v_left is not null`",
         "the last that somebody takes meanwhile is not sold again",
     ),

@@ -29,6 +29,106 @@ pub(crate) const COMBINED: &[Combined] = &[
         race: &AuditScenario::LateCommit,
     },
     Combined {
+        name: "audit_inventory: without `where age(o.xmin) <= age(v_last.oldest_transaction::xid)`",
+        patches: &[(
+            "audit_inventory",
+            "where age(o.xmin) <= age(v_last.oldest_transaction::xid)",
+            "",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `where age(r.xmin) <= age(v_last.oldest_transaction::xid)`",
+        patches: &[(
+            "audit_inventory",
+            "where age(r.xmin) <= age(v_last.oldest_transaction::xid)",
+            "where true",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `or exists ( select from interlock.cart_reservation_lines l where l.user_id = r.user_id and age(l.xm…`",
+        patches: &[(
+            "audit_inventory",
+            "or exists (\n          select\n          from interlock.cart_reservation_lines l\n          where l.user_id = r.user_id\n            and age(l.xmin) <= age(v_last.oldest_transaction::xid)\n        )",
+            "",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `where l.user_id = r.user_id`",
+        patches: &[(
+            "audit_inventory",
+            "where l.user_id = r.user_id",
+            "where true",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `and age(l.xmin) <= age(v_last.oldest_transaction::xid)`",
+        patches: &[(
+            "audit_inventory",
+            "and age(l.xmin) <= age(v_last.oldest_transaction::xid)",
+            "",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `or exists (select from interlock.orders o where o.id = m.reference_id)`",
+        patches: &[(
+            "audit_inventory",
+            "or exists (select from interlock.orders o where o.id = m.reference_id)",
+            "",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `or exists (select from interlock.stock_transfers t where t.id = m.reference_id)`",
+        patches: &[(
+            "audit_inventory",
+            "or exists (select from interlock.stock_transfers t where t.id = m.reference_id)",
+            "",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `and age(c.xmin) <= age(v_last.oldest_transaction::xid)`",
+        patches: &[(
+            "audit_inventory",
+            "and age(c.xmin) <= age(v_last.oldest_transaction::xid)",
+            "",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `where age(c.xmin) <= age(v_last.oldest_transaction::xid)`",
+        patches: &[(
+            "audit_inventory",
+            "from interlock.customer_open_orders c\n        where age(c.xmin) <= age(v_last.oldest_transaction::xid)",
+            "from interlock.customer_open_orders c",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
+        name: "audit_inventory: without `where age(l.xmin) <= age(v_last.oldest_transaction::xid)`",
+        patches: &[(
+            "audit_inventory",
+            "where age(l.xmin) <= age(v_last.oldest_transaction::xid)",
+            "",
+        )],
+        sql: None,
+        race: &AuditScenario::OnlyWhatMoved,
+    },
+    Combined {
         name: "lock_inventory: rows are locked in any order",
         patches: &[(
             "lock_inventory",

@@ -23,7 +23,11 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "Each line has its number, and whoever reads the list goes by that.",
     ),
     (
-        "audit_inventory: without `or exists (select from interlock.stock_transfers t where t.id = m.reference_id)`",
-        "A database test is one transaction, which has written every transfer that its audits find: each is looked at in any case.",
+        "audit_inventory: without `where c.order_id is not null`",
+        "An id that is null is that of no order, whoever looks for it.",
+    ),
+    (
+        "audit_inventory: without `where f.status <> 'resolved'` (2)",
+        "It only saves reading what is resolved: what is counted is open, or was found by this very audit.",
     ),
 ];

@@ -55,6 +55,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "nor to pay by card",
     ),
     (
+        "cancel_order: without `and (v_shop or o.user_id = auth.uid())`",
+        "an order of somebody else is not waited for to cancel it",
+    ),
+    (
         "cancel_order: never `not v_shop and v_order.user_id <> auth.uid()`",
         "an order that has moved meanwhile is not the guest's to cancel",
     ),
