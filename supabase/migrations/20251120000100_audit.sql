@@ -9,7 +9,7 @@ set local check_function_bodies = off;
 -- Which two books do not agree.
 create domain interlock.finding_kind as text
   constraint inventory_findings_kind_known
-    check (value in ('ledger', 'sales', 'reservations', 'open_orders', 'codes', 'slots', 'transfers'));
+    check (value in ('ledger', 'sales', 'reservations', 'open_orders', 'codes', 'slots', 'transfers', 'oversold_offline'));
 
 create domain interlock.finding_status as text
   constraint inventory_findings_status_known check (value in ('open', 'resolved', 'accepted'));
@@ -86,14 +86,15 @@ create policy inventory_audits_select_staff
 
 -- What audits of the stock have found: two books that do not agree. One row for each difference, as long as it lasts.
 --
---   kind          what should be the same                                         subject_id
---   ledger        the sum of a product's ledger at a location, and its stock there –
---   sales         what the lines of an order hold, and what the ledger took       the order
---   reservations  what a reservation holds, and what the ledger took for it       the reservation
---   open_orders   the units of a customer's open orders, and their counter        the customer
---   codes         free codes and stock; codes of an order and what it bought      the order, or –
---   slots         the slots of a product, and what its row says                   –
---   transfers     what a transfer says of a location, and what the ledger says    the transfer
+--   kind              what should be the same                                         subject_id
+--   ledger            the sum of a product's ledger at a location, and its stock there –
+--   sales             what the lines of an order hold, and what the ledger took       the order
+--   reservations      what a reservation holds, and what the ledger took for it       the reservation
+--   open_orders       the units of a customer's open orders, and their counter        the customer
+--   codes             free codes and stock; codes of an order and what it bought      the order, or –
+--   slots             the slots of a product, and what its row says                   –
+--   transfers         what a transfer says of a location, and what the ledger says    the transfer
+--   oversold_offline  what a till that was cut off has sold, and what was there       the sale
 --
 -- `expected` is what follows from the first, `found` what the second says. An open finding is followed by every audit: it
 -- changes with the difference, and closes by itself once there is none. public.resolve_finding corrects it, with a reason, where
@@ -133,7 +134,7 @@ comment on table interlock.inventory_findings is
 comment on column interlock.inventory_findings.location_id is
   'Where, if it is about stock at a location.';
 comment on column interlock.inventory_findings.subject_id is
-  'The order, reservation, customer or transfer that it is about.';
+  'The order, reservation, customer, transfer or sale that it is about.';
 comment on column interlock.inventory_findings.size is
   'By how much what was found is more than what was expected.';
 comment on column interlock.inventory_findings.since is
@@ -264,6 +265,7 @@ declare
   v_reservation_ids uuid[];
   v_user_ids uuid[];
   v_transfer_ids uuid[];
+  v_sale_ids uuid[];
   v_first_id uuid;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -430,11 +432,16 @@ begin
       )
     into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids, v_transfer_ids;
   end if;
+  -- The few that are not settled, whenever they came.
+  v_sale_ids := array(
+    select f.sale_id from interlock.sale_shortfalls f where f.taken_at is null group by f.sale_id
+  );
   v_audit.products := coalesce(cardinality(v_product_ids), 0);
   v_audit.orders := coalesce(cardinality(v_order_ids), 0);
 
   for v_from in 1..greatest(
-    v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids), 1
+    v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids),
+    cardinality(v_sale_ids), 1
   ) by v_piece loop
     insert into interlock.inventory_findings as f (
       kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
@@ -448,6 +455,7 @@ begin
       v_reservation_ids[v_from:v_from + v_piece - 1],
       v_user_ids[v_from:v_from + v_piece - 1],
       v_transfer_ids[v_from:v_from + v_piece - 1],
+      v_sale_ids[v_from:v_from + v_piece - 1],
       v_audit.kept_since
     ) d
     on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update
@@ -848,8 +856,8 @@ as $$
     and c.codes <> h.held
 $$;
 
--- Every difference between the books that these products, orders, reservations, customers and transfers are in. Each kind is asked in
--- a statement of its own, which sees the rows of one moment.
+-- Every difference between the books that these products, orders, reservations, customers, transfers and sales at tills are in. Each
+-- kind is asked in a statement of its own, which sees the rows of one moment.
 --
 -- Callers: interlock.audit_inventory, interlock.resolve_finding.
 -- Locks: none.
@@ -859,6 +867,7 @@ create function interlock.find_differences(
   p_reservation_ids uuid[],
   p_user_ids uuid[],
   p_transfer_ids uuid[],
+  p_sale_ids uuid[],
   p_kept_since timestamptz default null
 )
 returns table (
@@ -890,6 +899,9 @@ begin
   return query
     select 'transfers', d.product_id, d.location_id, d.transfer_id, d.expected, d.found, d.since, d.cause
     from interlock.find_transfer_differences(p_transfer_ids, p_kept_since) d;
+  return query
+    select 'oversold_offline', d.product_id, d.location_id, d.sale_id, d.expected, d.found, d.since, d.cause
+    from interlock.find_shortfalls(p_sale_ids) d;
 end
 $$;
 
@@ -1268,8 +1280,8 @@ $$;
 -- finding that is gone by now is resolved as well; one that is resolved already is answered again, and nothing is done.
 --
 -- Callers: authenticated (staff) and service_role, through public.resolve_finding.
--- Locks: the finding; then as its kind says: account and order, reservation, counter of open orders, transfer, rows of
---   inventory, stock rows, slots, codes.
+-- Locks: the finding; then as its kind says: account and order, reservation, counter of open orders, transfer, sale, rows
+--   of inventory, stock rows, slots, codes.
 --   All waits together last two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, FINDING_NOT_FOUND, FINDING_NOT_CORRECTABLE (it is there still),
 --   INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, PRODUCT_NOT_FOUND; 55P03 is transient.
@@ -1320,13 +1332,15 @@ begin
         perform interlock.correct_slots(v_finding.product_id);
       when 'transfers' then
         perform interlock.correct_transfer(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
+      when 'oversold_offline' then
+        perform interlock.correct_shortfall(v_finding.subject_id, v_finding.product_id, p_reason);
     end case;
 
     v_is_left := exists (
       select
       from interlock.find_differences(
         array[v_finding.product_id], array[v_finding.subject_id], array[v_finding.subject_id], array[v_finding.subject_id],
-        array[v_finding.subject_id]
+        array[v_finding.subject_id], array[v_finding.subject_id]
       ) d
       where d.kind = v_finding.kind
         and d.product_id is not distinct from v_finding.product_id
@@ -1415,7 +1429,7 @@ comment on function interlock.explain_ledger is
 comment on function interlock.find_code_differences is
   'Digital products of these whose stock is not the number of their free codes; orders of these that have not the codes they bought, or have ended and keep codes that nobody has seen.';
 comment on function interlock.find_differences is
-  'Every difference between the books that these products, orders, reservations, customers and transfers are in.';
+  'Every difference between the books that these products, orders, reservations, customers, transfers and sales at tills are in.';
 comment on function interlock.find_ledger_differences is
   'Products of these whose ledger at a location does not add up to their stock there, less what is owed.';
 comment on function interlock.find_open_order_differences is

@@ -209,11 +209,16 @@ create table interlock.sales (
   change_due interlock.amount not null default 0,
   cashier uuid,
   sold_at timestamptz not null default now(),
+  recorded_at timestamptz not null default now(),
+  offline boolean not null default false,
+  late boolean not null default false,
+  needs_review jsonb not null default '[]',
   voided_at timestamptz,
   voided_by uuid,
   void_reason interlock.label,
   constraint sales_receipt_number_key unique (register_id, receipt_number),
   constraint sales_total_adds_up check (total = subtotal - discount + tax - tax_included),
+  constraint sales_late_offline check (offline or not late),
   constraint sales_void_whole check (
     case status when 'voided' then num_nulls(voided_at, void_reason) = 0
     else num_nonnulls(voided_at, voided_by, void_reason) = 0 end
@@ -231,14 +236,22 @@ comment on column interlock.sales.change_due is
 comment on column interlock.sales.cashier is
   'Who sold; empty for the shop''s own code.';
 comment on column interlock.sales.sold_at is
-  'When it was sold.';
+  'When it was sold: by its own clock, if the till was cut off.';
+comment on column interlock.sales.recorded_at is
+  'When it came.';
+comment on column interlock.sales.offline is
+  'Whether it was sold by a till that was cut off.';
+comment on column interlock.sales.late is
+  'Whether it came when its shift was closed: it is not in the closing report (shift_corrections).';
+comment on column interlock.sales.needs_review is
+  'What somebody should look at, because the database would have said something else: line and reason.';
 
 create index sales_by_shift on interlock.sales (shift_id);
 
 create trigger sales_append_only
   before update of
     id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
-    sold_at
+    sold_at, recorded_at, offline, late, needs_review
   or delete on interlock.sales
   for each row
   execute function interlock.refuse_change();
@@ -390,6 +403,96 @@ create policy product_barcodes_select_till
   to authenticated
   using ((select interlock.till_role()) is not null);
 
+-- Keys of sales at tills, with what was answered. A till makes the key of a sale, and it counts for that register for ever,
+-- whoever sends it: a queue is replayed days later, by another cashier, from two tabs, after a backup was restored.
+--
+-- A sale takes its key before it locks anything else (interlock.begin_sale) and stores its answer in the same transaction, so
+-- a twin waits for the first and gets what it answered. A refusal stores nothing: the row goes with the transaction.
+create table interlock.sale_keys (
+  register_id uuid not null,
+  key interlock.idempotency_key not null,
+  request_hash bytea not null,
+  -- Of a till that was cut off.
+  client_time timestamptz,
+  -- Both empty only inside the transaction that is selling.
+  sale_id uuid
+    constraint sale_keys_sale_id_fkey references interlock.sales,
+  answer text,
+  constraint sale_keys_pkey primary key (register_id, key)
+)
+with (fillfactor = 80);
+
+comment on table interlock.sale_keys is
+  'The keys under which tills have sold, for ever, with what was answered: a sale that is sent again is answered, not sold again.';
+comment on column interlock.sale_keys.request_hash is
+  'SHA-256 of the sale: the same key with another one is refused.';
+comment on column interlock.sale_keys.client_time is
+  'When it was sold, if the till was cut off then.';
+comment on column interlock.sale_keys.answer is
+  'What was answered, and is answered again.';
+
+create index sale_keys_by_sale on interlock.sale_keys (sale_id);
+
+create trigger sale_keys_kept
+  before delete on interlock.sale_keys
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger sale_keys_no_truncate
+  before truncate on interlock.sale_keys
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.sale_keys enable row level security;
+
+-- What tills that were cut off have sold of stock that was not there. The goods have left the shop, so the sale is a fact: what was
+-- there was taken, and the rest stands here. Written by public.pos_sale; append-only but for taken_at.
+--
+-- An audit files each as a finding (oversold_offline). Resolving that takes the rest from the stock, once it is there.
+create table interlock.sale_shortfalls (
+  sale_id uuid not null
+    constraint sale_shortfalls_sale_id_fkey references interlock.sales,
+  product_id uuid not null,
+  location_id uuid not null,
+  inventory_id uuid,
+  sold interlock.positive_quantity not null,
+  quantity interlock.positive_quantity not null,
+  taken_at timestamptz,
+  constraint sale_shortfalls_pkey primary key (sale_id, product_id),
+  constraint sale_shortfalls_of_sold check (quantity <= sold)
+);
+
+comment on table interlock.sale_shortfalls is
+  'What tills that were cut off have sold of stock that was not there. Written by pos_sale and resolve_finding only.';
+comment on column interlock.sale_shortfalls.inventory_id is
+  'The stock that it was sold from: a row of inventory, or the product for the stock of the web shop. Empty if it has never been there.';
+comment on column interlock.sale_shortfalls.sold is
+  'How much of the product the sale has sold.';
+comment on column interlock.sale_shortfalls.quantity is
+  'How much of that was not there.';
+comment on column interlock.sale_shortfalls.taken_at is
+  'When it was taken from the stock after all (resolve_finding).';
+
+create trigger sale_shortfalls_append_only
+  before update of sale_id, product_id, location_id, inventory_id, sold, quantity or delete on interlock.sale_shortfalls
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger sale_shortfalls_no_truncate
+  before truncate on interlock.sale_shortfalls
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.sale_shortfalls enable row level security;
+
+grant select on table interlock.sale_shortfalls to authenticated, service_role;
+
+create policy sale_shortfalls_select_till
+  on interlock.sale_shortfalls
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
 -- How sales at tills were paid; append-only.
 --
 -- The reference of a card payment counts once: the terminal gives every payment its own.
@@ -433,6 +536,33 @@ create policy sale_tenders_select_till
   for select
   to authenticated
   using ((select interlock.till_role()) is not null);
+
+-- Take the key of a sale, of its register for ever, or answer what a twin has answered.
+--
+-- Callers: interlock.pos_sale, before it locks anything else.
+-- Locks: the key, until the transaction ends. Waits for a twin, holding nothing.
+-- Errors: as interlock.find_sale_answer; 55P03 after lock_timeout. Null means: sell, then call interlock.finish_sale.
+create function interlock.begin_sale(p_register_id uuid, p_key text, p_client_time timestamptz, p_request jsonb)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_key is null then
+    return null;
+  end if;
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  insert into interlock.sale_keys (register_id, key, request_hash, client_time)
+  values (p_register_id, p_key, interlock.sale_hash(p_request, p_client_time is not null), p_client_time)
+  on conflict (register_id, key) do nothing;
+  if found then
+    return null;
+  end if;
+  return interlock.find_sale_answer(p_register_id, p_key, p_client_time, p_request);
+end
+$$;
 
 -- What public.close_shift does, with its owner's rights: end a shift with what was counted in its drawer, and answer what it
 -- adds up to. A sale under way is in it, or finds the shift closed. Called again with the same count, at the till or from
@@ -491,6 +621,47 @@ begin
 end
 $$;
 
+-- Take from the stock what a till that was cut off has sold and was not there then. By now it must be.
+--
+-- Callers: interlock.resolve_finding.
+-- Locks: the sale; as interlock.lock_inventory.
+-- Errors: INSUFFICIENT_INVENTORY; 55P03 is transient.
+create function interlock.correct_shortfall(p_sale_id uuid, p_product_id uuid, p_reason text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_shortfall interlock.sale_shortfalls;
+  v_lines jsonb;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1 from interlock.sales s where s.id = p_sale_id for no key update;
+  select f.*
+  into v_shortfall
+  from interlock.sale_shortfalls f
+  join interlock.sales s on s.id = f.sale_id and s.status = 'completed'
+  where f.sale_id = p_sale_id
+    and f.product_id = p_product_id
+    and f.taken_at is null;
+  if not found then
+    return;
+  end if;
+
+  v_lines := interlock.transfer_ends(
+    jsonb_build_array(jsonb_build_object('product_id', p_product_id, 'quantity', -v_shortfall.quantity)), v_shortfall.location_id
+  );
+  perform interlock.refuse_shortages(v_lines, interlock.lock_inventory(v_lines));
+  perform interlock.move_quantities(v_lines, p_reason, p_sale_id);
+  update interlock.sale_shortfalls f
+  set taken_at = interlock.clock()
+  where f.sale_id = p_sale_id
+    and f.product_id = p_product_id;
+end
+$$;
+
 -- What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken
 -- out beside. What was voided is not in it.
 --
@@ -520,6 +691,59 @@ as $$
     ), 0)::bigint
   from interlock.shifts s
   where s.id = p_shift_id
+$$;
+
+-- What is wrong with the time at which a till that was cut off says to have done something: it must not be in the future, but
+-- for clocks that differ by five minutes, nor more than 30 days ago.
+--
+-- Callers: interlock.pos_sale, interlock.open_shift.
+create function interlock.find_client_time_problems(p_client_time timestamptz, p_pointer text)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return case
+    when p_client_time > interlock.clock() + interval '5 minutes' then
+      interlock.problem(p_pointer, 'must not be in the future')
+    when p_client_time < interlock.clock() - interval '30 days' then
+      interlock.problem(p_pointer, 'must be in the last 30 days')
+    else '[]'
+  end;
+end
+$$;
+
+-- What was answered to the sale of this register under this key, if there is one: whoever sends it, however late. A sale of which the
+-- till says another time is another one.
+--
+-- Callers: interlock.begin_sale; interlock.pos_sale, before it refuses what a look has seen.
+-- Locks: none.
+-- Errors: IDEMPOTENCY_KEY_REUSED. Null without a key, and for a new one.
+-- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
+create function interlock.find_sale_answer(p_register_id uuid, p_key text, p_client_time timestamptz, p_request jsonb)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_row interlock.sale_keys;
+begin
+  if p_key is null then
+    return null;
+  end if;
+  select k.* into v_row from interlock.sale_keys k where k.register_id = p_register_id and k.key = p_key;
+  if not found then
+    return null;
+  end if;
+  if v_row.request_hash <> interlock.sale_hash(p_request, p_client_time is not null)
+    or v_row.client_time <> p_client_time
+  then
+    perform interlock.raise_error('IDEMPOTENCY_KEY_REUSED', jsonb_build_object('operation', 'pos_sale'));
+  end if;
+  perform set_config('response.headers', '[{"Idempotent-Replayed": "true"}]', true);
+  return v_row.answer;
+end
 $$;
 
 -- What is wrong with the shape of a sale, all of it; null if nothing is. crates/domain/src/pos/pos_sale.rs asks the same.
@@ -591,6 +815,14 @@ begin
             else true
           end
         union all
+        select '/unit_price', case
+          when p_request ? 'client_time' then 'must be a whole number of minor units, 0 or more'
+          else 'is only for a sale with client_time: any other has the price of the database'
+        end
+        where l.is_object
+          and l.item ? 'unit_price'
+          and (p_request ? 'client_time' and interlock.is_amount(l.item -> 'unit_price')) is not true
+        union all
         select '/discount', 'must be an object with amount or percent, and reason'
         where l.is_object
           and l.item ? 'discount'
@@ -621,7 +853,7 @@ begin
         union all
         select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
         from jsonb_object_keys(case when l.is_object then l.item else '{}' end) as k (name)
-        where k.name not in ('inventory_id', 'product_id', 'barcode', 'quantity', 'discount')
+        where k.name not in ('inventory_id', 'product_id', 'barcode', 'quantity', 'unit_price', 'discount')
       ) p
     );
   end if;
@@ -663,11 +895,56 @@ begin
   if p_expected_total < 0 then
     v_problems := v_problems || interlock.problem('/expected_total', 'must be a whole number of minor units, 0 or more');
   end if;
+  if p_request ? 'client_time' and p_idempotency_key is null then
+    v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'is required with client_time');
+  end if;
   if p_idempotency_key !~ '^[\x20-\x7e]+$' or char_length(p_idempotency_key) > 255 then
     v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters');
   end if;
 
   return nullif(v_problems, '[]');
+end
+$$;
+
+-- What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.
+--
+-- Callers: interlock.find_differences.
+-- Locks: none.
+create function interlock.find_shortfalls(p_sale_ids uuid[])
+returns table (
+  product_id uuid, location_id uuid, sale_id uuid, expected numeric, found numeric, since timestamptz, cause text
+)
+language sql
+stable
+set search_path = ''
+as $$
+  select
+    f.product_id, f.location_id, f.sale_id, trim_scale(f.sold), trim_scale(f.sold - f.quantity), s.sold_at,
+    'A till that was cut off has sold it, and the stock said that it was not there: count it.'
+  from interlock.sale_shortfalls f
+  join interlock.sales s on s.id = f.sale_id
+  where f.sale_id = any (p_sale_ids)
+    and f.taken_at is null
+    and s.status = 'completed'
+$$;
+
+-- Store the answer of a sale with its key.
+--
+-- Callers: interlock.pos_sale, which has called interlock.begin_sale.
+-- Locks: the key, held already.
+create function interlock.finish_sale(p_register_id uuid, p_key text, p_sale_id uuid, p_answer text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_key is not null then
+    update interlock.sale_keys k
+    set sale_id = p_sale_id,
+        answer = p_answer
+    where k.register_id = p_register_id
+      and k.key = p_key;
+  end if;
 end
 $$;
 
@@ -720,11 +997,12 @@ end
 $$;
 
 -- Look at what a sale has, without a lock. What it sees is committed. A product is named by its id, a barcode (of which one
--- scan may be several units) or the inventory id of its stock, which must be that of the location.
+-- scan may be several units) or the inventory id of its stock, which must be that of the location. What was sold by a till that
+-- was cut off (p_offline) may have its price with it, and be no longer for sale.
 --
 -- Callers: interlock.pos_sale, with lines in which interlock.find_sale_problems has found no problem.
 -- Locks: none.
-create function interlock.look_at_sale(p_lines jsonb, p_location_id uuid)
+create function interlock.look_at_sale(p_lines jsonb, p_location_id uuid, p_offline boolean)
 returns interlock.sale_look
 language plpgsql
 stable
@@ -743,12 +1021,15 @@ begin
       coalesce(l.product_id, b.product_id, i.product_id, l.inventory_id) as product_id,
       case when l.inventory_id is not null then coalesce(i.location_id, interlock.online_location()) <> p_location_id end as elsewhere,
       l.quantity * coalesce(b.units, 1) as quantity,
+      l.unit_price,
       (l.discount ->> 'amount')::numeric as off_amount,
       (l.discount ->> 'percent')::numeric as off_percent,
       l.discount ->> 'reason' as reason
     from rows from (
-      jsonb_to_recordset(p_lines) as (inventory_id uuid, product_id uuid, barcode text, quantity numeric, discount jsonb)
-    ) with ordinality as l (inventory_id, product_id, barcode, quantity, discount, n)
+      jsonb_to_recordset(p_lines) as (
+        inventory_id uuid, product_id uuid, barcode text, quantity numeric, unit_price bigint, discount jsonb
+      )
+    ) with ordinality as l (inventory_id, product_id, barcode, quantity, unit_price, discount, n)
     left join lateral (
       select c.barcode, c.product_id, c.units from interlock.product_barcodes c where c.barcode = l.barcode limit 1
     ) b on true
@@ -760,11 +1041,11 @@ begin
     select
       l.*,
       p.id is not null as is_product,
-      p.active, p.name, p.price, p.currency, p.kind, p.stock_policy,
+      p.active, p.name, coalesce(l.unit_price, p.price) as price, p.currency, p.kind, p.stock_policy,
       case when v_online then l.product_id else s.id end as inventory_id,
       case when v_online then 0 else p.decimals end as decimals,
       case when v_online then p.available_quantity else coalesce(s.quantity, 0) end as there,
-      floor(l.quantity * p.price + 0.5) as subtotal
+      floor(l.quantity * coalesce(l.unit_price, p.price) + 0.5) as subtotal
     from lines l
     left join lateral (
       select
@@ -807,7 +1088,7 @@ begin
     jsonb_agg(distinct s.barcode) filter (where s.no_barcode),
     jsonb_agg(distinct s.asked_id) filter (where not s.is_product and s.asked_id is not null),
     jsonb_agg(distinct s.product_id)
-      filter (where s.product_id is not null and s.active is not true and (s.is_product or s.asked_id is null)),
+      filter (where s.product_id is not null and case when s.is_product then not (s.active or p_offline) else s.asked_id is null end),
     jsonb_agg(distinct s.asked_id) filter (where s.elsewhere and s.is_product),
     (
       select jsonb_agg(
@@ -926,14 +1207,41 @@ begin
 end
 $$;
 
--- What public.open_shift does, with its owner's rights: begin a shift at a register, with what is in its drawer.
+-- Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.
+--
+-- Callers: interlock.pos_sale, with what interlock.take_what_is_there has answered.
+-- Locks: none.
+create function interlock.note_shortfalls(p_sale_id uuid, p_shortfalls jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into interlock.sale_shortfalls (sale_id, product_id, location_id, inventory_id, sold, quantity)
+  select p_sale_id, f.product_id, f.location_id, f.inventory_id, f.requested, f.requested - f.available
+  from jsonb_to_recordset(p_shortfalls) as f (
+    product_id uuid, location_id uuid, inventory_id uuid, requested numeric, available numeric
+  );
+  perform interlock.note_event(
+    'stock.oversold_offline', p_sale_id::text, jsonb_build_object('sale_id', p_sale_id, 'shortfalls', p_shortfalls)
+  );
+end
+$$;
+
+-- What public.open_shift does, with its owner's rights: begin a shift at a register, with what is in its drawer. A till that was cut
+-- off makes its id (p_shift_id) and says when it began (p_client_time); the same id again answers the same shift.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.open_shift.
 -- Locks: the register; two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, REGISTER_NOT_FOUND (also one that is not active), SHIFT_ALREADY_OPEN;
---   55P03 is transient.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, REGISTER_NOT_FOUND (also one that is not active), SHIFT_ALREADY_OPEN,
+--   IDEMPOTENCY_KEY_REUSED (the id is that of another shift); 55P03 is transient.
 -- Security definer: nobody has the right to write shifts.
-create function interlock.open_shift(p_register_id uuid, p_opening_cash bigint)
+create function interlock.open_shift(
+  p_register_id uuid,
+  p_opening_cash bigint,
+  p_shift_id uuid,
+  p_client_time timestamptz
+)
 returns jsonb
 language plpgsql
 security definer
@@ -944,6 +1252,7 @@ as $$
 declare
   v_problems jsonb := '[]';
   v_shift interlock.shifts;
+  v_active boolean;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -956,22 +1265,39 @@ begin
   if (p_opening_cash between 0 and 9007199254740991) is not true then
     v_problems := v_problems || interlock.problem('/p_opening_cash', 'must be a whole number of minor units, 0 or more');
   end if;
+  if p_client_time is not null then
+    if p_shift_id is null then
+      v_problems := v_problems || interlock.problem('/p_shift_id', 'is required with p_client_time');
+    end if;
+    v_problems := v_problems || interlock.find_client_time_problems(p_client_time, '/p_client_time');
+  end if;
   perform interlock.refuse_problems(v_problems);
 
-  if not (interlock.lock_register(p_register_id)).active then
-    perform interlock.raise_error('REGISTER_NOT_FOUND', jsonb_build_object('register_id', p_register_id));
+  v_active := (interlock.lock_register(p_register_id)).active;
+  select s.* into v_shift from interlock.shifts s where s.id = p_shift_id;
+  if not found then
+    if not v_active then
+      perform interlock.raise_error('REGISTER_NOT_FOUND', jsonb_build_object('register_id', p_register_id));
+    end if;
+    select s.* into v_shift from interlock.shifts s where s.register_id = p_register_id and s.closed_at is null;
+    if found then
+      perform interlock.raise_error('SHIFT_ALREADY_OPEN', jsonb_build_object(
+        'register_id', p_register_id, 'shift_id', v_shift.id, 'opened_at', v_shift.opened_at
+      ));
+    end if;
+
+    insert into interlock.shifts (id, register_id, opened_at, opened_by, opening_cash)
+    values (
+      coalesce(p_shift_id, interlock.new_id()), p_register_id, coalesce(p_client_time, now()), auth.uid(), p_opening_cash
+    )
+    -- Somebody may open one of this id at another register.
+    on conflict on constraint shifts_pkey do nothing
+    returning * into v_shift;
+  end if;
+  if (v_shift.register_id = p_register_id and v_shift.opening_cash = p_opening_cash) is not true then
+    perform interlock.raise_error('IDEMPOTENCY_KEY_REUSED', jsonb_build_object('operation', 'open_shift'));
   end if;
 
-  select s.* into v_shift from interlock.shifts s where s.register_id = p_register_id and s.closed_at is null;
-  if found then
-    perform interlock.raise_error('SHIFT_ALREADY_OPEN', jsonb_build_object(
-      'register_id', p_register_id, 'shift_id', v_shift.id, 'opened_at', v_shift.opened_at
-    ));
-  end if;
-
-  insert into interlock.shifts (register_id, opened_by, opening_cash)
-  values (p_register_id, auth.uid(), p_opening_cash)
-  returning * into v_shift;
   return jsonb_build_object('success', true, 'shift', jsonb_build_object(
     'id', v_shift.id, 'register_id', p_register_id, 'opened_at', v_shift.opened_at, 'opening_cash', p_opening_cash
   ));
@@ -986,11 +1312,15 @@ $$;
 -- The hottest rows come late: the stock, and last the register, whose receipts are numbered without gaps and whose shift
 -- must be open then: so a sale is in the closing report, or finds the shift closed.
 --
+-- A sale with p_client_time has happened at a till that was cut off, so nothing refuses it that was true at another time: of the
+-- stock what is there is taken and the rest written down (interlock.sale_shortfalls), prices are those that were paid, and
+-- it belongs to the shift of then, closed or not.
+--
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: idempotency key; stock as interlock.take_sold_stock; the register. Two seconds at most. References of card payments,
+-- Locks: key of the sale; stock as interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_OPEN,
---   BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
+--   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
 --   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; 55P03 and 40P01 are transient and nothing
 --   has happened.
 -- Security definer: nobody has the right to write sales or stock.
@@ -1023,7 +1353,8 @@ declare
     'promo_code', p_promo_code, 'parked_sale_id', p_parked_sale_id, 'client_time', p_client_time, 'shift_id', p_shift_id,
     'approval_id', p_approval_id
   ));
-  v_problems constant jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
+  v_offline constant boolean := p_client_time is not null;
+  v_problems jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
   v_sale_id constant uuid := interlock.new_id();
   v_register interlock.registers;
   v_look interlock.sale_look;
@@ -1040,18 +1371,22 @@ declare
   v_change bigint;
   v_references jsonb;
   v_receipt bigint;
-  v_shift_id uuid;
+  v_shift interlock.shifts;
+  v_shortfalls jsonb;
   v_answer text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
+  end if;
+  if v_offline then
+    v_problems := nullif(coalesce(v_problems, '[]') || interlock.find_client_time_problems(p_client_time, '/client_time'), '[]');
   end if;
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
   end if;
 
   select r.* into v_register from interlock.registers r where r.id = p_register_id;
-  v_look := interlock.look_at_sale(p_lines, v_register.location_id);
+  v_look := interlock.look_at_sale(p_lines, v_register.location_id, v_offline);
   if v_role = 'cashier' then
     select s.max_cashier_discount into v_limit from interlock.settings s;
   end if;
@@ -1064,11 +1399,12 @@ begin
     when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
     when v_look.problems is not null then 'VALIDATION_FAILED'
     when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
+    when v_offline then null
     when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
     when v_look.shortages is not null then 'INSUFFICIENT_INVENTORY'
   end;
   if v_refusal is not null then
-    v_answer := interlock.find_idempotent('pos_sale', p_idempotency_key, v_request);
+    v_answer := interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, v_request);
     if v_answer is not null then
       return v_answer::json;
     end if;
@@ -1105,12 +1441,12 @@ begin
   from unnest(v_look.subtotals, v_look.discounts) as u (subtotal, discount);
   v_total := v_subtotal - v_discount + v_tax - v_tax_included;
 
-  v_answer := interlock.begin_idempotent('pos_sale', p_idempotency_key, v_request);
+  v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
   if v_answer is not null then
     return v_answer::json;
   end if;
 
-  if v_total <> p_expected_total then
+  if v_total <> p_expected_total and not v_offline then
     perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
       'expected_total', p_expected_total, 'total', v_total, 'subtotal', v_subtotal, 'currency', v_register.currency,
       'lines', (
@@ -1129,7 +1465,11 @@ begin
   end if;
   v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
 
-  perform interlock.take_sold_stock(v_look, v_register.location_id, v_sale_id);
+  if v_offline then
+    v_shortfalls := interlock.take_what_is_there(v_look, v_register.location_id, v_sale_id);
+  else
+    perform interlock.take_sold_stock(v_look, v_register.location_id, v_sale_id);
+  end if;
 
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
@@ -1138,17 +1478,17 @@ begin
   set last_receipt = r.last_receipt + 1
   where r.id = p_register_id
   returning r.last_receipt into v_receipt;
-  select s.id into v_shift_id from interlock.shifts s where s.register_id = p_register_id and s.closed_at is null;
-  if v_shift_id is null then
-    perform interlock.raise_error('SHIFT_NOT_OPEN', jsonb_build_object('register_id', p_register_id));
-  end if;
+  v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
 
   insert into interlock.sales (
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due, cashier
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due, cashier,
+    sold_at, offline, late, needs_review
   )
   values (
-    v_sale_id, p_register_id, v_shift_id, v_register.location_id, v_receipt, v_register.currency,
-    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change, auth.uid()
+    v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
+    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change, auth.uid(),
+    coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
+    case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
   );
   insert into interlock.sale_lines (
     sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason,
@@ -1182,9 +1522,13 @@ begin
     perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', v_references));
   end if;
 
+  if v_shortfalls <> '[]' then
+    perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
+  end if;
+
   v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
   perform interlock.note_event('sale.completed', v_sale_id::text, v_answer::jsonb -> 'sale');
-  perform interlock.finish_idempotent('pos_sale', p_idempotency_key, v_answer);
+  perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
   return v_answer::json;
 end
 $$;
@@ -1243,7 +1587,7 @@ begin
 end
 $$;
 
--- Give back what a sale took from the stock of its location.
+-- Give back what a sale took from the stock of its location: what it has sold, less what was not there.
 --
 -- Callers: interlock.void_sale, which holds the sale.
 -- Locks: rows of inventory by id, or as interlock.return_stock; waiting.
@@ -1261,13 +1605,20 @@ begin
   select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
   into v_product_ids, v_inventory_ids, v_quantities
   from (
-    select s.product_id, s.inventory_id, sum(s.quantity) as quantity
+    select s.product_id, s.inventory_id, sum(s.quantity) - coalesce((
+      select f.quantity
+      from interlock.sale_shortfalls f
+      where f.sale_id = p_sale_id
+        and f.product_id = s.product_id
+        and f.taken_at is null
+    ), 0) as quantity
     from interlock.sale_lines s
     where s.sale_id = p_sale_id
       and not s.untracked
     group by s.product_id, s.inventory_id
     order by s.product_id
-  ) l;
+  ) l
+  where l.quantity > 0;
   if v_product_ids is null then
     return;
   end if;
@@ -1292,6 +1643,62 @@ begin
   from locked l
   where i.id = l.id;
   perform interlock.set_ledger_context(null, null);
+end
+$$;
+
+-- What somebody should look at in a sale of a till that was cut off, because the database would have said something else: the price
+-- of a line, a product that is not for sale any more, a discount beyond a cashier's limit, the total. Nothing of it is refused: it
+-- has happened.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: none.
+create function interlock.review_sale(p_look interlock.sale_look, p_limit numeric, p_expected_total bigint, p_total bigint)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('line', r.line, 'reason', r.reason) order by r.line, r.reason), '[]')
+    from (
+      select l.n - 1 as line, w.reason
+      from unnest(p_look.product_ids, p_look.unit_prices, p_look.subtotals, p_look.discounts)
+        with ordinality as l (product_id, unit_price, subtotal, discount, n)
+      join interlock.products p on p.id = l.product_id
+      cross join lateral (
+        values
+          ('price', p.price <> l.unit_price),
+          ('inactive', not p.active),
+          ('discount', 100 * l.discount > p_limit * greatest(l.subtotal, 1))
+      ) as w (reason, holds)
+      where w.holds
+      union all
+      select null, 'total'
+      where p_expected_total <> p_total
+    ) r
+  );
+end
+$$;
+
+-- What makes two requests the same sale, as a hash. What a till that was cut off says besides (when, in which
+-- shift, and unit_price of its lines) is left out, so that a sale whose answer was lost is found again when it is sent as one of those.
+--
+-- Callers: interlock.begin_sale, interlock.find_sale_answer.
+create function interlock.sale_hash(p_request jsonb, p_offline boolean)
+returns bytea
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return sha256(convert_to((case
+    when p_offline and p_request ? 'lines' then jsonb_set(p_request, '{lines}', (
+      select jsonb_agg(l.line - 'unit_price' order by l.n)
+      from jsonb_array_elements(p_request -> 'lines') with ordinality as l (line, n)
+    ))
+    else p_request
+  end - array['client_time', 'shift_id'])::text, 'UTF8'));
 end
 $$;
 
@@ -1346,11 +1753,77 @@ as $$
       where t.sale_id = s.id
     ),
     'change_due', s.change_due,
-    'sold_at', s.sold_at
+    'sold_at', s.sold_at,
+    'recorded_at', s.recorded_at,
+    'offline', s.offline,
+    'late', s.late,
+    'needs_review', s.needs_review,
+    'shortfalls', case when s.offline then (
+      select coalesce(
+        json_agg(
+          json_build_object(
+            'product_id', f.product_id, 'inventory_id', f.inventory_id, 'location_id', f.location_id,
+            'sold', trim_scale(f.sold), 'quantity', trim_scale(f.quantity)
+          )
+          order by f.product_id
+        ),
+        '[]'
+      )
+      from interlock.sale_shortfalls f
+      where f.sale_id = s.id
+    ) else '[]' end
   )
   from interlock.sales s
   join interlock.registers r on r.id = s.register_id
   where s.id = p_sale_id
+$$;
+
+-- The shift that a sale belongs to. A till that was cut off names it, or it is the one that was open then; only if there was none
+-- is it the open one. It may be closed by now: then the sale comes late. Any other sale belongs to the open shift, which must be the
+-- one that it names.
+--
+-- Callers: interlock.pos_sale, which holds the register.
+-- Locks: none beyond that: who closes the shift waits for the register.
+-- Errors: SHIFT_NOT_FOUND (none of this register), SHIFT_NOT_OPEN.
+create function interlock.shift_of_sale(p_register_id uuid, p_shift_id uuid, p_client_time timestamptz)
+returns interlock.shifts
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_shift interlock.shifts;
+begin
+  if p_shift_id is not null then
+    select s.* into v_shift from interlock.shifts s where s.id = p_shift_id and s.register_id = p_register_id;
+    if not found then
+      perform interlock.raise_error('SHIFT_NOT_FOUND', jsonb_build_object('shift_id', p_shift_id));
+    end if;
+    if v_shift.closed_at is not null and p_client_time is null then
+      perform interlock.raise_error('SHIFT_NOT_OPEN', jsonb_build_object('register_id', p_register_id));
+    end if;
+    return v_shift;
+  end if;
+
+  if p_client_time is not null then
+    select s.*
+    into v_shift
+    from interlock.shifts s
+    where s.register_id = p_register_id
+      and s.opened_at <= p_client_time
+      and (s.closed_at > p_client_time or s.closed_at is null)
+    order by s.opened_at desc
+    limit 1;
+    if found then
+      return v_shift;
+    end if;
+  end if;
+
+  select s.* into v_shift from interlock.shifts s where s.register_id = p_register_id and s.closed_at is null;
+  if not found then
+    perform interlock.raise_error('SHIFT_NOT_OPEN', jsonb_build_object('register_id', p_register_id));
+  end if;
+  return v_shift;
+end
 $$;
 
 -- What a shift adds up to: its sales, what they were paid with, and its cash, expected against counted.
@@ -1490,6 +1963,94 @@ begin
 end
 $$;
 
+-- Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array
+-- of shortages, each product once. The goods have left the shop, so nothing is refused, and nothing is owed.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: rows of inventory by id, or products by id and then their slots; waiting.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.take_what_is_there(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_product_ids uuid[];
+  v_inventory_ids uuid[];
+  v_quantities numeric[];
+  v_there numeric[];
+begin
+  select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
+  into v_product_ids, v_inventory_ids, v_quantities
+  from (
+    select u.product_id, u.inventory_id, sum(u.quantity) as quantity
+    from unnest(p_look.product_ids, p_look.inventory_ids, p_look.quantities, p_look.untracked)
+      as u (product_id, inventory_id, quantity, untracked)
+    where not u.untracked
+    group by u.product_id, u.inventory_id
+    order by u.product_id
+  ) l;
+  if v_product_ids is null then
+    return '[]';
+  end if;
+
+  if p_location_id = interlock.online_location() then
+    perform interlock.lock_stock(v_product_ids);
+    select array_agg(interlock.settle_stock(u.id)::numeric order by u.n)
+    into v_there
+    from unnest(v_product_ids) with ordinality as u (id, n);
+    perform interlock.move_stock(
+      w.product_id, w.there::int, (w.there - least(w.there, w.quantity))::int, 'pos_sale', p_sale_id
+    )
+    from unnest(v_product_ids, v_quantities, v_there) as w (product_id, quantity, there)
+    where w.there > 0;
+  else
+    perform interlock.set_ledger_context('pos_sale', p_sale_id);
+    with locked as materialized (
+      select
+        i.id, i.quantity,
+        clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+      from interlock.inventory i
+      where i.id = any (v_inventory_ids)
+      order by i.id
+      for no key update of i
+    ),
+    wanted as (
+      select w.inventory_id, w.quantity, coalesce(l.quantity, 0) as there, w.n
+      from unnest(v_inventory_ids, v_quantities) with ordinality as w (inventory_id, quantity, n)
+      left join locked l on l.id = w.inventory_id
+    ),
+    taken as (
+      update interlock.inventory i
+      set quantity = i.quantity - least(w.there, w.quantity)
+      from wanted w
+      where i.id = w.inventory_id
+        and w.there > 0
+    )
+    select array_agg(w.there order by w.n) into v_there from wanted w;
+    perform interlock.set_ledger_context(null, null);
+  end if;
+
+  return (
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'inventory_id', w.inventory_id,
+          'product_id', w.product_id,
+          'location_id', p_location_id,
+          'requested', trim_scale(w.quantity),
+          'available', trim_scale(coalesce(w.there, 0))
+        )
+        order by w.n
+      ) filter (where w.quantity > coalesce(w.there, 0)),
+      '[]'
+    )
+    from unnest(v_product_ids, v_inventory_ids, v_quantities, v_there)
+      with ordinality as w (product_id, inventory_id, quantity, there, n)
+  );
+end
+$$;
+
 -- What public.void_sale does, with its owner's rights: undo a sale as long as its shift is open. What it took goes back to the stock,
 -- and it counts no more in the closing report; its receipt keeps its number. Called again it answers the same. A card
 -- payment is undone at the terminal, not here.
@@ -1560,6 +2121,44 @@ begin
 end
 $$;
 
+-- Shifts that were closed before all of their sales had come: what the closing report says, what came late, and what the drawer
+-- should have held with it. The cash of a late sale was in the drawer when it was counted.
+create view interlock.shift_corrections
+with (security_invoker = true)
+as
+  select
+    s.id as shift_id,
+    s.register_id,
+    s.opened_at,
+    s.closed_at,
+    s.counted_cash,
+    s.expected_cash,
+    s.counted_cash - s.expected_cash as difference,
+    l.sales as late_sales,
+    l.total as late_total,
+    l.cash as late_cash,
+    s.expected_cash + l.cash as corrected_expected_cash,
+    s.counted_cash - s.expected_cash - l.cash as corrected_difference
+  from interlock.shifts s
+  cross join lateral (
+    select
+      count(*) as sales,
+      sum(a.total)::bigint as total,
+      sum(coalesce(c.cash, 0) - a.change_due)::bigint as cash
+    from interlock.sales a
+    cross join lateral (
+      select sum(t.amount) as cash from interlock.sale_tenders t where t.sale_id = a.id and t.type = 'cash'
+    ) c
+    where a.shift_id = s.id
+      and a.late
+  ) l
+  where l.sales > 0;
+
+comment on view interlock.shift_corrections is
+  'Shifts with sales that came after they were closed: the closing report as it was, what came late, and the difference with it.';
+
+grant select on table interlock.shift_corrections to authenticated, service_role;
+
 create function public.close_shift(p_shift_id uuid, p_counted_cash bigint)
 returns jsonb
 language sql
@@ -1584,17 +2183,22 @@ $$;
 comment on function public.move_cash(uuid, text, bigint, text, text) is
   'Puts cash into a drawer (paid_in) or takes it out (paid_out), once for each reference. For whoever works at a till, and the service role.';
 
-create function public.open_shift(p_register_id uuid, p_opening_cash bigint)
+create function public.open_shift(
+  p_register_id uuid,
+  p_opening_cash bigint,
+  p_shift_id uuid default null,
+  p_client_time timestamptz default null
+)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.open_shift(p_register_id, p_opening_cash)
+  select interlock.open_shift(p_register_id, p_opening_cash, p_shift_id, p_client_time)
 $$;
 
-comment on function public.open_shift(uuid, bigint) is
-  'Begins a shift at a register, with what is in its drawer. For whoever works at a till, and the service role.';
+comment on function public.open_shift(uuid, bigint, uuid, timestamptz) is
+  'Begins a shift at a register, with what is in its drawer; with p_shift_id it is the same one when it is called again. For whoever works at a till, and the service role.';
 
 create function public.pos_sale(
   p_register_id uuid,
@@ -1637,12 +2241,24 @@ comment on function public.void_sale(uuid, text) is
   'Undoes a sale as long as its shift is open. For managers and staff, the cashier who sold, and the service role.';
 
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
+comment on function interlock.begin_sale is
+  'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
 comment on function interlock.close_shift is
   'What public.close_shift does, with its owner''s rights: end a shift with what was counted in its drawer, and answer what it adds up to.';
+comment on function interlock.correct_shortfall is
+  'Take from the stock what a till that was cut off has sold and was not there then.';
 comment on function interlock.expected_cash is
   'What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken out beside.';
+comment on function interlock.find_client_time_problems is
+  'What is wrong with the time at which a till that was cut off says to have done something: it must not be in the future, but for clocks that differ by five minutes, nor more than 30 days ago.';
+comment on function interlock.find_sale_answer is
+  'What was answered to the sale of this register under this key, if there is one: whoever sends it, however late.';
 comment on function interlock.find_sale_problems is
   'What is wrong with the shape of a sale, all of it; null if nothing is.';
+comment on function interlock.find_shortfalls is
+  'What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.';
+comment on function interlock.finish_sale is
+  'Store the answer of a sale with its key.';
 comment on function interlock.lock_register is
   'Lock a register; the one helper for this kind of lock.';
 comment on function interlock.lock_shift is
@@ -1651,6 +2267,8 @@ comment on function interlock.look_at_sale is
   'Look at what a sale has, without a lock.';
 comment on function interlock.move_cash is
   'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
+comment on function interlock.note_shortfalls is
+  'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
 comment on function interlock.pos_sale is
@@ -1660,13 +2278,21 @@ comment on function interlock.refuse_tenders is
 comment on function interlock.require_till is
   'What the caller is at a till (interlock.till_role); whoever is nothing there is refused.';
 comment on function interlock.return_sold_stock is
-  'Give back what a sale took from the stock of its location.';
+  'Give back what a sale took from the stock of its location: what it has sold, less what was not there.';
+comment on function interlock.review_sale is
+  'What somebody should look at in a sale of a till that was cut off, because the database would have said something else: the price of a line, a product that is not for sale any more, a discount beyond a cashier''s limit, the total.';
+comment on function interlock.sale_hash is
+  'What makes two requests the same sale, as a hash.';
 comment on function interlock.sale_to_json is
   'A sale as its answer shows it.';
+comment on function interlock.shift_of_sale is
+  'The shift that a sale belongs to.';
 comment on function interlock.shift_report is
   'What a shift adds up to: its sales, what they were paid with, and its cash, expected against counted.';
 comment on function interlock.take_sold_stock is
   'Take what a sale has sold from the stock of its location.';
+comment on function interlock.take_what_is_there is
+  'Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array of shortages, each product once.';
 comment on function interlock.till_role is
   'What the caller is at a till: `manager` (managers and staff by token, the shop itself), `cashier` (by token), or nothing.';
 comment on function interlock.void_sale is
@@ -1677,7 +2303,7 @@ revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.close_shift(uuid, bigint),
   public.move_cash(uuid, text, bigint, text, text),
-  public.open_shift(uuid, bigint),
+  public.open_shift(uuid, bigint, uuid, timestamptz),
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
   public.void_sale(uuid, text)
 from public, anon, authenticated, service_role;
@@ -1689,7 +2315,7 @@ grant execute on function
   -- Cashiers, managers and staff by token; anybody else is refused.
   public.close_shift(uuid, bigint), interlock.close_shift,
   public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
-  public.open_shift(uuid, bigint), interlock.open_shift,
+  public.open_shift(uuid, bigint, uuid, timestamptz), interlock.open_shift,
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text), interlock.pos_sale,
   public.void_sale(uuid, text), interlock.void_sale
 to authenticated, service_role;
@@ -1702,3 +2328,5 @@ select interlock.expose('product_barcodes');
 select interlock.expose('sales');
 select interlock.expose('sale_lines');
 select interlock.expose('sale_tenders');
+select interlock.expose('sale_shortfalls');
+select interlock.expose('shift_corrections');

@@ -1,5 +1,7 @@
 set local lock_timeout = '5s';
 
+select interlock.conceal('shift_corrections');
+select interlock.conceal('sale_shortfalls');
 select interlock.conceal('sale_tenders');
 select interlock.conceal('sale_lines');
 select interlock.conceal('sales');
@@ -10,28 +12,42 @@ select interlock.conceal('registers');
 drop function
   public.close_shift(uuid, bigint),
   public.move_cash(uuid, text, bigint, text, text),
-  public.open_shift(uuid, bigint),
+  public.open_shift(uuid, bigint, uuid, timestamptz),
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
   public.void_sale(uuid, text);
+drop view interlock.shift_corrections;
 drop function
+  interlock.begin_sale,
   interlock.close_shift,
+  interlock.correct_shortfall,
   interlock.expected_cash,
+  interlock.find_client_time_problems,
+  interlock.find_sale_answer,
   interlock.find_sale_problems,
+  interlock.find_shortfalls,
+  interlock.finish_sale,
   interlock.lock_register,
   interlock.lock_shift,
   interlock.look_at_sale,
   interlock.move_cash,
+  interlock.note_shortfalls,
   interlock.open_shift,
   interlock.pos_sale,
   interlock.refuse_tenders,
   interlock.require_till,
   interlock.return_sold_stock,
+  interlock.review_sale,
+  interlock.sale_hash,
   interlock.sale_to_json,
+  interlock.shift_of_sale,
   interlock.shift_report,
   interlock.take_sold_stock,
+  interlock.take_what_is_there,
   interlock.void_sale;
 drop table
   interlock.sale_tenders,
+  interlock.sale_shortfalls,
+  interlock.sale_keys,
   interlock.product_barcodes,
   interlock.cash_movements,
   interlock.sale_lines,

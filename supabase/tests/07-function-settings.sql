@@ -62,7 +62,7 @@ select results_eq(
       ('interlock.may_upload_proof(text): lock_timeout=2s'),
       ('interlock.move_cash(uuid,text,bigint,text,text): lock_timeout=2s'),
       ('interlock.move_orders(uuid,uuid): lock_timeout=2s, TimeZone=UTC'),
-      ('interlock.open_shift(uuid,bigint): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.open_shift(uuid,bigint,uuid,timestamp with time zone): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.payment_webhook(text,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.pos_sale(uuid,jsonb,jsonb,jsonb,jsonb,text,uuid,timestamp with time zone,uuid,uuid,bigint,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.process_order(uuid): lock_timeout=2s, TimeZone=UTC'),

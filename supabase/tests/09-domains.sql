@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(395);
+select plan(396);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -257,7 +257,7 @@ from (values
     'pending_payment confirmed paid fulfilled cancelled expired refunded'),
   ('order_event', 'order_events_event_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped corrected tracking_changed'),
-  ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots transfers'),
+  ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots transfers oversold_offline'),
   ('finding_status', 'inventory_findings_status_known', 'open resolved accepted'),
   ('tender_type', 'sale_tenders_type_known', 'cash card'),
   ('sale_status', 'sales_status_known', 'completed voided'),

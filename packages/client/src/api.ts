@@ -343,6 +343,8 @@ export interface components {
                 barcode?: string;
                 /** @description How much, in the unit of the product, with as many decimals as it has; of a barcode how many scans. */
                 quantity: number;
+                /** @description What the customer paid for one unit, in minor units; only with `client_time`. */
+                unit_price?: number;
                 /** @description What is taken off the line: `amount` in minor units or `percent`, and the `reason`. A cashier may take off up to `settings.max_cashier_discount` per cent. */
                 discount?: {
                     [key: string]: components["schemas"]["Json"];
@@ -360,6 +362,16 @@ export interface components {
                 /** @description What names it; that of a card payment pays once. */
                 reference?: string;
             }[];
+            /**
+             * Format: date-time
+             * @description When it was sold at a till that was cut off: in the last 30 days, and not in the future. It needs an Idempotency-Key.
+             */
+            client_time?: string;
+            /**
+             * Format: uuid
+             * @description The shift, which must be open; with `client_time` it may be closed by now.
+             */
+            shift_id?: string;
             /** @description The total that the till has shown, in minor units; another one is answered with PRICE_CHANGED. */
             expected_total?: number;
         } & {
@@ -635,6 +647,31 @@ export interface components {
             change_due: number;
             /** Format: date-time */
             sold_at: string;
+            /**
+             * Format: date-time
+             * @description When it came.
+             */
+            recorded_at: string;
+            /** @description Whether it was sold by a till that was cut off. */
+            offline: boolean;
+            /** @description Whether its shift was closed when it came: it is not in the closing report. */
+            late: boolean;
+            needs_review: {
+                /** @description Null of the total. */
+                line: number | null;
+                /** @enum {unknown} */
+                reason: "discount" | "inactive" | "price" | "total";
+            }[];
+            shortfalls: {
+                /** Format: uuid */
+                product_id: string;
+                /** Format: uuid */
+                inventory_id: string | null;
+                /** Format: uuid */
+                location_id: string;
+                sold: number;
+                quantity: number;
+            }[];
         };
         /** @description It is sold. */
         SaleAnswer: {

@@ -6,3 +6,5 @@ select interlock.expose('product_barcodes');
 select interlock.expose('sales');
 select interlock.expose('sale_lines');
 select interlock.expose('sale_tenders');
+select interlock.expose('sale_shortfalls');
+select interlock.expose('shift_corrections');

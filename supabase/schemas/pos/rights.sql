@@ -3,7 +3,7 @@ revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.close_shift(uuid, bigint),
   public.move_cash(uuid, text, bigint, text, text),
-  public.open_shift(uuid, bigint),
+  public.open_shift(uuid, bigint, uuid, timestamptz),
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
   public.void_sale(uuid, text)
 from public, anon, authenticated, service_role;
@@ -15,7 +15,7 @@ grant execute on function
   -- Cashiers, managers and staff by token; anybody else is refused.
   public.close_shift(uuid, bigint), interlock.close_shift,
   public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
-  public.open_shift(uuid, bigint), interlock.open_shift,
+  public.open_shift(uuid, bigint, uuid, timestamptz), interlock.open_shift,
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text), interlock.pos_sale,
   public.void_sale(uuid, text), interlock.void_sale
 to authenticated, service_role;

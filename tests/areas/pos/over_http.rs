@@ -17,6 +17,20 @@ async fn token_of(bench: &Bench, role: &str) -> String {
 
 /// Status and body of what is answered to a call.
 async fn send(bench: &Bench, token: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+    let (status, _, text) = send_for_text(bench, token, key, body).await;
+    (
+        status,
+        serde_json::from_str(&text).expect("every answer is JSON"),
+    )
+}
+
+/// Status and text of it, and whether it says that it was answered before.
+async fn send_for_text(
+    bench: &Bench,
+    token: &str,
+    key: Option<&str>,
+    body: &Value,
+) -> (u16, bool, String) {
     let stack = bench.stack;
     let mut request = stack
         .http
@@ -30,13 +44,21 @@ async fn send(bench: &Bench, token: &str, key: Option<&str>, body: &Value) -> (u
     }
     let response = request.send().await.expect("the stack answers");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let body: Value = response.json().await.expect("every answer is JSON");
+    let text = response.text().await.expect("every answer has a body");
+    let body: Value = serde_json::from_str(&text).expect("every answer is JSON");
     assert_documented(FUNCTION, status, &headers, &body);
-    (status, body)
+    (status, headers.contains_key("idempotent-replayed"), text)
 }
 
 fn cash(amount: u64) -> Value {
     json!([{ "type": "cash", "amount": amount }])
+}
+
+/// As a till writes it.
+async fn an_hour_ago(bench: &Bench) -> String {
+    let then = "select to_char((now() - interval '1 hour') at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
+    let row = bench.db.query_one(then, &[]).await;
+    row.expect("the database has a clock").get(0)
 }
 
 /// `pos-sale`.
@@ -73,6 +95,14 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
     let mut too_late = sale(json!({ "inventory_id": other, "quantity": 1 }), cash(700));
     too_late["register_id"] = json!(closed.register);
     let off = json!({ "inventory_id": inventory, "quantity": 1, "discount": { "percent": 50, "reason": "a friend" } });
+    let then = an_hour_ago(bench).await;
+    let mut cut_off = sale(
+        json!({ "inventory_id": inventory, "quantity": 12, "unit_price": 600 }),
+        cash(7200),
+    );
+    cut_off["client_time"] = json!(then);
+    let mut no_shift = sale(one.clone(), cash(700));
+    no_shift["shift_id"] = json!(unknown);
     for (outcome, key, body) in [
         (
             "goods that are weighed",
@@ -97,6 +127,7 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
         ),
         ("PRICE_CHANGED", None, dearer),
         ("REGISTER_NOT_FOUND", None, nowhere),
+        ("SHIFT_NOT_FOUND", None, no_shift),
         ("SHIFT_NOT_OPEN", None, too_late),
         (
             "BARCODE_NOT_FOUND",
@@ -132,6 +163,7 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
                 cash(70_000),
             ),
         ),
+        ("by a till that was cut off", Some("cut off"), cut_off),
     ] {
         let sent = Sent {
             token: token.clone(),
@@ -225,4 +257,77 @@ async fn whoever_works_at_a_till_sells() {
         assert_eq!(status, expected, "{role}: {told}");
     }
     assert_eq!(bench.quantity(inventory).await, "8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sale_of_a_till_that_was_cut_off_is_recorded_once_for_ever() {
+    let bench = Bench::take().await;
+    let inventory = bench.inventory("1.5").await;
+    let till = bench.till(inventory).await;
+    let token = token_of(&bench, "cashier").await;
+    let mut sale = json!({
+        "register_id": till.register,
+        "lines": [{ "inventory_id": inventory, "quantity": 2, "unit_price": 650, "discount": { "percent": 20, "reason": "a friend" } }],
+        "tenders": cash(1040),
+        "client_time": an_hour_ago(&bench).await,
+        "shift_id": till.shift,
+    });
+    let (status, replayed, first) = send_for_text(&bench, &token, Some("one"), &sale).await;
+    assert_eq!((status, replayed), (200, false), "{first}");
+    let told: Value = serde_json::from_str(&first).expect("JSON");
+    let told = &told["sale"];
+    assert_eq!(
+        (&told["total"], &told["offline"], &told["late"]),
+        (&json!(1040), &json!(true), &json!(false)),
+        "{told}"
+    );
+    assert_eq!(
+        told["needs_review"],
+        json!([{ "line": 0, "reason": "discount" }, { "line": 0, "reason": "price" }])
+    );
+    let shortfall = &told["shortfalls"][0];
+    assert_eq!(
+        (&shortfall["sold"], &shortfall["quantity"]),
+        (&json!(2), &json!(0.5)),
+        "{told}"
+    );
+    assert_eq!(bench.quantity(inventory).await, "0");
+
+    // By another cashier, after the keys of a day are gone, and when its shift is closed.
+    bench
+        .db
+        .batch_execute(&format!(
+            "update interlock.idempotency_keys set expires_at = now(); select public.close_shift('{}', 10000)",
+            till.shift
+        ))
+        .await
+        .expect("a day can pass");
+    let other = token_of(&bench, "cashier").await;
+    let (status, replayed, again) = send_for_text(&bench, &other, Some("one"), &sale).await;
+    assert_eq!((status, replayed), (200, true), "{again}");
+    assert_eq!(again, first);
+
+    // What comes late is recorded, too.
+    let (status, late) = send(&bench, &other, Some("two"), &sale).await;
+    assert_eq!(
+        (status, &late["sale"]["late"]),
+        (200, &json!(true)),
+        "{late}"
+    );
+
+    sale["client_time"] = json!("2999-01-01T00:00:00Z");
+    for (key, pointers) in [
+        (Some("three"), vec!["/client_time"]),
+        (None, vec!["/headers/idempotency-key", "/client_time"]),
+    ] {
+        let (status, told) = send(&bench, &token, key, &sale).await;
+        assert_eq!(status, 400, "{told}");
+        let told: Vec<&Value> = told["details"]["problems"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|problem| &problem["pointer"])
+            .collect();
+        assert_eq!(told, pointers);
+    }
 }

@@ -1,7 +1,7 @@
 //! Rows that the tests of tills need.
 
 use crate::areas::inventory::rows::call;
-use crate::harness::stack::Bench;
+use crate::harness::stack::{Bench, unix_time};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -34,6 +34,15 @@ impl Bench {
 pub(crate) fn sale(register: Uuid, inventory: Uuid, quantity: &str) -> String {
     format!(
         r#"public.pos_sale('{register}', '[{{"inventory_id": "{inventory}", "quantity": {quantity}}}]', '[{{"type": "cash", "amount": 100000}}]')"#
+    )
+}
+
+/// The same of a till that was cut off an hour ago, under a key.
+pub(crate) fn sale_offline(till: &Till, inventory: Uuid, quantity: &str, key: &str) -> String {
+    let Till { register, shift } = till;
+    let then = unix_time() - 3600;
+    format!(
+        r#"public.pos_sale('{register}', '[{{"inventory_id": "{inventory}", "quantity": {quantity}, "unit_price": 700}}]', '[{{"type": "cash", "amount": 100000}}]', p_client_time => to_timestamp({then}), p_shift_id => '{shift}', p_idempotency_key => '{key}')"#
     )
 }
 

@@ -16,6 +16,16 @@ const SELL_BY_CARD: &str =
     "select public.pos_sale('{batch}', '[{\"product_id\": \"{product2}\", \"quantity\": 1}]',
      jsonb_build_array(jsonb_build_object('type', 'card', 'reference', '{id}', 'amount',
        (select price from interlock.products where id = '{product2}'))))";
+/// What a till that was cut off has sold an hour ago: twelve, of which ten are there.
+const SELL_OFFLINE: &str =
+    "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 12}]',
+     '[{\"type\": \"cash\", \"amount\": 1000000}]', p_client_time => date_trunc('day', now()), p_shift_id => '{batch2}',
+     p_idempotency_key => 'a sale')";
+const SELL_OFFLINE_AGAIN: &str =
+    "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]',
+     '[{\"type\": \"cash\", \"amount\": 1000000}]', p_client_time => date_trunc('day', now()), p_shift_id => '{batch2}',
+     p_idempotency_key => 'another sale')";
+const VOID: &str = "select public.void_sale((select id from interlock.sales where register_id = '{batch}'), 'wrong')";
 const CLOSE: &str = "select public.close_shift('{batch2}', 1000)";
 const OPEN: &str = "select public.open_shift('{batch}', 0)";
 
@@ -84,17 +94,82 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene {
         name: "a sale that is voided twice at once goes back once",
         before: &[TILL, (By::Shop, SELL)],
-        meanwhile: (
-            By::Shop,
-            "select public.void_sale((select id from interlock.sales where register_id = '{batch}'), 'wrong')",
-        ),
-        call: (
-            By::Shop,
-            "select public.void_sale((select id from interlock.sales where register_id = '{batch}'), 'wrong')",
-        ),
+        meanwhile: (By::Shop, VOID),
+        call: (By::Shop, VOID),
         wait: Wait::Waits,
         end: End::Commit,
         answer: "\"status\": \"voided\"",
         then: "available_quantity = 10 from interlock.products where id = '{product}'",
+    },
+    Scene {
+        name: "a sale that another tab is sending waits for its answer",
+        before: &[TILL],
+        meanwhile: (By::Shop, SELL_OFFLINE),
+        call: (By::Shop, SELL_OFFLINE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"receipt_number\" : 1,",
+        then: "count(*) = 1 from interlock.sales where register_id = '{batch}'",
+    },
+    Scene {
+        name: "a sale that another tab was sending is sold by who waits",
+        before: &[TILL],
+        meanwhile: (By::Shop, SELL_OFFLINE),
+        call: (By::Shop, SELL_OFFLINE),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "\"receipt_number\" : 1,",
+        then: "count(*) = 1 from interlock.sales where register_id = '{batch}'",
+    },
+    Scene {
+        name: "a sale that was cut off comes late to a shift that is closed meanwhile",
+        before: &[TILL],
+        meanwhile: (By::Shop, CLOSE),
+        call: (By::Shop, SELL_OFFLINE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"late\" : true,",
+        then: "late_sales = 1 from interlock.shift_corrections where register_id = '{batch}'",
+    },
+    Scene {
+        name: "what is there is taken once it is known how much that is",
+        before: &[TILL],
+        meanwhile: (By::Shop, SELL_OFFLINE),
+        call: (By::Shop, SELL_OFFLINE_AGAIN),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"late\" : false,",
+        then: "sum(f.quantity) = 3 from interlock.sale_shortfalls f where f.product_id = '{product}'",
+    },
+    Scene {
+        name: "of two tills that open one shift offline both have it",
+        before: &[TILL, (By::Shop, CLOSE)],
+        meanwhile: (By::Shop, "select public.open_shift('{batch}', 0, '{id}')"),
+        call: (By::Shop, "select public.open_shift('{batch}', 0, '{id}')"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"success\": true",
+        then: "count(*) = 1 from interlock.shifts where register_id = '{batch}' and closed_at is null",
+    },
+    Scene {
+        name: "what was not there is not taken for a sale that is voided meanwhile",
+        before: &[
+            TILL,
+            (By::Shop, SELL_OFFLINE),
+            (By::Shop, "select public.audit_inventory()"),
+            (
+                By::Shop,
+                "select public.adjust_stock('{product}', 5, 'came')",
+            ),
+        ],
+        meanwhile: (By::Shop, VOID),
+        call: (
+            By::Shop,
+            "select public.resolve_finding((select id from interlock.inventory_findings where product_id = '{product}'), 'came')",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"resolved\"",
+        then: "available_quantity = 15 from interlock.products where id = '{product}'",
     },
 ];

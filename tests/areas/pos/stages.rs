@@ -32,6 +32,18 @@ const SELL_UNDER_KEY: &str = r#"select public.pos_sale('{x}', '[{"product_id": "
 const SELL_IN_STORE: &str = r#"select public.pos_sale('{y}', '[{"inventory_id": "{i}", "quantity": 1.5}, {"product_id": "{p}", "quantity": 0.5}]',
   '[{"type": "cash", "amount": 2000}]')::jsonb"#;
 
+/// The same, sent again by another tab as what was sold while it was cut off.
+const SEND_AGAIN: &str = r#"select public.pos_sale('{x}', '[{"product_id": "{p}", "quantity": 1, "unit_price": 600}]',
+  '[{"type": "card", "amount": 700, "reference": "{z}"}]', p_client_time => date_trunc('day', now()), p_shift_id => '{c}',
+  p_idempotency_key => '{z}')::jsonb"#;
+
+/// More than there is.
+const SEND_ONLINE: &str = r#"select public.pos_sale('{x}', '[{"product_id": "{p}", "quantity": 4}]',
+  '[{"type": "cash", "amount": 2800}]', p_client_time => date_trunc('day', now()), p_shift_id => '{c}', p_idempotency_key => '{c}')::jsonb"#;
+
+const SEND_IN_STORE: &str = r#"select public.pos_sale('{y}', '[{"inventory_id": "{i}", "quantity": 2.5}, {"product_id": "{p}", "quantity": 0.5}]',
+  '[{"type": "cash", "amount": 2100}]', p_client_time => date_trunc('day', now()), p_idempotency_key => '{e}')::jsonb"#;
+
 const CLOSE_ONLINE: &str = "select public.close_shift('{c}', 11400)";
 
 const CLOSE_IN_STORE: &str = "select public.close_shift('{e}', 12000)";
@@ -54,6 +66,12 @@ pub(crate) const STAGES: &[Stage] = &[Stage {
             SELL_UNDER_KEY,
         ),
         shop("the till sells p in the store", SELL_IN_STORE),
+        shop("a tab sends that sale again", SEND_AGAIN),
+        shop("the till was cut off, and has sold four p", SEND_ONLINE),
+        shop(
+            "the till of the store was cut off, and has sold three p",
+            SEND_IN_STORE,
+        ),
         shop("the shift of the web shop's till is closed", CLOSE_ONLINE),
         shop("the shift of the store's till is closed", CLOSE_IN_STORE),
         shop("what was sold in the store is voided", VOID),

@@ -130,7 +130,9 @@ with slots as (
   group by o.id
 )
 select jsonb_build_object(
-  'sales', (select jsonb_agg(jsonb_build_array(a.register_id, a.receipt_number, a.status, a.total, a.change_due, h.closed_at is null,
+  'sales', (select jsonb_agg(jsonb_build_array(a.register_id, a.receipt_number, a.status, a.total, a.change_due, h.closed_at is null, a.late,
+      (select jsonb_agg(jsonb_build_array(f.product_id, f.quantity) order by f.product_id)
+       from interlock.sale_shortfalls f where f.sale_id = a.id),
       (select jsonb_agg(jsonb_build_array(l.product_id, l.inventory_id, l.quantity) order by l.line)
        from interlock.sale_lines l where l.sale_id = a.id),
       (select jsonb_agg(jsonb_build_array(t.type, t.amount, t.reference) order by t.n)

@@ -1,7 +1,7 @@
 //! `pos-sale`: a sale at a till, for whoever works at one.
 //!
-//! `{"register_id", "lines": [{"inventory_id" | "product_id" | "barcode", "quantity", "discount"?}], "tenders",
-//! "expected_total"?}`. A line names its product in one of three ways; quantities are numbers with at most three decimals,
+//! `{"register_id", "lines": [{"inventory_id" | "product_id" | "barcode", "quantity", "unit_price"?, "discount"?}], "tenders",
+//! "client_time"?, "shift_id"?, "expected_total"?}`. A line names its product in one of three ways; quantities are numbers with at most three decimals,
 //! for goods that are weighed. What a discount says is checked by the database, which knows the price.
 
 use crate::fields::{Fields, Problems};
@@ -15,8 +15,8 @@ use crate::{
     shape::{
         AMOUNT,
         Shape::{
-            AtLeast, Currency, List, Named, Number, Object, Only, OrNull, Says, Text, Time, Uuid,
-            Words,
+            AtLeast, Currency, Flag, List, Named, Number, Object, Only, OrNull, Says, Text, Time,
+            Uuid, Words,
         },
     },
 };
@@ -42,7 +42,8 @@ pub const POS_SALE: Function = Function {
         description: "For cashiers, managers and staff (`app_metadata.role` of their token) and the service role. Stock of \
             every line, tenders, change, drawer and receipt number: all or nothing. A register sells from the stock of its \
             location; at the online location that is the very stock of `checkout`. Prices and taxes are the database's. \
-            Without an Idempotency-Key a second request is a second sale.",
+            Without an Idempotency-Key a second request is a second sale; a key counts for its register for ever. With `client_time` \
+            it is a sale that has happened at a till that was cut off: it is recorded, whatever the stock says.",
         fields: &[
             ("/register_id", "The till, which must have an open shift."),
             (
@@ -63,6 +64,10 @@ pub const POS_SALE: Function = Function {
                 "How much, in the unit of the product, with as many decimals as it has; of a barcode how many scans.",
             ),
             (
+                "/lines/unit_price",
+                "What the customer paid for one unit, in minor units; only with `client_time`.",
+            ),
+            (
                 "/lines/discount",
                 "What is taken off the line: `amount` in minor units or `percent`, and the `reason`. A cashier may take off \
                 up to `settings.max_cashier_discount` per cent.",
@@ -79,6 +84,14 @@ pub const POS_SALE: Function = Function {
             (
                 "/tenders/reference",
                 "What names it; that of a card payment pays once.",
+            ),
+            (
+                "/client_time",
+                "When it was sold at a till that was cut off: in the last 30 days, and not in the future. It needs an Idempotency-Key.",
+            ),
+            (
+                "/shift_id",
+                "The shift, which must be open; with `client_time` it may be closed by now.",
             ),
             (
                 "/expected_total",
@@ -150,6 +163,41 @@ pub const POS_SALE: Function = Function {
                         ),
                         ("change_due", AMOUNT),
                         ("sold_at", Time),
+                        ("recorded_at", Says("When it came.", &Time)),
+                        (
+                            "offline",
+                            Says("Whether it was sold by a till that was cut off.", &Flag),
+                        ),
+                        (
+                            "late",
+                            Says(
+                                "Whether its shift was closed when it came: it is not in the closing report.",
+                                &Flag,
+                            ),
+                        ),
+                        (
+                            "needs_review",
+                            List(&Object(
+                                "What the database would have said otherwise.",
+                                &[
+                                    ("line", Says("Null of the total.", &OrNull(&AMOUNT))),
+                                    ("reason", Words(&["discount", "inactive", "price", "total"])),
+                                ],
+                            )),
+                        ),
+                        (
+                            "shortfalls",
+                            List(&Object(
+                                "What was sold and was not there.",
+                                &[
+                                    ("product_id", Uuid),
+                                    ("inventory_id", OrNull(&Uuid)),
+                                    ("location_id", Uuid),
+                                    ("sold", Number),
+                                    ("quantity", Number),
+                                ],
+                            )),
+                        ),
                     ],
                 ),
             ),
@@ -170,6 +218,7 @@ pub const POS_SALE: Function = Function {
             Code::StockElsewhere,
             Code::InsufficientInventory,
             Code::PriceChanged,
+            Code::ShiftNotFound,
             Code::ShiftNotOpen,
             Code::TenderReferenceUsed,
             Code::IdempotencyKeyReused,
@@ -191,6 +240,13 @@ pub const POS_SALE: Function = Function {
                 body: r#"{"register_id":"4e600000-0000-4000-8000-00000000dead","lines":[{"barcode":"4006381333931","quantity":1},
                     {"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":2}],
                     "tenders":[{"type":"cash","amount":1000},{"type":"card","amount":500}]}"#,
+            },
+            Sample {
+                name: "of a till that was cut off",
+                body: r#"{"register_id":"4e600000-0000-4000-8000-00000000dead","lines":[
+                    {"product_id":"9d0d0000-0000-4000-8000-00000000dead","quantity":1,"unit_price":1000}],
+                    "tenders":[{"type":"cash","amount":1000}],"client_time":"2026-11-28T09:30:00Z",
+                    "shift_id":"5417f700-0000-4000-8000-00000000dead"}"#,
             },
         ],
     },
@@ -219,6 +275,8 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     fields.require("lines");
     let lines = fields.list("lines", MAX_LINES, read_line);
     let tenders = fields.list("tenders", MAX_TENDERS, read_tender);
+    let client_time = fields.time("client_time");
+    let shift_id = fields.uuid("shift_id");
     let expected_total = fields.amount("expected_total");
     fields.finish()?;
 
@@ -226,6 +284,8 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_register_id", register_id.map(Value::from)),
         ("p_lines", lines.map(Value::List)),
         ("p_tenders", tenders.map(Value::List)),
+        ("p_client_time", client_time.map(Value::from)),
+        ("p_shift_id", shift_id.map(Value::from)),
         ("p_expected_total", expected_total.map(Value::from)),
     ];
     // A second sale is a second effect, unless an idempotency key says that it is the same.
@@ -251,6 +311,7 @@ fn read_line(line: &mut Fields) -> Value {
             "quantity",
             line.quantity("quantity", Bound::Positive).map(Value::from),
         ),
+        ("unit_price", line.amount("unit_price").map(Value::from)),
         ("discount", line.object("discount")),
     ])
 }
@@ -293,14 +354,14 @@ mod tests {
     #[test]
     fn a_sale_is_passed_on() {
         let body = format!(
-            r#"{{"register_id":"{ID}","lines":[{{"barcode":"4006","quantity":1.5,"discount":{{"amount":5}}}}],
-               "tenders":[{{"type":"cash","amount":100}}],"expected_total":95}}"#
+            r#"{{"register_id":"{ID}","lines":[{{"barcode":"4006","quantity":1.5,"unit_price":70,"discount":{{"amount":5}}}}],
+               "tenders":[{{"type":"cash","amount":100}}],"client_time":"2026-11-28T09:30:00Z","shift_id":"{ID}","expected_total":95}}"#
         );
         let arguments = read_text(&body).expect("valid");
         assert_eq!(
             SerdeJson.write(&arguments.json),
             format!(
-                r#"{{"p_register_id":"{ID}","p_lines":[{{"barcode":"4006","quantity":1.5,"discount":{{"amount":5}}}}],"p_tenders":[{{"type":"cash","amount":100}}],"p_expected_total":95}}"#
+                r#"{{"p_register_id":"{ID}","p_lines":[{{"barcode":"4006","quantity":1.5,"unit_price":70,"discount":{{"amount":5}}}}],"p_tenders":[{{"type":"cash","amount":100}}],"p_client_time":"2026-11-28T09:30:00Z","p_shift_id":"{ID}","p_expected_total":95}}"#
             )
         );
         assert!(!arguments.repeatable);

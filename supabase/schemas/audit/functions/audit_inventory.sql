@@ -35,6 +35,7 @@ declare
   v_reservation_ids uuid[];
   v_user_ids uuid[];
   v_transfer_ids uuid[];
+  v_sale_ids uuid[];
   v_first_id uuid;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -201,11 +202,16 @@ begin
       )
     into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids, v_transfer_ids;
   end if;
+  -- The few that are not settled, whenever they came.
+  v_sale_ids := array(
+    select f.sale_id from interlock.sale_shortfalls f where f.taken_at is null group by f.sale_id
+  );
   v_audit.products := coalesce(cardinality(v_product_ids), 0);
   v_audit.orders := coalesce(cardinality(v_order_ids), 0);
 
   for v_from in 1..greatest(
-    v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids), 1
+    v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids),
+    cardinality(v_sale_ids), 1
   ) by v_piece loop
     insert into interlock.inventory_findings as f (
       kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
@@ -219,6 +225,7 @@ begin
       v_reservation_ids[v_from:v_from + v_piece - 1],
       v_user_ids[v_from:v_from + v_piece - 1],
       v_transfer_ids[v_from:v_from + v_piece - 1],
+      v_sale_ids[v_from:v_from + v_piece - 1],
       v_audit.kept_since
     ) d
     on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update

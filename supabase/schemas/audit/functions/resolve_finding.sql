@@ -3,8 +3,8 @@
 -- finding that is gone by now is resolved as well; one that is resolved already is answered again, and nothing is done.
 --
 -- Callers: authenticated (staff) and service_role, through public.resolve_finding.
--- Locks: the finding; then as its kind says: account and order, reservation, counter of open orders, transfer, rows of
---   inventory, stock rows, slots, codes.
+-- Locks: the finding; then as its kind says: account and order, reservation, counter of open orders, transfer, sale, rows
+--   of inventory, stock rows, slots, codes.
 --   All waits together last two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, FINDING_NOT_FOUND, FINDING_NOT_CORRECTABLE (it is there still),
 --   INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, PRODUCT_NOT_FOUND; 55P03 is transient.
@@ -55,13 +55,15 @@ begin
         perform interlock.correct_slots(v_finding.product_id);
       when 'transfers' then
         perform interlock.correct_transfer(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
+      when 'oversold_offline' then
+        perform interlock.correct_shortfall(v_finding.subject_id, v_finding.product_id, p_reason);
     end case;
 
     v_is_left := exists (
       select
       from interlock.find_differences(
         array[v_finding.product_id], array[v_finding.subject_id], array[v_finding.subject_id], array[v_finding.subject_id],
-        array[v_finding.subject_id]
+        array[v_finding.subject_id], array[v_finding.subject_id]
       ) d
       where d.kind = v_finding.kind
         and d.product_id is not distinct from v_finding.product_id

@@ -1,13 +1,14 @@
 -- What audits of the stock have found: two books that do not agree. One row for each difference, as long as it lasts.
 --
---   kind          what should be the same                                         subject_id
---   ledger        the sum of a product's ledger at a location, and its stock there –
---   sales         what the lines of an order hold, and what the ledger took       the order
---   reservations  what a reservation holds, and what the ledger took for it       the reservation
---   open_orders   the units of a customer's open orders, and their counter        the customer
---   codes         free codes and stock; codes of an order and what it bought      the order, or –
---   slots         the slots of a product, and what its row says                   –
---   transfers     what a transfer says of a location, and what the ledger says    the transfer
+--   kind              what should be the same                                         subject_id
+--   ledger            the sum of a product's ledger at a location, and its stock there –
+--   sales             what the lines of an order hold, and what the ledger took       the order
+--   reservations      what a reservation holds, and what the ledger took for it       the reservation
+--   open_orders       the units of a customer's open orders, and their counter        the customer
+--   codes             free codes and stock; codes of an order and what it bought      the order, or –
+--   slots             the slots of a product, and what its row says                   –
+--   transfers         what a transfer says of a location, and what the ledger says    the transfer
+--   oversold_offline  what a till that was cut off has sold, and what was there       the sale
 --
 -- `expected` is what follows from the first, `found` what the second says. An open finding is followed by every audit: it
 -- changes with the difference, and closes by itself once there is none. public.resolve_finding corrects it, with a reason, where
@@ -47,7 +48,7 @@ comment on table interlock.inventory_findings is
 comment on column interlock.inventory_findings.location_id is
   'Where, if it is about stock at a location.';
 comment on column interlock.inventory_findings.subject_id is
-  'The order, reservation, customer or transfer that it is about.';
+  'The order, reservation, customer, transfer or sale that it is about.';
 comment on column interlock.inventory_findings.size is
   'By how much what was found is more than what was expected.';
 comment on column interlock.inventory_findings.since is

@@ -1,11 +1,16 @@
-create function public.open_shift(p_register_id uuid, p_opening_cash bigint)
+create function public.open_shift(
+  p_register_id uuid,
+  p_opening_cash bigint,
+  p_shift_id uuid default null,
+  p_client_time timestamptz default null
+)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.open_shift(p_register_id, p_opening_cash)
+  select interlock.open_shift(p_register_id, p_opening_cash, p_shift_id, p_client_time)
 $$;
 
-comment on function public.open_shift(uuid, bigint) is
-  'Begins a shift at a register, with what is in its drawer. For whoever works at a till, and the service role.';
+comment on function public.open_shift(uuid, bigint, uuid, timestamptz) is
+  'Begins a shift at a register, with what is in its drawer; with p_shift_id it is the same one when it is called again. For whoever works at a till, and the service role.';

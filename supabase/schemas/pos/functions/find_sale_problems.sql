@@ -67,6 +67,14 @@ begin
             else true
           end
         union all
+        select '/unit_price', case
+          when p_request ? 'client_time' then 'must be a whole number of minor units, 0 or more'
+          else 'is only for a sale with client_time: any other has the price of the database'
+        end
+        where l.is_object
+          and l.item ? 'unit_price'
+          and (p_request ? 'client_time' and interlock.is_amount(l.item -> 'unit_price')) is not true
+        union all
         select '/discount', 'must be an object with amount or percent, and reason'
         where l.is_object
           and l.item ? 'discount'
@@ -97,7 +105,7 @@ begin
         union all
         select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
         from jsonb_object_keys(case when l.is_object then l.item else '{}' end) as k (name)
-        where k.name not in ('inventory_id', 'product_id', 'barcode', 'quantity', 'discount')
+        where k.name not in ('inventory_id', 'product_id', 'barcode', 'quantity', 'unit_price', 'discount')
       ) p
     );
   end if;
@@ -138,6 +146,9 @@ begin
 
   if p_expected_total < 0 then
     v_problems := v_problems || interlock.problem('/expected_total', 'must be a whole number of minor units, 0 or more');
+  end if;
+  if p_request ? 'client_time' and p_idempotency_key is null then
+    v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'is required with client_time');
   end if;
   if p_idempotency_key !~ '^[\x20-\x7e]+$' or char_length(p_idempotency_key) > 255 then
     v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'must be 1 to 255 printable ASCII characters');

@@ -1,9 +1,10 @@
 -- Look at what a sale has, without a lock. What it sees is committed. A product is named by its id, a barcode (of which one
--- scan may be several units) or the inventory id of its stock, which must be that of the location.
+-- scan may be several units) or the inventory id of its stock, which must be that of the location. What was sold by a till that
+-- was cut off (p_offline) may have its price with it, and be no longer for sale.
 --
 -- Callers: interlock.pos_sale, with lines in which interlock.find_sale_problems has found no problem.
 -- Locks: none.
-create function interlock.look_at_sale(p_lines jsonb, p_location_id uuid)
+create function interlock.look_at_sale(p_lines jsonb, p_location_id uuid, p_offline boolean)
 returns interlock.sale_look
 language plpgsql
 stable
@@ -22,12 +23,15 @@ begin
       coalesce(l.product_id, b.product_id, i.product_id, l.inventory_id) as product_id,
       case when l.inventory_id is not null then coalesce(i.location_id, interlock.online_location()) <> p_location_id end as elsewhere,
       l.quantity * coalesce(b.units, 1) as quantity,
+      l.unit_price,
       (l.discount ->> 'amount')::numeric as off_amount,
       (l.discount ->> 'percent')::numeric as off_percent,
       l.discount ->> 'reason' as reason
     from rows from (
-      jsonb_to_recordset(p_lines) as (inventory_id uuid, product_id uuid, barcode text, quantity numeric, discount jsonb)
-    ) with ordinality as l (inventory_id, product_id, barcode, quantity, discount, n)
+      jsonb_to_recordset(p_lines) as (
+        inventory_id uuid, product_id uuid, barcode text, quantity numeric, unit_price bigint, discount jsonb
+      )
+    ) with ordinality as l (inventory_id, product_id, barcode, quantity, unit_price, discount, n)
     left join lateral (
       select c.barcode, c.product_id, c.units from interlock.product_barcodes c where c.barcode = l.barcode limit 1
     ) b on true
@@ -39,11 +43,11 @@ begin
     select
       l.*,
       p.id is not null as is_product,
-      p.active, p.name, p.price, p.currency, p.kind, p.stock_policy,
+      p.active, p.name, coalesce(l.unit_price, p.price) as price, p.currency, p.kind, p.stock_policy,
       case when v_online then l.product_id else s.id end as inventory_id,
       case when v_online then 0 else p.decimals end as decimals,
       case when v_online then p.available_quantity else coalesce(s.quantity, 0) end as there,
-      floor(l.quantity * p.price + 0.5) as subtotal
+      floor(l.quantity * coalesce(l.unit_price, p.price) + 0.5) as subtotal
     from lines l
     left join lateral (
       select
@@ -86,7 +90,7 @@ begin
     jsonb_agg(distinct s.barcode) filter (where s.no_barcode),
     jsonb_agg(distinct s.asked_id) filter (where not s.is_product and s.asked_id is not null),
     jsonb_agg(distinct s.product_id)
-      filter (where s.product_id is not null and s.active is not true and (s.is_product or s.asked_id is null)),
+      filter (where s.product_id is not null and case when s.is_product then not (s.active or p_offline) else s.asked_id is null end),
     jsonb_agg(distinct s.asked_id) filter (where s.elsewhere and s.is_product),
     (
       select jsonb_agg(

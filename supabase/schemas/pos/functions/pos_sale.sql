@@ -6,11 +6,15 @@
 -- The hottest rows come late: the stock, and last the register, whose receipts are numbered without gaps and whose shift
 -- must be open then: so a sale is in the closing report, or finds the shift closed.
 --
+-- A sale with p_client_time has happened at a till that was cut off, so nothing refuses it that was true at another time: of the
+-- stock what is there is taken and the rest written down (interlock.sale_shortfalls), prices are those that were paid, and
+-- it belongs to the shift of then, closed or not.
+--
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: idempotency key; stock as interlock.take_sold_stock; the register. Two seconds at most. References of card payments,
+-- Locks: key of the sale; stock as interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_OPEN,
---   BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
+--   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
 --   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; 55P03 and 40P01 are transient and nothing
 --   has happened.
 -- Security definer: nobody has the right to write sales or stock.
@@ -43,7 +47,8 @@ declare
     'promo_code', p_promo_code, 'parked_sale_id', p_parked_sale_id, 'client_time', p_client_time, 'shift_id', p_shift_id,
     'approval_id', p_approval_id
   ));
-  v_problems constant jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
+  v_offline constant boolean := p_client_time is not null;
+  v_problems jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
   v_sale_id constant uuid := interlock.new_id();
   v_register interlock.registers;
   v_look interlock.sale_look;
@@ -60,18 +65,22 @@ declare
   v_change bigint;
   v_references jsonb;
   v_receipt bigint;
-  v_shift_id uuid;
+  v_shift interlock.shifts;
+  v_shortfalls jsonb;
   v_answer text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
+  end if;
+  if v_offline then
+    v_problems := nullif(coalesce(v_problems, '[]') || interlock.find_client_time_problems(p_client_time, '/client_time'), '[]');
   end if;
   if v_problems is not null then
     perform interlock.refuse_problems(v_problems);
   end if;
 
   select r.* into v_register from interlock.registers r where r.id = p_register_id;
-  v_look := interlock.look_at_sale(p_lines, v_register.location_id);
+  v_look := interlock.look_at_sale(p_lines, v_register.location_id, v_offline);
   if v_role = 'cashier' then
     select s.max_cashier_discount into v_limit from interlock.settings s;
   end if;
@@ -84,11 +93,12 @@ begin
     when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
     when v_look.problems is not null then 'VALIDATION_FAILED'
     when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
+    when v_offline then null
     when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
     when v_look.shortages is not null then 'INSUFFICIENT_INVENTORY'
   end;
   if v_refusal is not null then
-    v_answer := interlock.find_idempotent('pos_sale', p_idempotency_key, v_request);
+    v_answer := interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, v_request);
     if v_answer is not null then
       return v_answer::json;
     end if;
@@ -125,12 +135,12 @@ begin
   from unnest(v_look.subtotals, v_look.discounts) as u (subtotal, discount);
   v_total := v_subtotal - v_discount + v_tax - v_tax_included;
 
-  v_answer := interlock.begin_idempotent('pos_sale', p_idempotency_key, v_request);
+  v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
   if v_answer is not null then
     return v_answer::json;
   end if;
 
-  if v_total <> p_expected_total then
+  if v_total <> p_expected_total and not v_offline then
     perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
       'expected_total', p_expected_total, 'total', v_total, 'subtotal', v_subtotal, 'currency', v_register.currency,
       'lines', (
@@ -149,7 +159,11 @@ begin
   end if;
   v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
 
-  perform interlock.take_sold_stock(v_look, v_register.location_id, v_sale_id);
+  if v_offline then
+    v_shortfalls := interlock.take_what_is_there(v_look, v_register.location_id, v_sale_id);
+  else
+    perform interlock.take_sold_stock(v_look, v_register.location_id, v_sale_id);
+  end if;
 
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
@@ -158,17 +172,17 @@ begin
   set last_receipt = r.last_receipt + 1
   where r.id = p_register_id
   returning r.last_receipt into v_receipt;
-  select s.id into v_shift_id from interlock.shifts s where s.register_id = p_register_id and s.closed_at is null;
-  if v_shift_id is null then
-    perform interlock.raise_error('SHIFT_NOT_OPEN', jsonb_build_object('register_id', p_register_id));
-  end if;
+  v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
 
   insert into interlock.sales (
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due, cashier
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due, cashier,
+    sold_at, offline, late, needs_review
   )
   values (
-    v_sale_id, p_register_id, v_shift_id, v_register.location_id, v_receipt, v_register.currency,
-    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change, auth.uid()
+    v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
+    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change, auth.uid(),
+    coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
+    case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
   );
   insert into interlock.sale_lines (
     sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason,
@@ -202,9 +216,13 @@ begin
     perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', v_references));
   end if;
 
+  if v_shortfalls <> '[]' then
+    perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
+  end if;
+
   v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
   perform interlock.note_event('sale.completed', v_sale_id::text, v_answer::jsonb -> 'sale');
-  perform interlock.finish_idempotent('pos_sale', p_idempotency_key, v_answer);
+  perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
   return v_answer::json;
 end
 $$;

@@ -1,4 +1,4 @@
--- Give back what a sale took from the stock of its location.
+-- Give back what a sale took from the stock of its location: what it has sold, less what was not there.
 --
 -- Callers: interlock.void_sale, which holds the sale.
 -- Locks: rows of inventory by id, or as interlock.return_stock; waiting.
@@ -16,13 +16,20 @@ begin
   select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
   into v_product_ids, v_inventory_ids, v_quantities
   from (
-    select s.product_id, s.inventory_id, sum(s.quantity) as quantity
+    select s.product_id, s.inventory_id, sum(s.quantity) - coalesce((
+      select f.quantity
+      from interlock.sale_shortfalls f
+      where f.sale_id = p_sale_id
+        and f.product_id = s.product_id
+        and f.taken_at is null
+    ), 0) as quantity
     from interlock.sale_lines s
     where s.sale_id = p_sale_id
       and not s.untracked
     group by s.product_id, s.inventory_id
     order by s.product_id
-  ) l;
+  ) l
+  where l.quantity > 0;
   if v_product_ids is null then
     return;
   end if;

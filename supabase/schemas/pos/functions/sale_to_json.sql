@@ -49,7 +49,25 @@ as $$
       where t.sale_id = s.id
     ),
     'change_due', s.change_due,
-    'sold_at', s.sold_at
+    'sold_at', s.sold_at,
+    'recorded_at', s.recorded_at,
+    'offline', s.offline,
+    'late', s.late,
+    'needs_review', s.needs_review,
+    'shortfalls', case when s.offline then (
+      select coalesce(
+        json_agg(
+          json_build_object(
+            'product_id', f.product_id, 'inventory_id', f.inventory_id, 'location_id', f.location_id,
+            'sold', trim_scale(f.sold), 'quantity', trim_scale(f.quantity)
+          )
+          order by f.product_id
+        ),
+        '[]'
+      )
+      from interlock.sale_shortfalls f
+      where f.sale_id = s.id
+    ) else '[]' end
   )
   from interlock.sales s
   join interlock.registers r on r.id = s.register_id

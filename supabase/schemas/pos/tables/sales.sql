@@ -21,11 +21,16 @@ create table interlock.sales (
   change_due interlock.amount not null default 0,
   cashier uuid,
   sold_at timestamptz not null default now(),
+  recorded_at timestamptz not null default now(),
+  offline boolean not null default false,
+  late boolean not null default false,
+  needs_review jsonb not null default '[]',
   voided_at timestamptz,
   voided_by uuid,
   void_reason interlock.label,
   constraint sales_receipt_number_key unique (register_id, receipt_number),
   constraint sales_total_adds_up check (total = subtotal - discount + tax - tax_included),
+  constraint sales_late_offline check (offline or not late),
   constraint sales_void_whole check (
     case status when 'voided' then num_nulls(voided_at, void_reason) = 0
     else num_nonnulls(voided_at, voided_by, void_reason) = 0 end
@@ -43,14 +48,22 @@ comment on column interlock.sales.change_due is
 comment on column interlock.sales.cashier is
   'Who sold; empty for the shop''s own code.';
 comment on column interlock.sales.sold_at is
-  'When it was sold.';
+  'When it was sold: by its own clock, if the till was cut off.';
+comment on column interlock.sales.recorded_at is
+  'When it came.';
+comment on column interlock.sales.offline is
+  'Whether it was sold by a till that was cut off.';
+comment on column interlock.sales.late is
+  'Whether it came when its shift was closed: it is not in the closing report (shift_corrections).';
+comment on column interlock.sales.needs_review is
+  'What somebody should look at, because the database would have said something else: line and reason.';
 
 create index sales_by_shift on interlock.sales (shift_id);
 
 create trigger sales_append_only
   before update of
     id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
-    sold_at
+    sold_at, recorded_at, offline, late, needs_review
   or delete on interlock.sales
   for each row
   execute function interlock.refuse_change();

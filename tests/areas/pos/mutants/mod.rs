@@ -7,11 +7,27 @@ use crate::mutants::Combined;
 /// For the engines.
 pub(crate) const MUTANTS: Mutants = Mutants {
     noticed_by: &[],
-    explained: &[],
+    explained: EXPLAINED,
     combined: COMBINED,
     interleaved: &[],
     in_histories: &[],
 };
+
+/// Mutants that no test can notice, each with the reason.
+const EXPLAINED: &[(&str, &str)] = &[
+    (
+        "begin_sale: never `found`",
+        "The key that was just taken has no answer yet, so none is found: the look is saved, no more.",
+    ),
+    (
+        "begin_sale: never `clock_timestamp() > statement_timestamp() + interval '100 milliseconds'`",
+        "It is the first that a sale waits for, as long as no promo code is with it.",
+    ),
+    (
+        "begin_sale: without `perform interlock.limit_wait()`",
+        "It is the first that a sale waits for, as long as no promo code is with it.",
+    ),
+];
 
 const COMBINED: &[Combined] = &[
     Combined {
@@ -25,5 +41,37 @@ const COMBINED: &[Combined] = &[
         patches: &[("lock_register", "for no key update", "")],
         sql: None,
         race: &TillScenario::SalesAndTheClose,
+    },
+    Combined {
+        name: "take_what_is_there: what is there is read without a lock",
+        patches: &[("take_what_is_there", "for no key update of i", "")],
+        sql: None,
+        race: &TillScenario::TwoTabs,
+    },
+    Combined {
+        name: "take_what_is_there: products and their slots are not locked",
+        patches: &[(
+            "take_what_is_there",
+            "perform interlock.lock_stock(v_product_ids);",
+            "",
+        )],
+        sql: None,
+        race: &TillScenario::CutOffAndTheWebShop,
+    },
+    Combined {
+        name: "begin_sale: a twin does not wait for the first",
+        patches: &[(
+            "begin_sale",
+            "on conflict (register_id, key) do nothing",
+            "",
+        )],
+        sql: None,
+        race: &TillScenario::TwoTabs,
+    },
+    Combined {
+        name: "pos_sale: the shift of a sale that was cut off is looked for before the register is locked",
+        patches: &[("lock_register", "for no key update", "")],
+        sql: None,
+        race: &TillScenario::CutOffAndTheClose,
     },
 ];
