@@ -98,6 +98,19 @@ exception
 end
 $$;
 
+-- Whether a text is a UUID as programs write it.
+--
+-- Callers: whatever reads ids out of JSON.
+create function interlock.is_uuid(p_text text)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select p_text ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'
+$$;
+
 -- The most units that a product may have in stock. The check products_available_quantity_sane says the same number once
 -- more: a call there would be made again by every sale.
 --
@@ -471,7 +484,17 @@ create table interlock.settings (
 
   -- Tills.
   max_cashier_discount numeric default 10
-    constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100)
+    constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100),
+
+  -- Customers and their points.
+  phone_prefix text
+    constraint settings_phone_prefix_format check (phone_prefix ~ '^\+[1-9][0-9]{0,3}$'),
+  points_authority text not null default 'shop'
+    constraint settings_points_authority_known check (points_authority in ('shop', 'outside')),
+  tier_basis text not null default 'points'
+    constraint settings_tier_basis_known check (tier_basis in ('points', 'turnover')),
+  tier_window interval
+    constraint settings_tier_window_sane check (tier_window between interval '1 day' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -557,6 +580,15 @@ comment on column interlock.settings.keep_events is
 
 comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
+
+comment on column interlock.settings.phone_prefix is
+  'The country of phone numbers that are typed without one, such as +49; null: they are refused.';
+comment on column interlock.settings.points_authority is
+  'Who keeps the points: the shop, by points_rules; or somebody outside, such as a CRM, whose numbers adjust_points brings in. Then sales earn nothing here.';
+comment on column interlock.settings.tier_basis is
+  'What counts towards a tier: points that were earned, or turnover in minor units.';
+comment on column interlock.settings.tier_window is
+  'How far back it counts (1 day to 100 years); null means for ever.';
 
 alter table interlock.settings enable row level security;
 
@@ -945,6 +977,7 @@ declare
   v_ledger constant uuid := interlock.new_id();
   v_known boolean;
   v_open jsonb;
+  v_customer_id uuid;
   v_wallet jsonb;
   v_order_ids uuid[];
   v_files text[];
@@ -981,6 +1014,12 @@ begin
     perform interlock.raise_error('USER_HAS_OBLIGATIONS', jsonb_build_object(
       'user_id', p_user_id, 'open_orders', coalesce(v_open, '[]'), 'wallet', v_wallet
     ));
+  end if;
+
+  -- The customer that they were at a till.
+  select c.id into v_customer_id from interlock.customers c where c.user_id = p_user_id;
+  if v_customer_id is not null then
+    perform interlock.erase_customer(v_customer_id);
   end if;
 
   v_order_ids := array(select o.id from interlock.orders o where o.user_id = p_user_id);
@@ -1050,6 +1089,7 @@ begin
       closed_by = nullif(s.closed_by, p_user_id)
   where p_user_id in (s.opened_by, s.closed_by);
   update interlock.cash_movements m set actor = null where m.actor = p_user_id;
+  update interlock.points_movements m set actor = null where m.actor = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
   update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;
@@ -1410,6 +1450,22 @@ $command$,
       'settle-slots', '* * * * *', '1 minute',
       'select distinct s.owner_id::text from interlock.counter_slots s where s.used > 0 order by 1',
       'select interlock.settle_slots($1::uuid)',
+      null
+    ),
+    (
+      'settle-points', '* * * * *', '1 minute', null,
+      'select interlock.settle_points(100)',
+      $$
+        select format('points of %s orders are overdue for more than 10 minutes; the database''s log says why', count(*))
+        from interlock.points_due d
+        where d.created_at < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
+      'settle-tiers', '13 3 * * *', '1 day',
+      'select a.customer_id::text from interlock.points_accounts a order by a.customer_id',
+      'select interlock.settle_customer_tier($1::uuid)',
       null
     ),
     (
@@ -1998,6 +2054,10 @@ begin
       v_status := '404';
       v_message := 'There is no such finding.';
       v_hint := 'Check the id of the finding: inventory_findings has them all.';
+    when 'CUSTOMER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such customer.';
+      v_hint := 'Check the id, phone or e-mail, or send `create` to have them made.';
     when 'REGISTER_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such register, or it is not active.';
@@ -2166,6 +2226,26 @@ begin
       v_status := '409';
       v_message := 'This finding is resolved already.';
       v_hint := 'Nothing has to be accepted: the books agree there.';
+    when 'CUSTOMERS_DIFFER' then
+      v_status := '409';
+      v_message := 'The phone is one customer''s, and the e-mail another''s.';
+      v_hint := 'Name one of details.customer_ids, or have a manager merge them with merge_customers.';
+    when 'CONTACT_TAKEN' then
+      v_status := '409';
+      v_message := 'This phone or e-mail is another customer''s.';
+      v_hint := 'It is that of details.customer_id: use that one, or merge both with merge_customers.';
+    when 'CUSTOMER_LINKED' then
+      v_status := '409';
+      v_message := 'This account is another customer''s, or both customers have one.';
+      v_hint := 'Unlink details.customer_id first, with link_customer and null.';
+    when 'INSUFFICIENT_POINTS' then
+      v_status := '409';
+      v_message := 'There are not enough points.';
+      v_hint := 'Pay with what details.balance is worth at most.';
+    when 'WALLET_UNLINKED' then
+      v_status := '409';
+      v_message := 'The customer whose wallet has paid has no account any more.';
+      v_hint := 'Pay details.amount back in another way: the money cannot go to a wallet.';
     when 'SHIFT_NOT_OPEN' then
       v_status := '409';
       v_message := 'This register has no open shift.';
@@ -2619,6 +2699,8 @@ comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
 comment on function interlock.is_time_zone is
   'Whether Postgres knows a time zone of this name.';
+comment on function interlock.is_uuid is
+  'Whether a text is a UUID as programs write it.';
 comment on function interlock.jobs is
   'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
 comment on function interlock.ledgers_to_close is

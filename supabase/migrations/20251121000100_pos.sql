@@ -6,6 +6,17 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
+-- Who buys at a till, and what they pay with beside cash and cards. Their points are locked, and the wallet if it pays.
+create type interlock.buyer as (
+  customer_id uuid,
+  user_id uuid,
+  -- Minor units.
+  by_points bigint,
+  by_wallet bigint,
+  -- How many points that is.
+  spent bigint
+);
+
 -- What a look at the lines of a sale, without a lock, has seen: one element for each line, in their order.
 create type interlock.sale_look as (
   product_ids uuid[],
@@ -35,7 +46,7 @@ create type interlock.sale_look as (
 
 -- How a sale at a till is paid.
 create domain interlock.tender_type as text
-  constraint sale_tenders_type_known check (value in ('cash', 'card'));
+  constraint sale_tenders_type_known check (value in ('cash', 'card', 'wallet', 'points'));
 
 create domain interlock.sale_status as text
   constraint sales_status_known check (value in ('completed', 'voided'));
@@ -55,27 +66,6 @@ create domain interlock.receipt_prefix as text
 -- What a scanner reads.
 create domain interlock.barcode as text
   constraint product_barcodes_barcode_format check (value ~ '^[\x21-\x7e]+$' and char_length(value) <= 64);
-
--- What the caller is at a till: `manager` (managers and staff by token, the shop itself), `cashier` (by token), or nothing.
--- The role is app_metadata.role, which only the shop can set; the account must exist.
---
--- Callers: policies; interlock.require_till.
-create function interlock.till_role()
-returns text
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-begin
-  return case
-    when interlock.acts_for_shop() then 'manager'
-    when auth.jwt() -> 'app_metadata' ->> 'role' in ('cashier', 'manager')
-      and exists (select from auth.users u where u.id = auth.uid())
-    then auth.jwt() -> 'app_metadata' ->> 'role'
-  end;
-end
-$$;
 
 -- Registers: the tills of a shop. Each stands at a location and sells from its stock; one at the online location sells from
 -- the very rows that the web shop sells from.
@@ -207,6 +197,10 @@ create table interlock.sales (
   tax_included interlock.amount not null,
   total interlock.amount not null,
   change_due interlock.amount not null default 0,
+  customer_id uuid
+    constraint sales_customer_id_fkey references interlock.customers,
+  promo_code interlock.label,
+  loyalty jsonb,
   cashier uuid,
   sold_at timestamptz not null default now(),
   recorded_at timestamptz not null default now(),
@@ -233,6 +227,12 @@ comment on column interlock.sales.total is
   'What the customer had to pay.';
 comment on column interlock.sales.change_due is
   'What was given back of the cash.';
+comment on column interlock.sales.customer_id is
+  'Who bought; empty for a walk-in.';
+comment on column interlock.sales.promo_code is
+  'The code that took off the promo_discount of its lines.';
+comment on column interlock.sales.loyalty is
+  'What it earned and spent, and the balance and tiers it left, as it was answered.';
 comment on column interlock.sales.cashier is
   'Who sold; empty for the shop''s own code.';
 comment on column interlock.sales.sold_at is
@@ -247,6 +247,7 @@ comment on column interlock.sales.needs_review is
   'What somebody should look at, because the database would have said something else: line and reason.';
 
 create index sales_by_shift on interlock.sales (shift_id);
+create index sales_by_customer on interlock.sales (customer_id) where customer_id is not null;
 
 create trigger sales_append_only
   before update of
@@ -284,6 +285,7 @@ create table interlock.sale_lines (
   subtotal interlock.amount not null,
   discount interlock.amount not null default 0,
   discount_reason interlock.label,
+  promo_discount interlock.amount not null default 0,
   tax interlock.amount not null default 0,
   tax_percent numeric,
   tax_inclusive boolean,
@@ -291,7 +293,7 @@ create table interlock.sale_lines (
   untracked boolean not null default false,
   constraint sale_lines_pkey primary key (sale_id, line),
   constraint sale_lines_total_adds_up check (
-    total = subtotal - discount + case when tax_inclusive then 0 else tax end
+    total = subtotal - discount - promo_discount + case when tax_inclusive then 0 else tax end
   )
 );
 
@@ -305,6 +307,8 @@ comment on column interlock.sale_lines.subtotal is
   'quantity × unit_price, half a minor unit rounded up.';
 comment on column interlock.sale_lines.discount is
   'What the cashier took off, with discount_reason.';
+comment on column interlock.sale_lines.promo_discount is
+  'Its share of what the promo code took off.';
 comment on column interlock.sale_lines.untracked is
   'Whether it took nothing from the stock, because the product was untracked.';
 
@@ -564,6 +568,34 @@ begin
 end
 $$;
 
+-- Take what a customer pays with points and the wallet, and book what the sale earns. p_amounts are what its lines cost, tax in it.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: what interlock.lock_buyer holds.
+-- Errors: INSUFFICIENT_POINTS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH.
+create function interlock.charge_buyer(
+  p_buyer interlock.buyer,
+  p_sale_id uuid,
+  p_currency text,
+  p_product_ids uuid[],
+  p_amounts bigint[]
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_buyer.by_wallet > 0 then
+    perform interlock.pay_from_wallet(
+      interlock.lock_wallet(p_buyer.user_id), p_buyer.by_wallet, p_currency, 'pos_sale', p_sale_id
+    );
+  end if;
+  return interlock.earn_points(
+    p_buyer.customer_id, p_sale_id, p_currency, p_product_ids, p_amounts, p_buyer.by_points, coalesce(p_buyer.spent, 0)
+  );
+end
+$$;
+
 -- What public.close_shift does, with its owner's rights: end a shift with what was counted in its drawer, and answer what it
 -- adds up to. A sale under way is in it, or finds the shift closed. Called again with the same count, at the till or from
 -- afar, it answers the same.
@@ -752,13 +784,12 @@ $$;
 create function interlock.find_sale_problems(p_request jsonb, p_expected_total bigint, p_idempotency_key text)
 returns jsonb
 language plpgsql
-immutable
+stable
 set search_path = ''
 as $$
 declare
   v_lines constant jsonb := p_request -> 'lines';
   v_tenders constant jsonb := p_request -> 'tenders';
-  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
   v_line constant text := 'must be 1 to 200 characters, without control characters';
   v_problems jsonb := '[]';
 begin
@@ -796,7 +827,7 @@ begin
         from unnest(array['inventory_id', 'product_id']) as k (name)
         where l.is_object
           and l.item ? k.name
-          and (jsonb_typeof(l.item -> k.name) = 'string' and l.item ->> k.name ~ v_uuid) is not true
+          and (jsonb_typeof(l.item -> k.name) = 'string' and interlock.is_uuid(l.item ->> k.name)) is not true
         union all
         select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
         where l.is_object
@@ -874,8 +905,8 @@ begin
         select '' as pointer, 'must be an object' as message
         where not t.is_object
         union all
-        select '/type', 'must be cash or card'
-        where t.is_object and (t.item -> 'type' in ('"cash"', '"card"')) is not true
+        select '/type', 'must be cash, card, wallet or points'
+        where t.is_object and (t.item -> 'type' in ('"cash"', '"card"', '"wallet"', '"points"')) is not true
         union all
         select '/amount', 'must be a whole number of minor units, 1 or more'
         where t.is_object and (interlock.is_amount(t.item -> 'amount') and t.item ->> 'amount' <> '0') is not true
@@ -892,6 +923,21 @@ begin
     );
   end if;
 
+  if p_request ? 'customer' then
+    v_problems := v_problems || interlock.find_customer_problems(p_request -> 'customer');
+  elsif p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+    v_problems := v_problems || interlock.problem('/customer', 'is required to pay with a wallet or points');
+  end if;
+  if (p_request ->> 'promo_code') is not null and interlock.is_line(p_request ->> 'promo_code', 64) is not true then
+    v_problems := v_problems || interlock.problem('/promo_code', 'must be 1 to 64 characters, without control characters');
+  end if;
+  if p_request ? 'client_time' and (
+    p_request ? 'promo_code' or p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")'
+  ) then
+    v_problems := v_problems || interlock.problem(
+      '/client_time', 'must be absent with a promo code, points or a wallet: without a connection nobody can count them'
+    );
+  end if;
   if p_expected_total < 0 then
     v_problems := v_problems || interlock.problem('/expected_total', 'must be a whole number of minor units, 0 or more');
   end if;
@@ -945,6 +991,100 @@ begin
     where k.register_id = p_register_id
       and k.key = p_key;
   end if;
+end
+$$;
+
+-- Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.
+--
+-- Callers: interlock.void_sale, which holds the sale.
+-- Locks: the account; as interlock.lock_points; the wallet.
+-- Errors: WALLET_UNLINKED where the customer has no account any more; 55P03 after lock_timeout.
+create function interlock.give_buyer_back(p_sale interlock.sales)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_user_id uuid;
+  v_by_points bigint;
+  v_by_wallet bigint;
+begin
+  select
+    coalesce(sum(t.amount) filter (where t.type = 'points'), 0),
+    coalesce(sum(t.amount) filter (where t.type = 'wallet'), 0)
+  into v_by_points, v_by_wallet
+  from interlock.sale_tenders t
+  where t.sale_id = p_sale.id;
+
+  if v_by_wallet > 0 then
+    select c.user_id into v_user_id
+    from interlock.customers c
+    where c.id = interlock.live_customer(p_sale.customer_id);
+    if v_user_id is null or not interlock.lock_user(v_user_id) then
+      perform interlock.raise_error('WALLET_UNLINKED', jsonb_build_object('customer_id', p_sale.customer_id, 'amount', v_by_wallet));
+    end if;
+  end if;
+  perform interlock.take_points_back(p_sale.id, p_sale.total, p_sale.total, v_by_points);
+  if v_by_wallet > 0 then
+    perform interlock.credit_wallet(v_user_id, v_by_wallet, p_sale.currency, 'pos_void', p_sale.id);
+  end if;
+end
+$$;
+
+-- The customer of a sale, with their points locked, and their wallet where it pays.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: as interlock.find_or_make_customer; the account (to pay from the wallet); as interlock.lock_points; the wallet.
+-- Errors: CUSTOMER_NOT_FOUND, CUSTOMERS_DIFFER; VALIDATION_FAILED for a tender that cannot be theirs; 55P03 after lock_timeout.
+create function interlock.lock_buyer(p_customer jsonb, p_tenders jsonb, p_currency text)
+returns interlock.buyer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_value bigint;
+  v_account interlock.points_accounts;
+  v_buyer interlock.buyer;
+begin
+  v_buyer.customer_id := interlock.find_or_make_customer(p_customer);
+
+  select
+    coalesce(sum(t.amount) filter (where t.type = 'points'), 0),
+    coalesce(sum(t.amount) filter (where t.type = 'wallet'), 0)
+  into v_buyer.by_points, v_buyer.by_wallet
+  from jsonb_to_recordset(p_tenders) as t (type text, amount bigint);
+
+  if v_buyer.by_wallet > 0 then
+    select c.user_id into v_buyer.user_id from interlock.customers c where c.id = v_buyer.customer_id;
+    if v_buyer.user_id is null or not interlock.lock_user(v_buyer.user_id) then
+      perform interlock.refuse_problems(interlock.problem('/customer', 'has no account whose wallet could pay'));
+    end if;
+  end if;
+
+  v_account := interlock.lock_points(v_buyer.customer_id);
+  v_buyer.customer_id := v_account.customer_id;
+  select c.user_id into v_buyer.user_id from interlock.customers c where c.id = v_buyer.customer_id;
+
+  if v_buyer.by_points > 0 then
+    select v.value into v_value from interlock.points_values v where v.currency = p_currency;
+    perform interlock.refuse_problems((
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'pointer', format('/tenders/%s/amount', t.n - 1),
+        'message', case
+          when v_value is null then format('points pay nothing in %s', p_currency)
+          else format('must be a multiple of %s, which is what a point is worth', v_value)
+        end
+      )), '[]')
+      from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint)) with ordinality as t (type, amount, n)
+      where t.type = 'points'
+        and (t.amount % v_value = 0) is not true
+    ));
+    v_buyer.spent := v_buyer.by_points / v_value;
+  end if;
+  if v_buyer.by_wallet > 0 then
+    perform interlock.lock_wallet(v_buyer.user_id);
+  end if;
+  return v_buyer;
 end
 $$;
 
@@ -1207,6 +1347,24 @@ begin
 end
 $$;
 
+-- Write down what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.
+--
+-- Callers: interlock.pos_sale, interlock.void_sale.
+-- Locks: none.
+create function interlock.note_sale(p_type text, p_sale_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_sale constant jsonb := interlock.sale_to_json(p_sale_id);
+begin
+  perform interlock.note_event(
+    p_type, p_sale_id::text, v_sale - 'customer' || jsonb_build_object('customer_id', v_sale #> '{customer,id}')
+  );
+end
+$$;
+
 -- Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.
 --
 -- Callers: interlock.pos_sale, with what interlock.take_what_is_there has answered.
@@ -1317,11 +1475,13 @@ $$;
 -- it belongs to the shift of then, closed or not.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; stock as interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
+-- Locks: key of the sale; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; stock as
+--   interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
 --   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
---   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; 55P03 and 40P01 are transient and nothing
+--   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; those of interlock.lock_buyer,
+--   interlock.charge_buyer and interlock.redeem_sale_promo; 55P03 and 40P01 are transient and nothing
 --   has happened.
 -- Security definer: nobody has the right to write sales or stock.
 create function interlock.pos_sale(
@@ -1370,6 +1530,9 @@ declare
   v_total bigint;
   v_change bigint;
   v_references jsonb;
+  v_promo_discounts bigint[];
+  v_buyer interlock.buyer;
+  v_loyalty jsonb;
   v_receipt bigint;
   v_shift interlock.shifts;
   v_shortfalls jsonb;
@@ -1426,25 +1589,32 @@ begin
     end);
   end if;
 
+  v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if p_customer is not null then
+    v_buyer := interlock.lock_buyer(p_customer, p_tenders, v_register.currency);
+  end if;
+  if p_promo_code is not null then
+    v_promo_discounts := interlock.redeem_sale_promo(p_promo_code, v_buyer, v_sale_id, v_register.currency, v_look);
+  end if;
+
   select c.o_tax, c.o_tax_included, c.o_taxes, c.o_percents, c.o_inclusive
   into v_tax, v_tax_included, v_taxes, v_percents, v_inclusive
   from interlock.charge_order(
     null, false, null, v_register.currency, v_look.product_ids,
     array(
-      select u.subtotal - u.discount
-      from unnest(v_look.subtotals, v_look.discounts) with ordinality as u (subtotal, discount, n)
+      select u.subtotal - u.discount - coalesce(u.promo, 0)
+      from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts) with ordinality as u (subtotal, discount, promo, n)
       order by u.n
     )
   ) c;
-  select sum(u.subtotal), sum(u.discount)
+  select sum(u.subtotal), sum(u.discount + coalesce(u.promo, 0))
   into v_subtotal, v_discount
-  from unnest(v_look.subtotals, v_look.discounts) as u (subtotal, discount);
+  from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts) as u (subtotal, discount, promo);
   v_total := v_subtotal - v_discount + v_tax - v_tax_included;
-
-  v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
-  if v_answer is not null then
-    return v_answer::json;
-  end if;
 
   if v_total <> p_expected_total and not v_offline then
     perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
@@ -1464,6 +1634,14 @@ begin
     ));
   end if;
   v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+  if p_customer is not null then
+    v_loyalty := interlock.charge_buyer(v_buyer, v_sale_id, v_register.currency, v_look.product_ids, array(
+      select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
+      from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts, v_inclusive, v_taxes) with ordinality
+        as u (subtotal, discount, promo, inclusive, tax, n)
+      order by u.n
+    ));
+  end if;
 
   if v_offline then
     v_shortfalls := interlock.take_what_is_there(v_look, v_register.location_id, v_sale_id);
@@ -1481,29 +1659,31 @@ begin
   v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
 
   insert into interlock.sales (
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due, cashier,
-    sold_at, offline, late, needs_review
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
+    customer_id, promo_code, loyalty, cashier, sold_at, offline, late, needs_review
   )
   values (
     v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
-    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change, auth.uid(),
+    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change,
+    (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(),
     coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
     case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
   );
   insert into interlock.sale_lines (
     sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason,
-    tax, tax_percent, tax_inclusive, total, untracked
+    promo_discount, tax, tax_percent, tax_inclusive, total, untracked
   )
   select
     v_sale_id, l.n - 1, l.product_id, l.inventory_id, l.name, l.quantity, l.unit_price, l.subtotal, l.discount, l.reason,
-    l.tax, l.percent, l.inclusive,
-    l.subtotal - l.discount + case when l.inclusive then 0 else l.tax end,
+    coalesce(l.promo_discount, 0), l.tax, l.percent, l.inclusive,
+    l.subtotal - l.discount - coalesce(l.promo_discount, 0) + case when l.inclusive then 0 else l.tax end,
     l.untracked
   from unnest(
     v_look.product_ids, v_look.inventory_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals,
-    v_look.discounts, v_look.reasons, v_look.untracked, v_taxes, v_percents, v_inclusive
+    v_look.discounts, v_look.reasons, v_promo_discounts, v_look.untracked, v_taxes, v_percents, v_inclusive
   ) with ordinality as l (
-    product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, untracked, tax, percent, inclusive, n
+    product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, promo_discount, untracked, tax, percent,
+    inclusive, n
   );
   with tenders as (
     insert into interlock.sale_tenders (sale_id, n, type, amount, reference)
@@ -1527,9 +1707,49 @@ begin
   end if;
 
   v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
-  perform interlock.note_event('sale.completed', v_sale_id::text, v_answer::jsonb -> 'sale');
+  perform interlock.note_sale('sale.completed', v_sale_id);
   perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
   return v_answer::json;
+end
+$$;
+
+-- Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.
+-- A use is that of the customer's account, or of the customer where there is none; a walk-in can use only a code that nobody's
+-- uses are counted of.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: as interlock.redeem_promo.
+-- Errors: PROMO_NOT_FOUND, PROMO_NOT_APPLICABLE, and as interlock.redeem_promo.
+create function interlock.redeem_sale_promo(
+  p_code text,
+  p_buyer interlock.buyer,
+  p_sale_id uuid,
+  p_currency text,
+  p_look interlock.sale_look
+)
+returns bigint[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_person constant uuid := coalesce(p_buyer.user_id, p_buyer.customer_id);
+  v_promo constant interlock.promo_codes := interlock.find_promo(p_code, v_person);
+begin
+  if v_person is null and (v_promo.max_uses_per_user is not null or v_promo.first_order_only) then
+    perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'customer_needed'));
+  end if;
+  if v_promo.first_order_only and exists (
+    select from interlock.sales s where s.customer_id = p_buyer.customer_id and s.status = 'completed'
+  ) then
+    perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'first_order_only'));
+  end if;
+
+  return interlock.redeem_promo(v_person, p_code, null, p_sale_id, p_currency, (
+    select jsonb_agg(
+      jsonb_build_object('product_id', u.product_id, 'quantity', 1, 'unit_price', u.subtotal - u.discount) order by u.n
+    )
+    from unnest(p_look.product_ids, p_look.subtotals, p_look.discounts) with ordinality as u (product_id, subtotal, discount, n)
+  ));
 end
 $$;
 
@@ -1732,6 +1952,7 @@ as $$
           'unit_price', l.unit_price,
           'subtotal', l.subtotal,
           'discount', l.discount,
+          'promo_discount', l.promo_discount,
           'tax', l.tax,
           'total', l.total
         )
@@ -1753,6 +1974,9 @@ as $$
       where t.sale_id = s.id
     ),
     'change_due', s.change_due,
+    'customer', interlock.customer_to_json(s.customer_id),
+    'promo_code', s.promo_code,
+    'loyalty', s.loyalty,
     'sold_at', s.sold_at,
     'recorded_at', s.recorded_at,
     'offline', s.offline,
@@ -2056,8 +2280,9 @@ $$;
 -- payment is undone at the terminal, not here.
 --
 -- Callers: authenticated (managers and staff; a cashier for a sale of their own) and service_role, through public.void_sale.
--- Locks: the sale; its stock, rows of inventory by id or as interlock.return_stock; the register. Two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED; 55P03 and 40P01 are
+-- Locks: the sale; of its customer the points and the wallet; the uses of its promo code; its stock, rows of inventory by id or as interlock.return_stock; the register. Two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
+--   WALLET_UNLINKED; 55P03 and 40P01 are
 --   transient and nothing has happened.
 -- Security definer: nobody has the right to write sales or stock.
 create function interlock.void_sale(p_sale_id uuid, p_reason text)
@@ -2099,6 +2324,12 @@ begin
   end if;
 
   if v_sale.status = 'completed' then
+    if v_sale.customer_id is not null then
+      perform interlock.give_buyer_back(v_sale);
+    end if;
+    if v_sale.promo_code is not null then
+      perform interlock.return_promos(array[p_sale_id]);
+    end if;
     perform interlock.return_sold_stock(p_sale_id, v_sale.location_id);
 
     v_shift := interlock.lock_shift(v_sale.shift_id);
@@ -2114,7 +2345,7 @@ begin
         voided_by = auth.uid(),
         void_reason = p_reason
     where s.id = p_sale_id;
-    perform interlock.note_event('sale.voided', p_sale_id::text, interlock.sale_to_json(p_sale_id)::jsonb);
+    perform interlock.note_sale('sale.voided', p_sale_id);
   end if;
 
   return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));
@@ -2243,6 +2474,8 @@ comment on function public.void_sale(uuid, text) is
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.begin_sale is
   'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
+comment on function interlock.charge_buyer is
+  'Take what a customer pays with points and the wallet, and book what the sale earns.';
 comment on function interlock.close_shift is
   'What public.close_shift does, with its owner''s rights: end a shift with what was counted in its drawer, and answer what it adds up to.';
 comment on function interlock.correct_shortfall is
@@ -2259,6 +2492,10 @@ comment on function interlock.find_shortfalls is
   'What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.';
 comment on function interlock.finish_sale is
   'Store the answer of a sale with its key.';
+comment on function interlock.give_buyer_back is
+  'Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.';
+comment on function interlock.lock_buyer is
+  'The customer of a sale, with their points locked, and their wallet where it pays.';
 comment on function interlock.lock_register is
   'Lock a register; the one helper for this kind of lock.';
 comment on function interlock.lock_shift is
@@ -2267,12 +2504,16 @@ comment on function interlock.look_at_sale is
   'Look at what a sale has, without a lock.';
 comment on function interlock.move_cash is
   'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
+comment on function interlock.note_sale is
+  'Write down what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
 comment on function interlock.note_shortfalls is
   'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
 comment on function interlock.pos_sale is
   'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
+comment on function interlock.redeem_sale_promo is
+  'Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.';
 comment on function interlock.refuse_tenders is
   'Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from.';
 comment on function interlock.require_till is
@@ -2293,8 +2534,6 @@ comment on function interlock.take_sold_stock is
   'Take what a sale has sold from the stock of its location.';
 comment on function interlock.take_what_is_there is
   'Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array of shortages, each product once.';
-comment on function interlock.till_role is
-  'What the caller is at a till: `manager` (managers and staff by token, the shop itself), `cashier` (by token), or nothing.';
 comment on function interlock.void_sale is
   'What public.void_sale does, with its owner''s rights: undo a sale as long as its shift is open.';
 

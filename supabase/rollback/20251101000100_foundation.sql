@@ -66,6 +66,7 @@ drop function
   interlock.refuse_change,
   interlock.is_line,
   interlock.is_time_zone,
+  interlock.is_uuid,
   interlock.most_units,
   interlock.new_id,
   interlock.normal_text;

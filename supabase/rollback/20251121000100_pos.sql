@@ -18,6 +18,7 @@ drop function
 drop view interlock.shift_corrections;
 drop function
   interlock.begin_sale,
+  interlock.charge_buyer,
   interlock.close_shift,
   interlock.correct_shortfall,
   interlock.expected_cash,
@@ -26,13 +27,17 @@ drop function
   interlock.find_sale_problems,
   interlock.find_shortfalls,
   interlock.finish_sale,
+  interlock.give_buyer_back,
+  interlock.lock_buyer,
   interlock.lock_register,
   interlock.lock_shift,
   interlock.look_at_sale,
   interlock.move_cash,
+  interlock.note_sale,
   interlock.note_shortfalls,
   interlock.open_shift,
   interlock.pos_sale,
+  interlock.redeem_sale_promo,
   interlock.refuse_tenders,
   interlock.require_till,
   interlock.return_sold_stock,
@@ -55,6 +60,7 @@ drop table
   interlock.shifts,
   interlock.registers;
 drop type
+  interlock.buyer,
   interlock.sale_look;
 drop domain
   interlock.tender_type,
@@ -63,5 +69,3 @@ drop domain
   interlock.receipt_count,
   interlock.receipt_prefix,
   interlock.barcode;
-drop function
-  interlock.till_role;

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(396);
+select plan(414);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -26,6 +26,7 @@ select set_eq(
       ('decimals', 'integer'),
       ('details', 'jsonb'),
       ('discount_type', 'text'),
+      ('email_address', 'text'),
       ('event_type', 'text'),
       ('finding_kind', 'text'),
       ('finding_status', 'text'),
@@ -42,6 +43,9 @@ select set_eq(
       ('payment_proof_status', 'text'),
       ('payment_provider', 'text'),
       ('payment_status', 'text'),
+      ('phone_number', 'text'),
+      ('points', 'bigint'),
+      ('points_kind', 'text'),
       ('positive_amount', 'bigint'),
       ('positive_count', 'integer'),
       ('positive_quantity', 'numeric'),
@@ -181,6 +185,20 @@ values
   ('idempotency_key', e'a\x7f', 'idempotency_key_format'),
   ('idempotency_key', e'a\n', 'idempotency_key_format'),
   ('idempotency_key', e'\x1fa', 'idempotency_key_format'),
+  ('email_address', 'ada@example.com', null),
+  ('email_address', 'ada@example', 'email_address_format'),
+  ('email_address', 'a da@example.com', 'email_address_format'),
+  ('email_address', repeat('x', 251) || '@b.c', 'email_address_format'),
+  ('phone_number', '+491511234567', null),
+  ('phone_number', '491511234567', 'phone_number_format'),
+  ('phone_number', '+0151123456', 'phone_number_format'),
+  ('phone_number', '+4915112345678901', 'phone_number_format'),
+  ('points', '0', null),
+  ('points', '9007199254740991', null),
+  ('points', '-1', 'points_range'),
+  ('points', '9007199254740992', 'points_range'),
+  ('points_kind', 'taken_back', null),
+  ('points_kind', 'gone', 'points_movements_kind_known'),
   ('event_type', 'order.paid', null),
   ('event_type', 'order', 'event_type_format'),
   ('event_type', 'Order.paid', 'event_type_format'),

@@ -90,6 +90,8 @@ async fn what_is_overdue_is_done_without_pg_cron() {
             "expire-promo-holds ok",
             "expire-cart-reservations ok",
             "settle-slots ok",
+            "settle-points ok",
+            "settle-tiers ok",
             "purge-idempotency-keys ok",
             "purge-history ok",
             "close-ledgers ok",
@@ -139,7 +141,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
     let jobs = ["jobs", "--json", "--db-url", &scratch.url];
     let finished = xtask(&jobs, &[]).await.failed();
     assert!(
-        finished.stderr.contains("2 of 9 jobs failed")
+        finished.stderr.contains("2 of 11 jobs failed")
             && finished.stderr.contains("run the same command again"),
         "{}",
         finished.said()
@@ -155,6 +157,8 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
             "expire-cart-reservations ok",
             "settle-slots settle-slots failed in 1 steps, first: \
              a7000000-0000-4000-8000-000000000000 P0001 not today",
+            "settle-points ok",
+            "settle-tiers ok",
             "purge-idempotency-keys ok",
             "purge-history ok",
             "close-ledgers ok",

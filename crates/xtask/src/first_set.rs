@@ -66,6 +66,11 @@ const SET: &[Migration] = &[
         title: "What has happened, to be told outside.",
     },
     Migration {
+        file: "20251120000300_customers",
+        part: "customers",
+        title: "Customers of tills, and their points.",
+    },
+    Migration {
         file: "20251121000100_pos",
         part: "pos",
         title: "Tills: registers, shifts, sales.",

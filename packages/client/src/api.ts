@@ -353,15 +353,21 @@ export interface components {
             /** @description What it is paid with. More than the total is given back of the cash. */
             tenders?: {
                 /**
-                 * @description How.
+                 * @description How. `wallet` and `points` are the customer's: of points the amount is what they are worth.
                  * @enum {string}
                  */
-                type: "cash" | "card";
+                type: "cash" | "card" | "wallet" | "points";
                 /** @description How much, in minor units; of cash what was handed over. */
                 amount: number;
                 /** @description What names it; that of a card payment pays once. */
                 reference?: string;
             }[];
+            /** @description Who buys: `{"id"}`, `{"phone"}` or `{"email"}` of a customer, or `{"create": {"name", "phone", "email", "marketing"}}`, who is found by phone or e-mail or else written down: two tills at once get one customer. A walk-in without. */
+            customer?: {
+                [key: string]: components["schemas"]["Json"];
+            };
+            /** @description A code of the web shop, by the same rules. A use is the customer's. */
+            promo_code?: string;
             /**
              * Format: date-time
              * @description When it was sold at a till that was cut off: in the last 30 days, and not in the future. It needs an Idempotency-Key.
@@ -630,6 +636,7 @@ export interface components {
                 unit_price: number;
                 subtotal: number;
                 discount: number;
+                promo_discount: number;
                 tax: number;
                 total: number;
             }[];
@@ -640,11 +647,33 @@ export interface components {
             total: number;
             tenders: {
                 /** @enum {unknown} */
-                type: "cash" | "card";
+                type: "cash" | "card" | "wallet" | "points";
                 amount: number;
                 reference: string | null;
             }[];
             change_due: number;
+            /** @description Who bought. */
+            customer: {
+                /** Format: uuid */
+                id: string;
+                name: string | null;
+                phone: string | null;
+                email: string | null;
+                marketing: boolean;
+                /** @description What they have now. */
+                points: number;
+                tier: string | null;
+            } | null;
+            promo_code: string | null;
+            /** @description Points of the customer. */
+            loyalty: {
+                earned: number;
+                spent: number;
+                /** @description What was left after this sale. */
+                balance: number;
+                tier: string | null;
+                tier_before: string | null;
+            } | null;
             /** Format: date-time */
             sold_at: string;
             /**
@@ -707,7 +736,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -1186,6 +1215,27 @@ export interface components {
             /**
              * @description What to do next.
              * @example Check the id of the finding: inventory_findings has them all.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such customer. */
+        CustomerNotFoundError: {
+            /** @constant */
+            error: "CUSTOMER_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "CUSTOMER_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            details: null;
+            /**
+             * @description What to do next.
+             * @example Check the id, phone or e-mail, or send `create` to have them made.
              */
             hint: string | null;
             /** @constant */
@@ -2356,6 +2406,131 @@ export interface components {
             /**
              * @description What to do next.
              * @example Nothing has to be accepted: the books agree there.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The phone is one customer's, and the e-mail another's. */
+        CustomersDifferError: {
+            /** @constant */
+            error: "CUSTOMERS_DIFFER";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "CUSTOMERS_DIFFER";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                customer_ids: string[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Name one of details.customer_ids, or have a manager merge them with merge_customers.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This phone or e-mail is another customer's. */
+        ContactTakenError: {
+            /** @constant */
+            error: "CONTACT_TAKEN";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "CONTACT_TAKEN";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                customer_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example It is that of details.customer_id: use that one, or merge both with merge_customers.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This account is another customer's, or both customers have one. */
+        CustomerLinkedError: {
+            /** @constant */
+            error: "CUSTOMER_LINKED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "CUSTOMER_LINKED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                customer_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Unlink details.customer_id first, with link_customer and null.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There are not enough points. */
+        InsufficientPointsError: {
+            /** @constant */
+            error: "INSUFFICIENT_POINTS";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "INSUFFICIENT_POINTS";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                balance: number;
+                requested: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Pay with what details.balance is worth at most.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The customer whose wallet has paid has no account any more. */
+        WalletUnlinkedError: {
+            /** @constant */
+            error: "WALLET_UNLINKED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "WALLET_UNLINKED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                customer_id: string;
+                amount: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Pay details.amount back in another way: the money cannot go to a wallet.
              */
             hint: string | null;
             /** @constant */

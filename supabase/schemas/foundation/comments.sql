@@ -43,6 +43,8 @@ comment on function interlock.is_staff is
   'Whether the caller''s token says that they are staff (app_metadata.role, which only the shop can set).';
 comment on function interlock.is_time_zone is
   'Whether Postgres knows a time zone of this name.';
+comment on function interlock.is_uuid is
+  'Whether a text is a UUID as programs write it.';
 comment on function interlock.jobs is
   'What has to be done again and again: the one list, for pg_cron and for `npm run jobs`.';
 comment on function interlock.ledgers_to_close is

@@ -143,6 +143,7 @@ select is(
   jsonb_build_object(
     'shift_id', pg_temp.id('first'), 'receipt_number', 1, 'status', 'completed', 'currency', 'EUR', 'subtotal', 43310, 'discount', 0,
     'tax', 0, 'tax_included', 0, 'total', 43310, 'change_due', 690, 'sold_at', now() - interval '8 hours', 'recorded_at', now(),
+    'customer', null, 'promo_code', null, 'loyalty', null,
     'offline', true, 'late', false, 'needs_review', '[]'::jsonb, 'shortfalls', (
       select jsonb_agg(jsonb_build_object(
         'product_id', pg_temp.id(f.name), 'inventory_id', pg_temp.id(f.name), 'location_id', pg_temp.online(),

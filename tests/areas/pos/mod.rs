@@ -1,6 +1,9 @@
 //! Tills.
 
 #[cfg(test)]
+mod customer_races;
+mod customer_stages;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod over_http;
@@ -25,7 +28,7 @@ pub(crate) const AREA: Area = Area {
     scene_rows: "",
     #[cfg(test)]
     after_scene: "",
-    stages: &[stages::STAGES],
+    stages: &[stages::STAGES, customer_stages::STAGES],
     sweeps: &[],
     histories: None,
     #[cfg(test)]

@@ -50,6 +50,29 @@ async fn send_for_text(
     (status, headers.contains_key("idempotent-replayed"), text)
 }
 
+/// Two customers with accounts, one of which has a wallet of another currency, and codes of all sorts.
+async fn people(bench: &Bench) {
+    let users = bench.users(2).await;
+    let rows = format!(
+        "delete from interlock.customers where phone in ('+491511234567', '+491517654321');
+         insert into interlock.customers (phone, user_id) values ('+491511234567', '{}'), ('+491517654321', '{}');
+         insert into interlock.wallets (user_id, balance, currency) values ('{}', 100, 'EUR');
+         insert into interlock.points_values (currency, value) values ('USD', 10) on conflict do nothing;
+         delete from interlock.promo_redemptions r using interlock.promo_codes p where r.promo_id = p.id and p.code like 'till-%';
+         delete from interlock.promo_codes where code like 'till-%';
+         insert into interlock.promo_codes (code, discount_type, discount_value, currency, max_uses, max_uses_per_user, starts_at, expires_at)
+         values ('till-10', 'percentage', 10, 'USD', 1, null, null, null), ('till-euro', 'percentage', 10, 'EUR', null, null, null, null),
+           ('till-soon', 'percentage', 10, 'USD', null, null, now() + interval '1 day', null),
+           ('till-over', 'percentage', 10, 'USD', null, null, null, now() - interval '1 day')",
+        users[0], users[1], users[1]
+    );
+    bench
+        .db
+        .batch_execute(&rows)
+        .await
+        .expect("rows can be added");
+}
+
 fn cash(amount: u64) -> Value {
     json!([{ "type": "cash", "amount": amount }])
 }
@@ -94,6 +117,12 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
     nowhere["register_id"] = json!(unknown);
     let mut too_late = sale(json!({ "inventory_id": other, "quantity": 1 }), cash(700));
     too_late["register_id"] = json!(closed.register);
+    let with = |mut body: Value, name: &str, value: Value| {
+        body[name] = value;
+        body
+    };
+    let ada = format!("{unknown}@test.example");
+    people(bench).await;
     let off = json!({ "inventory_id": inventory, "quantity": 1, "discount": { "percent": 50, "reason": "a friend" } });
     let then = an_hour_ago(bench).await;
     let mut cut_off = sale(
@@ -119,6 +148,106 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
         ),
         ("by card", None, sale(one.clone(), card.clone())),
         ("TENDER_REFERENCE_USED", None, sale(one.clone(), card)),
+        (
+            "a new customer",
+            None,
+            with(
+                sale(one.clone(), cash(700)),
+                "customer",
+                json!({ "create": { "name": "Ada", "email": ada } }),
+            ),
+        ),
+        (
+            "CUSTOMER_NOT_FOUND",
+            None,
+            with(
+                sale(one.clone(), cash(700)),
+                "customer",
+                json!({ "id": unknown }),
+            ),
+        ),
+        (
+            "CUSTOMERS_DIFFER",
+            None,
+            with(
+                sale(one.clone(), cash(700)),
+                "customer",
+                json!({ "create": { "email": ada, "phone": "+491511234567" } }),
+            ),
+        ),
+        (
+            "INSUFFICIENT_POINTS",
+            None,
+            with(
+                sale(one.clone(), json!([{ "type": "points", "amount": 700 }])),
+                "customer",
+                json!({ "email": ada }),
+            ),
+        ),
+        (
+            "INSUFFICIENT_FUNDS",
+            None,
+            with(
+                sale(one.clone(), json!([{ "type": "wallet", "amount": 700 }])),
+                "customer",
+                json!({ "phone": "+491511234567" }),
+            ),
+        ),
+        (
+            "CURRENCY_MISMATCH",
+            None,
+            with(
+                sale(one.clone(), json!([{ "type": "wallet", "amount": 700 }])),
+                "customer",
+                json!({ "phone": "+491517654321" }),
+            ),
+        ),
+        (
+            "with a promo code",
+            None,
+            with(sale(one.clone(), cash(700)), "promo_code", json!("till-10")),
+        ),
+        (
+            "PROMO_EXHAUSTED",
+            None,
+            with(sale(one.clone(), cash(700)), "promo_code", json!("till-10")),
+        ),
+        (
+            "PROMO_NOT_FOUND",
+            None,
+            with(
+                sale(one.clone(), cash(700)),
+                "promo_code",
+                json!("till-none"),
+            ),
+        ),
+        (
+            "PROMO_NOT_APPLICABLE",
+            None,
+            with(
+                sale(one.clone(), cash(700)),
+                "promo_code",
+                json!("till-euro"),
+            ),
+        ),
+        (
+            "PROMO_NOT_STARTED",
+            None,
+            with(
+                sale(one.clone(), cash(700)),
+                "promo_code",
+                json!("till-soon"),
+            ),
+        ),
+        (
+            "PROMO_EXPIRED",
+            None,
+            with(
+                sale(one.clone(), cash(700)),
+                "promo_code",
+                json!("till-over"),
+            ),
+        ),
         ("UNDERPAID", None, sale(one.clone(), cash(699))),
         (
             "OVERPAID",

@@ -14,6 +14,8 @@ use std::fmt;
 mod audit;
 mod core;
 #[cfg(not(target_arch = "wasm32"))]
+mod customers;
+#[cfg(not(target_arch = "wasm32"))]
 mod delivery;
 #[cfg(not(target_arch = "wasm32"))]
 mod foundation;
@@ -123,6 +125,7 @@ impl Code {
             payments::ALL,
             promo::ALL,
             audit::ALL,
+            customers::ALL,
             pos::ALL,
         ]
         .concat()

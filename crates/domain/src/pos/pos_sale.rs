@@ -1,8 +1,9 @@
 //! `pos-sale`: a sale at a till, for whoever works at one.
 //!
 //! `{"register_id", "lines": [{"inventory_id" | "product_id" | "barcode", "quantity", "unit_price"?, "discount"?}], "tenders",
-//! "client_time"?, "shift_id"?, "expected_total"?}`. A line names its product in one of three ways; quantities are numbers with at most three decimals,
-//! for goods that are weighed. What a discount says is checked by the database, which knows the price.
+//! "customer"?, "promo_code"?, "client_time"?, "shift_id"?, "expected_total"?}`. A line names its product in one of three ways;
+//! quantities are numbers with at most three decimals, for goods that are weighed. What a discount and a customer say is
+//! checked by the database, which knows prices and countries.
 
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function, Takes};
@@ -76,7 +77,10 @@ pub const POS_SALE: Function = Function {
                 "/tenders",
                 "What it is paid with. More than the total is given back of the cash.",
             ),
-            ("/tenders/type", "How."),
+            (
+                "/tenders/type",
+                "How. `wallet` and `points` are the customer's: of points the amount is what they are worth.",
+            ),
             (
                 "/tenders/amount",
                 "How much, in minor units; of cash what was handed over.",
@@ -84,6 +88,16 @@ pub const POS_SALE: Function = Function {
             (
                 "/tenders/reference",
                 "What names it; that of a card payment pays once.",
+            ),
+            (
+                "/customer",
+                "Who buys: `{\"id\"}`, `{\"phone\"}` or `{\"email\"}` of a customer, or `{\"create\": {\"name\", \"phone\", \"email\", \
+                \"marketing\"}}`, who is found by phone or e-mail or else written down: two tills at once get one customer. \
+                A walk-in without.",
+            ),
+            (
+                "/promo_code",
+                "A code of the web shop, by the same rules. A use is the customer's.",
             ),
             (
                 "/client_time",
@@ -140,6 +154,7 @@ pub const POS_SALE: Function = Function {
                                     ("unit_price", AMOUNT),
                                     ("subtotal", AMOUNT),
                                     ("discount", AMOUNT),
+                                    ("promo_discount", AMOUNT),
                                     ("tax", AMOUNT),
                                     ("total", AMOUNT),
                                 ],
@@ -162,6 +177,35 @@ pub const POS_SALE: Function = Function {
                             )),
                         ),
                         ("change_due", AMOUNT),
+                        (
+                            "customer",
+                            OrNull(&Object(
+                                "Who bought.",
+                                &[
+                                    ("id", Uuid),
+                                    ("name", OrNull(&Text)),
+                                    ("phone", OrNull(&Text)),
+                                    ("email", OrNull(&Text)),
+                                    ("marketing", Flag),
+                                    ("points", Says("What they have now.", &AMOUNT)),
+                                    ("tier", OrNull(&Text)),
+                                ],
+                            )),
+                        ),
+                        ("promo_code", OrNull(&Text)),
+                        (
+                            "loyalty",
+                            OrNull(&Object(
+                                "Points of the customer.",
+                                &[
+                                    ("earned", AMOUNT),
+                                    ("spent", AMOUNT),
+                                    ("balance", Says("What was left after this sale.", &AMOUNT)),
+                                    ("tier", OrNull(&Text)),
+                                    ("tier_before", OrNull(&Text)),
+                                ],
+                            )),
+                        ),
                         ("sold_at", Time),
                         ("recorded_at", Says("When it came.", &Time)),
                         (
@@ -214,6 +258,8 @@ pub const POS_SALE: Function = Function {
             Code::BarcodeNotFound,
             Code::InventoryNotFound,
             Code::ProductNotFound,
+            Code::CustomerNotFound,
+            Code::PromoNotFound,
             Code::DiscountNotAllowed,
             Code::StockElsewhere,
             Code::InsufficientInventory,
@@ -221,6 +267,16 @@ pub const POS_SALE: Function = Function {
             Code::ShiftNotFound,
             Code::ShiftNotOpen,
             Code::TenderReferenceUsed,
+            Code::CustomersDiffer,
+            Code::InsufficientPoints,
+            Code::InsufficientFunds,
+            Code::CurrencyMismatch,
+            Code::PromoNotApplicable,
+            Code::PromoNotStarted,
+            Code::PromoExpired,
+            Code::PromoAlreadyApplied,
+            Code::PromoExhausted,
+            Code::PromoChanged,
             Code::IdempotencyKeyReused,
             Code::MixedCurrencies,
             Code::Underpaid,
@@ -252,7 +308,7 @@ pub const POS_SALE: Function = Function {
     },
 };
 
-const TENDERS: &[&str] = &["cash", "card"];
+const TENDERS: &[&str] = &["cash", "card", "wallet", "points"];
 
 /// Lines of a sale at the most.
 const MAX_LINES: usize = 100;
@@ -266,6 +322,9 @@ const MAX_BARCODE: usize = 64;
 /// A reference at the longest, in characters.
 const MAX_REFERENCE: usize = 200;
 
+/// A promo code at the longest, in characters.
+const MAX_PROMO_CODE: usize = 64;
+
 /// How a line may name its product.
 const NAMES: [&str; 3] = ["inventory_id", "product_id", "barcode"];
 
@@ -275,6 +334,8 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     fields.require("lines");
     let lines = fields.list("lines", MAX_LINES, read_line);
     let tenders = fields.list("tenders", MAX_TENDERS, read_tender);
+    let customer = fields.object("customer");
+    let promo_code = fields.line("promo_code", MAX_PROMO_CODE);
     let client_time = fields.time("client_time");
     let shift_id = fields.uuid("shift_id");
     let expected_total = fields.amount("expected_total");
@@ -284,6 +345,8 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_register_id", register_id.map(Value::from)),
         ("p_lines", lines.map(Value::List)),
         ("p_tenders", tenders.map(Value::List)),
+        ("p_customer", customer),
+        ("p_promo_code", promo_code.map(Value::from)),
         ("p_client_time", client_time.map(Value::from)),
         ("p_shift_id", shift_id.map(Value::from)),
         ("p_expected_total", expected_total.map(Value::from)),

@@ -34,6 +34,7 @@ declare
   v_ledger constant uuid := interlock.new_id();
   v_known boolean;
   v_open jsonb;
+  v_customer_id uuid;
   v_wallet jsonb;
   v_order_ids uuid[];
   v_files text[];
@@ -70,6 +71,12 @@ begin
     perform interlock.raise_error('USER_HAS_OBLIGATIONS', jsonb_build_object(
       'user_id', p_user_id, 'open_orders', coalesce(v_open, '[]'), 'wallet', v_wallet
     ));
+  end if;
+
+  -- The customer that they were at a till.
+  select c.id into v_customer_id from interlock.customers c where c.user_id = p_user_id;
+  if v_customer_id is not null then
+    perform interlock.erase_customer(v_customer_id);
   end if;
 
   v_order_ids := array(select o.id from interlock.orders o where o.user_id = p_user_id);
@@ -139,6 +146,7 @@ begin
       closed_by = nullif(s.closed_by, p_user_id)
   where p_user_id in (s.opened_by, s.closed_by);
   update interlock.cash_movements m set actor = null where m.actor = p_user_id;
+  update interlock.points_movements m set actor = null where m.actor = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
   update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;

@@ -106,6 +106,22 @@ $command$,
       null
     ),
     (
+      'settle-points', '* * * * *', '1 minute', null,
+      'select interlock.settle_points(100)',
+      $$
+        select format('points of %s orders are overdue for more than 10 minutes; the database''s log says why', count(*))
+        from interlock.points_due d
+        where d.created_at < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
+      'settle-tiers', '13 3 * * *', '1 day',
+      'select a.customer_id::text from interlock.points_accounts a order by a.customer_id',
+      'select interlock.settle_customer_tier($1::uuid)',
+      null
+    ),
+    (
       'purge-idempotency-keys', '17 * * * *', '1 hour', null,
       'select interlock.purge_idempotency_keys(10000)',
       null

@@ -99,6 +99,10 @@ begin
       v_status := '404';
       v_message := 'There is no such finding.';
       v_hint := 'Check the id of the finding: inventory_findings has them all.';
+    when 'CUSTOMER_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such customer.';
+      v_hint := 'Check the id, phone or e-mail, or send `create` to have them made.';
     when 'REGISTER_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no such register, or it is not active.';
@@ -267,6 +271,26 @@ begin
       v_status := '409';
       v_message := 'This finding is resolved already.';
       v_hint := 'Nothing has to be accepted: the books agree there.';
+    when 'CUSTOMERS_DIFFER' then
+      v_status := '409';
+      v_message := 'The phone is one customer''s, and the e-mail another''s.';
+      v_hint := 'Name one of details.customer_ids, or have a manager merge them with merge_customers.';
+    when 'CONTACT_TAKEN' then
+      v_status := '409';
+      v_message := 'This phone or e-mail is another customer''s.';
+      v_hint := 'It is that of details.customer_id: use that one, or merge both with merge_customers.';
+    when 'CUSTOMER_LINKED' then
+      v_status := '409';
+      v_message := 'This account is another customer''s, or both customers have one.';
+      v_hint := 'Unlink details.customer_id first, with link_customer and null.';
+    when 'INSUFFICIENT_POINTS' then
+      v_status := '409';
+      v_message := 'There are not enough points.';
+      v_hint := 'Pay with what details.balance is worth at most.';
+    when 'WALLET_UNLINKED' then
+      v_status := '409';
+      v_message := 'The customer whose wallet has paid has no account any more.';
+      v_hint := 'Pay details.amount back in another way: the money cannot go to a wallet.';
     when 'SHIFT_NOT_OPEN' then
       v_status := '409';
       v_message := 'This register has no open shift.';

@@ -120,7 +120,17 @@ create table interlock.settings (
 
   -- Tills.
   max_cashier_discount numeric default 10
-    constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100)
+    constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100),
+
+  -- Customers and their points.
+  phone_prefix text
+    constraint settings_phone_prefix_format check (phone_prefix ~ '^\+[1-9][0-9]{0,3}$'),
+  points_authority text not null default 'shop'
+    constraint settings_points_authority_known check (points_authority in ('shop', 'outside')),
+  tier_basis text not null default 'points'
+    constraint settings_tier_basis_known check (tier_basis in ('points', 'turnover')),
+  tier_window interval
+    constraint settings_tier_window_sane check (tier_window between interval '1 day' and interval '100 years')
 );
 
 comment on table interlock.settings is
@@ -206,6 +216,15 @@ comment on column interlock.settings.keep_events is
 
 comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
+
+comment on column interlock.settings.phone_prefix is
+  'The country of phone numbers that are typed without one, such as +49; null: they are refused.';
+comment on column interlock.settings.points_authority is
+  'Who keeps the points: the shop, by points_rules; or somebody outside, such as a CRM, whose numbers adjust_points brings in. Then sales earn nothing here.';
+comment on column interlock.settings.tier_basis is
+  'What counts towards a tier: points that were earned, or turnover in minor units.';
+comment on column interlock.settings.tier_window is
+  'How far back it counts (1 day to 100 years); null means for ever.';
 
 alter table interlock.settings enable row level security;
 

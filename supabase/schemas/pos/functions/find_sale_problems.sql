@@ -4,13 +4,12 @@
 create function interlock.find_sale_problems(p_request jsonb, p_expected_total bigint, p_idempotency_key text)
 returns jsonb
 language plpgsql
-immutable
+stable
 set search_path = ''
 as $$
 declare
   v_lines constant jsonb := p_request -> 'lines';
   v_tenders constant jsonb := p_request -> 'tenders';
-  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
   v_line constant text := 'must be 1 to 200 characters, without control characters';
   v_problems jsonb := '[]';
 begin
@@ -48,7 +47,7 @@ begin
         from unnest(array['inventory_id', 'product_id']) as k (name)
         where l.is_object
           and l.item ? k.name
-          and (jsonb_typeof(l.item -> k.name) = 'string' and l.item ->> k.name ~ v_uuid) is not true
+          and (jsonb_typeof(l.item -> k.name) = 'string' and interlock.is_uuid(l.item ->> k.name)) is not true
         union all
         select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
         where l.is_object
@@ -126,8 +125,8 @@ begin
         select '' as pointer, 'must be an object' as message
         where not t.is_object
         union all
-        select '/type', 'must be cash or card'
-        where t.is_object and (t.item -> 'type' in ('"cash"', '"card"')) is not true
+        select '/type', 'must be cash, card, wallet or points'
+        where t.is_object and (t.item -> 'type' in ('"cash"', '"card"', '"wallet"', '"points"')) is not true
         union all
         select '/amount', 'must be a whole number of minor units, 1 or more'
         where t.is_object and (interlock.is_amount(t.item -> 'amount') and t.item ->> 'amount' <> '0') is not true
@@ -144,6 +143,21 @@ begin
     );
   end if;
 
+  if p_request ? 'customer' then
+    v_problems := v_problems || interlock.find_customer_problems(p_request -> 'customer');
+  elsif p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+    v_problems := v_problems || interlock.problem('/customer', 'is required to pay with a wallet or points');
+  end if;
+  if (p_request ->> 'promo_code') is not null and interlock.is_line(p_request ->> 'promo_code', 64) is not true then
+    v_problems := v_problems || interlock.problem('/promo_code', 'must be 1 to 64 characters, without control characters');
+  end if;
+  if p_request ? 'client_time' and (
+    p_request ? 'promo_code' or p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")'
+  ) then
+    v_problems := v_problems || interlock.problem(
+      '/client_time', 'must be absent with a promo code, points or a wallet: without a connection nobody can count them'
+    );
+  end if;
   if p_expected_total < 0 then
     v_problems := v_problems || interlock.problem('/expected_total', 'must be a whole number of minor units, 0 or more');
   end if;

@@ -11,11 +11,13 @@
 -- it belongs to the shift of then, closed or not.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; stock as interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
+-- Locks: key of the sale; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; stock as
+--   interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
 --   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
---   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; 55P03 and 40P01 are transient and nothing
+--   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; those of interlock.lock_buyer,
+--   interlock.charge_buyer and interlock.redeem_sale_promo; 55P03 and 40P01 are transient and nothing
 --   has happened.
 -- Security definer: nobody has the right to write sales or stock.
 create function interlock.pos_sale(
@@ -64,6 +66,9 @@ declare
   v_total bigint;
   v_change bigint;
   v_references jsonb;
+  v_promo_discounts bigint[];
+  v_buyer interlock.buyer;
+  v_loyalty jsonb;
   v_receipt bigint;
   v_shift interlock.shifts;
   v_shortfalls jsonb;
@@ -120,25 +125,32 @@ begin
     end);
   end if;
 
+  v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if p_customer is not null then
+    v_buyer := interlock.lock_buyer(p_customer, p_tenders, v_register.currency);
+  end if;
+  if p_promo_code is not null then
+    v_promo_discounts := interlock.redeem_sale_promo(p_promo_code, v_buyer, v_sale_id, v_register.currency, v_look);
+  end if;
+
   select c.o_tax, c.o_tax_included, c.o_taxes, c.o_percents, c.o_inclusive
   into v_tax, v_tax_included, v_taxes, v_percents, v_inclusive
   from interlock.charge_order(
     null, false, null, v_register.currency, v_look.product_ids,
     array(
-      select u.subtotal - u.discount
-      from unnest(v_look.subtotals, v_look.discounts) with ordinality as u (subtotal, discount, n)
+      select u.subtotal - u.discount - coalesce(u.promo, 0)
+      from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts) with ordinality as u (subtotal, discount, promo, n)
       order by u.n
     )
   ) c;
-  select sum(u.subtotal), sum(u.discount)
+  select sum(u.subtotal), sum(u.discount + coalesce(u.promo, 0))
   into v_subtotal, v_discount
-  from unnest(v_look.subtotals, v_look.discounts) as u (subtotal, discount);
+  from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts) as u (subtotal, discount, promo);
   v_total := v_subtotal - v_discount + v_tax - v_tax_included;
-
-  v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
-  if v_answer is not null then
-    return v_answer::json;
-  end if;
 
   if v_total <> p_expected_total and not v_offline then
     perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
@@ -158,6 +170,14 @@ begin
     ));
   end if;
   v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+  if p_customer is not null then
+    v_loyalty := interlock.charge_buyer(v_buyer, v_sale_id, v_register.currency, v_look.product_ids, array(
+      select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
+      from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts, v_inclusive, v_taxes) with ordinality
+        as u (subtotal, discount, promo, inclusive, tax, n)
+      order by u.n
+    ));
+  end if;
 
   if v_offline then
     v_shortfalls := interlock.take_what_is_there(v_look, v_register.location_id, v_sale_id);
@@ -175,29 +195,31 @@ begin
   v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
 
   insert into interlock.sales (
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due, cashier,
-    sold_at, offline, late, needs_review
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
+    customer_id, promo_code, loyalty, cashier, sold_at, offline, late, needs_review
   )
   values (
     v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
-    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change, auth.uid(),
+    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change,
+    (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(),
     coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
     case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
   );
   insert into interlock.sale_lines (
     sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason,
-    tax, tax_percent, tax_inclusive, total, untracked
+    promo_discount, tax, tax_percent, tax_inclusive, total, untracked
   )
   select
     v_sale_id, l.n - 1, l.product_id, l.inventory_id, l.name, l.quantity, l.unit_price, l.subtotal, l.discount, l.reason,
-    l.tax, l.percent, l.inclusive,
-    l.subtotal - l.discount + case when l.inclusive then 0 else l.tax end,
+    coalesce(l.promo_discount, 0), l.tax, l.percent, l.inclusive,
+    l.subtotal - l.discount - coalesce(l.promo_discount, 0) + case when l.inclusive then 0 else l.tax end,
     l.untracked
   from unnest(
     v_look.product_ids, v_look.inventory_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals,
-    v_look.discounts, v_look.reasons, v_look.untracked, v_taxes, v_percents, v_inclusive
+    v_look.discounts, v_look.reasons, v_promo_discounts, v_look.untracked, v_taxes, v_percents, v_inclusive
   ) with ordinality as l (
-    product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, untracked, tax, percent, inclusive, n
+    product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, promo_discount, untracked, tax, percent,
+    inclusive, n
   );
   with tenders as (
     insert into interlock.sale_tenders (sale_id, n, type, amount, reference)
@@ -221,7 +243,7 @@ begin
   end if;
 
   v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
-  perform interlock.note_event('sale.completed', v_sale_id::text, v_answer::jsonb -> 'sale');
+  perform interlock.note_sale('sale.completed', v_sale_id);
   perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
   return v_answer::json;
 end

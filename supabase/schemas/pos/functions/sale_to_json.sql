@@ -28,6 +28,7 @@ as $$
           'unit_price', l.unit_price,
           'subtotal', l.subtotal,
           'discount', l.discount,
+          'promo_discount', l.promo_discount,
           'tax', l.tax,
           'total', l.total
         )
@@ -49,6 +50,9 @@ as $$
       where t.sale_id = s.id
     ),
     'change_due', s.change_due,
+    'customer', interlock.customer_to_json(s.customer_id),
+    'promo_code', s.promo_code,
+    'loyalty', s.loyalty,
     'sold_at', s.sold_at,
     'recorded_at', s.recorded_at,
     'offline', s.offline,

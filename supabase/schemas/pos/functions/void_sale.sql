@@ -3,8 +3,9 @@
 -- payment is undone at the terminal, not here.
 --
 -- Callers: authenticated (managers and staff; a cashier for a sale of their own) and service_role, through public.void_sale.
--- Locks: the sale; its stock, rows of inventory by id or as interlock.return_stock; the register. Two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED; 55P03 and 40P01 are
+-- Locks: the sale; of its customer the points and the wallet; the uses of its promo code; its stock, rows of inventory by id or as interlock.return_stock; the register. Two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
+--   WALLET_UNLINKED; 55P03 and 40P01 are
 --   transient and nothing has happened.
 -- Security definer: nobody has the right to write sales or stock.
 create function interlock.void_sale(p_sale_id uuid, p_reason text)
@@ -46,6 +47,12 @@ begin
   end if;
 
   if v_sale.status = 'completed' then
+    if v_sale.customer_id is not null then
+      perform interlock.give_buyer_back(v_sale);
+    end if;
+    if v_sale.promo_code is not null then
+      perform interlock.return_promos(array[p_sale_id]);
+    end if;
     perform interlock.return_sold_stock(p_sale_id, v_sale.location_id);
 
     v_shift := interlock.lock_shift(v_sale.shift_id);
@@ -61,7 +68,7 @@ begin
         voided_by = auth.uid(),
         void_reason = p_reason
     where s.id = p_sale_id;
-    perform interlock.note_event('sale.voided', p_sale_id::text, interlock.sale_to_json(p_sale_id)::jsonb);
+    perform interlock.note_sale('sale.voided', p_sale_id);
   end if;
 
   return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));

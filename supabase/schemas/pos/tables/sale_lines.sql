@@ -11,6 +11,7 @@ create table interlock.sale_lines (
   subtotal interlock.amount not null,
   discount interlock.amount not null default 0,
   discount_reason interlock.label,
+  promo_discount interlock.amount not null default 0,
   tax interlock.amount not null default 0,
   tax_percent numeric,
   tax_inclusive boolean,
@@ -18,7 +19,7 @@ create table interlock.sale_lines (
   untracked boolean not null default false,
   constraint sale_lines_pkey primary key (sale_id, line),
   constraint sale_lines_total_adds_up check (
-    total = subtotal - discount + case when tax_inclusive then 0 else tax end
+    total = subtotal - discount - promo_discount + case when tax_inclusive then 0 else tax end
   )
 );
 
@@ -32,6 +33,8 @@ comment on column interlock.sale_lines.subtotal is
   'quantity × unit_price, half a minor unit rounded up.';
 comment on column interlock.sale_lines.discount is
   'What the cashier took off, with discount_reason.';
+comment on column interlock.sale_lines.promo_discount is
+  'Its share of what the promo code took off.';
 comment on column interlock.sale_lines.untracked is
   'Whether it took nothing from the stock, because the product was untracked.';
 

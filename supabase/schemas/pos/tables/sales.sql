@@ -19,6 +19,10 @@ create table interlock.sales (
   tax_included interlock.amount not null,
   total interlock.amount not null,
   change_due interlock.amount not null default 0,
+  customer_id uuid
+    constraint sales_customer_id_fkey references interlock.customers,
+  promo_code interlock.label,
+  loyalty jsonb,
   cashier uuid,
   sold_at timestamptz not null default now(),
   recorded_at timestamptz not null default now(),
@@ -45,6 +49,12 @@ comment on column interlock.sales.total is
   'What the customer had to pay.';
 comment on column interlock.sales.change_due is
   'What was given back of the cash.';
+comment on column interlock.sales.customer_id is
+  'Who bought; empty for a walk-in.';
+comment on column interlock.sales.promo_code is
+  'The code that took off the promo_discount of its lines.';
+comment on column interlock.sales.loyalty is
+  'What it earned and spent, and the balance and tiers it left, as it was answered.';
 comment on column interlock.sales.cashier is
   'Who sold; empty for the shop''s own code.';
 comment on column interlock.sales.sold_at is
@@ -59,6 +69,7 @@ comment on column interlock.sales.needs_review is
   'What somebody should look at, because the database would have said something else: line and reason.';
 
 create index sales_by_shift on interlock.sales (shift_id);
+create index sales_by_customer on interlock.sales (customer_id) where customer_id is not null;
 
 create trigger sales_append_only
   before update of

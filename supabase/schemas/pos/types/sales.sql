@@ -1,6 +1,6 @@
 -- How a sale at a till is paid.
 create domain interlock.tender_type as text
-  constraint sale_tenders_type_known check (value in ('cash', 'card'));
+  constraint sale_tenders_type_known check (value in ('cash', 'card', 'wallet', 'points'));
 
 create domain interlock.sale_status as text
   constraint sales_status_known check (value in ('completed', 'voided'));

@@ -63,7 +63,8 @@ create table interlock.products (
   max_per_order interlock.positive_count,
   max_per_customer interlock.positive_count,
   unit interlock.unit_name not null default 'piece',
-  decimals interlock.decimals not null default 0
+  decimals interlock.decimals not null default 0,
+  loyalty_class interlock.slug not null default 'standard'
 )
 -- Stock changes with every sale: room in each page keeps those updates out of the index.
 with (fillfactor = 70);
@@ -86,6 +87,8 @@ comment on column interlock.products.active is
   'An inactive product can neither be seen nor bought.';
 comment on column interlock.products.created_at is
   'When it was added.';
+comment on column interlock.products.loyalty_class is
+  'Which of points_rules says what points it earns.';
 comment on column interlock.products.tax_class is
   'Which of tax_rates is charged for it.';
 comment on column interlock.products.stock_slots is

@@ -1,6 +1,7 @@
 //! How this area is broken on purpose, and what must notice.
 
 use crate::areas::Mutants;
+use crate::areas::pos::customer_races::CustomerScenario;
 use crate::areas::pos::races::TillScenario;
 use crate::mutants::Combined;
 
@@ -73,5 +74,17 @@ const COMBINED: &[Combined] = &[
         patches: &[("lock_register", "for no key update", "")],
         sql: None,
         race: &TillScenario::CutOffAndTheClose,
+    },
+    Combined {
+        name: "lock_points: points are read without a lock",
+        patches: &[("lock_points", "for no key update", "")],
+        sql: None,
+        race: &CustomerScenario::EightSpend,
+    },
+    Combined {
+        name: "find_or_make_customer: who is new is made without waiting for a twin",
+        patches: &[("find_or_make_customer", "on conflict do nothing", "")],
+        sql: None,
+        race: &CustomerScenario::OneNewCustomer,
     },
 ];

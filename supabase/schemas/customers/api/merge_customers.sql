@@ -1,0 +1,11 @@
+create function public.merge_customers(p_from uuid, p_into uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.merge_customers(p_from, p_into)
+$$;
+
+comment on function public.merge_customers(uuid, uuid) is
+  'Makes one customer of two: points, sales and account go to the second. For managers, staff and the service role.';
