@@ -694,6 +694,39 @@ begin
 end
 $$;
 
+-- How many decimals the amounts of a currency have, by ISO 4217.
+--
+-- Callers: interlock.format_amount.
+-- Locks: none.
+create function interlock.currency_decimals(p_currency text)
+returns int
+language sql
+immutable
+set search_path = ''
+as $$
+  select case
+    when p_currency in (
+      'BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF'
+    ) then 0
+    when p_currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
+    when p_currency in ('CLF', 'UYW') then 4
+    else 2
+  end
+$$;
+
+-- A text as HTML shows it.
+--
+-- Callers: interlock.receipt_as_html, interlock.sale_receipt.
+-- Locks: none.
+create function interlock.escape_html(p_text text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
+$$;
+
 -- What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken
 -- out beside. What was voided is not in it.
 --
@@ -992,6 +1025,37 @@ begin
       and k.key = p_key;
   end if;
 end
+$$;
+
+-- An amount in minor units as people read it, without its currency.
+--
+-- Callers: interlock.receipt_rows.
+-- Locks: none.
+create function interlock.format_amount(p_amount bigint, p_currency text, p_language text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select interlock.format_number(round(p_amount / 10::numeric ^ d.decimals, d.decimals), p_language)
+  from (select interlock.currency_decimals(p_currency) as decimals) d
+$$;
+
+-- A number as people read it in a language, with its thousands apart.
+--
+-- Callers: interlock.format_amount, interlock.receipt_rows.
+-- Locks: none.
+create function interlock.format_number(p_number numeric, p_language text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select translate(
+    regexp_replace(split_part(p_number::text, '.', 1), '(\d)(?=(\d{3})+$)', '\1,', 'g')
+      || substring(p_number::text from '\..*$|$'),
+    ',.', case p_language when 'de' then '.,' else ',.' end
+  )
 $$;
 
 -- Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.
@@ -1713,6 +1777,283 @@ begin
 end
 $$;
 
+-- A row of a receipt as HTML.
+--
+-- Callers: interlock.sale_receipt.
+-- Locks: none.
+create function interlock.receipt_as_html(p_style text, p_left text, p_right text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select case p_style
+    when 'rule' then '<hr>'
+    when 'title' then format('<h1>%s</h1>', e.middle)
+    when 'centre' then format('<p>%s</p>', e.middle)
+    when 'banner' then format('<p class="banner">%s</p>', e.middle)
+    else format('<div class="%s"><span>%s</span><span>%s</span></div>', p_style, e.middle, interlock.escape_html(p_right))
+  end
+  from (select interlock.escape_html(p_left) as middle) e
+$$;
+
+-- A row of a receipt as lines of so many columns. What stands on the right is on the last of them.
+--
+-- Callers: interlock.sale_receipt.
+-- Locks: none.
+create function interlock.receipt_as_text(p_style text, p_left text, p_right text, p_columns int)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_indent constant text := case p_style when 'detail' then '  ' else '' end;
+  v_width constant int := interlock.text_width(coalesce(p_right, ''));
+  v_lines text[];
+begin
+  if p_style = 'rule' then
+    return repeat('-', p_columns);
+  elsif p_style in ('title', 'centre', 'banner') then
+    return (
+      select string_agg(repeat(' ', (p_columns - interlock.text_width(l.line)) / 2) || l.line, E'\n' order by l.n)
+      from unnest(interlock.wrap_text(
+        case p_style when 'banner' then format('*** %s ***', p_left) else p_left end, p_columns
+      )) with ordinality as l (line, n)
+    );
+  end if;
+
+  v_lines := interlock.wrap_text(p_left, p_columns - length(v_indent) - case v_width when 0 then 0 else v_width + 1 end);
+  return (
+    select string_agg(
+      v_indent || l.line || case when l.n = cardinality(v_lines) and v_width > 0 then
+        repeat(' ', p_columns - length(v_indent) - interlock.text_width(l.line) - v_width) || p_right else '' end,
+      E'\n' order by l.n
+    )
+    from unnest(v_lines) with ordinality as l (line, n)
+  );
+end
+$$;
+
+-- What a receipt is called: its number, after what its register's receipts begin with.
+--
+-- Callers: interlock.sale_to_json, interlock.receipt_rows.
+-- Locks: none.
+create function interlock.receipt_label(p_prefix text, p_number bigint)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select concat_ws('-', p_prefix, lpad(p_number::text, greatest(6, length(p_number::text)), '0'))
+$$;
+
+-- A page around the rows of a receipt, for paper of so many millimetres.
+--
+-- Callers: interlock.sale_receipt.
+-- Locks: none.
+create function interlock.receipt_page(p_language text, p_title text, p_width int, p_rows text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select format($html$<!doctype html>
+<html lang="%1$s">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>%2$s</title>
+<style>
+@page { margin: 0; size: %3$smm 297mm; }
+body { margin: 0; background: #fff; color: #000; }
+main { box-sizing: border-box; margin: 0 auto; max-width: %3$smm; padding: 4mm 3mm; font: %4$smm/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+h1 { margin: 0 0 1mm; font-size: 1.5em; line-height: 1.2; text-align: center; }
+p { margin: 0; text-align: center; }
+hr { margin: 2mm 0; border: 0; border-top: 0.3mm dashed #000; }
+div { display: flex; justify-content: space-between; align-items: end; gap: 3mm; break-inside: avoid; }
+span + span { flex: none; }
+.detail { padding-left: 3mm; }
+.total { margin: 1mm 0; font-size: 1.35em; font-weight: bold; }
+.banner { margin: 1mm 0; border: 0.5mm solid #000; font-size: 1.5em; font-weight: bold; }
+</style>
+</head>
+<body>
+<main>
+%5$s
+</main>
+</body>
+</html>
+$html$, p_language, p_title, p_width, case when p_width < 80 then 2.7 else 3.3 end, p_rows)
+$$;
+
+-- The rows of a receipt, whatever it is printed as: a style, what stands on the left (or in the middle), and on the right.
+--
+--   title, centre  in the middle
+--   banner         in the middle, and not to be overlooked
+--   row            left and right
+--   detail         below a row, which it says more of
+--   total          what there is to pay
+--   rule           between two parts
+--
+-- Callers: interlock.sale_receipt.
+-- Locks: none.
+create function interlock.receipt_rows(p_sale_id uuid, p_language text)
+returns table (n bigint, style text, o_left text, o_right text)
+language sql
+stable
+set search_path = ''
+as $$
+  with sale as (
+    select
+      s.*, r.name as till, interlock.receipt_label(r.receipt_prefix, s.receipt_number) as receipt, l.name as location,
+      interlock.receipt_words(p_language) as words, g.shop_name, g.shop_address, g.shop_tax_id, g.shop_time_zone, g.receipt_footer
+    from interlock.sales s
+    join interlock.registers r on r.id = s.register_id
+    join interlock.locations l on l.id = s.location_id
+    cross join interlock.settings g
+    where s.id = p_sale_id
+  ),
+  lines as (
+    select
+      l.line, l.name, l.quantity, l.unit_price, l.subtotal, l.discount, l.discount_reason, l.promo_discount,
+      u.unit,
+      l.quantity = 1 and u.unit is null as is_one
+    from interlock.sale_lines l
+    left join interlock.products u on u.id = l.product_id and u.unit <> 'piece'
+    where l.sale_id = p_sale_id
+  ),
+  taxes as (
+    select
+      l.tax_percent as percent, l.tax_inclusive as inclusive, sum(l.tax)::bigint as tax,
+      sum(l.subtotal - l.discount - l.promo_discount)::bigint as base
+    from interlock.sale_lines l
+    where l.sale_id = p_sale_id
+      and l.tax_percent is not null
+    group by l.tax_percent, l.tax_inclusive
+  ),
+  rows (part, place, style, o_left, amount, o_right) as (
+    select 1, 0::bigint, 'title', coalesce(s.shop_name, s.location), null::bigint, null::text from sale s
+    union all
+    select 2, a.n, 'centre', a.line, null, null
+    from sale s
+    cross join string_to_table(s.shop_address, E'\n') with ordinality as a (line, n)
+    union all
+    select 3, 0, 'centre', concat_ws(' ', s.words ->> 'tax_id', s.shop_tax_id), null, null from sale s where s.shop_tax_id is not null
+    union all
+    select 4, 0, 'rule', null, null, null
+    union all
+    select v.part, 0, 'banner', s.words ->> 'void', null, null
+    from sale s
+    cross join (values (5), (20)) as v (part)
+    where s.status = 'voided'
+    union all
+    select
+      6, 0, 'row', concat_ws(' ', s.words ->> 'receipt', s.receipt), null,
+      to_char(s.sold_at at time zone s.shop_time_zone, s.words ->> 'date')
+    from sale s
+    union all
+    select 7, 0, 'row', concat_ws(' ', s.words ->> 'till', s.till), null, null from sale s
+    union all
+    select 7, 1, 'row', concat_ws(' ', s.words ->> 'customer', c.name), null, null
+    from sale s
+    join interlock.customers c on c.id = s.customer_id and c.name is not null
+    union all
+    select 8, 0, 'rule', null, null, null
+    union all
+    select 9, l.line * 4, 'row', l.name, case when l.is_one then l.subtotal end, null from lines l
+    union all
+    select
+      9, l.line * 4 + 1, 'detail',
+      concat_ws(
+        ' ', interlock.format_number(trim_scale(l.quantity), p_language), l.unit, 'x',
+        interlock.format_amount(l.unit_price, s.currency, p_language)
+      ),
+      l.subtotal, null
+    from sale s
+    cross join lines l
+    where not l.is_one
+    union all
+    select 9, l.line * 4 + 2, 'detail', concat_ws(': ', s.words ->> 'discount', l.discount_reason), -l.discount, null
+    from sale s
+    cross join lines l
+    where l.discount > 0
+    union all
+    select 9, l.line * 4 + 3, 'detail', concat_ws(' ', s.words ->> 'promo', s.promo_code), -l.promo_discount, null
+    from sale s
+    cross join lines l
+    where l.promo_discount > 0
+    union all
+    select 10, 0, 'rule', null, null, null
+    union all
+    select 11, 0, 'row', s.words ->> 'subtotal', s.subtotal - s.discount, null from sale s where s.total <> s.subtotal - s.discount
+    union all
+    select
+      case when t.inclusive then 17 else 12 end, row_number() over (order by t.percent), 'row',
+      format(
+        s.words ->> case when t.inclusive then 'tax_in' else 'tax_on' end,
+        interlock.format_number(trim_scale(t.percent), p_language), interlock.format_amount(t.base, s.currency, p_language)
+      ),
+      t.tax, null
+    from sale s
+    cross join taxes t
+    union all
+    select 13, 0, 'total', concat_ws(' ', s.words ->> 'total', s.currency), s.total, null from sale s
+    union all
+    select 14, t.n, 'row', concat_ws(' ', s.words ->> t.type::text, t.reference), t.amount, null
+    from sale s
+    join interlock.sale_tenders t on t.sale_id = s.id
+    union all
+    select 15, 0, 'row', s.words ->> 'change', s.change_due, null from sale s where s.change_due > 0
+    union all
+    select 16, 0, 'rule', null, null, null where exists (select from taxes t where t.inclusive)
+    union all
+    select 18, 0, 'rule', null, null, null from sale s where s.loyalty is not null
+    union all
+    select 19, v.n, 'row', s.words ->> v.name, null, interlock.format_number((s.loyalty ->> v.name)::numeric, p_language)
+    from sale s
+    cross join (values (1, 'earned'), (2, 'spent'), (3, 'balance')) as v (n, name)
+    where s.loyalty ->> v.name <> '0'
+    union all
+    select 21, 0, 'rule', null, null, null from sale s where s.receipt_footer is not null
+    union all
+    select 22, f.n, 'centre', f.line, null, null
+    from sale s
+    cross join string_to_table(s.receipt_footer, E'\n') with ordinality as f (line, n)
+  )
+  select
+    row_number() over (order by r.part, r.place), r.style, r.o_left,
+    coalesce(r.o_right, interlock.format_amount(r.amount, s.currency, p_language))
+  from rows r
+  cross join sale s
+$$;
+
+-- What receipts say, in a language.
+--
+-- Callers: interlock.receipt_rows.
+-- Locks: none.
+create function interlock.receipt_words(p_language text)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select case p_language
+    when 'de' then jsonb_build_object(
+      'tax_id', 'USt-IdNr.', 'receipt', 'Bon', 'till', 'Kasse', 'void', 'STORNIERT', 'discount', 'Rabatt',
+      'subtotal', 'Zwischensumme', 'total', 'SUMME', 'cash', 'Bar', 'card', 'Karte', 'wallet', 'Guthaben', 'points', 'Punkte', 'change', 'Rückgeld',
+      'customer', 'Kunde', 'promo', 'Code', 'earned', 'Punkte gesammelt', 'spent', 'Punkte eingelöst', 'balance', 'Punktestand',
+      'tax_in', 'Enth. MwSt. %s %% aus %s', 'tax_on', 'zzgl. MwSt. %s %% auf %s', 'date', 'DD.MM.YYYY HH24:MI'
+    )
+    else jsonb_build_object(
+      'tax_id', 'Tax ID', 'receipt', 'Receipt', 'till', 'Till', 'void', 'VOID', 'discount', 'Discount',
+      'subtotal', 'Subtotal', 'total', 'TOTAL', 'cash', 'Cash', 'card', 'Card', 'wallet', 'Wallet', 'points', 'Points', 'change', 'Change',
+      'customer', 'Customer', 'promo', 'Code', 'earned', 'Points earned', 'spent', 'Points spent', 'balance', 'Points now',
+      'tax_in', 'Incl. tax %s %% on %s', 'tax_on', 'Tax %s %% on %s', 'date', 'YYYY-MM-DD HH24:MI'
+    )
+  end
+$$;
+
 -- Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.
 -- A use is that of the customer's account, or of the customer where there is none; a walk-in can use only a code that nobody's
 -- uses are counted of.
@@ -1922,6 +2263,62 @@ begin
 end
 $$;
 
+-- What public.sale_receipt does, with its owner's rights: the receipt of a sale for people, as lines of text or as a page to
+-- print. What was sold stands on it as it was; what is above and below it is that of today's settings.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.sale_receipt.
+-- Locks: none.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND.
+-- Security definer: nobody but the shop reads settings.
+create function interlock.sale_receipt(p_sale_id uuid, p_format text, p_columns int, p_language text)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_language text;
+begin
+  perform interlock.require_till();
+  if p_sale_id is null then
+    v_problems := v_problems || interlock.problem('/p_sale_id', 'is required');
+  end if;
+  if (p_format in ('text', 'html')) is not true then
+    v_problems := v_problems || interlock.problem('/p_format', 'must be text or html');
+  end if;
+  if (p_columns between 24 and 96) is not true then
+    v_problems := v_problems || interlock.problem('/p_columns', 'must be a whole number from 24 to 96');
+  end if;
+  if p_language not in ('en', 'de') then
+    v_problems := v_problems || interlock.problem('/p_language', 'must be en or de');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  if not exists (select from interlock.sales s where s.id = p_sale_id) then
+    perform interlock.raise_error('SALE_NOT_FOUND', jsonb_build_object('sale_id', p_sale_id));
+  end if;
+  select coalesce(p_language, s.receipt_language) into v_language from interlock.settings s;
+
+  if p_format = 'text' then
+    return (
+      select string_agg(interlock.receipt_as_text(r.style, r.o_left, r.o_right, p_columns) || E'\n', '' order by r.n)
+      from interlock.receipt_rows(p_sale_id, v_language) r
+    );
+  end if;
+  return (
+    select interlock.receipt_page(
+      v_language,
+      (array_agg(interlock.escape_html(r.o_left) order by r.n) filter (where r.style = 'row'))[1],
+      case when p_columns <= 32 then 58 else 80 end,
+      string_agg(interlock.receipt_as_html(r.style, r.o_left, r.o_right), E'\n' order by r.n)
+    )
+    from interlock.receipt_rows(p_sale_id, v_language) r
+  );
+end
+$$;
+
 -- A sale as its answer shows it.
 --
 -- Callers: interlock.pos_sale, interlock.void_sale.
@@ -1938,7 +2335,7 @@ as $$
     'shift_id', s.shift_id,
     'location_id', s.location_id,
     'receipt_number', s.receipt_number,
-    'receipt', concat_ws('-', r.receipt_prefix, lpad(s.receipt_number::text, greatest(6, length(s.receipt_number::text)), '0')),
+    'receipt', interlock.receipt_label(r.receipt_prefix, s.receipt_number),
     'status', s.status,
     'currency', s.currency,
     'lines', (
@@ -2275,6 +2672,28 @@ begin
 end
 $$;
 
+-- How many columns of a printer a text takes: two for what is wide (Chinese, Japanese, Korean, emoji), none for what joins the
+-- character before it.
+--
+-- Callers: interlock.wrap_text, interlock.receipt_as_text.
+-- Locks: none.
+create function interlock.text_width(p_text text)
+returns int
+language sql
+immutable
+set search_path = ''
+as $$
+  select char_length(p_text)
+    - char_length(regexp_replace(
+      p_text, '[^\u0300-\u036f\u200b-\u200f\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]', '', 'g'
+    ))
+    + char_length(regexp_replace(
+      p_text,
+      '[^\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\U0001f300-\U0001f3fa\U0001f400-\U0001faff\U00020000-\U0003fffd]',
+      '', 'g'
+    ))
+$$;
+
 -- What public.void_sale does, with its owner's rights: undo a sale as long as its shift is open. What it took goes back to the stock,
 -- and it counts no more in the closing report; its receipt keeps its number. Called again it answers the same. A card
 -- payment is undone at the terminal, not here.
@@ -2349,6 +2768,41 @@ begin
   end if;
 
   return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));
+end
+$$;
+
+-- The lines that a text takes in so many columns: broken at blanks, and within a word that is longer than a line.
+--
+-- Callers: interlock.receipt_as_text.
+-- Locks: none.
+create function interlock.wrap_text(p_text text, p_columns int)
+returns text[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_lines text[] := '{}';
+  v_line text := '';
+  v_word text;
+  v_char text;
+begin
+  foreach v_word in array regexp_split_to_array(btrim(p_text), '\s+') loop
+    if v_line <> '' and interlock.text_width(v_line || ' ' || v_word) > p_columns then
+      v_lines := v_lines || v_line;
+      v_line := '';
+    end if;
+    v_word := ltrim(v_line || ' ' || v_word);
+    v_line := '';
+    foreach v_char in array string_to_array(v_word, null) loop
+      if interlock.text_width(v_line || v_char) > p_columns then
+        v_lines := v_lines || v_line;
+        v_line := '';
+      end if;
+      v_line := v_line || v_char;
+    end loop;
+  end loop;
+  return v_lines || v_line;
 end
 $$;
 
@@ -2459,6 +2913,24 @@ $$;
 comment on function public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text) is
   'A sale at a till: stock, lines, tenders, change, drawer and receipt number together, or nothing. For whoever works at a till, and the service role.';
 
+create function public.sale_receipt(
+  p_sale_id uuid,
+  p_format text default 'text',
+  p_columns int default 48,
+  p_language text default null
+)
+returns text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select interlock.sale_receipt(p_sale_id, p_format, p_columns, p_language)
+$$;
+
+comment on function public.sale_receipt(uuid, text, int, text) is
+  'The receipt of a sale for people: text of so many columns, or an HTML page to print. For whoever works at a till, and the service role.';
+
 create function public.void_sale(p_sale_id uuid, p_reason text)
 returns jsonb
 language sql
@@ -2480,6 +2952,10 @@ comment on function interlock.close_shift is
   'What public.close_shift does, with its owner''s rights: end a shift with what was counted in its drawer, and answer what it adds up to.';
 comment on function interlock.correct_shortfall is
   'Take from the stock what a till that was cut off has sold and was not there then.';
+comment on function interlock.currency_decimals is
+  'How many decimals the amounts of a currency have, by ISO 4217.';
+comment on function interlock.escape_html is
+  'A text as HTML shows it.';
 comment on function interlock.expected_cash is
   'What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken out beside.';
 comment on function interlock.find_client_time_problems is
@@ -2492,6 +2968,10 @@ comment on function interlock.find_shortfalls is
   'What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.';
 comment on function interlock.finish_sale is
   'Store the answer of a sale with its key.';
+comment on function interlock.format_amount is
+  'An amount in minor units as people read it, without its currency.';
+comment on function interlock.format_number is
+  'A number as people read it in a language, with its thousands apart.';
 comment on function interlock.give_buyer_back is
   'Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.';
 comment on function interlock.lock_buyer is
@@ -2512,6 +2992,18 @@ comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
 comment on function interlock.pos_sale is
   'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
+comment on function interlock.receipt_as_html is
+  'A row of a receipt as HTML.';
+comment on function interlock.receipt_as_text is
+  'A row of a receipt as lines of so many columns.';
+comment on function interlock.receipt_label is
+  'What a receipt is called: its number, after what its register''s receipts begin with.';
+comment on function interlock.receipt_page is
+  'A page around the rows of a receipt, for paper of so many millimetres.';
+comment on function interlock.receipt_rows is
+  'The rows of a receipt, whatever it is printed as: a style, what stands on the left (or in the middle), and on the right.';
+comment on function interlock.receipt_words is
+  'What receipts say, in a language.';
 comment on function interlock.redeem_sale_promo is
   'Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.';
 comment on function interlock.refuse_tenders is
@@ -2524,6 +3016,8 @@ comment on function interlock.review_sale is
   'What somebody should look at in a sale of a till that was cut off, because the database would have said something else: the price of a line, a product that is not for sale any more, a discount beyond a cashier''s limit, the total.';
 comment on function interlock.sale_hash is
   'What makes two requests the same sale, as a hash.';
+comment on function interlock.sale_receipt is
+  'What public.sale_receipt does, with its owner''s rights: the receipt of a sale for people, as lines of text or as a page to print.';
 comment on function interlock.sale_to_json is
   'A sale as its answer shows it.';
 comment on function interlock.shift_of_sale is
@@ -2534,8 +3028,12 @@ comment on function interlock.take_sold_stock is
   'Take what a sale has sold from the stock of its location.';
 comment on function interlock.take_what_is_there is
   'Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array of shortages, each product once.';
+comment on function interlock.text_width is
+  'How many columns of a printer a text takes: two for what is wide (Chinese, Japanese, Korean, emoji), none for what joins the character before it.';
 comment on function interlock.void_sale is
   'What public.void_sale does, with its owner''s rights: undo a sale as long as its shift is open.';
+comment on function interlock.wrap_text is
+  'The lines that a text takes in so many columns: broken at blanks, and within a word that is longer than a line.';
 
 -- Who may call what of tills. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
@@ -2544,6 +3042,7 @@ revoke all on function
   public.move_cash(uuid, text, bigint, text, text),
   public.open_shift(uuid, bigint, uuid, timestamptz),
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
+  public.sale_receipt(uuid, text, int, text),
   public.void_sale(uuid, text)
 from public, anon, authenticated, service_role;
 
@@ -2556,6 +3055,7 @@ grant execute on function
   public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
   public.open_shift(uuid, bigint, uuid, timestamptz), interlock.open_shift,
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text), interlock.pos_sale,
+  public.sale_receipt(uuid, text, int, text), interlock.sale_receipt,
   public.void_sale(uuid, text), interlock.void_sale
 to authenticated, service_role;
 

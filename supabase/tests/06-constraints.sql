@@ -5,7 +5,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(77);
+select plan(87);
 
 insert into auth.users (id, aud, role, email)
 values ('06000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-06@example.com');
@@ -58,6 +58,16 @@ from (values
   ($$update interlock.settings set promo_hold_limit = null$$, 'promo_hold_limit'),
   ($$update interlock.settings set idempotency_key_lifetime = '23 hours'$$, 'settings_idempotency_key_lifetime_sane'),
   ($$update interlock.settings set payment_window = '1 second'$$, 'settings_payment_window_sane'),
+  ($$update interlock.settings set shop_name = ''$$, 'settings_shop_name_readable'),
+  ($$update interlock.settings set shop_name = E'a\nb'$$, 'settings_shop_name_readable'),
+  ($$update interlock.settings set shop_address = E'a\tb'$$, 'settings_shop_address_readable'),
+  ($$update interlock.settings set shop_address = repeat('a', 501)$$, 'settings_shop_address_readable'),
+  ($$update interlock.settings set shop_tax_id = repeat('1', 51)$$, 'settings_shop_tax_id_readable'),
+  ($$update interlock.settings set shop_time_zone = 'UTC+2'$$, 'settings_shop_time_zone_known'),
+  ($$update interlock.settings set shop_time_zone = null$$, 'shop_time_zone'),
+  ($$update interlock.settings set receipt_footer = E'\n'$$, 'settings_receipt_footer_readable'),
+  ($$update interlock.settings set receipt_language = 'fr'$$, 'settings_receipt_language_known'),
+  ($$update interlock.settings set receipt_language = null$$, 'receipt_language'),
   ($$update interlock.settings set max_payment_proofs = 0$$, 'settings_max_payment_proofs_sane'),
   ($$update interlock.settings set max_payment_proofs = 101$$, 'settings_max_payment_proofs_sane'),
   ($$update interlock.settings set max_payment_proofs = null$$, 'max_payment_proofs'),

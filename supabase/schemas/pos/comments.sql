@@ -7,6 +7,10 @@ comment on function interlock.close_shift is
   'What public.close_shift does, with its owner''s rights: end a shift with what was counted in its drawer, and answer what it adds up to.';
 comment on function interlock.correct_shortfall is
   'Take from the stock what a till that was cut off has sold and was not there then.';
+comment on function interlock.currency_decimals is
+  'How many decimals the amounts of a currency have, by ISO 4217.';
+comment on function interlock.escape_html is
+  'A text as HTML shows it.';
 comment on function interlock.expected_cash is
   'What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken out beside.';
 comment on function interlock.find_client_time_problems is
@@ -19,6 +23,10 @@ comment on function interlock.find_shortfalls is
   'What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.';
 comment on function interlock.finish_sale is
   'Store the answer of a sale with its key.';
+comment on function interlock.format_amount is
+  'An amount in minor units as people read it, without its currency.';
+comment on function interlock.format_number is
+  'A number as people read it in a language, with its thousands apart.';
 comment on function interlock.give_buyer_back is
   'Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.';
 comment on function interlock.lock_buyer is
@@ -39,6 +47,18 @@ comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
 comment on function interlock.pos_sale is
   'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
+comment on function interlock.receipt_as_html is
+  'A row of a receipt as HTML.';
+comment on function interlock.receipt_as_text is
+  'A row of a receipt as lines of so many columns.';
+comment on function interlock.receipt_label is
+  'What a receipt is called: its number, after what its register''s receipts begin with.';
+comment on function interlock.receipt_page is
+  'A page around the rows of a receipt, for paper of so many millimetres.';
+comment on function interlock.receipt_rows is
+  'The rows of a receipt, whatever it is printed as: a style, what stands on the left (or in the middle), and on the right.';
+comment on function interlock.receipt_words is
+  'What receipts say, in a language.';
 comment on function interlock.redeem_sale_promo is
   'Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.';
 comment on function interlock.refuse_tenders is
@@ -51,6 +71,8 @@ comment on function interlock.review_sale is
   'What somebody should look at in a sale of a till that was cut off, because the database would have said something else: the price of a line, a product that is not for sale any more, a discount beyond a cashier''s limit, the total.';
 comment on function interlock.sale_hash is
   'What makes two requests the same sale, as a hash.';
+comment on function interlock.sale_receipt is
+  'What public.sale_receipt does, with its owner''s rights: the receipt of a sale for people, as lines of text or as a page to print.';
 comment on function interlock.sale_to_json is
   'A sale as its answer shows it.';
 comment on function interlock.shift_of_sale is
@@ -61,5 +83,9 @@ comment on function interlock.take_sold_stock is
   'Take what a sale has sold from the stock of its location.';
 comment on function interlock.take_what_is_there is
   'Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array of shortages, each product once.';
+comment on function interlock.text_width is
+  'How many columns of a printer a text takes: two for what is wide (Chinese, Japanese, Korean, emoji), none for what joins the character before it.';
 comment on function interlock.void_sale is
   'What public.void_sale does, with its owner''s rights: undo a sale as long as its shift is open.';
+comment on function interlock.wrap_text is
+  'The lines that a text takes in so many columns: broken at blanks, and within a word that is longer than a line.';

@@ -5,6 +5,7 @@ revoke all on function
   public.move_cash(uuid, text, bigint, text, text),
   public.open_shift(uuid, bigint, uuid, timestamptz),
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
+  public.sale_receipt(uuid, text, int, text),
   public.void_sale(uuid, text)
 from public, anon, authenticated, service_role;
 
@@ -17,5 +18,6 @@ grant execute on function
   public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
   public.open_shift(uuid, bigint, uuid, timestamptz), interlock.open_shift,
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text), interlock.pos_sale,
+  public.sale_receipt(uuid, text, int, text), interlock.sale_receipt,
   public.void_sale(uuid, text), interlock.void_sale
 to authenticated, service_role;

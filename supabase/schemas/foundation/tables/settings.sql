@@ -130,7 +130,21 @@ create table interlock.settings (
   tier_basis text not null default 'points'
     constraint settings_tier_basis_known check (tier_basis in ('points', 'turnover')),
   tier_window interval
-    constraint settings_tier_window_sane check (tier_window between interval '1 day' and interval '100 years')
+    constraint settings_tier_window_sane check (tier_window between interval '1 day' and interval '100 years'),
+
+  -- Receipts.
+  shop_name text
+    constraint settings_shop_name_readable check (interlock.is_line(shop_name, 100)),
+  shop_address text
+    constraint settings_shop_address_readable check (interlock.is_line(replace(shop_address, E'\n', ' '), 500)),
+  shop_tax_id text
+    constraint settings_shop_tax_id_readable check (interlock.is_line(shop_tax_id, 50)),
+  shop_time_zone text not null default 'UTC'
+    constraint settings_shop_time_zone_known check (interlock.is_time_zone(shop_time_zone)),
+  receipt_footer text
+    constraint settings_receipt_footer_readable check (interlock.is_line(replace(receipt_footer, E'\n', ' '), 500)),
+  receipt_language text not null default 'en'
+    constraint settings_receipt_language_known check (receipt_language in ('en', 'de'))
 );
 
 comment on table interlock.settings is
@@ -225,6 +239,19 @@ comment on column interlock.settings.tier_basis is
   'What counts towards a tier: points that were earned, or turnover in minor units.';
 comment on column interlock.settings.tier_window is
   'How far back it counts (1 day to 100 years); null means for ever.';
+
+comment on column interlock.settings.shop_name is
+  'What receipts begin with; null: the name of the location.';
+comment on column interlock.settings.shop_address is
+  'The address on receipts, line by line.';
+comment on column interlock.settings.shop_tax_id is
+  'The shop''s tax number on receipts.';
+comment on column interlock.settings.shop_time_zone is
+  'The time zone of dates on receipts, such as Europe/Berlin.';
+comment on column interlock.settings.receipt_footer is
+  'What receipts end with, line by line: thanks, or how goods are returned.';
+comment on column interlock.settings.receipt_language is
+  'The language of receipts that are asked for without one: en or de.';
 
 alter table interlock.settings enable row level security;
 

@@ -1,7 +1,7 @@
 -- Whether Postgres knows a time zone of this name. What it takes for a zone by its look is none: `UTC+2`, and
 -- `Europe/Berlin+2`, lie west of Greenwich, which nobody means; and an abbreviation such as CEST has no summer time.
 --
--- Callers: domain time_zone.
+-- Callers: domain time_zone; settings.
 -- Locks: none.
 create function interlock.is_time_zone(p_name text)
 returns boolean

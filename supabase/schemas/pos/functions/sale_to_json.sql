@@ -14,7 +14,7 @@ as $$
     'shift_id', s.shift_id,
     'location_id', s.location_id,
     'receipt_number', s.receipt_number,
-    'receipt', concat_ws('-', r.receipt_prefix, lpad(s.receipt_number::text, greatest(6, length(s.receipt_number::text)), '0')),
+    'receipt', interlock.receipt_label(r.receipt_prefix, s.receipt_number),
     'status', s.status,
     'currency', s.currency,
     'lines', (

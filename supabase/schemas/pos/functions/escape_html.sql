@@ -1,0 +1,12 @@
+-- A text as HTML shows it.
+--
+-- Callers: interlock.receipt_as_html, interlock.sale_receipt.
+-- Locks: none.
+create function interlock.escape_html(p_text text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
+$$;

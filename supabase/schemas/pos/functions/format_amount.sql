@@ -1,0 +1,13 @@
+-- An amount in minor units as people read it, without its currency.
+--
+-- Callers: interlock.receipt_rows.
+-- Locks: none.
+create function interlock.format_amount(p_amount bigint, p_currency text, p_language text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select interlock.format_number(round(p_amount / 10::numeric ^ d.decimals, d.decimals), p_language)
+  from (select interlock.currency_decimals(p_currency) as decimals) d
+$$;
