@@ -2029,6 +2029,10 @@ begin
       v_status := '403';
       v_message := 'A cashier may not take off that much.';
       v_hint := 'Take off details.limit_percent of the line''s price at most, or let a manager sell.';
+    when 'RETURN_NOT_ALLOWED' then
+      v_status := '403';
+      v_message := 'A cashier may not take goods back without a receipt.';
+      v_hint := 'Name the sale and line by which they were sold, or let a manager take them back.';
     when 'DRIVER_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no active driver with this id.';
@@ -2297,6 +2301,22 @@ begin
       v_status := '409';
       v_message := 'A card payment was booked already.';
       v_hint := 'Look at the sale that has it: each payment of a terminal pays once.';
+    when 'RETURN_EXCEEDS_SOLD' then
+      v_status := '409';
+      v_message := 'More would come back than was sold.';
+      v_hint := 'Of each line in details.lines sold less returned is the most that can still come back; it may have been taken back at another till.';
+    when 'REFUND_EXCEEDS_PAID' then
+      v_status := '409';
+      v_message := 'More would be paid out in this way than was paid in this way.';
+      v_hint := 'Pay out by each type of details.tenders its refundable at most: what was paid by it, less what was paid out before. Without a receipt it is cash.';
+    when 'SALE_VOIDED' then
+      v_status := '409';
+      v_message := 'This sale was voided: nothing of it can come back.';
+      v_hint := 'Look at the sale: its goods went back when it was voided.';
+    when 'SALE_RETURNED' then
+      v_status := '409';
+      v_message := 'Something of this sale has come back already.';
+      v_hint := 'Take back the rest as a return, or void the returns of details.lines first.';
     when 'PROMO_EXPIRED' then
       v_status := '410';
       v_message := 'This promo code is over.';
@@ -2352,11 +2372,11 @@ begin
     when 'UNDERPAID' then
       v_status := '422';
       v_message := 'The tenders are less than the total.';
-      v_hint := 'Take details.missing more, and send all tenders.';
+      v_hint := 'Take details.missing more (pay out more, if the total is below nothing), and send all tenders.';
     when 'OVERPAID' then
       v_status := '422';
       v_message := 'More was paid than the total, and not in cash.';
-      v_hint := 'Change is given of cash only: lower the other tenders by details.excess.';
+      v_hint := 'Change is given of cash only, and none when money is paid out: lower the tenders by details.excess.';
     when 'TOO_MANY_ATTEMPTS' then
       v_status := '429';
       v_message := 'Too many unknown promo codes were tried.';

@@ -361,7 +361,7 @@ $$;
 
 -- Refuse to delete a product that was sold; what a foreign key would do, without its lock on the product at
 -- each sale. A checkout that is selling it holds the product's row, which this delete has to wait for; one that
--- comes later finds no product. What was sold at a till stays as well.
+-- comes later finds no product. What was sold at a till, or came back to it, stays as well.
 --
 -- Callers: trigger products_sold_stay.
 -- Locks: none beyond the row being deleted.
@@ -376,6 +376,7 @@ as $$
 begin
   if exists (select 1 from interlock.order_items i where i.product_id = old.id)
     or exists (select 1 from interlock.sale_lines l where l.product_id = old.id)
+    or exists (select 1 from interlock.sale_returns r where r.product_id = old.id)
   then
     raise exception using
       errcode = 'foreign_key_violation',
@@ -993,7 +994,7 @@ alter table interlock.stock_import_lines enable row level security;
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
 -- order_cancelled, order_expired, order_refunded, order_reopened, lines_cancelled and lines_refunded (parts of an order),
 -- cart_reserved, cart_released, cart_expired, cart_redeemed (a reservation, which an order then takes in full),
--- pos_sale and pos_void (at a till), replacement (of a digital code), adjustment, count, received,
+-- pos_sale, pos_return and pos_void (at a till), replacement (of a digital code), adjustment, count, received,
 -- correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for

@@ -179,7 +179,8 @@ create policy shifts_select_till
 -- Sales at tills. Written by public.pos_sale in one transaction with everything that belongs to it; append-only but for what
 -- a void says (public.void_sale).
 --
--- `total` is what the customer had to pay: subtotal − discount + tax − tax_included. The tenders sum to total + change_due.
+-- `total` is what the customer had to pay: subtotal − discount + tax − tax_included − returned. The tenders sum to total +
+-- change_due. Where more comes back than is sold it is below nothing, and the tenders, which sum to −total, were paid out.
 create table interlock.sales (
   id uuid not null
     constraint sales_pkey primary key,
@@ -195,7 +196,11 @@ create table interlock.sales (
   discount interlock.amount not null,
   tax interlock.amount not null,
   tax_included interlock.amount not null,
-  total interlock.amount not null,
+  returned interlock.amount not null default 0,
+  returns int not null default 0,
+  root_sale_id uuid
+    constraint sales_root_sale_id_fkey references interlock.sales,
+  total bigint not null,
   change_due interlock.amount not null default 0,
   customer_id uuid
     constraint sales_customer_id_fkey references interlock.customers,
@@ -211,7 +216,7 @@ create table interlock.sales (
   voided_by uuid,
   void_reason interlock.label,
   constraint sales_receipt_number_key unique (register_id, receipt_number),
-  constraint sales_total_adds_up check (total = subtotal - discount + tax - tax_included),
+  constraint sales_total_adds_up check (total = subtotal - discount + tax - tax_included - returned),
   constraint sales_late_offline check (offline or not late),
   constraint sales_void_whole check (
     case status when 'voided' then num_nulls(voided_at, void_reason) = 0
@@ -224,7 +229,13 @@ comment on table interlock.sales is
 comment on column interlock.sales.receipt_number is
   'Numbers the sales of a register, without gaps.';
 comment on column interlock.sales.total is
-  'What the customer had to pay.';
+  'What the customer had to pay; below nothing what was paid out to them.';
+comment on column interlock.sales.returned is
+  'What the goods that came back were worth.';
+comment on column interlock.sales.returns is
+  'How many rows of sale_returns it has.';
+comment on column interlock.sales.root_sale_id is
+  'The sale with which it began: the one whose goods came back, or of an exchange of an exchange the first of all. What was paid for all of these limits what is paid out.';
 comment on column interlock.sales.change_due is
   'What was given back of the cash.';
 comment on column interlock.sales.customer_id is
@@ -248,11 +259,12 @@ comment on column interlock.sales.needs_review is
 
 create index sales_by_shift on interlock.sales (shift_id);
 create index sales_by_customer on interlock.sales (customer_id) where customer_id is not null;
+create index sales_by_root on interlock.sales (root_sale_id) where root_sale_id is not null;
 
 create trigger sales_append_only
   before update of
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
-    sold_at, recorded_at, offline, late, needs_review
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, returned, returns,
+    root_sale_id, total, change_due, sold_at, recorded_at, offline, late, needs_review
   or delete on interlock.sales
   for each row
   execute function interlock.refuse_change();
@@ -272,7 +284,8 @@ create policy sales_select_till
   to authenticated
   using ((select interlock.till_role()) is not null);
 
--- Lines of sales at tills, as they were sold; append-only.
+-- Lines of sales at tills, as they were sold; append-only but for what of a line has come back since (public.pos_sale with returns),
+-- which is counted under the lock of its sale.
 create table interlock.sale_lines (
   sale_id uuid not null
     constraint sale_lines_sale_id_fkey references interlock.sales,
@@ -291,14 +304,20 @@ create table interlock.sale_lines (
   tax_inclusive boolean,
   total interlock.amount not null,
   untracked boolean not null default false,
+  returned_quantity numeric not null default 0,
+  returned_amount interlock.amount not null default 0,
+  returned_tax interlock.amount not null default 0,
   constraint sale_lines_pkey primary key (sale_id, line),
   constraint sale_lines_total_adds_up check (
     total = subtotal - discount - promo_discount + case when tax_inclusive then 0 else tax end
+  ),
+  constraint sale_lines_returned_within_sold check (
+    returned_quantity between 0 and quantity and returned_amount <= total and returned_tax <= tax
   )
 );
 
 comment on table interlock.sale_lines is
-  'Lines of sales at tills: price, discount and tax as they were when it was sold. Append-only.';
+  'Lines of sales at tills: price, discount and tax as they were when it was sold. Append-only, but for what has come back of a line since.';
 comment on column interlock.sale_lines.line is
   'Counted from 0, as it was sent.';
 comment on column interlock.sale_lines.inventory_id is
@@ -312,10 +331,20 @@ comment on column interlock.sale_lines.promo_discount is
 comment on column interlock.sale_lines.untracked is
   'Whether it took nothing from the stock, because the product was untracked.';
 
+comment on column interlock.sale_lines.returned_quantity is
+  'How much of it has come back, by returns that were not voided.';
+comment on column interlock.sale_lines.returned_amount is
+  'What was given back for that, with tax.';
+comment on column interlock.sale_lines.returned_tax is
+  'The tax in returned_amount.';
+
 create index sale_lines_by_product on interlock.sale_lines (product_id);
 
 create trigger sale_lines_append_only
-  before update or delete on interlock.sale_lines
+  before update of
+    sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason, promo_discount,
+    tax, tax_percent, tax_inclusive, total, untracked
+  or delete on interlock.sale_lines
   for each row
   execute function interlock.refuse_change();
 
@@ -448,6 +477,72 @@ create trigger sale_keys_no_truncate
   execute function interlock.refuse_change();
 
 alter table interlock.sale_keys enable row level security;
+
+-- What came back to tills, with a receipt or without; append-only. A row belongs to the sale (of nothing else, or of what it was
+-- exchanged for) at which it came back, and is void with it.
+create table interlock.sale_returns (
+  sale_id uuid not null
+    constraint sale_returns_sale_id_fkey references interlock.sales,
+  n int not null,
+  original_sale_id uuid,
+  original_line int,
+  product_id uuid not null,
+  inventory_id uuid,
+  name text not null,
+  quantity interlock.positive_quantity not null,
+  unit_price interlock.amount not null,
+  tax interlock.amount not null default 0,
+  amount interlock.amount not null,
+  restock boolean not null,
+  reason interlock.label not null,
+  constraint sale_returns_pkey primary key (sale_id, n),
+  constraint sale_returns_original_fkey
+    foreign key (original_sale_id, original_line) references interlock.sale_lines (sale_id, line) match full
+);
+
+comment on table interlock.sale_returns is
+  'What came back to tills. Append-only; void with its sale.';
+comment on column interlock.sale_returns.sale_id is
+  'The sale at which it came back.';
+comment on column interlock.sale_returns.n is
+  'Counted from 0, as it was sent.';
+comment on column interlock.sale_returns.original_sale_id is
+  'The sale by which it was sold; empty without a receipt.';
+comment on column interlock.sale_returns.original_line is
+  'The line of that sale.';
+comment on column interlock.sale_returns.inventory_id is
+  'The stock to which it went back: a row of inventory, or the product for the stock of the web shop. Empty if it went to none.';
+comment on column interlock.sale_returns.unit_price is
+  'What a unit was sold for; without a receipt the price at that time.';
+comment on column interlock.sale_returns.tax is
+  'The tax in amount.';
+comment on column interlock.sale_returns.amount is
+  'What it was worth, with tax: its share of what the line had cost.';
+comment on column interlock.sale_returns.restock is
+  'Whether it was to go back to the stock; what is damaged is not.';
+
+create index sale_returns_by_original on interlock.sale_returns (original_sale_id, original_line) where original_sale_id is not null;
+create index sale_returns_by_product on interlock.sale_returns (product_id);
+
+create trigger sale_returns_append_only
+  before update or delete on interlock.sale_returns
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger sale_returns_no_truncate
+  before truncate on interlock.sale_returns
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.sale_returns enable row level security;
+
+grant select on table interlock.sale_returns to authenticated, service_role;
+
+create policy sale_returns_select_till
+  on interlock.sale_returns
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
 
 -- What tills that were cut off have sold of stock that was not there. The goods have left the shop, so the sale is a fact: what was
 -- there was taken, and the rest stands here. Written by public.pos_sale; append-only but for taken_at.
@@ -667,10 +762,7 @@ declare
   v_shortfall interlock.sale_shortfalls;
   v_lines jsonb;
 begin
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  perform 1 from interlock.sales s where s.id = p_sale_id for no key update;
+  perform interlock.lock_sales(array[p_sale_id]);
   select f.*
   into v_shortfall
   from interlock.sale_shortfalls f
@@ -727,8 +819,8 @@ as $$
   select replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
 $$;
 
--- What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken
--- out beside. What was voided is not in it.
+-- What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or
+-- taken out beside.
 --
 -- Callers: interlock.shift_report, interlock.move_cash, which hold the register.
 -- Locks: none.
@@ -739,16 +831,7 @@ stable
 set search_path = ''
 as $$
   select s.opening_cash
-    + coalesce((
-      select sum(t.amount)
-      from interlock.sales a
-      join interlock.sale_tenders t on t.sale_id = a.id and t.type = 'cash'
-      where a.shift_id = s.id
-        and a.status = 'completed'
-    ), 0)::bigint
-    - coalesce((
-      select sum(a.change_due) from interlock.sales a where a.shift_id = s.id and a.status = 'completed'
-    ), 0)::bigint
+    + (select t.amount from interlock.shift_tenders(s.id) t where t.type = 'cash')
     + coalesce((
       select sum(case m.kind when 'paid_in' then m.amount else -m.amount end)
       from interlock.cash_movements m
@@ -776,6 +859,93 @@ begin
       interlock.problem(p_pointer, 'must be in the last 30 days')
     else '[]'
   end;
+end
+$$;
+
+-- What is wrong with the shape of what comes back to a till, all of it. crates/domain/src/pos/pos_sale.rs asks the same.
+--
+-- Callers: interlock.find_sale_problems.
+create function interlock.find_return_problems(p_returns jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+begin
+  if jsonb_typeof(p_returns) <> 'array' or jsonb_array_length(p_returns) not between 1 and 100 then
+    return interlock.problem('/returns', 'must be an array of 1 to 100 entries');
+  end if;
+  return (
+    select coalesce(
+      jsonb_agg(jsonb_build_object('pointer', format('/returns/%s%s', e.n - 1, p.pointer), 'message', p.message) order by e.n, p.pointer),
+      '[]'
+    )
+    from (
+      select
+        i.n,
+        i.item,
+        jsonb_typeof(i.item) = 'object' as is_object,
+        coalesce(i.item ? 'sale_id', false) as with_receipt,
+        case when jsonb_typeof(i.item) = 'object' then
+          (select count(*) from jsonb_object_keys(i.item) as k (name) where k.name in ('sale_id', 'inventory_id', 'product_id', 'barcode'))
+        end as names,
+        lower(i.item ->> 'sale_id') is distinct from lower(p_returns #>> '{0,sale_id}') as another
+      from jsonb_array_elements(p_returns) with ordinality as i (item, n)
+    ) e
+    cross join lateral (
+      select '' as pointer, 'must be an object' as message
+      where not e.is_object
+      union all
+      select '', 'must name what comes back by one of sale_id (and line), inventory_id, product_id and barcode'
+      where e.names <> 1
+      union all
+      select '/sale_id', 'must be that of the first entry: what comes back at once is of one sale, or all without a receipt'
+      where e.is_object and e.another
+      union all
+      select '/' || k.name, 'must be a UUID'
+      from unnest(array['sale_id', 'inventory_id', 'product_id']) as k (name)
+      where e.is_object
+        and e.item ? k.name
+        and (jsonb_typeof(e.item -> k.name) = 'string' and e.item ->> k.name ~ v_uuid) is not true
+      union all
+      select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
+      where e.is_object
+        and e.item ? 'barcode'
+        and (
+          jsonb_typeof(e.item -> 'barcode') = 'string'
+          and e.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(e.item ->> 'barcode') <= 64
+        ) is not true
+      union all
+      select '/line', 'must be a whole number from 0 to 99'
+      where e.with_receipt
+        and (interlock.is_amount(e.item -> 'line') and (e.item ->> 'line')::numeric <= 99) is not true
+      union all
+      select '/quantity', 'must be a number above 0 and at most 1000000, with at most 3 decimals'
+      where e.is_object
+        and case
+          when jsonb_typeof(e.item -> 'quantity') = 'number' then
+            (e.item ->> 'quantity')::numeric not between 0.001 and 1000000
+            or (e.item ->> 'quantity')::numeric <> round((e.item ->> 'quantity')::numeric, 3)
+          else true
+        end
+      union all
+      select '/restock', 'must be true or false'
+      where e.is_object
+        and e.item ? 'restock'
+        and jsonb_typeof(e.item -> 'restock') <> 'boolean'
+      union all
+      select '/reason', 'must be 1 to 200 characters, without control characters'
+      where e.is_object
+        and (jsonb_typeof(e.item -> 'reason') = 'string' and interlock.is_line(e.item ->> 'reason', 200)) is not true
+      union all
+      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+      from jsonb_object_keys(case when e.is_object then e.item else '{}' end) as k (name)
+      where k.name not in ('sale_id', 'inventory_id', 'product_id', 'barcode', 'quantity', 'restock', 'reason')
+        and (k.name <> 'line' or not e.with_receipt)
+    ) p
+  );
 end
 $$;
 
@@ -830,7 +1000,12 @@ begin
     v_problems := v_problems || interlock.problem('/register_id', 'is required');
   end if;
 
-  if jsonb_typeof(v_lines) is distinct from 'array' or jsonb_array_length(v_lines) not between 1 and 100 then
+  if p_request ? 'returns' then
+    v_problems := v_problems || interlock.find_return_problems(p_request -> 'returns');
+  end if;
+  if v_lines is null and p_request ? 'returns' then
+    null;
+  elsif jsonb_typeof(v_lines) is distinct from 'array' or jsonb_array_length(v_lines) not between 1 and 100 then
     v_problems := v_problems || interlock.problem('/lines', 'must be an array of 1 to 100 lines');
   else
     v_problems := v_problems || (
@@ -964,15 +1139,15 @@ begin
   if (p_request ->> 'promo_code') is not null and interlock.is_line(p_request ->> 'promo_code', 64) is not true then
     v_problems := v_problems || interlock.problem('/promo_code', 'must be 1 to 64 characters, without control characters');
   end if;
+  if p_request ? 'promo_code' and not p_request ? 'lines' then
+    v_problems := v_problems || interlock.problem('/promo_code', 'must be absent where nothing is sold');
+  end if;
   if p_request ? 'client_time' and (
     p_request ? 'promo_code' or p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")'
   ) then
     v_problems := v_problems || interlock.problem(
       '/client_time', 'must be absent with a promo code, points or a wallet: without a connection nobody can count them'
     );
-  end if;
-  if p_expected_total < 0 then
-    v_problems := v_problems || interlock.problem('/expected_total', 'must be a whole number of minor units, 0 or more');
   end if;
   if p_request ? 'client_time' and p_idempotency_key is null then
     v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'is required with client_time');
@@ -1088,10 +1263,53 @@ begin
       perform interlock.raise_error('WALLET_UNLINKED', jsonb_build_object('customer_id', p_sale.customer_id, 'amount', v_by_wallet));
     end if;
   end if;
-  perform interlock.take_points_back(p_sale.id, p_sale.total, p_sale.total, v_by_points);
+  perform interlock.take_points_back(
+    p_sale.id, p_sale.total + p_sale.returned, p_sale.total + p_sale.returned, v_by_points
+  );
   if v_by_wallet > 0 then
     perform interlock.credit_wallet(v_user_id, v_by_wallet, p_sale.currency, 'pos_void', p_sale.id);
   end if;
+end
+$$;
+
+-- Give goods to the stock of the location of a till. Those of one product are added up.
+--
+-- Callers: interlock.put_back, interlock.undo_sold_stock, which hold the stock (interlock.lock_sold_stock).
+-- Locks: none beyond those.
+-- Errors: STOCK_LIMIT_EXCEEDED.
+create function interlock.give_sold_stock(
+  p_location_id uuid,
+  p_product_ids uuid[],
+  p_quantities numeric[],
+  p_reason text,
+  p_reference_id uuid
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_location_id = interlock.online_location() then
+    perform interlock.return_stock(array_agg(g.product_id), array_agg(g.quantity::int), p_reason, p_reference_id)
+    from (
+      select u.product_id, sum(u.quantity) as quantity
+      from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
+      group by u.product_id
+    ) g;
+    return;
+  end if;
+
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
+  update interlock.inventory i
+  set quantity = i.quantity + g.quantity
+  from (
+    select u.product_id, sum(u.quantity) as quantity
+    from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
+    group by u.product_id
+  ) g
+  where i.product_id = g.product_id
+    and i.location_id = p_location_id;
+  perform interlock.set_ledger_context(null, null);
 end
 $$;
 
@@ -1178,6 +1396,27 @@ begin
 end
 $$;
 
+-- Lock sales by id; the one helper for this kind of lock. What of a sale has come back, and what was paid out for that, is read and written
+-- under it.
+--
+-- Callers: interlock.take_receipted_returns, interlock.void_sale, interlock.correct_shortfall.
+-- Locks: the sales in the order of their ids, waiting, `no key`.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.lock_sales(p_sale_ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.sales s
+  where s.id = any (p_sale_ids)
+  order by s.id
+  for no key update;
+end
+$$;
+
 -- A shift, as it is under the lock of its register.
 --
 -- Callers: interlock.close_shift, interlock.move_cash, interlock.void_sale.
@@ -1200,11 +1439,38 @@ begin
 end
 $$;
 
+-- Lock the stock of products at the location of a till, all that a call gives and takes, before it gives or takes any of it: so two
+-- that exchange the same goods in opposite directions wait for each other in one order.
+--
+-- Callers: interlock.put_back, interlock.undo_sold_stock.
+-- Locks: rows of inventory by id, or as interlock.lock_stock; waiting.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.lock_sold_stock(p_location_id uuid, p_product_ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_location_id = interlock.online_location() then
+    perform interlock.lock_stock(p_product_ids);
+    return;
+  end if;
+
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.inventory i
+  where i.location_id = p_location_id
+    and i.product_id = any (p_product_ids)
+  order by i.id
+  for no key update;
+end
+$$;
+
 -- Look at what a sale has, without a lock. What it sees is committed. A product is named by its id, a barcode (of which one
 -- scan may be several units) or the inventory id of its stock, which must be that of the location. What was sold by a till that
 -- was cut off (p_offline) may have its price with it, and be no longer for sale.
 --
--- Callers: interlock.pos_sale, with lines in which interlock.find_sale_problems has found no problem.
+-- Callers: interlock.pos_sale and interlock.price_returns, with lines in which interlock.find_sale_problems has found no problem.
 -- Locks: none.
 create function interlock.look_at_sale(p_lines jsonb, p_location_id uuid, p_offline boolean)
 returns interlock.sale_look
@@ -1538,13 +1804,17 @@ $$;
 -- stock what is there is taken and the rest written down (interlock.sale_shortfalls), prices are those that were paid, and
 -- it belongs to the shift of then, closed or not.
 --
+-- Goods that come back (p_returns) are taken first, and what of them goes into the stock is put there in the same pass in which
+-- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing.
+--
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; stock as
---   interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
+-- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; stock as
+--   interlock.put_back, then interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
 --   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
---   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; those of interlock.lock_buyer,
+--   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; with goods that come back also
+--   RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, RETURN_EXCEEDS_SOLD, REFUND_EXCEEDS_PAID, STOCK_LIMIT_EXCEEDED; those of interlock.lock_buyer,
 --   interlock.charge_buyer and interlock.redeem_sale_promo; 55P03 and 40P01 are transient and nothing
 --   has happened.
 -- Security definer: nobody has the right to write sales or stock.
@@ -1591,8 +1861,12 @@ declare
   v_inclusive boolean[];
   v_subtotal bigint;
   v_discount bigint;
+  v_returns interlock.sale_returns[];
+  v_root_sale_id uuid;
+  v_returned bigint := 0;
+  v_put record;
   v_total bigint;
-  v_change bigint;
+  v_change bigint := 0;
   v_references jsonb;
   v_promo_discounts bigint[];
   v_buyer interlock.buyer;
@@ -1628,29 +1902,15 @@ begin
     when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
     when v_offline then null
     when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
-    when v_look.shortages is not null then 'INSUFFICIENT_INVENTORY'
+    -- What comes back may be what is sold again.
+    when v_look.shortages is not null and p_returns is null then 'INSUFFICIENT_INVENTORY'
   end;
   if v_refusal is not null then
     v_answer := interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, v_request);
     if v_answer is not null then
       return v_answer::json;
     end if;
-    perform interlock.refuse_problems(coalesce(v_look.problems, '[]'))
-    where v_refusal = 'VALIDATION_FAILED';
-    perform interlock.raise_error(v_refusal, case v_refusal
-      when 'REGISTER_NOT_FOUND' then jsonb_build_object('register_id', p_register_id)
-      when 'BARCODE_NOT_FOUND' then jsonb_build_object('barcodes', v_look.no_barcodes)
-      when 'INVENTORY_NOT_FOUND' then jsonb_build_object('inventory_ids', v_look.no_inventory)
-      when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_look.no_products)
-      when 'STOCK_ELSEWHERE' then
-        jsonb_build_object('inventory_ids', v_look.elsewhere, 'location_id', v_register.location_id)
-      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', (
-        select jsonb_agg(distinct c.code)
-        from unnest(v_look.currencies || v_register.currency::text) as c (code)
-      ))
-      when 'DISCOUNT_NOT_ALLOWED' then jsonb_build_object('limit_percent', v_limit)
-      when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_look.shortages)
-    end);
+    perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines', v_limit);
   end if;
 
   v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
@@ -1658,6 +1918,12 @@ begin
     return v_answer::json;
   end if;
 
+  if p_returns is not null then
+    select t.o_returns, t.o_root_sale_id
+    into v_returns, v_root_sale_id
+    from interlock.take_returns(p_returns, v_sale_id, v_register, v_role = 'manager') t;
+    select sum(r.amount) into v_returned from unnest(v_returns) as r;
+  end if;
   if p_customer is not null then
     v_buyer := interlock.lock_buyer(p_customer, p_tenders, v_register.currency);
   end if;
@@ -1675,29 +1941,33 @@ begin
       order by u.n
     )
   ) c;
-  select sum(u.subtotal), sum(u.discount + coalesce(u.promo, 0))
+  select coalesce(sum(u.subtotal), 0), coalesce(sum(u.discount + coalesce(u.promo, 0)), 0)
   into v_subtotal, v_discount
   from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts) as u (subtotal, discount, promo);
-  v_total := v_subtotal - v_discount + v_tax - v_tax_included;
+  v_total := v_subtotal - v_discount + v_tax - v_tax_included - v_returned;
 
   if v_total <> p_expected_total and not v_offline then
     perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
       'expected_total', p_expected_total, 'total', v_total, 'subtotal', v_subtotal, 'currency', v_register.currency,
       'lines', (
-        select jsonb_agg(
+        select coalesce(jsonb_agg(
           jsonb_build_object(
             'product_id', u.product_id, 'name', u.name, 'quantity', trim_scale(u.quantity), 'unit_price', u.unit_price,
             'total', u.subtotal - u.discount, 'expected_unit_price', null
           )
           order by u.n
-        )
+        ), '[]')
         from unnest(
           v_look.product_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals, v_look.discounts
         ) with ordinality as u (product_id, name, quantity, unit_price, subtotal, discount, n)
       )
     ));
   end if;
-  v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+  if v_total < 0 then
+    perform interlock.refuse_refund(p_tenders, v_total, v_root_sale_id, v_register.currency);
+  else
+    v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+  end if;
   if p_customer is not null then
     v_loyalty := interlock.charge_buyer(v_buyer, v_sale_id, v_register.currency, v_look.product_ids, array(
       select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
@@ -1707,6 +1977,11 @@ begin
     ));
   end if;
 
+  if v_returns is not null then
+    v_put := interlock.put_back(v_look, v_register.location_id, v_sale_id, v_returns);
+    v_look := v_put.o_look;
+    v_returns := v_put.o_returns;
+  end if;
   if v_offline then
     v_shortfalls := interlock.take_what_is_there(v_look, v_register.location_id, v_sale_id);
   else
@@ -1723,12 +1998,14 @@ begin
   v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
 
   insert into interlock.sales (
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included,
+    returned, returns, root_sale_id, total, change_due,
     customer_id, promo_code, loyalty, cashier, sold_at, offline, late, needs_review
   )
   values (
     v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
-    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change,
+    v_subtotal, v_discount, v_tax, v_tax_included,
+    v_returned, coalesce(cardinality(v_returns), 0), v_root_sale_id, v_total, v_change,
     (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(),
     coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
     case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
@@ -1749,6 +2026,9 @@ begin
     product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, promo_discount, untracked, tax, percent,
     inclusive, n
   );
+  if v_returns is not null then
+    insert into interlock.sale_returns select r.* from unnest(v_returns) as r;
+  end if;
   with tenders as (
     insert into interlock.sale_tenders (sale_id, n, type, amount, reference)
     select v_sale_id, t.n - 1, t.type, t.amount, t.reference
@@ -1774,6 +2054,127 @@ begin
   perform interlock.note_sale('sale.completed', v_sale_id);
   perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
   return v_answer::json;
+end
+$$;
+
+-- What goods that come back without a receipt are worth: their present price, with the tax on it. They are named as those that are
+-- sold (interlock.look_at_sale), and whether there are any does not matter.
+--
+-- Callers: interlock.take_returns.
+-- Locks: none.
+-- Errors: BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, VALIDATION_FAILED, MIXED_CURRENCIES.
+create function interlock.price_returns(p_returns jsonb, p_sale_id uuid, p_register interlock.registers)
+returns interlock.sale_returns[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_look constant interlock.sale_look := interlock.look_at_sale(p_returns, p_register.location_id, false);
+  v_refusal constant text := case
+    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
+    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
+    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
+    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
+    when v_look.problems is not null then 'VALIDATION_FAILED'
+    when v_look.currencies <> array[p_register.currency::text] then 'MIXED_CURRENCIES'
+  end;
+  v_returns interlock.sale_returns[];
+begin
+  if v_refusal is not null then
+    perform interlock.refuse_look(v_refusal, v_look, p_register.id, p_register, '/returns');
+  end if;
+
+  select array_agg(
+    (
+      p_sale_id, u.n - 1, null, null, u.product_id, null, u.name, u.quantity, u.unit_price, u.tax,
+      u.subtotal + case when u.inclusive then 0 else u.tax end,
+      coalesce(e.restock, true), e.reason
+    )::interlock.sale_returns
+    order by u.n
+  )
+  into v_returns
+  from interlock.charge_order(null, false, null, p_register.currency, v_look.product_ids, v_look.subtotals) c
+  cross join unnest(
+    v_look.product_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals, c.o_taxes, c.o_inclusive
+  ) with ordinality as u (product_id, name, quantity, unit_price, subtotal, tax, inclusive, n)
+  join rows from (jsonb_to_recordset(p_returns) as (restock boolean, reason text))
+    with ordinality as e (restock, reason, n) on e.n = u.n;
+  return v_returns;
+end
+$$;
+
+-- Put what comes back at a till into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so
+-- nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one. Answers what came back with
+-- the stock to which it went, and the look of the sale with stock of which there was no row yet.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: new rows of inventory in the order of their products; then as interlock.lock_sold_stock.
+-- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
+create function interlock.put_back(
+  p_look interlock.sale_look,
+  p_location_id uuid,
+  p_sale_id uuid,
+  p_returns interlock.sale_returns[],
+  out o_look interlock.sale_look,
+  out o_returns interlock.sale_returns[]
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_online constant boolean := p_location_id = interlock.online_location();
+  -- What goes into the stock, if it can be counted there.
+  v_product_ids constant uuid[] := array(
+    select distinct r.product_id
+    from unnest(p_returns) as r
+    join interlock.products p on p.id = r.product_id and p.stock_policy <> 'untracked'
+    where r.restock
+    order by r.product_id
+  );
+begin
+  if not v_online then
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
+    insert into interlock.inventory (product_id, location_id)
+    select u.id, p_location_id
+    from unnest(v_product_ids) with ordinality as u (id, n)
+    order by u.n
+    on conflict do nothing;
+  end if;
+
+  perform interlock.lock_sold_stock(p_location_id, v_product_ids || array(
+    select u.product_id from unnest(p_look.product_ids, p_look.untracked) as u (product_id, untracked) where not u.untracked
+  ));
+  if v_product_ids <> '{}' then
+    perform interlock.give_sold_stock(
+      p_location_id, array_agg(r.product_id), array_agg(r.quantity), 'pos_return', p_sale_id
+    )
+    from unnest(p_returns) as r
+    where r.restock
+      and r.product_id = any (v_product_ids);
+  end if;
+
+  o_look := p_look;
+  if not v_online then
+    select array_agg(coalesce(u.inventory_id, i.id) order by u.n)
+    into o_look.inventory_ids
+    from unnest(p_look.product_ids, p_look.inventory_ids) with ordinality as u (product_id, inventory_id, n)
+    left join interlock.inventory i on i.product_id = u.product_id and i.location_id = p_location_id;
+  end if;
+  select array_agg(
+    (
+      r.sale_id, r.n, r.original_sale_id, r.original_line, r.product_id,
+      case
+        when r.restock and r.product_id = any (v_product_ids) then case when v_online then r.product_id else i.id end
+      end,
+      r.name, r.quantity, r.unit_price, r.tax, r.amount, r.restock, r.reason
+    )::interlock.sale_returns
+    order by r.n
+  )
+  into o_returns
+  from unnest(p_returns) as r
+  left join interlock.inventory i on i.product_id = r.product_id and i.location_id = p_location_id;
 end
 $$;
 
@@ -2094,6 +2495,126 @@ begin
 end
 $$;
 
+-- Refuse what a look without a lock has seen to be impossible, with what is known about it. p_pointer is where in the request it stands.
+--
+-- Callers: interlock.pos_sale, interlock.price_returns, which say why.
+-- Locks: none.
+-- Errors: REGISTER_NOT_FOUND, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, VALIDATION_FAILED,
+--   MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED, INSUFFICIENT_INVENTORY.
+create function interlock.refuse_look(
+  p_refusal text,
+  p_look interlock.sale_look,
+  p_register_id uuid,
+  p_register interlock.registers,
+  p_pointer text,
+  p_limit numeric default null
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_refusal = 'VALIDATION_FAILED' then
+    perform interlock.refuse_problems((
+      select jsonb_agg(
+        jsonb_set(b.problem, '{pointer}', to_jsonb(p_pointer || substr(b.problem ->> 'pointer', length('/lines') + 1))) order by b.n
+      )
+      from jsonb_array_elements(p_look.problems) with ordinality as b (problem, n)
+    ));
+  end if;
+  perform interlock.raise_error(p_refusal, case p_refusal
+    when 'REGISTER_NOT_FOUND' then jsonb_build_object('register_id', p_register_id)
+    when 'BARCODE_NOT_FOUND' then jsonb_build_object('barcodes', p_look.no_barcodes)
+    when 'INVENTORY_NOT_FOUND' then jsonb_build_object('inventory_ids', p_look.no_inventory)
+    when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', p_look.no_products)
+    when 'STOCK_ELSEWHERE' then
+      jsonb_build_object('inventory_ids', p_look.elsewhere, 'location_id', p_register.location_id)
+    when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', (
+      select jsonb_agg(distinct c.code)
+      from unnest(p_look.currencies || p_register.currency::text) as c (code)
+    ))
+    when 'DISCOUNT_NOT_ALLOWED' then jsonb_build_object('limit_percent', p_limit)
+    when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', p_look.shortages)
+  end);
+end
+$$;
+
+-- Refuse tenders that do not pay out what a customer gets: another sum, or by one type more than has come in by it. That is what
+-- was paid for the sale with which it began and all that was exchanged for it, less what was paid out; goods
+-- that came back without a receipt count as cash, and what is paid out for them is cash. Money is paid out in cash or by card.
+--
+-- Callers: interlock.pos_sale, which holds that sale.
+-- Locks: none beyond it.
+-- Errors: UNDERPAID, OVERPAID, REFUND_EXCEEDS_PAID.
+create function interlock.refuse_refund(p_tenders jsonb, p_total bigint, p_root_sale_id uuid, p_currency text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_paid constant numeric := (
+    select coalesce(sum(t.amount), 0) from jsonb_to_recordset(p_tenders) as t (amount numeric)
+  );
+  v_tenders jsonb;
+  v_exceeded boolean;
+begin
+  if v_paid < -p_total then
+    perform interlock.raise_error('UNDERPAID', jsonb_build_object(
+      'total', p_total, 'paid', v_paid, 'missing', -p_total - v_paid, 'currency', p_currency
+    ));
+  end if;
+  if v_paid > -p_total then
+    perform interlock.raise_error('OVERPAID', jsonb_build_object(
+      'total', p_total, 'paid', v_paid, 'excess', v_paid + p_total, 'currency', p_currency
+    ));
+  end if;
+
+  with sales as (
+    select s.* from interlock.sales s where s.id = p_root_sale_id and s.status = 'completed'
+    union all
+    select s.* from interlock.sales s where s.root_sale_id = p_root_sale_id and s.status = 'completed'
+  ),
+  received as (
+    select t.type::text, case when s.total < 0 then -t.amount else t.amount end::numeric as amount
+    from sales s
+    join interlock.sale_tenders t on t.sale_id = s.id
+    union all
+    select 'cash', -s.change_due from sales s
+    union all
+    select 'cash', s.returned from sales s where s.root_sale_id is null
+    union all
+    select 'cash', -p_total where p_root_sale_id is null
+  ),
+  asked as (
+    select t.type, sum(t.amount) as amount
+    from jsonb_to_recordset(p_tenders) as t (type text, amount numeric)
+    group by t.type
+  ),
+  refundable as (
+    select r.type, greatest(sum(r.amount), 0) as amount
+    from received r
+    where r.type in ('cash', 'card')
+    group by r.type
+  )
+  select
+    jsonb_agg(
+      jsonb_build_object('type', k.type, 'requested', k.requested, 'refundable', k.refundable) order by k.type
+    ),
+    bool_or(k.requested > k.refundable)
+  into v_tenders, v_exceeded
+  from (
+    select type, coalesce(a.amount, 0) as requested, coalesce(r.amount, 0) as refundable
+    from asked a
+    full join refundable r using (type)
+  ) k;
+  if v_exceeded then
+    perform interlock.raise_error('REFUND_EXCEEDS_PAID', jsonb_build_object(
+      'total', p_total, 'currency', p_currency, 'tenders', v_tenders
+    ));
+  end if;
+end
+$$;
+
 -- Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from. Answers the
 -- change.
 --
@@ -2148,62 +2669,40 @@ begin
 end
 $$;
 
--- Give back what a sale took from the stock of its location: what it has sold, less what was not there.
+-- What came back with a sale, as its answer shows it.
 --
--- Callers: interlock.void_sale, which holds the sale.
--- Locks: rows of inventory by id, or as interlock.return_stock; waiting.
--- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
-create function interlock.return_sold_stock(p_sale_id uuid, p_location_id uuid)
-returns void
+-- Apart from interlock.sale_to_json, and not in its SQL, so that a sale without returns does not plan it.
+--
+-- Callers: interlock.sale_to_json.
+-- Locks: none.
+create function interlock.returns_to_json(p_sale_id uuid)
+returns json
 language plpgsql
+stable
 set search_path = ''
 as $$
-declare
-  v_product_ids uuid[];
-  v_inventory_ids uuid[];
-  v_quantities numeric[];
 begin
-  select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
-  into v_product_ids, v_inventory_ids, v_quantities
-  from (
-    select s.product_id, s.inventory_id, sum(s.quantity) - coalesce((
-      select f.quantity
-      from interlock.sale_shortfalls f
-      where f.sale_id = p_sale_id
-        and f.product_id = s.product_id
-        and f.taken_at is null
-    ), 0) as quantity
-    from interlock.sale_lines s
-    where s.sale_id = p_sale_id
-      and not s.untracked
-    group by s.product_id, s.inventory_id
-    order by s.product_id
-  ) l
-  where l.quantity > 0;
-  if v_product_ids is null then
-    return;
-  end if;
-
-  if p_location_id = interlock.online_location() then
-    perform interlock.return_stock(v_product_ids, v_quantities::int[], 'pos_void', p_sale_id);
-    return;
-  end if;
-
-  perform interlock.set_ledger_context('pos_void', p_sale_id);
-  with locked as materialized (
-    select
-      i.id, w.quantity as sold,
-      clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-    from interlock.inventory i
-    join unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity) on w.inventory_id = i.id
-    order by i.id
-    for no key update of i
-  )
-  update interlock.inventory i
-  set quantity = i.quantity + l.sold
-  from locked l
-  where i.id = l.id;
-  perform interlock.set_ledger_context(null, null);
+  return (
+    select json_agg(
+      json_build_object(
+        'n', r.n,
+        'sale_id', r.original_sale_id,
+        'line', r.original_line,
+        'product_id', r.product_id,
+        'inventory_id', r.inventory_id,
+        'name', r.name,
+        'quantity', trim_scale(r.quantity),
+        'unit_price', r.unit_price,
+        'tax', r.tax,
+        'amount', r.amount,
+        'restock', r.restock,
+        'reason', r.reason
+      )
+      order by r.n
+    )
+    from interlock.sale_returns r
+    where r.sale_id = p_sale_id
+  );
 end
 $$;
 
@@ -2339,7 +2838,7 @@ as $$
     'status', s.status,
     'currency', s.currency,
     'lines', (
-      select json_agg(
+      select coalesce(json_agg(
         json_build_object(
           'line', l.line,
           'product_id', l.product_id,
@@ -2354,14 +2853,16 @@ as $$
           'total', l.total
         )
         order by l.line
-      )
+      ), '[]')
       from interlock.sale_lines l
       where l.sale_id = s.id
     ),
+    'returns', case when s.returns = 0 then json_build_array() else interlock.returns_to_json(s.id) end,
     'subtotal', s.subtotal,
     'discount', s.discount,
     'tax', s.tax,
     'tax_included', s.tax_included,
+    'returned', s.returned,
     'total', s.total,
     'tenders', (
       select coalesce(
@@ -2447,7 +2948,8 @@ begin
 end
 $$;
 
--- What a shift adds up to: its sales, what they were paid with, and its cash, expected against counted.
+-- What a shift adds up to: its sales and returns (an exchange is both), what they were paid with, and its cash, expected against
+-- counted.
 --
 -- Callers: interlock.close_shift, which holds the register.
 -- Locks: none.
@@ -2463,31 +2965,19 @@ begin
   return (
     select jsonb_build_object(
       'opening_cash', s.opening_cash,
-      'sales', count(a.id) filter (where a.status = 'completed'),
+      'sales', count(a.id) filter (
+        where a.status = 'completed' and exists (select from interlock.sale_lines l where l.sale_id = a.id)
+      ),
+      'returns', count(a.id) filter (where a.status = 'completed' and a.returns > 0),
       'voided', count(a.id) filter (where a.status = 'voided'),
       'first_receipt', min(a.receipt_number),
       'last_receipt', max(a.receipt_number),
       'subtotal', coalesce(sum(a.subtotal) filter (where a.status = 'completed'), 0)::bigint,
       'discount', coalesce(sum(a.discount) filter (where a.status = 'completed'), 0)::bigint,
       'tax', coalesce(sum(a.tax) filter (where a.status = 'completed'), 0)::bigint,
+      'returned', coalesce(sum(a.returned) filter (where a.status = 'completed'), 0)::bigint,
       'total', coalesce(sum(a.total) filter (where a.status = 'completed'), 0)::bigint,
-      'tenders', (
-        select jsonb_object_agg(
-          k.type,
-          coalesce((
-            select sum(t.amount - case k.type when 'cash' then b.change_due else 0 end)::bigint
-            from interlock.sales b
-            join (
-              select u.sale_id, u.type, sum(u.amount) as amount
-              from interlock.sale_tenders u
-              group by u.sale_id, u.type
-            ) t on t.sale_id = b.id and t.type = k.type
-            where b.shift_id = s.id
-              and b.status = 'completed'
-          ), 0)
-        )
-        from (values ('cash'), ('card')) as k (type)
-      ),
+      'tenders', (select jsonb_object_agg(t.type, t.amount) from interlock.shift_tenders(s.id) t),
       'paid_in', coalesce((
         select sum(m.amount) from interlock.cash_movements m where m.shift_id = s.id and m.kind = 'paid_in'
       ), 0)::bigint,
@@ -2506,12 +2996,211 @@ begin
 end
 $$;
 
+-- What a shift has received by each type of tender: what was taken less change, and less what was paid out to customers. What was voided
+-- is not in it.
+--
+-- Callers: interlock.expected_cash, interlock.shift_report.
+-- Locks: none.
+create function interlock.shift_tenders(p_shift_id uuid)
+returns table (type text, amount bigint)
+language sql
+stable
+set search_path = ''
+as $$
+  select k.type, coalesce(sum(r.amount), 0)::bigint
+  from (values ('cash'), ('card'), ('wallet'), ('points')) as k (type)
+  left join (
+    select t.type, case when a.total < 0 then -t.amount else t.amount end::bigint as amount
+    from interlock.sales a
+    join interlock.sale_tenders t on t.sale_id = a.id
+    where a.shift_id = p_shift_id
+      and a.status = 'completed'
+    union all
+    select 'cash', -a.change_due
+    from interlock.sales a
+    where a.shift_id = p_shift_id
+      and a.status = 'completed'
+  ) r on r.type = k.type
+  group by k.type
+$$;
+
+-- Take back so much of lines of a sale, and count it there. What the first so many units of a line come to is its share of what
+-- the line had cost, half a minor unit rounded up; a part is that less what has been given back before.
+--
+-- Callers: interlock.take_returns.
+-- Locks: the sale and the one with which it began, by id.
+-- Errors: SALE_NOT_FOUND, SALE_VOIDED, MIXED_CURRENCIES, VALIDATION_FAILED, RETURN_EXCEEDS_SOLD with every line of which too much comes
+--   back; 55P03 after lock_timeout.
+create function interlock.take_receipted_returns(
+  p_returns jsonb,
+  p_original_id uuid,
+  p_sale_id uuid,
+  p_register interlock.registers,
+  out o_returns interlock.sale_returns[],
+  out o_root_sale_id uuid
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_online constant boolean := p_register.location_id = interlock.online_location();
+  v_original interlock.sales;
+  v_problems jsonb;
+  v_excess jsonb;
+begin
+  select coalesce(s.root_sale_id, s.id) into o_root_sale_id from interlock.sales s where s.id = p_original_id;
+  if not found then
+    perform interlock.raise_error('SALE_NOT_FOUND', jsonb_build_object('sale_id', p_original_id));
+  end if;
+  perform interlock.lock_sales(array[p_original_id, o_root_sale_id]);
+  select s.* into v_original from interlock.sales s where s.id = p_original_id;
+
+  if v_original.status = 'voided' then
+    perform interlock.raise_error('SALE_VOIDED', jsonb_build_object(
+      'sale_id', p_original_id, 'voided_at', v_original.voided_at
+    ));
+  end if;
+  if v_original.currency <> p_register.currency then
+    perform interlock.raise_error('MIXED_CURRENCIES', jsonb_build_object('currencies', (
+      select jsonb_agg(c.code order by c.code) from unnest(array[v_original.currency, p_register.currency]::text[]) as c (code)
+    )));
+  end if;
+
+  select jsonb_agg(interlock.problem(format('/returns/%s%s', e.n - 1, b.member), b.message) -> 0 order by e.n)
+  into v_problems
+  from rows from (jsonb_to_recordset(p_returns) as (line int, quantity numeric, restock boolean))
+    with ordinality as e (line, quantity, restock, n)
+  left join interlock.sale_lines l on l.sale_id = p_original_id and l.line = e.line
+  left join interlock.products p on p.id = l.product_id
+  cross join lateral (
+    select '/line' as member, 'is no line of the sale' as message
+    where l.line is null
+    union all
+    select '/quantity', 'must be a whole number: it goes to the web shop''s stock, which is in whole units'
+    where v_online and e.restock is not false and p.stock_policy <> 'untracked' and e.quantity <> trunc(e.quantity)
+    union all
+    select '/quantity', format('must have at most %s decimals, as the product has', d.decimals)
+    from (select greatest(p.decimals, scale(trim_scale(l.quantity))) as decimals) d
+    where e.quantity <> round(e.quantity, d.decimals)
+  ) b;
+  perform interlock.refuse_problems(coalesce(v_problems, '[]'));
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'line', l.line,
+      'sold', trim_scale(l.quantity),
+      'returned', trim_scale(l.returned_quantity),
+      'requested', trim_scale(e.quantity)
+    )
+    order by l.line
+  )
+  into v_excess
+  from (
+    select r.line, sum(r.quantity) as quantity
+    from jsonb_to_recordset(p_returns) as r (line int, quantity numeric)
+    group by r.line
+  ) e
+  join interlock.sale_lines l on l.sale_id = p_original_id and l.line = e.line
+  where e.quantity > l.quantity - l.returned_quantity;
+  if v_excess is not null then
+    perform interlock.raise_error('RETURN_EXCEEDS_SOLD', jsonb_build_object('sale_id', p_original_id, 'lines', v_excess));
+  end if;
+
+  select array_agg(
+    (
+      p_sale_id, x.n - 1, p_original_id, x.line, x.product_id, null, x.name, x.quantity, x.unit_price,
+      x.tax_through - coalesce(x.tax_before, x.returned_tax),
+      x.through - coalesce(x.before, x.returned_amount),
+      x.restock, x.reason
+    )::interlock.sale_returns
+    order by x.n
+  )
+  into o_returns
+  from (
+    select
+      t.*,
+      lag(t.through) over entries as before,
+      lag(t.tax_through) over entries as tax_before
+    from (
+      select c.*, greatest(c.returned_tax, interlock.share_of(c.tax, c.through, c.total)) as tax_through
+      from (
+        select
+          e.n, e.quantity, coalesce(e.restock, true) as restock, e.reason,
+          l.line, l.product_id, l.name, l.unit_price, l.tax, l.total, l.returned_amount, l.returned_tax,
+          -- A part that was voided may leave the others with more than their share.
+          greatest(l.returned_amount, interlock.share_of(
+            l.total,
+            (1000 * (l.returned_quantity + sum(e.quantity) over (partition by e.line order by e.n)))::bigint,
+            (1000 * l.quantity)::bigint
+          )) as through
+        from rows from (jsonb_to_recordset(p_returns) as (line int, quantity numeric, restock boolean, reason text))
+          with ordinality as e (line, quantity, restock, reason, n)
+        join interlock.sale_lines l on l.sale_id = p_original_id and l.line = e.line
+      ) c
+    ) t
+    window entries as (partition by t.line order by t.n)
+  ) x;
+
+  update interlock.sale_lines l
+  set returned_quantity = l.returned_quantity + r.quantity,
+      returned_amount = l.returned_amount + r.amount,
+      returned_tax = l.returned_tax + r.tax
+  from (
+    select e.original_line, sum(e.quantity) as quantity, sum(e.amount) as amount, sum(e.tax) as tax
+    from unnest(o_returns) as e
+    group by e.original_line
+  ) r
+  where l.sale_id = p_original_id
+    and l.line = r.original_line;
+end
+$$;
+
+-- Take goods back at a till: with a receipt so much of lines of one sale, each unit for its share of what its line had cost; without
+-- one at the present price. What comes back of a line is counted there, so the last unit comes back once; parts always sum to what the line
+-- had cost, in whatever order they come and are voided. Answers the rows of sale_returns, which the caller writes, and of
+-- what is paid out the sale that limits it.
+--
+-- Callers: interlock.pos_sale, with entries in which interlock.find_sale_problems has found no problem.
+-- Locks: the sale and the one with which it began, by id.
+-- Errors: RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, MIXED_CURRENCIES, VALIDATION_FAILED, RETURN_EXCEEDS_SOLD; without a receipt
+--   BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE; 55P03 after lock_timeout.
+create function interlock.take_returns(
+  p_returns jsonb,
+  p_sale_id uuid,
+  p_register interlock.registers,
+  p_without_receipt boolean,
+  out o_returns interlock.sale_returns[],
+  out o_root_sale_id uuid
+)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_original_id constant uuid := p_returns #>> '{0,sale_id}';
+begin
+  if v_original_id is not null then
+    select r.o_returns, r.o_root_sale_id
+    into o_returns, o_root_sale_id
+    from interlock.take_receipted_returns(p_returns, v_original_id, p_sale_id, p_register) r;
+  elsif p_without_receipt then
+    o_returns := interlock.price_returns(p_returns, p_sale_id, p_register);
+  else
+    perform interlock.raise_error('RETURN_NOT_ALLOWED');
+  end if;
+end
+$$;
+
 -- Take what a sale has sold from the stock of its location. All or nothing; lines of one product are added up.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.pos_sale; interlock.undo_sold_stock, of what had come back.
 -- Locks: rows of inventory by id, or as interlock.take_stock; waiting.
 -- Errors: PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY with every shortage; 55P03 after lock_timeout.
-create function interlock.take_sold_stock(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)
+create function interlock.take_sold_stock(
+  p_look interlock.sale_look,
+  p_location_id uuid,
+  p_sale_id uuid,
+  p_reason text default 'pos_sale'
+)
 returns void
 language plpgsql
 set search_path = ''
@@ -2538,11 +3227,11 @@ begin
   end if;
 
   if p_location_id = interlock.online_location() then
-    perform interlock.take_stock(v_product_ids, v_quantities::int[], 'pos_sale', p_sale_id);
+    perform interlock.take_stock(v_product_ids, v_quantities::int[], p_reason, p_sale_id);
     return;
   end if;
 
-  perform interlock.set_ledger_context('pos_sale', p_sale_id);
+  perform interlock.set_ledger_context(p_reason, p_sale_id);
   with locked as materialized (
     select
       i.id, i.product_id, i.quantity, w.quantity as wanted,
@@ -2694,15 +3383,64 @@ as $$
     ))
 $$;
 
+-- Undo what a sale did to the stock of its location: what was sold is given back, less what was not there, and what came back with it is taken out again,
+-- all in one pass.
+--
+-- Callers: interlock.void_sale, which holds the sale.
+-- Locks: as interlock.lock_sold_stock.
+-- Errors: STOCK_LIMIT_EXCEEDED, INSUFFICIENT_INVENTORY (what came back is not there any more); 55P03 after lock_timeout.
+create function interlock.undo_sold_stock(p_sale_id uuid, p_location_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_product_ids uuid[];
+  v_quantities numeric[];
+  v_returned interlock.sale_look;
+begin
+  select array_agg(l.product_id), array_agg(l.quantity)
+  into v_product_ids, v_quantities
+  from (
+    select s.product_id, sum(s.quantity) - coalesce((
+      select f.quantity
+      from interlock.sale_shortfalls f
+      where f.sale_id = p_sale_id
+        and f.product_id = s.product_id
+        and f.taken_at is null
+    ), 0) as quantity
+    from interlock.sale_lines s
+    where s.sale_id = p_sale_id
+      and not s.untracked
+    group by s.product_id
+  ) l
+  where l.quantity > 0;
+  select array_agg(r.product_id), array_agg(r.inventory_id), array_agg(r.quantity), array_agg(false)
+  into v_returned.product_ids, v_returned.inventory_ids, v_returned.quantities, v_returned.untracked
+  from interlock.sale_returns r
+  where r.sale_id = p_sale_id
+    and r.inventory_id is not null;
+
+  perform interlock.lock_sold_stock(p_location_id, v_product_ids || v_returned.product_ids);
+  if v_product_ids is not null then
+    perform interlock.give_sold_stock(p_location_id, v_product_ids, v_quantities, 'pos_void', p_sale_id);
+  end if;
+  if v_returned.product_ids is not null then
+    perform interlock.take_sold_stock(v_returned, p_location_id, p_sale_id, 'pos_void');
+  end if;
+end
+$$;
+
 -- What public.void_sale does, with its owner's rights: undo a sale as long as its shift is open. What it took goes back to the stock,
--- and it counts no more in the closing report; its receipt keeps its number. Called again it answers the same. A card
--- payment is undone at the terminal, not here.
+-- and it counts no more in the closing report; its receipt keeps its number. What came back with it has not come back any more: it is
+-- taken out of the stock again, and may come back anew. Called again it answers the same. A card payment is undone at the
+-- terminal, not here.
 --
 -- Callers: authenticated (managers and staff; a cashier for a sale of their own) and service_role, through public.void_sale.
--- Locks: the sale; of its customer the points and the wallet; the uses of its promo code; its stock, rows of inventory by id or as interlock.return_stock; the register. Two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
---   WALLET_UNLINKED; 55P03 and 40P01 are
---   transient and nothing has happened.
+-- Locks: the sale, and those of which something came back with it, by id; of its customer the points and the wallet; the uses of its
+--   promo code; stock as interlock.undo_sold_stock; the register. Two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SALE_RETURNED, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
+--   INSUFFICIENT_INVENTORY, WALLET_UNLINKED; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write sales or stock.
 create function interlock.void_sale(p_sale_id uuid, p_reason text)
 returns jsonb
@@ -2717,6 +3455,7 @@ declare
   v_role text;
   v_sale interlock.sales;
   v_shift interlock.shifts;
+  v_returned jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -2731,10 +3470,19 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  select s.* into v_sale from interlock.sales s where s.id = p_sale_id for no key update;
+  perform interlock.lock_sales(array(
+    select p_sale_id
+    union
+    select u.id
+    from interlock.sales s
+    cross join lateral (
+      select s.root_sale_id as id
+      union all
+      select r.original_sale_id from interlock.sale_returns r where r.sale_id = s.id
+    ) u
+    where s.id = p_sale_id
+  ));
+  select s.* into v_sale from interlock.sales s where s.id = p_sale_id;
   if not found then
     perform interlock.raise_error('SALE_NOT_FOUND', jsonb_build_object('sale_id', p_sale_id));
   end if;
@@ -2743,13 +3491,34 @@ begin
   end if;
 
   if v_sale.status = 'completed' then
+    select jsonb_agg(jsonb_build_object('line', l.line, 'returned', trim_scale(l.returned_quantity)) order by l.line)
+    into v_returned
+    from interlock.sale_lines l
+    where l.sale_id = p_sale_id
+      and l.returned_quantity > 0;
+    if v_returned is not null then
+      perform interlock.raise_error('SALE_RETURNED', jsonb_build_object('sale_id', p_sale_id, 'lines', v_returned));
+    end if;
+
+    update interlock.sale_lines l
+    set returned_quantity = l.returned_quantity - r.quantity,
+        returned_amount = l.returned_amount - r.amount,
+        returned_tax = l.returned_tax - r.tax
+    from (
+      select b.original_sale_id, b.original_line, sum(b.quantity) as quantity, sum(b.amount) as amount, sum(b.tax) as tax
+      from interlock.sale_returns b
+      where b.sale_id = p_sale_id
+      group by b.original_sale_id, b.original_line
+    ) r
+    where l.sale_id = r.original_sale_id
+      and l.line = r.original_line;
     if v_sale.customer_id is not null then
       perform interlock.give_buyer_back(v_sale);
     end if;
     if v_sale.promo_code is not null then
       perform interlock.return_promos(array[p_sale_id]);
     end if;
-    perform interlock.return_sold_stock(p_sale_id, v_sale.location_id);
+    perform interlock.undo_sold_stock(p_sale_id, v_sale.location_id);
 
     v_shift := interlock.lock_shift(v_sale.shift_id);
     if v_shift.closed_at is not null then
@@ -2829,7 +3598,7 @@ as
     select
       count(*) as sales,
       sum(a.total)::bigint as total,
-      sum(coalesce(c.cash, 0) - a.change_due)::bigint as cash
+      sum(case when a.total < 0 then -1 else 1 end * coalesce(c.cash, 0) - a.change_due)::bigint as cash
     from interlock.sales a
     cross join lateral (
       select sum(t.amount) as cash from interlock.sale_tenders t where t.sale_id = a.id and t.type = 'cash'
@@ -2957,9 +3726,11 @@ comment on function interlock.currency_decimals is
 comment on function interlock.escape_html is
   'A text as HTML shows it.';
 comment on function interlock.expected_cash is
-  'What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken out beside.';
+  'What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or taken out beside.';
 comment on function interlock.find_client_time_problems is
   'What is wrong with the time at which a till that was cut off says to have done something: it must not be in the future, but for clocks that differ by five minutes, nor more than 30 days ago.';
+comment on function interlock.find_return_problems is
+  'What is wrong with the shape of what comes back to a till, all of it.';
 comment on function interlock.find_sale_answer is
   'What was answered to the sale of this register under this key, if there is one: whoever sends it, however late.';
 comment on function interlock.find_sale_problems is
@@ -2974,12 +3745,18 @@ comment on function interlock.format_number is
   'A number as people read it in a language, with its thousands apart.';
 comment on function interlock.give_buyer_back is
   'Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.';
+comment on function interlock.give_sold_stock is
+  'Give goods to the stock of the location of a till.';
 comment on function interlock.lock_buyer is
   'The customer of a sale, with their points locked, and their wallet where it pays.';
 comment on function interlock.lock_register is
   'Lock a register; the one helper for this kind of lock.';
+comment on function interlock.lock_sales is
+  'Lock sales by id; the one helper for this kind of lock.';
 comment on function interlock.lock_shift is
   'A shift, as it is under the lock of its register.';
+comment on function interlock.lock_sold_stock is
+  'Lock the stock of products at the location of a till, all that a call gives and takes, before it gives or takes any of it: so two that exchange the same goods in opposite directions wait for each other in one order.';
 comment on function interlock.look_at_sale is
   'Look at what a sale has, without a lock.';
 comment on function interlock.move_cash is
@@ -2992,6 +3769,10 @@ comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
 comment on function interlock.pos_sale is
   'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
+comment on function interlock.price_returns is
+  'What goods that come back without a receipt are worth: their present price, with the tax on it.';
+comment on function interlock.put_back is
+  'Put what comes back at a till into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one.';
 comment on function interlock.receipt_as_html is
   'A row of a receipt as HTML.';
 comment on function interlock.receipt_as_text is
@@ -3006,12 +3787,16 @@ comment on function interlock.receipt_words is
   'What receipts say, in a language.';
 comment on function interlock.redeem_sale_promo is
   'Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.';
+comment on function interlock.refuse_look is
+  'Refuse what a look without a lock has seen to be impossible, with what is known about it.';
+comment on function interlock.refuse_refund is
+  'Refuse tenders that do not pay out what a customer gets: another sum, or by one type more than has come in by it.';
 comment on function interlock.refuse_tenders is
   'Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from.';
 comment on function interlock.require_till is
   'What the caller is at a till (interlock.till_role); whoever is nothing there is refused.';
-comment on function interlock.return_sold_stock is
-  'Give back what a sale took from the stock of its location: what it has sold, less what was not there.';
+comment on function interlock.returns_to_json is
+  'What came back with a sale, as its answer shows it.';
 comment on function interlock.review_sale is
   'What somebody should look at in a sale of a till that was cut off, because the database would have said something else: the price of a line, a product that is not for sale any more, a discount beyond a cashier''s limit, the total.';
 comment on function interlock.sale_hash is
@@ -3023,13 +3808,21 @@ comment on function interlock.sale_to_json is
 comment on function interlock.shift_of_sale is
   'The shift that a sale belongs to.';
 comment on function interlock.shift_report is
-  'What a shift adds up to: its sales, what they were paid with, and its cash, expected against counted.';
+  'What a shift adds up to: its sales and returns (an exchange is both), what they were paid with, and its cash, expected against counted.';
+comment on function interlock.shift_tenders is
+  'What a shift has received by each type of tender: what was taken less change, and less what was paid out to customers.';
+comment on function interlock.take_receipted_returns is
+  'Take back so much of lines of a sale, and count it there.';
+comment on function interlock.take_returns is
+  'Take goods back at a till: with a receipt so much of lines of one sale, each unit for its share of what its line had cost; without one at the present price.';
 comment on function interlock.take_sold_stock is
   'Take what a sale has sold from the stock of its location.';
 comment on function interlock.take_what_is_there is
   'Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array of shortages, each product once.';
 comment on function interlock.text_width is
   'How many columns of a printer a text takes: two for what is wide (Chinese, Japanese, Korean, emoji), none for what joins the character before it.';
+comment on function interlock.undo_sold_stock is
+  'Undo what a sale did to the stock of its location: what was sold is given back, less what was not there, and what came back with it is taken out again, all in one pass.';
 comment on function interlock.void_sale is
   'What public.void_sale does, with its owner''s rights: undo a sale as long as its shift is open.';
 comment on function interlock.wrap_text is
@@ -3067,5 +3860,6 @@ select interlock.expose('product_barcodes');
 select interlock.expose('sales');
 select interlock.expose('sale_lines');
 select interlock.expose('sale_tenders');
+select interlock.expose('sale_returns');
 select interlock.expose('sale_shortfalls');
 select interlock.expose('shift_corrections');

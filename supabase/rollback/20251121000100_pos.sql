@@ -2,6 +2,7 @@ set local lock_timeout = '5s';
 
 select interlock.conceal('shift_corrections');
 select interlock.conceal('sale_shortfalls');
+select interlock.conceal('sale_returns');
 select interlock.conceal('sale_tenders');
 select interlock.conceal('sale_lines');
 select interlock.conceal('sales');
@@ -26,6 +27,7 @@ drop function
   interlock.escape_html,
   interlock.expected_cash,
   interlock.find_client_time_problems,
+  interlock.find_return_problems,
   interlock.find_sale_answer,
   interlock.find_sale_problems,
   interlock.find_shortfalls,
@@ -33,15 +35,20 @@ drop function
   interlock.format_amount,
   interlock.format_number,
   interlock.give_buyer_back,
+  interlock.give_sold_stock,
   interlock.lock_buyer,
   interlock.lock_register,
+  interlock.lock_sales,
   interlock.lock_shift,
+  interlock.lock_sold_stock,
   interlock.look_at_sale,
   interlock.move_cash,
   interlock.note_sale,
   interlock.note_shortfalls,
   interlock.open_shift,
   interlock.pos_sale,
+  interlock.price_returns,
+  interlock.put_back,
   interlock.receipt_as_html,
   interlock.receipt_as_text,
   interlock.receipt_label,
@@ -49,23 +56,30 @@ drop function
   interlock.receipt_rows,
   interlock.receipt_words,
   interlock.redeem_sale_promo,
+  interlock.refuse_look,
+  interlock.refuse_refund,
   interlock.refuse_tenders,
   interlock.require_till,
-  interlock.return_sold_stock,
+  interlock.returns_to_json,
   interlock.review_sale,
   interlock.sale_hash,
   interlock.sale_receipt,
   interlock.sale_to_json,
   interlock.shift_of_sale,
   interlock.shift_report,
+  interlock.shift_tenders,
+  interlock.take_receipted_returns,
+  interlock.take_returns,
   interlock.take_sold_stock,
   interlock.take_what_is_there,
   interlock.text_width,
+  interlock.undo_sold_stock,
   interlock.void_sale,
   interlock.wrap_text;
 drop table
   interlock.sale_tenders,
   interlock.sale_shortfalls,
+  interlock.sale_returns,
   interlock.sale_keys,
   interlock.product_barcodes,
   interlock.cash_movements,

@@ -195,6 +195,14 @@ impl Fields {
         })
     }
 
+    /// An optional amount of money in minor units that may also be below 0, for what is paid out.
+    pub fn balance(&mut self, name: &str) -> Option<f64> {
+        let message = "must be a whole number of minor units";
+        self.read(name, Rule::Special(Special::Balance, message), |value| {
+            whole_number(value, -MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER)
+        })
+    }
+
     /// An optional quantity.
     pub fn quantity(&mut self, name: &str, bound: Bound) -> Option<f64> {
         self.read(

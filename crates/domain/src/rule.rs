@@ -61,6 +61,8 @@ pub enum Special {
     Quantity(Bound),
     /// What a row's version can be.
     Version,
+    /// Money in minor units, in either direction.
+    Balance,
     /// A date with its time (RFC 3339).
     Time,
     /// A text of the shop's own that names what is done.

@@ -213,6 +213,7 @@ fn obeys(value: &Value, fields: &[Field], parent: &str, name: &str) -> bool {
         Rule::Amount => whole(value, 0.0, MAX_SAFE_INTEGER),
         Rule::Special(Special::Quantity(bound), _) => quantity(value, bound),
         Rule::Special(Special::Version, _) => whole(value, 0.0, MAX_SAFE_INTEGER),
+        Rule::Special(Special::Balance, _) => whole(value, -MAX_SAFE_INTEGER, MAX_SAFE_INTEGER),
         Rule::Special(Special::Time, _) => time(value),
         Rule::Special(Special::Reference, _) => value.as_text().is_some_and(|text| {
             (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))

@@ -321,14 +321,14 @@ export interface components {
              */
             action: "lose";
         });
-        PosSaleRequest: {
+        PosSaleRequest: ({
             /**
              * Format: uuid
              * @description The till, which must have an open shift.
              */
             register_id: string;
             /** @description What is sold; each line names its product in one of three ways. */
-            lines: {
+            lines?: {
                 /**
                  * Format: uuid
                  * @description The stock: the id of an inventory row of the register's location, or a product's id for online stock.
@@ -350,7 +350,7 @@ export interface components {
                     [key: string]: components["schemas"]["Json"];
                 };
             }[];
-            /** @description What it is paid with. More than the total is given back of the cash. */
+            /** @description What it is paid with. More than the total is given back of the cash. If the total is below nothing, what is paid out, in the ways in which it was paid. */
             tenders?: {
                 /**
                  * @description How. `wallet` and `points` are the customer's: of points the amount is what they are worth.
@@ -368,6 +368,34 @@ export interface components {
             };
             /** @description A code of the web shop, by the same rules. A use is the customer's. */
             promo_code?: string;
+            /** @description What comes back: so much of lines of one sale, or, without a receipt, of products at their present price (managers and staff only). With `lines` it is an exchange. */
+            returns?: {
+                /**
+                 * Format: uuid
+                 * @description The sale by which it was sold, the same in every entry.
+                 */
+                sale_id?: string;
+                /** @description The line of that sale, counted from 0. */
+                line?: number;
+                /**
+                 * Format: uuid
+                 * @description Without a receipt: as in `lines`.
+                 */
+                inventory_id?: string;
+                /**
+                 * Format: uuid
+                 * @description Without a receipt: the product.
+                 */
+                product_id?: string;
+                /** @description Without a receipt: what the scanner read. */
+                barcode?: string;
+                /** @description How much of it comes back. */
+                quantity: number;
+                /** @description Whether it goes back to the stock, that of the register where it is returned; `true` if left out. */
+                restock?: boolean;
+                /** @description Why. */
+                reason: string;
+            }[];
             /**
              * Format: date-time
              * @description When it was sold at a till that was cut off: in the last 30 days, and not in the future. It needs an Idempotency-Key.
@@ -378,11 +406,13 @@ export interface components {
              * @description The shift, which must be open; with `client_time` it may be closed by now.
              */
             shift_id?: string;
-            /** @description The total that the till has shown, in minor units; another one is answered with PRICE_CHANGED. */
+            /** @description The total that the till has shown, in minor units, below nothing if it pays out; another one is answered with PRICE_CHANGED. */
             expected_total?: number;
+        } & ({
+            lines?: unknown;
         } & {
-            lines: unknown;
-        };
+            returns?: unknown;
+        })) | unknown | unknown;
         PromoValidateRequest: {
             /** @description The promo code, however it is typed: case, blanks and the Unicode form do not matter. */
             code: string;
@@ -640,10 +670,36 @@ export interface components {
                 tax: number;
                 total: number;
             }[];
+            returns: {
+                n: number;
+                /**
+                 * Format: uuid
+                 * @description Null without a receipt.
+                 */
+                sale_id: string | null;
+                line: number | null;
+                /** Format: uuid */
+                product_id: string;
+                /**
+                 * Format: uuid
+                 * @description The stock to which it went; null if to none.
+                 */
+                inventory_id: string | null;
+                name: string;
+                quantity: number;
+                unit_price: number;
+                tax: number;
+                /** @description What it was worth, with tax. */
+                amount: number;
+                restock: boolean;
+                reason: string;
+            }[];
             subtotal: number;
             discount: number;
             tax: number;
             tax_included: number;
+            returned: number;
+            /** @description Below nothing it was paid out. */
             total: number;
             tenders: {
                 /** @enum {unknown} */
@@ -736,7 +792,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -902,6 +958,27 @@ export interface components {
             /**
              * @description What to do next.
              * @example Take off details.limit_percent of the line's price at most, or let a manager sell.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description A cashier may not take goods back without a receipt. */
+        ReturnNotAllowedError: {
+            /** @constant */
+            error: "RETURN_NOT_ALLOWED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "RETURN_NOT_ALLOWED";
+            /** @description What happened, for a person. */
+            message: string;
+            details: null;
+            /**
+             * @description What to do next.
+             * @example Name the sale and line by which they were sold, or let a manager take them back.
              */
             hint: string | null;
             /** @constant */
@@ -2696,6 +2773,124 @@ export interface components {
             retryable: false;
             request_id: string;
         };
+        /** @description More would come back than was sold. */
+        ReturnExceedsSoldError: {
+            /** @constant */
+            error: "RETURN_EXCEEDS_SOLD";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "RETURN_EXCEEDS_SOLD";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                sale_id: string;
+                lines: {
+                    line: number;
+                    sold: number;
+                    returned: number;
+                    requested: number;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Of each line in details.lines sold less returned is the most that can still come back; it may have been taken back at another till.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description More would be paid out in this way than was paid in this way. */
+        RefundExceedsPaidError: {
+            /** @constant */
+            error: "REFUND_EXCEEDS_PAID";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "REFUND_EXCEEDS_PAID";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                total: number;
+                /** @description ISO 4217 */
+                currency: string;
+                tenders: {
+                    type: string;
+                    requested: number;
+                    refundable: number;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Pay out by each type of details.tenders its refundable at most: what was paid by it, less what was paid out before. Without a receipt it is cash.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This sale was voided: nothing of it can come back. */
+        SaleVoidedError: {
+            /** @constant */
+            error: "SALE_VOIDED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SALE_VOIDED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                sale_id: string;
+                /** Format: date-time */
+                voided_at: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at the sale: its goods went back when it was voided.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description Something of this sale has come back already. */
+        SaleReturnedError: {
+            /** @constant */
+            error: "SALE_RETURNED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SALE_RETURNED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                sale_id: string;
+                lines: {
+                    line: number;
+                    returned: number;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Take back the rest as a return, or void the returns of details.lines first.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
         /** @description This promo code is over. */
         PromoExpiredError: {
             /** @constant */
@@ -3048,7 +3243,7 @@ export interface components {
             } | null;
             /**
              * @description What to do next.
-             * @example Take details.missing more, and send all tenders.
+             * @example Take details.missing more (pay out more, if the total is below nothing), and send all tenders.
              */
             hint: string | null;
             /** @constant */
@@ -3076,7 +3271,7 @@ export interface components {
             } | null;
             /**
              * @description What to do next.
-             * @example Change is given of cash only: lower the other tenders by details.excess.
+             * @example Change is given of cash only, and none when money is paid out: lower the tenders by details.excess.
              */
             hint: string | null;
             /** @constant */

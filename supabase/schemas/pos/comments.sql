@@ -12,9 +12,11 @@ comment on function interlock.currency_decimals is
 comment on function interlock.escape_html is
   'A text as HTML shows it.';
 comment on function interlock.expected_cash is
-  'What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken out beside.';
+  'What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or taken out beside.';
 comment on function interlock.find_client_time_problems is
   'What is wrong with the time at which a till that was cut off says to have done something: it must not be in the future, but for clocks that differ by five minutes, nor more than 30 days ago.';
+comment on function interlock.find_return_problems is
+  'What is wrong with the shape of what comes back to a till, all of it.';
 comment on function interlock.find_sale_answer is
   'What was answered to the sale of this register under this key, if there is one: whoever sends it, however late.';
 comment on function interlock.find_sale_problems is
@@ -29,12 +31,18 @@ comment on function interlock.format_number is
   'A number as people read it in a language, with its thousands apart.';
 comment on function interlock.give_buyer_back is
   'Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.';
+comment on function interlock.give_sold_stock is
+  'Give goods to the stock of the location of a till.';
 comment on function interlock.lock_buyer is
   'The customer of a sale, with their points locked, and their wallet where it pays.';
 comment on function interlock.lock_register is
   'Lock a register; the one helper for this kind of lock.';
+comment on function interlock.lock_sales is
+  'Lock sales by id; the one helper for this kind of lock.';
 comment on function interlock.lock_shift is
   'A shift, as it is under the lock of its register.';
+comment on function interlock.lock_sold_stock is
+  'Lock the stock of products at the location of a till, all that a call gives and takes, before it gives or takes any of it: so two that exchange the same goods in opposite directions wait for each other in one order.';
 comment on function interlock.look_at_sale is
   'Look at what a sale has, without a lock.';
 comment on function interlock.move_cash is
@@ -47,6 +55,10 @@ comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
 comment on function interlock.pos_sale is
   'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
+comment on function interlock.price_returns is
+  'What goods that come back without a receipt are worth: their present price, with the tax on it.';
+comment on function interlock.put_back is
+  'Put what comes back at a till into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one.';
 comment on function interlock.receipt_as_html is
   'A row of a receipt as HTML.';
 comment on function interlock.receipt_as_text is
@@ -61,12 +73,16 @@ comment on function interlock.receipt_words is
   'What receipts say, in a language.';
 comment on function interlock.redeem_sale_promo is
   'Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.';
+comment on function interlock.refuse_look is
+  'Refuse what a look without a lock has seen to be impossible, with what is known about it.';
+comment on function interlock.refuse_refund is
+  'Refuse tenders that do not pay out what a customer gets: another sum, or by one type more than has come in by it.';
 comment on function interlock.refuse_tenders is
   'Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from.';
 comment on function interlock.require_till is
   'What the caller is at a till (interlock.till_role); whoever is nothing there is refused.';
-comment on function interlock.return_sold_stock is
-  'Give back what a sale took from the stock of its location: what it has sold, less what was not there.';
+comment on function interlock.returns_to_json is
+  'What came back with a sale, as its answer shows it.';
 comment on function interlock.review_sale is
   'What somebody should look at in a sale of a till that was cut off, because the database would have said something else: the price of a line, a product that is not for sale any more, a discount beyond a cashier''s limit, the total.';
 comment on function interlock.sale_hash is
@@ -78,13 +94,21 @@ comment on function interlock.sale_to_json is
 comment on function interlock.shift_of_sale is
   'The shift that a sale belongs to.';
 comment on function interlock.shift_report is
-  'What a shift adds up to: its sales, what they were paid with, and its cash, expected against counted.';
+  'What a shift adds up to: its sales and returns (an exchange is both), what they were paid with, and its cash, expected against counted.';
+comment on function interlock.shift_tenders is
+  'What a shift has received by each type of tender: what was taken less change, and less what was paid out to customers.';
+comment on function interlock.take_receipted_returns is
+  'Take back so much of lines of a sale, and count it there.';
+comment on function interlock.take_returns is
+  'Take goods back at a till: with a receipt so much of lines of one sale, each unit for its share of what its line had cost; without one at the present price.';
 comment on function interlock.take_sold_stock is
   'Take what a sale has sold from the stock of its location.';
 comment on function interlock.take_what_is_there is
   'Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array of shortages, each product once.';
 comment on function interlock.text_width is
   'How many columns of a printer a text takes: two for what is wide (Chinese, Japanese, Korean, emoji), none for what joins the character before it.';
+comment on function interlock.undo_sold_stock is
+  'Undo what a sale did to the stock of its location: what was sold is given back, less what was not there, and what came back with it is taken out again, all in one pass.';
 comment on function interlock.void_sale is
   'What public.void_sale does, with its owner''s rights: undo a sale as long as its shift is open.';
 comment on function interlock.wrap_text is

@@ -6,5 +6,6 @@ select interlock.expose('product_barcodes');
 select interlock.expose('sales');
 select interlock.expose('sale_lines');
 select interlock.expose('sale_tenders');
+select interlock.expose('sale_returns');
 select interlock.expose('sale_shortfalls');
 select interlock.expose('shift_corrections');

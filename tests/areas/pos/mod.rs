@@ -10,6 +10,10 @@ mod over_http;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod return_races;
+#[cfg(test)]
+mod return_scenes;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod scenes;
@@ -23,7 +27,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     documented: &[|bench| Box::pin(over_http::documented(bench))],
     #[cfg(test)]
-    scenes: &[scenes::SCENES],
+    scenes: &[scenes::SCENES, return_scenes::SCENES],
     #[cfg(test)]
     scene_rows: "",
     #[cfg(test)]

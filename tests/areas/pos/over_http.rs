@@ -301,7 +301,179 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
         };
         scene.expect_of(outcome, sent).await;
     }
+    documented_returns(bench, &mut scene, &token).await;
     scene.end()
+}
+
+/// What `pos-sale` answers where something comes back.
+async fn documented_returns(bench: &Bench, scene: &mut Scene<'_>, token: &str) {
+    let inventory = bench.inventory("10").await;
+    let till = bench.till(inventory).await;
+    let full = bench.products(1, 1_000_000_000).await[0];
+    let web = bench.till(full).await;
+    let manager = token_of(bench, "manager").await;
+    let two = json!({
+        "register_id": till.register,
+        "lines": [{ "inventory_id": inventory, "quantity": 2 }],
+        "tenders": [{ "type": "cash", "amount": 1100 }, { "type": "card", "amount": 300 }],
+    });
+    let (status, sold) = send(bench, token, None, &two).await;
+    assert_eq!(status, 200, "{sold}");
+    let (_, wrong) = send(bench, token, None, &two).await;
+    let void = format!(
+        "public.void_sale('{}', 'wrong')",
+        wrong["sale"]["id"].as_str().unwrap_or_default()
+    );
+    let voided = crate::areas::inventory::rows::call(&bench.db, &void).await;
+    voided.expect("it can be voided");
+    let back = |sale: &Value, quantity: f64, tenders: Value| {
+        json!({
+            "register_id": till.register,
+            "returns": [{ "sale_id": sale, "line": 0, "quantity": quantity, "reason": "does not fit" }],
+            "tenders": tenders,
+        })
+    };
+    let id = &sold["sale"]["id"];
+    let mut exchange = back(id, 0.5, cash(1000));
+    exchange["lines"] = json!([{ "inventory_id": inventory, "quantity": 1.5 }]);
+    let without = |register: Uuid, product: &str, id: Uuid, amount: u64| {
+        json!({
+            "register_id": register,
+            "returns": [{ product: id, "quantity": 1, "restock": true, "reason": "a gift" }],
+            "tenders": cash(amount),
+        })
+    };
+    let gift = without(till.register, "inventory_id", inventory, 700);
+    let price = "select price from interlock.products where id = $1";
+    let price: i64 = bench
+        .db
+        .query_one(price, &[&full])
+        .await
+        .expect("it has a price")
+        .get(0);
+    let no_room = without(web.register, "product_id", full, price.unsigned_abs());
+    for (outcome, by, body) in [
+        ("something comes back", token, back(id, 0.5, cash(350))),
+        ("an exchange", token, exchange),
+        ("RETURN_NOT_ALLOWED", token, gift.clone()),
+        ("without a receipt", &manager, gift),
+        (
+            "SALE_NOT_FOUND",
+            token,
+            back(&json!(Uuid::new_v4()), 1.0, cash(700)),
+        ),
+        (
+            "SALE_VOIDED",
+            token,
+            back(&wrong["sale"]["id"], 1.0, cash(700)),
+        ),
+        ("RETURN_EXCEEDS_SOLD", token, back(id, 1.5, cash(1050))),
+        (
+            "REFUND_EXCEEDS_PAID",
+            token,
+            back(id, 1.0, json!([{ "type": "card", "amount": 700 }])),
+        ),
+        ("STOCK_LIMIT_EXCEEDED", &manager, no_room),
+    ] {
+        let sent = Sent {
+            token: by.to_owned(),
+            ..scene.request(Uuid::nil(), &body)
+        };
+        scene.expect_of(outcome, sent).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_is_paid_out_once_and_in_the_way_it_was_paid() {
+    let bench = Bench::take().await;
+    let inventory = bench.inventory("10").await;
+    let till = bench.till(inventory).await;
+    let token = token_of(&bench, "cashier").await;
+    let sale = json!({
+        "register_id": till.register,
+        "lines": [{ "inventory_id": inventory, "quantity": 1.5 }],
+        "tenders": [{ "type": "card", "amount": 1050 }],
+    });
+    let (_, sold) = send(&bench, &token, None, &sale).await;
+    let back = |quantity: f64, tenders: Value| {
+        json!({
+            "register_id": till.register,
+            "returns": [{ "sale_id": sold["sale"]["id"], "line": 0, "quantity": quantity, "reason": "stale" }],
+            "tenders": tenders,
+        })
+    };
+    let (status, told) = send(&bench, &token, None, &back(0.75, cash(525))).await;
+    assert_eq!(
+        (status, &told["details"]["tenders"]),
+        (
+            409,
+            &json!([
+                { "type": "card", "requested": 0, "refundable": 1050 },
+                { "type": "cash", "requested": 525, "refundable": 0 },
+            ])
+        ),
+        "{told}"
+    );
+    let card = |amount: u64| json!([{ "type": "card", "amount": amount }]);
+    let first = back(0.75, card(525));
+    let (status, told) = send(&bench, &token, Some("back"), &first).await;
+    assert_eq!(
+        (
+            status,
+            &told["sale"]["total"],
+            &told["sale"]["returns"][0]["amount"]
+        ),
+        (200, &json!(-525), &json!(525)),
+        "{told}"
+    );
+    let (_, again) = send(&bench, &token, Some("back"), &first).await;
+    assert_eq!(again, told, "under its key it comes back once");
+    assert_eq!(bench.quantity(inventory).await, "9.25");
+    let (status, told) = send(&bench, &token, None, &back(0.751, card(526))).await;
+    assert_eq!(
+        (status, &told["details"]["lines"]),
+        (
+            409,
+            &json!([{ "line": 0, "sold": 1.5, "returned": 0.75, "requested": 0.751 }])
+        ),
+        "{told}"
+    );
+    for (entry, pointer) in [
+        (
+            json!({ "quantity": 1, "reason": "x" }),
+            "/returns/0/sale_id",
+        ),
+        (
+            json!({ "sale_id": sold["sale"]["id"], "quantity": 1, "reason": "x" }),
+            "/returns/0/line",
+        ),
+        (
+            json!({ "sale_id": sold["sale"]["id"], "line": 3, "quantity": 1, "reason": "x" }),
+            "/returns/0/line",
+        ),
+        (
+            json!({ "sale_id": sold["sale"]["id"], "line": 0, "quantity": 1 }),
+            "/returns/0/reason",
+        ),
+    ] {
+        let body = json!({ "register_id": till.register, "returns": [entry] });
+        let (status, told) = send(&bench, &token, None, &body).await;
+        assert_eq!(status, 400, "{entry}: {told}");
+        assert_eq!(
+            told["details"]["problems"][0]["pointer"], pointer,
+            "{entry}: {told}"
+        );
+    }
+    let two_sales = json!({ "register_id": till.register, "returns": [
+        { "sale_id": sold["sale"]["id"], "line": 0, "quantity": 0.1, "reason": "x" },
+        { "sale_id": Uuid::new_v4(), "line": 0, "quantity": 0.1, "reason": "x" },
+    ] });
+    let (status, told) = send(&bench, &token, None, &two_sales).await;
+    assert_eq!(
+        (status, &told["details"]["problems"][0]["pointer"]),
+        (400, &json!("/returns/1/sale_id")),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,29 @@ pub(crate) fn sale_offline(till: &Till, inventory: Uuid, quantity: &str, key: &s
     )
 }
 
+/// A call that takes so much of the first line of a sale back, and sells so much of another stock at the same price, for cash.
+pub(crate) fn exchange(
+    register: Uuid,
+    sale: &Value,
+    quantity: &str,
+    other: Option<Uuid>,
+) -> String {
+    let id = sale["sale"]["id"].as_str().expect("a sale has an id");
+    let lines = match other {
+        Some(inventory) => {
+            format!(r#"'[{{"inventory_id": "{inventory}", "quantity": {quantity}}}]'"#)
+        }
+        None => "null".to_owned(),
+    };
+    let tenders = match other {
+        Some(_) => "[]",
+        None => r#"[{"type": "cash", "amount": 700}]"#,
+    };
+    format!(
+        r#"public.pos_sale('{register}', {lines}, '{tenders}', '[{{"sale_id": "{id}", "line": 0, "quantity": {quantity}, "reason": "test"}}]')"#
+    )
+}
+
 /// The receipt numbers of sales, in order.
 pub(crate) fn receipts<'a>(answers: impl Iterator<Item = &'a Value>) -> Vec<i64> {
     let mut numbers: Vec<i64> = answers

@@ -3,13 +3,13 @@
 use crate::meanwhile::{By, End, Scene, Wait};
 
 /// A till (`{batch}`) with an open shift (`{batch2}`) in the web shop, whose products cost 7.00.
-const TILL: (By, &str) = (
+pub(super) const TILL: (By, &str) = (
     By::Shop,
     "insert into interlock.registers (id, location_id, name, currency)
        select '{batch}', interlock.online_location(), 'test', p.currency from interlock.products p where p.id = '{product}';
      insert into interlock.shifts (id, register_id, opening_cash) values ('{batch2}', '{batch}', 1000)",
 );
-const SELL: &str =
+pub(super) const SELL: &str =
     "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]',
      '[{\"type\": \"cash\", \"amount\": 1000000}]')";
 const SELL_BY_CARD: &str =
@@ -173,3 +173,5 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "available_quantity = 15 from interlock.products where id = '{product}'",
     },
 ];
+
+crate::meanwhile::test_scenes!(SCENES);

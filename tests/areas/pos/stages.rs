@@ -44,6 +44,12 @@ const SEND_ONLINE: &str = r#"select public.pos_sale('{x}', '[{"product_id": "{p}
 const SEND_IN_STORE: &str = r#"select public.pos_sale('{y}', '[{"inventory_id": "{i}", "quantity": 2.5}, {"product_id": "{p}", "quantity": 0.5}]',
   '[{"type": "cash", "amount": 2100}]', p_client_time => date_trunc('day', now()), p_idempotency_key => '{e}')::jsonb"#;
 
+const RETURN_ONLINE: &str = r#"select public.pos_sale('{x}', p_returns => '[{"sale_id": "{o}", "line": 0, "quantity": 1, "reason": "x"}]',
+  p_tenders => '[{"type": "cash", "amount": 700}]')::jsonb"#;
+
+const EXCHANGE_IN_STORE: &str = r#"select public.pos_sale('{y}', '[{"product_id": "{p}", "quantity": 3.5}]',
+  p_returns => '[{"sale_id": "{o}", "line": 0, "quantity": 1, "reason": "x"}]', p_tenders => '[{"type": "cash", "amount": 1750}]')::jsonb"#;
+
 const CLOSE_ONLINE: &str = "select public.close_shift('{c}', 11400)";
 
 const CLOSE_IN_STORE: &str = "select public.close_shift('{e}', 12000)";
@@ -75,6 +81,14 @@ pub(crate) const STAGES: &[Stage] = &[Stage {
         shop("the shift of the web shop's till is closed", CLOSE_ONLINE),
         shop("the shift of the store's till is closed", CLOSE_IN_STORE),
         shop("what was sold in the store is voided", VOID),
+        shop(
+            "what was sold in the store comes back to the web shop's till",
+            RETURN_ONLINE,
+        ),
+        shop(
+            "what was sold in the store is exchanged there",
+            EXCHANGE_IN_STORE,
+        ),
         shop("cash is taken out of the store's drawer", TAKE_CASH),
         shop("the shop adjusts p in both", ADJUST),
     ],

@@ -133,12 +133,15 @@ select jsonb_build_object(
   'sales', (select jsonb_agg(jsonb_build_array(a.register_id, a.receipt_number, a.status, a.total, a.change_due, h.closed_at is null, a.late,
       (select jsonb_agg(jsonb_build_array(f.product_id, f.quantity) order by f.product_id)
        from interlock.sale_shortfalls f where f.sale_id = a.id),
-      (select jsonb_agg(jsonb_build_array(l.product_id, l.inventory_id, l.quantity) order by l.line)
+      (select jsonb_agg(jsonb_build_array(l.product_id, l.inventory_id, l.quantity, l.returned_quantity, l.returned_amount) order by l.line)
        from interlock.sale_lines l where l.sale_id = a.id),
+      (select jsonb_agg(jsonb_build_array(r.original_sale_id, r.original_line, r.inventory_id, r.quantity, r.amount) order by r.n)
+       from interlock.sale_returns r where r.sale_id = a.id),
       (select jsonb_agg(jsonb_build_array(t.type, t.amount, t.reference) order by t.n)
        from interlock.sale_tenders t where t.sale_id = a.id)) order by a.register_id, a.receipt_number)
     from interlock.sales a join interlock.shifts h on h.id = a.shift_id
-    where exists (select from interlock.sale_lines l where l.sale_id = a.id and l.product_id = any ($3))),
+    where exists (select from interlock.sale_lines l where l.sale_id = a.id and l.product_id = any ($3))
+      or exists (select from interlock.sale_returns r where r.sale_id = a.id and r.product_id = any ($3))),
   'batches', (select jsonb_agg(jsonb_build_array(b.id, b.status, b.driver_id, b.lease_expires_at > now(), b.version,
       (select jsonb_agg(jsonb_build_array(e.event, e.driver_id, e.version, e.actor_id, e.reason) order by e.id)
        from interlock.batch_events e where e.batch_id = b.id and e.event <> 'renewed')) order by b.id)

@@ -26,6 +26,11 @@ super::codes! {
         "Take off details.limit_percent of the line's price at most, or let a manager sell."
         known(&[("limit_percent", Number)]);
 
+    ReturnNotAllowed 403 Final "RETURN_NOT_ALLOWED"
+        "A cashier may not take goods back without a receipt."
+        "Name the sale and line by which they were sold, or let a manager take them back."
+        Null;
+
     ShiftNotOpen 409 Final "SHIFT_NOT_OPEN"
         "This register has no open shift."
         "Open one with open_shift, and send the sale again."
@@ -56,13 +61,39 @@ super::codes! {
         "Look at the sale that has it: each payment of a terminal pays once."
         known(&[("references", List(&Text))]);
 
+    ReturnExceedsSold 409 Final "RETURN_EXCEEDS_SOLD"
+        "More would come back than was sold."
+        "Of each line in details.lines sold less returned is the most that can still come back; it may have been taken back at another till."
+        known(&[("sale_id", Uuid), ("lines", List(&Object("A line of which too much comes back.", &[
+            ("line", AMOUNT), ("sold", Number), ("returned", Number), ("requested", Number),
+        ])))]);
+
+    RefundExceedsPaid 409 Final "REFUND_EXCEEDS_PAID"
+        "More would be paid out in this way than was paid in this way."
+        "Pay out by each type of details.tenders its refundable at most: what was paid by it, less what was paid out before. Without a receipt it is cash."
+        known(&[("total", Number), ("currency", Currency), ("tenders", List(&Object("A way of payment.", &[
+            ("type", Text), ("requested", AMOUNT), ("refundable", AMOUNT),
+        ])))]);
+
+    SaleVoided 409 Final "SALE_VOIDED"
+        "This sale was voided: nothing of it can come back."
+        "Look at the sale: its goods went back when it was voided."
+        known(&[("sale_id", Uuid), ("voided_at", Time)]);
+
+    SaleReturned 409 Final "SALE_RETURNED"
+        "Something of this sale has come back already."
+        "Take back the rest as a return, or void the returns of details.lines first."
+        known(&[("sale_id", Uuid), ("lines", List(&Object("A line of which something came back.", &[
+            ("line", AMOUNT), ("returned", Number),
+        ])))]);
+
     Underpaid 422 Final "UNDERPAID"
         "The tenders are less than the total."
-        "Take details.missing more, and send all tenders."
-        known(&[("total", AMOUNT), ("paid", AMOUNT), ("missing", AMOUNT), ("currency", Currency)]);
+        "Take details.missing more (pay out more, if the total is below nothing), and send all tenders."
+        known(&[("total", Number), ("paid", AMOUNT), ("missing", AMOUNT), ("currency", Currency)]);
 
     Overpaid 422 Final "OVERPAID"
         "More was paid than the total, and not in cash."
-        "Change is given of cash only: lower the other tenders by details.excess."
-        known(&[("total", AMOUNT), ("paid", AMOUNT), ("excess", AMOUNT), ("currency", Currency)]);
+        "Change is given of cash only, and none when money is paid out: lower the tenders by details.excess."
+        known(&[("total", Number), ("paid", AMOUNT), ("excess", AMOUNT), ("currency", Currency)]);
 }

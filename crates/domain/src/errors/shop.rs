@@ -111,8 +111,8 @@ super::codes! {
         "A price is not the one that was expected."
         "Show the buyer the prices in details, and send the prices that they agree to."
         Partly("What is known about it.", &[
-            ("expected_total", OrNull(&AMOUNT)),
-            ("total", OrNull(&AMOUNT)),
+            ("expected_total", OrNull(&Number)),
+            ("total", OrNull(&Number)),
             ("subtotal", AMOUNT),
             ("currency", Currency),
             ("lines", List(&Object("A product of the cart.", &[

@@ -1,9 +1,10 @@
 //! `pos-sale`: a sale at a till, for whoever works at one.
 //!
 //! `{"register_id", "lines": [{"inventory_id" | "product_id" | "barcode", "quantity", "unit_price"?, "discount"?}], "tenders",
-//! "customer"?, "promo_code"?, "client_time"?, "shift_id"?, "expected_total"?}`. A line names its product in one of three ways;
-//! quantities are numbers with at most three decimals, for goods that are weighed. What a discount and a customer say is
-//! checked by the database, which knows prices and countries.
+//! "returns"?: [{"sale_id", "line" | "inventory_id" | "product_id" | "barcode", "quantity", "restock"?, "reason"}],
+//! "customer"?, "promo_code"?, "client_time"?, "shift_id"?, "expected_total"?}`. Lines may be left out where something comes back. A
+//! line names its product in one of three ways; quantities are numbers with at most three decimals, for goods that are weighed.
+//! What a discount and a customer say is checked by the database, which knows prices and countries.
 
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function, Takes};
@@ -75,8 +76,31 @@ pub const POS_SALE: Function = Function {
             ),
             (
                 "/tenders",
-                "What it is paid with. More than the total is given back of the cash.",
+                "What it is paid with. More than the total is given back of the cash. If the total is below nothing, what is paid \
+                out, in the ways in which it was paid.",
             ),
+            (
+                "/returns",
+                "What comes back: so much of lines of one sale, or, without a receipt, of products at their present price (managers \
+                and staff only). With `lines` it is an exchange.",
+            ),
+            (
+                "/returns/sale_id",
+                "The sale by which it was sold, the same in every entry.",
+            ),
+            ("/returns/line", "The line of that sale, counted from 0."),
+            ("/returns/inventory_id", "Without a receipt: as in `lines`."),
+            ("/returns/product_id", "Without a receipt: the product."),
+            (
+                "/returns/barcode",
+                "Without a receipt: what the scanner read.",
+            ),
+            ("/returns/quantity", "How much of it comes back."),
+            (
+                "/returns/restock",
+                "Whether it goes back to the stock, that of the register where it is returned; `true` if left out.",
+            ),
+            ("/returns/reason", "Why."),
             (
                 "/tenders/type",
                 "How. `wallet` and `points` are the customer's: of points the amount is what they are worth.",
@@ -109,13 +133,20 @@ pub const POS_SALE: Function = Function {
             ),
             (
                 "/expected_total",
-                "The total that the till has shown, in minor units; another one is answered with PRICE_CHANGED.",
+                "The total that the till has shown, in minor units, below nothing if it pays out; another one is answered with \
+                PRICE_CHANGED.",
             ),
         ],
         between_fields: r##"{
             "allOf": [{ "properties": { "lines": { "items": {
                 "oneOf": [{ "required": ["inventory_id"] }, { "required": ["product_id"] }, { "required": ["barcode"] }]
-            } } } }]
+            } } } }, { "properties": { "returns": { "items": { "oneOf": [
+                { "required": ["sale_id", "line"] },
+                { "required": ["inventory_id"], "properties": { "line": false } },
+                { "required": ["product_id"], "properties": { "line": false } },
+                { "required": ["barcode"], "properties": { "line": false } }
+            ] } } } }],
+            "anyOf": [{ "required": ["lines"] }, { "required": ["returns"] }]
         }"##,
         answer: "SaleAnswer",
         schemas: &[
@@ -160,11 +191,38 @@ pub const POS_SALE: Function = Function {
                                 ],
                             )),
                         ),
+                        (
+                            "returns",
+                            List(&Object(
+                                "What came back.",
+                                &[
+                                    ("n", AMOUNT),
+                                    ("sale_id", Says("Null without a receipt.", &OrNull(&Uuid))),
+                                    ("line", OrNull(&AMOUNT)),
+                                    ("product_id", Uuid),
+                                    (
+                                        "inventory_id",
+                                        Says(
+                                            "The stock to which it went; null if to none.",
+                                            &OrNull(&Uuid),
+                                        ),
+                                    ),
+                                    ("name", Text),
+                                    ("quantity", Number),
+                                    ("unit_price", AMOUNT),
+                                    ("tax", AMOUNT),
+                                    ("amount", Says("What it was worth, with tax.", &AMOUNT)),
+                                    ("restock", Flag),
+                                    ("reason", Text),
+                                ],
+                            )),
+                        ),
                         ("subtotal", AMOUNT),
                         ("discount", AMOUNT),
                         ("tax", AMOUNT),
                         ("tax_included", AMOUNT),
-                        ("total", AMOUNT),
+                        ("returned", AMOUNT),
+                        ("total", Says("Below nothing it was paid out.", &Number)),
                         (
                             "tenders",
                             List(&Object(
@@ -260,7 +318,13 @@ pub const POS_SALE: Function = Function {
             Code::ProductNotFound,
             Code::CustomerNotFound,
             Code::PromoNotFound,
+            Code::SaleNotFound,
             Code::DiscountNotAllowed,
+            Code::ReturnNotAllowed,
+            Code::SaleVoided,
+            Code::ReturnExceedsSold,
+            Code::RefundExceedsPaid,
+            Code::StockLimitExceeded,
             Code::StockElsewhere,
             Code::InsufficientInventory,
             Code::PriceChanged,
@@ -282,7 +346,7 @@ pub const POS_SALE: Function = Function {
             Code::Underpaid,
             Code::Overpaid,
         ],
-        always: &["p_register_id", "p_lines"],
+        always: &["p_register_id"],
         acts_again: |_| true,
         samples: &[
             Sample {
@@ -304,6 +368,18 @@ pub const POS_SALE: Function = Function {
                     "tenders":[{"type":"cash","amount":1000}],"client_time":"2026-11-28T09:30:00Z",
                     "shift_id":"5417f700-0000-4000-8000-00000000dead"}"#,
             },
+            Sample {
+                name: "an exchange",
+                body: r#"{"register_id":"4e600000-0000-4000-8000-00000000dead","lines":[{"barcode":"4006381333931","quantity":1}],
+                    "returns":[{"sale_id":"5a1e0000-0000-4000-8000-00000000dead","line":0,"quantity":2,"restock":false,"reason":"test:harmless"}],
+                    "tenders":[{"type":"cash","amount":500}],"expected_total":-500}"#,
+            },
+            Sample {
+                name: "without a receipt",
+                body: r#"{"register_id":"4e600000-0000-4000-8000-00000000dead",
+                    "returns":[{"barcode":"4006381333931","quantity":1,"reason":"test:harmless"}],
+                    "tenders":[{"type":"cash","amount":500}]}"#,
+            },
         ],
     },
 };
@@ -312,6 +388,12 @@ const TENDERS: &[&str] = &["cash", "card", "wallet", "points"];
 
 /// Lines of a sale at the most.
 const MAX_LINES: usize = 100;
+
+/// The last line that a sale can have.
+const MAX_LINE: u32 = 99;
+
+/// Entries of what comes back at the most.
+const MAX_RETURNS: usize = 100;
 
 /// Tenders of a sale at the most.
 const MAX_TENDERS: usize = 20;
@@ -331,14 +413,17 @@ const NAMES: [&str; 3] = ["inventory_id", "product_id", "barcode"];
 fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     fields.require("register_id");
     let register_id = fields.uuid("register_id");
-    fields.require("lines");
+    if !fields.has("lines") && !fields.has("returns") {
+        fields.problem("lines", "is required, or else returns");
+    }
     let lines = fields.list("lines", MAX_LINES, read_line);
     let tenders = fields.list("tenders", MAX_TENDERS, read_tender);
     let customer = fields.object("customer");
     let promo_code = fields.line("promo_code", MAX_PROMO_CODE);
+    let returns = fields.list("returns", MAX_RETURNS, read_return);
     let client_time = fields.time("client_time");
     let shift_id = fields.uuid("shift_id");
-    let expected_total = fields.amount("expected_total");
+    let expected_total = fields.balance("expected_total");
     fields.finish()?;
 
     let arguments = [
@@ -347,6 +432,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_tenders", tenders.map(Value::List)),
         ("p_customer", customer),
         ("p_promo_code", promo_code.map(Value::from)),
+        ("p_returns", returns.map(Value::List)),
         ("p_client_time", client_time.map(Value::from)),
         ("p_shift_id", shift_id.map(Value::from)),
         ("p_expected_total", expected_total.map(Value::from)),
@@ -376,6 +462,40 @@ fn read_line(line: &mut Fields) -> Value {
         ),
         ("unit_price", line.amount("unit_price").map(Value::from)),
         ("discount", line.object("discount")),
+    ])
+}
+
+fn read_return(entry: &mut Fields) -> Value {
+    let named = NAMES.iter().filter(|name| entry.has(name)).count();
+    if named + usize::from(entry.has("sale_id")) != 1 {
+        entry.problem(
+            "sale_id",
+            "is required, or else one of inventory_id, product_id and barcode",
+        );
+    }
+    if entry.has("sale_id") != entry.has("line") {
+        entry.problem("line", "goes with sale_id");
+    }
+    entry.require("quantity");
+    entry.require("reason");
+    members([
+        ("sale_id", entry.uuid("sale_id").map(Value::from)),
+        ("line", entry.integer("line", 0..=MAX_LINE).map(Value::from)),
+        ("inventory_id", entry.uuid("inventory_id").map(Value::from)),
+        ("product_id", entry.uuid("product_id").map(Value::from)),
+        (
+            "barcode",
+            entry.line("barcode", MAX_BARCODE).map(Value::from),
+        ),
+        (
+            "quantity",
+            entry.quantity("quantity", Bound::Positive).map(Value::from),
+        ),
+        ("restock", entry.flag("restock").map(Value::from)),
+        (
+            "reason",
+            entry.line("reason", MAX_REFERENCE).map(Value::from),
+        ),
     ])
 }
 
@@ -440,6 +560,37 @@ mod tests {
                 read_text(&with_line(&format!(r#"{{{names}"quantity":1}}"#))).expect_err(names);
             assert_eq!(pointers, ["/lines/0/inventory_id"], "{names}");
         }
+    }
+
+    #[test]
+    fn what_comes_back_needs_no_lines() {
+        let body = format!(
+            r#"{{"register_id":"{ID}","returns":[{{"sale_id":"{ID}","line":2,"quantity":1.5,"restock":false,"reason":"torn"}}],"expected_total":-95}}"#
+        );
+        let arguments = read_text(&body).expect("valid");
+        assert_eq!(
+            SerdeJson.write(&arguments.json),
+            format!(
+                r#"{{"p_register_id":"{ID}","p_returns":[{{"sale_id":"{ID}","line":2,"quantity":1.5,"restock":false,"reason":"torn"}}],"p_expected_total":-95}}"#
+            )
+        );
+        for (entry, pointers) in [
+            ("{}", &["/sale_id", "/quantity", "/reason"][..]),
+            (
+                r#"{"barcode":"4006","line":1,"quantity":1,"reason":"torn"}"#,
+                &["/line"],
+            ),
+            (
+                r#"{"barcode":"4006","sale_id":"4e600000-0000-4000-8000-00000000dead","line":100,"quantity":0,"reason":""}"#,
+                &["/sale_id", "/line", "/quantity", "/reason"],
+            ),
+        ] {
+            let body = format!(r#"{{"register_id":"{ID}","returns":[{entry}]}}"#);
+            let pointers: Vec<String> = pointers.iter().map(|p| format!("/returns/0{p}")).collect();
+            assert_eq!(read_text(&body).expect_err(entry), pointers, "{entry}");
+        }
+        let neither = format!(r#"{{"register_id":"{ID}"}}"#);
+        assert_eq!(read_text(&neither).expect_err("neither"), ["/lines"]);
     }
 
     #[test]

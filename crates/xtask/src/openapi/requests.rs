@@ -119,6 +119,10 @@ fn rule(rule: Rule) -> Value {
         Rule::Special(Special::Version, _) => {
             json!({ "type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER as u64 })
         }
+        Rule::Special(Special::Balance, _) => {
+            let most = MAX_SAFE_INTEGER as i64;
+            json!({ "type": "integer", "minimum": -most, "maximum": most })
+        }
         Rule::Special(Special::Time, _) => {
             json!({ "type": "string", "format": "date-time", "pattern": time() })
         }

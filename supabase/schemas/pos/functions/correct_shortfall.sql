@@ -12,10 +12,7 @@ declare
   v_shortfall interlock.sale_shortfalls;
   v_lines jsonb;
 begin
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  perform 1 from interlock.sales s where s.id = p_sale_id for no key update;
+  perform interlock.lock_sales(array[p_sale_id]);
   select f.*
   into v_shortfall
   from interlock.sale_shortfalls f

@@ -1,5 +1,5 @@
--- What has to be in the drawer of a shift: its opening cash, cash that was taken less change, and what was put in or taken
--- out beside. What was voided is not in it.
+-- What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or
+-- taken out beside.
 --
 -- Callers: interlock.shift_report, interlock.move_cash, which hold the register.
 -- Locks: none.
@@ -10,16 +10,7 @@ stable
 set search_path = ''
 as $$
   select s.opening_cash
-    + coalesce((
-      select sum(t.amount)
-      from interlock.sales a
-      join interlock.sale_tenders t on t.sale_id = a.id and t.type = 'cash'
-      where a.shift_id = s.id
-        and a.status = 'completed'
-    ), 0)::bigint
-    - coalesce((
-      select sum(a.change_due) from interlock.sales a where a.shift_id = s.id and a.status = 'completed'
-    ), 0)::bigint
+    + (select t.amount from interlock.shift_tenders(s.id) t where t.type = 'cash')
     + coalesce((
       select sum(case m.kind when 'paid_in' then m.amount else -m.amount end)
       from interlock.cash_movements m

@@ -17,7 +17,12 @@ begin
     v_problems := v_problems || interlock.problem('/register_id', 'is required');
   end if;
 
-  if jsonb_typeof(v_lines) is distinct from 'array' or jsonb_array_length(v_lines) not between 1 and 100 then
+  if p_request ? 'returns' then
+    v_problems := v_problems || interlock.find_return_problems(p_request -> 'returns');
+  end if;
+  if v_lines is null and p_request ? 'returns' then
+    null;
+  elsif jsonb_typeof(v_lines) is distinct from 'array' or jsonb_array_length(v_lines) not between 1 and 100 then
     v_problems := v_problems || interlock.problem('/lines', 'must be an array of 1 to 100 lines');
   else
     v_problems := v_problems || (
@@ -151,15 +156,15 @@ begin
   if (p_request ->> 'promo_code') is not null and interlock.is_line(p_request ->> 'promo_code', 64) is not true then
     v_problems := v_problems || interlock.problem('/promo_code', 'must be 1 to 64 characters, without control characters');
   end if;
+  if p_request ? 'promo_code' and not p_request ? 'lines' then
+    v_problems := v_problems || interlock.problem('/promo_code', 'must be absent where nothing is sold');
+  end if;
   if p_request ? 'client_time' and (
     p_request ? 'promo_code' or p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")'
   ) then
     v_problems := v_problems || interlock.problem(
       '/client_time', 'must be absent with a promo code, points or a wallet: without a connection nobody can count them'
     );
-  end if;
-  if p_expected_total < 0 then
-    v_problems := v_problems || interlock.problem('/expected_total', 'must be a whole number of minor units, 0 or more');
   end if;
   if p_request ? 'client_time' and p_idempotency_key is null then
     v_problems := v_problems || interlock.problem('/headers/idempotency-key', 'is required with client_time');

@@ -28,7 +28,9 @@ begin
       perform interlock.raise_error('WALLET_UNLINKED', jsonb_build_object('customer_id', p_sale.customer_id, 'amount', v_by_wallet));
     end if;
   end if;
-  perform interlock.take_points_back(p_sale.id, p_sale.total, p_sale.total, v_by_points);
+  perform interlock.take_points_back(
+    p_sale.id, p_sale.total + p_sale.returned, p_sale.total + p_sale.returned, v_by_points
+  );
   if v_by_wallet > 0 then
     perform interlock.credit_wallet(v_user_id, v_by_wallet, p_sale.currency, 'pos_void', p_sale.id);
   end if;

@@ -10,13 +10,17 @@
 -- stock what is there is taken and the rest written down (interlock.sale_shortfalls), prices are those that were paid, and
 -- it belongs to the shift of then, closed or not.
 --
+-- Goods that come back (p_returns) are taken first, and what of them goes into the stock is put there in the same pass in which
+-- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing.
+--
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; stock as
---   interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
+-- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; stock as
+--   interlock.put_back, then interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
 --   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
---   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; those of interlock.lock_buyer,
+--   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; with goods that come back also
+--   RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, RETURN_EXCEEDS_SOLD, REFUND_EXCEEDS_PAID, STOCK_LIMIT_EXCEEDED; those of interlock.lock_buyer,
 --   interlock.charge_buyer and interlock.redeem_sale_promo; 55P03 and 40P01 are transient and nothing
 --   has happened.
 -- Security definer: nobody has the right to write sales or stock.
@@ -63,8 +67,12 @@ declare
   v_inclusive boolean[];
   v_subtotal bigint;
   v_discount bigint;
+  v_returns interlock.sale_returns[];
+  v_root_sale_id uuid;
+  v_returned bigint := 0;
+  v_put record;
   v_total bigint;
-  v_change bigint;
+  v_change bigint := 0;
   v_references jsonb;
   v_promo_discounts bigint[];
   v_buyer interlock.buyer;
@@ -100,29 +108,15 @@ begin
     when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
     when v_offline then null
     when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
-    when v_look.shortages is not null then 'INSUFFICIENT_INVENTORY'
+    -- What comes back may be what is sold again.
+    when v_look.shortages is not null and p_returns is null then 'INSUFFICIENT_INVENTORY'
   end;
   if v_refusal is not null then
     v_answer := interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, v_request);
     if v_answer is not null then
       return v_answer::json;
     end if;
-    perform interlock.refuse_problems(coalesce(v_look.problems, '[]'))
-    where v_refusal = 'VALIDATION_FAILED';
-    perform interlock.raise_error(v_refusal, case v_refusal
-      when 'REGISTER_NOT_FOUND' then jsonb_build_object('register_id', p_register_id)
-      when 'BARCODE_NOT_FOUND' then jsonb_build_object('barcodes', v_look.no_barcodes)
-      when 'INVENTORY_NOT_FOUND' then jsonb_build_object('inventory_ids', v_look.no_inventory)
-      when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_look.no_products)
-      when 'STOCK_ELSEWHERE' then
-        jsonb_build_object('inventory_ids', v_look.elsewhere, 'location_id', v_register.location_id)
-      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', (
-        select jsonb_agg(distinct c.code)
-        from unnest(v_look.currencies || v_register.currency::text) as c (code)
-      ))
-      when 'DISCOUNT_NOT_ALLOWED' then jsonb_build_object('limit_percent', v_limit)
-      when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', v_look.shortages)
-    end);
+    perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines', v_limit);
   end if;
 
   v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
@@ -130,6 +124,12 @@ begin
     return v_answer::json;
   end if;
 
+  if p_returns is not null then
+    select t.o_returns, t.o_root_sale_id
+    into v_returns, v_root_sale_id
+    from interlock.take_returns(p_returns, v_sale_id, v_register, v_role = 'manager') t;
+    select sum(r.amount) into v_returned from unnest(v_returns) as r;
+  end if;
   if p_customer is not null then
     v_buyer := interlock.lock_buyer(p_customer, p_tenders, v_register.currency);
   end if;
@@ -147,29 +147,33 @@ begin
       order by u.n
     )
   ) c;
-  select sum(u.subtotal), sum(u.discount + coalesce(u.promo, 0))
+  select coalesce(sum(u.subtotal), 0), coalesce(sum(u.discount + coalesce(u.promo, 0)), 0)
   into v_subtotal, v_discount
   from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts) as u (subtotal, discount, promo);
-  v_total := v_subtotal - v_discount + v_tax - v_tax_included;
+  v_total := v_subtotal - v_discount + v_tax - v_tax_included - v_returned;
 
   if v_total <> p_expected_total and not v_offline then
     perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
       'expected_total', p_expected_total, 'total', v_total, 'subtotal', v_subtotal, 'currency', v_register.currency,
       'lines', (
-        select jsonb_agg(
+        select coalesce(jsonb_agg(
           jsonb_build_object(
             'product_id', u.product_id, 'name', u.name, 'quantity', trim_scale(u.quantity), 'unit_price', u.unit_price,
             'total', u.subtotal - u.discount, 'expected_unit_price', null
           )
           order by u.n
-        )
+        ), '[]')
         from unnest(
           v_look.product_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals, v_look.discounts
         ) with ordinality as u (product_id, name, quantity, unit_price, subtotal, discount, n)
       )
     ));
   end if;
-  v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+  if v_total < 0 then
+    perform interlock.refuse_refund(p_tenders, v_total, v_root_sale_id, v_register.currency);
+  else
+    v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+  end if;
   if p_customer is not null then
     v_loyalty := interlock.charge_buyer(v_buyer, v_sale_id, v_register.currency, v_look.product_ids, array(
       select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
@@ -179,6 +183,11 @@ begin
     ));
   end if;
 
+  if v_returns is not null then
+    v_put := interlock.put_back(v_look, v_register.location_id, v_sale_id, v_returns);
+    v_look := v_put.o_look;
+    v_returns := v_put.o_returns;
+  end if;
   if v_offline then
     v_shortfalls := interlock.take_what_is_there(v_look, v_register.location_id, v_sale_id);
   else
@@ -195,12 +204,14 @@ begin
   v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
 
   insert into interlock.sales (
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included,
+    returned, returns, root_sale_id, total, change_due,
     customer_id, promo_code, loyalty, cashier, sold_at, offline, late, needs_review
   )
   values (
     v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
-    v_subtotal, v_discount, v_tax, v_tax_included, v_total, v_change,
+    v_subtotal, v_discount, v_tax, v_tax_included,
+    v_returned, coalesce(cardinality(v_returns), 0), v_root_sale_id, v_total, v_change,
     (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(),
     coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
     case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
@@ -221,6 +232,9 @@ begin
     product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, promo_discount, untracked, tax, percent,
     inclusive, n
   );
+  if v_returns is not null then
+    insert into interlock.sale_returns select r.* from unnest(v_returns) as r;
+  end if;
   with tenders as (
     insert into interlock.sale_tenders (sale_id, n, type, amount, reference)
     select v_sale_id, t.n - 1, t.type, t.amount, t.reference

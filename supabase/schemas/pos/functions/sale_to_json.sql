@@ -18,7 +18,7 @@ as $$
     'status', s.status,
     'currency', s.currency,
     'lines', (
-      select json_agg(
+      select coalesce(json_agg(
         json_build_object(
           'line', l.line,
           'product_id', l.product_id,
@@ -33,14 +33,16 @@ as $$
           'total', l.total
         )
         order by l.line
-      )
+      ), '[]')
       from interlock.sale_lines l
       where l.sale_id = s.id
     ),
+    'returns', case when s.returns = 0 then json_build_array() else interlock.returns_to_json(s.id) end,
     'subtotal', s.subtotal,
     'discount', s.discount,
     'tax', s.tax,
     'tax_included', s.tax_included,
+    'returned', s.returned,
     'total', s.total,
     'tenders', (
       select coalesce(

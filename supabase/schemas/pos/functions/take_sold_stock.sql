@@ -1,9 +1,14 @@
 -- Take what a sale has sold from the stock of its location. All or nothing; lines of one product are added up.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.pos_sale; interlock.undo_sold_stock, of what had come back.
 -- Locks: rows of inventory by id, or as interlock.take_stock; waiting.
 -- Errors: PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY with every shortage; 55P03 after lock_timeout.
-create function interlock.take_sold_stock(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)
+create function interlock.take_sold_stock(
+  p_look interlock.sale_look,
+  p_location_id uuid,
+  p_sale_id uuid,
+  p_reason text default 'pos_sale'
+)
 returns void
 language plpgsql
 set search_path = ''
@@ -30,11 +35,11 @@ begin
   end if;
 
   if p_location_id = interlock.online_location() then
-    perform interlock.take_stock(v_product_ids, v_quantities::int[], 'pos_sale', p_sale_id);
+    perform interlock.take_stock(v_product_ids, v_quantities::int[], p_reason, p_sale_id);
     return;
   end if;
 
-  perform interlock.set_ledger_context('pos_sale', p_sale_id);
+  perform interlock.set_ledger_context(p_reason, p_sale_id);
   with locked as materialized (
     select
       i.id, i.product_id, i.quantity, w.quantity as wanted,

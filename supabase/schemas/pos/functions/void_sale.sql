@@ -1,12 +1,13 @@
 -- What public.void_sale does, with its owner's rights: undo a sale as long as its shift is open. What it took goes back to the stock,
--- and it counts no more in the closing report; its receipt keeps its number. Called again it answers the same. A card
--- payment is undone at the terminal, not here.
+-- and it counts no more in the closing report; its receipt keeps its number. What came back with it has not come back any more: it is
+-- taken out of the stock again, and may come back anew. Called again it answers the same. A card payment is undone at the
+-- terminal, not here.
 --
 -- Callers: authenticated (managers and staff; a cashier for a sale of their own) and service_role, through public.void_sale.
--- Locks: the sale; of its customer the points and the wallet; the uses of its promo code; its stock, rows of inventory by id or as interlock.return_stock; the register. Two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
---   WALLET_UNLINKED; 55P03 and 40P01 are
---   transient and nothing has happened.
+-- Locks: the sale, and those of which something came back with it, by id; of its customer the points and the wallet; the uses of its
+--   promo code; stock as interlock.undo_sold_stock; the register. Two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SALE_RETURNED, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
+--   INSUFFICIENT_INVENTORY, WALLET_UNLINKED; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write sales or stock.
 create function interlock.void_sale(p_sale_id uuid, p_reason text)
 returns jsonb
@@ -21,6 +22,7 @@ declare
   v_role text;
   v_sale interlock.sales;
   v_shift interlock.shifts;
+  v_returned jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -35,10 +37,19 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  select s.* into v_sale from interlock.sales s where s.id = p_sale_id for no key update;
+  perform interlock.lock_sales(array(
+    select p_sale_id
+    union
+    select u.id
+    from interlock.sales s
+    cross join lateral (
+      select s.root_sale_id as id
+      union all
+      select r.original_sale_id from interlock.sale_returns r where r.sale_id = s.id
+    ) u
+    where s.id = p_sale_id
+  ));
+  select s.* into v_sale from interlock.sales s where s.id = p_sale_id;
   if not found then
     perform interlock.raise_error('SALE_NOT_FOUND', jsonb_build_object('sale_id', p_sale_id));
   end if;
@@ -47,13 +58,34 @@ begin
   end if;
 
   if v_sale.status = 'completed' then
+    select jsonb_agg(jsonb_build_object('line', l.line, 'returned', trim_scale(l.returned_quantity)) order by l.line)
+    into v_returned
+    from interlock.sale_lines l
+    where l.sale_id = p_sale_id
+      and l.returned_quantity > 0;
+    if v_returned is not null then
+      perform interlock.raise_error('SALE_RETURNED', jsonb_build_object('sale_id', p_sale_id, 'lines', v_returned));
+    end if;
+
+    update interlock.sale_lines l
+    set returned_quantity = l.returned_quantity - r.quantity,
+        returned_amount = l.returned_amount - r.amount,
+        returned_tax = l.returned_tax - r.tax
+    from (
+      select b.original_sale_id, b.original_line, sum(b.quantity) as quantity, sum(b.amount) as amount, sum(b.tax) as tax
+      from interlock.sale_returns b
+      where b.sale_id = p_sale_id
+      group by b.original_sale_id, b.original_line
+    ) r
+    where l.sale_id = r.original_sale_id
+      and l.line = r.original_line;
     if v_sale.customer_id is not null then
       perform interlock.give_buyer_back(v_sale);
     end if;
     if v_sale.promo_code is not null then
       perform interlock.return_promos(array[p_sale_id]);
     end if;
-    perform interlock.return_sold_stock(p_sale_id, v_sale.location_id);
+    perform interlock.undo_sold_stock(p_sale_id, v_sale.location_id);
 
     v_shift := interlock.lock_shift(v_sale.shift_id);
     if v_shift.closed_at is not null then

@@ -1,4 +1,5 @@
--- Lines of sales at tills, as they were sold; append-only.
+-- Lines of sales at tills, as they were sold; append-only but for what of a line has come back since (public.pos_sale with returns),
+-- which is counted under the lock of its sale.
 create table interlock.sale_lines (
   sale_id uuid not null
     constraint sale_lines_sale_id_fkey references interlock.sales,
@@ -17,14 +18,20 @@ create table interlock.sale_lines (
   tax_inclusive boolean,
   total interlock.amount not null,
   untracked boolean not null default false,
+  returned_quantity numeric not null default 0,
+  returned_amount interlock.amount not null default 0,
+  returned_tax interlock.amount not null default 0,
   constraint sale_lines_pkey primary key (sale_id, line),
   constraint sale_lines_total_adds_up check (
     total = subtotal - discount - promo_discount + case when tax_inclusive then 0 else tax end
+  ),
+  constraint sale_lines_returned_within_sold check (
+    returned_quantity between 0 and quantity and returned_amount <= total and returned_tax <= tax
   )
 );
 
 comment on table interlock.sale_lines is
-  'Lines of sales at tills: price, discount and tax as they were when it was sold. Append-only.';
+  'Lines of sales at tills: price, discount and tax as they were when it was sold. Append-only, but for what has come back of a line since.';
 comment on column interlock.sale_lines.line is
   'Counted from 0, as it was sent.';
 comment on column interlock.sale_lines.inventory_id is
@@ -38,10 +45,20 @@ comment on column interlock.sale_lines.promo_discount is
 comment on column interlock.sale_lines.untracked is
   'Whether it took nothing from the stock, because the product was untracked.';
 
+comment on column interlock.sale_lines.returned_quantity is
+  'How much of it has come back, by returns that were not voided.';
+comment on column interlock.sale_lines.returned_amount is
+  'What was given back for that, with tax.';
+comment on column interlock.sale_lines.returned_tax is
+  'The tax in returned_amount.';
+
 create index sale_lines_by_product on interlock.sale_lines (product_id);
 
 create trigger sale_lines_append_only
-  before update or delete on interlock.sale_lines
+  before update of
+    sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason, promo_discount,
+    tax, tax_percent, tax_inclusive, total, untracked
+  or delete on interlock.sale_lines
   for each row
   execute function interlock.refuse_change();
 

@@ -1,7 +1,8 @@
 -- Sales at tills. Written by public.pos_sale in one transaction with everything that belongs to it; append-only but for what
 -- a void says (public.void_sale).
 --
--- `total` is what the customer had to pay: subtotal − discount + tax − tax_included. The tenders sum to total + change_due.
+-- `total` is what the customer had to pay: subtotal − discount + tax − tax_included − returned. The tenders sum to total +
+-- change_due. Where more comes back than is sold it is below nothing, and the tenders, which sum to −total, were paid out.
 create table interlock.sales (
   id uuid not null
     constraint sales_pkey primary key,
@@ -17,7 +18,11 @@ create table interlock.sales (
   discount interlock.amount not null,
   tax interlock.amount not null,
   tax_included interlock.amount not null,
-  total interlock.amount not null,
+  returned interlock.amount not null default 0,
+  returns int not null default 0,
+  root_sale_id uuid
+    constraint sales_root_sale_id_fkey references interlock.sales,
+  total bigint not null,
   change_due interlock.amount not null default 0,
   customer_id uuid
     constraint sales_customer_id_fkey references interlock.customers,
@@ -33,7 +38,7 @@ create table interlock.sales (
   voided_by uuid,
   void_reason interlock.label,
   constraint sales_receipt_number_key unique (register_id, receipt_number),
-  constraint sales_total_adds_up check (total = subtotal - discount + tax - tax_included),
+  constraint sales_total_adds_up check (total = subtotal - discount + tax - tax_included - returned),
   constraint sales_late_offline check (offline or not late),
   constraint sales_void_whole check (
     case status when 'voided' then num_nulls(voided_at, void_reason) = 0
@@ -46,7 +51,13 @@ comment on table interlock.sales is
 comment on column interlock.sales.receipt_number is
   'Numbers the sales of a register, without gaps.';
 comment on column interlock.sales.total is
-  'What the customer had to pay.';
+  'What the customer had to pay; below nothing what was paid out to them.';
+comment on column interlock.sales.returned is
+  'What the goods that came back were worth.';
+comment on column interlock.sales.returns is
+  'How many rows of sale_returns it has.';
+comment on column interlock.sales.root_sale_id is
+  'The sale with which it began: the one whose goods came back, or of an exchange of an exchange the first of all. What was paid for all of these limits what is paid out.';
 comment on column interlock.sales.change_due is
   'What was given back of the cash.';
 comment on column interlock.sales.customer_id is
@@ -70,11 +81,12 @@ comment on column interlock.sales.needs_review is
 
 create index sales_by_shift on interlock.sales (shift_id);
 create index sales_by_customer on interlock.sales (customer_id) where customer_id is not null;
+create index sales_by_root on interlock.sales (root_sale_id) where root_sale_id is not null;
 
 create trigger sales_append_only
   before update of
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total, change_due,
-    sold_at, recorded_at, offline, late, needs_review
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, returned, returns,
+    root_sale_id, total, change_due, sold_at, recorded_at, offline, late, needs_review
   or delete on interlock.sales
   for each row
   execute function interlock.refuse_change();

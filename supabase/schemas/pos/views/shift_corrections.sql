@@ -21,7 +21,7 @@ as
     select
       count(*) as sales,
       sum(a.total)::bigint as total,
-      sum(coalesce(c.cash, 0) - a.change_due)::bigint as cash
+      sum(case when a.total < 0 then -1 else 1 end * coalesce(c.cash, 0) - a.change_due)::bigint as cash
     from interlock.sales a
     cross join lateral (
       select sum(t.amount) as cash from interlock.sale_tenders t where t.sale_id = a.id and t.type = 'cash'

@@ -1,6 +1,6 @@
 -- Refuse to delete a product that was sold; what a foreign key would do, without its lock on the product at
 -- each sale. A checkout that is selling it holds the product's row, which this delete has to wait for; one that
--- comes later finds no product. What was sold at a till stays as well.
+-- comes later finds no product. What was sold at a till, or came back to it, stays as well.
 --
 -- Callers: trigger products_sold_stay.
 -- Locks: none beyond the row being deleted.
@@ -15,6 +15,7 @@ as $$
 begin
   if exists (select 1 from interlock.order_items i where i.product_id = old.id)
     or exists (select 1 from interlock.sale_lines l where l.product_id = old.id)
+    or exists (select 1 from interlock.sale_returns r where r.product_id = old.id)
   then
     raise exception using
       errcode = 'foreign_key_violation',

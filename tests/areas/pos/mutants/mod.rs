@@ -3,6 +3,7 @@
 use crate::areas::Mutants;
 use crate::areas::pos::customer_races::CustomerScenario;
 use crate::areas::pos::races::TillScenario;
+use crate::areas::pos::return_races::ReturnScenario;
 use crate::mutants::Combined;
 
 /// For the engines.
@@ -86,5 +87,23 @@ const COMBINED: &[Combined] = &[
         patches: &[("find_or_make_customer", "on conflict do nothing", "")],
         sql: None,
         race: &CustomerScenario::OneNewCustomer,
+    },
+    Combined {
+        name: "pos_sale: a sale is not locked while its goods come back",
+        patches: &[("lock_sales", "for no key update", "")],
+        sql: None,
+        race: &ReturnScenario::TheLastReturn,
+    },
+    Combined {
+        name: "void_sale: a sale is not locked",
+        patches: &[("lock_sales", "for no key update", "")],
+        sql: None,
+        race: &ReturnScenario::ReturnAndVoid,
+    },
+    Combined {
+        name: "put_back: what is sold is not locked before what came back is put there",
+        patches: &[("put_back", "where not u.untracked", "where false")],
+        sql: None,
+        race: &ReturnScenario::ExchangesBothWays,
     },
 ];

@@ -1,0 +1,101 @@
+//! What comes back to tills that two sessions use at once.
+
+use crate::areas::pos::scenes::{SELL, TILL};
+use crate::meanwhile::{By, End, Scene, Wait};
+
+const RETURN: &str = "select public.pos_sale('{batch}', p_tenders => '[{\"type\": \"cash\", \"amount\": 700}]',
+     p_returns => jsonb_build_array(jsonb_build_object('line', 0, 'quantity', 1, 'reason', 'x', 'sale_id',
+       (select id from interlock.sales where register_id = '{batch}' and receipt_number = 1))))";
+const VOID: &str = "select public.void_sale((select id from interlock.sales where register_id = '{batch}' and receipt_number = 1), 'wrong')";
+const VOID_RETURN: &str = "select public.void_sale((select id from interlock.sales where register_id = '{batch}' and receipt_number = 2), 'wrong')";
+/// Two, half of the money in cash.
+const SELL_TWO: &str =
+    "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 2}]',
+     '[{\"type\": \"cash\", \"amount\": 700}, {\"type\": \"card\", \"amount\": 700}]')";
+const EXCHANGE: &str = "select public.pos_sale('{batch}', '[{\"product_id\": \"{product2}\", \"quantity\": 1}]',
+     p_returns => jsonb_build_array(jsonb_build_object('line', 0, 'quantity', 1, 'reason', 'x', 'sale_id',
+       (select id from interlock.sales where register_id = '{batch}' and receipt_number = 1))))";
+const RETURN_EXCHANGED: &str = "select public.pos_sale('{batch}', p_tenders => '[{\"type\": \"cash\", \"amount\": 700}]',
+     p_returns => jsonb_build_array(jsonb_build_object('line', 0, 'quantity', 1, 'reason', 'x', 'sale_id',
+       (select id from interlock.sales where register_id = '{batch}' and receipt_number = 2))))";
+const ONE_IS_BACK: &str = "available_quantity = 10 and (select sum(l.returned_quantity) = 1 from interlock.sale_lines l where l.product_id = '{product}')
+    from interlock.products where id = '{product}'";
+const ALL_ARE_THERE: &str = "available_quantity = 10 and (select sum(l.returned_quantity) = 0 from interlock.sale_lines l where l.product_id = '{product}')
+    from interlock.products where id = '{product}'";
+
+/// The scenes.
+pub(crate) const SCENES: &[Scene] = &[
+    Scene {
+        name: "the last unit of a sale that comes back meanwhile comes back once",
+        before: &[TILL, (By::Shop, SELL)],
+        meanwhile: (By::Shop, RETURN),
+        call: (By::Shop, RETURN),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "RETURN_EXCEEDS_SOLD",
+        then: ONE_IS_BACK,
+    },
+    Scene {
+        name: "what did not come back after all comes back",
+        before: &[TILL, (By::Shop, SELL)],
+        meanwhile: (By::Shop, RETURN),
+        call: (By::Shop, RETURN),
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "\"receipt_number\" : 2,",
+        then: ONE_IS_BACK,
+    },
+    Scene {
+        name: "of a sale that is voided meanwhile nothing comes back",
+        before: &[TILL, (By::Shop, SELL)],
+        meanwhile: (By::Shop, VOID),
+        call: (By::Shop, RETURN),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SALE_VOIDED",
+        then: ALL_ARE_THERE,
+    },
+    Scene {
+        name: "a sale of which something comes back meanwhile is not voided",
+        before: &[TILL, (By::Shop, SELL)],
+        meanwhile: (By::Shop, RETURN),
+        call: (By::Shop, VOID),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SALE_RETURNED",
+        then: ONE_IS_BACK,
+    },
+    Scene {
+        name: "what came back by a return that is voided meanwhile comes back anew",
+        before: &[TILL, (By::Shop, SELL), (By::Shop, RETURN)],
+        meanwhile: (By::Shop, VOID_RETURN),
+        call: (By::Shop, RETURN),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"receipt_number\" : 3,",
+        then: ONE_IS_BACK,
+    },
+    Scene {
+        name: "a return that is voided twice at once is undone once",
+        before: &[TILL, (By::Shop, SELL), (By::Shop, RETURN)],
+        meanwhile: (By::Shop, VOID_RETURN),
+        call: (By::Shop, VOID_RETURN),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"status\": \"voided\"",
+        then: "available_quantity = 9 and (select sum(l.returned_quantity) = 0 from interlock.sale_lines l where l.product_id = '{product}')
+          from interlock.products where id = '{product}'",
+    },
+    Scene {
+        name: "cash that a sale was paid with is paid out once, of an exchange of it, too",
+        before: &[TILL, (By::Shop, SELL_TWO), (By::Shop, EXCHANGE)],
+        meanwhile: (By::Shop, RETURN),
+        call: (By::Shop, RETURN_EXCHANGED),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "REFUND_EXCEEDS_PAID",
+        then: "(select count(*) = 1 from interlock.sales where register_id = '{batch}' and total < 0)",
+    },
+];
+
+crate::meanwhile::test_scenes!(SCENES);
