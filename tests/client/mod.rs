@@ -53,8 +53,9 @@ const FOLDER: &str = "packages/client/tests";
 #[tokio::test(flavor = "multi_thread")]
 async fn typed_client_in_node() {
     let mut node = Command::new("node");
-    node.arg("--test")
-        .args(["retry", "submission", "shop"].map(|name| format!("{FOLDER}/{name}.test.js")));
+    node.arg("--test").args(
+        ["retry", "submission", "shop", "till"].map(|name| format!("{FOLDER}/{name}.test.js")),
+    );
     passes(node).await;
 }
 
@@ -62,7 +63,9 @@ async fn typed_client_in_node() {
 async fn typed_client_in_deno() {
     let mut deno = Command::new(root().join("node_modules/.bin/deno"));
     deno.args(["test", "--no-lock", "--no-check", "--allow-all"])
-        .args(["retry", "submission", "shop"].map(|name| format!("{FOLDER}/{name}.test.js")));
+        .args(
+            ["retry", "submission", "shop", "till"].map(|name| format!("{FOLDER}/{name}.test.js")),
+        );
     passes(deno).await;
 }
 
@@ -70,7 +73,8 @@ async fn typed_client_in_deno() {
 #[tokio::test(flavor = "multi_thread")]
 async fn typed_client_in_a_browser() {
     let mut node = Command::new("node");
-    node.args(["--test", &format!("{FOLDER}/browser.test.js")]);
+    node.arg("--test")
+        .args(["browser", "till-browser"].map(|name| format!("{FOLDER}/{name}.test.js")));
     passes(node).await;
 }
 
@@ -91,6 +95,20 @@ async fn passes(mut tests: Command) {
     let staff = bench.users(1).await[0];
     let mut claims = user_claims(staff);
     claims["app_metadata"] = json!({ "role": "staff" });
+    let cashiers = bench.users(2).await.into_iter().map(|cashier| {
+        let mut claims = user_claims(cashier);
+        claims["app_metadata"] = json!({ "role": "cashier" });
+        json!({ "id": cashier, "token": bench.stack.token(&claims) })
+    });
+    let cashiers: Vec<Value> = cashiers.collect();
+    let mut tills = Vec::new();
+    for _ in 0..8 {
+        let inventory = bench.inventory("100").await;
+        let till = bench.till(inventory).await;
+        tills.push(
+            json!({ "register": till.register, "shift": till.shift, "inventory": inventory }),
+        );
+    }
     let fixture = json!({
         "apiUrl": bench.stack.api_url,
         "anonKey": bench.stack.anon_key,
@@ -98,6 +116,8 @@ async fn passes(mut tests: Command) {
         "users": with_token(&users),
         "drivers": with_token(&drivers),
         "staff": { "id": staff, "token": bench.stack.token(&claims) },
+        "cashiers": cashiers,
+        "tills": tills,
         "way": [bench.inventory("11.52").await, bench.inventory("1").await],
         "stock": [bench.inventory("11.52").await, bench.inventory("11.52").await],
         "product": bench.products(1, 1_000).await[0],

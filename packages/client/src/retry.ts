@@ -55,6 +55,20 @@ export async function persist<T>(
   }
 }
 
+/** Makes the call once, for so long at most. */
+export async function within<T>(
+  milliseconds: number,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const ending = new AbortController();
+  const timer = setTimeout(() => ending.abort(timeIsOver()), milliseconds);
+  try {
+    return await unlessAborted(call(ending.signal), ending.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Timers end at once if they are to last longer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

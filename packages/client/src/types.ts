@@ -51,6 +51,13 @@ export type InventoryTerms<Action extends InventoryAction> = Omit<
   InventoryFields<Action>,
   "action" | "lines"
 >;
+/** What is sold at a till, and how it is paid; the till says which register, when, and in which shift. */
+export type SaleRequest = Omit<
+  Schemas["PosSaleRequest"],
+  "register_id" | "client_time" | "shift_id"
+>;
+/** A sale at a till. */
+export type Sale = Schemas["Sale"];
 /** What is in stock of a product at a location. */
 export type InventoryRow = Schemas["InventoryRow"];
 /** What has become of the rows. */

@@ -1,88 +1,11 @@
 // The client in a browser: what only a browser does to it.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import process from "node:process";
 import { after, test } from "node:test";
-import { chromium } from "playwright-core";
+import { browse } from "./browse.js";
 import { fixture, nextUser, ordersOf } from "./fixture.js";
-import { badNetwork } from "./proxy.js";
 
-const executablePath = process.env.CHROMIUM_PATH;
-if (!executablePath) {
-  throw new Error(
-    "CHROMIUM_PATH is not set: run `cargo xtask test --only browser`, which finds or fetches a Chromium",
-  );
-}
-
-const network = await badNetwork(fixture.apiUrl);
-const site = await serveSite();
-const browser = await chromium.launch({
-  executablePath,
-  // Its sandbox needs rights that a container seldom gives; the pages are our own.
-  args: ["--no-sandbox"],
-  env: {
-    ...process.env,
-    LD_LIBRARY_PATH: process.env.CHROMIUM_LIBRARIES ?? "",
-  },
-});
-after(async () => {
-  await browser.close();
-  await network.close();
-  site.close();
-});
-
-/** The shop's page and its scripts, from another origin than the API. */
-async function serveSite() {
-  const root = new URL("..", import.meta.url);
-  const supabase = new URL(
-    "../../node_modules/@supabase/supabase-js/dist/umd/supabase.js",
-    root,
-  );
-  const server = createServer(async (request, response) => {
-    const path = request.url ?? "/";
-    const script = path === "/supabase.js"
-      ? supabase
-      : new URL(path.replace(/^\/client\//, "dist/"), root);
-    const [file, type] = path === "/"
-      ? [new URL("tests/page.html", root), "text/html; charset=utf-8"]
-      : [script, "text/javascript"];
-    try {
-      response.writeHead(200, { "content-type": type }).end(
-        await readFile(file),
-      );
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise((resolve) =>
-    server.listen(0, "127.0.0.1", () => resolve(undefined))
-  );
-  return server;
-}
-
-/**
- * A browser of its own with the shop's page in it.
- * @param {import("./fixture.js").User} user
- */
-async function visit(user) {
-  network.mend();
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  const address = site.address();
-  assert.ok(address && typeof address === "object");
-  const settings = JSON.stringify({
-    apiUrl: network.url,
-    anonKey: fixture.anonKey,
-    token: user.token,
-    product: fixture.product,
-  });
-  await page.goto(
-    `http://127.0.0.1:${address.port}/#${encodeURIComponent(settings)}`,
-  );
-  await page.waitForSelector("[data-ready]");
-  return { context, page };
-}
+const { network, visit, close } = await browse();
+after(close);
 
 /** Waits until a call has come through. */
 async function aCall() {

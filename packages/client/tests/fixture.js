@@ -14,7 +14,8 @@ if (!text) {
  * @type {{
  *   apiUrl: string, anonKey: string, serviceKey: string, users: User[], drivers: User[], product: string,
  *   second: string, scarce: string, promo: string, staff: User, stock: string[],
- *   way: [string, string],
+ *   way: [string, string], cashiers: [User, User],
+ *   tills: { register: string, shift: string, inventory: string }[],
  * }}
  */
 export const fixture = JSON.parse(text);
