@@ -9,7 +9,10 @@ set local check_function_bodies = off;
 -- Which two books do not agree.
 create domain interlock.finding_kind as text
   constraint inventory_findings_kind_known
-    check (value in ('ledger', 'sales', 'reservations', 'open_orders', 'codes', 'slots', 'transfers', 'oversold_offline'));
+    check (value in (
+      'ledger', 'sales', 'reservations', 'open_orders', 'codes', 'slots', 'transfers', 'oversold_offline', 'till_sales', 'totals',
+      'tenders', 'receipts'
+    ));
 
 create domain interlock.finding_status as text
   constraint inventory_findings_status_known check (value in ('open', 'resolved', 'accepted'));
@@ -95,6 +98,10 @@ create policy inventory_audits_select_staff
 --   slots             the slots of a product, and what its row says                   –
 --   transfers         what a transfer says of a location, and what the ledger says    the transfer
 --   oversold_offline  what a till that was cut off has sold, and what was there       the sale
+--   till_sales        what a sale at a till has sold, and what the ledger took        the sale
+--   totals            what the lines of such a sale come to, and its total            the sale
+--   tenders           what it came to, and what was paid                              the sale
+--   receipts          the receipts that a register has counted, and its sales         the register
 --
 -- `expected` is what follows from the first, `found` what the second says. An open finding is followed by every audit: it
 -- changes with the difference, and closes by itself once there is none. public.resolve_finding corrects it, with a reason, where
@@ -266,6 +273,7 @@ declare
   v_user_ids uuid[];
   v_transfer_ids uuid[];
   v_sale_ids uuid[];
+  v_register_ids uuid[];
   v_first_id uuid;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -339,6 +347,12 @@ begin
       select t.id from interlock.stock_transfers t
       union
       select m.reference_id from interlock.stock_movements m where m.reason in ('transfer_out', 'transfer_in')
+    ) c;
+    select array_agg(c.id) into v_sale_ids
+    from (
+      select s.id from interlock.sales s
+      union
+      select m.reference_id from interlock.stock_movements m where m.reason like 'pos\_%'
     ) c;
   else
     v_after := coalesce((
@@ -429,19 +443,30 @@ begin
           or exists (select from interlock.stock_transfers t where t.id = m.reference_id)
         union
         select f.subject_id from open_findings f where f.kind = 'transfers'
+      ),
+      array(
+        select s.id from interlock.sales s where age(s.xmin) <= age(v_last.oldest_transaction::xid)
+        union
+        select m.reference_id
+        from moved m
+        where m.reason like 'pos\_%'
+          or exists (select from interlock.sales s where s.id = m.reference_id)
+        union
+        select f.subject_id from open_findings f where f.kind in ('till_sales', 'totals', 'tenders')
       )
-    into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids, v_transfer_ids;
+    into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids, v_transfer_ids, v_sale_ids;
   end if;
   -- The few that are not settled, whenever they came.
-  v_sale_ids := array(
+  v_sale_ids := v_sale_ids || array(
     select f.sale_id from interlock.sale_shortfalls f where f.taken_at is null group by f.sale_id
   );
+  v_register_ids := array(select r.id from interlock.registers r);
   v_audit.products := coalesce(cardinality(v_product_ids), 0);
   v_audit.orders := coalesce(cardinality(v_order_ids), 0);
 
   for v_from in 1..greatest(
     v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids),
-    cardinality(v_sale_ids), 1
+    cardinality(v_sale_ids), cardinality(v_register_ids), 1
   ) by v_piece loop
     insert into interlock.inventory_findings as f (
       kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
@@ -456,6 +481,7 @@ begin
       v_user_ids[v_from:v_from + v_piece - 1],
       v_transfer_ids[v_from:v_from + v_piece - 1],
       v_sale_ids[v_from:v_from + v_piece - 1],
+      v_register_ids[v_from:v_from + v_piece - 1],
       v_audit.kept_since
     ) d
     on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update
@@ -856,8 +882,8 @@ as $$
     and c.codes <> h.held
 $$;
 
--- Every difference between the books that these products, orders, reservations, customers, transfers and sales at tills are in. Each
--- kind is asked in a statement of its own, which sees the rows of one moment.
+-- Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills and registers are in.
+-- Each kind is asked in a statement of its own, which sees the rows of one moment.
 --
 -- Callers: interlock.audit_inventory, interlock.resolve_finding.
 -- Locks: none.
@@ -868,6 +894,7 @@ create function interlock.find_differences(
   p_user_ids uuid[],
   p_transfer_ids uuid[],
   p_sale_ids uuid[],
+  p_register_ids uuid[],
   p_kept_since timestamptz default null
 )
 returns table (
@@ -902,6 +929,7 @@ begin
   return query
     select 'oversold_offline', d.product_id, d.location_id, d.sale_id, d.expected, d.found, d.since, d.cause
     from interlock.find_shortfalls(p_sale_ids) d;
+  return query select d.* from interlock.find_till_differences(p_sale_ids, p_register_ids, p_kept_since) d;
 end
 $$;
 
@@ -1334,13 +1362,17 @@ begin
         perform interlock.correct_transfer(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
       when 'oversold_offline' then
         perform interlock.correct_shortfall(v_finding.subject_id, v_finding.product_id, p_reason);
+      when 'till_sales' then
+        perform interlock.correct_till_sale(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
+      -- Money that was taken or not, and numbers that were given out, are for people to look at.
+      else
     end case;
 
     v_is_left := exists (
       select
       from interlock.find_differences(
         array[v_finding.product_id], array[v_finding.subject_id], array[v_finding.subject_id], array[v_finding.subject_id],
-        array[v_finding.subject_id], array[v_finding.subject_id]
+        array[v_finding.subject_id], array[v_finding.subject_id], array[v_finding.subject_id]
       ) d
       where d.kind = v_finding.kind
         and d.product_id is not distinct from v_finding.product_id
@@ -1429,7 +1461,7 @@ comment on function interlock.explain_ledger is
 comment on function interlock.find_code_differences is
   'Digital products of these whose stock is not the number of their free codes; orders of these that have not the codes they bought, or have ended and keep codes that nobody has seen.';
 comment on function interlock.find_differences is
-  'Every difference between the books that these products, orders, reservations, customers, transfers and sales at tills are in.';
+  'Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills and registers are in.';
 comment on function interlock.find_ledger_differences is
   'Products of these whose ledger at a location does not add up to their stock there, less what is owed.';
 comment on function interlock.find_open_order_differences is

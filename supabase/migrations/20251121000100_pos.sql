@@ -786,6 +786,39 @@ begin
 end
 $$;
 
+-- Take from the stock what a sale at a till has sold and the ledger has not taken, or give back what it has taken too much.
+--
+-- Callers: interlock.resolve_finding.
+-- Locks: the sale; as interlock.lock_inventory.
+-- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, PRODUCT_NOT_FOUND; 55P03 is transient.
+create function interlock.correct_till_sale(p_sale_id uuid, p_product_id uuid, p_location_id uuid, p_reason text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_lines jsonb;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform 1 from interlock.sales s where s.id = p_sale_id for no key update;
+  v_lines := (
+    select interlock.transfer_ends(
+      jsonb_build_array(jsonb_build_object('product_id', p_product_id, 'quantity', d.found - d.expected)), p_location_id
+    )
+    from interlock.find_till_differences(array[p_sale_id], null) d
+    where d.kind = 'till_sales'
+      and d.product_id = p_product_id
+      and d.location_id = p_location_id
+  );
+  if v_lines is not null then
+    perform interlock.refuse_shortages(v_lines, interlock.lock_inventory(v_lines));
+    perform interlock.move_quantities(v_lines, p_reason, p_sale_id);
+  end if;
+end
+$$;
+
 -- How many decimals the amounts of a currency have, by ISO 4217.
 --
 -- Callers: interlock.format_amount.
@@ -1180,6 +1213,102 @@ as $$
   where f.sale_id = any (p_sale_ids)
     and f.taken_at is null
     and s.status = 'completed'
+$$;
+
+-- Differences between the books of tills that these sales or registers are in.
+--
+--   till_sales  of a sale: what its lines have sold, less what came back with it and what was not there, and what the ledger took
+--   totals      of a sale: what its lines come to, less what came back, and its total
+--   tenders     of a sale: its total with the change, and what was paid (or paid out)
+--   receipts    of a register: the receipts it has counted, and its sales
+--
+-- A sale that is void has sold nothing. An id may be that of no sale: then the ledger has taken something for none. Sales from before
+-- p_kept_since are not compared with the ledger, as rows of it may be gone.
+--
+-- Callers: interlock.find_differences, interlock.correct_till_sale.
+-- Locks: none.
+create function interlock.find_till_differences(p_sale_ids uuid[], p_register_ids uuid[], p_kept_since timestamptz default null)
+returns table (
+  kind text, product_id uuid, location_id uuid, subject_id uuid, expected numeric, found numeric, since timestamptz, cause text
+)
+language sql
+stable
+set search_path = ''
+as $$
+  with asked as (
+    select distinct u.id, s.id is not null as is_there, s.status, s.location_id, s.recorded_at, s.total, s.change_due
+    from unnest(p_sale_ids) as u (id)
+    left join interlock.sales s on s.id = u.id
+  ),
+  books as (
+    select a.id, a.is_there, a.recorded_at, l.product_id, a.location_id, l.quantity::numeric as sold, null::numeric as taken
+    from asked a
+    join interlock.sale_lines l on l.sale_id = a.id
+    where a.status = 'completed'
+      and not l.untracked
+    union all
+    select a.id, a.is_there, a.recorded_at, r.product_id, a.location_id, -r.quantity, null
+    from asked a
+    join interlock.sale_returns r on r.sale_id = a.id
+    where a.status = 'completed'
+      and r.inventory_id is not null
+    union all
+    select a.id, a.is_there, a.recorded_at, f.product_id, a.location_id, -f.quantity, null
+    from asked a
+    join interlock.sale_shortfalls f on f.sale_id = a.id
+    where a.status = 'completed'
+      and f.taken_at is null
+    union all
+    select a.id, a.is_there, coalesce(a.recorded_at, m.created_at), m.product_id, m.location_id, null, -m.delta
+    from asked a
+    join interlock.stock_movements m on m.reference_id = a.id
+  )
+  select
+    'till_sales', b.product_id, b.location_id, b.id, trim_scale(coalesce(sum(b.sold), 0)), trim_scale(coalesce(sum(b.taken), 0)),
+    min(b.recorded_at),
+    case
+      when not bool_or(b.is_there) then 'The ledger has taken units for a sale that is not there: it was removed by hand.'
+      else 'The sale, its lines or the ledger were changed past the functions.'
+    end
+  from books b
+  where (b.recorded_at < p_kept_since) is not true
+  group by b.product_id, b.location_id, b.id
+  having coalesce(sum(b.sold), 0) <> coalesce(sum(b.taken), 0)
+  union all
+  select
+    'totals', null, null, a.id, l.total, a.total, a.recorded_at, 'The sale or its lines were changed past the functions.'
+  from asked a
+  cross join lateral (
+    select
+      coalesce((select sum(l.total) from interlock.sale_lines l where l.sale_id = a.id), 0)
+        - coalesce((select sum(r.amount) from interlock.sale_returns r where r.sale_id = a.id), 0) as total
+  ) l
+  where a.is_there
+    and a.total <> l.total
+  union all
+  select
+    'tenders', null, null, a.id, abs(a.total) + a.change_due, t.paid, a.recorded_at,
+    'The sale or its tenders were changed past the functions.'
+  from asked a
+  cross join lateral (
+    select coalesce(sum(t.amount), 0) as paid from interlock.sale_tenders t where t.sale_id = a.id
+  ) t
+  where a.is_there
+    and abs(a.total) + a.change_due <> t.paid
+  union all
+  select
+    'receipts', null, null, r.id, r.last_receipt, s.sales, null,
+    case
+      when s.highest > r.last_receipt then format('The register has counted to %s, and there is a receipt %s.', r.last_receipt, s.highest)
+      else 'A sale was removed past the functions, or the register''s count was changed.'
+    end
+  from (select distinct u.id from unnest(p_register_ids) as u (id)) a
+  join interlock.registers r on r.id = a.id
+  cross join lateral (
+    select count(*) as sales, max(q.receipt_number) as highest from interlock.sales q where q.register_id = r.id
+  ) s
+  where r.last_receipt <> s.sales
+    or s.highest > r.last_receipt
 $$;
 
 -- Store the answer of a sale with its key.
@@ -2385,9 +2514,24 @@ as $$
     cross join lines l
     where l.promo_discount > 0
     union all
+    select 9, 1000 + b.n * 2, 'row', b.name, null, null from interlock.sale_returns b where b.sale_id = p_sale_id
+    union all
+    select
+      9, 1001 + b.n * 2, 'detail',
+      concat_ws(
+        ' ', s.words ->> 'returned', interlock.format_number(trim_scale(b.quantity), p_language), u.unit, 'x',
+        interlock.format_amount(b.unit_price, s.currency, p_language)
+      ),
+      -b.amount, null
+    from sale s
+    join interlock.sale_returns b on b.sale_id = s.id
+    left join interlock.products u on u.id = b.product_id and u.unit <> 'piece'
+    union all
     select 10, 0, 'rule', null, null, null
     union all
-    select 11, 0, 'row', s.words ->> 'subtotal', s.subtotal - s.discount, null from sale s where s.total <> s.subtotal - s.discount
+    select 11, 0, 'row', s.words ->> 'subtotal', s.subtotal - s.discount - s.returned, null
+    from sale s
+    where s.tax > s.tax_included
     union all
     select
       case when t.inclusive then 17 else 12 end, row_number() over (order by t.percent), 'row',
@@ -2401,13 +2545,22 @@ as $$
     union all
     select 13, 0, 'total', concat_ws(' ', s.words ->> 'total', s.currency), s.total, null from sale s
     union all
-    select 14, t.n, 'row', concat_ws(' ', s.words ->> t.type::text, t.reference), t.amount, null
+    select 14, t.n, 'row', concat_ws(' ', s.words ->> t.type::text, t.reference),
+      case when s.total < 0 then -t.amount else t.amount end, null
     from sale s
     join interlock.sale_tenders t on t.sale_id = s.id
     union all
     select 15, 0, 'row', s.words ->> 'change', s.change_due, null from sale s where s.change_due > 0
     union all
-    select 16, 0, 'rule', null, null, null where exists (select from taxes t where t.inclusive)
+    select 16, 0, 'rule', null, null, null
+    where exists (select from taxes t where t.inclusive)
+      or exists (select from interlock.sale_returns b where b.sale_id = p_sale_id and b.tax > 0)
+    union all
+    select 17, 1000, 'row', s.words ->> 'tax_back', -sum(b.tax)::bigint, null
+    from sale s
+    join interlock.sale_returns b on b.sale_id = s.id
+    group by s.words
+    having sum(b.tax) > 0
     union all
     select 18, 0, 'rule', null, null, null from sale s where s.loyalty is not null
     union all
@@ -2443,13 +2596,13 @@ as $$
     when 'de' then jsonb_build_object(
       'tax_id', 'USt-IdNr.', 'receipt', 'Bon', 'till', 'Kasse', 'void', 'STORNIERT', 'discount', 'Rabatt',
       'subtotal', 'Zwischensumme', 'total', 'SUMME', 'cash', 'Bar', 'card', 'Karte', 'wallet', 'Guthaben', 'points', 'Punkte', 'change', 'Rückgeld',
-      'customer', 'Kunde', 'promo', 'Code', 'earned', 'Punkte gesammelt', 'spent', 'Punkte eingelöst', 'balance', 'Punktestand',
+      'customer', 'Kunde', 'returned', 'Rückgabe', 'tax_back', 'MwSt. der Rückgaben', 'promo', 'Code', 'earned', 'Punkte gesammelt', 'spent', 'Punkte eingelöst', 'balance', 'Punktestand',
       'tax_in', 'Enth. MwSt. %s %% aus %s', 'tax_on', 'zzgl. MwSt. %s %% auf %s', 'date', 'DD.MM.YYYY HH24:MI'
     )
     else jsonb_build_object(
       'tax_id', 'Tax ID', 'receipt', 'Receipt', 'till', 'Till', 'void', 'VOID', 'discount', 'Discount',
       'subtotal', 'Subtotal', 'total', 'TOTAL', 'cash', 'Cash', 'card', 'Card', 'wallet', 'Wallet', 'points', 'Points', 'change', 'Change',
-      'customer', 'Customer', 'promo', 'Code', 'earned', 'Points earned', 'spent', 'Points spent', 'balance', 'Points now',
+      'customer', 'Customer', 'returned', 'Returned', 'tax_back', 'Tax on what came back', 'promo', 'Code', 'earned', 'Points earned', 'spent', 'Points spent', 'balance', 'Points now',
       'tax_in', 'Incl. tax %s %% on %s', 'tax_on', 'Tax %s %% on %s', 'date', 'YYYY-MM-DD HH24:MI'
     )
   end
@@ -3721,6 +3874,8 @@ comment on function interlock.close_shift is
   'What public.close_shift does, with its owner''s rights: end a shift with what was counted in its drawer, and answer what it adds up to.';
 comment on function interlock.correct_shortfall is
   'Take from the stock what a till that was cut off has sold and was not there then.';
+comment on function interlock.correct_till_sale is
+  'Take from the stock what a sale at a till has sold and the ledger has not taken, or give back what it has taken too much.';
 comment on function interlock.currency_decimals is
   'How many decimals the amounts of a currency have, by ISO 4217.';
 comment on function interlock.escape_html is
@@ -3737,6 +3892,8 @@ comment on function interlock.find_sale_problems is
   'What is wrong with the shape of a sale, all of it; null if nothing is.';
 comment on function interlock.find_shortfalls is
   'What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.';
+comment on function interlock.find_till_differences is
+  'Differences between the books of tills that these sales or registers are in.';
 comment on function interlock.finish_sale is
   'Store the answer of a sale with its key.';
 comment on function interlock.format_amount is

@@ -7,6 +7,8 @@ comment on function interlock.close_shift is
   'What public.close_shift does, with its owner''s rights: end a shift with what was counted in its drawer, and answer what it adds up to.';
 comment on function interlock.correct_shortfall is
   'Take from the stock what a till that was cut off has sold and was not there then.';
+comment on function interlock.correct_till_sale is
+  'Take from the stock what a sale at a till has sold and the ledger has not taken, or give back what it has taken too much.';
 comment on function interlock.currency_decimals is
   'How many decimals the amounts of a currency have, by ISO 4217.';
 comment on function interlock.escape_html is
@@ -23,6 +25,8 @@ comment on function interlock.find_sale_problems is
   'What is wrong with the shape of a sale, all of it; null if nothing is.';
 comment on function interlock.find_shortfalls is
   'What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.';
+comment on function interlock.find_till_differences is
+  'Differences between the books of tills that these sales or registers are in.';
 comment on function interlock.finish_sale is
   'Store the answer of a sale with its key.';
 comment on function interlock.format_amount is

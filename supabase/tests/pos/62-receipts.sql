@@ -222,6 +222,71 @@ select is(
 );
 select matches(pg_temp.receipt($$, 'html', 48, 'de'$$), '<p class="banner">STORNIERT</p>', 'on the page as well');
 
+-- What came back, with another mug, and with nothing.
+create temporary table pair on commit drop as select public.pos_sale(
+  '62300000-0000-4000-8000-000000000001', '[{"product_id": "62000000-0000-4000-8000-000000000002", "quantity": 3}]',
+  '[{"type": "cash", "amount": 1500}]'
+) #>> '{sale,id}' as original;
+create function pg_temp.bring_back(p_lines text, p_quantity int, p_tenders text)
+returns text
+language sql
+as $$
+  select public.pos_sale(
+    '62300000-0000-4000-8000-000000000001', p_lines::jsonb, p_tenders::jsonb,
+    jsonb_build_array(jsonb_build_object('sale_id', p.original, 'line', 0, 'quantity', p_quantity, 'reason', 'chipped'))
+  ) #>> '{sale,id}'
+  from pair p
+$$;
+update sold set id = pg_temp.bring_back('[{"product_id": "62000000-0000-4000-8000-000000000004", "quantity": 10}]', 1, '[{"type": "cash", "amount": 394}]');
+select is(pg_temp.receipt(', p_columns => 32'), $receipt$          Grüner Laden
+          Torstraße 12
+          10119 Berlin
+       Tax ID DE123456789
+--------------------------------
+Receipt
+TAP62-000004    YYYY-MM-DD HH:MI
+Till Front
+--------------------------------
+Donaudampfschifffahrtsgesellscha
+ftskapitänsmützenbürste
+  10 x 0.10                 1.00
+Mug
+  Returned 1 x 5.00        -5.00
+--------------------------------
+Subtotal                   -4.00
+Tax 5.5 % on 1.00           0.06
+TOTAL EUR                  -3.94
+Cash                       -3.94
+--------------------------------
+Tax on what came back      -0.80
+--------------------------------
+           Thank you!
+We take goods back for 14 days,
+       with this receipt.
+$receipt$, 'an exchange');
+update sold set id = pg_temp.bring_back(null, 2, '[{"type": "cash", "amount": 1000}]');
+select is(pg_temp.receipt($$, p_columns => 32, p_language => 'de'$$), $receipt$          Grüner Laden
+          Torstraße 12
+          10119 Berlin
+     USt-IdNr. DE123456789
+--------------------------------
+Bon
+TAP62-000005    DD.MM.YYYY HH:MI
+Kasse Front
+--------------------------------
+Mug
+  Rückgabe 2 x 5,00       -10,00
+--------------------------------
+SUMME EUR                 -10,00
+Bar                       -10,00
+--------------------------------
+MwSt. der Rückgaben        -1,59
+--------------------------------
+           Thank you!
+We take goods back for 14 days,
+       with this receipt.
+$receipt$, 'goods that came back');
+
 -- Of somebody who is known, with a promo code and points.
 select pg_temp.act_as(null, null);
 delete from interlock.points_rules;
@@ -248,7 +313,7 @@ select is(pg_temp.receipt(', p_columns => 32'), $receipt$          Grüner Laden
        Tax ID DE123456789
 --------------------------------
 Receipt
-TAP62-000004    YYYY-MM-DD HH:MI
+TAP62-000007    YYYY-MM-DD HH:MI
 Till Front
 Customer Ada Example
 --------------------------------
@@ -306,7 +371,7 @@ select is(pg_temp.receipt(', p_columns => 24'), $receipt$       Tap store
 ------------------------
 Bon
 TAP62-0
-00005   DD.MM.YYYY HH:MI
+00008   DD.MM.YYYY HH:MI
 Kasse Front
 ------------------------
 Mug
@@ -345,6 +410,37 @@ select throws_ok($$ select public.sale_receipt('62000000-0000-4000-8000-00000000
 select pg_temp.act_as('cc', 'driver');
 select throws_ok($$ select public.sale_receipt('62000000-0000-4000-8000-000000000009') $$, 'PT403', 'FORBIDDEN', 'who is nothing at a till');
 select pg_temp.act_as('aa', 'manager');
-select alike(public.sale_receipt(id::uuid), '%TAP62-000005%', 'a manager') from sold;
+select alike(public.sale_receipt(id::uuid), '%TAP62-00000%', 'a manager') from sold;
+select pg_temp.act_as('aa', null);
+set local request.jwt.claims = '{"role": "authenticated"}';
+select throws_ok($$ select public.sale_receipt('62000000-0000-4000-8000-000000000009') $$, 'PT401', 'UNAUTHENTICATED', 'and nobody at all');
+
+-- Numbers -------------------------------------------------------------------------------
+
+select pg_temp.act_as(null, null);
+select throws_ok(
+  $$ insert into interlock.registers (location_id, name, currency, receipt_prefix)
+     values ('62100000-0000-4000-8000-000000000001', 'other', 'EUR', 'TAP62') $$,
+  '23505', null, 'receipts of two registers do not look alike'
+);
+select throws_ok(
+  $$ update interlock.registers set last_receipt = null where receipt_prefix = 'TAP62' $$, '23502', null, 'a register counts its receipts'
+);
+select throws_ok(
+  $$ insert into interlock.sales (id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included, total)
+     select gen_random_uuid(), s.register_id, s.shift_id, s.location_id, null, s.currency, 0, 0, 0, 0, 0
+     from interlock.sales s where s.id = (select original::uuid from pair) $$,
+  '23502', null, 'and each sale has one'
+);
+
+insert into interlock.registers (id, location_id, name, currency)
+select ('62300000-0000-4000-8000-00000000000' || n)::uuid, '62100000-0000-4000-8000-000000000001', 'more', 'EUR' from generate_series(2, 3) n;
+insert into interlock.shifts (register_id, opening_cash)
+select ('62300000-0000-4000-8000-00000000000' || n)::uuid, 10 * n from generate_series(2, 3) n;
+select results_eq(
+  $$ select interlock.expected_cash(s.id) from interlock.shifts s where s.opening_cash in (20, 30) and s.register_id::text like '62300000%' order by s.opening_cash $$, $$ values (20::bigint), (30) $$,
+  'each shift has its own cash'
+);
+
 select * from finish();
 rollback;

@@ -36,6 +36,7 @@ declare
   v_user_ids uuid[];
   v_transfer_ids uuid[];
   v_sale_ids uuid[];
+  v_register_ids uuid[];
   v_first_id uuid;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -109,6 +110,12 @@ begin
       select t.id from interlock.stock_transfers t
       union
       select m.reference_id from interlock.stock_movements m where m.reason in ('transfer_out', 'transfer_in')
+    ) c;
+    select array_agg(c.id) into v_sale_ids
+    from (
+      select s.id from interlock.sales s
+      union
+      select m.reference_id from interlock.stock_movements m where m.reason like 'pos\_%'
     ) c;
   else
     v_after := coalesce((
@@ -199,19 +206,30 @@ begin
           or exists (select from interlock.stock_transfers t where t.id = m.reference_id)
         union
         select f.subject_id from open_findings f where f.kind = 'transfers'
+      ),
+      array(
+        select s.id from interlock.sales s where age(s.xmin) <= age(v_last.oldest_transaction::xid)
+        union
+        select m.reference_id
+        from moved m
+        where m.reason like 'pos\_%'
+          or exists (select from interlock.sales s where s.id = m.reference_id)
+        union
+        select f.subject_id from open_findings f where f.kind in ('till_sales', 'totals', 'tenders')
       )
-    into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids, v_transfer_ids;
+    into v_product_ids, v_order_ids, v_reservation_ids, v_user_ids, v_transfer_ids, v_sale_ids;
   end if;
   -- The few that are not settled, whenever they came.
-  v_sale_ids := array(
+  v_sale_ids := v_sale_ids || array(
     select f.sale_id from interlock.sale_shortfalls f where f.taken_at is null group by f.sale_id
   );
+  v_register_ids := array(select r.id from interlock.registers r);
   v_audit.products := coalesce(cardinality(v_product_ids), 0);
   v_audit.orders := coalesce(cardinality(v_order_ids), 0);
 
   for v_from in 1..greatest(
     v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids),
-    cardinality(v_sale_ids), 1
+    cardinality(v_sale_ids), cardinality(v_register_ids), 1
   ) by v_piece loop
     insert into interlock.inventory_findings as f (
       kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
@@ -226,6 +244,7 @@ begin
       v_user_ids[v_from:v_from + v_piece - 1],
       v_transfer_ids[v_from:v_from + v_piece - 1],
       v_sale_ids[v_from:v_from + v_piece - 1],
+      v_register_ids[v_from:v_from + v_piece - 1],
       v_audit.kept_since
     ) d
     on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update

@@ -1,5 +1,5 @@
--- Every difference between the books that these products, orders, reservations, customers, transfers and sales at tills are in. Each
--- kind is asked in a statement of its own, which sees the rows of one moment.
+-- Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills and registers are in.
+-- Each kind is asked in a statement of its own, which sees the rows of one moment.
 --
 -- Callers: interlock.audit_inventory, interlock.resolve_finding.
 -- Locks: none.
@@ -10,6 +10,7 @@ create function interlock.find_differences(
   p_user_ids uuid[],
   p_transfer_ids uuid[],
   p_sale_ids uuid[],
+  p_register_ids uuid[],
   p_kept_since timestamptz default null
 )
 returns table (
@@ -44,5 +45,6 @@ begin
   return query
     select 'oversold_offline', d.product_id, d.location_id, d.sale_id, d.expected, d.found, d.since, d.cause
     from interlock.find_shortfalls(p_sale_ids) d;
+  return query select d.* from interlock.find_till_differences(p_sale_ids, p_register_ids, p_kept_since) d;
 end
 $$;

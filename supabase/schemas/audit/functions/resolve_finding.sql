@@ -57,13 +57,17 @@ begin
         perform interlock.correct_transfer(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
       when 'oversold_offline' then
         perform interlock.correct_shortfall(v_finding.subject_id, v_finding.product_id, p_reason);
+      when 'till_sales' then
+        perform interlock.correct_till_sale(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
+      -- Money that was taken or not, and numbers that were given out, are for people to look at.
+      else
     end case;
 
     v_is_left := exists (
       select
       from interlock.find_differences(
         array[v_finding.product_id], array[v_finding.subject_id], array[v_finding.subject_id], array[v_finding.subject_id],
-        array[v_finding.subject_id], array[v_finding.subject_id]
+        array[v_finding.subject_id], array[v_finding.subject_id], array[v_finding.subject_id]
       ) d
       where d.kind = v_finding.kind
         and d.product_id is not distinct from v_finding.product_id

@@ -9,6 +9,10 @@
 --   slots             the slots of a product, and what its row says                   –
 --   transfers         what a transfer says of a location, and what the ledger says    the transfer
 --   oversold_offline  what a till that was cut off has sold, and what was there       the sale
+--   till_sales        what a sale at a till has sold, and what the ledger took        the sale
+--   totals            what the lines of such a sale come to, and its total            the sale
+--   tenders           what it came to, and what was paid                              the sale
+--   receipts          the receipts that a register has counted, and its sales         the register
 --
 -- `expected` is what follows from the first, `found` what the second says. An open finding is followed by every audit: it
 -- changes with the difference, and closes by itself once there is none. public.resolve_finding corrects it, with a reason, where

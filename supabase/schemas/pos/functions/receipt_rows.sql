@@ -95,9 +95,24 @@ as $$
     cross join lines l
     where l.promo_discount > 0
     union all
+    select 9, 1000 + b.n * 2, 'row', b.name, null, null from interlock.sale_returns b where b.sale_id = p_sale_id
+    union all
+    select
+      9, 1001 + b.n * 2, 'detail',
+      concat_ws(
+        ' ', s.words ->> 'returned', interlock.format_number(trim_scale(b.quantity), p_language), u.unit, 'x',
+        interlock.format_amount(b.unit_price, s.currency, p_language)
+      ),
+      -b.amount, null
+    from sale s
+    join interlock.sale_returns b on b.sale_id = s.id
+    left join interlock.products u on u.id = b.product_id and u.unit <> 'piece'
+    union all
     select 10, 0, 'rule', null, null, null
     union all
-    select 11, 0, 'row', s.words ->> 'subtotal', s.subtotal - s.discount, null from sale s where s.total <> s.subtotal - s.discount
+    select 11, 0, 'row', s.words ->> 'subtotal', s.subtotal - s.discount - s.returned, null
+    from sale s
+    where s.tax > s.tax_included
     union all
     select
       case when t.inclusive then 17 else 12 end, row_number() over (order by t.percent), 'row',
@@ -111,13 +126,22 @@ as $$
     union all
     select 13, 0, 'total', concat_ws(' ', s.words ->> 'total', s.currency), s.total, null from sale s
     union all
-    select 14, t.n, 'row', concat_ws(' ', s.words ->> t.type::text, t.reference), t.amount, null
+    select 14, t.n, 'row', concat_ws(' ', s.words ->> t.type::text, t.reference),
+      case when s.total < 0 then -t.amount else t.amount end, null
     from sale s
     join interlock.sale_tenders t on t.sale_id = s.id
     union all
     select 15, 0, 'row', s.words ->> 'change', s.change_due, null from sale s where s.change_due > 0
     union all
-    select 16, 0, 'rule', null, null, null where exists (select from taxes t where t.inclusive)
+    select 16, 0, 'rule', null, null, null
+    where exists (select from taxes t where t.inclusive)
+      or exists (select from interlock.sale_returns b where b.sale_id = p_sale_id and b.tax > 0)
+    union all
+    select 17, 1000, 'row', s.words ->> 'tax_back', -sum(b.tax)::bigint, null
+    from sale s
+    join interlock.sale_returns b on b.sale_id = s.id
+    group by s.words
+    having sum(b.tax) > 0
     union all
     select 18, 0, 'rule', null, null, null from sale s where s.loyalty is not null
     union all

@@ -39,7 +39,17 @@ const COMBINED: &[Combined] = &[
         race: &TillScenario::TheLastOnes,
     },
     Combined {
-        name: "close_shift: the register is not locked",
+        name: "lock_shift: without `perform interlock.lock_register(s.register_id) from interlock.shifts s where s.id = p_shift_id`",
+        patches: &[(
+            "lock_shift",
+            "perform interlock.lock_register(s.register_id) from interlock.shifts s where s.id = p_shift_id;",
+            "",
+        )],
+        sql: None,
+        race: &TillScenario::SalesAndTheClose,
+    },
+    Combined {
+        name: "lock_register: without `for no key update`",
         patches: &[("lock_register", "for no key update", "")],
         sql: None,
         race: &TillScenario::SalesAndTheClose,
