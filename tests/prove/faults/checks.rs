@@ -1,6 +1,6 @@
 //! What must be true when the dust has settled: one effect for each key, and every client was told the truth.
 
-use super::clients::{Goods, MANAGE, SELL, Settled, TOP_UP, Told};
+use super::clients::{AT_TILL, Goods, MANAGE, SELL, Settled, TOP_UP, Told};
 use super::stock::IN_STORE;
 use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use anyhow::Result;
@@ -102,6 +102,7 @@ pub(crate) async fn told_the_truth(
     findings
         .failures
         .extend(in_store(db, goods, settled).await?);
+    findings.failures.extend(at_till(db, goods, settled).await?);
     Ok(findings)
 }
 
@@ -109,13 +110,48 @@ pub(crate) async fn told_the_truth(
 async fn in_store(db: &Client, goods: &Goods, settled: &[Settled]) -> Result<Option<String>> {
     let takes = |settled: &&Settled| {
         let rpc = settled.intent.operation.rpc;
-        (rpc == SELL.rpc || rpc == MANAGE.rpc) && matches!(settled.told, Told::Done(_))
+        [SELL.rpc, MANAGE.rpc, AT_TILL.rpc].contains(&rpc) && matches!(settled.told, Told::Done(_))
     };
     let taken = i64::try_from(settled.iter().filter(takes).count())?;
     let query = "select quantity::bigint from interlock.inventory where id = $1";
     let left: i64 = db.query_one(query, &[&goods.in_store]).await?.get(0);
     Ok((IN_STORE - left != taken)
         .then(|| format!("{taken} were taken in the store, and {left} are left of {IN_STORE}")))
+}
+
+/// The till has one sale for each key that was answered, numbered without gaps, and their money in its drawer.
+async fn at_till(db: &Client, goods: &Goods, settled: &[Settled]) -> Result<Option<String>> {
+    let keys: BTreeSet<_> = settled
+        .iter()
+        .filter(|settled| {
+            settled.intent.operation.rpc == AT_TILL.rpc && matches!(settled.told, Told::Done(_))
+        })
+        .map(|settled| &settled.intent.key)
+        .collect();
+    let answered = i64::try_from(keys.len())?;
+    let row = db
+        .query_one(
+            "select r.last_receipt::bigint, s.sales, s.highest, interlock.expected_cash(h.id), s.total
+             from interlock.registers r
+             join interlock.shifts h on h.register_id = r.id
+             cross join lateral (
+               select count(*) as sales, coalesce(max(a.receipt_number), 0) as highest, coalesce(sum(a.total), 0)::bigint as total
+               from interlock.sales a where a.register_id = r.id
+             ) s
+             where r.id = $1",
+            &[&goods.register],
+        )
+        .await?;
+    let books: [i64; 5] = [row.get(0), row.get(1), row.get(2), row.get(3), row.get(4)];
+    let [counted, sales, highest, cash, total] = books;
+    Ok(
+        ([counted, sales, highest] != [answered; 3] || cash != total).then(|| {
+            format!(
+                "{answered} sales were answered at the till, and there are {sales}, counted to {counted}, the last {highest}; \
+                 {cash} in the drawer, for {total}"
+            )
+        }),
+    )
 }
 
 /// Each wallet has what was paid in, each reference once, less what its standing orders cost.
@@ -162,8 +198,12 @@ pub(crate) async fn leftovers(db: &Client) -> Result<i64> {
 async fn stored_answers(db: &Client, users: &[Uuid]) -> Result<Stored> {
     let rows = db
         .query(
-            "select user_id, operation, key, response::jsonb from interlock.idempotency_keys
-             where user_id = any ($1)",
+            "select user_id, operation::text, key::text, response::jsonb from interlock.idempotency_keys
+             where user_id = any ($1)
+             union all
+             select s.cashier, 'pos_sale', k.key::text, k.answer::jsonb from interlock.sale_keys k
+             join interlock.sales s on s.id = k.sale_id
+             where s.cashier = any ($1)",
             &[&users],
         )
         .await?;

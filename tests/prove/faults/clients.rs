@@ -56,6 +56,12 @@ pub(crate) const SELL: Operation = Operation {
     rpc: "decrement_inventory",
 };
 
+/// A sale at a till, of one of what is in the store. Its key is the register's, for ever.
+pub(crate) const AT_TILL: Operation = Operation {
+    function: "pos-sale",
+    rpc: "pos_sale",
+};
+
 /// What staff change in a store.
 pub(crate) const MANAGE: Operation = Operation {
     function: "inventory",
@@ -73,6 +79,8 @@ pub(crate) struct Goods {
     pub(crate) digital: Uuid,
     /// In a store, as an inventory id.
     pub(crate) in_store: Uuid,
+    /// A till there, which is open.
+    pub(crate) register: Uuid,
     /// A promo code with fewer uses than there are takers.
     pub(crate) promo: String,
 }
@@ -248,7 +256,7 @@ impl Client {
                 40..50 => self.buy_with_promo(goods).await,
                 50..60 => self.cancel().await,
                 60..65 => self.top_up().await,
-                65..72 => self.take_in_store(goods).await,
+                65..75 => self.take_in_store(goods).await,
                 _ => self.drive().await,
             }
             if self.gave_up {
@@ -352,11 +360,22 @@ impl Client {
     /// One of what is in the store, at the till or by hand.
     async fn take_in_store(&mut self, goods: &Goods) {
         let stock = goods.in_store;
-        if self.rng.random_range(0..2) == 0 {
-            let lines = json!([{ "inventory_id": stock, "delta": -1 }]);
-            self.settle_keyed(MANAGE, json!({ "action": "adjust", "lines": lines }))
-                .await;
-            return;
+        match self.rng.random_range(0..4) {
+            0 => {
+                let lines = json!([{ "inventory_id": stock, "delta": -1 }]);
+                self.settle_keyed(MANAGE, json!({ "action": "adjust", "lines": lines }))
+                    .await;
+                return;
+            }
+            1 => {}
+            _ => {
+                let sale = json!({
+                    "register_id": goods.register, "lines": [{ "inventory_id": stock, "quantity": 1 }],
+                    "tenders": [{ "type": "cash", "amount": 1000 }],
+                });
+                self.settle_keyed(AT_TILL, sale).await;
+                return;
+            }
         }
         self.settle(Intent {
             operation: SELL,
@@ -441,7 +460,7 @@ impl Client {
         self.ledger.requests.add();
         let token = match operation.rpc {
             rpc if rpc == TOP_UP.rpc => &self.service,
-            rpc if rpc == SELL.rpc || rpc == MANAGE.rpc => &self.staff,
+            rpc if [SELL.rpc, MANAGE.rpc, AT_TILL.rpc].contains(&rpc) => &self.staff,
             _ => &self.token,
         };
         let post = |path: String| {

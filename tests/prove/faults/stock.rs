@@ -16,6 +16,7 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
         scarce: Uuid::new_v4(),
         digital: Uuid::new_v4(),
         in_store: Uuid::new_v4(),
+        register: Uuid::new_v4(),
         promo: format!("F{}", Uuid::new_v4().simple()).to_uppercase(),
     };
     db.execute(
@@ -53,6 +54,16 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
          insert into interlock.inventory (id, product_id, location_id, quantity)
          select $1, $2, store.id, $3::bigint from store",
         &[&goods.in_store, &goods.scarce, &IN_STORE],
+    )
+    .await?;
+    db.execute(
+        "with till as (
+           insert into interlock.registers (id, location_id, name, currency)
+           select $1, i.location_id, 'test:till', 'USD' from interlock.inventory i where i.id = $2
+           returning id
+         )
+         insert into interlock.shifts (register_id, opening_cash) select till.id, 0 from till",
+        &[&goods.register, &goods.in_store],
     )
     .await?;
     // What is scarce and half of what is not are in slots.
