@@ -1331,6 +1331,22 @@ begin
 end
 $$;
 
+-- Take a person who was erased out of the answers that are kept of their sales (interlock.sale_keys).
+--
+-- Callers: interlock.erase_customer, after nothing personal is left of the customer.
+-- Locks: the keys of their sales, which nobody who waits for the customer holds.
+create function interlock.forget_buyer(p_customer_id uuid)
+returns void
+language sql
+set search_path = ''
+as $$
+  update interlock.sale_keys k
+  set answer = json_build_object('success', true, 'sale', interlock.sale_to_json(k.sale_id))::text
+  from interlock.sales s
+  where s.customer_id = p_customer_id
+    and k.sale_id = s.id
+$$;
+
 -- An amount in minor units as people read it, without its currency.
 --
 -- Callers: interlock.receipt_rows.
@@ -1571,7 +1587,7 @@ $$;
 -- Lock the stock of products at the location of a till, all that a call gives and takes, before it gives or takes any of it: so two
 -- that exchange the same goods in opposite directions wait for each other in one order.
 --
--- Callers: interlock.put_back, interlock.undo_sold_stock.
+-- Callers: interlock.put_back, interlock.take_what_is_there, interlock.undo_sold_stock.
 -- Locks: rows of inventory by id, or as interlock.lock_stock; waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.lock_sold_stock(p_location_id uuid, p_product_ids uuid[])
@@ -3430,7 +3446,7 @@ $$;
 -- of shortages, each product once. The goods have left the shop, so nothing is refused, and nothing is owed.
 --
 -- Callers: interlock.pos_sale.
--- Locks: rows of inventory by id, or products by id and then their slots; waiting.
+-- Locks: as interlock.lock_sold_stock; of products their slots; waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.take_what_is_there(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)
 returns jsonb
@@ -3457,40 +3473,25 @@ begin
     return '[]';
   end if;
 
+  perform interlock.lock_sold_stock(p_location_id, v_product_ids);
   if p_location_id = interlock.online_location() then
-    perform interlock.lock_stock(v_product_ids);
     select array_agg(interlock.settle_stock(u.id)::numeric order by u.n)
     into v_there
     from unnest(v_product_ids) with ordinality as u (id, n);
     perform interlock.move_stock(
       w.product_id, w.there::int, (w.there - least(w.there, w.quantity))::int, 'pos_sale', p_sale_id
     )
-    from unnest(v_product_ids, v_quantities, v_there) as w (product_id, quantity, there)
-    where w.there > 0;
+    from unnest(v_product_ids, v_quantities, v_there) as w (product_id, quantity, there);
   else
+    select array_agg(coalesce(i.quantity, 0) order by u.n), array_agg(i.id order by u.n)
+    into v_there, v_inventory_ids
+    from unnest(v_product_ids) with ordinality as u (id, n)
+    left join interlock.inventory i on i.product_id = u.id and i.location_id = p_location_id;
     perform interlock.set_ledger_context('pos_sale', p_sale_id);
-    with locked as materialized (
-      select
-        i.id, i.quantity,
-        clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-      from interlock.inventory i
-      where i.id = any (v_inventory_ids)
-      order by i.id
-      for no key update of i
-    ),
-    wanted as (
-      select w.inventory_id, w.quantity, coalesce(l.quantity, 0) as there, w.n
-      from unnest(v_inventory_ids, v_quantities) with ordinality as w (inventory_id, quantity, n)
-      left join locked l on l.id = w.inventory_id
-    ),
-    taken as (
-      update interlock.inventory i
-      set quantity = i.quantity - least(w.there, w.quantity)
-      from wanted w
-      where i.id = w.inventory_id
-        and w.there > 0
-    )
-    select array_agg(w.there order by w.n) into v_there from wanted w;
+    update interlock.inventory i
+    set quantity = i.quantity - least(i.quantity, w.quantity)
+    from unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity)
+    where i.id = w.inventory_id;
     perform interlock.set_ledger_context(null, null);
   end if;
 
@@ -3896,6 +3897,8 @@ comment on function interlock.find_till_differences is
   'Differences between the books of tills that these sales or registers are in.';
 comment on function interlock.finish_sale is
   'Store the answer of a sale with its key.';
+comment on function interlock.forget_buyer is
+  'Take a person who was erased out of the answers that are kept of their sales (interlock.sale_keys).';
 comment on function interlock.format_amount is
   'An amount in minor units as people read it, without its currency.';
 comment on function interlock.format_number is

@@ -34,6 +34,7 @@ drop function
   interlock.find_shortfalls,
   interlock.find_till_differences,
   interlock.finish_sale,
+  interlock.forget_buyer,
   interlock.format_amount,
   interlock.format_number,
   interlock.give_buyer_back,

@@ -29,6 +29,8 @@ comment on function interlock.find_till_differences is
   'Differences between the books of tills that these sales or registers are in.';
 comment on function interlock.finish_sale is
   'Store the answer of a sale with its key.';
+comment on function interlock.forget_buyer is
+  'Take a person who was erased out of the answers that are kept of their sales (interlock.sale_keys).';
 comment on function interlock.format_amount is
   'An amount in minor units as people read it, without its currency.';
 comment on function interlock.format_number is

@@ -63,8 +63,11 @@ values
 select interlock.set_stock_slots(pg_temp.id('hot'), 4);
 insert into interlock.product_barcodes (barcode, product_id, units) values ('tap65-six', pg_temp.id('mug'), 6);
 insert into interlock.locations (id, name) values (pg_temp.id('store'), 'Store');
+insert into interlock.locations (id, name) values (pg_temp.id('shed'), 'Shed');
 insert into interlock.inventory (id, product_id, location_id, quantity)
-values (pg_temp.id('stock of tea'), pg_temp.id('tea'), pg_temp.id('store'), 1.52);
+values
+  (pg_temp.id('stock of tea'), pg_temp.id('tea'), pg_temp.id('store'), 1.52),
+  (pg_temp.id('tea elsewhere'), pg_temp.id('tea'), pg_temp.id('shed'), 5), (pg_temp.id('mugs in store'), pg_temp.id('mug'), pg_temp.id('store'), 7);
 insert into interlock.registers (id, location_id, name, currency)
 values
   (pg_temp.id('web'), pg_temp.online(), 'web', 'EUR'), (pg_temp.id('till'), pg_temp.id('store'), 'store', 'EUR'),
@@ -356,6 +359,25 @@ select is(
   'which is not in the drawer'
 );
 
+-- What was paid out without a network was taken out of the drawer.
+select pg_temp.is_till('bob', 'manager');
+select is(
+  pg_temp.answer(format(
+    'public.pos_sale(%L, p_tenders => %L, p_returns => %L, p_client_time => %L, p_idempotency_key => %L)', pg_temp.id('web'),
+    '[{"type": "cash", "amount": 100}]',
+    jsonb_build_array(jsonb_build_object(
+      'sale_id', (select id from sales s where s.total = 190 and s.register_id = pg_temp.id('web')), 'line', 1, 'quantity', 1, 'reason', 'broken'
+    )),
+    now() - interval '7 hours', 'back'
+  )) #>> '{sale,late}',
+  'true', 'goods that come back are a sale as well'
+);
+select is(
+  (select jsonb_build_array(late_sales, late_total, late_cash) from shift_corrections where shift_id = pg_temp.id('first')), '[5, 300, 200]'::jsonb,
+  'and were paid out of the drawer'
+);
+select pg_temp.is_till('ann');
+
 -- Voided, what was taken goes back.
 select is(pg_temp.answer(format('public.close_shift(%L, 0)', pg_temp.id('second'))) ->> 'success', 'true', 'the second shift ends');
 select pg_temp.is_till('ann');
@@ -369,8 +391,19 @@ select is(
   pg_temp.answer(format('public.void_sale(%L, %L)', (select a #>> '{sale,id}' from sold where name = v), 'wrong')) #>> '{sale,status}', 'voided', 'voided: ' || v
 )
 from unnest(array['half', 'void']) v;
+-- Two shifts at once, as one was opened elsewhere meanwhile: the later one.
+select is(pg_temp.open('web', 'third', 0, 7) #>> '{shift,id}', pg_temp.id('third')::text, 'a third shift, which began in the first');
+select is(
+  pg_temp.sell('web', 'both', 6.5, pg_temp.lines(pg_temp.line('hot', 1)), 100) #>> '{sale,shift_id}', pg_temp.id('third')::text, 'of two the one that was opened later'
+);
+insert into sold values ('more mugs', pg_temp.sell('web', 'more mugs', 1, pg_temp.lines(pg_temp.line('mug', 1)), 600));
+insert into sold values ('gone', pg_temp.sell('till', 'gone', 1, pg_temp.lines(pg_temp.line('new', 2)), 2000));
 select pg_temp.is_shop();
 select is((select trim_scale(quantity) from interlock.inventory where id = pg_temp.id('stock of tea')), 0.75, 'what was taken is back, no more');
+select results_eq(
+  $$select trim_scale(quantity) from interlock.inventory where id in (pg_temp.id('tea elsewhere'), pg_temp.id('mugs in store')) order by 1$$,
+  'values (5::numeric), (7)', 'what is elsewhere, and what else is there, is left alone'
+);
 
 -- An audit files each, and only these.
 create function pg_temp.found(p_full boolean default false)
@@ -381,7 +414,7 @@ begin
   perform interlock.audit_inventory(p_full);
   return (
     select coalesce(string_agg(
-      concat_ws(' ', f.kind, p.name, s.name, f.expected, f.found, nullif(f.status, 'open')), ', ' order by p.name
+      concat_ws(' ', f.kind, p.name, s.name, f.expected, f.found, nullif(f.status, 'open')), ', ' order by p.name, s.name
     ), 'nothing')
     from interlock.inventory_findings f
     left join interlock.products p on p.id = f.product_id
@@ -391,15 +424,18 @@ begin
   );
 end
 $$;
-create function pg_temp.finding(p_product text)
+create function pg_temp.finding(p_product text, p_sale text default null)
 returns uuid
 language sql
 as $$
-  select f.id from interlock.inventory_findings f where f.product_id = pg_temp.id(p_product) and f.kind = 'oversold_offline' and f.status <> 'resolved'
+  select f.id from interlock.inventory_findings f
+  where f.product_id = pg_temp.id(p_product) and f.kind = 'oversold_offline' and f.status <> 'resolved'
+    and (p_sale is null or f.subject_id = (select (a #>> '{sale,id}')::uuid from sold where name = p_sale))
 $$;
 select is(
   pg_temp.found(true),
-  'oversold_offline mug mugs 8 3, oversold_offline new tea 0.5 0, oversold_offline owed mugs 3 1, oversold_offline tea tea 2 1.52',
+  'oversold_offline mug more mugs 1 0, oversold_offline mug mugs 8 3, oversold_offline new gone 2 0, oversold_offline new tea 0.5 0, '
+    'oversold_offline owed mugs 3 1, oversold_offline tea tea 2 1.52',
   'exactly what was not there'
 );
 select is(pg_temp.found(), pg_temp.found(), 'and the next one follows it');
@@ -410,17 +446,22 @@ select is(
 select is(pg_temp.answer(format('public.resolve_finding(%L, %L)', pg_temp.finding('tea'), 'came late')) #>> '{finding,status}', 'resolved', 'it is taken from the stock, where there is some by now');
 select is((select trim_scale(quantity) from interlock.inventory where id = pg_temp.id('stock of tea')), 0.27, 'to the gram');
 select is(
-  pg_temp.answer(format('public.resolve_finding(%L, %L)', pg_temp.finding(v.product), 'x')), jsonb_build_object('code', 'INSUFFICIENT_INVENTORY', 'details', jsonb_build_object(
+  pg_temp.answer(format('public.resolve_finding(%L, %L)', pg_temp.finding(v.product, v.sale), 'x')), jsonb_build_object('code', 'INSUFFICIENT_INVENTORY', 'details', jsonb_build_object(
     'shortages', jsonb_build_array(jsonb_build_object(
       'inventory_id', case v.product when 'new' then null else pg_temp.id(v.product) end, 'product_id', pg_temp.id(v.product), 'location_id', v.location, 'requested', v.missing, 'available', 0
     ))
   )), 'where there is none it is not: ' || v.product
 )
-from (values ('new', pg_temp.id('store'), 0.5), ('mug', pg_temp.online(), 5)) as v (product, location, missing);
+from (values ('new', 'tea', pg_temp.id('store'), 0.5), ('mug', 'mugs', pg_temp.online(), 5)) as v (product, sale, location, missing);
+select is(pg_temp.answer(format('public.void_sale(%L, %L)', (select a #>> '{sale,id}' from sold where name = 'gone'), 'x')) #>> '{sale,status}', 'voided', 'a sale that is voided');
+select is(pg_temp.answer(format('public.resolve_finding(%L, %L)', pg_temp.finding('new', 'gone'), 'x')) #>> '{finding,status}', 'resolved', 'has nothing to be taken for it');
 select is(accept_finding(pg_temp.finding('owed'), 'counted', 'Ann Example') #>> '{finding,status}', 'accepted', 'or let it be');
 select adjust_stock(pg_temp.id('mug'), 9, 'found');
-select is(pg_temp.answer(format('public.resolve_finding(%L, %L)', pg_temp.finding('mug'), 'they had come')) #>> '{finding,status}', 'resolved', 'in the web shop, too');
-select is((select available_quantity from interlock.products where id = pg_temp.id('mug')), 4, 'so many of them');
+select is(pg_temp.answer(format('public.resolve_finding(%L, %L)', pg_temp.finding('mug', 'more mugs'), 'they had come')) #>> '{finding,status}', 'resolved', 'in the web shop, too');
+select is((select available_quantity from interlock.products where id = pg_temp.id('mug')), 8, 'for one sale');
+select isnt(pg_temp.finding('mug', 'mugs'), null, 'the other one stays');
+select is(pg_temp.answer(format('public.resolve_finding(%L, %L)', pg_temp.finding('mug', 'mugs'), 'they had come')) #>> '{finding,status}', 'resolved', 'until it is resolved');
+select is((select available_quantity from interlock.products where id = pg_temp.id('mug')), 3, 'so many of them');
 select is(
   (select concat_ws(' ', m.delta, m.reason, m.reference_id = (select (a #>> '{sale,id}')::uuid from sold where name = 'mugs')) from interlock.stock_movements m
    where m.product_id = pg_temp.id('mug') order by m.id desc limit 1),
@@ -428,6 +469,23 @@ select is(
 );
 select is(pg_temp.found(), 'oversold_offline new tea 0.5 0, oversold_offline owed mugs 3 1 accepted', 'the rest is left');
 select is(pg_temp.found(true), 'oversold_offline new tea 0.5 0, oversold_offline owed mugs 3 1 accepted', 'for whatever audit');
+
+-- A person who is erased is in no answer.
+select pg_temp.is_till('bob', 'manager');
+insert into sold values ('eve', pg_temp.sell(
+  'till', 'eve', 1, pg_temp.lines(pg_temp.line('tea', 0.01)), 10, ', p_customer => ''{"create": {"name": "Eve", "email": "tap-65-eve@example.com"}}'''
+));
+select is((select a #>> '{sale,customer,name}' from sold where name = 'eve'), 'Eve', 'a customer of a till that was cut off');
+select is(
+  pg_temp.answer(format('public.erase_customer(%L)', (select a #>> '{sale,customer,id}' from sold where name = 'eve'))) ->> 'success', 'true', 'who is erased'
+);
+select is(
+  pg_temp.sell('till', 'eve', 1, pg_temp.lines(pg_temp.line('tea', 0.01)), 10, ', p_customer => ''{"create": {"name": "Eve", "email": "tap-65-eve@example.com"}}''')
+    #- '{sale,customer}',
+  (select a #- '{sale,customer}' from sold where name = 'eve'), 'is in no answer any more, which is the same without'
+);
+select pg_temp.is_shop();
+select is((select count(*) from interlock.sale_keys k where k.answer ilike '%eve@%' or k.answer ilike '%"Eve"%'), 0::bigint, 'nor anywhere else');
 
 -- Who, and what stays.
 select pg_temp.is_till('nobody', 'driver');
@@ -444,6 +502,19 @@ select throws_ok(
     (select a #>> '{sale,id}' from sold where name = 'lost'), pg_temp.id('hot'), pg_temp.online()),
   '23514', null, 'no more is missing than was sold'
 );
+
+-- A row says all of it.
+select throws_ok(v.sql, v.state, null, v.sql)
+from (values
+  ('insert into interlock.sale_keys (register_id, key) values (pg_temp.id(''web''), ''x'')', '23502'),
+  ('insert into interlock.sale_keys (register_id, key, request_hash, sale_id) values (pg_temp.id(''web''), ''x'', '''', pg_temp.id(''none''))', '23503'),
+  ('insert into interlock.sale_keys (register_id, key, request_hash) values (pg_temp.id(''web''), ''k1'', '''')', '23505'),
+  ('insert into interlock.sale_shortfalls select sale_id, pg_temp.id(''bag''), null, null, 1, 1 from interlock.sale_shortfalls', '23502'),
+  ('insert into interlock.sale_shortfalls select sale_id, pg_temp.id(''bag''), location_id, null, null, 1 from interlock.sale_shortfalls', '23502'),
+  ('insert into interlock.sale_shortfalls select sale_id, pg_temp.id(''bag''), location_id, null, 1, null from interlock.sale_shortfalls', '23502'),
+  ('insert into interlock.sale_shortfalls (sale_id, product_id, location_id, sold, quantity) values (pg_temp.id(''none''), pg_temp.id(''bag''), pg_temp.id(''store''), 1, 1)', '23503'),
+  ('insert into interlock.sale_shortfalls select sale_id, product_id, location_id, null, 1, 1 from interlock.sale_shortfalls', '23505')
+) as v (sql, state);
 
 select * from finish();
 rollback;

@@ -19,6 +19,7 @@ pub(crate) enum TillScenario {
     TwoTabs,
     CutOffAndTheWebShop,
     CutOffAndTheClose,
+    CutOffTogether,
 }
 
 impl Race for TillScenario {
@@ -38,6 +39,7 @@ impl TillScenario {
                 Self::TwoTabs => two_tabs(bench).await,
                 Self::CutOffAndTheWebShop => cut_off_and_the_web_shop(bench).await,
                 Self::CutOffAndTheClose => cut_off_and_the_close(bench).await,
+                Self::CutOffTogether => cut_off_together(bench).await,
             }
         };
         with_equal_books(bench, race).await
@@ -234,6 +236,32 @@ async fn cut_off_and_the_web_shop(bench: &Bench) -> Verdict {
     Ok(())
 }
 
+/// Two tills of a store were cut off, and send what they have sold at once: what is there is taken once.
+async fn cut_off_together(bench: &Bench) -> Verdict {
+    for _ in 0..10 {
+        let inventory = bench.inventory("2.5").await;
+        let tills = [bench.till(inventory).await, bench.till(inventory).await];
+        let sessions = join_all((0..8).map(|_| bench.stack.connect())).await;
+        let answers = join_all(sessions.iter().enumerate().map(|(n, session)| {
+            let sql = sale_offline(&tills[n % 2], inventory, "1", &format!("sale {n}"));
+            async move { call(session, &sql).await }
+        }))
+        .await;
+        require!(answers.iter().all(Result::is_ok), "{answers:?}");
+        let left = bench.quantity(inventory).await;
+        let mut sum = 0.0;
+        for till in &tills {
+            let missing = missing(bench, till.register).await;
+            sum += missing.parse::<f64>().expect("it is a number");
+        }
+        require!(
+            left == "0" && (sum - 5.5).abs() < 1e-9,
+            "{left} left of 2.5 after eight were sold, {sum} missing"
+        );
+    }
+    Ok(())
+}
+
 /// A shift is closed while a till that was cut off sends six sales of it: each is in the report, or late.
 async fn cut_off_and_the_close(bench: &Bench) -> Verdict {
     for _ in 0..10 {
@@ -311,5 +339,12 @@ async fn what_was_sold_offline_and_in_the_web_shop_adds_up() {
 async fn a_sale_of_a_shift_that_is_closed_meanwhile_is_in_its_report_or_late() {
     let bench = Bench::take().await;
     let verdict = TillScenario::CutOffAndTheClose.run(&bench).await;
+    assert_eq!(verdict, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_tills_have_sold_offline_is_taken_once() {
+    let bench = Bench::take().await;
+    let verdict = TillScenario::CutOffTogether.run(&bench).await;
     assert_eq!(verdict, Ok(()));
 }

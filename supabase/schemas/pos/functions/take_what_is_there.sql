@@ -2,7 +2,7 @@
 -- of shortages, each product once. The goods have left the shop, so nothing is refused, and nothing is owed.
 --
 -- Callers: interlock.pos_sale.
--- Locks: rows of inventory by id, or products by id and then their slots; waiting.
+-- Locks: as interlock.lock_sold_stock; of products their slots; waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.take_what_is_there(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)
 returns jsonb
@@ -29,40 +29,25 @@ begin
     return '[]';
   end if;
 
+  perform interlock.lock_sold_stock(p_location_id, v_product_ids);
   if p_location_id = interlock.online_location() then
-    perform interlock.lock_stock(v_product_ids);
     select array_agg(interlock.settle_stock(u.id)::numeric order by u.n)
     into v_there
     from unnest(v_product_ids) with ordinality as u (id, n);
     perform interlock.move_stock(
       w.product_id, w.there::int, (w.there - least(w.there, w.quantity))::int, 'pos_sale', p_sale_id
     )
-    from unnest(v_product_ids, v_quantities, v_there) as w (product_id, quantity, there)
-    where w.there > 0;
+    from unnest(v_product_ids, v_quantities, v_there) as w (product_id, quantity, there);
   else
+    select array_agg(coalesce(i.quantity, 0) order by u.n), array_agg(i.id order by u.n)
+    into v_there, v_inventory_ids
+    from unnest(v_product_ids) with ordinality as u (id, n)
+    left join interlock.inventory i on i.product_id = u.id and i.location_id = p_location_id;
     perform interlock.set_ledger_context('pos_sale', p_sale_id);
-    with locked as materialized (
-      select
-        i.id, i.quantity,
-        clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-      from interlock.inventory i
-      where i.id = any (v_inventory_ids)
-      order by i.id
-      for no key update of i
-    ),
-    wanted as (
-      select w.inventory_id, w.quantity, coalesce(l.quantity, 0) as there, w.n
-      from unnest(v_inventory_ids, v_quantities) with ordinality as w (inventory_id, quantity, n)
-      left join locked l on l.id = w.inventory_id
-    ),
-    taken as (
-      update interlock.inventory i
-      set quantity = i.quantity - least(w.there, w.quantity)
-      from wanted w
-      where i.id = w.inventory_id
-        and w.there > 0
-    )
-    select array_agg(w.there order by w.n) into v_there from wanted w;
+    update interlock.inventory i
+    set quantity = i.quantity - least(i.quantity, w.quantity)
+    from unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity)
+    where i.id = w.inventory_id;
     perform interlock.set_ledger_context(null, null);
   end if;
 

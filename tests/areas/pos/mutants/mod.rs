@@ -8,12 +8,18 @@ use crate::mutants::Combined;
 
 /// For the engines.
 pub(crate) const MUTANTS: Mutants = Mutants {
-    noticed_by: &[],
+    noticed_by: NOTICED_BY,
     explained: EXPLAINED,
     combined: COMBINED,
     interleaved: &[],
     in_histories: &[],
 };
+
+/// What shows only where two sessions meet, and the scene that shows it.
+const NOTICED_BY: &[(&str, &str)] = &[(
+    "correct_shortfall: without `perform interlock.lock_sales(array[p_sale_id])`",
+    "what was not there is not taken for a sale that is voided meanwhile",
+)];
 
 /// Mutants that no test can notice, each with the reason.
 const EXPLAINED: &[(&str, &str)] = &[
@@ -28,6 +34,26 @@ const EXPLAINED: &[(&str, &str)] = &[
     (
         "begin_sale: without `perform interlock.limit_wait()`",
         "It is the first that a sale waits for, as long as no promo code is with it.",
+    ),
+    (
+        "correct_shortfall: without `and f.taken_at is null`",
+        "What was taken since has no finding any more: it was resolved in the same transaction.",
+    ),
+    (
+        "find_sale_answer: never `p_key is null`",
+        "No row has no key: the look is saved, no more.",
+    ),
+    (
+        "find_sale_answer: never `not found`",
+        "Who finds no answer refuses the sale, and what was set for the answer is gone with it.",
+    ),
+    (
+        "find_shortfalls: without `where f.sale_id = any (p_sale_ids)`",
+        "An audit asks for all there are, and who resolves one looks for it among them.",
+    ),
+    (
+        "take_what_is_there: never `v_product_ids is null`",
+        "Of nothing there is nothing to lock and nothing missing.",
     ),
 ];
 
@@ -55,20 +81,14 @@ const COMBINED: &[Combined] = &[
         race: &TillScenario::SalesAndTheClose,
     },
     Combined {
-        name: "take_what_is_there: what is there is read without a lock",
-        patches: &[("take_what_is_there", "for no key update of i", "")],
-        sql: None,
-        race: &TillScenario::TwoTabs,
-    },
-    Combined {
-        name: "take_what_is_there: products and their slots are not locked",
+        name: "take_what_is_there: without `perform interlock.lock_sold_stock(p_location_id, v_product_ids)`",
         patches: &[(
             "take_what_is_there",
-            "perform interlock.lock_stock(v_product_ids);",
+            "perform interlock.lock_sold_stock(p_location_id, v_product_ids);",
             "",
         )],
         sql: None,
-        race: &TillScenario::CutOffAndTheWebShop,
+        race: &TillScenario::CutOffTogether,
     },
     Combined {
         name: "begin_sale: a twin does not wait for the first",
