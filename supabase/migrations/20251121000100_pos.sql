@@ -787,9 +787,10 @@ end
 $$;
 
 -- Take from the stock what a sale at a till has sold and the ledger has not taken, or give back what it has taken too much.
+-- Whoever voids the sale meanwhile changes sale and ledger together, and not what they differ by.
 --
 -- Callers: interlock.resolve_finding.
--- Locks: the sale; as interlock.lock_inventory.
+-- Locks: as interlock.lock_inventory.
 -- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, PRODUCT_NOT_FOUND; 55P03 is transient.
 create function interlock.correct_till_sale(p_sale_id uuid, p_product_id uuid, p_location_id uuid, p_reason text)
 returns void
@@ -799,17 +800,12 @@ as $$
 declare
   v_lines jsonb;
 begin
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  perform 1 from interlock.sales s where s.id = p_sale_id for no key update;
   v_lines := (
     select interlock.transfer_ends(
       jsonb_build_array(jsonb_build_object('product_id', p_product_id, 'quantity', d.found - d.expected)), p_location_id
     )
     from interlock.find_till_differences(array[p_sale_id], null) d
-    where d.kind = 'till_sales'
-      and d.product_id = p_product_id
+    where d.product_id = p_product_id
       and d.location_id = p_location_id
   );
   if v_lines is not null then
@@ -1283,8 +1279,7 @@ as $$
       coalesce((select sum(l.total) from interlock.sale_lines l where l.sale_id = a.id), 0)
         - coalesce((select sum(r.amount) from interlock.sale_returns r where r.sale_id = a.id), 0) as total
   ) l
-  where a.is_there
-    and a.total <> l.total
+  where a.total <> l.total
   union all
   select
     'tenders', null, null, a.id, abs(a.total) + a.change_due, t.paid, a.recorded_at,
@@ -1293,8 +1288,7 @@ as $$
   cross join lateral (
     select coalesce(sum(t.amount), 0) as paid from interlock.sale_tenders t where t.sale_id = a.id
   ) t
-  where a.is_there
-    and abs(a.total) + a.change_due <> t.paid
+  where abs(a.total) + a.change_due <> t.paid
   union all
   select
     'receipts', null, null, r.id, r.last_receipt, s.sales, null,

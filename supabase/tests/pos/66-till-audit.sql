@@ -172,6 +172,15 @@ select is(
   'The ledger has taken units for a sale that is not there: it was removed by hand.', 'which is told'
 );
 select is(pg_temp.resolved(), 'nothing nothing', 'are given back');
+select pg_temp.break('stock_movements', $$
+  insert into interlock.stock_movements (product_id, location_id, delta, reason, reference_id)
+  values
+    (pg_temp.id('tea'), pg_temp.id('store'), -0.5, 'tap', pg_temp.sale_id('a')), (pg_temp.id('tea'), pg_temp.id('store'), 0.5, 'tap', null),
+    (pg_temp.id('mug'), pg_temp.id('store'), -2, 'tap', pg_temp.sale_id('a')), (pg_temp.id('mug'), pg_temp.id('store'), 2, 'tap', null),
+    (pg_temp.id('mug'), interlock.online_location(), -1, 'tap', pg_temp.sale_id('a')), (pg_temp.id('mug'), interlock.online_location(), 1, 'tap', null)
+$$);
+select is((select count(*) from string_to_table(pg_temp.found(), ',')), 3::bigint, 'several products and places of a sale');
+select is(pg_temp.resolved(), 'nothing nothing', 'are corrected each for itself');
 update interlock.inventory set quantity = 0 where product_id = pg_temp.id('mug') and location_id = pg_temp.id('store');
 select pg_temp.break('sale_lines', $$
   update interlock.sale_lines set quantity = 9 where sale_id = pg_temp.sale_id('a') and product_id = pg_temp.id('mug')

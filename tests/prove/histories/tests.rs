@@ -5,6 +5,7 @@ use super::shrink::shrink;
 use crate::areas::delivery::model::{self as depot, Action, Batch, Depot};
 use crate::areas::promo::model::{Off, Promo, Uses};
 use crate::areas::shop::model::calls as shop;
+use crate::areas::shop::model::tills::Tills;
 use crate::areas::shop::model::{Product, Shop, Terms};
 use crate::prove::model::keys::Keys;
 use crate::prove::model::{Clock, Event, Model, Seen};
@@ -44,6 +45,7 @@ fn a_shop() -> Shop {
     Shop {
         stores: BTreeMap::new(),
         transfers: BTreeMap::new(),
+        tills: Tills::default(),
         terms: Arc::new(Terms {
             products: BTreeMap::from([(OIL, oil)]),
             promos: vec![promo],

@@ -1,7 +1,8 @@
 -- Take from the stock what a sale at a till has sold and the ledger has not taken, or give back what it has taken too much.
+-- Whoever voids the sale meanwhile changes sale and ledger together, and not what they differ by.
 --
 -- Callers: interlock.resolve_finding.
--- Locks: the sale; as interlock.lock_inventory.
+-- Locks: as interlock.lock_inventory.
 -- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED, PRODUCT_NOT_FOUND; 55P03 is transient.
 create function interlock.correct_till_sale(p_sale_id uuid, p_product_id uuid, p_location_id uuid, p_reason text)
 returns void
@@ -11,17 +12,12 @@ as $$
 declare
   v_lines jsonb;
 begin
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  perform 1 from interlock.sales s where s.id = p_sale_id for no key update;
   v_lines := (
     select interlock.transfer_ends(
       jsonb_build_array(jsonb_build_object('product_id', p_product_id, 'quantity', d.found - d.expected)), p_location_id
     )
     from interlock.find_till_differences(array[p_sale_id], null) d
-    where d.kind = 'till_sales'
-      and d.product_id = p_product_id
+    where d.product_id = p_product_id
       and d.location_id = p_location_id
   );
   if v_lines is not null then

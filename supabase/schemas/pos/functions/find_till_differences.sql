@@ -66,8 +66,7 @@ as $$
       coalesce((select sum(l.total) from interlock.sale_lines l where l.sale_id = a.id), 0)
         - coalesce((select sum(r.amount) from interlock.sale_returns r where r.sale_id = a.id), 0) as total
   ) l
-  where a.is_there
-    and a.total <> l.total
+  where a.total <> l.total
   union all
   select
     'tenders', null, null, a.id, abs(a.total) + a.change_due, t.paid, a.recorded_at,
@@ -76,8 +75,7 @@ as $$
   cross join lateral (
     select coalesce(sum(t.amount), 0) as paid from interlock.sale_tenders t where t.sale_id = a.id
   ) t
-  where a.is_there
-    and abs(a.total) + a.change_due <> t.paid
+  where abs(a.total) + a.change_due <> t.paid
   union all
   select
     'receipts', null, null, r.id, r.last_receipt, s.sales, null,

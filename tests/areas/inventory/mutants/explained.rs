@@ -23,6 +23,10 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "Each line has its number, and whoever reads the list goes by that.",
     ),
     (
+        "audit_inventory: without `or exists (select from interlock.sales s where s.id = m.reference_id)`",
+        "A database test is one transaction, which has written every sale that its audits find: each is looked at in any case.",
+    ),
+    (
         "audit_inventory: without `where c.order_id is not null`",
         "An id that is null is that of no order, whoever looks for it.",
     ),

@@ -5,6 +5,7 @@ use crate::areas::pos::customer_races::CustomerScenario;
 use crate::areas::pos::races::TillScenario;
 use crate::areas::pos::return_races::ReturnScenario;
 use crate::mutants::Combined;
+use crate::prove::histories::Mutant;
 
 /// For the engines.
 pub(crate) const MUTANTS: Mutants = Mutants {
@@ -12,7 +13,7 @@ pub(crate) const MUTANTS: Mutants = Mutants {
     explained: EXPLAINED,
     combined: COMBINED,
     interleaved: &[],
-    in_histories: &[],
+    in_histories: IN_HISTORIES,
 };
 
 /// What shows only where two sessions meet, and the scene that shows it.
@@ -55,6 +56,12 @@ const EXPLAINED: &[(&str, &str)] = &[
         "take_what_is_there: never `v_product_ids is null`",
         "Of nothing there is nothing to lock and nothing missing.",
     ),
+];
+
+/// Mutants that a few rounds of random histories must find.
+const IN_HISTORIES: &[Mutant] = &[
+    ("lock_register", "for no key update", ""),
+    ("take_sold_stock", "for no key update of i", ""),
 ];
 
 const COMBINED: &[Combined] = &[

@@ -40,6 +40,10 @@ pub(crate) struct Known {
     payments: Vec<(Uuid, i64, Option<Uuid>)>,
     /// What was sent, with its goods.
     transfers: Vec<(Uuid, Goods)>,
+    /// What tills have sold.
+    sales: Vec<Uuid>,
+    /// Shifts of tills.
+    shifts: Vec<Uuid>,
     /// Calls that were made under a key.
     keyed: Vec<Call>,
     /// Whether many unknown codes are tried here.
@@ -71,6 +75,10 @@ impl Played for Shop {
             && let Some(id) = body["transfer_id"].as_str().and_then(|id| id.parse().ok())
         {
             known.transfers.push((id, goods.clone()));
+        }
+        known.sales.extend(id("sale"));
+        if let Call::OpenShift { .. } = call {
+            known.shifts.extend(id("shift"));
         }
         if let (Call::BeginPayment { order, .. }, attempt @ Some(_)) = (call, id("payment"))
             && let Some(total) = amount(&body["payment"]["amount"])

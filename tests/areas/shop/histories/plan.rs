@@ -26,9 +26,10 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
         return with_slots(rng, world, &products);
     }
     if rng.random_ratio(1, 6) {
-        let call = match rng.random_ratio(1, 3) {
-            true => on_the_way(rng, world, &known),
-            false => in_store(rng, world),
+        let call = match rng.random_range(0..3) {
+            0 => on_the_way(rng, world, &known),
+            1 => at_till(rng, world, &known),
+            _ => in_store(rng, world),
         };
         if call.is_keyed() {
             known.keyed.push(call.clone());
@@ -311,6 +312,43 @@ fn in_store(rng: &mut StdRng, world: &World<Shop>) -> shop::Call {
     }
 }
 
+/// A till sells, in the store or in the web shop's stead, or one of its latest sales is voided, or its shift ends or begins.
+fn at_till(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
+    let start = &world.start;
+    let registers: Vec<_> = start.tills.registers.iter().collect();
+    let (register, till) = registers[rng.random_range(0..registers.len())];
+    match rng.random_range(0..14) {
+        0..2 if !known.sales.is_empty() => {
+            let many = known.sales.len();
+            shop::Call::VoidSale {
+                sale: known.sales[many - 1 - rng.random_range(0..many.min(4))],
+            }
+        }
+        2 => shop::Call::CloseShift {
+            shift: known.shifts
+                [known.shifts.len() - 1 - rng.random_range(0..known.shifts.len().min(3))],
+            counted: rng.random_range(0..2) * 1000,
+        },
+        3..5 => shop::Call::OpenShift {
+            register: *register,
+        },
+        _ => {
+            let held = start.stores.iter();
+            let stocks: Vec<Uuid> = match till.location == ONLINE {
+                true => held.map(|(_, held)| held.product).collect(),
+                false => held.map(|(id, _)| *id).collect(),
+            };
+            let unit = if till.location == ONLINE { 1000 } else { 500 };
+            shop::Call::Sell {
+                register: *register,
+                stock: pick(rng, &stocks),
+                quantity: rng.random_range(1..4) * unit,
+                key: rng.random_ratio(1, 2).then(|| Uuid::new_v4().to_string()),
+            }
+        }
+    }
+}
+
 /// Goods move between the web shop and the store, or something becomes of what was sent: mostly of the latest, by several at once.
 fn on_the_way(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
     let key = rng.random_ratio(1, 3).then(|| Uuid::new_v4().to_string());
@@ -459,7 +497,9 @@ fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
         shop::Call::TakeUnits { quantity, .. } => *quantity = 4,
         shop::Call::Adjust { delta, .. } => *delta = 5,
         shop::Call::CountStock { counted, .. } => *counted = 9,
-        shop::Call::SellAtTill { quantity, .. } => *quantity = 4000,
+        shop::Call::SellAtTill { quantity, .. } | shop::Call::Sell { quantity, .. } => {
+            *quantity = 4000
+        }
         shop::Call::Manage { lines, .. } => lines[0].amount = 4000,
         shop::Call::Transfer { goods, .. } => goods[0].1 = 4000,
         _ => {}

@@ -2,6 +2,7 @@
 
 use crate::areas::shop::model::calls::{Call, News, Tidings};
 use crate::areas::shop::model::inventory::{Action, Expected, Line, number};
+use crate::areas::shop::model::tills::{HANDED, OPENING};
 use crate::areas::shop::model::transfers::Fate;
 use crate::areas::shop::model::{self as shop};
 use crate::areas::shop::stripe::SECRET;
@@ -261,6 +262,33 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
                 rows: false,
             }
         }
+        Call::Sell {
+            register,
+            stock,
+            quantity,
+            key,
+        } => Request::Call {
+            function: Some("pos-sale"),
+            rpc: "pos_sale",
+            caller: None,
+            arguments: json!({
+                "register_id": register, "lines": [{ "inventory_id": stock, "quantity": number(*quantity) }],
+                "tenders": [{ "type": "cash", "amount": HANDED }],
+            }),
+            key: key.clone(),
+            rows: false,
+        },
+        Call::VoidSale { sale } => {
+            shops("void_sale", json!({ "sale_id": sale, "reason": "test" }))
+        }
+        Call::OpenShift { register } => shops(
+            "open_shift",
+            json!({ "register_id": register, "opening_cash": OPENING }),
+        ),
+        Call::CloseShift { shift, counted } => shops(
+            "close_shift",
+            json!({ "shift_id": shift, "counted_cash": counted }),
+        ),
         Call::SetStockSlots { product, slots } => shops(
             "set_stock_slots",
             json!({ "product_id": product, "slots": slots }),
@@ -390,6 +418,7 @@ fn books(world: &shop::Shop) -> String {
     let products = array(world.terms.products.keys());
     let promos = array(world.terms.promos.iter().map(|promo| &promo.id));
     let buyers = array(world.terms.buyers.iter());
+    let registers = array(world.tills.registers.keys());
     format!(
         "with slots as (select owner_id, sum(used) as used from interlock.counter_slots group by owner_id)
          select json_build_object(
@@ -403,6 +432,13 @@ fn books(world: &shop::Shop) -> String {
                from interlock.stock_transfer_lines l where l.product_id = any ({products})
                group by l.product_id having sum(l.in_transit + l.lost) > 0
              ) t),
+           'tills', json_build_object(
+             'receipts', (select json_object_agg(r.id, r.last_receipt) from interlock.registers r where r.id = any ({registers})),
+             'drawers', (select coalesce(json_object_agg(s.id, interlock.expected_cash(s.id)), '{{}}')
+               from interlock.shifts s where s.register_id = any ({registers}) and s.closed_at is null),
+             'sales', (select coalesce(json_object_agg(s.id, s.status), '{{}}')
+               from interlock.sales s where s.register_id = any ({registers}))
+           ),
            'wallets', (select coalesce(json_object_agg(user_id, balance), '{{}}')
              from interlock.wallets where user_id = any ({buyers})),
            'uses', (select coalesce(json_object_agg(p.id, u.uses), '{{}}')

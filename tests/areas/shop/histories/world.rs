@@ -3,7 +3,8 @@
 
 use super::Known;
 use crate::areas::promo::model::{Off, Promo, Uses};
-use crate::areas::shop::model::inventory::Held;
+use crate::areas::shop::model::inventory::{Held, ONLINE};
+use crate::areas::shop::model::tills::{OPENING, Register, Shift, Tills};
 use crate::areas::shop::model::{Product, Shop, Terms};
 use crate::areas::shop::stripe::take_cards;
 use crate::prove::histories::{World, new_users};
@@ -103,6 +104,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         [(oil, "<oil in the store>"), (bread, "<bread in the store>")],
     )
     .await?;
+    let tills = open_tills(db, &mut named, &stores).await?;
     db.execute(
         "insert into interlock.product_codes (product_id, code)
          select $1, 'test:' || gen_random_uuid() from generate_series(1, $2::bigint)",
@@ -144,6 +146,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         stock,
         stores,
         transfers: BTreeMap::new(),
+        tills,
         slots,
         wallets,
         top_ups: BTreeMap::new(),
@@ -157,6 +160,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
     };
     let known = Known {
         guessing,
+        shifts: start.tills.shifts.keys().copied().collect(),
         ..Known::default()
     };
     Ok(World::new(start, names, known))
@@ -198,6 +202,46 @@ async fn fill_store(
         stores.insert(id, held);
     }
     Ok(stores)
+}
+
+/// A till in the store and one that sells from the stock of the web shop, each with an open shift.
+async fn open_tills(
+    db: &Client,
+    new_id: &mut impl FnMut(&str) -> Uuid,
+    stores: &BTreeMap<Uuid, Held>,
+) -> Result<Tills> {
+    let store = stores.values().next().map_or(ONLINE, |held| held.location);
+    let mut tills = Tills::default();
+    for (location, name) in [(store, "store"), (ONLINE, "web shop")] {
+        let register = new_id(&format!("<till of the {name}>"));
+        let shift = new_id(&format!("<first shift of the {name}>"));
+        db.execute(
+            "insert into interlock.registers (id, location_id, name, currency) values ($1, $2, 'test', 'USD')",
+            &[&register, &location],
+        )
+        .await?;
+        db.execute(
+            "insert into interlock.shifts (id, register_id, opening_cash) values ($1, $2, $3::bigint)",
+            &[&shift, &register, &OPENING],
+        )
+        .await?;
+        tills.shifts.insert(
+            shift,
+            Shift {
+                register,
+                counted: None,
+            },
+        );
+        tills.registers.insert(
+            register,
+            Register {
+                location,
+                receipts: 0,
+                shift: Some(shift),
+            },
+        );
+    }
+    Ok(tills)
 }
 
 fn new_promos(

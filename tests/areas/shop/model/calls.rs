@@ -222,6 +222,23 @@ pub(crate) enum Call {
     LookAtInventory {
         stocks: Vec<Uuid>,
     },
+    /// A sale at a till, for cash.
+    Sell {
+        register: Uuid,
+        stock: Uuid,
+        quantity: i64,
+        key: Option<String>,
+    },
+    VoidSale {
+        sale: Uuid,
+    },
+    OpenShift {
+        register: Uuid,
+    },
+    CloseShift {
+        shift: Uuid,
+        counted: i64,
+    },
     /// Breakage, by the shop's own SQL.
     WriteOff {
         product: Uuid,
@@ -267,6 +284,8 @@ impl Call {
             Self::Manage { key, .. } | Self::Transfer { key, .. } | Self::Book { key, .. } => {
                 Some((Uuid::nil(), "manage_inventory", key.clone()?))
             }
+            // It is the register's.
+            Self::Sell { register, key, .. } => Some((*register, "pos_sale", key.clone()?)),
             _ => {
                 let (operation, reference) = self.reference()?;
                 Some((Uuid::nil(), operation, reference.clone()))
@@ -292,6 +311,8 @@ impl Call {
     pub(super) fn remembered(&self) -> Moment {
         match self.reference() {
             Some(_) => REFERENCE_LIFETIME,
+            // For ever.
+            None if matches!(self, Self::Sell { .. }) => 100 * REFERENCE_LIFETIME,
             None => LIFETIME,
         }
     }
@@ -320,6 +341,7 @@ impl Call {
                 ..
             } => order.to_string(),
             Self::Manage { key: Some(_), .. }
+            | Self::Sell { key: Some(_), .. }
             | Self::Transfer { key: Some(_), .. }
             | Self::Book { key: Some(_), .. } => format!("{self:?}"),
             // All that it says, its reference too.

@@ -9,12 +9,14 @@ mod orders;
 mod reopening;
 pub(crate) mod slots;
 mod stock;
+pub(crate) mod tills;
 pub(crate) mod transfers;
 mod wallet;
 
 use self::calls::{Call, Decision};
 use self::inventory::Held;
 use self::orders::Order;
+use self::tills::Tills;
 use self::transfers::Transfer;
 use crate::areas::promo::model::{Promo, Refusal, Uses};
 use crate::prove::model::keys::{Keys, Verdict};
@@ -55,6 +57,7 @@ pub(crate) struct Shop {
     pub(crate) stores: BTreeMap<Uuid, Held>,
     /// What was sent from one location to another.
     pub(crate) transfers: BTreeMap<Uuid, Transfer>,
+    pub(crate) tills: Tills,
     /// How many slots products and promo codes have.
     pub(crate) slots: BTreeMap<Uuid, i64>,
     pub(crate) wallets: BTreeMap<Uuid, i64>,
@@ -84,6 +87,7 @@ impl fmt::Debug for Shop {
             .field("stock", &self.stock)
             .field("stores", &self.stores)
             .field("transfers", &self.transfers)
+            .field("tills", &self.tills)
             .field("wallets", &self.wallets)
             .field("orders", &orders)
             .field("uses", &self.uses)
@@ -97,6 +101,7 @@ impl PartialEq for Shop {
             && self.stock == other.stock
             && self.stores == other.stores
             && self.transfers == other.transfers
+            && self.tills == other.tills
             && self.slots == other.slots
             && self.wallets == other.wallets
             && self.top_ups == other.top_ups
@@ -118,6 +123,7 @@ impl Hash for Shop {
         self.stock.hash(hasher);
         self.stores.hash(hasher);
         self.transfers.hash(hasher);
+        self.tills.hash(hasher);
         self.slots.hash(hasher);
         self.wallets.hash(hasher);
         self.top_ups.hash(hasher);
@@ -254,6 +260,15 @@ impl Model for Shop {
             Call::SellAtTill {
                 stock, quantity, ..
             } => self.sale_refusals(*stock, *quantity),
+            Call::Sell {
+                register,
+                stock,
+                quantity,
+                ..
+            } => self.till_refusals(*register, *stock, *quantity),
+            Call::VoidSale { sale } => self.void_refusals(*sale),
+            Call::OpenShift { register } => self.open_refusals(*register),
+            Call::CloseShift { shift, counted } => self.close_refusals(*shift, *counted),
             Call::TopUp { .. }
             | Call::ExpireOrders
             | Call::ExpireHolds
@@ -392,6 +407,15 @@ impl Shop {
             Call::SellAtTill {
                 stock, quantity, ..
             } => self.sold_at_till(*stock, *quantity, body),
+            Call::Sell {
+                register,
+                stock,
+                quantity,
+                ..
+            } => self.till_sold(*register, *stock, *quantity, body),
+            Call::VoidSale { sale } => self.sale_voided(*sale, body),
+            Call::OpenShift { register } => self.shift_opened(*register, body),
+            Call::CloseShift { shift, counted } => self.shift_closed(*shift, *counted, body),
             Call::LookAtInventory { stocks } => {
                 expect(self.inventory_seen(stocks), body).map(|()| None)
             }
@@ -410,7 +434,7 @@ impl Shop {
         let orders = self.orders.iter();
         let orders = orders.map(|(id, order)| (id.to_string(), json!(order.status)));
         json!({
-            "stock": self.shelf(), "stores": self.store_books(), "transit": self.transit_books(), "wallets": numbers(&self.wallets),
+            "stock": self.shelf(), "stores": self.store_books(), "transit": self.transit_books(), "tills": self.till_books(), "wallets": numbers(&self.wallets),
             "uses": uses.collect::<Map<_, _>>(), "orders": orders.collect::<Map<_, _>>(),
         })
     }
