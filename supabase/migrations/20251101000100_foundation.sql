@@ -485,6 +485,7 @@ create table interlock.settings (
   -- Tills.
   max_cashier_discount numeric default 10
     constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100),
+  hold_parked_stock boolean not null default false,
 
   -- Customers and their points.
   phone_prefix text
@@ -594,6 +595,8 @@ comment on column interlock.settings.keep_events is
 
 comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
+comment on column interlock.settings.hold_parked_stock is
+  'Whether a parked sale keeps its goods for itself, where park_sale does not say.';
 
 comment on column interlock.settings.phone_prefix is
   'The country of phone numbers that are typed without one, such as +49; null: they are refused.';
@@ -1109,8 +1112,15 @@ begin
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
   update interlock.sales s
   set cashier = nullif(s.cashier, p_user_id),
-      voided_by = nullif(s.voided_by, p_user_id)
-  where p_user_id in (s.cashier, s.voided_by);
+      voided_by = nullif(s.voided_by, p_user_id),
+      approved_by = nullif(s.approved_by, p_user_id)
+  where p_user_id in (s.cashier, s.voided_by, s.approved_by);
+  update interlock.sale_approvals a
+  set approved_by = null
+  where a.approved_by = p_user_id;
+  update interlock.parked_sales p
+  set parked_by = null
+  where p.parked_by = p_user_id;
   update interlock.shifts s
   set opened_by = nullif(s.opened_by, p_user_id),
       closed_by = nullif(s.closed_by, p_user_id)
@@ -1470,6 +1480,17 @@ $command$,
         )
         from interlock.cart_reservations r
         where r.expires_at < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
+      'expire-parked-sales', '* * * * *', '1 minute', null,
+      'select interlock.expire_parked_sales(100)',
+      $$
+        select format('%s parked sales are overdue for more than 10 minutes; the database''s log says why', count(*))
+        from interlock.parked_sales p
+        where p.ended_at is null
+          and p.expires_at < interlock.clock() - interval '10 minutes'
         having count(*) > 0
       $$
     ),
@@ -2101,6 +2122,14 @@ begin
       v_status := '404';
       v_message := 'There is no such sale.';
       v_hint := 'Check the id of the sale: it is the one that was answered when it was sold.';
+    when 'PARKED_SALE_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such parked sale at this location.';
+      v_hint := 'Look at parked_sales: a parked sale belongs to the tills of its location.';
+    when 'APPROVAL_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such approval that could be used.';
+      v_hint := 'Ask a manager for another one: each counts once, at its register, within five minutes, for what it names.';
     when 'BARCODE_NOT_FOUND' then
       v_status := '404';
       v_message := 'A barcode is not known.';
@@ -2309,6 +2338,14 @@ begin
       v_status := '409';
       v_message := 'More would be paid out in this way than was paid in this way.';
       v_hint := 'Pay out by each type of details.tenders its refundable at most: what was paid by it, less what was paid out before. Without a receipt it is cash.';
+    when 'PARKED_SALE_TAKEN' then
+      v_status := '409';
+      v_message := 'Another till has this parked sale.';
+      v_hint := 'Let the till of details.register_id sell it or park it again.';
+    when 'PARKED_SALE_ENDED' then
+      v_status := '409';
+      v_message := 'This parked sale does not wait any more.';
+      v_hint := 'Look at details.status: it was sold (as details.sale_id), discarded, or its time was over.';
     when 'SALE_VOIDED' then
       v_status := '409';
       v_message := 'This sale was voided: nothing of it can come back.';

@@ -67,6 +67,14 @@ create domain interlock.receipt_prefix as text
 create domain interlock.barcode as text
   constraint product_barcodes_barcode_format check (value ~ '^[\x21-\x7e]+$' and char_length(value) <= 64);
 
+create domain interlock.parked_sale_status as text
+  constraint parked_sales_status_known check (value in ('parked', 'resumed', 'sold', 'discarded', 'expired'));
+
+-- What a manager allows.
+create domain interlock.approval_actions as text[]
+  constraint sale_approvals_actions_known
+  check (value <@ array['discount', 'return_without_receipt', 'void'] and cardinality(value) > 0);
+
 -- Registers: the tills of a shop. Each stands at a location and sells from its stock; one at the online location sells from
 -- the very rows that the web shop sells from.
 --
@@ -207,6 +215,7 @@ create table interlock.sales (
   promo_code interlock.label,
   loyalty jsonb,
   cashier uuid,
+  approved_by uuid,
   sold_at timestamptz not null default now(),
   recorded_at timestamptz not null default now(),
   offline boolean not null default false,
@@ -246,6 +255,8 @@ comment on column interlock.sales.loyalty is
   'What it earned and spent, and the balance and tiers it left, as it was answered.';
 comment on column interlock.sales.cashier is
   'Who sold; empty for the shop''s own code.';
+comment on column interlock.sales.approved_by is
+  'Which manager allowed what the cashier may not do, in the sale or in its void.';
 comment on column interlock.sales.sold_at is
   'When it was sold: by its own clock, if the till was cut off.';
 comment on column interlock.sales.recorded_at is
@@ -405,6 +416,74 @@ create policy cash_movements_select_till
   to authenticated
   using ((select interlock.till_role()) is not null);
 
+-- Sales that wait: a cart that a till has put aside, for itself or for another till of its location. Parked sales outlive shifts.
+--
+-- One that holds has taken its goods out of the stock (`held_product_ids`, `held_quantities`), until it is sold, discarded or
+-- expires. Whoever changes one locks its row. A till that resumes it has it alone until it parks it again, sells it or lets it go.
+create table interlock.parked_sales (
+  id uuid not null default interlock.new_id()
+    constraint parked_sales_pkey primary key,
+  location_id uuid not null
+    constraint parked_sales_location_id_fkey references interlock.locations,
+  register_id uuid not null
+    constraint parked_sales_register_id_fkey references interlock.registers,
+  name interlock.label not null,
+  lines jsonb not null,
+  customer_id uuid
+    constraint parked_sales_customer_id_fkey references interlock.customers,
+  hold boolean not null,
+  held_product_ids uuid[] not null default '{}',
+  held_quantities numeric[] not null default '{}',
+  status interlock.parked_sale_status not null default 'parked',
+  parked_at timestamptz not null default now(),
+  parked_by uuid,
+  expires_at timestamptz,
+  resumed_at timestamptz,
+  ended_at timestamptz,
+  sale_id uuid
+    constraint parked_sales_sale_id_fkey references interlock.sales,
+  constraint parked_sales_ended_whole check ((status in ('parked', 'resumed')) = (ended_at is null)),
+  constraint parked_sales_ended_hold_nothing check (ended_at is null or held_product_ids = '{}')
+);
+
+comment on table interlock.parked_sales is
+  'Sales that tills have put aside. Written by park_sale, resume_parked_sale, discard_parked_sale, pos_sale and the job expire-parked-sales.';
+comment on column interlock.parked_sales.location_id is
+  'Whose tills may resume it.';
+comment on column interlock.parked_sales.register_id is
+  'The till that has parked it, or that has resumed it since.';
+comment on column interlock.parked_sales.name is
+  'What people call it by.';
+comment on column interlock.parked_sales.lines is
+  'The lines, as they were sent.';
+comment on column interlock.parked_sales.hold is
+  'Whether its goods are kept for it.';
+comment on column interlock.parked_sales.held_product_ids is
+  'The products of which something is out of the stock for it.';
+comment on column interlock.parked_sales.held_quantities is
+  'How much of each.';
+comment on column interlock.parked_sales.parked_by is
+  'Who parked it; empty for the shop''s own code.';
+comment on column interlock.parked_sales.expires_at is
+  'When it ends by itself; empty for never.';
+comment on column interlock.parked_sales.resumed_at is
+  'Since when register_id has it; empty while it waits.';
+comment on column interlock.parked_sales.sale_id is
+  'The sale that it has become.';
+
+create index parked_sales_open on interlock.parked_sales (location_id, parked_at) where ended_at is null;
+create index parked_sales_due on interlock.parked_sales (expires_at) where ended_at is null;
+
+alter table interlock.parked_sales enable row level security;
+
+grant select on table interlock.parked_sales to authenticated, service_role;
+
+create policy parked_sales_select_till
+  on interlock.parked_sales
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
 -- Barcodes: what a scanner reads, and how much of which product that is (a case of twelve is twelve).
 create table interlock.product_barcodes (
   barcode interlock.barcode not null
@@ -432,6 +511,40 @@ grant select, insert, update, delete on table interlock.product_barcodes to serv
 
 create policy product_barcodes_select_till
   on interlock.product_barcodes
+  for select
+  to authenticated
+  using ((select interlock.till_role()) is not null);
+
+-- What managers have allowed at a till (public.approve_sale): used once, within five minutes, at that register.
+create table interlock.sale_approvals (
+  id uuid not null default interlock.new_id()
+    constraint sale_approvals_pkey primary key,
+  register_id uuid not null
+    constraint sale_approvals_register_id_fkey references interlock.registers,
+  actions interlock.approval_actions not null,
+  reason interlock.label not null,
+  approved_by uuid,
+  approved_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  used_at timestamptz,
+  sale_id uuid
+);
+
+comment on table interlock.sale_approvals is
+  'What managers have allowed at a till, each to be used once. Written by approve_sale, pos_sale and void_sale.';
+comment on column interlock.sale_approvals.actions is
+  'What is allowed: a discount beyond a cashier''s limit, a return without a receipt, the void of somebody else''s sale.';
+comment on column interlock.sale_approvals.approved_by is
+  'Who allowed it; empty for the shop itself.';
+comment on column interlock.sale_approvals.used_at is
+  'When it was used, for sale_id.';
+
+alter table interlock.sale_approvals enable row level security;
+
+grant select on table interlock.sale_approvals to authenticated, service_role;
+
+create policy sale_approvals_select_till
+  on interlock.sale_approvals
   for select
   to authenticated
   using ((select interlock.till_role()) is not null);
@@ -636,6 +749,57 @@ create policy sale_tenders_select_till
   to authenticated
   using ((select interlock.till_role()) is not null);
 
+-- What public.approve_sale does, with its owner's rights: a manager allows a cashier at a register something, once, within
+-- five minutes: pos_sale and void_sale take its id.
+--
+-- Callers: authenticated (managers, staff) and service_role, through public.approve_sale.
+-- Locks: none.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, REGISTER_NOT_FOUND.
+-- Security definer: nobody has the right to write approvals.
+create function interlock.approve_sale(p_register_id uuid, p_actions text[], p_reason text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_approval interlock.sale_approvals;
+begin
+  if interlock.require_till() <> 'manager' then
+    perform interlock.raise_error('FORBIDDEN');
+  end if;
+
+  if p_register_id is null then
+    v_problems := v_problems || interlock.problem('/p_register_id', 'is required');
+  end if;
+  if (
+    p_actions <@ array['discount', 'return_without_receipt', 'void'] and cardinality(p_actions) between 1 and 3
+  ) is not true then
+    v_problems := v_problems || interlock.problem(
+      '/p_actions', 'must be 1 to 3 of discount, return_without_receipt and void'
+    );
+  end if;
+  if interlock.is_line(p_reason, 200) is not true then
+    v_problems := v_problems || interlock.problem('/p_reason', 'must be 1 to 200 characters, without control characters');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+  if not exists (select from interlock.registers r where r.id = p_register_id) then
+    perform interlock.raise_error('REGISTER_NOT_FOUND', jsonb_build_object('register_id', p_register_id));
+  end if;
+
+  insert into interlock.sale_approvals (register_id, actions, reason, approved_by, approved_at, expires_at)
+  values (
+    p_register_id, p_actions, p_reason, auth.uid(), interlock.clock(), interlock.clock() + interval '5 minutes'
+  )
+  returning * into v_approval;
+  return jsonb_build_object('success', true, 'approval', jsonb_build_object(
+    'id', v_approval.id, 'register_id', p_register_id, 'actions', p_actions, 'expires_at', v_approval.expires_at
+  ));
+end
+$$;
+
 -- Take the key of a sale, of its register for ever, or answer what a twin has answered.
 --
 -- Callers: interlock.pos_sale, before it locks anything else.
@@ -688,6 +852,39 @@ begin
   return interlock.earn_points(
     p_buyer.customer_id, p_sale_id, p_currency, p_product_ids, p_amounts, p_buyer.by_points, coalesce(p_buyer.spent, 0)
   );
+end
+$$;
+
+-- A parked sale for a till that wants to go on with it, locked: one that waits, or that this till has resumed already.
+--
+-- Callers: interlock.park_sale (again), interlock.resume_parked_sale, interlock.take_parked_sale.
+-- Locks: as interlock.lock_parked_sale.
+-- Errors: PARKED_SALE_NOT_FOUND (also at another location), PARKED_SALE_TAKEN by another till, PARKED_SALE_ENDED; 55P03 after
+--   lock_timeout.
+create function interlock.claim_parked_sale(p_parked_sale_id uuid, p_register interlock.registers)
+returns interlock.parked_sales
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_parked constant interlock.parked_sales := interlock.lock_parked_sale(p_parked_sale_id);
+begin
+  if v_parked.location_id <> p_register.location_id then
+    perform interlock.raise_error('PARKED_SALE_NOT_FOUND', jsonb_build_object('parked_sale_id', p_parked_sale_id));
+  end if;
+  if v_parked.ended_at is not null or v_parked.expires_at <= interlock.clock() then
+    perform interlock.raise_error('PARKED_SALE_ENDED', jsonb_build_object(
+      'parked_sale_id', p_parked_sale_id,
+      'status', case when v_parked.ended_at is null then 'expired' else v_parked.status end,
+      'sale_id', v_parked.sale_id
+    ));
+  end if;
+  if v_parked.status = 'resumed' and v_parked.register_id <> p_register.id then
+    perform interlock.raise_error('PARKED_SALE_TAKEN', jsonb_build_object(
+      'parked_sale_id', p_parked_sale_id, 'register_id', v_parked.register_id, 'resumed_at', v_parked.resumed_at
+    ));
+  end if;
+  return v_parked;
 end
 $$;
 
@@ -835,6 +1032,76 @@ as $$
   end
 $$;
 
+-- What public.discard_parked_sale does, with its owner's rights: end a parked sale that nobody wants any more; what it holds is on the
+-- shelf again. Called again it answers the same.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.discard_parked_sale.
+-- Locks: the parked sale; stock as interlock.lock_sold_stock. Two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, PARKED_SALE_NOT_FOUND, PARKED_SALE_ENDED (it was sold),
+--   STOCK_LIMIT_EXCEEDED; 55P03 is transient.
+-- Security definer: nobody has the right to write parked sales or stock.
+create function interlock.discard_parked_sale(p_parked_sale_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_parked interlock.parked_sales;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.require_till();
+  if p_parked_sale_id is null then
+    perform interlock.refuse_problems(interlock.problem('/p_parked_sale_id', 'is required'));
+  end if;
+
+  v_parked := interlock.lock_parked_sale(p_parked_sale_id);
+  if v_parked.status = 'sold' then
+    perform interlock.raise_error('PARKED_SALE_ENDED', jsonb_build_object(
+      'parked_sale_id', p_parked_sale_id, 'status', 'sold', 'sale_id', v_parked.sale_id
+    ));
+  end if;
+  if v_parked.ended_at is null then
+    v_parked := interlock.end_parked_sale(v_parked, 'discarded');
+  end if;
+  return jsonb_build_object('success', true, 'parked_sale', interlock.parked_sale_to_json(v_parked));
+end
+$$;
+
+-- End a parked sale that does not become a sale: what it holds is on the shelf again.
+--
+-- Callers: interlock.discard_parked_sale, interlock.expire_parked_sales, which hold it.
+-- Locks: stock as interlock.lock_sold_stock.
+-- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
+create function interlock.end_parked_sale(p_parked interlock.parked_sales, p_status text)
+returns interlock.parked_sales
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_parked interlock.parked_sales;
+begin
+  if p_parked.held_product_ids <> '{}' then
+    perform interlock.lock_sold_stock(p_parked.location_id, p_parked.held_product_ids);
+    perform interlock.give_sold_stock(
+      p_parked.location_id, p_parked.held_product_ids, p_parked.held_quantities, 'pos_park', p_parked.id
+    );
+  end if;
+  update interlock.parked_sales p
+  set status = p_status,
+      held_product_ids = '{}',
+      held_quantities = '{}',
+      ended_at = interlock.clock()
+  where p.id = p_parked.id
+  returning p.* into v_parked;
+  return v_parked;
+end
+$$;
+
 -- A text as HTML shows it.
 --
 -- Callers: interlock.receipt_as_html, interlock.sale_receipt.
@@ -868,6 +1135,66 @@ as $$
     ), 0)::bigint
   from interlock.shifts s
   where s.id = p_shift_id
+$$;
+
+-- End parked sales whose time is over, each in a sub-transaction of its own; answers how many. What cannot be ended at once
+-- (somebody is using it, or its stock) is left for the next call, which takes them in another order.
+--
+-- Callers: the jobs of interlock.jobs; service_role, also through public.expire_parked_sales.
+-- Locks: due parked sales one after the other, those that nobody else is locking (skip locked); for each then as
+--   interlock.end_parked_sale. They stay locked until the transaction ends, against the order of locks, so each wait is a
+--   moment: 50 milliseconds for the first, one from then on.
+-- Errors: none of a parked sale's own.
+-- Security definer: nobody has the right to write parked sales or stock.
+create function interlock.expire_parked_sales(p_limit int)
+returns int
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '50ms'
+as $$
+declare
+  v_limit constant int := greatest(coalesce(p_limit, 100), 0);
+  v_until timestamptz := clock_timestamp() + interval '1 second';
+  v_id uuid;
+  v_parked interlock.parked_sales;
+  v_ended int := 0;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  for v_id in
+    select p.id
+    from interlock.parked_sales p
+    where p.ended_at is null
+      and p.expires_at <= interlock.clock()
+    order by random()
+  loop
+    exit when v_ended >= v_limit or clock_timestamp() > v_until;
+
+    begin
+      -- The lock compares again: one that was sold or parked anew meanwhile drops out.
+      select p.*
+      into v_parked
+      from interlock.parked_sales p
+      where p.id = v_id
+        and p.ended_at is null
+        and p.expires_at <= interlock.clock()
+      for no key update skip locked;
+      continue when not found;
+
+      perform interlock.end_parked_sale(v_parked, 'expired');
+      v_ended := v_ended + 1;
+      v_until := least(v_until, clock_timestamp() + interval '100 milliseconds');
+      perform set_config('lock_timeout', '1ms', true);
+    exception
+      when others then
+        raise warning 'parked sale % cannot expire: % %', v_id, sqlstate, sqlerrm;
+    end;
+  end loop;
+  return v_ended;
+end
 $$;
 
 -- What is wrong with the time at which a till that was cut off says to have done something: it must not be in the future, but
@@ -1413,7 +1740,7 @@ $$;
 
 -- Give goods to the stock of the location of a till. Those of one product are added up.
 --
--- Callers: interlock.put_back, interlock.undo_sold_stock, which hold the stock (interlock.lock_sold_stock).
+-- Callers: interlock.put_back, interlock.undo_sold_stock, interlock.end_parked_sale, which hold the stock (interlock.lock_sold_stock).
 -- Locks: none beyond those.
 -- Errors: STOCK_LIMIT_EXCEEDED.
 create function interlock.give_sold_stock(
@@ -1509,6 +1836,30 @@ begin
 end
 $$;
 
+-- Lock a parked sale; the one helper for this kind of lock.
+--
+-- Callers: interlock.park_sale, interlock.resume_parked_sale, interlock.discard_parked_sale, interlock.take_parked_sale.
+-- Locks: its row, waiting, `no key`.
+-- Errors: PARKED_SALE_NOT_FOUND; 55P03 after lock_timeout.
+create function interlock.lock_parked_sale(p_parked_sale_id uuid)
+returns interlock.parked_sales
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_parked interlock.parked_sales;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  select p.* into v_parked from interlock.parked_sales p where p.id = p_parked_sale_id for no key update;
+  if not found then
+    perform interlock.raise_error('PARKED_SALE_NOT_FOUND', jsonb_build_object('parked_sale_id', p_parked_sale_id));
+  end if;
+  return v_parked;
+end
+$$;
+
 -- Lock a register; the one helper for this kind of lock. It comes last (a sale waits then for the reference of its card payment alone), and what
 -- belongs to its open shift is added up or written under it.
 --
@@ -1581,7 +1932,7 @@ $$;
 -- Lock the stock of products at the location of a till, all that a call gives and takes, before it gives or takes any of it: so two
 -- that exchange the same goods in opposite directions wait for each other in one order.
 --
--- Callers: interlock.put_back, interlock.take_what_is_there, interlock.undo_sold_stock.
+-- Callers: interlock.put_back, interlock.take_what_is_there, interlock.undo_sold_stock, interlock.end_parked_sale.
 -- Locks: rows of inventory by id, or as interlock.lock_stock; waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.lock_sold_stock(p_location_id uuid, p_product_ids uuid[])
@@ -1602,6 +1953,28 @@ begin
     and i.product_id = any (p_product_ids)
   order by i.id
   for no key update;
+end
+$$;
+
+-- What a manager has allowed at a register under this id, without a lock: null unless it can be used yet.
+--
+-- Callers: interlock.pos_sale, which uses it later (interlock.use_approval).
+-- Locks: none.
+create function interlock.look_at_approval(p_approval_id uuid, p_register_id uuid)
+returns text[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select a.actions
+    from interlock.sale_approvals a
+    where a.id = p_approval_id
+      and a.register_id = p_register_id
+      and a.used_at is null
+      and a.expires_at > interlock.clock()
+  );
 end
 $$;
 
@@ -1931,6 +2304,167 @@ begin
 end
 $$;
 
+-- What public.park_sale does, with its owner's rights: put a cart aside, for any till of the location. With p_hold (the setting
+-- hold_parked_stock, if it is not said) its goods are taken out of the stock and kept for it. With p_parked_sale_id what this till
+-- has resumed is parked again, as it is now. Once for each reference.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.park_sale.
+-- Locks: the reference; as interlock.find_or_make_customer; the parked sale; stock as interlock.put_back
+--   and interlock.take_sold_stock. Two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, BARCODE_NOT_FOUND,
+--   INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED,
+--   PARKED_SALE_NOT_FOUND, PARKED_SALE_TAKEN, PARKED_SALE_ENDED; those of interlock.find_or_make_customer; 55P03 is transient.
+-- Security definer: nobody has the right to write parked sales or stock.
+create function interlock.park_sale(
+  p_register_id uuid,
+  p_name text,
+  p_lines jsonb,
+  p_customer jsonb,
+  p_hold boolean,
+  p_expires_at timestamptz,
+  p_parked_sale_id uuid,
+  p_reference text
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb;
+  v_answer jsonb;
+  v_register interlock.registers;
+  v_look interlock.sale_look;
+  v_refusal text;
+  v_hold constant boolean := coalesce(p_hold, (select s.hold_parked_stock from interlock.settings s));
+  v_customer_id uuid;
+  v_parked interlock.parked_sales;
+  v_put record;
+  v_product_ids uuid[] := '{}';
+  v_quantities numeric[] := '{}';
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.require_till();
+
+  v_problems := coalesce(interlock.find_sale_problems(interlock.given(jsonb_build_object(
+    'register_id', p_register_id, 'lines', p_lines, 'customer', p_customer
+  )), null, null), '[]');
+  if interlock.is_line(p_name, 200) is not true then
+    v_problems := v_problems || interlock.problem('/name', 'must be 1 to 200 characters, without control characters');
+  end if;
+  if p_expires_at <= interlock.clock() then
+    v_problems := v_problems || interlock.problem('/expires_at', 'must be in the future');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_answer := interlock.begin_reference('park_sale', p_reference, jsonb_build_array(
+    p_register_id, p_name, p_lines, p_customer, p_hold, p_expires_at, p_parked_sale_id
+  ));
+  if v_answer is not null then
+    return v_answer;
+  end if;
+
+  select r.* into v_register from interlock.registers r where r.id = p_register_id;
+  v_look := interlock.look_at_sale(p_lines, v_register.location_id, false);
+  v_refusal := case
+    when v_register.id is null then 'REGISTER_NOT_FOUND'
+    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
+    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
+    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
+    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
+    when v_look.problems is not null then 'VALIDATION_FAILED'
+    when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
+    when v_look.shortages is not null and v_hold and p_parked_sale_id is null then 'INSUFFICIENT_INVENTORY'
+  end;
+  if v_refusal is not null then
+    perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines');
+  end if;
+
+  if p_customer is not null then
+    v_customer_id := interlock.find_or_make_customer(p_customer);
+  end if;
+  if p_parked_sale_id is not null then
+    v_parked := interlock.claim_parked_sale(p_parked_sale_id, v_register);
+  end if;
+
+  if v_hold then
+    select coalesce(array_agg(h.product_id), '{}'), coalesce(array_agg(h.quantity), '{}')
+    into v_product_ids, v_quantities
+    from (
+      select u.product_id, sum(u.quantity) as quantity
+      from unnest(v_look.product_ids, v_look.quantities, v_look.untracked) as u (product_id, quantity, untracked)
+      where not u.untracked
+      group by u.product_id
+      order by u.product_id
+    ) h;
+  end if;
+  if p_parked_sale_id is not null then
+    v_put := interlock.put_back(v_look, v_register.location_id, p_parked_sale_id, null, v_parked);
+    v_look := v_put.o_look;
+  end if;
+  v_parked.id := coalesce(p_parked_sale_id, interlock.new_id());
+  if v_hold then
+    perform interlock.take_sold_stock(v_look, v_register.location_id, v_parked.id, 'pos_park');
+  end if;
+
+  insert into interlock.parked_sales as p (
+    id, location_id, register_id, name, lines, customer_id, hold, held_product_ids, held_quantities, parked_by, expires_at
+  )
+  values (
+    v_parked.id, v_register.location_id, p_register_id, p_name, p_lines, v_customer_id, v_hold, v_product_ids, v_quantities,
+    auth.uid(), p_expires_at
+  )
+  on conflict (id) do update
+    set register_id = excluded.register_id,
+        name = excluded.name,
+        lines = excluded.lines,
+        customer_id = excluded.customer_id,
+        hold = excluded.hold,
+        held_product_ids = excluded.held_product_ids,
+        held_quantities = excluded.held_quantities,
+        parked_by = excluded.parked_by,
+        expires_at = excluded.expires_at,
+        status = 'parked',
+        resumed_at = null
+  returning p.* into v_parked;
+
+  return interlock.finish_reference('park_sale', p_reference, jsonb_build_object(
+    'success', true, 'parked_sale', interlock.parked_sale_to_json(v_parked)
+  ));
+end
+$$;
+
+-- A parked sale as it is answered. Who it is for is an id alone: answers are stored under their references.
+--
+-- Callers: interlock.park_sale, interlock.resume_parked_sale, interlock.discard_parked_sale.
+-- Locks: none.
+create function interlock.parked_sale_to_json(p_parked interlock.parked_sales)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'id', p_parked.id,
+    'location_id', p_parked.location_id,
+    'register_id', p_parked.register_id,
+    'name', p_parked.name,
+    'lines', p_parked.lines,
+    'customer_id', p_parked.customer_id,
+    'hold', p_parked.hold,
+    'status', p_parked.status,
+    'parked_at', p_parked.parked_at,
+    'expires_at', p_parked.expires_at,
+    'sale_id', p_parked.sale_id
+  );
+end
+$$;
+
 -- What public.pos_sale does, with its owner's rights: a sale at a till in one transaction, all or nothing: stock of every line,
 -- the sale with its lines and tenders, the drawer, the receipt number and the stored answer.
 --
@@ -1947,13 +2481,14 @@ $$;
 -- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; stock as
+-- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; an approval; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; a parked sale; stock as
 --   interlock.put_back, then interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
 --   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
 --   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; with goods that come back also
---   RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, RETURN_EXCEEDS_SOLD, REFUND_EXCEEDS_PAID, STOCK_LIMIT_EXCEEDED; those of interlock.lock_buyer,
+--   RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, RETURN_EXCEEDS_SOLD, REFUND_EXCEEDS_PAID, STOCK_LIMIT_EXCEEDED; of a parked sale
+--   PARKED_SALE_NOT_FOUND, PARKED_SALE_TAKEN, PARKED_SALE_ENDED; APPROVAL_NOT_FOUND; those of interlock.lock_buyer,
 --   interlock.charge_buyer and interlock.redeem_sale_promo; 55P03 and 40P01 are transient and nothing
 --   has happened.
 -- Security definer: nobody has the right to write sales or stock.
@@ -2004,6 +2539,9 @@ declare
   v_root_sale_id uuid;
   v_returned bigint := 0;
   v_put record;
+  v_parked interlock.parked_sales;
+  v_approved text[];
+  v_approved_by uuid;
   v_total bigint;
   v_change bigint := 0;
   v_references jsonb;
@@ -2027,7 +2565,10 @@ begin
 
   select r.* into v_register from interlock.registers r where r.id = p_register_id;
   v_look := interlock.look_at_sale(p_lines, v_register.location_id, v_offline);
-  if v_role = 'cashier' then
+  if p_approval_id is not null then
+    v_approved := interlock.look_at_approval(p_approval_id, p_register_id);
+  end if;
+  if v_role = 'cashier' and ('discount' = any (v_approved)) is not true then
     select s.max_cashier_discount into v_limit from interlock.settings s;
   end if;
 
@@ -2039,16 +2580,19 @@ begin
     when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
     when v_look.problems is not null then 'VALIDATION_FAILED'
     when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
+    when p_approval_id is not null and v_approved is null then 'APPROVAL_NOT_FOUND'
     when v_offline then null
     when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
-    -- What comes back may be what is sold again.
-    when v_look.shortages is not null and p_returns is null then 'INSUFFICIENT_INVENTORY'
+    -- What comes back, or was kept, may be what is sold.
+    when v_look.shortages is not null and p_returns is null and p_parked_sale_id is null then 'INSUFFICIENT_INVENTORY'
   end;
   if v_refusal is not null then
     v_answer := interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, v_request);
     if v_answer is not null then
       return v_answer::json;
     end if;
+    perform interlock.raise_error(v_refusal, jsonb_build_object('approval_id', p_approval_id))
+    where v_refusal = 'APPROVAL_NOT_FOUND';
     perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines', v_limit);
   end if;
 
@@ -2060,8 +2604,13 @@ begin
   if p_returns is not null then
     select t.o_returns, t.o_root_sale_id
     into v_returns, v_root_sale_id
-    from interlock.take_returns(p_returns, v_sale_id, v_register, v_role = 'manager') t;
+    from interlock.take_returns(
+      p_returns, v_sale_id, v_register, v_role = 'manager' or coalesce('return_without_receipt' = any (v_approved), false)
+    ) t;
     select sum(r.amount) into v_returned from unnest(v_returns) as r;
+  end if;
+  if p_approval_id is not null then
+    v_approved_by := interlock.use_approval(p_approval_id, p_register_id, array['discount', 'return_without_receipt'], v_sale_id);
   end if;
   if p_customer is not null then
     v_buyer := interlock.lock_buyer(p_customer, p_tenders, v_register.currency);
@@ -2116,8 +2665,11 @@ begin
     ));
   end if;
 
-  if v_returns is not null then
-    v_put := interlock.put_back(v_look, v_register.location_id, v_sale_id, v_returns);
+  if p_parked_sale_id is not null then
+    v_parked := interlock.take_parked_sale(p_parked_sale_id, v_register);
+  end if;
+  if v_returns is not null or p_parked_sale_id is not null then
+    v_put := interlock.put_back(v_look, v_register.location_id, v_sale_id, v_returns, v_parked);
     v_look := v_put.o_look;
     v_returns := v_put.o_returns;
   end if;
@@ -2139,13 +2691,13 @@ begin
   insert into interlock.sales (
     id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included,
     returned, returns, root_sale_id, total, change_due,
-    customer_id, promo_code, loyalty, cashier, sold_at, offline, late, needs_review
+    customer_id, promo_code, loyalty, cashier, approved_by, sold_at, offline, late, needs_review
   )
   values (
     v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
     v_subtotal, v_discount, v_tax, v_tax_included,
     v_returned, coalesce(cardinality(v_returns), 0), v_root_sale_id, v_total, v_change,
-    (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(),
+    (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(), v_approved_by,
     coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
     case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
   );
@@ -2185,6 +2737,9 @@ begin
     perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', v_references));
   end if;
 
+  if p_parked_sale_id is not null then
+    update interlock.parked_sales p set sale_id = v_sale_id where p.id = p_parked_sale_id;
+  end if;
   if v_shortfalls <> '[]' then
     perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
   end if;
@@ -2242,11 +2797,11 @@ begin
 end
 $$;
 
--- Put what comes back at a till into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so
+-- Put what comes back at a till, and what a parked sale has kept, into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so
 -- nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one. Answers what came back with
 -- the stock to which it went, and the look of the sale with stock of which there was no row yet.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.pos_sale; interlock.park_sale, of what is parked again.
 -- Locks: new rows of inventory in the order of their products; then as interlock.lock_sold_stock.
 -- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
 create function interlock.put_back(
@@ -2254,6 +2809,7 @@ create function interlock.put_back(
   p_location_id uuid,
   p_sale_id uuid,
   p_returns interlock.sale_returns[],
+  p_parked interlock.parked_sales,
   out o_look interlock.sale_look,
   out o_returns interlock.sale_returns[]
 )
@@ -2277,12 +2833,19 @@ begin
     end if;
     insert into interlock.inventory (product_id, location_id)
     select u.id, p_location_id
-    from unnest(v_product_ids) with ordinality as u (id, n)
-    order by u.n
+    from (
+      select r.id from unnest(v_product_ids) as r (id)
+      union
+      select l.product_id
+      from unnest(p_look.product_ids, p_look.inventory_ids, p_look.untracked) as l (product_id, inventory_id, untracked)
+      where l.inventory_id is null
+        and not l.untracked
+    ) u
+    order by u.id
     on conflict do nothing;
   end if;
 
-  perform interlock.lock_sold_stock(p_location_id, v_product_ids || array(
+  perform interlock.lock_sold_stock(p_location_id, v_product_ids || p_parked.held_product_ids || array(
     select u.product_id from unnest(p_look.product_ids, p_look.untracked) as u (product_id, untracked) where not u.untracked
   ));
   if v_product_ids <> '{}' then
@@ -2292,6 +2855,12 @@ begin
     from unnest(p_returns) as r
     where r.restock
       and r.product_id = any (v_product_ids);
+  end if;
+
+  if p_parked.held_product_ids <> '{}' then
+    perform interlock.give_sold_stock(
+      p_location_id, p_parked.held_product_ids, p_parked.held_quantities, 'pos_park', p_parked.id
+    );
   end if;
 
   o_look := p_look;
@@ -2832,6 +3401,57 @@ begin
 end
 $$;
 
+-- What public.resume_parked_sale does, with its owner's rights: a till takes a parked sale to go on with it, and has it alone. What it
+-- holds stays held, until the till sells it (pos_sale with its id), parks it again or discards it. Called again by the same
+-- till it answers the same.
+--
+-- Callers: authenticated (cashiers, managers, staff) and service_role, through public.resume_parked_sale.
+-- Locks: as interlock.claim_parked_sale; two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, REGISTER_NOT_FOUND, PARKED_SALE_NOT_FOUND, PARKED_SALE_TAKEN,
+--   PARKED_SALE_ENDED; 55P03 is transient.
+-- Security definer: nobody has the right to write parked sales.
+create function interlock.resume_parked_sale(p_parked_sale_id uuid, p_register_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_register interlock.registers;
+  v_parked interlock.parked_sales;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.require_till();
+
+  if p_parked_sale_id is null then
+    v_problems := v_problems || interlock.problem('/p_parked_sale_id', 'is required');
+  end if;
+  if p_register_id is null then
+    v_problems := v_problems || interlock.problem('/p_register_id', 'is required');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  select r.* into v_register from interlock.registers r where r.id = p_register_id;
+  if not found then
+    perform interlock.raise_error('REGISTER_NOT_FOUND', jsonb_build_object('register_id', p_register_id));
+  end if;
+  perform interlock.claim_parked_sale(p_parked_sale_id, v_register);
+
+  update interlock.parked_sales p
+  set status = 'resumed',
+      register_id = p_register_id,
+      resumed_at = coalesce(p.resumed_at, interlock.clock())
+  where p.id = p_parked_sale_id
+  returning p.* into v_parked;
+  return jsonb_build_object('success', true, 'parked_sale', interlock.parked_sale_to_json(v_parked));
+end
+$$;
+
 -- What came back with a sale, as its answer shows it.
 --
 -- Apart from interlock.sale_to_json, and not in its SQL, so that a sale without returns does not plan it.
@@ -3038,6 +3658,7 @@ as $$
     'customer', interlock.customer_to_json(s.customer_id),
     'promo_code', s.promo_code,
     'loyalty', s.loyalty,
+    'approved_by', s.approved_by,
     'sold_at', s.sold_at,
     'recorded_at', s.recorded_at,
     'offline', s.offline,
@@ -3141,6 +3762,13 @@ begin
       'returned', coalesce(sum(a.returned) filter (where a.status = 'completed'), 0)::bigint,
       'total', coalesce(sum(a.total) filter (where a.status = 'completed'), 0)::bigint,
       'tenders', (select jsonb_object_agg(t.type, t.amount) from interlock.shift_tenders(s.id) t),
+      'parked', (
+        select count(*)
+        from interlock.parked_sales p
+        join interlock.registers r on r.location_id = p.location_id
+        where r.id = s.register_id
+          and p.ended_at is null
+      ),
       'paid_in', coalesce((
         select sum(m.amount) from interlock.cash_movements m where m.shift_id = s.id and m.kind = 'paid_in'
       ), 0)::bigint,
@@ -3154,7 +3782,7 @@ begin
     from interlock.shifts s
     left join interlock.sales a on a.shift_id = s.id
     where s.id = p_shift_id
-    group by s.id, s.opening_cash
+    group by s.id, s.opening_cash, s.register_id
   );
 end
 $$;
@@ -3185,6 +3813,31 @@ as $$
       and a.status = 'completed'
   ) r on r.type = k.type
   group by k.type
+$$;
+
+-- Take a parked sale for the sale that it becomes: once. What it holds is the caller's to give back to the stock, before the sale
+-- takes what it sells.
+--
+-- Callers: interlock.pos_sale.
+-- Locks: as interlock.claim_parked_sale.
+-- Errors: as interlock.claim_parked_sale.
+create function interlock.take_parked_sale(p_parked_sale_id uuid, p_register interlock.registers)
+returns interlock.parked_sales
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_parked constant interlock.parked_sales := interlock.claim_parked_sale(p_parked_sale_id, p_register);
+begin
+  update interlock.parked_sales p
+  set status = 'sold',
+      register_id = p_register.id,
+      held_product_ids = '{}',
+      held_quantities = '{}',
+      ended_at = interlock.clock()
+  where p.id = p_parked_sale_id;
+  return v_parked;
+end
 $$;
 
 -- Take back so much of lines of a sale, and count it there. What the first so many units of a line come to is its share of what
@@ -3355,7 +4008,7 @@ $$;
 
 -- Take what a sale has sold from the stock of its location. All or nothing; lines of one product are added up.
 --
--- Callers: interlock.pos_sale; interlock.undo_sold_stock, of what had come back.
+-- Callers: interlock.pos_sale; interlock.park_sale; interlock.undo_sold_stock, of what had come back.
 -- Locks: rows of inventory by id, or as interlock.take_stock; waiting.
 -- Errors: PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY with every shortage; 55P03 after lock_timeout.
 create function interlock.take_sold_stock(
@@ -3579,18 +4232,51 @@ begin
 end
 $$;
 
+-- Use what a manager has allowed, once, and answer who that was. Nothing is in the row that is not compared again after a wait.
+--
+-- Callers: interlock.pos_sale, interlock.void_sale.
+-- Locks: the approval, waiting.
+-- Errors: APPROVAL_NOT_FOUND (unknown, of another register, used, over, or of nothing of the kind); 55P03 after lock_timeout.
+create function interlock.use_approval(p_approval_id uuid, p_register_id uuid, p_actions text[], p_sale_id uuid)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_approved_by uuid;
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  update interlock.sale_approvals a
+  set used_at = interlock.clock(),
+      sale_id = p_sale_id
+  where a.id = p_approval_id
+    and a.register_id = p_register_id
+    and a.used_at is null
+    and a.expires_at > interlock.clock()
+    and a.actions && p_actions
+  returning a.approved_by into v_approved_by;
+  if not found then
+    perform interlock.raise_error('APPROVAL_NOT_FOUND', jsonb_build_object('approval_id', p_approval_id));
+  end if;
+  return v_approved_by;
+end
+$$;
+
 -- What public.void_sale does, with its owner's rights: undo a sale as long as its shift is open. What it took goes back to the stock,
 -- and it counts no more in the closing report; its receipt keeps its number. What came back with it has not come back any more: it is
 -- taken out of the stock again, and may come back anew. Called again it answers the same. A card payment is undone at the
 -- terminal, not here.
 --
--- Callers: authenticated (managers and staff; a cashier for a sale of their own) and service_role, through public.void_sale.
--- Locks: the sale, and those of which something came back with it, by id; of its customer the points and the wallet; the uses of its
+-- Callers: authenticated (managers and staff; a cashier for a sale of their own, or
+--   with a manager's approval) and service_role, through public.void_sale.
+-- Locks: the sale, and those of which something came back with it, by id; an approval; of its customer the points and the wallet; the uses of its
 --   promo code; stock as interlock.undo_sold_stock; the register. Two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SALE_RETURNED, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, APPROVAL_NOT_FOUND, SALE_RETURNED, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
 --   INSUFFICIENT_INVENTORY, WALLET_UNLINKED; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write sales or stock.
-create function interlock.void_sale(p_sale_id uuid, p_reason text)
+create function interlock.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid)
 returns jsonb
 language plpgsql
 security definer
@@ -3604,6 +4290,7 @@ declare
   v_sale interlock.sales;
   v_shift interlock.shifts;
   v_returned jsonb;
+  v_approved_by uuid;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -3634,11 +4321,14 @@ begin
   if not found then
     perform interlock.raise_error('SALE_NOT_FOUND', jsonb_build_object('sale_id', p_sale_id));
   end if;
-  if v_role = 'cashier' and v_sale.cashier is distinct from auth.uid() then
+  if v_role = 'cashier' and v_sale.cashier is distinct from auth.uid() and p_approval_id is null then
     perform interlock.raise_error('FORBIDDEN');
   end if;
 
   if v_sale.status = 'completed' then
+    if p_approval_id is not null then
+      v_approved_by := interlock.use_approval(p_approval_id, v_sale.register_id, array['void'], p_sale_id);
+    end if;
     select jsonb_agg(jsonb_build_object('line', l.line, 'returned', trim_scale(l.returned_quantity)) order by l.line)
     into v_returned
     from interlock.sale_lines l
@@ -3679,6 +4369,7 @@ begin
     set status = 'voided',
         voided_at = interlock.clock(),
         voided_by = auth.uid(),
+        approved_by = coalesce(v_approved_by, s.approved_by),
         void_reason = p_reason
     where s.id = p_sale_id;
     perform interlock.note_sale('sale.voided', p_sale_id);
@@ -3761,6 +4452,18 @@ comment on view interlock.shift_corrections is
 
 grant select on table interlock.shift_corrections to authenticated, service_role;
 
+create function public.approve_sale(p_register_id uuid, p_actions text[], p_reason text)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.approve_sale(p_register_id, p_actions, p_reason)
+$$;
+
+comment on function public.approve_sale(uuid, text[], text) is
+  'Allows a cashier at a register something once, within five minutes. For managers and staff, and the service role.';
+
 create function public.close_shift(p_shift_id uuid, p_counted_cash bigint)
 returns jsonb
 language sql
@@ -3772,6 +4475,30 @@ $$;
 
 comment on function public.close_shift(uuid, bigint) is
   'Ends a shift with what was counted in its drawer, and answers what it adds up to. For whoever works at a till, and the service role.';
+
+create function public.discard_parked_sale(p_parked_sale_id uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.discard_parked_sale(p_parked_sale_id)
+$$;
+
+comment on function public.discard_parked_sale(uuid) is
+  'Ends a parked sale; what it holds is on the shelf again. For whoever works at a till, and the service role.';
+
+create function public.expire_parked_sales(p_limit int default 100)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'expired', interlock.expire_parked_sales(p_limit))
+$$;
+
+comment on function public.expire_parked_sales(int) is
+  'Ends up to p_limit parked sales whose time is over. For the service role.';
 
 create function public.move_cash(p_shift_id uuid, p_kind text, p_amount bigint, p_reason text, p_reference text)
 returns jsonb
@@ -3802,6 +4529,27 @@ $$;
 comment on function public.open_shift(uuid, bigint, uuid, timestamptz) is
   'Begins a shift at a register, with what is in its drawer; with p_shift_id it is the same one when it is called again. For whoever works at a till, and the service role.';
 
+create function public.park_sale(
+  p_register_id uuid,
+  p_name text,
+  p_lines jsonb,
+  p_customer jsonb default null,
+  p_hold boolean default null,
+  p_expires_at timestamptz default null,
+  p_parked_sale_id uuid default null,
+  p_reference text default null
+)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.park_sale(p_register_id, p_name, p_lines, p_customer, p_hold, p_expires_at, p_parked_sale_id, p_reference)
+$$;
+
+comment on function public.park_sale(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text) is
+  'Puts a cart aside, for any till of the location, and keeps its goods for it if that is asked for. For whoever works at a till, and the service role.';
+
 create function public.pos_sale(
   p_register_id uuid,
   p_lines jsonb default null,
@@ -3830,6 +4578,18 @@ $$;
 comment on function public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text) is
   'A sale at a till: stock, lines, tenders, change, drawer and receipt number together, or nothing. For whoever works at a till, and the service role.';
 
+create function public.resume_parked_sale(p_parked_sale_id uuid, p_register_id uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.resume_parked_sale(p_parked_sale_id, p_register_id)
+$$;
+
+comment on function public.resume_parked_sale(uuid, uuid) is
+  'Takes a parked sale to a till, which has it alone then. For whoever works at a till, and the service role.';
+
 create function public.sale_receipt(
   p_sale_id uuid,
   p_format text default 'text',
@@ -3848,23 +4608,27 @@ $$;
 comment on function public.sale_receipt(uuid, text, int, text) is
   'The receipt of a sale for people: text of so many columns, or an HTML page to print. For whoever works at a till, and the service role.';
 
-create function public.void_sale(p_sale_id uuid, p_reason text)
+create function public.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid default null)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.void_sale(p_sale_id, p_reason)
+  select interlock.void_sale(p_sale_id, p_reason, p_approval_id)
 $$;
 
-comment on function public.void_sale(uuid, text) is
-  'Undoes a sale as long as its shift is open. For managers and staff, the cashier who sold, and the service role.';
+comment on function public.void_sale(uuid, text, uuid) is
+  'Undoes a sale as long as its shift is open. For managers and staff, the cashier who sold or has a manager''s approval, and the service role.';
 
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
+comment on function interlock.approve_sale is
+  'What public.approve_sale does, with its owner''s rights: a manager allows a cashier at a register something, once, within five minutes: pos_sale and void_sale take its id.';
 comment on function interlock.begin_sale is
   'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
 comment on function interlock.charge_buyer is
   'Take what a customer pays with points and the wallet, and book what the sale earns.';
+comment on function interlock.claim_parked_sale is
+  'A parked sale for a till that wants to go on with it, locked: one that waits, or that this till has resumed already.';
 comment on function interlock.close_shift is
   'What public.close_shift does, with its owner''s rights: end a shift with what was counted in its drawer, and answer what it adds up to.';
 comment on function interlock.correct_shortfall is
@@ -3873,10 +4637,16 @@ comment on function interlock.correct_till_sale is
   'Take from the stock what a sale at a till has sold and the ledger has not taken, or give back what it has taken too much.';
 comment on function interlock.currency_decimals is
   'How many decimals the amounts of a currency have, by ISO 4217.';
+comment on function interlock.discard_parked_sale is
+  'What public.discard_parked_sale does, with its owner''s rights: end a parked sale that nobody wants any more; what it holds is on the shelf again.';
+comment on function interlock.end_parked_sale is
+  'End a parked sale that does not become a sale: what it holds is on the shelf again.';
 comment on function interlock.escape_html is
   'A text as HTML shows it.';
 comment on function interlock.expected_cash is
   'What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or taken out beside.';
+comment on function interlock.expire_parked_sales is
+  'End parked sales whose time is over, each in a sub-transaction of its own; answers how many.';
 comment on function interlock.find_client_time_problems is
   'What is wrong with the time at which a till that was cut off says to have done something: it must not be in the future, but for clocks that differ by five minutes, nor more than 30 days ago.';
 comment on function interlock.find_return_problems is
@@ -3903,6 +4673,8 @@ comment on function interlock.give_sold_stock is
   'Give goods to the stock of the location of a till.';
 comment on function interlock.lock_buyer is
   'The customer of a sale, with their points locked, and their wallet where it pays.';
+comment on function interlock.lock_parked_sale is
+  'Lock a parked sale; the one helper for this kind of lock.';
 comment on function interlock.lock_register is
   'Lock a register; the one helper for this kind of lock.';
 comment on function interlock.lock_sales is
@@ -3911,6 +4683,8 @@ comment on function interlock.lock_shift is
   'A shift, as it is under the lock of its register.';
 comment on function interlock.lock_sold_stock is
   'Lock the stock of products at the location of a till, all that a call gives and takes, before it gives or takes any of it: so two that exchange the same goods in opposite directions wait for each other in one order.';
+comment on function interlock.look_at_approval is
+  'What a manager has allowed at a register under this id, without a lock: null unless it can be used yet.';
 comment on function interlock.look_at_sale is
   'Look at what a sale has, without a lock.';
 comment on function interlock.move_cash is
@@ -3921,12 +4695,16 @@ comment on function interlock.note_shortfalls is
   'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
+comment on function interlock.park_sale is
+  'What public.park_sale does, with its owner''s rights: put a cart aside, for any till of the location.';
+comment on function interlock.parked_sale_to_json is
+  'A parked sale as it is answered.';
 comment on function interlock.pos_sale is
   'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
 comment on function interlock.price_returns is
   'What goods that come back without a receipt are worth: their present price, with the tax on it.';
 comment on function interlock.put_back is
-  'Put what comes back at a till into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one.';
+  'Put what comes back at a till, and what a parked sale has kept, into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one.';
 comment on function interlock.receipt_as_html is
   'A row of a receipt as HTML.';
 comment on function interlock.receipt_as_text is
@@ -3949,6 +4727,8 @@ comment on function interlock.refuse_tenders is
   'Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from.';
 comment on function interlock.require_till is
   'What the caller is at a till (interlock.till_role); whoever is nothing there is refused.';
+comment on function interlock.resume_parked_sale is
+  'What public.resume_parked_sale does, with its owner''s rights: a till takes a parked sale to go on with it, and has it alone.';
 comment on function interlock.returns_to_json is
   'What came back with a sale, as its answer shows it.';
 comment on function interlock.review_sale is
@@ -3965,6 +4745,8 @@ comment on function interlock.shift_report is
   'What a shift adds up to: its sales and returns (an exchange is both), what they were paid with, and its cash, expected against counted.';
 comment on function interlock.shift_tenders is
   'What a shift has received by each type of tender: what was taken less change, and less what was paid out to customers.';
+comment on function interlock.take_parked_sale is
+  'Take a parked sale for the sale that it becomes: once.';
 comment on function interlock.take_receipted_returns is
   'Take back so much of lines of a sale, and count it there.';
 comment on function interlock.take_returns is
@@ -3977,6 +4759,8 @@ comment on function interlock.text_width is
   'How many columns of a printer a text takes: two for what is wide (Chinese, Japanese, Korean, emoji), none for what joins the character before it.';
 comment on function interlock.undo_sold_stock is
   'Undo what a sale did to the stock of its location: what was sold is given back, less what was not there, and what came back with it is taken out again, all in one pass.';
+comment on function interlock.use_approval is
+  'Use what a manager has allowed, once, and answer who that was.';
 comment on function interlock.void_sale is
   'What public.void_sale does, with its owner''s rights: undo a sale as long as its shift is open.';
 comment on function interlock.wrap_text is
@@ -3985,12 +4769,17 @@ comment on function interlock.wrap_text is
 -- Who may call what of tills. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
 revoke all on function
+  public.approve_sale(uuid, text[], text),
   public.close_shift(uuid, bigint),
+  public.discard_parked_sale(uuid),
+  public.expire_parked_sales(int),
   public.move_cash(uuid, text, bigint, text, text),
   public.open_shift(uuid, bigint, uuid, timestamptz),
+  public.park_sale(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text),
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text),
+  public.resume_parked_sale(uuid, uuid),
   public.sale_receipt(uuid, text, int, text),
-  public.void_sale(uuid, text)
+  public.void_sale(uuid, text, uuid)
 from public, anon, authenticated, service_role;
 
 -- Policies ask.
@@ -3998,13 +4787,21 @@ grant execute on function interlock.till_role to authenticated;
 
 grant execute on function
   -- Cashiers, managers and staff by token; anybody else is refused.
+  public.approve_sale(uuid, text[], text), interlock.approve_sale,
   public.close_shift(uuid, bigint), interlock.close_shift,
+  public.discard_parked_sale(uuid), interlock.discard_parked_sale,
   public.move_cash(uuid, text, bigint, text, text), interlock.move_cash,
   public.open_shift(uuid, bigint, uuid, timestamptz), interlock.open_shift,
+  public.park_sale(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text), interlock.park_sale,
   public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text), interlock.pos_sale,
+  public.resume_parked_sale(uuid, uuid), interlock.resume_parked_sale,
   public.sale_receipt(uuid, text, int, text), interlock.sale_receipt,
-  public.void_sale(uuid, text), interlock.void_sale
+  public.void_sale(uuid, text, uuid), interlock.void_sale
 to authenticated, service_role;
+
+grant execute on function
+  public.expire_parked_sales(int), interlock.expire_parked_sales
+to service_role;
 
 -- What tills and the shop read over REST, each where its name is free in public (interlock.expose).
 select interlock.expose('registers');
@@ -4017,3 +4814,5 @@ select interlock.expose('sale_tenders');
 select interlock.expose('sale_returns');
 select interlock.expose('sale_shortfalls');
 select interlock.expose('shift_corrections');
+select interlock.expose('parked_sales');
+select interlock.expose('sale_approvals');

@@ -32,6 +32,7 @@ select results_eq(
       ('interlock.adjust_points(uuid,text,text,bigint,bigint): lock_timeout=2s'),
       ('interlock.adjust_stock(uuid,integer,text,text): lock_timeout=2s'),
       ('interlock.adjust_wallet(uuid,bigint,text,text,text): lock_timeout=2s'),
+      ('interlock.approve_sale(uuid,text[],text): TimeZone=UTC'),
       ('interlock.assign_batch(uuid,uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.audit_inventory(boolean): TimeZone=UTC'),
       ('interlock.begin_card_payment(uuid): lock_timeout=2s, TimeZone=UTC'),
@@ -47,10 +48,12 @@ select results_eq(
       ('interlock.debit_wallet(uuid,bigint,text,text,text): lock_timeout=2s'),
       ('interlock.decrement_inventory(uuid,numeric,text): lock_timeout=2s'),
       ('interlock.decrement_product_quantity(uuid,integer,text): lock_timeout=2s'),
+      ('interlock.discard_parked_sale(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.erase_customer(uuid): lock_timeout=2s'),
       ('interlock.erase_user(uuid): lock_timeout=2s'),
       ('interlock.expire_cart_reservations(integer): lock_timeout=50ms'),
       ('interlock.expire_orders(integer): lock_timeout=50ms'),
+      ('interlock.expire_parked_sales(integer): lock_timeout=50ms'),
       ('interlock.expire_promo_holds(integer): lock_timeout=50ms'),
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
@@ -67,6 +70,7 @@ select results_eq(
       ('interlock.move_cash(uuid,text,bigint,text,text): lock_timeout=2s'),
       ('interlock.move_orders(uuid,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.open_shift(uuid,bigint,uuid,timestamp with time zone): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.park_sale(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.payment_webhook(text,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.pos_sale(uuid,jsonb,jsonb,jsonb,jsonb,text,uuid,timestamp with time zone,uuid,uuid,bigint,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.process_order(uuid): lock_timeout=2s, TimeZone=UTC'),
@@ -83,6 +87,7 @@ select results_eq(
       ('interlock.replace_product_code(bigint,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.reserve_cart(jsonb): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.resolve_finding(uuid,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.resume_parked_sale(uuid,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.save_customer(jsonb,uuid): lock_timeout=2s'),
       ('interlock.set_payment_secret(text,text): lock_timeout=2s'),
       ('interlock.set_promo_slots(uuid,integer): lock_timeout=2s'),
@@ -96,7 +101,7 @@ select results_eq(
       ('interlock.submit_payment_proof(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.top_up_wallet(uuid,bigint,text,text): lock_timeout=2s'),
       ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC'),
-      ('interlock.void_sale(uuid,text): lock_timeout=2s, TimeZone=UTC')
+      ('interlock.void_sale(uuid,text,uuid): lock_timeout=2s, TimeZone=UTC')
   $$,
   'those that lock give up after two seconds, a sweep much sooner, those that answer with times do so in UTC'
 );

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(122);
+select plan(123);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -394,8 +394,8 @@ begin
   end if;
 end
 $do$;
-select is(interlock.schedule_jobs(), 11, 'with it every job is');
-select is(interlock.schedule_jobs(), 11, 'as often as one asks');
+select is(interlock.schedule_jobs(), 12, 'with it every job is');
+select is(interlock.schedule_jobs(), 12, 'as often as one asks');
 select set_eq(
   $$select jobname::text, schedule::text, command::text from cron.job where jobname like 'interlock-%'$$,
   $$select 'interlock-' || name, schedule, command from interlock.jobs()$$,
@@ -405,7 +405,7 @@ select set_eq(
   'select name, schedule, every from interlock.jobs()',
   $$values
     ('expire-orders', '* * * * *', interval '1 minute'), ('expire-promo-holds', '* * * * *', '1 minute'),
-    ('expire-cart-reservations', '* * * * *', '1 minute'),
+    ('expire-cart-reservations', '* * * * *', '1 minute'), ('expire-parked-sales', '* * * * *', '1 minute'),
     ('settle-slots', '* * * * *', '1 minute'), ('settle-points', '* * * * *', '1 minute'),
     ('settle-tiers', '13 3 * * *', '1 day'), ('purge-idempotency-keys', '17 * * * *', '1 hour'),
     ('purge-history', '29 3 * * *', '1 day'), ('close-ledgers', '53 3 * * *', '1 day'),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(414);
+select plan(428);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -59,6 +59,8 @@ select set_eq(
       ('quantity_change', 'numeric'),
       ('receipt_count', 'bigint'),
       ('receipt_prefix', 'text'),
+      ('approval_actions', 'text[]'),
+      ('parked_sale_status', 'text'),
       ('sale_status', 'text'),
       ('tender_type', 'text'),
       ('refund_status', 'text'),
@@ -151,6 +153,9 @@ values
   ('receipt_prefix', 'S-1', null),
   ('receipt_prefix', repeat('X', 10), null),
   ('receipt_prefix', repeat('X', 11), 'registers_receipt_prefix_format'),
+  ('approval_actions', '{void,discount}', null),
+  ('approval_actions', '{}', 'sale_approvals_actions_known'),
+  ('approval_actions', '{gift}', 'sale_approvals_actions_known'),
   ('receipt_prefix', '', 'registers_receipt_prefix_format'),
   ('receipt_prefix', 's1', 'registers_receipt_prefix_format'),
   ('barcode', '4006381333931', null),
@@ -278,6 +283,7 @@ from (values
   ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots transfers oversold_offline'),
   ('finding_status', 'inventory_findings_status_known', 'open resolved accepted'),
   ('tender_type', 'sale_tenders_type_known', 'cash card'),
+  ('parked_sale_status', 'parked_sales_status_known', 'parked resumed sold discarded expired'),
   ('sale_status', 'sales_status_known', 'completed voided'),
   ('cash_movement_kind', 'cash_movements_kind_known', 'paid_in paid_out'),
   ('fulfillment', 'orders_fulfillment_known', 'unfulfilled processing shipped delivered'),

@@ -89,6 +89,7 @@ async fn what_is_overdue_is_done_without_pg_cron() {
             "expire-orders ok",
             "expire-promo-holds ok",
             "expire-cart-reservations ok",
+            "expire-parked-sales ok",
             "settle-slots ok",
             "settle-points ok",
             "settle-tiers ok",
@@ -155,6 +156,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
              `select public.cancel_order('a7000000-0000-4000-8000-000000000004')` says why",
             "expire-promo-holds ok",
             "expire-cart-reservations ok",
+            "expire-parked-sales ok",
             "settle-slots settle-slots failed in 1 steps, first: \
              a7000000-0000-4000-8000-000000000000 P0001 not today",
             "settle-points ok",

@@ -406,6 +406,16 @@ export interface components {
              * @description The shift, which must be open; with `client_time` it may be closed by now.
              */
             shift_id?: string;
+            /**
+             * Format: uuid
+             * @description The parked sale that it was: it ends, and what it has kept is sold.
+             */
+            parked_sale_id?: string;
+            /**
+             * Format: uuid
+             * @description What a manager has allowed (`approve_sale`); it counts once.
+             */
+            approval_id?: string;
             /** @description The total that the till has shown, in minor units, below nothing if it pays out; another one is answered with PRICE_CHANGED. */
             expected_total?: number;
         } & ({
@@ -730,6 +740,11 @@ export interface components {
                 tier: string | null;
                 tier_before: string | null;
             } | null;
+            /**
+             * Format: uuid
+             * @description The manager who allowed it.
+             */
+            approved_by: string | null;
             /** Format: date-time */
             sold_at: string;
             /**
@@ -792,7 +807,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["ParkedSaleNotFoundError"] | components["schemas"]["ApprovalNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["ParkedSaleTakenError"] | components["schemas"]["ParkedSaleEndedError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -1388,6 +1403,56 @@ export interface components {
             /**
              * @description What to do next.
              * @example Check the id of the sale: it is the one that was answered when it was sold.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such parked sale at this location. */
+        ParkedSaleNotFoundError: {
+            /** @constant */
+            error: "PARKED_SALE_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PARKED_SALE_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                parked_sale_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at parked_sales: a parked sale belongs to the tills of its location.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such approval that could be used. */
+        ApprovalNotFoundError: {
+            /** @constant */
+            error: "APPROVAL_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "APPROVAL_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                approval_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Ask a manager for another one: each counts once, at its register, within five minutes, for what it names.
              */
             hint: string | null;
             /** @constant */
@@ -2829,6 +2894,64 @@ export interface components {
             /**
              * @description What to do next.
              * @example Pay out by each type of details.tenders its refundable at most: what was paid by it, less what was paid out before. Without a receipt it is cash.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description Another till has this parked sale. */
+        ParkedSaleTakenError: {
+            /** @constant */
+            error: "PARKED_SALE_TAKEN";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PARKED_SALE_TAKEN";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                parked_sale_id: string;
+                /** Format: uuid */
+                register_id: string;
+                /** Format: date-time */
+                resumed_at: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Let the till of details.register_id sell it or park it again.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This parked sale does not wait any more. */
+        ParkedSaleEndedError: {
+            /** @constant */
+            error: "PARKED_SALE_ENDED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PARKED_SALE_ENDED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                parked_sale_id: string;
+                /** @enum {unknown} */
+                status: "sold" | "discarded" | "expired";
+                /** Format: uuid */
+                sale_id: string | null;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at details.status: it was sold (as details.sale_id), discarded, or its time was over.
              */
             hint: string | null;
             /** @constant */

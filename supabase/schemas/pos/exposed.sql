@@ -9,3 +9,5 @@ select interlock.expose('sale_tenders');
 select interlock.expose('sale_returns');
 select interlock.expose('sale_shortfalls');
 select interlock.expose('shift_corrections');
+select interlock.expose('parked_sales');
+select interlock.expose('sale_approvals');

@@ -126,7 +126,7 @@ select is(
   (select (a -> 'sale') - '{id,shift_id,sold_at,recorded_at,offline,late,needs_review,shortfalls,lines}'::text[] from sold),
   '{"register_id": "60300000-0000-4000-8000-000000000001", "location_id": "60100000-0000-4000-8000-000000000001", "receipt_number": 1,
     "receipt": "TAP60-000001", "status": "completed", "currency": "EUR", "subtotal": 1994, "discount": 197, "tax": 0, "tax_included": 0,
-    "returns": [], "returned": 0, "total": 1797, "tenders": [{"type": "cash", "amount": 2000, "reference": null}], "change_due": 203, "customer": null, "promo_code": null, "loyalty": null}'::jsonb,
+    "returns": [], "returned": 0, "total": 1797, "tenders": [{"type": "cash", "amount": 2000, "reference": null}], "change_due": 203, "customer": null, "promo_code": null, "loyalty": null, "approved_by": null}'::jsonb,
   'what is weighed is rounded by line, and change is given of cash'
 );
 select is(
@@ -147,7 +147,7 @@ select is(
     '[{"type": "card", "amount": 3000, "reference": "tap60"}, {"type": "cash", "amount": 1000}]') -> 'sale')
     - '{id,shift_id,sold_at,recorded_at,offline,late,needs_review,shortfalls,lines,tenders,register_id,location_id}'::text[],
   '{"receipt_number": 1, "receipt": "000001", "status": "completed", "currency": "EUR", "subtotal": 3500, "discount": 50, "tax": 551,
-    "tax_included": 551, "returns": [], "returned": 0, "total": 3450, "change_due": 550, "customer": null, "promo_code": null, "loyalty": null}'::jsonb,
+    "tax_included": 551, "returns": [], "returned": 0, "total": 3450, "change_due": 550, "customer": null, "promo_code": null, "loyalty": null, "approved_by": null}'::jsonb,
   'a scan may be several units, and taxes are those of the web shop'
 );
 reset role;
@@ -268,7 +268,7 @@ grant select on closed to authenticated, service_role;
 select is(
   (select (a -> 'shift') - '{id,opened_at,closed_at}'::text[] from closed),
   '{"register_id": "60300000-0000-4000-8000-000000000001", "opening_cash": 10000, "sales": 1, "returns": 0, "voided": 1, "first_receipt": 1, "last_receipt": 2,
-    "subtotal": 1994, "discount": 197, "tax": 0, "returned": 0, "total": 1797, "tenders": {"cash": 1797, "card": 0, "wallet": 0, "points": 0}, "paid_in": 5, "paid_out": 1797,
+    "subtotal": 1994, "discount": 197, "tax": 0, "returned": 0, "total": 1797, "tenders": {"cash": 1797, "card": 0, "wallet": 0, "points": 0}, "parked": 0, "paid_in": 5, "paid_out": 1797,
     "expected_cash": 10005, "counted_cash": 10000, "difference": -5}'::jsonb,
   'the report adds up'
 );
@@ -279,7 +279,7 @@ select is(pg_temp.answer($$public.void_sale((select (a #>> '{sale,id}')::uuid fr
 select is(
   (pg_temp.answer($$public.close_shift((select (web ->> 'id')::uuid from shift), 250)$$) -> 'shift') - '{id,opened_at,closed_at,register_id}'::text[],
   '{"opening_cash": 0, "sales": 2, "returns": 0, "voided": 1, "first_receipt": 1, "last_receipt": 3, "subtotal": 1000, "discount": 750, "tax": 40, "returned": 0, "total": 250,
-    "tenders": {"cash": 250, "card": 0, "wallet": 0, "points": 0}, "paid_in": 0, "paid_out": 0, "expected_cash": 250, "counted_cash": 250, "difference": 0}'::jsonb,
+    "tenders": {"cash": 250, "card": 0, "wallet": 0, "points": 0}, "parked": 0, "paid_in": 0, "paid_out": 0, "expected_cash": 250, "counted_cash": 250, "difference": 0}'::jsonb,
   'that of the other till, too'
 );
 reset role;

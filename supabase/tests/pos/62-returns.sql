@@ -114,7 +114,7 @@ select is(
 );
 select is(
   (pg_temp.keep('first', 's', null, '[{"sale_id": "{three}", "line": 0, "quantity": 0.5, "reason": "too much"}]', '[{"type": "cash", "amount": 333}]') -> 'sale')
-    - '{id,shift_id,sold_at,returns,location_id,recorded_at,offline,late,needs_review,shortfalls,customer,promo_code,loyalty}'::text[],
+    - '{id,shift_id,sold_at,returns,location_id,recorded_at,offline,late,needs_review,shortfalls,customer,promo_code,loyalty,approved_by}'::text[],
   '{"register_id": "62300000-0000-4000-8000-000000000001", "receipt_number": 2, "receipt": "000002", "status": "completed", "currency": "EUR",
     "lines": [], "subtotal": 0, "discount": 0, "tax": 0, "tax_included": 0, "returned": 333, "total": -333, "change_due": 0,
     "tenders": [{"type": "cash", "amount": 333, "reference": null}]}'::jsonb,
@@ -200,7 +200,7 @@ select pg_temp.keep('cup', 'w', '[{"product_id": "62000000-0000-4000-8000-000000
 select is(pg_temp.stock('cup'), 0::numeric, 'the last one is sold');
 select is(
   (pg_temp.keep('same', 'w', '[{"product_id": "62000000-0000-4000-8000-000000000003", "quantity": 1}]',
-    '[{"sale_id": "{cup}", "line": 0, "quantity": 1, "reason": "colour"}]', '[]') -> 'sale') - '{id,shift_id,sold_at,returns,location_id,lines,register_id,receipt,receipt_number,recorded_at,offline,late,needs_review,shortfalls,customer,promo_code,loyalty}'::text[],
+    '[{"sale_id": "{cup}", "line": 0, "quantity": 1, "reason": "colour"}]', '[]') -> 'sale') - '{id,shift_id,sold_at,returns,location_id,lines,register_id,receipt,receipt_number,recorded_at,offline,late,needs_review,shortfalls,customer,promo_code,loyalty,approved_by}'::text[],
   '{"status": "completed", "currency": "EUR", "subtotal": 700, "discount": 0, "tax": 70, "tax_included": 0, "returned": 770, "total": 0, "change_due": 0, "tenders": []}'::jsonb,
   'the last one for itself, and nothing to pay'
 );
@@ -381,7 +381,7 @@ select is(
 select is(
   (pg_temp.answer($$public.close_shift('62400000-0000-4000-8000-000000000002', 10000)$$) -> 'shift') - '{id,opened_at,closed_at,register_id}'::text[],
   '{"opening_cash": 10000, "sales": 4, "returns": 4, "voided": 4, "first_receipt": 1, "last_receipt": 10, "subtotal": 3600, "discount": 0, "tax": 449, "returned": 4310,
-    "total": -500, "tenders": {"cash": -1000, "card": 500, "wallet": 0, "points": 0}, "paid_in": 0, "paid_out": 0, "expected_cash": 9000, "counted_cash": 10000, "difference": 1000}'::jsonb,
+    "total": -500, "tenders": {"cash": -1000, "card": 500, "wallet": 0, "points": 0}, "parked": 0, "paid_in": 0, "paid_out": 0, "expected_cash": 9000, "counted_cash": 10000, "difference": 1000}'::jsonb,
   'the report has what came back, and what was paid out'
 );
 

@@ -8,6 +8,8 @@ mod mutants;
 #[cfg(test)]
 mod over_http;
 #[cfg(test)]
+mod parked_scenes;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod return_races;
@@ -27,7 +29,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     documented: &[|bench| Box::pin(over_http::documented(bench))],
     #[cfg(test)]
-    scenes: &[scenes::SCENES, return_scenes::SCENES],
+    scenes: &[scenes::SCENES, return_scenes::SCENES, parked_scenes::SCENES],
     #[cfg(test)]
     scene_rows: "",
     #[cfg(test)]

@@ -302,7 +302,64 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
         scene.expect_of(outcome, sent).await;
     }
     documented_returns(bench, &mut scene, &token).await;
+    documented_parked(bench, &mut scene, &token).await;
     scene.end()
+}
+
+/// What `pos-sale` answers of parked sales and approvals.
+async fn documented_parked(bench: &Bench, scene: &mut Scene<'_>, token: &str) {
+    let inventory = bench.inventory("10").await;
+    let (till, other) = (bench.till(inventory).await, bench.till(inventory).await);
+    let mut parked = Vec::new();
+    for _ in 0..2 {
+        let park = format!(
+            r#"public.park_sale('{}', 'test', '[{{"inventory_id": "{inventory}", "quantity": 1}}]', p_hold => true)"#,
+            till.register
+        );
+        let answer = crate::areas::inventory::rows::call(&bench.db, &park).await;
+        parked.push(answer.expect("it can be parked")["parked_sale"]["id"].clone());
+    }
+    let resume = format!(
+        "public.resume_parked_sale('{}', '{}')",
+        parked[1].as_str().unwrap_or_default(),
+        other.register
+    );
+    let resumed = crate::areas::inventory::rows::call(&bench.db, &resume).await;
+    resumed.expect("it can be resumed");
+    let approve = format!(
+        "public.approve_sale('{}', '{{discount}}', 'a friend')",
+        till.register
+    );
+    let approved = crate::areas::inventory::rows::call(&bench.db, &approve).await;
+    let approval = approved.expect("it can be approved")["approval"]["id"].clone();
+    let of_parked = |id: &Value| {
+        json!({
+            "register_id": till.register,
+            "lines": [{ "inventory_id": inventory, "quantity": 1 }],
+            "tenders": cash(700),
+            "parked_sale_id": id,
+        })
+    };
+    let off = json!({
+        "register_id": till.register,
+        "lines": [{ "inventory_id": inventory, "quantity": 1, "discount": { "percent": 50, "reason": "a friend" } }],
+        "tenders": cash(350),
+        "approval_id": approval,
+    });
+    for (outcome, body) in [
+        ("a parked sale", of_parked(&parked[0])),
+        ("PARKED_SALE_ENDED", of_parked(&parked[0])),
+        ("PARKED_SALE_TAKEN", of_parked(&parked[1])),
+        ("PARKED_SALE_NOT_FOUND", of_parked(&json!(Uuid::new_v4()))),
+        ("what a manager allows", off.clone()),
+        ("APPROVAL_NOT_FOUND", off),
+    ] {
+        let sent = Sent {
+            token: token.to_owned(),
+            ..scene.request(Uuid::nil(), &body)
+        };
+        scene.expect_of(outcome, sent).await;
+    }
 }
 
 /// What `pos-sale` answers where something comes back.

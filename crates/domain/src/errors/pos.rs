@@ -16,6 +16,16 @@ super::codes! {
         "Check the id of the sale: it is the one that was answered when it was sold."
         known(&[("sale_id", Uuid)]);
 
+    ParkedSaleNotFound 404 Final "PARKED_SALE_NOT_FOUND"
+        "There is no such parked sale at this location."
+        "Look at parked_sales: a parked sale belongs to the tills of its location."
+        known(&[("parked_sale_id", Uuid)]);
+
+    ApprovalNotFound 404 Final "APPROVAL_NOT_FOUND"
+        "There is no such approval that could be used."
+        "Ask a manager for another one: each counts once, at its register, within five minutes, for what it names."
+        known(&[("approval_id", Uuid)]);
+
     BarcodeNotFound 404 Final "BARCODE_NOT_FOUND"
         "A barcode is not known."
         "Scan it again, or name the product: details.barcodes are in no row of product_barcodes."
@@ -74,6 +84,18 @@ super::codes! {
         known(&[("total", Number), ("currency", Currency), ("tenders", List(&Object("A way of payment.", &[
             ("type", Text), ("requested", AMOUNT), ("refundable", AMOUNT),
         ])))]);
+
+    ParkedSaleTaken 409 Final "PARKED_SALE_TAKEN"
+        "Another till has this parked sale."
+        "Let the till of details.register_id sell it or park it again."
+        known(&[("parked_sale_id", Uuid), ("register_id", Uuid), ("resumed_at", Time)]);
+
+    ParkedSaleEnded 409 Final "PARKED_SALE_ENDED"
+        "This parked sale does not wait any more."
+        "Look at details.status: it was sold (as details.sale_id), discarded, or its time was over."
+        known(&[
+            ("parked_sale_id", Uuid), ("status", Words(&["sold", "discarded", "expired"])), ("sale_id", OrNull(&Uuid)),
+        ]);
 
     SaleVoided 409 Final "SALE_VOIDED"
         "This sale was voided: nothing of it can come back."

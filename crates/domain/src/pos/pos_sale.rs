@@ -132,6 +132,14 @@ pub const POS_SALE: Function = Function {
                 "The shift, which must be open; with `client_time` it may be closed by now.",
             ),
             (
+                "/parked_sale_id",
+                "The parked sale that it was: it ends, and what it has kept is sold.",
+            ),
+            (
+                "/approval_id",
+                "What a manager has allowed (`approve_sale`); it counts once.",
+            ),
+            (
                 "/expected_total",
                 "The total that the till has shown, in minor units, below nothing if it pays out; another one is answered with \
                 PRICE_CHANGED.",
@@ -264,6 +272,10 @@ pub const POS_SALE: Function = Function {
                                 ],
                             )),
                         ),
+                        (
+                            "approved_by",
+                            Says("The manager who allowed it.", &OrNull(&Uuid)),
+                        ),
                         ("sold_at", Time),
                         ("recorded_at", Says("When it came.", &Time)),
                         (
@@ -319,6 +331,10 @@ pub const POS_SALE: Function = Function {
             Code::CustomerNotFound,
             Code::PromoNotFound,
             Code::SaleNotFound,
+            Code::ParkedSaleNotFound,
+            Code::ParkedSaleTaken,
+            Code::ParkedSaleEnded,
+            Code::ApprovalNotFound,
             Code::DiscountNotAllowed,
             Code::ReturnNotAllowed,
             Code::SaleVoided,
@@ -423,6 +439,8 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     let returns = fields.list("returns", MAX_RETURNS, read_return);
     let client_time = fields.time("client_time");
     let shift_id = fields.uuid("shift_id");
+    let parked_sale_id = fields.uuid("parked_sale_id");
+    let approval_id = fields.uuid("approval_id");
     let expected_total = fields.balance("expected_total");
     fields.finish()?;
 
@@ -435,6 +453,8 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         ("p_returns", returns.map(Value::List)),
         ("p_client_time", client_time.map(Value::from)),
         ("p_shift_id", shift_id.map(Value::from)),
+        ("p_parked_sale_id", parked_sale_id.map(Value::from)),
+        ("p_approval_id", approval_id.map(Value::from)),
         ("p_expected_total", expected_total.map(Value::from)),
     ];
     // A second sale is a second effect, unless an idempotency key says that it is the same.

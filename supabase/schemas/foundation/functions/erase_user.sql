@@ -139,8 +139,15 @@ begin
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
   update interlock.sales s
   set cashier = nullif(s.cashier, p_user_id),
-      voided_by = nullif(s.voided_by, p_user_id)
-  where p_user_id in (s.cashier, s.voided_by);
+      voided_by = nullif(s.voided_by, p_user_id),
+      approved_by = nullif(s.approved_by, p_user_id)
+  where p_user_id in (s.cashier, s.voided_by, s.approved_by);
+  update interlock.sale_approvals a
+  set approved_by = null
+  where a.approved_by = p_user_id;
+  update interlock.parked_sales p
+  set parked_by = null
+  where p.parked_by = p_user_id;
   update interlock.shifts s
   set opened_by = nullif(s.opened_by, p_user_id),
       closed_by = nullif(s.closed_by, p_user_id)

@@ -100,6 +100,17 @@ $command$,
       $$
     ),
     (
+      'expire-parked-sales', '* * * * *', '1 minute', null,
+      'select interlock.expire_parked_sales(100)',
+      $$
+        select format('%s parked sales are overdue for more than 10 minutes; the database''s log says why', count(*))
+        from interlock.parked_sales p
+        where p.ended_at is null
+          and p.expires_at < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
       'settle-slots', '* * * * *', '1 minute',
       'select distinct s.owner_id::text from interlock.counter_slots s where s.used > 0 order by 1',
       'select interlock.settle_slots($1::uuid)',

@@ -119,6 +119,14 @@ begin
       v_status := '404';
       v_message := 'There is no such sale.';
       v_hint := 'Check the id of the sale: it is the one that was answered when it was sold.';
+    when 'PARKED_SALE_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such parked sale at this location.';
+      v_hint := 'Look at parked_sales: a parked sale belongs to the tills of its location.';
+    when 'APPROVAL_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such approval that could be used.';
+      v_hint := 'Ask a manager for another one: each counts once, at its register, within five minutes, for what it names.';
     when 'BARCODE_NOT_FOUND' then
       v_status := '404';
       v_message := 'A barcode is not known.';
@@ -327,6 +335,14 @@ begin
       v_status := '409';
       v_message := 'More would be paid out in this way than was paid in this way.';
       v_hint := 'Pay out by each type of details.tenders its refundable at most: what was paid by it, less what was paid out before. Without a receipt it is cash.';
+    when 'PARKED_SALE_TAKEN' then
+      v_status := '409';
+      v_message := 'Another till has this parked sale.';
+      v_hint := 'Let the till of details.register_id sell it or park it again.';
+    when 'PARKED_SALE_ENDED' then
+      v_status := '409';
+      v_message := 'This parked sale does not wait any more.';
+      v_hint := 'Look at details.status: it was sold (as details.sale_id), discarded, or its time was over.';
     when 'SALE_VOIDED' then
       v_status := '409';
       v_message := 'This sale was voided: nothing of it can come back.';

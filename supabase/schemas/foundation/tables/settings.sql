@@ -121,6 +121,7 @@ create table interlock.settings (
   -- Tills.
   max_cashier_discount numeric default 10
     constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100),
+  hold_parked_stock boolean not null default false,
 
   -- Customers and their points.
   phone_prefix text
@@ -230,6 +231,8 @@ comment on column interlock.settings.keep_events is
 
 comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
+comment on column interlock.settings.hold_parked_stock is
+  'Whether a parked sale keeps its goods for itself, where park_sale does not say.';
 
 comment on column interlock.settings.phone_prefix is
   'The country of phone numbers that are typed without one, such as +49; null: they are refused.';

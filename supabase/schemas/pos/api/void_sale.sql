@@ -1,11 +1,11 @@
-create function public.void_sale(p_sale_id uuid, p_reason text)
+create function public.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid default null)
 returns jsonb
 language sql
 security invoker
 set search_path = ''
 as $$
-  select interlock.void_sale(p_sale_id, p_reason)
+  select interlock.void_sale(p_sale_id, p_reason, p_approval_id)
 $$;
 
-comment on function public.void_sale(uuid, text) is
-  'Undoes a sale as long as its shift is open. For managers and staff, the cashier who sold, and the service role.';
+comment on function public.void_sale(uuid, text, uuid) is
+  'Undoes a sale as long as its shift is open. For managers and staff, the cashier who sold or has a manager''s approval, and the service role.';

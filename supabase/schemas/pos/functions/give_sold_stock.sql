@@ -1,6 +1,6 @@
 -- Give goods to the stock of the location of a till. Those of one product are added up.
 --
--- Callers: interlock.put_back, interlock.undo_sold_stock, which hold the stock (interlock.lock_sold_stock).
+-- Callers: interlock.put_back, interlock.undo_sold_stock, interlock.end_parked_sale, which hold the stock (interlock.lock_sold_stock).
 -- Locks: none beyond those.
 -- Errors: STOCK_LIMIT_EXCEEDED.
 create function interlock.give_sold_stock(

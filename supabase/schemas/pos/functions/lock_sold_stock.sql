@@ -1,7 +1,7 @@
 -- Lock the stock of products at the location of a till, all that a call gives and takes, before it gives or takes any of it: so two
 -- that exchange the same goods in opposite directions wait for each other in one order.
 --
--- Callers: interlock.put_back, interlock.take_what_is_there, interlock.undo_sold_stock.
+-- Callers: interlock.put_back, interlock.take_what_is_there, interlock.undo_sold_stock, interlock.end_parked_sale.
 -- Locks: rows of inventory by id, or as interlock.lock_stock; waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.lock_sold_stock(p_location_id uuid, p_product_ids uuid[])

@@ -14,13 +14,14 @@
 -- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; stock as
+-- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; an approval; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; a parked sale; stock as
 --   interlock.put_back, then interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
 --   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
 --   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; with goods that come back also
---   RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, RETURN_EXCEEDS_SOLD, REFUND_EXCEEDS_PAID, STOCK_LIMIT_EXCEEDED; those of interlock.lock_buyer,
+--   RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, RETURN_EXCEEDS_SOLD, REFUND_EXCEEDS_PAID, STOCK_LIMIT_EXCEEDED; of a parked sale
+--   PARKED_SALE_NOT_FOUND, PARKED_SALE_TAKEN, PARKED_SALE_ENDED; APPROVAL_NOT_FOUND; those of interlock.lock_buyer,
 --   interlock.charge_buyer and interlock.redeem_sale_promo; 55P03 and 40P01 are transient and nothing
 --   has happened.
 -- Security definer: nobody has the right to write sales or stock.
@@ -71,6 +72,9 @@ declare
   v_root_sale_id uuid;
   v_returned bigint := 0;
   v_put record;
+  v_parked interlock.parked_sales;
+  v_approved text[];
+  v_approved_by uuid;
   v_total bigint;
   v_change bigint := 0;
   v_references jsonb;
@@ -94,7 +98,10 @@ begin
 
   select r.* into v_register from interlock.registers r where r.id = p_register_id;
   v_look := interlock.look_at_sale(p_lines, v_register.location_id, v_offline);
-  if v_role = 'cashier' then
+  if p_approval_id is not null then
+    v_approved := interlock.look_at_approval(p_approval_id, p_register_id);
+  end if;
+  if v_role = 'cashier' and ('discount' = any (v_approved)) is not true then
     select s.max_cashier_discount into v_limit from interlock.settings s;
   end if;
 
@@ -106,16 +113,19 @@ begin
     when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
     when v_look.problems is not null then 'VALIDATION_FAILED'
     when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
+    when p_approval_id is not null and v_approved is null then 'APPROVAL_NOT_FOUND'
     when v_offline then null
     when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
-    -- What comes back may be what is sold again.
-    when v_look.shortages is not null and p_returns is null then 'INSUFFICIENT_INVENTORY'
+    -- What comes back, or was kept, may be what is sold.
+    when v_look.shortages is not null and p_returns is null and p_parked_sale_id is null then 'INSUFFICIENT_INVENTORY'
   end;
   if v_refusal is not null then
     v_answer := interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, v_request);
     if v_answer is not null then
       return v_answer::json;
     end if;
+    perform interlock.raise_error(v_refusal, jsonb_build_object('approval_id', p_approval_id))
+    where v_refusal = 'APPROVAL_NOT_FOUND';
     perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines', v_limit);
   end if;
 
@@ -127,8 +137,13 @@ begin
   if p_returns is not null then
     select t.o_returns, t.o_root_sale_id
     into v_returns, v_root_sale_id
-    from interlock.take_returns(p_returns, v_sale_id, v_register, v_role = 'manager') t;
+    from interlock.take_returns(
+      p_returns, v_sale_id, v_register, v_role = 'manager' or coalesce('return_without_receipt' = any (v_approved), false)
+    ) t;
     select sum(r.amount) into v_returned from unnest(v_returns) as r;
+  end if;
+  if p_approval_id is not null then
+    v_approved_by := interlock.use_approval(p_approval_id, p_register_id, array['discount', 'return_without_receipt'], v_sale_id);
   end if;
   if p_customer is not null then
     v_buyer := interlock.lock_buyer(p_customer, p_tenders, v_register.currency);
@@ -183,8 +198,11 @@ begin
     ));
   end if;
 
-  if v_returns is not null then
-    v_put := interlock.put_back(v_look, v_register.location_id, v_sale_id, v_returns);
+  if p_parked_sale_id is not null then
+    v_parked := interlock.take_parked_sale(p_parked_sale_id, v_register);
+  end if;
+  if v_returns is not null or p_parked_sale_id is not null then
+    v_put := interlock.put_back(v_look, v_register.location_id, v_sale_id, v_returns, v_parked);
     v_look := v_put.o_look;
     v_returns := v_put.o_returns;
   end if;
@@ -206,13 +224,13 @@ begin
   insert into interlock.sales (
     id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included,
     returned, returns, root_sale_id, total, change_due,
-    customer_id, promo_code, loyalty, cashier, sold_at, offline, late, needs_review
+    customer_id, promo_code, loyalty, cashier, approved_by, sold_at, offline, late, needs_review
   )
   values (
     v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
     v_subtotal, v_discount, v_tax, v_tax_included,
     v_returned, coalesce(cardinality(v_returns), 0), v_root_sale_id, v_total, v_change,
-    (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(),
+    (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(), v_approved_by,
     coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
     case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
   );
@@ -252,6 +270,9 @@ begin
     perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', v_references));
   end if;
 
+  if p_parked_sale_id is not null then
+    update interlock.parked_sales p set sale_id = v_sale_id where p.id = p_parked_sale_id;
+  end if;
   if v_shortfalls <> '[]' then
     perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
   end if;

@@ -1,8 +1,8 @@
--- Put what comes back at a till into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so
+-- Put what comes back at a till, and what a parked sale has kept, into its stock, before the sale takes what it sells: all that it gives and takes is locked first, so
 -- nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one. Answers what came back with
 -- the stock to which it went, and the look of the sale with stock of which there was no row yet.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.pos_sale; interlock.park_sale, of what is parked again.
 -- Locks: new rows of inventory in the order of their products; then as interlock.lock_sold_stock.
 -- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
 create function interlock.put_back(
@@ -10,6 +10,7 @@ create function interlock.put_back(
   p_location_id uuid,
   p_sale_id uuid,
   p_returns interlock.sale_returns[],
+  p_parked interlock.parked_sales,
   out o_look interlock.sale_look,
   out o_returns interlock.sale_returns[]
 )
@@ -33,12 +34,19 @@ begin
     end if;
     insert into interlock.inventory (product_id, location_id)
     select u.id, p_location_id
-    from unnest(v_product_ids) with ordinality as u (id, n)
-    order by u.n
+    from (
+      select r.id from unnest(v_product_ids) as r (id)
+      union
+      select l.product_id
+      from unnest(p_look.product_ids, p_look.inventory_ids, p_look.untracked) as l (product_id, inventory_id, untracked)
+      where l.inventory_id is null
+        and not l.untracked
+    ) u
+    order by u.id
     on conflict do nothing;
   end if;
 
-  perform interlock.lock_sold_stock(p_location_id, v_product_ids || array(
+  perform interlock.lock_sold_stock(p_location_id, v_product_ids || p_parked.held_product_ids || array(
     select u.product_id from unnest(p_look.product_ids, p_look.untracked) as u (product_id, untracked) where not u.untracked
   ));
   if v_product_ids <> '{}' then
@@ -48,6 +56,12 @@ begin
     from unnest(p_returns) as r
     where r.restock
       and r.product_id = any (v_product_ids);
+  end if;
+
+  if p_parked.held_product_ids <> '{}' then
+    perform interlock.give_sold_stock(
+      p_location_id, p_parked.held_product_ids, p_parked.held_quantities, 'pos_park', p_parked.id
+    );
   end if;
 
   o_look := p_look;

@@ -55,6 +55,7 @@ as $$
     'customer', interlock.customer_to_json(s.customer_id),
     'promo_code', s.promo_code,
     'loyalty', s.loyalty,
+    'approved_by', s.approved_by,
     'sold_at', s.sold_at,
     'recorded_at', s.recorded_at,
     'offline', s.offline,

@@ -28,6 +28,13 @@ begin
       'returned', coalesce(sum(a.returned) filter (where a.status = 'completed'), 0)::bigint,
       'total', coalesce(sum(a.total) filter (where a.status = 'completed'), 0)::bigint,
       'tenders', (select jsonb_object_agg(t.type, t.amount) from interlock.shift_tenders(s.id) t),
+      'parked', (
+        select count(*)
+        from interlock.parked_sales p
+        join interlock.registers r on r.location_id = p.location_id
+        where r.id = s.register_id
+          and p.ended_at is null
+      ),
       'paid_in', coalesce((
         select sum(m.amount) from interlock.cash_movements m where m.shift_id = s.id and m.kind = 'paid_in'
       ), 0)::bigint,
@@ -41,7 +48,7 @@ begin
     from interlock.shifts s
     left join interlock.sales a on a.shift_id = s.id
     where s.id = p_shift_id
-    group by s.id, s.opening_cash
+    group by s.id, s.opening_cash, s.register_id
   );
 end
 $$;

@@ -3,13 +3,14 @@
 -- taken out of the stock again, and may come back anew. Called again it answers the same. A card payment is undone at the
 -- terminal, not here.
 --
--- Callers: authenticated (managers and staff; a cashier for a sale of their own) and service_role, through public.void_sale.
--- Locks: the sale, and those of which something came back with it, by id; of its customer the points and the wallet; the uses of its
+-- Callers: authenticated (managers and staff; a cashier for a sale of their own, or
+--   with a manager's approval) and service_role, through public.void_sale.
+-- Locks: the sale, and those of which something came back with it, by id; an approval; of its customer the points and the wallet; the uses of its
 --   promo code; stock as interlock.undo_sold_stock; the register. Two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, SALE_RETURNED, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, APPROVAL_NOT_FOUND, SALE_RETURNED, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
 --   INSUFFICIENT_INVENTORY, WALLET_UNLINKED; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write sales or stock.
-create function interlock.void_sale(p_sale_id uuid, p_reason text)
+create function interlock.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid)
 returns jsonb
 language plpgsql
 security definer
@@ -23,6 +24,7 @@ declare
   v_sale interlock.sales;
   v_shift interlock.shifts;
   v_returned jsonb;
+  v_approved_by uuid;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -53,11 +55,14 @@ begin
   if not found then
     perform interlock.raise_error('SALE_NOT_FOUND', jsonb_build_object('sale_id', p_sale_id));
   end if;
-  if v_role = 'cashier' and v_sale.cashier is distinct from auth.uid() then
+  if v_role = 'cashier' and v_sale.cashier is distinct from auth.uid() and p_approval_id is null then
     perform interlock.raise_error('FORBIDDEN');
   end if;
 
   if v_sale.status = 'completed' then
+    if p_approval_id is not null then
+      v_approved_by := interlock.use_approval(p_approval_id, v_sale.register_id, array['void'], p_sale_id);
+    end if;
     select jsonb_agg(jsonb_build_object('line', l.line, 'returned', trim_scale(l.returned_quantity)) order by l.line)
     into v_returned
     from interlock.sale_lines l
@@ -98,6 +103,7 @@ begin
     set status = 'voided',
         voided_at = interlock.clock(),
         voided_by = auth.uid(),
+        approved_by = coalesce(v_approved_by, s.approved_by),
         void_reason = p_reason
     where s.id = p_sale_id;
     perform interlock.note_sale('sale.voided', p_sale_id);

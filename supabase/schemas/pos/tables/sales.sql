@@ -29,6 +29,7 @@ create table interlock.sales (
   promo_code interlock.label,
   loyalty jsonb,
   cashier uuid,
+  approved_by uuid,
   sold_at timestamptz not null default now(),
   recorded_at timestamptz not null default now(),
   offline boolean not null default false,
@@ -68,6 +69,8 @@ comment on column interlock.sales.loyalty is
   'What it earned and spent, and the balance and tiers it left, as it was answered.';
 comment on column interlock.sales.cashier is
   'Who sold; empty for the shop''s own code.';
+comment on column interlock.sales.approved_by is
+  'Which manager allowed what the cashier may not do, in the sale or in its void.';
 comment on column interlock.sales.sold_at is
   'When it was sold: by its own clock, if the till was cut off.';
 comment on column interlock.sales.recorded_at is

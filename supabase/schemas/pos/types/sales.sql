@@ -20,3 +20,11 @@ create domain interlock.receipt_prefix as text
 -- What a scanner reads.
 create domain interlock.barcode as text
   constraint product_barcodes_barcode_format check (value ~ '^[\x21-\x7e]+$' and char_length(value) <= 64);
+
+create domain interlock.parked_sale_status as text
+  constraint parked_sales_status_known check (value in ('parked', 'resumed', 'sold', 'discarded', 'expired'));
+
+-- What a manager allows.
+create domain interlock.approval_actions as text[]
+  constraint sale_approvals_actions_known
+  check (value <@ array['discount', 'return_without_receipt', 'void'] and cardinality(value) > 0);

@@ -4,6 +4,7 @@ use crate::areas::Mutants;
 use crate::areas::pos::customer_races::CustomerScenario;
 use crate::areas::pos::races::TillScenario;
 use crate::areas::pos::return_races::ReturnScenario;
+use crate::meanwhile::InScene;
 use crate::mutants::Combined;
 use crate::prove::histories::Mutant;
 
@@ -124,6 +125,18 @@ const COMBINED: &[Combined] = &[
         patches: &[("find_or_make_customer", "on conflict do nothing", "")],
         sql: None,
         race: &CustomerScenario::OneNewCustomer,
+    },
+    Combined {
+        name: "lock_parked_sale: a parked sale is read without a lock",
+        patches: &[("lock_parked_sale", "for no key update", "")],
+        sql: None,
+        race: &InScene("a parked sale that is sold twice at once is sold once"),
+    },
+    Combined {
+        name: "use_approval: whether it was used is not asked",
+        patches: &[("use_approval", "and a.used_at is null", "")],
+        sql: None,
+        race: &InScene("an approval that is used twice at once counts once"),
     },
     Combined {
         name: "pos_sale: a sale is not locked while its goods come back",

@@ -1,0 +1,11 @@
+create function public.discard_parked_sale(p_parked_sale_id uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.discard_parked_sale(p_parked_sale_id)
+$$;
+
+comment on function public.discard_parked_sale(uuid) is
+  'Ends a parked sale; what it holds is on the shelf again. For whoever works at a till, and the service role.';
