@@ -231,7 +231,7 @@ select jsonb_build_object(
       and p.available_quantity <>
       (select count(*) from interlock.product_codes c where c.product_id = p.id and c.order_id is null)),
     'points', (select jsonb_agg(a.customer_id) from interlock.points_accounts a where a.customer_id = any ($1) and (a.balance, a.owed) <>
-      (select (coalesce(sum(m.points), 0), coalesce(sum(m.owed), 0)) from interlock.points_movements m where m.customer_id = a.customer_id)),
+      (select coalesce(sum(m.points), 0), coalesce(sum(m.owed), 0) from interlock.points_movements m where m.customer_id = a.customer_id)),
     'wallets', (select jsonb_agg(w.user_id) from interlock.wallets w where w.user_id = any ($1) and w.balance <>
       (select coalesce(sum(m.delta), 0) from interlock.wallet_movements m where m.user_id = w.user_id)),
     'stock of slots', (select jsonb_agg(p.id) from interlock.products p join slots s on s.owner_id = p.id
