@@ -3546,7 +3546,16 @@ begin
 
   if v_rows.o_shortages is not null then
     perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', (
-      select jsonb_agg(s.shortage order by s.shortage ->> 'product_id')
+      select jsonb_agg(
+        case
+          -- A till is told which stock it is.
+          when p_reason like 'pos\_%' then s.shortage || jsonb_build_object(
+            'inventory_id', s.shortage -> 'product_id', 'location_id', interlock.online_location()
+          )
+          else s.shortage
+        end
+        order by s.shortage ->> 'product_id'
+      )
       from jsonb_array_elements(v_rows.o_shortages) as s (shortage)
     )));
   end if;

@@ -208,7 +208,8 @@ select is(pg_temp.stock('cup'), 0::numeric, 'the shelf is as it was');
 select is(
   pg_temp.ask('w', '[{"product_id": "62000000-0000-4000-8000-000000000003", "quantity": 2}]', '[{"sale_id": "{same}", "line": 0, "quantity": 1, "reason": "x"}]',
     '[{"type": "cash", "amount": 770}]') #> '{details,shortages}',
-  '[{"product_id": "62000000-0000-4000-8000-000000000003", "requested": 2, "available": 1}]'::jsonb, 'but it is not there twice'
+  '[{"product_id": "62000000-0000-4000-8000-000000000003", "requested": 2, "available": 1, "inventory_id": "62000000-0000-4000-8000-000000000003",
+    "location_id": "00000000-0000-4000-8000-000000000001"}]'::jsonb, 'but it is not there twice'
 );
 select is(
   pg_temp.ask('w', '[{"product_id": "62000000-0000-4000-8000-000000000002", "quantity": 2}]', '[{"sale_id": "{same}", "line": 0, "quantity": 1, "reason": "x"}]',

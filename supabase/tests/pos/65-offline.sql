@@ -487,6 +487,20 @@ select is(
 select pg_temp.is_shop();
 select is((select count(*) from interlock.sale_keys k where k.answer ilike '%eve@%' or k.answer ilike '%"Eve"%'), 0::bigint, 'nor anywhere else');
 
+select pg_temp.is_till('bob', 'manager');
+select is(
+  pg_temp.sell('till', 'void', 1, pg_temp.lines(pg_temp.line('tea', 1), pg_temp.line('bag', 1)), 1010), (select a from sold where name = 'void'),
+  'and every other answer stays as it was given, whatever became of the sale'
+);
+select pg_temp.is_shop();
+select is(
+  pg_temp.answer(format('to_jsonb(interlock.take_stock(array[%L::uuid], array[1000], %L, null))', pg_temp.id('mug'), v.reason)) #> '{details,shortages,0}',
+  jsonb_build_object('product_id', pg_temp.id('mug'), 'requested', 1000, 'available', 3) || v.more, 'what is short: ' || v.reason
+)
+from (values
+  ('pos_sale', jsonb_build_object('inventory_id', pg_temp.id('mug'), 'location_id', pg_temp.online())), ('checkout', '{}')
+) as v (reason, more);
+
 -- Who, and what stays.
 select pg_temp.is_till('nobody', 'driver');
 select is((select count(*) from sale_shortfalls) + (select count(*) from shift_corrections), 0::bigint, 'customers read none of it');
