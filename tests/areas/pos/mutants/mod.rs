@@ -18,10 +18,24 @@ pub(crate) const MUTANTS: Mutants = Mutants {
 };
 
 /// What shows only where two sessions meet, and the scene that shows it.
-const NOTICED_BY: &[(&str, &str)] = &[(
-    "correct_shortfall: without `perform interlock.lock_sales(array[p_sale_id])`",
-    "what was not there is not taken for a sale that is voided meanwhile",
-)];
+const NOTICED_BY: &[(&str, &str)] = &[
+    (
+        "correct_shortfall: without `perform interlock.lock_sales(array[p_sale_id])`",
+        "what was not there is not taken for a sale that is voided meanwhile",
+    ),
+    (
+        "lock_sales: without `for no key update`",
+        "the last unit of a sale that comes back meanwhile comes back once",
+    ),
+    (
+        "take_receipted_returns: without `perform interlock.lock_sales(array[p_original_id, o_root_sale_id])`",
+        "the last unit of a sale that comes back meanwhile comes back once",
+    ),
+    (
+        "lock_parked_sale: without `for no key update`",
+        "a parked sale that is sold twice at once is sold once",
+    ),
+];
 
 /// Mutants that no test can notice, each with the reason.
 const EXPLAINED: &[(&str, &str)] = &[
