@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Location = 0xbe04_0000,
     /// The stock of cold products at the first location, then that at the second.
     Inventory = 0xbe05_0000,
+    /// At the first location.
+    Register = 0xbe06_0000,
 }
 
 impl Kind {
@@ -101,6 +103,20 @@ pub(crate) async fn add_inventory(client: &Client, products: u64) -> Result<()> 
              insert into interlock.inventory (id, product_id, location_id, quantity)
                select {row}, {product}, {location}, 1000000 from {rows} on conflict do nothing;
              insert into bench_peers.inventory (id, quantity) select {row}, 1000000 from {rows} on conflict do nothing"
+        ))
+        .await?;
+    Ok(())
+}
+
+/// So many tills where the stock of the first location is, each with a shift.
+pub(crate) async fn add_tills(client: &Client, count: u64) -> Result<()> {
+    let (location, register) = (Kind::Location.sql("0"), Kind::Register.sql("n"));
+    client
+        .batch_execute(&format!(
+            "insert into interlock.registers (id, location_id, name, currency)
+               select {register}, {location}, 'bench ' || n, 'USD' from generate_series(0, {count} - 1) as n;
+             insert into interlock.shifts (register_id, opening_cash)
+               select {register}, 0 from generate_series(0, {count} - 1) as n"
         ))
         .await?;
     Ok(())

@@ -71,6 +71,7 @@ pub struct Caller {
     adapter: Adapter,
     /// Who they are.
     pub user: Uuid,
+    claims: Value,
     token: String,
     session: Option<Client>,
 }
@@ -78,6 +79,23 @@ pub struct Caller {
 impl Caller {
     /// Prepares everything that is not the call itself.
     pub async fn new(stack: &'static Stack, adapter: Adapter, user: Uuid) -> Self {
+        Caller::who_claims(stack, adapter, user, user_claims(user)).await
+    }
+
+    /// Somebody who works for the shop: with this role in their token.
+    #[cfg(test)]
+    pub async fn in_role(stack: &'static Stack, adapter: Adapter, user: Uuid, role: &str) -> Self {
+        let mut claims = user_claims(user);
+        claims["app_metadata"] = json!({ "role": role });
+        Caller::who_claims(stack, adapter, user, claims).await
+    }
+
+    async fn who_claims(
+        stack: &'static Stack,
+        adapter: Adapter,
+        user: Uuid,
+        claims: Value,
+    ) -> Self {
         let session = match adapter {
             Adapter::Sql => Some(stack.connect().await),
             Adapter::Function | Adapter::Rpc => None,
@@ -86,7 +104,8 @@ impl Caller {
             stack,
             adapter,
             user,
-            token: stack.user_token(user),
+            token: stack.token(&claims),
+            claims,
             session,
         }
     }
@@ -177,7 +196,7 @@ impl Caller {
         operation: Operation,
         arguments: Map<String, Value>,
     ) -> Answer {
-        let claims = user_claims(self.user).to_string();
+        let claims = self.claims.to_string();
         session
             .batch_execute("begin; set local role authenticated")
             .await

@@ -2,6 +2,7 @@
 revoke execute on all functions in schema interlock from public;
 revoke all on function
   public.adjust_points(uuid, text, text, bigint, bigint),
+  public.alpine_iq_member(uuid),
   public.erase_customer(uuid),
   public.find_customer(text, text),
   public.link_customer(uuid, uuid),
@@ -20,6 +21,11 @@ grant execute on function
   public.find_customer(text, text), interlock.find_customer,
   public.save_customer(jsonb, uuid), interlock.save_customer
 to authenticated, service_role;
+
+-- For whoever delivers events.
+grant execute on function
+  public.alpine_iq_member(uuid), interlock.alpine_iq_member
+to service_role;
 
 grant execute on function
   -- For the signed-in customer.

@@ -1,6 +1,7 @@
 -- Who may call what of tills. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
 revoke all on function
+  public.alpine_iq_sale(uuid),
   public.approve_sale(uuid, text[], text),
   public.close_shift(uuid, bigint),
   public.discard_parked_sale(uuid),
@@ -32,5 +33,7 @@ grant execute on function
 to authenticated, service_role;
 
 grant execute on function
-  public.expire_parked_sales(int), interlock.expire_parked_sales
+  public.expire_parked_sales(int), interlock.expire_parked_sales,
+  -- For whoever delivers events.
+  public.alpine_iq_sale(uuid), interlock.alpine_iq_sale
 to service_role;

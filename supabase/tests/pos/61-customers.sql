@@ -381,6 +381,43 @@ select is(pg_temp.answer($$public.find_customer(p_email => 'none-61@example.com'
 select is(pg_temp.wrong($$public.find_customer()$$), array['/p_phone'], 'by one of them');
 select is(pg_temp.wrong($$public.find_customer('1')$$), array['/p_phone'], 'that is one');
 
+-- What a CRM is sent.
+select pg_temp.act_as(null, null);
+insert into sold
+  select 8, pg_temp.answer($$public.pos_sale('61300000-0000-4000-8000-000000000001',
+    '[{"product_id": "61000000-0000-4000-8000-000000000001", "quantity": 2, "discount": {"amount": 50, "reason": "x"}},
+      {"product_id": "61000000-0000-4000-8000-000000000003", "quantity": 1}]',
+    '[{"type": "cash", "amount": 1283}]', p_customer => '{"create": {"name": "Eve van Dyk", "email": "eve-61@example.com", "phone": "0151 999999"}}')$$) -> 'sale';
+select is(
+  pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 8))),
+  jsonb_build_object('visit', jsonb_build_object(
+    'pos_id', (select sale -> 'id' from sold where n = 8), 'pos_user', pg_temp.by_email('eve-61@example.com'), 'pos_type', 'in-store',
+    'transaction_date', to_char(now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS +0000'), 'transaction_total', 12.83,
+    'location', (select l.name from interlock.locations l where l.id = interlock.online_location()),
+    'visit_details_attributes', '[
+      {"sku": "61000000-0000-4000-8000-000000000001", "name": "mug", "price": 5, "quantity": 2, "category": "standard", "discount": 0.5},
+      {"sku": "61000000-0000-4000-8000-000000000003", "name": "tea", "price": 3.33, "quantity": 1, "category": "tap61-tea", "discount": 0}
+    ]'::jsonb
+  )),
+  'a sale, in major units'
+);
+select is(
+  pg_temp.answer(format('public.alpine_iq_member(%L)', pg_temp.by_email('eve-61@example.com'))),
+  jsonb_build_object(
+    'pos_user', pg_temp.by_email('eve-61@example.com'), 'firstName', 'Eve', 'lastName', 'van Dyk', 'mobilePhone', '+49151999999',
+    'email', 'eve-61@example.com'
+  ),
+  'a customer'
+);
+select is(pg_temp.void(8) ->> 'success', 'true', 'voided');
+select is(
+  pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 8))) -> 'visit' - '{pos_id,pos_user,pos_type,transaction_date,location}'::text[],
+  '{"transaction_total": 0, "visit_details_attributes": []}', 'nothing of it is left'
+);
+select is(pg_temp.answer(format('public.alpine_iq_member(%L)', pg_temp.by_email('later-61@example.com'))), null, 'who may not be written to is not told of');
+select is(pg_temp.answer('public.alpine_iq_member(gen_random_uuid())') ->> 'code', 'CUSTOMER_NOT_FOUND', 'nor who is not there');
+select is(pg_temp.answer('public.alpine_iq_sale(gen_random_uuid())') ->> 'code', 'SALE_NOT_FOUND', 'nor a sale that is not');
+
 select pg_temp.act_as('bb', 'manager');
 create temporary table pair on commit drop as
   select pg_temp.twin() as twin, pg_temp.ada() as ada, (

@@ -16,6 +16,8 @@ mod return_races;
 #[cfg(test)]
 mod return_scenes;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod scenes;

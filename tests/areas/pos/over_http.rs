@@ -55,16 +55,23 @@ async fn people(bench: &Bench) {
     let users = bench.users(2).await;
     let rows = format!(
         "delete from interlock.customers where phone in ('+491511234567', '+491517654321');
-         insert into interlock.customers (phone, user_id) values ('+491511234567', '{}'), ('+491517654321', '{}');
-         insert into interlock.wallets (user_id, balance, currency) values ('{}', 100, 'EUR');
+         insert into interlock.customers (phone, user_id) values ('+491511234567', '{0}'), ('+491517654321', '{1}');
+         insert into interlock.wallets (user_id, balance, currency) values ('{1}', 100, 'EUR');
          insert into interlock.points_values (currency, value) values ('USD', 10) on conflict do nothing;
          delete from interlock.promo_redemptions r using interlock.promo_codes p where r.promo_id = p.id and p.code like 'till-%';
          delete from interlock.promo_codes where code like 'till-%';
          insert into interlock.promo_codes (code, discount_type, discount_value, currency, max_uses, max_uses_per_user, starts_at, expires_at)
          values ('till-10', 'percentage', 10, 'USD', 1, null, null, null), ('till-euro', 'percentage', 10, 'EUR', null, null, null, null),
            ('till-soon', 'percentage', 10, 'USD', null, null, now() + interval '1 day', null),
-           ('till-over', 'percentage', 10, 'USD', null, null, null, now() - interval '1 day')",
-        users[0], users[1], users[1]
+           ('till-over', 'percentage', 10, 'USD', null, null, null, now() - interval '1 day'),
+           ('till-once', 'percentage', 10, 'USD', null, 1, null, null), ('till-held', 'percentage', 10, 'USD', null, 1, null, null);
+         insert into interlock.promo_redemptions (promo_id, user_id, cart_id, status, discount, currency, held_until)
+           select id, '{1}', case code when 'till-once' then id end, 'held', 1, 'USD', now() + interval '1 day'
+           from interlock.promo_codes where code in ('till-once', 'till-held');
+         insert into interlock.promo_user_uses (promo_id, user_id, used)
+           select id, '{1}', 1 from interlock.promo_codes where code in ('till-once', 'till-held');
+         update interlock.promo_codes set used_count = 1 where code in ('till-once', 'till-held')",
+        users[0], users[1]
     );
     bench
         .db
@@ -211,6 +218,24 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
             "PROMO_EXHAUSTED",
             None,
             with(sale(one.clone(), cash(700)), "promo_code", json!("till-10")),
+        ),
+        (
+            "PROMO_ALREADY_APPLIED",
+            None,
+            with(
+                with(sale(one.clone(), cash(700)), "promo_code", json!("till-once")),
+                "customer",
+                json!({ "phone": "+491517654321" }),
+            ),
+        ),
+        (
+            "PROMO_CHANGED",
+            None,
+            with(
+                with(sale(one.clone(), cash(700)), "promo_code", json!("till-held")),
+                "customer",
+                json!({ "phone": "+491517654321" }),
+            ),
         ),
         (
             "PROMO_NOT_FOUND",

@@ -6,6 +6,7 @@ mod hot;
 mod inventory;
 mod promo;
 mod scarce;
+mod tills;
 
 use crate::figure::{Figure, Options};
 use crate::load::{Argument, Call, Commit, Load, Session, Step};
@@ -59,6 +60,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     scarce::prepare(&admin).await?;
     promo::prepare(&admin).await?;
     inventory::prepare(&admin).await?;
+    tills::prepare(&admin).await?;
     rows::vacuum_what_has_rows(&admin).await?;
     let mut shops = Vec::new();
     for commit in Commit::ALL {
@@ -69,12 +71,15 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
             sessions: Session::open(&database, &users, commit, user_claims).await?,
         });
     }
-    let at_counter = Shop {
-        admin: &admin,
-        options,
-        commit: Commit::Slow,
-        sessions: Session::open(&database, &users, Commit::Slow, staff_claims).await?,
-    };
+    let mut counters = Vec::new();
+    for commit in Commit::ALL {
+        counters.push(Shop {
+            admin: &admin,
+            options,
+            commit,
+            sessions: Session::open(&database, &users, commit, staff_claims).await?,
+        });
+    }
     let mut figures = Vec::new();
     // One kind of load after the other, so that both commits find tables of about the same size.
     for shop in &shops {
@@ -92,8 +97,13 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     for shop in &shops {
         figures.extend(carts::measure(shop).await?);
     }
-    figures.extend(inventory::measure(&at_counter).await?);
-    drop((shops, at_counter));
+    for counter in &counters {
+        if counter.commit == Commit::Slow {
+            figures.extend(inventory::measure(counter).await?);
+        }
+        figures.extend(tills::measure(counter).await?);
+    }
+    drop((shops, counters));
     database.remove().await?;
     Ok(figures)
 }

@@ -106,6 +106,41 @@ begin
 end
 $$;
 
+-- A sale of report 001, once its lines have been taken.
+create table bench_peers.sales (
+  id uuid primary key default gen_random_uuid(),
+  register_id uuid not null,
+  total bigint not null,
+  created_at timestamptz not null default now()
+);
+
+create table bench_peers.sale_lines (
+  sale_id uuid not null references bench_peers.sales,
+  inventory_id uuid not null,
+  quantity numeric not null,
+  unit_price bigint not null
+);
+
+create function bench_peers.write_sale(p_register_id uuid, p_inventory_ids jsonb)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_id uuid;
+begin
+  insert into bench_peers.sales (register_id, total)
+  values (p_register_id, 700 * jsonb_array_length(p_inventory_ids))
+  returning id into v_id;
+  insert into bench_peers.sale_lines (sale_id, inventory_id, quantity, unit_price)
+  select v_id, i::uuid, 1, 700 from jsonb_array_elements_text(p_inventory_ids) as i;
+  return v_id;
+end
+$$;
+
+grant select on bench_peers.inventory to authenticated;
+
 -- What is answered as a conflict counts as refused.
 create function bench_peers.refuse_conflict(p_answer json)
 returns text

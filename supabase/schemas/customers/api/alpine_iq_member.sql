@@ -1,0 +1,11 @@
+create function public.alpine_iq_member(p_customer_id uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.alpine_iq_member(p_customer_id)
+$$;
+
+comment on function public.alpine_iq_member(uuid) is
+  'A customer as Alpine IQ takes them with createUpdateMember; null for one who may not be written to. For the service role.';

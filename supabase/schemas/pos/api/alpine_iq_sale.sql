@@ -1,0 +1,11 @@
+create function public.alpine_iq_sale(p_sale_id uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.alpine_iq_sale(p_sale_id)
+$$;
+
+comment on function public.alpine_iq_sale(uuid) is
+  'A sale as Alpine IQ takes it with createUpdateSale. For the service role.';
