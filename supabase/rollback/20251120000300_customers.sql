@@ -8,6 +8,7 @@ select interlock.conceal('points_rules');
 select interlock.conceal('customers');
 drop function
   public.adjust_points(uuid, text, text, bigint, bigint),
+  public.alpine_iq_member(uuid),
   public.erase_customer(uuid),
   public.find_customer(text, text),
   public.link_customer(uuid, uuid),
@@ -17,6 +18,7 @@ drop function
 drop trigger orders_points_due on interlock.orders;
 drop function
   interlock.adjust_points,
+  interlock.alpine_iq_member,
   interlock.book_orders,
   interlock.book_points,
   interlock.customer_to_json,

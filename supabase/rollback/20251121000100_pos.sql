@@ -13,6 +13,7 @@ select interlock.conceal('cash_movements');
 select interlock.conceal('shifts');
 select interlock.conceal('registers');
 drop function
+  public.alpine_iq_sale(uuid),
   public.approve_sale(uuid, text[], text),
   public.close_shift(uuid, bigint),
   public.discard_parked_sale(uuid),
@@ -26,6 +27,7 @@ drop function
   public.void_sale(uuid, text, uuid);
 drop view interlock.shift_corrections;
 drop function
+  interlock.alpine_iq_sale,
   interlock.approve_sale,
   interlock.begin_sale,
   interlock.charge_buyer,
@@ -90,6 +92,7 @@ drop function
   interlock.shift_tenders,
   interlock.take_parked_sale,
   interlock.take_receipted_returns,
+  interlock.take_returned_points,
   interlock.take_returns,
   interlock.take_sold_stock,
   interlock.take_what_is_there,

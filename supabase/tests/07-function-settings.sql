@@ -32,6 +32,7 @@ select results_eq(
       ('interlock.adjust_points(uuid,text,text,bigint,bigint): lock_timeout=2s'),
       ('interlock.adjust_stock(uuid,integer,text,text): lock_timeout=2s'),
       ('interlock.adjust_wallet(uuid,bigint,text,text,text): lock_timeout=2s'),
+      ('interlock.alpine_iq_sale(uuid): TimeZone=UTC'),
       ('interlock.approve_sale(uuid,text[],text): TimeZone=UTC'),
       ('interlock.assign_batch(uuid,uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.audit_inventory(boolean): TimeZone=UTC'),

@@ -381,6 +381,29 @@ select is(pg_temp.answer($$public.find_customer(p_email => 'none-61@example.com'
 select is(pg_temp.wrong($$public.find_customer()$$), array['/p_phone'], 'by one of them');
 select is(pg_temp.wrong($$public.find_customer('1')$$), array['/p_phone'], 'that is one');
 
+-- What comes back takes back what it has earned, part by part, and what of that is voided gives it back.
+insert into sold select 9, pg_temp.sell(3, pg_temp.cash(1500), '{"create": {"email": "fay-61@example.com"}}') -> 'sale';
+create function pg_temp.take_back(p_quantity int)
+returns jsonb
+language sql
+as $$
+  select pg_temp.answer(format(
+    'public.pos_sale(''61300000-0000-4000-8000-000000000001'', p_returns => %L, p_tenders => %L)',
+    jsonb_build_array(jsonb_build_object(
+      'sale_id', (select sale -> 'id' from sold where n = 9), 'line', 0, 'quantity', p_quantity, 'reason', 'x'
+    )),
+    pg_temp.cash(500 * p_quantity)
+  ))
+$$;
+select is(pg_temp.points(pg_temp.by_email('fay-61@example.com')), '15 0 tap61 silver even', 'three earn');
+insert into sold select 10, pg_temp.take_back(1) -> 'sale';
+select is(pg_temp.points(pg_temp.by_email('fay-61@example.com')), '10 0 tap61 silver even', 'one comes back');
+select is(pg_temp.void(10) ->> 'success', 'true', 'or does not');
+select is(pg_temp.points(pg_temp.by_email('fay-61@example.com')), '15 0 tap61 silver even', 'three are kept');
+select is(pg_temp.take_back(2) ->> 'success', 'true', 'two come back');
+select is(pg_temp.take_back(1) ->> 'success', 'true', 'and one');
+select is(pg_temp.points(pg_temp.by_email('fay-61@example.com')), '0 0 even', 'nothing is left of what they earned');
+
 -- What a CRM is sent.
 select pg_temp.act_as(null, null);
 insert into sold
@@ -411,7 +434,7 @@ select is(
 );
 select is(pg_temp.void(8) ->> 'success', 'true', 'voided');
 select is(
-  pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 8))) -> 'visit' - '{pos_id,pos_user,pos_type,transaction_date,location}'::text[],
+  (pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 8))) -> 'visit') - '{pos_id,pos_user,pos_type,transaction_date,location}'::text[],
   '{"transaction_total": 0, "visit_details_attributes": []}', 'nothing of it is left'
 );
 select is(pg_temp.answer(format('public.alpine_iq_member(%L)', pg_temp.by_email('later-61@example.com'))), null, 'who may not be written to is not told of');

@@ -12,11 +12,11 @@ mod parked_scenes;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod return_races;
 #[cfg(test)]
 mod return_scenes;
-#[cfg(test)]
-mod report;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]

@@ -223,7 +223,11 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
             "PROMO_ALREADY_APPLIED",
             None,
             with(
-                with(sale(one.clone(), cash(700)), "promo_code", json!("till-once")),
+                with(
+                    sale(one.clone(), cash(700)),
+                    "promo_code",
+                    json!("till-once"),
+                ),
                 "customer",
                 json!({ "phone": "+491517654321" }),
             ),
@@ -232,7 +236,11 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
             "PROMO_CHANGED",
             None,
             with(
-                with(sale(one.clone(), cash(700)), "promo_code", json!("till-held")),
+                with(
+                    sale(one.clone(), cash(700)),
+                    "promo_code",
+                    json!("till-held"),
+                ),
                 "customer",
                 json!({ "phone": "+491517654321" }),
             ),

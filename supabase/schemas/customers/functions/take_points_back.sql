@@ -2,7 +2,7 @@
 -- all so far, and p_refunded of what points paid. Called again with the same numbers it changes nothing, so points come back
 -- exactly once whatever is returned in how many parts.
 --
--- Callers: interlock.pos_sale (returns), interlock.void_sale, which hold the sale.
+-- Callers: interlock.take_returned_points, interlock.give_buyer_back, whose callers hold the sale.
 -- Locks: as interlock.lock_points.
 create function interlock.take_points_back(p_sale_id uuid, p_returned bigint, p_total bigint, p_refunded bigint)
 returns void

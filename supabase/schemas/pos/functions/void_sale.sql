@@ -84,6 +84,13 @@ begin
     ) r
     where l.sale_id = r.original_sale_id
       and l.line = r.original_line;
+    perform interlock.take_returned_points(o.original_sale_id)
+    from (
+      select distinct r.original_sale_id
+      from interlock.sale_returns r
+      where r.sale_id = p_sale_id
+        and r.original_sale_id is not null
+    ) o;
     if v_sale.customer_id is not null then
       perform interlock.give_buyer_back(v_sale);
     end if;
