@@ -189,6 +189,51 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "customers": {
+        Row: {
+          "created_at": string;
+          "email": string | null;
+          "erased_at": string | null;
+          "id": string;
+          "marketing": boolean;
+          "merged_into": string | null;
+          "name": string | null;
+          "phone": string | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string | null;
+          "email"?: string | null;
+          "erased_at"?: string | null;
+          "id"?: string | null;
+          "marketing"?: boolean | null;
+          "merged_into"?: string | null;
+          "name"?: string | null;
+          "phone"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string | null;
+          "email"?: string | null;
+          "erased_at"?: string | null;
+          "id"?: string | null;
+          "marketing"?: boolean | null;
+          "merged_into"?: string | null;
+          "name"?: string | null;
+          "phone"?: string | null;
+          "user_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "customers_merged_into_fkey";
+            columns: ["merged_into"];
+            isOneToOne: false;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "drivers": {
         Row: {
           "active": boolean;
@@ -927,6 +972,93 @@ export type Database = {
         };
         Relationships: [];
       };
+      "parked_sales": {
+        Row: {
+          "customer_id": string | null;
+          "ended_at": string | null;
+          "expires_at": string | null;
+          "held_product_ids": (string)[];
+          "held_quantities": (number)[];
+          "hold": boolean;
+          "id": string;
+          "lines": NonNullable<Json>;
+          "location_id": string;
+          "name": string;
+          "parked_at": string;
+          "parked_by": string | null;
+          "register_id": string;
+          "resumed_at": string | null;
+          "sale_id": string | null;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "customer_id"?: string | null;
+          "ended_at"?: string | null;
+          "expires_at"?: string | null;
+          "held_product_ids"?: (string)[] | null;
+          "held_quantities"?: (number)[] | null;
+          "hold"?: boolean | null;
+          "id"?: string | null;
+          "lines"?: Json | null;
+          "location_id"?: string | null;
+          "name"?: string | null;
+          "parked_at"?: string | null;
+          "parked_by"?: string | null;
+          "register_id"?: string | null;
+          "resumed_at"?: string | null;
+          "sale_id"?: string | null;
+          "status"?: string | null;
+        };
+        Update: {
+          "customer_id"?: string | null;
+          "ended_at"?: string | null;
+          "expires_at"?: string | null;
+          "held_product_ids"?: (string)[] | null;
+          "held_quantities"?: (number)[] | null;
+          "hold"?: boolean | null;
+          "id"?: string | null;
+          "lines"?: Json | null;
+          "location_id"?: string | null;
+          "name"?: string | null;
+          "parked_at"?: string | null;
+          "parked_by"?: string | null;
+          "register_id"?: string | null;
+          "resumed_at"?: string | null;
+          "sale_id"?: string | null;
+          "status"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "parked_sales_customer_id_fkey";
+            columns: ["customer_id"];
+            isOneToOne: false;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "parked_sales_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "parked_sales_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "parked_sales_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "payment_proofs": {
         Row: {
           "created_at": string;
@@ -1032,6 +1164,128 @@ export type Database = {
           },
         ];
       };
+      "points_accounts": {
+        Row: {
+          "balance": number;
+          "customer_id": string;
+          "owed": number;
+          "tier": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "balance"?: number | null;
+          "customer_id"?: string | null;
+          "owed"?: number | null;
+          "tier"?: string | null;
+        };
+        Update: {
+          "balance"?: number | null;
+          "customer_id"?: string | null;
+          "owed"?: number | null;
+          "tier"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "points_accounts_customer_id_fkey";
+            columns: ["customer_id"];
+            isOneToOne: true;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "points_movements": {
+        Row: {
+          "actor": string | null;
+          "amount": number;
+          "balance_after": number;
+          "created_at": string;
+          "customer_id": string;
+          "id": string;
+          "kind": string;
+          "order_id": string | null;
+          "owed": number;
+          "points": number;
+          "reason": string | null;
+          "sale_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "amount"?: number | null;
+          "balance_after"?: number | null;
+          "created_at"?: string | null;
+          "customer_id"?: string | null;
+          "id"?: string | null;
+          "kind"?: string | null;
+          "order_id"?: string | null;
+          "owed"?: number | null;
+          "points"?: number | null;
+          "reason"?: string | null;
+          "sale_id"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number | null;
+          "balance_after"?: number | null;
+          "created_at"?: string | null;
+          "customer_id"?: string | null;
+          "id"?: string | null;
+          "kind"?: string | null;
+          "order_id"?: string | null;
+          "owed"?: number | null;
+          "points"?: number | null;
+          "reason"?: string | null;
+          "sale_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "points_movements_customer_id_fkey";
+            columns: ["customer_id"];
+            isOneToOne: false;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "points_rules": {
+        Row: {
+          "currency": string;
+          "loyalty_class": string;
+          "per_amount": number;
+          "points": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "currency"?: string | null;
+          "loyalty_class"?: string | null;
+          "per_amount"?: number | null;
+          "points"?: number | null;
+        };
+        Update: {
+          "currency"?: string | null;
+          "loyalty_class"?: string | null;
+          "per_amount"?: number | null;
+          "points"?: number | null;
+        };
+        Relationships: [];
+      };
+      "points_values": {
+        Row: {
+          "currency": string;
+          "value": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "currency"?: string | null;
+          "value"?: number | null;
+        };
+        Update: {
+          "currency"?: string | null;
+          "value"?: number | null;
+        };
+        Relationships: [];
+      };
       "product_barcodes": {
         Row: {
           "barcode": string;
@@ -1132,6 +1386,7 @@ export type Database = {
           "decimals": number;
           "id": string;
           "kind": string;
+          "loyalty_class": string;
           "max_per_customer": number | null;
           "max_per_order": number | null;
           "name": string;
@@ -1152,6 +1407,7 @@ export type Database = {
           "decimals"?: number | null;
           "id"?: string | null;
           "kind"?: string | null;
+          "loyalty_class"?: string | null;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
           "name"?: string | null;
@@ -1171,6 +1427,7 @@ export type Database = {
           "decimals"?: number | null;
           "id"?: string | null;
           "kind"?: string | null;
+          "loyalty_class"?: string | null;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
           "name"?: string | null;
@@ -1381,6 +1638,51 @@ export type Database = {
           },
         ];
       };
+      "sale_approvals": {
+        Row: {
+          "actions": (string)[];
+          "approved_at": string;
+          "approved_by": string | null;
+          "expires_at": string;
+          "id": string;
+          "reason": string;
+          "register_id": string;
+          "sale_id": string | null;
+          "used_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actions"?: (string)[] | null;
+          "approved_at"?: string | null;
+          "approved_by"?: string | null;
+          "expires_at"?: string | null;
+          "id"?: string | null;
+          "reason"?: string | null;
+          "register_id"?: string | null;
+          "sale_id"?: string | null;
+          "used_at"?: string | null;
+        };
+        Update: {
+          "actions"?: (string)[] | null;
+          "approved_at"?: string | null;
+          "approved_by"?: string | null;
+          "expires_at"?: string | null;
+          "id"?: string | null;
+          "reason"?: string | null;
+          "register_id"?: string | null;
+          "sale_id"?: string | null;
+          "used_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_approvals_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "sale_lines": {
         Row: {
           "discount": number;
@@ -1389,7 +1691,11 @@ export type Database = {
           "line": number;
           "name": string;
           "product_id": string;
+          "promo_discount": number;
           "quantity": number;
+          "returned_amount": number;
+          "returned_quantity": number;
+          "returned_tax": number;
           "sale_id": string;
           "subtotal": number;
           "tax": number;
@@ -1407,7 +1713,11 @@ export type Database = {
           "line"?: number | null;
           "name"?: string | null;
           "product_id"?: string | null;
+          "promo_discount"?: number | null;
           "quantity"?: number | null;
+          "returned_amount"?: number | null;
+          "returned_quantity"?: number | null;
+          "returned_tax"?: number | null;
           "sale_id"?: string | null;
           "subtotal"?: number | null;
           "tax"?: number | null;
@@ -1424,7 +1734,11 @@ export type Database = {
           "line"?: number | null;
           "name"?: string | null;
           "product_id"?: string | null;
+          "promo_discount"?: number | null;
           "quantity"?: number | null;
+          "returned_amount"?: number | null;
+          "returned_quantity"?: number | null;
+          "returned_tax"?: number | null;
           "sale_id"?: string | null;
           "subtotal"?: number | null;
           "tax"?: number | null;
@@ -1437,6 +1751,109 @@ export type Database = {
         Relationships: [
           {
             foreignKeyName: "sale_lines_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_returns": {
+        Row: {
+          "amount": number;
+          "inventory_id": string | null;
+          "n": number;
+          "name": string;
+          "original_line": number | null;
+          "original_sale_id": string | null;
+          "product_id": string;
+          "quantity": number;
+          "reason": string;
+          "restock": boolean;
+          "sale_id": string;
+          "tax": number;
+          "unit_price": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount"?: number | null;
+          "inventory_id"?: string | null;
+          "n"?: number | null;
+          "name"?: string | null;
+          "original_line"?: number | null;
+          "original_sale_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "reason"?: string | null;
+          "restock"?: boolean | null;
+          "sale_id"?: string | null;
+          "tax"?: number | null;
+          "unit_price"?: number | null;
+        };
+        Update: {
+          "amount"?: number | null;
+          "inventory_id"?: string | null;
+          "n"?: number | null;
+          "name"?: string | null;
+          "original_line"?: number | null;
+          "original_sale_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "reason"?: string | null;
+          "restock"?: boolean | null;
+          "sale_id"?: string | null;
+          "tax"?: number | null;
+          "unit_price"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_returns_original_fkey";
+            columns: ["original_sale_id", "original_line"];
+            isOneToOne: false;
+            referencedRelation: "sale_lines";
+            referencedColumns: ["sale_id", "line"];
+          },
+          {
+            foreignKeyName: "sale_returns_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_shortfalls": {
+        Row: {
+          "inventory_id": string | null;
+          "location_id": string;
+          "product_id": string;
+          "quantity": number;
+          "sale_id": string;
+          "sold": number;
+          "taken_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "inventory_id"?: string | null;
+          "location_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "sale_id"?: string | null;
+          "sold"?: number | null;
+          "taken_at"?: string | null;
+        };
+        Update: {
+          "inventory_id"?: string | null;
+          "location_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+          "sale_id"?: string | null;
+          "sold"?: number | null;
+          "taken_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_shortfalls_sale_id_fkey";
             columns: ["sale_id"];
             isOneToOne: false;
             referencedRelation: "sales";
@@ -1479,14 +1896,25 @@ export type Database = {
       };
       "sales": {
         Row: {
+          "approved_by": string | null;
           "cashier": string | null;
           "change_due": number;
           "currency": string;
+          "customer_id": string | null;
           "discount": number;
           "id": string;
+          "late": boolean;
           "location_id": string;
+          "loyalty": Json | null;
+          "needs_review": NonNullable<Json>;
+          "offline": boolean;
+          "promo_code": string | null;
           "receipt_number": number;
+          "recorded_at": string;
           "register_id": string;
+          "returned": number;
+          "returns": number;
+          "root_sale_id": string | null;
           "shift_id": string;
           "sold_at": string;
           "status": string;
@@ -1500,14 +1928,25 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "approved_by"?: string | null;
           "cashier"?: string | null;
           "change_due"?: number | null;
           "currency"?: string | null;
+          "customer_id"?: string | null;
           "discount"?: number | null;
           "id"?: string | null;
+          "late"?: boolean | null;
           "location_id"?: string | null;
+          "loyalty"?: Json | null;
+          "needs_review"?: Json | null;
+          "offline"?: boolean | null;
+          "promo_code"?: string | null;
           "receipt_number"?: number | null;
+          "recorded_at"?: string | null;
           "register_id"?: string | null;
+          "returned"?: number | null;
+          "returns"?: number | null;
+          "root_sale_id"?: string | null;
           "shift_id"?: string | null;
           "sold_at"?: string | null;
           "status"?: string | null;
@@ -1520,14 +1959,25 @@ export type Database = {
           "voided_by"?: string | null;
         };
         Update: {
+          "approved_by"?: string | null;
           "cashier"?: string | null;
           "change_due"?: number | null;
           "currency"?: string | null;
+          "customer_id"?: string | null;
           "discount"?: number | null;
           "id"?: string | null;
+          "late"?: boolean | null;
           "location_id"?: string | null;
+          "loyalty"?: Json | null;
+          "needs_review"?: Json | null;
+          "offline"?: boolean | null;
+          "promo_code"?: string | null;
           "receipt_number"?: number | null;
+          "recorded_at"?: string | null;
           "register_id"?: string | null;
+          "returned"?: number | null;
+          "returns"?: number | null;
+          "root_sale_id"?: string | null;
           "shift_id"?: string | null;
           "sold_at"?: string | null;
           "status"?: string | null;
@@ -1541,10 +1991,24 @@ export type Database = {
         };
         Relationships: [
           {
+            foreignKeyName: "sales_customer_id_fkey";
+            columns: ["customer_id"];
+            isOneToOne: false;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+          {
             foreignKeyName: "sales_register_id_fkey";
             columns: ["register_id"];
             isOneToOne: false;
             referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "sales_root_sale_id_fkey";
+            columns: ["root_sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
             referencedColumns: ["id"];
           },
           {
@@ -1555,6 +2019,24 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      "shift_corrections": {
+        Row: {
+          "closed_at": string | null;
+          "corrected_difference": number | null;
+          "corrected_expected_cash": number | null;
+          "counted_cash": number | null;
+          "difference": number | null;
+          "expected_cash": number | null;
+          "late_cash": number | null;
+          "late_sales": number | null;
+          "late_total": number | null;
+          "opened_at": string;
+          "register_id": string;
+          "shift_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [];
       };
       "shifts": {
         Row: {
@@ -1817,6 +2299,25 @@ export type Database = {
         };
         Relationships: [];
       };
+      "tiers": {
+        Row: {
+          "earns_percent": number;
+          "name": string;
+          "threshold": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "earns_percent"?: number | null;
+          "name"?: string | null;
+          "threshold"?: number | null;
+        };
+        Update: {
+          "earns_percent"?: number | null;
+          "name"?: string | null;
+          "threshold"?: number | null;
+        };
+        Relationships: [];
+      };
       "wallet_differences": {
         Row: {
           "balance": number | null;
@@ -1895,6 +2396,16 @@ export type Database = {
         Returns: Json;
       };
       "accept_payment": { Args: { "p_order_id": string }; Returns: Json };
+      "adjust_points": {
+        Args: {
+          "p_balance"?: number;
+          "p_customer_id": string;
+          "p_delta"?: number;
+          "p_reason": string;
+          "p_reference": string;
+        };
+        Returns: Json;
+      };
       "adjust_stock": {
         Args: {
           "p_delta": number;
@@ -1911,6 +2422,16 @@ export type Database = {
           "p_reason": string;
           "p_reference": string;
           "p_user_id": string;
+        };
+        Returns: Json;
+      };
+      "alpine_iq_member": { Args: { "p_customer_id": string }; Returns: Json };
+      "alpine_iq_sale": { Args: { "p_sale_id": string }; Returns: Json };
+      "approve_sale": {
+        Args: {
+          "p_actions": (string)[];
+          "p_reason": string;
+          "p_register_id": string;
         };
         Returns: Json;
       };
@@ -2020,13 +2541,23 @@ export type Database = {
         };
         Returns: Json;
       };
+      "discard_parked_sale": {
+        Args: { "p_parked_sale_id": string };
+        Returns: Json;
+      };
+      "erase_customer": { Args: { "p_customer_id": string }; Returns: Json };
       "erase_user": { Args: { "p_user_id": string }; Returns: Json };
       "expire_cart_reservations": {
         Args: { "p_limit"?: number };
         Returns: Json;
       };
       "expire_orders": { Args: { "p_limit"?: number }; Returns: Json };
+      "expire_parked_sales": { Args: { "p_limit"?: number }; Returns: Json };
       "expire_promo_holds": { Args: { "p_limit"?: number }; Returns: Json };
+      "find_customer": {
+        Args: { "p_email"?: string; "p_phone"?: string };
+        Returns: Json;
+      };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
       "get_stock": {
         Args: { "p_product_ids": (string)[] };
@@ -2041,6 +2572,10 @@ export type Database = {
       };
       "increment_promo_usage": {
         Args: { "p_promo_id": string; "p_reference"?: string };
+        Returns: Json;
+      };
+      "link_customer": {
+        Args: { "p_customer_id": string; "p_user_id": string };
         Returns: Json;
       };
       "list_orders": {
@@ -2079,6 +2614,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "merge_customers": {
+        Args: { "p_from": string; "p_into": string };
+        Returns: Json;
+      };
       "move_cash": {
         Args: {
           "p_amount": number;
@@ -2094,7 +2633,25 @@ export type Database = {
         Returns: Json;
       };
       "open_shift": {
-        Args: { "p_opening_cash": number; "p_register_id": string };
+        Args: {
+          "p_client_time"?: string;
+          "p_opening_cash": number;
+          "p_register_id": string;
+          "p_shift_id"?: string;
+        };
+        Returns: Json;
+      };
+      "park_sale": {
+        Args: {
+          "p_customer"?: Json;
+          "p_expires_at"?: string;
+          "p_hold"?: boolean;
+          "p_lines": Json;
+          "p_name": string;
+          "p_parked_sale_id"?: string;
+          "p_reference"?: string;
+          "p_register_id": string;
+        };
         Returns: Json;
       };
       "payment_webhook": {
@@ -2132,6 +2689,14 @@ export type Database = {
         Returns: Json;
       };
       "redeem_order_transfer": { Args: { "p_token": string }; Returns: Json };
+      "redeem_points": {
+        Args: {
+          "p_currency": string;
+          "p_idempotency_key"?: string;
+          "p_points": number;
+        };
+        Returns: Json;
+      };
       "refund_order": {
         Args: { "p_order_id": string; "p_outside"?: boolean };
         Returns: Json;
@@ -2180,6 +2745,23 @@ export type Database = {
       "reserve_cart": { Args: { "p_cart_items": Json }; Returns: Json };
       "resolve_finding": {
         Args: { "p_finding_id": string; "p_reason": string };
+        Returns: Json;
+      };
+      "resume_parked_sale": {
+        Args: { "p_parked_sale_id": string; "p_register_id": string };
+        Returns: Json;
+      };
+      "sale_receipt": {
+        Args: {
+          "p_columns"?: number;
+          "p_format"?: string;
+          "p_language"?: string;
+          "p_sale_id": string;
+        };
+        Returns: string;
+      };
+      "save_customer": {
+        Args: { "p_customer_id"?: string; "p_person": Json };
         Returns: Json;
       };
       "set_payment_secret": {
@@ -2242,7 +2824,11 @@ export type Database = {
         Returns: Json;
       };
       "void_sale": {
-        Args: { "p_reason": string; "p_sale_id": string };
+        Args: {
+          "p_approval_id"?: string;
+          "p_reason": string;
+          "p_sale_id": string;
+        };
         Returns: Json;
       };
     };

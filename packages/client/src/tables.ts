@@ -178,6 +178,13 @@ export type Database = {
             foreignKeyName: "cash_movements_shift_id_fkey";
             columns: ["shift_id"];
             isOneToOne: false;
+            referencedRelation: "shift_corrections";
+            referencedColumns: ["shift_id"];
+          },
+          {
+            foreignKeyName: "cash_movements_shift_id_fkey";
+            columns: ["shift_id"];
+            isOneToOne: false;
             referencedRelation: "shifts";
             referencedColumns: ["id"];
           },
@@ -223,6 +230,51 @@ export type Database = {
           "user_id"?: string;
         };
         Relationships: [];
+      };
+      "customers": {
+        Row: {
+          "created_at": string;
+          "email": string | null;
+          "erased_at": string | null;
+          "id": string;
+          "marketing": boolean;
+          "merged_into": string | null;
+          "name": string | null;
+          "phone": string | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "email"?: string | null;
+          "erased_at"?: string | null;
+          "id"?: string;
+          "marketing"?: boolean;
+          "merged_into"?: string | null;
+          "name"?: string | null;
+          "phone"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "email"?: string | null;
+          "erased_at"?: string | null;
+          "id"?: string;
+          "marketing"?: boolean;
+          "merged_into"?: string | null;
+          "name"?: string | null;
+          "phone"?: string | null;
+          "user_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "customers_merged_into_fkey";
+            columns: ["merged_into"];
+            isOneToOne: false;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "drivers": {
         Row: {
@@ -1035,6 +1087,94 @@ export type Database = {
         };
         Relationships: [];
       };
+      "parked_sales": {
+        Row: {
+          "customer_id": string | null;
+          "ended_at": string | null;
+          "expires_at": string | null;
+          "held_product_ids": (string)[];
+          "held_quantities": (number)[];
+          "hold": boolean;
+          "id": string;
+          "lines": NonNullable<Json>;
+          "location_id": string;
+          "name": string;
+          "parked_at": string;
+          "parked_by": string | null;
+          "register_id": string;
+          "resumed_at": string | null;
+          "sale_id": string | null;
+          "status": string;
+          "parked_sale_to_json": Json | null;
+        };
+        ComputedFields: "parked_sale_to_json";
+        Insert: {
+          "customer_id"?: string | null;
+          "ended_at"?: string | null;
+          "expires_at"?: string | null;
+          "held_product_ids"?: (string)[];
+          "held_quantities"?: (number)[];
+          "hold": boolean;
+          "id"?: string;
+          "lines": NonNullable<Json>;
+          "location_id": string;
+          "name": string;
+          "parked_at"?: string;
+          "parked_by"?: string | null;
+          "register_id": string;
+          "resumed_at"?: string | null;
+          "sale_id"?: string | null;
+          "status"?: string;
+        };
+        Update: {
+          "customer_id"?: string | null;
+          "ended_at"?: string | null;
+          "expires_at"?: string | null;
+          "held_product_ids"?: (string)[];
+          "held_quantities"?: (number)[];
+          "hold"?: boolean;
+          "id"?: string;
+          "lines"?: NonNullable<Json>;
+          "location_id"?: string;
+          "name"?: string;
+          "parked_at"?: string;
+          "parked_by"?: string | null;
+          "register_id"?: string;
+          "resumed_at"?: string | null;
+          "sale_id"?: string | null;
+          "status"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "parked_sales_customer_id_fkey";
+            columns: ["customer_id"];
+            isOneToOne: false;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "parked_sales_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "parked_sales_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "parked_sales_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "payment_events": {
         Row: {
           "created_at": string;
@@ -1227,6 +1367,150 @@ export type Database = {
           },
         ];
       };
+      "points_accounts": {
+        Row: {
+          "balance": number;
+          "customer_id": string;
+          "owed": number;
+          "tier": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "balance"?: number;
+          "customer_id": string;
+          "owed"?: number;
+          "tier"?: string | null;
+        };
+        Update: {
+          "balance"?: number;
+          "customer_id"?: string;
+          "owed"?: number;
+          "tier"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "points_accounts_customer_id_fkey";
+            columns: ["customer_id"];
+            isOneToOne: true;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "points_due": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "order_id": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "order_id"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "points_movements": {
+        Row: {
+          "actor": string | null;
+          "amount": number;
+          "balance_after": number;
+          "created_at": string;
+          "customer_id": string;
+          "id": string;
+          "kind": string;
+          "order_id": string | null;
+          "owed": number;
+          "points": number;
+          "reason": string | null;
+          "sale_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "amount"?: number;
+          "balance_after": number;
+          "created_at"?: string;
+          "customer_id": string;
+          "id"?: string;
+          "kind": string;
+          "order_id"?: string | null;
+          "owed"?: number;
+          "points": number;
+          "reason"?: string | null;
+          "sale_id"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number;
+          "balance_after"?: number;
+          "created_at"?: string;
+          "customer_id"?: string;
+          "id"?: string;
+          "kind"?: string;
+          "order_id"?: string | null;
+          "owed"?: number;
+          "points"?: number;
+          "reason"?: string | null;
+          "sale_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "points_movements_customer_id_fkey";
+            columns: ["customer_id"];
+            isOneToOne: false;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "points_rules": {
+        Row: {
+          "currency": string;
+          "loyalty_class": string;
+          "per_amount": number;
+          "points": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "currency": string;
+          "loyalty_class"?: string;
+          "per_amount"?: number;
+          "points": number;
+        };
+        Update: {
+          "currency"?: string;
+          "loyalty_class"?: string;
+          "per_amount"?: number;
+          "points"?: number;
+        };
+        Relationships: [];
+      };
+      "points_values": {
+        Row: {
+          "currency": string;
+          "value": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "currency": string;
+          "value": number;
+        };
+        Update: {
+          "currency"?: string;
+          "value"?: number;
+        };
+        Relationships: [];
+      };
       "product_barcodes": {
         Row: {
           "barcode": string;
@@ -1341,6 +1625,7 @@ export type Database = {
           "decimals": number;
           "id": string;
           "kind": string;
+          "loyalty_class": string;
           "max_per_customer": number | null;
           "max_per_order": number | null;
           "name": string;
@@ -1361,6 +1646,7 @@ export type Database = {
           "decimals"?: number;
           "id"?: string;
           "kind"?: string;
+          "loyalty_class"?: string;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
           "name": string;
@@ -1380,6 +1666,7 @@ export type Database = {
           "decimals"?: number;
           "id"?: string;
           "kind"?: string;
+          "loyalty_class"?: string;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
           "name"?: string;
@@ -1625,6 +1912,87 @@ export type Database = {
           },
         ];
       };
+      "sale_approvals": {
+        Row: {
+          "actions": (string)[];
+          "approved_at": string;
+          "approved_by": string | null;
+          "expires_at": string;
+          "id": string;
+          "reason": string;
+          "register_id": string;
+          "sale_id": string | null;
+          "used_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actions": (string)[];
+          "approved_at"?: string;
+          "approved_by"?: string | null;
+          "expires_at": string;
+          "id"?: string;
+          "reason": string;
+          "register_id": string;
+          "sale_id"?: string | null;
+          "used_at"?: string | null;
+        };
+        Update: {
+          "actions"?: (string)[];
+          "approved_at"?: string;
+          "approved_by"?: string | null;
+          "expires_at"?: string;
+          "id"?: string;
+          "reason"?: string;
+          "register_id"?: string;
+          "sale_id"?: string | null;
+          "used_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_approvals_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_keys": {
+        Row: {
+          "answer": string | null;
+          "client_time": string | null;
+          "key": string;
+          "register_id": string;
+          "request_hash": string;
+          "sale_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answer"?: string | null;
+          "client_time"?: string | null;
+          "key": string;
+          "register_id": string;
+          "request_hash": string;
+          "sale_id"?: string | null;
+        };
+        Update: {
+          "answer"?: string | null;
+          "client_time"?: string | null;
+          "key"?: string;
+          "register_id"?: string;
+          "request_hash"?: string;
+          "sale_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_keys_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "sale_lines": {
         Row: {
           "discount": number;
@@ -1633,7 +2001,11 @@ export type Database = {
           "line": number;
           "name": string;
           "product_id": string;
+          "promo_discount": number;
           "quantity": number;
+          "returned_amount": number;
+          "returned_quantity": number;
+          "returned_tax": number;
           "sale_id": string;
           "subtotal": number;
           "tax": number;
@@ -1651,7 +2023,11 @@ export type Database = {
           "line": number;
           "name": string;
           "product_id": string;
+          "promo_discount"?: number;
           "quantity": number;
+          "returned_amount"?: number;
+          "returned_quantity"?: number;
+          "returned_tax"?: number;
           "sale_id": string;
           "subtotal": number;
           "tax"?: number;
@@ -1668,7 +2044,11 @@ export type Database = {
           "line"?: number;
           "name"?: string;
           "product_id"?: string;
+          "promo_discount"?: number;
           "quantity"?: number;
+          "returned_amount"?: number;
+          "returned_quantity"?: number;
+          "returned_tax"?: number;
           "sale_id"?: string;
           "subtotal"?: number;
           "tax"?: number;
@@ -1681,6 +2061,109 @@ export type Database = {
         Relationships: [
           {
             foreignKeyName: "sale_lines_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_returns": {
+        Row: {
+          "amount": number;
+          "inventory_id": string | null;
+          "n": number;
+          "name": string;
+          "original_line": number | null;
+          "original_sale_id": string | null;
+          "product_id": string;
+          "quantity": number;
+          "reason": string;
+          "restock": boolean;
+          "sale_id": string;
+          "tax": number;
+          "unit_price": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount": number;
+          "inventory_id"?: string | null;
+          "n": number;
+          "name": string;
+          "original_line"?: number | null;
+          "original_sale_id"?: string | null;
+          "product_id": string;
+          "quantity": number;
+          "reason": string;
+          "restock": boolean;
+          "sale_id": string;
+          "tax"?: number;
+          "unit_price": number;
+        };
+        Update: {
+          "amount"?: number;
+          "inventory_id"?: string | null;
+          "n"?: number;
+          "name"?: string;
+          "original_line"?: number | null;
+          "original_sale_id"?: string | null;
+          "product_id"?: string;
+          "quantity"?: number;
+          "reason"?: string;
+          "restock"?: boolean;
+          "sale_id"?: string;
+          "tax"?: number;
+          "unit_price"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_returns_original_fkey";
+            columns: ["original_sale_id", "original_line"];
+            isOneToOne: false;
+            referencedRelation: "sale_lines";
+            referencedColumns: ["sale_id", "line"];
+          },
+          {
+            foreignKeyName: "sale_returns_sale_id_fkey";
+            columns: ["sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "sale_shortfalls": {
+        Row: {
+          "inventory_id": string | null;
+          "location_id": string;
+          "product_id": string;
+          "quantity": number;
+          "sale_id": string;
+          "sold": number;
+          "taken_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "inventory_id"?: string | null;
+          "location_id": string;
+          "product_id": string;
+          "quantity": number;
+          "sale_id": string;
+          "sold": number;
+          "taken_at"?: string | null;
+        };
+        Update: {
+          "inventory_id"?: string | null;
+          "location_id"?: string;
+          "product_id"?: string;
+          "quantity"?: number;
+          "sale_id"?: string;
+          "sold"?: number;
+          "taken_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "sale_shortfalls_sale_id_fkey";
             columns: ["sale_id"];
             isOneToOne: false;
             referencedRelation: "sales";
@@ -1723,14 +2206,25 @@ export type Database = {
       };
       "sales": {
         Row: {
+          "approved_by": string | null;
           "cashier": string | null;
           "change_due": number;
           "currency": string;
+          "customer_id": string | null;
           "discount": number;
           "id": string;
+          "late": boolean;
           "location_id": string;
+          "loyalty": Json | null;
+          "needs_review": NonNullable<Json>;
+          "offline": boolean;
+          "promo_code": string | null;
           "receipt_number": number;
+          "recorded_at": string;
           "register_id": string;
+          "returned": number;
+          "returns": number;
+          "root_sale_id": string | null;
           "shift_id": string;
           "sold_at": string;
           "status": string;
@@ -1741,17 +2235,29 @@ export type Database = {
           "void_reason": string | null;
           "voided_at": string | null;
           "voided_by": string | null;
+          "give_buyer_back": undefined | null;
         };
-        ComputedFields: never;
+        ComputedFields: "give_buyer_back";
         Insert: {
+          "approved_by"?: string | null;
           "cashier"?: string | null;
           "change_due"?: number;
           "currency": string;
+          "customer_id"?: string | null;
           "discount": number;
           "id": string;
+          "late"?: boolean;
           "location_id": string;
+          "loyalty"?: Json | null;
+          "needs_review"?: NonNullable<Json>;
+          "offline"?: boolean;
+          "promo_code"?: string | null;
           "receipt_number": number;
+          "recorded_at"?: string;
           "register_id": string;
+          "returned"?: number;
+          "returns"?: number;
+          "root_sale_id"?: string | null;
           "shift_id": string;
           "sold_at"?: string;
           "status"?: string;
@@ -1764,14 +2270,25 @@ export type Database = {
           "voided_by"?: string | null;
         };
         Update: {
+          "approved_by"?: string | null;
           "cashier"?: string | null;
           "change_due"?: number;
           "currency"?: string;
+          "customer_id"?: string | null;
           "discount"?: number;
           "id"?: string;
+          "late"?: boolean;
           "location_id"?: string;
+          "loyalty"?: Json | null;
+          "needs_review"?: NonNullable<Json>;
+          "offline"?: boolean;
+          "promo_code"?: string | null;
           "receipt_number"?: number;
+          "recorded_at"?: string;
           "register_id"?: string;
+          "returned"?: number;
+          "returns"?: number;
+          "root_sale_id"?: string | null;
           "shift_id"?: string;
           "sold_at"?: string;
           "status"?: string;
@@ -1785,11 +2302,32 @@ export type Database = {
         };
         Relationships: [
           {
+            foreignKeyName: "sales_customer_id_fkey";
+            columns: ["customer_id"];
+            isOneToOne: false;
+            referencedRelation: "customers";
+            referencedColumns: ["id"];
+          },
+          {
             foreignKeyName: "sales_register_id_fkey";
             columns: ["register_id"];
             isOneToOne: false;
             referencedRelation: "registers";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "sales_root_sale_id_fkey";
+            columns: ["root_sale_id"];
+            isOneToOne: false;
+            referencedRelation: "sales";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "sales_shift_id_fkey";
+            columns: ["shift_id"];
+            isOneToOne: false;
+            referencedRelation: "shift_corrections";
+            referencedColumns: ["shift_id"];
           },
           {
             foreignKeyName: "sales_shift_id_fkey";
@@ -1810,6 +2348,7 @@ export type Database = {
           "claim_lease": string;
           "close_ledgers_after": string | null;
           "confirmation_window": string | null;
+          "hold_parked_stock": boolean;
           "idempotency_key_lifetime": string;
           "keep_batch_events": string | null;
           "keep_events": string | null;
@@ -1828,15 +2367,25 @@ export type Database = {
           "max_payment_proofs": number;
           "payment_methods": (string)[];
           "payment_window": string;
+          "phone_prefix": string | null;
+          "points_authority": string;
           "promo_hold": string;
           "promo_hold_limit": string;
+          "receipt_footer": string | null;
+          "receipt_language": string;
           "reference_lifetime": string;
           "review_window": string | null;
           "shipping_required": boolean;
+          "shop_address": string | null;
+          "shop_name": string | null;
+          "shop_tax_id": string | null;
+          "shop_time_zone": string;
           "singleton": boolean;
           "started_lease": string;
           "tax_country": string | null;
           "taxed": boolean;
+          "tier_basis": string;
+          "tier_window": string | null;
           "transfer_lifetime": string;
         };
         ComputedFields: never;
@@ -1849,6 +2398,7 @@ export type Database = {
           "claim_lease"?: string;
           "close_ledgers_after"?: string | null;
           "confirmation_window"?: string | null;
+          "hold_parked_stock"?: boolean;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
           "keep_events"?: string | null;
@@ -1867,15 +2417,25 @@ export type Database = {
           "max_payment_proofs"?: number;
           "payment_methods"?: (string)[];
           "payment_window"?: string;
+          "phone_prefix"?: string | null;
+          "points_authority"?: string;
           "promo_hold"?: string;
           "promo_hold_limit"?: string;
+          "receipt_footer"?: string | null;
+          "receipt_language"?: string;
           "reference_lifetime"?: string;
           "review_window"?: string | null;
           "shipping_required"?: boolean;
+          "shop_address"?: string | null;
+          "shop_name"?: string | null;
+          "shop_tax_id"?: string | null;
+          "shop_time_zone"?: string;
           "singleton"?: boolean;
           "started_lease"?: string;
           "tax_country"?: string | null;
           "taxed"?: boolean;
+          "tier_basis"?: string;
+          "tier_window"?: string | null;
           "transfer_lifetime"?: string;
         };
         Update: {
@@ -1887,6 +2447,7 @@ export type Database = {
           "claim_lease"?: string;
           "close_ledgers_after"?: string | null;
           "confirmation_window"?: string | null;
+          "hold_parked_stock"?: boolean;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
           "keep_events"?: string | null;
@@ -1905,15 +2466,25 @@ export type Database = {
           "max_payment_proofs"?: number;
           "payment_methods"?: (string)[];
           "payment_window"?: string;
+          "phone_prefix"?: string | null;
+          "points_authority"?: string;
           "promo_hold"?: string;
           "promo_hold_limit"?: string;
+          "receipt_footer"?: string | null;
+          "receipt_language"?: string;
           "reference_lifetime"?: string;
           "review_window"?: string | null;
           "shipping_required"?: boolean;
+          "shop_address"?: string | null;
+          "shop_name"?: string | null;
+          "shop_tax_id"?: string | null;
+          "shop_time_zone"?: string;
           "singleton"?: boolean;
           "started_lease"?: string;
           "tax_country"?: string | null;
           "taxed"?: boolean;
+          "tier_basis"?: string;
+          "tier_window"?: string | null;
           "transfer_lifetime"?: string;
         };
         Relationships: [];
@@ -2227,6 +2798,25 @@ export type Database = {
         };
         Relationships: [];
       };
+      "tiers": {
+        Row: {
+          "earns_percent": number;
+          "name": string;
+          "threshold": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "earns_percent"?: number;
+          "name": string;
+          "threshold": number;
+        };
+        Update: {
+          "earns_percent"?: number;
+          "name"?: string;
+          "threshold"?: number;
+        };
+        Relationships: [];
+      };
       "wallet_balances": {
         Row: {
           "balance": number;
@@ -2399,6 +2989,32 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "shift_corrections": {
+        Row: {
+          "closed_at": string | null;
+          "corrected_difference": number | null;
+          "corrected_expected_cash": number | null;
+          "counted_cash": number | null;
+          "difference": number | null;
+          "expected_cash": number | null;
+          "late_cash": number | null;
+          "late_sales": number | null;
+          "late_total": number | null;
+          "opened_at": string;
+          "register_id": string;
+          "shift_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "shifts_register_id_fkey";
+            columns: ["register_id"];
+            isOneToOne: false;
+            referencedRelation: "registers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "stock_differences": {
         Row: {
           "ledger_quantity": number | null;
@@ -2461,6 +3077,16 @@ export type Database = {
         };
         Returns: string;
       };
+      "adjust_points": {
+        Args: {
+          "p_balance": number;
+          "p_customer_id": string;
+          "p_delta": number;
+          "p_reason": string;
+          "p_reference": string;
+        };
+        Returns: Json;
+      };
       "adjust_stock": {
         Args: {
           "p_delta": number;
@@ -2484,6 +3110,8 @@ export type Database = {
         Args: { "p_limit": number; "p_product_ids": (string)[] };
         Returns: boolean;
       };
+      "alpine_iq_member": { Args: { "p_customer_id": string }; Returns: Json };
+      "alpine_iq_sale": { Args: { "p_sale_id": string }; Returns: Json };
       "apply_dispute_event": {
         Args: { "p_object": Json; "p_provider": string };
         Returns: Record<string, unknown>;
@@ -2516,6 +3144,14 @@ export type Database = {
       "apply_refund_event": {
         Args: { "p_object": Json; "p_provider": string; "p_told_at": string };
         Returns: Record<string, unknown>;
+      };
+      "approve_sale": {
+        Args: {
+          "p_actions": (string)[];
+          "p_reason": string;
+          "p_register_id": string;
+        };
+        Returns: Json;
       };
       "assign_batch": {
         Args: {
@@ -2562,6 +3198,28 @@ export type Database = {
           "p_request": Json;
         };
         Returns: Json;
+      };
+      "begin_sale": {
+        Args: {
+          "p_client_time": string;
+          "p_key": string;
+          "p_register_id": string;
+          "p_request": Json;
+        };
+        Returns: string;
+      };
+      "book_orders": { Args: { "p_customer_id": string }; Returns: undefined };
+      "book_points": {
+        Args: {
+          "p_amount"?: number;
+          "p_customer_id": string;
+          "p_kind": string;
+          "p_order_id"?: string;
+          "p_points": number;
+          "p_reason"?: string;
+          "p_sale_id"?: string;
+        };
+        Returns: number;
       };
       "book_transfer": {
         Args: {
@@ -2612,6 +3270,16 @@ export type Database = {
           "p_lines": Json;
           "p_reason": string;
           "p_transfer_id": string;
+        };
+        Returns: Json;
+      };
+      "charge_buyer": {
+        Args: {
+          "p_amounts": (number)[];
+          "p_buyer": Database["interlock"]["CompositeTypes"]["buyer"];
+          "p_currency": string;
+          "p_product_ids": (string)[];
+          "p_sale_id": string;
         };
         Returns: Json;
       };
@@ -2703,6 +3371,39 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "claim_parked_sale": {
+        Args: {
+          "p_parked_sale_id": string;
+          "p_register": Omit<
+            Database["interlock"]["Tables"]["registers"]["Row"],
+            Database["interlock"]["Tables"]["registers"]["ComputedFields"]
+          >;
+        };
+        Returns: {
+          "customer_id": string | null;
+          "ended_at": string | null;
+          "expires_at": string | null;
+          "held_product_ids": (string)[];
+          "held_quantities": (number)[];
+          "hold": boolean;
+          "id": string;
+          "lines": NonNullable<Json>;
+          "location_id": string;
+          "name": string;
+          "parked_at": string;
+          "parked_by": string | null;
+          "register_id": string;
+          "resumed_at": string | null;
+          "sale_id": string | null;
+          "status": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "parked_sales";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "claim_product_codes_atomic": {
         Args: {
           "p_order_id": string;
@@ -2789,7 +3490,24 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "correct_shortfall": {
+        Args: {
+          "p_product_id": string;
+          "p_reason": string;
+          "p_sale_id": string;
+        };
+        Returns: undefined;
+      };
       "correct_slots": { Args: { "p_product_id": string }; Returns: undefined };
+      "correct_till_sale": {
+        Args: {
+          "p_location_id": string;
+          "p_product_id": string;
+          "p_reason": string;
+          "p_sale_id": string;
+        };
+        Returns: undefined;
+      };
       "correct_transfer": {
         Args: {
           "p_location_id": string;
@@ -2840,6 +3558,8 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "currency_decimals": { Args: { "p_currency": string }; Returns: number };
+      "customer_to_json": { Args: { "p_customer_id": string }; Returns: Json };
       "debit_wallet": {
         Args: {
           "p_amount": number;
@@ -2874,6 +3594,55 @@ export type Database = {
         Args: { "p_inventory_id": string; "p_quantity": number };
         Returns: Json;
       };
+      "discard_parked_sale": {
+        Args: { "p_parked_sale_id": string };
+        Returns: Json;
+      };
+      "earn_points": {
+        Args: {
+          "p_amounts": (number)[];
+          "p_by_points": number;
+          "p_currency": string;
+          "p_customer_id": string;
+          "p_product_ids": (string)[];
+          "p_sale_id": string;
+          "p_spent": number;
+        };
+        Returns: Json;
+      };
+      "end_parked_sale": {
+        Args: {
+          "p_parked": Omit<
+            Database["interlock"]["Tables"]["parked_sales"]["Row"],
+            Database["interlock"]["Tables"]["parked_sales"]["ComputedFields"]
+          >;
+          "p_status": string;
+        };
+        Returns: {
+          "customer_id": string | null;
+          "ended_at": string | null;
+          "expires_at": string | null;
+          "held_product_ids": (string)[];
+          "held_quantities": (number)[];
+          "hold": boolean;
+          "id": string;
+          "lines": NonNullable<Json>;
+          "location_id": string;
+          "name": string;
+          "parked_at": string;
+          "parked_by": string | null;
+          "register_id": string;
+          "resumed_at": string | null;
+          "sale_id": string | null;
+          "status": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "parked_sales";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "end_promo_uses": {
         Args: { "p_from": string; "p_ids": (string)[]; "p_to": string };
         Returns: number;
@@ -2882,11 +3651,13 @@ export type Database = {
         Args: { "p_reason": string; "p_user_id": string };
         Returns: boolean;
       };
+      "erase_customer": { Args: { "p_customer_id": string }; Returns: Json };
       "erase_user": { Args: { "p_user_id": string }; Returns: Json };
       "error_body": {
         Args: { "p_code": string; "p_detail"?: Json };
         Returns: Json;
       };
+      "escape_html": { Args: { "p_text": string }; Returns: string };
       "evaluate_promo": {
         Args: {
           "p_currency": string;
@@ -2907,6 +3678,7 @@ export type Database = {
         Returns: number;
       };
       "expire_orders": { Args: { "p_limit": number }; Returns: number };
+      "expire_parked_sales": { Args: { "p_limit": number }; Returns: number };
       "expire_promo_holds": { Args: { "p_limit"?: number }; Returns: number };
       "explain_ledger": {
         Args: { "p_location_id": string; "p_product_id": string };
@@ -2928,6 +3700,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "find_client_time_problems": {
+        Args: { "p_client_time": string; "p_pointer": string };
+        Returns: Json;
+      };
       "find_code_differences": {
         Args: { "p_order_ids": (string)[]; "p_product_ids": (string)[] };
         Returns: {
@@ -2939,6 +3715,11 @@ export type Database = {
           "since": string;
         }[];
       };
+      "find_customer": {
+        Args: { "p_email": string; "p_phone": string };
+        Returns: Json;
+      };
+      "find_customer_problems": { Args: { "p_customer": Json }; Returns: Json };
       "find_detail_problems": {
         Args: {
           "p_at": string;
@@ -2953,7 +3734,9 @@ export type Database = {
           "p_kept_since"?: string;
           "p_order_ids": (string)[];
           "p_product_ids": (string)[];
+          "p_register_ids": (string)[];
           "p_reservation_ids": (string)[];
+          "p_sale_ids": (string)[];
           "p_transfer_ids": (string)[];
           "p_user_ids": (string)[];
         };
@@ -3045,6 +3828,14 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "find_or_make_customer": {
+        Args: { "p_customer": Json };
+        Returns: string;
+      };
+      "find_person_problems": {
+        Args: { "p_at": string; "p_person": Json };
+        Returns: Json;
+      };
       "find_promo": {
         Args: { "p_code": string; "p_user_id": string };
         Returns: {
@@ -3100,6 +3891,16 @@ export type Database = {
           "since": string;
         }[];
       };
+      "find_return_problems": { Args: { "p_returns": Json }; Returns: Json };
+      "find_sale_answer": {
+        Args: {
+          "p_client_time": string;
+          "p_key": string;
+          "p_register_id": string;
+          "p_request": Json;
+        };
+        Returns: string;
+      };
       "find_sale_differences": {
         Args: { "p_kept_since"?: string; "p_order_ids": (string)[] };
         Returns: {
@@ -3119,6 +3920,18 @@ export type Database = {
         };
         Returns: Json;
       };
+      "find_shortfalls": {
+        Args: { "p_sale_ids": (string)[] };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "location_id": string;
+          "product_id": string;
+          "sale_id": string;
+          "since": string;
+        }[];
+      };
       "find_signature_problem": {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
         Returns: string;
@@ -3130,6 +3943,23 @@ export type Database = {
           "expected": number;
           "found": number;
           "product_id": string;
+        }[];
+      };
+      "find_till_differences": {
+        Args: {
+          "p_kept_since"?: string;
+          "p_register_ids": (string)[];
+          "p_sale_ids": (string)[];
+        };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "kind": string;
+          "location_id": string;
+          "product_id": string;
+          "since": string;
+          "subject_id": string;
         }[];
       };
       "find_transfer_differences": {
@@ -3172,9 +4002,31 @@ export type Database = {
         };
         Returns: Json;
       };
+      "finish_sale": {
+        Args: {
+          "p_answer": string;
+          "p_key": string;
+          "p_register_id": string;
+          "p_sale_id": string;
+        };
+        Returns: undefined;
+      };
+      "forget_buyer": { Args: { "p_customer_id": string }; Returns: undefined };
       "forget_idempotent": {
         Args: { "p_key": string; "p_operation": string };
         Returns: undefined;
+      };
+      "format_amount": {
+        Args: {
+          "p_amount": number;
+          "p_currency": string;
+          "p_language": string;
+        };
+        Returns: string;
+      };
+      "format_number": {
+        Args: { "p_language": string; "p_number": number };
+        Returns: string;
       };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
       "get_inventory": { Args: { "p_lines": Json }; Returns: Json };
@@ -3202,6 +4054,25 @@ export type Database = {
       };
       "give_back_stale_batch": {
         Args: { "p_driver_id": string };
+        Returns: undefined;
+      };
+      "give_buyer_back": {
+        Args: {
+          "p_sale": Omit<
+            Database["interlock"]["Tables"]["sales"]["Row"],
+            Database["interlock"]["Tables"]["sales"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
+      "give_sold_stock": {
+        Args: {
+          "p_location_id": string;
+          "p_product_ids": (string)[];
+          "p_quantities": (number)[];
+          "p_reason": string;
+          "p_reference_id": string;
+        };
         Returns: undefined;
       };
       "given": { Args: { "p_request": Json }; Returns: Json };
@@ -3260,6 +4131,7 @@ export type Database = {
       "is_provider_id": { Args: { "p_text": string }; Returns: boolean };
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_name": string }; Returns: boolean };
+      "is_uuid": { Args: { "p_text": string }; Returns: boolean };
       "jobs": {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -3289,6 +4161,10 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "link_customer": {
+        Args: { "p_customer_id": string; "p_user_id": string };
+        Returns: Json;
+      };
       "list_orders": {
         Args: {
           "p_before": string;
@@ -3310,6 +4186,17 @@ export type Database = {
       "list_wallet_movements": {
         Args: { "p_before": number; "p_limit": number; "p_user_id": string };
         Returns: Json;
+      };
+      "live_customer": { Args: { "p_customer_id": string }; Returns: string };
+      "lock_buyer": {
+        Args: { "p_currency": string; "p_customer": Json; "p_tenders": Json };
+        Returns: Database["interlock"]["CompositeTypes"]["buyer"];
+        SetofOptions: {
+          from: "*";
+          to: "buyer";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
       };
       "lock_cart": {
         Args: { "p_cart_id": string; "p_user_id": string };
@@ -3370,6 +4257,48 @@ export type Database = {
         Returns: string;
       };
       "lock_order": { Args: { "p_order_id": string }; Returns: string };
+      "lock_parked_sale": {
+        Args: { "p_parked_sale_id": string };
+        Returns: {
+          "customer_id": string | null;
+          "ended_at": string | null;
+          "expires_at": string | null;
+          "held_product_ids": (string)[];
+          "held_quantities": (number)[];
+          "hold": boolean;
+          "id": string;
+          "lines": NonNullable<Json>;
+          "location_id": string;
+          "name": string;
+          "parked_at": string;
+          "parked_by": string | null;
+          "register_id": string;
+          "resumed_at": string | null;
+          "sale_id": string | null;
+          "status": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "parked_sales";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "lock_points": {
+        Args: { "p_customer_id": string };
+        Returns: {
+          "balance": number;
+          "customer_id": string;
+          "owed": number;
+          "tier": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "points_accounts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "lock_promo_attempts": {
         Args: { "p_user_id": string };
         Returns: undefined;
@@ -3397,6 +4326,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "lock_sales": { Args: { "p_sale_ids": (string)[] }; Returns: undefined };
       "lock_shift": {
         Args: { "p_shift_id": string };
         Returns: {
@@ -3419,6 +4349,10 @@ export type Database = {
         };
       };
       "lock_slots": { Args: { "p_owner_id": string }; Returns: number };
+      "lock_sold_stock": {
+        Args: { "p_location_id": string; "p_product_ids": (string)[] };
+        Returns: undefined;
+      };
       "lock_stock": {
         Args: { "p_product_ids": (string)[] };
         Returns: undefined;
@@ -3459,6 +4393,10 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "look_at_approval": {
+        Args: { "p_approval_id": string; "p_register_id": string };
+        Returns: (string)[];
+      };
       "look_at_cart": {
         Args: { "p_cart_items": Json };
         Returns: Database["interlock"]["CompositeTypes"]["cart_look"];
@@ -3480,7 +4418,11 @@ export type Database = {
         };
       };
       "look_at_sale": {
-        Args: { "p_lines": Json; "p_location_id": string };
+        Args: {
+          "p_lines": Json;
+          "p_location_id": string;
+          "p_offline": boolean;
+        };
         Returns: Database["interlock"]["CompositeTypes"]["sale_look"];
         SetofOptions: {
           from: "*";
@@ -3521,6 +4463,10 @@ export type Database = {
         Returns: Json;
       };
       "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
+      "merge_customers": {
+        Args: { "p_from": string; "p_into": string };
+        Returns: Json;
+      };
       "most_units": { Args: Record<PropertyKey, never>; Returns: number };
       "move_cash": {
         Args: {
@@ -3681,15 +4627,34 @@ export type Database = {
       };
       "next_lease_end": { Args: { "p_status": string }; Returns: string };
       "normal_code": { Args: { "p_code": string }; Returns: string };
+      "normal_email": { Args: { "p_text": string }; Returns: string };
+      "normal_phone": { Args: { "p_text": string }; Returns: string };
       "normal_text": { Args: { "p_text": string }; Returns: string };
       "note_backorders": { Args: { "p_order_id": string }; Returns: undefined };
+      "note_customer": {
+        Args: { "p_customer_id": string };
+        Returns: undefined;
+      };
       "note_event": {
         Args: { "p_payload": Json; "p_subject": string; "p_type": string };
         Returns: undefined;
       };
+      "note_sale": {
+        Args: { "p_sale_id": string; "p_type": string };
+        Returns: undefined;
+      };
+      "note_shortfalls": {
+        Args: { "p_sale_id": string; "p_shortfalls": Json };
+        Returns: undefined;
+      };
       "online_location": { Args: Record<PropertyKey, never>; Returns: string };
       "open_shift": {
-        Args: { "p_opening_cash": number; "p_register_id": string };
+        Args: {
+          "p_client_time": string;
+          "p_opening_cash": number;
+          "p_register_id": string;
+          "p_shift_id": string;
+        };
         Returns: Json;
       };
       "order_answer": { Args: { "p_order_id": string }; Returns: Json };
@@ -3725,6 +4690,28 @@ export type Database = {
         Returns: boolean;
       };
       "order_to_json": { Args: { "p_order_id": string }; Returns: Json };
+      "park_sale": {
+        Args: {
+          "p_customer": Json;
+          "p_expires_at": string;
+          "p_hold": boolean;
+          "p_lines": Json;
+          "p_name": string;
+          "p_parked_sale_id": string;
+          "p_reference": string;
+          "p_register_id": string;
+        };
+        Returns: Json;
+      };
+      "parked_sale_to_json": {
+        Args: {
+          "p_parked": Omit<
+            Database["interlock"]["Tables"]["parked_sales"]["Row"],
+            Database["interlock"]["Tables"]["parked_sales"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
       "pay_from_wallet": {
         Args: {
           "p_amount": number;
@@ -3750,6 +4737,16 @@ export type Database = {
           "p_stock": Json;
         };
         Returns: Json;
+      };
+      "points_for": {
+        Args: {
+          "p_amounts": (number)[];
+          "p_currency": string;
+          "p_product_ids": (string)[];
+          "p_tier": string;
+          "p_unearning": number;
+        };
+        Returns: number;
       };
       "pos_sale": {
         Args: {
@@ -3784,6 +4781,17 @@ export type Database = {
         Args: { "p_cart_items": Json };
         Returns: Record<string, unknown>;
       };
+      "price_returns": {
+        Args: {
+          "p_register": Omit<
+            Database["interlock"]["Tables"]["registers"]["Row"],
+            Database["interlock"]["Tables"]["registers"]["ComputedFields"]
+          >;
+          "p_returns": Json;
+          "p_sale_id": string;
+        };
+        Returns: (Database["interlock"]["Tables"]["sale_returns"]["Row"])[];
+      };
       "problem": {
         Args: { "p_message": string; "p_pointer": string };
         Returns: Json;
@@ -3812,6 +4820,20 @@ export type Database = {
         Returns: number;
       };
       "purge_run_log": { Args: Record<PropertyKey, never>; Returns: number };
+      "put_back": {
+        Args: {
+          "p_location_id": string;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_parked": Omit<
+            Database["interlock"]["Tables"]["parked_sales"]["Row"],
+            Database["interlock"]["Tables"]["parked_sales"]["ComputedFields"]
+          >;
+          "p_returns":
+            (Database["interlock"]["Tables"]["sale_returns"]["Row"])[];
+          "p_sale_id": string;
+        };
+        Returns: Record<string, unknown>;
+      };
       "quote_order": {
         Args: {
           "p_cart_id": string;
@@ -3851,11 +4873,55 @@ export type Database = {
         }[];
       };
       "rebased_lines": { Args: { "p_lines": Json }; Returns: Json };
+      "receipt_as_html": {
+        Args: { "p_left": string; "p_right": string; "p_style": string };
+        Returns: string;
+      };
+      "receipt_as_text": {
+        Args: {
+          "p_columns": number;
+          "p_left": string;
+          "p_right": string;
+          "p_style": string;
+        };
+        Returns: string;
+      };
+      "receipt_label": {
+        Args: { "p_number": number; "p_prefix": string };
+        Returns: string;
+      };
+      "receipt_page": {
+        Args: {
+          "p_language": string;
+          "p_rows": string;
+          "p_title": string;
+          "p_width": number;
+        };
+        Returns: string;
+      };
+      "receipt_rows": {
+        Args: { "p_language": string; "p_sale_id": string };
+        Returns: {
+          "n": number;
+          "o_left": string;
+          "o_right": string;
+          "style": string;
+        }[];
+      };
+      "receipt_words": { Args: { "p_language": string }; Returns: Json };
       "receive_transfer": {
         Args: { "p_lines": Json; "p_reason": string; "p_transfer_id": string };
         Returns: Json;
       };
       "redeem_order_transfer": { Args: { "p_token": string }; Returns: Json };
+      "redeem_points": {
+        Args: {
+          "p_currency": string;
+          "p_idempotency_key": string;
+          "p_points": number;
+        };
+        Returns: Json;
+      };
       "redeem_promo": {
         Args: {
           "p_cart_id": string;
@@ -3864,6 +4930,16 @@ export type Database = {
           "p_lines": Json;
           "p_order_id": string;
           "p_user_id": string;
+        };
+        Returns: (number)[];
+      };
+      "redeem_sale_promo": {
+        Args: {
+          "p_buyer": Database["interlock"]["CompositeTypes"]["buyer"];
+          "p_code": string;
+          "p_currency": string;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_sale_id": string;
         };
         Returns: (number)[];
       };
@@ -3900,11 +4976,34 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "refuse_look": {
+        Args: {
+          "p_limit"?: number;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_pointer": string;
+          "p_refusal": string;
+          "p_register": Omit<
+            Database["interlock"]["Tables"]["registers"]["Row"],
+            Database["interlock"]["Tables"]["registers"]["ComputedFields"]
+          >;
+          "p_register_id": string;
+        };
+        Returns: undefined;
+      };
       "refuse_ordered_cart": {
         Args: { "p_cart_id": string; "p_user_id": string };
         Returns: undefined;
       };
       "refuse_problems": { Args: { "p_problems": Json }; Returns: undefined };
+      "refuse_refund": {
+        Args: {
+          "p_currency": string;
+          "p_root_sale_id": string;
+          "p_tenders": Json;
+          "p_total": number;
+        };
+        Returns: undefined;
+      };
       "refuse_shortages": {
         Args: { "p_lines": Json; "p_stock": Json };
         Returns: undefined;
@@ -3949,6 +5048,10 @@ export type Database = {
         Args: { "p_finding_id": string; "p_reason": string };
         Returns: Json;
       };
+      "resume_parked_sale": {
+        Args: { "p_parked_sale_id": string; "p_register_id": string };
+        Returns: Json;
+      };
       "retake_for_late_money": {
         Args: {
           "p_order": Omit<
@@ -3960,10 +5063,6 @@ export type Database = {
       };
       "retake_order": { Args: { "p_order_id": string }; Returns: undefined };
       "return_promos": { Args: { "p_order_ids": (string)[] }; Returns: number };
-      "return_sold_stock": {
-        Args: { "p_location_id": string; "p_sale_id": string };
-        Returns: undefined;
-      };
       "return_stock": {
         Args: {
           "p_product_ids": (string)[];
@@ -3973,7 +5072,34 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "returns_to_json": { Args: { "p_sale_id": string }; Returns: Json };
+      "review_sale": {
+        Args: {
+          "p_expected_total": number;
+          "p_limit": number;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_total": number;
+        };
+        Returns: Json;
+      };
+      "sale_hash": {
+        Args: { "p_offline": boolean; "p_request": Json };
+        Returns: string;
+      };
+      "sale_receipt": {
+        Args: {
+          "p_columns": number;
+          "p_format": string;
+          "p_language": string;
+          "p_sale_id": string;
+        };
+        Returns: string;
+      };
       "sale_to_json": { Args: { "p_sale_id": string }; Returns: Json };
+      "save_customer": {
+        Args: { "p_customer_id": string; "p_person": Json };
+        Returns: Json;
+      };
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: number };
       "set_ledger_context": {
         Args: { "p_reason": string; "p_reference_id": string };
@@ -3991,13 +5117,19 @@ export type Database = {
         Args: { "p_product_id": string; "p_slots": number };
         Returns: Json;
       };
+      "settle_customer_tier": {
+        Args: { "p_customer_id": string };
+        Returns: number;
+      };
       "settle_payment": {
         Args: { "p_payment_id": string };
         Returns: undefined;
       };
+      "settle_points": { Args: { "p_limit": number }; Returns: number };
       "settle_promo_uses": { Args: { "p_promo_id": string }; Returns: number };
       "settle_slots": { Args: { "p_owner_id"?: string }; Returns: number };
       "settle_stock": { Args: { "p_product_id": string }; Returns: number };
+      "settle_tier": { Args: { "p_customer_id": string }; Returns: string };
       "shape_details": {
         Args: {
           "p_contact": Json;
@@ -4021,9 +5153,41 @@ export type Database = {
         Args: { "p_amount": number; "p_part": number; "p_whole": number };
         Returns: number;
       };
+      "shift_of_sale": {
+        Args: {
+          "p_client_time": string;
+          "p_register_id": string;
+          "p_shift_id": string;
+        };
+        Returns: {
+          "closed_at": string | null;
+          "closed_by": string | null;
+          "counted_cash": number | null;
+          "expected_cash": number | null;
+          "id": string;
+          "opened_at": string;
+          "opened_by": string | null;
+          "opening_cash": number;
+          "register_id": string;
+          "report": Json | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "shifts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "shift_report": {
         Args: { "p_counted_cash": number; "p_shift_id": string };
         Returns: Json;
+      };
+      "shift_tenders": {
+        Args: { "p_shift_id": string };
+        Returns: {
+          "amount": number;
+          "type": string;
+        }[];
       };
       "ship_order": {
         Args: { "p_order_id": string; "p_tracking": string };
@@ -4136,6 +5300,39 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "take_parked_sale": {
+        Args: {
+          "p_parked_sale_id": string;
+          "p_register": Omit<
+            Database["interlock"]["Tables"]["registers"]["Row"],
+            Database["interlock"]["Tables"]["registers"]["ComputedFields"]
+          >;
+        };
+        Returns: {
+          "customer_id": string | null;
+          "ended_at": string | null;
+          "expires_at": string | null;
+          "held_product_ids": (string)[];
+          "held_quantities": (number)[];
+          "hold": boolean;
+          "id": string;
+          "lines": NonNullable<Json>;
+          "location_id": string;
+          "name": string;
+          "parked_at": string;
+          "parked_by": string | null;
+          "register_id": string;
+          "resumed_at": string | null;
+          "sale_id": string | null;
+          "status": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "parked_sales";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "take_payment": {
         Args: { "p_object": Json; "p_order_id": string; "p_provider": string };
         Returns: {
@@ -4163,6 +5360,15 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "take_points_back": {
+        Args: {
+          "p_refunded": number;
+          "p_returned": number;
+          "p_sale_id": string;
+          "p_total": number;
+        };
+        Returns: undefined;
+      };
       "take_product_codes": {
         Args: {
           "p_delivered": boolean;
@@ -4185,14 +5391,43 @@ export type Database = {
         };
         Returns: string;
       };
+      "take_receipted_returns": {
+        Args: {
+          "p_original_id": string;
+          "p_register": Omit<
+            Database["interlock"]["Tables"]["registers"]["Row"],
+            Database["interlock"]["Tables"]["registers"]["ComputedFields"]
+          >;
+          "p_returns": Json;
+          "p_sale_id": string;
+        };
+        Returns: Record<string, unknown>;
+      };
       "take_reservation": {
         Args: { "p_reservation_id": string; "p_user_id": string };
+        Returns: Record<string, unknown>;
+      };
+      "take_returned_points": {
+        Args: { "p_sale_id": string };
+        Returns: undefined;
+      };
+      "take_returns": {
+        Args: {
+          "p_register": Omit<
+            Database["interlock"]["Tables"]["registers"]["Row"],
+            Database["interlock"]["Tables"]["registers"]["ComputedFields"]
+          >;
+          "p_returns": Json;
+          "p_sale_id": string;
+          "p_without_receipt": boolean;
+        };
         Returns: Record<string, unknown>;
       };
       "take_sold_stock": {
         Args: {
           "p_location_id": string;
           "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_reason"?: string;
           "p_sale_id": string;
         };
         Returns: undefined;
@@ -4208,6 +5443,14 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "take_what_is_there": {
+        Args: {
+          "p_location_id": string;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_sale_id": string;
+        };
+        Returns: Json;
+      };
       "tax_of": {
         Args: {
           "p_amount": number;
@@ -4216,6 +5459,7 @@ export type Database = {
         };
         Returns: number;
       };
+      "text_width": { Args: { "p_text": string }; Returns: number };
       "till_role": { Args: Record<PropertyKey, never>; Returns: string };
       "to_amount": { Args: { "p_value": Json }; Returns: number };
       "to_time": { Args: { "p_text": string }; Returns: string };
@@ -4246,6 +5490,19 @@ export type Database = {
         Args: { "p_in_transit": boolean; "p_lines": Json; "p_reason": string };
         Returns: Record<string, unknown>;
       };
+      "undo_sold_stock": {
+        Args: { "p_location_id": string; "p_sale_id": string };
+        Returns: undefined;
+      };
+      "use_approval": {
+        Args: {
+          "p_actions": (string)[];
+          "p_approval_id": string;
+          "p_register_id": string;
+          "p_sale_id": string;
+        };
+        Returns: string;
+      };
       "use_slot": {
         Args: { "p_owner_id": string; "p_units": number; "p_wait": boolean };
         Returns: undefined;
@@ -4263,7 +5520,11 @@ export type Database = {
         Returns: Json;
       };
       "void_sale": {
-        Args: { "p_reason": string; "p_sale_id": string };
+        Args: {
+          "p_approval_id": string;
+          "p_reason": string;
+          "p_sale_id": string;
+        };
         Returns: Json;
       };
       "wallet_returned": {
@@ -4275,6 +5536,10 @@ export type Database = {
           "p_refunded": number;
         };
         Returns: number;
+      };
+      "wrap_text": {
+        Args: { "p_columns": number; "p_text": string };
+        Returns: (string)[];
       };
       "write_inventory": {
         Args: {
@@ -4289,6 +5554,13 @@ export type Database = {
       [_ in never]: never;
     };
     CompositeTypes: {
+      "buyer": {
+        "customer_id": string | null;
+        "user_id": string | null;
+        "by_points": number | null;
+        "by_wallet": number | null;
+        "spent": number | null;
+      };
       "cart_look": {
         "product_ids": (string)[] | null;
         "quantities": (number)[] | null;
