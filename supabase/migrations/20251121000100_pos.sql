@@ -3898,7 +3898,7 @@ $$;
 -- the line had cost, half a minor unit rounded up; a part is that less what has been given back before.
 --
 -- Callers: interlock.take_returns.
--- Locks: the sale and the one with which it began, by id.
+-- Locks: the sale and the one with which it began, by id; the points of its customer.
 -- Errors: SALE_NOT_FOUND, SALE_VOIDED, MIXED_CURRENCIES, VALIDATION_FAILED, RETURN_EXCEEDS_SOLD with every line of which too much comes
 --   back; 55P03 after lock_timeout.
 create function interlock.take_receipted_returns(

@@ -149,10 +149,10 @@ pub const POS_SALE: Function = Function {
             "allOf": [{ "properties": { "lines": { "items": {
                 "oneOf": [{ "required": ["inventory_id"] }, { "required": ["product_id"] }, { "required": ["barcode"] }]
             } } } }, { "properties": { "returns": { "items": { "oneOf": [
-                { "required": ["sale_id", "line"] },
-                { "required": ["inventory_id"], "properties": { "line": false } },
-                { "required": ["product_id"], "properties": { "line": false } },
-                { "required": ["barcode"], "properties": { "line": false } }
+                { "required": ["sale_id", "line"], "properties": { "inventory_id": false, "product_id": false, "barcode": false } },
+                { "required": ["inventory_id"], "properties": { "sale_id": false, "line": false } },
+                { "required": ["product_id"], "properties": { "sale_id": false, "line": false } },
+                { "required": ["barcode"], "properties": { "sale_id": false, "line": false } }
             ] } } } }],
             "anyOf": [{ "required": ["lines"] }, { "required": ["returns"] }]
         }"##,
