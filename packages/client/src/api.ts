@@ -321,7 +321,7 @@ export interface components {
              */
             action: "lose";
         });
-        PosSaleRequest: ({
+        PosSaleRequest: {
             /**
              * Format: uuid
              * @description The till, which must have an open shift.
@@ -422,7 +422,7 @@ export interface components {
             lines?: unknown;
         } & {
             returns?: unknown;
-        })) | unknown | unknown;
+        } & (unknown | unknown));
         PromoValidateRequest: {
             /** @description The promo code, however it is typed: case, blanks and the Unicode form do not matter. */
             code: string;

@@ -153,8 +153,7 @@ pub const POS_SALE: Function = Function {
                 { "required": ["inventory_id"], "properties": { "sale_id": false, "line": false } },
                 { "required": ["product_id"], "properties": { "sale_id": false, "line": false } },
                 { "required": ["barcode"], "properties": { "sale_id": false, "line": false } }
-            ] } } } }],
-            "anyOf": [{ "required": ["lines"] }, { "required": ["returns"] }]
+            ] } } } }, { "anyOf": [{ "required": ["lines"] }, { "required": ["returns"] }] }]
         }"##,
         answer: "SaleAnswer",
         schemas: &[
