@@ -677,6 +677,38 @@ begin
 end
 $$;
 
+-- Fill in what `create` says of a customer and nobody has known so far; what is known is kept.
+--
+-- Callers: interlock.lock_buyer, which holds their points.
+-- Locks: the row of the customer; phone and e-mail in their indexes.
+create function interlock.fill_in_customer(p_customer_id uuid, p_person jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_phone constant text := interlock.normal_phone(p_person ->> 'phone');
+  v_email constant text := interlock.normal_email(p_person ->> 'email');
+begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  update interlock.customers c
+  set name = coalesce(c.name, p_person ->> 'name'),
+      phone = coalesce(c.phone, v_phone),
+      email = coalesce(c.email, v_email)
+  where c.id = p_customer_id
+    and (
+      c.name is null and p_person ->> 'name' is not null
+      or c.phone is null and v_phone is not null
+      or c.email is null and v_email is not null
+    );
+  if found then
+    perform interlock.note_customer(p_customer_id);
+  end if;
+end
+$$;
+
 -- What public.find_customer does, with its owner's rights: the customer of a phone number or an e-mail address.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.find_customer.
@@ -750,10 +782,10 @@ end
 $$;
 
 -- The customer whom a sale names. With `create` they are made unless their phone or e-mail is known already: two tills that make
--- the same one at once get one, because the second waits for the first. What they have is kept; what they have not is filled in.
+-- the same one at once get one, because the second waits for the first.
 --
--- Callers: interlock.pos_sale, with what interlock.find_customer_problems has found no problem in.
--- Locks: phone and e-mail of a new customer, in their indexes; the row of one that is filled in.
+-- Callers: interlock.lock_buyer, with what interlock.find_customer_problems has found no problem in.
+-- Locks: phone and e-mail of a new customer, in their indexes.
 -- Errors: CUSTOMER_NOT_FOUND; CUSTOMERS_DIFFER where phone and e-mail are two customers'; 55P03 after lock_timeout.
 create function interlock.find_or_make_customer(p_customer jsonb)
 returns uuid
@@ -792,20 +824,6 @@ begin
     perform interlock.raise_error('CUSTOMERS_DIFFER', jsonb_build_object('customer_ids', to_jsonb(v_ids)));
   end if;
 
-  update interlock.customers c
-  set name = coalesce(c.name, v_person ->> 'name'),
-      phone = coalesce(c.phone, v_phone),
-      email = coalesce(c.email, v_email)
-  where c.id = v_ids[1]
-    and p_customer ? 'create'
-    and (
-      c.name is null and v_person ->> 'name' is not null
-      or c.phone is null and v_phone is not null
-      or c.email is null and v_email is not null
-    );
-  if found then
-    perform interlock.note_customer(v_ids[1]);
-  end if;
   return v_ids[1];
 end
 $$;
@@ -961,9 +979,9 @@ begin
 end
 $$;
 
--- What public.merge_customers does, with its owner's rights: make one customer of two. Points with their ledger, sales and the
--- account of the web shop go to p_into, whose own name, phone and e-mail stay and are filled in where they are missing. p_from
--- keeps its id alone, under which p_into is found. Called again it answers the same.
+-- What public.merge_customers does, with its owner's rights: make one customer of two. Points with their ledger and the account of
+-- the web shop go to p_into, whose own name, phone and e-mail stay and are filled in where they are missing. p_from
+-- keeps its id alone, under which p_into is found, also by its sales: they are left as they are, so that no void of one waits here. Called again it answers the same.
 --
 -- Callers: authenticated (managers, staff) and service_role, through public.merge_customers.
 -- Locks: as interlock.lock_points, both in the order of their ids; then both customers. Two seconds at most.
@@ -1036,7 +1054,6 @@ begin
       user_id = coalesce(c.user_id, v_from.user_id),
       marketing = c.marketing and v_from.marketing
   where c.id = v_into;
-  update interlock.sales s set customer_id = v_into where s.customer_id = p_from;
 
   update interlock.points_movements m set customer_id = v_into where m.customer_id = p_from;
   delete from interlock.points_accounts a where a.customer_id = p_from returning * into v_account;
@@ -1571,6 +1588,8 @@ comment on function interlock.earn_points is
   'Book what a sale at a till earns and spends, for a customer whom interlock.lock_points has locked: first what is spent, then what is earned at the share of the tier they had, then the tier.';
 comment on function interlock.erase_customer is
   'What public.erase_customer does, with its owner''s rights: take the person out of a customer.';
+comment on function interlock.fill_in_customer is
+  'Fill in what `create` says of a customer and nobody has known so far; what is known is kept.';
 comment on function interlock.find_customer is
   'What public.find_customer does, with its owner''s rights: the customer of a phone number or an e-mail address.';
 comment on function interlock.find_customer_problems is

@@ -769,7 +769,7 @@ declare
 begin
   select jsonb_build_object('visit', jsonb_strip_nulls(jsonb_build_object(
     'pos_id', s.id,
-    'pos_user', s.customer_id,
+    'pos_user', coalesce(c.merged_into, c.id),
     'pos_type', 'in-store',
     'transaction_date', to_char(s.sold_at, 'YYYY-MM-DD HH24:MI:SS +0000'),
     'transaction_total', case s.status when 'voided' then 0 else trim_scale(s.total / m.minor) end,
@@ -794,6 +794,7 @@ begin
   into v_answer
   from interlock.sales s
   join interlock.locations l on l.id = s.location_id
+  left join interlock.customers c on c.id = s.customer_id
   cross join lateral (select 10::numeric ^ interlock.currency_decimals(s.currency) as minor) m
   where s.id = p_sale_id;
   if v_answer is null then
@@ -1718,7 +1719,8 @@ as $$
   update interlock.sale_keys k
   set answer = json_build_object('success', true, 'sale', interlock.sale_to_json(k.sale_id))::text
   from interlock.sales s
-  where s.customer_id = p_customer_id
+  join interlock.customers c on c.id = s.customer_id
+  where p_customer_id in (c.id, c.merged_into)
     and k.sale_id = s.id
 $$;
 
@@ -1836,7 +1838,7 @@ $$;
 -- The customer of a sale, with their points locked, and their wallet where it pays.
 --
 -- Callers: interlock.pos_sale.
--- Locks: as interlock.find_or_make_customer; the account (to pay from the wallet); as interlock.lock_points; the wallet.
+-- Locks: as interlock.find_or_make_customer; the account (to pay from the wallet); as interlock.lock_points; the row of a customer that is filled in; the wallet.
 -- Errors: CUSTOMER_NOT_FOUND, CUSTOMERS_DIFFER; VALIDATION_FAILED for a tender that cannot be theirs; 55P03 after lock_timeout.
 create function interlock.lock_buyer(p_customer jsonb, p_tenders jsonb, p_currency text)
 returns interlock.buyer
@@ -1865,6 +1867,9 @@ begin
 
   v_account := interlock.lock_points(v_buyer.customer_id);
   v_buyer.customer_id := v_account.customer_id;
+  if p_customer ? 'create' then
+    perform interlock.fill_in_customer(v_buyer.customer_id, p_customer -> 'create');
+  end if;
   select c.user_id into v_buyer.user_id from interlock.customers c where c.id = v_buyer.customer_id;
 
   if v_buyer.by_points > 0 then
@@ -3120,7 +3125,8 @@ as $$
     union all
     select 7, 1, 'row', concat_ws(' ', s.words ->> 'customer', c.name), null, null
     from sale s
-    join interlock.customers c on c.id = s.customer_id and c.name is not null
+    join interlock.customers o on o.id = s.customer_id
+    join interlock.customers c on c.id = coalesce(o.merged_into, o.id) and c.name is not null
     union all
     select 8, 0, 'rule', null, null, null
     union all
@@ -3267,7 +3273,11 @@ begin
     perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'customer_needed'));
   end if;
   if v_promo.first_order_only and exists (
-    select from interlock.sales s where s.customer_id = p_buyer.customer_id and s.status = 'completed'
+    select
+    from interlock.sales s
+    join interlock.customers c on c.id = s.customer_id
+    where p_buyer.customer_id in (c.id, c.merged_into)
+      and s.status = 'completed'
   ) then
     perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'first_order_only'));
   end if;
@@ -3709,7 +3719,9 @@ as $$
       where t.sale_id = s.id
     ),
     'change_due', s.change_due,
-    'customer', interlock.customer_to_json(s.customer_id),
+    'customer', interlock.customer_to_json((
+      select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = s.customer_id
+    )),
     'promo_code', s.promo_code,
     'loyalty', s.loyalty,
     'approved_by', s.approved_by,

@@ -24,6 +24,7 @@ drop function
   interlock.customer_to_json,
   interlock.earn_points,
   interlock.erase_customer,
+  interlock.fill_in_customer,
   interlock.find_customer,
   interlock.find_customer_problems,
   interlock.find_or_make_customer,

@@ -3685,6 +3685,10 @@ export type Database = {
         Returns: Record<string, unknown>;
       };
       "expose": { Args: { "p_name": string }; Returns: boolean };
+      "fill_in_customer": {
+        Args: { "p_customer_id": string; "p_person": Json };
+        Returns: undefined;
+      };
       "find_adjustment_problems": {
         Args: { "p_product_id": string; "p_reason": string };
         Returns: Json;

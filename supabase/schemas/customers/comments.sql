@@ -13,6 +13,8 @@ comment on function interlock.earn_points is
   'Book what a sale at a till earns and spends, for a customer whom interlock.lock_points has locked: first what is spent, then what is earned at the share of the tier they had, then the tier.';
 comment on function interlock.erase_customer is
   'What public.erase_customer does, with its owner''s rights: take the person out of a customer.';
+comment on function interlock.fill_in_customer is
+  'Fill in what `create` says of a customer and nobody has known so far; what is known is kept.';
 comment on function interlock.find_customer is
   'What public.find_customer does, with its owner''s rights: the customer of a phone number or an e-mail address.';
 comment on function interlock.find_customer_problems is

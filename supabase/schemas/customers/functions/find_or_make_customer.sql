@@ -1,8 +1,8 @@
 -- The customer whom a sale names. With `create` they are made unless their phone or e-mail is known already: two tills that make
--- the same one at once get one, because the second waits for the first. What they have is kept; what they have not is filled in.
+-- the same one at once get one, because the second waits for the first.
 --
--- Callers: interlock.pos_sale, with what interlock.find_customer_problems has found no problem in.
--- Locks: phone and e-mail of a new customer, in their indexes; the row of one that is filled in.
+-- Callers: interlock.lock_buyer, with what interlock.find_customer_problems has found no problem in.
+-- Locks: phone and e-mail of a new customer, in their indexes.
 -- Errors: CUSTOMER_NOT_FOUND; CUSTOMERS_DIFFER where phone and e-mail are two customers'; 55P03 after lock_timeout.
 create function interlock.find_or_make_customer(p_customer jsonb)
 returns uuid
@@ -41,20 +41,6 @@ begin
     perform interlock.raise_error('CUSTOMERS_DIFFER', jsonb_build_object('customer_ids', to_jsonb(v_ids)));
   end if;
 
-  update interlock.customers c
-  set name = coalesce(c.name, v_person ->> 'name'),
-      phone = coalesce(c.phone, v_phone),
-      email = coalesce(c.email, v_email)
-  where c.id = v_ids[1]
-    and p_customer ? 'create'
-    and (
-      c.name is null and v_person ->> 'name' is not null
-      or c.phone is null and v_phone is not null
-      or c.email is null and v_email is not null
-    );
-  if found then
-    perform interlock.note_customer(v_ids[1]);
-  end if;
   return v_ids[1];
 end
 $$;

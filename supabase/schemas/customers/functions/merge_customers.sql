@@ -1,6 +1,6 @@
--- What public.merge_customers does, with its owner's rights: make one customer of two. Points with their ledger, sales and the
--- account of the web shop go to p_into, whose own name, phone and e-mail stay and are filled in where they are missing. p_from
--- keeps its id alone, under which p_into is found. Called again it answers the same.
+-- What public.merge_customers does, with its owner's rights: make one customer of two. Points with their ledger and the account of
+-- the web shop go to p_into, whose own name, phone and e-mail stay and are filled in where they are missing. p_from
+-- keeps its id alone, under which p_into is found, also by its sales: they are left as they are, so that no void of one waits here. Called again it answers the same.
 --
 -- Callers: authenticated (managers, staff) and service_role, through public.merge_customers.
 -- Locks: as interlock.lock_points, both in the order of their ids; then both customers. Two seconds at most.
@@ -73,7 +73,6 @@ begin
       user_id = coalesce(c.user_id, v_from.user_id),
       marketing = c.marketing and v_from.marketing
   where c.id = v_into;
-  update interlock.sales s set customer_id = v_into where s.customer_id = p_from;
 
   update interlock.points_movements m set customer_id = v_into where m.customer_id = p_from;
   delete from interlock.points_accounts a where a.customer_id = p_from returning * into v_account;

@@ -18,7 +18,7 @@ declare
 begin
   select jsonb_build_object('visit', jsonb_strip_nulls(jsonb_build_object(
     'pos_id', s.id,
-    'pos_user', s.customer_id,
+    'pos_user', coalesce(c.merged_into, c.id),
     'pos_type', 'in-store',
     'transaction_date', to_char(s.sold_at, 'YYYY-MM-DD HH24:MI:SS +0000'),
     'transaction_total', case s.status when 'voided' then 0 else trim_scale(s.total / m.minor) end,
@@ -43,6 +43,7 @@ begin
   into v_answer
   from interlock.sales s
   join interlock.locations l on l.id = s.location_id
+  left join interlock.customers c on c.id = s.customer_id
   cross join lateral (select 10::numeric ^ interlock.currency_decimals(s.currency) as minor) m
   where s.id = p_sale_id;
   if v_answer is null then

@@ -10,6 +10,7 @@ as $$
   update interlock.sale_keys k
   set answer = json_build_object('success', true, 'sale', interlock.sale_to_json(k.sale_id))::text
   from interlock.sales s
-  where s.customer_id = p_customer_id
+  join interlock.customers c on c.id = s.customer_id
+  where p_customer_id in (c.id, c.merged_into)
     and k.sale_id = s.id
 $$;

@@ -1,7 +1,7 @@
 -- The customer of a sale, with their points locked, and their wallet where it pays.
 --
 -- Callers: interlock.pos_sale.
--- Locks: as interlock.find_or_make_customer; the account (to pay from the wallet); as interlock.lock_points; the wallet.
+-- Locks: as interlock.find_or_make_customer; the account (to pay from the wallet); as interlock.lock_points; the row of a customer that is filled in; the wallet.
 -- Errors: CUSTOMER_NOT_FOUND, CUSTOMERS_DIFFER; VALIDATION_FAILED for a tender that cannot be theirs; 55P03 after lock_timeout.
 create function interlock.lock_buyer(p_customer jsonb, p_tenders jsonb, p_currency text)
 returns interlock.buyer
@@ -30,6 +30,9 @@ begin
 
   v_account := interlock.lock_points(v_buyer.customer_id);
   v_buyer.customer_id := v_account.customer_id;
+  if p_customer ? 'create' then
+    perform interlock.fill_in_customer(v_buyer.customer_id, p_customer -> 'create');
+  end if;
   select c.user_id into v_buyer.user_id from interlock.customers c where c.id = v_buyer.customer_id;
 
   if v_buyer.by_points > 0 then

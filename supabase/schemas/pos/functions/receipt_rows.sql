@@ -68,7 +68,8 @@ as $$
     union all
     select 7, 1, 'row', concat_ws(' ', s.words ->> 'customer', c.name), null, null
     from sale s
-    join interlock.customers c on c.id = s.customer_id and c.name is not null
+    join interlock.customers o on o.id = s.customer_id
+    join interlock.customers c on c.id = coalesce(o.merged_into, o.id) and c.name is not null
     union all
     select 8, 0, 'rule', null, null, null
     union all

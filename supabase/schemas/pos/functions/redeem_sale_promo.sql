@@ -24,7 +24,11 @@ begin
     perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'customer_needed'));
   end if;
   if v_promo.first_order_only and exists (
-    select from interlock.sales s where s.customer_id = p_buyer.customer_id and s.status = 'completed'
+    select
+    from interlock.sales s
+    join interlock.customers c on c.id = s.customer_id
+    where p_buyer.customer_id in (c.id, c.merged_into)
+      and s.status = 'completed'
   ) then
     perform interlock.raise_error('PROMO_NOT_APPLICABLE', jsonb_build_object('reason', 'first_order_only'));
   end if;

@@ -52,7 +52,9 @@ as $$
       where t.sale_id = s.id
     ),
     'change_due', s.change_due,
-    'customer', interlock.customer_to_json(s.customer_id),
+    'customer', interlock.customer_to_json((
+      select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = s.customer_id
+    )),
     'promo_code', s.promo_code,
     'loyalty', s.loyalty,
     'approved_by', s.approved_by,
