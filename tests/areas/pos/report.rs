@@ -69,6 +69,20 @@ impl Shop<'_> {
         self.cashier.invoke(SELL, sale, None).await
     }
 
+    /// So much of another product at 7.00, in the same store.
+    async fn another(&self, quantity: &str) -> Uuid {
+        let elsewhere = self.bench.inventory("1").await;
+        let insert = "insert into interlock.inventory (product_id, location_id, quantity)
+             select i.product_id, r.location_id, $3::text::numeric
+             from interlock.inventory i, interlock.registers r where i.id = $1 and r.id = $2 returning id";
+        let row = self
+            .bench
+            .db
+            .query_one(insert, &[&elsewhere, &self.register, &quantity])
+            .await;
+        row.expect("stock can be inserted").get(0)
+    }
+
     async fn left(&self) -> String {
         self.bench.quantity(self.inventory).await
     }
@@ -132,13 +146,7 @@ async fn walk_in(shop: &Shop<'_>) -> Verdict {
 }
 
 async fn several_items(shop: &Shop<'_>) -> Verdict {
-    let other = shop.bench.inventory("1").await;
-    let place = "update interlock.inventory i set location_id = r.location_id from interlock.registers r where i.id = $1 and r.id = $2";
-    shop.bench
-        .db
-        .execute(place, &[&other, &shop.register])
-        .await
-        .expect("stock can be moved by its owner");
+    let other = shop.another("1").await;
     let too_much =
         json!([shop.line(1.52), { "inventory_id": other, "quantity": 2 }, shop.line(100.0)]);
     let refused = shop.sell(too_much, 100_000, None).await;
@@ -188,13 +196,7 @@ async fn overselling_prevention(shop: &Shop<'_>) -> Verdict {
 }
 
 async fn tier_upgrade(shop: &Shop<'_>, ada: Value) -> Verdict {
-    let lots = shop.bench.inventory("2000").await;
-    let place = "update interlock.inventory i set location_id = r.location_id from interlock.registers r where i.id = $1 and r.id = $2";
-    shop.bench
-        .db
-        .execute(place, &[&lots, &shop.register])
-        .await
-        .expect("stock can be moved by its owner");
+    let lots = shop.another("2000").await;
     let lines = json!([{ "inventory_id": lots, "quantity": 1428 }]);
     let below = shop.sell(lines, 999_600, Some(ada.clone())).await;
     require!(below.body["sale"]["loyalty"]["tier"].is_null(), "{below:?}");
