@@ -822,6 +822,9 @@ declare
   v_problems jsonb := '[]';
   v_approval interlock.sale_approvals;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
   if interlock.require_till() <> 'manager' then
     perform interlock.raise_error('FORBIDDEN');
   end if;
@@ -4551,6 +4554,7 @@ grant select on table interlock.shift_corrections to authenticated, service_role
 create function public.alpine_iq_sale(p_sale_id uuid)
 returns jsonb
 language sql
+stable
 security invoker
 set search_path = ''
 as $$

@@ -688,7 +688,7 @@ async fn a_sale_of_a_till_that_was_cut_off_is_recorded_once_for_ever() {
     bench
         .db
         .batch_execute(&format!(
-            "update interlock.idempotency_keys set expires_at = now(); select public.close_shift('{}', 10000)",
+            "update interlock.idempotency_keys set expires_at = now(); select interlock.purge_idempotency_keys(); select public.close_shift('{}', 10000)",
             till.shift
         ))
         .await

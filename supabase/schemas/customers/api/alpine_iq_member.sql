@@ -1,6 +1,7 @@
 create function public.alpine_iq_member(p_customer_id uuid)
 returns jsonb
 language sql
+stable
 security invoker
 set search_path = ''
 as $$

@@ -1,6 +1,7 @@
 create function public.find_customer(p_phone text default null, p_email text default null)
 returns jsonb
 language sql
+stable
 security invoker
 set search_path = ''
 as $$

@@ -14,7 +14,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_user_id constant uuid := interlock.require_user();
+  v_user_id uuid;
   v_problems jsonb := '[]';
   v_value bigint;
   v_id uuid;
@@ -25,6 +25,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  v_user_id := interlock.require_user();
   if (p_points between 1 and 1000000000) is not true then
     v_problems := v_problems || interlock.problem('/p_points', 'must be an integer from 1 to 1000000000');
   end if;

@@ -1,6 +1,7 @@
 create function public.alpine_iq_sale(p_sale_id uuid)
 returns jsonb
 language sql
+stable
 security invoker
 set search_path = ''
 as $$

@@ -16,6 +16,9 @@ declare
   v_problems jsonb := '[]';
   v_approval interlock.sale_approvals;
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
   if interlock.require_till() <> 'manager' then
     perform interlock.raise_error('FORBIDDEN');
   end if;
