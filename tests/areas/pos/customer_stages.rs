@@ -54,8 +54,6 @@ const MERGE_BACK: &str = "select public.merge_customers('{u}', '{v}')";
 
 const ERASE: &str = "select public.erase_customer('{u}')";
 
-const SETTLE: &str = "select interlock.settle_customer_tier('{u}')";
-
 /// The stages.
 pub(crate) const STAGES: &[Stage] = &[Stage {
     name: "a customer at two tills and in the web shop",
@@ -75,7 +73,6 @@ pub(crate) const STAGES: &[Stage] = &[Stage {
         shop("v is merged into u", MERGE),
         shop("u is merged into v", MERGE_BACK),
         shop("u is erased", ERASE),
-        shop("the points of u that are due are booked", SETTLE),
     ],
     offers: &[],
     pairs: Pairs::All,
