@@ -1436,8 +1436,9 @@ declare
   );
   v_sum record;
 begin
-  select interlock.live_customer(m.customer_id) into v_customer_id
+  select coalesce(c.merged_into, c.id) into v_customer_id
   from interlock.points_movements m
+  join interlock.customers c on c.id = m.customer_id
   where m.sale_id = p_sale_id
   limit 1;
   if v_customer_id is null then

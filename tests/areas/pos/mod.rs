@@ -2,7 +2,6 @@
 
 #[cfg(test)]
 mod customer_races;
-mod customer_stages;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
@@ -36,7 +35,7 @@ pub(crate) const AREA: Area = Area {
     scene_rows: "",
     #[cfg(test)]
     after_scene: "",
-    stages: &[stages::STAGES, customer_stages::STAGES],
+    stages: &[stages::STAGES],
     sweeps: &[],
     histories: None,
     #[cfg(test)]
