@@ -291,7 +291,7 @@ create table interlock.points_values (
 );
 
 comment on table interlock.points_values is
-  'What a point is worth as a tender. Managed by the shop with the service role; everybody may read it.';
+  'What a point is worth as a tender. Managed by the shop with the service role; who is signed in may read it.';
 comment on column interlock.points_values.currency is
   'ISO 4217 code of what it pays.';
 comment on column interlock.points_values.value is
@@ -299,13 +299,13 @@ comment on column interlock.points_values.value is
 
 alter table interlock.points_values enable row level security;
 
-grant select on table interlock.points_values to anon, authenticated;
+grant select on table interlock.points_values to authenticated;
 grant select, insert, update, delete on table interlock.points_values to service_role;
 
-create policy points_values_select_all
+create policy points_values_select_authenticated
   on interlock.points_values
   for select
-  to anon, authenticated
+  to authenticated
   using (true);
 
 -- Tiers of a loyalty program: who has reached `threshold` points or turnover (settings.tier_basis) within settings.tier_window
@@ -319,7 +319,7 @@ create table interlock.tiers (
 );
 
 comment on table interlock.tiers is
-  'Tiers of the loyalty program. Managed by the shop with the service role; everybody may read them.';
+  'Tiers of the loyalty program. Managed by the shop with the service role; who is signed in may read them.';
 comment on column interlock.tiers.name is
   'As people read it.';
 comment on column interlock.tiers.threshold is
@@ -329,13 +329,13 @@ comment on column interlock.tiers.earns_percent is
 
 alter table interlock.tiers enable row level security;
 
-grant select on table interlock.tiers to anon, authenticated;
+grant select on table interlock.tiers to authenticated;
 grant select, insert, update, delete on table interlock.tiers to service_role;
 
-create policy tiers_select_all
+create policy tiers_select_authenticated
   on interlock.tiers
   for select
-  to anon, authenticated
+  to authenticated
   using (true);
 
 -- What public.adjust_points does, with its owner's rights: correct the points of a customer, by p_delta or to p_balance (which is how

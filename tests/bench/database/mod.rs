@@ -71,15 +71,6 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
             sessions: Session::open(&database, &users, commit, user_claims).await?,
         });
     }
-    let mut counters = Vec::new();
-    for commit in Commit::ALL {
-        counters.push(Shop {
-            admin: &admin,
-            options,
-            commit,
-            sessions: Session::open(&database, &users, commit, staff_claims).await?,
-        });
-    }
     let mut figures = Vec::new();
     // One kind of load after the other, so that both commits find tables of about the same size.
     for shop in &shops {
@@ -97,13 +88,19 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     for shop in &shops {
         figures.extend(carts::measure(shop).await?);
     }
-    for counter in &counters {
-        if counter.commit == Commit::Slow {
-            figures.extend(inventory::measure(counter).await?);
+    drop(shops);
+    for commit in Commit::ALL {
+        let counter = Shop {
+            admin: &admin,
+            options,
+            commit,
+            sessions: Session::open(&database, &users, commit, staff_claims).await?,
+        };
+        if commit == Commit::Slow {
+            figures.extend(inventory::measure(&counter).await?);
         }
-        figures.extend(tills::measure(counter).await?);
+        figures.extend(tills::measure(&counter).await?);
     }
-    drop((shops, counters));
     database.remove().await?;
     Ok(figures)
 }

@@ -53,6 +53,7 @@ impl Argument {
             ("uuid", "p_on_behalf_of") => return None,
             ("uuid", _) => json!(Uuid::new_v4()),
             ("uuid[]", _) => json!([Uuid::new_v4()]),
+            ("text[]", _) => json!(["test:harmless"]),
             ("jsonb", "p_shipping_address" | "p_contact" | "p_metadata") => json!({ "x": "y" }),
             ("jsonb", _) => json!([{ "product_id": Uuid::new_v4(), "quantity": 1 }]),
             ("boolean", _) => json!(true),

@@ -6,7 +6,7 @@ create table interlock.points_values (
 );
 
 comment on table interlock.points_values is
-  'What a point is worth as a tender. Managed by the shop with the service role; everybody may read it.';
+  'What a point is worth as a tender. Managed by the shop with the service role; who is signed in may read it.';
 comment on column interlock.points_values.currency is
   'ISO 4217 code of what it pays.';
 comment on column interlock.points_values.value is
@@ -14,11 +14,11 @@ comment on column interlock.points_values.value is
 
 alter table interlock.points_values enable row level security;
 
-grant select on table interlock.points_values to anon, authenticated;
+grant select on table interlock.points_values to authenticated;
 grant select, insert, update, delete on table interlock.points_values to service_role;
 
-create policy points_values_select_all
+create policy points_values_select_authenticated
   on interlock.points_values
   for select
-  to anon, authenticated
+  to authenticated
   using (true);

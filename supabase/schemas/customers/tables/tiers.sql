@@ -9,7 +9,7 @@ create table interlock.tiers (
 );
 
 comment on table interlock.tiers is
-  'Tiers of the loyalty program. Managed by the shop with the service role; everybody may read them.';
+  'Tiers of the loyalty program. Managed by the shop with the service role; who is signed in may read them.';
 comment on column interlock.tiers.name is
   'As people read it.';
 comment on column interlock.tiers.threshold is
@@ -19,11 +19,11 @@ comment on column interlock.tiers.earns_percent is
 
 alter table interlock.tiers enable row level security;
 
-grant select on table interlock.tiers to anon, authenticated;
+grant select on table interlock.tiers to authenticated;
 grant select, insert, update, delete on table interlock.tiers to service_role;
 
-create policy tiers_select_all
+create policy tiers_select_authenticated
   on interlock.tiers
   for select
-  to anon, authenticated
+  to authenticated
   using (true);

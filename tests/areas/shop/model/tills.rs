@@ -237,7 +237,7 @@ impl Shop {
             "voided": receipts.values().filter(|is_void| **is_void).count(),
             "first_receipt": receipts.keys().next(), "last_receipt": receipts.keys().next_back(),
             "subtotal": cash - OPENING, "discount": 0, "tax": 0, "returns": 0, "returned": 0, "total": cash - OPENING,
-            "tenders": { "cash": cash - OPENING, "card": 0, "wallet": 0, "points": 0 }, "parked": 0, "paid_in": 0, "paid_out": 0,
+            "tenders": { "cash": cash - OPENING, "card": 0, "wallet": 0, "points": 0 }, "parked": "*", "paid_in": 0, "paid_out": 0,
             "expected_cash": cash, "counted_cash": counted, "difference": counted - cash,
         } });
         expect(closed, body)?;
