@@ -514,8 +514,8 @@ $$;
 -- Change the points of a customer whom interlock.lock_points has locked, and leave a row in the ledger. What is earned pays first
 -- what is owed; what is taken back and not there is owed.
 --
--- Callers: interlock.earn_points, interlock.spend_points, interlock.book_orders, interlock.take_points_back,
---   interlock.move_points, interlock.merge_customers.
+-- Callers: interlock.earn_points, interlock.book_orders, interlock.take_points_back, interlock.adjust_points,
+--   interlock.redeem_points.
 -- Locks: the row of points_accounts, held already.
 create function interlock.book_points(
   p_customer_id uuid,
@@ -586,7 +586,7 @@ $$;
 -- is earned at the share of the tier they had, then the tier. p_amounts are what each line costs, tax in it; p_by_points is how
 -- much of it is paid with points, p_spent how many.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.charge_buyer.
 -- Locks: the row of points_accounts, held already.
 -- Errors: INSUFFICIENT_POINTS.
 create function interlock.earn_points(
@@ -948,8 +948,8 @@ $$;
 -- Lock the points of a customer; the one helper for this kind of lock. They are made where there are none. Orders of the web shop
 -- that were paid meanwhile are booked first, so that what is there is all there is. A customer who was merged into another meanwhile is that one: the answer says who.
 --
--- Callers: interlock.pos_sale, interlock.void_sale, interlock.move_points, interlock.redeem_points, interlock.settle_points,
---   interlock.merge_customers.
+-- Callers: interlock.lock_buyer, interlock.take_points_back, interlock.adjust_points, interlock.redeem_points,
+--   interlock.settle_points, interlock.settle_customer_tier, interlock.merge_customers, interlock.erase_customer, interlock.link_customer.
 -- Locks: the row of points_accounts, waiting, `no key`; then rows of points_due of the customer, `skip locked`.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.lock_points(p_customer_id uuid)
@@ -1375,8 +1375,8 @@ $$;
 -- Put a customer whom interlock.lock_points has locked into the tier that they have reached: the highest whose threshold is not
 -- above what they have earned, or bought, within settings.tier_window. A change is an event (loyalty.tier_changed). Answers the tier.
 --
--- Callers: interlock.earn_points, interlock.book_orders, interlock.take_points_back, interlock.move_points,
---   interlock.merge_customers, interlock.settle_tiers.
+-- Callers: interlock.earn_points, interlock.book_orders, interlock.take_points_back, interlock.merge_customers,
+--   interlock.settle_customer_tier.
 -- Locks: the row of points_accounts, held already.
 create function interlock.settle_tier(p_customer_id uuid)
 returns text

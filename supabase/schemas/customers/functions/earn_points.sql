@@ -2,7 +2,7 @@
 -- is earned at the share of the tier they had, then the tier. p_amounts are what each line costs, tax in it; p_by_points is how
 -- much of it is paid with points, p_spent how many.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.charge_buyer.
 -- Locks: the row of points_accounts, held already.
 -- Errors: INSUFFICIENT_POINTS.
 create function interlock.earn_points(

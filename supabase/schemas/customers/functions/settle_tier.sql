@@ -1,8 +1,8 @@
 -- Put a customer whom interlock.lock_points has locked into the tier that they have reached: the highest whose threshold is not
 -- above what they have earned, or bought, within settings.tier_window. A change is an event (loyalty.tier_changed). Answers the tier.
 --
--- Callers: interlock.earn_points, interlock.book_orders, interlock.take_points_back, interlock.move_points,
---   interlock.merge_customers, interlock.settle_tiers.
+-- Callers: interlock.earn_points, interlock.book_orders, interlock.take_points_back, interlock.merge_customers,
+--   interlock.settle_customer_tier.
 -- Locks: the row of points_accounts, held already.
 create function interlock.settle_tier(p_customer_id uuid)
 returns text

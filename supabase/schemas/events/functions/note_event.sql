@@ -1,6 +1,6 @@
 -- Write down what has happened, in the transaction in which it does.
 --
--- Callers: interlock.pos_sale, interlock.void_sale.
+-- Callers: whatever has something to tell: sales, customers, tiers, audits.
 -- Locks: none.
 create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
 returns void
