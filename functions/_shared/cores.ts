@@ -5,6 +5,7 @@ import * as paymentIntent from "../payment-intent/core.js";
 import * as paymentWebhook from "../payment-webhook/core.js";
 import * as inventory from "../inventory/core.js";
 import * as posSale from "../pos-sale/core.js";
+import * as pack from "../pack/core.js";
 import * as promoValidate from "../promo-validate/core.js";
 import type { Core } from "./core.ts";
 
@@ -15,5 +16,6 @@ export const CORES: [string, Core][] = [
   ["payment-webhook", paymentWebhook],
   ["inventory", inventory],
   ["pos-sale", posSale],
+  ["pack", pack],
   ["promo-validate", promoValidate],
 ];

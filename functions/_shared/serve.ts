@@ -39,7 +39,7 @@ export function serve(
 
   return async (request) => {
     const proof = request.headers.get(proofHeader) ?? "";
-    const head = headOf(request, proof, profile?.conditional);
+    const head = headOf(request, proof, profile?.conditional, profile?.routed);
     if (profile === null) return respond(core.misconfigured(head));
     try {
       return respond(
@@ -59,10 +59,12 @@ export function serve(
 
 /** All of a request but its body, in lines: one text is cheaper across the boundary than six. No header has a line end. */
 function headOf(
-  { method, headers }: Request,
+  { method, headers, url }: Request,
   proof: string,
   conditional?: true,
+  routed?: true,
 ): string {
+  if (routed && method === "PUT") method += ` ${new URL(url).pathname}`;
   const key = headers.get("idempotency-key");
   let head = `${method}\n${crypto.randomUUID()}\n${
     headers.get("x-request-id") ?? ""

@@ -487,6 +487,17 @@ create table interlock.settings (
     constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100),
   hold_parked_stock boolean not null default false,
 
+  -- The warehouse.
+  pick_lease interval not null default '30 minutes'
+    constraint settings_pick_lease_sane check (pick_lease between interval '1 second' and interval '1 day'),
+  short_lines text not null default 'shorten'
+    constraint settings_short_lines_known check (short_lines in ('shorten', 'wait')),
+  session_idle interval default '48 hours'
+    constraint settings_session_idle_sane check (session_idle between interval '1 hour' and interval '100 years'),
+  packing_events boolean not null default true,
+  keep_packing_scans interval
+    constraint settings_keep_packing_scans_sane check (keep_packing_scans between interval '1 day' and interval '100 years'),
+
   -- Customers and their points.
   phone_prefix text
     constraint settings_phone_prefix_format check (phone_prefix ~ '^\+[1-9][0-9]{0,3}$'),
@@ -597,6 +608,17 @@ comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
 comment on column interlock.settings.hold_parked_stock is
   'Whether a parked sale keeps its goods for itself, where park_sale does not say.';
+
+comment on column interlock.settings.pick_lease is
+  'How long a picker has the products of a session that they have claimed, counted from the latest pick (1 second to 1 day).';
+comment on column interlock.settings.short_lines is
+  'What becomes of units of an order that could not be packed: shorten (they are taken off the order, and paid back), or wait (the order stays partly_shipped, and they go into another session).';
+comment on column interlock.settings.session_idle is
+  'How long nobody may have done anything in a picking session before it is abandoned (1 hour to 100 years); null means for ever.';
+comment on column interlock.settings.packing_events is
+  'Whether each scan is told as an event (packing.progress).';
+comment on column interlock.settings.keep_packing_scans is
+  'How long scans of picking sessions that have ended are kept (1 day to 100 years); null, as at first, means for ever.';
 
 comment on column interlock.settings.phone_prefix is
   'The country of phone numbers that are typed without one, such as +49; null: they are refused.';
@@ -1495,6 +1517,11 @@ $command$,
       $$
     ),
     (
+      'abandon-stale-sessions', '23 * * * *', '1 hour', null,
+      'select interlock.abandon_stale_sessions(20)',
+      null
+    ),
+    (
       'settle-slots', '* * * * *', '1 minute',
       'select distinct s.owner_id::text from interlock.counter_slots s where s.used > 0 order by 1',
       'select interlock.settle_slots($1::uuid)',
@@ -1737,7 +1764,7 @@ $$;
 -- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
 -- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
 -- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), a use of a promo code that is
--- held or redeemed, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
+-- held or redeemed, the scans of a picking session that is under way, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
 -- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
 --
 -- A customer's row of a code can go while they take a use: who finds none to count on begins again and makes one.
@@ -1768,6 +1795,8 @@ declare
   v_money int;
   v_conflicts int;
   v_told int;
+  v_scans int;
+  v_packing_conflicts int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -1886,6 +1915,34 @@ begin
     for update skip locked
   ));
   get diagnostics v_told = row_count;
+
+  perform set_config('interlock.purging', 'packing_scans', true);
+  delete from interlock.packing_scans
+  where ctid = any (array(
+    select c.ctid
+    from interlock.packing_scans c
+    where c.created_at < v_now - v_keep.keep_packing_scans
+      and not exists (
+        select
+        from interlock.picking_sessions s
+        where s.id = c.picking_session_id
+          and s.ended_at is null
+      )
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_scans = row_count;
+
+  perform set_config('interlock.purging', 'packing_conflicts', true);
+  delete from interlock.packing_conflicts
+  where ctid = any (array(
+    select c.ctid
+    from interlock.packing_conflicts c
+    where c.created_at < v_now - v_keep.keep_inventory_conflicts
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_packing_conflicts = row_count;
   perform set_config('interlock.purging', '', true);
 
   delete from interlock.payment_proofs
@@ -1925,6 +1982,8 @@ begin
     'payment_proofs', v_proofs,
     'payment_events', v_events,
     'inventory_conflicts', v_conflicts,
+    'packing_conflicts', v_packing_conflicts,
+    'packing_scans', v_scans,
     'events', v_told
   );
 end
@@ -2134,6 +2193,14 @@ begin
       v_status := '404';
       v_message := 'A barcode is not known.';
       v_hint := 'Scan it again, or name the product: details.barcodes are in no row of product_barcodes.';
+    when 'SESSION_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such picking session.';
+      v_hint := 'Check session_id: picking_sessions has those of the locations in your token (app_metadata.location_ids).';
+    when 'PACKING_LINE_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such line in this picking session.';
+      v_hint := 'Check the ids: packing_progress has the lines of a session''s orders.';
     when 'METHOD_NOT_ALLOWED' then
       v_status := '405';
       v_message := 'This function is called with POST.';
@@ -2354,6 +2421,58 @@ begin
       v_status := '409';
       v_message := 'Something of this sale has come back already.';
       v_hint := 'Take back the rest as a return, or void the returns of details.lines first.';
+    when 'SESSION_STATE_CONFLICT' then
+      v_status := '409';
+      v_message := 'The picking session, or the order in it, is not in a state in which this can be done.';
+      v_hint := 'Look at details: packing begins with start_packing, and an order that has left its session or was completed is not packed any more.';
+    when 'ORDER_IN_SESSION' then
+      v_status := '409';
+      v_message := 'An order is in another picking session already.';
+      v_hint := 'Go on with the sessions in details.orders, or take the orders out of them first.';
+    when 'ORDER_NOT_PACKABLE' then
+      v_status := '409';
+      v_message := 'An order has nothing to be packed.';
+      v_hint := 'Leave out the orders in details: only what is confirmed or paid and still has goods to be sent is packed.';
+    when 'ALREADY_FULLY_PACKED' then
+      v_status := '409';
+      v_message := 'This item is already fully packed.';
+      v_hint := 'Put it back: the order has all that it needs of it. Look at details for the numbers as they are.';
+    when 'NO_UNITS_TO_PACK' then
+      v_status := '409';
+      v_message := 'No more units available to pack.';
+      v_hint := 'Pick more of it, or say that there will be none (short): over all orders, no more is packed than was picked.';
+    when 'NOTHING_PACKED' then
+      v_status := '409';
+      v_message := 'There are not that many units of it in the box.';
+      v_hint := 'Take out details.quantity_packed at most.';
+    when 'NOT_FULLY_PACKED' then
+      v_status := '409';
+      v_message := 'The order is not packed completely.';
+      v_hint := 'Pack what is missing, or say that there will be none (short): details.lines has each line that is open.';
+    when 'PACKING_CONFLICT' then
+      v_status := '409';
+      v_message := 'The number of packed units is no longer what was expected.';
+      v_hint := 'Look at details.quantity_packed, and set the number on that, or scan (pack) instead of setting it.';
+    when 'WRONG_ITEM' then
+      v_status := '409';
+      v_message := 'Nobody needs this product here.';
+      v_hint := 'Put it back: it is in no line of this order, or of this session.';
+    when 'PICK_CLAIMED' then
+      v_status := '409';
+      v_message := 'Somebody else is picking this.';
+      v_hint := 'Pick something else, or wait until the lease is over or released: details.items says until when.';
+    when 'NOTHING_TO_PICK' then
+      v_status := '409';
+      v_message := 'There is nothing left to pick in this session.';
+      v_hint := 'Go on with another session, or start packing.';
+    when 'PICK_EXCEEDS_NEEDED' then
+      v_status := '409';
+      v_message := 'More would be picked than the orders need.';
+      v_hint := 'Leave it on the shelf: look at details for the numbers as they are.';
+    when 'NOTHING_PICKED' then
+      v_status := '409';
+      v_message := 'There are not that many units of it in the basket.';
+      v_hint := 'Put back details.available at most: what is packed has to be taken out of its box first.';
     when 'PROMO_EXPIRED' then
       v_status := '410';
       v_message := 'This promo code is over.';

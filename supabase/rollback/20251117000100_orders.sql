@@ -93,6 +93,7 @@ drop function
   interlock.ship_order,
   interlock.ship_order_lines,
   interlock.take_customer_limits,
+  interlock.take_off_order,
   interlock.take_open_order,
   interlock.take_product_codes,
   interlock.take_reservation,

@@ -6,6 +6,7 @@ pub(crate) mod inventory;
 pub(crate) mod pos;
 pub(crate) mod promo;
 pub(crate) mod shop;
+pub(crate) mod warehouse;
 
 use crate::prove::histories::Kind;
 use crate::prove::interleavings::{Stage, Sweep};
@@ -60,6 +61,7 @@ pub(crate) const AREAS: &[Area] = &[
     shop::AREA,
     inventory::AREA,
     pos::AREA,
+    warehouse::AREA,
     promo::AREA,
     foundation::AREA,
 ];

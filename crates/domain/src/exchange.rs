@@ -9,7 +9,7 @@
 
 use crate::errors::Code;
 use crate::fields::{self, Fields, Problem, Problems};
-use crate::function::{Arguments, Function, Takes, Versions};
+use crate::function::{Arguments, Function, Route, Takes, Versions};
 use crate::http::{self, BodyFault, MAX_BODY, Reply, Request};
 use crate::identity;
 use crate::json::{Codec, Malformed, Value, object};
@@ -169,7 +169,7 @@ pub fn begin<C: Codec>(
     request: Request<'_, C::Text>,
 ) -> Step<C::Text> {
     if request.method == "OPTIONS" {
-        return Step::Reply(http::preflight());
+        return Step::Reply(http::preflight(function.route.is_some()));
     }
     match prepare(function, codec, &request) {
         Ok(arguments) => {
@@ -434,7 +434,7 @@ pub fn misconfigured<C: Codec>(
     request: &Request<'_, C::Text>,
 ) -> Reply<C::Text> {
     if request.method == "OPTIONS" {
-        return http::preflight();
+        return http::preflight(function.route.is_some());
     }
     let failure = Failure::new(Code::Misconfigured, Value::Null, Some(Cause::Settings));
     refuse_untaken(codec, function, request, failure)
@@ -457,11 +457,11 @@ fn prepare<C: Codec>(
     codec: &C,
     request: &Request<'_, C::Text>,
 ) -> Result<Arguments, Refusal> {
-    if request.method != "POST" {
-        return Err((
-            Code::MethodNotAllowed,
-            object([("method", request.method.as_ref().into())]),
-        ));
+    let route = function.route.as_ref();
+    let routed = route.and_then(|route| Some((route, route.value(&request.method)?)));
+    if request.method != "POST" && routed.is_none() {
+        let method = request.method.split(' ').next().unwrap_or_default();
+        return Err((Code::MethodNotAllowed, object([("method", method.into())])));
     }
     match function.takes {
         Takes::Fields {
@@ -477,7 +477,7 @@ fn prepare<C: Codec>(
                 },
             )?;
             let conditional = function.is_conditional();
-            prepare_fields(codec, request, keyed, conditional, read)
+            prepare_fields(codec, request, keyed, conditional, routed, read)
         }
         Takes::Signed { arguments, .. } => {
             let body = body_of(request)?.map_or_else(String::new, |body| codec.take(body));
@@ -521,6 +521,7 @@ fn prepare_fields<C: Codec>(
     request: &Request<'_, C::Text>,
     keyed: bool,
     conditional: bool,
+    routed: Option<(&Route, &str)>,
     read: fn(Fields) -> Result<Arguments, Problems>,
 ) -> Result<Arguments, Refusal> {
     let body = body_of(request)?;
@@ -533,6 +534,9 @@ fn prepare_fields<C: Codec>(
         Some(Err(Malformed::NotJson)) | None => return Err(of_the_whole("is not JSON")),
     };
     let mut fields = Fields::of_body(body);
+    if let Some((route, value)) = routed {
+        fields.take_route(route, value);
+    }
     if conditional {
         fields.take_if_match(request.if_match.as_deref());
     }
@@ -726,7 +730,7 @@ mod tests {
         let log = reply.log.unwrap_or_default();
         assert!(log.ends_with(r#""cause":"settings","cause_code":null}"#));
         assert_eq!(reply.status, 500);
-        assert_eq!(answer("OPTIONS"), http::preflight());
+        assert_eq!(answer("OPTIONS"), http::preflight(false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "describe")]
 use crate::describe::Notes;
+use crate::function::Route;
 use crate::http;
 use crate::json::{MAX_SAFE_INTEGER, Value, object};
 use crate::rule::{Bound, Rule, Special};
@@ -72,6 +73,26 @@ impl Fields {
     /// Takes what `If-Match` says.
     pub(crate) fn take_if_match(&mut self, header: Option<&str>) {
         self.if_match = header.map(str::to_owned);
+    }
+
+    /// Takes what a path says, and gives the fields of such a request their own names. What stands in the path cannot
+    /// stand in the body, too.
+    pub(crate) fn take_route(&mut self, route: &Route, value: &str) {
+        for (name, meant) in route.names {
+            if self.has(meant) {
+                continue;
+            }
+            for (member, _) in &mut self.members {
+                if member == name {
+                    (*meant).clone_into(member);
+                }
+            }
+        }
+        if self.has(route.field) {
+            self.problem(route.field, "stands in the path already");
+            self.take(route.field);
+        }
+        self.members.push((route.field.to_owned(), value.into()));
     }
 
     /// The version that `If-Match` names, if it is there: one in quotes, as an `ETag` tells it. What means any version,

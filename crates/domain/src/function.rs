@@ -20,6 +20,8 @@ pub struct Function {
     pub rpc: &'static str,
     /// Who calls it, and what of a request its RPC gets.
     pub takes: Takes,
+    /// A second way to ask it, if it has one.
+    pub route: Option<Route>,
     /// What the log says beside its usual line when it worked, of what [`Arguments::count`] counts.
     pub note: Option<fn(count: u32) -> String>,
     /// Whom it asks besides the database, if one call of its RPC is not enough.
@@ -40,6 +42,26 @@ pub struct Versions {
     /// where they are [`Arguments::remembered`]. `None` if the refusal is the reply, as it is after so many repeats
     /// as [`crate::retry`] has.
     pub again: fn(&str, &Value, Value) -> Option<Value>,
+}
+
+/// A second way to ask a function: by PUT, with one of its fields in the path.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// What stands before the value in the path: `sessions` of `/functions/v1/pack/sessions/ID`.
+    pub segment: &'static str,
+    /// The field whose value it is.
+    pub field: &'static str,
+    /// What other fields may be called in such a request, and what they are.
+    pub names: &'static [(&'static str, &'static str)],
+}
+
+impl Route {
+    /// The value in the path of `PUT PATH`, the method as the shim tells it; `None` if it is another request.
+    pub fn value<'a>(&self, method: &'a str) -> Option<&'a str> {
+        let path = method.strip_prefix("PUT ")?;
+        let (before, value) = path.rsplit_once('/')?;
+        (before.rsplit('/').next() == Some(self.segment)).then_some(value)
+    }
 }
 
 /// Who calls a function, and what of a request its RPC gets.

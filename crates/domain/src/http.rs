@@ -15,6 +15,7 @@ pub const MAX_ANSWER: u32 = 1024 * 1024;
 const PREFLIGHT_MAX_AGE: &str = "86400";
 
 const ALLOWED_METHODS: &str = "POST, OPTIONS";
+const ROUTED_METHODS: &str = "POST, PUT, OPTIONS";
 /// Those of ours; those that supabase-js sends: by itself, for a region, and for a trace that the page has begun.
 const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count, x-region, traceparent, tracestate, baggage, if-match";
 const EXPOSED_HEADERS: &str = "idempotent-replayed, retry-after, x-request-id, etag";
@@ -30,7 +31,7 @@ pub const ANSWER_HEADERS: [(&str, &str); 4] = [
 /// A request as the shim hands it over; `Text` is its [`Codec`]'s.
 #[derive(Clone, Debug)]
 pub struct Request<'a, Text = String> {
-    /// The HTTP method, in upper case.
+    /// The HTTP method, in upper case; of a PUT to a function that has a [`crate::function::Route`] with the path behind it.
     pub method: Cow<'a, str>,
     /// What says who calls: the header `authorization`, or the one that has the signature where a function takes a
     /// signed text ([`crate::function::Takes::Signed`]).
@@ -133,13 +134,18 @@ pub fn is_json(content_type: Option<&str>) -> bool {
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// The answer to a CORS preflight.
-pub fn preflight<Text>() -> Reply<Text> {
+/// The answer to a CORS preflight; a function that has a [`crate::function::Route`] is asked by PUT, too.
+pub fn preflight<Text>(is_routed: bool) -> Reply<Text> {
+    let methods = if is_routed {
+        ROUTED_METHODS
+    } else {
+        ALLOWED_METHODS
+    };
     Reply {
         status: 204,
         headers: vec![
             ("access-control-allow-origin", "*".to_owned()),
-            ("access-control-allow-methods", ALLOWED_METHODS.to_owned()),
+            ("access-control-allow-methods", methods.to_owned()),
             ("access-control-allow-headers", ALLOWED_HEADERS.to_owned()),
             ("access-control-max-age", PREFLIGHT_MAX_AGE.to_owned()),
         ],

@@ -58,6 +58,11 @@ pub mod pos {
     pub mod pos_sale;
 }
 
+/// The warehouse.
+pub mod warehouse {
+    pub mod pack;
+}
+
 /// Promo codes.
 pub mod promo {
     pub mod promo_validate;
@@ -72,5 +77,6 @@ pub const FUNCTIONS: &[&function::Function] = &[
     &shop::payment_webhook::PAYMENT_WEBHOOK,
     &inventory::inventory::INVENTORY,
     &pos::pos_sale::POS_SALE,
+    &warehouse::pack::PACK,
     &promo::promo_validate::PROMO_VALIDATE,
 ];

@@ -33,6 +33,7 @@ fn pay(repeatable: bool) -> Function {
                 |fields| read(fields, false)
             },
         },
+        route: None,
         note: None,
         third_party: Some(ThirdParty {
             name: "PROVIDER",

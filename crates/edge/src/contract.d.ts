@@ -17,6 +17,8 @@ export interface Profile {
   signatureHeader: string | null;
   /** Whether the head of a request has `if-match`. */
   conditional?: true;
+  /** Whether the method of a PUT has its path behind it, with a blank between. */
+  routed?: true;
   /** For all upstream calls of one request. */
   timeoutMs: number;
   maxBodyBytes: number;

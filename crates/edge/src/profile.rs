@@ -38,6 +38,8 @@ struct Profile {
     signature_header: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     conditional: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routed: Option<bool>,
     timeout_ms: u32,
     max_body_bytes: u32,
     max_answer_bytes: u32,
@@ -131,6 +133,7 @@ fn build(function: &Function, settings: &Value) -> Result<Profile, Cow<'static, 
             Takes::Signed { header, .. } => Some(header),
         },
         conditional: function.is_conditional().then_some(true),
+        routed: function.route.is_some().then_some(true),
         timeout_ms,
         max_body_bytes: MAX_BODY,
         max_answer_bytes: MAX_ANSWER,

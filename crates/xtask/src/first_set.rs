@@ -76,6 +76,11 @@ const SET: &[Migration] = &[
         title: "Tills: registers, shifts, sales.",
     },
     Migration {
+        file: "20251121000200_warehouse",
+        part: "warehouse",
+        title: "The warehouse: picking sessions, and what is packed in them.",
+    },
+    Migration {
         file: "20251122000100_jobs",
         part: "jobs",
         title: "What is done again and again.",

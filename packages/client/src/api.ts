@@ -423,6 +423,34 @@ export interface components {
         } & {
             returns?: unknown;
         } & (unknown | unknown));
+        PackRequest: {
+            /**
+             * Format: uuid
+             * @description The picking session.
+             */
+            session_id: string;
+            /**
+             * Format: uuid
+             * @description The order, into whose box it goes.
+             */
+            order_id: string;
+            /**
+             * @description `pack` into the box, `unpack` out of it, `short` for units that there will not be, `complete` for an order of which every line is packed or short. `pack` if it is absent.
+             * @enum {string}
+             */
+            action?: "pack" | "unpack" | "short" | "complete";
+            /**
+             * Format: uuid
+             * @description The product.
+             */
+            product_id?: string;
+            /** @description What the scanner read, instead of the product. */
+            barcode?: string;
+            /** @description How many units; 1 if it is absent. */
+            quantity?: number;
+            /** @description What the carrier calls the parcel; only with `complete`. */
+            tracking?: string;
+        };
         PromoValidateRequest: {
             /** @description The promo code, however it is typed: case, blanks and the Unicode form do not matter. */
             code: string;
@@ -779,6 +807,79 @@ export interface components {
             success: true;
             sale: components["schemas"]["Sale"];
         };
+        /** @description How far an order is. */
+        PackedOrder: {
+            units_packed: number;
+            units_needed: number;
+            units_short: number;
+            is_order_complete: boolean;
+        };
+        /** @description It is packed, or taken out again. */
+        Packed: {
+            /** @constant */
+            success: true;
+            /** Format: uuid */
+            progress_id: string;
+            /** Format: uuid */
+            session_id: string;
+            /** Format: uuid */
+            order_id: string;
+            /** Format: uuid */
+            product_id: string;
+            quantity_packed: number;
+            quantity_needed: number;
+            quantity_short: number;
+            /** @description Whether every unit of it is packed or short. */
+            is_item_complete: boolean;
+            /** @description Of the line: the higher one is the newer one. */
+            version: number;
+            order: components["schemas"]["PackedOrder"];
+            /** @description What there is of the product in the session. */
+            basket: {
+                quantity_picked: number;
+                quantity_packed: number;
+                /** @description What is left to be packed, for all orders. */
+                available: number;
+                version: number;
+            };
+            /** @description How far the session is. */
+            session: {
+                units_packed: number;
+                units_picked: number;
+                units_needed: number;
+            };
+        };
+        /** @description The order is complete. */
+        PackingCompleted: {
+            /** @constant */
+            success: true;
+            /** Format: uuid */
+            session_id: string;
+            /** Format: uuid */
+            order_id: string;
+            /** @enum {unknown} */
+            status: "completed";
+            /**
+             * Format: uuid
+             * @description The parcel; null if nothing was packed.
+             */
+            shipment_id: string | null;
+            tracking: string | null;
+            /**
+             * @description Of the order from now on.
+             * @enum {unknown}
+             */
+            fulfillment: "unfulfilled" | "processing" | "partly_shipped" | "shipped" | "delivered";
+            order: components["schemas"]["PackedOrder"];
+            /** @description What is left of the session. */
+            session: {
+                /** @enum {unknown} */
+                status: "picking" | "packing" | "completed" | "abandoned";
+                open_orders: number;
+                completed_orders: number;
+            };
+        };
+        PackAnswer: components["schemas"]["Packed"] | components["schemas"]["PackingCompleted"];
         /** @description What a code takes off. Amounts are in minor units. */
         PromoApplied: {
             /** @constant */
@@ -807,7 +908,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["ParkedSaleNotFoundError"] | components["schemas"]["ApprovalNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["ParkedSaleTakenError"] | components["schemas"]["ParkedSaleEndedError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["ParkedSaleNotFoundError"] | components["schemas"]["ApprovalNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["SessionNotFoundError"] | components["schemas"]["PackingLineNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["ParkedSaleTakenError"] | components["schemas"]["ParkedSaleEndedError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["SessionStateConflictError"] | components["schemas"]["OrderInSessionError"] | components["schemas"]["OrderNotPackableError"] | components["schemas"]["AlreadyFullyPackedError"] | components["schemas"]["NoUnitsToPackError"] | components["schemas"]["NothingPackedError"] | components["schemas"]["NotFullyPackedError"] | components["schemas"]["PackingConflictError"] | components["schemas"]["WrongItemError"] | components["schemas"]["PickClaimedError"] | components["schemas"]["NothingToPickError"] | components["schemas"]["PickExceedsNeededError"] | components["schemas"]["NothingPickedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -1477,6 +1578,62 @@ export interface components {
             /**
              * @description What to do next.
              * @example Scan it again, or name the product: details.barcodes are in no row of product_barcodes.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such picking session. */
+        SessionNotFoundError: {
+            /** @constant */
+            error: "SESSION_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SESSION_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check session_id: picking_sessions has those of the locations in your token (app_metadata.location_ids).
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such line in this picking session. */
+        PackingLineNotFoundError: {
+            /** @constant */
+            error: "PACKING_LINE_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PACKING_LINE_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id?: string;
+                /** Format: uuid */
+                order_id?: string;
+                /** Format: uuid */
+                product_id?: string;
+                /** Format: uuid */
+                progress_id?: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the ids: packing_progress has the lines of a session's orders.
              */
             hint: string | null;
             /** @constant */
@@ -3008,6 +3165,405 @@ export interface components {
             /**
              * @description What to do next.
              * @example Take back the rest as a return, or void the returns of details.lines first.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The picking session, or the order in it, is not in a state in which this can be done. */
+        SessionStateConflictError: {
+            /** @constant */
+            error: "SESSION_STATE_CONFLICT";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SESSION_STATE_CONFLICT";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                /** @enum {unknown} */
+                status: "picking" | "packing" | "completed" | "abandoned";
+                /** Format: uuid */
+                order_id?: string;
+                /** @enum {unknown} */
+                order_status?: "open" | "completed" | "removed" | "cancelled";
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at details: packing begins with start_packing, and an order that has left its session or was completed is not packed any more.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description An order is in another picking session already. */
+        OrderInSessionError: {
+            /** @constant */
+            error: "ORDER_IN_SESSION";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "ORDER_IN_SESSION";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                orders: {
+                    /** Format: uuid */
+                    order_id: string;
+                    /** Format: uuid */
+                    session_id: string;
+                    code: string;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Go on with the sessions in details.orders, or take the orders out of them first.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description An order has nothing to be packed. */
+        OrderNotPackableError: {
+            /** @constant */
+            error: "ORDER_NOT_PACKABLE";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "ORDER_NOT_PACKABLE";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                orders: {
+                    /** Format: uuid */
+                    order_id: string;
+                    status: string;
+                    fulfillment: string;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Leave out the orders in details: only what is confirmed or paid and still has goods to be sent is packed.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This item is already fully packed. */
+        AlreadyFullyPackedError: {
+            /** @constant */
+            error: "ALREADY_FULLY_PACKED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "ALREADY_FULLY_PACKED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                /** Format: uuid */
+                order_id: string;
+                /** Format: uuid */
+                product_id: string;
+                quantity_packed: number;
+                quantity_needed: number;
+                quantity_picked: number;
+                available: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Put it back: the order has all that it needs of it. Look at details for the numbers as they are.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description No more units available to pack. */
+        NoUnitsToPackError: {
+            /** @constant */
+            error: "NO_UNITS_TO_PACK";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "NO_UNITS_TO_PACK";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                /** Format: uuid */
+                order_id: string;
+                /** Format: uuid */
+                product_id: string;
+                quantity_packed: number;
+                quantity_needed: number;
+                quantity_picked: number;
+                available: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Pick more of it, or say that there will be none (short): over all orders, no more is packed than was picked.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There are not that many units of it in the box. */
+        NothingPackedError: {
+            /** @constant */
+            error: "NOTHING_PACKED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "NOTHING_PACKED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                /** Format: uuid */
+                order_id: string;
+                /** Format: uuid */
+                product_id: string;
+                quantity_packed: number;
+                quantity_needed: number;
+                quantity_picked: number;
+                available: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Take out details.quantity_packed at most.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The order is not packed completely. */
+        NotFullyPackedError: {
+            /** @constant */
+            error: "NOT_FULLY_PACKED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "NOT_FULLY_PACKED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                /** Format: uuid */
+                order_id: string;
+                lines: {
+                    /** Format: uuid */
+                    progress_id: string;
+                    /** Format: uuid */
+                    product_id: string;
+                    quantity_packed: number;
+                    quantity_needed: number;
+                    quantity_short: number;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Pack what is missing, or say that there will be none (short): details.lines has each line that is open.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description The number of packed units is no longer what was expected. */
+        PackingConflictError: {
+            /** @constant */
+            error: "PACKING_CONFLICT";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PACKING_CONFLICT";
+            /** @description What happened, for a person. */
+            message: string;
+            details: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Look at details.quantity_packed, and set the number on that, or scan (pack) instead of setting it.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description Nobody needs this product here. */
+        WrongItemError: {
+            /** @constant */
+            error: "WRONG_ITEM";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "WRONG_ITEM";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                /** Format: uuid */
+                order_id?: string;
+                /** Format: uuid */
+                product_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Put it back: it is in no line of this order, or of this session.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description Somebody else is picking this. */
+        PickClaimedError: {
+            /** @constant */
+            error: "PICK_CLAIMED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PICK_CLAIMED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                items: {
+                    /** Format: uuid */
+                    product_id: string;
+                    /** Format: date-time */
+                    picker_until: string;
+                }[];
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Pick something else, or wait until the lease is over or released: details.items says until when.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is nothing left to pick in this session. */
+        NothingToPickError: {
+            /** @constant */
+            error: "NOTHING_TO_PICK";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "NOTHING_TO_PICK";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Go on with another session, or start packing.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description More would be picked than the orders need. */
+        PickExceedsNeededError: {
+            /** @constant */
+            error: "PICK_EXCEEDS_NEEDED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "PICK_EXCEEDS_NEEDED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                /** Format: uuid */
+                product_id: string;
+                quantity_needed: number;
+                quantity_picked: number;
+                quantity_packed: number;
+                quantity_short: number;
+                available: number;
+                version: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Leave it on the shelf: look at details for the numbers as they are.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There are not that many units of it in the basket. */
+        NothingPickedError: {
+            /** @constant */
+            error: "NOTHING_PICKED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "NOTHING_PICKED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                session_id: string;
+                /** Format: uuid */
+                product_id: string;
+                quantity_needed: number;
+                quantity_picked: number;
+                quantity_packed: number;
+                quantity_short: number;
+                available: number;
+                version: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Put back details.available at most: what is packed has to be taken out of its box first.
              */
             hint: string | null;
             /** @constant */

@@ -133,6 +133,8 @@ comment on function interlock.ship_order_lines is
   'What public.ship_order_lines does, with its owner''s rights: a part of an order has left, in a parcel of its own.';
 comment on function interlock.take_customer_limits is
   'Refuse what would bring a customer above products.max_per_customer.';
+comment on function interlock.take_off_order is
+  'Take units of lines, and the shipping, off an order, as public.refund_order_lines says: before it is paid it costs less by that, after that the money goes back.';
 comment on function interlock.take_open_order is
   'Count one more open order of a customer, within the limits.';
 comment on function interlock.take_product_codes is

@@ -229,6 +229,7 @@ impl Bench {
             "wallet_differences",
             "code_differences",
             "promo_differences",
+            "packing_differences",
         ] {
             let query = format!("select count(*) from public.{view} where $1::uuid[] is not null");
             differences.insert(view, self.number(&query, &[]).await);

@@ -22,6 +22,7 @@ pub const CLAIM_ROUTE: Function = Function {
         by_shop: false,
         read,
     },
+    route: None,
     note: None,
     third_party: None,
     versions: None,

@@ -29,6 +29,8 @@ mod pos;
 mod promo;
 #[cfg(not(target_arch = "wasm32"))]
 mod shop;
+#[cfg(not(target_arch = "wasm32"))]
+mod warehouse;
 
 /// Whether the same request may succeed if it is simply sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,7 @@ impl Code {
             audit::ALL,
             customers::ALL,
             pos::ALL,
+            warehouse::ALL,
         ]
         .concat()
     }

@@ -30,6 +30,7 @@ pub const INVENTORY: Function = Function {
         by_shop: true,
         read,
     },
+    route: None,
     note: None,
     third_party: None,
     versions: Some(Versions { of: version, again }),

@@ -32,6 +32,7 @@ pub const POS_SALE: Function = Function {
         by_shop: true,
         read,
     },
+    route: None,
     note: None,
     third_party: None,
     versions: None,

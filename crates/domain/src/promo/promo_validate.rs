@@ -27,6 +27,7 @@ pub const PROMO_VALIDATE: Function = Function {
         by_shop: false,
         read,
     },
+    route: None,
     note: None,
     third_party: None,
     versions: None,

@@ -29,6 +29,7 @@ pub const CHECKOUT: Function = Function {
         by_shop: false,
         read,
     },
+    route: None,
     note: Some(|products| format!("✅ Atomically updated inventory for {products} products")),
     third_party: None,
     versions: None,

@@ -27,6 +27,7 @@ pub const PAYMENT_INTENT: Function = Function {
         by_shop: false,
         read,
     },
+    route: None,
     note: None,
     third_party: Some(ThirdParty {
         name: "STRIPE",

@@ -19,6 +19,7 @@ pub const PAYMENT_WEBHOOK: Function = Function {
         header: "stripe-signature",
         arguments,
     },
+    route: None,
     note: None,
     third_party: None,
     versions: None,

@@ -246,6 +246,7 @@ pub const %CONSTANT: Function = Function {
         by_shop: false, // %FILL: whether the service role calls it too
         read,
     },
+    route: None,
     note: None,
     third_party: None,
     versions: None,

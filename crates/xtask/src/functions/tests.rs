@@ -25,6 +25,7 @@ const DONE: Function = Function {
         by_shop: false,
         read,
     },
+    route: None,
     note: None,
     third_party: None,
     versions: None,

@@ -249,7 +249,7 @@ fn common_headers() -> Map<String, Value> {
 }
 
 fn preflight() -> Value {
-    let headers = http::preflight::<String>().headers;
+    let headers = http::preflight::<String>(false).headers;
     let headers = headers.into_iter().map(|(name, value)| {
         let header = json!({ "required": true, "schema": { "type": "string" }, "example": value });
         (name.to_owned(), header)

@@ -111,6 +111,11 @@ $command$,
       $$
     ),
     (
+      'abandon-stale-sessions', '23 * * * *', '1 hour', null,
+      'select interlock.abandon_stale_sessions(20)',
+      null
+    ),
+    (
       'settle-slots', '* * * * *', '1 minute',
       'select distinct s.owner_id::text from interlock.counter_slots s where s.used > 0 order by 1',
       'select interlock.settle_slots($1::uuid)',

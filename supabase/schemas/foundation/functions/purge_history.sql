@@ -1,7 +1,7 @@
 -- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
 -- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
 -- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), a use of a promo code that is
--- held or redeemed, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
+-- held or redeemed, the scans of a picking session that is under way, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
 -- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
 --
 -- A customer's row of a code can go while they take a use: who finds none to count on begins again and makes one.
@@ -32,6 +32,8 @@ declare
   v_money int;
   v_conflicts int;
   v_told int;
+  v_scans int;
+  v_packing_conflicts int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -150,6 +152,34 @@ begin
     for update skip locked
   ));
   get diagnostics v_told = row_count;
+
+  perform set_config('interlock.purging', 'packing_scans', true);
+  delete from interlock.packing_scans
+  where ctid = any (array(
+    select c.ctid
+    from interlock.packing_scans c
+    where c.created_at < v_now - v_keep.keep_packing_scans
+      and not exists (
+        select
+        from interlock.picking_sessions s
+        where s.id = c.picking_session_id
+          and s.ended_at is null
+      )
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_scans = row_count;
+
+  perform set_config('interlock.purging', 'packing_conflicts', true);
+  delete from interlock.packing_conflicts
+  where ctid = any (array(
+    select c.ctid
+    from interlock.packing_conflicts c
+    where c.created_at < v_now - v_keep.keep_inventory_conflicts
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_packing_conflicts = row_count;
   perform set_config('interlock.purging', '', true);
 
   delete from interlock.payment_proofs
@@ -189,6 +219,8 @@ begin
     'payment_proofs', v_proofs,
     'payment_events', v_events,
     'inventory_conflicts', v_conflicts,
+    'packing_conflicts', v_packing_conflicts,
+    'packing_scans', v_scans,
     'events', v_told
   );
 end

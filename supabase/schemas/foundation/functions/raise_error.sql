@@ -131,6 +131,14 @@ begin
       v_status := '404';
       v_message := 'A barcode is not known.';
       v_hint := 'Scan it again, or name the product: details.barcodes are in no row of product_barcodes.';
+    when 'SESSION_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such picking session.';
+      v_hint := 'Check session_id: picking_sessions has those of the locations in your token (app_metadata.location_ids).';
+    when 'PACKING_LINE_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such line in this picking session.';
+      v_hint := 'Check the ids: packing_progress has the lines of a session''s orders.';
     when 'METHOD_NOT_ALLOWED' then
       v_status := '405';
       v_message := 'This function is called with POST.';
@@ -351,6 +359,58 @@ begin
       v_status := '409';
       v_message := 'Something of this sale has come back already.';
       v_hint := 'Take back the rest as a return, or void the returns of details.lines first.';
+    when 'SESSION_STATE_CONFLICT' then
+      v_status := '409';
+      v_message := 'The picking session, or the order in it, is not in a state in which this can be done.';
+      v_hint := 'Look at details: packing begins with start_packing, and an order that has left its session or was completed is not packed any more.';
+    when 'ORDER_IN_SESSION' then
+      v_status := '409';
+      v_message := 'An order is in another picking session already.';
+      v_hint := 'Go on with the sessions in details.orders, or take the orders out of them first.';
+    when 'ORDER_NOT_PACKABLE' then
+      v_status := '409';
+      v_message := 'An order has nothing to be packed.';
+      v_hint := 'Leave out the orders in details: only what is confirmed or paid and still has goods to be sent is packed.';
+    when 'ALREADY_FULLY_PACKED' then
+      v_status := '409';
+      v_message := 'This item is already fully packed.';
+      v_hint := 'Put it back: the order has all that it needs of it. Look at details for the numbers as they are.';
+    when 'NO_UNITS_TO_PACK' then
+      v_status := '409';
+      v_message := 'No more units available to pack.';
+      v_hint := 'Pick more of it, or say that there will be none (short): over all orders, no more is packed than was picked.';
+    when 'NOTHING_PACKED' then
+      v_status := '409';
+      v_message := 'There are not that many units of it in the box.';
+      v_hint := 'Take out details.quantity_packed at most.';
+    when 'NOT_FULLY_PACKED' then
+      v_status := '409';
+      v_message := 'The order is not packed completely.';
+      v_hint := 'Pack what is missing, or say that there will be none (short): details.lines has each line that is open.';
+    when 'PACKING_CONFLICT' then
+      v_status := '409';
+      v_message := 'The number of packed units is no longer what was expected.';
+      v_hint := 'Look at details.quantity_packed, and set the number on that, or scan (pack) instead of setting it.';
+    when 'WRONG_ITEM' then
+      v_status := '409';
+      v_message := 'Nobody needs this product here.';
+      v_hint := 'Put it back: it is in no line of this order, or of this session.';
+    when 'PICK_CLAIMED' then
+      v_status := '409';
+      v_message := 'Somebody else is picking this.';
+      v_hint := 'Pick something else, or wait until the lease is over or released: details.items says until when.';
+    when 'NOTHING_TO_PICK' then
+      v_status := '409';
+      v_message := 'There is nothing left to pick in this session.';
+      v_hint := 'Go on with another session, or start packing.';
+    when 'PICK_EXCEEDS_NEEDED' then
+      v_status := '409';
+      v_message := 'More would be picked than the orders need.';
+      v_hint := 'Leave it on the shelf: look at details for the numbers as they are.';
+    when 'NOTHING_PICKED' then
+      v_status := '409';
+      v_message := 'There are not that many units of it in the basket.';
+      v_hint := 'Put back details.available at most: what is packed has to be taken out of its box first.';
     when 'PROMO_EXPIRED' then
       v_status := '410';
       v_message := 'This promo code is over.';

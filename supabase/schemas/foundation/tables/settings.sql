@@ -123,6 +123,17 @@ create table interlock.settings (
     constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100),
   hold_parked_stock boolean not null default false,
 
+  -- The warehouse.
+  pick_lease interval not null default '30 minutes'
+    constraint settings_pick_lease_sane check (pick_lease between interval '1 second' and interval '1 day'),
+  short_lines text not null default 'shorten'
+    constraint settings_short_lines_known check (short_lines in ('shorten', 'wait')),
+  session_idle interval default '48 hours'
+    constraint settings_session_idle_sane check (session_idle between interval '1 hour' and interval '100 years'),
+  packing_events boolean not null default true,
+  keep_packing_scans interval
+    constraint settings_keep_packing_scans_sane check (keep_packing_scans between interval '1 day' and interval '100 years'),
+
   -- Customers and their points.
   phone_prefix text
     constraint settings_phone_prefix_format check (phone_prefix ~ '^\+[1-9][0-9]{0,3}$'),
@@ -233,6 +244,17 @@ comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
 comment on column interlock.settings.hold_parked_stock is
   'Whether a parked sale keeps its goods for itself, where park_sale does not say.';
+
+comment on column interlock.settings.pick_lease is
+  'How long a picker has the products of a session that they have claimed, counted from the latest pick (1 second to 1 day).';
+comment on column interlock.settings.short_lines is
+  'What becomes of units of an order that could not be packed: shorten (they are taken off the order, and paid back), or wait (the order stays partly_shipped, and they go into another session).';
+comment on column interlock.settings.session_idle is
+  'How long nobody may have done anything in a picking session before it is abandoned (1 hour to 100 years); null means for ever.';
+comment on column interlock.settings.packing_events is
+  'Whether each scan is told as an event (packing.progress).';
+comment on column interlock.settings.keep_packing_scans is
+  'How long scans of picking sessions that have ended are kept (1 day to 100 years); null, as at first, means for ever.';
 
 comment on column interlock.settings.phone_prefix is
   'The country of phone numbers that are typed without one, such as +49; null: they are refused.';

@@ -6,6 +6,8 @@
 --   expired,       promo use to the code, stock to the shelf, codes that nobody has seen to the free ones
 --   refunded
 --
+-- It leaves the session in which it is picked and packed, if it is in one.
+--
 -- What lines have given back before (public.refund_order_lines) does not come back again.
 --
 -- What does not come back by itself:
@@ -18,7 +20,7 @@
 --     the only way: such an order does not end otherwise.
 --
 -- Callers: trigger orders_settle, once for each statement.
--- Locks: the orders are locked by the statement; then wallets by user, payments of the orders, promo as interlock.return_promos says, stock rows
+-- Locks: the orders are locked by the statement; then what interlock.leave_sessions locks; wallets by user, payments of the orders, promo as interlock.return_promos says, stock rows
 --   by id, codes of the orders.
 -- Errors: WALLET_OWNER_GONE (interlock.give_back), STOCK_LIMIT_EXCEEDED (interlock.return_stock); 55P03 after lock_timeout.
 -- Security definer: whoever may change an order need not have rights on the rest.
@@ -61,6 +63,7 @@ begin
   if v_ended is null then
     return null;
   end if;
+  perform interlock.leave_sessions(v_ended);
 
   for v_order in
     select o.*

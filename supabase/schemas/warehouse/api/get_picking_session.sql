@@ -1,0 +1,12 @@
+create function public.get_picking_session(p_session_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select interlock.get_picking_session(p_session_id)
+$$;
+
+comment on function public.get_picking_session(uuid) is
+  'A picking session with its orders, lines and baskets. For whoever works in the warehouse, and the service role.';

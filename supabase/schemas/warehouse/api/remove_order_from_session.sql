@@ -1,0 +1,11 @@
+create function public.remove_order_from_session(p_session_id uuid, p_order_id uuid)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select interlock.remove_order_from_session(p_session_id, p_order_id)
+$$;
+
+comment on function public.remove_order_from_session(uuid, uuid) is
+  'Takes an order out of its picking session. For whoever works in the warehouse, and the service role.';

@@ -1,0 +1,42 @@
+-- What public.update_packing_progress_atomic does, with its owner's rights: one unit of a product into the box of an order, as the incident report calls it.
+-- p_store_id, if it is given, is the session's location.
+--
+-- Callers: authenticated (packers, managers, staff) and service_role, through public.update_packing_progress_atomic.
+-- Locks: as interlock.pack_units, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SESSION_NOT_FOUND, SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, ALREADY_FULLY_PACKED,
+--   NO_UNITS_TO_PACK; 55P03 is transient.
+-- Security definer: nobody has the right to write sessions.
+create function interlock.update_packing_progress_atomic(
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_store_id uuid
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+  v_session interlock.picking_sessions;
+  v_line interlock.packing_progress;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  perform interlock.require_packer();
+  if num_nulls(p_session_id, p_order_id, p_product_id) > 0 then
+    select v_problems || jsonb_agg(jsonb_build_object('pointer', '/' || u.name, 'message', 'is required') order by u.name)
+    into v_problems
+    from (values ('p_session_id', p_session_id), ('p_order_id', p_order_id), ('p_product_id', p_product_id)) as u (name, id)
+    where u.id is null;
+    perform interlock.refuse_problems(v_problems);
+  end if;
+  v_session := interlock.find_session(p_session_id);
+  if v_session.location_id <> p_store_id then
+    perform interlock.raise_error('SESSION_NOT_FOUND', jsonb_build_object('session_id', p_session_id));
+  end if;
+  v_line := interlock.pack_units(v_session, p_order_id, p_product_id, 1);
+  -- A statement of its own, which sees what was written.
+  return interlock.packing_answer(v_line);
+end
+$$;

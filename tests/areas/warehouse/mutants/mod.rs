@@ -1,0 +1,88 @@
+//! How this area is broken on purpose, and what must notice.
+
+use crate::areas::Mutants;
+use crate::areas::warehouse::races::PackingScenario;
+use crate::mutants::Combined;
+use crate::prove::interleavings::Mutant;
+
+/// For the engines.
+pub(crate) const MUTANTS: Mutants = Mutants {
+    noticed_by: NOTICED_BY,
+    explained: &[],
+    combined: COMBINED,
+    interleaved: INTERLEAVED,
+    in_histories: &[],
+};
+
+/// What shows only where two sessions meet, and the scene that shows it.
+const NOTICED_BY: &[(&str, &str)] = &[
+    (
+        "pick_item: without `for no key update`",
+        "no more is picked than is needed, whoever picks meanwhile",
+    ),
+    (
+        "create_picking_session: without `for no key update`",
+        "an order of which somebody makes a session meanwhile is in that one",
+    ),
+    (
+        "pack_units: without `for share`",
+        "nothing is packed into an order that is cancelled meanwhile",
+    ),
+    (
+        "lock_box: without `for no key update`",
+        "whoever completes an order waits for what is packed into it",
+    ),
+];
+
+const COMBINED: &[Combined] = &[
+    Combined {
+        name: "pack_units: what is left in the basket is looked at, and not guarded",
+        patches: &[(
+            "pack_units",
+            "and i.quantity_packed + p_change between 0 and i.quantity_picked",
+            "and (select c.quantity_packed + p_change between 0 and c.quantity_picked from interlock.picking_session_items c
+               where c.picking_session_id = i.picking_session_id and c.product_id = i.product_id)",
+        )],
+        sql: None,
+        race: &PackingScenario::OneBasket,
+    },
+    Combined {
+        name: "close_box: the session is counted down by what was read before",
+        patches: &[(
+            "close_box",
+            "set open_orders = s.open_orders - 1",
+            "set open_orders = (select c.open_orders from interlock.picking_sessions c where c.id = p_session_id) - 1",
+        )],
+        sql: None,
+        race: &PackingScenario::TheLastTwo,
+    },
+    Combined {
+        name: "complete_box: an order and its box are not locked",
+        patches: &[
+            ("lock_box", "for no key update", ""),
+            ("lock_order", "for no key update", ""),
+        ],
+        sql: None,
+        race: &PackingScenario::CompleteTogether,
+    },
+    Combined {
+        name: "pack_units and lock_box: nobody waits at the box",
+        patches: &[("pack_units", "for share", ""), ("lock_box", "for no key update", "")],
+        sql: None,
+        race: &PackingScenario::PackAndComplete,
+    },
+];
+
+/// What a schedule of two operations must find.
+const INTERLEAVED: &[Mutant] = &[
+    Mutant {
+        name: "pack_units: packs into a box that somebody closes",
+        changes: &[("pack_units", "for share", "")],
+        stage: "two orders that are packed out of one basket",
+    },
+    Mutant {
+        name: "lock_box: closes a box into which somebody packs",
+        changes: &[("lock_box", "for no key update", "")],
+        stage: "two orders that are packed out of one basket",
+    },
+];

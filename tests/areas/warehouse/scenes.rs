@@ -1,0 +1,283 @@
+//! The packing table, where two sessions meet half-way.
+
+use crate::meanwhile::{By, End, Scene, Wait};
+
+/// A session (`{batch}`) that is being packed, of an order of ann (`{cart}`) and one of bob (`{cart2}`), one unit each. `{batch2}`
+/// is an order of bob that is in no session.
+const PACKING: (By, &str) = (
+    By::Shop,
+    "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, fulfillment)
+       select o.id, o.user_id, 'confirmed', 'USD', 700, 700, 'cash_on_delivery', 'processing'
+       from (values ('{cart}'::uuid, '{ann}'::uuid), ('{cart2}', '{bob}'), ('{batch2}', '{bob}')) as o (id, user_id);
+     insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+       select o.id, '{product}', 1, 700, 'test', 'physical' from unnest(array['{cart}', '{cart2}', '{batch2}']::uuid[]) as o (id);
+     insert into interlock.picking_sessions (id, location_id, status, open_orders)
+       values ('{batch}', interlock.online_location(), 'packing', 2);
+     insert into interlock.picking_session_orders (picking_session_id, order_id, position)
+       values ('{batch}', '{cart}', 1), ('{batch}', '{cart2}', 2);
+     insert into interlock.picking_session_items (picking_session_id, product_id, quantity_needed, quantity_picked)
+       values ('{batch}', '{product}', 2, 1);
+     insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
+       values ('{batch}', '{cart}', '{product}', 1), ('{batch}', '{cart2}', '{product}', 1)",
+);
+const PICK: (By, &str) = (By::Shop, "select public.pick_item('{batch}', '{product}')");
+const PACK_ANN: (By, &str) = (
+    By::Shop,
+    "select public.pack_item('{batch}', '{cart}', '{product}')",
+);
+const PACK_BOB: (By, &str) = (
+    By::Shop,
+    "select public.pack_item('{batch}', '{cart2}', '{product}')",
+);
+const UNPACK_ANN: (By, &str) = (
+    By::Shop,
+    "select public.pack_item('{batch}', '{cart}', '{product}', p_action => 'unpack')",
+);
+const SHORT_ANN: (By, &str) = (
+    By::Shop,
+    "select public.pack_item('{batch}', '{cart}', '{product}', p_action => 'short')",
+);
+const COMPLETE_ANN: (By, &str) = (
+    By::Shop,
+    "select public.pack_item('{batch}', '{cart}', p_action => 'complete')",
+);
+const COMPLETE_BOB: (By, &str) = (
+    By::Shop,
+    "select public.pack_item('{batch}', '{cart2}', p_action => 'complete')",
+);
+const CANCEL_ANN: (By, &str) = (By::Shop, "select public.cancel_order('{cart}')");
+const REFUND_ANN: (By, &str) = (
+    By::Shop,
+    "select public.refund_order_lines('{cart}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]', 'test')",
+);
+const REMOVE_ANN: (By, &str) = (
+    By::Shop,
+    "select public.remove_order_from_session('{batch}', '{cart}')",
+);
+const ABANDON: (By, &str) = (By::Shop, "select public.abandon_picking_session('{batch}')");
+const ANOTHER: (By, &str) = (
+    By::Shop,
+    "select public.create_picking_session(array['{batch2}']::uuid[])",
+);
+const PUT_BACK: (By, &str) = (
+    By::Shop,
+    "select public.pick_item('{batch}', '{product}', p_quantity => -1)",
+);
+const SET_ANN: (By, &str) = (
+    By::Shop,
+    "select public.set_packed_quantity((select id from interlock.packing_progress where order_id = '{cart}'), 0, 1)",
+);
+
+/// One is in a box, whosever.
+const ONE_IS_PACKED: &str = "(select sum(quantity_packed) = 1 from interlock.packing_progress where picking_session_id = '{batch}')
+   and (select quantity_packed = 1 from interlock.picking_session_items where picking_session_id = '{batch}')";
+/// None is.
+const NONE_IS_PACKED: &str = "(select sum(quantity_packed) = 0 from interlock.packing_progress where picking_session_id = '{batch}')
+   and (select quantity_packed = 0 from interlock.picking_session_items where picking_session_id = '{batch}')";
+const ONE_PARCEL: &str = "count(*) = 1 from interlock.order_shipments where order_id = '{cart}'";
+
+/// The scenes.
+pub(crate) const SCENES: &[Scene] = &[
+    Scene {
+        name: "the last unit that somebody packs meanwhile is not packed again",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: PACK_BOB,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "NO_UNITS_TO_PACK",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "the last unit is packed if whoever packed it meanwhile gives up",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: PACK_BOB,
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "\"quantity_packed\": 1",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "a unit that somebody takes out meanwhile is packed",
+        before: &[PACKING, PACK_ANN],
+        meanwhile: UNPACK_ANN,
+        call: PACK_BOB,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"quantity_packed\": 1",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "a unit that is put back meanwhile is not packed",
+        before: &[PACKING],
+        meanwhile: PUT_BACK,
+        call: PACK_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "NO_UNITS_TO_PACK",
+        then: NONE_IS_PACKED,
+    },
+    Scene {
+        name: "a unit that is packed meanwhile is not put back",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: PUT_BACK,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "NOTHING_PICKED",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "a line that is packed meanwhile takes no more",
+        before: &[PACKING, PICK],
+        meanwhile: PACK_ANN,
+        call: PACK_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "ALREADY_FULLY_PACKED",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "a number is set only on the one that was read",
+        before: &[PACKING, PICK],
+        meanwhile: PACK_ANN,
+        call: SET_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "PACKING_CONFLICT",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "a line that is packed meanwhile is not short",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: SHORT_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "ALREADY_FULLY_PACKED",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "whoever completes an order waits for what is packed into it",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: COMPLETE_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"completed\"",
+        then: ONE_PARCEL,
+    },
+    Scene {
+        name: "nothing is taken out of an order that is completed meanwhile",
+        before: &[PACKING, PACK_ANN],
+        meanwhile: COMPLETE_ANN,
+        call: UNPACK_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SESSION_STATE_CONFLICT",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "an order that is completed twice at once is sent once",
+        before: &[PACKING, PACK_ANN],
+        meanwhile: COMPLETE_ANN,
+        call: COMPLETE_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"completed\"",
+        then: ONE_PARCEL,
+    },
+    Scene {
+        name: "whoever completes the last order ends the session, though another one was still open",
+        before: &[PACKING, PICK, PACK_ANN, PACK_BOB],
+        meanwhile: COMPLETE_ANN,
+        call: COMPLETE_BOB,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"completed\"",
+        then: "status = 'completed' and completed_orders = 2 from interlock.picking_sessions where id = '{batch}'",
+    },
+    Scene {
+        name: "nothing is packed into an order that is cancelled meanwhile",
+        before: &[PACKING],
+        meanwhile: CANCEL_ANN,
+        call: PACK_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SESSION_STATE_CONFLICT",
+        then: NONE_IS_PACKED,
+    },
+    Scene {
+        name: "what was packed meanwhile for an order that is cancelled is in the basket again",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: CANCEL_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"cancelled\"",
+        then: NONE_IS_PACKED,
+    },
+    Scene {
+        name: "what was packed meanwhile for a line that is refunded is in the basket again",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: REFUND_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"cancelled\"",
+        then: NONE_IS_PACKED,
+    },
+    Scene {
+        name: "an order that is completed meanwhile does not leave its session",
+        before: &[PACKING, PACK_ANN],
+        meanwhile: COMPLETE_ANN,
+        call: REMOVE_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SESSION_STATE_CONFLICT",
+        then: ONE_PARCEL,
+    },
+    Scene {
+        name: "an order that is completed meanwhile stays so when the session is given up",
+        before: &[PACKING, PACK_ANN],
+        meanwhile: COMPLETE_ANN,
+        call: ABANDON,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"completed\"",
+        then: "status = 'completed' and completed_orders = 1 from interlock.picking_sessions where id = '{batch}'",
+    },
+    Scene {
+        name: "an order leaves a session that is given up meanwhile once",
+        before: &[PACKING, PACK_ANN],
+        meanwhile: ABANDON,
+        call: CANCEL_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"cancelled\"",
+        then: "status = 'abandoned' and open_orders = 0 from interlock.picking_sessions where id = '{batch}'",
+    },
+    Scene {
+        name: "an order of which somebody makes a session meanwhile is in that one",
+        before: &[PACKING],
+        meanwhile: ANOTHER,
+        call: ANOTHER,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "ORDER_IN_SESSION",
+        then: "count(*) = 1 from interlock.picking_session_orders where order_id = '{batch2}'",
+    },
+    Scene {
+        name: "no more is picked than is needed, whoever picks meanwhile",
+        before: &[PACKING],
+        meanwhile: PICK,
+        call: PICK,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "PICK_EXCEEDS_NEEDED",
+        then: "quantity_picked = 2 from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+];
+
+crate::meanwhile::test_scenes!(SCENES);
