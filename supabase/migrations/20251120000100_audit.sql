@@ -11,7 +11,7 @@ create domain interlock.finding_kind as text
   constraint inventory_findings_kind_known
     check (value in (
       'ledger', 'sales', 'reservations', 'open_orders', 'codes', 'slots', 'transfers', 'oversold_offline', 'till_sales', 'totals',
-      'tenders', 'receipts'
+      'tenders', 'receipts', 'picked_short'
     ));
 
 create domain interlock.finding_status as text
@@ -459,6 +459,12 @@ begin
   -- The few that are not settled, whenever they came.
   v_sale_ids := v_sale_ids || array(
     select f.sale_id from interlock.sale_shortfalls f where f.taken_at is null group by f.sale_id
+  ) || array(
+    select i.picking_session_id
+    from interlock.picking_session_items i
+    where i.quantity_short > 0
+      and i.checked_at is null
+    group by i.picking_session_id
   );
   v_register_ids := array(select r.id from interlock.registers r);
   v_audit.products := coalesce(cardinality(v_product_ids), 0);
@@ -882,7 +888,8 @@ as $$
     and c.codes <> h.held
 $$;
 
--- Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills and registers are in.
+-- Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills (or picking
+-- sessions: their ids stand among those of the sales) and registers are in.
 -- Each kind is asked in a statement of its own, which sees the rows of one moment.
 --
 -- Callers: interlock.audit_inventory, interlock.resolve_finding.
@@ -929,6 +936,9 @@ begin
   return query
     select 'oversold_offline', d.product_id, d.location_id, d.sale_id, d.expected, d.found, d.since, d.cause
     from interlock.find_shortfalls(p_sale_ids) d;
+  return query
+    select 'picked_short', d.product_id, d.location_id, d.session_id, d.expected, d.found, d.since, d.cause
+    from interlock.find_short_picks(p_sale_ids) d;
   return query select d.* from interlock.find_till_differences(p_sale_ids, p_register_ids, p_kept_since) d;
 end
 $$;
@@ -1362,6 +1372,8 @@ begin
         perform interlock.correct_transfer(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
       when 'oversold_offline' then
         perform interlock.correct_shortfall(v_finding.subject_id, v_finding.product_id, p_reason);
+      when 'picked_short' then
+        perform interlock.correct_short_pick(v_finding.subject_id, v_finding.product_id);
       when 'till_sales' then
         perform interlock.correct_till_sale(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
       -- Money that was taken or not, and numbers that were given out, are for people to look at.
@@ -1461,7 +1473,7 @@ comment on function interlock.explain_ledger is
 comment on function interlock.find_code_differences is
   'Digital products of these whose stock is not the number of their free codes; orders of these that have not the codes they bought, or have ended and keep codes that nobody has seen.';
 comment on function interlock.find_differences is
-  'Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills and registers are in.';
+  'Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills (or picking sessions: their ids stand among those of the sales) and registers are in.';
 comment on function interlock.find_ledger_differences is
   'Products of these whose ledger at a location does not add up to their stock there, less what is owed.';
 comment on function interlock.find_open_order_differences is

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(123);
+select plan(124);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -394,8 +394,8 @@ begin
   end if;
 end
 $do$;
-select is(interlock.schedule_jobs(), 12, 'with it every job is');
-select is(interlock.schedule_jobs(), 12, 'as often as one asks');
+select is(interlock.schedule_jobs(), 13, 'with it every job is');
+select is(interlock.schedule_jobs(), 13, 'as often as one asks');
 select set_eq(
   $$select jobname::text, schedule::text, command::text from cron.job where jobname like 'interlock-%'$$,
   $$select 'interlock-' || name, schedule, command from interlock.jobs()$$,
@@ -406,7 +406,7 @@ select set_eq(
   $$values
     ('expire-orders', '* * * * *', interval '1 minute'), ('expire-promo-holds', '* * * * *', '1 minute'),
     ('expire-cart-reservations', '* * * * *', '1 minute'), ('expire-parked-sales', '* * * * *', '1 minute'),
-    ('settle-slots', '* * * * *', '1 minute'), ('settle-points', '* * * * *', '1 minute'),
+    ('abandon-stale-sessions', '23 * * * *', '1 hour'), ('settle-slots', '* * * * *', '1 minute'), ('settle-points', '* * * * *', '1 minute'),
     ('settle-tiers', '13 3 * * *', '1 day'), ('purge-idempotency-keys', '17 * * * *', '1 hour'),
     ('purge-history', '29 3 * * *', '1 day'), ('close-ledgers', '53 3 * * *', '1 day'),
     ('audit-inventory', '7 4 * * *', '1 day'), ('purge-run-log', '41 3 * * *', '1 day')$$,

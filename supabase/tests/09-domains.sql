@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(428);
+select plan(462);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -37,6 +37,7 @@ select set_eq(
       ('object_path', 'text'),
       ('order_event', 'text'),
       ('order_status', 'text'),
+      ('packing_action', 'text'),
       ('percentage', 'numeric'),
       ('payment_method', 'text'),
       ('payment_flag', 'text'),
@@ -44,6 +45,8 @@ select set_eq(
       ('payment_provider', 'text'),
       ('payment_status', 'text'),
       ('phone_number', 'text'),
+      ('picking_order_status', 'text'),
+      ('picking_session_status', 'text'),
       ('points', 'bigint'),
       ('points_kind', 'text'),
       ('positive_amount', 'bigint'),
@@ -71,6 +74,7 @@ select set_eq(
       ('stock_policy', 'text'),
       ('time_zone', 'text'),
       ('unit_name', 'text'),
+      ('unit_change', 'integer'),
       ('unit_count', 'integer'),
       ('webhook_outcome', 'text')
   $$,
@@ -108,6 +112,7 @@ values
   ('amount_change', '1', null),
   ('amount_change', '-1', null),
   ('amount_change', '0', 'amount_change_nonzero'),
+  ('unit_change', '0', 'unit_change_nonzero'),
   ('price', '0', null),
   ('price', '1000000000000', null),
   ('price', '-1', 'products_price_sane'),
@@ -280,7 +285,10 @@ from (values
     'pending_payment confirmed paid fulfilled cancelled expired refunded'),
   ('order_event', 'order_events_event_known',
     'pending_payment confirmed paid fulfilled cancelled expired refunded proof_submitted proof_rejected processing shipped corrected tracking_changed'),
-  ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots transfers oversold_offline'),
+  ('finding_kind', 'inventory_findings_kind_known', 'ledger sales reservations open_orders codes slots transfers oversold_offline picked_short'),
+  ('picking_session_status', 'picking_sessions_status_known', 'picking packing completed abandoned'),
+  ('picking_order_status', 'picking_session_orders_status_known', 'open completed removed cancelled'),
+  ('packing_action', 'packing_scans_action_known', 'pick short_pick put_back pack unpack short take_out complete'),
   ('finding_status', 'inventory_findings_status_known', 'open resolved accepted'),
   ('tender_type', 'sale_tenders_type_known', 'cash card'),
   ('parked_sale_status', 'parked_sales_status_known', 'parked resumed sold discarded expired'),

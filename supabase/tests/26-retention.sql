@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(56);
+select plan(62);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -13,13 +13,13 @@ as $$ select md5('26-retention ' || p_name)::uuid $$;
 select results_eq(
   $$
     select keep_promo_attempts, keep_promo_holds, keep_batch_events, keep_order_events, keep_payment_proofs,
-      keep_stock_movements, keep_wallet_movements, keep_payment_events, keep_inventory_conflicts, keep_events
+      keep_stock_movements, keep_wallet_movements, keep_payment_events, keep_inventory_conflicts, keep_events, keep_packing_scans
     from interlock.settings
   $$,
   $$
     values (
       interval '1 day', interval '90 days', interval '1 year', null::interval, null::interval,
-      null::interval, null::interval, interval '1 year', interval '90 days', interval '90 days'
+      null::interval, null::interval, interval '1 year', interval '90 days', interval '90 days', null::interval
     )
   $$,
   'guesses, holds, deliveries and what providers say are kept for a time, what is about money for ever'
@@ -32,7 +32,7 @@ select throws_ok(
 from (values
   ('promo_attempts', '59 minutes'), ('promo_holds', '23 hours'), ('batch_events', '23 hours'), ('order_events', '23 hours'),
   ('payment_proofs', '23 hours'), ('stock_movements', '23 hours'), ('wallet_movements', '23 hours'),
-  ('payment_events', '29 days'), ('inventory_conflicts', '59 minutes'), ('events', '23 hours')
+  ('payment_events', '29 days'), ('inventory_conflicts', '59 minutes'), ('events', '23 hours'), ('packing_scans', '23 hours')
 ) as n (name, least)
 cross join lateral (values (n.least), ('101 years')) as v (value);
 
@@ -40,7 +40,7 @@ cross join lateral (values (n.least), ('101 years')) as v (value);
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
   keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
-  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', promo_hold_limit = '1 hour';
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_packing_scans = '50 years', promo_hold_limit = '1 hour';
 create function pg_temp.ago(p_rest interval)
 returns timestamptz
 language sql
@@ -74,6 +74,20 @@ from (values ('a', interval '2 days'), ('b', '1 day'), ('young', '0')) as e (nam
 insert into interlock.inventory_conflicts (product_id, operation, rebased, created_at)
 select pg_temp.id('gone'), 'tap-' || e.name, false, pg_temp.ago(e.rest)
 from (values ('a', interval '2 days'), ('b', '1 day'), ('young', '0')) as e (name, rest);
+insert into interlock.picking_sessions (id, location_id, status, open_orders, ended_at)
+values
+  ('26000000-0000-4000-8000-0000000000f1', interlock.online_location(), 'completed', 0, now()),
+  ('26000000-0000-4000-8000-0000000000f2', interlock.online_location(), 'picking', 1, null);
+insert into interlock.packing_scans (picking_session_id, action, created_at)
+select s.id, 'complete', pg_temp.ago(e.rest)
+from (values
+  ('26000000-0000-4000-8000-0000000000f1'::uuid, interval '2 days'), ('26000000-0000-4000-8000-0000000000f1', '1 day'),
+  ('26000000-0000-4000-8000-0000000000f1', '0'), ('26000000-0000-4000-8000-0000000000f2', '1 day')
+) as e (id, rest)
+join interlock.picking_sessions s on s.id = e.id;
+insert into interlock.packing_conflicts (picking_session_id, product_id, created_at)
+select pg_temp.id('gone'), pg_temp.id('gone'), pg_temp.ago(e.rest)
+from (values (interval '2 days'), ('1 day'), ('0')) as e (rest);
 insert into interlock.events (type, subject, payload, created_at)
 select 'tap.happened', 'tap-' || e.name, '{}', pg_temp.ago(e.rest)
 from (values ('a', interval '2 days'), ('b', '1 day'), ('young', '0')) as e (name, rest);
@@ -140,7 +154,7 @@ create temporary view nothing as
 select jsonb_object_agg(t, 0) as nothing
 from unnest(array[
   'promo_attempts', 'promo_redemptions', 'promo_user_uses', 'batch_events', 'order_events', 'stock_movements',
-  'wallet_movements', 'payment_proofs', 'payment_events', 'inventory_conflicts', 'events'
+  'wallet_movements', 'payment_proofs', 'payment_events', 'inventory_conflicts', 'events', 'packing_conflicts', 'packing_scans'
 ]) t;
 
 create temporary view left_of as
@@ -173,7 +187,14 @@ select 'payment_events', e.event_id from interlock.payment_events e where e.even
 union all
 select 'inventory_conflicts', c.operation from interlock.inventory_conflicts c where c.product_id = pg_temp.id('gone')
 union all
-select 'events', e.subject from interlock.events e where e.type = 'tap.happened';
+select 'events', e.subject from interlock.events e where e.type = 'tap.happened'
+union all
+select 'packing_conflicts', case when c.created_at = pg_temp.ago('0') then 'young' else 'old' end
+from interlock.packing_conflicts c where c.product_id = pg_temp.id('gone')
+union all
+select 'packing_scans', s.status || case when c.created_at = pg_temp.ago('0') then ' young' else '' end
+from interlock.packing_scans c join interlock.picking_sessions s on s.id = c.picking_session_id
+where s.id::text like '26000000-%';
 
 -- Nobody else deletes it ----------------------------------------------------------
 
@@ -197,11 +218,11 @@ select set_config('interlock.purging', '', true);
 
 -- What goes ---------------------------------------------------------------------
 
-select is((select count(*) from left_of), 52::bigint, 'of everything there is something');
+select is((select count(*) from left_of), 59::bigint, 'of everything there is something');
 
 update interlock.settings
 set keep_promo_attempts = null, keep_promo_holds = null, keep_batch_events = null, keep_order_events = null,
-  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null, keep_inventory_conflicts = null, keep_events = null;
+  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null, keep_inventory_conflicts = null, keep_events = null, keep_packing_scans = null;
 select is(
   interlock.purge_history(),
   (select n.nothing from nothing n),
@@ -210,7 +231,7 @@ select is(
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
   keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
-  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', promo_hold_limit = '1 hour';
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_packing_scans = '50 years', promo_hold_limit = '1 hour';
 
 select is(
   interlock.purge_history(n.rows),
@@ -226,7 +247,8 @@ select is(
     "success": true,
     "purged": {
       "promo_attempts": 1, "promo_redemptions": 1, "promo_user_uses": 1, "batch_events": 1, "order_events": 1,
-      "stock_movements": 1, "wallet_movements": 1, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1, "events": 1
+      "stock_movements": 1, "wallet_movements": 1, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1, "events": 1,
+      "packing_conflicts": 1, "packing_scans": 1
     }
   }',
   'the shop removes as many rows of each as it says'
@@ -235,7 +257,8 @@ select is(
   public.purge_history(null) -> 'purged',
   '{
     "promo_attempts": 1, "promo_redemptions": 2, "promo_user_uses": 1, "batch_events": 1, "order_events": 3,
-    "stock_movements": 2, "wallet_movements": 2, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1, "events": 1
+    "stock_movements": 2, "wallet_movements": 2, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1, "events": 1,
+      "packing_conflicts": 1, "packing_scans": 1
   }',
   'or what is left of 1000'
 );
@@ -259,13 +282,15 @@ from (values
   ('wallet_movements', array['w3', 'w5']),
   ('payment_events', array['evt_tap_young']),
   ('inventory_conflicts', array['tap-young']),
-  ('events', array['tap-young'])
+  ('events', array['tap-young']),
+  ('packing_conflicts', array['young']),
+  ('packing_scans', array['completed young', 'picking'])
 ) as e (what, names);
 
 select throws_ok(
   'delete from interlock.' || t.name, '23001', null, 'then nobody deletes again from ' || t.name
 )
-from (values ('batch_events'), ('order_events'), ('stock_movements'), ('wallet_movements'), ('inventory_conflicts'), ('events')) as t (name);
+from (values ('batch_events'), ('order_events'), ('stock_movements'), ('wallet_movements'), ('inventory_conflicts'), ('events'), ('packing_conflicts'), ('packing_scans')) as t (name);
 
 -- The books agree with what is left of them, and without a row.
 select is_empty(

@@ -43,6 +43,11 @@ const CLAIM_FAST: &str = "claims, 64 drivers, fast commit";
 const SLOTS: &str = "interlock, 16 slots";
 const SELECT_FOR_UPDATE: &str = "select-for-update";
 
+const SCAN: &str = "scan, one worker, fast commit";
+const SCANS: &str =
+    "scans, 16 workers on one session, each its own product, 2 ms commit";
+const REPORT_003: &str = "report 003";
+
 const CPU: &str = "CPU per request";
 const COLD_START: &str = "cold start";
 const STORM_API: &str = "cold checkouts, 8 clients, 2 ms commit, through the API";
@@ -192,6 +197,18 @@ const GOALS: &[Goal] = &[
         ),
         over: Some(("storm", STORM_FUNCTION, "alone")),
         bound: AtLeast(0.5),
+    },
+    Goal {
+        what: "scan ÷ report 003's own SQL, one worker",
+        figure: ("database", SCAN, "interlock, by the report's function"),
+        over: Some(("database", SCAN, REPORT_003)),
+        bound: AtMost(1.0),
+    },
+    Goal {
+        what: "scans of 16 workers on one session ÷ report 003, 2 ms commit",
+        figure: ("database", SCANS, "interlock"),
+        over: Some(("database", SCANS, REPORT_003)),
+        bound: AtLeast(10.0),
     },
 ];
 

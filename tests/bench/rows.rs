@@ -19,6 +19,9 @@ pub(crate) enum Kind {
     Inventory = 0xbe05_0000,
     /// At the first location.
     Register = 0xbe06_0000,
+    PickingSession = 0xbe07_0000,
+    /// An order that is packed.
+    Packed = 0xbe08_0000,
 }
 
 impl Kind {
@@ -117,6 +120,45 @@ pub(crate) async fn add_tills(client: &Client, count: u64) -> Result<()> {
                select {register}, {location}, 'bench ' || n, 'USD' from generate_series(0, {count} - 1) as n;
              insert into interlock.shifts (register_id, opening_cash)
                select {register}, 0 from generate_series(0, {count} - 1) as n"
+        ))
+        .await?;
+    Ok(())
+}
+
+/// So many picking sessions with so many orders each, of a cold product each, and one more whose orders are all of one
+/// product; in the shop and in the peers' one. More is picked than a run can pack.
+pub(crate) async fn add_picking_sessions(
+    client: &Client,
+    sessions: u64,
+    orders: u64,
+) -> Result<()> {
+    let (session, order, user) = (
+        Kind::PickingSession.sql("s"),
+        Kind::Packed.sql(&format!("s * {orders} + n")),
+        Kind::User.sql("0"),
+    );
+    let product = Kind::Cold.sql(&format!("case when s = {sessions} then 0 else n end"));
+    let rows = format!(
+        "generate_series(0, {sessions}) as s cross join generate_series(0, {orders} - 1) as n"
+    );
+    client
+        .batch_execute(&format!(
+            "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, fulfillment)
+               select {order}, {user}, 'confirmed', 'USD', 700, 700, 'cash_on_delivery', 'processing' from {rows};
+             insert into interlock.picking_sessions (id, location_id, status, open_orders)
+               select {session}, interlock.online_location(), 'packing', {orders} from generate_series(0, {sessions}) as s;
+             insert into interlock.picking_session_orders (picking_session_id, order_id, position)
+               select {session}, {order}, n + 1 from {rows};
+             insert into interlock.picking_session_items (picking_session_id, product_id, quantity_needed, quantity_picked)
+               select distinct {session}, {product}, 100000000, 100000000 from {rows};
+             insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
+               select {session}, {order}, {product}, 100000000 from {rows};
+             insert into bench_peers.picking_sessions (id, status)
+               select {session}, 'packing' from generate_series(0, {sessions}) as s;
+             insert into bench_peers.picking_session_items
+               select distinct {session}, {product}, 100000000, 100000000 from {rows};
+             insert into bench_peers.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
+               select {session}, {order}, {product}, 100000000 from {rows}"
         ))
         .await?;
     Ok(())

@@ -90,6 +90,7 @@ async fn what_is_overdue_is_done_without_pg_cron() {
             "expire-promo-holds ok",
             "expire-cart-reservations ok",
             "expire-parked-sales ok",
+            "abandon-stale-sessions ok",
             "settle-slots ok",
             "settle-points ok",
             "settle-tiers ok",
@@ -157,6 +158,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
             "expire-promo-holds ok",
             "expire-cart-reservations ok",
             "expire-parked-sales ok",
+            "abandon-stale-sessions ok",
             "settle-slots settle-slots failed in 1 steps, first: \
              a7000000-0000-4000-8000-000000000000 P0001 not today",
             "settle-points ok",

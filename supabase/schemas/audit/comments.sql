@@ -22,7 +22,7 @@ comment on function interlock.explain_ledger is
 comment on function interlock.find_code_differences is
   'Digital products of these whose stock is not the number of their free codes; orders of these that have not the codes they bought, or have ended and keep codes that nobody has seen.';
 comment on function interlock.find_differences is
-  'Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills and registers are in.';
+  'Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills (or picking sessions: their ids stand among those of the sales) and registers are in.';
 comment on function interlock.find_ledger_differences is
   'Products of these whose ledger at a location does not add up to their stock there, less what is owed.';
 comment on function interlock.find_open_order_differences is

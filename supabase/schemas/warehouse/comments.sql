@@ -13,6 +13,8 @@ comment on function interlock.close_box is
   'Close the box of an order, and with the last one its session, however many close theirs at once: each counts the session down by one, under the lock of its row, and whoever comes to nothing ends it.';
 comment on function interlock.complete_box is
   'Complete an order: each of its lines is packed, or given up as short.';
+comment on function interlock.correct_short_pick is
+  'Note that somebody has looked after what a picker has not found: the stock was counted, or is right.';
 comment on function interlock.create_picking_session is
   'What public.create_picking_session does, with its owner''s rights: put orders together that are to be picked and packed at a location.';
 comment on function interlock.find_packing_line is
@@ -23,6 +25,8 @@ comment on function interlock.find_scanned_product is
   'The product that a worker has named or scanned.';
 comment on function interlock.find_session is
   'The picking session of this id, if the caller works at its location.';
+comment on function interlock.find_short_picks is
+  'What pickers of these sessions have not found on the shelf though the books say that it is there, and that nobody has looked after since.';
 comment on function interlock.get_picking_session is
   'What public.get_picking_session does, with its owner''s rights: a session with its orders, lines and baskets, each number with its version.';
 comment on function interlock.give_up_units is

@@ -109,7 +109,7 @@ reset role;
 -- Rights.
 select pg_temp.act_as('cc');
 select is(pg_temp.answer(format('public.create_picking_session(array[%L]::uuid[])', pg_temp.id('a'))) ->> 'code', 'FORBIDDEN', 'who does not work in the warehouse makes no session');
-select is(pg_temp.answer(format('public.pack_item(%L, %L)', pg_temp.id('a'), pg_temp.id('a'))) ->> 'code', 'FORBIDDEN', 'nor packs');
+select is(pg_temp.answer(format('public.pack_item(%1$L, %1$L, %1$L)', pg_temp.id('a'))) ->> 'code', 'FORBIDDEN', 'nor packs');
 select is(pg_temp.answer(format('public.pick_item(%L, %L)', pg_temp.id('a'), pg_temp.id('a'))) ->> 'code', 'FORBIDDEN', 'nor picks');
 select is(pg_temp.answer(format('public.claim_picking(%L)', pg_temp.id('a'))) ->> 'code', 'FORBIDDEN', 'nor claims');
 select is(pg_temp.answer(format('public.release_picking(%L)', pg_temp.id('a'))) ->> 'code', 'FORBIDDEN', 'nor releases');
@@ -256,6 +256,18 @@ select is(
   (select count(*)::int from interlock.events where type = 'stock.short_pick' and payload ->> 'session_id' = pg_temp.id('session')::text), 2, 'what is not there is told'
 );
 
+select pg_temp.act_as(null);
+select is((public.audit_inventory() ->> 'new_findings')::int >= 1, true, 'an audit files it');
+select results_eq(
+  $$ select product_id::text, expected::int, found::int, status::text from inventory_findings where kind = 'picked_short' $$,
+  $$ values ('70000000-0000-4000-8000-000000000001', 6, 5, 'open') $$, 'what was found, and what should be there'
+);
+select is(
+  (select public.resolve_finding(f.id, 'counted') -> 'finding' ->> 'status' from inventory_findings f where f.kind = 'picked_short'),
+  'resolved', 'until somebody has looked after it'
+);
+select is((select count(*)::int from inventory_findings where kind = 'picked_short' and status <> 'resolved'), 0, 'then it is gone');
+
 -- Packing.
 select pg_temp.act_as('aa');
 select is(pg_temp.answer(format('public.start_packing(%L)', pg_temp.id('session'))) -> 'session' ->> 'status', 'packing', 'packing starts');
@@ -286,9 +298,9 @@ select is(
 );
 select is(pg_temp.answer('public.update_packing_progress_atomic(null, null, null)') -> 'details' -> 'problems' -> 1 ->> 'pointer', '/p_product_id', 'ids are required');
 select is(
-  pg_temp.answer(format('public.update_packing_progress_atomic(%L, %L, %L, %L)', pg_temp.id('session'), pg_temp.id('a'), '70000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000001')) - 'progress_id' - 'session' - 'order' - 'basket' - 'version' - 'quantity_short',
+  pg_temp.answer(format('public.update_packing_progress_atomic(%L, %L, %L, %L)', pg_temp.id('session'), pg_temp.id('a'), '70000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000001')) - 'progress_id' - 'version',
   jsonb_build_object(
-    'success', true, 'session_id', pg_temp.id('session'), 'order_id', pg_temp.id('a'), 'product_id', '70000000-0000-4000-8000-000000000001',
+    'success', true, 'order_id', pg_temp.id('a'), 'product_id', '70000000-0000-4000-8000-000000000001',
     'quantity_packed', 2, 'quantity_needed', 2, 'is_item_complete', true
   ),
   'the report''s first function packs one more'

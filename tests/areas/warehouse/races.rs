@@ -82,7 +82,8 @@ fn refused_by(answers: &[Result<Value, String>], codes: &[&str]) -> bool {
 async fn ten_clicks(bench: &Bench) -> Verdict {
     let packing = bench.packing(&[12], 12).await;
     let mut calls: Vec<String> = (0..10).map(|_| packing.scan(0, "")).collect();
-    calls.extend((0..4).map(|_| packing.scan(0, ", p_idempotency_key => 'one'")));
+    let key = format!(", p_idempotency_key => '{}'", packing.id);
+    calls.extend((0..4).map(|_| packing.scan(0, &key)));
     let answers = at_once(bench, calls).await;
     require!(done(&answers) == 14, "{answers:?}");
     let packed = bench.packed(&packing).await;
@@ -312,7 +313,7 @@ async fn everything(bench: &Bench) -> Verdict {
     let mut calls = Vec::new();
     for n in 0..8 {
         calls.push(packing.scan(n % 3, ", p_quantity => 2"));
-        let key = format!(", p_idempotency_key => 'key {}'", n % 4);
+        let key = format!(", p_idempotency_key => '{} {}'", packing.id, n % 4);
         calls.push(packing.scan(n % 4 % 3, &key));
         calls.push(packing.scan(n % 3, ", p_action => 'unpack'"));
     }

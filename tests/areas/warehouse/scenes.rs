@@ -99,14 +99,14 @@ pub(crate) const SCENES: &[Scene] = &[
         then: ONE_IS_PACKED,
     },
     Scene {
-        name: "a unit that somebody takes out meanwhile is packed",
+        name: "a unit that somebody is taking out is in its box still",
         before: &[PACKING, PACK_ANN],
         meanwhile: UNPACK_ANN,
         call: PACK_BOB,
-        wait: Wait::Waits,
+        wait: Wait::DoesNot,
         end: End::Commit,
-        answer: "\"quantity_packed\": 1",
-        then: ONE_IS_PACKED,
+        answer: "NO_UNITS_TO_PACK",
+        then: NONE_IS_PACKED,
     },
     Scene {
         name: "a unit that is put back meanwhile is not packed",

@@ -4,6 +4,7 @@ mod carts;
 mod claims;
 mod hot;
 mod inventory;
+mod packing;
 mod promo;
 mod scarce;
 mod tills;
@@ -49,6 +50,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
         include_str!("../peers/claims.sql"),
         include_str!("../peers/promo.sql"),
         include_str!("../peers/inventory.sql"),
+        include_str!("../peers/packing.sql"),
     ] {
         admin.batch_execute(peer).await.context("a peer")?;
     }
@@ -61,6 +63,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     promo::prepare(&admin).await?;
     inventory::prepare(&admin).await?;
     tills::prepare(&admin).await?;
+    packing::prepare(&admin).await?;
     rows::vacuum_what_has_rows(&admin).await?;
     let mut shops = Vec::new();
     for commit in Commit::ALL {
@@ -100,6 +103,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
             figures.extend(inventory::measure(&counter).await?);
         }
         figures.extend(tills::measure(&counter).await?);
+        figures.extend(packing::measure(&counter).await?);
     }
     database.remove().await?;
     Ok(figures)

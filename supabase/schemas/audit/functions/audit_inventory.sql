@@ -222,6 +222,12 @@ begin
   -- The few that are not settled, whenever they came.
   v_sale_ids := v_sale_ids || array(
     select f.sale_id from interlock.sale_shortfalls f where f.taken_at is null group by f.sale_id
+  ) || array(
+    select i.picking_session_id
+    from interlock.picking_session_items i
+    where i.quantity_short > 0
+      and i.checked_at is null
+    group by i.picking_session_id
   );
   v_register_ids := array(select r.id from interlock.registers r);
   v_audit.products := coalesce(cardinality(v_product_ids), 0);

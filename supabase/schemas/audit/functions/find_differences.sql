@@ -1,4 +1,5 @@
--- Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills and registers are in.
+-- Every difference between the books that these products, orders, reservations, customers, transfers, sales at tills (or picking
+-- sessions: their ids stand among those of the sales) and registers are in.
 -- Each kind is asked in a statement of its own, which sees the rows of one moment.
 --
 -- Callers: interlock.audit_inventory, interlock.resolve_finding.
@@ -45,6 +46,9 @@ begin
   return query
     select 'oversold_offline', d.product_id, d.location_id, d.sale_id, d.expected, d.found, d.since, d.cause
     from interlock.find_shortfalls(p_sale_ids) d;
+  return query
+    select 'picked_short', d.product_id, d.location_id, d.session_id, d.expected, d.found, d.since, d.cause
+    from interlock.find_short_picks(p_sale_ids) d;
   return query select d.* from interlock.find_till_differences(p_sale_ids, p_register_ids, p_kept_since) d;
 end
 $$;

@@ -57,6 +57,8 @@ begin
         perform interlock.correct_transfer(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
       when 'oversold_offline' then
         perform interlock.correct_shortfall(v_finding.subject_id, v_finding.product_id, p_reason);
+      when 'picked_short' then
+        perform interlock.correct_short_pick(v_finding.subject_id, v_finding.product_id);
       when 'till_sales' then
         perform interlock.correct_till_sale(v_finding.subject_id, v_finding.product_id, v_finding.location_id, p_reason);
       -- Money that was taken or not, and numbers that were given out, are for people to look at.

@@ -19,7 +19,7 @@ language sql
 security invoker
 set search_path = ''
 as $$
-  select p.id, p.picking_session_id, p.order_id, p.product_id, p.quantity_needed, p.quantity_packed, p.created_at, p.updated_at
+  select p.*
   from interlock.increment_packing_quantity(p_progress_id, p_quantity_needed, p_picked_quantity, p_session_id, p_product_id) p
 $$;
 

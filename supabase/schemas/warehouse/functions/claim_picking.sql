@@ -56,6 +56,9 @@ begin
     );
   end if;
   if coalesce(cardinality(v_product_ids), 0) = 0 then
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     v_product_ids := array(
       select i.product_id
       from interlock.picking_session_items i

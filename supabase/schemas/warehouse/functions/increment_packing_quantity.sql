@@ -11,7 +11,16 @@
 create function interlock.increment_packing_quantity(
   p_progress_id uuid, p_quantity_needed int, p_picked_quantity int, p_session_id uuid, p_product_id uuid
 )
-returns interlock.packing_progress
+returns table (
+  id uuid,
+  picking_session_id uuid,
+  order_id uuid,
+  product_id uuid,
+  quantity_needed int,
+  quantity_packed int,
+  created_at timestamptz,
+  updated_at timestamptz
+)
 language plpgsql
 security definer
 set search_path = ''
@@ -30,8 +39,12 @@ begin
       'progress_id', p_progress_id, 'session_id', p_session_id, 'product_id', p_product_id
     ));
   end if;
-  return interlock.pack_units(
+  v_line := interlock.pack_units(
     interlock.find_session(v_line.picking_session_id), v_line.order_id, v_line.product_id, 1
+  );
+  return query values (
+    v_line.id, v_line.picking_session_id, v_line.order_id, v_line.product_id, v_line.quantity_needed::int,
+    v_line.quantity_packed::int, v_line.created_at, v_line.updated_at
   );
 end
 $$;

@@ -4,9 +4,10 @@
 -- Locks: none.
 create function interlock.note_packing(p_line interlock.packing_progress, p_change int)
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
   insert into interlock.events (type, subject, payload)
   select
     'packing.progress',
@@ -22,5 +23,6 @@ as $$
       'version', (p_line).version
     )
   from interlock.settings s
-  where s.packing_events
+  where s.packing_events;
+end
 $$;

@@ -38,7 +38,6 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
-  perform interlock.require_packer();
   if v_action not in ('pack', 'unpack', 'short', 'complete') then
     v_problems := v_problems || interlock.problem('/action', 'must be one of: pack, unpack, short, complete');
   elsif v_action = 'complete' then
@@ -60,7 +59,10 @@ begin
   if p_order_id is null then
     v_problems := v_problems || interlock.problem('/order_id', 'is required');
   end if;
-  perform interlock.refuse_problems(v_problems);
+  if v_problems <> '[]' then
+    perform interlock.require_packer();
+    perform interlock.refuse_problems(v_problems);
+  end if;
 
   v_session := interlock.find_session(p_session_id);
   if v_action = 'complete' then

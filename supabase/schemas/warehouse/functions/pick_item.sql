@@ -62,6 +62,9 @@ begin
     return v_answer::jsonb;
   end if;
 
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select i.*
   into v_item
   from interlock.picking_session_items i

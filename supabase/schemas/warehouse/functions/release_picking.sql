@@ -21,6 +21,9 @@ begin
   perform interlock.require_packer();
   perform interlock.find_session(p_session_id);
 
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   v_product_ids := array(
     select i.product_id
     from interlock.picking_session_items i

@@ -23,12 +23,12 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
-  perform interlock.require_packer();
   if num_nulls(p_session_id, p_order_id, p_product_id) > 0 then
     select v_problems || jsonb_agg(jsonb_build_object('pointer', '/' || u.name, 'message', 'is required') order by u.name)
     into v_problems
     from (values ('p_session_id', p_session_id), ('p_order_id', p_order_id), ('p_product_id', p_product_id)) as u (name, id)
     where u.id is null;
+    perform interlock.require_packer();
     perform interlock.refuse_problems(v_problems);
   end if;
   v_session := interlock.find_session(p_session_id);
@@ -36,7 +36,15 @@ begin
     perform interlock.raise_error('SESSION_NOT_FOUND', jsonb_build_object('session_id', p_session_id));
   end if;
   v_line := interlock.pack_units(v_session, p_order_id, p_product_id, 1);
-  -- A statement of its own, which sees what was written.
-  return interlock.packing_answer(v_line);
+  return jsonb_build_object(
+    'success', true,
+    'progress_id', v_line.id,
+    'order_id', p_order_id,
+    'product_id', p_product_id,
+    'quantity_packed', v_line.quantity_packed,
+    'quantity_needed', v_line.quantity_needed,
+    'is_item_complete', v_line.quantity_packed + v_line.quantity_short >= v_line.quantity_needed,
+    'version', v_line.version
+  );
 end
 $$;

@@ -1,0 +1,87 @@
+//! Scans at a packing table, beside incident report 003's own function.
+
+use super::Shop;
+use crate::figure::Figure;
+use crate::load::{Argument, Call, Session, Step};
+use crate::rows::{self, Kind};
+use anyhow::Result;
+use tokio_postgres::Client;
+
+/// Orders of a session, each with a product of its own.
+const ORDERS: u64 = 64;
+
+const PACK: &str = "select public.pack_item($1, $2, $3)::text";
+const REPORTED: &str = "select public.update_packing_progress_atomic($1, $2, $3)::text";
+const PEER: &str = "select bench_peers.update_packing_progress_atomic($1, $2, $3)";
+const UNCHECKED: &str = "select bench_peers.pack_unchecked($1, $2, $3)";
+
+pub(super) async fn prepare(admin: &Client) -> Result<()> {
+    rows::add_picking_sessions(admin, ORDERS, ORDERS).await
+}
+
+/// Everything, by sessions of staff.
+pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let variants = vec![
+        shop.variant("interlock", 1, scan(PACK, any)),
+        shop.variant(
+            "interlock, by the report's function",
+            1,
+            scan(REPORTED, any),
+        ),
+        shop.variant("report 003", 1, scan(PEER, any)),
+        shop.variant("the same writes, unchecked", 1, scan(UNCHECKED, any)),
+    ];
+    figures.extend(shop.time("scan, one worker", variants).await?);
+    for (name, workers, place) in [
+        (
+            "scans, 16 workers on one session, each its own product",
+            16,
+            own as Place,
+        ),
+        ("scans, 16 workers on one product", 16, one),
+        ("scans, 64 workers on 64 sessions", 64, apart),
+    ] {
+        let variants = vec![
+            shop.variant("interlock", workers, scan(PACK, place)),
+            shop.variant("report 003", workers, scan(PEER, place)),
+        ];
+        figures.extend(shop.throughput(name, variants).await?);
+    }
+    Ok(figures)
+}
+
+/// Which session a worker scans in, and which of its orders and products.
+type Place = fn(&Session) -> (u64, u64);
+
+fn any(session: &Session) -> (u64, u64) {
+    (0, session.random(ORDERS))
+}
+
+fn own(session: &Session) -> (u64, u64) {
+    (0, session.number as u64)
+}
+
+/// Orders of the last session are all of one product.
+fn one(session: &Session) -> (u64, u64) {
+    (ORDERS, session.number as u64)
+}
+
+fn apart(session: &Session) -> (u64, u64) {
+    (session.number as u64, 0)
+}
+
+fn scan(sql: &'static str, place: Place) -> Call {
+    Box::new(move |session| {
+        let (number, order) = place(session);
+        let product = if number == ORDERS { 0 } else { order };
+        Some(vec![Step {
+            sql,
+            arguments: vec![
+                Argument::value(Kind::PickingSession.id(number)),
+                Argument::value(Kind::Packed.id(number * ORDERS + order)),
+                Argument::value(Kind::Cold.id(product)),
+            ],
+        }])
+    })
+}
