@@ -44,8 +44,7 @@ const SLOTS: &str = "interlock, 16 slots";
 const SELECT_FOR_UPDATE: &str = "select-for-update";
 
 const SCAN: &str = "scan, one worker, fast commit";
-const SCANS: &str =
-    "scans, 16 workers on one session, each its own product, 2 ms commit";
+const SCANS: &str = "scans, 16 workers on one session, each its own product, 2 ms commit";
 const REPORT_003: &str = "report 003";
 
 const CPU: &str = "CPU per request";

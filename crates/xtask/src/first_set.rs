@@ -232,6 +232,20 @@ $$;
 ",
         );
     }
+    if part == "warehouse" {
+        sql.push_str(
+            "
+do $$
+begin
+  if to_regclass('realtime.messages') is not null then
+    drop policy if exists interlock_packing_select_workers on realtime.messages;
+  end if;
+end
+$$;
+
+",
+        );
+    }
     for view in made("views", "create view ").iter().rev() {
         sql.push_str(&format!("drop view {view};\n"));
     }

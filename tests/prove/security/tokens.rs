@@ -85,7 +85,6 @@ const FOR_STAFF: &[&str] = &[
     "adjust_wallet",
     "approve_sale",
     "assign_batch",
-    "claim_picking",
     "close_shift",
     "correct_order",
     "count_stock",
