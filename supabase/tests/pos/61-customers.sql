@@ -123,7 +123,7 @@ create temporary table sold on commit drop as
   select 1 as n, pg_temp.sell(5, pg_temp.cash(2500), '{"create": {"name": "Ada", "phone": "0151 1234567"}}') -> 'sale' as sale;
 grant select, insert on sold to authenticated, service_role;
 select is((select sale #> '{customer,name}' from sold), '"Ada"', 'a new customer');
-select is((select sale -> 'loyalty' from sold), '{"earned": 25, "spent": 0, "balance": 25, "tier": null, "tier_before": null}', 'earns');
+select is((select sale -> 'loyalty' from sold), '{"earned": 25, "spent": 0, "given_back": 0, "taken_back": 0, "balance": 25, "tier": null, "tier_before": null}', 'earns');
 insert into sold
   select 2, pg_temp.sell(1, pg_temp.cash(500), '{"create": {"name": "A. L.", "phone": "+49 151 1234567", "email": "Ada@example.com"}}') -> 'sale';
 select is((select sale #>> '{customer,id}' from sold where n = 2), pg_temp.ada()::text, 'found again, not made again');
@@ -188,7 +188,7 @@ select is(pg_temp.points(pg_temp.ada()), '40 0 even', 'and then none are gone');
 insert into sold select 3, pg_temp.sell(1, '[{"type": "points", "amount": 200}, {"type": "cash", "amount": 400}]', '{"email": "ada@example.com"}') -> 'sale';
 select is(
   (select array[sale -> 'change_due', sale -> 'loyalty'] from sold where n = 3),
-  array['100', '{"earned": 3, "spent": 20, "balance": 23, "tier": null, "tier_before": null}']::jsonb[], 'what points pay earns none'
+  array['100', '{"earned": 3, "spent": 20, "given_back": 0, "taken_back": 0, "balance": 23, "tier": null, "tier_before": null}']::jsonb[], 'what points pay earns none'
 );
 
 -- Tiers.
@@ -197,12 +197,12 @@ insert into interlock.tiers (name, threshold, earns_percent) values ('tap61 silv
 select pg_temp.act_as('aa', 'cashier');
 insert into sold select 4, pg_temp.sell(2, pg_temp.cash(1000), '{"email": "ada@example.com"}') -> 'sale';
 select is(
-  (select sale -> 'loyalty' from sold where n = 4), '{"earned": 10, "spent": 0, "balance": 33, "tier": "tap61 silver", "tier_before": null}',
+  (select sale -> 'loyalty' from sold where n = 4), '{"earned": 10, "spent": 0, "given_back": 0, "taken_back": 0, "balance": 33, "tier": "tap61 silver", "tier_before": null}',
   'a tier is reached'
 );
 select is(
   pg_temp.sell(1, pg_temp.cash(500), '{"email": "ada@example.com"}') #> '{sale,loyalty}',
-  '{"earned": 7, "spent": 0, "balance": 40, "tier": "tap61 silver", "tier_before": "tap61 silver"}', 'and earns more from then on, rounded down'
+  '{"earned": 7, "spent": 0, "given_back": 0, "taken_back": 0, "balance": 40, "tier": "tap61 silver", "tier_before": "tap61 silver"}', 'and earns more from then on, rounded down'
 );
 reset role;
 select is(
@@ -231,7 +231,7 @@ select is(pg_temp.void(1) ->> 'success', 'true', 'what has earned is voided, tho
 select is(pg_temp.points(pg_temp.ada()), '0 20 even', 'the rest is owed, and the tier is gone');
 select is(
   pg_temp.sell(5, pg_temp.cash(2500), '{"email": "ada@example.com"}') #> '{sale,loyalty}',
-  '{"earned": 25, "spent": 0, "balance": 5, "tier": "tap61 silver", "tier_before": null}', 'and taken off what is earned next'
+  '{"earned": 25, "spent": 0, "given_back": 0, "taken_back": 0, "balance": 5, "tier": "tap61 silver", "tier_before": null}', 'and taken off what is earned next'
 );
 select is(
   pg_temp.wrong('public.adjust_points(null, '''', null, 0)'), array['/p_customer_id', '/p_delta', '/p_reason', '/p_reference'], 'all that is wrong is told'
@@ -249,7 +249,7 @@ from unnest(array[
 select pg_temp.act_as('bb', 'manager');
 select is(
   pg_temp.sell(1, '[{"type": "wallet", "amount": 500}]', '{"email": "ada@example.com"}') #> '{details,problems}',
-  '[{"pointer": "/customer", "message": "has no account whose wallet could pay"}]', 'no account, no wallet'
+  '[{"pointer": "/customer", "message": "has no account, and so no wallet"}]', 'no account, no wallet'
 );
 select is(pg_temp.answer('public.link_customer(pg_temp.ada(), gen_random_uuid())') ->> 'code', 'USER_NOT_FOUND', 'an account that is none');
 select is(pg_temp.answer('public.link_customer(gen_random_uuid(), null)') ->> 'code', 'CUSTOMER_NOT_FOUND', 'nobody has none');

@@ -150,7 +150,7 @@ begin
 
   if p_request ? 'customer' then
     v_problems := v_problems || interlock.find_customer_problems(p_request -> 'customer');
-  elsif p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+  elsif not p_request ? 'returns' and p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
     v_problems := v_problems || interlock.problem('/customer', 'is required to pay with a wallet or points');
   end if;
   if (p_request ->> 'promo_code') is not null and interlock.is_line(p_request ->> 'promo_code', 64) is not true then
