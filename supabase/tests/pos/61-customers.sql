@@ -432,6 +432,32 @@ select is(
   ),
   'a customer'
 );
+insert into sold
+  select 11, pg_temp.answer(format(
+    'public.pos_sale(''61300000-0000-4000-8000-000000000001'', ''[{"product_id": "61000000-0000-4000-8000-000000000002", "quantity": 2}]'',
+      ''[{"type": "cash", "amount": 608}]'', %L)',
+    jsonb_build_array(
+      jsonb_build_object('sale_id', (select sale -> 'id' from sold where n = 8), 'line', 1, 'quantity', 1, 'reason', 'x'),
+      jsonb_build_object('sale_id', (select sale -> 'id' from sold where n = 8), 'line', 0, 'quantity', 1, 'reason', 'x')
+    )
+  )) -> 'sale';
+select is(
+  (pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 11))) -> 'visit') - '{pos_id,pos_type,transaction_date,location}'::text[],
+  jsonb_build_object('pos_user', pg_temp.by_email('eve-61@example.com'), 'transaction_total', -6.08, 'visit_details_attributes', '[
+    {"sku": "61000000-0000-4000-8000-000000000002", "name": "stamp", "price": 1, "quantity": 2, "category": "tap61-none", "discount": 0},
+    {"sku": "61000000-0000-4000-8000-000000000003", "name": "tea", "price": 3.33, "quantity": -1, "category": "tap61-tea", "discount": 0},
+    {"sku": "61000000-0000-4000-8000-000000000001", "name": "mug", "price": 5, "quantity": -1, "category": "standard", "discount": -0.25}
+  ]'::jsonb), 'what comes back with it has a negative quantity, and its share of the discount'
+);
+select is(pg_temp.void(11) ->> 'success', 'true', 'it does not come back');
+insert into sold
+  select 12, pg_temp.answer('public.pos_sale(''61300000-0000-4000-8000-000000000001'', null, ''[{"type": "cash", "amount": 500}]'',
+    ''[{"product_id": "61000000-0000-4000-8000-000000000001", "quantity": 1, "reason": "x"}]'')') -> 'sale';
+select is(
+  (pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 12))) -> 'visit') - '{pos_id,pos_type,transaction_date,location}'::text[],
+  '{"transaction_total": -5, "visit_details_attributes": [
+    {"sku": "61000000-0000-4000-8000-000000000001", "name": "mug", "price": 5, "quantity": -1, "category": "standard", "discount": 0}]}', 'without a receipt'
+);
 select is(pg_temp.void(8) ->> 'success', 'true', 'voided');
 select is(
   (pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 8))) -> 'visit') - '{pos_id,pos_user,pos_type,transaction_date,location}'::text[],
