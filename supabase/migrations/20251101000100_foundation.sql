@@ -1722,6 +1722,20 @@ begin
 end
 $$;
 
+-- A name as it stands in a JSON pointer: `~` and `/` escaped, and of a long one the beginning.
+--
+-- Callers: whatever tells of a field that it does not know.
+create function interlock.pointer_token(p_name text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return replace(replace(left(p_name, 100), '~', '~0'), '/', '~1');
+end
+$$;
+
 -- One problem of a request, as a list: `v_problems := v_problems || interlock.problem('/quantity', 'is required')`.
 create function interlock.problem(p_pointer text, p_message text)
 returns jsonb
@@ -2803,6 +2817,8 @@ comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
 comment on function interlock.normal_text is
   'The normal form of text that people type: by it texts are compared, never shown.';
+comment on function interlock.pointer_token is
+  'A name as it stands in a JSON pointer: `~` and `/` escaped, and of a long one the beginning.';
 comment on function interlock.problem is
   'One problem of a request, as a list: `v_problems := v_problems || interlock.problem(''/quantity'', ''is required'')`.';
 comment on function interlock.purge_history is
