@@ -123,7 +123,7 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "REFUND_EXCEEDS_PAID",
-        then: "a.balance = 70 from interlock.points_accounts a where a.customer_id = '{id}'",
+        then: "sum(m.points) = 70 from interlock.points_movements m where m.customer_id = '{id}' and m.kind = 'given_back'",
     },
 ];
 
