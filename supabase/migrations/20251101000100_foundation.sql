@@ -1749,6 +1749,20 @@ begin
 end
 $$;
 
+-- A name as it stands in a JSON pointer: `~` and `/` escaped, and of a long one the beginning.
+--
+-- Callers: whatever tells of a field that it does not know.
+create function interlock.pointer_token(p_name text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return replace(replace(left(p_name, 100), '~', '~0'), '/', '~1');
+end
+$$;
+
 -- One problem of a request, as a list: `v_problems := v_problems || interlock.problem('/quantity', 'is required')`.
 create function interlock.problem(p_pointer text, p_message text)
 returns jsonb
@@ -2355,8 +2369,8 @@ begin
       v_hint := 'Nothing has to be accepted: the books agree there.';
     when 'CUSTOMERS_DIFFER' then
       v_status := '409';
-      v_message := 'The phone is one customer''s, and the e-mail another''s.';
-      v_hint := 'Name one of details.customer_ids, or have a manager merge them with merge_customers.';
+      v_message := 'The phone is one customer''s and the e-mail another''s, or what comes back was bought by another.';
+      v_hint := 'Name one of details.customer_ids (of what comes back the first, who has bought it), or have a manager merge them with merge_customers.';
     when 'CONTACT_TAKEN' then
       v_status := '409';
       v_message := 'This phone or e-mail is another customer''s.';
@@ -2371,8 +2385,8 @@ begin
       v_hint := 'Pay with what details.balance is worth at most.';
     when 'WALLET_UNLINKED' then
       v_status := '409';
-      v_message := 'The customer whose wallet has paid has no account any more.';
-      v_hint := 'Pay details.amount back in another way: the money cannot go to a wallet.';
+      v_message := 'The customer whose wallet it was has no account any more.';
+      v_hint := 'Link an account with link_customer first, or settle details.amount in another way: there is no wallet for it.';
     when 'SHIFT_NOT_OPEN' then
       v_status := '409';
       v_message := 'This register has no open shift.';
@@ -2922,6 +2936,8 @@ comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
 comment on function interlock.normal_text is
   'The normal form of text that people type: by it texts are compared, never shown.';
+comment on function interlock.pointer_token is
+  'A name as it stands in a JSON pointer: `~` and `/` escaped, and of a long one the beginning.';
 comment on function interlock.problem is
   'One problem of a request, as a list: `v_problems := v_problems || interlock.problem(''/quantity'', ''is required'')`.';
 comment on function interlock.purge_history is

@@ -1864,7 +1864,7 @@ begin
       where l.is_object
         and case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) is not null else m.needed end
       union all
-      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a field of this action'
+      select '/' || interlock.pointer_token(k.name), 'is not a field of this action'
       from jsonb_object_keys(l.line) as k (name)
       where k.name not in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
         and exists (select from interlock.inventory_members(p_action, v_of_transfer))

@@ -2846,7 +2846,7 @@ begin
       select '/expected_unit_price', 'must be a whole number of minor units, 0 or more'
       where c.is_object and not c.price_valid
       union all
-      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+      select '/' || interlock.pointer_token(k.name), 'is not a known field'
       from jsonb_object_keys(c.others) as k (name)
     ) p
     where not (
@@ -2985,7 +2985,7 @@ begin
         end is not true
       union all
       select
-        '/' || replace(replace(left(m.name, 100), '~', '~0'), '/', '~1'),
+        '/' || interlock.pointer_token(m.name),
         case when m.name = any (p_flags) then 'must be true or false' else 'is not a known field' end
       from jsonb_each(case when l.is_object then l.line - 'product_id' - 'quantity' else '{}' end) as m (name, value)
       where not (m.name = any (p_flags) and jsonb_typeof(m.value) in ('boolean', 'null'))

@@ -86,9 +86,7 @@ strict
 set search_path = ''
 as $$
 begin
-  return case
-    when p_text ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' then p_text::uuid
-  end;
+  return case when interlock.is_uuid(p_text) then p_text::uuid end;
 end
 $$;
 
@@ -1037,7 +1035,7 @@ $$;
 
 -- Add money to a wallet (negative amounts never come here), making it if needed.
 --
--- Callers: interlock.top_up_wallet, interlock.move_wallet, the release of orders.
+-- Callers: interlock.top_up_wallet, interlock.move_wallet, interlock.charge_buyer, interlock.give_buyer_back, the release of orders.
 -- Locks: the wallet's row, waiting. Errors: CURRENCY_MISMATCH; 55P03 after lock_timeout.
 create function interlock.credit_wallet(
   p_user_id uuid,
@@ -1463,7 +1461,8 @@ $$;
 -- Lock a user's wallet; the one helper for this kind of lock. The account comes first, because whoever pays from the
 -- wallet then writes an order that refers to it (interlock.lock_user).
 --
--- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet. Locks: the account, the wallet's row, waiting, `no key`.
+-- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet, interlock.lock_buyer, interlock.charge_buyer,
+--   interlock.give_buyer_back. Locks: the account, the wallet's row, waiting, `no key`.
 -- Errors: 55P03 after lock_timeout. A row of nulls if the user has none.
 create function interlock.lock_wallet(p_user_id uuid)
 returns interlock.wallets
@@ -1636,7 +1635,8 @@ $$;
 
 -- Take money out of the wallet that interlock.lock_wallet has locked.
 --
--- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet, interlock.move_wallet_money.
+-- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet, interlock.move_wallet_money,
+--   interlock.charge_buyer, interlock.give_buyer_back.
 -- Locks: the wallet's row, held already.
 -- Errors: INSUFFICIENT_FUNDS (no wallet counts as an empty one), CURRENCY_MISMATCH.
 create function interlock.pay_from_wallet(

@@ -514,8 +514,8 @@ $$;
 -- Change the points of a customer whom interlock.lock_points has locked, and leave a row in the ledger. What is earned pays first
 -- what is owed; what is taken back and not there is owed.
 --
--- Callers: interlock.earn_points, interlock.book_orders, interlock.take_points_back, interlock.adjust_points,
---   interlock.redeem_points.
+-- Callers: interlock.earn_points, interlock.spend_points, interlock.charge_buyer, interlock.give_buyer_back, interlock.book_orders,
+--   interlock.take_points_back, interlock.adjust_points, interlock.redeem_points.
 -- Locks: the row of points_accounts, held already.
 create function interlock.book_points(
   p_customer_id uuid,
@@ -582,13 +582,11 @@ as $$
   where c.id = p_customer_id
 $$;
 
--- Book what a sale at a till earns and spends, for a customer whom interlock.lock_points has locked: first what is spent, then what
--- is earned at the share of the tier they had, then the tier. p_amounts are what each line costs, tax in it; p_by_points is how
--- much of it is paid with points, p_spent how many.
+-- Book what a sale at a till earns, for a customer whom interlock.lock_points has locked, at the share of the tier that they had (p_tier),
+-- and then the tier. p_amounts are what each line costs, tax in it; p_by_points is how much of it is paid with points.
 --
 -- Callers: interlock.charge_buyer.
 -- Locks: the row of points_accounts, held already.
--- Errors: INSUFFICIENT_POINTS.
 create function interlock.earn_points(
   p_customer_id uuid,
   p_sale_id uuid,
@@ -596,34 +594,25 @@ create function interlock.earn_points(
   p_product_ids uuid[],
   p_amounts bigint[],
   p_by_points bigint,
-  p_spent bigint
+  p_tier text
 )
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_account interlock.points_accounts;
-  v_earned bigint;
+  v_earned constant bigint := interlock.points_for(p_currency, p_product_ids, p_amounts, p_by_points, p_tier);
   v_tier text;
 begin
-  select a.* into v_account from interlock.points_accounts a where a.customer_id = p_customer_id;
-  if v_account.balance < p_spent then
-    perform interlock.raise_error('INSUFFICIENT_POINTS', jsonb_build_object('balance', v_account.balance, 'requested', p_spent));
-  end if;
-  perform interlock.book_points(p_customer_id, 'spent', -p_spent, 0, p_sale_id);
-
-  v_earned := interlock.points_for(p_currency, p_product_ids, p_amounts, p_by_points, v_account.tier);
   perform interlock.book_points(
     p_customer_id, 'earned', v_earned, (select coalesce(sum(a), 0) from unnest(p_amounts) as a)::bigint, p_sale_id
   );
   v_tier := interlock.settle_tier(p_customer_id);
   return jsonb_build_object(
     'earned', v_earned,
-    'spent', p_spent,
     'balance', (select a.balance from interlock.points_accounts a where a.customer_id = p_customer_id),
     'tier', v_tier,
-    'tier_before', v_account.tier
+    'tier_before', p_tier
   );
 end
 $$;
@@ -843,7 +832,7 @@ begin
     select jsonb_agg(jsonb_build_object('pointer', p_at || m.name, 'message', m.message) order by m.name)
     from (
       select
-        replace(replace(left(k.key, 100), '~', '~0'), '/', '~1') as name,
+        interlock.pointer_token(k.key) as name,
         case k.key
           when 'name' then case
             when (jsonb_typeof(k.value) = 'string' and interlock.is_line(k.value #>> '{}', 200)) is not true
@@ -948,7 +937,7 @@ $$;
 -- Lock the points of a customer; the one helper for this kind of lock. They are made where there are none. Orders of the web shop
 -- that were paid meanwhile are booked first, so that what is there is all there is. A customer who was merged into another meanwhile is that one: the answer says who.
 --
--- Callers: interlock.lock_buyer, interlock.take_points_back, interlock.adjust_points, interlock.redeem_points,
+-- Callers: interlock.lock_buyer, interlock.give_buyer_back, interlock.take_points_back, interlock.adjust_points, interlock.redeem_points,
 --   interlock.settle_points, interlock.settle_customer_tier, interlock.merge_customers, interlock.erase_customer, interlock.link_customer.
 -- Locks: the row of points_accounts, waiting, `no key`; then rows of points_due of the customer, `skip locked`.
 -- Errors: 55P03 after lock_timeout.
@@ -1418,58 +1407,42 @@ begin
 end
 $$;
 
--- Take back the points that a sale earned and give back those that paid it, as far as it came back: p_returned of its p_total in
--- all so far, and p_refunded of what points paid. Called again with the same numbers it changes nothing, so points come back
--- exactly once whatever is returned in how many parts.
+-- Take back the points that a sale earned, as far as it came back: p_returned of its p_total in all so far. Called again with the same
+-- numbers it changes nothing, so points are taken back exactly once whatever is returned in how many parts. Answers how many they are now.
 --
 -- Callers: interlock.take_returned_points, interlock.give_buyer_back, whose callers hold the sale.
 -- Locks: as interlock.lock_points.
-create function interlock.take_points_back(p_sale_id uuid, p_returned bigint, p_total bigint, p_refunded bigint)
-returns void
+create function interlock.take_points_back(p_sale_id uuid, p_returned bigint, p_total bigint)
+returns bigint
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_customer_id uuid;
-  v_paid constant bigint := (
-    select coalesce(sum(t.amount), 0) from interlock.sale_tenders t where t.sale_id = p_sale_id and t.type = 'points'
-  );
-  v_sum record;
+  v_points bigint;
+  v_amount bigint;
 begin
   select coalesce(c.merged_into, c.id) into v_customer_id
   from interlock.points_movements m
   join interlock.customers c on c.id = m.customer_id
   where m.sale_id = p_sale_id
   limit 1;
-  if v_customer_id is null then
-    return;
+  if v_customer_id is null or p_total = 0 then
+    return 0;
   end if;
 
   perform interlock.lock_points(v_customer_id);
   select
-    coalesce(sum(m.points - m.owed) filter (where m.kind = 'earned'), 0) as earned,
-    coalesce(sum(m.amount) filter (where m.kind = 'earned'), 0) as amount,
-    coalesce(sum(m.points - m.owed) filter (where m.kind = 'taken_back'), 0) as taken,
-    coalesce(sum(m.amount) filter (where m.kind = 'taken_back'), 0) as amount_back,
-    coalesce(sum(-m.points) filter (where m.kind = 'spent'), 0) as spent,
-    coalesce(sum(m.points - m.owed) filter (where m.kind = 'given_back'), 0) as given
-  into v_sum
+    ceil(coalesce(sum(m.points - m.owed) filter (where m.kind = 'earned'), 0)::numeric * p_returned / p_total)
+      + coalesce(sum(m.points - m.owed) filter (where m.kind = 'taken_back'), 0),
+    ceil(coalesce(sum(m.amount) filter (where m.kind = 'earned'), 0)::numeric * p_returned / p_total)
+      + coalesce(sum(m.amount) filter (where m.kind = 'taken_back'), 0)
+  into v_points, v_amount
   from interlock.points_movements m
   where m.sale_id = p_sale_id;
-
-  perform interlock.book_points(
-    v_customer_id, 'given_back',
-    (floor(v_sum.spent::numeric * p_refunded / nullif(v_paid, 0)) - v_sum.given)::bigint, 0, p_sale_id
-  )
-  where v_paid > 0;
-  perform interlock.book_points(
-    v_customer_id, 'taken_back',
-    (-ceil(v_sum.earned::numeric * p_returned / nullif(p_total, 0)) - v_sum.taken)::bigint,
-    (-ceil(v_sum.amount::numeric * p_returned / nullif(p_total, 0)) - v_sum.amount_back)::bigint,
-    p_sale_id
-  )
-  where p_total > 0;
+  perform interlock.book_points(v_customer_id, 'taken_back', -v_points, -v_amount, p_sale_id);
   perform interlock.settle_tier(v_customer_id);
+  return v_points;
 end
 $$;
 
@@ -1589,7 +1562,7 @@ comment on function interlock.book_points is
 comment on function interlock.customer_to_json is
   'A customer as answers show them, with their points.';
 comment on function interlock.earn_points is
-  'Book what a sale at a till earns and spends, for a customer whom interlock.lock_points has locked: first what is spent, then what is earned at the share of the tier they had, then the tier.';
+  'Book what a sale at a till earns, for a customer whom interlock.lock_points has locked, at the share of the tier that they had (p_tier), and then the tier.';
 comment on function interlock.erase_customer is
   'What public.erase_customer does, with its owner''s rights: take the person out of a customer.';
 comment on function interlock.fill_in_customer is
@@ -1631,7 +1604,7 @@ comment on function interlock.settle_points is
 comment on function interlock.settle_tier is
   'Put a customer whom interlock.lock_points has locked into the tier that they have reached: the highest whose threshold is not above what they have earned, or bought, within settings.tier_window.';
 comment on function interlock.take_points_back is
-  'Take back the points that a sale earned and give back those that paid it, as far as it came back: p_returned of its p_total in all so far, and p_refunded of what points paid.';
+  'Take back the points that a sale earned, as far as it came back: p_returned of its p_total in all so far.';
 comment on function interlock.till_role is
   'What the caller is at a till: `manager` (managers and staff by token, the shop itself), `cashier` (by token), or nothing.';
 

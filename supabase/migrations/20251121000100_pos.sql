@@ -6,15 +6,16 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
--- Who buys at a till, and what they pay with beside cash and cards. Their points are locked, and the wallet if it pays.
+-- Who buys at a till, and what they pay with beside cash and cards, or are paid out in. Their points are locked, and the wallet if it
+-- is named.
 create type interlock.buyer as (
   customer_id uuid,
   user_id uuid,
+  -- The tier they had.
+  tier text,
   -- Minor units.
   by_points bigint,
-  by_wallet bigint,
-  -- How many points that is.
-  spent bigint
+  by_wallet bigint
 );
 
 -- What a look at the lines of a sale, without a lock, has seen: one element for each line, in their order.
@@ -252,7 +253,7 @@ comment on column interlock.sales.customer_id is
 comment on column interlock.sales.promo_code is
   'The code that took off the promo_discount of its lines.';
 comment on column interlock.sales.loyalty is
-  'What it earned and spent, and the balance and tiers it left, as it was answered.';
+  'Points that it earned, spent, gave and took back, and the balance and tiers it left, as it was answered.';
 comment on column interlock.sales.cashier is
   'Who sold; empty for the shop''s own code.';
 comment on column interlock.sales.approved_by is
@@ -783,12 +784,27 @@ begin
         'price', trim_scale(i.unit_price / m.minor),
         'quantity', trim_scale(i.quantity),
         'category', p.loyalty_class,
-        'discount', trim_scale((i.discount + i.promo_discount) / m.minor)
-      ) order by i.line), '[]')
-      from interlock.sale_lines i
+        'discount', trim_scale(i.discount / m.minor)
+      ) order by i.came_back, i.n), '[]')
+      from (
+        select
+          false as came_back, l.line as n, l.product_id, l.name, l.unit_price::numeric, l.quantity::numeric,
+          (l.discount + l.promo_discount)::numeric as discount
+        from interlock.sale_lines l
+        where l.sale_id = s.id
+        union all
+        -- Of what was taken off when it was sold, its share comes back, too.
+        select
+          true, r.n, r.product_id, r.name, r.unit_price, -r.quantity,
+          case when o.sale_id is null then 0 else
+            r.amount - case when o.tax_inclusive then 0 else r.tax end - floor(r.quantity * r.unit_price + 0.5)
+          end
+        from interlock.sale_returns r
+        left join interlock.sale_lines o on o.sale_id = r.original_sale_id and o.line = r.original_line
+        where r.sale_id = s.id
+      ) i
       left join interlock.products p on p.id = i.product_id
-      where i.sale_id = s.id
-        and s.status <> 'voided'
+      where s.status <> 'voided'
     )
   )))
   into v_answer
@@ -885,31 +901,53 @@ begin
 end
 $$;
 
--- Take what a customer pays with points and the wallet, and book what the sale earns. p_amounts are what its lines cost, tax in it.
+-- Take what a customer pays with points and the wallet, or give them what is paid out in these, and book what the sale earns. p_amounts
+-- are what its lines cost, tax in it; p_by_points is how much of that is paid with points, p_taken_back how many points went with what came back.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.pos_sale, after interlock.refuse_tenders or interlock.refuse_refund.
 -- Locks: what interlock.lock_buyer holds.
--- Errors: INSUFFICIENT_POINTS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH.
+-- Errors: VALIDATION_FAILED, INSUFFICIENT_POINTS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH.
 create function interlock.charge_buyer(
   p_buyer interlock.buyer,
   p_sale_id uuid,
+  p_root_sale_id uuid,
   p_currency text,
+  p_tenders jsonb,
+  p_total bigint,
   p_product_ids uuid[],
-  p_amounts bigint[]
+  p_amounts bigint[],
+  p_by_points bigint,
+  p_taken_back bigint
 )
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
+declare
+  v_spent bigint := 0;
+  v_given_back bigint := 0;
 begin
-  if p_buyer.by_wallet > 0 then
-    perform interlock.pay_from_wallet(
-      interlock.lock_wallet(p_buyer.user_id), p_buyer.by_wallet, p_currency, 'pos_sale', p_sale_id
-    );
+  if p_total < 0 then
+    if p_buyer.by_points > 0 then
+      v_given_back := interlock.points_to_give_back(p_buyer.customer_id, p_root_sale_id, p_buyer.by_points);
+      perform interlock.book_points(p_buyer.customer_id, 'given_back', v_given_back, p_sale_id => p_sale_id);
+    end if;
+    if p_buyer.by_wallet > 0 then
+      perform interlock.credit_wallet(p_buyer.user_id, p_buyer.by_wallet, p_currency, 'pos_return', p_sale_id);
+    end if;
+  else
+    if p_buyer.by_points > 0 then
+      v_spent := interlock.spend_points(p_buyer, p_sale_id, p_currency, p_tenders);
+    end if;
+    if p_buyer.by_wallet > 0 then
+      perform interlock.pay_from_wallet(
+        interlock.lock_wallet(p_buyer.user_id), p_buyer.by_wallet, p_currency, 'pos_sale', p_sale_id
+      );
+    end if;
   end if;
   return interlock.earn_points(
-    p_buyer.customer_id, p_sale_id, p_currency, p_product_ids, p_amounts, p_buyer.by_points, coalesce(p_buyer.spent, 0)
-  );
+    p_buyer.customer_id, p_sale_id, p_currency, p_product_ids, p_amounts, p_by_points, p_buyer.tier
+  ) || jsonb_build_object('spent', v_spent, 'given_back', v_given_back, 'taken_back', p_taken_back);
 end
 $$;
 
@@ -1173,6 +1211,27 @@ as $$
   select replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
 $$;
 
+-- The sale with which something began and all that it was exchanged for since, but for what is void, each with the customer who has
+-- its points by now.
+--
+-- Callers: interlock.refuse_refund, interlock.points_to_give_back.
+-- Locks: none.
+create function interlock.exchanged_sales(p_root_sale_id uuid)
+returns table (id uuid, root_sale_id uuid, total bigint, returned bigint, change_due bigint, customer_id uuid)
+language sql
+stable
+set search_path = ''
+as $$
+  select s.id, s.root_sale_id, s.total, s.returned, s.change_due, coalesce(c.merged_into, c.id)
+  from (
+    select o.* from interlock.sales o where o.id = p_root_sale_id
+    union all
+    select o.* from interlock.sales o where o.root_sale_id = p_root_sale_id
+  ) s
+  left join interlock.customers c on c.id = s.customer_id
+  where s.status = 'completed'
+$$;
+
 -- What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or
 -- taken out beside.
 --
@@ -1285,8 +1344,6 @@ language plpgsql
 immutable
 set search_path = ''
 as $$
-declare
-  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
 begin
   if jsonb_typeof(p_returns) <> 'array' or jsonb_array_length(p_returns) not between 1 and 100 then
     return interlock.problem('/returns', 'must be an array of 1 to 100 entries');
@@ -1322,7 +1379,7 @@ begin
       from unnest(array['sale_id', 'inventory_id', 'product_id']) as k (name)
       where e.is_object
         and e.item ? k.name
-        and (jsonb_typeof(e.item -> k.name) = 'string' and e.item ->> k.name ~ v_uuid) is not true
+        and (jsonb_typeof(e.item -> k.name) = 'string' and interlock.is_uuid(e.item ->> k.name)) is not true
       union all
       select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
       where e.is_object
@@ -1354,7 +1411,7 @@ begin
       where e.is_object
         and (jsonb_typeof(e.item -> 'reason') = 'string' and interlock.is_line(e.item ->> 'reason', 200)) is not true
       union all
-      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+      select '/' || interlock.pointer_token(k.name), 'is not a known field'
       from jsonb_object_keys(case when e.is_object then e.item else '{}' end) as k (name)
       where k.name not in ('sale_id', 'inventory_id', 'product_id', 'barcode', 'quantity', 'restock', 'reason')
         and (k.name <> 'line' or not e.with_receipt)
@@ -1500,11 +1557,11 @@ begin
         where l.has_discount
           and (jsonb_typeof(l.item -> 'discount' -> 'reason') = 'string' and interlock.is_line(l.item #>> '{discount,reason}', 200)) is not true
         union all
-        select '/discount/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        select '/discount/' || interlock.pointer_token(k.name), 'is not a known field'
         from jsonb_object_keys(case when l.has_discount then l.item -> 'discount' else '{}' end) as k (name)
         where k.name not in ('amount', 'percent', 'reason')
         union all
-        select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        select '/' || interlock.pointer_token(k.name), 'is not a known field'
         from jsonb_object_keys(case when l.is_object then l.item else '{}' end) as k (name)
         where k.name not in ('inventory_id', 'product_id', 'barcode', 'quantity', 'unit_price', 'discount')
       ) p
@@ -1538,7 +1595,7 @@ begin
           and t.item ? 'reference'
           and (jsonb_typeof(t.item -> 'reference') = 'string' and interlock.is_line(t.item ->> 'reference', 200)) is not true
         union all
-        select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        select '/' || interlock.pointer_token(k.name), 'is not a known field'
         from jsonb_object_keys(case when t.is_object then t.item else '{}' end) as k (name)
         where k.name not in ('type', 'amount', 'reference')
       ) p
@@ -1547,7 +1604,7 @@ begin
 
   if p_request ? 'customer' then
     v_problems := v_problems || interlock.find_customer_problems(p_request -> 'customer');
-  elsif p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+  elsif not p_request ? 'returns' and p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
     v_problems := v_problems || interlock.problem('/customer', 'is required to pay with a wallet or points');
   end if;
   if (p_request ->> 'promo_code') is not null and interlock.is_line(p_request ->> 'promo_code', 64) is not true then
@@ -1758,40 +1815,63 @@ as $$
   )
 $$;
 
--- Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.
+-- Undo what a sale that is voided did to points and a wallet: what it took is given back, what it gave is taken again (of points that are
+-- spent by then is owed what is not there), what it earned is taken, and what was taken with goods that came back is given back.
 --
--- Callers: interlock.void_sale, which holds the sale.
+-- Callers: interlock.void_sale, which holds the sale and those of which something came back, and has counted them there.
 -- Locks: the account; as interlock.lock_points; the wallet.
--- Errors: WALLET_UNLINKED where the customer has no account any more; 55P03 after lock_timeout.
+-- Errors: WALLET_UNLINKED where the customer has no account any more, INSUFFICIENT_FUNDS where the money is spent; 55P03 after
+--   lock_timeout.
 create function interlock.give_buyer_back(p_sale interlock.sales)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
+  v_by_wallet constant bigint := (
+    select coalesce(sum(t.amount), 0) from interlock.sale_tenders t where t.sale_id = p_sale.id and t.type = 'wallet'
+  );
+  v_customer_id constant uuid := (
+    select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = p_sale.customer_id
+  );
   v_user_id uuid;
-  v_by_points bigint;
-  v_by_wallet bigint;
 begin
-  select
-    coalesce(sum(t.amount) filter (where t.type = 'points'), 0),
-    coalesce(sum(t.amount) filter (where t.type = 'wallet'), 0)
-  into v_by_points, v_by_wallet
-  from interlock.sale_tenders t
-  where t.sale_id = p_sale.id;
-
   if v_by_wallet > 0 then
-    select c.user_id into v_user_id
-    from interlock.customers c
-    where c.id = interlock.live_customer(p_sale.customer_id);
+    select c.user_id into v_user_id from interlock.customers c where c.id = v_customer_id;
     if v_user_id is null or not interlock.lock_user(v_user_id) then
       perform interlock.raise_error('WALLET_UNLINKED', jsonb_build_object('customer_id', p_sale.customer_id, 'amount', v_by_wallet));
     end if;
   end if;
-  perform interlock.take_points_back(
-    p_sale.id, p_sale.total + p_sale.returned, p_sale.total + p_sale.returned, v_by_points
+
+  perform interlock.take_returned_points(o.original_sale_id)
+  from (
+    select distinct r.original_sale_id
+    from interlock.sale_returns r
+    where r.sale_id = p_sale.id
+      and r.original_sale_id is not null
+  ) o;
+  if v_customer_id is null then
+    return;
+  end if;
+
+  perform interlock.lock_points(v_customer_id);
+  perform interlock.book_points(
+    v_customer_id, 'given_back',
+    (
+      select coalesce(sum(m.owed - m.points), 0)::bigint
+      from interlock.points_movements m
+      where m.sale_id = p_sale.id
+        and m.kind in ('spent', 'given_back')
+    ),
+    p_sale_id => p_sale.id
   );
-  if v_by_wallet > 0 then
+  perform interlock.take_points_back(p_sale.id, p_sale.total + p_sale.returned, p_sale.total + p_sale.returned);
+
+  if v_by_wallet > 0 and p_sale.total < 0 then
+    perform interlock.pay_from_wallet(
+      interlock.lock_wallet(v_user_id), v_by_wallet, p_sale.currency, 'pos_void', p_sale.id
+    );
+  elsif v_by_wallet > 0 then
     perform interlock.credit_wallet(v_user_id, v_by_wallet, p_sale.currency, 'pos_void', p_sale.id);
   end if;
 end
@@ -1838,22 +1918,23 @@ begin
 end
 $$;
 
--- The customer of a sale, with their points locked, and their wallet where it pays.
+-- The customer of a sale, with their points locked, and their wallet where it pays or is paid out to. Where something comes back that a
+-- customer has bought (p_owner_id) it is them.
 --
 -- Callers: interlock.pos_sale.
--- Locks: as interlock.find_or_make_customer; the account (to pay from the wallet); as interlock.lock_points; the row of a customer that is filled in; the wallet.
--- Errors: CUSTOMER_NOT_FOUND, CUSTOMERS_DIFFER; VALIDATION_FAILED for a tender that cannot be theirs; 55P03 after lock_timeout.
-create function interlock.lock_buyer(p_customer jsonb, p_tenders jsonb, p_currency text)
+-- Locks: as interlock.find_or_make_customer; the account (for the wallet); as interlock.lock_points; the row of a customer that is filled in; the wallet.
+-- Errors: CUSTOMER_NOT_FOUND, CUSTOMERS_DIFFER; VALIDATION_FAILED where there is no wallet; 55P03 after lock_timeout.
+create function interlock.lock_buyer(p_customer jsonb, p_owner_id uuid, p_tenders jsonb)
 returns interlock.buyer
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_value bigint;
+  v_owner_id uuid;
   v_account interlock.points_accounts;
   v_buyer interlock.buyer;
 begin
-  v_buyer.customer_id := interlock.find_or_make_customer(p_customer);
+  v_buyer.customer_id := case when p_customer is null then p_owner_id else interlock.find_or_make_customer(p_customer) end;
 
   select
     coalesce(sum(t.amount) filter (where t.type = 'points'), 0),
@@ -1864,33 +1945,24 @@ begin
   if v_buyer.by_wallet > 0 then
     select c.user_id into v_buyer.user_id from interlock.customers c where c.id = v_buyer.customer_id;
     if v_buyer.user_id is null or not interlock.lock_user(v_buyer.user_id) then
-      perform interlock.refuse_problems(interlock.problem('/customer', 'has no account whose wallet could pay'));
+      perform interlock.refuse_problems(interlock.problem('/customer', 'has no account, and so no wallet'));
     end if;
   end if;
 
   v_account := interlock.lock_points(v_buyer.customer_id);
   v_buyer.customer_id := v_account.customer_id;
+  v_buyer.tier := v_account.tier;
+  v_owner_id := interlock.live_customer(p_owner_id);
+  if v_owner_id <> v_buyer.customer_id then
+    perform interlock.raise_error('CUSTOMERS_DIFFER', jsonb_build_object(
+      'customer_ids', jsonb_build_array(v_owner_id, v_buyer.customer_id)
+    ));
+  end if;
   if p_customer ? 'create' then
     perform interlock.fill_in_customer(v_buyer.customer_id, p_customer -> 'create');
   end if;
   select c.user_id into v_buyer.user_id from interlock.customers c where c.id = v_buyer.customer_id;
 
-  if v_buyer.by_points > 0 then
-    select v.value into v_value from interlock.points_values v where v.currency = p_currency;
-    perform interlock.refuse_problems((
-      select coalesce(jsonb_agg(jsonb_build_object(
-        'pointer', format('/tenders/%s/amount', t.n - 1),
-        'message', case
-          when v_value is null then format('points pay nothing in %s', p_currency)
-          else format('must be a multiple of %s, which is what a point is worth', v_value)
-        end
-      )), '[]')
-      from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint)) with ordinality as t (type, amount, n)
-      where t.type = 'points'
-        and (t.amount % v_value = 0) is not true
-    ));
-    v_buyer.spent := v_buyer.by_points / v_value;
-  end if;
   if v_buyer.by_wallet > 0 then
     perform interlock.lock_wallet(v_buyer.user_id);
   end if;
@@ -2366,6 +2438,26 @@ begin
 end
 $$;
 
+-- How much of what the lines of a sale cost is paid with points: by its own tenders (or less what they pay out), and by those of
+-- the sale whose goods come back with it, in the part of it that they are worth.
+--
+-- Callers: interlock.pos_sale, interlock.share_by_points.
+-- Locks: none.
+create function interlock.paid_by_points(p_total bigint, p_returned bigint, p_by_points bigint, p_original_id uuid)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return greatest(0, least(
+    p_total + p_returned,
+    case when p_total < 0 then -p_by_points else p_by_points end
+      + case when p_original_id is null then 0 else round(p_returned * interlock.share_by_points(p_original_id)) end
+  ))::bigint;
+end
+$$;
+
 -- What public.park_sale does, with its owner's rights: put a cart aside, for any till of the location. With p_hold (the setting
 -- hold_parked_stock, if it is not said) its goods are taken out of the stock and kept for it. With p_parked_sale_id what this till
 -- has resumed is parked again, as it is now. Once for each reference.
@@ -2527,6 +2619,43 @@ begin
 end
 $$;
 
+-- How many points a customer gets back where so much is paid out in points: of all that they spent on the sale with which it began and on
+-- what it was exchanged for, the share of the amount that has been paid out by now, this time included, rounded down, less what they got before.
+-- So parts always sum to what was spent, whatever a point is worth by now.
+--
+-- Callers: interlock.charge_buyer, whose caller holds that sale, after interlock.refuse_refund.
+-- Locks: none beyond it.
+create function interlock.points_to_give_back(p_customer_id uuid, p_root_sale_id uuid, p_amount bigint)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_paid numeric;
+  v_refunded numeric;
+  v_spent numeric;
+  v_given numeric;
+begin
+  select
+    coalesce(sum(t.amount) filter (where s.total >= 0), 0),
+    coalesce(sum(t.amount) filter (where s.total < 0), 0) + p_amount
+  into v_paid, v_refunded
+  from interlock.exchanged_sales(p_root_sale_id) s
+  join interlock.sale_tenders t on t.sale_id = s.id and t.type = 'points'
+  where s.customer_id = p_customer_id;
+  select
+    coalesce(sum(-m.points) filter (where m.kind = 'spent'), 0),
+    coalesce(sum(m.points - m.owed) filter (where m.kind = 'given_back'), 0)
+  into v_spent, v_given
+  from interlock.exchanged_sales(p_root_sale_id) s
+  join interlock.points_movements m on m.sale_id = s.id
+  where s.customer_id = p_customer_id;
+  -- Points that were spent since may have been worth more than those that came back.
+  return greatest(floor(v_spent * v_refunded / v_paid) - v_given, 0)::bigint;
+end
+$$;
+
 -- What public.pos_sale does, with its owner's rights: a sale at a till in one transaction, all or nothing: stock of every line,
 -- the sale with its lines and tenders, the drawer, the receipt number and the stored answer.
 --
@@ -2540,10 +2669,11 @@ $$;
 -- it belongs to the shift of then, closed or not.
 --
 -- Goods that come back (p_returns) are taken first, and what of them goes into the stock is put there in the same pass in which
--- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing.
+-- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing. It is of the customer who
+-- had bought them, if they are known.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; an approval; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; a parked sale; stock as
+-- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; an approval; with a customer what interlock.lock_buyer locks, of what they bring back also as interlock.take_returned_points; with a code what interlock.redeem_promo locks; a parked sale; stock as
 --   interlock.put_back, then interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
@@ -2599,6 +2729,9 @@ declare
   v_discount bigint;
   v_returns interlock.sale_returns[];
   v_root_sale_id uuid;
+  v_original_id uuid;
+  v_owner_id uuid;
+  v_taken_back bigint := 0;
   v_returned bigint := 0;
   v_put record;
   v_parked interlock.parked_sales;
@@ -2664,18 +2797,24 @@ begin
   end if;
 
   if p_returns is not null then
-    select t.o_returns, t.o_root_sale_id
-    into v_returns, v_root_sale_id
+    select t.o_returns, t.o_root_sale_id, t.o_customer_id
+    into v_returns, v_root_sale_id, v_owner_id
     from interlock.take_returns(
       p_returns, v_sale_id, v_register, v_role = 'manager' or coalesce('return_without_receipt' = any (v_approved), false)
     ) t;
     select sum(r.amount) into v_returned from unnest(v_returns) as r;
+    v_original_id := v_returns[1].original_sale_id;
   end if;
   if p_approval_id is not null then
     v_approved_by := interlock.use_approval(p_approval_id, p_register_id, array['discount', 'return_without_receipt'], v_sale_id);
   end if;
-  if p_customer is not null then
-    v_buyer := interlock.lock_buyer(p_customer, p_tenders, v_register.currency);
+  if p_customer is not null or v_owner_id is not null then
+    v_buyer := interlock.lock_buyer(p_customer, v_owner_id, p_tenders);
+  elsif p_returns is not null and p_tenders @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+    perform interlock.refuse_problems(interlock.problem('/customer', 'is required to pay with a wallet or points'));
+  end if;
+  if v_original_id is not null then
+    v_taken_back := interlock.take_returned_points(v_original_id);
   end if;
   if p_promo_code is not null then
     v_promo_discounts := interlock.redeem_sale_promo(p_promo_code, v_buyer, v_sale_id, v_register.currency, v_look);
@@ -2714,17 +2853,22 @@ begin
     ));
   end if;
   if v_total < 0 then
-    perform interlock.refuse_refund(p_tenders, v_total, v_root_sale_id, v_register.currency);
+    perform interlock.refuse_refund(p_tenders, v_total, v_root_sale_id, v_register.currency, v_buyer.customer_id);
   else
     v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
   end if;
-  if p_customer is not null then
-    v_loyalty := interlock.charge_buyer(v_buyer, v_sale_id, v_register.currency, v_look.product_ids, array(
-      select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
-      from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts, v_inclusive, v_taxes) with ordinality
-        as u (subtotal, discount, promo, inclusive, tax, n)
-      order by u.n
-    ));
+  if v_buyer.customer_id is not null then
+    v_loyalty := interlock.charge_buyer(
+      v_buyer, v_sale_id, v_root_sale_id, v_register.currency, p_tenders, v_total, v_look.product_ids,
+      array(
+        select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
+        from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts, v_inclusive, v_taxes) with ordinality
+          as u (subtotal, discount, promo, inclusive, tax, n)
+        order by u.n
+      ),
+      interlock.paid_by_points(v_total, v_returned, v_buyer.by_points, v_original_id),
+      case when v_owner_id is null then 0 else v_taken_back end
+    );
   end if;
 
   if p_parked_sale_id is not null then
@@ -2759,7 +2903,7 @@ begin
     v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
     v_subtotal, v_discount, v_tax, v_tax_included,
     v_returned, coalesce(cardinality(v_returns), 0), v_root_sale_id, v_total, v_change,
-    (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(), v_approved_by,
+    v_buyer.customer_id, p_promo_code, v_loyalty, auth.uid(), v_approved_by,
     coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
     case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
   );
@@ -3208,7 +3352,7 @@ as $$
     union all
     select 19, v.n, 'row', s.words ->> v.name, null, interlock.format_number((s.loyalty ->> v.name)::numeric, p_language)
     from sale s
-    cross join (values (1, 'earned'), (2, 'spent'), (3, 'balance')) as v (n, name)
+    cross join (values (1, 'earned'), (2, 'spent'), (3, 'taken_back'), (4, 'given_back'), (5, 'balance')) as v (n, name)
     where s.loyalty ->> v.name <> '0'
     union all
     select 21, 0, 'rule', null, null, null from sale s where s.receipt_footer is not null
@@ -3238,13 +3382,13 @@ as $$
     when 'de' then jsonb_build_object(
       'tax_id', 'USt-IdNr.', 'receipt', 'Bon', 'till', 'Kasse', 'void', 'STORNIERT', 'discount', 'Rabatt',
       'subtotal', 'Zwischensumme', 'total', 'SUMME', 'cash', 'Bar', 'card', 'Karte', 'wallet', 'Guthaben', 'points', 'Punkte', 'change', 'Rückgeld',
-      'customer', 'Kunde', 'returned', 'Rückgabe', 'tax_back', 'MwSt. der Rückgaben', 'promo', 'Code', 'earned', 'Punkte gesammelt', 'spent', 'Punkte eingelöst', 'balance', 'Punktestand',
+      'customer', 'Kunde', 'returned', 'Rückgabe', 'tax_back', 'MwSt. der Rückgaben', 'promo', 'Code', 'earned', 'Punkte gesammelt', 'spent', 'Punkte eingelöst', 'taken_back', 'Punkte abgezogen', 'given_back', 'Punkte zurück', 'balance', 'Punktestand',
       'tax_in', 'Enth. MwSt. %s %% aus %s', 'tax_on', 'zzgl. MwSt. %s %% auf %s', 'date', 'DD.MM.YYYY HH24:MI'
     )
     else jsonb_build_object(
       'tax_id', 'Tax ID', 'receipt', 'Receipt', 'till', 'Till', 'void', 'VOID', 'discount', 'Discount',
       'subtotal', 'Subtotal', 'total', 'TOTAL', 'cash', 'Cash', 'card', 'Card', 'wallet', 'Wallet', 'points', 'Points', 'change', 'Change',
-      'customer', 'Customer', 'returned', 'Returned', 'tax_back', 'Tax on what came back', 'promo', 'Code', 'earned', 'Points earned', 'spent', 'Points spent', 'balance', 'Points now',
+      'customer', 'Customer', 'returned', 'Returned', 'tax_back', 'Tax on what came back', 'promo', 'Code', 'earned', 'Points earned', 'spent', 'Points spent', 'taken_back', 'Points taken back', 'given_back', 'Points given back', 'balance', 'Points now',
       'tax_in', 'Incl. tax %s %% on %s', 'tax_on', 'Tax %s %% on %s', 'date', 'YYYY-MM-DD HH24:MI'
     )
   end
@@ -3340,12 +3484,13 @@ $$;
 
 -- Refuse tenders that do not pay out what a customer gets: another sum, or by one type more than has come in by it. That is what
 -- was paid for the sale with which it began and all that was exchanged for it, less what was paid out; goods
--- that came back without a receipt count as cash, and what is paid out for them is cash. Money is paid out in cash or by card.
+-- that came back without a receipt count as cash, and what is paid out for them is cash. Points and wallets are those of one customer
+-- (p_customer_id): what others have paid with theirs does not count.
 --
 -- Callers: interlock.pos_sale, which holds that sale.
 -- Locks: none beyond it.
 -- Errors: UNDERPAID, OVERPAID, REFUND_EXCEEDS_PAID.
-create function interlock.refuse_refund(p_tenders jsonb, p_total bigint, p_root_sale_id uuid, p_currency text)
+create function interlock.refuse_refund(p_tenders jsonb, p_total bigint, p_root_sale_id uuid, p_currency text, p_customer_id uuid)
 returns void
 language plpgsql
 set search_path = ''
@@ -3369,14 +3514,14 @@ begin
   end if;
 
   with sales as (
-    select s.* from interlock.sales s where s.id = p_root_sale_id and s.status = 'completed'
-    union all
-    select s.* from interlock.sales s where s.root_sale_id = p_root_sale_id and s.status = 'completed'
+    select s.* from interlock.exchanged_sales(p_root_sale_id) s
   ),
   received as (
     select t.type::text, case when s.total < 0 then -t.amount else t.amount end::numeric as amount
     from sales s
     join interlock.sale_tenders t on t.sale_id = s.id
+    where t.type in ('cash', 'card')
+      or s.customer_id = p_customer_id
     union all
     select 'cash', -s.change_due from sales s
     union all
@@ -3392,7 +3537,6 @@ begin
   refundable as (
     select r.type, greatest(sum(r.amount), 0) as amount
     from received r
-    where r.type in ('cash', 'card')
     group by r.type
   )
   select
@@ -3753,6 +3897,33 @@ as $$
   where s.id = p_sale_id
 $$;
 
+-- Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that
+-- share of it earns nothing, and neither does what it is exchanged for.
+--
+-- Callers: interlock.paid_by_points, of the sale whose goods come back.
+-- Locks: none.
+create function interlock.share_by_points(p_sale_id uuid)
+returns numeric
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(interlock.paid_by_points(s.total, s.returned, t.amount, r.original_sale_id)::numeric / nullif(s.total + s.returned, 0), 0)
+    from interlock.sales s
+    cross join lateral (
+      select coalesce(sum(p.amount), 0)::bigint as amount
+      from interlock.sale_tenders p
+      where p.sale_id = s.id
+        and p.type = 'points'
+    ) t
+    left join interlock.sale_returns r on r.sale_id = s.id and r.n = 0
+    where s.id = p_sale_id
+  );
+end
+$$;
+
 -- The shift that a sale belongs to. A till that was cut off names it, or it is the one that was open then; only if there was none
 -- is it the open one. It may be closed by now: then the sale comes late. Any other sale belongs to the open shift, which must be the
 -- one that it names.
@@ -3884,6 +4055,41 @@ as $$
   group by k.type
 $$;
 
+-- Take the points that pay for a sale, at what a point is worth. Answers how many they are.
+--
+-- Callers: interlock.charge_buyer.
+-- Locks: what interlock.lock_buyer holds.
+-- Errors: VALIDATION_FAILED for an amount that is not one of whole points, INSUFFICIENT_POINTS.
+create function interlock.spend_points(p_buyer interlock.buyer, p_sale_id uuid, p_currency text, p_tenders jsonb)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_value constant bigint := (select v.value from interlock.points_values v where v.currency = p_currency);
+  v_spent constant bigint := p_buyer.by_points / v_value;
+  v_balance constant bigint := (select a.balance from interlock.points_accounts a where a.customer_id = p_buyer.customer_id);
+begin
+  perform interlock.refuse_problems((
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'pointer', format('/tenders/%s/amount', t.n - 1),
+      'message', case
+        when v_value is null then format('points pay nothing in %s', p_currency)
+        else format('must be a multiple of %s, which is what a point is worth', v_value)
+      end
+    )), '[]')
+    from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint)) with ordinality as t (type, amount, n)
+    where t.type = 'points'
+      and (t.amount % v_value = 0) is not true
+  ));
+  if v_balance < v_spent then
+    perform interlock.raise_error('INSUFFICIENT_POINTS', jsonb_build_object('balance', v_balance, 'requested', v_spent));
+  end if;
+  perform interlock.book_points(p_buyer.customer_id, 'spent', -v_spent, p_sale_id => p_sale_id);
+  return v_spent;
+end
+$$;
+
 -- Take a parked sale for the sale that it becomes: once. What it holds is the caller's to give back to the stock, before the sale
 -- takes what it sells.
 --
@@ -3910,10 +4116,10 @@ end
 $$;
 
 -- Take back so much of lines of a sale, and count it there. What the first so many units of a line come to is its share of what
--- the line had cost, half a minor unit rounded up; a part is that less what has been given back before.
+-- the line had cost, half a minor unit rounded up; a part is that less what has been given back before. Answers also whose it was.
 --
 -- Callers: interlock.take_returns.
--- Locks: the sale and the one with which it began, by id; the points of its customer.
+-- Locks: the sale and the one with which it began, by id.
 -- Errors: SALE_NOT_FOUND, SALE_VOIDED, MIXED_CURRENCIES, VALIDATION_FAILED, RETURN_EXCEEDS_SOLD with every line of which too much comes
 --   back; 55P03 after lock_timeout.
 create function interlock.take_receipted_returns(
@@ -3922,7 +4128,8 @@ create function interlock.take_receipted_returns(
   p_sale_id uuid,
   p_register interlock.registers,
   out o_returns interlock.sale_returns[],
-  out o_root_sale_id uuid
+  out o_root_sale_id uuid,
+  out o_customer_id uuid
 )
 language plpgsql
 set search_path = ''
@@ -3939,6 +4146,7 @@ begin
   end if;
   perform interlock.lock_sales(array[p_original_id, o_root_sale_id]);
   select s.* into v_original from interlock.sales s where s.id = p_original_id;
+  o_customer_id := interlock.live_customer(v_original.customer_id);
 
   if v_original.status = 'voided' then
     perform interlock.raise_error('SALE_VOIDED', jsonb_build_object(
@@ -4037,36 +4245,32 @@ begin
   ) r
   where l.sale_id = p_original_id
     and l.line = r.original_line;
-  perform interlock.take_returned_points(p_original_id);
 end
 $$;
 
 -- Take back the points that a sale has earned in the part of it that came back, or give them back where that was voided: what counts
--- is how much of its lines has come back by now, so it is done once however often this is called.
+-- is how much of its lines has come back by now, so it is done once however often this is called. Answers how many they are now.
 --
--- Callers: interlock.take_receipted_returns, interlock.void_sale, which hold the sale.
+-- Callers: interlock.pos_sale, interlock.give_buyer_back, whose callers hold the sale.
 -- Locks: as interlock.lock_points, of its customer.
 create function interlock.take_returned_points(p_sale_id uuid)
-returns void
+returns bigint
 language plpgsql
 set search_path = ''
 as $$
 begin
-  perform interlock.take_points_back(p_sale_id, l.returned, l.total, 0)
-  from (
-    select sum(i.returned_amount)::bigint as returned, sum(i.total)::bigint as total
-    from interlock.sale_lines i
-    where i.sale_id = p_sale_id
-  ) l
-  join interlock.sales s on s.id = p_sale_id
-  where s.customer_id is not null;
+  return (
+    select interlock.take_points_back(p_sale_id, sum(l.returned_amount)::bigint, sum(l.total)::bigint)
+    from interlock.sale_lines l
+    where l.sale_id = p_sale_id
+  );
 end
 $$;
 
 -- Take goods back at a till: with a receipt so much of lines of one sale, each unit for its share of what its line had cost; without
 -- one at the present price. What comes back of a line is counted there, so the last unit comes back once; parts always sum to what the line
 -- had cost, in whatever order they come and are voided. Answers the rows of sale_returns, which the caller writes, and of
--- what is paid out the sale that limits it.
+-- what is paid out the sale that limits it, and the customer who had bought it, if they are known.
 --
 -- Callers: interlock.pos_sale, with entries in which interlock.find_sale_problems has found no problem.
 -- Locks: the sale and the one with which it began, by id.
@@ -4078,7 +4282,8 @@ create function interlock.take_returns(
   p_register interlock.registers,
   p_without_receipt boolean,
   out o_returns interlock.sale_returns[],
-  out o_root_sale_id uuid
+  out o_root_sale_id uuid,
+  out o_customer_id uuid
 )
 language plpgsql
 set search_path = ''
@@ -4087,8 +4292,8 @@ declare
   v_original_id constant uuid := p_returns #>> '{0,sale_id}';
 begin
   if v_original_id is not null then
-    select r.o_returns, r.o_root_sale_id
-    into o_returns, o_root_sale_id
+    select r.o_returns, r.o_root_sale_id, r.o_customer_id
+    into o_returns, o_root_sale_id, o_customer_id
     from interlock.take_receipted_returns(p_returns, v_original_id, p_sale_id, p_register) r;
   elsif p_without_receipt then
     o_returns := interlock.price_returns(p_returns, p_sale_id, p_register);
@@ -4363,10 +4568,10 @@ $$;
 --
 -- Callers: authenticated (managers and staff; a cashier for a sale of their own, or
 --   with a manager's approval) and service_role, through public.void_sale.
--- Locks: the sale, and those of which something came back with it, by id; an approval; of its customer the points and the wallet; the uses of its
+-- Locks: the sale, and those of which something came back with it, by id; an approval; of its customer the account, the points and the wallet; the uses of its
 --   promo code; stock as interlock.undo_sold_stock; the register. Two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, APPROVAL_NOT_FOUND, SALE_RETURNED, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
---   INSUFFICIENT_INVENTORY, WALLET_UNLINKED; 55P03 and 40P01 are transient and nothing has happened.
+--   INSUFFICIENT_INVENTORY, INSUFFICIENT_FUNDS, WALLET_UNLINKED; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write sales or stock.
 create function interlock.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid)
 returns jsonb
@@ -4442,16 +4647,7 @@ begin
     ) r
     where l.sale_id = r.original_sale_id
       and l.line = r.original_line;
-    perform interlock.take_returned_points(o.original_sale_id)
-    from (
-      select distinct r.original_sale_id
-      from interlock.sale_returns r
-      where r.sale_id = p_sale_id
-        and r.original_sale_id is not null
-    ) o;
-    if v_sale.customer_id is not null then
-      perform interlock.give_buyer_back(v_sale);
-    end if;
+    perform interlock.give_buyer_back(v_sale);
     if v_sale.promo_code is not null then
       perform interlock.return_promos(array[p_sale_id]);
     end if;
@@ -4740,7 +4936,7 @@ comment on function interlock.approve_sale is
 comment on function interlock.begin_sale is
   'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
 comment on function interlock.charge_buyer is
-  'Take what a customer pays with points and the wallet, and book what the sale earns.';
+  'Take what a customer pays with points and the wallet, or give them what is paid out in these, and book what the sale earns.';
 comment on function interlock.claim_parked_sale is
   'A parked sale for a till that wants to go on with it, locked: one that waits, or that this till has resumed already.';
 comment on function interlock.close_shift is
@@ -4757,6 +4953,8 @@ comment on function interlock.end_parked_sale is
   'End a parked sale that does not become a sale: what it holds is on the shelf again.';
 comment on function interlock.escape_html is
   'A text as HTML shows it.';
+comment on function interlock.exchanged_sales is
+  'The sale with which something began and all that it was exchanged for since, but for what is void, each with the customer who has its points by now.';
 comment on function interlock.expected_cash is
   'What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or taken out beside.';
 comment on function interlock.expire_parked_sales is
@@ -4782,11 +4980,11 @@ comment on function interlock.format_amount is
 comment on function interlock.format_number is
   'A number as people read it in a language, with its thousands apart.';
 comment on function interlock.give_buyer_back is
-  'Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.';
+  'Undo what a sale that is voided did to points and a wallet: what it took is given back, what it gave is taken again (of points that are spent by then is owed what is not there), what it earned is taken, and what was taken with goods that came back is given back.';
 comment on function interlock.give_sold_stock is
   'Give goods to the stock of the location of a till.';
 comment on function interlock.lock_buyer is
-  'The customer of a sale, with their points locked, and their wallet where it pays.';
+  'The customer of a sale, with their points locked, and their wallet where it pays or is paid out to.';
 comment on function interlock.lock_parked_sale is
   'Lock a parked sale; the one helper for this kind of lock.';
 comment on function interlock.lock_register is
@@ -4809,10 +5007,14 @@ comment on function interlock.note_shortfalls is
   'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
+comment on function interlock.paid_by_points is
+  'How much of what the lines of a sale cost is paid with points: by its own tenders (or less what they pay out), and by those of the sale whose goods come back with it, in the part of it that they are worth.';
 comment on function interlock.park_sale is
   'What public.park_sale does, with its owner''s rights: put a cart aside, for any till of the location.';
 comment on function interlock.parked_sale_to_json is
   'A parked sale as it is answered.';
+comment on function interlock.points_to_give_back is
+  'How many points a customer gets back where so much is paid out in points: of all that they spent on the sale with which it began and on what it was exchanged for, the share of the amount that has been paid out by now, this time included, rounded down, less what they got before.';
 comment on function interlock.pos_sale is
   'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
 comment on function interlock.price_returns is
@@ -4853,12 +5055,16 @@ comment on function interlock.sale_receipt is
   'What public.sale_receipt does, with its owner''s rights: the receipt of a sale for people, as lines of text or as a page to print.';
 comment on function interlock.sale_to_json is
   'A sale as its answer shows it.';
+comment on function interlock.share_by_points is
+  'Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that share of it earns nothing, and neither does what it is exchanged for.';
 comment on function interlock.shift_of_sale is
   'The shift that a sale belongs to.';
 comment on function interlock.shift_report is
   'What a shift adds up to: its sales and returns (an exchange is both), what they were paid with, and its cash, expected against counted.';
 comment on function interlock.shift_tenders is
   'What a shift has received by each type of tender: what was taken less change, and less what was paid out to customers.';
+comment on function interlock.spend_points is
+  'Take the points that pay for a sale, at what a point is worth.';
 comment on function interlock.take_parked_sale is
   'Take a parked sale for the sale that it becomes: once.';
 comment on function interlock.take_receipted_returns is

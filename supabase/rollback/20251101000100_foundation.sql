@@ -49,6 +49,7 @@ drop function
   interlock.lock_slots,
   interlock.lock_user,
   interlock.make_slots,
+  interlock.pointer_token,
   interlock.problem,
   interlock.purge_history,
   interlock.purge_idempotency_keys,

@@ -362,7 +362,7 @@ export interface components {
                 /** @description What names it; that of a card payment pays once. */
                 reference?: string;
             }[];
-            /** @description Who buys: `{"id"}`, `{"phone"}` or `{"email"}` of a customer, or `{"create": {"name", "phone", "email", "marketing"}}`, who is found by phone or e-mail or else written down: two tills at once get one customer. A walk-in without. */
+            /** @description Who buys: `{"id"}`, `{"phone"}` or `{"email"}` of a customer, or `{"create": {"name", "phone", "email", "marketing"}}`, who is found by phone or e-mail or else written down: two tills at once get one customer. Without it whoever has bought what comes back, or a walk-in. */
             customer?: {
                 [key: string]: components["schemas"]["Json"];
             };
@@ -763,6 +763,10 @@ export interface components {
             loyalty: {
                 earned: number;
                 spent: number;
+                /** @description Those that what was paid out in points is. */
+                given_back: number;
+                /** @description Those that what came back had earned. */
+                taken_back: number;
                 /** @description What was left after this sale. */
                 balance: number;
                 tier: string | null;
@@ -2711,7 +2715,7 @@ export interface components {
             retryable: false;
             request_id: string;
         };
-        /** @description The phone is one customer's, and the e-mail another's. */
+        /** @description The phone is one customer's and the e-mail another's, or what comes back was bought by another. */
         CustomersDifferError: {
             /** @constant */
             error: "CUSTOMERS_DIFFER";
@@ -2728,7 +2732,7 @@ export interface components {
             } | null;
             /**
              * @description What to do next.
-             * @example Name one of details.customer_ids, or have a manager merge them with merge_customers.
+             * @example Name one of details.customer_ids (of what comes back the first, who has bought it), or have a manager merge them with merge_customers.
              */
             hint: string | null;
             /** @constant */
@@ -2810,7 +2814,7 @@ export interface components {
             retryable: false;
             request_id: string;
         };
-        /** @description The customer whose wallet has paid has no account any more. */
+        /** @description The customer whose wallet it was has no account any more. */
         WalletUnlinkedError: {
             /** @constant */
             error: "WALLET_UNLINKED";
@@ -2829,7 +2833,7 @@ export interface components {
             } | null;
             /**
              * @description What to do next.
-             * @example Pay details.amount back in another way: the money cannot go to a wallet.
+             * @example Link an account with link_customer first, or settle details.amount in another way: there is no wallet for it.
              */
             hint: string | null;
             /** @constant */

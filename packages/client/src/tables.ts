@@ -3277,9 +3277,14 @@ export type Database = {
         Args: {
           "p_amounts": (number)[];
           "p_buyer": Database["interlock"]["CompositeTypes"]["buyer"];
+          "p_by_points": number;
           "p_currency": string;
           "p_product_ids": (string)[];
+          "p_root_sale_id": string;
           "p_sale_id": string;
+          "p_taken_back": number;
+          "p_tenders": Json;
+          "p_total": number;
         };
         Returns: Json;
       };
@@ -3606,7 +3611,7 @@ export type Database = {
           "p_customer_id": string;
           "p_product_ids": (string)[];
           "p_sale_id": string;
-          "p_spent": number;
+          "p_tier": string;
         };
         Returns: Json;
       };
@@ -3671,6 +3676,17 @@ export type Database = {
           "p_user_id": string;
         };
         Returns: Record<string, unknown>;
+      };
+      "exchanged_sales": {
+        Args: { "p_root_sale_id": string };
+        Returns: {
+          "change_due": number;
+          "customer_id": string;
+          "id": string;
+          "returned": number;
+          "root_sale_id": string;
+          "total": number;
+        }[];
       };
       "expected_cash": { Args: { "p_shift_id": string }; Returns: number };
       "expire_cart_reservations": {
@@ -4193,7 +4209,7 @@ export type Database = {
       };
       "live_customer": { Args: { "p_customer_id": string }; Returns: string };
       "lock_buyer": {
-        Args: { "p_currency": string; "p_customer": Json; "p_tenders": Json };
+        Args: { "p_customer": Json; "p_owner_id": string; "p_tenders": Json };
         Returns: Database["interlock"]["CompositeTypes"]["buyer"];
         SetofOptions: {
           from: "*";
@@ -4694,6 +4710,15 @@ export type Database = {
         Returns: boolean;
       };
       "order_to_json": { Args: { "p_order_id": string }; Returns: Json };
+      "paid_by_points": {
+        Args: {
+          "p_by_points": number;
+          "p_original_id": string;
+          "p_returned": number;
+          "p_total": number;
+        };
+        Returns: number;
+      };
       "park_sale": {
         Args: {
           "p_customer": Json;
@@ -4742,6 +4767,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "pointer_token": { Args: { "p_name": string }; Returns: string };
       "points_for": {
         Args: {
           "p_amounts": (number)[];
@@ -4749,6 +4775,14 @@ export type Database = {
           "p_product_ids": (string)[];
           "p_tier": string;
           "p_unearning": number;
+        };
+        Returns: number;
+      };
+      "points_to_give_back": {
+        Args: {
+          "p_amount": number;
+          "p_customer_id": string;
+          "p_root_sale_id": string;
         };
         Returns: number;
       };
@@ -5002,6 +5036,7 @@ export type Database = {
       "refuse_refund": {
         Args: {
           "p_currency": string;
+          "p_customer_id": string;
           "p_root_sale_id": string;
           "p_tenders": Json;
           "p_total": number;
@@ -5153,6 +5188,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "share_by_points": { Args: { "p_sale_id": string }; Returns: number };
       "share_of": {
         Args: { "p_amount": number; "p_part": number; "p_whole": number };
         Returns: number;
@@ -5205,6 +5241,15 @@ export type Database = {
           "p_tracking": string;
         };
         Returns: Json;
+      };
+      "spend_points": {
+        Args: {
+          "p_buyer": Database["interlock"]["CompositeTypes"]["buyer"];
+          "p_currency": string;
+          "p_sale_id": string;
+          "p_tenders": Json;
+        };
+        Returns: number;
       };
       "split_discount": {
         Args: { "p_amounts": (number)[]; "p_discount": number };
@@ -5365,13 +5410,8 @@ export type Database = {
         };
       };
       "take_points_back": {
-        Args: {
-          "p_refunded": number;
-          "p_returned": number;
-          "p_sale_id": string;
-          "p_total": number;
-        };
-        Returns: undefined;
+        Args: { "p_returned": number; "p_sale_id": string; "p_total": number };
+        Returns: number;
       };
       "take_product_codes": {
         Args: {
@@ -5413,7 +5453,7 @@ export type Database = {
       };
       "take_returned_points": {
         Args: { "p_sale_id": string };
-        Returns: undefined;
+        Returns: number;
       };
       "take_returns": {
         Args: {
@@ -5561,9 +5601,9 @@ export type Database = {
       "buyer": {
         "customer_id": string | null;
         "user_id": string | null;
+        "tier": string | null;
         "by_points": number | null;
         "by_wallet": number | null;
-        "spent": number | null;
       };
       "cart_look": {
         "product_ids": (string)[] | null;

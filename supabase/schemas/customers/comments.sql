@@ -10,7 +10,7 @@ comment on function interlock.book_points is
 comment on function interlock.customer_to_json is
   'A customer as answers show them, with their points.';
 comment on function interlock.earn_points is
-  'Book what a sale at a till earns and spends, for a customer whom interlock.lock_points has locked: first what is spent, then what is earned at the share of the tier they had, then the tier.';
+  'Book what a sale at a till earns, for a customer whom interlock.lock_points has locked, at the share of the tier that they had (p_tier), and then the tier.';
 comment on function interlock.erase_customer is
   'What public.erase_customer does, with its owner''s rights: take the person out of a customer.';
 comment on function interlock.fill_in_customer is
@@ -52,6 +52,6 @@ comment on function interlock.settle_points is
 comment on function interlock.settle_tier is
   'Put a customer whom interlock.lock_points has locked into the tier that they have reached: the highest whose threshold is not above what they have earned, or bought, within settings.tier_window.';
 comment on function interlock.take_points_back is
-  'Take back the points that a sale earned and give back those that paid it, as far as it came back: p_returned of its p_total in all so far, and p_refunded of what points paid.';
+  'Take back the points that a sale earned, as far as it came back: p_returned of its p_total in all so far.';
 comment on function interlock.till_role is
   'What the caller is at a till: `manager` (managers and staff by token, the shop itself), `cashier` (by token), or nothing.';

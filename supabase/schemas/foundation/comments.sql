@@ -63,6 +63,8 @@ comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
 comment on function interlock.normal_text is
   'The normal form of text that people type: by it texts are compared, never shown.';
+comment on function interlock.pointer_token is
+  'A name as it stands in a JSON pointer: `~` and `/` escaped, and of a long one the beginning.';
 comment on function interlock.problem is
   'One problem of a request, as a list: `v_problems := v_problems || interlock.problem(''/quantity'', ''is required'')`.';
 comment on function interlock.purge_history is

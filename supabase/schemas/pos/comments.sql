@@ -6,7 +6,7 @@ comment on function interlock.approve_sale is
 comment on function interlock.begin_sale is
   'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
 comment on function interlock.charge_buyer is
-  'Take what a customer pays with points and the wallet, and book what the sale earns.';
+  'Take what a customer pays with points and the wallet, or give them what is paid out in these, and book what the sale earns.';
 comment on function interlock.claim_parked_sale is
   'A parked sale for a till that wants to go on with it, locked: one that waits, or that this till has resumed already.';
 comment on function interlock.close_shift is
@@ -23,6 +23,8 @@ comment on function interlock.end_parked_sale is
   'End a parked sale that does not become a sale: what it holds is on the shelf again.';
 comment on function interlock.escape_html is
   'A text as HTML shows it.';
+comment on function interlock.exchanged_sales is
+  'The sale with which something began and all that it was exchanged for since, but for what is void, each with the customer who has its points by now.';
 comment on function interlock.expected_cash is
   'What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or taken out beside.';
 comment on function interlock.expire_parked_sales is
@@ -48,11 +50,11 @@ comment on function interlock.format_amount is
 comment on function interlock.format_number is
   'A number as people read it in a language, with its thousands apart.';
 comment on function interlock.give_buyer_back is
-  'Give a customer back what a sale that is voided took of their points and their wallet, and take back what it earned.';
+  'Undo what a sale that is voided did to points and a wallet: what it took is given back, what it gave is taken again (of points that are spent by then is owed what is not there), what it earned is taken, and what was taken with goods that came back is given back.';
 comment on function interlock.give_sold_stock is
   'Give goods to the stock of the location of a till.';
 comment on function interlock.lock_buyer is
-  'The customer of a sale, with their points locked, and their wallet where it pays.';
+  'The customer of a sale, with their points locked, and their wallet where it pays or is paid out to.';
 comment on function interlock.lock_parked_sale is
   'Lock a parked sale; the one helper for this kind of lock.';
 comment on function interlock.lock_register is
@@ -75,10 +77,14 @@ comment on function interlock.note_shortfalls is
   'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is
   'What public.open_shift does, with its owner''s rights: begin a shift at a register, with what is in its drawer.';
+comment on function interlock.paid_by_points is
+  'How much of what the lines of a sale cost is paid with points: by its own tenders (or less what they pay out), and by those of the sale whose goods come back with it, in the part of it that they are worth.';
 comment on function interlock.park_sale is
   'What public.park_sale does, with its owner''s rights: put a cart aside, for any till of the location.';
 comment on function interlock.parked_sale_to_json is
   'A parked sale as it is answered.';
+comment on function interlock.points_to_give_back is
+  'How many points a customer gets back where so much is paid out in points: of all that they spent on the sale with which it began and on what it was exchanged for, the share of the amount that has been paid out by now, this time included, rounded down, less what they got before.';
 comment on function interlock.pos_sale is
   'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
 comment on function interlock.price_returns is
@@ -119,12 +125,16 @@ comment on function interlock.sale_receipt is
   'What public.sale_receipt does, with its owner''s rights: the receipt of a sale for people, as lines of text or as a page to print.';
 comment on function interlock.sale_to_json is
   'A sale as its answer shows it.';
+comment on function interlock.share_by_points is
+  'Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that share of it earns nothing, and neither does what it is exchanged for.';
 comment on function interlock.shift_of_sale is
   'The shift that a sale belongs to.';
 comment on function interlock.shift_report is
   'What a shift adds up to: its sales and returns (an exchange is both), what they were paid with, and its cash, expected against counted.';
 comment on function interlock.shift_tenders is
   'What a shift has received by each type of tender: what was taken less change, and less what was paid out to customers.';
+comment on function interlock.spend_points is
+  'Take the points that pay for a sale, at what a point is worth.';
 comment on function interlock.take_parked_sale is
   'Take a parked sale for the sale that it becomes: once.';
 comment on function interlock.take_receipted_returns is

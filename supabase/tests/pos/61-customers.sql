@@ -123,7 +123,7 @@ create temporary table sold on commit drop as
   select 1 as n, pg_temp.sell(5, pg_temp.cash(2500), '{"create": {"name": "Ada", "phone": "0151 1234567"}}') -> 'sale' as sale;
 grant select, insert on sold to authenticated, service_role;
 select is((select sale #> '{customer,name}' from sold), '"Ada"', 'a new customer');
-select is((select sale -> 'loyalty' from sold), '{"earned": 25, "spent": 0, "balance": 25, "tier": null, "tier_before": null}', 'earns');
+select is((select sale -> 'loyalty' from sold), '{"earned": 25, "spent": 0, "given_back": 0, "taken_back": 0, "balance": 25, "tier": null, "tier_before": null}', 'earns');
 insert into sold
   select 2, pg_temp.sell(1, pg_temp.cash(500), '{"create": {"name": "A. L.", "phone": "+49 151 1234567", "email": "Ada@example.com"}}') -> 'sale';
 select is((select sale #>> '{customer,id}' from sold where n = 2), pg_temp.ada()::text, 'found again, not made again');
@@ -188,7 +188,7 @@ select is(pg_temp.points(pg_temp.ada()), '40 0 even', 'and then none are gone');
 insert into sold select 3, pg_temp.sell(1, '[{"type": "points", "amount": 200}, {"type": "cash", "amount": 400}]', '{"email": "ada@example.com"}') -> 'sale';
 select is(
   (select array[sale -> 'change_due', sale -> 'loyalty'] from sold where n = 3),
-  array['100', '{"earned": 3, "spent": 20, "balance": 23, "tier": null, "tier_before": null}']::jsonb[], 'what points pay earns none'
+  array['100', '{"earned": 3, "spent": 20, "given_back": 0, "taken_back": 0, "balance": 23, "tier": null, "tier_before": null}']::jsonb[], 'what points pay earns none'
 );
 
 -- Tiers.
@@ -197,12 +197,12 @@ insert into interlock.tiers (name, threshold, earns_percent) values ('tap61 silv
 select pg_temp.act_as('aa', 'cashier');
 insert into sold select 4, pg_temp.sell(2, pg_temp.cash(1000), '{"email": "ada@example.com"}') -> 'sale';
 select is(
-  (select sale -> 'loyalty' from sold where n = 4), '{"earned": 10, "spent": 0, "balance": 33, "tier": "tap61 silver", "tier_before": null}',
+  (select sale -> 'loyalty' from sold where n = 4), '{"earned": 10, "spent": 0, "given_back": 0, "taken_back": 0, "balance": 33, "tier": "tap61 silver", "tier_before": null}',
   'a tier is reached'
 );
 select is(
   pg_temp.sell(1, pg_temp.cash(500), '{"email": "ada@example.com"}') #> '{sale,loyalty}',
-  '{"earned": 7, "spent": 0, "balance": 40, "tier": "tap61 silver", "tier_before": "tap61 silver"}', 'and earns more from then on, rounded down'
+  '{"earned": 7, "spent": 0, "given_back": 0, "taken_back": 0, "balance": 40, "tier": "tap61 silver", "tier_before": "tap61 silver"}', 'and earns more from then on, rounded down'
 );
 reset role;
 select is(
@@ -231,7 +231,7 @@ select is(pg_temp.void(1) ->> 'success', 'true', 'what has earned is voided, tho
 select is(pg_temp.points(pg_temp.ada()), '0 20 even', 'the rest is owed, and the tier is gone');
 select is(
   pg_temp.sell(5, pg_temp.cash(2500), '{"email": "ada@example.com"}') #> '{sale,loyalty}',
-  '{"earned": 25, "spent": 0, "balance": 5, "tier": "tap61 silver", "tier_before": null}', 'and taken off what is earned next'
+  '{"earned": 25, "spent": 0, "given_back": 0, "taken_back": 0, "balance": 5, "tier": "tap61 silver", "tier_before": null}', 'and taken off what is earned next'
 );
 select is(
   pg_temp.wrong('public.adjust_points(null, '''', null, 0)'), array['/p_customer_id', '/p_delta', '/p_reason', '/p_reference'], 'all that is wrong is told'
@@ -249,7 +249,7 @@ from unnest(array[
 select pg_temp.act_as('bb', 'manager');
 select is(
   pg_temp.sell(1, '[{"type": "wallet", "amount": 500}]', '{"email": "ada@example.com"}') #> '{details,problems}',
-  '[{"pointer": "/customer", "message": "has no account whose wallet could pay"}]', 'no account, no wallet'
+  '[{"pointer": "/customer", "message": "has no account, and so no wallet"}]', 'no account, no wallet'
 );
 select is(pg_temp.answer('public.link_customer(pg_temp.ada(), gen_random_uuid())') ->> 'code', 'USER_NOT_FOUND', 'an account that is none');
 select is(pg_temp.answer('public.link_customer(gen_random_uuid(), null)') ->> 'code', 'CUSTOMER_NOT_FOUND', 'nobody has none');
@@ -431,6 +431,32 @@ select is(
     'email', 'eve-61@example.com'
   ),
   'a customer'
+);
+insert into sold
+  select 11, pg_temp.answer(format(
+    'public.pos_sale(''61300000-0000-4000-8000-000000000001'', ''[{"product_id": "61000000-0000-4000-8000-000000000002", "quantity": 2}]'',
+      ''[{"type": "cash", "amount": 608}]'', %L)',
+    jsonb_build_array(
+      jsonb_build_object('sale_id', (select sale -> 'id' from sold where n = 8), 'line', 1, 'quantity', 1, 'reason', 'x'),
+      jsonb_build_object('sale_id', (select sale -> 'id' from sold where n = 8), 'line', 0, 'quantity', 1, 'reason', 'x')
+    )
+  )) -> 'sale';
+select is(
+  (pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 11))) -> 'visit') - '{pos_id,pos_type,transaction_date,location}'::text[],
+  jsonb_build_object('pos_user', pg_temp.by_email('eve-61@example.com'), 'transaction_total', -6.08, 'visit_details_attributes', '[
+    {"sku": "61000000-0000-4000-8000-000000000002", "name": "stamp", "price": 1, "quantity": 2, "category": "tap61-none", "discount": 0},
+    {"sku": "61000000-0000-4000-8000-000000000003", "name": "tea", "price": 3.33, "quantity": -1, "category": "tap61-tea", "discount": 0},
+    {"sku": "61000000-0000-4000-8000-000000000001", "name": "mug", "price": 5, "quantity": -1, "category": "standard", "discount": -0.25}
+  ]'::jsonb), 'what comes back with it has a negative quantity, and its share of the discount'
+);
+select is(pg_temp.void(11) ->> 'success', 'true', 'it does not come back');
+insert into sold
+  select 12, pg_temp.answer('public.pos_sale(''61300000-0000-4000-8000-000000000001'', null, ''[{"type": "cash", "amount": 500}]'',
+    ''[{"product_id": "61000000-0000-4000-8000-000000000001", "quantity": 1, "reason": "x"}]'')') -> 'sale';
+select is(
+  (pg_temp.answer(format('public.alpine_iq_sale(%L)', (select sale ->> 'id' from sold where n = 12))) -> 'visit') - '{pos_id,pos_type,transaction_date,location}'::text[],
+  '{"transaction_total": -5, "visit_details_attributes": [
+    {"sku": "61000000-0000-4000-8000-000000000001", "name": "mug", "price": 5, "quantity": -1, "category": "standard", "discount": 0}]}', 'without a receipt'
 );
 select is(pg_temp.void(8) ->> 'success', 'true', 'voided');
 select is(

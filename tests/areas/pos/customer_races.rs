@@ -36,14 +36,14 @@ impl CustomerScenario {
 }
 
 /// A sale of one for 7.00 to a customer.
-fn sale(register: Uuid, inventory: Uuid, customer: &str, tenders: &str) -> String {
+pub(crate) fn sale_to(register: Uuid, inventory: Uuid, customer: &str, tenders: &str) -> String {
     format!(
         r#"public.pos_sale('{register}', '[{{"inventory_id": "{inventory}", "quantity": 1}}]', '{tenders}', p_customer => '{customer}')"#
     )
 }
 
 /// A point for each 1.00, worth 0.10.
-async fn points_count(bench: &Bench) {
+pub(crate) async fn points_count(bench: &Bench) {
     let rules = "insert into interlock.points_rules (currency, points) values ('USD', 1) on conflict do nothing;
          insert into interlock.points_values (currency, value) values ('USD', 10) on conflict do nothing";
     bench
@@ -51,6 +51,16 @@ async fn points_count(bench: &Bench) {
         .batch_execute(rules)
         .await
         .expect("rules can be made");
+}
+
+/// A customer with this account and a hundred points.
+pub(crate) async fn with_points(bench: &Bench, user: Uuid) -> Result<Uuid, String> {
+    let rows = "with c as (insert into interlock.customers (user_id) values ($1) returning id),
+           a as (insert into interlock.points_accounts (customer_id, balance) select id, 100 from c)
+         insert into interlock.points_movements (customer_id, kind, points, balance_after)
+         select id, 'adjusted', 100, 100 from c returning customer_id";
+    let row = bench.db.query_one(rows, &[&user]).await;
+    row.map(|row| row.get(0)).map_err(|error| error.to_string())
 }
 
 /// Eight sales at two tills write down the same new customer at once.
@@ -64,7 +74,7 @@ async fn one_new_customer(bench: &Bench) -> Verdict {
         let customer = format!(r#"{{"create": {{"email": "{email}"}}}}"#);
         let cash = r#"[{"type": "cash", "amount": 700}]"#;
         let answers = join_all(sessions.iter().enumerate().map(|(n, session)| {
-            let sql = sale(tills[n % 2].register, inventory, &customer, cash);
+            let sql = sale_to(tills[n % 2].register, inventory, &customer, cash);
             async move { call(session, &sql).await }
         }))
         .await;
@@ -94,14 +104,7 @@ async fn eight_spend(bench: &Bench) -> Verdict {
         let user = bench.users(1).await[0];
         let inventory = bench.inventory("100").await;
         let tills = [bench.till(inventory).await, bench.till(inventory).await];
-        let rows = "with c as (insert into interlock.customers (user_id) values ($1) returning id),
-               a as (insert into interlock.points_accounts (customer_id, balance) select id, 100 from c)
-             insert into interlock.points_movements (customer_id, kind, points, balance_after)
-             select id, 'adjusted', 100, 100 from c returning customer_id";
-        let customer: Uuid = match bench.db.query_one(rows, &[&user]).await {
-            Ok(row) => row.get(0),
-            Err(error) => return Err(error.to_string()),
-        };
+        let customer = with_points(bench, user).await?;
         let who = format!(r#"{{"id": "{customer}"}}"#);
         let points = r#"[{"type": "points", "amount": 300}, {"type": "cash", "amount": 400}]"#;
         let sessions = join_all((0..8).map(|_| bench.stack.connect())).await;
@@ -115,7 +118,7 @@ async fn eight_spend(bench: &Bench) -> Verdict {
         let answers = join_all(sessions.iter().enumerate().map(|(n, session)| {
             let sql = match n {
                 6.. => "public.redeem_points(30, 'USD')".to_owned(),
-                _ => sale(tills[n % 2].register, inventory, &who, points),
+                _ => sale_to(tills[n % 2].register, inventory, &who, points),
             };
             async move { call(session, &sql).await }
         }))

@@ -1,6 +1,7 @@
 //! Races of what comes back to tills. A scenario returns what is wrong.
 
 use crate::areas::inventory::rows::call;
+use crate::areas::pos::customer_races::{points_count, sale_to, with_points};
 use crate::areas::pos::rows::{exchange, sale};
 use crate::areas::shop::races::with_equal_books;
 use crate::harness::calls::Adapter;
@@ -15,6 +16,7 @@ pub(crate) enum ReturnScenario {
     TheLastReturn,
     ReturnAndVoid,
     ExchangesBothWays,
+    PointsComeBack,
 }
 
 impl Race for ReturnScenario {
@@ -31,6 +33,7 @@ impl ReturnScenario {
                 Self::TheLastReturn => the_last_return(bench).await,
                 Self::ReturnAndVoid => return_and_void(bench).await,
                 Self::ExchangesBothWays => exchanges_both_ways(bench).await,
+                Self::PointsComeBack => points_come_back(bench).await,
             }
         };
         with_equal_books(bench, race).await
@@ -133,6 +136,55 @@ async fn exchanges_both_ways(bench: &Bench) -> Verdict {
     Ok(())
 }
 
+/// A unit was paid with points, and four take it back into these, at two tills: they come back once.
+async fn points_come_back(bench: &Bench) -> Verdict {
+    points_count(bench).await;
+    for _ in 0..10 {
+        let inventory = bench.inventory("5").await;
+        let tills = [bench.till(inventory).await, bench.till(inventory).await];
+        let user = bench.users(1).await[0];
+        let customer = with_points(bench, user).await?;
+        let who = format!(r#"{{"id": "{customer}"}}"#);
+        let points = r#"[{"type": "points", "amount": 700}]"#;
+        let paid = sale_to(tills[0].register, inventory, &who, points);
+        let sold = call(&bench.db, &paid).await?;
+        let id = sold["sale"]["id"].as_str().unwrap_or_default();
+        let sessions = join_all((0..4).map(|_| bench.stack.connect())).await;
+        let answers = join_all(sessions.iter().enumerate().map(|(n, session)| {
+            let register = tills[n % 2].register;
+            let sql = format!(
+                r#"public.pos_sale('{register}', null, '{points}', '[{{"sale_id": "{id}", "line": 0, "quantity": 1, "reason": "test"}}]')"#
+            );
+            async move { call(session, &sql).await }
+        }))
+        .await;
+        let back = answers.iter().filter(|answer| answer.is_ok()).count();
+        require!(back == 1, "{back} of one came back: {answers:?}");
+        require!(
+            answers
+                .iter()
+                .filter_map(|answer| answer.as_ref().err())
+                .all(|code| code == "RETURN_EXCEEDS_SOLD"),
+            "{answers:?}"
+        );
+        let row = bench
+            .db
+            .query_one(
+                "select a.balance::bigint, (select sum(points) from interlock.points_movements where customer_id = $1)::bigint
+                 from interlock.points_accounts a where a.customer_id = $1",
+                &[&customer],
+            )
+            .await
+            .expect("points can be read");
+        let (balance, ledger): (i64, i64) = (row.get(0), row.get(1));
+        require!(
+            (balance, ledger) == (100, 100),
+            "{balance} of 100 points, {ledger} by the ledger"
+        );
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sold_once_comes_back_once_at_two_tills() {
     let bench = Bench::take().await;
@@ -151,5 +203,12 @@ async fn a_sale_is_voided_or_comes_back() {
 async fn tills_that_exchange_in_both_directions_do_not_wait_for_each_other() {
     let bench = Bench::take().await;
     let verdict = ReturnScenario::ExchangesBothWays.run(&bench).await;
+    assert_eq!(verdict, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn points_that_have_paid_come_back_once_at_two_tills() {
+    let bench = Bench::take().await;
+    let verdict = ReturnScenario::PointsComeBack.run(&bench).await;
     assert_eq!(verdict, Ok(()));
 }

@@ -23,6 +23,25 @@ const ONE_IS_BACK: &str = "available_quantity = 10 and (select sum(l.returned_qu
 const ALL_ARE_THERE: &str = "available_quantity = 10 and (select sum(l.returned_quantity) = 0 from interlock.sale_lines l where l.product_id = '{product}')
     from interlock.products where id = '{product}'";
 
+/// Somebody with points, who pays half of one and one with them.
+const POINTS: (By, &str) = (
+    By::Shop,
+    "insert into interlock.points_values (currency, value)
+       select p.currency, 10 from interlock.products p where p.id = '{product}' on conflict do nothing;
+     insert into interlock.customers (id, name) values ('{id}', 'test');
+     insert into interlock.points_accounts (customer_id, balance) values ('{id}', 70);
+     insert into interlock.points_movements (customer_id, kind, points, balance_after) values ('{id}', 'adjusted', 70, 70)",
+);
+const SELL_FOR_POINTS: &str =
+    "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 1}, {\"product_id\": \"{product}\", \"quantity\": 1}]',
+     '[{\"type\": \"points\", \"amount\": 700}, {\"type\": \"cash\", \"amount\": 700}]', p_customer => '{\"id\": \"{id}\"}')";
+const FIRST_FOR_POINTS: &str = "select public.pos_sale('{batch}', p_tenders => '[{\"type\": \"points\", \"amount\": 700}]',
+     p_returns => jsonb_build_array(jsonb_build_object('line', 0, 'quantity', 1, 'reason', 'x', 'sale_id',
+       (select id from interlock.sales where register_id = '{batch}' and receipt_number = 1))))";
+const SECOND_FOR_POINTS: &str = "select public.pos_sale('{batch}', p_tenders => '[{\"type\": \"points\", \"amount\": 700}]',
+     p_returns => jsonb_build_array(jsonb_build_object('line', 1, 'quantity', 1, 'reason', 'x', 'sale_id',
+       (select id from interlock.sales where register_id = '{batch}' and receipt_number = 1))))";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -95,6 +114,16 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "REFUND_EXCEEDS_PAID",
         then: "(select count(*) = 1 from interlock.sales where register_id = '{batch}' and total < 0)",
+    },
+    Scene {
+        name: "points that a sale was paid with come back once, with whatever of it",
+        before: &[TILL, POINTS, (By::Shop, SELL_FOR_POINTS)],
+        meanwhile: (By::Shop, FIRST_FOR_POINTS),
+        call: (By::Shop, SECOND_FOR_POINTS),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "REFUND_EXCEEDS_PAID",
+        then: "sum(m.points) = 70 from interlock.points_movements m where m.customer_id = '{id}' and m.kind = 'given_back'",
     },
 ];
 

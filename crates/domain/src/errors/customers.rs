@@ -7,8 +7,8 @@ super::codes! {
         Null;
 
     CustomersDiffer 409 Final "CUSTOMERS_DIFFER"
-        "The phone is one customer's, and the e-mail another's."
-        "Name one of details.customer_ids, or have a manager merge them with merge_customers."
+        "The phone is one customer's and the e-mail another's, or what comes back was bought by another."
+        "Name one of details.customer_ids (of what comes back the first, who has bought it), or have a manager merge them with merge_customers."
         known(&[("customer_ids", List(&Uuid))]);
 
     ContactTaken 409 Final "CONTACT_TAKEN"
@@ -27,7 +27,7 @@ super::codes! {
         known(&[("balance", AMOUNT), ("requested", AMOUNT)]);
 
     WalletUnlinked 409 Final "WALLET_UNLINKED"
-        "The customer whose wallet has paid has no account any more."
-        "Pay details.amount back in another way: the money cannot go to a wallet."
+        "The customer whose wallet it was has no account any more."
+        "Link an account with link_customer first, or settle details.amount in another way: there is no wallet for it."
         known(&[("customer_id", Uuid), ("amount", AMOUNT)]);
 }

@@ -118,7 +118,7 @@ pub const POS_SALE: Function = Function {
                 "/customer",
                 "Who buys: `{\"id\"}`, `{\"phone\"}` or `{\"email\"}` of a customer, or `{\"create\": {\"name\", \"phone\", \"email\", \
                 \"marketing\"}}`, who is found by phone or e-mail or else written down: two tills at once get one customer. \
-                A walk-in without.",
+                Without it whoever has bought what comes back, or a walk-in.",
             ),
             (
                 "/promo_code",
@@ -266,6 +266,14 @@ pub const POS_SALE: Function = Function {
                                 &[
                                     ("earned", AMOUNT),
                                     ("spent", AMOUNT),
+                                    (
+                                        "given_back",
+                                        Says("Those that what was paid out in points is.", &AMOUNT),
+                                    ),
+                                    (
+                                        "taken_back",
+                                        Says("Those that what came back had earned.", &AMOUNT),
+                                    ),
                                     ("balance", Says("What was left after this sale.", &AMOUNT)),
                                     ("tier", OrNull(&Text)),
                                     ("tier_before", OrNull(&Text)),

@@ -1,8 +1,8 @@
 -- Change the points of a customer whom interlock.lock_points has locked, and leave a row in the ledger. What is earned pays first
 -- what is owed; what is taken back and not there is owed.
 --
--- Callers: interlock.earn_points, interlock.book_orders, interlock.take_points_back, interlock.adjust_points,
---   interlock.redeem_points.
+-- Callers: interlock.earn_points, interlock.spend_points, interlock.charge_buyer, interlock.give_buyer_back, interlock.book_orders,
+--   interlock.take_points_back, interlock.adjust_points, interlock.redeem_points.
 -- Locks: the row of points_accounts, held already.
 create function interlock.book_points(
   p_customer_id uuid,

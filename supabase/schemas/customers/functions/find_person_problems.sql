@@ -13,7 +13,7 @@ begin
     select jsonb_agg(jsonb_build_object('pointer', p_at || m.name, 'message', m.message) order by m.name)
     from (
       select
-        replace(replace(left(k.key, 100), '~', '~0'), '/', '~1') as name,
+        interlock.pointer_token(k.key) as name,
         case k.key
           when 'name' then case
             when (jsonb_typeof(k.value) = 'string' and interlock.is_line(k.value #>> '{}', 200)) is not true

@@ -1,7 +1,7 @@
 -- Lock the points of a customer; the one helper for this kind of lock. They are made where there are none. Orders of the web shop
 -- that were paid meanwhile are booked first, so that what is there is all there is. A customer who was merged into another meanwhile is that one: the answer says who.
 --
--- Callers: interlock.lock_buyer, interlock.take_points_back, interlock.adjust_points, interlock.redeem_points,
+-- Callers: interlock.lock_buyer, interlock.give_buyer_back, interlock.take_points_back, interlock.adjust_points, interlock.redeem_points,
 --   interlock.settle_points, interlock.settle_customer_tier, interlock.merge_customers, interlock.erase_customer, interlock.link_customer.
 -- Locks: the row of points_accounts, waiting, `no key`; then rows of points_due of the customer, `skip locked`.
 -- Errors: 55P03 after lock_timeout.

@@ -293,8 +293,8 @@ begin
       v_hint := 'Nothing has to be accepted: the books agree there.';
     when 'CUSTOMERS_DIFFER' then
       v_status := '409';
-      v_message := 'The phone is one customer''s, and the e-mail another''s.';
-      v_hint := 'Name one of details.customer_ids, or have a manager merge them with merge_customers.';
+      v_message := 'The phone is one customer''s and the e-mail another''s, or what comes back was bought by another.';
+      v_hint := 'Name one of details.customer_ids (of what comes back the first, who has bought it), or have a manager merge them with merge_customers.';
     when 'CONTACT_TAKEN' then
       v_status := '409';
       v_message := 'This phone or e-mail is another customer''s.';
@@ -309,8 +309,8 @@ begin
       v_hint := 'Pay with what details.balance is worth at most.';
     when 'WALLET_UNLINKED' then
       v_status := '409';
-      v_message := 'The customer whose wallet has paid has no account any more.';
-      v_hint := 'Pay details.amount back in another way: the money cannot go to a wallet.';
+      v_message := 'The customer whose wallet it was has no account any more.';
+      v_hint := 'Link an account with link_customer first, or settle details.amount in another way: there is no wallet for it.';
     when 'SHIFT_NOT_OPEN' then
       v_status := '409';
       v_message := 'This register has no open shift.';

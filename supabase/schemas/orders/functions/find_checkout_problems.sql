@@ -64,7 +64,7 @@ begin
       select '/expected_unit_price', 'must be a whole number of minor units, 0 or more'
       where c.is_object and not c.price_valid
       union all
-      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+      select '/' || interlock.pointer_token(k.name), 'is not a known field'
       from jsonb_object_keys(c.others) as k (name)
     ) p
     where not (

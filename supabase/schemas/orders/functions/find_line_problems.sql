@@ -54,7 +54,7 @@ begin
         end is not true
       union all
       select
-        '/' || replace(replace(left(m.name, 100), '~', '~0'), '/', '~1'),
+        '/' || interlock.pointer_token(m.name),
         case when m.name = any (p_flags) then 'must be true or false' else 'is not a known field' end
       from jsonb_each(case when l.is_object then l.line - 'product_id' - 'quantity' else '{}' end) as m (name, value)
       where not (m.name = any (p_flags) and jsonb_typeof(m.value) in ('boolean', 'null'))

@@ -1,6 +1,6 @@
 -- Add money to a wallet (negative amounts never come here), making it if needed.
 --
--- Callers: interlock.top_up_wallet, interlock.move_wallet, the release of orders.
+-- Callers: interlock.top_up_wallet, interlock.move_wallet, interlock.charge_buyer, interlock.give_buyer_back, the release of orders.
 -- Locks: the wallet's row, waiting. Errors: CURRENCY_MISMATCH; 55P03 after lock_timeout.
 create function interlock.credit_wallet(
   p_user_id uuid,

@@ -1,7 +1,8 @@
 -- Lock a user's wallet; the one helper for this kind of lock. The account comes first, because whoever pays from the
 -- wallet then writes an order that refers to it (interlock.lock_user).
 --
--- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet. Locks: the account, the wallet's row, waiting, `no key`.
+-- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet, interlock.lock_buyer, interlock.charge_buyer,
+--   interlock.give_buyer_back. Locks: the account, the wallet's row, waiting, `no key`.
 -- Errors: 55P03 after lock_timeout. A row of nulls if the user has none.
 create function interlock.lock_wallet(p_user_id uuid)
 returns interlock.wallets

@@ -1,6 +1,7 @@
 -- Take money out of the wallet that interlock.lock_wallet has locked.
 --
--- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet, interlock.move_wallet_money.
+-- Callers: interlock.checkout, interlock.retake_order, interlock.move_wallet, interlock.move_wallet_money,
+--   interlock.charge_buyer, interlock.give_buyer_back.
 -- Locks: the wallet's row, held already.
 -- Errors: INSUFFICIENT_FUNDS (no wallet counts as an empty one), CURRENCY_MISMATCH.
 create function interlock.pay_from_wallet(

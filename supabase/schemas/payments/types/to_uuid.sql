@@ -9,8 +9,6 @@ strict
 set search_path = ''
 as $$
 begin
-  return case
-    when p_text ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' then p_text::uuid
-  end;
+  return case when interlock.is_uuid(p_text) then p_text::uuid end;
 end
 $$;

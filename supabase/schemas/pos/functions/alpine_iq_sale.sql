@@ -32,12 +32,27 @@ begin
         'price', trim_scale(i.unit_price / m.minor),
         'quantity', trim_scale(i.quantity),
         'category', p.loyalty_class,
-        'discount', trim_scale((i.discount + i.promo_discount) / m.minor)
-      ) order by i.line), '[]')
-      from interlock.sale_lines i
+        'discount', trim_scale(i.discount / m.minor)
+      ) order by i.came_back, i.n), '[]')
+      from (
+        select
+          false as came_back, l.line as n, l.product_id, l.name, l.unit_price::numeric, l.quantity::numeric,
+          (l.discount + l.promo_discount)::numeric as discount
+        from interlock.sale_lines l
+        where l.sale_id = s.id
+        union all
+        -- Of what was taken off when it was sold, its share comes back, too.
+        select
+          true, r.n, r.product_id, r.name, r.unit_price, -r.quantity,
+          case when o.sale_id is null then 0 else
+            r.amount - case when o.tax_inclusive then 0 else r.tax end - floor(r.quantity * r.unit_price + 0.5)
+          end
+        from interlock.sale_returns r
+        left join interlock.sale_lines o on o.sale_id = r.original_sale_id and o.line = r.original_line
+        where r.sale_id = s.id
+      ) i
       left join interlock.products p on p.id = i.product_id
-      where i.sale_id = s.id
-        and s.status <> 'voided'
+      where s.status <> 'voided'
     )
   )))
   into v_answer

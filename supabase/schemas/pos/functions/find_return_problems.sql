@@ -7,8 +7,6 @@ language plpgsql
 immutable
 set search_path = ''
 as $$
-declare
-  v_uuid constant text := '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
 begin
   if jsonb_typeof(p_returns) <> 'array' or jsonb_array_length(p_returns) not between 1 and 100 then
     return interlock.problem('/returns', 'must be an array of 1 to 100 entries');
@@ -44,7 +42,7 @@ begin
       from unnest(array['sale_id', 'inventory_id', 'product_id']) as k (name)
       where e.is_object
         and e.item ? k.name
-        and (jsonb_typeof(e.item -> k.name) = 'string' and e.item ->> k.name ~ v_uuid) is not true
+        and (jsonb_typeof(e.item -> k.name) = 'string' and interlock.is_uuid(e.item ->> k.name)) is not true
       union all
       select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
       where e.is_object
@@ -76,7 +74,7 @@ begin
       where e.is_object
         and (jsonb_typeof(e.item -> 'reason') = 'string' and interlock.is_line(e.item ->> 'reason', 200)) is not true
       union all
-      select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+      select '/' || interlock.pointer_token(k.name), 'is not a known field'
       from jsonb_object_keys(case when e.is_object then e.item else '{}' end) as k (name)
       where k.name not in ('sale_id', 'inventory_id', 'product_id', 'barcode', 'quantity', 'restock', 'reason')
         and (k.name <> 'line' or not e.with_receipt)

@@ -103,11 +103,11 @@ begin
         where l.has_discount
           and (jsonb_typeof(l.item -> 'discount' -> 'reason') = 'string' and interlock.is_line(l.item #>> '{discount,reason}', 200)) is not true
         union all
-        select '/discount/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        select '/discount/' || interlock.pointer_token(k.name), 'is not a known field'
         from jsonb_object_keys(case when l.has_discount then l.item -> 'discount' else '{}' end) as k (name)
         where k.name not in ('amount', 'percent', 'reason')
         union all
-        select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        select '/' || interlock.pointer_token(k.name), 'is not a known field'
         from jsonb_object_keys(case when l.is_object then l.item else '{}' end) as k (name)
         where k.name not in ('inventory_id', 'product_id', 'barcode', 'quantity', 'unit_price', 'discount')
       ) p
@@ -141,7 +141,7 @@ begin
           and t.item ? 'reference'
           and (jsonb_typeof(t.item -> 'reference') = 'string' and interlock.is_line(t.item ->> 'reference', 200)) is not true
         union all
-        select '/' || replace(replace(left(k.name, 100), '~', '~0'), '/', '~1'), 'is not a known field'
+        select '/' || interlock.pointer_token(k.name), 'is not a known field'
         from jsonb_object_keys(case when t.is_object then t.item else '{}' end) as k (name)
         where k.name not in ('type', 'amount', 'reference')
       ) p
@@ -150,7 +150,7 @@ begin
 
   if p_request ? 'customer' then
     v_problems := v_problems || interlock.find_customer_problems(p_request -> 'customer');
-  elsif p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+  elsif not p_request ? 'returns' and p_request -> 'tenders' @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
     v_problems := v_problems || interlock.problem('/customer', 'is required to pay with a wallet or points');
   end if;
   if (p_request ->> 'promo_code') is not null and interlock.is_line(p_request ->> 'promo_code', 64) is not true then

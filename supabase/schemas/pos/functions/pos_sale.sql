@@ -11,10 +11,11 @@
 -- it belongs to the shift of then, closed or not.
 --
 -- Goods that come back (p_returns) are taken first, and what of them goes into the stock is put there in the same pass in which
--- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing.
+-- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing. It is of the customer who
+-- had bought them, if they are known.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; an approval; with a customer what interlock.lock_buyer locks; with a code what interlock.redeem_promo locks; a parked sale; stock as
+-- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; an approval; with a customer what interlock.lock_buyer locks, of what they bring back also as interlock.take_returned_points; with a code what interlock.redeem_promo locks; a parked sale; stock as
 --   interlock.put_back, then interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
 --   in their order, wait for who books the same one.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
@@ -70,6 +71,9 @@ declare
   v_discount bigint;
   v_returns interlock.sale_returns[];
   v_root_sale_id uuid;
+  v_original_id uuid;
+  v_owner_id uuid;
+  v_taken_back bigint := 0;
   v_returned bigint := 0;
   v_put record;
   v_parked interlock.parked_sales;
@@ -135,18 +139,24 @@ begin
   end if;
 
   if p_returns is not null then
-    select t.o_returns, t.o_root_sale_id
-    into v_returns, v_root_sale_id
+    select t.o_returns, t.o_root_sale_id, t.o_customer_id
+    into v_returns, v_root_sale_id, v_owner_id
     from interlock.take_returns(
       p_returns, v_sale_id, v_register, v_role = 'manager' or coalesce('return_without_receipt' = any (v_approved), false)
     ) t;
     select sum(r.amount) into v_returned from unnest(v_returns) as r;
+    v_original_id := v_returns[1].original_sale_id;
   end if;
   if p_approval_id is not null then
     v_approved_by := interlock.use_approval(p_approval_id, p_register_id, array['discount', 'return_without_receipt'], v_sale_id);
   end if;
-  if p_customer is not null then
-    v_buyer := interlock.lock_buyer(p_customer, p_tenders, v_register.currency);
+  if p_customer is not null or v_owner_id is not null then
+    v_buyer := interlock.lock_buyer(p_customer, v_owner_id, p_tenders);
+  elsif p_returns is not null and p_tenders @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+    perform interlock.refuse_problems(interlock.problem('/customer', 'is required to pay with a wallet or points'));
+  end if;
+  if v_original_id is not null then
+    v_taken_back := interlock.take_returned_points(v_original_id);
   end if;
   if p_promo_code is not null then
     v_promo_discounts := interlock.redeem_sale_promo(p_promo_code, v_buyer, v_sale_id, v_register.currency, v_look);
@@ -185,17 +195,22 @@ begin
     ));
   end if;
   if v_total < 0 then
-    perform interlock.refuse_refund(p_tenders, v_total, v_root_sale_id, v_register.currency);
+    perform interlock.refuse_refund(p_tenders, v_total, v_root_sale_id, v_register.currency, v_buyer.customer_id);
   else
     v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
   end if;
-  if p_customer is not null then
-    v_loyalty := interlock.charge_buyer(v_buyer, v_sale_id, v_register.currency, v_look.product_ids, array(
-      select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
-      from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts, v_inclusive, v_taxes) with ordinality
-        as u (subtotal, discount, promo, inclusive, tax, n)
-      order by u.n
-    ));
+  if v_buyer.customer_id is not null then
+    v_loyalty := interlock.charge_buyer(
+      v_buyer, v_sale_id, v_root_sale_id, v_register.currency, p_tenders, v_total, v_look.product_ids,
+      array(
+        select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
+        from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts, v_inclusive, v_taxes) with ordinality
+          as u (subtotal, discount, promo, inclusive, tax, n)
+        order by u.n
+      ),
+      interlock.paid_by_points(v_total, v_returned, v_buyer.by_points, v_original_id),
+      case when v_owner_id is null then 0 else v_taken_back end
+    );
   end if;
 
   if p_parked_sale_id is not null then
@@ -230,7 +245,7 @@ begin
     v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
     v_subtotal, v_discount, v_tax, v_tax_included,
     v_returned, coalesce(cardinality(v_returns), 0), v_root_sale_id, v_total, v_change,
-    (v_buyer).customer_id, p_promo_code, v_loyalty, auth.uid(), v_approved_by,
+    v_buyer.customer_id, p_promo_code, v_loyalty, auth.uid(), v_approved_by,
     coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
     case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
   );

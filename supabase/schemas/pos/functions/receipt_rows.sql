@@ -148,7 +148,7 @@ as $$
     union all
     select 19, v.n, 'row', s.words ->> v.name, null, interlock.format_number((s.loyalty ->> v.name)::numeric, p_language)
     from sale s
-    cross join (values (1, 'earned'), (2, 'spent'), (3, 'balance')) as v (n, name)
+    cross join (values (1, 'earned'), (2, 'spent'), (3, 'taken_back'), (4, 'given_back'), (5, 'balance')) as v (n, name)
     where s.loyalty ->> v.name <> '0'
     union all
     select 21, 0, 'rule', null, null, null from sale s where s.receipt_footer is not null

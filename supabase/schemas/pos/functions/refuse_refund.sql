@@ -1,11 +1,12 @@
 -- Refuse tenders that do not pay out what a customer gets: another sum, or by one type more than has come in by it. That is what
 -- was paid for the sale with which it began and all that was exchanged for it, less what was paid out; goods
--- that came back without a receipt count as cash, and what is paid out for them is cash. Money is paid out in cash or by card.
+-- that came back without a receipt count as cash, and what is paid out for them is cash. Points and wallets are those of one customer
+-- (p_customer_id): what others have paid with theirs does not count.
 --
 -- Callers: interlock.pos_sale, which holds that sale.
 -- Locks: none beyond it.
 -- Errors: UNDERPAID, OVERPAID, REFUND_EXCEEDS_PAID.
-create function interlock.refuse_refund(p_tenders jsonb, p_total bigint, p_root_sale_id uuid, p_currency text)
+create function interlock.refuse_refund(p_tenders jsonb, p_total bigint, p_root_sale_id uuid, p_currency text, p_customer_id uuid)
 returns void
 language plpgsql
 set search_path = ''
@@ -29,14 +30,14 @@ begin
   end if;
 
   with sales as (
-    select s.* from interlock.sales s where s.id = p_root_sale_id and s.status = 'completed'
-    union all
-    select s.* from interlock.sales s where s.root_sale_id = p_root_sale_id and s.status = 'completed'
+    select s.* from interlock.exchanged_sales(p_root_sale_id) s
   ),
   received as (
     select t.type::text, case when s.total < 0 then -t.amount else t.amount end::numeric as amount
     from sales s
     join interlock.sale_tenders t on t.sale_id = s.id
+    where t.type in ('cash', 'card')
+      or s.customer_id = p_customer_id
     union all
     select 'cash', -s.change_due from sales s
     union all
@@ -52,7 +53,6 @@ begin
   refundable as (
     select r.type, greatest(sum(r.amount), 0) as amount
     from received r
-    where r.type in ('cash', 'card')
     group by r.type
   )
   select

@@ -1,8 +1,8 @@
 -- Take back so much of lines of a sale, and count it there. What the first so many units of a line come to is its share of what
--- the line had cost, half a minor unit rounded up; a part is that less what has been given back before.
+-- the line had cost, half a minor unit rounded up; a part is that less what has been given back before. Answers also whose it was.
 --
 -- Callers: interlock.take_returns.
--- Locks: the sale and the one with which it began, by id; the points of its customer.
+-- Locks: the sale and the one with which it began, by id.
 -- Errors: SALE_NOT_FOUND, SALE_VOIDED, MIXED_CURRENCIES, VALIDATION_FAILED, RETURN_EXCEEDS_SOLD with every line of which too much comes
 --   back; 55P03 after lock_timeout.
 create function interlock.take_receipted_returns(
@@ -11,7 +11,8 @@ create function interlock.take_receipted_returns(
   p_sale_id uuid,
   p_register interlock.registers,
   out o_returns interlock.sale_returns[],
-  out o_root_sale_id uuid
+  out o_root_sale_id uuid,
+  out o_customer_id uuid
 )
 language plpgsql
 set search_path = ''
@@ -28,6 +29,7 @@ begin
   end if;
   perform interlock.lock_sales(array[p_original_id, o_root_sale_id]);
   select s.* into v_original from interlock.sales s where s.id = p_original_id;
+  o_customer_id := interlock.live_customer(v_original.customer_id);
 
   if v_original.status = 'voided' then
     perform interlock.raise_error('SALE_VOIDED', jsonb_build_object(
@@ -126,6 +128,5 @@ begin
   ) r
   where l.sale_id = p_original_id
     and l.line = r.original_line;
-  perform interlock.take_returned_points(p_original_id);
 end
 $$;

@@ -1,7 +1,7 @@
 -- Take goods back at a till: with a receipt so much of lines of one sale, each unit for its share of what its line had cost; without
 -- one at the present price. What comes back of a line is counted there, so the last unit comes back once; parts always sum to what the line
 -- had cost, in whatever order they come and are voided. Answers the rows of sale_returns, which the caller writes, and of
--- what is paid out the sale that limits it.
+-- what is paid out the sale that limits it, and the customer who had bought it, if they are known.
 --
 -- Callers: interlock.pos_sale, with entries in which interlock.find_sale_problems has found no problem.
 -- Locks: the sale and the one with which it began, by id.
@@ -13,7 +13,8 @@ create function interlock.take_returns(
   p_register interlock.registers,
   p_without_receipt boolean,
   out o_returns interlock.sale_returns[],
-  out o_root_sale_id uuid
+  out o_root_sale_id uuid,
+  out o_customer_id uuid
 )
 language plpgsql
 set search_path = ''
@@ -22,8 +23,8 @@ declare
   v_original_id constant uuid := p_returns #>> '{0,sale_id}';
 begin
   if v_original_id is not null then
-    select r.o_returns, r.o_root_sale_id
-    into o_returns, o_root_sale_id
+    select r.o_returns, r.o_root_sale_id, r.o_customer_id
+    into o_returns, o_root_sale_id, o_customer_id
     from interlock.take_receipted_returns(p_returns, v_original_id, p_sale_id, p_register) r;
   elsif p_without_receipt then
     o_returns := interlock.price_returns(p_returns, p_sale_id, p_register);

@@ -5,10 +5,10 @@
 --
 -- Callers: authenticated (managers and staff; a cashier for a sale of their own, or
 --   with a manager's approval) and service_role, through public.void_sale.
--- Locks: the sale, and those of which something came back with it, by id; an approval; of its customer the points and the wallet; the uses of its
+-- Locks: the sale, and those of which something came back with it, by id; an approval; of its customer the account, the points and the wallet; the uses of its
 --   promo code; stock as interlock.undo_sold_stock; the register. Two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SALE_NOT_FOUND, APPROVAL_NOT_FOUND, SALE_RETURNED, SHIFT_CLOSED, STOCK_LIMIT_EXCEEDED,
---   INSUFFICIENT_INVENTORY, WALLET_UNLINKED; 55P03 and 40P01 are transient and nothing has happened.
+--   INSUFFICIENT_INVENTORY, INSUFFICIENT_FUNDS, WALLET_UNLINKED; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write sales or stock.
 create function interlock.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid)
 returns jsonb
@@ -84,16 +84,7 @@ begin
     ) r
     where l.sale_id = r.original_sale_id
       and l.line = r.original_line;
-    perform interlock.take_returned_points(o.original_sale_id)
-    from (
-      select distinct r.original_sale_id
-      from interlock.sale_returns r
-      where r.sale_id = p_sale_id
-        and r.original_sale_id is not null
-    ) o;
-    if v_sale.customer_id is not null then
-      perform interlock.give_buyer_back(v_sale);
-    end if;
+    perform interlock.give_buyer_back(v_sale);
     if v_sale.promo_code is not null then
       perform interlock.return_promos(array[p_sale_id]);
     end if;

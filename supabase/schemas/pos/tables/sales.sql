@@ -66,7 +66,7 @@ comment on column interlock.sales.customer_id is
 comment on column interlock.sales.promo_code is
   'The code that took off the promo_discount of its lines.';
 comment on column interlock.sales.loyalty is
-  'What it earned and spent, and the balance and tiers it left, as it was answered.';
+  'Points that it earned, spent, gave and took back, and the balance and tiers it left, as it was answered.';
 comment on column interlock.sales.cashier is
   'Who sold; empty for the shop''s own code.';
 comment on column interlock.sales.approved_by is

@@ -159,6 +159,21 @@ const COMBINED: &[Combined] = &[
         race: &ReturnScenario::TheLastReturn,
     },
     Combined {
+        name: "pos_sale: a sale is not locked while its points come back",
+        patches: &[("lock_sales", "for no key update", "")],
+        sql: None,
+        race: &ReturnScenario::PointsComeBack,
+    },
+    Combined {
+        name: "pos_sale: neither a sale nor points are locked while these come back",
+        patches: &[
+            ("lock_sales", "for no key update", ""),
+            ("lock_points", "for no key update", ""),
+        ],
+        sql: None,
+        race: &InScene("points that a sale was paid with come back once, with whatever of it"),
+    },
+    Combined {
         name: "void_sale: a sale is not locked",
         patches: &[("lock_sales", "for no key update", "")],
         sql: None,
