@@ -77,6 +77,7 @@ const EXPLAINED: &[(&str, &str)] = &[
 const IN_HISTORIES: &[Mutant] = &[
     ("lock_register", "for no key update", ""),
     ("take_sold_stock", "for no key update of i", ""),
+    ("lock_points", "for no key update", ""),
 ];
 
 const COMBINED: &[Combined] = &[
