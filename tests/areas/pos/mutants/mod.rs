@@ -78,6 +78,17 @@ const IN_HISTORIES: &[Mutant] = &[
     ("lock_register", "for no key update", ""),
     ("take_sold_stock", "for no key update of i", ""),
     ("lock_points", "for no key update", ""),
+    ("lock_sales", "for no key update", ""),
+    (
+        "take_receipted_returns",
+        "where e.quantity > l.quantity - l.returned_quantity",
+        "where e.quantity > l.quantity",
+    ),
+    (
+        "take_receipted_returns",
+        "perform interlock.take_returned_points(p_original_id);",
+        "",
+    ),
 ];
 
 const COMBINED: &[Combined] = &[

@@ -1,10 +1,10 @@
 //! What callers of a shop do: chosen at random from what they know.
 
-use super::Known;
+use super::{Known, Sold};
 use crate::areas::shop::model::Shop;
 use crate::areas::shop::model::calls::{self as shop, Decision, News, Payment, Tidings};
 use crate::areas::shop::model::inventory::{Action, Expected, Line, ONLINE};
-use crate::areas::shop::model::sales::{Asked, Tender};
+use crate::areas::shop::model::sales::{Asked, Return, Tender, share_of};
 use crate::areas::shop::model::transfers::{Fate, Goods};
 use crate::prove::histories::{Reader, World, pick};
 use rand::RngExt as _;
@@ -325,7 +325,7 @@ fn at_till(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
         0..2 if !known.sales.is_empty() => {
             let many = known.sales.len();
             shop::Call::VoidSale {
-                sale: known.sales[many - 1 - rng.random_range(0..many.min(4))],
+                sale: known.sales[many - 1 - rng.random_range(0..many.min(4))].id,
             }
         }
         2 => shop::Call::CloseShift {
@@ -336,8 +336,67 @@ fn at_till(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
         3..5 => shop::Call::OpenShift {
             register: *register,
         },
-        _ => shop::Call::Sell(sale(rng, start, *register, till.location)),
+        what => {
+            let sold = returnable(rng, known).filter(|_| what < 8);
+            let location = till.location;
+            shop::Call::Sell(match sold {
+                Some(sold) => what_comes_back(rng, start, *register, location, sold),
+                None => sale(rng, start, *register, location),
+            })
+        }
     }
+}
+
+/// One of the latest sales that were paid without points.
+fn returnable<'a>(rng: &mut StdRng, known: &'a Known) -> Option<&'a Sold> {
+    let latest = known.sales.iter().rev();
+    let latest = latest.filter(|sold| !sold.with_points && !sold.lines.is_empty());
+    let latest: Vec<&Sold> = latest.take(4).collect();
+    latest.choose(rng).copied()
+}
+
+/// Some of a sale comes back, perhaps for something else: sometimes more than there is still, or paid out in another way.
+fn what_comes_back(
+    rng: &mut StdRng,
+    start: &Shop,
+    register: Uuid,
+    location: Uuid,
+    sold: &Sold,
+) -> Asked {
+    let mut asked = sale(rng, start, register, location);
+    let unit = if location == ONLINE { 1000 } else { 500 };
+    let mut worth = 0;
+    for (n, line) in sold.lines.iter().enumerate() {
+        let left = ((line.quantity - line.returned) / unit).max(0);
+        let most = left + i64::from(rng.random_ratio(1, 5) || left == 0);
+        if n > 0 && rng.random_bool(0.5) {
+            continue;
+        }
+        let quantity = rng.random_range(1..=most) * unit;
+        asked.returns.push(Return {
+            sale: sold.id,
+            line: n,
+            quantity,
+            restock: rng.random_ratio(3, 4),
+        });
+        worth += share_of(line.total, line.returned + quantity, line.quantity)
+            - share_of(line.total, line.returned, line.quantity);
+    }
+    asked.customer = sold.customer;
+    if rng.random_ratio(1, 2) {
+        asked.lines.clear();
+    }
+    let lines = asked.lines.iter();
+    let total: i64 = lines
+        .map(|(stock, quantity)| start.price_at_till(*stock, *quantity))
+        .sum();
+    asked.tenders = match total - worth {
+        0 => Vec::new(),
+        due @ 1.. => vec![(Tender::Cash, due + 5000)],
+        due if rng.random_ratio(1, 8) => vec![(Tender::Cash, -due)],
+        due => vec![(sold.tender, -due)],
+    };
+    asked
 }
 
 /// One or two lines, to a customer now and then, for cash, by card or for points and cash.
@@ -367,6 +426,7 @@ fn sale(rng: &mut StdRng, start: &Shop, register: Uuid, location: Uuid) -> Asked
     Asked {
         register,
         lines,
+        returns: Vec::new(),
         customer,
         tenders,
         key: rng.random_ratio(1, 2).then(|| Uuid::new_v4().to_string()),
@@ -522,7 +582,7 @@ fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
         shop::Call::Adjust { delta, .. } => *delta = 5,
         shop::Call::CountStock { counted, .. } => *counted = 9,
         shop::Call::SellAtTill { quantity, .. } => *quantity = 4000,
-        shop::Call::Sell(asked) => asked.lines[0].1 = 4000,
+        shop::Call::Sell(asked) => asked.tenders = vec![(Tender::Cash, 4000)],
         shop::Call::Manage { lines, .. } => lines[0].amount = 4000,
         shop::Call::Transfer { goods, .. } => goods[0].1 = 4000,
         _ => {}

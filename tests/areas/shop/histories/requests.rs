@@ -267,6 +267,15 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
             let lines = lines.map(|(stock, quantity)| {
                 json!({ "inventory_id": stock, "quantity": number(*quantity) })
             });
+            let lines: Vec<Value> = lines.collect();
+            let returns = asked.returns.iter().map(|back| {
+                json!({
+                    "sale_id": back.sale, "line": back.line, "quantity": number(back.quantity),
+                    "restock": back.restock, "reason": "test",
+                })
+            });
+            let returns: Vec<Value> = returns.collect();
+            let some = |list: Vec<Value>| (!list.is_empty()).then_some(list);
             let tenders = asked.tenders.iter();
             let tenders =
                 tenders.map(|(kind, amount)| json!({ "type": kind.name(), "amount": amount }));
@@ -275,7 +284,7 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
                 rpc: "pos_sale",
                 caller: None,
                 arguments: present(json!({
-                    "register_id": asked.register, "lines": lines.collect::<Vec<_>>(),
+                    "register_id": asked.register, "lines": some(lines), "returns": some(returns),
                     "tenders": tenders.collect::<Vec<_>>(),
                     "customer": asked.customer.map(|id| json!({ "id": id })),
                 })),
@@ -442,7 +451,9 @@ fn books(world: &shop::Shop) -> String {
              'receipts', (select json_object_agg(r.id, r.last_receipt) from interlock.registers r where r.id = any ({registers})),
              'drawers', (select coalesce(json_object_agg(s.id, interlock.expected_cash(s.id)), '{{}}')
                from interlock.shifts s where s.register_id = any ({registers}) and s.closed_at is null),
-             'sales', (select coalesce(json_object_agg(s.id, s.status), '{{}}')
+             'sales', (select coalesce(json_object_agg(s.id, json_build_array(s.status, (
+                 select coalesce(trim_scale(sum(l.returned_quantity)), 0) from interlock.sale_lines l where l.sale_id = s.id
+               ))), '{{}}')
                from interlock.sales s where s.register_id = any ({registers})),
              'points', (select json_object_agg(a.customer_id, json_build_array(a.balance, a.owed))
                from interlock.points_accounts a where a.customer_id = any ({customers}))

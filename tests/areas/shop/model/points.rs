@@ -89,6 +89,18 @@ impl Shop {
         })
     }
 
+    /// So much of a sale has come back by now: so much of what it earned is taken, and no more.
+    pub(super) fn take_earned_back(&mut self, sale: &mut Sale) {
+        let returned: i64 = sale.lines.iter().map(|line| line.returned_amount).sum();
+        let total = sale.subtotal();
+        if let (Some(customer), Some(loyalty)) = (sale.customer, &mut sale.loyalty) {
+            let taken = (loyalty.earned * returned + total - 1) / total;
+            let points = self.tills.customers.entry(customer).or_default();
+            points.book(loyalty.taken_back - taken);
+            loyalty.taken_back = taken;
+        }
+    }
+
     /// A sale is void: what it took is given back, and what it earned is taken.
     pub(super) fn give_points_back(&mut self, sale: &mut Sale) {
         if let (Some(customer), Some(loyalty)) = (sale.customer, &mut sale.loyalty) {

@@ -1,5 +1,6 @@
 //! Tills: shifts with their cash.
 
+use super::inventory::number;
 use super::points::Points;
 use super::sales::{Sale, Tender};
 use super::{Done, Shop, expect, numbers, uuid};
@@ -115,7 +116,8 @@ impl Shop {
         let of_shift = sales.filter(|sale| sale.shift == shift);
         let receipts: BTreeMap<i64, bool> =
             of_shift.map(|sale| (sale.receipt, sale.is_void)).collect();
-        let total: i64 = self.standing(shift).map(|sale| sale.subtotal()).sum();
+        let subtotal: i64 = self.standing(shift).map(|sale| sale.subtotal()).sum();
+        let returned: i64 = self.standing(shift).map(|sale| sale.returned()).sum();
         let tenders = Tender::ALL.map(|kind| {
             let received = self.received(shift, kind);
             (kind.name().to_owned(), json!(received))
@@ -125,10 +127,11 @@ impl Shop {
         let cash = self.cash_in(shift);
         let closed = json!({ "success": true, "shift": {
             "id": shift, "register_id": register, "opened_at": "*", "closed_at": "*", "opening_cash": OPENING,
-            "sales": self.standing(shift).count(),
+            "sales": self.standing(shift).filter(|sale| !sale.lines.is_empty()).count(),
+            "returns": self.standing(shift).filter(|sale| sale.has_returns()).count(),
             "voided": receipts.values().filter(|is_void| **is_void).count(),
             "first_receipt": receipts.keys().next(), "last_receipt": receipts.keys().next_back(),
-            "subtotal": total, "discount": 0, "tax": 0, "returns": 0, "returned": 0, "total": total,
+            "subtotal": subtotal, "discount": 0, "tax": 0, "returned": returned, "total": subtotal - returned,
             "tenders": tenders, "parked": "*", "paid_in": 0, "paid_out": 0,
             "expected_cash": cash, "counted_cash": counted, "difference": counted - cash,
         } });
@@ -155,7 +158,12 @@ impl Shop {
         let drawers = registers.filter_map(|(_, register)| register.shift);
         let drawers = drawers.map(|shift| (shift, self.cash_in(shift)));
         let sales = self.tills.sales.iter();
-        let sales = sales.map(|(id, sale)| (id.to_string(), json!(sale.status())));
+        let sales = sales.map(|(id, sale)| {
+            (
+                id.to_string(),
+                json!([sale.status(), number(sale.came_back())]),
+            )
+        });
         let points = self.tills.customers.iter();
         let points =
             points.map(|(id, points)| (id.to_string(), json!([points.balance, points.owed])));
