@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod customer_races;
+mod customer_stages;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
@@ -35,7 +36,7 @@ pub(crate) const AREA: Area = Area {
     scene_rows: "",
     #[cfg(test)]
     after_scene: "",
-    stages: &[stages::STAGES],
+    stages: &[stages::STAGES, customer_stages::STAGES],
     sweeps: &[],
     histories: None,
     #[cfg(test)]

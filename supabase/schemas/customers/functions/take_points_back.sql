@@ -25,7 +25,7 @@ begin
     return;
   end if;
 
-  perform interlock.lock_points(v_customer_id);
+  v_customer_id := (interlock.lock_points(v_customer_id)).customer_id;
   select
     coalesce(sum(m.points - m.owed) filter (where m.kind = 'earned'), 0) as earned,
     coalesce(sum(m.amount) filter (where m.kind = 'earned'), 0) as amount,
