@@ -398,6 +398,7 @@ begin
   end if;
 
   v_account := interlock.lock_points(v_id);
+  v_id := v_account.customer_id;
   v_delta := coalesce(p_delta, p_balance - v_account.balance);
   if v_account.balance + v_delta < 0 then
     perform interlock.raise_error('INSUFFICIENT_POINTS', jsonb_build_object('balance', v_account.balance, 'requested', -v_delta));
@@ -648,7 +649,7 @@ begin
     perform interlock.raise_error('CUSTOMER_NOT_FOUND');
   end if;
 
-  perform interlock.lock_points(v_id);
+  v_id := (interlock.lock_points(v_id)).customer_id;
   update interlock.customers c
   set name = null,
       phone = null,
@@ -892,7 +893,7 @@ begin
   end if;
 
   -- What the orders of the account that they had so far have earned is theirs.
-  perform interlock.lock_points(v_id);
+  v_id := (interlock.lock_points(v_id)).customer_id;
   begin
     update interlock.customers c
     set user_id = p_user_id
@@ -1206,6 +1207,7 @@ begin
     perform interlock.raise_error('CUSTOMER_NOT_FOUND');
   end if;
   v_account := interlock.lock_points(v_id);
+  v_id := v_account.customer_id;
   if v_account.balance < p_points then
     perform interlock.raise_error('INSUFFICIENT_POINTS', jsonb_build_object('balance', v_account.balance, 'requested', p_points));
   end if;
@@ -1322,8 +1324,7 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  perform interlock.lock_points(p_customer_id);
-  perform interlock.settle_tier(p_customer_id);
+  perform interlock.settle_tier((interlock.lock_points(p_customer_id)).customer_id);
   return 1;
 end
 $$;
@@ -1431,7 +1432,7 @@ begin
     return 0;
   end if;
 
-  perform interlock.lock_points(v_customer_id);
+  v_customer_id := (interlock.lock_points(v_customer_id)).customer_id;
   select
     ceil(coalesce(sum(m.points - m.owed) filter (where m.kind = 'earned'), 0)::numeric * p_returned / p_total)
       + coalesce(sum(m.points - m.owed) filter (where m.kind = 'taken_back'), 0),

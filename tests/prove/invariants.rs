@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-/// Where the invariants do not hold: the rule and the row, in words. With `ids` (products, users, batches
-/// and promo codes, mixed) only they are looked at, and the orders and ledgers of theirs.
+/// Where the invariants do not hold: the rule and the row, in words. With `ids` (products, users, batches,
+/// promo codes, tills and customers, mixed) only they are looked at, and the orders and ledgers of theirs.
 pub(crate) async fn broken(db: &Client, ids: Option<&[Uuid]>) -> Result<Vec<String>> {
     let rows = db
         .query(include_str!("invariants.sql"), &[&ids])

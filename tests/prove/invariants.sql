@@ -1,6 +1,6 @@
 -- What must hold at any moment, whoever did what: one row for each place where it does not.
 --
--- $1 limits the look to these products, users, batches and promo codes; null looks at all.
+-- $1 limits the look to these products, users, batches, promo codes, tills and customers; null looks at all.
 
 with
 chosen as (select $1::uuid[] as ids),
@@ -52,6 +52,9 @@ items as (
     from interlock.order_shipment_items f
     where f.order_id = i.order_id and f.product_id = i.product_id
   ) s on true
+),
+registers as (
+  select r.* from interlock.registers r, chosen c where c.ids is null or r.id = any (c.ids)
 ),
 codes as (
   select c.* from interlock.product_codes c join products p on p.id = c.product_id
@@ -413,6 +416,95 @@ history as (
       when 'renewed' then b.status
       else e.event
     end
+),
+-- Points are what their ledger adds up to; nobody has some and owes some, and a sale that is void has neither earned nor spent any.
+points as (
+  select format('a customer has %s points and owes %s, their ledger says %s and %s', a.balance, a.owed, m.points, m.owed) as rule,
+    a.customer_id::text as what
+  from interlock.points_accounts a
+  cross join chosen c
+  cross join lateral (
+    select coalesce(sum(v.points), 0) as points, coalesce(sum(v.owed), 0) as owed
+    from interlock.points_movements v
+    where v.customer_id = a.customer_id
+  ) m
+  where (c.ids is null or a.customer_id = any (c.ids))
+    and ((a.balance, a.owed) is distinct from (m.points, m.owed) or least(a.balance, a.owed) <> 0)
+  union all
+  select format('a void sale has left %s points', sum(v.points - v.owed)), s.id::text
+  from interlock.sales s
+  join interlock.points_movements v on v.sale_id = s.id
+  where s.status = 'voided' and s.register_id in (select id from registers)
+  group by s.id
+  having sum(v.points - v.owed) <> 0
+),
+-- A till has a receipt of each number. What a sale took of the stock is what it sold, less what came back with it and what was not
+-- there, or nothing if it is void; its amounts add up, and no more has come back of it than it sold.
+tills as (
+  select format('a till has counted %s receipts, and %s sales up to %s', r.last_receipt, s.sales, s.last) as rule, r.id::text as what
+  from registers r
+  cross join lateral (
+    select count(*) as sales, coalesce(max(a.receipt_number), 0) as last from interlock.sales a where a.register_id = r.id
+  ) s
+  where r.last_receipt <> s.sales or r.last_receipt <> s.last
+  union all
+  select format('a sale is %s of %s, the ledger says %s', s.status, b.sold, b.taken), s.id::text
+  from interlock.sales s
+  cross join lateral (
+    select u.product_id, sum(u.sold) filter (where s.status = 'completed') as sold, sum(u.taken) as taken
+    from (
+      select l.product_id, l.quantity as sold, 0 as taken from interlock.sale_lines l where l.sale_id = s.id and not l.untracked
+      union all
+      select e.product_id, -e.quantity, 0 from interlock.sale_returns e where e.sale_id = s.id and e.inventory_id is not null
+      union all
+      select f.product_id, -f.quantity, 0 from interlock.sale_shortfalls f where f.sale_id = s.id and f.taken_at is null
+      union all
+      select m.product_id, 0, -m.delta from interlock.stock_movements m where m.reference_id = s.id
+    ) u
+    group by u.product_id
+  ) b
+  where s.register_id in (select id from registers) and coalesce(b.sold, 0) <> b.taken
+  union all
+  select 'a sale is not the sum of its lines less what came back, or was not paid', s.id::text
+  from interlock.sales s
+  where s.register_id in (select id from registers)
+    and (
+      s.total <> (select coalesce(sum(l.total), 0) from interlock.sale_lines l where l.sale_id = s.id)
+        - (select coalesce(sum(e.amount), 0) from interlock.sale_returns e where e.sale_id = s.id)
+      or abs(s.total) + s.change_due <> (select coalesce(sum(t.amount), 0) from interlock.sale_tenders t where t.sale_id = s.id)
+    )
+  union all
+  select format('of a line %s came back for %s, it says %s for %s', e.quantity, e.amount, l.returned_quantity, l.returned_amount), l.sale_id::text
+  from interlock.sales s
+  join interlock.sale_lines l on l.sale_id = s.id
+  cross join lateral (
+    select coalesce(sum(e.quantity), 0) as quantity, coalesce(sum(e.amount), 0) as amount
+    from interlock.sale_returns e
+    join interlock.sales a on a.id = e.sale_id and a.status = 'completed'
+    where e.original_sale_id = l.sale_id and e.original_line = l.line
+  ) e
+  where s.register_id in (select id from registers)
+    and ((e.quantity, e.amount) <> (l.returned_quantity, l.returned_amount) or e.quantity > l.quantity or e.amount > l.total)
+  union all
+  select 'something has come back of a sale that is void', s.id::text
+  from interlock.sales s
+  join interlock.sale_lines l on l.sale_id = s.id
+  where s.register_id in (select id from registers) and s.status = 'voided' and l.returned_quantity > 0
+),
+-- What parked sales keep is out of the stock, and what has ended keeps nothing.
+parked as (
+  select format('a parked sale keeps %s, the ledger says %s', b.kept, b.taken) as rule, p.id::text as what
+  from interlock.parked_sales p
+  cross join lateral (
+    select u.product_id, sum(u.kept) as kept, sum(u.taken) as taken
+    from (
+      select h.product_id, h.quantity as kept, 0 as taken from unnest(p.held_product_ids, p.held_quantities) as h (product_id, quantity)
+      union all
+      select m.product_id, 0, -m.delta from interlock.stock_movements m where m.reference_id = p.id
+    ) u
+    group by u.product_id
+  ) b
+  where p.register_id in (select id from registers) and b.kept <> b.taken
 )
 
 select rule, what from stock
@@ -429,3 +521,6 @@ union all select * from amounts
 union all select * from keys
 union all select * from leases
 union all select * from history
+union all select * from points
+union all select * from tills
+union all select * from parked

@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod customer_races;
+mod customer_stages;
+#[cfg(test)]
+mod day;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
@@ -35,7 +38,7 @@ pub(crate) const AREA: Area = Area {
     scene_rows: "",
     #[cfg(test)]
     after_scene: "",
-    stages: &[stages::STAGES],
+    stages: &[stages::STAGES, customer_stages::STAGES],
     sweeps: &[],
     histories: None,
     #[cfg(test)]

@@ -116,7 +116,7 @@ impl World {
 /// Statements that read the books.
 pub(super) struct Books(Statement);
 
-/// All that the operations can change, for given users, batches, products and promo codes. Ledgers are
+/// All that the operations can change, for given users, batches, products and promo codes (or customers). Ledgers are
 /// in the order in which they were written; orders, which have no names, by what they say. Renewals are
 /// left out: one that began before another and comes after it has nothing to add and leaves no event.
 ///
@@ -194,13 +194,13 @@ select jsonb_build_object(
       (select jsonb_agg(jsonb_build_array(l.product_id, l.quantity, l.untracked) order by l.product_id)
        from interlock.cart_reservation_lines l where l.user_id = r.user_id)) order by r.user_id)
     from interlock.cart_reservations r where r.user_id = any ($1)),
-  'customers', (select jsonb_agg(jsonb_build_array(c.id, c.phone, c.user_id, c.merged_into, c.erased_at is not null, a.balance, a.owed, a.tier,
+  'customers', (select jsonb_agg(jsonb_build_array(c.id, c.phone, c.user_id, c.merged_into, c.erased_at is not null, coalesce(a.balance, 0), coalesce(a.owed, 0), a.tier,
       (select jsonb_agg(m order by m) from (
         select jsonb_build_array(m.kind, m.points, m.owed, m.amount) as m
         from interlock.points_movements m where m.customer_id = c.id) m),
-      (select count(*) from interlock.points_due d where d.user_id = c.user_id)) order by c.phone)
+      (select count(*) from interlock.points_due d where d.user_id = c.user_id)) order by c.id)
     from interlock.customers c left join interlock.points_accounts a on a.customer_id = c.id
-    where c.id = any ($1) or c.user_id = any ($1) or exists (select from interlock.sales s join interlock.sale_lines l on l.sale_id = s.id
+    where c.id = any ($4) or exists (select from interlock.sales s join interlock.sale_lines l on l.sale_id = s.id
       where s.customer_id = c.id and l.product_id = any ($3))),
   'wallets', (select jsonb_agg(jsonb_build_array(w.user_id, w.balance, w.currency,
       (select jsonb_agg(jsonb_build_array(m.delta, m.balance_after, m.reason) order by m.id)
@@ -230,7 +230,7 @@ select jsonb_build_object(
     'codes', (select jsonb_agg(p.id) from interlock.products p where p.id = any ($3) and p.kind = 'digital'
       and p.available_quantity <>
       (select count(*) from interlock.product_codes c where c.product_id = p.id and c.order_id is null)),
-    'points', (select jsonb_agg(a.customer_id) from interlock.points_accounts a where a.customer_id = any ($1) and (a.balance, a.owed) <>
+    'points', (select jsonb_agg(a.customer_id) from interlock.points_accounts a where a.customer_id = any ($4) and (a.balance, a.owed) <>
       (select coalesce(sum(m.points), 0), coalesce(sum(m.owed), 0) from interlock.points_movements m where m.customer_id = a.customer_id)),
     'wallets', (select jsonb_agg(w.user_id) from interlock.wallets w where w.user_id = any ($1) and w.balance <>
       (select coalesce(sum(m.delta), 0) from interlock.wallet_movements m where m.user_id = w.user_id)),

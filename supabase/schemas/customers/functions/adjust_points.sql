@@ -58,6 +58,7 @@ begin
   end if;
 
   v_account := interlock.lock_points(v_id);
+  v_id := v_account.customer_id;
   v_delta := coalesce(p_delta, p_balance - v_account.balance);
   if v_account.balance + v_delta < 0 then
     perform interlock.raise_error('INSUFFICIENT_POINTS', jsonb_build_object('balance', v_account.balance, 'requested', -v_delta));

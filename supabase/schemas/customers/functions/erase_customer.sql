@@ -29,7 +29,7 @@ begin
     perform interlock.raise_error('CUSTOMER_NOT_FOUND');
   end if;
 
-  perform interlock.lock_points(v_id);
+  v_id := (interlock.lock_points(v_id)).customer_id;
   update interlock.customers c
   set name = null,
       phone = null,

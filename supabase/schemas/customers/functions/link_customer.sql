@@ -34,7 +34,7 @@ begin
   end if;
 
   -- What the orders of the account that they had so far have earned is theirs.
-  perform interlock.lock_points(v_id);
+  v_id := (interlock.lock_points(v_id)).customer_id;
   begin
     update interlock.customers c
     set user_id = p_user_id

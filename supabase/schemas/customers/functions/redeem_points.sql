@@ -48,6 +48,7 @@ begin
     perform interlock.raise_error('CUSTOMER_NOT_FOUND');
   end if;
   v_account := interlock.lock_points(v_id);
+  v_id := v_account.customer_id;
   if v_account.balance < p_points then
     perform interlock.raise_error('INSUFFICIENT_POINTS', jsonb_build_object('balance', v_account.balance, 'requested', p_points));
   end if;

@@ -15,8 +15,7 @@ begin
     perform interlock.raise_isolation_level();
   end if;
 
-  perform interlock.lock_points(p_customer_id);
-  perform interlock.settle_tier(p_customer_id);
+  perform interlock.settle_tier((interlock.lock_points(p_customer_id)).customer_id);
   return 1;
 end
 $$;

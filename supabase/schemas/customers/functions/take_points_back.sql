@@ -22,7 +22,7 @@ begin
     return 0;
   end if;
 
-  perform interlock.lock_points(v_customer_id);
+  v_customer_id := (interlock.lock_points(v_customer_id)).customer_id;
   select
     ceil(coalesce(sum(m.points - m.owed) filter (where m.kind = 'earned'), 0)::numeric * p_returned / p_total)
       + coalesce(sum(m.points - m.owed) filter (where m.kind = 'taken_back'), 0),
