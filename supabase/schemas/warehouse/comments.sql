@@ -39,10 +39,12 @@ comment on function interlock.leave_sessions is
   'Take orders that have ended out of the sessions in which they are picked or packed.';
 comment on function interlock.lock_box is
   'Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.';
+comment on function interlock.may_hear_packing is
+  'Whether the caller may hear what is broadcast under this topic: that of a picking session of a location at which they work.';
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
 comment on function interlock.note_packing is
-  'Tell that a line has changed, where somebody wants to know (settings.packing_events).';
+  'Tell that a line has changed: as an event, where somebody wants to know (settings.packing_events), and to the screens of the session, where the platform''s realtime is there.';
 comment on function interlock.note_scan is
   'Write down what was done in a picking session, and tell it.';
 comment on function interlock.pack_item is
@@ -55,6 +57,8 @@ comment on function interlock.packing_locations is
   'The locations in whose warehouse the caller works, by token: `app_metadata.role` is `packer` or `manager`, and `app_metadata.location_ids` lists the locations, without which it is the online location.';
 comment on function interlock.pick_item is
   'What public.pick_item does, with its owner''s rights: units of a product come from the shelf into the basket; with a quantity below 0 they go back, also of a session that has ended.';
+comment on function interlock.prepare_realtime is
+  'Let whoever works at a session''s location hear what is broadcast of it, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
 comment on function interlock.refuse_pack is
   'Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.';
 comment on function interlock.refuse_session is
