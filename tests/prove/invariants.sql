@@ -505,6 +505,28 @@ parked as (
     group by u.product_id
   ) b
   where p.register_id in (select id from registers) and b.kept <> b.taken
+),
+packing as (
+  select 'the books of a picking session do not agree' as rule,
+    format('session %s product %s: %s, %s is %s', d.picking_session_id, d.product_id, d.what, d.counted, d.found) as what
+  from interlock.packing_differences d, chosen c
+  where c.ids is null or d.product_id = any (c.ids)
+  union all
+  select 'a line has what was scanned for it',
+    format('order %s product %s: %s and not %s', p.order_id, p.product_id, p.quantity_packed, h.packed)
+  from interlock.packing_progress p
+  cross join chosen c
+  cross join lateral (
+    select coalesce(sum(s.quantity), 0) as packed
+    from interlock.packing_scans s
+    where s.picking_session_id = p.picking_session_id
+      and s.order_id = p.order_id
+      and s.product_id = p.product_id
+      and s.action in ('pack', 'unpack', 'take_out')
+  ) h
+  where (c.ids is null or p.product_id = any (c.ids))
+    and exists (select from interlock.packing_scans s where s.picking_session_id = p.picking_session_id and s.order_id = p.order_id)
+    and h.packed > p.quantity_packed
 )
 
 select rule, what from stock
@@ -524,3 +546,4 @@ union all select * from history
 union all select * from points
 union all select * from tills
 union all select * from parked
+union all select * from packing

@@ -1,6 +1,6 @@
 //! What must be true when the dust has settled: one effect for each key, and every client was told the truth.
 
-use super::clients::{AT_TILL, Goods, MANAGE, SELL, Settled, TOP_UP, Told};
+use super::clients::{AT_TILL, Goods, MANAGE, SCAN, SELL, Settled, TOP_UP, Told};
 use super::stock::IN_STORE;
 use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
 use anyhow::Result;
@@ -103,6 +103,7 @@ pub(crate) async fn told_the_truth(
         .failures
         .extend(in_store(db, goods, settled).await?);
     findings.failures.extend(at_till(db, goods, settled).await?);
+    findings.failures.extend(at_table(db, goods, settled).await?);
     Ok(findings)
 }
 
@@ -152,6 +153,29 @@ async fn at_till(db: &Client, goods: &Goods, settled: &[Settled]) -> Result<Opti
             )
         }),
     )
+}
+
+/// The box has one unit for each scan that was answered, and so have the basket and the history.
+async fn at_table(db: &Client, goods: &Goods, settled: &[Settled]) -> Result<Option<String>> {
+    let scans = settled.iter().filter(|settled| {
+        settled.intent.operation.rpc == SCAN.rpc && matches!(settled.told, Told::Done(_))
+    });
+    let answered = i64::try_from(scans.count())?;
+    let row = db
+        .query_one(
+            "select p.quantity_packed::bigint, i.quantity_packed::bigint, (
+               select coalesce(sum(c.quantity), 0)::bigint from interlock.packing_scans c where c.picking_session_id = $1
+             )
+             from interlock.packing_progress p
+             join interlock.picking_session_items i using (picking_session_id, product_id)
+             where p.picking_session_id = $1",
+            &[&goods.packing[0]],
+        )
+        .await?;
+    let books: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+    Ok((books != [answered; 3]).then(|| {
+        format!("{answered} scans were answered, and line, basket and history have {books:?}")
+    }))
 }
 
 /// Each wallet has what was paid in, each reference once, less what its standing orders cost.

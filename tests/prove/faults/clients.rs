@@ -62,6 +62,12 @@ pub(crate) const AT_TILL: Operation = Operation {
     rpc: "pos_sale",
 };
 
+/// A scan at the packing table.
+pub(crate) const SCAN: Operation = Operation {
+    function: "pack",
+    rpc: "pack_item",
+};
+
 /// What staff change in a store.
 pub(crate) const MANAGE: Operation = Operation {
     function: "inventory",
@@ -81,6 +87,8 @@ pub(crate) struct Goods {
     pub(crate) in_store: Uuid,
     /// A till there, which is open.
     pub(crate) register: Uuid,
+    /// A picking session, and an order in it.
+    pub(crate) packing: [Uuid; 2],
     /// A promo code with fewer uses than there are takers.
     pub(crate) promo: String,
 }
@@ -357,10 +365,16 @@ impl Client {
         .await;
     }
 
-    /// One of what is in the store, at the till or by hand.
+    /// One of what is in the store, at the till or by hand; or a scan at the packing table.
     async fn take_in_store(&mut self, goods: &Goods) {
         let stock = goods.in_store;
-        match self.rng.random_range(0..4) {
+        match self.rng.random_range(0..5) {
+            4 => {
+                let [session, order] = goods.packing;
+                let scan = json!({ "session_id": session, "order_id": order, "product_id": goods.plenty[0] });
+                self.settle_keyed(SCAN, scan).await;
+                return;
+            }
             0 => {
                 let lines = json!([{ "inventory_id": stock, "delta": -1 }]);
                 self.settle_keyed(MANAGE, json!({ "action": "adjust", "lines": lines }))
@@ -460,7 +474,7 @@ impl Client {
         self.ledger.requests.add();
         let token = match operation.rpc {
             rpc if rpc == TOP_UP.rpc => &self.service,
-            rpc if [SELL.rpc, MANAGE.rpc, AT_TILL.rpc].contains(&rpc) => &self.staff,
+            rpc if [SELL.rpc, MANAGE.rpc, AT_TILL.rpc, SCAN.rpc].contains(&rpc) => &self.staff,
             _ => &self.token,
         };
         let post = |path: String| {

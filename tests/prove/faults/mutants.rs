@@ -45,6 +45,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         fault: "client to gateway: the answer is lost after the commit",
     },
     Mutant {
+        name: "pack_item: the key is looked up and not claimed",
+        change: Change::Source(
+            "pack_item",
+            "interlock.begin_idempotent('pack_item', p_idempotency_key, jsonb_build_array(",
+            "interlock.find_idempotent('pack_item', p_idempotency_key, jsonb_build_array(",
+        ),
+        fault: "client to gateway: the answer is lost after the commit",
+    },
+    Mutant {
         name: "begin_idempotent: a key is forgotten at once",
         change: Change::Source(
             "begin_idempotent",

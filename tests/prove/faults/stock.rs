@@ -17,6 +17,7 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
         digital: Uuid::new_v4(),
         in_store: Uuid::new_v4(),
         register: Uuid::new_v4(),
+        packing: [Uuid::new_v4(), Uuid::new_v4()],
         promo: format!("F{}", Uuid::new_v4().simple()).to_uppercase(),
     };
     db.execute(
@@ -64,6 +65,28 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
          )
          insert into interlock.shifts (register_id, opening_cash) select till.id, 0 from till",
         &[&goods.register, &goods.in_store],
+    )
+    .await?;
+    let [session, order] = goods.packing;
+    db.execute(
+        "with o as (
+           insert into interlock.orders (id, status, currency, subtotal, total, payment_method, fulfillment)
+           values ($2, 'confirmed', 'USD', 700, 700, 'cash_on_delivery', 'processing')
+         ),
+         s as (
+           insert into interlock.picking_sessions (id, location_id, status, open_orders)
+           values ($1, interlock.online_location(), 'packing', 1)
+         ),
+         b as (
+           insert into interlock.picking_session_orders (picking_session_id, order_id, position) values ($1, $2, 1)
+         ),
+         i as (
+           insert into interlock.picking_session_items (picking_session_id, product_id, quantity_needed, quantity_picked)
+           values ($1, $3, 1000000, 1000000)
+         )
+         insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
+         values ($1, $2, $3, 1000000)",
+        &[&session, &order, &goods.plenty[0]],
     )
     .await?;
     // What is scarce and half of what is not are in slots.
