@@ -653,11 +653,13 @@ insert into interlock.settings default values;
 -- Callers: policies, and the functions of this schema.
 create function interlock.is_staff()
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false)
+begin
+  return coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false);
+end
 $$;
 
 -- Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the

@@ -253,12 +253,11 @@ create policy packing_progress_select_workers
   using (picking_session_id in (select s.id from interlock.picking_sessions s));
 
 -- The history of picking sessions: what was picked, packed and taken out, by whom. Append-only; interlock.purge_history removes
--- old rows of sessions that have ended (settings.keep_packing_scans).
+-- old rows of sessions that have ended (settings.keep_packing_scans). There is no foreign key to the session: every scan would lock its row.
 create table interlock.packing_scans (
   id bigint generated always as identity
     constraint packing_scans_pkey primary key,
-  picking_session_id uuid not null
-    constraint packing_scans_session_fkey references interlock.picking_sessions,
+  picking_session_id uuid not null,
   order_id uuid,
   product_id uuid,
   action interlock.packing_action not null,
@@ -1344,7 +1343,9 @@ begin
     'version', (p_line).version
   );
   if v_events then
-    perform interlock.note_event('packing.progress', (p_line).picking_session_id::text, v_payload);
+    -- Written here: a scan is the most frequent thing that is told.
+    insert into interlock.events (type, subject, payload)
+    values ('packing.progress', (p_line).picking_session_id::text, v_payload);
   end if;
   if v_broadcast then
     execute 'select realtime.send($1, ''packing.progress'', $2, true)'
@@ -1569,47 +1570,52 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  v_order record;
+  v_basket record;
+  v_session record;
 begin
-  return (
-    select jsonb_build_object(
-      'success', true,
-      'progress_id', (p_line).id,
-      'session_id', (p_line).picking_session_id,
-      'order_id', (p_line).order_id,
-      'product_id', (p_line).product_id,
-      'quantity_packed', (p_line).quantity_packed,
-      'quantity_needed', (p_line).quantity_needed,
-      'quantity_short', (p_line).quantity_short,
-      'is_item_complete', (p_line).quantity_packed + (p_line).quantity_short >= (p_line).quantity_needed,
-      'version', (p_line).version,
-      'order', (
-        select jsonb_build_object(
-          'units_packed', sum(l.quantity_packed),
-          'units_needed', sum(l.quantity_needed),
-          'units_short', sum(l.quantity_short),
-          'is_order_complete', sum(l.quantity_packed + l.quantity_short) >= sum(l.quantity_needed)
-        )
-        from interlock.packing_progress l
-        where l.picking_session_id = (p_line).picking_session_id
-          and l.order_id = (p_line).order_id
-      ),
-      'basket', b.basket,
-      'session', b.session
+  select sum(l.quantity_packed) as packed, sum(l.quantity_needed) as needed, sum(l.quantity_short) as short
+  into v_order
+  from interlock.packing_progress l
+  where l.picking_session_id = p_line.picking_session_id
+    and l.order_id = p_line.order_id;
+  select i.quantity_picked as picked, i.quantity_packed as packed, i.version
+  into v_basket
+  from interlock.picking_session_items i
+  where i.picking_session_id = p_line.picking_session_id
+    and i.product_id = p_line.product_id;
+  select sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed
+  into v_session
+  from interlock.picking_session_items i
+  where i.picking_session_id = p_line.picking_session_id;
+
+  return jsonb_build_object(
+    'success', true,
+    'progress_id', p_line.id,
+    'session_id', p_line.picking_session_id,
+    'order_id', p_line.order_id,
+    'product_id', p_line.product_id,
+    'quantity_packed', p_line.quantity_packed,
+    'quantity_needed', p_line.quantity_needed,
+    'quantity_short', p_line.quantity_short,
+    'is_item_complete', p_line.quantity_packed + p_line.quantity_short >= p_line.quantity_needed,
+    'version', p_line.version,
+    'order', jsonb_build_object(
+      'units_packed', v_order.packed,
+      'units_needed', v_order.needed,
+      'units_short', v_order.short,
+      'is_order_complete', v_order.packed + v_order.short >= v_order.needed
+    ),
+    'basket', jsonb_build_object(
+      'quantity_picked', v_basket.picked,
+      'quantity_packed', v_basket.packed,
+      'available', v_basket.picked - v_basket.packed,
+      'version', v_basket.version
+    ),
+    'session', jsonb_build_object(
+      'units_packed', v_session.packed, 'units_picked', v_session.picked, 'units_needed', v_session.needed
     )
-    from (
-      select
-        jsonb_agg(jsonb_build_object(
-          'quantity_picked', i.quantity_picked,
-          'quantity_packed', i.quantity_packed,
-          'available', i.quantity_picked - i.quantity_packed,
-          'version', i.version
-        )) filter (where i.product_id = (p_line).product_id) -> 0 as basket,
-        jsonb_build_object(
-          'units_packed', sum(i.quantity_packed), 'units_picked', sum(i.quantity_picked), 'units_needed', sum(i.quantity_needed)
-        ) as session
-      from interlock.picking_session_items i
-      where i.picking_session_id = (p_line).picking_session_id
-    ) b
   );
 end
 $$;

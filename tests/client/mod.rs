@@ -54,7 +54,8 @@ const FOLDER: &str = "packages/client/tests";
 async fn typed_client_in_node() {
     let mut node = Command::new("node");
     node.arg("--test").args(
-        ["retry", "submission", "shop", "till"].map(|name| format!("{FOLDER}/{name}.test.js")),
+        ["retry", "submission", "shop", "till", "packing"]
+            .map(|name| format!("{FOLDER}/{name}.test.js")),
     );
     passes(node).await;
 }
@@ -64,7 +65,8 @@ async fn typed_client_in_deno() {
     let mut deno = Command::new(root().join("node_modules/.bin/deno"));
     deno.args(["test", "--no-lock", "--no-check", "--allow-all"])
         .args(
-            ["retry", "submission", "shop", "till"].map(|name| format!("{FOLDER}/{name}.test.js")),
+            ["retry", "submission", "shop", "till", "packing"]
+                .map(|name| format!("{FOLDER}/{name}.test.js")),
         );
     passes(deno).await;
 }
@@ -73,8 +75,10 @@ async fn typed_client_in_deno() {
 #[tokio::test(flavor = "multi_thread")]
 async fn typed_client_in_a_browser() {
     let mut node = Command::new("node");
-    node.arg("--test")
-        .args(["browser", "till-browser"].map(|name| format!("{FOLDER}/{name}.test.js")));
+    node.arg("--test").args(
+        ["browser", "till-browser", "packing-browser"]
+            .map(|name| format!("{FOLDER}/{name}.test.js")),
+    );
     passes(node).await;
 }
 
@@ -95,12 +99,23 @@ async fn passes(mut tests: Command) {
     let staff = bench.users(1).await[0];
     let mut claims = user_claims(staff);
     claims["app_metadata"] = json!({ "role": "staff" });
-    let cashiers = bench.users(2).await.into_iter().map(|cashier| {
-        let mut claims = user_claims(cashier);
-        claims["app_metadata"] = json!({ "role": "cashier" });
-        json!({ "id": cashier, "token": bench.stack.token(&claims) })
-    });
-    let cashiers: Vec<Value> = cashiers.collect();
+    let in_role = |ids: Vec<Uuid>, role: &str| -> Vec<Value> {
+        let worker = |id: Uuid| {
+            let mut claims = user_claims(id);
+            claims["app_metadata"] = json!({ "role": role });
+            json!({ "id": id, "token": bench.stack.token(&claims) })
+        };
+        ids.into_iter().map(worker).collect()
+    };
+    let cashiers = in_role(bench.users(2).await, "cashier");
+    let packers = in_role(bench.users(2).await, "packer");
+    let mut packings = Vec::new();
+    for _ in 0..3 {
+        let packing = bench.packing(&[5, 5], 6).await;
+        packings.push(json!({
+            "session": packing.id, "orders": packing.orders, "product": packing.product, "lines": packing.lines,
+        }));
+    }
     let mut tills = Vec::new();
     for _ in 0..8 {
         let inventory = bench.inventory("100").await;
@@ -118,6 +133,8 @@ async fn passes(mut tests: Command) {
         "staff": { "id": staff, "token": bench.stack.token(&claims) },
         "cashiers": cashiers,
         "tills": tills,
+        "packers": packers,
+        "packings": packings,
         "way": [bench.inventory("11.52").await, bench.inventory("1").await],
         "stock": [bench.inventory("11.52").await, bench.inventory("11.52").await],
         "product": bench.products(1, 1_000).await[0],

@@ -83,7 +83,8 @@ export interface Conflict {
 
 /**
  * `VERSION_CONFLICT`: the stock is no longer what the request expected; nothing was changed. A `set` that was to be
- * rebased has been tried again, and others came first each time.
+ * rebased has been tried again, and others came first each time. `PACKING_CONFLICT`: the same of a number of packed units, whose
+ * `details` are the line as it is.
  */
 export class ConcurrencyConflictError extends InterlockError {
   override readonly name = "ConcurrencyConflictError";
@@ -108,7 +109,8 @@ export function errorOf(
   failure: Failure,
   options?: { cause?: unknown },
 ): InterlockError {
-  return failure.code === "VERSION_CONFLICT"
+  return failure.code === "VERSION_CONFLICT" ||
+      failure.code === "PACKING_CONFLICT"
     ? new ConcurrencyConflictError(failure, options)
     : new InterlockError(failure, options);
 }

@@ -58,6 +58,10 @@ export type SaleRequest = Omit<
 >;
 /** A sale at a till. */
 export type Sale = Schemas["Sale"];
+/** What a scan at the packing table has done. */
+export type Packed = Schemas["Packed"];
+/** An order that is complete. */
+export type PackingCompleted = Schemas["PackingCompleted"];
 /** What is in stock of a product at a location. */
 export type InventoryRow = Schemas["InventoryRow"];
 /** What has become of the rows. */

@@ -15,7 +15,8 @@ if (!text) {
  *   apiUrl: string, anonKey: string, serviceKey: string, users: User[], drivers: User[], product: string,
  *   second: string, scarce: string, promo: string, staff: User, stock: string[],
  *   way: [string, string], cashiers: [User, User],
- *   tills: { register: string, shift: string, inventory: string }[],
+ *   tills: { register: string, shift: string, inventory: string }[], packers: [User, User],
+ *   packings: { session: string, orders: string[], product: string, lines: string[] }[],
  * }}
  */
 export const fixture = JSON.parse(text);

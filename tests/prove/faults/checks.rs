@@ -103,7 +103,9 @@ pub(crate) async fn told_the_truth(
         .failures
         .extend(in_store(db, goods, settled).await?);
     findings.failures.extend(at_till(db, goods, settled).await?);
-    findings.failures.extend(at_table(db, goods, settled).await?);
+    findings
+        .failures
+        .extend(at_table(db, goods, settled).await?);
     Ok(findings)
 }
 

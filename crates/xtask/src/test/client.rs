@@ -83,6 +83,8 @@ fn packs_nothing_else(repo: &Repo) -> Result<()> {
         "README.md",
         "dist/index.js",
         "dist/index.d.ts",
+        "dist/packing.js",
+        "dist/packing.d.ts",
         "dist/till.js",
         "dist/till.d.ts",
     ] {

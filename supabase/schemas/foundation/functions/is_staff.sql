@@ -3,9 +3,11 @@
 -- Callers: policies, and the functions of this schema.
 create function interlock.is_staff()
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false)
+begin
+  return coalesce(auth.jwt() -> 'app_metadata' ->> 'role' = 'staff', false);
+end
 $$;

@@ -28,7 +28,9 @@ begin
     'version', (p_line).version
   );
   if v_events then
-    perform interlock.note_event('packing.progress', (p_line).picking_session_id::text, v_payload);
+    -- Written here: a scan is the most frequent thing that is told.
+    insert into interlock.events (type, subject, payload)
+    values ('packing.progress', (p_line).picking_session_id::text, v_payload);
   end if;
   if v_broadcast then
     execute 'select realtime.send($1, ''packing.progress'', $2, true)'

@@ -8,47 +8,52 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  v_order record;
+  v_basket record;
+  v_session record;
 begin
-  return (
-    select jsonb_build_object(
-      'success', true,
-      'progress_id', (p_line).id,
-      'session_id', (p_line).picking_session_id,
-      'order_id', (p_line).order_id,
-      'product_id', (p_line).product_id,
-      'quantity_packed', (p_line).quantity_packed,
-      'quantity_needed', (p_line).quantity_needed,
-      'quantity_short', (p_line).quantity_short,
-      'is_item_complete', (p_line).quantity_packed + (p_line).quantity_short >= (p_line).quantity_needed,
-      'version', (p_line).version,
-      'order', (
-        select jsonb_build_object(
-          'units_packed', sum(l.quantity_packed),
-          'units_needed', sum(l.quantity_needed),
-          'units_short', sum(l.quantity_short),
-          'is_order_complete', sum(l.quantity_packed + l.quantity_short) >= sum(l.quantity_needed)
-        )
-        from interlock.packing_progress l
-        where l.picking_session_id = (p_line).picking_session_id
-          and l.order_id = (p_line).order_id
-      ),
-      'basket', b.basket,
-      'session', b.session
+  select sum(l.quantity_packed) as packed, sum(l.quantity_needed) as needed, sum(l.quantity_short) as short
+  into v_order
+  from interlock.packing_progress l
+  where l.picking_session_id = p_line.picking_session_id
+    and l.order_id = p_line.order_id;
+  select i.quantity_picked as picked, i.quantity_packed as packed, i.version
+  into v_basket
+  from interlock.picking_session_items i
+  where i.picking_session_id = p_line.picking_session_id
+    and i.product_id = p_line.product_id;
+  select sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed
+  into v_session
+  from interlock.picking_session_items i
+  where i.picking_session_id = p_line.picking_session_id;
+
+  return jsonb_build_object(
+    'success', true,
+    'progress_id', p_line.id,
+    'session_id', p_line.picking_session_id,
+    'order_id', p_line.order_id,
+    'product_id', p_line.product_id,
+    'quantity_packed', p_line.quantity_packed,
+    'quantity_needed', p_line.quantity_needed,
+    'quantity_short', p_line.quantity_short,
+    'is_item_complete', p_line.quantity_packed + p_line.quantity_short >= p_line.quantity_needed,
+    'version', p_line.version,
+    'order', jsonb_build_object(
+      'units_packed', v_order.packed,
+      'units_needed', v_order.needed,
+      'units_short', v_order.short,
+      'is_order_complete', v_order.packed + v_order.short >= v_order.needed
+    ),
+    'basket', jsonb_build_object(
+      'quantity_picked', v_basket.picked,
+      'quantity_packed', v_basket.packed,
+      'available', v_basket.picked - v_basket.packed,
+      'version', v_basket.version
+    ),
+    'session', jsonb_build_object(
+      'units_packed', v_session.packed, 'units_picked', v_session.picked, 'units_needed', v_session.needed
     )
-    from (
-      select
-        jsonb_agg(jsonb_build_object(
-          'quantity_picked', i.quantity_picked,
-          'quantity_packed', i.quantity_packed,
-          'available', i.quantity_picked - i.quantity_packed,
-          'version', i.version
-        )) filter (where i.product_id = (p_line).product_id) -> 0 as basket,
-        jsonb_build_object(
-          'units_packed', sum(i.quantity_packed), 'units_picked', sum(i.quantity_picked), 'units_needed', sum(i.quantity_needed)
-        ) as session
-      from interlock.picking_session_items i
-      where i.picking_session_id = (p_line).picking_session_id
-    ) b
   );
 end
 $$;

@@ -1,10 +1,9 @@
 -- The history of picking sessions: what was picked, packed and taken out, by whom. Append-only; interlock.purge_history removes
--- old rows of sessions that have ended (settings.keep_packing_scans).
+-- old rows of sessions that have ended (settings.keep_packing_scans). There is no foreign key to the session: every scan would lock its row.
 create table interlock.packing_scans (
   id bigint generated always as identity
     constraint packing_scans_pkey primary key,
-  picking_session_id uuid not null
-    constraint packing_scans_session_fkey references interlock.picking_sessions,
+  picking_session_id uuid not null,
   order_id uuid,
   product_id uuid,
   action interlock.packing_action not null,

@@ -1,0 +1,426 @@
+/** A packing table that many hands share: each scan is shown at once, and then as the database answers it. */
+import { ConcurrencyConflictError, InterlockError } from "./error.ts";
+import { pauseBefore, persist, within } from "./retry.ts";
+import { freshId } from "./submission.ts";
+import { callFunction, callRpc, type Supabase } from "./transport.ts";
+import type { Packed, PackingCompleted } from "./types.ts";
+
+export type { Packed, PackingCompleted };
+
+/** A line of an order, as it is shown. */
+export interface PackingLine {
+  progressId: string;
+  orderId: string;
+  productId: string;
+  packed: number;
+  needed: number;
+  short: number;
+  /** Of what the database says; the higher one is the newer one. */
+  version: number;
+  /** Units that are shown and not answered yet. */
+  underWay: number;
+}
+
+/** What there is of a product in the session, as it is shown. */
+export interface PackingItem {
+  productId: string;
+  name: string | null;
+  needed: number;
+  picked: number;
+  packed: number;
+  available: number;
+  version: number;
+}
+
+/** What a screen shows of a session. */
+export interface PackingView {
+  id: string;
+  code: string;
+  status: string;
+  lines: PackingLine[];
+  items: PackingItem[];
+}
+
+/** What is scanned: a product, or a barcode, which is shown when it is answered. */
+export interface Scan {
+  orderId: string;
+  productId?: string;
+  barcode?: string;
+  quantity?: number;
+}
+
+/** What a broadcast says of a line (`packing.progress`). */
+export interface Told {
+  order_id: string;
+  product_id: string;
+  quantity_packed: number;
+  quantity_needed: number;
+  quantity_short: number;
+  version: number;
+}
+
+/** How a table works. */
+export interface PackingOptions {
+  /** Milliseconds between two looks at what others do, while somebody listens; 2 000 unless it says otherwise. */
+  pollMs?: number;
+  /** Milliseconds for a call with all its repetitions; 15 000 unless it says otherwise. */
+  budgetMs?: number;
+  /** Brings what others do sooner than a look: calls back with each message, until what it answers is called. */
+  source?: (sessionId: string, tell: (told: Told) => void) => () => void;
+}
+
+type Read = {
+  id: string;
+  code: string;
+  status: string;
+  items: {
+    product_id: string;
+    name: string | null;
+    quantity_needed: number;
+    quantity_picked: number;
+    quantity_packed: number;
+    version: number;
+  }[];
+  orders: {
+    order_id: string;
+    lines: {
+      progress_id: string;
+      product_id: string;
+      quantity_packed: number;
+      quantity_needed: number;
+      quantity_short: number;
+      version: number;
+    }[];
+  }[];
+};
+
+/** How often a number is set anew on the one that others have left. */
+const TRIES = 3;
+
+/** A session's packing table, over a supabase-js client in which somebody who works there is signed in. */
+export function packing(
+  supabase: Supabase,
+  sessionId: string,
+  options: PackingOptions = {},
+): Packing {
+  return new Packing(supabase, sessionId, options);
+}
+
+/** Made by `packing`. */
+export class Packing {
+  readonly sessionId: string;
+  /** How many numbers were set, and how many of them met another one than was read. */
+  readonly counts = { sets: 0, conflicts: 0 };
+  readonly #supabase: Supabase;
+  readonly #options: PackingOptions;
+  readonly #lines = new Map<string, PackingLine>();
+  readonly #items = new Map<string, PackingItem>();
+  readonly #listeners = new Set<(view: PackingView) => void>();
+  #head = { code: "", status: "" };
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #quiet: (() => void) | undefined;
+
+  constructor(supabase: Supabase, sessionId: string, options: PackingOptions) {
+    this.#supabase = supabase;
+    this.sessionId = sessionId;
+    this.#options = options;
+  }
+
+  /** What is known, with what is under way. */
+  view(): PackingView {
+    const lines = [...this.#lines.values()];
+    return {
+      id: this.sessionId,
+      ...this.#head,
+      lines: lines.map((line) => ({
+        ...line,
+        packed: line.packed + line.underWay,
+      })),
+      items: [...this.#items.values()].map((item) => {
+        const underWay = lines.filter((line) =>
+          line.productId === item.productId
+        ).reduce((sum, line) => sum + line.underWay, 0);
+        const packed = item.packed + underWay;
+        return { ...item, packed, available: item.picked - packed };
+      }),
+    };
+  }
+
+  /** Reads the whole session. */
+  async load(): Promise<PackingView> {
+    const answer = await this.#rpc("get_picking_session", {
+      p_session_id: this.sessionId,
+    });
+    const { session } = answer as { session: Read };
+    this.#head = { code: session.code, status: session.status };
+    for (const item of session.items) {
+      this.#keepItem({
+        productId: item.product_id,
+        name: item.name,
+        needed: item.quantity_needed,
+        picked: item.quantity_picked,
+        packed: item.quantity_packed,
+        available: item.quantity_picked - item.quantity_packed,
+        version: item.version,
+      });
+    }
+    for (const { order_id, lines } of session.orders) {
+      for (const line of lines) {
+        this.#keepLine({ ...line, order_id }, line.progress_id);
+      }
+    }
+    this.#tell();
+    return this.view();
+  }
+
+  /** Calls back whenever something is to be shown anew, until what it answers is called. */
+  subscribe(listener: (view: PackingView) => void): () => void {
+    this.#listeners.add(listener);
+    if (this.#listeners.size === 1) {
+      this.#quiet = this.#options.source?.(this.sessionId, (told) => {
+        this.#keepLine(told);
+        this.#tell();
+      });
+      void this.#look();
+    }
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      clearTimeout(this.#timer);
+      this.#quiet?.();
+    };
+  }
+
+  /** Puts it into the order's box. */
+  pack(scan: Scan): Promise<PackingLine> {
+    return this.#scan("pack", scan, scan.quantity ?? 1);
+  }
+
+  /** Takes it out again. */
+  unpack(scan: Scan): Promise<PackingLine> {
+    return this.#scan("unpack", scan, -(scan.quantity ?? 1));
+  }
+
+  /** Says that there will be none. */
+  short(scan: Scan): Promise<PackingLine> {
+    return this.#scan("short", scan, 0);
+  }
+
+  /** Completes an order: what is packed leaves as one parcel, however often it is asked for. */
+  async complete(
+    { orderId, tracking }: { orderId: string; tracking?: string },
+  ): Promise<PackingCompleted> {
+    const body = {
+      session_id: this.sessionId,
+      order_id: orderId,
+      action: "complete",
+      ...(tracking === undefined ? {} : { tracking }),
+    };
+    const done = await this.#call(body, freshId()) as PackingCompleted;
+    this.#head = { ...this.#head, status: done.session.status };
+    this.#tell();
+    return done;
+  }
+
+  /**
+   * Sets the number of packed units of a line, for screens on which it is typed. Where others came first it is tried again
+   * on what they have left; then it throws a `ConcurrencyConflictError`.
+   */
+  async packTo(
+    { progressId, quantity }: { progressId: string; quantity: number },
+  ): Promise<PackingLine> {
+    let expected = this.#lineOf(progressId)?.packed ?? 0;
+    for (let tries = 1;; tries += 1) {
+      this.counts.sets += 1;
+      try {
+        return await this.#set(progressId, expected, quantity);
+      } catch (error) {
+        if (!(error instanceof ConcurrencyConflictError)) throw error;
+        this.counts.conflicts += 1;
+        const now = error.details as Packed | null;
+        if (!now || tries >= TRIES) throw error;
+        this.#keepAnswer(now);
+        this.#tell();
+        expected = now.quantity_packed;
+        await pause(pauseBefore(tries - 1, null, Math.random()));
+      }
+    }
+  }
+
+  async #set(
+    progressId: string,
+    expected: number,
+    quantity: number,
+  ): Promise<PackingLine> {
+    const answer = await this.#rpc("set_packed_quantity", {
+      p_progress_id: progressId,
+      p_expected: expected,
+      p_new: quantity,
+    }) as Packed;
+    const line = this.#keepAnswer(answer);
+    this.#tell();
+    return line;
+  }
+
+  /** Shows it, sends it under a key of its own, and shows what is answered or what there was before. */
+  async #scan(
+    action: string,
+    scan: Scan,
+    change: number,
+  ): Promise<PackingLine> {
+    const { orderId, productId, barcode, quantity } = scan;
+    const line = productId && this.#lines.get(`${orderId} ${productId}`);
+    const show = (units: number) => {
+      if (!line || units === 0) return;
+      line.underWay += units;
+      this.#tell();
+    };
+    const body = {
+      session_id: this.sessionId,
+      order_id: orderId,
+      ...(productId === undefined ? {} : { product_id: productId }),
+      ...(barcode === undefined ? {} : { barcode }),
+      ...(quantity === undefined ? {} : { quantity }),
+      action,
+    };
+    show(change);
+    try {
+      const answer = await this.#call(body, freshId(), line || undefined);
+      return this.#keepAnswer(answer as Packed);
+    } finally {
+      if (line) line.underWay -= change;
+      this.#tell();
+    }
+  }
+
+  /** The function; where a project does not have it yet, what it has instead. */
+  async #call(
+    body: Record<string, unknown>,
+    key: string,
+    line?: PackingLine,
+  ): Promise<unknown> {
+    const headers = { "Idempotency-Key": key, "x-request-id": freshId() };
+    try {
+      return await persist(
+        (signal) => callFunction(this.#supabase, "pack", body, headers, signal),
+        { budgetMs: this.#options.budgetMs ?? 15_000 },
+      );
+    } catch (error) {
+      const one = body.action === "pack" && (body.quantity ?? 1) === 1;
+      if (!line || !one || !isMissing(error)) throw error;
+    }
+    const { orderId, productId, progressId } = line;
+    try {
+      // Without a key: it is not sent again.
+      const answer = await within(
+        this.#options.budgetMs ?? 15_000,
+        (signal) =>
+          callRpc(this.#supabase, "update_packing_progress_atomic", {
+            p_session_id: this.sessionId,
+            p_order_id: orderId,
+            p_product_id: productId,
+          }, signal),
+      );
+      return { quantity_short: line.short, ...(answer as object) };
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    const { packed } = line;
+    await this.packTo({ progressId, quantity: packed + 1 });
+    return { ...toldOf(line), progress_id: progressId };
+  }
+
+  /** Of what may be sent again. */
+  #rpc(name: string, parameters: Record<string, unknown>): Promise<unknown> {
+    return persist(
+      (signal) => callRpc(this.#supabase, name, parameters, signal),
+      { budgetMs: this.#options.budgetMs ?? 15_000 },
+    );
+  }
+
+  /** Looks at what others do, again and again. */
+  async #look(): Promise<void> {
+    await this.load().catch(() => {});
+    if (this.#listeners.size === 0) return;
+    this.#timer = setTimeout(
+      () => void this.#look(),
+      this.#options.pollMs ?? 2_000,
+    );
+  }
+
+  #lineOf(progressId: string): PackingLine | undefined {
+    const lines = [...this.#lines.values()];
+    return lines.find((line) => line.progressId === progressId);
+  }
+
+  #keepAnswer(answer: Told & { progress_id: string } & Partial<Packed>) {
+    this.#keepLine(answer, answer.progress_id);
+    const item = this.#items.get(answer.product_id);
+    if (item && answer.basket) {
+      const { quantity_picked: picked, quantity_packed: packed, version } =
+        answer.basket;
+      const available = picked - packed;
+      this.#keepItem({ ...item, picked, packed, available, version });
+    }
+    const line = this.#lines.get(`${answer.order_id} ${answer.product_id}`);
+    if (!line) throw new Error(`${answer.progress_id} is in no line`);
+    return { ...line };
+  }
+
+  /** What is older than what is known is not shown any more. */
+  #keepLine(told: Told, progressId?: string) {
+    const key = `${told.order_id} ${told.product_id}`;
+    const known = this.#lines.get(key);
+    if (known && known.version >= told.version) return;
+    const id = progressId ?? known?.progressId;
+    if (id === undefined) return;
+    const line = known ?? {
+      progressId: id,
+      orderId: told.order_id,
+      productId: told.product_id,
+      underWay: 0,
+    };
+    this.#lines.set(
+      key,
+      Object.assign(line, {
+        packed: told.quantity_packed,
+        needed: told.quantity_needed,
+        short: told.quantity_short,
+        version: told.version,
+      }),
+    );
+  }
+
+  #keepItem(item: PackingItem) {
+    const known = this.#items.get(item.productId);
+    if (!known || known.version < item.version) {
+      this.#items.set(item.productId, item);
+    }
+  }
+
+  #tell() {
+    const view = this.view();
+    for (const listener of this.#listeners) listener(view);
+  }
+}
+
+function toldOf(line: PackingLine): Told {
+  return {
+    order_id: line.orderId,
+    product_id: line.productId,
+    quantity_packed: line.packed,
+    quantity_needed: line.needed,
+    quantity_short: line.short,
+    version: line.version,
+  };
+}
+
+/** Whether there is no such function: nothing has happened. */
+function isMissing(error: unknown): boolean {
+  return error instanceof InterlockError &&
+    error.is("UNEXPECTED_ANSWER") && error.status === 404;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

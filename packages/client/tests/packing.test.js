@@ -1,0 +1,255 @@
+// A packing table whose database is as a test tells it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConcurrencyConflictError } from "../dist/index.js";
+import { packing } from "../dist/packing.js";
+import { clientOf, fixture } from "./fixture.js";
+
+const [SESSION, ORDER, PRODUCT, LINE] = [1, 2, 3, 4].map((n) =>
+  `5e550000-0000-4000-8000-00000000000${n}`
+);
+
+/**
+ * A database with one line of five units, of which three are picked. `answer` may refuse or hold back a call.
+ * @param {(name: string, body: any) => any} answer
+ */
+function table(answer = () => undefined) {
+  const line = { packed: 0, version: 1, keys: new Set() };
+  const packed = () => ({
+    success: true,
+    progress_id: LINE,
+    order_id: ORDER,
+    product_id: PRODUCT,
+    quantity_packed: line.packed,
+    quantity_needed: 5,
+    quantity_short: 0,
+    version: line.version,
+    basket: {
+      quantity_picked: 3,
+      quantity_packed: line.packed,
+      available: 3 - line.packed,
+      version: line.version,
+    },
+  });
+  /** @param {number} change */
+  const move = (change) => {
+    line.packed += change;
+    line.version += 1;
+    return packed();
+  };
+  /** @type {string[]} */
+  const calls = [];
+  const supabase = {
+    functions: {
+      invoke: async (
+        /** @type {string} */ name,
+        /** @type {any} */ options,
+      ) => {
+        calls.push(name);
+        const refused = await answer(name, options.body);
+        if (refused) {
+          const { status, code } = refused;
+          const body = code
+            ? { code, message: code, details: null, hint: "", retryable: false }
+            : {};
+          const context = new Response(JSON.stringify(body), { status });
+          return { data: null, error: { message: "refused", context } };
+        }
+        const key = options.headers["Idempotency-Key"];
+        /** @type {Record<string, number>} */
+        const steps = { pack: 1, unpack: -1 };
+        const units = steps[options.body.action] ?? 0;
+        const again = line.keys.has(key);
+        line.keys.add(key);
+        const data = again
+          ? packed()
+          : move(units * (options.body.quantity ?? 1));
+        return { data, error: null };
+      },
+    },
+    rpc: (/** @type {string} */ name, /** @type {any} */ body) => ({
+      abortSignal: async () => {
+        calls.push(name);
+        const refused = await answer(name, body);
+        if (refused) {
+          const { status, code, details = null } = refused;
+          const error = {
+            code,
+            message: refused.name ?? code,
+            details,
+            hint: "",
+          };
+          return { data: null, error, status };
+        }
+        if (name === "update_packing_progress_atomic") {
+          const { basket: _, quantity_short: __, ...data } = move(1);
+          return { data, error: null, status: 200 };
+        }
+        if (name === "set_packed_quantity") {
+          if (body.p_expected === line.packed) {
+            const data = move(body.p_new - line.packed);
+            return { data, error: null, status: 200 };
+          }
+          const { success: _, ...details } = packed();
+          const error = {
+            code: "PT409",
+            message: "PACKING_CONFLICT",
+            details: JSON.stringify(details),
+            hint: "",
+          };
+          return { data: null, error, status: 409 };
+        }
+        const session = {
+          id: SESSION,
+          code: "P000001",
+          status: "packing",
+          items: [{
+            product_id: PRODUCT,
+            name: "mug",
+            quantity_needed: 5,
+            quantity_picked: 3,
+            quantity_packed: line.packed,
+            version: line.version,
+          }],
+          orders: [{ order_id: ORDER, lines: [packed()] }],
+        };
+        return { data: { success: true, session }, error: null, status: 200 };
+      },
+    }),
+  };
+  const shown = packing(/** @type {any} */ (supabase), SESSION ?? "", {
+    budgetMs: 2_000,
+  });
+  return { shown, calls, move, line };
+}
+
+const scan = { orderId: ORDER ?? "", productId: PRODUCT ?? "" };
+
+/** @param {import("../dist/packing.js").Packing} shown */
+const numbers = (shown) => {
+  const { lines: [line], items: [item] } = shown.view();
+  return [line?.packed, item?.available];
+};
+
+test("scans are shown at once, add up, and are taken back one by one", async () => {
+  /** @type {(() => void)[]} */
+  const hold = [];
+  const { shown } = table((name, body) => {
+    if (name !== "pack") return undefined;
+    const refused = body.quantity === 2
+      ? { status: 409, code: "NO_UNITS_TO_PACK" }
+      : undefined;
+    return new Promise((resolve) => hold.push(() => resolve(refused)));
+  });
+  await shown.load();
+  assert.deepEqual(numbers(shown), [0, 3]);
+  const first = shown.pack(scan);
+  const second = shown.pack({ ...scan, quantity: 2 });
+  assert.deepEqual(numbers(shown), [3, 0]);
+  await new Promise((resolve) => setImmediate(resolve));
+  hold[1]?.();
+  await assert.rejects(second, { code: "NO_UNITS_TO_PACK" });
+  assert.deepEqual(numbers(shown), [1, 2]);
+  hold[0]?.();
+  assert.equal((await first).packed, 1);
+  assert.deepEqual(numbers(shown), [1, 2]);
+});
+
+test("what is older than what is known is not shown", async () => {
+  /** @type {((told: any) => void) | undefined} */
+  let tell;
+  const { shown, move } = table();
+  const listening = packing(
+    /** @type {any} */ ({
+      rpc: () => ({ abortSignal: () => new Promise(() => {}) }),
+    }),
+    SESSION ?? "",
+    { source: (_, told) => ((tell = told), () => {}) },
+  );
+  const stop = listening.subscribe(() => {});
+  tell?.({
+    order_id: ORDER,
+    product_id: PRODUCT,
+    quantity_packed: 1,
+    quantity_needed: 5,
+    quantity_short: 0,
+    version: 2,
+  });
+  assert.deepEqual(listening.view().lines, [], "nothing is known of it yet");
+  stop();
+  await shown.load();
+  move(1);
+  await shown.load();
+  assert.deepEqual(numbers(shown), [1, 2]);
+  await shown.pack(scan);
+  assert.deepEqual(numbers(shown), [2, 1]);
+});
+
+test("a number is set again on what others have left, and then given up", async () => {
+  const { shown, move } = table();
+  await shown.load();
+  move(1);
+  assert.equal(
+    (await shown.packTo({ progressId: LINE ?? "", quantity: 3 })).packed,
+    3,
+  );
+  assert.deepEqual(shown.counts, { sets: 2, conflicts: 1 });
+  const restless = table((name) => {
+    if (name === "set_packed_quantity") restless.move(1);
+  });
+  await restless.shown.load();
+  await assert.rejects(
+    restless.shown.packTo({ progressId: LINE ?? "", quantity: 1 }),
+    (error) => error instanceof ConcurrencyConflictError,
+  );
+  assert.deepEqual(restless.shown.counts, { sets: 3, conflicts: 3 });
+});
+
+test("a project that does not have the function yet is asked in the report's ways", async () => {
+  const missing = { status: 404 };
+  const first = table((name) => name === "pack" ? missing : undefined);
+  await first.shown.load();
+  assert.equal((await first.shown.pack(scan)).packed, 1);
+  assert.deepEqual(first.calls.slice(1), [
+    "pack",
+    "update_packing_progress_atomic",
+  ]);
+  const second = table((name) =>
+    name === "pack"
+      ? missing
+      : name === "update_packing_progress_atomic"
+      ? { ...missing, code: "PGRST202" }
+      : undefined
+  );
+  await second.shown.load();
+  assert.equal((await second.shown.pack(scan)).packed, 1);
+  assert.equal(second.line.packed, 1);
+  assert.deepEqual(second.calls.slice(1), [
+    "pack",
+    "update_packing_progress_atomic",
+    "set_packed_quantity",
+  ]);
+});
+
+test("a session is packed and completed", async () => {
+  const found = fixture.packings.pop();
+  assert.ok(found);
+  const { session, orders: [order], product: productId, lines: [progressId] } =
+    found;
+  assert.ok(order && progressId);
+  const shown = packing(clientOf(fixture.packers[0]), session);
+  const view = await shown.load();
+  assert.equal(view.status, "packing");
+  const mine = { orderId: order, productId };
+  assert.equal((await shown.pack({ ...mine, quantity: 3 })).packed, 3);
+  assert.equal((await shown.unpack(mine)).packed, 2);
+  assert.equal((await shown.packTo({ progressId, quantity: 4 })).packed, 4);
+  await assert.rejects(shown.complete({ orderId: order }), {
+    code: "NOT_FULLY_PACKED",
+  });
+  assert.equal((await shown.short(mine)).short, 1);
+  const done = await shown.complete({ orderId: order, tracking: "1Z" });
+  assert.equal(done.tracking, "1Z");
+  const again = await shown.complete({ orderId: order });
+  assert.equal(again.shipment_id, done.shipment_id);
+});
