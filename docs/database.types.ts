@@ -972,6 +972,109 @@ export type Database = {
         };
         Relationships: [];
       };
+      "packing_conflict_rates": {
+        Row: {
+          "conflicts": number | null;
+          "hour": string | null;
+          "scans": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "packing_differences": {
+        Row: {
+          "counted": number | null;
+          "found": number | null;
+          "order_id": string | null;
+          "picking_session_id": string | null;
+          "product_id": string | null;
+          "what": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "packing_progress": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "quantity_short": number;
+          "updated_at": string;
+          "version": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "order_id"?: string | null;
+          "picking_session_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity_needed"?: number | null;
+          "quantity_packed"?: number | null;
+          "quantity_short"?: number | null;
+          "updated_at"?: string | null;
+          "version"?: number | null;
+        };
+        Update: {
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "order_id"?: string | null;
+          "picking_session_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity_needed"?: number | null;
+          "quantity_packed"?: number | null;
+          "quantity_short"?: number | null;
+          "updated_at"?: string | null;
+          "version"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "packing_progress_order_fkey";
+            columns: ["picking_session_id", "order_id"];
+            isOneToOne: false;
+            referencedRelation: "picking_session_orders";
+            referencedColumns: ["picking_session_id", "order_id"];
+          },
+        ];
+      };
+      "packing_scans": {
+        Row: {
+          "action": string;
+          "actor": string | null;
+          "created_at": string;
+          "id": number;
+          "order_id": string | null;
+          "picking_session_id": string;
+          "product_id": string | null;
+          "quantity": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action"?: string | null;
+          "actor"?: string | null;
+          "created_at"?: string | null;
+          "id"?: number | null;
+          "order_id"?: string | null;
+          "picking_session_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+        };
+        Update: {
+          "action"?: string | null;
+          "actor"?: string | null;
+          "created_at"?: string | null;
+          "id"?: number | null;
+          "order_id"?: string | null;
+          "picking_session_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+        };
+        Relationships: [];
+      };
       "parked_sales": {
         Row: {
           "customer_id": string | null;
@@ -1160,6 +1263,164 @@ export type Database = {
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "picking_session_items": {
+        Row: {
+          "basket": string | null;
+          "checked_at": string | null;
+          "picker_id": string | null;
+          "picker_until": string | null;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "quantity_picked": number;
+          "quantity_short": number;
+          "short_reason": string | null;
+          "version": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "basket"?: string | null;
+          "checked_at"?: string | null;
+          "picker_id"?: string | null;
+          "picker_until"?: string | null;
+          "picking_session_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity_needed"?: number | null;
+          "quantity_packed"?: number | null;
+          "quantity_picked"?: number | null;
+          "quantity_short"?: number | null;
+          "short_reason"?: string | null;
+          "version"?: number | null;
+        };
+        Update: {
+          "basket"?: string | null;
+          "checked_at"?: string | null;
+          "picker_id"?: string | null;
+          "picker_until"?: string | null;
+          "picking_session_id"?: string | null;
+          "product_id"?: string | null;
+          "quantity_needed"?: number | null;
+          "quantity_packed"?: number | null;
+          "quantity_picked"?: number | null;
+          "quantity_short"?: number | null;
+          "short_reason"?: string | null;
+          "version"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "picking_session_items_session_fkey";
+            columns: ["picking_session_id"];
+            isOneToOne: false;
+            referencedRelation: "picking_sessions";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "picking_session_orders": {
+        Row: {
+          "closed_at": string | null;
+          "closed_by": string | null;
+          "order_id": string;
+          "picking_session_id": string;
+          "position": number;
+          "shipment_id": string | null;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "closed_at"?: string | null;
+          "closed_by"?: string | null;
+          "order_id"?: string | null;
+          "picking_session_id"?: string | null;
+          "position"?: number | null;
+          "shipment_id"?: string | null;
+          "status"?: string | null;
+        };
+        Update: {
+          "closed_at"?: string | null;
+          "closed_by"?: string | null;
+          "order_id"?: string | null;
+          "picking_session_id"?: string | null;
+          "position"?: number | null;
+          "shipment_id"?: string | null;
+          "status"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "picking_session_orders_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "picking_session_orders_session_fkey";
+            columns: ["picking_session_id"];
+            isOneToOne: false;
+            referencedRelation: "picking_sessions";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "picking_session_orders_shipment_id_fkey";
+            columns: ["shipment_id"];
+            isOneToOne: false;
+            referencedRelation: "order_shipments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "picking_sessions": {
+        Row: {
+          "code": string;
+          "completed_orders": number;
+          "created_at": string;
+          "created_by": string | null;
+          "ended_at": string | null;
+          "id": string;
+          "location_id": string;
+          "number": number;
+          "open_orders": number;
+          "packing_started_at": string | null;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "code"?: string | null;
+          "completed_orders"?: number | null;
+          "created_at"?: string | null;
+          "created_by"?: string | null;
+          "ended_at"?: string | null;
+          "id"?: string | null;
+          "location_id"?: string | null;
+          "number"?: number | null;
+          "open_orders"?: number | null;
+          "packing_started_at"?: string | null;
+          "status"?: string | null;
+        };
+        Update: {
+          "code"?: string | null;
+          "completed_orders"?: number | null;
+          "created_at"?: string | null;
+          "created_by"?: string | null;
+          "ended_at"?: string | null;
+          "id"?: string | null;
+          "location_id"?: string | null;
+          "number"?: number | null;
+          "open_orders"?: number | null;
+          "packing_started_at"?: string | null;
+          "status"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "picking_sessions_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
             referencedColumns: ["id"];
           },
         ];
@@ -1594,6 +1855,18 @@ export type Database = {
           "status"?: string | null;
           "user_id"?: string | null;
         };
+        Relationships: [];
+      };
+      "put_backs": {
+        Row: {
+          "basket": string | null;
+          "code": string;
+          "location_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity": number | null;
+        };
+        ComputedFields: never;
         Relationships: [];
       };
       "registers": {
@@ -2391,6 +2664,11 @@ export type Database = {
       };
     };
     Functions: {
+      "abandon_picking_session": {
+        Args: { "p_session_id": string };
+        Returns: Json;
+      };
+      "abandon_stale_sessions": { Args: { "p_limit"?: number }; Returns: Json };
       "accept_finding": {
         Args: { "p_finding_id": string; "p_name": string; "p_reason": string };
         Returns: Json;
@@ -2467,6 +2745,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "claim_picking": {
+        Args: { "p_product_ids"?: (string)[]; "p_session_id": string };
+        Returns: Json;
+      };
       "claim_product_codes_atomic": {
         Args: {
           "p_order_id": string;
@@ -2515,6 +2797,14 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: Json;
       };
+      "create_picking_session": {
+        Args: {
+          "p_location_id"?: string;
+          "p_order_ids": (string)[];
+          "p_reference"?: string;
+        };
+        Returns: Json;
+      };
       "debit_wallet": {
         Args: {
           "p_amount": number;
@@ -2559,6 +2849,10 @@ export type Database = {
         Returns: Json;
       };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
+      "get_picking_session": {
+        Args: { "p_session_id": string };
+        Returns: Json;
+      };
       "get_stock": {
         Args: { "p_product_ids": (string)[] };
         Returns: {
@@ -2568,6 +2862,25 @@ export type Database = {
           "product_id": string;
           "stock_policy": string;
           "stock_slots": number;
+        }[];
+      };
+      "increment_packing_quantity": {
+        Args: {
+          "p_picked_quantity": number;
+          "p_product_id": string;
+          "p_progress_id": string;
+          "p_quantity_needed": number;
+          "p_session_id": string;
+        };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "updated_at": string;
         }[];
       };
       "increment_promo_usage": {
@@ -2641,6 +2954,19 @@ export type Database = {
         };
         Returns: Json;
       };
+      "pack_item": {
+        Args: {
+          "p_action"?: string;
+          "p_barcode"?: string;
+          "p_idempotency_key"?: string;
+          "p_order_id": string;
+          "p_product_id"?: string;
+          "p_quantity"?: number;
+          "p_session_id": string;
+          "p_tracking"?: string;
+        };
+        Returns: Json;
+      };
       "park_sale": {
         Args: {
           "p_customer"?: Json;
@@ -2656,6 +2982,19 @@ export type Database = {
       };
       "payment_webhook": {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
+        Returns: Json;
+      };
+      "pick_item": {
+        Args: {
+          "p_barcode"?: string;
+          "p_basket"?: string;
+          "p_idempotency_key"?: string;
+          "p_product_id"?: string;
+          "p_quantity"?: number;
+          "p_reason"?: string;
+          "p_session_id": string;
+          "p_short"?: number;
+        };
         Returns: Json;
       };
       "pos_sale": {
@@ -2730,6 +3069,14 @@ export type Database = {
         Returns: Json;
       };
       "release_cart": { Args: Record<PropertyKey, never>; Returns: Json };
+      "release_picking": {
+        Args: { "p_product_ids"?: (string)[]; "p_session_id": string };
+        Returns: Json;
+      };
+      "remove_order_from_session": {
+        Args: { "p_order_id": string; "p_session_id": string };
+        Returns: Json;
+      };
       "reopen_order": {
         Args: { "p_order_id": string; "p_paid"?: boolean };
         Returns: Json;
@@ -2764,6 +3111,14 @@ export type Database = {
         Args: { "p_customer_id"?: string; "p_person": Json };
         Returns: Json;
       };
+      "set_packed_quantity": {
+        Args: {
+          "p_expected": number;
+          "p_new": number;
+          "p_progress_id": string;
+        };
+        Returns: Json;
+      };
       "set_payment_secret": {
         Args: { "p_provider": string; "p_secret": string };
         Returns: Json;
@@ -2790,6 +3145,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "start_packing": { Args: { "p_session_id": string }; Returns: Json };
       "store_card_payment": {
         Args: {
           "p_canceled"?: boolean;
@@ -2808,6 +3164,15 @@ export type Database = {
           "p_currency": string;
           "p_reference"?: string;
           "p_user_id": string;
+        };
+        Returns: Json;
+      };
+      "update_packing_progress_atomic": {
+        Args: {
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_session_id": string;
+          "p_store_id"?: string;
         };
         Returns: Json;
       };

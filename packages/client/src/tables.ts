@@ -1087,6 +1087,111 @@ export type Database = {
         };
         Relationships: [];
       };
+      "packing_conflicts": {
+        Row: {
+          "created_at": string;
+          "id": number;
+          "picking_session_id": string;
+          "product_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: never;
+          "picking_session_id": string;
+          "product_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: never;
+          "picking_session_id"?: string;
+          "product_id"?: string;
+        };
+        Relationships: [];
+      };
+      "packing_progress": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "quantity_short": number;
+          "updated_at": string;
+          "version": number;
+          "packing_answer": Json | null;
+        };
+        ComputedFields: "packing_answer";
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "order_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed"?: number;
+          "quantity_short"?: number;
+          "updated_at"?: string;
+          "version"?: number;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "order_id"?: string;
+          "picking_session_id"?: string;
+          "product_id"?: string;
+          "quantity_needed"?: number;
+          "quantity_packed"?: number;
+          "quantity_short"?: number;
+          "updated_at"?: string;
+          "version"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "packing_progress_order_fkey";
+            columns: ["picking_session_id", "order_id"];
+            isOneToOne: false;
+            referencedRelation: "picking_session_orders";
+            referencedColumns: ["picking_session_id", "order_id"];
+          },
+        ];
+      };
+      "packing_scans": {
+        Row: {
+          "action": string;
+          "actor": string | null;
+          "created_at": string;
+          "id": number;
+          "order_id": string | null;
+          "picking_session_id": string;
+          "product_id": string | null;
+          "quantity": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action": string;
+          "actor"?: string | null;
+          "created_at"?: string;
+          "id"?: never;
+          "order_id"?: string | null;
+          "picking_session_id": string;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+        };
+        Update: {
+          "action"?: string;
+          "actor"?: string | null;
+          "created_at"?: string;
+          "id"?: never;
+          "order_id"?: string | null;
+          "picking_session_id"?: string;
+          "product_id"?: string | null;
+          "quantity"?: number | null;
+        };
+        Relationships: [];
+      };
       "parked_sales": {
         Row: {
           "customer_id": string | null;
@@ -1363,6 +1468,165 @@ export type Database = {
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "picking_session_items": {
+        Row: {
+          "basket": string | null;
+          "checked_at": string | null;
+          "picker_id": string | null;
+          "picker_until": string | null;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "quantity_picked": number;
+          "quantity_short": number;
+          "short_reason": string | null;
+          "version": number;
+          "item_state": Json | null;
+        };
+        ComputedFields: "item_state";
+        Insert: {
+          "basket"?: string | null;
+          "checked_at"?: string | null;
+          "picker_id"?: string | null;
+          "picker_until"?: string | null;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed"?: number;
+          "quantity_picked"?: number;
+          "quantity_short"?: number;
+          "short_reason"?: string | null;
+          "version"?: number;
+        };
+        Update: {
+          "basket"?: string | null;
+          "checked_at"?: string | null;
+          "picker_id"?: string | null;
+          "picker_until"?: string | null;
+          "picking_session_id"?: string;
+          "product_id"?: string;
+          "quantity_needed"?: number;
+          "quantity_packed"?: number;
+          "quantity_picked"?: number;
+          "quantity_short"?: number;
+          "short_reason"?: string | null;
+          "version"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "picking_session_items_session_fkey";
+            columns: ["picking_session_id"];
+            isOneToOne: false;
+            referencedRelation: "picking_sessions";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "picking_session_orders": {
+        Row: {
+          "closed_at": string | null;
+          "closed_by": string | null;
+          "order_id": string;
+          "picking_session_id": string;
+          "position": number;
+          "shipment_id": string | null;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "closed_at"?: string | null;
+          "closed_by"?: string | null;
+          "order_id": string;
+          "picking_session_id": string;
+          "position": number;
+          "shipment_id"?: string | null;
+          "status"?: string;
+        };
+        Update: {
+          "closed_at"?: string | null;
+          "closed_by"?: string | null;
+          "order_id"?: string;
+          "picking_session_id"?: string;
+          "position"?: number;
+          "shipment_id"?: string | null;
+          "status"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "picking_session_orders_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "picking_session_orders_session_fkey";
+            columns: ["picking_session_id"];
+            isOneToOne: false;
+            referencedRelation: "picking_sessions";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "picking_session_orders_shipment_id_fkey";
+            columns: ["shipment_id"];
+            isOneToOne: false;
+            referencedRelation: "order_shipments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "picking_sessions": {
+        Row: {
+          "code": string;
+          "completed_orders": number;
+          "created_at": string;
+          "created_by": string | null;
+          "ended_at": string | null;
+          "id": string;
+          "location_id": string;
+          "number": number;
+          "open_orders": number;
+          "packing_started_at": string | null;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "code"?: never;
+          "completed_orders"?: number;
+          "created_at"?: string;
+          "created_by"?: string | null;
+          "ended_at"?: string | null;
+          "id"?: string;
+          "location_id": string;
+          "number"?: never;
+          "open_orders": number;
+          "packing_started_at"?: string | null;
+          "status"?: string;
+        };
+        Update: {
+          "code"?: never;
+          "completed_orders"?: number;
+          "created_at"?: string;
+          "created_by"?: string | null;
+          "ended_at"?: string | null;
+          "id"?: string;
+          "location_id"?: string;
+          "number"?: never;
+          "open_orders"?: number;
+          "packing_started_at"?: string | null;
+          "status"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "picking_sessions_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
             referencedColumns: ["id"];
           },
         ];
@@ -2354,6 +2618,7 @@ export type Database = {
           "keep_events": string | null;
           "keep_inventory_conflicts": string | null;
           "keep_order_events": string | null;
+          "keep_packing_scans": string | null;
           "keep_payment_events": string | null;
           "keep_payment_proofs": string | null;
           "keep_promo_attempts": string | null;
@@ -2365,9 +2630,11 @@ export type Database = {
           "max_open_orders_per_customer": number | null;
           "max_open_units_per_customer": number | null;
           "max_payment_proofs": number;
+          "packing_events": boolean;
           "payment_methods": (string)[];
           "payment_window": string;
           "phone_prefix": string | null;
+          "pick_lease": string;
           "points_authority": string;
           "promo_hold": string;
           "promo_hold_limit": string;
@@ -2375,11 +2642,13 @@ export type Database = {
           "receipt_language": string;
           "reference_lifetime": string;
           "review_window": string | null;
+          "session_idle": string | null;
           "shipping_required": boolean;
           "shop_address": string | null;
           "shop_name": string | null;
           "shop_tax_id": string | null;
           "shop_time_zone": string;
+          "short_lines": string;
           "singleton": boolean;
           "started_lease": string;
           "tax_country": string | null;
@@ -2404,6 +2673,7 @@ export type Database = {
           "keep_events"?: string | null;
           "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
+          "keep_packing_scans"?: string | null;
           "keep_payment_events"?: string | null;
           "keep_payment_proofs"?: string | null;
           "keep_promo_attempts"?: string | null;
@@ -2415,9 +2685,11 @@ export type Database = {
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
+          "packing_events"?: boolean;
           "payment_methods"?: (string)[];
           "payment_window"?: string;
           "phone_prefix"?: string | null;
+          "pick_lease"?: string;
           "points_authority"?: string;
           "promo_hold"?: string;
           "promo_hold_limit"?: string;
@@ -2425,11 +2697,13 @@ export type Database = {
           "receipt_language"?: string;
           "reference_lifetime"?: string;
           "review_window"?: string | null;
+          "session_idle"?: string | null;
           "shipping_required"?: boolean;
           "shop_address"?: string | null;
           "shop_name"?: string | null;
           "shop_tax_id"?: string | null;
           "shop_time_zone"?: string;
+          "short_lines"?: string;
           "singleton"?: boolean;
           "started_lease"?: string;
           "tax_country"?: string | null;
@@ -2453,6 +2727,7 @@ export type Database = {
           "keep_events"?: string | null;
           "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
+          "keep_packing_scans"?: string | null;
           "keep_payment_events"?: string | null;
           "keep_payment_proofs"?: string | null;
           "keep_promo_attempts"?: string | null;
@@ -2464,9 +2739,11 @@ export type Database = {
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
+          "packing_events"?: boolean;
           "payment_methods"?: (string)[];
           "payment_window"?: string;
           "phone_prefix"?: string | null;
+          "pick_lease"?: string;
           "points_authority"?: string;
           "promo_hold"?: string;
           "promo_hold_limit"?: string;
@@ -2474,11 +2751,13 @@ export type Database = {
           "receipt_language"?: string;
           "reference_lifetime"?: string;
           "review_window"?: string | null;
+          "session_idle"?: string | null;
           "shipping_required"?: boolean;
           "shop_address"?: string | null;
           "shop_name"?: string | null;
           "shop_tax_id"?: string | null;
           "shop_time_zone"?: string;
+          "short_lines"?: string;
           "singleton"?: boolean;
           "started_lease"?: string;
           "tax_country"?: string | null;
@@ -2979,6 +3258,27 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "packing_conflict_rates": {
+        Row: {
+          "conflicts": number | null;
+          "hour": string | null;
+          "scans": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "packing_differences": {
+        Row: {
+          "counted": number | null;
+          "found": number | null;
+          "order_id": string | null;
+          "picking_session_id": string | null;
+          "product_id": string | null;
+          "what": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "promo_differences": {
         Row: {
           "counter": number | null;
@@ -2988,6 +3288,33 @@ export type Database = {
         };
         ComputedFields: never;
         Relationships: [];
+      };
+      "put_backs": {
+        Row: {
+          "basket": string | null;
+          "code": string;
+          "location_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "picking_session_items_session_fkey";
+            columns: ["picking_session_id"];
+            isOneToOne: false;
+            referencedRelation: "picking_sessions";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "picking_sessions_location_id_fkey";
+            columns: ["location_id"];
+            isOneToOne: false;
+            referencedRelation: "locations";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "shift_corrections": {
         Row: {
@@ -3036,6 +3363,18 @@ export type Database = {
       };
     };
     Functions: {
+      "abandon_picking_session": {
+        Args: { "p_session_id": string };
+        Returns: Json;
+      };
+      "abandon_session": {
+        Args: { "p_session_id": string };
+        Returns: undefined;
+      };
+      "abandon_stale_sessions": {
+        Args: { "p_limit": number };
+        Returns: number;
+      };
       "accept_finding": {
         Args: { "p_finding_id": string; "p_name": string; "p_reason": string };
         Returns: Json;
@@ -3231,6 +3570,10 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "box_answer": {
+        Args: { "p_order_id": string; "p_session_id": string };
+        Returns: Json;
+      };
       "call_in_slots": { Args: { "p_owner_id": string }; Returns: number };
       "cancel_order": {
         Args: { "p_idempotency_key": string; "p_order_id": string };
@@ -3409,6 +3752,10 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "claim_picking": {
+        Args: { "p_product_ids": (string)[]; "p_session_id": string };
+        Returns: Json;
+      };
       "claim_product_codes_atomic": {
         Args: {
           "p_order_id": string;
@@ -3430,6 +3777,15 @@ export type Database = {
         Returns: Json;
       };
       "clock": { Args: Record<PropertyKey, never>; Returns: string };
+      "close_box": {
+        Args: {
+          "p_order_id": string;
+          "p_session_id": string;
+          "p_shipment_id": string;
+          "p_status": string;
+        };
+        Returns: undefined;
+      };
       "close_ledger": {
         Args: { "p_limit": number; "p_owner_id": string };
         Returns: number;
@@ -3447,6 +3803,19 @@ export type Database = {
           "p_product_id": string;
         };
         Returns: number;
+      };
+      "complete_box": {
+        Args: {
+          "p_order_id": string;
+          "p_session": Omit<
+            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
+            Database["interlock"]["Tables"]["picking_sessions"][
+              "ComputedFields"
+            ]
+          >;
+          "p_tracking": string;
+        };
+        Returns: Json;
       };
       "conceal": { Args: { "p_name": string }; Returns: boolean };
       "correct_codes": {
@@ -3495,6 +3864,10 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "correct_short_pick": {
+        Args: { "p_product_id": string; "p_session_id": string };
+        Returns: undefined;
+      };
       "correct_shortfall": {
         Args: {
           "p_product_id": string;
@@ -3539,6 +3912,14 @@ export type Database = {
       };
       "create_order_transfer": {
         Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      "create_picking_session": {
+        Args: {
+          "p_location_id": string;
+          "p_order_ids": (string)[];
+          "p_reference": string;
+        };
         Returns: Json;
       };
       "credit_wallet": {
@@ -3852,6 +4233,27 @@ export type Database = {
         Args: { "p_customer": Json };
         Returns: string;
       };
+      "find_packing_line": {
+        Args: { "p_progress_id": string };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "quantity_short": number;
+          "updated_at": string;
+          "version": number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "packing_progress";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "find_person_problems": {
         Args: { "p_at": string; "p_person": Json };
         Returns: Json;
@@ -3939,6 +4341,53 @@ export type Database = {
           "p_request": Json;
         };
         Returns: Json;
+      };
+      "find_scan_problems": {
+        Args: {
+          "p_barcode": string;
+          "p_least": number;
+          "p_product_id": string;
+          "p_quantity": number;
+        };
+        Returns: Json;
+      };
+      "find_scanned_product": {
+        Args: { "p_barcode": string; "p_product_id": string };
+        Returns: string;
+      };
+      "find_session": {
+        Args: { "p_session_id": string };
+        Returns: {
+          "code": string;
+          "completed_orders": number;
+          "created_at": string;
+          "created_by": string | null;
+          "ended_at": string | null;
+          "id": string;
+          "location_id": string;
+          "number": number;
+          "open_orders": number;
+          "packing_started_at": string | null;
+          "status": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "picking_sessions";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "find_short_picks": {
+        Args: { "p_session_ids": (string)[] };
+        Returns: {
+          "cause": string;
+          "expected": number;
+          "found": number;
+          "location_id": string;
+          "product_id": string;
+          "session_id": string;
+          "since": string;
+        }[];
       };
       "find_shortfalls": {
         Args: { "p_sale_ids": (string)[] };
@@ -4050,6 +4499,10 @@ export type Database = {
       };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
       "get_inventory": { Args: { "p_lines": Json }; Returns: Json };
+      "get_picking_session": {
+        Args: { "p_session_id": string };
+        Returns: Json;
+      };
       "get_stock": {
         Args: { "p_product_ids": (string)[] };
         Returns: {
@@ -4095,6 +4548,37 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "give_up_units": {
+        Args: {
+          "p_change": number;
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_session": Omit<
+            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
+            Database["interlock"]["Tables"]["picking_sessions"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "quantity_short": number;
+          "updated_at": string;
+          "version": number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "packing_progress";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "given": { Args: { "p_request": Json }; Returns: Json };
       "grant_promo_uses": {
         Args: { "p_promo_id": string };
@@ -4121,6 +4605,25 @@ export type Database = {
           "p_replace": boolean;
         };
         Returns: Json;
+      };
+      "increment_packing_quantity": {
+        Args: {
+          "p_picked_quantity": number;
+          "p_product_id": string;
+          "p_progress_id": string;
+          "p_quantity_needed": number;
+          "p_session_id": string;
+        };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "updated_at": string;
+        }[];
       };
       "increment_promo_usage": {
         Args: { "p_promo_id": string; "p_reference": string };
@@ -4152,6 +4655,17 @@ export type Database = {
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_name": string }; Returns: boolean };
       "is_uuid": { Args: { "p_text": string }; Returns: boolean };
+      "item_state": {
+        Args: {
+          "p_item": Omit<
+            Database["interlock"]["Tables"]["picking_session_items"]["Row"],
+            Database["interlock"]["Tables"]["picking_session_items"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: Json;
+      };
       "jobs": {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -4160,6 +4674,10 @@ export type Database = {
           "name": string;
           "schedule": string;
         }[];
+      };
+      "leave_sessions": {
+        Args: { "p_order_ids": (string)[] };
+        Returns: undefined;
       };
       "ledger_locations": {
         Args: { "p_product_id": string };
@@ -4208,6 +4726,24 @@ export type Database = {
         Returns: Json;
       };
       "live_customer": { Args: { "p_customer_id": string }; Returns: string };
+      "lock_box": {
+        Args: { "p_order_id": string; "p_session_id": string };
+        Returns: {
+          "closed_at": string | null;
+          "closed_by": string | null;
+          "order_id": string;
+          "picking_session_id": string;
+          "position": number;
+          "shipment_id": string | null;
+          "status": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "picking_session_orders";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "lock_buyer": {
         Args: { "p_customer": Json; "p_owner_id": string; "p_tenders": Json };
         Returns: Database["interlock"]["CompositeTypes"]["buyer"];
@@ -4482,6 +5018,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "may_hear_packing": { Args: { "p_topic": string }; Returns: boolean };
       "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
       "merge_customers": {
         Args: { "p_from": string; "p_into": string };
@@ -4587,6 +5124,14 @@ export type Database = {
         Args: { "p_end": string; "p_lines": Json; "p_sign": number };
         Returns: Json;
       };
+      "need_less": {
+        Args: {
+          "p_order_id": string;
+          "p_product_ids": (string)[];
+          "p_quantities": (number)[];
+        };
+        Returns: undefined;
+      };
       "new_id": { Args: Record<PropertyKey, never>; Returns: string };
       "new_order": {
         Args: {
@@ -4659,8 +5204,30 @@ export type Database = {
         Args: { "p_payload": Json; "p_subject": string; "p_type": string };
         Returns: undefined;
       };
+      "note_packing": {
+        Args: {
+          "p_change": number;
+          "p_line": Omit<
+            Database["interlock"]["Tables"]["packing_progress"]["Row"],
+            Database["interlock"]["Tables"]["packing_progress"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: undefined;
+      };
       "note_sale": {
         Args: { "p_sale_id": string; "p_type": string };
+        Returns: undefined;
+      };
+      "note_scan": {
+        Args: {
+          "p_action": string;
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_session_id": string;
+        };
         Returns: undefined;
       };
       "note_shortfalls": {
@@ -4710,6 +5277,66 @@ export type Database = {
         Returns: boolean;
       };
       "order_to_json": { Args: { "p_order_id": string }; Returns: Json };
+      "pack_item": {
+        Args: {
+          "p_action": string;
+          "p_barcode": string;
+          "p_idempotency_key": string;
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_session_id": string;
+          "p_tracking": string;
+        };
+        Returns: Json;
+      };
+      "pack_units": {
+        Args: {
+          "p_change": number;
+          "p_expected"?: number;
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_session": Omit<
+            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
+            Database["interlock"]["Tables"]["picking_sessions"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "order_id": string;
+          "picking_session_id": string;
+          "product_id": string;
+          "quantity_needed": number;
+          "quantity_packed": number;
+          "quantity_short": number;
+          "updated_at": string;
+          "version": number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "packing_progress";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "packing_answer": {
+        Args: {
+          "p_line": Omit<
+            Database["interlock"]["Tables"]["packing_progress"]["Row"],
+            Database["interlock"]["Tables"]["packing_progress"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: Json;
+      };
+      "packing_locations": {
+        Args: Record<PropertyKey, never>;
+        Returns: (string)[];
+      };
       "paid_by_points": {
         Args: {
           "p_by_points": number;
@@ -4758,6 +5385,19 @@ export type Database = {
         Args: { "p_body": string; "p_provider": string; "p_signature": string };
         Returns: Json;
       };
+      "pick_item": {
+        Args: {
+          "p_barcode": string;
+          "p_basket": string;
+          "p_idempotency_key": string;
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_reason": string;
+          "p_session_id": string;
+          "p_short": number;
+        };
+        Returns: Json;
+      };
       "plan_inventory": {
         Args: {
           "p_action": string;
@@ -4802,6 +5442,10 @@ export type Database = {
           "p_tenders": Json;
         };
         Returns: Json;
+      };
+      "prepare_realtime": {
+        Args: Record<PropertyKey, never>;
+        Returns: boolean;
       };
       "prepare_storage": { Args: Record<PropertyKey, never>; Returns: boolean };
       "price_change": {
@@ -5032,6 +5676,15 @@ export type Database = {
         Args: { "p_cart_id": string; "p_user_id": string };
         Returns: undefined;
       };
+      "refuse_pack": {
+        Args: {
+          "p_change": number;
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_session_id": string;
+        };
+        Returns: undefined;
+      };
       "refuse_problems": { Args: { "p_problems": Json }; Returns: undefined };
       "refuse_refund": {
         Args: {
@@ -5041,6 +5694,10 @@ export type Database = {
           "p_tenders": Json;
           "p_total": number;
         };
+        Returns: undefined;
+      };
+      "refuse_session": {
+        Args: { "p_order_id"?: string; "p_session_id": string };
         Returns: undefined;
       };
       "refuse_shortages": {
@@ -5064,6 +5721,10 @@ export type Database = {
         Returns: Json;
       };
       "release_cart": { Args: Record<PropertyKey, never>; Returns: Json };
+      "release_picking": {
+        Args: { "p_product_ids": (string)[]; "p_session_id": string };
+        Returns: Json;
+      };
       "release_promo_hold": {
         Args: {
           "p_cart_id": string;
@@ -5072,6 +5733,10 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "remove_order_from_session": {
+        Args: { "p_order_id": string; "p_session_id": string };
+        Returns: Json;
+      };
       "reopen_order": {
         Args: { "p_order_id": string; "p_paid": boolean };
         Returns: Json;
@@ -5079,6 +5744,10 @@ export type Database = {
       "replace_product_code": {
         Args: { "p_code_id": number; "p_new_code": string; "p_reason": string };
         Returns: Json;
+      };
+      "require_packer": {
+        Args: Record<PropertyKey, never>;
+        Returns: undefined;
       };
       "require_till": { Args: Record<PropertyKey, never>; Returns: string };
       "require_user": { Args: Record<PropertyKey, never>; Returns: string };
@@ -5140,9 +5809,18 @@ export type Database = {
         Returns: Json;
       };
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: number };
+      "session_to_json": { Args: { "p_session_id": string }; Returns: Json };
       "set_ledger_context": {
         Args: { "p_reason": string; "p_reference_id": string };
         Returns: undefined;
+      };
+      "set_packed_quantity": {
+        Args: {
+          "p_expected": number;
+          "p_new": number;
+          "p_progress_id": string;
+        };
+        Returns: Json;
       };
       "set_payment_secret": {
         Args: { "p_provider": string; "p_secret": string };
@@ -5259,6 +5937,7 @@ export type Database = {
         Args: { "p_anew": boolean; "p_lines": Json; "p_reference": string };
         Returns: undefined;
       };
+      "start_packing": { Args: { "p_session_id": string }; Returns: Json };
       "stock_version": { Args: { "p_product_id": string }; Returns: number };
       "store_card_payment": {
         Args: {
@@ -5339,6 +6018,17 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "take_off_order": {
+        Args: {
+          "p_lines": Json;
+          "p_order_id": string;
+          "p_outside": boolean;
+          "p_reason": string;
+          "p_restock": boolean;
+          "p_shipping": boolean;
+        };
+        Returns: string;
+      };
       "take_open_order": {
         Args: {
           "p_max_orders": number;
@@ -5348,6 +6038,14 @@ export type Database = {
           "p_user_id": string;
         };
         Returns: undefined;
+      };
+      "take_out_order": {
+        Args: {
+          "p_order_id": string;
+          "p_session_id": string;
+          "p_status": string;
+        };
+        Returns: boolean;
       };
       "take_parked_sale": {
         Args: {
@@ -5538,6 +6236,15 @@ export type Database = {
         Args: { "p_location_id": string; "p_sale_id": string };
         Returns: undefined;
       };
+      "update_packing_progress_atomic": {
+        Args: {
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_session_id": string;
+          "p_store_id": string;
+        };
+        Returns: Json;
+      };
       "use_approval": {
         Args: {
           "p_actions": (string)[];
@@ -5581,6 +6288,7 @@ export type Database = {
         };
         Returns: number;
       };
+      "works_at": { Args: { "p_location_id": string }; Returns: boolean };
       "wrap_text": {
         Args: { "p_columns": number; "p_text": string };
         Returns: (string)[];
