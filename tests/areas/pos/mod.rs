@@ -4,8 +4,6 @@
 mod customer_races;
 mod customer_stages;
 #[cfg(test)]
-mod day;
-#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod over_http;

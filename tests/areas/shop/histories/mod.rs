@@ -6,7 +6,6 @@ mod world;
 
 use super::model::Shop;
 use super::model::calls::{Call, Payment};
-use super::model::sales::{Asked, Tender};
 use super::model::transfers::Goods;
 use crate::prove::histories::{AnyWorld, Kind, Played, Request, World};
 use crate::prove::model::Moment;
@@ -32,49 +31,6 @@ pub(crate) const SHOP: Kind = Kind {
     ],
 };
 
-/// What a till has sold, as far as callers know.
-#[derive(Clone)]
-pub(crate) struct Sold {
-    id: Uuid,
-    customer: Option<Uuid>,
-    /// How it was paid, with points or without.
-    tender: Tender,
-    with_points: bool,
-    lines: Vec<SoldLine>,
-}
-
-/// A line of it: what was sold, what it cost, and what of it has come back.
-#[derive(Clone)]
-pub(crate) struct SoldLine {
-    quantity: i64,
-    total: i64,
-    returned: i64,
-}
-
-impl Sold {
-    /// Out of an answer.
-    fn new(id: Uuid, asked: &Asked, sale: &Value) -> Self {
-        let totals = sale["lines"].as_array().into_iter().flatten();
-        let totals = totals.filter_map(|line| line["total"].as_i64());
-        let lines = asked.lines.iter().zip(totals);
-        let lines = lines.map(|((_, quantity), total)| SoldLine {
-            quantity: *quantity,
-            total,
-            returned: 0,
-        });
-        Sold {
-            id,
-            customer: asked.customer,
-            tender: asked.tenders.last().map_or(Tender::Cash, |(kind, _)| *kind),
-            with_points: asked
-                .tenders
-                .iter()
-                .any(|(kind, _)| *kind == Tender::Points),
-            lines: lines.collect(),
-        }
-    }
-}
-
 /// What callers choose from.
 #[derive(Default)]
 pub(crate) struct Known {
@@ -85,7 +41,7 @@ pub(crate) struct Known {
     /// What was sent, with its goods.
     transfers: Vec<(Uuid, Goods)>,
     /// What tills have sold.
-    sales: Vec<Sold>,
+    sales: Vec<Uuid>,
     /// Shifts of tills.
     shifts: Vec<Uuid>,
     /// Calls that were made under a key.
@@ -120,17 +76,7 @@ impl Played for Shop {
         {
             known.transfers.push((id, goods.clone()));
         }
-        if let (Call::Sell(asked), Some(id)) = (call, id("sale"))
-            && known.sales.iter().all(|sold| sold.id != id)
-        {
-            for back in &asked.returns {
-                let sold = known.sales.iter_mut().find(|sold| sold.id == back.sale);
-                if let Some(sold) = sold {
-                    sold.lines[back.line].returned += back.quantity;
-                }
-            }
-            known.sales.push(Sold::new(id, asked, &body["sale"]));
-        }
+        known.sales.extend(id("sale"));
         if let Call::OpenShift { .. } = call {
             known.shifts.extend(id("shift"));
         }
