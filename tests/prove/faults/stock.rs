@@ -73,6 +73,10 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
            insert into interlock.orders (id, status, currency, subtotal, total, payment_method, fulfillment)
            values ($2, 'confirmed', 'USD', 700, 700, 'cash_on_delivery', 'processing')
          ),
+         l as (
+           insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+           values ($2, $3, 1, 700, 'test', 'physical')
+         ),
          s as (
            insert into interlock.picking_sessions (id, location_id, status, open_orders)
            values ($1, interlock.online_location(), 'packing', 1)
