@@ -74,8 +74,8 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
            values ($2, 'confirmed', 'USD', 700, 700, 'cash_on_delivery', 'processing')
          ),
          l as (
-           insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
-           values ($2, $3, 1, 700, 'test', 'physical')
+           insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind, untracked)
+           values ($2, $3, 1, 700, 'test', 'physical', true)
          ),
          s as (
            insert into interlock.picking_sessions (id, location_id, status, open_orders)
