@@ -481,6 +481,12 @@ create table interlock.settings (
   keep_events interval default '90 days'
     constraint settings_keep_events_sane
       check (keep_events between interval '1 day' and interval '100 years'),
+  keep_deliveries interval default '30 days'
+    constraint settings_keep_deliveries_sane
+      check (keep_deliveries between interval '1 day' and interval '100 years'),
+  deliver_url text
+    constraint settings_deliver_url_format check (deliver_url ~ '^https?://[^[:space:]]+$'),
+  webhooks_anywhere boolean not null default false,
 
   -- Tills.
   max_cashier_discount numeric default 10
@@ -602,7 +608,13 @@ comment on column interlock.settings.keep_payment_events is
 comment on column interlock.settings.keep_inventory_conflicts is
   'How long it is kept that a stock was no longer what had been read (1 hour to 100 years); null means for ever.';
 comment on column interlock.settings.keep_events is
-  'How long events are kept (1 day to 100 years); null means for ever.';
+  'How long events are kept (1 day to 100 years), unless a delivery of theirs is kept longer; null means for ever.';
+comment on column interlock.settings.keep_deliveries is
+  'How long it is kept what was sent to endpoints, from its end on (1 day to 100 years); null means for ever.';
+comment on column interlock.settings.deliver_url is
+  'Where the function deliver is, for pg_cron and pg_net to call it; null: something else does.';
+comment on column interlock.settings.webhooks_anywhere is
+  'For development: whether webhooks may be sent to any http or https URL, an address of the own network too.';
 
 comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
@@ -1546,6 +1558,21 @@ $command$,
       null
     ),
     (
+      'deliver', '* * * * *', '1 minute', null,
+      'select interlock.call_deliver()',
+      $$
+        select format(
+          '%s deliveries to endpoints are overdue for more than 10 minutes: nothing calls the function deliver, or it fails (docs/events.md)',
+          count(*)
+        )
+        from interlock.deliveries d
+        join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.active
+        where d.state = 'pending'
+          and d.next_attempt_at < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
       'purge-idempotency-keys', '17 * * * *', '1 hour', null,
       'select interlock.purge_idempotency_keys(10000)',
       null
@@ -1779,7 +1806,7 @@ $$;
 
 -- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
 -- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
--- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), a use of a promo code that is
+-- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), an event that is to be delivered, a use of a promo code that is
 -- held or redeemed, the scans of a picking session that is under way, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
 -- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
 --
@@ -1810,6 +1837,7 @@ declare
   v_stock int;
   v_money int;
   v_conflicts int;
+  v_deliveries int;
   v_told int;
   v_scans int;
   v_packing_conflicts int;
@@ -1921,12 +1949,23 @@ begin
   ));
   get diagnostics v_conflicts = row_count;
 
+  delete from interlock.deliveries
+  where ctid = any (array(
+    select d.ctid
+    from interlock.deliveries d
+    where d.ended_at < v_now - v_keep.keep_deliveries
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_deliveries = row_count;
+
   perform set_config('interlock.purging', 'events', true);
   delete from interlock.events
   where ctid = any (array(
     select e.ctid
     from interlock.events e
     where e.created_at < v_now - v_keep.keep_events
+      and not exists (select from interlock.deliveries d where d.event_id = e.id)
     limit v_limit
     for update skip locked
   ));
@@ -2000,6 +2039,7 @@ begin
     'inventory_conflicts', v_conflicts,
     'packing_conflicts', v_packing_conflicts,
     'packing_scans', v_scans,
+    'deliveries', v_deliveries,
     'events', v_told
   );
 end
@@ -2109,6 +2149,10 @@ begin
       v_status := '401';
       v_message := 'No signed-in user.';
       v_hint := 'Sign in and send the user''s access token as Authorization: Bearer <token>; an API key is not a user.';
+    when 'DELIVER_SECRET_INVALID' then
+      v_status := '401';
+      v_message := 'This is not the secret of the worker that sends deliveries.';
+      v_hint := 'Send Authorization: Bearer and the secret that set_deliver_secret was given, or give it another one.';
     when 'INSUFFICIENT_FUNDS' then
       v_status := '402';
       v_message := 'The wallet does not hold enough money.';
@@ -2217,6 +2261,14 @@ begin
       v_status := '404';
       v_message := 'There is no such line in this picking session.';
       v_hint := 'Check the ids: packing_progress has the lines of a session''s orders.';
+    when 'WEBHOOK_ENDPOINT_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such endpoint.';
+      v_hint := 'Check the id: list_webhook_endpoints has them all.';
+    when 'DELIVERY_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such delivery.';
+      v_hint := 'Check the id: list_deliveries has those that are kept.';
     when 'METHOD_NOT_ALLOWED' then
       v_status := '405';
       v_message := 'This function is called with POST.';
@@ -2489,6 +2541,10 @@ begin
       v_status := '409';
       v_message := 'There are not that many units of it in the basket.';
       v_hint := 'Put back details.available at most: what is packed has to be taken out of its box first.';
+    when 'WEBHOOK_ENDPOINT_INACTIVE' then
+      v_status := '409';
+      v_message := 'This endpoint is switched off.';
+      v_hint := 'Switch it on again with update_webhook_endpoint(p_active = true).';
     when 'PROMO_EXPIRED' then
       v_status := '410';
       v_message := 'This promo code is over.';

@@ -2,8 +2,56 @@ set local lock_timeout = '5s';
 
 select interlock.conceal('events');
 drop function
-  interlock.note_event;
+  public.claim_deliveries(text, int),
+  public.create_webhook_endpoint(text, text, text[], boolean),
+  public.delete_webhook_endpoint(uuid),
+  public.list_deliveries(uuid, text, bigint, int),
+  public.list_webhook_endpoints(),
+  public.record_delivery(bigint, uuid, int, text, int, int, text),
+  public.retry_delivery(bigint, uuid, timestamptz, timestamptz),
+  public.roll_webhook_secret(uuid, int),
+  public.send_test_event(uuid),
+  public.set_deliver_secret(text),
+  public.update_webhook_endpoint(uuid, text, text, text[], boolean, boolean);
+drop function
+  interlock.add_webhook_secret,
+  interlock.call_deliver,
+  interlock.claim_deliveries,
+  interlock.create_webhook_endpoint,
+  interlock.delete_webhook_endpoint,
+  interlock.delivery_pause,
+  interlock.find_webhook_problems,
+  interlock.first_kilobyte,
+  interlock.has_deliveries_due,
+  interlock.list_deliveries,
+  interlock.list_webhook_endpoints,
+  interlock.lock_webhook_endpoint,
+  interlock.make_deliveries,
+  interlock.note_event,
+  interlock.record_delivery,
+  interlock.retry_delivery,
+  interlock.roll_webhook_secret,
+  interlock.send_test_event,
+  interlock.set_deliver_secret,
+  interlock.sign_webhook,
+  interlock.update_webhook_endpoint,
+  interlock.watch_events,
+  interlock.webhook_endpoint_to_json;
 drop table
+  interlock.webhook_secrets,
+  interlock.delivery_cursor,
+  interlock.delivery_attempts,
+  interlock.deliver_secrets,
+  interlock.deliveries,
+  interlock.webhook_endpoints,
   interlock.events;
 drop domain
+  interlock.delivery_state,
+  interlock.webhook_secret,
+  interlock.answer_text,
+  interlock.webhook_url,
+  interlock.event_types,
+  interlock.http_status,
   interlock.event_type;
+drop function
+  interlock.is_webhook_url;

@@ -912,7 +912,7 @@ export interface components {
         PromoAnswer: components["schemas"]["PromoApplied"] | components["schemas"]["PromoReleased"];
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["ParkedSaleNotFoundError"] | components["schemas"]["ApprovalNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["SessionNotFoundError"] | components["schemas"]["PackingLineNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["ParkedSaleTakenError"] | components["schemas"]["ParkedSaleEndedError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["SessionStateConflictError"] | components["schemas"]["OrderInSessionError"] | components["schemas"]["OrderNotPackableError"] | components["schemas"]["AlreadyFullyPackedError"] | components["schemas"]["NoUnitsToPackError"] | components["schemas"]["NothingPackedError"] | components["schemas"]["NotFullyPackedError"] | components["schemas"]["PackingConflictError"] | components["schemas"]["WrongItemError"] | components["schemas"]["PickClaimedError"] | components["schemas"]["NothingToPickError"] | components["schemas"]["PickExceedsNeededError"] | components["schemas"]["NothingPickedError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["DeliverSecretInvalidError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["ParkedSaleNotFoundError"] | components["schemas"]["ApprovalNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["SessionNotFoundError"] | components["schemas"]["PackingLineNotFoundError"] | components["schemas"]["WebhookEndpointNotFoundError"] | components["schemas"]["DeliveryNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["ParkedSaleTakenError"] | components["schemas"]["ParkedSaleEndedError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["SessionStateConflictError"] | components["schemas"]["OrderInSessionError"] | components["schemas"]["OrderNotPackableError"] | components["schemas"]["AlreadyFullyPackedError"] | components["schemas"]["NoUnitsToPackError"] | components["schemas"]["NothingPackedError"] | components["schemas"]["NotFullyPackedError"] | components["schemas"]["PackingConflictError"] | components["schemas"]["WrongItemError"] | components["schemas"]["PickClaimedError"] | components["schemas"]["NothingToPickError"] | components["schemas"]["PickExceedsNeededError"] | components["schemas"]["NothingPickedError"] | components["schemas"]["WebhookEndpointInactiveError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -985,6 +985,27 @@ export interface components {
             /**
              * @description What to do next.
              * @example Sign in and send the user's access token as Authorization: Bearer <token>; an API key is not a user.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This is not the secret of the worker that sends deliveries. */
+        DeliverSecretInvalidError: {
+            /** @constant */
+            error: "DELIVER_SECRET_INVALID";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "DELIVER_SECRET_INVALID";
+            /** @description What happened, for a person. */
+            message: string;
+            details: null;
+            /**
+             * @description What to do next.
+             * @example Send Authorization: Bearer and the secret that set_deliver_secret was given, or give it another one.
              */
             hint: string | null;
             /** @constant */
@@ -1638,6 +1659,55 @@ export interface components {
             /**
              * @description What to do next.
              * @example Check the ids: packing_progress has the lines of a session's orders.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such endpoint. */
+        WebhookEndpointNotFoundError: {
+            /** @constant */
+            error: "WEBHOOK_ENDPOINT_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "WEBHOOK_ENDPOINT_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                endpoint_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the id: list_webhook_endpoints has them all.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such delivery. */
+        DeliveryNotFoundError: {
+            /** @constant */
+            error: "DELIVERY_NOT_FOUND";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "DELIVERY_NOT_FOUND";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                delivery_id: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the id: list_deliveries has those that are kept.
              */
             hint: string | null;
             /** @constant */
@@ -3568,6 +3638,31 @@ export interface components {
             /**
              * @description What to do next.
              * @example Put back details.available at most: what is packed has to be taken out of its box first.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This endpoint is switched off. */
+        WebhookEndpointInactiveError: {
+            /** @constant */
+            error: "WEBHOOK_ENDPOINT_INACTIVE";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "WEBHOOK_ENDPOINT_INACTIVE";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** Format: uuid */
+                endpoint_id: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Switch it on again with update_webhook_endpoint(p_active = true).
              */
             hint: string | null;
             /** @constant */

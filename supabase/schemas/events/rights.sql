@@ -1,2 +1,37 @@
 -- Who may call what of events. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
+revoke all on function
+  public.claim_deliveries(text, int),
+  public.create_webhook_endpoint(text, text, text[], boolean),
+  public.delete_webhook_endpoint(uuid),
+  public.list_deliveries(uuid, text, bigint, int),
+  public.list_webhook_endpoints(),
+  public.record_delivery(bigint, uuid, int, text, int, int, text),
+  public.retry_delivery(bigint, uuid, timestamptz, timestamptz),
+  public.roll_webhook_secret(uuid, int),
+  public.send_test_event(uuid),
+  public.set_deliver_secret(text),
+  public.update_webhook_endpoint(uuid, text, text, text[], boolean, boolean)
+from public, anon, authenticated, service_role;
+
+grant execute on function
+  -- Staff by token; anybody else is refused.
+  public.create_webhook_endpoint(text, text, text[], boolean), interlock.create_webhook_endpoint,
+  public.delete_webhook_endpoint(uuid), interlock.delete_webhook_endpoint,
+  public.list_deliveries(uuid, text, bigint, int), interlock.list_deliveries,
+  public.list_webhook_endpoints(), interlock.list_webhook_endpoints,
+  public.retry_delivery(bigint, uuid, timestamptz, timestamptz), interlock.retry_delivery,
+  public.roll_webhook_secret(uuid, int), interlock.roll_webhook_secret,
+  public.send_test_event(uuid), interlock.send_test_event,
+  public.update_webhook_endpoint(uuid, text, text, text[], boolean, boolean), interlock.update_webhook_endpoint
+to authenticated, service_role;
+
+grant execute on function
+  public.set_deliver_secret(text), interlock.set_deliver_secret
+to service_role;
+
+-- The worker has a secret, and for what it has claimed a lease; nobody else has a right here.
+grant execute on function
+  public.claim_deliveries(text, int), interlock.claim_deliveries,
+  public.record_delivery(bigint, uuid, int, text, int, int, text), interlock.record_delivery
+to anon, authenticated, service_role;

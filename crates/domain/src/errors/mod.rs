@@ -18,6 +18,8 @@ mod customers;
 #[cfg(not(target_arch = "wasm32"))]
 mod delivery;
 #[cfg(not(target_arch = "wasm32"))]
+mod events;
+#[cfg(not(target_arch = "wasm32"))]
 mod foundation;
 #[cfg(not(target_arch = "wasm32"))]
 mod inventory;
@@ -130,6 +132,7 @@ impl Code {
             customers::ALL,
             pos::ALL,
             warehouse::ALL,
+            events::ALL,
         ]
         .concat()
     }

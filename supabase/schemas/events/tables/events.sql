@@ -7,7 +7,9 @@ create table interlock.events (
   type interlock.event_type not null,
   subject interlock.label not null,
   payload jsonb not null,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  position bigint not null generated always as identity,
+  transaction xid8 not null default pg_current_xact_id()
 );
 
 comment on table interlock.events is
@@ -15,11 +17,18 @@ comment on table interlock.events is
 comment on column interlock.events.id is
   'Ordered by time; a receiver knows a repetition by it.';
 comment on column interlock.events.type is
-  'What has happened: sale.completed, audit.finding and so on (docs/operations.md has them all).';
+  'What has happened: sale.completed, audit.finding and so on (docs/events.md has them all).';
 comment on column interlock.events.subject is
   'What it happened to: the id of the sale, the customer, the product.';
 comment on column interlock.events.payload is
   'What there is to say of it, without secrets.';
+comment on column interlock.events.position is
+  'The order in which events were written; those of one subject happened in this order.';
+comment on column interlock.events.transaction is
+  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
+
+-- What has come since the deliveries were made last.
+create index events_by_transaction on interlock.events (transaction);
 
 create trigger events_append_only
   before update or delete on interlock.events

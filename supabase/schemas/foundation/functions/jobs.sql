@@ -138,6 +138,21 @@ $command$,
       null
     ),
     (
+      'deliver', '* * * * *', '1 minute', null,
+      'select interlock.call_deliver()',
+      $$
+        select format(
+          '%s deliveries to endpoints are overdue for more than 10 minutes: nothing calls the function deliver, or it fails (docs/events.md)',
+          count(*)
+        )
+        from interlock.deliveries d
+        join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.active
+        where d.state = 'pending'
+          and d.next_attempt_at < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
       'purge-idempotency-keys', '17 * * * *', '1 hour', null,
       'select interlock.purge_idempotency_keys(10000)',
       null

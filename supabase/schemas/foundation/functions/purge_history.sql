@@ -1,6 +1,6 @@
 -- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
 -- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
--- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), a use of a promo code that is
+-- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), an event that is to be delivered, a use of a promo code that is
 -- held or redeemed, the scans of a picking session that is under way, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
 -- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
 --
@@ -31,6 +31,7 @@ declare
   v_stock int;
   v_money int;
   v_conflicts int;
+  v_deliveries int;
   v_told int;
   v_scans int;
   v_packing_conflicts int;
@@ -142,12 +143,23 @@ begin
   ));
   get diagnostics v_conflicts = row_count;
 
+  delete from interlock.deliveries
+  where ctid = any (array(
+    select d.ctid
+    from interlock.deliveries d
+    where d.ended_at < v_now - v_keep.keep_deliveries
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_deliveries = row_count;
+
   perform set_config('interlock.purging', 'events', true);
   delete from interlock.events
   where ctid = any (array(
     select e.ctid
     from interlock.events e
     where e.created_at < v_now - v_keep.keep_events
+      and not exists (select from interlock.deliveries d where d.event_id = e.id)
     limit v_limit
     for update skip locked
   ));
@@ -221,6 +233,7 @@ begin
     'inventory_conflicts', v_conflicts,
     'packing_conflicts', v_packing_conflicts,
     'packing_scans', v_scans,
+    'deliveries', v_deliveries,
     'events', v_told
   );
 end

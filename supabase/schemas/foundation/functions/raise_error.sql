@@ -31,6 +31,10 @@ begin
       v_status := '401';
       v_message := 'No signed-in user.';
       v_hint := 'Sign in and send the user''s access token as Authorization: Bearer <token>; an API key is not a user.';
+    when 'DELIVER_SECRET_INVALID' then
+      v_status := '401';
+      v_message := 'This is not the secret of the worker that sends deliveries.';
+      v_hint := 'Send Authorization: Bearer and the secret that set_deliver_secret was given, or give it another one.';
     when 'INSUFFICIENT_FUNDS' then
       v_status := '402';
       v_message := 'The wallet does not hold enough money.';
@@ -139,6 +143,14 @@ begin
       v_status := '404';
       v_message := 'There is no such line in this picking session.';
       v_hint := 'Check the ids: packing_progress has the lines of a session''s orders.';
+    when 'WEBHOOK_ENDPOINT_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such endpoint.';
+      v_hint := 'Check the id: list_webhook_endpoints has them all.';
+    when 'DELIVERY_NOT_FOUND' then
+      v_status := '404';
+      v_message := 'There is no such delivery.';
+      v_hint := 'Check the id: list_deliveries has those that are kept.';
     when 'METHOD_NOT_ALLOWED' then
       v_status := '405';
       v_message := 'This function is called with POST.';
@@ -411,6 +423,10 @@ begin
       v_status := '409';
       v_message := 'There are not that many units of it in the basket.';
       v_hint := 'Put back details.available at most: what is packed has to be taken out of its box first.';
+    when 'WEBHOOK_ENDPOINT_INACTIVE' then
+      v_status := '409';
+      v_message := 'This endpoint is switched off.';
+      v_hint := 'Switch it on again with update_webhook_endpoint(p_active = true).';
     when 'PROMO_EXPIRED' then
       v_status := '410';
       v_message := 'This promo code is over.';

@@ -117,6 +117,12 @@ create table interlock.settings (
   keep_events interval default '90 days'
     constraint settings_keep_events_sane
       check (keep_events between interval '1 day' and interval '100 years'),
+  keep_deliveries interval default '30 days'
+    constraint settings_keep_deliveries_sane
+      check (keep_deliveries between interval '1 day' and interval '100 years'),
+  deliver_url text
+    constraint settings_deliver_url_format check (deliver_url ~ '^https?://[^[:space:]]+$'),
+  webhooks_anywhere boolean not null default false,
 
   -- Tills.
   max_cashier_discount numeric default 10
@@ -238,7 +244,13 @@ comment on column interlock.settings.keep_payment_events is
 comment on column interlock.settings.keep_inventory_conflicts is
   'How long it is kept that a stock was no longer what had been read (1 hour to 100 years); null means for ever.';
 comment on column interlock.settings.keep_events is
-  'How long events are kept (1 day to 100 years); null means for ever.';
+  'How long events are kept (1 day to 100 years), unless a delivery of theirs is kept longer; null means for ever.';
+comment on column interlock.settings.keep_deliveries is
+  'How long it is kept what was sent to endpoints, from its end on (1 day to 100 years); null means for ever.';
+comment on column interlock.settings.deliver_url is
+  'Where the function deliver is, for pg_cron and pg_net to call it; null: something else does.';
+comment on column interlock.settings.webhooks_anywhere is
+  'For development: whether webhooks may be sent to any http or https URL, an address of the own network too.';
 
 comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';

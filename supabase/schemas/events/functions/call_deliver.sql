@@ -1,0 +1,32 @@
+-- Have the function deliver called, if there is anything to deliver, where the platform has pg_net and its vault:
+-- settings.deliver_url says where it is, the vault's secret interlock_deliver_secret what it is called with. Where they are
+-- not, `npm run deliver` or another scheduler calls it.
+--
+-- Callers: the jobs of interlock.jobs.
+-- Locks: none.
+create function interlock.call_deliver()
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_url constant text := (select s.deliver_url from interlock.settings s);
+  v_secret text;
+begin
+  if v_url is null
+    or to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is null
+    or to_regclass('vault.decrypted_secrets') is null
+    or not interlock.has_deliveries_due()
+  then
+    return 0;
+  end if;
+  execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
+  into v_secret
+  using 'interlock_deliver_secret';
+  execute 'select net.http_post($1, $2, $3, $4, $5)'
+  using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
+    'content-type', 'application/json', 'authorization', 'Bearer ' || v_secret
+  ), 60000;
+  return 0;
+end
+$$;

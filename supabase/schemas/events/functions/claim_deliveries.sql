@@ -1,0 +1,118 @@
+-- What public.claim_deliveries does, with its owner's rights: makes deliveries of what is new, and leases up to p_limit that are due to
+-- the caller for a minute, each with all that has to be sent. Nobody is signed in; the worker's secret gives it its right.
+-- What is not recorded within the minute is claimed again: so a receiver may get an event twice, and none is lost.
+--
+-- An endpoint has at most five under way, one while it fails, and every endpoint has its turn before one has its second: a
+-- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. An
+-- endpoint's row is locked so that two who claim at once do not count past each other; they share the endpoints.
+-- The secrets stay here: what is answered is signed.
+--
+-- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
+-- Locks: as interlock.make_deliveries; the endpoints that are active, and deliveries of theirs: all skip locked.
+-- Errors: DELIVER_SECRET_INVALID.
+-- Security definer: nobody has the right to read or write deliveries and secrets.
+create function interlock.claim_deliveries(p_secret text, p_limit int)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  v_now constant timestamptz := interlock.clock();
+  v_timestamp constant bigint := extract(epoch from clock_timestamp());
+  v_limit constant int := least(greatest(coalesce(p_limit, 20), 1), 50);
+  v_endpoints uuid[];
+  v_deliveries jsonb;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if not exists (
+    select from interlock.deliver_secrets s where s.hash = sha256(convert_to(coalesce(p_secret, ''), 'UTF8'))
+  ) then
+    perform interlock.raise_error('DELIVER_SECRET_INVALID');
+  end if;
+
+  perform interlock.make_deliveries(1000);
+
+  select array_agg(e.id) into v_endpoints
+  from (
+    select w.id
+    from interlock.webhook_endpoints w
+    cross join interlock.settings s
+    where w.active
+      and interlock.is_webhook_url(w.url, s.webhooks_anywhere)
+    for no key update of w skip locked
+  ) e;
+
+  -- A statement of its own: it sees what whoever had an endpoint before has done.
+  with due as materialized (
+    select
+      d.id, d.next_attempt_at,
+      row_number() over (partition by w.id order by d.next_attempt_at, d.id) as turn
+    from interlock.webhook_endpoints w
+    cross join lateral (
+      select q.id, q.next_attempt_at
+      from interlock.deliveries q
+      where q.endpoint_id = w.id
+        and q.state = 'pending'
+        and q.next_attempt_at <= v_now
+        and (q.lease is null or q.lease_until <= v_now)
+        and not (w.ordered and exists (
+          select
+          from interlock.deliveries b
+          where b.endpoint_id = q.endpoint_id
+            and b.subject = q.subject
+            and b.state = 'pending'
+            and (b.id < q.id or b.lease_until > v_now)
+        ))
+      order by q.next_attempt_at, q.id
+      limit greatest(0, case when w.failing_since is null then 5 else 1 end - (
+        select count(*) from interlock.deliveries l where l.endpoint_id = w.id and l.lease is not null and l.lease_until > v_now
+      ))
+      for no key update of q skip locked
+    ) d
+    where w.id = any (v_endpoints)
+  ), sized as (
+    -- What is answered must fit into what the function reads, and one always does.
+    select d.id, sum(octet_length(e.payload::text)) over w - octet_length(e.payload::text) as bytes_before, row_number() over w as place
+    from due d
+    join interlock.deliveries q on q.id = d.id
+    join interlock.events e on e.id = q.event_id
+    window w as (order by d.turn, d.next_attempt_at, d.id rows unbounded preceding)
+  ), chosen as (
+    select s.id from sized s where s.place <= v_limit and s.bytes_before < 300000
+  ), claimed as (
+    update interlock.deliveries d
+    set lease = gen_random_uuid(),
+        lease_until = v_now + interval '1 minute'
+    from chosen c
+    where d.id = c.id
+    returning d.*
+  )
+  select jsonb_agg(
+    jsonb_build_object('id', m.id, 'lease', m.lease, 'url', m.url, 'body', m.body, 'headers', jsonb_build_object(
+      'webhook-id', m.event_id,
+      'webhook-timestamp', v_timestamp::text,
+      'webhook-signature', interlock.sign_webhook(m.endpoint_id, m.event_id::text, v_timestamp, m.body)
+    ))
+    order by m.id
+  )
+  into v_deliveries
+  from (
+    select
+      c.id, c.lease, c.event_id, c.endpoint_id, w.url,
+      jsonb_build_object(
+        'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
+      )::text as body
+    from claimed c
+    join interlock.events e on e.id = c.event_id
+    join interlock.webhook_endpoints w on w.id = c.endpoint_id
+  ) m;
+
+  return jsonb_build_object('success', true, 'deliveries', coalesce(v_deliveries, '[]'));
+end
+$$;

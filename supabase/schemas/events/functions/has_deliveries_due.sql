@@ -1,0 +1,31 @@
+-- Whether there is anything to deliver at this moment.
+--
+-- Callers: interlock.call_deliver.
+-- Locks: none.
+create function interlock.has_deliveries_due()
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select
+    from interlock.webhook_endpoints w
+    join interlock.deliveries d on d.endpoint_id = w.id
+    where w.active
+      and d.state = 'pending'
+      and d.next_attempt_at <= interlock.clock()
+  )
+  or (
+    exists (select from interlock.webhook_endpoints w where w.active)
+    and exists (
+      select
+      from interlock.events e
+      cross join interlock.delivery_cursor c
+      where e.transaction >= pg_snapshot_xmin(c.seen)
+        and not pg_visible_in_snapshot(e.transaction, c.seen)
+    )
+  );
+end
+$$;

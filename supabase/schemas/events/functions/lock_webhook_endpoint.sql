@@ -1,0 +1,23 @@
+-- Lock an endpoint and answer it.
+--
+-- Callers: the functions that change endpoints.
+-- Locks: the endpoint.
+-- Errors: WEBHOOK_ENDPOINT_NOT_FOUND.
+create function interlock.lock_webhook_endpoint(p_endpoint_id uuid)
+returns interlock.webhook_endpoints
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_endpoint interlock.webhook_endpoints;
+begin
+  select w.* into v_endpoint
+  from interlock.webhook_endpoints w
+  where w.id = p_endpoint_id
+  for no key update;
+  if not found then
+    perform interlock.raise_error('WEBHOOK_ENDPOINT_NOT_FOUND', jsonb_build_object('endpoint_id', p_endpoint_id));
+  end if;
+  return v_endpoint;
+end
+$$;

@@ -1,0 +1,16 @@
+-- Begin with what happens from now on, if no endpoint has been listening: what nobody wanted is not looked through.
+--
+-- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, before an endpoint becomes active.
+-- Locks: the cursor.
+create function interlock.watch_events()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform from interlock.delivery_cursor c for update;
+  if not exists (select from interlock.webhook_endpoints w where w.active) then
+    update interlock.delivery_cursor set seen = interlock.committed_snapshot(), target = null, position = 0;
+  end if;
+end
+$$;
