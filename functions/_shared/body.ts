@@ -37,6 +37,28 @@ export async function readBody(
   }
 }
 
+/** What a body begins with, as far as it comes and can be read. */
+export async function readStart(
+  { body }: Response,
+  maxBytes: number,
+): Promise<Body> {
+  const lenient = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  try {
+    for await (const chunk of body ?? []) {
+      text += lenient.decode(chunk.subarray(0, maxBytes - bytes), {
+        stream: true,
+      });
+      bytes += chunk.byteLength;
+      if (bytes >= maxBytes) break; // Which cancels the rest.
+    }
+  } catch {
+    // It has broken off, or takes too long.
+  }
+  return { text };
+}
+
 /** Undefined if there are more than `maxBytes`. */
 async function collect(
   message: Request | Response,

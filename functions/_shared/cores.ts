@@ -7,6 +7,7 @@ import * as inventory from "../inventory/core.js";
 import * as posSale from "../pos-sale/core.js";
 import * as pack from "../pack/core.js";
 import * as promoValidate from "../promo-validate/core.js";
+import * as deliver from "../deliver/core.js";
 import type { Core } from "./core.ts";
 
 export const CORES: [string, Core][] = [
@@ -18,4 +19,5 @@ export const CORES: [string, Core][] = [
   ["pos-sale", posSale],
   ["pack", pack],
   ["promo-validate", promoValidate],
+  ["deliver", deliver],
 ];

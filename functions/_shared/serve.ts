@@ -1,7 +1,7 @@
 // The one shim of all functions: it reads the request, asks the WASM core what to do, does that, and
 // sends the core's reply. It holds no business rule.
 import { type Body, readBody } from "./body.ts";
-import type { Core, Profile, Reply, Step } from "./core.ts";
+import type { Core, Profile, Reply, Step, Target } from "./core.ts";
 import { readSettings } from "./env.ts";
 import { nowMs, within } from "./time.ts";
 import { type Outgoing, outgoing, send } from "./upstream.ts";
@@ -120,7 +120,26 @@ async function calls(
 ): Promise<Reply> {
   let call: Outgoing | undefined;
   while (step[0]) {
-    const [, state, body, delayMs, timeoutMs, target] = step;
+    const [, state, body, delayMs, timeoutMs, written] = step;
+    const target: Target | undefined = written && JSON.parse(written);
+    if (target?.each) {
+      const replies = await Promise.all(
+        target.each.map(({ state, body, timeoutMs, target }) => {
+          const own = JSON.stringify(target);
+          const step: Step = [true, state, body, 0, timeoutMs, own];
+          return calls(core, profile, step, authorization, startedMs);
+        }),
+      );
+      for (const [, status, , , log] of replies) {
+        // What became of the others is in the answer.
+        if (status >= 400) console.log(log);
+      }
+      const text = `{"replies":[${replies.map((reply) => reply[3])}]}`;
+      const elapsedMs = nowMs() - startedMs;
+      const random = Math.random();
+      step = core.resume(state, 200, text, false, undefined, elapsedMs, random);
+      continue;
+    }
     if (body !== undefined || !call) {
       call = outgoing(profile, authorization, body, target);
     }

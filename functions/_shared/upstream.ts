@@ -1,6 +1,6 @@
 // Makes a call and says what came of it. It decides nothing and never throws.
-import { readBody } from "./body.ts";
-import type { NoAnswer, Profile, Target } from "./core.ts";
+import { readBody, readStart } from "./body.ts";
+import type { NoAnswer, Place, Profile } from "./core.ts";
 import { deadline, sleep } from "./time.ts";
 
 /** A call that is ready to be made, as often as it takes. */
@@ -9,7 +9,12 @@ export interface Outgoing {
   method: string;
   headers: Record<string, string>;
   body: string | undefined;
+  /** Whether it goes to anybody: then an answer is one whatever its body. */
+  isAnybodys?: true;
 }
+
+/** Of what anybody answers so much is kept. */
+const KEPT_BYTES = 1_024;
 
 /**
  * The caller's token, if the call is made as the caller, goes to PostgREST alone, and the third party's key to nobody
@@ -19,7 +24,7 @@ export function outgoing(
   profile: Profile,
   authorization: string | undefined,
   body: string | undefined,
-  target: string | undefined,
+  target: Place | undefined,
 ): Outgoing {
   const rpc = {
     url: profile.url,
@@ -30,9 +35,12 @@ export function outgoing(
     body,
   };
   if (target === undefined) return rpc;
-  const { thirdParty, method, path, headers }: Target = JSON.parse(target);
+  const { to, method, path, headers } = target;
   // An RPC's name is the last part of its URL.
-  if (!thirdParty) return { ...rpc, url: rpc.url.replace(/[^/]*$/, path) };
+  if (to === "rpc") return { ...rpc, url: rpc.url.replace(/[^/]*$/, path) };
+  if (to === "anybody") {
+    return { url: path, method, headers, body, isAnybodys: true };
+  }
   const { url, headers: own } = profile.thirdParty!;
   return {
     url: url + path,
@@ -51,7 +59,7 @@ export interface Answer {
 }
 
 export async function send(
-  { url, ...request }: Outgoing,
+  { url, isAnybodys, ...request }: Outgoing,
   maxAnswerBytes: number,
   delayMs: number,
   timeoutMs: number,
@@ -66,7 +74,9 @@ export async function send(
       redirect: "manual",
       signal,
     });
-    const { text, fault } = await readBody(response, maxAnswerBytes);
+    const { text, fault } = isAnybodys
+      ? await readStart(response, KEPT_BYTES)
+      : await readBody(response, maxAnswerBytes);
     if (text !== undefined) {
       const { status, headers } = response;
       const replayed = headers.get("idempotent-replayed") === "true";

@@ -48,9 +48,10 @@ set search_path = ''
 as $$
   select char_length(p_url) <= 2000
     and p_url ~ '^https?://[^/?#@\\[:space:][:cntrl:]]+([/?][^#\\[:space:][:cntrl:]]*)?$'
-    and (p_anywhere or (
+    and (p_anywhere or coalesce(
       h.host ~ '^([a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])?(:[0-9]{1,5})?$'
-      and h.host !~ '(^|[.])(localhost|local|localdomain|internal|intranet|lan|home|corp|private|arpa|onion|test|invalid)(:[0-9]+)?$'
+      and h.host !~ '(^|[.])(localhost|local|localdomain|internal|intranet|lan|home|corp|private|arpa|onion|test|invalid)(:[0-9]+)?$',
+      false
     ))
   from (select substring(p_url from '^https://([^/?#]+)') as host) h
 $$;
@@ -405,8 +406,15 @@ begin
       for no key update of q skip locked
     ) d
     where w.id = any (v_endpoints)
+  ), sized as (
+    -- What is answered must fit into what the function reads, and one always does.
+    select d.id, sum(octet_length(e.payload::text)) over w - octet_length(e.payload::text) as bytes_before, row_number() over w as place
+    from due d
+    join interlock.deliveries q on q.id = d.id
+    join interlock.events e on e.id = q.event_id
+    window w as (order by d.turn, d.next_attempt_at, d.id rows unbounded preceding)
   ), chosen as (
-    select d.id from due d order by d.turn, d.next_attempt_at, d.id limit v_limit
+    select s.id from sized s where s.place <= v_limit and s.bytes_before < 300000
   ), claimed as (
     update interlock.deliveries d
     set lease = gen_random_uuid(),
@@ -436,6 +444,34 @@ begin
   ) m;
 
   return jsonb_build_object('success', true, 'deliveries', coalesce(v_deliveries, '[]'));
+end
+$$;
+
+-- The snapshot of the statement that asks, without the transaction that it belongs to: that one may have yet to write, and
+-- whatever it has written is nothing before it commits.
+--
+-- Callers: interlock.make_deliveries, interlock.watch_events.
+-- Locks: none.
+create function interlock.committed_snapshot()
+returns pg_snapshot
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_snapshot constant pg_snapshot := pg_current_snapshot();
+  v_own constant xid8 := pg_current_xact_id();
+begin
+  if v_own >= pg_snapshot_xmax(v_snapshot) then
+    return v_snapshot;
+  end if;
+  return format(
+    '%s:%s:%s', least(pg_snapshot_xmin(v_snapshot), v_own), pg_snapshot_xmax(v_snapshot),
+    (
+      select string_agg(x.id::text, ',' order by x.id)
+      from (select v_own as id union select pg_snapshot_xip(v_snapshot)) x
+    )
+  )::pg_snapshot;
 end
 $$;
 
@@ -701,6 +737,9 @@ as $$
 declare
   v_endpoint interlock.webhook_endpoints;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select w.* into v_endpoint
   from interlock.webhook_endpoints w
   where w.id = p_endpoint_id
@@ -738,12 +777,12 @@ begin
     return 0;
   end if;
   if pg_snapshot_xmin(v_cursor.seen) > pg_snapshot_xmax(pg_current_snapshot()) then
-    update interlock.delivery_cursor set seen = pg_current_snapshot(), target = null, position = 0;
+    update interlock.delivery_cursor set seen = interlock.committed_snapshot(), target = null, position = 0;
     return 0;
   end if;
 
   with target as materialized (
-    select coalesce(v_cursor.target, pg_current_snapshot()) as snapshot
+    select coalesce(v_cursor.target, interlock.committed_snapshot()) as snapshot
   ), fresh as materialized (
     select e.id, e.type, e.subject, e.created_at, e.position
     from interlock.events e
@@ -841,6 +880,9 @@ begin
   join interlock.deliveries d on d.endpoint_id = w.id
   where d.id = p_delivery_id
   for key share of w;
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select d.* into v_delivery
   from interlock.deliveries d
   where d.id = p_delivery_id and d.lease = p_lease
@@ -928,6 +970,9 @@ begin
   end if;
 
   if p_delivery_id is not null then
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     select array_agg(d.id) into v_ids
     from (select q.id from interlock.deliveries q where q.id = p_delivery_id for no key update) d;
     if v_ids is null then
@@ -1158,9 +1203,12 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform from interlock.delivery_cursor c for update;
   if not exists (select from interlock.webhook_endpoints w where w.active) then
-    update interlock.delivery_cursor set seen = pg_current_snapshot(), target = null, position = 0;
+    update interlock.delivery_cursor set seen = interlock.committed_snapshot(), target = null, position = 0;
   end if;
 end
 $$;
@@ -1356,6 +1404,8 @@ comment on function interlock.call_deliver is
   'Have the function deliver called, if there is anything to deliver, where the platform has pg_net and its vault: settings.deliver_url says where it is, the vault''s secret interlock_deliver_secret what it is called with.';
 comment on function interlock.claim_deliveries is
   'What public.claim_deliveries does, with its owner''s rights: makes deliveries of what is new, and leases up to p_limit that are due to the caller for a minute, each with all that has to be sent.';
+comment on function interlock.committed_snapshot is
+  'The snapshot of the statement that asks, without the transaction that it belongs to: that one may have yet to write, and whatever it has written is nothing before it commits.';
 comment on function interlock.create_webhook_endpoint is
   'What public.create_webhook_endpoint does, with its owner''s rights: an endpoint that gets the events of all transactions that begin from now on, of some types or of all.';
 comment on function interlock.delete_webhook_endpoint is

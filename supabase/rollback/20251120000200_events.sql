@@ -17,6 +17,7 @@ drop function
   interlock.add_webhook_secret,
   interlock.call_deliver,
   interlock.claim_deliveries,
+  interlock.committed_snapshot,
   interlock.create_webhook_endpoint,
   interlock.delete_webhook_endpoint,
   interlock.delivery_pause,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(462);
+select plan(492);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -16,6 +16,12 @@ select set_eq(
   $$
     values
       ('amount', 'bigint'),
+      ('answer_text', 'text'),
+      ('delivery_state', 'text'),
+      ('event_types', 'text[]'),
+      ('http_status', 'integer'),
+      ('webhook_secret', 'text'),
+      ('webhook_url', 'text'),
       ('amount_change', 'bigint'),
       ('barcode', 'text'),
       ('batch_event', 'text'),
@@ -213,6 +219,30 @@ values
   ('event_type', 'order', 'event_type_format'),
   ('event_type', 'Order.paid', 'event_type_format'),
   ('event_type', 'order.' || repeat('x', 55), 'event_type_format'),
+  ('event_types', '{order.paid}', null),
+  ('event_types', '{}', 'event_types_some'),
+  ('event_types', array_fill('a.b'::text, array[100])::text, null),
+  ('event_types', array_fill('a.b'::text, array[101])::text, 'event_types_some'),
+  ('delivery_state', 'pending', null),
+  ('delivery_state', 'delivered', null),
+  ('delivery_state', 'dead', null),
+  ('delivery_state', 'lost', 'delivery_state_known'),
+  ('http_status', '100', null),
+  ('http_status', '599', null),
+  ('http_status', '99', 'http_status_range'),
+  ('http_status', '600', 'http_status_range'),
+  ('answer_text', repeat('é', 512), null),
+  ('answer_text', repeat('é', 512) || 'e', 'answer_text_size'),
+  ('webhook_secret', 'whsec_' || repeat('a', 32), null),
+  ('webhook_secret', 'whsec_' || repeat('/', 87) || '=', null),
+  ('webhook_secret', 'whsec_' || repeat('a', 31), 'webhook_secret_format'),
+  ('webhook_secret', 'whsec_' || repeat('a', 89), 'webhook_secret_format'),
+  ('webhook_secret', repeat('a', 40), 'webhook_secret_format'),
+  ('webhook_secret', 'whsec_' || repeat('-', 40), 'webhook_secret_format'),
+  ('webhook_url', 'https://a.example/', null),
+  ('webhook_url', 'http://a.example/' || repeat('a', 1983), null),
+  ('webhook_url', 'http://a.example/' || repeat('a', 1984), 'webhook_url_format'),
+  ('webhook_url', 'ftp://a.example/', 'webhook_url_format'),
   ('country_code', 'DE', null),
   ('country_code', 'de', 'country_code_format'),
   ('country_code', 'D', 'country_code_format'),

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(62);
+select plan(64);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -13,13 +13,13 @@ as $$ select md5('26-retention ' || p_name)::uuid $$;
 select results_eq(
   $$
     select keep_promo_attempts, keep_promo_holds, keep_batch_events, keep_order_events, keep_payment_proofs,
-      keep_stock_movements, keep_wallet_movements, keep_payment_events, keep_inventory_conflicts, keep_events, keep_packing_scans
+      keep_stock_movements, keep_wallet_movements, keep_payment_events, keep_inventory_conflicts, keep_events, keep_deliveries, keep_packing_scans
     from interlock.settings
   $$,
   $$
     values (
       interval '1 day', interval '90 days', interval '1 year', null::interval, null::interval,
-      null::interval, null::interval, interval '1 year', interval '90 days', interval '90 days', null::interval
+      null::interval, null::interval, interval '1 year', interval '90 days', interval '90 days', interval '30 days', null::interval
     )
   $$,
   'guesses, holds, deliveries and what providers say are kept for a time, what is about money for ever'
@@ -32,7 +32,7 @@ select throws_ok(
 from (values
   ('promo_attempts', '59 minutes'), ('promo_holds', '23 hours'), ('batch_events', '23 hours'), ('order_events', '23 hours'),
   ('payment_proofs', '23 hours'), ('stock_movements', '23 hours'), ('wallet_movements', '23 hours'),
-  ('payment_events', '29 days'), ('inventory_conflicts', '59 minutes'), ('events', '23 hours'), ('packing_scans', '23 hours')
+  ('payment_events', '29 days'), ('inventory_conflicts', '59 minutes'), ('events', '23 hours'), ('deliveries', '23 hours'), ('packing_scans', '23 hours')
 ) as n (name, least)
 cross join lateral (values (n.least), ('101 years')) as v (value);
 
@@ -40,7 +40,7 @@ cross join lateral (values (n.least), ('101 years')) as v (value);
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
   keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
-  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_packing_scans = '50 years', promo_hold_limit = '1 hour';
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_deliveries = '50 years', keep_packing_scans = '50 years', promo_hold_limit = '1 hour';
 create function pg_temp.ago(p_rest interval)
 returns timestamptz
 language sql
@@ -154,7 +154,7 @@ create temporary view nothing as
 select jsonb_object_agg(t, 0) as nothing
 from unnest(array[
   'promo_attempts', 'promo_redemptions', 'promo_user_uses', 'batch_events', 'order_events', 'stock_movements',
-  'wallet_movements', 'payment_proofs', 'payment_events', 'inventory_conflicts', 'events', 'packing_conflicts', 'packing_scans'
+  'wallet_movements', 'payment_proofs', 'payment_events', 'inventory_conflicts', 'deliveries', 'events', 'packing_conflicts', 'packing_scans'
 ]) t;
 
 create temporary view left_of as
@@ -222,7 +222,7 @@ select is((select count(*) from left_of), 59::bigint, 'of everything there is so
 
 update interlock.settings
 set keep_promo_attempts = null, keep_promo_holds = null, keep_batch_events = null, keep_order_events = null,
-  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null, keep_inventory_conflicts = null, keep_events = null, keep_packing_scans = null;
+  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null, keep_inventory_conflicts = null, keep_events = null, keep_deliveries = null, keep_packing_scans = null;
 select is(
   interlock.purge_history(),
   (select n.nothing from nothing n),
@@ -231,7 +231,7 @@ select is(
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
   keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
-  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_packing_scans = '50 years', promo_hold_limit = '1 hour';
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_deliveries = '50 years', keep_packing_scans = '50 years', promo_hold_limit = '1 hour';
 
 select is(
   interlock.purge_history(n.rows),
@@ -246,7 +246,7 @@ select is(
   '{
     "success": true,
     "purged": {
-      "promo_attempts": 1, "promo_redemptions": 1, "promo_user_uses": 1, "batch_events": 1, "order_events": 1,
+      "promo_attempts": 1, "promo_redemptions": 1, "promo_user_uses": 1, "deliveries": 0, "batch_events": 1, "order_events": 1,
       "stock_movements": 1, "wallet_movements": 1, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1, "events": 1,
       "packing_conflicts": 1, "packing_scans": 1
     }
@@ -256,7 +256,7 @@ select is(
 select is(
   public.purge_history(null) -> 'purged',
   '{
-    "promo_attempts": 1, "promo_redemptions": 2, "promo_user_uses": 1, "batch_events": 1, "order_events": 3,
+    "promo_attempts": 1, "promo_redemptions": 2, "promo_user_uses": 1, "deliveries": 0, "batch_events": 1, "order_events": 3,
     "stock_movements": 2, "wallet_movements": 2, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1, "events": 1,
       "packing_conflicts": 1, "packing_scans": 1
   }',

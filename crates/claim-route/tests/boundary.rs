@@ -3,7 +3,7 @@
 
 use interlock_domain::function::Function;
 use interlock_domain::json::{Codec as _, SerdeJson, Value, object};
-use interlock_domain::third_party::{Next, ThirdParty};
+use interlock_domain::third_party::{Api, Next, ThirdParty};
 use js_sys::{JSON, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -123,9 +123,12 @@ fn unusable_settings_are_named() {
 fn who_asks_a_third_party_has_its_key_and_nobody_else() {
     let asking = Function {
         third_party: Some(ThirdParty {
-            name: "PROVIDER",
-            url: "https://api.provider.example",
-            headers: &[("provider-version", "1")],
+            api: Some(Api {
+                name: "PROVIDER",
+                url: "https://api.provider.example",
+                headers: &[("provider-version", "1")],
+            }),
+            budget_ms: 10_000,
             next: |_| Next::Unexpected,
         }),
         ..interlock_domain::delivery::claim_route::CLAIM_ROUTE

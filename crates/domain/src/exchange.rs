@@ -14,7 +14,9 @@ use crate::http::{self, BodyFault, MAX_BODY, Reply, Request};
 use crate::identity;
 use crate::json::{Codec, Malformed, Value, object};
 use crate::retry;
-use crate::third_party::{Body, MAX_CALLS, Next, Target, ThirdParty, Turn};
+use crate::third_party::{
+    Asks, Body, Branch, MAX_CALLS, MOST_PATIENCE_MS, Next, NextCall, Target, ThirdParty, Turn, told,
+};
 use crate::upstream::{Answer, Cause, Failure, Outcome, Verdict, judge};
 
 /// What the driver of an exchange has to do next.
@@ -68,8 +70,8 @@ pub struct Stage {
     pub step: u32,
     /// How many calls were made before it.
     pub calls: u32,
-    /// Whether it goes to the third party.
-    pub is_third_party: bool,
+    /// Whom it asks.
+    pub asks: Asks,
     /// What the function noted, as JSON.
     pub memo: String,
 }
@@ -92,7 +94,12 @@ impl State {
         }
         text.push_str(&self.request_id);
         if let Some(stage) = &self.stage {
-            for number in [stage.step, stage.calls, stage.is_third_party.into()] {
+            let asks = match stage.asks {
+                Asks::Database => 0,
+                Asks::ThirdParty => 1,
+                Asks::Anybody => 2,
+            };
+            for number in [stage.step, stage.calls, asks] {
                 text.push(' ');
                 push_decimal(&mut text, number.into());
             }
@@ -109,11 +116,15 @@ impl State {
         let (request_id, stage) = match rest.split_once(' ') {
             None => (rest, None),
             Some((request_id, rest)) => {
-                let ([step, calls, is_third_party], memo) = decimals(rest)?;
+                let ([step, calls, asks], memo) = decimals(rest)?;
                 let stage = Stage {
                     step: step.try_into().ok()?,
                     calls: calls.try_into().ok()?,
-                    is_third_party: is_third_party == 1,
+                    asks: match asks {
+                        1 => Asks::ThirdParty,
+                        2 => Asks::Anybody,
+                        _ => Asks::Database,
+                    },
                     memo: memo.to_owned(),
                 };
                 (request_id, Some(stage))
@@ -220,16 +231,16 @@ pub fn resume<C: Codec>(
         Outcome::Answered { status, .. } => status,
         _ => 0,
     };
-    let asked = function.third_party.as_ref();
-    let asked = asked.filter(|_| {
-        state
-            .stage
-            .as_ref()
-            .is_some_and(|stage| stage.is_third_party)
-    });
-    let verdict = match asked {
-        Some(third_party) => third_party.judge::<C>(outcome),
-        None => judge(codec, outcome, elapsed_ms - state.sent_ms),
+    let took_ms = elapsed_ms - state.sent_ms;
+    let asks = state.stage.as_ref().map(|stage| stage.asks);
+    let verdict = match (&function.third_party, asks) {
+        (Some(third_party), Some(Asks::ThirdParty)) => third_party.judge::<C>(outcome),
+        (Some(_), Some(Asks::Anybody)) => {
+            let body = codec.keep(codec.write(&told(codec, outcome, took_ms)));
+            let replayed = false;
+            Verdict::Done(Answer { body, replayed })
+        }
+        _ => judge(codec, outcome, took_ms),
     };
     let (failure, may_repeat) = match verdict {
         Verdict::Done(answer) => {
@@ -337,7 +348,7 @@ fn go_on<C: Codec>(
             return Onward::Fail(failure, true);
         }
         Next::Unexpected => return Onward::Fail(unexpected(), false),
-        Next::Call(next) => next,
+        next @ (Next::Call(_) | Next::Each { .. }) => next,
     };
     let calls = state.calls();
     if calls >= MAX_CALLS {
@@ -349,25 +360,48 @@ fn go_on<C: Codec>(
         let failure = Failure::new(code, Value::Null, Some(Cause::TimedOut));
         return Onward::Fail(failure, false);
     }
+    let follow = |next: NextCall| {
+        let asks = next.target.asks();
+        Branch {
+            body: match next.body {
+                Body::Json(value) => codec.write(&value),
+                Body::Text(text) => text,
+            },
+            timeout_ms: match asks {
+                // Time is left to say what came of it.
+                Asks::Anybody => f64::min(MOST_PATIENCE_MS, left_ms * 0.75),
+                Asks::Database | Asks::ThirdParty => left_ms,
+            },
+            state: State {
+                sent_ms: elapsed_ms.floor(),
+                repeats: 0,
+                stage: Some(Stage {
+                    step: next.step,
+                    calls,
+                    asks,
+                    memo: codec.write(&next.memo),
+                }),
+                ..state.clone()
+            },
+            target: next.target,
+        }
+    };
+    let branch = match next {
+        Next::Call(next) => follow(next),
+        Next::Each { step, calls } => follow(NextCall {
+            step,
+            memo: Value::Null,
+            target: Target::Each(calls.into_iter().map(&follow).collect()),
+            body: Body::Json(object([])),
+        }),
+        _ => return Onward::Fail(unexpected(), false),
+    };
     Onward::Call(Call {
-        body: Some(codec.keep(match next.body {
-            Body::Json(value) => codec.write(&value),
-            Body::Text(text) => text,
-        })),
+        body: Some(codec.keep(branch.body)),
         delay_ms: 0.0,
-        timeout_ms: left_ms,
-        state: State {
-            sent_ms: elapsed_ms.floor(),
-            repeats: 0,
-            stage: Some(Stage {
-                step: next.step,
-                calls,
-                is_third_party: next.target.is_third_party(),
-                memo: codec.write(&next.memo),
-            }),
-            ..state.clone()
-        },
-        target: Some(next.target),
+        timeout_ms: branch.timeout_ms,
+        state: branch.state,
+        target: Some(branch.target),
     })
 }
 
@@ -405,7 +439,7 @@ fn own_call(calls: u32, memo: String) -> Stage {
     Stage {
         step: 0,
         calls,
-        is_third_party: false,
+        asks: Asks::Database,
         memo,
     }
 }
@@ -674,7 +708,7 @@ mod tests {
         let stage = Stage {
             step: 2,
             calls: 3,
-            is_third_party: true,
+            asks: Asks::ThirdParty,
             memo: r#"{"a note": 1}"#.to_owned(),
         };
         for (repeatable, stage) in [(true, None), (false, Some(stage))] {

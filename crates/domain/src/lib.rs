@@ -63,6 +63,11 @@ pub mod warehouse {
     pub mod pack;
 }
 
+/// What has happened, told outside.
+pub mod events {
+    pub mod deliver;
+}
+
 /// Promo codes.
 pub mod promo {
     pub mod promo_validate;
@@ -79,4 +84,5 @@ pub const FUNCTIONS: &[&function::Function] = &[
     &pos::pos_sale::POS_SALE,
     &warehouse::pack::PACK,
     &promo::promo_validate::PROMO_VALIDATE,
+    &events::deliver::DELIVER,
 ];

@@ -9,8 +9,12 @@
 //! [`crate::function::Arguments::repeatable`] counts for the whole. A repeatable request makes all of its calls so that a
 //! second one has no second effect (the third party's under an idempotency key of its own), and each is repeated by
 //! itself. Any other request is told as one whose outcome is not known as soon as a call has been answered.
+//!
+//! Who the third party is may also be data: such a function has no [`Api`], and sends to whatever URL its database names
+//! ([`Target::Anybody`]). It can do several things at once, too ([`Next::Each`]).
 
 use crate::errors::Code;
+use crate::exchange::State;
 use crate::json::{Codec, Value, object};
 use crate::retry;
 use crate::upstream::{Answer, Cause, Failure, Outcome, Verdict};
@@ -18,17 +22,29 @@ use crate::upstream::{Answer, Cause, Failure, Outcome, Verdict};
 /// The most calls of one request, repeats included: more than any way to an answer has.
 pub const MAX_CALLS: u32 = 20;
 
+/// The most that a call to anybody may take, in milliseconds; a request of little time gives it less.
+pub const MOST_PATIENCE_MS: f64 = 15_000.0;
+
 /// Whom a function asks besides the database, and what comes of the answers.
 #[derive(Clone, Copy, Debug)]
 pub struct ThirdParty {
+    /// Its API; `None` if each call says itself where it goes.
+    pub api: Option<Api>,
+    /// What all calls of a request may take, in milliseconds, unless `INTERLOCK_UPSTREAM_TIMEOUT_MS` says otherwise.
+    pub budget_ms: u32,
+    /// What comes of an answer.
+    pub next: fn(Turn) -> Next,
+}
+
+/// The API of a third party that is always the same one.
+#[derive(Clone, Copy, Debug)]
+pub struct Api {
     /// What its settings begin with, and what the log calls it: `STRIPE` for `STRIPE_SECRET_KEY` and `STRIPE_API_URL`.
     pub name: &'static str,
     /// Where its API is, unless `STRIPE_API_URL` says otherwise.
     pub url: &'static str,
     /// What each call of it has beside `Authorization: Bearer` and the secret key.
     pub headers: &'static [(&'static str, &'static str)],
-    /// What comes of an answer.
-    pub next: fn(Turn) -> Next,
 }
 
 /// An answer, and what is known when it comes.
@@ -60,6 +76,14 @@ pub enum Next {
     Unexpected,
     /// Another call.
     Call(NextCall),
+    /// All of these calls at once, each up to a reply of its own; the answer to the step is `{"replies": […]}` with what
+    /// these said, in no order.
+    Each {
+        /// The step that all of them together are.
+        step: u32,
+        /// What is made.
+        calls: Vec<NextCall>,
+    },
 }
 
 /// A call that follows an answer.
@@ -89,6 +113,40 @@ pub enum Target {
         /// Headers of this call alone, the type of its body among them.
         headers: Vec<(&'static str, String)>,
     },
+    /// To any URL, with nobody's token or key. Whatever comes of it is the function's to read, as the object that
+    /// [`told`] makes of it; no redirect is followed.
+    Anybody {
+        /// The URL.
+        url: String,
+        /// Headers, the type of the body among them.
+        headers: Vec<(String, String)>,
+    },
+    /// Nowhere: these calls are made at once, each up to its reply.
+    Each(Vec<Branch>),
+}
+
+/// Whom a call asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// The database, or nobody.
+    Database,
+    /// The third party's [`Api`].
+    ThirdParty,
+    /// Whoever is at a URL.
+    Anybody,
+}
+
+/// A call of several that are made at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branch {
+    /// As of a call that is made alone.
+    pub state: State,
+    /// Where it goes.
+    pub target: Target,
+    /// What is sent.
+    pub body: String,
+    /// After how long it is given up.
+    pub timeout_ms: f64,
 }
 
 /// What is sent with a call.
@@ -101,31 +159,97 @@ pub enum Body {
 }
 
 impl Target {
-    /// Whether the third party is asked.
-    pub fn is_third_party(&self) -> bool {
-        matches!(self, Target::ThirdParty { .. })
+    /// Whom it asks.
+    pub fn asks(&self) -> Asks {
+        match self {
+            Target::Rpc(_) | Target::Each(_) => Asks::Database,
+            Target::ThirdParty { .. } => Asks::ThirdParty,
+            Target::Anybody { .. } => Asks::Anybody,
+        }
     }
 
     /// As it crosses the boundary: see `Target` in contract.d.ts.
     pub fn to_value(&self) -> Value {
-        let (method, path, headers) = match self {
-            Target::Rpc(name) => ("POST", *name, &[][..]),
+        let own: Vec<(String, Value)>;
+        let (to, method, path) = match self {
+            Target::Rpc(name) => {
+                own = Vec::new();
+                ("rpc", "POST", *name)
+            }
             Target::ThirdParty {
                 method,
                 path,
                 headers,
-            } => (*method, path.as_str(), headers.as_slice()),
+            } => {
+                let headers = headers.iter();
+                own = headers
+                    .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
+                    .collect();
+                ("third_party", *method, path.as_str())
+            }
+            Target::Anybody { url, headers } => {
+                let headers = headers.iter();
+                own = headers
+                    .map(|(name, value)| (name.clone(), value.as_str().into()))
+                    .collect();
+                ("anybody", "POST", url.as_str())
+            }
+            Target::Each(branches) => {
+                let branches = branches.iter().map(Branch::to_value);
+                return object([("each", Value::List(branches.collect()))]);
+            }
         };
-        let headers = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
         object([
-            ("thirdParty", self.is_third_party().into()),
+            ("to", to.into()),
             ("method", method.into()),
             ("path", path.into()),
-            ("headers", Value::Object(headers.collect())),
+            ("headers", Value::Object(own)),
         ])
     }
+}
+
+impl Branch {
+    fn to_value(&self) -> Value {
+        object([
+            ("state", self.state.write().as_str().into()),
+            ("body", self.body.as_str().into()),
+            ("timeoutMs", self.timeout_ms.into()),
+            ("target", self.target.to_value()),
+        ])
+    }
+}
+
+/// What came of a call to anybody, for [`Turn::answer`]: `status`, or `error` (`unsent`, `broken`, `timed_out` or `unreadable`); `retry_after_s`, in
+/// whole seconds, if the answer says so; `answer`, what its body began with; `duration_ms`.
+pub(crate) fn told<C: Codec>(codec: &C, outcome: Outcome<C::Text>, took_ms: f64) -> Value {
+    let mut members = vec![("duration_ms", took_ms.max(0.0).round().into())];
+    let error = match outcome {
+        Outcome::Answered {
+            status,
+            body,
+            retry_after_s,
+            ..
+        } => {
+            members.push(("status", u32::from(status).into()));
+            let seconds = retry_after_s.filter(|seconds| (0.0..1e9).contains(seconds));
+            members.extend(seconds.map(|seconds| ("retry_after_s", seconds.ceil().into())));
+            // No text of the database can hold a NUL.
+            let answer = codec.take(&body).replace('\0', "");
+            members.push(("answer", answer.as_str().into()));
+            None
+        }
+        Outcome::Unsent => Some("unsent"),
+        Outcome::Broken => Some("broken"),
+        Outcome::TimedOut => Some("timed_out"),
+        Outcome::Unreadable => Some("unreadable"),
+    };
+    members.extend(error.map(|error| ("error", error.into())));
+    let members = members.into_iter();
+    Value::Object(
+        members
+            .map(|(name, value): (&str, Value)| (name.to_owned(), value))
+            .collect(),
+    )
 }
 
 /// Writes a body of the type `application/x-www-form-urlencoded`.
@@ -160,10 +284,15 @@ pub fn encode(to: &mut String, text: &str) {
 }
 
 impl ThirdParty {
+    /// What the log calls it.
+    fn name(&self) -> &'static str {
+        self.api.map_or("", |api| api.name)
+    }
+
     /// Reads the outcome of a call to the third party. What it refuses is the function's to read, as is what it grants.
     pub(crate) fn judge<C: Codec>(&self, outcome: Outcome<C::Text>) -> Verdict<C::Text> {
         let failure = |code, cause, of: &str| Failure {
-            cause_code: [self.name, of].concat(),
+            cause_code: [self.name(), of].concat(),
             ..Failure::new(code, Value::Null, Some(cause))
         };
         let unavailable = |cause, of: &str| failure(Code::UpstreamUnavailable, cause, of);
@@ -203,7 +332,7 @@ impl ThirdParty {
     /// What an answer that cannot be used comes to; `of` is its status.
     pub(crate) fn failure(&self, code: Code, details: Value, cause: Cause, of: u16) -> Failure {
         Failure {
-            cause_code: format!("{} {of}", self.name),
+            cause_code: format!("{} {of}", self.name()),
             ..Failure::new(code, details, Some(cause))
         }
     }

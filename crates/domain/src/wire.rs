@@ -4,6 +4,7 @@
 use crate::exchange::{Stage, State, Step};
 use crate::http::{BodyFault, Reply, Request};
 use crate::json::{Value, object};
+use crate::third_party::Asks;
 use crate::upstream::Outcome;
 
 fn text(value: &Value, name: &str) -> Option<String> {
@@ -77,7 +78,11 @@ impl State {
                 Some(stage) => Some(Stage {
                     step: number(stage, "step")? as u32,
                     calls: number(stage, "calls")? as u32,
-                    is_third_party: is_true(stage, "isThirdParty"),
+                    asks: match text(stage, "asks")?.as_str() {
+                        "third_party" => Asks::ThirdParty,
+                        "anybody" => Asks::Anybody,
+                        _ => Asks::Database,
+                    },
                     memo: text(stage, "memo")?,
                 }),
             },
@@ -119,7 +124,15 @@ impl Stage {
         object([
             ("step", self.step.into()),
             ("calls", self.calls.into()),
-            ("isThirdParty", self.is_third_party.into()),
+            (
+                "asks",
+                match self.asks {
+                    Asks::Database => "database",
+                    Asks::ThirdParty => "third_party",
+                    Asks::Anybody => "anybody",
+                }
+                .into(),
+            ),
             ("memo", self.memo.into()),
         ])
     }

@@ -8,8 +8,7 @@ use interlock_domain::function::Function;
 use interlock_domain::http::{BodyFault, Reply, Request};
 use interlock_domain::json::{Codec, SerdeJson, Value, object};
 use interlock_domain::retry::MAX_REPEATS;
-use interlock_domain::third_party::MAX_CALLS;
-use interlock_domain::third_party::Target;
+use interlock_domain::third_party::{Asks, MAX_CALLS};
 use interlock_domain::upstream::Outcome;
 use proptest::prelude::*;
 
@@ -141,7 +140,7 @@ fn check_call(call: &Call, now: f64) -> Result<(), TestCaseError> {
     );
     // A repeat posts what was posted before.
     prop_assert_eq!(call.body.is_none(), call.state.repeats > 0);
-    let is_form = call.target.as_ref().is_some_and(Target::is_third_party);
+    let is_form = (call.target.as_ref()).is_some_and(|target| target.asks() != Asks::Database);
     prop_assert!(
         call.body
             .as_ref()

@@ -8,7 +8,7 @@ use interlock_domain::function::{Arguments, Function, Takes};
 use interlock_domain::http::{Reply, Request};
 use interlock_domain::json::{Codec, SerdeJson, Value, object};
 use interlock_domain::third_party::{
-    Body, MAX_CALLS, Next, NextCall, Target, ThirdParty, Turn, encode, form,
+    Api, Body, MAX_CALLS, Next, NextCall, Target, ThirdParty, Turn, encode, form,
 };
 use interlock_domain::upstream::Outcome;
 
@@ -36,9 +36,12 @@ fn pay(repeatable: bool) -> Function {
         route: None,
         note: None,
         third_party: Some(ThirdParty {
-            name: "PROVIDER",
-            url: "https://api.provider.example",
-            headers: &[("provider-version", "2026-01-01")],
+            api: Some(Api {
+                name: "PROVIDER",
+                url: "https://api.provider.example",
+                headers: &[("provider-version", "2026-01-01")],
+            }),
+            budget_ms: 10_000,
             next,
         }),
         ..*FUNCTIONS[0]
@@ -115,21 +118,25 @@ fn answered(status: u16, body: &str) -> Outcome {
     }
 }
 
-/// What came of each call, and when.
-fn run(function: &Function, outcomes: Vec<(Outcome, f64)>) -> (Vec<Call>, Reply) {
-    let request = Request {
+fn request(body: &str) -> Request<'static> {
+    Request {
         method: "POST".into(),
         authorization: Some(USER.into()),
         content_type: Some("application/json".into()),
         request_id: Some("an-id".into()),
         if_match: None,
         idempotency_key: None,
-        body: Some(format!(r#"{{"order_id":"{ORDER}"}}"#)),
+        body: Some(body.to_owned()),
         body_fault: None,
         id: "fresh".into(),
         came_ms: 0.0,
         budget_ms: BUDGET,
-    };
+    }
+}
+
+/// What came of each call, and when.
+fn run(function: &Function, outcomes: Vec<(Outcome, f64)>) -> (Vec<Call>, Reply) {
+    let request = request(&format!(r#"{{"order_id":"{ORDER}"}}"#));
     let mut step = begin(function, &SerdeJson, request);
     let mut calls = Vec::new();
     for (outcome, elapsed_ms) in outcomes {
@@ -409,4 +416,109 @@ fn a_form_is_encoded_as_its_reference_does() {
     let mut path = "/v1/intents/".to_owned();
     encode(&mut path, "../x?y");
     assert_eq!(path, "/v1/intents/..%2Fx%3Fy");
+}
+
+#[test]
+fn what_is_due_is_sent_at_once_and_each_outcome_is_recorded() {
+    let deliver = *FUNCTIONS
+        .iter()
+        .find(|function| function.name == "deliver")
+        .expect("it is registered");
+    let request = || Request {
+        authorization: Some("a secret".into()),
+        body: Some(String::new()),
+        ..request("")
+    };
+    let ask = |state: &State, outcome, elapsed_ms| {
+        let state = State::read(&state.write()).expect("a state");
+        resume(deliver, &SerdeJson, state, outcome, elapsed_ms, 0.5)
+    };
+    let call = |step| match step {
+        Step::Call(call) => call,
+        Step::Reply(reply) => panic!("a reply: {reply:?}"),
+    };
+    let reply = |step| match step {
+        Step::Reply(reply) => reply.body.unwrap_or_default(),
+        Step::Call(call) => panic!("a call: {call:?}"),
+    };
+
+    let claim = call(begin(deliver, &SerdeJson, request()));
+    assert_eq!(claim.body.as_deref(), Some(r#"{"p_secret":"a secret"}"#));
+    let none = ask(
+        &claim.state,
+        answered(200, r#"{"success":true,"deliveries":[]}"#),
+        5.0,
+    );
+    assert_eq!(
+        reply(none),
+        r#"{"success":true,"claimed":0,"delivered":0,"failed":0}"#
+    );
+
+    let delivery = |id| {
+        format!(
+            r#"{{"id":{id},"lease":"l{id}","url":"https://r.example/{id}","headers":{{"webhook-id":"e"}},"body":"b{id}"}}"#
+        )
+    };
+    let claimed = format!(
+        r#"{{"success":true,"deliveries":[{},{},{}]}}"#,
+        delivery(1),
+        delivery(2),
+        delivery(3)
+    );
+    let all = call(ask(&claim.state, answered(200, &claimed), 5.0));
+    let Some(Target::Each(branches)) = &all.target else {
+        panic!("{all:?}")
+    };
+    let sent: Vec<String> = branches
+        .iter()
+        .map(|branch| {
+            format!(
+                "{} {}",
+                SerdeJson.write(&branch.target.to_value()),
+                branch.body
+            )
+        })
+        .collect();
+    assert_eq!(
+        sent[0],
+        r#"{"to":"anybody","method":"POST","path":"https://r.example/1","headers":{"content-type":"application/json","user-agent":"Interlock-Webhooks/1","webhook-id":"e"}} b1"#
+    );
+    assert_eq!(branches.len(), 3);
+    assert!(branches.iter().all(|branch| branch.timeout_ms == 7_496.25));
+
+    let outcomes = [
+        (
+            Outcome::Answered {
+                status: 503,
+                body: "busy\0".to_owned(),
+                replayed: false,
+                retry_after_s: Some(1.5),
+            },
+            r#"{"p_delivery_id":1,"p_lease":"l1","p_duration_ms":95,"p_status":503,"p_retry_after_s":2,"p_answer":"busy"}"#,
+        ),
+        (
+            Outcome::TimedOut,
+            r#"{"p_delivery_id":2,"p_lease":"l2","p_duration_ms":95,"p_error":"timed_out"}"#,
+        ),
+        (
+            answered(204, ""),
+            r#"{"p_delivery_id":3,"p_lease":"l3","p_duration_ms":95,"p_status":204,"p_answer":""}"#,
+        ),
+    ];
+    for (branch, (outcome, recorded)) in branches.iter().zip(outcomes) {
+        let record = call(ask(&branch.state, outcome, 100.0));
+        assert_eq!(record.target, Some(Target::Rpc("record_delivery")));
+        assert_eq!(record.body.as_deref(), Some(recorded));
+        // A busy database is asked again; the outcome is not forgotten.
+        let busy = answered(500, r#"{"code":"55P03"}"#);
+        let again = call(ask(&record.state, busy, 110.0));
+        assert_eq!((again.body, again.state.repeats), (None, 1));
+        let done = r#"{"success":true,"recorded":true,"state":"pending"}"#;
+        assert_eq!(reply(ask(&again.state, answered(200, done), 200.0)), done);
+    }
+    let replies = r#"{"replies":[{"state":"pending"},{"error":"INTERNAL"},{"state":"delivered"}]}"#;
+    assert_eq!(
+        reply(ask(&all.state, answered(200, replies), 300.0)),
+        r#"{"success":true,"claimed":3,"delivered":1,"failed":2}"#
+    );
 }

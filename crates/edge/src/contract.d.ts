@@ -46,13 +46,28 @@ export type NoAnswer = "unsent" | "broken" | "timed_out" | "unreadable";
 /** What goes back with the outcome of a call; only the core reads it. */
 export type State = string & { readonly opaque: "state" };
 
-/** Where a call goes that is not to the function's own RPC: to the RPC `path`, or to that place of the third party. */
-export interface Target {
-  thirdParty: boolean;
+/**
+ * Where a call goes that is not to the function's own RPC: to the RPC `path`, to that place of the third party, or to
+ * anybody whose URL it is.
+ */
+export interface Place {
+  to: "rpc" | "third_party" | "anybody";
   method: string;
   path: string;
   headers: Record<string, string>;
+  each?: undefined;
 }
+
+/** A call of several that are made at once. */
+export interface Branch {
+  state: State;
+  body: string;
+  timeoutMs: number;
+  target: Place;
+}
+
+/** Several calls at once, each up to its reply; the answer is `{"replies": […]}` with the bodies of these. */
+export type Target = Place | { each: Branch[] };
 
 /** A call; without a body it is the one that was made before. `target` is a JSON `Target`. */
 export type Call = [

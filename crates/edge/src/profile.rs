@@ -9,7 +9,7 @@ use interlock_domain::exchange::misconfiguration;
 use interlock_domain::function::{Function, Takes};
 use interlock_domain::http::{ANSWER_HEADERS, MAX_ANSWER, MAX_BODY};
 use interlock_domain::json::{MAX_DEPTH, Value};
-use interlock_domain::third_party::ThirdParty;
+use interlock_domain::third_party::Api;
 use postgrest::Postgrest;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -95,8 +95,9 @@ fn build(function: &Function, settings: &Value) -> Result<Profile, Cow<'static, 
     check(url).map_err(|reason| ["SUPABASE_URL", reason].concat())?;
     let key =
         setting("key").ok_or("neither SUPABASE_PUBLISHABLE_KEYS nor SUPABASE_ANON_KEY is set")?;
+    let asked = function.third_party.as_ref();
     let timeout_ms = match setting("timeoutMs") {
-        None => DEFAULT_TIMEOUT,
+        None => asked.map_or(DEFAULT_TIMEOUT, |third_party| third_party.budget_ms),
         Some(text) => text
             .parse()
             .ok()
@@ -117,11 +118,11 @@ fn build(function: &Function, settings: &Value) -> Result<Profile, Cow<'static, 
     let headers = headers.filter_map(|(name, value)| {
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     });
-    let third_party = match &function.third_party {
+    let third_party = match asked.and_then(|third_party| third_party.api.as_ref()) {
         None => None,
-        Some(third_party) => {
+        Some(api) => {
             let (url, key) = (setting("thirdPartyUrl"), setting("thirdPartyKey"));
-            Some(template(third_party, url, key)?)
+            Some(template(api, url, key)?)
         }
     };
     Ok(Profile {
@@ -146,13 +147,9 @@ fn can_be_sent(key: &str) -> bool {
 }
 
 /// What each call of the third party has.
-fn template(
-    third_party: &ThirdParty,
-    url: Option<&str>,
-    key: Option<&str>,
-) -> Result<Template, String> {
-    let name = third_party.name;
-    let url = url.unwrap_or(third_party.url);
+fn template(api: &Api, url: Option<&str>, key: Option<&str>) -> Result<Template, String> {
+    let name = api.name;
+    let url = url.unwrap_or(api.url);
     check(url).map_err(|reason| [name, "_API_URL", reason].concat())?;
     let key = key.ok_or_else(|| format!("{name}_SECRET_KEY is not set"))?;
     if !can_be_sent(key) {
@@ -160,7 +157,7 @@ fn template(
             "{name}_SECRET_KEY has characters that no header can carry"
         ));
     }
-    let own = third_party.headers.iter();
+    let own = api.headers.iter();
     let own = own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let authorization = ("authorization".to_owned(), format!("Bearer {key}"));
     Ok(Template {

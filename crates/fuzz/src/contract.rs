@@ -110,6 +110,16 @@ fn signed(request: &Request, arguments: &[(String, Value)]) -> Holds {
         let (_, value) = arguments.iter().find(|(argument, _)| argument == name)?;
         value.as_text()
     };
+    // A secret alone, whatever the body.
+    if let [(name, Value::Text(secret))] = arguments
+        && name == "p_secret"
+    {
+        return hold(
+            Some(secret.as_str()) == request.authorization.as_deref().or(Some("")),
+            "the secret is passed on as it came",
+            secret,
+        );
+    }
     hold(
         text("p_body") == Some(request.body.as_deref().unwrap_or_default()),
         "what was signed is passed on as it came",

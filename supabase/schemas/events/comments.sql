@@ -5,6 +5,8 @@ comment on function interlock.call_deliver is
   'Have the function deliver called, if there is anything to deliver, where the platform has pg_net and its vault: settings.deliver_url says where it is, the vault''s secret interlock_deliver_secret what it is called with.';
 comment on function interlock.claim_deliveries is
   'What public.claim_deliveries does, with its owner''s rights: makes deliveries of what is new, and leases up to p_limit that are due to the caller for a minute, each with all that has to be sent.';
+comment on function interlock.committed_snapshot is
+  'The snapshot of the statement that asks, without the transaction that it belongs to: that one may have yet to write, and whatever it has written is nothing before it commits.';
 comment on function interlock.create_webhook_endpoint is
   'What public.create_webhook_endpoint does, with its owner''s rights: an endpoint that gets the events of all transactions that begin from now on, of some types or of all.';
 comment on function interlock.delete_webhook_endpoint is

@@ -382,5 +382,13 @@ update interlock.delivery_cursor set seen = '200:200:';
 select interlock.make_deliveries(100);
 update interlock.deliveries d set state = 'delivered', ended_at = now() - interval '31 days' where d.id in (select min(q.id) from interlock.deliveries q);
 select is(interlock.purge_history(1000) ->> 'deliveries', '1', 'what was delivered goes after a month');
+insert into interlock.events (type, subject, payload, created_at)
+select 'tap.old', n.name, '{}', now() - interval '91 days' from (values ('free'), ('to be delivered')) as n (name);
+insert into interlock.deliveries (event_id, endpoint_id, subject)
+select e.id, w.id, e.subject from interlock.events e cross join interlock.webhook_endpoints w where e.type = 'tap.old' and e.subject <> 'free';
+select interlock.purge_history(1000);
+select results_eq(
+  $$select e.subject::text from interlock.events e where e.type = 'tap.old'$$, array['to be delivered'], 'an event goes after three, but not before it is delivered'
+);
 select * from finish();
 rollback;

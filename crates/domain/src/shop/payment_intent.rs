@@ -8,7 +8,7 @@ use crate::errors::Code;
 use crate::fields::{Fields, Problems};
 use crate::function::{Arguments, Function, Takes};
 use crate::json::{Value, object};
-use crate::third_party::{Body, Next, NextCall, Target, ThirdParty, Turn, encode, form};
+use crate::third_party::{Api, Body, Next, NextCall, Target, ThirdParty, Turn, encode, form};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::{
     function::{Sample, Told},
@@ -30,9 +30,12 @@ pub const PAYMENT_INTENT: Function = Function {
     route: None,
     note: None,
     third_party: Some(ThirdParty {
-        name: "STRIPE",
-        url: "https://api.stripe.com",
-        headers: &[("stripe-version", "2025-09-30.clover")],
+        api: Some(Api {
+            name: "STRIPE",
+            url: "https://api.stripe.com",
+            headers: &[("stripe-version", "2025-09-30.clover")],
+        }),
+        budget_ms: 10_000,
         next,
     }),
     versions: None,

@@ -159,11 +159,12 @@ fn wasm_answers_as_recorded() {{
 }
 
 fn shim(function: &Function) -> String {
-    let (mut import, mut settings) = match function.third_party {
+    let api = function.third_party.and_then(|third_party| third_party.api);
+    let (mut import, mut settings) = match api {
         None => ("", String::new()),
-        Some(third_party) => (
+        Some(api) => (
             "import { readSettings } from \"../_shared/env.ts\";\n",
-            format!(", readSettings(\"{}\")", third_party.name),
+            format!(", readSettings(\"{}\")", api.name),
         ),
     };
     if function.told.gated {

@@ -11,6 +11,9 @@ as $$
 declare
   v_endpoint interlock.webhook_endpoints;
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select w.* into v_endpoint
   from interlock.webhook_endpoints w
   where w.id = p_endpoint_id

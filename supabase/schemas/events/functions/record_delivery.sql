@@ -44,6 +44,9 @@ begin
   join interlock.deliveries d on d.endpoint_id = w.id
   where d.id = p_delivery_id
   for key share of w;
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select d.* into v_delivery
   from interlock.deliveries d
   where d.id = p_delivery_id and d.lease = p_lease

@@ -28,6 +28,9 @@ begin
   end if;
 
   if p_delivery_id is not null then
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
     select array_agg(d.id) into v_ids
     from (select q.id from interlock.deliveries q where q.id = p_delivery_id for no key update) d;
     if v_ids is null then

@@ -8,6 +8,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform from interlock.delivery_cursor c for update;
   if not exists (select from interlock.webhook_endpoints w where w.active) then
     update interlock.delivery_cursor set seen = interlock.committed_snapshot(), target = null, position = 0;

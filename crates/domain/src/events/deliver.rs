@@ -1,0 +1,176 @@
+//! `deliver`: events on their way to the shop's endpoints.
+//!
+//! A scheduler calls it with the worker's secret. The database leases it deliveries that are due, each signed and ready to
+//! be sent; all are sent at once, and what comes of each is recorded as soon as it is known. Whatever it has claimed and
+//! not recorded, because it was killed, is claimed again a minute later.
+
+use crate::function::{Arguments, Function, Takes};
+use crate::json::{Value, object};
+use crate::third_party::{Body, Next, NextCall, Target, ThirdParty, Turn};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{
+    errors::Code,
+    function::{Sample, Told},
+    shape::{
+        AMOUNT,
+        Shape::{Object, Only, Says},
+    },
+};
+
+/// The function `deliver`.
+pub const DELIVER: Function = Function {
+    name: "deliver",
+    rpc: "claim_deliveries",
+    takes: Takes::Signed {
+        header: "x-deliver-secret",
+        arguments,
+    },
+    route: None,
+    note: None,
+    third_party: Some(ThirdParty {
+        api: None,
+        budget_ms: 25_000,
+        next,
+    }),
+    versions: None,
+    #[cfg(not(target_arch = "wasm32"))]
+    told: Told {
+        area: "events",
+        purpose: "events on their way to the shop's endpoints",
+        gated: false,
+        summary: "Events that are due, sent to the shop's endpoints",
+        description: "A scheduler calls it with the worker's secret (`set_deliver_secret`) in `x-deliver-secret`; nobody is \
+            signed in, and the body counts for nothing. It claims up to 20 deliveries, sends them at once, and records what \
+            came of each. Any number may run at a time. Where `claimed` is not 0 there may be more: call it again.",
+        fields: &[],
+        between_fields: "{}",
+        answer: "DeliverAnswer",
+        schemas: &[(
+            "DeliverAnswer",
+            Object(
+                "What was due is sent.",
+                &[
+                    ("success", Only(true)),
+                    ("claimed", Says("How many were sent.", &AMOUNT)),
+                    (
+                        "delivered",
+                        Says("How many of them were accepted.", &AMOUNT),
+                    ),
+                    (
+                        "failed",
+                        Says(
+                            "How many were not, and are tried again or are dead.",
+                            &AMOUNT,
+                        ),
+                    ),
+                ],
+            ),
+        )],
+        codes: &[Code::DeliverSecretInvalid],
+        always: &["p_secret"],
+        // What a lost answer has claimed is claimed again when its lease is over.
+        acts_again: |_| false,
+        samples: &[Sample {
+            name: "what is due",
+            body: "{}",
+        }],
+    },
+};
+
+/// It is sent.
+const SENT: u32 = 1;
+/// What came of it is recorded.
+const RECORDED: u32 = 2;
+/// All are.
+const ALL: u32 = 3;
+
+fn arguments(_: &str, secret: &str) -> Arguments {
+    Arguments::new([("p_secret", Some(secret.into()))], true)
+}
+
+/// What comes of an answer. The memo of a delivery is its id and lease.
+fn next(turn: Turn) -> Next {
+    match turn.step {
+        0 => send(&turn.answer),
+        SENT => record(turn),
+        RECORDED => Next::Pass,
+        ALL => count(&turn.answer),
+        _ => Next::Unexpected,
+    }
+}
+
+/// Sends all that was claimed.
+fn send(answer: &Value) -> Next {
+    let Some(Value::List(deliveries)) = answer.get("deliveries") else {
+        return Next::Unexpected;
+    };
+    if deliveries.is_empty() {
+        return reply(0, 0);
+    }
+    match deliveries.iter().map(post).collect() {
+        Some(calls) => Next::Each { step: ALL, calls },
+        None => Next::Unexpected,
+    }
+}
+
+/// Sends one.
+fn post(delivery: &Value) -> Option<NextCall> {
+    let text = |name| delivery.get(name)?.as_text().map(str::to_owned);
+    let Value::Object(signed) = delivery.get("headers")? else {
+        return None;
+    };
+    let signed = signed
+        .iter()
+        .map(|(name, value)| Some((name.clone(), value.as_text()?.to_owned())));
+    let own = [
+        ("content-type", "application/json"),
+        ("user-agent", "Interlock-Webhooks/1"),
+    ];
+    let own = own.map(|(name, value)| Some((name.to_owned(), value.to_owned())));
+    Some(NextCall {
+        step: SENT,
+        memo: object([
+            ("p_delivery_id", delivery.get("id")?.clone()),
+            ("p_lease", delivery.get("lease")?.clone()),
+        ]),
+        target: Target::Anybody {
+            url: text("url")?,
+            headers: own.into_iter().chain(signed).collect::<Option<_>>()?,
+        },
+        body: Body::Text(text("body")?),
+    })
+}
+
+/// Records what came of one.
+fn record(turn: Turn) -> Next {
+    let (Value::Object(mut arguments), Value::Object(outcome)) = (turn.memo, turn.answer) else {
+        return Next::Unexpected;
+    };
+    let outcome = outcome.into_iter();
+    arguments.extend(outcome.map(|(name, value)| (["p_", &name].concat(), value)));
+    Next::Call(NextCall {
+        step: RECORDED,
+        memo: Value::Null,
+        target: Target::Rpc("record_delivery"),
+        body: Body::Json(Value::Object(arguments)),
+    })
+}
+
+/// Counts what came of all.
+fn count(answer: &Value) -> Next {
+    let Some(Value::List(replies)) = answer.get("replies") else {
+        return Next::Unexpected;
+    };
+    let state = |reply: &&Value| reply.get("state").and_then(Value::as_text) == Some("delivered");
+    reply(replies.len(), replies.iter().filter(state).count())
+}
+
+fn reply(claimed: usize, delivered: usize) -> Next {
+    let number = |count: usize| Value::Number(count as f64);
+    Next::Reply(object([
+        ("success", true.into()),
+        ("claimed", number(claimed)),
+        ("delivered", number(delivered)),
+        ("failed", number(claimed - delivered)),
+    ]))
+}
