@@ -186,7 +186,7 @@ impl Outcome {
 }
 
 /// Hears of SIGINT and SIGTERM, which from now on end nothing by themselves.
-fn stop_signal() -> Result<Receiver<Signal>> {
+pub(crate) fn stop_signal() -> Result<Receiver<Signal>> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGINT);
     signals.add(Signal::SIGTERM);
@@ -203,7 +203,7 @@ fn stop_signal() -> Result<Receiver<Signal>> {
 }
 
 /// Whether it is time to end, at once or within the time.
-fn stopped(stop: &Receiver<Signal>, time: Duration) -> Result<bool> {
+pub(crate) fn stopped(stop: &Receiver<Signal>, time: Duration) -> Result<bool> {
     match stop.recv_timeout(time) {
         Ok(_) => Ok(true),
         Err(RecvTimeoutError::Timeout) => Ok(false),

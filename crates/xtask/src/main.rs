@@ -6,6 +6,7 @@ mod build;
 mod codegen;
 mod command;
 mod comments;
+mod deliver;
 mod deploy;
 mod ensure;
 mod first_set;
@@ -77,6 +78,8 @@ enum Task {
     Verify(verify::Args),
     /// Do what pg_cron does where it is present: end what is overdue, settle, purge.
     Jobs(jobs::Args),
+    /// Have the function deliver send what is due, where pg_cron does not.
+    Deliver(deliver::Args),
     /// Import the stock that a shop has from a CSV file, all of it or nothing.
     ImportStock(import_stock::Args),
     /// Audit the stock, and tell what its books do not agree on.
@@ -138,6 +141,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Deploy(args) => deploy::run(&repo, &args),
         Task::Verify(args) => verify::run(&repo, &args),
         Task::Jobs(args) => jobs::run(&repo, &args),
+        Task::Deliver(args) => deliver::run(&args),
         Task::ImportStock(args) => import_stock::run(&repo, &args),
         Task::Audit(args) => audit::run(&repo, &args),
         Task::Snapshot(args) => snapshot::run(&repo, &args),
