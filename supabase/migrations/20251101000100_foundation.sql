@@ -2145,14 +2145,14 @@ begin
       v_status := '400';
       v_message := 'The event is not signed by the payment provider.';
       v_hint := 'Look at details.reason: no_secret, call set_payment_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.';
+    when 'DELIVER_SECRET_INVALID' then
+      v_status := '400';
+      v_message := 'This is not the secret of the worker that sends deliveries.';
+      v_hint := 'Send Authorization: Bearer and the secret that set_deliver_secret was given, or give it another one.';
     when 'UNAUTHENTICATED' then
       v_status := '401';
       v_message := 'No signed-in user.';
       v_hint := 'Sign in and send the user''s access token as Authorization: Bearer <token>; an API key is not a user.';
-    when 'DELIVER_SECRET_INVALID' then
-      v_status := '401';
-      v_message := 'This is not the secret of the worker that sends deliveries.';
-      v_hint := 'Send Authorization: Bearer and the secret that set_deliver_secret was given, or give it another one.';
     when 'INSUFFICIENT_FUNDS' then
       v_status := '402';
       v_message := 'The wallet does not hold enough money.';

@@ -174,7 +174,7 @@ comment on column interlock.deliveries.lease is
 comment on column interlock.deliveries.lease_until is
   'Then another worker may try it.';
 
-create index deliveries_due on interlock.deliveries (endpoint_id, next_attempt_at) where state = 'pending';
+create index deliveries_due on interlock.deliveries (endpoint_id, next_attempt_at, id) where state = 'pending';
 create index deliveries_pending_by_subject on interlock.deliveries (endpoint_id, subject, id) where state = 'pending';
 create index deliveries_leased on interlock.deliveries (endpoint_id, lease_until) where lease is not null;
 create index deliveries_by_endpoint on interlock.deliveries (endpoint_id, id);

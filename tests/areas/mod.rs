@@ -1,6 +1,7 @@
 //! What is known of each area, and nowhere else: an area joins every engine by its line in [`AREAS`].
 
 pub(crate) mod delivery;
+pub(crate) mod events;
 pub(crate) mod foundation;
 pub(crate) mod inventory;
 pub(crate) mod pos;
@@ -63,5 +64,6 @@ pub(crate) const AREAS: &[Area] = &[
     pos::AREA,
     warehouse::AREA,
     promo::AREA,
+    events::AREA,
     foundation::AREA,
 ];

@@ -11,6 +11,7 @@ use crate::harness::stack::Bench;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use interlock_domain::FUNCTIONS;
+use interlock_domain::function::Takes;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
@@ -47,7 +48,7 @@ pub(crate) struct Sent {
     pub(crate) token: String,
     /// The idempotency key.
     pub(crate) key: Option<&'static str>,
-    /// The header `stripe-signature`.
+    /// The header of a signed text, whichever its function has.
     pub(crate) signature: Option<String>,
     /// What the body is said to be.
     pub(crate) content_type: &'static str,
@@ -144,7 +145,11 @@ async fn send(bench: &Bench, function: &str, sent: &Sent) -> (u16, Value) {
         request = request.header("idempotency-key", key);
     }
     if let Some(signature) = &sent.signature {
-        request = request.header("stripe-signature", signature);
+        let header = FUNCTIONS.iter().find_map(|record| match record.takes {
+            Takes::Signed { header, .. } if record.name == function => Some(header),
+            _ => None,
+        });
+        request = request.header(header.expect("it takes a signed text"), signature);
     }
     let response = request.send().await.expect("the stack answers");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -70,7 +70,14 @@ fn drain(args: &Args) -> Result<(u64, u64)> {
 /// By curl: nothing else here speaks HTTP. The secret goes in by a pipe, so that no list of processes shows it.
 fn call(args: &Args) -> Result<Value> {
     let mut curl = Command::new("curl")
-        .args(["--silent", "--show-error", "--request", "POST", "--config", "-"])
+        .args([
+            "--silent",
+            "--show-error",
+            "--request",
+            "POST",
+            "--config",
+            "-",
+        ])
         .args(["--max-time", PATIENCE_SECONDS, "--", &args.url])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -78,7 +85,8 @@ fn call(args: &Args) -> Result<Value> {
         .context("curl cannot be started")?;
     let mut input = curl.stdin.take().context("curl takes its settings")?;
     let secret = args.secret.replace('\\', "\\\\").replace('"', "\\\"");
-    writeln!(input, "header = \"x-deliver-secret: {secret}\"").context("curl takes its settings")?;
+    writeln!(input, "header = \"x-deliver-secret: {secret}\"")
+        .context("curl takes its settings")?;
     drop(input);
     let output = curl.wait_with_output().context("curl has not ended")?;
     if !output.status.success() {

@@ -1,7 +1,7 @@
 //! What the database raises about events that are told outside.
 
 super::codes! {
-    DeliverSecretInvalid 401 Final "DELIVER_SECRET_INVALID"
+    DeliverSecretInvalid 400 Final "DELIVER_SECRET_INVALID"
         "This is not the secret of the worker that sends deliveries."
         "Send Authorization: Bearer and the secret that set_deliver_secret was given, or give it another one."
         Null;

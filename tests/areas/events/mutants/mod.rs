@@ -1,0 +1,43 @@
+//! How this area is broken on purpose, and what must notice.
+
+use crate::areas::Mutants;
+use crate::areas::events::races::DeliveryScenario;
+use crate::mutants::Combined;
+
+/// For the engines.
+pub(crate) const MUTANTS: Mutants = Mutants {
+    noticed_by: &[],
+    explained: &[],
+    combined: COMBINED,
+    interleaved: &[],
+    in_histories: &[],
+};
+
+const COMBINED: &[Combined] = &[
+    Combined {
+        name: "make_deliveries: the cursor is a number, and what commits late is passed over",
+        patches: &[(
+            "make_deliveries",
+            "and not pg_visible_in_snapshot(e.transaction, v_cursor.seen)",
+            "and e.position > coalesce((select max(p.position) from interlock.deliveries d join interlock.events p on p.id = d.event_id), 0)",
+        )],
+        sql: None,
+        race: &DeliveryScenario::CommitsLate,
+    },
+    Combined {
+        name: "claim_deliveries: endpoints are not locked, and two who claim count past each other",
+        patches: &[("claim_deliveries", "for no key update of w skip locked", "")],
+        sql: None,
+        race: &DeliveryScenario::FiveAtATime,
+    },
+    Combined {
+        name: "claim_deliveries: an ordered endpoint is taken for any other",
+        patches: &[(
+            "claim_deliveries",
+            "not (w.ordered and exists",
+            "not (false and exists",
+        )],
+        sql: None,
+        race: &DeliveryScenario::InOrder,
+    },
+];
