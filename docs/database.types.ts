@@ -258,7 +258,9 @@ export type Database = {
           "created_at": string;
           "id": string;
           "payload": NonNullable<Json>;
+          "position": number;
           "subject": string;
+          "transaction": unknown;
           "type": string;
         };
         ComputedFields: never;
@@ -266,14 +268,18 @@ export type Database = {
           "created_at"?: string | null;
           "id"?: string | null;
           "payload"?: Json | null;
+          "position"?: number | null;
           "subject"?: string | null;
+          "transaction"?: unknown;
           "type"?: string | null;
         };
         Update: {
           "created_at"?: string | null;
           "id"?: string | null;
           "payload"?: Json | null;
+          "position"?: number | null;
           "subject"?: string | null;
+          "transaction"?: unknown;
           "type"?: string | null;
         };
         Relationships: [];
@@ -2745,6 +2751,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "claim_deliveries": {
+        Args: { "p_limit"?: number; "p_secret": string };
+        Returns: Json;
+      };
       "claim_picking": {
         Args: { "p_product_ids"?: (string)[]; "p_session_id": string };
         Returns: Json;
@@ -2805,6 +2815,15 @@ export type Database = {
         };
         Returns: Json;
       };
+      "create_webhook_endpoint": {
+        Args: {
+          "p_description"?: string;
+          "p_event_types"?: (string)[];
+          "p_ordered"?: boolean;
+          "p_url": string;
+        };
+        Returns: Json;
+      };
       "debit_wallet": {
         Args: {
           "p_amount": number;
@@ -2829,6 +2848,10 @@ export type Database = {
           "p_quantity": number;
           "p_reference"?: string;
         };
+        Returns: Json;
+      };
+      "delete_webhook_endpoint": {
+        Args: { "p_endpoint_id": string };
         Returns: Json;
       };
       "discard_parked_sale": {
@@ -2891,6 +2914,15 @@ export type Database = {
         Args: { "p_customer_id": string; "p_user_id": string };
         Returns: Json;
       };
+      "list_deliveries": {
+        Args: {
+          "p_before"?: number;
+          "p_endpoint_id"?: string;
+          "p_limit"?: number;
+          "p_state"?: string;
+        };
+        Returns: Json;
+      };
       "list_orders": {
         Args: {
           "p_before"?: string;
@@ -2911,6 +2943,10 @@ export type Database = {
       };
       "list_wallet_movements": {
         Args: { "p_before"?: number; "p_limit"?: number; "p_user_id": string };
+        Returns: Json;
+      };
+      "list_webhook_endpoints": {
+        Args: Record<PropertyKey, never>;
         Returns: Json;
       };
       "manage_inventory": {
@@ -3027,6 +3063,18 @@ export type Database = {
         };
         Returns: Json;
       };
+      "record_delivery": {
+        Args: {
+          "p_answer"?: string;
+          "p_delivery_id": number;
+          "p_duration_ms"?: number;
+          "p_error"?: string;
+          "p_lease": string;
+          "p_retry_after_s"?: number;
+          "p_status"?: number;
+        };
+        Returns: Json;
+      };
       "redeem_order_transfer": { Args: { "p_token": string }; Returns: Json };
       "redeem_points": {
         Args: {
@@ -3098,6 +3146,19 @@ export type Database = {
         Args: { "p_parked_sale_id": string; "p_register_id": string };
         Returns: Json;
       };
+      "retry_delivery": {
+        Args: {
+          "p_delivery_id"?: number;
+          "p_endpoint_id"?: string;
+          "p_from"?: string;
+          "p_to"?: string;
+        };
+        Returns: Json;
+      };
+      "roll_webhook_secret": {
+        Args: { "p_endpoint_id": string; "p_overlap_hours"?: number };
+        Returns: Json;
+      };
       "sale_receipt": {
         Args: {
           "p_columns"?: number;
@@ -3111,6 +3172,8 @@ export type Database = {
         Args: { "p_customer_id"?: string; "p_person": Json };
         Returns: Json;
       };
+      "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
+      "set_deliver_secret": { Args: { "p_secret": string }; Returns: Json };
       "set_packed_quantity": {
         Args: {
           "p_expected": number;
@@ -3173,6 +3236,17 @@ export type Database = {
           "p_product_id": string;
           "p_session_id": string;
           "p_store_id"?: string;
+        };
+        Returns: Json;
+      };
+      "update_webhook_endpoint": {
+        Args: {
+          "p_active"?: boolean;
+          "p_description"?: string;
+          "p_endpoint_id": string;
+          "p_event_types"?: (string)[];
+          "p_ordered"?: boolean;
+          "p_url"?: string;
         };
         Returns: Json;
       };

@@ -276,6 +276,144 @@ export type Database = {
           },
         ];
       };
+      "deliver_secrets": {
+        Row: {
+          "created_at": string;
+          "hash": string;
+          "id": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "hash": string;
+          "id"?: never;
+        };
+        Update: {
+          "created_at"?: string;
+          "hash"?: string;
+          "id"?: never;
+        };
+        Relationships: [];
+      };
+      "deliveries": {
+        Row: {
+          "attempts": number;
+          "created_at": string;
+          "ended_at": string | null;
+          "endpoint_id": string;
+          "event_id": string;
+          "id": number;
+          "lease": string | null;
+          "lease_until": string | null;
+          "next_attempt_at": string;
+          "state": string;
+          "subject": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts"?: number;
+          "created_at"?: string;
+          "ended_at"?: string | null;
+          "endpoint_id": string;
+          "event_id": string;
+          "id"?: never;
+          "lease"?: string | null;
+          "lease_until"?: string | null;
+          "next_attempt_at"?: string;
+          "state"?: string;
+          "subject": string;
+        };
+        Update: {
+          "attempts"?: number;
+          "created_at"?: string;
+          "ended_at"?: string | null;
+          "endpoint_id"?: string;
+          "event_id"?: string;
+          "id"?: never;
+          "lease"?: string | null;
+          "lease_until"?: string | null;
+          "next_attempt_at"?: string;
+          "state"?: string;
+          "subject"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "deliveries_endpoint";
+            columns: ["endpoint_id"];
+            isOneToOne: false;
+            referencedRelation: "webhook_endpoints";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "deliveries_event";
+            columns: ["event_id"];
+            isOneToOne: false;
+            referencedRelation: "events";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "delivery_attempts": {
+        Row: {
+          "answer": string | null;
+          "created_at": string;
+          "delivery_id": number;
+          "duration_ms": number;
+          "error": string | null;
+          "id": number;
+          "status": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answer"?: string | null;
+          "created_at"?: string;
+          "delivery_id": number;
+          "duration_ms": number;
+          "error"?: string | null;
+          "id"?: never;
+          "status"?: number | null;
+        };
+        Update: {
+          "answer"?: string | null;
+          "created_at"?: string;
+          "delivery_id"?: number;
+          "duration_ms"?: number;
+          "error"?: string | null;
+          "id"?: never;
+          "status"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "delivery_attempts_delivery";
+            columns: ["delivery_id"];
+            isOneToOne: false;
+            referencedRelation: "deliveries";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "delivery_cursor": {
+        Row: {
+          "position": number;
+          "seen": unknown;
+          "singleton": boolean;
+          "target": unknown;
+        };
+        ComputedFields: never;
+        Insert: {
+          "position"?: number;
+          "seen": unknown;
+          "singleton"?: boolean;
+          "target"?: unknown;
+        };
+        Update: {
+          "position"?: number;
+          "seen"?: unknown;
+          "singleton"?: boolean;
+          "target"?: unknown;
+        };
+        Relationships: [];
+      };
       "drivers": {
         Row: {
           "active": boolean;
@@ -300,7 +438,9 @@ export type Database = {
           "created_at": string;
           "id": string;
           "payload": NonNullable<Json>;
+          "position": number;
           "subject": string;
+          "transaction": unknown;
           "type": string;
         };
         ComputedFields: never;
@@ -308,14 +448,18 @@ export type Database = {
           "created_at"?: string;
           "id"?: string;
           "payload": NonNullable<Json>;
+          "position"?: never;
           "subject": string;
+          "transaction"?: unknown;
           "type": string;
         };
         Update: {
           "created_at"?: string;
           "id"?: string;
           "payload"?: NonNullable<Json>;
+          "position"?: never;
           "subject"?: string;
+          "transaction"?: unknown;
           "type"?: string;
         };
         Relationships: [];
@@ -2612,9 +2756,11 @@ export type Database = {
           "claim_lease": string;
           "close_ledgers_after": string | null;
           "confirmation_window": string | null;
+          "deliver_url": string | null;
           "hold_parked_stock": boolean;
           "idempotency_key_lifetime": string;
           "keep_batch_events": string | null;
+          "keep_deliveries": string | null;
           "keep_events": string | null;
           "keep_inventory_conflicts": string | null;
           "keep_order_events": string | null;
@@ -2656,6 +2802,7 @@ export type Database = {
           "tier_basis": string;
           "tier_window": string | null;
           "transfer_lifetime": string;
+          "webhooks_anywhere": boolean;
         };
         ComputedFields: never;
         Insert: {
@@ -2667,9 +2814,11 @@ export type Database = {
           "claim_lease"?: string;
           "close_ledgers_after"?: string | null;
           "confirmation_window"?: string | null;
+          "deliver_url"?: string | null;
           "hold_parked_stock"?: boolean;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
+          "keep_deliveries"?: string | null;
           "keep_events"?: string | null;
           "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
@@ -2711,6 +2860,7 @@ export type Database = {
           "tier_basis"?: string;
           "tier_window"?: string | null;
           "transfer_lifetime"?: string;
+          "webhooks_anywhere"?: boolean;
         };
         Update: {
           "card_payment_window"?: string;
@@ -2721,9 +2871,11 @@ export type Database = {
           "claim_lease"?: string;
           "close_ledgers_after"?: string | null;
           "confirmation_window"?: string | null;
+          "deliver_url"?: string | null;
           "hold_parked_stock"?: boolean;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
+          "keep_deliveries"?: string | null;
           "keep_events"?: string | null;
           "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
@@ -2765,6 +2917,7 @@ export type Database = {
           "tier_basis"?: string;
           "tier_window"?: string | null;
           "transfer_lifetime"?: string;
+          "webhooks_anywhere"?: boolean;
         };
         Relationships: [];
       };
@@ -3202,6 +3355,80 @@ export type Database = {
         };
         Relationships: [];
       };
+      "webhook_endpoints": {
+        Row: {
+          "active": boolean;
+          "active_since": string;
+          "created_at": string;
+          "description": string | null;
+          "disabled_at": string | null;
+          "event_types": (string)[] | null;
+          "failing_since": string | null;
+          "id": string;
+          "ordered": boolean;
+          "url": string;
+          "webhook_endpoint_to_json": Json | null;
+        };
+        ComputedFields: "webhook_endpoint_to_json";
+        Insert: {
+          "active"?: boolean;
+          "active_since"?: string;
+          "created_at"?: string;
+          "description"?: string | null;
+          "disabled_at"?: string | null;
+          "event_types"?: (string)[] | null;
+          "failing_since"?: string | null;
+          "id"?: string;
+          "ordered"?: boolean;
+          "url": string;
+        };
+        Update: {
+          "active"?: boolean;
+          "active_since"?: string;
+          "created_at"?: string;
+          "description"?: string | null;
+          "disabled_at"?: string | null;
+          "event_types"?: (string)[] | null;
+          "failing_since"?: string | null;
+          "id"?: string;
+          "ordered"?: boolean;
+          "url"?: string;
+        };
+        Relationships: [];
+      };
+      "webhook_secrets": {
+        Row: {
+          "created_at": string;
+          "endpoint_id": string;
+          "id": number;
+          "secret": string;
+          "valid_until": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "endpoint_id": string;
+          "id"?: never;
+          "secret": string;
+          "valid_until"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "endpoint_id"?: string;
+          "id"?: never;
+          "secret"?: string;
+          "valid_until"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "webhook_secrets_endpoint";
+            columns: ["endpoint_id"];
+            isOneToOne: false;
+            referencedRelation: "webhook_endpoints";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
     };
     Views: {
       "claimable_batches": {
@@ -3416,6 +3643,10 @@ export type Database = {
         };
         Returns: string;
       };
+      "add_webhook_secret": {
+        Args: { "p_endpoint_id": string };
+        Returns: string;
+      };
       "adjust_points": {
         Args: {
           "p_balance": number;
@@ -3574,6 +3805,7 @@ export type Database = {
         Args: { "p_order_id": string; "p_session_id": string };
         Returns: Json;
       };
+      "call_deliver": { Args: Record<PropertyKey, never>; Returns: number };
       "call_in_slots": { Args: { "p_owner_id": string }; Returns: number };
       "cancel_order": {
         Args: { "p_idempotency_key": string; "p_order_id": string };
@@ -3697,6 +3929,10 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "claim_deliveries": {
+        Args: { "p_limit": number; "p_secret": string };
+        Returns: Json;
+      };
       "claim_next_batch": {
         Args: { "p_driver_id": string };
         Returns: {
@@ -3803,6 +4039,10 @@ export type Database = {
           "p_product_id": string;
         };
         Returns: number;
+      };
+      "committed_snapshot": {
+        Args: Record<PropertyKey, never>;
+        Returns: unknown;
       };
       "complete_box": {
         Args: {
@@ -3922,6 +4162,15 @@ export type Database = {
         };
         Returns: Json;
       };
+      "create_webhook_endpoint": {
+        Args: {
+          "p_description": string;
+          "p_event_types": (string)[];
+          "p_ordered": boolean;
+          "p_url": string;
+        };
+        Returns: Json;
+      };
       "credit_wallet": {
         Args: {
           "p_amount": number;
@@ -3979,6 +4228,14 @@ export type Database = {
       "decrement_row": {
         Args: { "p_inventory_id": string; "p_quantity": number };
         Returns: Json;
+      };
+      "delete_webhook_endpoint": {
+        Args: { "p_endpoint_id": string };
+        Returns: Json;
+      };
+      "delivery_pause": {
+        Args: { "p_attempts": number; "p_retry_after_s": number };
+        Returns: string;
       };
       "discard_parked_sale": {
         Args: { "p_parked_sale_id": string };
@@ -4443,6 +4700,14 @@ export type Database = {
           "transfer_id": string;
         }[];
       };
+      "find_webhook_problems": {
+        Args: {
+          "p_description": string;
+          "p_event_types": (string)[];
+          "p_url": string;
+        };
+        Returns: Json;
+      };
       "finding_to_json": {
         Args: {
           "p_finding": Omit<
@@ -4480,6 +4745,7 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "first_kilobyte": { Args: { "p_text": string }; Returns: string };
       "forget_buyer": { Args: { "p_customer_id": string }; Returns: undefined };
       "forget_idempotent": {
         Args: { "p_key": string; "p_operation": string };
@@ -4588,6 +4854,10 @@ export type Database = {
         Args: { "p_owner_id": string; "p_slots": number; "p_units": number };
         Returns: undefined;
       };
+      "has_deliveries_due": {
+        Args: Record<PropertyKey, never>;
+        Returns: boolean;
+      };
       "has_other_order": {
         Args: { "p_order_id": string; "p_user_id": string };
         Returns: boolean;
@@ -4655,6 +4925,10 @@ export type Database = {
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_name": string }; Returns: boolean };
       "is_uuid": { Args: { "p_text": string }; Returns: boolean };
+      "is_webhook_url": {
+        Args: { "p_anywhere": boolean; "p_url": string };
+        Returns: boolean;
+      };
       "item_state": {
         Args: {
           "p_item": Omit<
@@ -4703,6 +4977,15 @@ export type Database = {
         Args: { "p_customer_id": string; "p_user_id": string };
         Returns: Json;
       };
+      "list_deliveries": {
+        Args: {
+          "p_before": number;
+          "p_endpoint_id": string;
+          "p_limit": number;
+          "p_state": string;
+        };
+        Returns: Json;
+      };
       "list_orders": {
         Args: {
           "p_before": string;
@@ -4723,6 +5006,10 @@ export type Database = {
       };
       "list_wallet_movements": {
         Args: { "p_before": number; "p_limit": number; "p_user_id": string };
+        Returns: Json;
+      };
+      "list_webhook_endpoints": {
+        Args: Record<PropertyKey, never>;
         Returns: Json;
       };
       "live_customer": { Args: { "p_customer_id": string }; Returns: string };
@@ -4949,6 +5236,27 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "lock_webhook_endpoint": {
+        Args: { "p_endpoint_id": string };
+        Returns: {
+          "active": boolean;
+          "active_since": string;
+          "created_at": string;
+          "description": string | null;
+          "disabled_at": string | null;
+          "event_types": (string)[] | null;
+          "failing_since": string | null;
+          "id": string;
+          "ordered": boolean;
+          "url": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "webhook_endpoints";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "look_at_approval": {
         Args: { "p_approval_id": string; "p_register_id": string };
         Returns: (string)[];
@@ -5000,6 +5308,7 @@ export type Database = {
         Args: { "p_lines": Json; "p_reason": string; "p_transfer_id": string };
         Returns: Json;
       };
+      "make_deliveries": { Args: { "p_limit": number }; Returns: number };
       "make_slots": {
         Args: { "p_owner_id": string; "p_slots": number };
         Returns: undefined;
@@ -5202,7 +5511,7 @@ export type Database = {
       };
       "note_event": {
         Args: { "p_payload": Json; "p_subject": string; "p_type": string };
-        Returns: undefined;
+        Returns: string;
       };
       "note_packing": {
         Args: {
@@ -5595,6 +5904,18 @@ export type Database = {
         Args: { "p_lines": Json; "p_reason": string; "p_transfer_id": string };
         Returns: Json;
       };
+      "record_delivery": {
+        Args: {
+          "p_answer": string;
+          "p_delivery_id": number;
+          "p_duration_ms": number;
+          "p_error": string;
+          "p_lease": string;
+          "p_retry_after_s": number;
+          "p_status": number;
+        };
+        Returns: Json;
+      };
       "redeem_order_transfer": { Args: { "p_token": string }; Returns: Json };
       "redeem_points": {
         Args: {
@@ -5770,6 +6091,15 @@ export type Database = {
         Returns: boolean;
       };
       "retake_order": { Args: { "p_order_id": string }; Returns: undefined };
+      "retry_delivery": {
+        Args: {
+          "p_delivery_id": number;
+          "p_endpoint_id": string;
+          "p_from": string;
+          "p_to": string;
+        };
+        Returns: Json;
+      };
       "return_promos": { Args: { "p_order_ids": (string)[] }; Returns: number };
       "return_stock": {
         Args: {
@@ -5788,6 +6118,10 @@ export type Database = {
           "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
           "p_total": number;
         };
+        Returns: Json;
+      };
+      "roll_webhook_secret": {
+        Args: { "p_endpoint_id": string; "p_overlap_hours": number };
         Returns: Json;
       };
       "sale_hash": {
@@ -5809,7 +6143,9 @@ export type Database = {
         Returns: Json;
       };
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: number };
+      "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
       "session_to_json": { Args: { "p_session_id": string }; Returns: Json };
+      "set_deliver_secret": { Args: { "p_secret": string }; Returns: Json };
       "set_ledger_context": {
         Args: { "p_reason": string; "p_reference_id": string };
         Returns: undefined;
@@ -5919,6 +6255,15 @@ export type Database = {
           "p_tracking": string;
         };
         Returns: Json;
+      };
+      "sign_webhook": {
+        Args: {
+          "p_body": string;
+          "p_endpoint_id": string;
+          "p_id": string;
+          "p_timestamp": number;
+        };
+        Returns: string;
       };
       "spend_points": {
         Args: {
@@ -6245,6 +6590,17 @@ export type Database = {
         };
         Returns: Json;
       };
+      "update_webhook_endpoint": {
+        Args: {
+          "p_active": boolean;
+          "p_description": string;
+          "p_endpoint_id": string;
+          "p_event_types": (string)[];
+          "p_ordered": boolean;
+          "p_url": string;
+        };
+        Returns: Json;
+      };
       "use_approval": {
         Args: {
           "p_actions": (string)[];
@@ -6287,6 +6643,18 @@ export type Database = {
           "p_refunded": number;
         };
         Returns: number;
+      };
+      "watch_events": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "webhook_endpoint_to_json": {
+        Args: {
+          "p_endpoint": Omit<
+            Database["interlock"]["Tables"]["webhook_endpoints"]["Row"],
+            Database["interlock"]["Tables"]["webhook_endpoints"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: Json;
       };
       "works_at": { Args: { "p_location_id": string }; Returns: boolean };
       "wrap_text": {
