@@ -43,16 +43,18 @@ as $$
 declare
   v_claims constant jsonb := auth.jwt() -> 'app_metadata';
 begin
-  return case
-    when v_claims ->> 'role' in ('packer', 'manager') is not true then '{}'
-    when not v_claims ? 'location_ids' then array[interlock.online_location()]
-    when jsonb_typeof(v_claims -> 'location_ids') = 'array' then array(
-      select l.id::uuid
-      from jsonb_array_elements_text(v_claims -> 'location_ids') as l (id)
-      where interlock.is_uuid(l.id)
-    )
-    else '{}'
-  end;
+  if v_claims ->> 'role' in ('packer', 'manager') is not true then
+    return '{}';
+  elsif not v_claims ? 'location_ids' then
+    return array[interlock.online_location()];
+  elsif jsonb_typeof(v_claims -> 'location_ids') <> 'array' then
+    return '{}';
+  end if;
+  return array(
+    select l.id::uuid
+    from jsonb_array_elements_text(v_claims -> 'location_ids') as l (id)
+    where interlock.is_uuid(l.id)
+  );
 end
 $$;
 
@@ -134,8 +136,8 @@ create policy picking_sessions_select_workers
 
 -- The orders of picking sessions: an order is in one at a time (picking_session_orders_one_open). Each is a box on the packing table.
 --
--- Whoever packs shares the lock of its row, whoever completes it or takes it out has it alone: so nothing is packed into a box
--- that is closed.
+-- Whoever completes it or takes it out has the lock of its row, and closes its lines with it (packing_progress.box_open). Scans do not
+-- lock it: workers at one order would write it in turn.
 create table interlock.picking_session_orders (
   picking_session_id uuid not null
     constraint picking_session_orders_session_fkey references interlock.picking_sessions,
@@ -212,6 +214,8 @@ grant select on table interlock.packing_conflicts to service_role;
 --
 -- An order needs what it has bought of physical goods and what has neither been sent nor refunded; units that are refunded meanwhile are
 -- needed no more.
+--
+-- Whoever packs locks its row and no other of the order: so a box that is closed is closed in each of its lines (box_open).
 create table interlock.packing_progress (
   id uuid not null default interlock.new_id()
     constraint packing_progress_pkey primary key,
@@ -221,6 +225,7 @@ create table interlock.packing_progress (
   quantity_needed interlock.unit_count not null,
   quantity_packed interlock.unit_count not null default 0,
   quantity_short interlock.unit_count not null default 0,
+  box_open boolean not null default true,
   version interlock.row_version not null default 1,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -239,6 +244,8 @@ comment on column interlock.packing_progress.quantity_packed is
   'How many are in it.';
 comment on column interlock.packing_progress.quantity_short is
   'How many there will not be.';
+comment on column interlock.packing_progress.box_open is
+  'Whether its box is: nothing is packed into one that was completed or taken out.';
 comment on column interlock.packing_progress.version is
   'One more after every change of its numbers: the higher one is the newer one.';
 
@@ -511,6 +518,34 @@ as $$
     and b.order_id = p_order_id
 $$;
 
+-- Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line's version, so what
+-- comes late or twice does no harm.
+--
+-- Callers: the trigger that interlock.prepare_realtime makes.
+-- Locks: none.
+create function interlock.broadcast_packing()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  execute 'select realtime.send($1, ''packing.progress'', $2, true)'
+  using
+    jsonb_build_object(
+      'session_id', new.picking_session_id,
+      'order_id', new.order_id,
+      'product_id', new.product_id,
+      'change', new.quantity_packed - old.quantity_packed,
+      'quantity_packed', new.quantity_packed,
+      'quantity_needed', new.quantity_needed,
+      'quantity_short', new.quantity_short,
+      'version', new.version
+    ),
+    'packing:' || new.picking_session_id;
+  return null;
+end
+$$;
+
 -- What public.claim_picking does, with its owner's rights: have products of a session for oneself for a while
 -- (settings.pick_lease), so that two pickers do not walk to the same shelf. Without products: all that nobody has and that are
 -- still to be picked. Called again it makes the lease longer.
@@ -615,7 +650,7 @@ $$;
 -- Close the box of an order, and with the last one its session, however many close theirs at once: each counts the
 -- session down by one, under the lock of its row, and whoever comes to nothing ends it.
 --
--- Callers: interlock.complete_box, interlock.take_out_order; with the box locked.
+-- Callers: interlock.complete_box, interlock.take_out_order; with the box and its lines locked.
 -- Locks: the session.
 create function interlock.close_box(p_session_id uuid, p_order_id uuid, p_status text, p_shipment_id uuid)
 returns void
@@ -632,6 +667,10 @@ begin
       closed_at = interlock.clock()
   where b.picking_session_id = p_session_id
     and b.order_id = p_order_id;
+  update interlock.packing_progress p
+  set box_open = false
+  where p.picking_session_id = p_session_id
+    and p.order_id = p_order_id;
   perform interlock.note_event(
     case when p_status = 'completed' then 'packing.order_completed' else 'packing.order_taken_out' end,
     p_session_id::text,
@@ -670,7 +709,7 @@ $$;
 -- is packed is moved from that stock to the web shop's, which has sold it.
 --
 -- Callers: interlock.pack_item.
--- Locks: the account of the buyer and the order; the box; the session; stock as interlock.lock_inventory; for what is short as
+-- Locks: the account of the buyer and the order; the box; the lines by product; the session; stock as interlock.lock_inventory; for what is short as
 --   interlock.take_off_order.
 -- Errors: SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, NOT_FULLY_PACKED, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
 --   INSUFFICIENT_INVENTORY; 55P03 and
@@ -708,6 +747,14 @@ begin
   if v_box.status <> 'open' or (p_session).status = 'picking' then
     perform interlock.refuse_session((p_session).id, p_order_id);
   end if;
+  -- Who packs into it at this moment is waited for, and comes too late afterwards.
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.packing_progress p
+  where p.picking_session_id = (p_session).id
+    and p.order_id = p_order_id
+  order by p.product_id
+  for no key update;
 
   select
     jsonb_agg(jsonb_build_object(
@@ -1062,58 +1109,37 @@ $$;
 -- With a number below 0 they are expected again.
 --
 -- Callers: interlock.pack_item.
--- Locks: the box, shared; the line.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED; 55P03 after lock_timeout.
-create function interlock.give_up_units(
-  p_session interlock.picking_sessions, p_order_id uuid, p_product_id uuid, p_change int
-)
+-- Locks: the line.
+-- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED; 55P03 after lock_timeout.
+create function interlock.give_up_units(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
 returns interlock.packing_progress
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_status text;
   v_line interlock.packing_progress;
 begin
-  select b.status
-  into v_status
-  from interlock.picking_session_orders b
-  where b.picking_session_id = (p_session).id
-    and b.order_id = p_order_id
-  for share;
-  if (p_session).status <> 'packing' or v_status <> 'open' then
-    perform interlock.refuse_session((p_session).id, p_order_id);
+  if (interlock.find_session(p_session_id)).status <> 'packing' then
+    perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-
   update interlock.packing_progress p
   set quantity_short = p.quantity_short + p_change,
       version = p.version + 1,
       updated_at = now()
-  where p.picking_session_id = (p_session).id
+  where p.picking_session_id = p_session_id
     and p.order_id = p_order_id
     and p.product_id = p_product_id
+    and p.box_open
     and p.quantity_short + p_change between 0 and p.quantity_needed - p.quantity_packed
   returning p.* into v_line;
   if not found then
-    if not exists (
-      select
-      from interlock.packing_progress p
-      where p.picking_session_id = (p_session).id
-        and p.order_id = p_order_id
-        and p.product_id = p_product_id
-    ) then
-      perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
-        'session_id', (p_session).id, 'order_id', p_order_id, 'product_id', p_product_id
-      ));
-    end if;
-    perform interlock.refuse_pack((p_session).id, p_order_id, p_product_id, interlock.most_units());
+    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units());
   end if;
 
-  perform interlock.note_scan((p_session).id, p_order_id, p_product_id, 'short', p_change);
-  perform interlock.note_packing(v_line, 0);
+  perform interlock.note_packing(v_line, 'short', p_change);
   return v_line;
 end
 $$;
@@ -1159,9 +1185,7 @@ begin
       'progress_id', p_progress_id, 'session_id', p_session_id, 'product_id', p_product_id
     ));
   end if;
-  v_line := interlock.pack_units(
-    interlock.find_session(v_line.picking_session_id), v_line.order_id, v_line.product_id, 1
-  );
+  v_line := interlock.pack_units(v_line.picking_session_id, v_line.order_id, v_line.product_id, 1);
   return query values (
     v_line.id, v_line.picking_session_id, v_line.order_id, v_line.product_id, v_line.quantity_needed::int,
     v_line.quantity_packed::int, v_line.created_at, v_line.updated_at
@@ -1211,7 +1235,7 @@ begin
 end
 $$;
 
--- Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.
+-- Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.
 --
 -- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less.
 -- Locks: the box, waiting.
@@ -1313,50 +1337,38 @@ begin
 end
 $$;
 
--- Tell that a line has changed: as an event, where somebody wants to know (settings.packing_events), and to the screens of the session, where
--- the platform's realtime is there. Both have the numbers as they are and the line's version, so what comes late or twice does no harm.
+-- Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the
+-- numbers as they are and the line's version, so what comes late or twice does no harm.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
 -- Locks: none.
-create function interlock.note_packing(p_line interlock.packing_progress, p_change int)
+create function interlock.note_packing(p_line interlock.packing_progress, p_action text, p_quantity int)
 returns void
 language plpgsql
 set search_path = ''
 as $$
-declare
-  v_events boolean;
-  v_broadcast constant boolean := to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null;
-  v_payload jsonb;
 begin
-  select s.packing_events into v_events from interlock.settings s;
-  if not v_events and not v_broadcast then
-    return;
-  end if;
-  v_payload := jsonb_build_object(
-    'session_id', (p_line).picking_session_id,
-    'order_id', (p_line).order_id,
-    'product_id', (p_line).product_id,
-    'change', p_change,
-    'quantity_packed', (p_line).quantity_packed,
-    'quantity_needed', (p_line).quantity_needed,
-    'quantity_short', (p_line).quantity_short,
-    'version', (p_line).version
-  );
-  if v_events then
-    -- Written here: a scan is the most frequent thing that is told.
-    insert into interlock.events (type, subject, payload)
-    values ('packing.progress', (p_line).picking_session_id::text, v_payload);
-  end if;
-  if v_broadcast then
-    execute 'select realtime.send($1, ''packing.progress'', $2, true)'
-    using v_payload, 'packing:' || (p_line).picking_session_id;
-  end if;
+  insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
+  values (p_line.picking_session_id, p_line.order_id, p_line.product_id, p_action, p_quantity, auth.uid());
+  insert into interlock.events (type, subject, payload)
+  select 'packing.progress', p_line.picking_session_id::text, jsonb_build_object(
+    'session_id', p_line.picking_session_id,
+    'order_id', p_line.order_id,
+    'product_id', p_line.product_id,
+    'change', case when p_action = 'short' then 0 else p_quantity end,
+    'quantity_packed', p_line.quantity_packed,
+    'quantity_needed', p_line.quantity_needed,
+    'quantity_short', p_line.quantity_short,
+    'version', p_line.version
+  )
+  from interlock.settings s
+  where s.packing_events;
 end
 $$;
 
--- Write down what was done in a picking session, and tell it.
+-- Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).
 --
--- Callers: the functions of the warehouse, with what they have changed locked.
+-- Callers: interlock.pick_item, interlock.complete_box; with what they have changed locked.
 -- Locks: none.
 create function interlock.note_scan(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_action text, p_quantity int
@@ -1401,7 +1413,6 @@ declare
   v_action constant text := coalesce(p_action, 'pack');
   v_quantity constant int := coalesce(p_quantity, 1);
   v_problems jsonb := '[]'::jsonb;
-  v_session interlock.picking_sessions;
   v_product_id uuid;
   v_line interlock.packing_progress;
   v_answer text;
@@ -1435,56 +1446,65 @@ begin
     perform interlock.refuse_problems(v_problems);
   end if;
 
-  v_session := interlock.find_session(p_session_id);
   if v_action = 'complete' then
-    return interlock.complete_box(v_session, p_order_id, p_tracking)::text::json;
+    return interlock.complete_box(interlock.find_session(p_session_id), p_order_id, p_tracking)::text::json;
   end if;
-  v_product_id := interlock.find_scanned_product(p_product_id, p_barcode);
+  v_product_id := p_product_id;
+  if p_barcode is not null then
+    perform interlock.find_session(p_session_id);
+    v_product_id := interlock.find_scanned_product(p_product_id, p_barcode);
+  end if;
 
-  v_answer := interlock.begin_idempotent('pack_item', p_idempotency_key, jsonb_build_array(
-    p_session_id, p_order_id, v_product_id, v_quantity, v_action
-  ));
-  if v_answer is not null then
-    return v_answer::json;
+  if p_idempotency_key is not null then
+    v_answer := interlock.begin_idempotent('pack_item', p_idempotency_key, jsonb_build_array(
+      p_session_id, p_order_id, v_product_id, v_quantity, v_action
+    ));
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
   end if;
   -- A scanner reads whatever lies there.
-  perform interlock.raise_error('WRONG_ITEM', jsonb_build_object(
-    'session_id', p_session_id, 'order_id', p_order_id, 'product_id', v_product_id
-  ))
-  where p_barcode is not null
-    and not exists (
-      select
-      from interlock.packing_progress p
-      where p.picking_session_id = p_session_id
-        and p.order_id = p_order_id
-        and p.product_id = v_product_id
-    );
+  if p_barcode is not null and not exists (
+    select
+    from interlock.packing_progress p
+    where p.picking_session_id = p_session_id
+      and p.order_id = p_order_id
+      and p.product_id = v_product_id
+  ) then
+    perform interlock.raise_error('WRONG_ITEM', jsonb_build_object(
+      'session_id', p_session_id, 'order_id', p_order_id, 'product_id', v_product_id
+    ));
+  end if;
 
-  v_line := case v_action
-    when 'pack' then interlock.pack_units(v_session, p_order_id, v_product_id, v_quantity)
-    when 'unpack' then interlock.pack_units(v_session, p_order_id, v_product_id, -v_quantity)
-    else interlock.give_up_units(v_session, p_order_id, v_product_id, v_quantity)
-  end;
+  if v_action = 'short' then
+    v_line := interlock.give_up_units(p_session_id, p_order_id, v_product_id, v_quantity);
+  else
+    v_line := interlock.pack_units(
+      p_session_id, p_order_id, v_product_id, case v_action when 'pack' then v_quantity else -v_quantity end
+    );
+  end if;
   -- A statement of its own, which sees what was written.
   v_answer := interlock.packing_answer(v_line)::text;
-  perform interlock.finish_idempotent('pack_item', p_idempotency_key, v_answer);
+  if p_idempotency_key is not null then
+    perform interlock.finish_idempotent('pack_item', p_idempotency_key, v_answer);
+  end if;
   return v_answer::json;
 end
 $$;
 
 -- Put so many units out of the basket into the box of an order, or back. Two conditional updates decide, neither of which reads first: the basket
--- never gives more than was picked, over all orders, and the line never takes more than it needs. A unit that was given
--- up as short and is packed after all is short no more.
+-- never gives more than was picked, over all orders, and the line never takes more than it needs, and nothing once its box is closed.
+-- A unit that was given up as short and is packed after all is short no more.
 --
 -- With p_expected the line must have so many: IL004 says that it has not.
 --
 -- Callers: interlock.pack_item, interlock.update_packing_progress_atomic, interlock.increment_packing_quantity,
---   interlock.set_packed_quantity; with the session looked at.
--- Locks: the box, shared; the basket; the line.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line
+--   interlock.set_packed_quantity.
+-- Locks: the basket; the line.
+-- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line
 --   as its detail; 55P03 after lock_timeout.
 create function interlock.pack_units(
-  p_session interlock.picking_sessions, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
 )
 returns interlock.packing_progress
 language plpgsql
@@ -1494,23 +1514,22 @@ declare
   v_status text;
   v_line interlock.packing_progress;
 begin
-  select b.status
+  select s.status
   into v_status
-  from interlock.picking_session_orders b
-  where b.picking_session_id = (p_session).id
-    and b.order_id = p_order_id
-  for share;
-  if (p_session).status <> 'packing' or v_status <> 'open' then
-    perform interlock.refuse_session((p_session).id, p_order_id);
+  from interlock.picking_sessions s
+  where s.id = p_session_id
+    and interlock.works_at(s.location_id);
+  if v_status is distinct from 'packing' then
+    perform interlock.find_session(p_session_id);
+    perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
-
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
   update interlock.picking_session_items i
   set quantity_packed = i.quantity_packed + p_change,
       version = i.version + 1
-  where i.picking_session_id = (p_session).id
+  where i.picking_session_id = p_session_id
     and i.product_id = p_product_id
     and i.quantity_packed + p_change between 0 and i.quantity_picked;
   if found then
@@ -1522,40 +1541,19 @@ begin
         quantity_short = least(p.quantity_short, p.quantity_needed - p.quantity_packed - p_change),
         version = p.version + 1,
         updated_at = now()
-    where p.picking_session_id = (p_session).id
+    where p.picking_session_id = p_session_id
       and p.order_id = p_order_id
       and p.product_id = p_product_id
+      and p.box_open
       and p.quantity_packed + p_change between 0 and p.quantity_needed
       and p.quantity_packed = coalesce(p_expected, p.quantity_packed)
     returning p.* into v_line;
   end if;
-
   if v_line.id is null then
-    select p.*
-    into v_line
-    from interlock.packing_progress p
-    where p.picking_session_id = (p_session).id
-      and p.order_id = p_order_id
-      and p.product_id = p_product_id;
-    if v_line.id is null then
-      perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
-        'session_id', (p_session).id, 'order_id', p_order_id, 'product_id', p_product_id
-      ));
-    end if;
-    if v_line.quantity_packed <> p_expected then
-      raise exception using
-        errcode = 'IL004',
-        message = 'the line has another number of units',
-        detail = interlock.packing_answer(v_line)::text;
-    end if;
-    perform interlock.refuse_pack((p_session).id, p_order_id, p_product_id, p_change);
+    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, p_change, p_expected);
   end if;
 
-  insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-  values (
-    (p_session).id, p_order_id, p_product_id, case when p_change > 0 then 'pack' else 'unpack' end, p_change, auth.uid()
-  );
-  perform interlock.note_packing(v_line, p_change);
+  perform interlock.note_packing(v_line, case when p_change > 0 then 'pack' else 'unpack' end, p_change);
   return v_line;
 end
 $$;
@@ -1572,7 +1570,6 @@ set search_path = ''
 as $$
 declare
   v_order record;
-  v_basket record;
   v_session record;
 begin
   select sum(l.quantity_packed) as packed, sum(l.quantity_needed) as needed, sum(l.quantity_short) as short
@@ -1580,12 +1577,12 @@ begin
   from interlock.packing_progress l
   where l.picking_session_id = p_line.picking_session_id
     and l.order_id = p_line.order_id;
-  select i.quantity_picked as picked, i.quantity_packed as packed, i.version
-  into v_basket
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_line.picking_session_id
-    and i.product_id = p_line.product_id;
-  select sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed
+  select
+    sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed,
+    -- Of the one product's row.
+    max(i.quantity_picked) filter (where i.product_id = p_line.product_id) as basket_picked,
+    max(i.quantity_packed) filter (where i.product_id = p_line.product_id) as basket_packed,
+    max(i.version) filter (where i.product_id = p_line.product_id) as basket_version
   into v_session
   from interlock.picking_session_items i
   where i.picking_session_id = p_line.picking_session_id;
@@ -1608,10 +1605,10 @@ begin
       'is_order_complete', v_order.packed + v_order.short >= v_order.needed
     ),
     'basket', jsonb_build_object(
-      'quantity_picked', v_basket.picked,
-      'quantity_packed', v_basket.packed,
-      'available', v_basket.picked - v_basket.packed,
-      'version', v_basket.version
+      'quantity_picked', v_session.basket_picked,
+      'quantity_packed', v_session.basket_packed,
+      'available', v_session.basket_picked - v_session.basket_packed,
+      'version', v_session.basket_version
     ),
     'session', jsonb_build_object(
       'units_packed', v_session.packed, 'units_picked', v_session.picked, 'units_needed', v_session.needed
@@ -1747,7 +1744,7 @@ begin
 end
 $$;
 
--- Let whoever works at a session's location hear what is broadcast of it, where the platform's realtime is there: the private topic
+-- Broadcast each change of a line to whoever works at its session's location, where the platform's realtime is there: the private topic
 -- `packing:SESSION_ID`. Returns whether it is; called again it changes nothing. Called when this is installed; if realtime comes
 -- later, call it once yourself:
 --
@@ -1760,7 +1757,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if to_regclass('realtime.messages') is null or to_regprocedure('realtime.topic()') is null then
+  if to_regclass('realtime.messages') is null or to_regprocedure('realtime.topic()') is null
+    or to_regprocedure('realtime.send(jsonb,text,text,boolean)') is null then
     return false;
   end if;
   drop policy if exists interlock_packing_select_workers on realtime.messages;
@@ -1769,15 +1767,23 @@ begin
     for select
     to authenticated
     using (extension = 'broadcast' and interlock.may_hear_packing(realtime.topic()));
+  create or replace trigger packing_progress_broadcast
+    after update on interlock.packing_progress
+    for each row
+    when (old.version <> new.version)
+    execute function interlock.broadcast_packing();
   return true;
 end
 $$;
 
 -- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.
 --
--- Callers: interlock.pack_units.
--- Errors: ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED.
-create function interlock.refuse_pack(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
+-- Callers: interlock.pack_units, interlock.give_up_units.
+-- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line as its
+--   detail, if it has not the number of units that was expected.
+create function interlock.refuse_pack(
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
+)
 returns void
 language plpgsql
 set search_path = ''
@@ -1792,6 +1798,20 @@ begin
   where p.picking_session_id = p_session_id
     and p.order_id = p_order_id
     and p.product_id = p_product_id;
+  if v_line.id is null then
+    perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
+      'session_id', p_session_id, 'order_id', p_order_id, 'product_id', p_product_id
+    ));
+  end if;
+  if not v_line.box_open then
+    perform interlock.refuse_session(p_session_id, p_order_id);
+  end if;
+  if v_line.quantity_packed <> p_expected then
+    raise exception using
+      errcode = 'IL004',
+      message = 'the line has another number of units',
+      detail = interlock.packing_answer(v_line)::text;
+  end if;
   select i.*
   into v_item
   from interlock.picking_session_items i
@@ -2046,7 +2066,6 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_line interlock.packing_progress;
-  v_session interlock.picking_sessions;
   v_text text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -2061,13 +2080,14 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
   v_line := interlock.find_packing_line(p_progress_id);
-  v_session := interlock.find_session(v_line.picking_session_id);
   if p_new = p_expected and v_line.quantity_packed = p_expected then
     return interlock.packing_answer(v_line);
   end if;
 
   begin
-    v_line := interlock.pack_units(v_session, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected);
+    v_line := interlock.pack_units(
+      v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
+    );
     -- A statement of its own, which sees what was written.
     return interlock.packing_answer(v_line);
   exception
@@ -2194,7 +2214,6 @@ set lock_timeout = '2s'
 as $$
 declare
   v_problems jsonb := '[]'::jsonb;
-  v_session interlock.picking_sessions;
   v_line interlock.packing_progress;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -2208,11 +2227,10 @@ begin
     perform interlock.require_packer();
     perform interlock.refuse_problems(v_problems);
   end if;
-  v_session := interlock.find_session(p_session_id);
-  if v_session.location_id <> p_store_id then
+  if p_store_id is not null and (interlock.find_session(p_session_id)).location_id <> p_store_id then
     perform interlock.raise_error('SESSION_NOT_FOUND', jsonb_build_object('session_id', p_session_id));
   end if;
-  v_line := interlock.pack_units(v_session, p_order_id, p_product_id, 1);
+  v_line := interlock.pack_units(p_session_id, p_order_id, p_product_id, 1);
   return jsonb_build_object(
     'success', true,
     'progress_id', v_line.id,
@@ -2438,13 +2456,15 @@ create function public.pack_item(
   p_idempotency_key text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pack_item(
+begin
+  return interlock.pack_item(
     p_session_id, p_order_id, p_product_id, p_barcode, p_quantity, p_action, p_tracking, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pack_item(uuid, uuid, uuid, text, int, text, text, text) is
@@ -2528,11 +2548,13 @@ create function public.update_packing_progress_atomic(
   p_store_id uuid default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.update_packing_progress_atomic(p_session_id, p_order_id, p_product_id, p_store_id)
+begin
+  return interlock.update_packing_progress_atomic(p_session_id, p_order_id, p_product_id, p_store_id);
+end
 $$;
 
 comment on function public.update_packing_progress_atomic(uuid, uuid, uuid, uuid) is
@@ -2550,6 +2572,8 @@ comment on function interlock.abandon_stale_sessions is
   'Abandon picking sessions in which nobody has done anything for settings.session_idle; answers how many.';
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
+comment on function interlock.broadcast_packing is
+  'Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
 comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is
@@ -2581,15 +2605,15 @@ comment on function interlock.item_state is
 comment on function interlock.leave_sessions is
   'Take orders that have ended out of the sessions in which they are picked or packed.';
 comment on function interlock.lock_box is
-  'Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.';
+  'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
 comment on function interlock.may_hear_packing is
   'Whether the caller may hear what is broadcast under this topic: that of a picking session of a location at which they work.';
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
 comment on function interlock.note_packing is
-  'Tell that a line has changed: as an event, where somebody wants to know (settings.packing_events), and to the screens of the session, where the platform''s realtime is there.';
+  'Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
 comment on function interlock.note_scan is
-  'Write down what was done in a picking session, and tell it.';
+  'Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).';
 comment on function interlock.pack_item is
   'What public.pack_item does, with its owner''s rights: what function pack is asked for.';
 comment on function interlock.pack_units is
@@ -2601,7 +2625,7 @@ comment on function interlock.packing_locations is
 comment on function interlock.pick_item is
   'What public.pick_item does, with its owner''s rights: units of a product come from the shelf into the basket; with a quantity below 0 they go back, also of a session that has ended.';
 comment on function interlock.prepare_realtime is
-  'Let whoever works at a session''s location hear what is broadcast of it, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
+  'Broadcast each change of a line to whoever works at its session''s location, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
 comment on function interlock.refuse_pack is
   'Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.';
 comment on function interlock.refuse_session is

@@ -39,6 +39,7 @@ drop function
   interlock.abandon_session,
   interlock.abandon_stale_sessions,
   interlock.box_answer,
+  interlock.broadcast_packing,
   interlock.claim_picking,
   interlock.close_box,
   interlock.complete_box,

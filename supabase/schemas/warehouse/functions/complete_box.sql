@@ -6,7 +6,7 @@
 -- is packed is moved from that stock to the web shop's, which has sold it.
 --
 -- Callers: interlock.pack_item.
--- Locks: the account of the buyer and the order; the box; the session; stock as interlock.lock_inventory; for what is short as
+-- Locks: the account of the buyer and the order; the box; the lines by product; the session; stock as interlock.lock_inventory; for what is short as
 --   interlock.take_off_order.
 -- Errors: SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, NOT_FULLY_PACKED, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
 --   INSUFFICIENT_INVENTORY; 55P03 and
@@ -44,6 +44,14 @@ begin
   if v_box.status <> 'open' or (p_session).status = 'picking' then
     perform interlock.refuse_session((p_session).id, p_order_id);
   end if;
+  -- Who packs into it at this moment is waited for, and comes too late afterwards.
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.packing_progress p
+  where p.picking_session_id = (p_session).id
+    and p.order_id = p_order_id
+  order by p.product_id
+  for no key update;
 
   select
     jsonb_agg(jsonb_build_object(

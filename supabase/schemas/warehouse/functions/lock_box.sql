@@ -1,4 +1,4 @@
--- Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.
+-- Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.
 --
 -- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less.
 -- Locks: the box, waiting.

@@ -1,8 +1,11 @@
 -- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.
 --
--- Callers: interlock.pack_units.
--- Errors: ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED.
-create function interlock.refuse_pack(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
+-- Callers: interlock.pack_units, interlock.give_up_units.
+-- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line as its
+--   detail, if it has not the number of units that was expected.
+create function interlock.refuse_pack(
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
+)
 returns void
 language plpgsql
 set search_path = ''
@@ -17,6 +20,20 @@ begin
   where p.picking_session_id = p_session_id
     and p.order_id = p_order_id
     and p.product_id = p_product_id;
+  if v_line.id is null then
+    perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
+      'session_id', p_session_id, 'order_id', p_order_id, 'product_id', p_product_id
+    ));
+  end if;
+  if not v_line.box_open then
+    perform interlock.refuse_session(p_session_id, p_order_id);
+  end if;
+  if v_line.quantity_packed <> p_expected then
+    raise exception using
+      errcode = 'IL004',
+      message = 'the line has another number of units',
+      detail = interlock.packing_answer(v_line)::text;
+  end if;
   select i.*
   into v_item
   from interlock.picking_session_items i

@@ -17,7 +17,6 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_line interlock.packing_progress;
-  v_session interlock.picking_sessions;
   v_text text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -32,13 +31,14 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
   v_line := interlock.find_packing_line(p_progress_id);
-  v_session := interlock.find_session(v_line.picking_session_id);
   if p_new = p_expected and v_line.quantity_packed = p_expected then
     return interlock.packing_answer(v_line);
   end if;
 
   begin
-    v_line := interlock.pack_units(v_session, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected);
+    v_line := interlock.pack_units(
+      v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
+    );
     -- A statement of its own, which sees what was written.
     return interlock.packing_answer(v_line);
   exception
