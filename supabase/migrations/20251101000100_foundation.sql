@@ -2828,11 +2828,13 @@ comment on function public.close_ledgers(int) is
 
 create function public.erase_user(p_user_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.erase_user(p_user_id)
+begin
+  return interlock.erase_user(p_user_id);
+end
 $$;
 
 comment on function public.erase_user(uuid) is

@@ -1760,11 +1760,13 @@ comment on function public.expire_promo_holds(int) is
 
 create function public.increment_promo_usage(p_promo_id uuid, p_reference text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.increment_promo_usage(p_promo_id, p_reference)
+begin
+  return interlock.increment_promo_usage(p_promo_id, p_reference);
+end
 $$;
 
 comment on function public.increment_promo_usage(uuid, text) is
@@ -1772,11 +1774,13 @@ comment on function public.increment_promo_usage(uuid, text) is
 
 create function public.set_promo_slots(p_promo_id uuid, p_slots int)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_promo_slots(p_promo_id, p_slots)
+begin
+  return interlock.set_promo_slots(p_promo_id, p_slots);
+end
 $$;
 
 comment on function public.set_promo_slots(uuid, int) is
@@ -1792,13 +1796,15 @@ create function public.validate_promo(
   p_currency text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.validate_promo(
+begin
+  return interlock.validate_promo(
     p_code, p_cart_items, p_subtotal, p_cart_id, p_dry_run, p_action, p_currency
-  )
+  );
+end
 $$;
 
 comment on function public.validate_promo(text, jsonb, bigint, uuid, boolean, text, text) is

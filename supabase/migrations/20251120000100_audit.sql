@@ -1415,11 +1415,13 @@ $$;
 
 create function public.accept_finding(p_finding_id uuid, p_reason text, p_name text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.accept_finding(p_finding_id, p_reason, p_name)
+begin
+  return interlock.accept_finding(p_finding_id, p_reason, p_name);
+end
 $$;
 
 comment on function public.accept_finding(uuid, text, text) is
@@ -1427,11 +1429,13 @@ comment on function public.accept_finding(uuid, text, text) is
 
 create function public.audit_inventory(p_full boolean default false)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.audit_inventory(p_full)
+begin
+  return interlock.audit_inventory(p_full);
+end
 $$;
 
 comment on function public.audit_inventory(boolean) is
@@ -1439,11 +1443,13 @@ comment on function public.audit_inventory(boolean) is
 
 create function public.resolve_finding(p_finding_id uuid, p_reason text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.resolve_finding(p_finding_id, p_reason)
+begin
+  return interlock.resolve_finding(p_finding_id, p_reason);
+end
 $$;
 
 comment on function public.resolve_finding(uuid, text) is

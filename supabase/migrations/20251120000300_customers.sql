@@ -1455,11 +1455,13 @@ create function public.adjust_points(
   p_balance bigint default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.adjust_points(p_customer_id, p_reason, p_reference, p_delta, p_balance)
+begin
+  return interlock.adjust_points(p_customer_id, p_reason, p_reference, p_delta, p_balance);
+end
 $$;
 
 comment on function public.adjust_points(uuid, text, text, bigint, bigint) is
@@ -1467,12 +1469,14 @@ comment on function public.adjust_points(uuid, text, text, bigint, bigint) is
 
 create function public.alpine_iq_member(p_customer_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.alpine_iq_member(p_customer_id)
+begin
+  return interlock.alpine_iq_member(p_customer_id);
+end
 $$;
 
 comment on function public.alpine_iq_member(uuid) is
@@ -1480,11 +1484,13 @@ comment on function public.alpine_iq_member(uuid) is
 
 create function public.erase_customer(p_customer_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.erase_customer(p_customer_id)
+begin
+  return interlock.erase_customer(p_customer_id);
+end
 $$;
 
 comment on function public.erase_customer(uuid) is
@@ -1492,12 +1498,14 @@ comment on function public.erase_customer(uuid) is
 
 create function public.find_customer(p_phone text default null, p_email text default null)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.find_customer(p_phone, p_email)
+begin
+  return interlock.find_customer(p_phone, p_email);
+end
 $$;
 
 comment on function public.find_customer(text, text) is
@@ -1505,11 +1513,13 @@ comment on function public.find_customer(text, text) is
 
 create function public.link_customer(p_customer_id uuid, p_user_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.link_customer(p_customer_id, p_user_id)
+begin
+  return interlock.link_customer(p_customer_id, p_user_id);
+end
 $$;
 
 comment on function public.link_customer(uuid, uuid) is
@@ -1517,11 +1527,13 @@ comment on function public.link_customer(uuid, uuid) is
 
 create function public.merge_customers(p_from uuid, p_into uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.merge_customers(p_from, p_into)
+begin
+  return interlock.merge_customers(p_from, p_into);
+end
 $$;
 
 comment on function public.merge_customers(uuid, uuid) is
@@ -1529,11 +1541,13 @@ comment on function public.merge_customers(uuid, uuid) is
 
 create function public.redeem_points(p_points bigint, p_currency text, p_idempotency_key text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.redeem_points(p_points, p_currency, p_idempotency_key)
+begin
+  return interlock.redeem_points(p_points, p_currency, p_idempotency_key);
+end
 $$;
 
 comment on function public.redeem_points(bigint, text, text) is
@@ -1541,11 +1555,13 @@ comment on function public.redeem_points(bigint, text, text) is
 
 create function public.save_customer(p_person jsonb, p_customer_id uuid default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.save_customer(p_person, p_customer_id)
+begin
+  return interlock.save_customer(p_person, p_customer_id);
+end
 $$;
 
 comment on function public.save_customer(jsonb, uuid) is

@@ -4749,12 +4749,14 @@ grant select on table interlock.shift_corrections to authenticated, service_role
 
 create function public.alpine_iq_sale(p_sale_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.alpine_iq_sale(p_sale_id)
+begin
+  return interlock.alpine_iq_sale(p_sale_id);
+end
 $$;
 
 comment on function public.alpine_iq_sale(uuid) is
@@ -4762,11 +4764,13 @@ comment on function public.alpine_iq_sale(uuid) is
 
 create function public.approve_sale(p_register_id uuid, p_actions text[], p_reason text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.approve_sale(p_register_id, p_actions, p_reason)
+begin
+  return interlock.approve_sale(p_register_id, p_actions, p_reason);
+end
 $$;
 
 comment on function public.approve_sale(uuid, text[], text) is
@@ -4774,11 +4778,13 @@ comment on function public.approve_sale(uuid, text[], text) is
 
 create function public.close_shift(p_shift_id uuid, p_counted_cash bigint)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.close_shift(p_shift_id, p_counted_cash)
+begin
+  return interlock.close_shift(p_shift_id, p_counted_cash);
+end
 $$;
 
 comment on function public.close_shift(uuid, bigint) is
@@ -4786,11 +4792,13 @@ comment on function public.close_shift(uuid, bigint) is
 
 create function public.discard_parked_sale(p_parked_sale_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.discard_parked_sale(p_parked_sale_id)
+begin
+  return interlock.discard_parked_sale(p_parked_sale_id);
+end
 $$;
 
 comment on function public.discard_parked_sale(uuid) is
@@ -4810,11 +4818,13 @@ comment on function public.expire_parked_sales(int) is
 
 create function public.move_cash(p_shift_id uuid, p_kind text, p_amount bigint, p_reason text, p_reference text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.move_cash(p_shift_id, p_kind, p_amount, p_reason, p_reference)
+begin
+  return interlock.move_cash(p_shift_id, p_kind, p_amount, p_reason, p_reference);
+end
 $$;
 
 comment on function public.move_cash(uuid, text, bigint, text, text) is
@@ -4827,11 +4837,13 @@ create function public.open_shift(
   p_client_time timestamptz default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.open_shift(p_register_id, p_opening_cash, p_shift_id, p_client_time)
+begin
+  return interlock.open_shift(p_register_id, p_opening_cash, p_shift_id, p_client_time);
+end
 $$;
 
 comment on function public.open_shift(uuid, bigint, uuid, timestamptz) is
@@ -4848,11 +4860,13 @@ create function public.park_sale(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.park_sale(p_register_id, p_name, p_lines, p_customer, p_hold, p_expires_at, p_parked_sale_id, p_reference)
+begin
+  return interlock.park_sale(p_register_id, p_name, p_lines, p_customer, p_hold, p_expires_at, p_parked_sale_id, p_reference);
+end
 $$;
 
 comment on function public.park_sale(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text) is
@@ -4873,14 +4887,16 @@ create function public.pos_sale(
   p_idempotency_key text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pos_sale(
+begin
+  return interlock.pos_sale(
     p_register_id, p_lines, p_tenders, p_returns, p_customer, p_promo_code, p_parked_sale_id, p_client_time, p_shift_id,
     p_approval_id, p_expected_total, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text) is
@@ -4888,11 +4904,13 @@ comment on function public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid
 
 create function public.resume_parked_sale(p_parked_sale_id uuid, p_register_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.resume_parked_sale(p_parked_sale_id, p_register_id)
+begin
+  return interlock.resume_parked_sale(p_parked_sale_id, p_register_id);
+end
 $$;
 
 comment on function public.resume_parked_sale(uuid, uuid) is
@@ -4905,12 +4923,14 @@ create function public.sale_receipt(
   p_language text default null
 )
 returns text
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.sale_receipt(p_sale_id, p_format, p_columns, p_language)
+begin
+  return interlock.sale_receipt(p_sale_id, p_format, p_columns, p_language);
+end
 $$;
 
 comment on function public.sale_receipt(uuid, text, int, text) is
@@ -4918,11 +4938,13 @@ comment on function public.sale_receipt(uuid, text, int, text) is
 
 create function public.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.void_sale(p_sale_id, p_reason, p_approval_id)
+begin
+  return interlock.void_sale(p_sale_id, p_reason, p_approval_id);
+end
 $$;
 
 comment on function public.void_sale(uuid, text, uuid) is

@@ -2354,11 +2354,13 @@ grant select on table interlock.put_backs to authenticated, service_role;
 
 create function public.abandon_picking_session(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.abandon_picking_session(p_session_id)
+begin
+  return interlock.abandon_picking_session(p_session_id);
+end
 $$;
 
 comment on function public.abandon_picking_session(uuid) is
@@ -2378,11 +2380,13 @@ comment on function public.abandon_stale_sessions(int) is
 
 create function public.claim_picking(p_session_id uuid, p_product_ids uuid[] default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.claim_picking(p_session_id, p_product_ids)
+begin
+  return interlock.claim_picking(p_session_id, p_product_ids);
+end
 $$;
 
 comment on function public.claim_picking(uuid, uuid[]) is
@@ -2394,11 +2398,13 @@ create function public.create_picking_session(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.create_picking_session(p_order_ids, p_location_id, p_reference)
+begin
+  return interlock.create_picking_session(p_order_ids, p_location_id, p_reference);
+end
 $$;
 
 comment on function public.create_picking_session(uuid[], uuid, text) is
@@ -2406,12 +2412,14 @@ comment on function public.create_picking_session(uuid[], uuid, text) is
 
 create function public.get_picking_session(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.get_picking_session(p_session_id)
+begin
+  return interlock.get_picking_session(p_session_id);
+end
 $$;
 
 comment on function public.get_picking_session(uuid) is
@@ -2481,13 +2489,15 @@ create function public.pick_item(
   p_idempotency_key text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pick_item(
+begin
+  return interlock.pick_item(
     p_session_id, p_product_id, p_barcode, p_quantity, p_short, p_reason, p_basket, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pick_item(uuid, uuid, text, int, int, text, text, text) is
@@ -2495,11 +2505,13 @@ comment on function public.pick_item(uuid, uuid, text, int, int, text, text, tex
 
 create function public.release_picking(p_session_id uuid, p_product_ids uuid[] default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.release_picking(p_session_id, p_product_ids)
+begin
+  return interlock.release_picking(p_session_id, p_product_ids);
+end
 $$;
 
 comment on function public.release_picking(uuid, uuid[]) is
@@ -2507,11 +2519,13 @@ comment on function public.release_picking(uuid, uuid[]) is
 
 create function public.remove_order_from_session(p_session_id uuid, p_order_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.remove_order_from_session(p_session_id, p_order_id)
+begin
+  return interlock.remove_order_from_session(p_session_id, p_order_id);
+end
 $$;
 
 comment on function public.remove_order_from_session(uuid, uuid) is
@@ -2519,11 +2533,13 @@ comment on function public.remove_order_from_session(uuid, uuid) is
 
 create function public.set_packed_quantity(p_progress_id uuid, p_expected int, p_new int)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_packed_quantity(p_progress_id, p_expected, p_new)
+begin
+  return interlock.set_packed_quantity(p_progress_id, p_expected, p_new);
+end
 $$;
 
 comment on function public.set_packed_quantity(uuid, int, int) is
@@ -2531,11 +2547,13 @@ comment on function public.set_packed_quantity(uuid, int, int) is
 
 create function public.start_packing(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.start_packing(p_session_id)
+begin
+  return interlock.start_packing(p_session_id);
+end
 $$;
 
 comment on function public.start_packing(uuid) is

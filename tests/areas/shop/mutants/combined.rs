@@ -11,11 +11,16 @@ const STORM: ShopScenario = ShopScenario::Storm {
     stock: 25,
 };
 
+/// A single line goes the way of a cart.
+pub(super) const AS_A_CART: (&str, &str, &str) =
+    ("checkout", "jsonb_array_length(p_cart_items) = 1", "false");
+
 /// The mutants.
 pub(crate) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: reads without locking",
         patches: &[
+            AS_A_CART,
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
             ("take_from_rows", "for no key update of p", ""),
         ],
@@ -25,6 +30,7 @@ pub(crate) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: read, then write (report 001's lost update)",
         patches: &[
+            AS_A_CART,
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
             ("take_from_rows", "for no key update of p", ""),
             (
@@ -39,6 +45,7 @@ pub(crate) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: whether to take is decided on what the statement saw first",
         patches: &[
+            AS_A_CART,
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
             (
                 "take_from_rows",
@@ -62,12 +69,28 @@ pub(crate) const COMBINED: &[Combined] = &[
         race: &STORM,
     },
     Combined {
-        name: "checkout: the key is looked up and not claimed",
+        name: "checkout_line: the key is looked up and not claimed",
         patches: &[(
-            "checkout",
+            "checkout_line",
             "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
             "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
         )],
+        sql: None,
+        race: &ShopScenario::DoubleClick {
+            copies: 10,
+            stock: 100,
+        },
+    },
+    Combined {
+        name: "checkout: the key is looked up and not claimed",
+        patches: &[
+            AS_A_CART,
+            (
+                "checkout",
+                "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
+                "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
+            ),
+        ],
         sql: None,
         race: &ShopScenario::DoubleClick {
             copies: 10,
