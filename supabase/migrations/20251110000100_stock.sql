@@ -2540,26 +2540,30 @@ $$;
 -- Locks: held already.
 create function interlock.moved_inventory(p_stock jsonb)
 returns json
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select json_agg(
-    json_build_object(
-      'inventory_id', s.inventory_id,
-      'product_id', s.product_id,
-      'location_id', s.location_id,
-      'old_quantity', trim_scale(s.quantity),
-      'new_quantity', coalesce(trim_scale(i.quantity), p.available_quantity - p.backordered),
-      'version', coalesce(i.version::bigint, interlock.stock_version(s.product_id))
+begin
+  return (
+    select json_agg(
+      json_build_object(
+        'inventory_id', s.inventory_id,
+        'product_id', s.product_id,
+        'location_id', s.location_id,
+        'old_quantity', trim_scale(s.quantity),
+        'new_quantity', coalesce(trim_scale(i.quantity), p.available_quantity - p.backordered),
+        'version', coalesce(i.version::bigint, interlock.stock_version(s.product_id))
+      )
+      order by s.first_line
     )
-    order by s.first_line
-  )
-  from jsonb_to_recordset(p_stock) as s (
-    first_line int, inventory_id uuid, product_id uuid, location_id uuid, quantity numeric
-  )
-  left join interlock.inventory i on i.id = s.inventory_id
-  left join interlock.products p on p.id = s.inventory_id
+    from jsonb_to_recordset(p_stock) as s (
+      first_line int, inventory_id uuid, product_id uuid, location_id uuid, quantity numeric
+    )
+    left join interlock.inventory i on i.id = s.inventory_id
+    left join interlock.products p on p.id = s.inventory_id
+  );
+end
 $$;
 
 -- What has come to a product's stock at a location since a moment, less what went.
@@ -2709,31 +2713,35 @@ $$;
 -- Errors: LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND, VALIDATION_FAILED.
 create function interlock.name_transfer_ends(p_lines jsonb, p_end text, p_sign int)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_agg(jsonb_build_object(
-    'line', 2 * (e.line ->> 'line')::int + case p_sign when 1 then 1 else 0 end,
-    'of_line', e.line -> 'line',
-    'inventory_id', e.line -> 'inventory_id',
-    'product_id', e.line -> 'product_id',
-    'location_id', e.line -> 'location_id',
-    'change', p_sign * (e.line ->> 'quantity')::numeric
-  ))
-  from jsonb_array_elements(interlock.name_inventory_lines(
-    'transfer',
-    (
-      select jsonb_agg(
-        jsonb_build_object(
-          'product_id', l.line -> 'product_id', 'location_id', l.line -> p_end, 'quantity', l.line -> 'quantity'
+begin
+  return (
+    select jsonb_agg(jsonb_build_object(
+      'line', 2 * (e.line ->> 'line')::int + case p_sign when 1 then 1 else 0 end,
+      'of_line', e.line -> 'line',
+      'inventory_id', e.line -> 'inventory_id',
+      'product_id', e.line -> 'product_id',
+      'location_id', e.line -> 'location_id',
+      'change', p_sign * (e.line ->> 'quantity')::numeric
+    ))
+    from jsonb_array_elements(interlock.name_inventory_lines(
+      'transfer',
+      (
+        select jsonb_agg(
+          jsonb_build_object(
+            'product_id', l.line -> 'product_id', 'location_id', l.line -> p_end, 'quantity', l.line -> 'quantity'
+          )
+          order by l.n
         )
-        order by l.n
-      )
-      from jsonb_array_elements(p_lines) with ordinality as l (line, n)
-    ),
-    p_sign = 1
-  )) as e (line)
+        from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+      ),
+      p_sign = 1
+    )) as e (line)
+  );
+end
 $$;
 
 -- What the stock becomes: what interlock.lock_inventory has answered, with `target`, less what is owed. Lines that name the
@@ -2920,17 +2928,21 @@ $$;
 -- Callers: interlock.change_inventory_once.
 create function interlock.rebased_lines(p_lines jsonb)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_agg(
-    (l.line - 'quantity' - 'expected_quantity' - 'expected_version') || jsonb_build_object(
-      'difference', trim_scale((l.line ->> 'quantity')::numeric - (l.line ->> 'expected_quantity')::numeric)
+begin
+  return (
+    select jsonb_agg(
+      (l.line - 'quantity' - 'expected_quantity' - 'expected_version') || jsonb_build_object(
+        'difference', trim_scale((l.line ->> 'quantity')::numeric - (l.line ->> 'expected_quantity')::numeric)
+      )
+      order by l.n
     )
-    order by l.n
-  )
-  from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+  );
+end
 $$;
 
 -- Put what came of a transfer on the shelf of its destination. Lines that name a product twice are added up.
@@ -3631,19 +3643,23 @@ $$;
 -- Locks: none.
 create function interlock.transfer_ends(p_lines jsonb, p_location_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_agg(jsonb_build_object(
-    'line', l.n - 1,
-    'inventory_id', case p_location_id when interlock.online_location() then l.line -> 'product_id' else to_jsonb(i.id) end,
-    'product_id', l.line -> 'product_id',
-    'location_id', p_location_id,
-    'change', l.line -> 'quantity'
-  ))
-  from jsonb_array_elements(p_lines) with ordinality as l (line, n)
-  left join interlock.inventory i on i.product_id = (l.line ->> 'product_id')::uuid and i.location_id = p_location_id
+begin
+  return (
+    select jsonb_agg(jsonb_build_object(
+      'line', l.n - 1,
+      'inventory_id', case p_location_id when interlock.online_location() then l.line -> 'product_id' else to_jsonb(i.id) end,
+      'product_id', l.line -> 'product_id',
+      'location_id', p_location_id,
+      'change', l.line -> 'quantity'
+    ))
+    from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    left join interlock.inventory i on i.product_id = (l.line ->> 'product_id')::uuid and i.location_id = p_location_id
+  );
+end
 $$;
 
 -- Move stock between locations, or send it: then it is in transit until it is received. Each way has a transfer of its own, whose

@@ -67,13 +67,15 @@ $$;
 -- Locks: none.
 create function interlock.normal_code(p_code text)
 returns text
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select translate(interlock.normal_text(p_code), U&'\2010\2012\2013\2014\2015\2212', '------')
+begin
+  return translate(interlock.normal_text(p_code), U&'\2010\2012\2013\2014\2015\2212', '------');
+end
 $$;
 
 -- Whether an order's way of payment and deadline are those of its status. Only an order whose proof the shop may decide
@@ -3202,11 +3204,13 @@ $$;
 -- Callers: interlock.ship_order_lines, interlock.refund_order_lines, with the order locked.
 create function interlock.has_to_ship(p_order_id uuid)
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select exists (select from interlock.order_rest(p_order_id) r where r.kind = 'physical' and r.on_shelf > 0)
+begin
+  return exists (select from interlock.order_rest(p_order_id) r where r.kind = 'physical' and r.on_shelf > 0);
+end
 $$;
 
 -- Whether a member of a request is an amount of money: a whole number that JavaScript can read. Null if it is not there.
@@ -4995,11 +4999,13 @@ $$;
 -- Callers: interlock.line_through.
 create function interlock.share_of(p_amount bigint, p_part bigint, p_whole bigint)
 returns bigint
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case when p_whole = 0 then 0 else div(2 * p_amount::numeric * p_part + p_whole, 2 * p_whole) end::bigint
+begin
+  return case when p_whole = 0 then 0 else div(2 * p_amount::numeric * p_part + p_whole, 2 * p_whole) end::bigint;
+end
 $$;
 
 -- What public.ship_order does, with its owner's rights: the goods have left, or what was left
@@ -5567,14 +5573,16 @@ $$;
 -- Callers: interlock.charge_order.
 create function interlock.tax_of(p_amount bigint, p_percent numeric, p_inclusive boolean)
 returns bigint
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when p_inclusive then div(2 * p_amount * p_percent + 100 + p_percent, 2 * (100 + p_percent))
     else div(2 * p_amount * p_percent + 100, 200)
-  end::bigint
+  end::bigint;
+end
 $$;
 
 -- The answer to whoever has moved what a guest had.

@@ -565,22 +565,26 @@ $$;
 -- Locks: none.
 create function interlock.customer_to_json(p_customer_id uuid)
 returns json
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select json_build_object(
-    'id', c.id,
-    'name', c.name,
-    'phone', c.phone,
-    'email', c.email,
-    'marketing', c.marketing,
-    'points', coalesce(a.balance, 0),
-    'tier', a.tier
-  )
-  from interlock.customers c
-  left join interlock.points_accounts a on a.customer_id = c.id
-  where c.id = p_customer_id
+begin
+  return (
+    select json_build_object(
+      'id', c.id,
+      'name', c.name,
+      'phone', c.phone,
+      'email', c.email,
+      'marketing', c.marketing,
+      'points', coalesce(a.balance, 0),
+      'tier', a.tier
+    )
+    from interlock.customers c
+    left join interlock.points_accounts a on a.customer_id = c.id
+    where c.id = p_customer_id
+  );
+end
 $$;
 
 -- Book what a sale at a till earns, for a customer whom interlock.lock_points has locked, at the share of the tier that they had (p_tier),

@@ -1114,18 +1114,20 @@ $$;
 -- Locks: none.
 create function interlock.currency_decimals(p_currency text)
 returns int
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when p_currency in (
       'BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF'
     ) then 0
     when p_currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
     when p_currency in ('CLF', 'UYW') then 4
     else 2
-  end
+  end;
+end
 $$;
 
 -- What public.discard_parked_sale does, with its owner's rights: end a parked sale that nobody wants any more; what it holds is on the
@@ -1239,19 +1241,23 @@ $$;
 -- Locks: none.
 create function interlock.expected_cash(p_shift_id uuid)
 returns bigint
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select s.opening_cash
-    + (select t.amount from interlock.shift_tenders(s.id) t where t.type = 'cash')
-    + coalesce((
-      select sum(case m.kind when 'paid_in' then m.amount else -m.amount end)
-      from interlock.cash_movements m
-      where m.shift_id = s.id
-    ), 0)::bigint
-  from interlock.shifts s
-  where s.id = p_shift_id
+begin
+  return (
+    select s.opening_cash
+      + (select t.amount from interlock.shift_tenders(s.id) t where t.type = 'cash')
+      + coalesce((
+        select sum(case m.kind when 'paid_in' then m.amount else -m.amount end)
+        from interlock.cash_movements m
+        where m.shift_id = s.id
+      ), 0)::bigint
+    from interlock.shifts s
+    where s.id = p_shift_id
+  );
+end
 $$;
 
 -- End parked sales whose time is over, each in a sub-transaction of its own; answers how many. What cannot be ended at once
@@ -2323,20 +2329,18 @@ begin
 end
 $$;
 
--- Write down what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.
+-- Tell what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.
 --
--- Callers: interlock.pos_sale, interlock.void_sale.
+-- Callers: interlock.pos_sale, interlock.void_sale; with what interlock.sale_to_json has made of it.
 -- Locks: none.
-create function interlock.note_sale(p_type text, p_sale_id uuid)
+create function interlock.note_sale(p_type text, p_sale jsonb)
 returns void
 language plpgsql
 set search_path = ''
 as $$
-declare
-  v_sale constant jsonb := interlock.sale_to_json(p_sale_id);
 begin
   perform interlock.note_event(
-    p_type, p_sale_id::text, v_sale - 'customer' || jsonb_build_object('customer_id', v_sale #> '{customer,id}')
+    p_type, p_sale ->> 'id', p_sale - 'customer' || jsonb_build_object('customer_id', p_sale #> '{customer,id}')
   );
 end
 $$;
@@ -2746,6 +2750,7 @@ declare
   v_receipt bigint;
   v_shift interlock.shifts;
   v_shortfalls jsonb;
+  v_sale json;
   v_answer text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -2950,8 +2955,9 @@ begin
     perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
   end if;
 
-  v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
-  perform interlock.note_sale('sale.completed', v_sale_id);
+  v_sale := interlock.sale_to_json(v_sale_id);
+  v_answer := json_build_object('success', true, 'sale', v_sale)::text;
+  perform interlock.note_sale('sale.completed', v_sale::jsonb);
   perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
   return v_answer::json;
 end
@@ -3156,11 +3162,13 @@ $$;
 -- Locks: none.
 create function interlock.receipt_label(p_prefix text, p_number bigint)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select concat_ws('-', p_prefix, lpad(p_number::text, greatest(6, length(p_number::text)), '0'))
+begin
+  return concat_ws('-', p_prefix, lpad(p_number::text, greatest(6, length(p_number::text)), '0'));
+end
 $$;
 
 -- A page around the rows of a receipt, for paper of so many millimetres.
@@ -3818,83 +3826,87 @@ $$;
 -- Locks: none.
 create function interlock.sale_to_json(p_sale_id uuid)
 returns json
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select json_build_object(
-    'id', s.id,
-    'register_id', s.register_id,
-    'shift_id', s.shift_id,
-    'location_id', s.location_id,
-    'receipt_number', s.receipt_number,
-    'receipt', interlock.receipt_label(r.receipt_prefix, s.receipt_number),
-    'status', s.status,
-    'currency', s.currency,
-    'lines', (
-      select coalesce(json_agg(
-        json_build_object(
-          'line', l.line,
-          'product_id', l.product_id,
-          'inventory_id', l.inventory_id,
-          'name', l.name,
-          'quantity', trim_scale(l.quantity),
-          'unit_price', l.unit_price,
-          'subtotal', l.subtotal,
-          'discount', l.discount,
-          'promo_discount', l.promo_discount,
-          'tax', l.tax,
-          'total', l.total
-        )
-        order by l.line
-      ), '[]')
-      from interlock.sale_lines l
-      where l.sale_id = s.id
-    ),
-    'returns', case when s.returns = 0 then json_build_array() else interlock.returns_to_json(s.id) end,
-    'subtotal', s.subtotal,
-    'discount', s.discount,
-    'tax', s.tax,
-    'tax_included', s.tax_included,
-    'returned', s.returned,
-    'total', s.total,
-    'tenders', (
-      select coalesce(
-        json_agg(json_build_object('type', t.type, 'amount', t.amount, 'reference', t.reference) order by t.n), '[]'
-      )
-      from interlock.sale_tenders t
-      where t.sale_id = s.id
-    ),
-    'change_due', s.change_due,
-    'customer', interlock.customer_to_json((
-      select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = s.customer_id
-    )),
-    'promo_code', s.promo_code,
-    'loyalty', s.loyalty,
-    'approved_by', s.approved_by,
-    'sold_at', s.sold_at,
-    'recorded_at', s.recorded_at,
-    'offline', s.offline,
-    'late', s.late,
-    'needs_review', s.needs_review,
-    'shortfalls', case when s.offline then (
-      select coalesce(
-        json_agg(
+begin
+  return (
+    select json_build_object(
+      'id', s.id,
+      'register_id', s.register_id,
+      'shift_id', s.shift_id,
+      'location_id', s.location_id,
+      'receipt_number', s.receipt_number,
+      'receipt', interlock.receipt_label(r.receipt_prefix, s.receipt_number),
+      'status', s.status,
+      'currency', s.currency,
+      'lines', (
+        select coalesce(json_agg(
           json_build_object(
-            'product_id', f.product_id, 'inventory_id', f.inventory_id, 'location_id', f.location_id,
-            'sold', trim_scale(f.sold), 'quantity', trim_scale(f.quantity)
+            'line', l.line,
+            'product_id', l.product_id,
+            'inventory_id', l.inventory_id,
+            'name', l.name,
+            'quantity', trim_scale(l.quantity),
+            'unit_price', l.unit_price,
+            'subtotal', l.subtotal,
+            'discount', l.discount,
+            'promo_discount', l.promo_discount,
+            'tax', l.tax,
+            'total', l.total
           )
-          order by f.product_id
-        ),
-        '[]'
-      )
-      from interlock.sale_shortfalls f
-      where f.sale_id = s.id
-    ) else '[]' end
-  )
-  from interlock.sales s
-  join interlock.registers r on r.id = s.register_id
-  where s.id = p_sale_id
+          order by l.line
+        ), '[]')
+        from interlock.sale_lines l
+        where l.sale_id = s.id
+      ),
+      'returns', case when s.returns = 0 then json_build_array() else interlock.returns_to_json(s.id) end,
+      'subtotal', s.subtotal,
+      'discount', s.discount,
+      'tax', s.tax,
+      'tax_included', s.tax_included,
+      'returned', s.returned,
+      'total', s.total,
+      'tenders', (
+        select coalesce(
+          json_agg(json_build_object('type', t.type, 'amount', t.amount, 'reference', t.reference) order by t.n), '[]'
+        )
+        from interlock.sale_tenders t
+        where t.sale_id = s.id
+      ),
+      'change_due', s.change_due,
+      'customer', interlock.customer_to_json((
+        select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = s.customer_id
+      )),
+      'promo_code', s.promo_code,
+      'loyalty', s.loyalty,
+      'approved_by', s.approved_by,
+      'sold_at', s.sold_at,
+      'recorded_at', s.recorded_at,
+      'offline', s.offline,
+      'late', s.late,
+      'needs_review', s.needs_review,
+      'shortfalls', case when s.offline then (
+        select coalesce(
+          json_agg(
+            json_build_object(
+              'product_id', f.product_id, 'inventory_id', f.inventory_id, 'location_id', f.location_id,
+              'sold', trim_scale(f.sold), 'quantity', trim_scale(f.quantity)
+            )
+            order by f.product_id
+          ),
+          '[]'
+        )
+        from interlock.sale_shortfalls f
+        where f.sale_id = s.id
+      ) else '[]' end
+    )
+    from interlock.sales s
+    join interlock.registers r on r.id = s.register_id
+    where s.id = p_sale_id
+  );
+end
 $$;
 
 -- Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that
@@ -4667,7 +4679,7 @@ begin
         approved_by = coalesce(v_approved_by, s.approved_by),
         void_reason = p_reason
     where s.id = p_sale_id;
-    perform interlock.note_sale('sale.voided', p_sale_id);
+    perform interlock.note_sale('sale.voided', interlock.sale_to_json(p_sale_id)::jsonb);
   end if;
 
   return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));
@@ -5024,7 +5036,7 @@ comment on function interlock.look_at_sale is
 comment on function interlock.move_cash is
   'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
 comment on function interlock.note_sale is
-  'Write down what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
+  'Tell what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
 comment on function interlock.note_shortfalls is
   'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is

@@ -484,38 +484,42 @@ $$;
 -- Locks: none.
 create function interlock.box_answer(p_session_id uuid, p_order_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
-    'success', true,
-    'session_id', s.id,
-    'order_id', b.order_id,
-    'status', b.status,
-    'shipment_id', b.shipment_id,
-    'tracking', (select h.tracking from interlock.order_shipments h where h.id = b.shipment_id),
-    'fulfillment', o.fulfillment,
-    'order', (
-      select jsonb_build_object(
-        'units_packed', sum(p.quantity_packed),
-        'units_needed', sum(p.quantity_needed),
-        'units_short', sum(p.quantity_short),
-        'is_order_complete', b.status = 'completed'
+begin
+  return (
+    select jsonb_build_object(
+      'success', true,
+      'session_id', s.id,
+      'order_id', b.order_id,
+      'status', b.status,
+      'shipment_id', b.shipment_id,
+      'tracking', (select h.tracking from interlock.order_shipments h where h.id = b.shipment_id),
+      'fulfillment', o.fulfillment,
+      'order', (
+        select jsonb_build_object(
+          'units_packed', sum(p.quantity_packed),
+          'units_needed', sum(p.quantity_needed),
+          'units_short', sum(p.quantity_short),
+          'is_order_complete', b.status = 'completed'
+        )
+        from interlock.packing_progress p
+        where p.picking_session_id = s.id
+          and p.order_id = b.order_id
+      ),
+      'session', jsonb_build_object(
+        'status', s.status, 'open_orders', s.open_orders, 'completed_orders', s.completed_orders
       )
-      from interlock.packing_progress p
-      where p.picking_session_id = s.id
-        and p.order_id = b.order_id
-    ),
-    'session', jsonb_build_object(
-      'status', s.status, 'open_orders', s.open_orders, 'completed_orders', s.completed_orders
     )
-  )
-  from interlock.picking_sessions s
-  join interlock.picking_session_orders b on b.picking_session_id = s.id
-  join interlock.orders o on o.id = b.order_id
-  where s.id = p_session_id
-    and b.order_id = p_order_id
+    from interlock.picking_sessions s
+    join interlock.picking_session_orders b on b.picking_session_id = s.id
+    join interlock.orders o on o.id = b.order_id
+    where s.id = p_session_id
+      and b.order_id = p_order_id
+  );
+end
 $$;
 
 -- Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line's version, so what
@@ -1198,11 +1202,12 @@ $$;
 -- Callers: interlock.pick_item.
 create function interlock.item_state(p_item interlock.picking_session_items)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'session_id', (p_item).picking_session_id,
     'product_id', (p_item).product_id,
     'quantity_needed', (p_item).quantity_needed,
@@ -1211,7 +1216,8 @@ as $$
     'quantity_short', (p_item).quantity_short,
     'available', (p_item).quantity_picked - (p_item).quantity_packed,
     'version', (p_item).version
-  )
+  );
+end
 $$;
 
 -- Take orders that have ended out of the sessions in which they are picked or packed.
@@ -1374,11 +1380,13 @@ create function interlock.note_scan(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_action text, p_quantity int
 )
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
   insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-  values (p_session_id, p_order_id, p_product_id, p_action, p_quantity, auth.uid())
+  values (p_session_id, p_order_id, p_product_id, p_action, p_quantity, auth.uid());
+end
 $$;
 
 -- What public.pack_item does, with its owner's rights: what function pack is asked for. One scan packs a unit of the

@@ -101,6 +101,12 @@ impl Session {
         Ok(Duration::from_nanos(nanoseconds.parse()?))
     }
 
+    /// How far the server has written its log, in bytes.
+    async fn log_position(&self) -> Result<i64> {
+        let query = "select (pg_current_wal_insert_lsn() - '0/0')::bigint";
+        Ok(self.client.query_one(query, &[]).await?.try_get(0)?)
+    }
+
     /// A number below `bound`.
     pub(crate) fn random(&self, bound: u64) -> u64 {
         self.random.borrow_mut().random_range(0..bound)
@@ -176,6 +182,8 @@ pub(crate) struct Load {
     elapsed: Duration,
     /// What the processes of its sessions were busy for.
     busy: Duration,
+    /// What the server wrote to its log meanwhile, in bytes.
+    logged: i64,
     /// Of each call that was done, in milliseconds.
     milliseconds: Vec<f64>,
 }
@@ -191,6 +199,11 @@ impl Load {
         self.busy.as_secs_f64() * 1e6 / self.done as f64
     }
 
+    /// What a call that was done wrote to the server's log (WAL), in bytes.
+    pub(crate) fn logged_bytes(&self) -> f64 {
+        self.logged as f64 / self.done as f64
+    }
+
     /// Median time of a call that was done.
     pub(crate) fn median_ms(&self) -> f64 {
         crate::stats::median(&self.milliseconds)
@@ -203,6 +216,8 @@ pub(crate) async fn run(sessions: &[Session], call: &Call, seconds: f64) -> Resu
         session.calls.set(0);
     }
     let over = Cell::new(false);
+    let first = sessions.first().context("somebody has to call")?;
+    let log_before = first.log_position().await?;
     let busy_before = busy(sessions)?;
     let start = Instant::now();
     let end = start + Duration::from_secs_f64(seconds);
@@ -234,6 +249,7 @@ pub(crate) async fn run(sessions: &[Session], call: &Call, seconds: f64) -> Resu
     );
     total.elapsed = start.elapsed();
     total.busy = busy(sessions)?.saturating_sub(busy_before);
+    total.logged = first.log_position().await? - log_before;
     Ok(total)
 }
 

@@ -72,7 +72,7 @@ comment on function interlock.look_at_sale is
 comment on function interlock.move_cash is
   'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
 comment on function interlock.note_sale is
-  'Write down what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
+  'Tell what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
 comment on function interlock.note_shortfalls is
   'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is

@@ -4,9 +4,11 @@
 -- Locks: none.
 create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
   insert into interlock.events (type, subject, payload)
-  values (p_type, p_subject, p_payload)
+  values (p_type, p_subject, p_payload);
+end
 $$;

@@ -3,9 +3,11 @@
 -- Callers: interlock.ship_order_lines, interlock.refund_order_lines, with the order locked.
 create function interlock.has_to_ship(p_order_id uuid)
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select exists (select from interlock.order_rest(p_order_id) r where r.kind = 'physical' and r.on_shelf > 0)
+begin
+  return exists (select from interlock.order_rest(p_order_id) r where r.kind = 'physical' and r.on_shelf > 0);
+end
 $$;
