@@ -85,6 +85,11 @@ const INTERLEAVED: &[interleavings::Mutant] = &[interleavings::Mutant {
 const IN_HISTORIES: &[Mutant] = &[
     ("lock_register", "for no key update", ""),
     ("take_sold_stock", "for no key update of i", ""),
+    (
+        "take_receipted_returns",
+        "where e.quantity > l.quantity - l.returned_quantity",
+        "where e.quantity > l.quantity",
+    ),
 ];
 
 const COMBINED: &[Combined] = &[
