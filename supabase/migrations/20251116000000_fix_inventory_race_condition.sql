@@ -218,7 +218,7 @@ comment on function interlock.take_at_gate is
 comment on function interlock.take_backorders is
   'Of products that are short take all that there is and owe the rest, where their policy and its limit allow.';
 comment on function interlock.take_from_rows is
-  'Lock stock rows and take the stock of those without slots, in one statement whatever their number.';
+  'Lock stock rows and take the stock of those without slots, in two statements whatever their number.';
 comment on function interlock.take_from_slots is
   'Take stock without a gate: products of p_slotted from one slot each, the others from their rows.';
 comment on function interlock.take_stock is

@@ -582,6 +582,7 @@ async fn twenty_tills_end_a_day_with_equal_books() {
     let sales = sales.map_or(SALES, |text| text.parse().expect("TILL_SALES is a number"));
     let day = Day::open(&bench).await;
     let mut tills = join_all((0..TILLS).map(|n| Till::open(&day, n))).await;
+    let deadlocks = bench.deadlocks().await;
     let begun = Instant::now();
     join_all(tills.iter_mut().map(|till| till.work(sales))).await;
     let seconds = begun.elapsed().as_secs_f64();
@@ -594,4 +595,6 @@ async fn twenty_tills_end_a_day_with_equal_books() {
         differences.len()
     );
     assert!(differences.is_empty(), "{differences:#?}");
+    let deadlocks = bench.deadlocks().await - deadlocks;
+    assert_eq!(deadlocks, 0, "tills have waited for each other");
 }
