@@ -198,4 +198,30 @@ const COMBINED: &[Combined] = &[
         sql: None,
         race: &ReturnScenario::ExchangesBothWays,
     },
+    Combined {
+        name: "take_from_rows: stock is taken by the statement that has waited for it",
+        patches: &[
+            (
+                "take_from_rows",
+                "for no key update of p
+  )",
+                "for no key update of p
+  ),
+  taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - l.quantity
+    from locked l
+    where p.id = l.id
+      and l.available_quantity >= l.quantity
+  )",
+            ),
+            (
+                "take_from_rows",
+                "and p.available_quantity >= w.quantity",
+                "and false",
+            ),
+        ],
+        sql: None,
+        race: &ReturnScenario::HeldByAnExchange,
+    },
 ];
