@@ -5866,7 +5866,10 @@ export type Database = {
         };
         Returns: Json;
       };
-      "share_by_points": { Args: { "p_sale_id": string }; Returns: number };
+      "share_by_points": {
+        Args: { "p_amount": number; "p_sale_id": string };
+        Returns: number;
+      };
       "share_of": {
         Args: { "p_amount": number; "p_part": number; "p_whole": number };
         Returns: number;

@@ -126,7 +126,7 @@ comment on function interlock.sale_receipt is
 comment on function interlock.sale_to_json is
   'A sale as its answer shows it.';
 comment on function interlock.share_by_points is
-  'Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that share of it earns nothing, and neither does what it is exchanged for.';
+  'Which share of an amount was paid with points where it is a part of what the lines of a sale cost, also with those that had paid for what it was exchanged for: it earns nothing, and neither does what that part is exchanged for.';
 comment on function interlock.shift_of_sale is
   'The shift that a sale belongs to.';
 comment on function interlock.shift_report is

@@ -209,6 +209,13 @@ select is(pg_temp.void('cup for mug') ->> 'success', 'true', 'and one that was p
 select is(pg_temp.void('mug for mug') ->> 'success', 'true', 'and one of nothing');
 select is(pg_temp.has('Ada'), '955 0 even 300', 'points are as they were');
 select is(pg_temp.keep('both', 0, 0, 'mug', 2, '{"points": 500, "cash": 500}') #> '{sale,loyalty,balance}', '1000', 'and as they had been');
+-- A point that paid for half a cent of each is a cent of the first that is exchanged, as every share is.
+update interlock.points_values set value = 1 where currency = 'EUR';
+select pg_temp.keep('two cups', 0, 2, null, null, '{"points": 1, "cash": 665}', 'Ada');
+select is(pg_temp.keep('mug for a cup', 1, 0, 'two cups', 1, '{"cash": 167}') #> '{sale,loyalty,earned}', '4', 'half a cent is rounded up');
+select is(pg_temp.void('mug for a cup') ->> 'success', 'true', 'and back');
+select is(pg_temp.keep('no cups', 0, 0, 'two cups', 2, '{"points": 1, "cash": 665}', 'Ada', 0) #> '{sale,loyalty,balance}', '1000', 'with what it was paid with');
+update interlock.points_values set value = 10 where currency = 'EUR';
 -- Points that were worth more than those that came back before.
 select pg_temp.keep('cheap', 2, 0, null, null, '{"points": 1000}', 'Ada');
 select is(pg_temp.keep('cheap back', 0, 0, 'cheap', 1, '{"points": 500}') #> '{sale,loyalty,given_back}', '50', 'half');

@@ -2,7 +2,7 @@
 --
 -- Exact: one division of whole numbers, in which nothing is rounded before the end.
 --
--- Callers: interlock.line_through.
+-- Callers: interlock.line_through, interlock.take_receipted_returns, interlock.share_by_points.
 create function interlock.share_of(p_amount bigint, p_part bigint, p_whole bigint)
 returns bigint
 language plpgsql

@@ -85,6 +85,11 @@ const INTERLEAVED: &[interleavings::Mutant] = &[interleavings::Mutant {
 const IN_HISTORIES: &[Mutant] = &[
     ("lock_register", "for no key update", ""),
     ("take_sold_stock", "for no key update of i", ""),
+    (
+        "take_receipted_returns",
+        "where e.quantity > l.quantity - l.returned_quantity",
+        "where e.quantity > l.quantity",
+    ),
 ];
 
 const COMBINED: &[Combined] = &[
@@ -192,5 +197,31 @@ const COMBINED: &[Combined] = &[
         patches: &[("put_back", "where not u.untracked", "where false")],
         sql: None,
         race: &ReturnScenario::ExchangesBothWays,
+    },
+    Combined {
+        name: "take_from_rows: stock is taken by the statement that has waited for it",
+        patches: &[
+            (
+                "take_from_rows",
+                "for no key update of p
+  )",
+                "for no key update of p
+  ),
+  taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - l.quantity
+    from locked l
+    where p.id = l.id
+      and l.available_quantity >= l.quantity
+  )",
+            ),
+            (
+                "take_from_rows",
+                "and p.available_quantity >= w.quantity",
+                "and false",
+            ),
+        ],
+        sql: None,
+        race: &ReturnScenario::HeldByAnExchange,
     },
 ];

@@ -191,7 +191,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "stock that was sold meanwhile is refused, with what is left",
     ),
     (
-        "take_from_rows: without `and l.available_quantity >= l.quantity`",
+        "take_from_rows: without `and p.available_quantity >= w.quantity`",
         "stock that was sold meanwhile is refused, with what is left",
     ),
     (

@@ -35,8 +35,8 @@ pub(crate) const COMBINED: &[Combined] = &[
             ("take_from_rows", "for no key update of p", ""),
             (
                 "take_from_rows",
-                "set available_quantity = p.available_quantity - l.quantity",
-                "set available_quantity = l.available_quantity - l.quantity",
+                "set available_quantity = p.available_quantity - w.quantity",
+                "set available_quantity = (select s.available_quantity from interlock.products s where s.id = p.id) - w.quantity",
             ),
         ],
         sql: None,
@@ -49,8 +49,22 @@ pub(crate) const COMBINED: &[Combined] = &[
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
             (
                 "take_from_rows",
-                "and l.available_quantity >= l.quantity",
-                "and p.available_quantity >= l.quantity",
+                "for no key update of p
+  )",
+                "for no key update of p
+  ),
+  taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - l.quantity
+    from locked l
+    where p.id = l.id
+      and p.available_quantity >= l.quantity
+  )",
+            ),
+            (
+                "take_from_rows",
+                "and p.available_quantity >= w.quantity",
+                "and false",
             ),
         ],
         sql: None,

@@ -10,7 +10,21 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
         changes: &[
             AS_A_CART,
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
-            ("take_from_rows", "and l.available_quantity >= l.quantity", "and p.available_quantity >= l.quantity"),
+            (
+                "take_from_rows",
+                "for no key update of p
+  )",
+                "for no key update of p
+  ),
+  taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - l.quantity
+    from locked l
+    where p.id = l.id
+      and p.available_quantity >= l.quantity
+  )",
+            ),
+            ("take_from_rows", "and p.available_quantity >= w.quantity", "and false"),
         ],
         stage: "an unpaid order of u that is due, with the last",
     },
