@@ -1695,8 +1695,8 @@ create policy tax_rates_select_all
 
 -- Write down a parcel with so many units of lines of an order.
 --
--- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left. With the order locked, and the units
---   looked at.
+-- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left; interlock.complete_box, for what is packed.
+--   With the order locked, and the units looked at.
 -- Locks: none beyond the rows it inserts.
 create function interlock.add_shipment(p_order_id uuid, p_product_ids uuid[], p_quantities int[], p_tracking text)
 returns uuid
@@ -3025,7 +3025,8 @@ $$;
 
 -- Whether anything of an order is still to be sent: a unit of a physical product that has not left and was not refunded.
 --
--- Callers: interlock.ship_order_lines, interlock.refund_order_lines, with the order locked.
+-- Callers: interlock.ship_order_lines, interlock.take_off_order, interlock.complete_box, with the order locked.
+-- Locks: none.
 create function interlock.has_to_ship(p_order_id uuid)
 returns boolean
 language sql
@@ -3900,9 +3901,9 @@ $$;
 -- What is left of the lines of an order: units that were not refunded, and those of them that have not been sent. An
 -- order that was handed over has sent all.
 --
--- Callers: interlock.refund_order_lines, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
---   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
---   they hold the order's row, under which alone this changes.
+-- Callers: interlock.take_off_order, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
+--   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far, interlock.create_picking_session,
+--   interlock.complete_box; they hold the order's row, under which alone this changes.
 -- Locks: none.
 create function interlock.order_rest(p_order_id uuid)
 returns table (product_id uuid, kind text, untracked boolean, quantity int, on_shelf int)
@@ -4292,9 +4293,7 @@ $$;
 -- digital products the codes that nobody has seen do, and no others; of what took nothing from the stock nothing does.
 --
 -- Callers: authenticated (staff) and service_role, through public.refund_order_lines.
--- Locks: the reference; the account of the buyer and the order; the counter of their open orders; the wallet; the payment;
---   then, if it is the last part, as interlock.settle_orders; stock rows by id, codes of the order. Two seconds at most
---   in all.
+-- Locks: the reference; then as interlock.take_off_order. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended),
 --   REFUND_EXCEEDS_ORDER, WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
