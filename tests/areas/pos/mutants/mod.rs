@@ -132,9 +132,21 @@ const COMBINED: &[Combined] = &[
     },
     Combined {
         name: "pos_sale: the shift of a sale that was cut off is looked for before the register is locked",
-        patches: &[("lock_register", "for no key update", "")],
+        patches: &[
+            (
+                "pos_sale",
+                "into v_receipt;\n  v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);",
+                "into v_receipt;",
+            ),
+            (
+                "pos_sale",
+                "update interlock.registers r",
+                "v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
+                 update interlock.registers r",
+            ),
+        ],
         sql: None,
-        race: &TillScenario::CutOffAndTheClose,
+        race: &InScene("a sale that was cut off comes late to a shift that is closed meanwhile"),
     },
     Combined {
         name: "lock_points: points are read without a lock",
