@@ -216,6 +216,10 @@ select is(
   '70000000-0000-4000-8000-000000000002', 'and whoever comes, once the lease is over'
 );
 select is(pg_temp.answer(format('public.pick_item(%L)', pg_temp.id('session'))) -> 'details' -> 'problems' -> 0 ->> 'pointer', '/p_product_id', 'a pick names something');
+select is(
+  pg_temp.answer(format('public.pick_item(%L, p_barcode => ''tap70 mug'')', pg_temp.id('session'))) -> 'details' -> 'problems' -> 0 ->> 'pointer',
+  '/p_barcode', 'a barcode has no blanks'
+);
 select is(pg_temp.answer(format('public.pick_item(%L, p_barcode => ''tap70-none'')', pg_temp.id('session'))) ->> 'code', 'BARCODE_NOT_FOUND', 'that there is');
 select is(pg_temp.answer(format('public.pick_item(%L, p_barcode => ''tap70-code'')', pg_temp.id('session'))) ->> 'code', 'WRONG_ITEM', 'and that is needed');
 select is(
