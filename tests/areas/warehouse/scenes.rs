@@ -209,6 +209,16 @@ pub(crate) const SCENES: &[Scene] = &[
         then: NONE_IS_PACKED,
     },
     Scene {
+        name: "nothing is short of an order that is cancelled meanwhile",
+        before: &[PACKING],
+        meanwhile: CANCEL_ANN,
+        call: SHORT_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SESSION_STATE_CONFLICT",
+        then: "sum(quantity_short) = 0 from interlock.packing_progress where picking_session_id = '{batch}'",
+    },
+    Scene {
         name: "what was packed meanwhile for an order that is cancelled is in the basket again",
         before: &[PACKING],
         meanwhile: PACK_ANN,

@@ -47,7 +47,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a token that is renewed meanwhile is not purged, nor waited for",
     ),
     (
-        "refund_order_lines: without `where l.restocked > 0`",
+        "take_off_order: without `where l.restocked > 0`",
         "a part that gives no goods back waits for none",
     ),
     (

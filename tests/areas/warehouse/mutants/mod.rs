@@ -29,6 +29,10 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "nothing is packed into an order that is cancelled meanwhile",
     ),
     (
+        "give_up_units: without `for share`",
+        "nothing is short of an order that is cancelled meanwhile",
+    ),
+    (
         "lock_box: without `for no key update`",
         "whoever completes an order waits for what is packed into it",
     ),
