@@ -33,6 +33,30 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "the last unit of a sale that comes back meanwhile comes back once",
     ),
     (
+        "lock_buyer: never `v_buyer.by_wallet > 0` (2)",
+        "the wallet of a customer at a till is locked before a promo code",
+    ),
+    (
+        "lock_buyer: without `perform interlock.lock_wallet(v_buyer.user_id)`",
+        "the wallet of a customer at a till is locked before a promo code",
+    ),
+    (
+        "lock_points: without `for no key update`",
+        "points that somebody takes meanwhile pay nothing",
+    ),
+    (
+        "lock_points: without `perform 1 from interlock.points_accounts a where a.customer_id = p_customer_id for no key update`",
+        "points that somebody takes meanwhile pay nothing",
+    ),
+    (
+        "lock_points: never `v_account.customer_id is not null`",
+        "points of a sale that is voided are theirs into whom the customer is merged meanwhile",
+    ),
+    (
+        "merge_customers: without `perform interlock.lock_points(u.id) from (select i.id from unnest(array[p_from, v_into]) as i (id) …`",
+        "points that are corrected meanwhile go with the customer who is merged",
+    ),
+    (
         "lock_parked_sale: without `for no key update`",
         "a parked sale that is sold twice at once is sold once",
     ),
