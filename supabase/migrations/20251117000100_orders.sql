@@ -2998,8 +2998,8 @@ $$;
 -- with it.
 --
 -- Callers: authenticated (staff) and service_role, through public.fulfill_order.
--- Locks: the order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
 returns json
@@ -3019,6 +3019,7 @@ begin
     perform interlock.move_order(p_order_id, array['confirmed'], 'paid', 'ORDER_STATE_CONFLICT');
   end if;
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
+  perform interlock.close_sent_box(p_order_id);
   return interlock.order_answer(p_order_id);
 end
 $$;
@@ -3460,8 +3461,8 @@ $$;
 -- number that is said only now, or corrected: the history has each.
 --
 -- Callers: interlock.process_order, interlock.ship_order.
--- Locks: the order.
--- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment.
+-- Locks: the account of the buyer and the order; with p_to shipped as interlock.close_sent_box.
+-- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment; with p_to shipped INSUFFICIENT_INVENTORY.
 create function interlock.move_goods(p_order_id uuid, p_from text[], p_to text, p_tracking text)
 returns void
 language plpgsql
@@ -3469,6 +3470,7 @@ set search_path = ''
 as $$
 declare
   v_order interlock.orders;
+  v_shipment_id uuid;
 begin
   if interlock.lock_order(p_order_id) is null then
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
@@ -3482,7 +3484,8 @@ begin
   end if;
 
   if p_to = 'shipped' then
-    perform interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    select interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    into v_shipment_id
     from interlock.order_rest(p_order_id) r
     where r.kind = 'physical'
       and r.on_shelf > 0
@@ -3496,6 +3499,7 @@ begin
         select l.id from interlock.order_shipments l where l.order_id = p_order_id order by l.id desc limit 1
       );
     end if;
+    perform interlock.close_sent_box(p_order_id, v_shipment_id);
   end if;
 
   update interlock.orders o
@@ -4888,8 +4892,9 @@ $$;
 -- of them, in one parcel. Called again it changes nothing but the tracking number, if another one is named.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order.
--- Locks: the order, two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY;
+--   55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.ship_order(p_order_id uuid, p_tracking text)
 returns json
@@ -4918,9 +4923,9 @@ $$;
 -- refunded. With a reference it counts once.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order_lines.
--- Locks: the reference; the account of the buyer and the order. Two seconds at most in all.
+-- Locks: the reference; the account of the buyer and the order; with the last part as interlock.close_sent_box. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
---   IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+--   INSUFFICIENT_INVENTORY, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.ship_order_lines(p_order_id uuid, p_lines jsonb, p_tracking text, p_reference text)
 returns json
@@ -4999,6 +5004,10 @@ begin
   if v_goods = v_order.fulfillment then
     insert into interlock.order_events (order_id, event, tracking, actor)
     values (p_order_id, v_goods, p_tracking, auth.uid());
+  end if;
+
+  if v_goods = 'shipped' then
+    perform interlock.close_sent_box(p_order_id, v_shipment_id);
   end if;
 
   return interlock.finish_reference(

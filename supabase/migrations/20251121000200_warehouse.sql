@@ -615,7 +615,7 @@ $$;
 -- Close the box of an order, and with the last one its session, however many close theirs at once: each counts the
 -- session down by one, under the lock of its row, and whoever comes to nothing ends it.
 --
--- Callers: interlock.complete_box, interlock.take_out_order; with the box locked.
+-- Callers: interlock.complete_box, interlock.take_out_order, interlock.close_sent_box; with the box locked.
 -- Locks: the session.
 create function interlock.close_box(p_session_id uuid, p_order_id uuid, p_status text, p_shipment_id uuid)
 returns void
@@ -662,19 +662,51 @@ begin
 end
 $$;
 
+-- Close the box of an order that has left without being completed at the packing table: what is packed has gone with it, and
+-- what was picked for it and is not packed is there for the others, or goes back to the shelf (interlock.put_backs).
+--
+-- Callers: interlock.move_goods, interlock.ship_order_lines, interlock.fulfill_order; with the order locked.
+-- Locks: the box; as interlock.take_off_lines; the session; as interlock.take_packed_stock.
+-- Errors: INSUFFICIENT_INVENTORY; 55P03 after lock_timeout.
+create function interlock.close_sent_box(p_order_id uuid, p_shipment_id uuid default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_session interlock.picking_sessions;
+begin
+  select s.*
+  into v_session
+  from interlock.picking_session_orders b
+  join interlock.picking_sessions s on s.id = b.picking_session_id
+  where b.order_id = p_order_id
+    and b.status = 'open';
+  if not found or (interlock.lock_box(v_session.id, p_order_id)).status <> 'open' then
+    return;
+  end if;
+
+  perform interlock.take_off_lines(
+    v_session.id, p_order_id, array_agg(p.product_id), array_agg((p.quantity_needed - p.quantity_packed)::int)
+  )
+  from interlock.packing_progress p
+  where p.picking_session_id = v_session.id
+    and p.order_id = p_order_id;
+  perform interlock.note_scan(v_session.id, p_order_id, null, 'complete', null);
+  perform interlock.close_box(v_session.id, p_order_id, 'completed', p_shipment_id);
+  perform interlock.take_packed_stock(v_session, p_order_id);
+end
+$$;
+
 -- Complete an order: each of its lines is packed, or given up as short. What is packed leaves as one parcel, with its tracking
 -- number if there is one; however often and by however many this is asked for, there is one parcel. What is short is taken off
 -- the order and paid back, or stays to be sent in another session (settings.short_lines).
 --
--- The goods of the web shop have left its stock with the order. Of a session at another location they come from there, so what
--- is packed is moved from that stock to the web shop's, which has sold it.
---
 -- Callers: interlock.pack_item.
--- Locks: the account of the buyer and the order; the box; the session; stock as interlock.lock_inventory; for what is short as
+-- Locks: the account of the buyer and the order; the box; the session; as interlock.take_packed_stock; for what is short as
 --   interlock.take_off_order.
 -- Errors: SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, NOT_FULLY_PACKED, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
---   INSUFFICIENT_INVENTORY; 55P03 and
---   40P01 are transient.
+--   INSUFFICIENT_INVENTORY; 55P03 and 40P01 are transient.
 create function interlock.complete_box(p_session interlock.picking_sessions, p_order_id uuid, p_tracking text)
 returns jsonb
 language plpgsql
@@ -689,7 +721,6 @@ declare
   v_short jsonb;
   v_shipment_id uuid;
   v_goods text;
-  v_moves jsonb;
 begin
   perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
     'session_id', (p_session).id, 'order_id', p_order_id
@@ -763,22 +794,7 @@ begin
   end if;
   perform interlock.note_scan((p_session).id, p_order_id, null, 'complete', null);
   perform interlock.close_box((p_session).id, p_order_id, 'completed', v_shipment_id);
-
-  if (p_session).location_id <> interlock.online_location() then
-    select
-      interlock.transfer_ends(
-        jsonb_agg(jsonb_build_object('product_id', u.product_id, 'quantity', -u.quantity)), (p_session).location_id
-      ) || interlock.transfer_ends(
-        jsonb_agg(jsonb_build_object('product_id', u.product_id, 'quantity', u.quantity)), interlock.online_location()
-      )
-    into v_moves
-    from unnest(v_products, v_packed) as u (product_id, quantity)
-    join interlock.order_items i on i.order_id = p_order_id and i.product_id = u.product_id and not i.untracked;
-    if v_moves is not null then
-      perform interlock.refuse_shortages(v_moves, interlock.lock_inventory(v_moves));
-      perform interlock.move_quantities(v_moves, 'order_packed', p_order_id);
-    end if;
-  end if;
+  perform interlock.take_packed_stock(p_session, p_order_id);
   if v_short is not null and (select s.short_lines from interlock.settings s) = 'shorten' then
     perform interlock.take_off_order(p_order_id, v_short, 'short_pick', false, false, false);
   end if;
@@ -1213,7 +1229,7 @@ $$;
 
 -- Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.
 --
--- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less.
+-- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less, interlock.close_sent_box.
 -- Locks: the box, waiting.
 -- Errors: 55P03 after lock_timeout. Null if the order is not in the session.
 create function interlock.lock_box(p_session_id uuid, p_order_id uuid)
@@ -1241,7 +1257,7 @@ $$;
 -- in the box already is in the basket again. An order that needs nothing any more leaves the session.
 --
 -- Callers: interlock.take_off_order, before it locks anything else; with the order locked.
--- Locks: the box; the baskets by product; the lines; the session.
+-- Locks: the box; then as interlock.take_off_lines or interlock.take_out_order.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.need_less(p_order_id uuid, p_product_ids uuid[], p_quantities int[])
 returns void
@@ -1271,45 +1287,7 @@ begin
     return;
   end if;
 
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = v_session_id
-    and i.product_id = any (p_product_ids)
-  order by i.product_id
-  for no key update;
-  with less as (
-    select
-      p.id, p.product_id, u.quantity,
-      greatest(p.quantity_packed - (p.quantity_needed - u.quantity), 0) as excess
-    from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
-    join interlock.packing_progress p
-      on p.picking_session_id = v_session_id and p.order_id = p_order_id and p.product_id = u.product_id
-    where u.quantity > 0
-  ),
-  baskets as (
-    update interlock.picking_session_items i
-    set quantity_needed = i.quantity_needed - l.quantity,
-        quantity_packed = i.quantity_packed - l.excess,
-        version = i.version + 1
-    from less l
-    where i.picking_session_id = v_session_id
-      and i.product_id = l.product_id
-  ),
-  scans as (
-    insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-    select v_session_id, p_order_id, l.product_id, 'take_out', -l.excess, auth.uid()
-    from less l
-    where l.excess > 0
-  )
-  update interlock.packing_progress p
-  set quantity_needed = p.quantity_needed - l.quantity,
-      quantity_packed = p.quantity_packed - l.excess,
-      quantity_short = least(p.quantity_short, p.quantity_needed - l.quantity - (p.quantity_packed - l.excess)),
-      version = p.version + 1,
-      updated_at = now()
-  from less l
-  where p.id = l.id;
+  perform interlock.take_off_lines(v_session_id, p_order_id, p_product_ids, p_quantities);
 end
 $$;
 
@@ -2117,6 +2095,60 @@ begin
 end
 $$;
 
+-- Let the lines of an order need so many units less, in the session in which it is picked and packed: what of them is in the box
+-- already is in the basket again.
+--
+-- Callers: interlock.need_less, interlock.close_sent_box; with the box locked.
+-- Locks: the baskets by product; the lines.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.take_off_lines(p_session_id uuid, p_order_id uuid, p_product_ids uuid[], p_quantities int[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.picking_session_items i
+  where i.picking_session_id = p_session_id
+    and i.product_id = any (p_product_ids)
+  order by i.product_id
+  for no key update;
+  with less as (
+    select
+      p.id, p.product_id, u.quantity,
+      greatest(p.quantity_packed - (p.quantity_needed - u.quantity), 0) as excess
+    from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
+    join interlock.packing_progress p
+      on p.picking_session_id = p_session_id and p.order_id = p_order_id and p.product_id = u.product_id
+    where u.quantity > 0
+  ),
+  baskets as (
+    update interlock.picking_session_items i
+    set quantity_needed = i.quantity_needed - l.quantity,
+        quantity_packed = i.quantity_packed - l.excess,
+        version = i.version + 1
+    from less l
+    where i.picking_session_id = p_session_id
+      and i.product_id = l.product_id
+  ),
+  scans as (
+    insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
+    select p_session_id, p_order_id, l.product_id, 'take_out', -l.excess, auth.uid()
+    from less l
+    where l.excess > 0
+  )
+  update interlock.packing_progress p
+  set quantity_needed = p.quantity_needed - l.quantity,
+      quantity_packed = p.quantity_packed - l.excess,
+      quantity_short = least(p.quantity_short, p.quantity_needed - l.quantity - (p.quantity_packed - l.excess)),
+      version = p.version + 1,
+      updated_at = now()
+  from less l
+  where p.id = l.id;
+end
+$$;
+
 -- Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to
 -- the shelf (interlock.put_backs).
 --
@@ -2172,6 +2204,42 @@ begin
     and p.order_id = p_order_id;
   perform interlock.close_box(p_session_id, p_order_id, p_status, null);
   return true;
+end
+$$;
+
+-- Take what is packed of an order out of the stock of its session's location. The goods of the web shop have left its stock with the order;
+-- of a session at another location they come from there, so they are moved from that stock to the web shop's, which has sold them.
+--
+-- Callers: interlock.complete_box, interlock.close_sent_box; with the box closed.
+-- Locks: stock as interlock.lock_inventory.
+-- Errors: INSUFFICIENT_INVENTORY; 55P03 after lock_timeout.
+create function interlock.take_packed_stock(p_session interlock.picking_sessions, p_order_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_moves jsonb;
+begin
+  if (p_session).location_id = interlock.online_location() then
+    return;
+  end if;
+  select
+    interlock.transfer_ends(
+      jsonb_agg(jsonb_build_object('product_id', p.product_id, 'quantity', -p.quantity_packed)), (p_session).location_id
+    ) || interlock.transfer_ends(
+      jsonb_agg(jsonb_build_object('product_id', p.product_id, 'quantity', p.quantity_packed)), interlock.online_location()
+    )
+  into v_moves
+  from interlock.packing_progress p
+  join interlock.order_items i on i.order_id = p.order_id and i.product_id = p.product_id and not i.untracked
+  where p.picking_session_id = (p_session).id
+    and p.order_id = p_order_id
+    and p.quantity_packed > 0;
+  if v_moves is not null then
+    perform interlock.refuse_shortages(v_moves, interlock.lock_inventory(v_moves));
+    perform interlock.move_quantities(v_moves, 'order_packed', p_order_id);
+  end if;
 end
 $$;
 
@@ -2554,6 +2622,8 @@ comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is
   'Close the box of an order, and with the last one its session, however many close theirs at once: each counts the session down by one, under the lock of its row, and whoever comes to nothing ends it.';
+comment on function interlock.close_sent_box is
+  'Close the box of an order that has left without being completed at the packing table: what is packed has gone with it, and what was picked for it and is not packed is there for the others, or goes back to the shelf (interlock.put_backs).';
 comment on function interlock.complete_box is
   'Complete an order: each of its lines is packed, or given up as short.';
 comment on function interlock.correct_short_pick is
@@ -2618,8 +2688,12 @@ comment on function interlock.set_packed_quantity is
   'What public.set_packed_quantity does, with its owner''s rights: set the number of packed units of a line, if it is still the one that the caller has read; for screens on which a number is typed.';
 comment on function interlock.start_packing is
   'What public.start_packing does, with its owner''s rights: from now on what is in the baskets may be packed.';
+comment on function interlock.take_off_lines is
+  'Let the lines of an order need so many units less, in the session in which it is picked and packed: what of them is in the box already is in the basket again.';
 comment on function interlock.take_out_order is
   'Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to the shelf (interlock.put_backs).';
+comment on function interlock.take_packed_stock is
+  'Take what is packed of an order out of the stock of its session''s location.';
 comment on function interlock.update_packing_progress_atomic is
   'What public.update_packing_progress_atomic does, with its owner''s rights: one unit of a product into the box of an order, as the incident report calls it.';
 comment on function interlock.works_at is

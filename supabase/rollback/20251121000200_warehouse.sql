@@ -41,6 +41,7 @@ drop function
   interlock.box_answer,
   interlock.claim_picking,
   interlock.close_box,
+  interlock.close_sent_box,
   interlock.complete_box,
   interlock.correct_short_pick,
   interlock.create_picking_session,
@@ -71,7 +72,9 @@ drop function
   interlock.session_to_json,
   interlock.set_packed_quantity,
   interlock.start_packing,
+  interlock.take_off_lines,
   interlock.take_out_order,
+  interlock.take_packed_stock,
   interlock.update_packing_progress_atomic,
   interlock.works_at;
 drop table
