@@ -42,11 +42,11 @@ const NOTICED_BY: &[(&str, &str)] = &[
     ),
     (
         "lock_points: without `for no key update`",
-        "points that somebody takes meanwhile pay nothing",
+        "points of a customer at a till are locked before their wallet",
     ),
     (
         "lock_points: without `perform 1 from interlock.points_accounts a where a.customer_id = p_customer_id for no key update`",
-        "points that somebody takes meanwhile pay nothing",
+        "points of a customer at a till are locked before their wallet",
     ),
     (
         "lock_points: never `v_account.customer_id is not null`",
