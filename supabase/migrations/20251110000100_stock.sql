@@ -2216,7 +2216,8 @@ $$;
 -- Lock the stock of these lines, each once, and answer what it is: inventory_id, product_id, location_id, quantity (less
 -- what is owed), owed (of the web shop), version, first_line. Where there is no row one is made, whose version reads 0. Slots are called in; interlock.write_inventory shares them out again.
 --
--- Callers: interlock.change_inventory.
+-- Callers: interlock.change_inventory, interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer,
+--   interlock.correct_transfer, interlock.correct_shortfall, interlock.correct_till_sale, interlock.take_packed_stock.
 -- Locks: new rows in the order of product and location; rows of inventory by id; products by id, then their slots.
 -- Errors: 55P03 if something was deleted meanwhile, and after lock_timeout.
 create function interlock.lock_inventory(p_lines jsonb)
@@ -2433,8 +2434,8 @@ $$;
 -- Change stock that is locked by so much: of each stock the sum of what these lines say (product_id, location_id, change).
 -- What finds no room is refused.
 --
--- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer, after
---   interlock.lock_inventory; who takes has looked at what there is.
+-- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer,
+--   interlock.correct_shortfall, interlock.correct_till_sale, interlock.take_packed_stock; after interlock.lock_inventory; who takes has looked at what there is.
 -- Locks: held already.
 -- Errors: STOCK_LIMIT_EXCEEDED.
 create function interlock.move_quantities(p_lines jsonb, p_reason text, p_reference_id uuid)
@@ -2998,7 +2999,8 @@ $$;
 
 -- Refuse, all at once, what is taken of stock that is not there. Lines that take of the same stock are added up.
 --
--- Callers: interlock.transfer_inventory, with the stock that interlock.lock_inventory has answered.
+-- Callers: interlock.transfer_inventory, interlock.correct_transfer, interlock.correct_shortfall, interlock.correct_till_sale,
+--   interlock.take_packed_stock; with the stock that interlock.lock_inventory has answered.
 -- Errors: INSUFFICIENT_INVENTORY.
 create function interlock.refuse_shortages(p_lines jsonb, p_stock jsonb)
 returns void
@@ -3639,7 +3641,7 @@ $$;
 -- Lines of a transfer at one location, as interlock.lock_inventory wants them, with `change`.
 --
 -- Callers: interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer, interlock.correct_shortfall,
---   interlock.complete_box.
+--   interlock.correct_till_sale, interlock.take_packed_stock.
 -- Locks: none.
 create function interlock.transfer_ends(p_lines jsonb, p_location_id uuid)
 returns jsonb

@@ -1719,8 +1719,8 @@ create policy tax_rates_select_all
 
 -- Write down a parcel with so many units of lines of an order.
 --
--- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left. With the order locked, and the units
---   looked at.
+-- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left; interlock.complete_box, for what is packed.
+--   With the order locked, and the units looked at.
 -- Locks: none beyond the rows it inserts.
 create function interlock.add_shipment(p_order_id uuid, p_product_ids uuid[], p_quantities int[], p_tracking text)
 returns uuid
@@ -3174,8 +3174,8 @@ $$;
 -- with it.
 --
 -- Callers: authenticated (staff) and service_role, through public.fulfill_order.
--- Locks: the order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
 returns json
@@ -3195,13 +3195,15 @@ begin
     perform interlock.move_order(p_order_id, array['confirmed'], 'paid', 'ORDER_STATE_CONFLICT');
   end if;
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
+  perform interlock.close_sent_box(p_order_id);
   return interlock.order_answer(p_order_id);
 end
 $$;
 
 -- Whether anything of an order is still to be sent: a unit of a physical product that has not left and was not refunded.
 --
--- Callers: interlock.ship_order_lines, interlock.refund_order_lines, with the order locked.
+-- Callers: interlock.ship_order_lines, interlock.take_off_order, interlock.complete_box, with the order locked.
+-- Locks: none.
 create function interlock.has_to_ship(p_order_id uuid)
 returns boolean
 language plpgsql
@@ -3580,8 +3582,8 @@ $$;
 -- number that is said only now, or corrected: the history has each.
 --
 -- Callers: interlock.process_order, interlock.ship_order.
--- Locks: the order.
--- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment.
+-- Locks: the account of the buyer and the order; with p_to shipped as interlock.close_sent_box.
+-- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment; with p_to shipped INSUFFICIENT_INVENTORY.
 create function interlock.move_goods(p_order_id uuid, p_from text[], p_to text, p_tracking text)
 returns void
 language plpgsql
@@ -3589,6 +3591,7 @@ set search_path = ''
 as $$
 declare
   v_order interlock.orders;
+  v_shipment_id uuid;
 begin
   if interlock.lock_order(p_order_id) is null then
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
@@ -3602,7 +3605,8 @@ begin
   end if;
 
   if p_to = 'shipped' then
-    perform interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    select interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    into v_shipment_id
     from interlock.order_rest(p_order_id) r
     where r.kind = 'physical'
       and r.on_shelf > 0
@@ -3616,6 +3620,7 @@ begin
         select l.id from interlock.order_shipments l where l.order_id = p_order_id order by l.id desc limit 1
       );
     end if;
+    perform interlock.close_sent_box(p_order_id, v_shipment_id);
   end if;
 
   update interlock.orders o
@@ -4021,9 +4026,9 @@ $$;
 -- What is left of the lines of an order: units that were not refunded, and those of them that have not been sent. An
 -- order that was handed over has sent all.
 --
--- Callers: interlock.refund_order_lines, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
---   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
---   they hold the order's row, under which alone this changes.
+-- Callers: interlock.take_off_order, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
+--   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far, interlock.create_picking_session,
+--   interlock.complete_box; they hold the order's row, under which alone this changes.
 -- Locks: none.
 create function interlock.order_rest(p_order_id uuid)
 returns table (product_id uuid, kind text, untracked boolean, quantity int, on_shelf int)
@@ -4413,9 +4418,7 @@ $$;
 -- digital products the codes that nobody has seen do, and no others; of what took nothing from the stock nothing does.
 --
 -- Callers: authenticated (staff) and service_role, through public.refund_order_lines.
--- Locks: the reference; the account of the buyer and the order; the counter of their open orders; the wallet; the payment;
---   then, if it is the last part, as interlock.settle_orders; stock rows by id, codes of the order. Two seconds at most
---   in all.
+-- Locks: the reference; then as interlock.take_off_order. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended),
 --   REFUND_EXCEEDS_ORDER, WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
@@ -5012,8 +5015,9 @@ $$;
 -- of them, in one parcel. Called again it changes nothing but the tracking number, if another one is named.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order.
--- Locks: the order, two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY;
+--   55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.ship_order(p_order_id uuid, p_tracking text)
 returns json
@@ -5042,9 +5046,9 @@ $$;
 -- refunded. With a reference it counts once.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order_lines.
--- Locks: the reference; the account of the buyer and the order. Two seconds at most in all.
+-- Locks: the reference; the account of the buyer and the order; with the last part as interlock.close_sent_box. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
---   IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+--   INSUFFICIENT_INVENTORY, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.ship_order_lines(p_order_id uuid, p_lines jsonb, p_tracking text, p_reference text)
 returns json
@@ -5123,6 +5127,10 @@ begin
   if v_goods = v_order.fulfillment then
     insert into interlock.order_events (order_id, event, tracking, actor)
     values (p_order_id, v_goods, p_tracking, auth.uid());
+  end if;
+
+  if v_goods = 'shipped' then
+    perform interlock.close_sent_box(p_order_id, v_shipment_id);
   end if;
 
   return interlock.finish_reference(

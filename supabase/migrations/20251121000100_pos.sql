@@ -18,6 +18,22 @@ create type interlock.buyer as (
   by_wallet bigint
 );
 
+-- Whether a text is what a scanner reads: 1 to 64 printable ASCII characters without blanks. The functions ask the same
+-- (crates/domain/src/fields.rs).
+--
+-- Callers: domain interlock.barcode; interlock.find_sale_problems, interlock.find_return_problems, interlock.find_scan_problems.
+-- Locks: none.
+create function interlock.is_barcode(p_text text)
+returns boolean
+language sql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+  select char_length(p_text) <= 64 and p_text ~ '^[\x21-\x7e]+$'
+$$;
+
 -- What a look at the lines of a sale, without a lock, has seen: one element for each line, in their order.
 create type interlock.sale_look as (
   product_ids uuid[],
@@ -66,7 +82,7 @@ create domain interlock.receipt_prefix as text
 
 -- What a scanner reads.
 create domain interlock.barcode as text
-  constraint product_barcodes_barcode_format check (value ~ '^[\x21-\x7e]+$' and char_length(value) <= 64);
+  constraint product_barcodes_barcode_format check (interlock.is_barcode(value));
 
 create domain interlock.parked_sale_status as text
   constraint parked_sales_status_known check (value in ('parked', 'resumed', 'sold', 'discarded', 'expired'));
@@ -1390,10 +1406,7 @@ begin
       select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
       where e.is_object
         and e.item ? 'barcode'
-        and (
-          jsonb_typeof(e.item -> 'barcode') = 'string'
-          and e.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(e.item ->> 'barcode') <= 64
-        ) is not true
+        and (jsonb_typeof(e.item -> 'barcode') = 'string' and interlock.is_barcode(e.item ->> 'barcode')) is not true
       union all
       select '/line', 'must be a whole number from 0 to 99'
       where e.with_receipt
@@ -1517,10 +1530,7 @@ begin
         select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
         where l.is_object
           and l.item ? 'barcode'
-          and (
-            jsonb_typeof(l.item -> 'barcode') = 'string'
-            and l.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(l.item ->> 'barcode') <= 64
-          ) is not true
+          and (jsonb_typeof(l.item -> 'barcode') = 'string' and interlock.is_barcode(l.item ->> 'barcode')) is not true
         union all
         select '/quantity', 'must be a number above 0 and at most 1000000, with at most 3 decimals'
         where l.is_object
@@ -1837,7 +1847,7 @@ declare
   v_by_wallet constant bigint := (
     select coalesce(sum(t.amount), 0) from interlock.sale_tenders t where t.sale_id = p_sale.id and t.type = 'wallet'
   );
-  v_customer_id constant uuid := (
+  v_customer_id uuid := (
     select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = p_sale.customer_id
   );
   v_user_id uuid;
@@ -1854,13 +1864,13 @@ begin
     select distinct r.original_sale_id
     from interlock.sale_returns r
     where r.sale_id = p_sale.id
-      and r.original_sale_id is not null
   ) o;
   if v_customer_id is null then
     return;
   end if;
 
-  perform interlock.lock_points(v_customer_id);
+  -- Who was merged meanwhile is somebody else by now.
+  v_customer_id := (interlock.lock_points(v_customer_id)).customer_id;
   perform interlock.book_points(
     v_customer_id, 'given_back',
     (
@@ -5017,6 +5027,8 @@ comment on function interlock.give_buyer_back is
   'Undo what a sale that is voided did to points and a wallet: what it took is given back, what it gave is taken again (of points that are spent by then is owed what is not there), what it earned is taken, and what was taken with goods that came back is given back.';
 comment on function interlock.give_sold_stock is
   'Give goods to the stock of the location of a till.';
+comment on function interlock.is_barcode is
+  'Whether a text is what a scanner reads: 1 to 64 printable ASCII characters without blanks.';
 comment on function interlock.lock_buyer is
   'The customer of a sale, with their points locked, and their wallet where it pays or is paid out to.';
 comment on function interlock.lock_parked_sale is
@@ -5139,7 +5151,8 @@ revoke all on function
   public.void_sale(uuid, text, uuid)
 from public, anon, authenticated, service_role;
 
--- Policies ask.
+-- A domain of what the shop writes asks it, and policies the other.
+grant execute on function interlock.is_barcode to service_role;
 grant execute on function interlock.till_role to authenticated;
 
 grant execute on function

@@ -418,12 +418,7 @@ begin
     and b.status = 'open'
   order by b.order_id
   for no key update;
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_session_id
-  order by i.product_id
-  for no key update;
+  perform interlock.lock_baskets(p_session_id, null);
   perform interlock.take_out_order(p_session_id, b.order_id, 'removed')
   from (
     select o.order_id
@@ -654,7 +649,7 @@ $$;
 -- Close the box of an order, and with the last one its session, however many close theirs at once: each counts the
 -- session down by one, under the lock of its row, and whoever comes to nothing ends it.
 --
--- Callers: interlock.complete_box, interlock.take_out_order; with the box and its lines locked.
+-- Callers: interlock.complete_box, interlock.take_out_order, interlock.close_sent_box; with the box and its lines locked.
 -- Locks: the session.
 create function interlock.close_box(p_session_id uuid, p_order_id uuid, p_status text, p_shipment_id uuid)
 returns void
@@ -705,19 +700,55 @@ begin
 end
 $$;
 
+-- Close the box of an order that has left without being completed at the packing table: what is packed has gone with it, and
+-- what was picked for it and is not packed is there for the others, or goes back to the shelf (interlock.put_backs).
+--
+-- Callers: interlock.move_goods, interlock.ship_order_lines, interlock.fulfill_order; with the order locked.
+-- Locks: the box; the baskets by product; the lines; the session; as interlock.take_packed_stock.
+-- Errors: INSUFFICIENT_INVENTORY; 55P03 after lock_timeout.
+create function interlock.close_sent_box(p_order_id uuid, p_shipment_id uuid default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_session interlock.picking_sessions;
+begin
+  select s.*
+  into v_session
+  from interlock.picking_session_orders b
+  join interlock.picking_sessions s on s.id = b.picking_session_id
+  where b.order_id = p_order_id
+    and b.status = 'open';
+  if not found or (interlock.lock_box(v_session.id, p_order_id)).status <> 'open' then
+    return;
+  end if;
+
+  -- Who packs into it at this moment is waited for.
+  perform interlock.lock_baskets(v_session.id, array(
+    select p.product_id from interlock.packing_progress p where p.picking_session_id = v_session.id and p.order_id = p_order_id
+  ));
+  perform interlock.take_off_lines(
+    v_session.id, p_order_id, array_agg(p.product_id), array_agg((p.quantity_needed - p.quantity_packed)::int)
+  )
+  from interlock.packing_progress p
+  where p.picking_session_id = v_session.id
+    and p.order_id = p_order_id;
+  perform interlock.note_scan(v_session.id, p_order_id, null, 'complete', null);
+  perform interlock.close_box(v_session.id, p_order_id, 'completed', p_shipment_id);
+  perform interlock.take_packed_stock(v_session, p_order_id);
+end
+$$;
+
 -- Complete an order: each of its lines is packed, or given up as short. What is packed leaves as one parcel, with its tracking
 -- number if there is one; however often and by however many this is asked for, there is one parcel. What is short is taken off
 -- the order and paid back, or stays to be sent in another session (settings.short_lines).
 --
--- The goods of the web shop have left its stock with the order. Of a session at another location they come from there, so what
--- is packed is moved from that stock to the web shop's, which has sold it.
---
 -- Callers: interlock.pack_item.
--- Locks: the account of the buyer and the order; the box; the lines by product; the session; stock as interlock.lock_inventory; for what is short as
+-- Locks: the account of the buyer and the order; the box; the lines by product; the session; as interlock.take_packed_stock; for what is short as
 --   interlock.take_off_order.
 -- Errors: SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, NOT_FULLY_PACKED, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
---   INSUFFICIENT_INVENTORY; 55P03 and
---   40P01 are transient.
+--   INSUFFICIENT_INVENTORY; 55P03 and 40P01 are transient.
 create function interlock.complete_box(p_session interlock.picking_sessions, p_order_id uuid, p_tracking text)
 returns jsonb
 language plpgsql
@@ -732,7 +763,6 @@ declare
   v_short jsonb;
   v_shipment_id uuid;
   v_goods text;
-  v_moves jsonb;
 begin
   perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
     'session_id', (p_session).id, 'order_id', p_order_id
@@ -814,22 +844,7 @@ begin
   end if;
   perform interlock.note_scan((p_session).id, p_order_id, null, 'complete', null);
   perform interlock.close_box((p_session).id, p_order_id, 'completed', v_shipment_id);
-
-  if (p_session).location_id <> interlock.online_location() then
-    select
-      interlock.transfer_ends(
-        jsonb_agg(jsonb_build_object('product_id', u.product_id, 'quantity', -u.quantity)), (p_session).location_id
-      ) || interlock.transfer_ends(
-        jsonb_agg(jsonb_build_object('product_id', u.product_id, 'quantity', u.quantity)), interlock.online_location()
-      )
-    into v_moves
-    from unnest(v_products, v_packed) as u (product_id, quantity)
-    join interlock.order_items i on i.order_id = p_order_id and i.product_id = u.product_id and not i.untracked;
-    if v_moves is not null then
-      perform interlock.refuse_shortages(v_moves, interlock.lock_inventory(v_moves));
-      perform interlock.move_quantities(v_moves, 'order_packed', p_order_id);
-    end if;
-  end if;
+  perform interlock.take_packed_stock(p_session, p_order_id);
   if v_short is not null and (select s.short_lines from interlock.settings s) = 'shorten' then
     perform interlock.take_off_order(p_order_id, v_short, 'short_pick', false, false, false);
   end if;
@@ -1009,8 +1024,8 @@ begin
   if num_nonnulls(p_product_id, p_barcode) <> 1 then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required, or p_barcode, not both');
   end if;
-  if char_length(p_barcode) not between 1 and 64 then
-    v_problems := v_problems || interlock.problem('/p_barcode', 'must have 1 to 64 characters');
+  if not interlock.is_barcode(p_barcode) then
+    v_problems := v_problems || interlock.problem('/p_barcode', 'must be 1 to 64 printable ASCII characters without blanks');
   end if;
   if p_quantity not between p_least and 1000 then
     v_problems := v_problems || interlock.problem('/p_quantity', format('must be %s to 1000', p_least));
@@ -1241,9 +1256,31 @@ begin
 end
 $$;
 
+-- Lock baskets of a session against whoever picks or packs: those of these products, or with null all. Who packs goes from the basket to the
+-- line, so with them the lines of these products stay as they are, too.
+--
+-- Callers: interlock.take_out_order, interlock.take_off_lines, interlock.close_sent_box, interlock.abandon_session; with the boxes locked.
+-- Locks: the baskets by product, waiting.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.lock_baskets(p_session_id uuid, p_product_ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.picking_session_items i
+  where i.picking_session_id = p_session_id
+    and (p_product_ids is null or i.product_id = any (p_product_ids))
+  order by i.product_id
+  for no key update;
+end
+$$;
+
 -- Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.
 --
--- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less.
+-- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less, interlock.close_sent_box.
 -- Locks: the box, waiting.
 -- Errors: 55P03 after lock_timeout. Null if the order is not in the session.
 create function interlock.lock_box(p_session_id uuid, p_order_id uuid)
@@ -1271,7 +1308,7 @@ $$;
 -- in the box already is in the basket again. An order that needs nothing any more leaves the session.
 --
 -- Callers: interlock.take_off_order, before it locks anything else; with the order locked.
--- Locks: the box; the baskets by product; the lines; the session.
+-- Locks: the box; then as interlock.take_off_lines or interlock.take_out_order.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.need_less(p_order_id uuid, p_product_ids uuid[], p_quantities int[])
 returns void
@@ -1301,45 +1338,7 @@ begin
     return;
   end if;
 
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = v_session_id
-    and i.product_id = any (p_product_ids)
-  order by i.product_id
-  for no key update;
-  with less as (
-    select
-      p.id, p.product_id, u.quantity,
-      greatest(p.quantity_packed - (p.quantity_needed - u.quantity), 0) as excess
-    from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
-    join interlock.packing_progress p
-      on p.picking_session_id = v_session_id and p.order_id = p_order_id and p.product_id = u.product_id
-    where u.quantity > 0
-  ),
-  baskets as (
-    update interlock.picking_session_items i
-    set quantity_needed = i.quantity_needed - l.quantity,
-        quantity_packed = i.quantity_packed - l.excess,
-        version = i.version + 1
-    from less l
-    where i.picking_session_id = v_session_id
-      and i.product_id = l.product_id
-  ),
-  scans as (
-    insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-    select v_session_id, p_order_id, l.product_id, 'take_out', -l.excess, auth.uid()
-    from less l
-    where l.excess > 0
-  )
-  update interlock.packing_progress p
-  set quantity_needed = p.quantity_needed - l.quantity,
-      quantity_packed = p.quantity_packed - l.excess,
-      quantity_short = least(p.quantity_short, p.quantity_needed - l.quantity - (p.quantity_packed - l.excess)),
-      version = p.version + 1,
-      updated_at = now()
-  from less l
-  where p.id = l.id;
+  perform interlock.take_off_lines(v_session_id, p_order_id, p_product_ids, p_quantities);
 end
 $$;
 
@@ -2145,6 +2144,54 @@ begin
 end
 $$;
 
+-- Let the lines of an order need so many units less, in the session in which it is picked and packed: what of them is in the box
+-- already is in the basket again.
+--
+-- Callers: interlock.need_less, interlock.close_sent_box; with the box locked.
+-- Locks: the baskets by product; the lines.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.take_off_lines(p_session_id uuid, p_order_id uuid, p_product_ids uuid[], p_quantities int[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.lock_baskets(p_session_id, p_product_ids);
+  with less as (
+    select
+      p.id, p.product_id, u.quantity,
+      greatest(p.quantity_packed - (p.quantity_needed - u.quantity), 0) as excess
+    from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
+    join interlock.packing_progress p
+      on p.picking_session_id = p_session_id and p.order_id = p_order_id and p.product_id = u.product_id
+    where u.quantity > 0
+  ),
+  baskets as (
+    update interlock.picking_session_items i
+    set quantity_needed = i.quantity_needed - l.quantity,
+        quantity_packed = i.quantity_packed - l.excess,
+        version = i.version + 1
+    from less l
+    where i.picking_session_id = p_session_id
+      and i.product_id = l.product_id
+  ),
+  scans as (
+    insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
+    select p_session_id, p_order_id, l.product_id, 'take_out', -l.excess, auth.uid()
+    from less l
+    where l.excess > 0
+  )
+  update interlock.packing_progress p
+  set quantity_needed = p.quantity_needed - l.quantity,
+      quantity_packed = p.quantity_packed - l.excess,
+      quantity_short = least(p.quantity_short, p.quantity_needed - l.quantity - (p.quantity_packed - l.excess)),
+      version = p.version + 1,
+      updated_at = now()
+  from less l
+  where p.id = l.id;
+end
+$$;
+
 -- Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to
 -- the shelf (interlock.put_backs).
 --
@@ -2162,18 +2209,9 @@ begin
   if v_box.status is distinct from 'open' then
     return false;
   end if;
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_session_id
-    and i.product_id in (
-      select p.product_id
-      from interlock.packing_progress p
-      where p.picking_session_id = p_session_id
-        and p.order_id = p_order_id
-    )
-  order by i.product_id
-  for no key update;
+  perform interlock.lock_baskets(p_session_id, array(
+    select p.product_id from interlock.packing_progress p where p.picking_session_id = p_session_id and p.order_id = p_order_id
+  ));
   update interlock.picking_session_items i
   set quantity_needed = i.quantity_needed - p.quantity_needed,
       quantity_packed = i.quantity_packed - p.quantity_packed,
@@ -2200,6 +2238,42 @@ begin
     and p.order_id = p_order_id;
   perform interlock.close_box(p_session_id, p_order_id, p_status, null);
   return true;
+end
+$$;
+
+-- Take what is packed of an order out of the stock of its session's location. The goods of the web shop have left its stock with the order;
+-- of a session at another location they come from there, so they are moved from that stock to the web shop's, which has sold them.
+--
+-- Callers: interlock.complete_box, interlock.close_sent_box; with the box closed.
+-- Locks: stock as interlock.lock_inventory.
+-- Errors: INSUFFICIENT_INVENTORY; 55P03 after lock_timeout.
+create function interlock.take_packed_stock(p_session interlock.picking_sessions, p_order_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_moves jsonb;
+begin
+  if (p_session).location_id = interlock.online_location() then
+    return;
+  end if;
+  select
+    interlock.transfer_ends(
+      jsonb_agg(jsonb_build_object('product_id', p.product_id, 'quantity', -p.quantity_packed)), (p_session).location_id
+    ) || interlock.transfer_ends(
+      jsonb_agg(jsonb_build_object('product_id', p.product_id, 'quantity', p.quantity_packed)), interlock.online_location()
+    )
+  into v_moves
+  from interlock.packing_progress p
+  join interlock.order_items i on i.order_id = p.order_id and i.product_id = p.product_id and not i.untracked
+  where p.picking_session_id = (p_session).id
+    and p.order_id = p_order_id
+    and p.quantity_packed > 0;
+  if v_moves is not null then
+    perform interlock.refuse_shortages(v_moves, interlock.lock_inventory(v_moves));
+    perform interlock.move_quantities(v_moves, 'order_packed', p_order_id);
+  end if;
 end
 $$;
 
@@ -2604,6 +2678,8 @@ comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is
   'Close the box of an order, and with the last one its session, however many close theirs at once: each counts the session down by one, under the lock of its row, and whoever comes to nothing ends it.';
+comment on function interlock.close_sent_box is
+  'Close the box of an order that has left without being completed at the packing table: what is packed has gone with it, and what was picked for it and is not packed is there for the others, or goes back to the shelf (interlock.put_backs).';
 comment on function interlock.complete_box is
   'Complete an order: each of its lines is packed, or given up as short.';
 comment on function interlock.correct_short_pick is
@@ -2630,6 +2706,8 @@ comment on function interlock.item_state is
   'What there is of a product in a picking session.';
 comment on function interlock.leave_sessions is
   'Take orders that have ended out of the sessions in which they are picked or packed.';
+comment on function interlock.lock_baskets is
+  'Lock baskets of a session against whoever picks or packs: those of these products, or with null all.';
 comment on function interlock.lock_box is
   'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
 comment on function interlock.may_hear_packing is
@@ -2668,8 +2746,12 @@ comment on function interlock.set_packed_quantity is
   'What public.set_packed_quantity does, with its owner''s rights: set the number of packed units of a line, if it is still the one that the caller has read; for screens on which a number is typed.';
 comment on function interlock.start_packing is
   'What public.start_packing does, with its owner''s rights: from now on what is in the baskets may be packed.';
+comment on function interlock.take_off_lines is
+  'Let the lines of an order need so many units less, in the session in which it is picked and packed: what of them is in the box already is in the basket again.';
 comment on function interlock.take_out_order is
   'Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to the shelf (interlock.put_backs).';
+comment on function interlock.take_packed_stock is
+  'Take what is packed of an order out of the stock of its session''s location.';
 comment on function interlock.update_packing_progress_atomic is
   'What public.update_packing_progress_atomic does, with its owner''s rights: one unit of a product into the box of an order, as the incident report calls it.';
 comment on function interlock.works_at is

@@ -53,6 +53,8 @@ comment on function interlock.give_buyer_back is
   'Undo what a sale that is voided did to points and a wallet: what it took is given back, what it gave is taken again (of points that are spent by then is owed what is not there), what it earned is taken, and what was taken with goods that came back is given back.';
 comment on function interlock.give_sold_stock is
   'Give goods to the stock of the location of a till.';
+comment on function interlock.is_barcode is
+  'Whether a text is what a scanner reads: 1 to 64 printable ASCII characters without blanks.';
 comment on function interlock.lock_buyer is
   'The customer of a sale, with their points locked, and their wallet where it pays or is paid out to.';
 comment on function interlock.lock_parked_sale is

@@ -13,6 +13,8 @@ comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is
   'Close the box of an order, and with the last one its session, however many close theirs at once: each counts the session down by one, under the lock of its row, and whoever comes to nothing ends it.';
+comment on function interlock.close_sent_box is
+  'Close the box of an order that has left without being completed at the packing table: what is packed has gone with it, and what was picked for it and is not packed is there for the others, or goes back to the shelf (interlock.put_backs).';
 comment on function interlock.complete_box is
   'Complete an order: each of its lines is packed, or given up as short.';
 comment on function interlock.correct_short_pick is
@@ -39,6 +41,8 @@ comment on function interlock.item_state is
   'What there is of a product in a picking session.';
 comment on function interlock.leave_sessions is
   'Take orders that have ended out of the sessions in which they are picked or packed.';
+comment on function interlock.lock_baskets is
+  'Lock baskets of a session against whoever picks or packs: those of these products, or with null all.';
 comment on function interlock.lock_box is
   'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
 comment on function interlock.may_hear_packing is
@@ -77,8 +81,12 @@ comment on function interlock.set_packed_quantity is
   'What public.set_packed_quantity does, with its owner''s rights: set the number of packed units of a line, if it is still the one that the caller has read; for screens on which a number is typed.';
 comment on function interlock.start_packing is
   'What public.start_packing does, with its owner''s rights: from now on what is in the baskets may be packed.';
+comment on function interlock.take_off_lines is
+  'Let the lines of an order need so many units less, in the session in which it is picked and packed: what of them is in the box already is in the basket again.';
 comment on function interlock.take_out_order is
   'Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to the shelf (interlock.put_backs).';
+comment on function interlock.take_packed_stock is
+  'Take what is packed of an order out of the stock of its session''s location.';
 comment on function interlock.update_packing_progress_atomic is
   'What public.update_packing_progress_atomic does, with its owner''s rights: one unit of a product into the box of an order, as the incident report calls it.';
 comment on function interlock.works_at is

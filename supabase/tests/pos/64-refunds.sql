@@ -241,6 +241,15 @@ select is(
 );
 select is(pg_temp.keep('of Ada', 0, 0, 'to Ada', 2, '{"wallet": 300, "cash": 700}') #>> '{sale,customer,name}', 'Ada', 'and in cash what was cash');
 
+select pg_temp.keep('another walk-in', 2, 0, null, null, '{"cash": 1000}');
+select is(pg_temp.keep('points of Ada', 2, 0, 'another walk-in', 1, '{"points": 500}', 'Ada') #> '{sale,loyalty,spent}', '50', 'one pays with points');
+update interlock.points_values set value = 20 where currency = 'EUR';
+select is(pg_temp.keep('points of Bob', 2, 0, 'another walk-in', 1, '{"points": 500}', 'Bob') #> '{sale,loyalty,spent}', '25', 'another with theirs');
+update interlock.points_values set value = 10 where currency = 'EUR';
+select is(
+  pg_temp.keep('back to Ada', 0, 0, 'points of Ada', 2, '{"points": 500, "cash": 500}') #> '{sale,loyalty,given_back}', '50', 'each gets what they have spent'
+);
+
 -- Merged, erased.
 select public.merge_customers(pg_temp.who('Ada'), pg_temp.who('Cy'));
 select pg_temp.keep('of Cy', 1, 0, null, null, '{"points": 500}', 'Cy');

@@ -1,7 +1,7 @@
 -- Lines of a transfer at one location, as interlock.lock_inventory wants them, with `change`.
 --
 -- Callers: interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer, interlock.correct_shortfall,
---   interlock.complete_box.
+--   interlock.correct_till_sale, interlock.take_packed_stock.
 -- Locks: none.
 create function interlock.transfer_ends(p_lines jsonb, p_location_id uuid)
 returns jsonb

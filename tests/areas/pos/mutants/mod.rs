@@ -33,6 +33,30 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "the last unit of a sale that comes back meanwhile comes back once",
     ),
     (
+        "lock_buyer: never `v_buyer.by_wallet > 0` (2)",
+        "the wallet of a customer at a till is locked before a promo code",
+    ),
+    (
+        "lock_buyer: without `perform interlock.lock_wallet(v_buyer.user_id)`",
+        "the wallet of a customer at a till is locked before a promo code",
+    ),
+    (
+        "lock_points: without `for no key update`",
+        "points of a customer at a till are locked before their wallet",
+    ),
+    (
+        "lock_points: without `perform 1 from interlock.points_accounts a where a.customer_id = p_customer_id for no key update`",
+        "points of a customer at a till are locked before their wallet",
+    ),
+    (
+        "lock_points: never `v_account.customer_id is not null`",
+        "points of a sale that is voided are theirs into whom the customer is merged meanwhile",
+    ),
+    (
+        "merge_customers: without `perform interlock.lock_points(u.id) from (select i.id from unnest(array[p_from, v_into]) as i (id) …`",
+        "points that are corrected meanwhile go with the customer who is merged",
+    ),
+    (
         "lock_parked_sale: without `for no key update`",
         "a parked sale that is sold twice at once is sold once",
     ),
@@ -137,9 +161,21 @@ const COMBINED: &[Combined] = &[
     },
     Combined {
         name: "pos_sale: the shift of a sale that was cut off is looked for before the register is locked",
-        patches: &[("lock_register", "for no key update", "")],
+        patches: &[
+            (
+                "pos_sale",
+                "into v_receipt;\n  v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);",
+                "into v_receipt;",
+            ),
+            (
+                "pos_sale",
+                "update interlock.registers r",
+                "v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
+                 update interlock.registers r",
+            ),
+        ],
         sql: None,
-        race: &TillScenario::CutOffAndTheClose,
+        race: &InScene("a sale that was cut off comes late to a shift that is closed meanwhile"),
     },
     Combined {
         name: "lock_points: points are read without a lock",
