@@ -995,6 +995,7 @@ export type Database = {
       };
       "packing_progress": {
         Row: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -1008,6 +1009,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "box_open"?: boolean | null;
           "created_at"?: string | null;
           "id"?: string | null;
           "order_id"?: string | null;
@@ -1020,6 +1022,7 @@ export type Database = {
           "version"?: number | null;
         };
         Update: {
+          "box_open"?: boolean | null;
           "created_at"?: string | null;
           "id"?: string | null;
           "order_id"?: string | null;

@@ -1111,6 +1111,7 @@ export type Database = {
       };
       "packing_progress": {
         Row: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -1125,6 +1126,7 @@ export type Database = {
         };
         ComputedFields: "packing_answer";
         Insert: {
+          "box_open"?: boolean;
           "created_at"?: string;
           "id"?: string;
           "order_id": string;
@@ -1137,6 +1139,7 @@ export type Database = {
           "version"?: number;
         };
         Update: {
+          "box_open"?: boolean;
           "created_at"?: string;
           "id"?: string;
           "order_id"?: string;
@@ -3675,6 +3678,19 @@ export type Database = {
         };
         Returns: Json;
       };
+      "checkout_line": {
+        Args: {
+          "p_cart_id": string;
+          "p_details": Json;
+          "p_expected_total": number;
+          "p_idempotency_key": string;
+          "p_item": Json;
+          "p_payment_method": string;
+          "p_said": Json;
+          "p_user_id": string;
+        };
+        Returns: string;
+      };
       "claim_batch": {
         Args: { "p_batch_id": string; "p_driver_id": string };
         Returns: {
@@ -3791,6 +3807,10 @@ export type Database = {
         Returns: number;
       };
       "close_ledgers": { Args: { "p_limit"?: number }; Returns: number };
+      "close_sent_box": {
+        Args: { "p_order_id": string; "p_shipment_id"?: string };
+        Returns: undefined;
+      };
       "close_shift": {
         Args: { "p_counted_cash": number; "p_shift_id": string };
         Returns: Json;
@@ -4236,6 +4256,7 @@ export type Database = {
       "find_packing_line": {
         Args: { "p_progress_id": string };
         Returns: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -4553,14 +4574,10 @@ export type Database = {
           "p_change": number;
           "p_order_id": string;
           "p_product_id": string;
-          "p_session": Omit<
-            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
-            Database["interlock"]["Tables"]["picking_sessions"][
-              "ComputedFields"
-            ]
-          >;
+          "p_session_id": string;
         };
         Returns: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -4638,6 +4655,7 @@ export type Database = {
         }[];
       };
       "is_amount": { Args: { "p_value": Json }; Returns: boolean };
+      "is_barcode": { Args: { "p_text": string }; Returns: boolean };
       "is_claimable": {
         Args: { "p_lease_expires_at": string; "p_status": string };
         Returns: boolean;
@@ -4726,6 +4744,10 @@ export type Database = {
         Returns: Json;
       };
       "live_customer": { Args: { "p_customer_id": string }; Returns: string };
+      "lock_baskets": {
+        Args: { "p_product_ids": (string)[]; "p_session_id": string };
+        Returns: undefined;
+      };
       "lock_box": {
         Args: { "p_order_id": string; "p_session_id": string };
         Returns: {
@@ -4955,16 +4977,6 @@ export type Database = {
       };
       "look_at_cart": {
         Args: { "p_cart_items": Json };
-        Returns: Database["interlock"]["CompositeTypes"]["cart_look"];
-        SetofOptions: {
-          from: "*";
-          to: "cart_look";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "look_at_line": {
-        Args: { "p_item": Json };
         Returns: Database["interlock"]["CompositeTypes"]["cart_look"];
         SetofOptions: {
           from: "*";
@@ -5206,18 +5218,19 @@ export type Database = {
       };
       "note_packing": {
         Args: {
-          "p_change": number;
+          "p_action": string;
           "p_line": Omit<
             Database["interlock"]["Tables"]["packing_progress"]["Row"],
             Database["interlock"]["Tables"]["packing_progress"][
               "ComputedFields"
             ]
           >;
+          "p_quantity": number;
         };
         Returns: undefined;
       };
       "note_sale": {
-        Args: { "p_sale_id": string; "p_type": string };
+        Args: { "p_sale": Json; "p_type": string };
         Returns: undefined;
       };
       "note_scan": {
@@ -5296,14 +5309,10 @@ export type Database = {
           "p_expected"?: number;
           "p_order_id": string;
           "p_product_id": string;
-          "p_session": Omit<
-            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
-            Database["interlock"]["Tables"]["picking_sessions"][
-              "ComputedFields"
-            ]
-          >;
+          "p_session_id": string;
         };
         Returns: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -5679,6 +5688,7 @@ export type Database = {
       "refuse_pack": {
         Args: {
           "p_change": number;
+          "p_expected"?: number;
           "p_order_id": string;
           "p_product_id": string;
           "p_session_id": string;
@@ -6000,6 +6010,17 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "take_from_row": {
+        Args: {
+          "p_currency": string;
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_reason": string;
+          "p_reference_id": string;
+          "p_unit_price": number;
+        };
+        Returns: boolean;
+      };
       "take_from_rows": {
         Args: {
           "p_currency": string;
@@ -6008,6 +6029,17 @@ export type Database = {
           "p_unit_prices": (number)[];
         };
         Returns: Record<string, unknown>;
+      };
+      "take_from_slot": {
+        Args: {
+          "p_currency": string;
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_reason": string;
+          "p_reference_id": string;
+          "p_unit_price": number;
+        };
+        Returns: boolean;
       };
       "take_from_slots": {
         Args: {
@@ -6020,6 +6052,15 @@ export type Database = {
           "p_unit_prices": (number)[];
         };
         Returns: boolean;
+      };
+      "take_off_lines": {
+        Args: {
+          "p_order_id": string;
+          "p_product_ids": (string)[];
+          "p_quantities": (number)[];
+          "p_session_id": string;
+        };
+        Returns: undefined;
       };
       "take_off_order": {
         Args: {
@@ -6049,6 +6090,18 @@ export type Database = {
           "p_status": string;
         };
         Returns: boolean;
+      };
+      "take_packed_stock": {
+        Args: {
+          "p_order_id": string;
+          "p_session": Omit<
+            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
+            Database["interlock"]["Tables"]["picking_sessions"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: undefined;
       };
       "take_parked_sale": {
         Args: {
