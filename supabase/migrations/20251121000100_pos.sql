@@ -25,13 +25,15 @@ create type interlock.buyer as (
 -- Locks: none.
 create function interlock.is_barcode(p_text text)
 returns boolean
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select char_length(p_text) <= 64 and p_text ~ '^[\x21-\x7e]+$'
+begin
+  return char_length(p_text) <= 64 and p_text ~ '^[\x21-\x7e]+$';
+end
 $$;
 
 -- What a look at the lines of a sale, without a lock, has seen: one element for each line, in their order.

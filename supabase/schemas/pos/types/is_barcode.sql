@@ -5,11 +5,13 @@
 -- Locks: none.
 create function interlock.is_barcode(p_text text)
 returns boolean
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select char_length(p_text) <= 64 and p_text ~ '^[\x21-\x7e]+$'
+begin
+  return char_length(p_text) <= 64 and p_text ~ '^[\x21-\x7e]+$';
+end
 $$;
