@@ -2453,6 +2453,7 @@ declare
   v_request jsonb;
   v_stored text;
   v_taken boolean;
+  v_owed boolean;
 begin
   select
     p.price, p.name, p.currency, p.stock_slots,
@@ -2545,9 +2546,13 @@ begin
     if v_slots = 0 or not interlock.take_from_slots(
       array[v_product_id], array[v_quantity], 'checkout', v_order.id, array[v_price], v_currency, array[v_product_id]
     ) then
-      perform interlock.take_stock(
+      v_owed := interlock.take_stock(
         array[v_product_id], array[v_quantity], 'checkout', v_order.id, array[v_price], v_currency
       );
+      -- It was not seen that it may come to this, so the answer does not say it.
+      if v_owed then
+        perform interlock.raise_product_changed();
+      end if;
     end if;
   end if;
   return v_answer;
