@@ -74,7 +74,8 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
         (format!("right-{unknown}"), packing.product),
         (format!("wrong-{unknown}"), bench.products(1, 1).await[0]),
     ] {
-        let insert = "insert into interlock.product_barcodes (barcode, product_id) values ($1, $2)";
+        let insert =
+            "insert into interlock.product_barcodes (barcode, product_id) values ($1::text, $2)";
         bench
             .db
             .execute(insert, &[&barcode, &product])
