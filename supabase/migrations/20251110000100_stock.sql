@@ -3478,7 +3478,7 @@ $$;
 -- Take stock without a gate: products of p_slotted from one slot each, the others from their rows. First from
 -- slots that are free, then from slots that are worth waiting for. Returns whether it did.
 --
--- Callers: interlock.checkout, with at least one product in p_slotted: those with slots of which it has seen a
+-- Callers: interlock.checkout and interlock.checkout_line, with at least one product in p_slotted: those with slots of which it has seen a
 --   slot with enough. Each product occurs once, with a quantity above 0.
 -- Locks: the stock rows of the others as interlock.take_from_rows, then one slot of each product, products in the
 --   order of their ids. If it did not do, all of them are given back.
@@ -3562,8 +3562,7 @@ $$;
 -- Take the stock of physical products, and lock and check that of digital ones. All or nothing. Products with
 -- slots are taken at their gate. Returns whether units are owed now that are not there (policy backorder).
 --
--- Callers: interlock.decrement_product_quantity, interlock.checkout, interlock.claim_product_codes_atomic. Each
---   product occurs once, with a quantity above 0.
+-- Callers: whatever sells from the web shop's stock. Each product occurs once, with a quantity above 0.
 -- Locks: the row of a single product, or as interlock.take_from_rows; then slots product by product in the order of their ids.
 -- Errors: PRODUCT_NOT_FOUND with every id, INSUFFICIENT_INVENTORY with every shortage; 55P03 if the caller's
 --   terms do not hold any more, and after lock_timeout.

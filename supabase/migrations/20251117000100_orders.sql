@@ -3401,7 +3401,7 @@ $$;
 
 -- Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.
 --
--- Callers: interlock.checkout; whoever makes an order live again, before it does.
+-- Callers: interlock.checkout, interlock.checkout_line; whoever makes an order live again, before it does.
 -- Locks: advisory, by customer and cart, until the transaction ends; waits.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.lock_cart(p_user_id uuid, p_cart_id uuid)
@@ -3920,7 +3920,7 @@ $$;
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
 -- Nothing to pay beside the wallet's part is paid. p_confirmation_window is settings.confirmation_window, which the caller has read.
 --
--- Callers: interlock.checkout. Takes a number, which is used up whatever becomes of the order.
+-- Callers: interlock.checkout, interlock.checkout_line. Takes a number, which is used up whatever becomes of the order.
 create function interlock.new_order(
   p_id uuid,
   p_user_id uuid,
@@ -4483,7 +4483,7 @@ $$;
 
 -- Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.
 --
--- Callers: interlock.checkout, interlock.retake_order. A cart without a name has no order.
+-- Callers: interlock.checkout, interlock.checkout_line, interlock.retake_order. A cart without a name has no order.
 -- Errors: CART_ALREADY_ORDERED with the order.
 create function interlock.refuse_ordered_cart(p_user_id uuid, p_cart_id uuid)
 returns void
@@ -4955,7 +4955,7 @@ $$;
 
 -- An order as its buyer sees it, with its lines, and its details and the wallet's part if it has any.
 --
--- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
+-- Callers: interlock.order_to_json; interlock.checkout and interlock.checkout_line, for the answer to an order that is not written yet.
 create function interlock.shape_order(p_order interlock.orders, p_items jsonb, p_details jsonb)
 returns jsonb
 language plpgsql
@@ -5396,7 +5396,7 @@ $$;
 -- Count one more open order of a customer, within the limits. A limit that is null is none. One statement, because most
 -- checkouts make it: the account is locked by what it selects, then the row.
 --
--- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
+-- Callers: interlock.checkout or interlock.checkout_line, once, before the wallet; the order gets p_units as its counted_units, or is given back.
 --   interlock.reserve_cart, whose reservation counts as units of no order (p_orders 0, and no limit of orders).
 -- Locks: the customer's account, their row of interlock.customer_open_orders, waiting.
 -- Errors: UNAUTHENTICATED (there is no such account), TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after

@@ -1373,7 +1373,7 @@ $$;
 
 -- Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).
 --
--- Callers: interlock.pick_item, interlock.complete_box; with what they have changed locked.
+-- Callers: interlock.pick_item, interlock.complete_box, interlock.close_sent_box; with what they have changed locked.
 -- Locks: none.
 create function interlock.note_scan(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_action text, p_quantity int
@@ -1508,8 +1508,8 @@ $$;
 -- Callers: interlock.pack_item, interlock.update_packing_progress_atomic, interlock.increment_packing_quantity,
 --   interlock.set_packed_quantity.
 -- Locks: the basket; the line.
--- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line
---   as its detail; 55P03 after lock_timeout.
+-- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004;
+--   55P03 after lock_timeout.
 create function interlock.pack_units(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
 )
@@ -1519,6 +1519,7 @@ set search_path = ''
 as $$
 declare
   v_status text;
+  v_taken int := 0;
   v_line interlock.packing_progress;
 begin
   select s.status
@@ -1540,6 +1541,7 @@ begin
     and i.product_id = p_product_id
     and i.quantity_packed + p_change between 0 and i.quantity_picked;
   if found then
+    v_taken := p_change;
     if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
       perform interlock.limit_wait();
     end if;
@@ -1557,7 +1559,7 @@ begin
     returning p.* into v_line;
   end if;
   if v_line.id is null then
-    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, p_change, p_expected);
+    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken);
   end if;
 
   perform interlock.note_packing(v_line, case when p_change > 0 then 'pack' else 'unpack' end, p_change);
@@ -1783,13 +1785,14 @@ begin
 end
 $$;
 
--- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.
+-- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended. p_taken units are out of the basket
+-- already, and are in it again with the refusal.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line as its
---   detail, if it has not the number of units that was expected.
+-- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line
+--   has not the number of units that was expected.
 create function interlock.refuse_pack(
-  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0
 )
 returns void
 language plpgsql
@@ -1814,10 +1817,7 @@ begin
     perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
   if v_line.quantity_packed <> p_expected then
-    raise exception using
-      errcode = 'IL004',
-      message = 'the line has another number of units',
-      detail = interlock.packing_answer(v_line)::text;
+    raise exception using errcode = 'IL004', message = 'the line has another number of units';
   end if;
   select i.*
   into v_item
@@ -1837,7 +1837,7 @@ begin
       'quantity_packed', v_line.quantity_packed,
       'quantity_needed', v_line.quantity_needed,
       'quantity_picked', v_item.quantity_picked,
-      'available', v_item.quantity_picked - v_item.quantity_packed
+      'available', v_item.quantity_picked - v_item.quantity_packed + p_taken
     )
   );
 end
@@ -2073,7 +2073,6 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_line interlock.packing_progress;
-  v_text text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -2099,12 +2098,13 @@ begin
     return interlock.packing_answer(v_line);
   exception
     when sqlstate 'IL004' then
-      get stacked diagnostics v_text = pg_exception_detail;
+      -- Nothing of the attempt is left, so these are the numbers as they are.
+      v_line := interlock.find_packing_line(p_progress_id);
   end;
   insert into interlock.packing_conflicts (picking_session_id, product_id)
   values (v_line.picking_session_id, v_line.product_id);
   perform set_config('response.status', '409', true);
-  return interlock.error_body('PACKING_CONFLICT', v_text::jsonb - 'success');
+  return interlock.error_body('PACKING_CONFLICT', interlock.packing_answer(v_line) - 'success');
 end
 $$;
 
@@ -2369,7 +2369,7 @@ comment on view interlock.packing_conflict_rates is
 grant select on table interlock.packing_conflict_rates to service_role;
 
 -- What the books of picking sessions do not agree on; always empty. A basket against the lines of its orders, a line against its
--- scans, a session against its orders.
+-- box, a session against its orders.
 create view interlock.packing_differences
 with (security_invoker = true)
 as
@@ -2405,7 +2405,12 @@ as
     where b.picking_session_id = s.id
       and b.status = 'open'
   ) o
-  where s.open_orders <> o.orders;
+  where s.open_orders <> o.orders
+  union all
+  select p.picking_session_id, p.order_id, p.product_id, 'open box', p.box_open::int, (b.status = 'open')::int
+  from interlock.packing_progress p
+  join interlock.picking_session_orders b using (picking_session_id, order_id)
+  where p.box_open <> (b.status = 'open');
 
 comment on view interlock.packing_differences is
   'What the books of picking sessions do not agree on; always empty.';

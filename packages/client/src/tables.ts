@@ -5692,6 +5692,7 @@ export type Database = {
           "p_order_id": string;
           "p_product_id": string;
           "p_session_id": string;
+          "p_taken"?: number;
         };
         Returns: undefined;
       };

@@ -310,6 +310,16 @@ select is(
   'the report''s first function packs one more'
 );
 select is(pg_temp.scan('a', 1) ->> 'code', 'ALREADY_FULLY_PACKED', 'no line takes more than it needs');
+select is(
+  (pg_temp.scan('a', 1) #>> '{details,available}')::bigint,
+  (
+    select i.quantity_picked - i.quantity_packed
+    from interlock.picking_session_items i
+    where i.picking_session_id = pg_temp.id('session')
+      and i.product_id = '70000000-0000-4000-8000-000000000001'
+  )::bigint,
+  'and it says what is in the basket, out of which nothing was taken'
+);
 insert into t select 'line of b', p.id from packing_progress p where p.order_id = pg_temp.id('b');
 insert into t select 'line of c', p.id from packing_progress p where p.order_id = pg_temp.id('c');
 select results_eq(
@@ -323,6 +333,18 @@ select is(
 select is(pg_temp.answer('to_jsonb(array(select public.increment_packing_quantity(null, 1, 1, null, null)))') ->> 'code', 'VALIDATION_FAILED', 'it must name one');
 select is(
   pg_temp.answer(format('public.set_packed_quantity(%L, 0, 2)', pg_temp.id('line of b'))) ->> 'message', 'PACKING_CONFLICT', 'a number is set only on the one that was read'
+);
+select is(
+  (
+    (pg_temp.answer(format('public.set_packed_quantity(%L, 0, 2)', pg_temp.id('line of b'))) ->> 'details')::jsonb #>> '{basket,available}'
+  )::bigint,
+  (
+    select i.quantity_picked - i.quantity_packed
+    from interlock.picking_session_items i
+    where i.picking_session_id = pg_temp.id('session')
+      and i.product_id = '70000000-0000-4000-8000-000000000001'
+  )::bigint,
+  'with the basket as it is'
 );
 select is(
   pg_temp.answer(format('public.set_packed_quantity(%L, 1, 2)', pg_temp.id('line of b'))) ->> 'quantity_packed', '2', 'on which it is set'
@@ -348,8 +370,8 @@ select is(
   'NOTHING_PICKED', 'what is packed does not go back to the shelf'
 );
 reset role;
-select is((select count(*)::int from interlock.packing_conflicts where picking_session_id = pg_temp.id('session')), 1, 'conflicts are counted');
-select is((select sum(conflicts)::int from interlock.packing_conflict_rates where hour = date_trunc('hour', now())), 1, 'for their rate');
+select is((select count(*)::int from interlock.packing_conflicts where picking_session_id = pg_temp.id('session')), 2, 'conflicts are counted');
+select is((select sum(conflicts)::int from interlock.packing_conflict_rates where hour = date_trunc('hour', now())), 2, 'for their rate');
 select is_empty('select * from interlock.packing_differences', 'the books agree');
 
 -- Screens hear of it, where the platform's realtime is there.

@@ -1,6 +1,6 @@
 -- Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).
 --
--- Callers: interlock.pick_item, interlock.complete_box; with what they have changed locked.
+-- Callers: interlock.pick_item, interlock.complete_box, interlock.close_sent_box; with what they have changed locked.
 -- Locks: none.
 create function interlock.note_scan(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_action text, p_quantity int

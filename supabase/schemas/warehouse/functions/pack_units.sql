@@ -7,8 +7,8 @@
 -- Callers: interlock.pack_item, interlock.update_packing_progress_atomic, interlock.increment_packing_quantity,
 --   interlock.set_packed_quantity.
 -- Locks: the basket; the line.
--- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line
---   as its detail; 55P03 after lock_timeout.
+-- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004;
+--   55P03 after lock_timeout.
 create function interlock.pack_units(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
 )
@@ -18,6 +18,7 @@ set search_path = ''
 as $$
 declare
   v_status text;
+  v_taken int := 0;
   v_line interlock.packing_progress;
 begin
   select s.status
@@ -39,6 +40,7 @@ begin
     and i.product_id = p_product_id
     and i.quantity_packed + p_change between 0 and i.quantity_picked;
   if found then
+    v_taken := p_change;
     if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
       perform interlock.limit_wait();
     end if;
@@ -56,7 +58,7 @@ begin
     returning p.* into v_line;
   end if;
   if v_line.id is null then
-    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, p_change, p_expected);
+    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken);
   end if;
 
   perform interlock.note_packing(v_line, case when p_change > 0 then 'pack' else 'unpack' end, p_change);

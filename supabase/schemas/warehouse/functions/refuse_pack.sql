@@ -1,10 +1,11 @@
--- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.
+-- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended. p_taken units are out of the basket
+-- already, and are in it again with the refusal.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line as its
---   detail, if it has not the number of units that was expected.
+-- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line
+--   has not the number of units that was expected.
 create function interlock.refuse_pack(
-  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0
 )
 returns void
 language plpgsql
@@ -29,10 +30,7 @@ begin
     perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
   if v_line.quantity_packed <> p_expected then
-    raise exception using
-      errcode = 'IL004',
-      message = 'the line has another number of units',
-      detail = interlock.packing_answer(v_line)::text;
+    raise exception using errcode = 'IL004', message = 'the line has another number of units';
   end if;
   select i.*
   into v_item
@@ -52,7 +50,7 @@ begin
       'quantity_packed', v_line.quantity_packed,
       'quantity_needed', v_line.quantity_needed,
       'quantity_picked', v_item.quantity_picked,
-      'available', v_item.quantity_picked - v_item.quantity_packed
+      'available', v_item.quantity_picked - v_item.quantity_packed + p_taken
     )
   );
 end
