@@ -92,7 +92,7 @@ impl Session {
         try_join_all(open).await
     }
 
-    /// What its process has been busy for so far. The kernel counts it, to the nanosecond, whoever else was.
+    /// What its process has been busy for so far. The kernel counts it, to the nanosecond.
     fn busy(&self) -> Result<Duration> {
         let path = format!("/proc/{}/schedstat", self.process);
         let text = std::fs::read_to_string(&path)

@@ -1,8 +1,7 @@
 -- Take the stock of physical products, and lock and check that of digital ones. All or nothing. Products with
 -- slots are taken at their gate. Returns whether units are owed now that are not there (policy backorder).
 --
--- Callers: interlock.decrement_product_quantity, interlock.checkout, interlock.claim_product_codes_atomic. Each
---   product occurs once, with a quantity above 0.
+-- Callers: whatever sells from the web shop's stock. Each product occurs once, with a quantity above 0.
 -- Locks: the row of a single product, or as interlock.take_from_rows; then slots product by product in the order of their ids.
 -- Errors: PRODUCT_NOT_FOUND with every id, INSUFFICIENT_INVENTORY with every shortage; 55P03 if the caller's
 --   terms do not hold any more, and after lock_timeout.
