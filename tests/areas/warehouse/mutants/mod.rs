@@ -29,10 +29,6 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "whoever completes an order waits for what is packed into it",
     ),
     (
-        "give_up_units: without `for share`",
-        "nothing is short of an order that is cancelled meanwhile",
-    ),
-    (
         "lock_box: without `for no key update`",
         "an order that is completed meanwhile does not leave its session",
     ),
