@@ -1001,6 +1001,7 @@ export type Database = {
       };
       "packing_progress": {
         Row: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -1014,6 +1015,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "box_open"?: boolean | null;
           "created_at"?: string | null;
           "id"?: string | null;
           "order_id"?: string | null;
@@ -1026,6 +1028,7 @@ export type Database = {
           "version"?: number | null;
         };
         Update: {
+          "box_open"?: boolean | null;
           "created_at"?: string | null;
           "id"?: string | null;
           "order_id"?: string | null;

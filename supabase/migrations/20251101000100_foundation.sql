@@ -57,20 +57,24 @@ create domain interlock.row_version as bigint
 -- Locks: none.
 create function interlock.is_line(p_text text, p_most int)
 returns boolean
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select char_length(l.line) between 1 and p_most
-    and l.line collate "C" !~ '[\u0001-\u001f\u007f-\u009f]'
-  from (
-    select btrim(
-      p_text,
-      U&'\0009\000a\000b\000c\000d\0020\0085\00a0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200a\2028\2029\202f\205f\3000'
-    ) as line
-  ) l
+begin
+  return (
+    select char_length(l.line) between 1 and p_most
+      and l.line collate "C" !~ '[\u0001-\u001f\u007f-\u009f]'
+    from (
+      select btrim(
+        p_text,
+        U&'\0009\000a\000b\000c\000d\0020\0085\00a0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200a\2028\2029\202f\205f\3000'
+      ) as line
+    ) l
+  );
+end
 $$;
 
 -- Whether Postgres knows a time zone of this name. What it takes for a zone by its look is none: `UTC+2`, and
@@ -103,12 +107,14 @@ $$;
 -- Callers: whatever reads ids out of JSON.
 create function interlock.is_uuid(p_text text)
 returns boolean
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = ''
 as $$
-  select p_text ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'
+begin
+  return p_text ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+end
 $$;
 
 -- The most units that a product may have in stock. The check products_available_quantity_sane says the same number once
@@ -164,13 +170,14 @@ $$;
 -- Locks: none.
 create function interlock.normal_text(p_text text)
 returns text
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select normalize(
+begin
+  return normalize(
     replace(
       lower(upper(lower(
         regexp_replace(
@@ -185,7 +192,8 @@ as $$
       U&'i\0307', 'i'
     ),
     nfkc
-  )
+  );
+end
 $$;
 
 -- A name or reference that people read.
@@ -693,12 +701,13 @@ as $$
 declare
   v_role constant text := current_setting('role');
 begin
-  return v_role = 'service_role'
-    or (interlock.is_staff() and exists (select from auth.users u where u.id = auth.uid()))
-    or (
-      num_nonnulls(auth.jwt(), auth.uid()) = 0
-      and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage')
-    );
+  if v_role = 'service_role' then
+    return true;
+  elsif interlock.is_staff() then
+    return exists (select from auth.users u where u.id = auth.uid());
+  end if;
+  return num_nonnulls(auth.jwt(), auth.uid()) = 0
+    and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage');
 end
 $$;
 
@@ -1185,7 +1194,7 @@ $$;
 
 -- The body PostgREST makes of an error of the catalogue, without raising it.
 --
--- Callers: interlock.refuse_unknown_promo, interlock.manage_inventory.
+-- Callers: interlock.refuse_unknown_promo, interlock.manage_inventory, interlock.set_packed_quantity.
 create function interlock.error_body(p_code text, p_detail jsonb default null)
 returns jsonb
 language plpgsql
@@ -1390,14 +1399,18 @@ $$;
 -- Callers: interlock.pos_sale.
 create function interlock.given(p_request jsonb)
 returns jsonb
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = ''
 as $$
-  select coalesce(jsonb_object_agg(m.key, m.value), '{}')
-  from jsonb_each(p_request) m
-  where m.value <> 'null'
+begin
+  return (
+    select coalesce(jsonb_object_agg(m.key, m.value), '{}')
+    from jsonb_each(p_request) m
+    where m.value <> 'null'
+  );
+end
 $$;
 
 -- Share units of a counter out to its empty slots, if there are at least 16 for each.
@@ -2823,7 +2836,7 @@ $$;
 
 -- Use units of one slot. With p_wait it waits for one that somebody is using.
 --
--- Callers: interlock.take_from_slots, interlock.take_promo_use, in a sub-transaction of their own.
+-- Callers: interlock.take_from_slot, interlock.take_from_slots, interlock.take_promo_use, in a sub-transaction of their own.
 -- Locks: one slot; without p_wait never waiting.
 -- Errors: IL002 if no slot has enough, or without p_wait none that is free; whoever catches it must have ended
 --   the sub-transaction, and with it the locks. 55P03 after lock_timeout.
@@ -2883,11 +2896,13 @@ comment on function public.close_ledgers(int) is
 
 create function public.erase_user(p_user_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.erase_user(p_user_id)
+begin
+  return interlock.erase_user(p_user_id);
+end
 $$;
 
 comment on function public.erase_user(uuid) is

@@ -616,15 +616,17 @@ $$;
 -- The state of a batch as a refused driver may see it: never who holds it.
 create function interlock.batch_state(p_batch interlock.batches)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'batch_id', p_batch.id,
     'status', p_batch.status,
     'lease_expires_at', p_batch.lease_expires_at
-  )
+  );
+end
 $$;
 
 -- A batch as its driver sees it.
@@ -632,11 +634,12 @@ $$;
 -- Callers: interlock.claim_route.
 create function interlock.batch_to_json(p_batch interlock.batches)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'id', p_batch.id,
     'status', p_batch.status,
     'driver_id', p_batch.driver_id,
@@ -648,7 +651,8 @@ as $$
     'version', p_batch.version,
     'reference', p_batch.reference,
     'created_at', p_batch.created_at
-  )
+  );
+end
 $$;
 
 -- Refuse arguments the function claim-route would have refused already.
@@ -915,12 +919,14 @@ $$;
 -- where Postgres evaluates it again on the newest version of the row after a wait.
 create function interlock.is_claimable(p_status text, p_lease_expires_at timestamptz)
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select p_status = 'available'
-    or (p_status in ('claimed', 'in_progress') and p_lease_expires_at <= interlock.clock())
+begin
+  return p_status = 'available'
+    or (p_status in ('claimed', 'in_progress') and p_lease_expires_at <= interlock.clock());
+end
 $$;
 
 -- Lock one batch if it is claimable once the lock is there.
@@ -1081,12 +1087,16 @@ $$;
 -- When a lease that begins now will end: that of a started batch is a setting of its own.
 create function interlock.next_lease_end(p_status text)
 returns timestamptz
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select interlock.clock() + case p_status when 'in_progress' then started_lease else claim_lease end
-  from interlock.settings
+begin
+  return (
+    select interlock.clock() + case p_status when 'in_progress' then started_lease else claim_lease end
+    from interlock.settings
+  );
+end
 $$;
 
 -- The claim itself, one conditional update. Whoever comes second waits for the first, sees the new row and
@@ -1148,11 +1158,13 @@ comment on view interlock.claimable_batches is
 
 create function public.assign_batch(p_batch_id uuid, p_driver_user_id uuid, p_reason text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.assign_batch(p_batch_id, p_driver_user_id, p_reason)
+begin
+  return interlock.assign_batch(p_batch_id, p_driver_user_id, p_reason);
+end
 $$;
 
 comment on function public.assign_batch(uuid, uuid, text) is

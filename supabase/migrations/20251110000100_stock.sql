@@ -2216,7 +2216,8 @@ $$;
 -- Lock the stock of these lines, each once, and answer what it is: inventory_id, product_id, location_id, quantity (less
 -- what is owed), owed (of the web shop), version, first_line. Where there is no row one is made, whose version reads 0. Slots are called in; interlock.write_inventory shares them out again.
 --
--- Callers: interlock.change_inventory.
+-- Callers: interlock.change_inventory, interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer,
+--   interlock.correct_transfer, interlock.correct_shortfall, interlock.correct_till_sale, interlock.take_packed_stock.
 -- Locks: new rows in the order of product and location; rows of inventory by id; products by id, then their slots.
 -- Errors: 55P03 if something was deleted meanwhile, and after lock_timeout.
 create function interlock.lock_inventory(p_lines jsonb)
@@ -2433,8 +2434,8 @@ $$;
 -- Change stock that is locked by so much: of each stock the sum of what these lines say (product_id, location_id, change).
 -- What finds no room is refused.
 --
--- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer, after
---   interlock.lock_inventory; who takes has looked at what there is.
+-- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer,
+--   interlock.correct_shortfall, interlock.correct_till_sale, interlock.take_packed_stock; after interlock.lock_inventory; who takes has looked at what there is.
 -- Locks: held already.
 -- Errors: STOCK_LIMIT_EXCEEDED.
 create function interlock.move_quantities(p_lines jsonb, p_reason text, p_reference_id uuid)
@@ -2540,26 +2541,30 @@ $$;
 -- Locks: held already.
 create function interlock.moved_inventory(p_stock jsonb)
 returns json
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select json_agg(
-    json_build_object(
-      'inventory_id', s.inventory_id,
-      'product_id', s.product_id,
-      'location_id', s.location_id,
-      'old_quantity', trim_scale(s.quantity),
-      'new_quantity', coalesce(trim_scale(i.quantity), p.available_quantity - p.backordered),
-      'version', coalesce(i.version::bigint, interlock.stock_version(s.product_id))
+begin
+  return (
+    select json_agg(
+      json_build_object(
+        'inventory_id', s.inventory_id,
+        'product_id', s.product_id,
+        'location_id', s.location_id,
+        'old_quantity', trim_scale(s.quantity),
+        'new_quantity', coalesce(trim_scale(i.quantity), p.available_quantity - p.backordered),
+        'version', coalesce(i.version::bigint, interlock.stock_version(s.product_id))
+      )
+      order by s.first_line
     )
-    order by s.first_line
-  )
-  from jsonb_to_recordset(p_stock) as s (
-    first_line int, inventory_id uuid, product_id uuid, location_id uuid, quantity numeric
-  )
-  left join interlock.inventory i on i.id = s.inventory_id
-  left join interlock.products p on p.id = s.inventory_id
+    from jsonb_to_recordset(p_stock) as s (
+      first_line int, inventory_id uuid, product_id uuid, location_id uuid, quantity numeric
+    )
+    left join interlock.inventory i on i.id = s.inventory_id
+    left join interlock.products p on p.id = s.inventory_id
+  );
+end
 $$;
 
 -- What has come to a product's stock at a location since a moment, less what went.
@@ -2709,31 +2714,35 @@ $$;
 -- Errors: LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND, VALIDATION_FAILED.
 create function interlock.name_transfer_ends(p_lines jsonb, p_end text, p_sign int)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_agg(jsonb_build_object(
-    'line', 2 * (e.line ->> 'line')::int + case p_sign when 1 then 1 else 0 end,
-    'of_line', e.line -> 'line',
-    'inventory_id', e.line -> 'inventory_id',
-    'product_id', e.line -> 'product_id',
-    'location_id', e.line -> 'location_id',
-    'change', p_sign * (e.line ->> 'quantity')::numeric
-  ))
-  from jsonb_array_elements(interlock.name_inventory_lines(
-    'transfer',
-    (
-      select jsonb_agg(
-        jsonb_build_object(
-          'product_id', l.line -> 'product_id', 'location_id', l.line -> p_end, 'quantity', l.line -> 'quantity'
+begin
+  return (
+    select jsonb_agg(jsonb_build_object(
+      'line', 2 * (e.line ->> 'line')::int + case p_sign when 1 then 1 else 0 end,
+      'of_line', e.line -> 'line',
+      'inventory_id', e.line -> 'inventory_id',
+      'product_id', e.line -> 'product_id',
+      'location_id', e.line -> 'location_id',
+      'change', p_sign * (e.line ->> 'quantity')::numeric
+    ))
+    from jsonb_array_elements(interlock.name_inventory_lines(
+      'transfer',
+      (
+        select jsonb_agg(
+          jsonb_build_object(
+            'product_id', l.line -> 'product_id', 'location_id', l.line -> p_end, 'quantity', l.line -> 'quantity'
+          )
+          order by l.n
         )
-        order by l.n
-      )
-      from jsonb_array_elements(p_lines) with ordinality as l (line, n)
-    ),
-    p_sign = 1
-  )) as e (line)
+        from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+      ),
+      p_sign = 1
+    )) as e (line)
+  );
+end
 $$;
 
 -- What the stock becomes: what interlock.lock_inventory has answered, with `target`, less what is owed. Lines that name the
@@ -2920,17 +2929,21 @@ $$;
 -- Callers: interlock.change_inventory_once.
 create function interlock.rebased_lines(p_lines jsonb)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_agg(
-    (l.line - 'quantity' - 'expected_quantity' - 'expected_version') || jsonb_build_object(
-      'difference', trim_scale((l.line ->> 'quantity')::numeric - (l.line ->> 'expected_quantity')::numeric)
+begin
+  return (
+    select jsonb_agg(
+      (l.line - 'quantity' - 'expected_quantity' - 'expected_version') || jsonb_build_object(
+        'difference', trim_scale((l.line ->> 'quantity')::numeric - (l.line ->> 'expected_quantity')::numeric)
+      )
+      order by l.n
     )
-    order by l.n
-  )
-  from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+  );
+end
 $$;
 
 -- Put what came of a transfer on the shelf of its destination. Lines that name a product twice are added up.
@@ -2986,7 +2999,8 @@ $$;
 
 -- Refuse, all at once, what is taken of stock that is not there. Lines that take of the same stock are added up.
 --
--- Callers: interlock.transfer_inventory, with the stock that interlock.lock_inventory has answered.
+-- Callers: interlock.transfer_inventory, interlock.correct_transfer, interlock.correct_shortfall, interlock.correct_till_sale,
+--   interlock.take_packed_stock; with the stock that interlock.lock_inventory has answered.
 -- Errors: INSUFFICIENT_INVENTORY.
 create function interlock.refuse_shortages(p_lines jsonb, p_stock jsonb)
 returns void
@@ -3312,7 +3326,40 @@ begin
 end
 $$;
 
--- Lock stock rows and take the stock of those without slots, in one statement whatever their number. Says which
+-- Take stock of a physical product from its row, if there is enough of it and its terms still hold: a plain statement, a tenth of a
+-- checkout faster than a set. Returns whether it did; why it did not, whatever the reason, is looked at by interlock.take_stock.
+--
+-- Callers: interlock.checkout_line, interlock.take_stock.
+-- Locks: the product.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.take_from_row(
+  p_product_id uuid, p_quantity int, p_reason text, p_reference_id uuid, p_unit_price bigint, p_currency text
+)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_taken boolean;
+begin
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  update interlock.products p
+  set available_quantity = p.available_quantity - p_quantity
+  where p.id = p_product_id
+    and p.kind = 'physical'
+    and p.stock_slots = 0
+    and p.available_quantity >= p_quantity
+    and (p_currency is null or p.active and p.price = p_unit_price and p.currency = p_currency);
+  v_taken := found;
+  perform interlock.set_ledger_context(null, null);
+  return v_taken;
+end
+$$;
+
+-- Lock stock rows and take the stock of those without slots, in two statements whatever their number. Says which
 -- ones have slots (those are only locked), every shortage among the others, and whether a product has another
 -- price or currency by now than the caller's, or is inactive. For a digital product the row is only locked and
 -- checked: its stock is its free codes, and interlock.take_product_codes takes them next. What is short of a product that
@@ -3320,7 +3367,8 @@ $$;
 --
 -- Callers: interlock.take_stock, interlock.take_from_slots.
 -- Locks: the stock rows in the order of their ids, waiting, `no key`. Quantity and slots are read from the
---   newest version of each row, after the wait: in `locked`, and only there.
+--   newest version of each row, after the wait: in `locked`, and by the statement after it. That one takes, for who takes
+--   in the statement that has waited comes upon versions from before the wait, on which others may be waiting for them.
 -- Errors: PRODUCT_NOT_FOUND with every id; 55P03 after lock_timeout.
 create function interlock.take_from_rows(
   p_product_ids uuid[],
@@ -3353,15 +3401,6 @@ begin
     join wanted w on w.product_id = p.id
     order by p.id
     for no key update of p
-  ),
-  taken as (
-    update interlock.products p
-    set available_quantity = p.available_quantity - l.quantity
-    from locked l
-    where p.id = l.id
-      and l.kind = 'physical'
-      and l.stock_slots = 0
-      and l.available_quantity >= l.quantity
   )
   select
     array_agg(l.id),
@@ -3384,6 +3423,14 @@ begin
     );
   end if;
 
+  update interlock.products p
+  set available_quantity = p.available_quantity - w.quantity
+  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+  where p.id = w.product_id
+    and p.kind = 'physical'
+    and p.stock_slots = 0
+    and p.available_quantity >= w.quantity;
+
   if o_shortages is not null then
     v_owed := interlock.take_backorders(o_shortages);
     o_shortages := v_owed.o_shortages;
@@ -3392,10 +3439,46 @@ begin
 end
 $$;
 
+-- Take stock of one product from one of its slots that is free, if its terms still hold. Returns whether it did; if it did not,
+-- interlock.take_from_slots waits for one.
+--
+-- Callers: interlock.checkout_line.
+-- Locks: a slot, without waiting.
+-- Errors: 55P03 if the product changed since it was priced.
+create function interlock.take_from_slot(
+  p_product_id uuid, p_quantity int, p_reason text, p_reference_id uuid, p_unit_price bigint, p_currency text
+)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  begin
+    perform interlock.use_slot(p_product_id, p_quantity, false);
+  exception
+    when sqlstate 'IL002' then
+      return false;
+  end;
+  insert into interlock.stock_movements (product_id, delta, reason, reference_id, actor)
+  values (p_product_id, -p_quantity, p_reason, p_reference_id, auth.uid());
+  if not exists (
+    select
+    from interlock.products p
+    where p.id = p_product_id
+      and p.active
+      and p.price = p_unit_price
+      and p.currency = p_currency
+  ) then
+    perform interlock.raise_product_changed();
+  end if;
+  return true;
+end
+$$;
+
 -- Take stock without a gate: products of p_slotted from one slot each, the others from their rows. First from
 -- slots that are free, then from slots that are worth waiting for. Returns whether it did.
 --
--- Callers: interlock.checkout, with at least one product in p_slotted: those with slots of which it has seen a
+-- Callers: interlock.checkout and interlock.checkout_line, with at least one product in p_slotted: those with slots of which it has seen a
 --   slot with enough. Each product occurs once, with a quantity above 0.
 -- Locks: the stock rows of the others as interlock.take_from_rows, then one slot of each product, products in the
 --   order of their ids. If it did not do, all of them are given back.
@@ -3479,8 +3562,7 @@ $$;
 -- Take the stock of physical products, and lock and check that of digital ones. All or nothing. Products with
 -- slots are taken at their gate. Returns whether units are owed now that are not there (policy backorder).
 --
--- Callers: interlock.decrement_product_quantity, interlock.checkout, interlock.claim_product_codes_atomic. Each
---   product occurs once, with a quantity above 0.
+-- Callers: whatever sells from the web shop's stock. Each product occurs once, with a quantity above 0.
 -- Locks: the row of a single product, or as interlock.take_from_rows; then slots product by product in the order of their ids.
 -- Errors: PRODUCT_NOT_FOUND with every id, INSUFFICIENT_INVENTORY with every shortage; 55P03 if the caller's
 --   terms do not hold any more, and after lock_timeout.
@@ -3501,27 +3583,14 @@ declare
   v_wanted record;
   v_available int;
 begin
-  perform interlock.set_ledger_context(p_reason, p_reference_id);
-
-  -- One product of which there is enough is taken in a plain statement, a tenth of a checkout faster than a set. Whatever it
-  -- does not find, for whichever reason, is looked at below.
-  if cardinality(p_product_ids) = 1 then
-    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-      perform interlock.limit_wait();
-    end if;
-    update interlock.products p
-    set available_quantity = p.available_quantity - p_quantities[1]
-    where p.id = p_product_ids[1]
-      and p.kind = 'physical'
-      and p.stock_slots = 0
-      and p.available_quantity >= p_quantities[1]
-      and (p_currency is null or p.active and p.price = p_unit_prices[1] and p.currency = p_currency);
-    if found then
-      perform interlock.set_ledger_context(null, null);
-      return false;
-    end if;
+  -- One product of which there is enough. Whatever is not found so is looked at below.
+  if cardinality(p_product_ids) = 1 and interlock.take_from_row(
+    p_product_ids[1], p_quantities[1], p_reason, p_reference_id, p_unit_prices[1], p_currency
+  ) then
+    return false;
   end if;
 
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
   v_rows := interlock.take_from_rows(p_product_ids, p_quantities, p_unit_prices, p_currency);
 
   if v_rows.o_with_slots is not null then
@@ -3571,23 +3640,27 @@ $$;
 -- Lines of a transfer at one location, as interlock.lock_inventory wants them, with `change`.
 --
 -- Callers: interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer, interlock.correct_shortfall,
---   interlock.complete_box.
+--   interlock.correct_till_sale, interlock.take_packed_stock.
 -- Locks: none.
 create function interlock.transfer_ends(p_lines jsonb, p_location_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_agg(jsonb_build_object(
-    'line', l.n - 1,
-    'inventory_id', case p_location_id when interlock.online_location() then l.line -> 'product_id' else to_jsonb(i.id) end,
-    'product_id', l.line -> 'product_id',
-    'location_id', p_location_id,
-    'change', l.line -> 'quantity'
-  ))
-  from jsonb_array_elements(p_lines) with ordinality as l (line, n)
-  left join interlock.inventory i on i.product_id = (l.line ->> 'product_id')::uuid and i.location_id = p_location_id
+begin
+  return (
+    select jsonb_agg(jsonb_build_object(
+      'line', l.n - 1,
+      'inventory_id', case p_location_id when interlock.online_location() then l.line -> 'product_id' else to_jsonb(i.id) end,
+      'product_id', l.line -> 'product_id',
+      'location_id', p_location_id,
+      'change', l.line -> 'quantity'
+    ))
+    from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    left join interlock.inventory i on i.product_id = (l.line ->> 'product_id')::uuid and i.location_id = p_location_id
+  );
+end
 $$;
 
 -- Move stock between locations, or send it: then it is in transit until it is received. Each way has a transfer of its own, whose
@@ -3838,11 +3911,13 @@ create function public.adjust_stock(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.adjust_stock(p_product_id, p_delta, p_reason, p_reference)
+begin
+  return interlock.adjust_stock(p_product_id, p_delta, p_reason, p_reference);
+end
 $$;
 
 comment on function public.adjust_stock(uuid, int, text, text) is
@@ -3856,11 +3931,13 @@ create function public.count_stock(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.count_stock(p_product_id, p_counted, p_expected, p_reason, p_reference)
+begin
+  return interlock.count_stock(p_product_id, p_counted, p_expected, p_reason, p_reference);
+end
 $$;
 
 comment on function public.count_stock(uuid, int, int, text, text) is
@@ -3872,11 +3949,13 @@ create function public.decrement_inventory(
   p_reference text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decrement_inventory(p_inventory_id, p_quantity, p_reference)
+begin
+  return interlock.decrement_inventory(p_inventory_id, p_quantity, p_reference);
+end
 $$;
 
 comment on function public.decrement_inventory(uuid, numeric, text) is
@@ -3909,13 +3988,15 @@ create function public.manage_inventory(
   p_idempotency_key text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.manage_inventory(
+begin
+  return interlock.manage_inventory(
     p_action, p_lines, p_reason, p_reference, p_transfer_id, p_in_transit, p_began_at, p_rebase, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.manage_inventory(text, jsonb, text, text, uuid, boolean, timestamptz, boolean, text) is
@@ -3923,11 +4004,13 @@ comment on function public.manage_inventory(text, jsonb, text, text, uuid, boole
 
 create function public.set_stock_slots(p_product_id uuid, p_slots int)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_stock_slots(p_product_id, p_slots)
+begin
+  return interlock.set_stock_slots(p_product_id, p_slots);
+end
 $$;
 
 comment on function public.set_stock_slots(uuid, int) is

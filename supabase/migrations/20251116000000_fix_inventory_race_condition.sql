@@ -78,11 +78,13 @@ create function public.decrement_product_quantity(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decrement_product_quantity(p_product_id, p_quantity, p_reference)
+begin
+  return interlock.decrement_product_quantity(p_product_id, p_quantity, p_reference);
+end
 $$;
 
 comment on function public.decrement_product_quantity(uuid, int, text) is
@@ -217,8 +219,12 @@ comment on function interlock.take_at_gate is
   'Take stock of one product with slots, exactly: all that is in its slots is called in first.';
 comment on function interlock.take_backorders is
   'Of products that are short take all that there is and owe the rest, where their policy and its limit allow.';
+comment on function interlock.take_from_row is
+  'Take stock of a physical product from its row, if there is enough of it and its terms still hold: a plain statement, a tenth of a checkout faster than a set.';
 comment on function interlock.take_from_rows is
-  'Lock stock rows and take the stock of those without slots, in one statement whatever their number.';
+  'Lock stock rows and take the stock of those without slots, in two statements whatever their number.';
+comment on function interlock.take_from_slot is
+  'Take stock of one product from one of its slots that is free, if its terms still hold.';
 comment on function interlock.take_from_slots is
   'Take stock without a gate: products of p_slotted from one slot each, the others from their rows.';
 comment on function interlock.take_stock is

@@ -67,19 +67,21 @@ $$;
 -- Locks: none.
 create function interlock.normal_code(p_code text)
 returns text
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select translate(interlock.normal_text(p_code), U&'\2010\2012\2013\2014\2015\2212', '------')
+begin
+  return translate(interlock.normal_text(p_code), U&'\2010\2012\2013\2014\2015\2212', '------');
+end
 $$;
 
 -- Whether an order's way of payment and deadline are those of its status. Only an order whose proof the shop may decide
 -- whenever it likes (settings.review_window is null) waits without a deadline.
 --
--- Callers: the check orders_payment_deadline_matches_status.
+-- Callers: the trigger orders_record_event.
 create function interlock.order_deadline_matches(
   p_status text,
   p_payment_method text,
@@ -108,7 +110,7 @@ create domain interlock.details as jsonb
 
 -- Whether an order has the times and goods that its status says, and no others.
 --
--- Callers: the check orders_times_match_status.
+-- Callers: the trigger orders_record_event.
 create function interlock.order_times_match(
   p_status text,
   p_paid_at timestamptz,
@@ -565,10 +567,13 @@ begin
 end
 $$;
 
--- Write the history of an order.
+-- Check what an order has become, and write its history: one trigger for both, as each costs every sale a call. A new order that waits for its
+-- payment or its shop, as most do, is asked only whether it has any time that it must not have.
 --
 -- Callers: trigger orders_record_event.
 -- Locks: none beyond the rows it inserts.
+-- Errors: 23514 check_violation with constraint name orders_discount_within_subtotal, orders_total_adds_up,
+--   orders_payment_deadline_matches_status or orders_times_match_status (a bug or the shop's own SQL; never an answer to a buyer).
 -- Security definer: nobody has insert on order_events.
 create function interlock.record_order_event()
 returns trigger
@@ -576,7 +581,36 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_broken text;
 begin
+  if new.total is distinct from new.subtotal - new.discount + new.shipping + new.tax - new.tax_included
+    or greatest(new.refunded, new.wallet_amount) > new.total
+  then
+    v_broken := 'orders_total_adds_up';
+  elsif new.discount > new.subtotal then
+    v_broken := 'orders_discount_within_subtotal';
+  elsif not interlock.order_deadline_matches(
+    new.status, new.payment_method, new.payment_expires_at, new.proof_submitted_at
+  ) then
+    v_broken := 'orders_payment_deadline_matches_status';
+  elsif (
+    new.status not in ('pending_payment', 'confirmed') or new.fulfillment <> 'unfulfilled'
+    or num_nonnulls(new.paid_at, new.fulfilled_at, new.cancelled_at, new.refunded_at, new.shipped_at) > 0
+  ) and not interlock.order_times_match(
+    new.status, new.paid_at, new.fulfilled_at, new.cancelled_at, new.refunded_at, new.fulfillment, new.shipped_at
+  ) then
+    v_broken := 'orders_times_match_status';
+  end if;
+  if v_broken is not null then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = v_broken,
+      message = format('order %s violates %s', new.id, v_broken);
+  end if;
+
   if tg_op = 'INSERT' or new.status <> old.status then
     insert into interlock.order_events (order_id, event, actor)
     values (new.id, new.status, auth.uid());
@@ -761,6 +795,9 @@ $$;
 -- it; and a guest's order moves to the account they make later, by interlock.move_guest). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
 -- read orders with public.list_orders, so that a buyer's list needs nothing but the index on user_id.
 --
+-- What columns say of each other is checked by the trigger orders_record_event (orders_discount_within_subtotal, orders_total_adds_up,
+-- orders_payment_deadline_matches_status, orders_times_match_status): Postgres would read the text of a table's check at every statement.
+--
 -- For tables that refer to orders: checkout redeems the promo code *before* it writes the order, because the order's
 -- amounts need the discount. A foreign key to orders (id) that is filled at that moment has to be
 -- `deferrable initially deferred`.
@@ -775,13 +812,8 @@ create table interlock.orders (
   fulfillment interlock.fulfillment not null default 'unfulfilled',
   currency interlock.currency_code not null,
   subtotal interlock.amount not null,
-  discount bigint not null default 0
-    constraint orders_discount_within_subtotal check (discount between 0 and subtotal),
-  total bigint not null
-    constraint orders_total_adds_up check (
-      total = subtotal - discount + shipping + tax - tax_included
-      and refunded <= total and wallet_amount <= total
-    ),
+  discount interlock.amount not null default 0,
+  total bigint not null,
   shipping_method interlock.slug,
   shipping interlock.amount not null default 0,
   shipping_tax interlock.amount not null default 0,
@@ -805,15 +837,7 @@ create table interlock.orders (
   refunded_at timestamptz,
   -- The shop has given wallet money back in another way.
   refunded_outside boolean not null default false,
-  refunded interlock.amount not null default 0,
-
-  -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
-  constraint orders_payment_deadline_matches_status
-    check (interlock.order_deadline_matches(status, payment_method, payment_expires_at, proof_submitted_at)),
-  constraint orders_times_match_status
-    check (interlock.order_times_match(
-      status, paid_at, fulfilled_at, cancelled_at, refunded_at, fulfillment, shipped_at
-    ))
+  refunded interlock.amount not null default 0
 )
 with (fillfactor = 80);
 
@@ -1695,8 +1719,8 @@ create policy tax_rates_select_all
 
 -- Write down a parcel with so many units of lines of an order.
 --
--- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left. With the order locked, and the units
---   looked at.
+-- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left; interlock.complete_box, for what is packed.
+--   With the order locked, and the units looked at.
 -- Locks: none beyond the rows it inserts.
 create function interlock.add_shipment(p_order_id uuid, p_product_ids uuid[], p_quantities int[], p_tracking text)
 returns uuid
@@ -1919,10 +1943,9 @@ $$;
 -- compares them, with a promo code the total once that is known. A price that changes after the look is noticed where
 -- the stock is locked (55P03), and the repeat finds it changed.
 --
--- Set-based: one statement for each step, whatever the number of lines; only the look at a single line and the taking of a
--- single product have a way without sets. Postgres sets up the plan of every statement again at each call, so for one line
--- each statement, PERFORM and call that is not made counts: the key is inserted with the answer where that is known by
--- then (no promo code, nothing digital).
+-- Set-based: one statement for each step, whatever the number of lines. Postgres sets up the plan of every statement again at
+-- each call, so each statement, PERFORM and call that is not made counts: the key is inserted with the answer where that is known by
+-- then (no promo code, nothing digital), and a single plain line goes a way without sets (interlock.checkout_line).
 --
 -- A product may be sold in another way than from its stock alone (products.stock_policy), or not in any number
 -- (max_per_order, max_per_customer). The look says whether the cart has such a one; only then a second look says which and
@@ -1985,7 +2008,7 @@ declare
   -- The buyer. The key is the caller's, and the history says who called.
   v_user_id constant uuid := coalesce(p_on_behalf_of, auth.uid());
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
-  v_order_id constant uuid := interlock.new_id();
+  v_order_id uuid;
   v_details jsonb;
   v_said jsonb;
   v_problems jsonb;
@@ -2057,11 +2080,21 @@ begin
     perform interlock.refuse_problems(v_problems);
   end if;
 
+  if jsonb_array_length(p_cart_items) = 1
+    and v_payment_method <> 'wallet'
+    and num_nonnulls(p_promo_code, p_shipping_method, p_on_behalf_of, p_reservation_id, p_wallet_amount) = 0
+  then
+    v_answer := interlock.checkout_line(
+      v_user_id, p_cart_items -> 0, p_cart_id, v_payment_method, p_idempotency_key, p_expected_total, v_said, v_details
+    );
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+  end if;
+
+  v_order_id := interlock.new_id();
   select s.* into v_settings from interlock.settings s;
-  v_look := case jsonb_array_length(p_cart_items)
-    when 1 then interlock.look_at_line(p_cart_items -> 0)
-    else interlock.look_at_cart(p_cart_items)
-  end;
+  v_look := interlock.look_at_cart(p_cart_items);
 
   if v_look.has_terms or p_reservation_id is not null then
     select t.* into v_untracked, v_backorder, v_look.shortages, v_limits, v_customer_limit
@@ -2375,6 +2408,154 @@ begin
   end if;
 
   return v_answer::json;
+end
+$$;
+
+-- Buy a single line of a physical product, as most carts are, without sets: every array and aggregate of the way for a whole cart costs a
+-- request of one line more than the row it is made for. It takes the same locks in the same order and writes the same
+-- rows and the same answer.
+--
+-- It never refuses what the way for carts might sell or has a better word for: what is not plain (sold out at first sight, another price than
+-- expected, limited, untracked or digital, taxed, shipped at a price) it leaves alone before anything is written, and answers null. Once it
+-- has written, whatever it does not get is asked for where carts get theirs (interlock.take_stock, interlock.take_from_slots).
+--
+-- Callers: interlock.checkout, with a line in which interlock.find_checkout_problems has found no problem, without promo code, wallet, buyer or
+--   reservation that is named.
+-- Locks: idempotency key; cart (if it has a name); the buyer's account; the counter of their open orders (with a limit); the product, or a
+--   slot of it.
+-- Errors: UNAUTHENTICATED, CART_ALREADY_ORDERED, TOO_MANY_OPEN_ORDERS, IDEMPOTENCY_KEY_REUSED; as interlock.take_stock and interlock.take_from_slots.
+create function interlock.checkout_line(
+  p_user_id uuid,
+  p_item jsonb,
+  p_cart_id uuid,
+  p_payment_method text,
+  p_idempotency_key text,
+  p_expected_total bigint,
+  p_said jsonb,
+  p_details jsonb
+)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_product_id constant uuid := p_item ->> 'product_id';
+  v_quantity constant int := (p_item -> 'quantity')::numeric;
+  v_price bigint;
+  v_name text;
+  v_currency text;
+  v_slots int;
+  v_confirmation_window interval;
+  v_max_orders int;
+  v_max_units int;
+  v_order interlock.orders;
+  v_answer text;
+  v_request jsonb;
+  v_stored text;
+  v_taken boolean;
+  v_owed boolean;
+begin
+  select
+    p.price, p.name, p.currency, p.stock_slots,
+    s.confirmation_window, s.max_open_orders_per_customer, s.max_open_units_per_customer
+  into v_price, v_name, v_currency, v_slots, v_confirmation_window, v_max_orders, v_max_units
+  from interlock.products p, interlock.settings s
+  where p.id = v_product_id
+    and p.active
+    and p.kind = 'physical'
+    and p.stock_policy = 'tracked'
+    and num_nonnulls(p.max_per_order, p.max_per_customer, s.checkouts_per_product) = 0
+    and p.available_quantity >= v_quantity
+    and p_payment_method = any (s.payment_methods)
+    and not s.taxed
+    and not s.shipping_required;
+  if v_price is null
+    or v_price <> (p_item -> 'expected_unit_price')::numeric
+    or v_quantity * v_price <> p_expected_total
+  then
+    return null;
+  end if;
+  -- What is in slots is not for sale at this moment if none of them has enough.
+  if v_slots > 0 and not exists (
+    select from interlock.counter_slots s where s.owner_id = v_product_id and s.granted - s.used >= v_quantity
+  ) then
+    return null;
+  end if;
+
+  v_order := interlock.new_order(
+    interlock.new_id(), p_user_id, v_currency, v_quantity * v_price, 0, p_payment_method, null, p_cart_id,
+    v_confirmation_window, null, 0, 0, 0, 0, null
+  );
+  v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, jsonb_build_array(jsonb_build_object(
+    'product_id', v_product_id,
+    'name', v_name,
+    'quantity', v_quantity,
+    'unit_price', v_price,
+    'discount', 0,
+    'tax', 0,
+    'total', v_quantity * v_price
+  )), p_details))::text;
+
+  if p_idempotency_key is not null then
+    -- What interlock.checkout makes of a cart, so that a twin which goes there finds it.
+    v_request := jsonb_build_object(
+      'products', jsonb_build_array(v_product_id),
+      'quantities', jsonb_build_array(v_quantity),
+      'promo_code', null,
+      'cart_id', p_cart_id,
+      'payment_method', p_payment_method
+    );
+    if p_said is not null then
+      v_request := v_request || p_said;
+    end if;
+    v_stored := interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
+    if v_stored is not null then
+      return v_stored;
+    end if;
+  end if;
+  if p_cart_id is not null then
+    perform interlock.lock_cart(p_user_id, p_cart_id);
+    perform interlock.refuse_ordered_cart(p_user_id, p_cart_id);
+  end if;
+  if num_nonnulls(v_max_orders, v_max_units) > 0 and v_order.status <> 'paid' then
+    v_order.counted_units := v_quantity;
+    perform interlock.take_open_order(p_user_id, v_quantity, v_max_orders, v_max_units);
+  end if;
+
+  -- A token outlives its user.
+  insert into interlock.orders
+  select v_order.*
+  from auth.users u
+  where u.id = p_user_id
+  for key share;
+  if not found then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
+  insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+  values (v_order.id, v_product_id, v_quantity, v_price, v_name, 'physical');
+  if p_details is not null then
+    insert into interlock.order_details (order_id, shipping_address, contact, metadata)
+    values (v_order.id, p_details -> 'shipping_address', p_details -> 'contact', p_details -> 'metadata');
+  end if;
+
+  v_taken := case
+    when v_slots > 0 then interlock.take_from_slot(v_product_id, v_quantity, 'checkout', v_order.id, v_price, v_currency)
+    else interlock.take_from_row(v_product_id, v_quantity, 'checkout', v_order.id, v_price, v_currency)
+  end;
+  if not v_taken then
+    if v_slots = 0 or not interlock.take_from_slots(
+      array[v_product_id], array[v_quantity], 'checkout', v_order.id, array[v_price], v_currency, array[v_product_id]
+    ) then
+      v_owed := interlock.take_stock(
+        array[v_product_id], array[v_quantity], 'checkout', v_order.id, array[v_price], v_currency
+      );
+      -- It was not seen that it may come to this, so the answer does not say it.
+      if v_owed then
+        perform interlock.raise_product_changed();
+      end if;
+    end if;
+  end if;
+  return v_answer;
 end
 $$;
 
@@ -2998,8 +3179,8 @@ $$;
 -- with it.
 --
 -- Callers: authenticated (staff) and service_role, through public.fulfill_order.
--- Locks: the order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
 returns json
@@ -3019,20 +3200,24 @@ begin
     perform interlock.move_order(p_order_id, array['confirmed'], 'paid', 'ORDER_STATE_CONFLICT');
   end if;
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
+  perform interlock.close_sent_box(p_order_id);
   return interlock.order_answer(p_order_id);
 end
 $$;
 
 -- Whether anything of an order is still to be sent: a unit of a physical product that has not left and was not refunded.
 --
--- Callers: interlock.ship_order_lines, interlock.refund_order_lines, with the order locked.
+-- Callers: interlock.ship_order_lines, interlock.take_off_order, interlock.complete_box, with the order locked.
+-- Locks: none.
 create function interlock.has_to_ship(p_order_id uuid)
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select exists (select from interlock.order_rest(p_order_id) r where r.kind = 'physical' and r.on_shelf > 0)
+begin
+  return exists (select from interlock.order_rest(p_order_id) r where r.kind = 'physical' and r.on_shelf > 0);
+end
 $$;
 
 -- Whether a member of a request is an amount of money: a whole number that JavaScript can read. Null if it is not there.
@@ -3216,7 +3401,7 @@ $$;
 
 -- Lock a cart of a customer: of those who order it at the same time one comes first, and the others find its order.
 --
--- Callers: interlock.checkout; whoever makes an order live again, before it does.
+-- Callers: interlock.checkout, interlock.checkout_line; whoever makes an order live again, before it does.
 -- Locks: advisory, by customer and cart, until the transaction ends; waits.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.lock_cart(p_user_id uuid, p_cart_id uuid)
@@ -3349,63 +3534,6 @@ begin
 end
 $$;
 
--- As interlock.look_at_cart, of a cart of one line, as most are: without sets, which cost a tenth of a checkout.
---
--- Callers: interlock.checkout, with a line in which interlock.find_checkout_problems has found no problem.
--- Locks: none.
-create function interlock.look_at_line(p_item jsonb)
-returns interlock.cart_look
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  v_id constant uuid := p_item ->> 'product_id';
-  v_quantity constant int := (p_item -> 'quantity')::numeric;
-  v_product interlock.products;
-  v_available int;
-  v_in_one_slot int;
-begin
-  select p.* into v_product from interlock.products p where p.id = v_id;
-  v_available := v_product.available_quantity;
-
-  if v_product.stock_slots > 0 then
-    select v_available - coalesce(sum(s.used), 0), max(s.granted - s.used)
-    into v_available, v_in_one_slot
-    from interlock.counter_slots s
-    where s.owner_id = v_id;
-  end if;
-
-  return row(
-    array[v_id],
-    array[v_quantity],
-    array[v_product.price::bigint],
-    array[v_product.name::text],
-    array[v_product.kind::text],
-    array[v_product.currency::text],
-    jsonb_build_array(jsonb_build_object(
-      'product_id', v_id,
-      'name', v_product.name,
-      'quantity', v_quantity,
-      'unit_price', v_product.price,
-      'discount', 0,
-      'tax', 0,
-      'total', v_quantity * v_product.price
-    )),
-    v_quantity * v_product.price,
-    v_quantity,
-    case when v_product.active is not true then array[v_id] end,
-    v_product.price <> (p_item -> 'expected_unit_price')::numeric,
-    case
-      when v_available < v_quantity then
-        jsonb_build_array(jsonb_build_object('product_id', v_id, 'requested', v_quantity, 'available', v_available))
-    end,
-    case when v_in_one_slot >= v_quantity then array[v_id] end,
-    v_product.stock_policy <> 'tracked' or num_nonnulls(v_product.max_per_order, v_product.max_per_customer) > 0
-  );
-end
-$$;
-
 -- What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which
 -- are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is
 -- one with a limit for a customer. What the customer has in that reservation is there for them.
@@ -3459,8 +3587,8 @@ $$;
 -- number that is said only now, or corrected: the history has each.
 --
 -- Callers: interlock.process_order, interlock.ship_order.
--- Locks: the order.
--- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment.
+-- Locks: the account of the buyer and the order; with p_to shipped as interlock.close_sent_box.
+-- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment; with p_to shipped INSUFFICIENT_INVENTORY.
 create function interlock.move_goods(p_order_id uuid, p_from text[], p_to text, p_tracking text)
 returns void
 language plpgsql
@@ -3468,6 +3596,7 @@ set search_path = ''
 as $$
 declare
   v_order interlock.orders;
+  v_shipment_id uuid;
 begin
   if interlock.lock_order(p_order_id) is null then
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
@@ -3481,7 +3610,8 @@ begin
   end if;
 
   if p_to = 'shipped' then
-    perform interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    select interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    into v_shipment_id
     from interlock.order_rest(p_order_id) r
     where r.kind = 'physical'
       and r.on_shelf > 0
@@ -3495,6 +3625,7 @@ begin
         select l.id from interlock.order_shipments l where l.order_id = p_order_id order by l.id desc limit 1
       );
     end if;
+    perform interlock.close_sent_box(p_order_id, v_shipment_id);
   end if;
 
   update interlock.orders o
@@ -3789,7 +3920,7 @@ $$;
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
 -- Nothing to pay beside the wallet's part is paid. p_confirmation_window is settings.confirmation_window, which the caller has read.
 --
--- Callers: interlock.checkout. Takes a number, which is used up whatever becomes of the order.
+-- Callers: interlock.checkout, interlock.checkout_line. Takes a number, which is used up whatever becomes of the order.
 create function interlock.new_order(
   p_id uuid,
   p_user_id uuid,
@@ -3900,9 +4031,9 @@ $$;
 -- What is left of the lines of an order: units that were not refunded, and those of them that have not been sent. An
 -- order that was handed over has sent all.
 --
--- Callers: interlock.refund_order_lines, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
---   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
---   they hold the order's row, under which alone this changes.
+-- Callers: interlock.take_off_order, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
+--   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far, interlock.create_picking_session,
+--   interlock.complete_box; they hold the order's row, under which alone this changes.
 -- Locks: none.
 create function interlock.order_rest(p_order_id uuid)
 returns table (product_id uuid, kind text, untracked boolean, quantity int, on_shelf int)
@@ -4292,9 +4423,7 @@ $$;
 -- digital products the codes that nobody has seen do, and no others; of what took nothing from the stock nothing does.
 --
 -- Callers: authenticated (staff) and service_role, through public.refund_order_lines.
--- Locks: the reference; the account of the buyer and the order; the counter of their open orders; the wallet; the payment;
---   then, if it is the last part, as interlock.settle_orders; stock rows by id, codes of the order. Two seconds at most
---   in all.
+-- Locks: the reference; then as interlock.take_off_order. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended),
 --   REFUND_EXCEEDS_ORDER, WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
@@ -4354,7 +4483,7 @@ $$;
 
 -- Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.
 --
--- Callers: interlock.checkout, interlock.retake_order. A cart without a name has no order.
+-- Callers: interlock.checkout, interlock.checkout_line, interlock.retake_order. A cart without a name has no order.
 -- Errors: CART_ALREADY_ORDERED with the order.
 create function interlock.refuse_ordered_cart(p_user_id uuid, p_cart_id uuid)
 returns void
@@ -4826,7 +4955,7 @@ $$;
 
 -- An order as its buyer sees it, with its lines, and its details and the wallet's part if it has any.
 --
--- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet.
+-- Callers: interlock.order_to_json; interlock.checkout and interlock.checkout_line, for the answer to an order that is not written yet.
 create function interlock.shape_order(p_order interlock.orders, p_items jsonb, p_details jsonb)
 returns jsonb
 language plpgsql
@@ -4875,22 +5004,25 @@ $$;
 --
 -- Exact: one division of whole numbers, in which nothing is rounded before the end.
 --
--- Callers: interlock.line_through.
+-- Callers: interlock.line_through, interlock.take_receipted_returns, interlock.share_by_points.
 create function interlock.share_of(p_amount bigint, p_part bigint, p_whole bigint)
 returns bigint
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case when p_whole = 0 then 0 else div(2 * p_amount::numeric * p_part + p_whole, 2 * p_whole) end::bigint
+begin
+  return case when p_whole = 0 then 0 else div(2 * p_amount::numeric * p_part + p_whole, 2 * p_whole) end::bigint;
+end
 $$;
 
 -- What public.ship_order does, with its owner's rights: the goods have left, or what was left
 -- of them, in one parcel. Called again it changes nothing but the tracking number, if another one is named.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order.
--- Locks: the order, two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY;
+--   55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.ship_order(p_order_id uuid, p_tracking text)
 returns json
@@ -4919,9 +5051,9 @@ $$;
 -- refunded. With a reference it counts once.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order_lines.
--- Locks: the reference; the account of the buyer and the order. Two seconds at most in all.
+-- Locks: the reference; the account of the buyer and the order; with the last part as interlock.close_sent_box. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
---   IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+--   INSUFFICIENT_INVENTORY, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.ship_order_lines(p_order_id uuid, p_lines jsonb, p_tracking text, p_reference text)
 returns json
@@ -5000,6 +5132,10 @@ begin
   if v_goods = v_order.fulfillment then
     insert into interlock.order_events (order_id, event, tracking, actor)
     values (p_order_id, v_goods, p_tracking, auth.uid());
+  end if;
+
+  if v_goods = 'shipped' then
+    perform interlock.close_sent_box(p_order_id, v_shipment_id);
   end if;
 
   return interlock.finish_reference(
@@ -5260,7 +5396,7 @@ $$;
 -- Count one more open order of a customer, within the limits. A limit that is null is none. One statement, because most
 -- checkouts make it: the account is locked by what it selects, then the row.
 --
--- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
+-- Callers: interlock.checkout or interlock.checkout_line, once, before the wallet; the order gets p_units as its counted_units, or is given back.
 --   interlock.reserve_cart, whose reservation counts as units of no order (p_orders 0, and no limit of orders).
 -- Locks: the customer's account, their row of interlock.customer_open_orders, waiting.
 -- Errors: UNAUTHENTICATED (there is no such account), TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after
@@ -5450,14 +5586,16 @@ $$;
 -- Callers: interlock.charge_order.
 create function interlock.tax_of(p_amount bigint, p_percent numeric, p_inclusive boolean)
 returns bigint
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when p_inclusive then div(2 * p_amount * p_percent + 100 + p_percent, 2 * (100 + p_percent))
     else div(2 * p_amount * p_percent + 100, 200)
-  end::bigint
+  end::bigint;
+end
 $$;
 
 -- The answer to whoever has moved what a guest had.
@@ -5499,11 +5637,13 @@ grant select on table interlock.code_differences to service_role;
 
 create function public.cancel_order(p_order_id uuid, p_idempotency_key text default null)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.cancel_order(p_order_id, p_idempotency_key)
+begin
+  return interlock.cancel_order(p_order_id, p_idempotency_key);
+end
 $$;
 
 comment on function public.cancel_order(uuid, text) is
@@ -5566,11 +5706,13 @@ create function public.correct_order(
   p_metadata jsonb default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.correct_order(p_order_id, p_shipping_address, p_contact, p_metadata)
+begin
+  return interlock.correct_order(p_order_id, p_shipping_address, p_contact, p_metadata);
+end
 $$;
 
 comment on function public.correct_order(uuid, jsonb, jsonb, jsonb) is
@@ -5578,11 +5720,13 @@ comment on function public.correct_order(uuid, jsonb, jsonb, jsonb) is
 
 create function public.create_order_transfer()
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.create_order_transfer()
+begin
+  return interlock.create_order_transfer();
+end
 $$;
 
 comment on function public.create_order_transfer() is
@@ -5614,11 +5758,13 @@ comment on function public.expire_orders(int) is
 
 create function public.fulfill_order(p_order_id uuid)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.fulfill_order(p_order_id)
+begin
+  return interlock.fulfill_order(p_order_id);
+end
 $$;
 
 comment on function public.fulfill_order(uuid) is
@@ -5632,12 +5778,14 @@ create function public.list_orders(
   p_number bigint default null
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.list_orders(p_status, p_user_id, p_before, p_limit, p_number)
+begin
+  return interlock.list_orders(p_status, p_user_id, p_before, p_limit, p_number);
+end
 $$;
 
 comment on function public.list_orders(text, uuid, uuid, int, bigint) is
@@ -5645,11 +5793,13 @@ comment on function public.list_orders(text, uuid, uuid, int, bigint) is
 
 create function public.move_orders(p_from_user_id uuid, p_to_user_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.move_orders(p_from_user_id, p_to_user_id)
+begin
+  return interlock.move_orders(p_from_user_id, p_to_user_id);
+end
 $$;
 
 comment on function public.move_orders(uuid, uuid) is
@@ -5657,11 +5807,13 @@ comment on function public.move_orders(uuid, uuid) is
 
 create function public.process_order(p_order_id uuid)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.process_order(p_order_id)
+begin
+  return interlock.process_order(p_order_id);
+end
 $$;
 
 comment on function public.process_order(uuid) is
@@ -5675,11 +5827,13 @@ create function public.quote_order(
   p_cart_id uuid default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.quote_order(p_cart_items, p_promo_code, p_shipping_method, p_shipping_address, p_cart_id)
+begin
+  return interlock.quote_order(p_cart_items, p_promo_code, p_shipping_method, p_shipping_address, p_cart_id);
+end
 $$;
 
 comment on function public.quote_order(jsonb, text, text, jsonb, uuid) is
@@ -5687,11 +5841,13 @@ comment on function public.quote_order(jsonb, text, text, jsonb, uuid) is
 
 create function public.redeem_order_transfer(p_token text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.redeem_order_transfer(p_token)
+begin
+  return interlock.redeem_order_transfer(p_token);
+end
 $$;
 
 comment on function public.redeem_order_transfer(text) is
@@ -5699,11 +5855,13 @@ comment on function public.redeem_order_transfer(text) is
 
 create function public.refund_order(p_order_id uuid, p_outside boolean default false)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.refund_order(p_order_id, p_outside)
+begin
+  return interlock.refund_order(p_order_id, p_outside);
+end
 $$;
 
 comment on function public.refund_order(uuid, boolean) is
@@ -5719,11 +5877,13 @@ create function public.refund_order_lines(
   p_reference text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.refund_order_lines(p_order_id, p_lines, p_reason, p_restock, p_shipping, p_outside, p_reference)
+begin
+  return interlock.refund_order_lines(p_order_id, p_lines, p_reason, p_restock, p_shipping, p_outside, p_reference);
+end
 $$;
 
 comment on function public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text) is
@@ -5731,11 +5891,13 @@ comment on function public.refund_order_lines(uuid, jsonb, text, boolean, boolea
 
 create function public.release_cart()
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.release_cart()
+begin
+  return interlock.release_cart();
+end
 $$;
 
 comment on function public.release_cart() is
@@ -5743,11 +5905,13 @@ comment on function public.release_cart() is
 
 create function public.reopen_order(p_order_id uuid, p_paid boolean default false)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.reopen_order(p_order_id, p_paid)
+begin
+  return interlock.reopen_order(p_order_id, p_paid);
+end
 $$;
 
 comment on function public.reopen_order(uuid, boolean) is
@@ -5755,11 +5919,13 @@ comment on function public.reopen_order(uuid, boolean) is
 
 create function public.replace_product_code(p_code_id bigint, p_reason text, p_new_code text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.replace_product_code(p_code_id, p_reason, p_new_code)
+begin
+  return interlock.replace_product_code(p_code_id, p_reason, p_new_code);
+end
 $$;
 
 comment on function public.replace_product_code(bigint, text, text) is
@@ -5767,11 +5933,13 @@ comment on function public.replace_product_code(bigint, text, text) is
 
 create function public.reserve_cart(p_cart_items jsonb)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.reserve_cart(p_cart_items)
+begin
+  return interlock.reserve_cart(p_cart_items);
+end
 $$;
 
 comment on function public.reserve_cart(jsonb) is
@@ -5779,11 +5947,13 @@ comment on function public.reserve_cart(jsonb) is
 
 create function public.ship_order(p_order_id uuid, p_tracking text default null)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.ship_order(p_order_id, p_tracking)
+begin
+  return interlock.ship_order(p_order_id, p_tracking);
+end
 $$;
 
 comment on function public.ship_order(uuid, text) is
@@ -5796,11 +5966,13 @@ create function public.ship_order_lines(
   p_reference text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.ship_order_lines(p_order_id, p_lines, p_tracking, p_reference)
+begin
+  return interlock.ship_order_lines(p_order_id, p_lines, p_tracking, p_reference);
+end
 $$;
 
 comment on function public.ship_order_lines(uuid, jsonb, text, text) is
@@ -5815,6 +5987,8 @@ comment on function interlock.charge_order is
   'What is charged beside the goods: shipping, and tax for each line.';
 comment on function interlock.checkout is
   'What public.checkout does, with its owner''s rights: cart to order in one transaction, all or nothing.';
+comment on function interlock.checkout_line is
+  'Buy a single line of a physical product, as most carts are, without sets: every array and aggregate of the way for a whole cart costs a request of one line more than the row it is made for.';
 comment on function interlock.claim_product_codes_atomic is
   'What public.claim_product_codes_atomic does, with its owner''s rights.';
 comment on function interlock.correct_order is
@@ -5869,8 +6043,6 @@ comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
 comment on function interlock.look_at_cart is
   'Look at what a cart has, without a lock.';
-comment on function interlock.look_at_line is
-  'As interlock.look_at_cart, of a cart of one line, as most are: without sets, which cost a tenth of a checkout.';
 comment on function interlock.look_at_terms is
   'What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is one with a limit for a customer.';
 comment on function interlock.move_goods is
@@ -5908,7 +6080,7 @@ comment on function interlock.process_order is
 comment on function interlock.quote_order is
   'What public.quote_order does, with its owner''s rights: what a checkout would charge for a cart, by the same arithmetic and the same prices.';
 comment on function interlock.record_order_event is
-  'Write the history of an order.';
+  'Check what an order has become, and write its history: one trigger for both, as each costs every sale a call.';
 comment on function interlock.redeem_order_transfer is
   'What public.redeem_order_transfer does, with its owner''s rights: whoever holds a guest''s token and is signed in to an account takes over what the guest has.';
 comment on function interlock.refund_order is

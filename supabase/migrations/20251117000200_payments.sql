@@ -2441,11 +2441,13 @@ grant select on table interlock.wallet_differences to service_role;
 
 create function public.accept_payment(p_order_id uuid)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.accept_payment(p_order_id)
+begin
+  return interlock.accept_payment(p_order_id);
+end
 $$;
 
 comment on function public.accept_payment(uuid) is
@@ -2459,11 +2461,13 @@ create function public.adjust_wallet(
   p_reference text
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.adjust_wallet(p_user_id, p_delta, p_currency, p_reason, p_reference)
+begin
+  return interlock.adjust_wallet(p_user_id, p_delta, p_currency, p_reason, p_reference);
+end
 $$;
 
 comment on function public.adjust_wallet(uuid, bigint, text, text, text) is
@@ -2471,12 +2475,14 @@ comment on function public.adjust_wallet(uuid, bigint, text, text, text) is
 
 create function public.begin_card_payment(p_order_id uuid default null)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.begin_card_payment(p_order_id)
+begin
+  return interlock.begin_card_payment(p_order_id);
+end
 $$;
 
 comment on function public.begin_card_payment(uuid) is
@@ -2490,11 +2496,13 @@ create function public.debit_wallet(
   p_reason text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.debit_wallet(p_user_id, p_amount, p_currency, p_reference, p_reason)
+begin
+  return interlock.debit_wallet(p_user_id, p_amount, p_currency, p_reference, p_reason);
+end
 $$;
 
 comment on function public.debit_wallet(uuid, bigint, text, text, text) is
@@ -2506,12 +2514,14 @@ create function public.list_payment_proofs(
   p_limit int default 50
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.list_payment_proofs(p_status, p_after, p_limit)
+begin
+  return interlock.list_payment_proofs(p_status, p_after, p_limit);
+end
 $$;
 
 comment on function public.list_payment_proofs(text, bigint, int) is
@@ -2519,12 +2529,14 @@ comment on function public.list_payment_proofs(text, bigint, int) is
 
 create function public.list_payments(p_status text default null, p_after uuid default null, p_limit int default 50)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.list_payments(p_status, p_after, p_limit)
+begin
+  return interlock.list_payments(p_status, p_after, p_limit);
+end
 $$;
 
 comment on function public.list_payments(text, uuid, int) is
@@ -2532,12 +2544,14 @@ comment on function public.list_payments(text, uuid, int) is
 
 create function public.list_wallet_movements(p_user_id uuid, p_before bigint default null, p_limit int default 50)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.list_wallet_movements(p_user_id, p_before, p_limit)
+begin
+  return interlock.list_wallet_movements(p_user_id, p_before, p_limit);
+end
 $$;
 
 comment on function public.list_wallet_movements(uuid, bigint, int) is
@@ -2545,12 +2559,14 @@ comment on function public.list_wallet_movements(uuid, bigint, int) is
 
 create function public.payment_webhook(p_provider text, p_body text, p_signature text)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.payment_webhook(p_provider, p_body, p_signature)
+begin
+  return interlock.payment_webhook(p_provider, p_body, p_signature);
+end
 $$;
 
 comment on function public.payment_webhook(text, text, text) is
@@ -2558,12 +2574,14 @@ comment on function public.payment_webhook(text, text, text) is
 
 create function public.refund_payment(p_payment_id uuid, p_amount bigint default null, p_reference text default null)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.refund_payment(p_payment_id, p_amount, p_reference)
+begin
+  return interlock.refund_payment(p_payment_id, p_amount, p_reference);
+end
 $$;
 
 comment on function public.refund_payment(uuid, bigint, text) is
@@ -2575,11 +2593,13 @@ create function public.reject_payment(
   p_cancel boolean default false
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.reject_payment(p_order_id, p_reason, p_cancel)
+begin
+  return interlock.reject_payment(p_order_id, p_reason, p_cancel);
+end
 $$;
 
 comment on function public.reject_payment(uuid, text, boolean) is
@@ -2587,12 +2607,14 @@ comment on function public.reject_payment(uuid, text, boolean) is
 
 create function public.set_payment_secret(p_provider text, p_secret text)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_payment_secret(p_provider, p_secret)
+begin
+  return interlock.set_payment_secret(p_provider, p_secret);
+end
 $$;
 
 comment on function public.set_payment_secret(text, text) is
@@ -2604,12 +2626,14 @@ create function public.store_card_payment(
   p_canceled boolean default false
 )
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.store_card_payment(p_payment_id, p_provider_id, p_canceled)
+begin
+  return interlock.store_card_payment(p_payment_id, p_provider_id, p_canceled);
+end
 $$;
 
 comment on function public.store_card_payment(uuid, text, boolean) is
@@ -2617,11 +2641,13 @@ comment on function public.store_card_payment(uuid, text, boolean) is
 
 create function public.submit_payment_proof(p_order_id uuid, p_object_path text)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.submit_payment_proof(p_order_id, p_object_path)
+begin
+  return interlock.submit_payment_proof(p_order_id, p_object_path);
+end
 $$;
 
 comment on function public.submit_payment_proof(uuid, text) is
@@ -2634,11 +2660,13 @@ create function public.top_up_wallet(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.top_up_wallet(p_user_id, p_amount, p_currency, p_reference)
+begin
+  return interlock.top_up_wallet(p_user_id, p_amount, p_currency, p_reference);
+end
 $$;
 
 comment on function public.top_up_wallet(uuid, bigint, text, text) is

@@ -23,12 +23,14 @@ create domain interlock.time_zone as text
 -- Locks: none.
 create function interlock.promo_end(p_expires_at timestamptz, p_last_day date, p_time_zone text)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = ''
 as $$
-  select least(p_expires_at, (p_last_day + 1)::timestamp at time zone p_time_zone)
+begin
+  return least(p_expires_at, (p_last_day + 1)::timestamp at time zone p_time_zone);
+end
 $$;
 
 create domain interlock.promo_use_status as text
@@ -891,17 +893,19 @@ $$;
 --   interlock.lock_first_order.
 create function interlock.has_other_order(p_user_id uuid, p_order_id uuid)
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select exists (
+begin
+  return exists (
     select 1
     from interlock.orders o
     where o.user_id = p_user_id
       and o.id is distinct from p_order_id
       and o.status not in ('cancelled', 'expired', 'refunded')
-  )
+  );
+end
 $$;
 
 -- What public.increment_promo_usage does, with its owner's rights. With a reference it counts once: the same call
@@ -1124,17 +1128,19 @@ create function interlock.promo_discount(
   p_amount bigint
 )
 returns bigint
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select least(
+begin
+  return least(
     case p_discount_type
       when 'percentage' then least(floor(p_amount * p_discount_value / 100 + 0.5), p_max_discount)
       else p_discount_value
     end,
     p_amount
-  )::bigint
+  )::bigint;
+end
 $$;
 
 -- Redeem a code for an order: the hold of this cart if there is one, else a use taken now. Returns what it takes off
@@ -1379,32 +1385,36 @@ $$;
 -- Locks: none. Expects 0 <= discount <= sum of the amounts.
 create function interlock.split_discount(p_discount bigint, p_amounts bigint[])
 returns bigint[]
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  with parts as (
-    select
-      a.n,
-      div(p_discount * a.amount::numeric, t.total) as whole,
-      mod(p_discount * a.amount::numeric, t.total) as remainder
-    from unnest(p_amounts) with ordinality as a (amount, n)
-    -- A total of zero shares a discount of zero.
-    cross join (select greatest(sum(s.amount), 1) as total from unnest(p_amounts) as s (amount)) t
-  ),
-  ranked as (
-    select
-      p.n,
-      p.whole,
-      row_number() over (order by p.remainder desc, p.n) as place,
-      p_discount - sum(p.whole) over () as left_over
-    from parts p
-  )
-  select coalesce(
-    array_agg((r.whole + case when r.place <= r.left_over then 1 else 0 end)::bigint order by r.n),
-    '{}'
-  )
-  from ranked r
+begin
+  return (
+    with parts as (
+      select
+        a.n,
+        div(p_discount * a.amount::numeric, t.total) as whole,
+        mod(p_discount * a.amount::numeric, t.total) as remainder
+      from unnest(p_amounts) with ordinality as a (amount, n)
+      -- A total of zero shares a discount of zero.
+      cross join (select greatest(sum(s.amount), 1) as total from unnest(p_amounts) as s (amount)) t
+    ),
+    ranked as (
+      select
+        p.n,
+        p.whole,
+        row_number() over (order by p.remainder desc, p.n) as place,
+        p_discount - sum(p.whole) over () as left_over
+      from parts p
+    )
+    select coalesce(
+      array_agg((r.whole + case when r.place <= r.left_over then 1 else 0 end)::bigint order by r.n),
+      '{}'
+    )
+    from ranked r
+  );
+end
 $$;
 
 -- The one way to a use. With p_held_until it is held for the cart (a hold of that cart is refreshed), otherwise
@@ -1760,11 +1770,13 @@ comment on function public.expire_promo_holds(int) is
 
 create function public.increment_promo_usage(p_promo_id uuid, p_reference text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.increment_promo_usage(p_promo_id, p_reference)
+begin
+  return interlock.increment_promo_usage(p_promo_id, p_reference);
+end
 $$;
 
 comment on function public.increment_promo_usage(uuid, text) is
@@ -1772,11 +1784,13 @@ comment on function public.increment_promo_usage(uuid, text) is
 
 create function public.set_promo_slots(p_promo_id uuid, p_slots int)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_promo_slots(p_promo_id, p_slots)
+begin
+  return interlock.set_promo_slots(p_promo_id, p_slots);
+end
 $$;
 
 comment on function public.set_promo_slots(uuid, int) is
@@ -1792,13 +1806,15 @@ create function public.validate_promo(
   p_currency text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.validate_promo(
+begin
+  return interlock.validate_promo(
     p_code, p_cart_items, p_subtotal, p_cart_id, p_dry_run, p_action, p_currency
-  )
+  );
+end
 $$;
 
 comment on function public.validate_promo(text, jsonb, bigint, uuid, boolean, text, text) is

@@ -1233,11 +1233,12 @@ $$;
 -- Callers: interlock.resolve_finding, interlock.accept_finding.
 create function interlock.finding_to_json(p_finding interlock.inventory_findings)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'id', p_finding.id,
     'kind', p_finding.kind,
     'product_id', p_finding.product_id,
@@ -1253,7 +1254,8 @@ as $$
     'decided_at', p_finding.decided_at,
     'reason', p_finding.reason,
     'decided_by', p_finding.decided_by
-  )
+  );
+end
 $$;
 
 -- Where a product has movements: from each location to the next in the index, so that none of them is read.
@@ -1415,11 +1417,13 @@ $$;
 
 create function public.accept_finding(p_finding_id uuid, p_reason text, p_name text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.accept_finding(p_finding_id, p_reason, p_name)
+begin
+  return interlock.accept_finding(p_finding_id, p_reason, p_name);
+end
 $$;
 
 comment on function public.accept_finding(uuid, text, text) is
@@ -1427,11 +1431,13 @@ comment on function public.accept_finding(uuid, text, text) is
 
 create function public.audit_inventory(p_full boolean default false)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.audit_inventory(p_full)
+begin
+  return interlock.audit_inventory(p_full);
+end
 $$;
 
 comment on function public.audit_inventory(boolean) is
@@ -1439,11 +1445,13 @@ comment on function public.audit_inventory(boolean) is
 
 create function public.resolve_finding(p_finding_id uuid, p_reason text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.resolve_finding(p_finding_id, p_reason)
+begin
+  return interlock.resolve_finding(p_finding_id, p_reason);
+end
 $$;
 
 comment on function public.resolve_finding(uuid, text) is

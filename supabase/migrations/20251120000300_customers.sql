@@ -565,22 +565,26 @@ $$;
 -- Locks: none.
 create function interlock.customer_to_json(p_customer_id uuid)
 returns json
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select json_build_object(
-    'id', c.id,
-    'name', c.name,
-    'phone', c.phone,
-    'email', c.email,
-    'marketing', c.marketing,
-    'points', coalesce(a.balance, 0),
-    'tier', a.tier
-  )
-  from interlock.customers c
-  left join interlock.points_accounts a on a.customer_id = c.id
-  where c.id = p_customer_id
+begin
+  return (
+    select json_build_object(
+      'id', c.id,
+      'name', c.name,
+      'phone', c.phone,
+      'email', c.email,
+      'marketing', c.marketing,
+      'points', coalesce(a.balance, 0),
+      'tier', a.tier
+    )
+    from interlock.customers c
+    left join interlock.points_accounts a on a.customer_id = c.id
+    where c.id = p_customer_id
+  );
+end
 $$;
 
 -- Book what a sale at a till earns, for a customer whom interlock.lock_points has locked, at the share of the tier that they had (p_tier),
@@ -1455,11 +1459,13 @@ create function public.adjust_points(
   p_balance bigint default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.adjust_points(p_customer_id, p_reason, p_reference, p_delta, p_balance)
+begin
+  return interlock.adjust_points(p_customer_id, p_reason, p_reference, p_delta, p_balance);
+end
 $$;
 
 comment on function public.adjust_points(uuid, text, text, bigint, bigint) is
@@ -1467,12 +1473,14 @@ comment on function public.adjust_points(uuid, text, text, bigint, bigint) is
 
 create function public.alpine_iq_member(p_customer_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.alpine_iq_member(p_customer_id)
+begin
+  return interlock.alpine_iq_member(p_customer_id);
+end
 $$;
 
 comment on function public.alpine_iq_member(uuid) is
@@ -1480,11 +1488,13 @@ comment on function public.alpine_iq_member(uuid) is
 
 create function public.erase_customer(p_customer_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.erase_customer(p_customer_id)
+begin
+  return interlock.erase_customer(p_customer_id);
+end
 $$;
 
 comment on function public.erase_customer(uuid) is
@@ -1492,12 +1502,14 @@ comment on function public.erase_customer(uuid) is
 
 create function public.find_customer(p_phone text default null, p_email text default null)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.find_customer(p_phone, p_email)
+begin
+  return interlock.find_customer(p_phone, p_email);
+end
 $$;
 
 comment on function public.find_customer(text, text) is
@@ -1505,11 +1517,13 @@ comment on function public.find_customer(text, text) is
 
 create function public.link_customer(p_customer_id uuid, p_user_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.link_customer(p_customer_id, p_user_id)
+begin
+  return interlock.link_customer(p_customer_id, p_user_id);
+end
 $$;
 
 comment on function public.link_customer(uuid, uuid) is
@@ -1517,11 +1531,13 @@ comment on function public.link_customer(uuid, uuid) is
 
 create function public.merge_customers(p_from uuid, p_into uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.merge_customers(p_from, p_into)
+begin
+  return interlock.merge_customers(p_from, p_into);
+end
 $$;
 
 comment on function public.merge_customers(uuid, uuid) is
@@ -1529,11 +1545,13 @@ comment on function public.merge_customers(uuid, uuid) is
 
 create function public.redeem_points(p_points bigint, p_currency text, p_idempotency_key text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.redeem_points(p_points, p_currency, p_idempotency_key)
+begin
+  return interlock.redeem_points(p_points, p_currency, p_idempotency_key);
+end
 $$;
 
 comment on function public.redeem_points(bigint, text, text) is
@@ -1541,11 +1559,13 @@ comment on function public.redeem_points(bigint, text, text) is
 
 create function public.save_customer(p_person jsonb, p_customer_id uuid default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.save_customer(p_person, p_customer_id)
+begin
+  return interlock.save_customer(p_person, p_customer_id);
+end
 $$;
 
 comment on function public.save_customer(jsonb, uuid) is

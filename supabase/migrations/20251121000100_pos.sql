@@ -18,6 +18,24 @@ create type interlock.buyer as (
   by_wallet bigint
 );
 
+-- Whether a text is what a scanner reads: 1 to 64 printable ASCII characters without blanks. The functions ask the same
+-- (crates/domain/src/fields.rs).
+--
+-- Callers: domain interlock.barcode; interlock.find_sale_problems, interlock.find_return_problems, interlock.find_scan_problems.
+-- Locks: none.
+create function interlock.is_barcode(p_text text)
+returns boolean
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+begin
+  return char_length(p_text) <= 64 and p_text ~ '^[\x21-\x7e]+$';
+end
+$$;
+
 -- What a look at the lines of a sale, without a lock, has seen: one element for each line, in their order.
 create type interlock.sale_look as (
   product_ids uuid[],
@@ -66,7 +84,7 @@ create domain interlock.receipt_prefix as text
 
 -- What a scanner reads.
 create domain interlock.barcode as text
-  constraint product_barcodes_barcode_format check (value ~ '^[\x21-\x7e]+$' and char_length(value) <= 64);
+  constraint product_barcodes_barcode_format check (interlock.is_barcode(value));
 
 create domain interlock.parked_sale_status as text
   constraint parked_sales_status_known check (value in ('parked', 'resumed', 'sold', 'discarded', 'expired'));
@@ -1114,18 +1132,20 @@ $$;
 -- Locks: none.
 create function interlock.currency_decimals(p_currency text)
 returns int
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when p_currency in (
       'BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF'
     ) then 0
     when p_currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
     when p_currency in ('CLF', 'UYW') then 4
     else 2
-  end
+  end;
+end
 $$;
 
 -- What public.discard_parked_sale does, with its owner's rights: end a parked sale that nobody wants any more; what it holds is on the
@@ -1239,19 +1259,23 @@ $$;
 -- Locks: none.
 create function interlock.expected_cash(p_shift_id uuid)
 returns bigint
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select s.opening_cash
-    + (select t.amount from interlock.shift_tenders(s.id) t where t.type = 'cash')
-    + coalesce((
-      select sum(case m.kind when 'paid_in' then m.amount else -m.amount end)
-      from interlock.cash_movements m
-      where m.shift_id = s.id
-    ), 0)::bigint
-  from interlock.shifts s
-  where s.id = p_shift_id
+begin
+  return (
+    select s.opening_cash
+      + (select t.amount from interlock.shift_tenders(s.id) t where t.type = 'cash')
+      + coalesce((
+        select sum(case m.kind when 'paid_in' then m.amount else -m.amount end)
+        from interlock.cash_movements m
+        where m.shift_id = s.id
+      ), 0)::bigint
+    from interlock.shifts s
+    where s.id = p_shift_id
+  );
+end
 $$;
 
 -- End parked sales whose time is over, each in a sub-transaction of its own; answers how many. What cannot be ended at once
@@ -1384,10 +1408,7 @@ begin
       select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
       where e.is_object
         and e.item ? 'barcode'
-        and (
-          jsonb_typeof(e.item -> 'barcode') = 'string'
-          and e.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(e.item ->> 'barcode') <= 64
-        ) is not true
+        and (jsonb_typeof(e.item -> 'barcode') = 'string' and interlock.is_barcode(e.item ->> 'barcode')) is not true
       union all
       select '/line', 'must be a whole number from 0 to 99'
       where e.with_receipt
@@ -1511,10 +1532,7 @@ begin
         select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
         where l.is_object
           and l.item ? 'barcode'
-          and (
-            jsonb_typeof(l.item -> 'barcode') = 'string'
-            and l.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(l.item ->> 'barcode') <= 64
-          ) is not true
+          and (jsonb_typeof(l.item -> 'barcode') = 'string' and interlock.is_barcode(l.item ->> 'barcode')) is not true
         union all
         select '/quantity', 'must be a number above 0 and at most 1000000, with at most 3 decimals'
         where l.is_object
@@ -1831,7 +1849,7 @@ declare
   v_by_wallet constant bigint := (
     select coalesce(sum(t.amount), 0) from interlock.sale_tenders t where t.sale_id = p_sale.id and t.type = 'wallet'
   );
-  v_customer_id constant uuid := (
+  v_customer_id uuid := (
     select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = p_sale.customer_id
   );
   v_user_id uuid;
@@ -1848,13 +1866,13 @@ begin
     select distinct r.original_sale_id
     from interlock.sale_returns r
     where r.sale_id = p_sale.id
-      and r.original_sale_id is not null
   ) o;
   if v_customer_id is null then
     return;
   end if;
 
-  perform interlock.lock_points(v_customer_id);
+  -- Who was merged meanwhile is somebody else by now.
+  v_customer_id := (interlock.lock_points(v_customer_id)).customer_id;
   perform interlock.book_points(
     v_customer_id, 'given_back',
     (
@@ -2323,20 +2341,18 @@ begin
 end
 $$;
 
--- Write down what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.
+-- Tell what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.
 --
--- Callers: interlock.pos_sale, interlock.void_sale.
+-- Callers: interlock.pos_sale, interlock.void_sale; with what interlock.sale_to_json has made of it.
 -- Locks: none.
-create function interlock.note_sale(p_type text, p_sale_id uuid)
+create function interlock.note_sale(p_type text, p_sale jsonb)
 returns void
 language plpgsql
 set search_path = ''
 as $$
-declare
-  v_sale constant jsonb := interlock.sale_to_json(p_sale_id);
 begin
   perform interlock.note_event(
-    p_type, p_sale_id::text, v_sale - 'customer' || jsonb_build_object('customer_id', v_sale #> '{customer,id}')
+    p_type, p_sale ->> 'id', p_sale - 'customer' || jsonb_build_object('customer_id', p_sale #> '{customer,id}')
   );
 end
 $$;
@@ -2453,8 +2469,8 @@ begin
   return greatest(0, least(
     p_total + p_returned,
     case when p_total < 0 then -p_by_points else p_by_points end
-      + case when p_original_id is null then 0 else round(p_returned * interlock.share_by_points(p_original_id)) end
-  ))::bigint;
+      + case when p_original_id is null then 0 else interlock.share_by_points(p_original_id, p_returned) end
+  ));
 end
 $$;
 
@@ -2746,6 +2762,7 @@ declare
   v_receipt bigint;
   v_shift interlock.shifts;
   v_shortfalls jsonb;
+  v_sale json;
   v_answer text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -2950,8 +2967,9 @@ begin
     perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
   end if;
 
-  v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
-  perform interlock.note_sale('sale.completed', v_sale_id);
+  v_sale := interlock.sale_to_json(v_sale_id);
+  v_answer := json_build_object('success', true, 'sale', v_sale)::text;
+  perform interlock.note_sale('sale.completed', v_sale::jsonb);
   perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
   return v_answer::json;
 end
@@ -3156,11 +3174,13 @@ $$;
 -- Locks: none.
 create function interlock.receipt_label(p_prefix text, p_number bigint)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select concat_ws('-', p_prefix, lpad(p_number::text, greatest(6, length(p_number::text)), '0'))
+begin
+  return concat_ws('-', p_prefix, lpad(p_number::text, greatest(6, length(p_number::text)), '0'));
+end
 $$;
 
 -- A page around the rows of a receipt, for paper of so many millimetres.
@@ -3818,99 +3838,105 @@ $$;
 -- Locks: none.
 create function interlock.sale_to_json(p_sale_id uuid)
 returns json
-language sql
-stable
-set search_path = ''
-as $$
-  select json_build_object(
-    'id', s.id,
-    'register_id', s.register_id,
-    'shift_id', s.shift_id,
-    'location_id', s.location_id,
-    'receipt_number', s.receipt_number,
-    'receipt', interlock.receipt_label(r.receipt_prefix, s.receipt_number),
-    'status', s.status,
-    'currency', s.currency,
-    'lines', (
-      select coalesce(json_agg(
-        json_build_object(
-          'line', l.line,
-          'product_id', l.product_id,
-          'inventory_id', l.inventory_id,
-          'name', l.name,
-          'quantity', trim_scale(l.quantity),
-          'unit_price', l.unit_price,
-          'subtotal', l.subtotal,
-          'discount', l.discount,
-          'promo_discount', l.promo_discount,
-          'tax', l.tax,
-          'total', l.total
-        )
-        order by l.line
-      ), '[]')
-      from interlock.sale_lines l
-      where l.sale_id = s.id
-    ),
-    'returns', case when s.returns = 0 then json_build_array() else interlock.returns_to_json(s.id) end,
-    'subtotal', s.subtotal,
-    'discount', s.discount,
-    'tax', s.tax,
-    'tax_included', s.tax_included,
-    'returned', s.returned,
-    'total', s.total,
-    'tenders', (
-      select coalesce(
-        json_agg(json_build_object('type', t.type, 'amount', t.amount, 'reference', t.reference) order by t.n), '[]'
-      )
-      from interlock.sale_tenders t
-      where t.sale_id = s.id
-    ),
-    'change_due', s.change_due,
-    'customer', interlock.customer_to_json((
-      select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = s.customer_id
-    )),
-    'promo_code', s.promo_code,
-    'loyalty', s.loyalty,
-    'approved_by', s.approved_by,
-    'sold_at', s.sold_at,
-    'recorded_at', s.recorded_at,
-    'offline', s.offline,
-    'late', s.late,
-    'needs_review', s.needs_review,
-    'shortfalls', case when s.offline then (
-      select coalesce(
-        json_agg(
-          json_build_object(
-            'product_id', f.product_id, 'inventory_id', f.inventory_id, 'location_id', f.location_id,
-            'sold', trim_scale(f.sold), 'quantity', trim_scale(f.quantity)
-          )
-          order by f.product_id
-        ),
-        '[]'
-      )
-      from interlock.sale_shortfalls f
-      where f.sale_id = s.id
-    ) else '[]' end
-  )
-  from interlock.sales s
-  join interlock.registers r on r.id = s.register_id
-  where s.id = p_sale_id
-$$;
-
--- Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that
--- share of it earns nothing, and neither does what it is exchanged for.
---
--- Callers: interlock.paid_by_points, of the sale whose goods come back.
--- Locks: none.
-create function interlock.share_by_points(p_sale_id uuid)
-returns numeric
 language plpgsql
 stable
 set search_path = ''
 as $$
 begin
   return (
-    select coalesce(interlock.paid_by_points(s.total, s.returned, t.amount, r.original_sale_id)::numeric / nullif(s.total + s.returned, 0), 0)
+    select json_build_object(
+      'id', s.id,
+      'register_id', s.register_id,
+      'shift_id', s.shift_id,
+      'location_id', s.location_id,
+      'receipt_number', s.receipt_number,
+      'receipt', interlock.receipt_label(r.receipt_prefix, s.receipt_number),
+      'status', s.status,
+      'currency', s.currency,
+      'lines', (
+        select coalesce(json_agg(
+          json_build_object(
+            'line', l.line,
+            'product_id', l.product_id,
+            'inventory_id', l.inventory_id,
+            'name', l.name,
+            'quantity', trim_scale(l.quantity),
+            'unit_price', l.unit_price,
+            'subtotal', l.subtotal,
+            'discount', l.discount,
+            'promo_discount', l.promo_discount,
+            'tax', l.tax,
+            'total', l.total
+          )
+          order by l.line
+        ), '[]')
+        from interlock.sale_lines l
+        where l.sale_id = s.id
+      ),
+      'returns', case when s.returns = 0 then json_build_array() else interlock.returns_to_json(s.id) end,
+      'subtotal', s.subtotal,
+      'discount', s.discount,
+      'tax', s.tax,
+      'tax_included', s.tax_included,
+      'returned', s.returned,
+      'total', s.total,
+      'tenders', (
+        select coalesce(
+          json_agg(json_build_object('type', t.type, 'amount', t.amount, 'reference', t.reference) order by t.n), '[]'
+        )
+        from interlock.sale_tenders t
+        where t.sale_id = s.id
+      ),
+      'change_due', s.change_due,
+      'customer', interlock.customer_to_json((
+        select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = s.customer_id
+      )),
+      'promo_code', s.promo_code,
+      'loyalty', s.loyalty,
+      'approved_by', s.approved_by,
+      'sold_at', s.sold_at,
+      'recorded_at', s.recorded_at,
+      'offline', s.offline,
+      'late', s.late,
+      'needs_review', s.needs_review,
+      'shortfalls', case when s.offline then (
+        select coalesce(
+          json_agg(
+            json_build_object(
+              'product_id', f.product_id, 'inventory_id', f.inventory_id, 'location_id', f.location_id,
+              'sold', trim_scale(f.sold), 'quantity', trim_scale(f.quantity)
+            )
+            order by f.product_id
+          ),
+          '[]'
+        )
+        from interlock.sale_shortfalls f
+        where f.sale_id = s.id
+      ) else '[]' end
+    )
+    from interlock.sales s
+    join interlock.registers r on r.id = s.register_id
+    where s.id = p_sale_id
+  );
+end
+$$;
+
+-- Which share of an amount was paid with points where it is a part of what the lines of a sale cost, also with those that had paid for
+-- what it was exchanged for: it earns nothing, and neither does what that part is exchanged for.
+--
+-- Callers: interlock.paid_by_points, of the sale whose goods come back.
+-- Locks: none.
+create function interlock.share_by_points(p_sale_id uuid, p_amount bigint)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select interlock.share_of(
+      p_amount, interlock.paid_by_points(s.total, s.returned, t.amount, r.original_sale_id), s.total + s.returned
+    )
     from interlock.sales s
     cross join lateral (
       select coalesce(sum(p.amount), 0)::bigint as amount
@@ -4322,7 +4348,7 @@ declare
   v_product_ids uuid[];
   v_inventory_ids uuid[];
   v_quantities numeric[];
-  v_taken int;
+  v_found int;
   v_shortages jsonb;
 begin
   select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
@@ -4344,7 +4370,6 @@ begin
     return;
   end if;
 
-  perform interlock.set_ledger_context(p_reason, p_sale_id);
   with locked as materialized (
     select
       i.id, i.product_id, i.quantity, w.quantity as wanted,
@@ -4353,13 +4378,6 @@ begin
     join unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity) on w.inventory_id = i.id
     order by i.id
     for no key update of i
-  ),
-  taken as (
-    update interlock.inventory i
-    set quantity = i.quantity - l.wanted
-    from locked l
-    where i.id = l.id
-      and l.quantity >= l.wanted
   )
   select
     count(*),
@@ -4373,16 +4391,22 @@ begin
       )
       order by l.product_id
     ) filter (where l.quantity < l.wanted)
-  into v_taken, v_shortages
+  into v_found, v_shortages
   from locked l;
-  perform interlock.set_ledger_context(null, null);
-
   if v_shortages is not null then
     perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_shortages));
   end if;
-  if v_taken <> cardinality(v_product_ids) then
+  if v_found <> cardinality(v_product_ids) then
     perform interlock.raise_product_changed();
   end if;
+
+  -- A statement of its own: one that has waited comes upon versions from before the wait, on which others may be waiting.
+  perform interlock.set_ledger_context(p_reason, p_sale_id);
+  update interlock.inventory i
+  set quantity = i.quantity - w.quantity
+  from unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity)
+  where i.id = w.inventory_id;
+  perform interlock.set_ledger_context(null, null);
 end
 $$;
 
@@ -4667,7 +4691,7 @@ begin
         approved_by = coalesce(v_approved_by, s.approved_by),
         void_reason = p_reason
     where s.id = p_sale_id;
-    perform interlock.note_sale('sale.voided', p_sale_id);
+    perform interlock.note_sale('sale.voided', interlock.sale_to_json(p_sale_id)::jsonb);
   end if;
 
   return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));
@@ -4749,12 +4773,14 @@ grant select on table interlock.shift_corrections to authenticated, service_role
 
 create function public.alpine_iq_sale(p_sale_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.alpine_iq_sale(p_sale_id)
+begin
+  return interlock.alpine_iq_sale(p_sale_id);
+end
 $$;
 
 comment on function public.alpine_iq_sale(uuid) is
@@ -4762,11 +4788,13 @@ comment on function public.alpine_iq_sale(uuid) is
 
 create function public.approve_sale(p_register_id uuid, p_actions text[], p_reason text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.approve_sale(p_register_id, p_actions, p_reason)
+begin
+  return interlock.approve_sale(p_register_id, p_actions, p_reason);
+end
 $$;
 
 comment on function public.approve_sale(uuid, text[], text) is
@@ -4774,11 +4802,13 @@ comment on function public.approve_sale(uuid, text[], text) is
 
 create function public.close_shift(p_shift_id uuid, p_counted_cash bigint)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.close_shift(p_shift_id, p_counted_cash)
+begin
+  return interlock.close_shift(p_shift_id, p_counted_cash);
+end
 $$;
 
 comment on function public.close_shift(uuid, bigint) is
@@ -4786,11 +4816,13 @@ comment on function public.close_shift(uuid, bigint) is
 
 create function public.discard_parked_sale(p_parked_sale_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.discard_parked_sale(p_parked_sale_id)
+begin
+  return interlock.discard_parked_sale(p_parked_sale_id);
+end
 $$;
 
 comment on function public.discard_parked_sale(uuid) is
@@ -4810,11 +4842,13 @@ comment on function public.expire_parked_sales(int) is
 
 create function public.move_cash(p_shift_id uuid, p_kind text, p_amount bigint, p_reason text, p_reference text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.move_cash(p_shift_id, p_kind, p_amount, p_reason, p_reference)
+begin
+  return interlock.move_cash(p_shift_id, p_kind, p_amount, p_reason, p_reference);
+end
 $$;
 
 comment on function public.move_cash(uuid, text, bigint, text, text) is
@@ -4827,11 +4861,13 @@ create function public.open_shift(
   p_client_time timestamptz default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.open_shift(p_register_id, p_opening_cash, p_shift_id, p_client_time)
+begin
+  return interlock.open_shift(p_register_id, p_opening_cash, p_shift_id, p_client_time);
+end
 $$;
 
 comment on function public.open_shift(uuid, bigint, uuid, timestamptz) is
@@ -4848,11 +4884,13 @@ create function public.park_sale(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.park_sale(p_register_id, p_name, p_lines, p_customer, p_hold, p_expires_at, p_parked_sale_id, p_reference)
+begin
+  return interlock.park_sale(p_register_id, p_name, p_lines, p_customer, p_hold, p_expires_at, p_parked_sale_id, p_reference);
+end
 $$;
 
 comment on function public.park_sale(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text) is
@@ -4873,14 +4911,16 @@ create function public.pos_sale(
   p_idempotency_key text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pos_sale(
+begin
+  return interlock.pos_sale(
     p_register_id, p_lines, p_tenders, p_returns, p_customer, p_promo_code, p_parked_sale_id, p_client_time, p_shift_id,
     p_approval_id, p_expected_total, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text) is
@@ -4888,11 +4928,13 @@ comment on function public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid
 
 create function public.resume_parked_sale(p_parked_sale_id uuid, p_register_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.resume_parked_sale(p_parked_sale_id, p_register_id)
+begin
+  return interlock.resume_parked_sale(p_parked_sale_id, p_register_id);
+end
 $$;
 
 comment on function public.resume_parked_sale(uuid, uuid) is
@@ -4905,12 +4947,14 @@ create function public.sale_receipt(
   p_language text default null
 )
 returns text
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.sale_receipt(p_sale_id, p_format, p_columns, p_language)
+begin
+  return interlock.sale_receipt(p_sale_id, p_format, p_columns, p_language);
+end
 $$;
 
 comment on function public.sale_receipt(uuid, text, int, text) is
@@ -4918,11 +4962,13 @@ comment on function public.sale_receipt(uuid, text, int, text) is
 
 create function public.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.void_sale(p_sale_id, p_reason, p_approval_id)
+begin
+  return interlock.void_sale(p_sale_id, p_reason, p_approval_id);
+end
 $$;
 
 comment on function public.void_sale(uuid, text, uuid) is
@@ -4983,6 +5029,8 @@ comment on function interlock.give_buyer_back is
   'Undo what a sale that is voided did to points and a wallet: what it took is given back, what it gave is taken again (of points that are spent by then is owed what is not there), what it earned is taken, and what was taken with goods that came back is given back.';
 comment on function interlock.give_sold_stock is
   'Give goods to the stock of the location of a till.';
+comment on function interlock.is_barcode is
+  'Whether a text is what a scanner reads: 1 to 64 printable ASCII characters without blanks.';
 comment on function interlock.lock_buyer is
   'The customer of a sale, with their points locked, and their wallet where it pays or is paid out to.';
 comment on function interlock.lock_parked_sale is
@@ -5002,7 +5050,7 @@ comment on function interlock.look_at_sale is
 comment on function interlock.move_cash is
   'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
 comment on function interlock.note_sale is
-  'Write down what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
+  'Tell what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
 comment on function interlock.note_shortfalls is
   'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is
@@ -5056,7 +5104,7 @@ comment on function interlock.sale_receipt is
 comment on function interlock.sale_to_json is
   'A sale as its answer shows it.';
 comment on function interlock.share_by_points is
-  'Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that share of it earns nothing, and neither does what it is exchanged for.';
+  'Which share of an amount was paid with points where it is a part of what the lines of a sale cost, also with those that had paid for what it was exchanged for: it earns nothing, and neither does what that part is exchanged for.';
 comment on function interlock.shift_of_sale is
   'The shift that a sale belongs to.';
 comment on function interlock.shift_report is
@@ -5105,7 +5153,8 @@ revoke all on function
   public.void_sale(uuid, text, uuid)
 from public, anon, authenticated, service_role;
 
--- Policies ask.
+-- A domain of what the shop writes asks it, and policies the other.
+grant execute on function interlock.is_barcode to service_role;
 grant execute on function interlock.till_role to authenticated;
 
 grant execute on function

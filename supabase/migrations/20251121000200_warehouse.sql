@@ -43,16 +43,18 @@ as $$
 declare
   v_claims constant jsonb := auth.jwt() -> 'app_metadata';
 begin
-  return case
-    when v_claims ->> 'role' in ('packer', 'manager') is not true then '{}'
-    when not v_claims ? 'location_ids' then array[interlock.online_location()]
-    when jsonb_typeof(v_claims -> 'location_ids') = 'array' then array(
-      select l.id::uuid
-      from jsonb_array_elements_text(v_claims -> 'location_ids') as l (id)
-      where interlock.is_uuid(l.id)
-    )
-    else '{}'
-  end;
+  if v_claims ->> 'role' in ('packer', 'manager') is not true then
+    return '{}';
+  elsif not v_claims ? 'location_ids' then
+    return array[interlock.online_location()];
+  elsif jsonb_typeof(v_claims -> 'location_ids') <> 'array' then
+    return '{}';
+  end if;
+  return array(
+    select l.id::uuid
+    from jsonb_array_elements_text(v_claims -> 'location_ids') as l (id)
+    where interlock.is_uuid(l.id)
+  );
 end
 $$;
 
@@ -134,8 +136,8 @@ create policy picking_sessions_select_workers
 
 -- The orders of picking sessions: an order is in one at a time (picking_session_orders_one_open). Each is a box on the packing table.
 --
--- Whoever packs shares the lock of its row, whoever completes it or takes it out has it alone: so nothing is packed into a box
--- that is closed.
+-- Whoever completes it or takes it out has the lock of its row, and closes its lines with it (packing_progress.box_open). Scans do not
+-- lock it: workers at one order would write it in turn.
 create table interlock.picking_session_orders (
   picking_session_id uuid not null
     constraint picking_session_orders_session_fkey references interlock.picking_sessions,
@@ -212,6 +214,8 @@ grant select on table interlock.packing_conflicts to service_role;
 --
 -- An order needs what it has bought of physical goods and what has neither been sent nor refunded; units that are refunded meanwhile are
 -- needed no more.
+--
+-- Whoever packs locks its row and no other of the order: so a box that is closed is closed in each of its lines (box_open).
 create table interlock.packing_progress (
   id uuid not null default interlock.new_id()
     constraint packing_progress_pkey primary key,
@@ -221,6 +225,7 @@ create table interlock.packing_progress (
   quantity_needed interlock.unit_count not null,
   quantity_packed interlock.unit_count not null default 0,
   quantity_short interlock.unit_count not null default 0,
+  box_open boolean not null default true,
   version interlock.row_version not null default 1,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -239,6 +244,8 @@ comment on column interlock.packing_progress.quantity_packed is
   'How many are in it.';
 comment on column interlock.packing_progress.quantity_short is
   'How many there will not be.';
+comment on column interlock.packing_progress.box_open is
+  'Whether its box is: nothing is packed into one that was completed or taken out.';
 comment on column interlock.packing_progress.version is
   'One more after every change of its numbers: the higher one is the newer one.';
 
@@ -411,12 +418,7 @@ begin
     and b.status = 'open'
   order by b.order_id
   for no key update;
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_session_id
-  order by i.product_id
-  for no key update;
+  perform interlock.lock_baskets(p_session_id, null);
   perform interlock.take_out_order(p_session_id, b.order_id, 'removed')
   from (
     select o.order_id
@@ -477,38 +479,70 @@ $$;
 -- Locks: none.
 create function interlock.box_answer(p_session_id uuid, p_order_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
-    'success', true,
-    'session_id', s.id,
-    'order_id', b.order_id,
-    'status', b.status,
-    'shipment_id', b.shipment_id,
-    'tracking', (select h.tracking from interlock.order_shipments h where h.id = b.shipment_id),
-    'fulfillment', o.fulfillment,
-    'order', (
-      select jsonb_build_object(
-        'units_packed', sum(p.quantity_packed),
-        'units_needed', sum(p.quantity_needed),
-        'units_short', sum(p.quantity_short),
-        'is_order_complete', b.status = 'completed'
+begin
+  return (
+    select jsonb_build_object(
+      'success', true,
+      'session_id', s.id,
+      'order_id', b.order_id,
+      'status', b.status,
+      'shipment_id', b.shipment_id,
+      'tracking', (select h.tracking from interlock.order_shipments h where h.id = b.shipment_id),
+      'fulfillment', o.fulfillment,
+      'order', (
+        select jsonb_build_object(
+          'units_packed', sum(p.quantity_packed),
+          'units_needed', sum(p.quantity_needed),
+          'units_short', sum(p.quantity_short),
+          'is_order_complete', b.status = 'completed'
+        )
+        from interlock.packing_progress p
+        where p.picking_session_id = s.id
+          and p.order_id = b.order_id
+      ),
+      'session', jsonb_build_object(
+        'status', s.status, 'open_orders', s.open_orders, 'completed_orders', s.completed_orders
       )
-      from interlock.packing_progress p
-      where p.picking_session_id = s.id
-        and p.order_id = b.order_id
-    ),
-    'session', jsonb_build_object(
-      'status', s.status, 'open_orders', s.open_orders, 'completed_orders', s.completed_orders
     )
-  )
-  from interlock.picking_sessions s
-  join interlock.picking_session_orders b on b.picking_session_id = s.id
-  join interlock.orders o on o.id = b.order_id
-  where s.id = p_session_id
-    and b.order_id = p_order_id
+    from interlock.picking_sessions s
+    join interlock.picking_session_orders b on b.picking_session_id = s.id
+    join interlock.orders o on o.id = b.order_id
+    where s.id = p_session_id
+      and b.order_id = p_order_id
+  );
+end
+$$;
+
+-- Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line's version, so what
+-- comes late or twice does no harm.
+--
+-- Callers: the trigger that interlock.prepare_realtime makes.
+-- Locks: none.
+create function interlock.broadcast_packing()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  execute 'select realtime.send($1, ''packing.progress'', $2, true)'
+  using
+    jsonb_build_object(
+      'session_id', new.picking_session_id,
+      'order_id', new.order_id,
+      'product_id', new.product_id,
+      'change', new.quantity_packed - old.quantity_packed,
+      'quantity_packed', new.quantity_packed,
+      'quantity_needed', new.quantity_needed,
+      'quantity_short', new.quantity_short,
+      'version', new.version
+    ),
+    'packing:' || new.picking_session_id;
+  return null;
+end
 $$;
 
 -- What public.claim_picking does, with its owner's rights: have products of a session for oneself for a while
@@ -615,7 +649,7 @@ $$;
 -- Close the box of an order, and with the last one its session, however many close theirs at once: each counts the
 -- session down by one, under the lock of its row, and whoever comes to nothing ends it.
 --
--- Callers: interlock.complete_box, interlock.take_out_order; with the box locked.
+-- Callers: interlock.complete_box, interlock.take_out_order, interlock.close_sent_box; with the box and its lines locked.
 -- Locks: the session.
 create function interlock.close_box(p_session_id uuid, p_order_id uuid, p_status text, p_shipment_id uuid)
 returns void
@@ -632,6 +666,10 @@ begin
       closed_at = interlock.clock()
   where b.picking_session_id = p_session_id
     and b.order_id = p_order_id;
+  update interlock.packing_progress p
+  set box_open = false
+  where p.picking_session_id = p_session_id
+    and p.order_id = p_order_id;
   perform interlock.note_event(
     case when p_status = 'completed' then 'packing.order_completed' else 'packing.order_taken_out' end,
     p_session_id::text,
@@ -662,19 +700,55 @@ begin
 end
 $$;
 
+-- Close the box of an order that has left without being completed at the packing table: what is packed has gone with it, and
+-- what was picked for it and is not packed is there for the others, or goes back to the shelf (interlock.put_backs).
+--
+-- Callers: interlock.move_goods, interlock.ship_order_lines, interlock.fulfill_order; with the order locked.
+-- Locks: the box; the baskets by product; the lines; the session; as interlock.take_packed_stock.
+-- Errors: INSUFFICIENT_INVENTORY; 55P03 after lock_timeout.
+create function interlock.close_sent_box(p_order_id uuid, p_shipment_id uuid default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_session interlock.picking_sessions;
+begin
+  select s.*
+  into v_session
+  from interlock.picking_session_orders b
+  join interlock.picking_sessions s on s.id = b.picking_session_id
+  where b.order_id = p_order_id
+    and b.status = 'open';
+  if not found or (interlock.lock_box(v_session.id, p_order_id)).status <> 'open' then
+    return;
+  end if;
+
+  -- Who packs into it at this moment is waited for.
+  perform interlock.lock_baskets(v_session.id, array(
+    select p.product_id from interlock.packing_progress p where p.picking_session_id = v_session.id and p.order_id = p_order_id
+  ));
+  perform interlock.take_off_lines(
+    v_session.id, p_order_id, array_agg(p.product_id), array_agg((p.quantity_needed - p.quantity_packed)::int)
+  )
+  from interlock.packing_progress p
+  where p.picking_session_id = v_session.id
+    and p.order_id = p_order_id;
+  perform interlock.note_scan(v_session.id, p_order_id, null, 'complete', null);
+  perform interlock.close_box(v_session.id, p_order_id, 'completed', p_shipment_id);
+  perform interlock.take_packed_stock(v_session, p_order_id);
+end
+$$;
+
 -- Complete an order: each of its lines is packed, or given up as short. What is packed leaves as one parcel, with its tracking
 -- number if there is one; however often and by however many this is asked for, there is one parcel. What is short is taken off
 -- the order and paid back, or stays to be sent in another session (settings.short_lines).
 --
--- The goods of the web shop have left its stock with the order. Of a session at another location they come from there, so what
--- is packed is moved from that stock to the web shop's, which has sold it.
---
 -- Callers: interlock.pack_item.
--- Locks: the account of the buyer and the order; the box; the session; stock as interlock.lock_inventory; for what is short as
+-- Locks: the account of the buyer and the order; the box; the lines by product; the session; as interlock.take_packed_stock; for what is short as
 --   interlock.take_off_order.
 -- Errors: SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, NOT_FULLY_PACKED, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
---   INSUFFICIENT_INVENTORY; 55P03 and
---   40P01 are transient.
+--   INSUFFICIENT_INVENTORY; 55P03 and 40P01 are transient.
 create function interlock.complete_box(p_session interlock.picking_sessions, p_order_id uuid, p_tracking text)
 returns jsonb
 language plpgsql
@@ -689,7 +763,6 @@ declare
   v_short jsonb;
   v_shipment_id uuid;
   v_goods text;
-  v_moves jsonb;
 begin
   perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
     'session_id', (p_session).id, 'order_id', p_order_id
@@ -708,6 +781,14 @@ begin
   if v_box.status <> 'open' or (p_session).status = 'picking' then
     perform interlock.refuse_session((p_session).id, p_order_id);
   end if;
+  -- Who packs into it at this moment is waited for, and comes too late afterwards.
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.packing_progress p
+  where p.picking_session_id = (p_session).id
+    and p.order_id = p_order_id
+  order by p.product_id
+  for no key update;
 
   select
     jsonb_agg(jsonb_build_object(
@@ -763,22 +844,7 @@ begin
   end if;
   perform interlock.note_scan((p_session).id, p_order_id, null, 'complete', null);
   perform interlock.close_box((p_session).id, p_order_id, 'completed', v_shipment_id);
-
-  if (p_session).location_id <> interlock.online_location() then
-    select
-      interlock.transfer_ends(
-        jsonb_agg(jsonb_build_object('product_id', u.product_id, 'quantity', -u.quantity)), (p_session).location_id
-      ) || interlock.transfer_ends(
-        jsonb_agg(jsonb_build_object('product_id', u.product_id, 'quantity', u.quantity)), interlock.online_location()
-      )
-    into v_moves
-    from unnest(v_products, v_packed) as u (product_id, quantity)
-    join interlock.order_items i on i.order_id = p_order_id and i.product_id = u.product_id and not i.untracked;
-    if v_moves is not null then
-      perform interlock.refuse_shortages(v_moves, interlock.lock_inventory(v_moves));
-      perform interlock.move_quantities(v_moves, 'order_packed', p_order_id);
-    end if;
-  end if;
+  perform interlock.take_packed_stock(p_session, p_order_id);
   if v_short is not null and (select s.short_lines from interlock.settings s) = 'shorten' then
     perform interlock.take_off_order(p_order_id, v_short, 'short_pick', false, false, false);
   end if;
@@ -958,8 +1024,8 @@ begin
   if num_nonnulls(p_product_id, p_barcode) <> 1 then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required, or p_barcode, not both');
   end if;
-  if char_length(p_barcode) not between 1 and 64 then
-    v_problems := v_problems || interlock.problem('/p_barcode', 'must have 1 to 64 characters');
+  if not interlock.is_barcode(p_barcode) then
+    v_problems := v_problems || interlock.problem('/p_barcode', 'must be 1 to 64 printable ASCII characters without blanks');
   end if;
   if p_quantity not between p_least and 1000 then
     v_problems := v_problems || interlock.problem('/p_quantity', format('must be %s to 1000', p_least));
@@ -1062,58 +1128,37 @@ $$;
 -- With a number below 0 they are expected again.
 --
 -- Callers: interlock.pack_item.
--- Locks: the box, shared; the line.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED; 55P03 after lock_timeout.
-create function interlock.give_up_units(
-  p_session interlock.picking_sessions, p_order_id uuid, p_product_id uuid, p_change int
-)
+-- Locks: the line.
+-- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED; 55P03 after lock_timeout.
+create function interlock.give_up_units(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
 returns interlock.packing_progress
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_status text;
   v_line interlock.packing_progress;
 begin
-  select b.status
-  into v_status
-  from interlock.picking_session_orders b
-  where b.picking_session_id = (p_session).id
-    and b.order_id = p_order_id
-  for share;
-  if (p_session).status <> 'packing' or v_status <> 'open' then
-    perform interlock.refuse_session((p_session).id, p_order_id);
+  if (interlock.find_session(p_session_id)).status <> 'packing' then
+    perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-
   update interlock.packing_progress p
   set quantity_short = p.quantity_short + p_change,
       version = p.version + 1,
       updated_at = now()
-  where p.picking_session_id = (p_session).id
+  where p.picking_session_id = p_session_id
     and p.order_id = p_order_id
     and p.product_id = p_product_id
+    and p.box_open
     and p.quantity_short + p_change between 0 and p.quantity_needed - p.quantity_packed
   returning p.* into v_line;
   if not found then
-    if not exists (
-      select
-      from interlock.packing_progress p
-      where p.picking_session_id = (p_session).id
-        and p.order_id = p_order_id
-        and p.product_id = p_product_id
-    ) then
-      perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
-        'session_id', (p_session).id, 'order_id', p_order_id, 'product_id', p_product_id
-      ));
-    end if;
-    perform interlock.refuse_pack((p_session).id, p_order_id, p_product_id, interlock.most_units());
+    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units());
   end if;
 
-  perform interlock.note_scan((p_session).id, p_order_id, p_product_id, 'short', p_change);
-  perform interlock.note_packing(v_line, 0);
+  perform interlock.note_packing(v_line, 'short', p_change);
   return v_line;
 end
 $$;
@@ -1159,9 +1204,7 @@ begin
       'progress_id', p_progress_id, 'session_id', p_session_id, 'product_id', p_product_id
     ));
   end if;
-  v_line := interlock.pack_units(
-    interlock.find_session(v_line.picking_session_id), v_line.order_id, v_line.product_id, 1
-  );
+  v_line := interlock.pack_units(v_line.picking_session_id, v_line.order_id, v_line.product_id, 1);
   return query values (
     v_line.id, v_line.picking_session_id, v_line.order_id, v_line.product_id, v_line.quantity_needed::int,
     v_line.quantity_packed::int, v_line.created_at, v_line.updated_at
@@ -1174,11 +1217,12 @@ $$;
 -- Callers: interlock.pick_item.
 create function interlock.item_state(p_item interlock.picking_session_items)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'session_id', (p_item).picking_session_id,
     'product_id', (p_item).product_id,
     'quantity_needed', (p_item).quantity_needed,
@@ -1187,7 +1231,8 @@ as $$
     'quantity_short', (p_item).quantity_short,
     'available', (p_item).quantity_picked - (p_item).quantity_packed,
     'version', (p_item).version
-  )
+  );
+end
 $$;
 
 -- Take orders that have ended out of the sessions in which they are picked or packed.
@@ -1211,9 +1256,31 @@ begin
 end
 $$;
 
--- Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.
+-- Lock baskets of a session against whoever picks or packs: those of these products, or with null all. Who packs goes from the basket to the
+-- line, so with them the lines of these products stay as they are, too.
 --
--- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less.
+-- Callers: interlock.take_out_order, interlock.take_off_lines, interlock.close_sent_box, interlock.abandon_session; with the boxes locked.
+-- Locks: the baskets by product, waiting.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.lock_baskets(p_session_id uuid, p_product_ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.picking_session_items i
+  where i.picking_session_id = p_session_id
+    and (p_product_ids is null or i.product_id = any (p_product_ids))
+  order by i.product_id
+  for no key update;
+end
+$$;
+
+-- Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.
+--
+-- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less, interlock.close_sent_box.
 -- Locks: the box, waiting.
 -- Errors: 55P03 after lock_timeout. Null if the order is not in the session.
 create function interlock.lock_box(p_session_id uuid, p_order_id uuid)
@@ -1241,7 +1308,7 @@ $$;
 -- in the box already is in the basket again. An order that needs nothing any more leaves the session.
 --
 -- Callers: interlock.take_off_order, before it locks anything else; with the order locked.
--- Locks: the box; the baskets by product; the lines; the session.
+-- Locks: the box; then as interlock.take_off_lines or interlock.take_out_order.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.need_less(p_order_id uuid, p_product_ids uuid[], p_quantities int[])
 returns void
@@ -1271,102 +1338,54 @@ begin
     return;
   end if;
 
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = v_session_id
-    and i.product_id = any (p_product_ids)
-  order by i.product_id
-  for no key update;
-  with less as (
-    select
-      p.id, p.product_id, u.quantity,
-      greatest(p.quantity_packed - (p.quantity_needed - u.quantity), 0) as excess
-    from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
-    join interlock.packing_progress p
-      on p.picking_session_id = v_session_id and p.order_id = p_order_id and p.product_id = u.product_id
-    where u.quantity > 0
-  ),
-  baskets as (
-    update interlock.picking_session_items i
-    set quantity_needed = i.quantity_needed - l.quantity,
-        quantity_packed = i.quantity_packed - l.excess,
-        version = i.version + 1
-    from less l
-    where i.picking_session_id = v_session_id
-      and i.product_id = l.product_id
-  ),
-  scans as (
-    insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-    select v_session_id, p_order_id, l.product_id, 'take_out', -l.excess, auth.uid()
-    from less l
-    where l.excess > 0
-  )
-  update interlock.packing_progress p
-  set quantity_needed = p.quantity_needed - l.quantity,
-      quantity_packed = p.quantity_packed - l.excess,
-      quantity_short = least(p.quantity_short, p.quantity_needed - l.quantity - (p.quantity_packed - l.excess)),
-      version = p.version + 1,
-      updated_at = now()
-  from less l
-  where p.id = l.id;
+  perform interlock.take_off_lines(v_session_id, p_order_id, p_product_ids, p_quantities);
 end
 $$;
 
--- Tell that a line has changed: as an event, where somebody wants to know (settings.packing_events), and to the screens of the session, where
--- the platform's realtime is there. Both have the numbers as they are and the line's version, so what comes late or twice does no harm.
+-- Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the
+-- numbers as they are and the line's version, so what comes late or twice does no harm.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
 -- Locks: none.
-create function interlock.note_packing(p_line interlock.packing_progress, p_change int)
+create function interlock.note_packing(p_line interlock.packing_progress, p_action text, p_quantity int)
 returns void
 language plpgsql
 set search_path = ''
 as $$
-declare
-  v_events boolean;
-  v_broadcast constant boolean := to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null;
-  v_payload jsonb;
 begin
-  select s.packing_events into v_events from interlock.settings s;
-  if not v_events and not v_broadcast then
-    return;
-  end if;
-  v_payload := jsonb_build_object(
-    'session_id', (p_line).picking_session_id,
-    'order_id', (p_line).order_id,
-    'product_id', (p_line).product_id,
-    'change', p_change,
-    'quantity_packed', (p_line).quantity_packed,
-    'quantity_needed', (p_line).quantity_needed,
-    'quantity_short', (p_line).quantity_short,
-    'version', (p_line).version
-  );
-  if v_events then
-    -- Written here: a scan is the most frequent thing that is told.
-    insert into interlock.events (type, subject, payload)
-    values ('packing.progress', (p_line).picking_session_id::text, v_payload);
-  end if;
-  if v_broadcast then
-    execute 'select realtime.send($1, ''packing.progress'', $2, true)'
-    using v_payload, 'packing:' || (p_line).picking_session_id;
-  end if;
+  insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
+  values (p_line.picking_session_id, p_line.order_id, p_line.product_id, p_action, p_quantity, auth.uid());
+  insert into interlock.events (type, subject, payload)
+  select 'packing.progress', p_line.picking_session_id::text, jsonb_build_object(
+    'session_id', p_line.picking_session_id,
+    'order_id', p_line.order_id,
+    'product_id', p_line.product_id,
+    'change', case when p_action = 'short' then 0 else p_quantity end,
+    'quantity_packed', p_line.quantity_packed,
+    'quantity_needed', p_line.quantity_needed,
+    'quantity_short', p_line.quantity_short,
+    'version', p_line.version
+  )
+  from interlock.settings s
+  where s.packing_events;
 end
 $$;
 
--- Write down what was done in a picking session, and tell it.
+-- Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).
 --
--- Callers: the functions of the warehouse, with what they have changed locked.
+-- Callers: interlock.pick_item, interlock.complete_box, interlock.close_sent_box; with what they have changed locked.
 -- Locks: none.
 create function interlock.note_scan(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_action text, p_quantity int
 )
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
   insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-  values (p_session_id, p_order_id, p_product_id, p_action, p_quantity, auth.uid())
+  values (p_session_id, p_order_id, p_product_id, p_action, p_quantity, auth.uid());
+end
 $$;
 
 -- What public.pack_item does, with its owner's rights: what function pack is asked for. One scan packs a unit of the
@@ -1401,7 +1420,6 @@ declare
   v_action constant text := coalesce(p_action, 'pack');
   v_quantity constant int := coalesce(p_quantity, 1);
   v_problems jsonb := '[]'::jsonb;
-  v_session interlock.picking_sessions;
   v_product_id uuid;
   v_line interlock.packing_progress;
   v_answer text;
@@ -1435,56 +1453,65 @@ begin
     perform interlock.refuse_problems(v_problems);
   end if;
 
-  v_session := interlock.find_session(p_session_id);
   if v_action = 'complete' then
-    return interlock.complete_box(v_session, p_order_id, p_tracking)::text::json;
+    return interlock.complete_box(interlock.find_session(p_session_id), p_order_id, p_tracking)::text::json;
   end if;
-  v_product_id := interlock.find_scanned_product(p_product_id, p_barcode);
+  v_product_id := p_product_id;
+  if p_barcode is not null then
+    perform interlock.find_session(p_session_id);
+    v_product_id := interlock.find_scanned_product(p_product_id, p_barcode);
+  end if;
 
-  v_answer := interlock.begin_idempotent('pack_item', p_idempotency_key, jsonb_build_array(
-    p_session_id, p_order_id, v_product_id, v_quantity, v_action
-  ));
-  if v_answer is not null then
-    return v_answer::json;
+  if p_idempotency_key is not null then
+    v_answer := interlock.begin_idempotent('pack_item', p_idempotency_key, jsonb_build_array(
+      p_session_id, p_order_id, v_product_id, v_quantity, v_action
+    ));
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
   end if;
   -- A scanner reads whatever lies there.
-  perform interlock.raise_error('WRONG_ITEM', jsonb_build_object(
-    'session_id', p_session_id, 'order_id', p_order_id, 'product_id', v_product_id
-  ))
-  where p_barcode is not null
-    and not exists (
-      select
-      from interlock.packing_progress p
-      where p.picking_session_id = p_session_id
-        and p.order_id = p_order_id
-        and p.product_id = v_product_id
-    );
+  if p_barcode is not null and not exists (
+    select
+    from interlock.packing_progress p
+    where p.picking_session_id = p_session_id
+      and p.order_id = p_order_id
+      and p.product_id = v_product_id
+  ) then
+    perform interlock.raise_error('WRONG_ITEM', jsonb_build_object(
+      'session_id', p_session_id, 'order_id', p_order_id, 'product_id', v_product_id
+    ));
+  end if;
 
-  v_line := case v_action
-    when 'pack' then interlock.pack_units(v_session, p_order_id, v_product_id, v_quantity)
-    when 'unpack' then interlock.pack_units(v_session, p_order_id, v_product_id, -v_quantity)
-    else interlock.give_up_units(v_session, p_order_id, v_product_id, v_quantity)
-  end;
+  if v_action = 'short' then
+    v_line := interlock.give_up_units(p_session_id, p_order_id, v_product_id, v_quantity);
+  else
+    v_line := interlock.pack_units(
+      p_session_id, p_order_id, v_product_id, case v_action when 'pack' then v_quantity else -v_quantity end
+    );
+  end if;
   -- A statement of its own, which sees what was written.
   v_answer := interlock.packing_answer(v_line)::text;
-  perform interlock.finish_idempotent('pack_item', p_idempotency_key, v_answer);
+  if p_idempotency_key is not null then
+    perform interlock.finish_idempotent('pack_item', p_idempotency_key, v_answer);
+  end if;
   return v_answer::json;
 end
 $$;
 
 -- Put so many units out of the basket into the box of an order, or back. Two conditional updates decide, neither of which reads first: the basket
--- never gives more than was picked, over all orders, and the line never takes more than it needs. A unit that was given
--- up as short and is packed after all is short no more.
+-- never gives more than was picked, over all orders, and the line never takes more than it needs, and nothing once its box is closed.
+-- A unit that was given up as short and is packed after all is short no more.
 --
 -- With p_expected the line must have so many: IL004 says that it has not.
 --
 -- Callers: interlock.pack_item, interlock.update_packing_progress_atomic, interlock.increment_packing_quantity,
---   interlock.set_packed_quantity; with the session looked at.
--- Locks: the box, shared; the basket; the line.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004, with the line
---   as its detail; 55P03 after lock_timeout.
+--   interlock.set_packed_quantity.
+-- Locks: the basket; the line.
+-- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004;
+--   55P03 after lock_timeout.
 create function interlock.pack_units(
-  p_session interlock.picking_sessions, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
 )
 returns interlock.packing_progress
 language plpgsql
@@ -1492,28 +1519,29 @@ set search_path = ''
 as $$
 declare
   v_status text;
+  v_taken int := 0;
   v_line interlock.packing_progress;
 begin
-  select b.status
+  select s.status
   into v_status
-  from interlock.picking_session_orders b
-  where b.picking_session_id = (p_session).id
-    and b.order_id = p_order_id
-  for share;
-  if (p_session).status <> 'packing' or v_status <> 'open' then
-    perform interlock.refuse_session((p_session).id, p_order_id);
+  from interlock.picking_sessions s
+  where s.id = p_session_id
+    and interlock.works_at(s.location_id);
+  if v_status is distinct from 'packing' then
+    perform interlock.find_session(p_session_id);
+    perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
-
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
   update interlock.picking_session_items i
   set quantity_packed = i.quantity_packed + p_change,
       version = i.version + 1
-  where i.picking_session_id = (p_session).id
+  where i.picking_session_id = p_session_id
     and i.product_id = p_product_id
     and i.quantity_packed + p_change between 0 and i.quantity_picked;
   if found then
+    v_taken := p_change;
     if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
       perform interlock.limit_wait();
     end if;
@@ -1522,40 +1550,19 @@ begin
         quantity_short = least(p.quantity_short, p.quantity_needed - p.quantity_packed - p_change),
         version = p.version + 1,
         updated_at = now()
-    where p.picking_session_id = (p_session).id
+    where p.picking_session_id = p_session_id
       and p.order_id = p_order_id
       and p.product_id = p_product_id
+      and p.box_open
       and p.quantity_packed + p_change between 0 and p.quantity_needed
       and p.quantity_packed = coalesce(p_expected, p.quantity_packed)
     returning p.* into v_line;
   end if;
-
   if v_line.id is null then
-    select p.*
-    into v_line
-    from interlock.packing_progress p
-    where p.picking_session_id = (p_session).id
-      and p.order_id = p_order_id
-      and p.product_id = p_product_id;
-    if v_line.id is null then
-      perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
-        'session_id', (p_session).id, 'order_id', p_order_id, 'product_id', p_product_id
-      ));
-    end if;
-    if v_line.quantity_packed <> p_expected then
-      raise exception using
-        errcode = 'IL004',
-        message = 'the line has another number of units',
-        detail = interlock.packing_answer(v_line)::text;
-    end if;
-    perform interlock.refuse_pack((p_session).id, p_order_id, p_product_id, p_change);
+    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken);
   end if;
 
-  insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-  values (
-    (p_session).id, p_order_id, p_product_id, case when p_change > 0 then 'pack' else 'unpack' end, p_change, auth.uid()
-  );
-  perform interlock.note_packing(v_line, p_change);
+  perform interlock.note_packing(v_line, case when p_change > 0 then 'pack' else 'unpack' end, p_change);
   return v_line;
 end
 $$;
@@ -1572,7 +1579,6 @@ set search_path = ''
 as $$
 declare
   v_order record;
-  v_basket record;
   v_session record;
 begin
   select sum(l.quantity_packed) as packed, sum(l.quantity_needed) as needed, sum(l.quantity_short) as short
@@ -1580,12 +1586,12 @@ begin
   from interlock.packing_progress l
   where l.picking_session_id = p_line.picking_session_id
     and l.order_id = p_line.order_id;
-  select i.quantity_picked as picked, i.quantity_packed as packed, i.version
-  into v_basket
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_line.picking_session_id
-    and i.product_id = p_line.product_id;
-  select sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed
+  select
+    sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed,
+    -- Of the one product's row.
+    max(i.quantity_picked) filter (where i.product_id = p_line.product_id) as basket_picked,
+    max(i.quantity_packed) filter (where i.product_id = p_line.product_id) as basket_packed,
+    max(i.version) filter (where i.product_id = p_line.product_id) as basket_version
   into v_session
   from interlock.picking_session_items i
   where i.picking_session_id = p_line.picking_session_id;
@@ -1608,10 +1614,10 @@ begin
       'is_order_complete', v_order.packed + v_order.short >= v_order.needed
     ),
     'basket', jsonb_build_object(
-      'quantity_picked', v_basket.picked,
-      'quantity_packed', v_basket.packed,
-      'available', v_basket.picked - v_basket.packed,
-      'version', v_basket.version
+      'quantity_picked', v_session.basket_picked,
+      'quantity_packed', v_session.basket_packed,
+      'available', v_session.basket_picked - v_session.basket_packed,
+      'version', v_session.basket_version
     ),
     'session', jsonb_build_object(
       'units_packed', v_session.packed, 'units_picked', v_session.picked, 'units_needed', v_session.needed
@@ -1747,7 +1753,7 @@ begin
 end
 $$;
 
--- Let whoever works at a session's location hear what is broadcast of it, where the platform's realtime is there: the private topic
+-- Broadcast each change of a line to whoever works at its session's location, where the platform's realtime is there: the private topic
 -- `packing:SESSION_ID`. Returns whether it is; called again it changes nothing. Called when this is installed; if realtime comes
 -- later, call it once yourself:
 --
@@ -1760,7 +1766,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if to_regclass('realtime.messages') is null or to_regprocedure('realtime.topic()') is null then
+  if to_regclass('realtime.messages') is null or to_regprocedure('realtime.topic()') is null
+    or to_regprocedure('realtime.send(jsonb,text,text,boolean)') is null then
     return false;
   end if;
   drop policy if exists interlock_packing_select_workers on realtime.messages;
@@ -1769,15 +1776,24 @@ begin
     for select
     to authenticated
     using (extension = 'broadcast' and interlock.may_hear_packing(realtime.topic()));
+  create or replace trigger packing_progress_broadcast
+    after update on interlock.packing_progress
+    for each row
+    when (old.version <> new.version)
+    execute function interlock.broadcast_packing();
   return true;
 end
 $$;
 
--- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.
+-- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended. p_taken units are out of the basket
+-- already, and are in it again with the refusal.
 --
--- Callers: interlock.pack_units.
--- Errors: ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED.
-create function interlock.refuse_pack(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
+-- Callers: interlock.pack_units, interlock.give_up_units.
+-- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line
+--   has not the number of units that was expected.
+create function interlock.refuse_pack(
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0
+)
 returns void
 language plpgsql
 set search_path = ''
@@ -1792,6 +1808,17 @@ begin
   where p.picking_session_id = p_session_id
     and p.order_id = p_order_id
     and p.product_id = p_product_id;
+  if v_line.id is null then
+    perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
+      'session_id', p_session_id, 'order_id', p_order_id, 'product_id', p_product_id
+    ));
+  end if;
+  if not v_line.box_open then
+    perform interlock.refuse_session(p_session_id, p_order_id);
+  end if;
+  if v_line.quantity_packed <> p_expected then
+    raise exception using errcode = 'IL004', message = 'the line has another number of units';
+  end if;
   select i.*
   into v_item
   from interlock.picking_session_items i
@@ -1810,7 +1837,7 @@ begin
       'quantity_packed', v_line.quantity_packed,
       'quantity_needed', v_line.quantity_needed,
       'quantity_picked', v_item.quantity_picked,
-      'available', v_item.quantity_picked - v_item.quantity_packed
+      'available', v_item.quantity_picked - v_item.quantity_packed + p_taken
     )
   );
 end
@@ -2046,8 +2073,6 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_line interlock.packing_progress;
-  v_session interlock.picking_sessions;
-  v_text text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -2061,23 +2086,25 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
   v_line := interlock.find_packing_line(p_progress_id);
-  v_session := interlock.find_session(v_line.picking_session_id);
   if p_new = p_expected and v_line.quantity_packed = p_expected then
     return interlock.packing_answer(v_line);
   end if;
 
   begin
-    v_line := interlock.pack_units(v_session, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected);
+    v_line := interlock.pack_units(
+      v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
+    );
     -- A statement of its own, which sees what was written.
     return interlock.packing_answer(v_line);
   exception
     when sqlstate 'IL004' then
-      get stacked diagnostics v_text = pg_exception_detail;
+      -- Nothing of the attempt is left, so these are the numbers as they are.
+      v_line := interlock.find_packing_line(p_progress_id);
   end;
   insert into interlock.packing_conflicts (picking_session_id, product_id)
   values (v_line.picking_session_id, v_line.product_id);
   perform set_config('response.status', '409', true);
-  return interlock.error_body('PACKING_CONFLICT', v_text::jsonb - 'success');
+  return interlock.error_body('PACKING_CONFLICT', interlock.packing_answer(v_line) - 'success');
 end
 $$;
 
@@ -2117,6 +2144,54 @@ begin
 end
 $$;
 
+-- Let the lines of an order need so many units less, in the session in which it is picked and packed: what of them is in the box
+-- already is in the basket again.
+--
+-- Callers: interlock.need_less, interlock.close_sent_box; with the box locked.
+-- Locks: the baskets by product; the lines.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.take_off_lines(p_session_id uuid, p_order_id uuid, p_product_ids uuid[], p_quantities int[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.lock_baskets(p_session_id, p_product_ids);
+  with less as (
+    select
+      p.id, p.product_id, u.quantity,
+      greatest(p.quantity_packed - (p.quantity_needed - u.quantity), 0) as excess
+    from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
+    join interlock.packing_progress p
+      on p.picking_session_id = p_session_id and p.order_id = p_order_id and p.product_id = u.product_id
+    where u.quantity > 0
+  ),
+  baskets as (
+    update interlock.picking_session_items i
+    set quantity_needed = i.quantity_needed - l.quantity,
+        quantity_packed = i.quantity_packed - l.excess,
+        version = i.version + 1
+    from less l
+    where i.picking_session_id = p_session_id
+      and i.product_id = l.product_id
+  ),
+  scans as (
+    insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
+    select p_session_id, p_order_id, l.product_id, 'take_out', -l.excess, auth.uid()
+    from less l
+    where l.excess > 0
+  )
+  update interlock.packing_progress p
+  set quantity_needed = p.quantity_needed - l.quantity,
+      quantity_packed = p.quantity_packed - l.excess,
+      quantity_short = least(p.quantity_short, p.quantity_needed - l.quantity - (p.quantity_packed - l.excess)),
+      version = p.version + 1,
+      updated_at = now()
+  from less l
+  where p.id = l.id;
+end
+$$;
+
 -- Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to
 -- the shelf (interlock.put_backs).
 --
@@ -2134,18 +2209,9 @@ begin
   if v_box.status is distinct from 'open' then
     return false;
   end if;
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_session_id
-    and i.product_id in (
-      select p.product_id
-      from interlock.packing_progress p
-      where p.picking_session_id = p_session_id
-        and p.order_id = p_order_id
-    )
-  order by i.product_id
-  for no key update;
+  perform interlock.lock_baskets(p_session_id, array(
+    select p.product_id from interlock.packing_progress p where p.picking_session_id = p_session_id and p.order_id = p_order_id
+  ));
   update interlock.picking_session_items i
   set quantity_needed = i.quantity_needed - p.quantity_needed,
       quantity_packed = i.quantity_packed - p.quantity_packed,
@@ -2175,6 +2241,42 @@ begin
 end
 $$;
 
+-- Take what is packed of an order out of the stock of its session's location. The goods of the web shop have left its stock with the order;
+-- of a session at another location they come from there, so they are moved from that stock to the web shop's, which has sold them.
+--
+-- Callers: interlock.complete_box, interlock.close_sent_box; with the box closed.
+-- Locks: stock as interlock.lock_inventory.
+-- Errors: INSUFFICIENT_INVENTORY; 55P03 after lock_timeout.
+create function interlock.take_packed_stock(p_session interlock.picking_sessions, p_order_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_moves jsonb;
+begin
+  if (p_session).location_id = interlock.online_location() then
+    return;
+  end if;
+  select
+    interlock.transfer_ends(
+      jsonb_agg(jsonb_build_object('product_id', p.product_id, 'quantity', -p.quantity_packed)), (p_session).location_id
+    ) || interlock.transfer_ends(
+      jsonb_agg(jsonb_build_object('product_id', p.product_id, 'quantity', p.quantity_packed)), interlock.online_location()
+    )
+  into v_moves
+  from interlock.packing_progress p
+  join interlock.order_items i on i.order_id = p.order_id and i.product_id = p.product_id and not i.untracked
+  where p.picking_session_id = (p_session).id
+    and p.order_id = p_order_id
+    and p.quantity_packed > 0;
+  if v_moves is not null then
+    perform interlock.refuse_shortages(v_moves, interlock.lock_inventory(v_moves));
+    perform interlock.move_quantities(v_moves, 'order_packed', p_order_id);
+  end if;
+end
+$$;
+
 -- What public.update_packing_progress_atomic does, with its owner's rights: one unit of a product into the box of an order, as the incident report calls it.
 -- p_store_id, if it is given, is the session's location.
 --
@@ -2194,7 +2296,6 @@ set lock_timeout = '2s'
 as $$
 declare
   v_problems jsonb := '[]'::jsonb;
-  v_session interlock.picking_sessions;
   v_line interlock.packing_progress;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -2208,11 +2309,10 @@ begin
     perform interlock.require_packer();
     perform interlock.refuse_problems(v_problems);
   end if;
-  v_session := interlock.find_session(p_session_id);
-  if v_session.location_id <> p_store_id then
+  if p_store_id is not null and (interlock.find_session(p_session_id)).location_id <> p_store_id then
     perform interlock.raise_error('SESSION_NOT_FOUND', jsonb_build_object('session_id', p_session_id));
   end if;
-  v_line := interlock.pack_units(v_session, p_order_id, p_product_id, 1);
+  v_line := interlock.pack_units(p_session_id, p_order_id, p_product_id, 1);
   return jsonb_build_object(
     'success', true,
     'progress_id', v_line.id,
@@ -2269,7 +2369,7 @@ comment on view interlock.packing_conflict_rates is
 grant select on table interlock.packing_conflict_rates to service_role;
 
 -- What the books of picking sessions do not agree on; always empty. A basket against the lines of its orders, a line against its
--- scans, a session against its orders.
+-- box, a session against its orders.
 create view interlock.packing_differences
 with (security_invoker = true)
 as
@@ -2305,7 +2405,12 @@ as
     where b.picking_session_id = s.id
       and b.status = 'open'
   ) o
-  where s.open_orders <> o.orders;
+  where s.open_orders <> o.orders
+  union all
+  select p.picking_session_id, p.order_id, p.product_id, 'open box', p.box_open::int, (b.status = 'open')::int
+  from interlock.packing_progress p
+  join interlock.picking_session_orders b using (picking_session_id, order_id)
+  where p.box_open <> (b.status = 'open');
 
 comment on view interlock.packing_differences is
   'What the books of picking sessions do not agree on; always empty.';
@@ -2336,11 +2441,13 @@ grant select on table interlock.put_backs to authenticated, service_role;
 
 create function public.abandon_picking_session(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.abandon_picking_session(p_session_id)
+begin
+  return interlock.abandon_picking_session(p_session_id);
+end
 $$;
 
 comment on function public.abandon_picking_session(uuid) is
@@ -2360,11 +2467,13 @@ comment on function public.abandon_stale_sessions(int) is
 
 create function public.claim_picking(p_session_id uuid, p_product_ids uuid[] default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.claim_picking(p_session_id, p_product_ids)
+begin
+  return interlock.claim_picking(p_session_id, p_product_ids);
+end
 $$;
 
 comment on function public.claim_picking(uuid, uuid[]) is
@@ -2376,11 +2485,13 @@ create function public.create_picking_session(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.create_picking_session(p_order_ids, p_location_id, p_reference)
+begin
+  return interlock.create_picking_session(p_order_ids, p_location_id, p_reference);
+end
 $$;
 
 comment on function public.create_picking_session(uuid[], uuid, text) is
@@ -2388,12 +2499,14 @@ comment on function public.create_picking_session(uuid[], uuid, text) is
 
 create function public.get_picking_session(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.get_picking_session(p_session_id)
+begin
+  return interlock.get_picking_session(p_session_id);
+end
 $$;
 
 comment on function public.get_picking_session(uuid) is
@@ -2438,13 +2551,15 @@ create function public.pack_item(
   p_idempotency_key text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pack_item(
+begin
+  return interlock.pack_item(
     p_session_id, p_order_id, p_product_id, p_barcode, p_quantity, p_action, p_tracking, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pack_item(uuid, uuid, uuid, text, int, text, text, text) is
@@ -2461,13 +2576,15 @@ create function public.pick_item(
   p_idempotency_key text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pick_item(
+begin
+  return interlock.pick_item(
     p_session_id, p_product_id, p_barcode, p_quantity, p_short, p_reason, p_basket, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pick_item(uuid, uuid, text, int, int, text, text, text) is
@@ -2475,11 +2592,13 @@ comment on function public.pick_item(uuid, uuid, text, int, int, text, text, tex
 
 create function public.release_picking(p_session_id uuid, p_product_ids uuid[] default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.release_picking(p_session_id, p_product_ids)
+begin
+  return interlock.release_picking(p_session_id, p_product_ids);
+end
 $$;
 
 comment on function public.release_picking(uuid, uuid[]) is
@@ -2487,11 +2606,13 @@ comment on function public.release_picking(uuid, uuid[]) is
 
 create function public.remove_order_from_session(p_session_id uuid, p_order_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.remove_order_from_session(p_session_id, p_order_id)
+begin
+  return interlock.remove_order_from_session(p_session_id, p_order_id);
+end
 $$;
 
 comment on function public.remove_order_from_session(uuid, uuid) is
@@ -2499,11 +2620,13 @@ comment on function public.remove_order_from_session(uuid, uuid) is
 
 create function public.set_packed_quantity(p_progress_id uuid, p_expected int, p_new int)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_packed_quantity(p_progress_id, p_expected, p_new)
+begin
+  return interlock.set_packed_quantity(p_progress_id, p_expected, p_new);
+end
 $$;
 
 comment on function public.set_packed_quantity(uuid, int, int) is
@@ -2511,11 +2634,13 @@ comment on function public.set_packed_quantity(uuid, int, int) is
 
 create function public.start_packing(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.start_packing(p_session_id)
+begin
+  return interlock.start_packing(p_session_id);
+end
 $$;
 
 comment on function public.start_packing(uuid) is
@@ -2528,11 +2653,13 @@ create function public.update_packing_progress_atomic(
   p_store_id uuid default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.update_packing_progress_atomic(p_session_id, p_order_id, p_product_id, p_store_id)
+begin
+  return interlock.update_packing_progress_atomic(p_session_id, p_order_id, p_product_id, p_store_id);
+end
 $$;
 
 comment on function public.update_packing_progress_atomic(uuid, uuid, uuid, uuid) is
@@ -2550,10 +2677,14 @@ comment on function interlock.abandon_stale_sessions is
   'Abandon picking sessions in which nobody has done anything for settings.session_idle; answers how many.';
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
+comment on function interlock.broadcast_packing is
+  'Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
 comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is
   'Close the box of an order, and with the last one its session, however many close theirs at once: each counts the session down by one, under the lock of its row, and whoever comes to nothing ends it.';
+comment on function interlock.close_sent_box is
+  'Close the box of an order that has left without being completed at the packing table: what is packed has gone with it, and what was picked for it and is not packed is there for the others, or goes back to the shelf (interlock.put_backs).';
 comment on function interlock.complete_box is
   'Complete an order: each of its lines is packed, or given up as short.';
 comment on function interlock.correct_short_pick is
@@ -2580,16 +2711,18 @@ comment on function interlock.item_state is
   'What there is of a product in a picking session.';
 comment on function interlock.leave_sessions is
   'Take orders that have ended out of the sessions in which they are picked or packed.';
+comment on function interlock.lock_baskets is
+  'Lock baskets of a session against whoever picks or packs: those of these products, or with null all.';
 comment on function interlock.lock_box is
-  'Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.';
+  'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
 comment on function interlock.may_hear_packing is
   'Whether the caller may hear what is broadcast under this topic: that of a picking session of a location at which they work.';
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
 comment on function interlock.note_packing is
-  'Tell that a line has changed: as an event, where somebody wants to know (settings.packing_events), and to the screens of the session, where the platform''s realtime is there.';
+  'Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
 comment on function interlock.note_scan is
-  'Write down what was done in a picking session, and tell it.';
+  'Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).';
 comment on function interlock.pack_item is
   'What public.pack_item does, with its owner''s rights: what function pack is asked for.';
 comment on function interlock.pack_units is
@@ -2601,7 +2734,7 @@ comment on function interlock.packing_locations is
 comment on function interlock.pick_item is
   'What public.pick_item does, with its owner''s rights: units of a product come from the shelf into the basket; with a quantity below 0 they go back, also of a session that has ended.';
 comment on function interlock.prepare_realtime is
-  'Let whoever works at a session''s location hear what is broadcast of it, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
+  'Broadcast each change of a line to whoever works at its session''s location, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
 comment on function interlock.refuse_pack is
   'Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.';
 comment on function interlock.refuse_session is
@@ -2618,8 +2751,12 @@ comment on function interlock.set_packed_quantity is
   'What public.set_packed_quantity does, with its owner''s rights: set the number of packed units of a line, if it is still the one that the caller has read; for screens on which a number is typed.';
 comment on function interlock.start_packing is
   'What public.start_packing does, with its owner''s rights: from now on what is in the baskets may be packed.';
+comment on function interlock.take_off_lines is
+  'Let the lines of an order need so many units less, in the session in which it is picked and packed: what of them is in the box already is in the basket again.';
 comment on function interlock.take_out_order is
   'Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to the shelf (interlock.put_backs).';
+comment on function interlock.take_packed_stock is
+  'Take what is packed of an order out of the stock of its session''s location.';
 comment on function interlock.update_packing_progress_atomic is
   'What public.update_packing_progress_atomic does, with its owner''s rights: one unit of a product into the box of an order, as the incident report calls it.';
 comment on function interlock.works_at is

@@ -131,3 +131,5 @@ drop domain
   interlock.barcode,
   interlock.parked_sale_status,
   interlock.approval_actions;
+drop function
+  interlock.is_barcode;

@@ -39,8 +39,10 @@ drop function
   interlock.abandon_session,
   interlock.abandon_stale_sessions,
   interlock.box_answer,
+  interlock.broadcast_packing,
   interlock.claim_picking,
   interlock.close_box,
+  interlock.close_sent_box,
   interlock.complete_box,
   interlock.correct_short_pick,
   interlock.create_picking_session,
@@ -54,6 +56,7 @@ drop function
   interlock.increment_packing_quantity,
   interlock.item_state,
   interlock.leave_sessions,
+  interlock.lock_baskets,
   interlock.lock_box,
   interlock.need_less,
   interlock.note_packing,
@@ -71,7 +74,9 @@ drop function
   interlock.session_to_json,
   interlock.set_packed_quantity,
   interlock.start_packing,
+  interlock.take_off_lines,
   interlock.take_out_order,
+  interlock.take_packed_stock,
   interlock.update_packing_progress_atomic,
   interlock.works_at;
 drop table

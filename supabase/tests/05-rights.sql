@@ -279,6 +279,7 @@ select results_eq(
       ('interlock.get_stock(uuid[]): anon, authenticated, service_role'),
       ('interlock.increment_packing_quantity(uuid,integer,integer,uuid,uuid): authenticated, service_role'),
       ('interlock.increment_promo_usage(uuid,text): service_role'),
+      ('interlock.is_barcode(text): service_role'),
       ('interlock.is_line(text,integer): service_role'),
       ('interlock.is_staff(): authenticated, service_role'),
       ('interlock.is_time_zone(text): service_role'),

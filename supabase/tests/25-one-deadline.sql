@@ -140,12 +140,12 @@ select is(
 );
 select is(
   pg_temp.limits_of($$select public.reserve_cart('[{"product_id": "7f000000-0000-4000-8000-000000000011", "quantity": 1}]')$$),
-  'lock_user reserve_cart take_reservation take_open_order lock_stock take_stock', 'a cart that is reserved'
+  'lock_user reserve_cart take_reservation take_open_order lock_stock take_from_row', 'a cart that is reserved'
 );
 update interlock.products set max_per_customer = 100 where id = '7f000000-0000-4000-8000-000000000012';
 select is(
   pg_temp.limits_of($$select public.reserve_cart('[{"product_id": "7f000000-0000-4000-8000-000000000012", "quantity": 1}]')$$),
-  'lock_user reserve_cart take_customer_limits take_reservation take_open_order lock_stock take_stock',
+  'lock_user reserve_cart take_customer_limits take_reservation take_open_order lock_stock take_from_row',
   'another one, of what is limited'
 );
 select is((select count(*) from limited where by = 'take_reservation'), 2::bigint, 'and that for what counts of it, too');

@@ -2,7 +2,7 @@
 //! last one. All of them run in one task, so that the load costs as little of the machine as it can.
 
 use crate::server::Database;
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use futures::future::{join_all, try_join_all};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -47,6 +47,8 @@ impl Commit {
 /// A session of one signed-in user, as the API has it during a call.
 pub(crate) struct Session {
     client: Client,
+    /// The process that serves it.
+    process: i32,
     /// Which one of the sessions this is.
     pub(crate) number: usize,
     /// How many calls of the present sample it has begun.
@@ -73,9 +75,14 @@ impl Session {
                     &[&claims],
                 )
                 .await?;
+            let process = client
+                .query_one("select pg_backend_pid()", &[])
+                .await?
+                .get(0);
             client.batch_execute("set role authenticated").await?;
             Ok(Session {
                 client,
+                process,
                 number,
                 calls: Cell::new(0),
                 random: RefCell::new(StdRng::seed_from_u64(number as u64)),
@@ -83,6 +90,21 @@ impl Session {
             })
         });
         try_join_all(open).await
+    }
+
+    /// What its process has been busy for so far. The kernel counts it, to the nanosecond.
+    fn busy(&self) -> Result<Duration> {
+        let path = format!("/proc/{}/schedstat", self.process);
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{path}: the database has to run on this Linux machine"))?;
+        let nanoseconds = text.split(' ').next().context("schedstat is empty")?;
+        Ok(Duration::from_nanos(nanoseconds.parse()?))
+    }
+
+    /// How far the server has written its log, in bytes.
+    async fn log_position(&self) -> Result<i64> {
+        let query = "select (pg_current_wal_insert_lsn() - '0/0')::bigint";
+        Ok(self.client.query_one(query, &[]).await?.try_get(0)?)
     }
 
     /// A number below `bound`.
@@ -158,6 +180,10 @@ pub(crate) struct Load {
     /// The last refusal.
     refusal: String,
     elapsed: Duration,
+    /// What the processes of its sessions were busy for.
+    busy: Duration,
+    /// What the server wrote to its log meanwhile, in bytes.
+    logged: i64,
     /// Of each call that was done, in milliseconds.
     milliseconds: Vec<f64>,
 }
@@ -166,6 +192,16 @@ impl Load {
     /// Calls done in a second.
     pub(crate) fn per_second(&self) -> f64 {
         self.done as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// What a call that was done cost the processors, in microseconds.
+    pub(crate) fn busy_us(&self) -> f64 {
+        self.busy.as_secs_f64() * 1e6 / self.done as f64
+    }
+
+    /// What a call that was done wrote to the server's log (WAL), in bytes.
+    pub(crate) fn logged_bytes(&self) -> f64 {
+        self.logged as f64 / self.done as f64
     }
 
     /// Median time of a call that was done.
@@ -180,6 +216,9 @@ pub(crate) async fn run(sessions: &[Session], call: &Call, seconds: f64) -> Resu
         session.calls.set(0);
     }
     let over = Cell::new(false);
+    let first = sessions.first().context("somebody has to call")?;
+    let log_before = first.log_position().await?;
+    let busy_before = busy(sessions)?;
     let start = Instant::now();
     let end = start + Duration::from_secs_f64(seconds);
     let loops = sessions.iter().map(|session| async {
@@ -209,7 +248,13 @@ pub(crate) async fn run(sessions: &[Session], call: &Call, seconds: f64) -> Resu
         total.refusal
     );
     total.elapsed = start.elapsed();
+    total.busy = busy(sessions)?.saturating_sub(busy_before);
+    total.logged = first.log_position().await? - log_before;
     Ok(total)
+}
+
+fn busy(sessions: &[Session]) -> Result<Duration> {
+    sessions.iter().map(Session::busy).sum()
 }
 
 impl Load {

@@ -172,10 +172,15 @@ impl Bench {
 
     /// Whether any session waits for a lock of another, by Postgres's own account.
     pub async fn somebody_waits(&self) -> bool {
+        self.waiting().await > 0
+    }
+
+    /// How many sessions do.
+    pub async fn waiting(&self) -> i64 {
         self.db
             .query_one(
-                "select exists (select 1 from pg_stat_activity
-                 where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0)",
+                "select count(*) from pg_stat_activity
+                 where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0",
                 &[],
             )
             .await

@@ -85,7 +85,7 @@ impl Site<'_> {
 
     /// Row locks are not taken, or are waited for.
     fn locks(&self) -> Vec<Edit> {
-        let Some(column) = ["for no key update", "for update"]
+        let Some(column) = ["for no key update", "for update", "for share"]
             .iter()
             .find_map(|clause| self.line.find(clause))
         else {

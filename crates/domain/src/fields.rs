@@ -281,6 +281,17 @@ impl Fields {
         Some(read(self, word?))
     }
 
+    /// An optional text that a scanner read; `interlock.is_barcode` asks the same.
+    pub fn barcode(&mut self, name: &str) -> Option<String> {
+        let message = "must be 1 to 64 printable ASCII characters without blanks";
+        self.read(name, Rule::Special(Special::Barcode, message), |value| {
+            let text = value.as_text().filter(|text| {
+                (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+            });
+            text.map(str::to_owned)
+        })
+    }
+
     /// An optional text of one line, of 1 to `max` characters after its outer blanks are cut.
     pub fn line(&mut self, name: &str, max: usize) -> Option<String> {
         self.read(name, Rule::Line(max), |value| {

@@ -67,6 +67,8 @@ pub enum Special {
     Time,
     /// A text of the shop's own that names what is done.
     Reference,
+    /// What a scanner reads.
+    Barcode,
 }
 
 /// The rule of one field.

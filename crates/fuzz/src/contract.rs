@@ -228,6 +228,9 @@ fn obeys(value: &Value, fields: &[Field], parent: &str, name: &str) -> bool {
         Rule::Special(Special::Reference, _) => value.as_text().is_some_and(|text| {
             (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
         }),
+        Rule::Special(Special::Barcode, _) => value.as_text().is_some_and(|text| {
+            (1..=64).contains(&text.len()) && text.bytes().all(|byte| (0x21..0x7f).contains(&byte))
+        }),
         Rule::Line(most) => line(value, most),
         Rule::Object => matches!(value, Value::Object(_)) && without_nul(value),
         Rule::List(most) => {

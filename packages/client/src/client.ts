@@ -10,6 +10,9 @@ import type {
   CardPayment,
   CheckoutRequest,
   Order,
+  Packed,
+  PackingCompleted,
+  PackRequest,
   PromoQuote,
   PromoRelease,
   PromoRequest,
@@ -143,6 +146,20 @@ export class Interlock {
       body,
       options,
     ) as PromoRelease;
+  }
+
+  /** Completes an order at the packing table; for whoever works there. */
+  pack(
+    request: PackRequest & { action: "complete" },
+    options?: KeyedOptions,
+  ): Promise<PackingCompleted>;
+  /** One scan at the packing table. Two calls are two scans. */
+  pack(
+    request: PackRequest & { action?: "pack" | "unpack" | "short" },
+    options?: KeyedOptions,
+  ): Promise<Packed>;
+  pack(request: PackRequest, options: KeyedOptions = {}): Promise<unknown> {
+    return this.#keyed("pack", { ...request }, options);
   }
 
   /** Cancels an order of the signed-in user that is not paid yet. */

@@ -229,37 +229,37 @@ export class Packing {
   async packTo(
     { progressId, quantity }: { progressId: string; quantity: number },
   ): Promise<PackingLine> {
-    let expected = this.#lineOf(progressId)?.packed ?? 0;
+    const packed = this.#lineOf(progressId)?.packed ?? 0;
+    const line = await this.#set(progressId, packed, () => quantity);
+    this.#tell();
+    return line;
+  }
+
+  /** Sets a number that is made of the one there is. */
+  async #set(
+    progressId: string,
+    expected: number,
+    next: (packed: number) => number,
+  ): Promise<PackingLine> {
     for (let tries = 1;; tries += 1) {
       this.counts.sets += 1;
       try {
-        return await this.#set(progressId, expected, quantity);
+        const answer = await this.#rpc("set_packed_quantity", {
+          p_progress_id: progressId,
+          p_expected: expected,
+          p_new: next(expected),
+        });
+        return this.#keepAnswer(answer as Packed);
       } catch (error) {
         if (!(error instanceof ConcurrencyConflictError)) throw error;
         this.counts.conflicts += 1;
         const now = error.details as Packed | null;
         if (!now || tries >= TRIES) throw error;
-        this.#keepAnswer(now);
+        expected = this.#keepAnswer(now).packed;
         this.#tell();
-        expected = now.quantity_packed;
         await pause(pauseBefore(tries - 1, null, Math.random()));
       }
     }
-  }
-
-  async #set(
-    progressId: string,
-    expected: number,
-    quantity: number,
-  ): Promise<PackingLine> {
-    const answer = await this.#rpc("set_packed_quantity", {
-      p_progress_id: progressId,
-      p_expected: expected,
-      p_new: quantity,
-    }) as Packed;
-    const line = this.#keepAnswer(answer);
-    this.#tell();
-    return line;
   }
 
   /** Shows it, sends it under a key of its own, and shows what is answered or what there was before. */
@@ -293,7 +293,10 @@ export class Packing {
     }
   }
 
-  /** The function; where a project does not have it yet, what it has instead. */
+  /**
+   * The function; where a project has not deployed it yet, its RPC under the same key, so that it counts once whichever of
+   * both did it; where the database is not pushed yet, what there was before.
+   */
   async #call(
     body: Record<string, unknown>,
     key: string,
@@ -303,7 +306,18 @@ export class Packing {
     try {
       return await persist(
         (signal) => callFunction(this.#supabase, "pack", body, headers, signal),
-        { budgetMs: this.#options.budgetMs ?? 15_000 },
+        { budgetMs: this.#budgetMs },
+      );
+    } catch (error) {
+      if (!isMissing(error) && !isInternal(error)) throw error;
+    }
+    try {
+      const fields = Object.entries({ ...body, idempotency_key: key });
+      return await this.#rpc(
+        "pack_item",
+        Object.fromEntries(
+          fields.map(([name, value]) => [`p_${name}`, value]),
+        ),
       );
     } catch (error) {
       const one = body.action === "pack" && (body.quantity ?? 1) === 1;
@@ -313,7 +327,7 @@ export class Packing {
     try {
       // Without a key: it is not sent again.
       const answer = await within(
-        this.#options.budgetMs ?? 15_000,
+        this.#budgetMs,
         (signal) =>
           callRpc(this.#supabase, "update_packing_progress_atomic", {
             p_session_id: this.sessionId,
@@ -325,8 +339,7 @@ export class Packing {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    const { packed } = line;
-    await this.packTo({ progressId, quantity: packed + 1 });
+    await this.#set(progressId, line.packed, (packed) => packed + 1);
     return { ...toldOf(line), progress_id: progressId };
   }
 
@@ -334,8 +347,12 @@ export class Packing {
   #rpc(name: string, parameters: Record<string, unknown>): Promise<unknown> {
     return persist(
       (signal) => callRpc(this.#supabase, name, parameters, signal),
-      { budgetMs: this.#options.budgetMs ?? 15_000 },
+      { budgetMs: this.#budgetMs },
     );
+  }
+
+  get #budgetMs(): number {
+    return this.#options.budgetMs ?? 15_000;
   }
 
   /** Looks at what others do, again and again. */
@@ -419,6 +436,11 @@ function toldOf(line: PackingLine): Told {
 function isMissing(error: unknown): boolean {
   return error instanceof InterlockError &&
     error.is("UNEXPECTED_ANSWER") && error.status === 404;
+}
+
+/** Whether the function knows not what to make of the database's answer: there may be no such RPC. */
+function isInternal(error: unknown): boolean {
+  return error instanceof InterlockError && error.is("INTERNAL");
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -1255,6 +1255,7 @@ export type Database = {
       };
       "packing_progress": {
         Row: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -1269,6 +1270,7 @@ export type Database = {
         };
         ComputedFields: "packing_answer";
         Insert: {
+          "box_open"?: boolean;
           "created_at"?: string;
           "id"?: string;
           "order_id": string;
@@ -1281,6 +1283,7 @@ export type Database = {
           "version"?: number;
         };
         Update: {
+          "box_open"?: boolean;
           "created_at"?: string;
           "id"?: string;
           "order_id"?: string;
@@ -3907,6 +3910,19 @@ export type Database = {
         };
         Returns: Json;
       };
+      "checkout_line": {
+        Args: {
+          "p_cart_id": string;
+          "p_details": Json;
+          "p_expected_total": number;
+          "p_idempotency_key": string;
+          "p_item": Json;
+          "p_payment_method": string;
+          "p_said": Json;
+          "p_user_id": string;
+        };
+        Returns: string;
+      };
       "claim_batch": {
         Args: { "p_batch_id": string; "p_driver_id": string };
         Returns: {
@@ -4027,6 +4043,10 @@ export type Database = {
         Returns: number;
       };
       "close_ledgers": { Args: { "p_limit"?: number }; Returns: number };
+      "close_sent_box": {
+        Args: { "p_order_id": string; "p_shipment_id"?: string };
+        Returns: undefined;
+      };
       "close_shift": {
         Args: { "p_counted_cash": number; "p_shift_id": string };
         Returns: Json;
@@ -4493,6 +4513,7 @@ export type Database = {
       "find_packing_line": {
         Args: { "p_progress_id": string };
         Returns: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -4819,14 +4840,10 @@ export type Database = {
           "p_change": number;
           "p_order_id": string;
           "p_product_id": string;
-          "p_session": Omit<
-            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
-            Database["interlock"]["Tables"]["picking_sessions"][
-              "ComputedFields"
-            ]
-          >;
+          "p_session_id": string;
         };
         Returns: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -4908,6 +4925,7 @@ export type Database = {
         }[];
       };
       "is_amount": { Args: { "p_value": Json }; Returns: boolean };
+      "is_barcode": { Args: { "p_text": string }; Returns: boolean };
       "is_claimable": {
         Args: { "p_lease_expires_at": string; "p_status": string };
         Returns: boolean;
@@ -5013,6 +5031,10 @@ export type Database = {
         Returns: Json;
       };
       "live_customer": { Args: { "p_customer_id": string }; Returns: string };
+      "lock_baskets": {
+        Args: { "p_product_ids": (string)[]; "p_session_id": string };
+        Returns: undefined;
+      };
       "lock_box": {
         Args: { "p_order_id": string; "p_session_id": string };
         Returns: {
@@ -5271,16 +5293,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "look_at_line": {
-        Args: { "p_item": Json };
-        Returns: Database["interlock"]["CompositeTypes"]["cart_look"];
-        SetofOptions: {
-          from: "*";
-          to: "cart_look";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "look_at_sale": {
         Args: {
           "p_lines": Json;
@@ -5515,18 +5527,19 @@ export type Database = {
       };
       "note_packing": {
         Args: {
-          "p_change": number;
+          "p_action": string;
           "p_line": Omit<
             Database["interlock"]["Tables"]["packing_progress"]["Row"],
             Database["interlock"]["Tables"]["packing_progress"][
               "ComputedFields"
             ]
           >;
+          "p_quantity": number;
         };
         Returns: undefined;
       };
       "note_sale": {
-        Args: { "p_sale_id": string; "p_type": string };
+        Args: { "p_sale": Json; "p_type": string };
         Returns: undefined;
       };
       "note_scan": {
@@ -5605,14 +5618,10 @@ export type Database = {
           "p_expected"?: number;
           "p_order_id": string;
           "p_product_id": string;
-          "p_session": Omit<
-            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
-            Database["interlock"]["Tables"]["picking_sessions"][
-              "ComputedFields"
-            ]
-          >;
+          "p_session_id": string;
         };
         Returns: {
+          "box_open": boolean;
           "created_at": string;
           "id": string;
           "order_id": string;
@@ -6000,9 +6009,11 @@ export type Database = {
       "refuse_pack": {
         Args: {
           "p_change": number;
+          "p_expected"?: number;
           "p_order_id": string;
           "p_product_id": string;
           "p_session_id": string;
+          "p_taken"?: number;
         };
         Returns: undefined;
       };
@@ -6202,7 +6213,10 @@ export type Database = {
         };
         Returns: Json;
       };
-      "share_by_points": { Args: { "p_sale_id": string }; Returns: number };
+      "share_by_points": {
+        Args: { "p_amount": number; "p_sale_id": string };
+        Returns: number;
+      };
       "share_of": {
         Args: { "p_amount": number; "p_part": number; "p_whole": number };
         Returns: number;
@@ -6342,6 +6356,17 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "take_from_row": {
+        Args: {
+          "p_currency": string;
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_reason": string;
+          "p_reference_id": string;
+          "p_unit_price": number;
+        };
+        Returns: boolean;
+      };
       "take_from_rows": {
         Args: {
           "p_currency": string;
@@ -6350,6 +6375,17 @@ export type Database = {
           "p_unit_prices": (number)[];
         };
         Returns: Record<string, unknown>;
+      };
+      "take_from_slot": {
+        Args: {
+          "p_currency": string;
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_reason": string;
+          "p_reference_id": string;
+          "p_unit_price": number;
+        };
+        Returns: boolean;
       };
       "take_from_slots": {
         Args: {
@@ -6362,6 +6398,15 @@ export type Database = {
           "p_unit_prices": (number)[];
         };
         Returns: boolean;
+      };
+      "take_off_lines": {
+        Args: {
+          "p_order_id": string;
+          "p_product_ids": (string)[];
+          "p_quantities": (number)[];
+          "p_session_id": string;
+        };
+        Returns: undefined;
       };
       "take_off_order": {
         Args: {
@@ -6391,6 +6436,18 @@ export type Database = {
           "p_status": string;
         };
         Returns: boolean;
+      };
+      "take_packed_stock": {
+        Args: {
+          "p_order_id": string;
+          "p_session": Omit<
+            Database["interlock"]["Tables"]["picking_sessions"]["Row"],
+            Database["interlock"]["Tables"]["picking_sessions"][
+              "ComputedFields"
+            ]
+          >;
+        };
+        Returns: undefined;
       };
       "take_parked_sale": {
         Args: {

@@ -58,6 +58,8 @@ export type SaleRequest = Omit<
 >;
 /** A sale at a till. */
 export type Sale = Schemas["Sale"];
+/** A scan at the packing table, or an order that is complete. */
+export type PackRequest = Schemas["PackRequest"];
 /** What a scan at the packing table has done. */
 export type Packed = Schemas["Packed"];
 /** An order that is complete. */

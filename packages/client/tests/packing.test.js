@@ -11,7 +11,7 @@ const [SESSION, ORDER, PRODUCT, LINE] = [1, 2, 3, 4].map((n) =>
 
 /**
  * A database with one line of five units, of which three are picked. `answer` may refuse or hold back a call.
- * @param {(name: string, body: any) => any} answer
+ * @param {(name: string, body: any, key: string) => any} answer
  */
 function table(answer = () => undefined) {
   const line = { packed: 0, version: 1, keys: new Set() };
@@ -37,6 +37,18 @@ function table(answer = () => undefined) {
     line.version += 1;
     return packed();
   };
+  /**
+   * A scan, which counts once under its key.
+   * @param {string} key
+   * @param {string} action
+   */
+  const count = (key, action, quantity = 1) => {
+    if (line.keys.has(key)) return packed();
+    line.keys.add(key);
+    /** @type {Record<string, number>} */
+    const steps = { pack: 1, unpack: -1 };
+    return move((steps[action] ?? 0) * quantity);
+  };
   /** @type {string[]} */
   const calls = [];
   const supabase = {
@@ -46,7 +58,9 @@ function table(answer = () => undefined) {
         /** @type {any} */ options,
       ) => {
         calls.push(name);
-        const refused = await answer(name, options.body);
+        const key = options.headers["Idempotency-Key"];
+        const { action, quantity } = options.body;
+        const refused = await answer(name, options.body, key);
         if (refused) {
           const { status, code } = refused;
           const body = code
@@ -55,22 +69,14 @@ function table(answer = () => undefined) {
           const context = new Response(JSON.stringify(body), { status });
           return { data: null, error: { message: "refused", context } };
         }
-        const key = options.headers["Idempotency-Key"];
-        /** @type {Record<string, number>} */
-        const steps = { pack: 1, unpack: -1 };
-        const units = steps[options.body.action] ?? 0;
-        const again = line.keys.has(key);
-        line.keys.add(key);
-        const data = again
-          ? packed()
-          : move(units * (options.body.quantity ?? 1));
-        return { data, error: null };
+        return { data: count(key, action, quantity), error: null };
       },
     },
     rpc: (/** @type {string} */ name, /** @type {any} */ body) => ({
       abortSignal: async () => {
         calls.push(name);
-        const refused = await answer(name, body);
+        const { p_idempotency_key: key, p_action, p_quantity } = body;
+        const refused = await answer(name, body, key);
         if (refused) {
           const { status, code, details = null } = refused;
           const error = {
@@ -80,6 +86,10 @@ function table(answer = () => undefined) {
             hint: "",
           };
           return { data: null, error, status };
+        }
+        if (name === "pack_item") {
+          const data = count(key, p_action, p_quantity);
+          return { data, error: null, status: 200 };
         }
         if (name === "update_packing_progress_atomic") {
           const { basket: _, quantity_short: __, ...data } = move(1);
@@ -120,7 +130,7 @@ function table(answer = () => undefined) {
   const shown = packing(/** @type {any} */ (supabase), SESSION ?? "", {
     budgetMs: 2_000,
   });
-  return { shown, calls, move, line };
+  return { shown, calls, move, count, line };
 }
 
 const scan = { orderId: ORDER ?? "", productId: PRODUCT ?? "" };
@@ -205,30 +215,74 @@ test("a number is set again on what others have left, and then given up", async 
   assert.deepEqual(restless.shown.counts, { sets: 3, conflicts: 3 });
 });
 
-test("a project that does not have the function yet is asked in the report's ways", async () => {
-  const missing = { status: 404 };
-  const first = table((name) => name === "pack" ? missing : undefined);
-  await first.shown.load();
-  assert.equal((await first.shown.pack(scan)).packed, 1);
-  assert.deepEqual(first.calls.slice(1), [
-    "pack",
-    "update_packing_progress_atomic",
-  ]);
-  const second = table((name) =>
-    name === "pack"
-      ? missing
-      : name === "update_packing_progress_atomic"
-      ? { ...missing, code: "PGRST202" }
-      : undefined
-  );
-  await second.shown.load();
-  assert.equal((await second.shown.pack(scan)).packed, 1);
-  assert.equal(second.line.packed, 1);
-  assert.deepEqual(second.calls.slice(1), [
-    "pack",
-    "update_packing_progress_atomic",
-    "set_packed_quantity",
-  ]);
+/** What a project answers that does not have these; the function knows not what its missing RPC means. */
+const without =
+  (/** @type {string[]} */ ...names) => (/** @type {string} */ name) =>
+    names.includes(name)
+      ? { status: 404, code: name === "pack" ? undefined : "PGRST202" }
+      : name === "pack" && names.includes("pack_item")
+      ? { status: 500, code: "INTERNAL" }
+      : undefined;
+
+test("a project that has not deployed the function is asked by its RPC, under the same key", async () => {
+  /** @type {any[]} */
+  const bodies = [];
+  const missing = without("pack");
+  const { shown, calls } = table((name, body) => {
+    bodies.push(body);
+    return missing(name);
+  });
+  await shown.load();
+  assert.equal((await shown.pack({ ...scan, quantity: 2 })).packed, 2);
+  assert.equal((await shown.unpack(scan)).packed, 1);
+  assert.deepEqual(calls.slice(1), ["pack", "pack_item", "pack", "pack_item"]);
+  const { p_idempotency_key: key, ...fields } = bodies[2];
+  assert.ok(key);
+  assert.deepEqual(fields, {
+    p_session_id: SESSION,
+    p_order_id: ORDER,
+    p_product_id: PRODUCT,
+    p_quantity: 2,
+    p_action: "pack",
+  });
+});
+
+test("a scan that the function has counted and could not answer is not counted again", async () => {
+  const { shown, count } = table((name, body, key) => {
+    if (name !== "pack") return undefined;
+    count(key, body.action);
+    return { status: 500, code: "INTERNAL" };
+  });
+  await shown.load();
+  assert.equal((await shown.pack(scan)).packed, 1);
+});
+
+test("a project that has not pushed the database is asked in the report's ways", async () => {
+  for (const missing of [["pack", "pack_item"], ["pack_item"]]) {
+    const first = table(without(...missing));
+    await first.shown.load();
+    assert.equal((await first.shown.pack(scan)).packed, 1);
+    assert.deepEqual(first.calls.slice(1), [
+      "pack",
+      "pack_item",
+      "update_packing_progress_atomic",
+    ]);
+    await assert.rejects(first.shown.short(scan), { status: 404 });
+
+    const second = table(without(...missing, "update_packing_progress_atomic"));
+    await second.shown.load();
+    second.move(1);
+    assert.equal((await second.shown.pack(scan)).packed, 2);
+    assert.equal(second.line.packed, 2, "what another has packed is kept");
+    assert.deepEqual(second.calls.slice(1), [
+      "pack",
+      "pack_item",
+      "update_packing_progress_atomic",
+      "set_packed_quantity",
+      "set_packed_quantity",
+    ]);
+    assert.deepEqual(second.shown.counts, { sets: 2, conflicts: 1 });
+  }
 });
 
 test("a session is packed and completed", async () => {

@@ -498,3 +498,30 @@ test("goods on their way", async () => {
   const back = await inventory.cancel({ transfer_id });
   assert.equal(back.lines[0]?.new_quantity, 4.52);
 });
+
+test("a scan whose answer is lost counts once, and completing an order sends it once", async () => {
+  const [packing] = fixture.packings;
+  assert.ok(packing);
+  const { session: session_id, orders: [order_id = ""], product: product_id } =
+    packing;
+  const table = shopOf(fixture.packers[0]);
+  const order = { session_id, order_id };
+  network.mend();
+  network.fault = () => network.calls.length === 0 ? "lose" : undefined;
+  const scan = { ...order, product_id, quantity: 4 };
+  const packed = await table.pack(scan);
+  assert.deepEqual([packed.quantity_packed, packed.basket.available], [4, 2]);
+  const open = await refused(table.pack({ ...order, action: "complete" }));
+  assert.ok(open.is("NOT_FULLY_PACKED"));
+  await table.pack({ ...order, product_id });
+  const over = await refused(table.pack({ ...order, product_id }));
+  assert.ok(over.is("ALREADY_FULLY_PACKED"));
+  const sent = await table.pack({
+    ...order,
+    action: "complete",
+    tracking: "1Z",
+  });
+  assert.equal(sent.tracking, "1Z");
+  const again = await table.pack({ ...order, action: "complete" });
+  assert.equal(again.shipment_id, sent.shipment_id);
+});

@@ -64,6 +64,15 @@ export async function promises(
   // @ts-expect-error Only a set is rebased.
   await shop.inventory.adjust(adjusted, terms);
 
+  const scan = { session_id: "…", order_id: "…" };
+  const { basket } = await shop.pack({ ...scan, barcode: "…", quantity: 2 });
+  const available: number = basket.available;
+  const { shipment_id } = await shop.pack({ ...scan, action: "complete" });
+  const parcel: string | null = shipment_id;
+  const label = `${available} ${parcel}`;
+  // @ts-expect-error There is no such action.
+  await shop.pack({ ...scan, barcode: label, action: "eat" });
+
   return codes;
 }
 

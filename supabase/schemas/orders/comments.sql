@@ -7,6 +7,8 @@ comment on function interlock.charge_order is
   'What is charged beside the goods: shipping, and tax for each line.';
 comment on function interlock.checkout is
   'What public.checkout does, with its owner''s rights: cart to order in one transaction, all or nothing.';
+comment on function interlock.checkout_line is
+  'Buy a single line of a physical product, as most carts are, without sets: every array and aggregate of the way for a whole cart costs a request of one line more than the row it is made for.';
 comment on function interlock.claim_product_codes_atomic is
   'What public.claim_product_codes_atomic does, with its owner''s rights.';
 comment on function interlock.correct_order is
@@ -61,8 +63,6 @@ comment on function interlock.lock_order is
   'Lock an order; the one helper for this kind of lock.';
 comment on function interlock.look_at_cart is
   'Look at what a cart has, without a lock.';
-comment on function interlock.look_at_line is
-  'As interlock.look_at_cart, of a cart of one line, as most are: without sets, which cost a tenth of a checkout.';
 comment on function interlock.look_at_terms is
   'What the products of a cart ask beside their stock, for a cart that has one of which not just the stock is asked: which are untracked, whether any may owe units, every shortage, whatever is above its limit for one order, and whether there is one with a limit for a customer.';
 comment on function interlock.move_goods is
@@ -100,7 +100,7 @@ comment on function interlock.process_order is
 comment on function interlock.quote_order is
   'What public.quote_order does, with its owner''s rights: what a checkout would charge for a cart, by the same arithmetic and the same prices.';
 comment on function interlock.record_order_event is
-  'Write the history of an order.';
+  'Check what an order has become, and write its history: one trigger for both, as each costs every sale a call.';
 comment on function interlock.redeem_order_transfer is
   'What public.redeem_order_transfer does, with its owner''s rights: whoever holds a guest''s token and is signed in to an account takes over what the guest has.';
 comment on function interlock.refund_order is

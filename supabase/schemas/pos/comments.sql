@@ -53,6 +53,8 @@ comment on function interlock.give_buyer_back is
   'Undo what a sale that is voided did to points and a wallet: what it took is given back, what it gave is taken again (of points that are spent by then is owed what is not there), what it earned is taken, and what was taken with goods that came back is given back.';
 comment on function interlock.give_sold_stock is
   'Give goods to the stock of the location of a till.';
+comment on function interlock.is_barcode is
+  'Whether a text is what a scanner reads: 1 to 64 printable ASCII characters without blanks.';
 comment on function interlock.lock_buyer is
   'The customer of a sale, with their points locked, and their wallet where it pays or is paid out to.';
 comment on function interlock.lock_parked_sale is
@@ -72,7 +74,7 @@ comment on function interlock.look_at_sale is
 comment on function interlock.move_cash is
   'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
 comment on function interlock.note_sale is
-  'Write down what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
+  'Tell what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.';
 comment on function interlock.note_shortfalls is
   'Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.';
 comment on function interlock.open_shift is
@@ -126,7 +128,7 @@ comment on function interlock.sale_receipt is
 comment on function interlock.sale_to_json is
   'A sale as its answer shows it.';
 comment on function interlock.share_by_points is
-  'Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that share of it earns nothing, and neither does what it is exchanged for.';
+  'Which share of an amount was paid with points where it is a part of what the lines of a sale cost, also with those that had paid for what it was exchanged for: it earns nothing, and neither does what that part is exchanged for.';
 comment on function interlock.shift_of_sale is
   'The shift that a sale belongs to.';
 comment on function interlock.shift_report is

@@ -127,8 +127,12 @@ comment on function interlock.take_at_gate is
   'Take stock of one product with slots, exactly: all that is in its slots is called in first.';
 comment on function interlock.take_backorders is
   'Of products that are short take all that there is and owe the rest, where their policy and its limit allow.';
+comment on function interlock.take_from_row is
+  'Take stock of a physical product from its row, if there is enough of it and its terms still hold: a plain statement, a tenth of a checkout faster than a set.';
 comment on function interlock.take_from_rows is
-  'Lock stock rows and take the stock of those without slots, in one statement whatever their number.';
+  'Lock stock rows and take the stock of those without slots, in two statements whatever their number.';
+comment on function interlock.take_from_slot is
+  'Take stock of one product from one of its slots that is free, if its terms still hold.';
 comment on function interlock.take_from_slots is
   'Take stock without a gate: products of p_slotted from one slot each, the others from their rows.';
 comment on function interlock.take_stock is

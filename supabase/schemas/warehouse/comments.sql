@@ -7,10 +7,14 @@ comment on function interlock.abandon_stale_sessions is
   'Abandon picking sessions in which nobody has done anything for settings.session_idle; answers how many.';
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
+comment on function interlock.broadcast_packing is
+  'Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
 comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is
   'Close the box of an order, and with the last one its session, however many close theirs at once: each counts the session down by one, under the lock of its row, and whoever comes to nothing ends it.';
+comment on function interlock.close_sent_box is
+  'Close the box of an order that has left without being completed at the packing table: what is packed has gone with it, and what was picked for it and is not packed is there for the others, or goes back to the shelf (interlock.put_backs).';
 comment on function interlock.complete_box is
   'Complete an order: each of its lines is packed, or given up as short.';
 comment on function interlock.correct_short_pick is
@@ -37,16 +41,18 @@ comment on function interlock.item_state is
   'What there is of a product in a picking session.';
 comment on function interlock.leave_sessions is
   'Take orders that have ended out of the sessions in which they are picked or packed.';
+comment on function interlock.lock_baskets is
+  'Lock baskets of a session against whoever picks or packs: those of these products, or with null all.';
 comment on function interlock.lock_box is
-  'Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.';
+  'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
 comment on function interlock.may_hear_packing is
   'Whether the caller may hear what is broadcast under this topic: that of a picking session of a location at which they work.';
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
 comment on function interlock.note_packing is
-  'Tell that a line has changed: as an event, where somebody wants to know (settings.packing_events), and to the screens of the session, where the platform''s realtime is there.';
+  'Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
 comment on function interlock.note_scan is
-  'Write down what was done in a picking session, and tell it.';
+  'Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).';
 comment on function interlock.pack_item is
   'What public.pack_item does, with its owner''s rights: what function pack is asked for.';
 comment on function interlock.pack_units is
@@ -58,7 +64,7 @@ comment on function interlock.packing_locations is
 comment on function interlock.pick_item is
   'What public.pick_item does, with its owner''s rights: units of a product come from the shelf into the basket; with a quantity below 0 they go back, also of a session that has ended.';
 comment on function interlock.prepare_realtime is
-  'Let whoever works at a session''s location hear what is broadcast of it, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
+  'Broadcast each change of a line to whoever works at its session''s location, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
 comment on function interlock.refuse_pack is
   'Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.';
 comment on function interlock.refuse_session is
@@ -75,8 +81,12 @@ comment on function interlock.set_packed_quantity is
   'What public.set_packed_quantity does, with its owner''s rights: set the number of packed units of a line, if it is still the one that the caller has read; for screens on which a number is typed.';
 comment on function interlock.start_packing is
   'What public.start_packing does, with its owner''s rights: from now on what is in the baskets may be packed.';
+comment on function interlock.take_off_lines is
+  'Let the lines of an order need so many units less, in the session in which it is picked and packed: what of them is in the box already is in the basket again.';
 comment on function interlock.take_out_order is
   'Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to the shelf (interlock.put_backs).';
+comment on function interlock.take_packed_stock is
+  'Take what is packed of an order out of the stock of its session''s location.';
 comment on function interlock.update_packing_progress_atomic is
   'What public.update_packing_progress_atomic does, with its owner''s rights: one unit of a product into the box of an order, as the incident report calls it.';
 comment on function interlock.works_at is

@@ -209,6 +209,13 @@ select is(pg_temp.void('cup for mug') ->> 'success', 'true', 'and one that was p
 select is(pg_temp.void('mug for mug') ->> 'success', 'true', 'and one of nothing');
 select is(pg_temp.has('Ada'), '955 0 even 300', 'points are as they were');
 select is(pg_temp.keep('both', 0, 0, 'mug', 2, '{"points": 500, "cash": 500}') #> '{sale,loyalty,balance}', '1000', 'and as they had been');
+-- A point that paid for half a cent of each is a cent of the first that is exchanged, as every share is.
+update interlock.points_values set value = 1 where currency = 'EUR';
+select pg_temp.keep('two cups', 0, 2, null, null, '{"points": 1, "cash": 665}', 'Ada');
+select is(pg_temp.keep('mug for a cup', 1, 0, 'two cups', 1, '{"cash": 167}') #> '{sale,loyalty,earned}', '4', 'half a cent is rounded up');
+select is(pg_temp.void('mug for a cup') ->> 'success', 'true', 'and back');
+select is(pg_temp.keep('no cups', 0, 0, 'two cups', 2, '{"points": 1, "cash": 665}', 'Ada', 0) #> '{sale,loyalty,balance}', '1000', 'with what it was paid with');
+update interlock.points_values set value = 10 where currency = 'EUR';
 -- Points that were worth more than those that came back before.
 select pg_temp.keep('cheap', 2, 0, null, null, '{"points": 1000}', 'Ada');
 select is(pg_temp.keep('cheap back', 0, 0, 'cheap', 1, '{"points": 500}') #> '{sale,loyalty,given_back}', '50', 'half');
@@ -233,6 +240,15 @@ select is(
   pg_temp.ask(0, 0, 'to Ada', 2, '{"wallet": 800, "cash": 200}') #> '{details,tenders,1}', '{"type": "wallet", "requested": 800, "refundable": 300}', 'gets what they have paid'
 );
 select is(pg_temp.keep('of Ada', 0, 0, 'to Ada', 2, '{"wallet": 300, "cash": 700}') #>> '{sale,customer,name}', 'Ada', 'and in cash what was cash');
+
+select pg_temp.keep('another walk-in', 2, 0, null, null, '{"cash": 1000}');
+select is(pg_temp.keep('points of Ada', 2, 0, 'another walk-in', 1, '{"points": 500}', 'Ada') #> '{sale,loyalty,spent}', '50', 'one pays with points');
+update interlock.points_values set value = 20 where currency = 'EUR';
+select is(pg_temp.keep('points of Bob', 2, 0, 'another walk-in', 1, '{"points": 500}', 'Bob') #> '{sale,loyalty,spent}', '25', 'another with theirs');
+update interlock.points_values set value = 10 where currency = 'EUR';
+select is(
+  pg_temp.keep('back to Ada', 0, 0, 'points of Ada', 2, '{"points": 500, "cash": 500}') #> '{sale,loyalty,given_back}', '50', 'each gets what they have spent'
+);
 
 -- Merged, erased.
 select public.merge_customers(pg_temp.who('Ada'), pg_temp.who('Cy'));

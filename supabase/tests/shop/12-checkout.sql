@@ -167,7 +167,7 @@ create temporary table first_order as
   select (answer::jsonb #>> '{order,id}')::uuid as id from answers where name = 'first';
 
 select results_eq(
-  'select user_id, status::text, subtotal::bigint, discount, total from interlock.orders where id = (select id from first_order)',
+  'select user_id, status::text, subtotal::bigint, discount::bigint, total from interlock.orders where id = (select id from first_order)',
   $$values ('7c000000-0000-4000-8000-000000000001'::uuid, 'confirmed', 3897::bigint, 0::bigint, 3897::bigint)$$,
   'the order is stored'
 );

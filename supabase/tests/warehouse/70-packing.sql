@@ -216,6 +216,10 @@ select is(
   '70000000-0000-4000-8000-000000000002', 'and whoever comes, once the lease is over'
 );
 select is(pg_temp.answer(format('public.pick_item(%L)', pg_temp.id('session'))) -> 'details' -> 'problems' -> 0 ->> 'pointer', '/p_product_id', 'a pick names something');
+select is(
+  pg_temp.answer(format('public.pick_item(%L, p_barcode => ''tap70 mug'')', pg_temp.id('session'))) -> 'details' -> 'problems' -> 0 ->> 'pointer',
+  '/p_barcode', 'a barcode has no blanks'
+);
 select is(pg_temp.answer(format('public.pick_item(%L, p_barcode => ''tap70-none'')', pg_temp.id('session'))) ->> 'code', 'BARCODE_NOT_FOUND', 'that there is');
 select is(pg_temp.answer(format('public.pick_item(%L, p_barcode => ''tap70-code'')', pg_temp.id('session'))) ->> 'code', 'WRONG_ITEM', 'and that is needed');
 select is(
@@ -306,6 +310,16 @@ select is(
   'the report''s first function packs one more'
 );
 select is(pg_temp.scan('a', 1) ->> 'code', 'ALREADY_FULLY_PACKED', 'no line takes more than it needs');
+select is(
+  (pg_temp.scan('a', 1) #>> '{details,available}')::bigint,
+  (
+    select i.quantity_picked - i.quantity_packed
+    from interlock.picking_session_items i
+    where i.picking_session_id = pg_temp.id('session')
+      and i.product_id = '70000000-0000-4000-8000-000000000001'
+  )::bigint,
+  'and it says what is in the basket, out of which nothing was taken'
+);
 insert into t select 'line of b', p.id from packing_progress p where p.order_id = pg_temp.id('b');
 insert into t select 'line of c', p.id from packing_progress p where p.order_id = pg_temp.id('c');
 select results_eq(
@@ -319,6 +333,18 @@ select is(
 select is(pg_temp.answer('to_jsonb(array(select public.increment_packing_quantity(null, 1, 1, null, null)))') ->> 'code', 'VALIDATION_FAILED', 'it must name one');
 select is(
   pg_temp.answer(format('public.set_packed_quantity(%L, 0, 2)', pg_temp.id('line of b'))) ->> 'message', 'PACKING_CONFLICT', 'a number is set only on the one that was read'
+);
+select is(
+  (
+    (pg_temp.answer(format('public.set_packed_quantity(%L, 0, 2)', pg_temp.id('line of b'))) ->> 'details')::jsonb #>> '{basket,available}'
+  )::bigint,
+  (
+    select i.quantity_picked - i.quantity_packed
+    from interlock.picking_session_items i
+    where i.picking_session_id = pg_temp.id('session')
+      and i.product_id = '70000000-0000-4000-8000-000000000001'
+  )::bigint,
+  'with the basket as it is'
 );
 select is(
   pg_temp.answer(format('public.set_packed_quantity(%L, 1, 2)', pg_temp.id('line of b'))) ->> 'quantity_packed', '2', 'on which it is set'
@@ -344,8 +370,8 @@ select is(
   'NOTHING_PICKED', 'what is packed does not go back to the shelf'
 );
 reset role;
-select is((select count(*)::int from interlock.packing_conflicts where picking_session_id = pg_temp.id('session')), 1, 'conflicts are counted');
-select is((select sum(conflicts)::int from interlock.packing_conflict_rates where hour = date_trunc('hour', now())), 1, 'for their rate');
+select is((select count(*)::int from interlock.packing_conflicts where picking_session_id = pg_temp.id('session')), 2, 'conflicts are counted');
+select is((select sum(conflicts)::int from interlock.packing_conflict_rates where hour = date_trunc('hour', now())), 2, 'for their rate');
 select is_empty('select * from interlock.packing_differences', 'the books agree');
 
 -- Screens hear of it, where the platform's realtime is there.
@@ -507,6 +533,99 @@ select is(
   (pg_temp.answer(format('public.create_picking_session(array[%L]::uuid[])', pg_temp.id('d'))) -> 'session' -> 'items' -> 0 ->> 'quantity_needed')::int,
   1, 'the rest goes into another session'
 );
+
+-- An order that leaves without its session's complete: what is packed has gone with it, what is not goes back.
+insert into t values ('e', pg_temp.buy(2, 1)), ('f', pg_temp.buy(1, 1)), ('g', pg_temp.buy(2, 0)), ('h', pg_temp.buy(2, 0));
+select pg_temp.act_as('aa');
+insert into t
+select 'left', (pg_temp.answer(format('public.create_picking_session(array[%L, %L]::uuid[])', pg_temp.id('e'), pg_temp.id('h'))) -> 'session' ->> 'id')::uuid;
+select is(pg_temp.answer(format('public.remove_order_from_session(%L, %L)', pg_temp.id('left'), pg_temp.id('e'))) ->> 'status', 'removed', 'e leaves a session');
+select is(pg_temp.answer(format('public.remove_order_from_session(%L, %L)', pg_temp.id('left'), pg_temp.id('h'))) ->> 'status', 'removed', 'and h');
+insert into t
+select 'sent', (pg_temp.answer(format(
+  'public.create_picking_session(array[%L, %L, %L]::uuid[])', pg_temp.id('e'), pg_temp.id('f'), pg_temp.id('h')
+)) -> 'session' ->> 'id')::uuid;
+update t set id = pg_temp.id('sent') where name = 'session';
+select is(pg_temp.answer(format('public.pick_item(%L, p_barcode => ''tap70-mug'', p_quantity => 4)', pg_temp.id('session'))) ->> 'success', 'true', 'of another one four mugs are picked');
+select is(pg_temp.answer(format('public.pick_item(%L, ''70000000-0000-4000-8000-000000000002'')', pg_temp.id('session'))) ->> 'success', 'true', 'and a pot');
+select is(pg_temp.answer(format('public.start_packing(%L)', pg_temp.id('session'))) ->> 'success', 'true', 'to be packed');
+select is(pg_temp.scan('e', 1) ->> 'quantity_packed', '1', 'a mug of e is');
+select is(pg_temp.scan('e', 2) ->> 'quantity_packed', '1', 'and its pot');
+select is(pg_temp.scan('e', 1, ', p_action => ''short''') ->> 'quantity_short', '1', 'another mug is not to be found');
+select is(pg_temp.scan('h', 2, ', p_action => ''short''') ->> 'code', 'PACKING_LINE_NOT_FOUND', 'what an order does not need is not short');
+select is(
+  (select sum(quantity_short)::int from packing_progress where order_id in (pg_temp.id('e'), pg_temp.id('f'), pg_temp.id('h'))), 1, 'nor is anything of another order, or session'
+);
+select pg_temp.act_as(null);
+select is(pg_temp.answer(format('public.refund_order_lines(%L, ''[{"product_id": "70000000-0000-4000-8000-000000000001", "quantity": 1}]'', ''x'')', pg_temp.id('h'))) ->> 'success', 'true', 'a mug of h is refunded');
+select is((select quantity_needed::int from packing_progress where order_id = pg_temp.id('h') and picking_session_id = pg_temp.id('session')), 1, 'and needed no more, whatever sessions there are');
+select is(pg_temp.answer(format('public.ship_order(%L, ''5Z'')', pg_temp.id('e'))) -> 'order' ->> 'fulfillment', 'shipped', 'staff send e');
+select results_eq(
+  format('select status::text, shipment_id from picking_session_orders where order_id = %L order by status', pg_temp.id('e')),
+  format('select ''completed'', id from order_shipments where order_id = %L union all select ''removed'', null', pg_temp.id('e')),
+  'so it is complete, with their parcel'
+);
+select results_eq(
+  format(
+    'select quantity_needed::int, quantity_packed::int, quantity_short::int from packing_progress where order_id = %L and picking_session_id = %L order by product_id',
+    pg_temp.id('e'), pg_temp.id('session')
+  ),
+  $$ values (1, 1, 0), (1, 1, 0) $$, 'what was packed has gone with it'
+);
+select results_eq(
+  format('select product_id::text, quantity::int from put_backs where picking_session_id = %L', pg_temp.id('session')),
+  $$ values ('70000000-0000-4000-8000-000000000001', 1) $$,
+  'what was picked for it and not packed goes back, but for the mugs that others need'
+);
+select is(
+  array(select action::text from packing_scans where order_id = pg_temp.id('e') and picking_session_id = pg_temp.id('session') order by id),
+  array['pack', 'pack', 'short', 'complete'], 'the history says so'
+);
+select pg_temp.act_as('aa');
+select is(pg_temp.scan('e', 1) -> 'details' ->> 'order_status', 'completed', 'nothing goes into its box any more');
+select is(pg_temp.scan('e', 1, ', p_action => ''short''') -> 'details' ->> 'order_status', 'completed', 'nor is anything of it short');
+select is(
+  pg_temp.answer(format('public.pack_item(%L, %L, p_action => ''complete'')', pg_temp.id('session'), pg_temp.id('e'))) ->> 'tracking', '5Z', 'who completes it is told of the parcel'
+);
+select is(pg_temp.answer(format('public.remove_order_from_session(%L, %L)', pg_temp.id('session'), pg_temp.id('h'))) ->> 'status', 'removed', 'h leaves');
+select pg_temp.act_as(null);
+select is(
+  pg_temp.answer(format('public.ship_order_lines(%L, ''[{"product_id": "70000000-0000-4000-8000-000000000001", "quantity": 1}]'', ''6Z'')', pg_temp.id('f'))) -> 'order' ->> 'fulfillment',
+  'partly_shipped', 'a part of f is sent'
+);
+select is((select status::text from picking_session_orders where order_id = pg_temp.id('f')), 'open', 'so it is still to be packed');
+select is(
+  pg_temp.answer(format('public.ship_order_lines(%L, ''[{"product_id": "70000000-0000-4000-8000-000000000002", "quantity": 1}]'', ''7Z'')', pg_temp.id('f'))) -> 'order' ->> 'fulfillment',
+  'shipped', 'then the rest'
+);
+select results_eq(
+  format('select b.status::text, h.tracking::text, s.status::text from picking_session_orders b join order_shipments h on h.id = b.shipment_id join picking_sessions s on s.id = b.picking_session_id where b.order_id = %L', pg_temp.id('f')),
+  $$ values ('completed', '7Z', 'completed') $$, 'with the last order the session ends'
+);
+select pg_temp.act_as('dd');
+insert into t
+select 'store', (pg_temp.answer(format('public.create_picking_session(array[%L]::uuid[], ''70100000-0000-4000-8000-000000000001'')', pg_temp.id('g'))) -> 'session' ->> 'id')::uuid;
+update t set id = pg_temp.id('store') where name = 'session';
+select is(pg_temp.answer(format('public.pick_item(%L, p_barcode => ''tap70-mug'', p_quantity => 2)', pg_temp.id('session'))) ->> 'success', 'true', 'two mugs are picked in the store');
+select is(pg_temp.answer(format('public.start_packing(%L)', pg_temp.id('session'))) ->> 'success', 'true', 'to be packed there');
+select is(pg_temp.scan('g', 1) ->> 'quantity_packed', '1', 'one of them is');
+reset role;
+update interlock.inventory set quantity = 0 where location_id = '70100000-0000-4000-8000-000000000001';
+select pg_temp.act_as(null);
+select is(pg_temp.answer(format('public.fulfill_order(%L)', pg_temp.id('g'))) ->> 'code', 'INSUFFICIENT_INVENTORY', 'what the books of the store do not have is not handed over');
+reset role;
+update interlock.inventory set quantity = 3 where location_id = '70100000-0000-4000-8000-000000000001';
+update before set available_quantity = (select available_quantity from interlock.products where id = '70000000-0000-4000-8000-000000000001');
+select pg_temp.act_as(null);
+select is(pg_temp.answer(format('public.fulfill_order(%L)', pg_temp.id('g'))) -> 'order' ->> 'status', 'fulfilled', 'what they have is');
+reset role;
+select is((select status::text from interlock.picking_sessions where id = pg_temp.id('session')), 'completed', 'and its session is over');
+select is((select trim_scale(quantity)::text from interlock.inventory where location_id = '70100000-0000-4000-8000-000000000001'), '2', 'the store has the packed one less');
+select is(
+  (select available_quantity - (select available_quantity from before) from interlock.products where id = '70000000-0000-4000-8000-000000000001'),
+  1, 'and the web shop, which had sold it, one more'
+);
+select is_empty('select * from interlock.packing_differences', 'the books agree still');
 
 -- What nobody works at is given up.
 select is(public.abandon_stale_sessions(), '{"success": true, "abandoned": 0}'::jsonb, 'a session that is new stays');

@@ -4,6 +4,8 @@
 mod customer_races;
 mod customer_stages;
 #[cfg(test)]
+mod day;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod over_http;

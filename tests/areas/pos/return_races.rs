@@ -9,6 +9,8 @@ use crate::harness::races::{Race, Verdict, require};
 use crate::harness::stack::Bench;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
+use std::time::Duration;
+use uuid::Uuid;
 
 /// The races.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,7 @@ pub(crate) enum ReturnScenario {
     ReturnAndVoid,
     ExchangesBothWays,
     PointsComeBack,
+    HeldByAnExchange,
 }
 
 impl Race for ReturnScenario {
@@ -34,6 +37,7 @@ impl ReturnScenario {
                 Self::ReturnAndVoid => return_and_void(bench).await,
                 Self::ExchangesBothWays => exchanges_both_ways(bench).await,
                 Self::PointsComeBack => points_come_back(bench).await,
+                Self::HeldByAnExchange => held_by_an_exchange(bench).await,
             }
         };
         with_equal_books(bench, race).await
@@ -185,6 +189,62 @@ async fn points_come_back(bench: &Bench) -> Verdict {
     Ok(())
 }
 
+/// A store exchanges goods for the same ones, and so holds their product by a foreign key. Two tills of the web shop sell it with
+/// something else, and wait for a third: they get it one after the other.
+async fn held_by_an_exchange(bench: &Bench) -> Verdict {
+    let inventory = bench.inventory("5").await;
+    let products = "with of as (select product_id as id from interlock.inventory where id = $1)
+         update interlock.products p set available_quantity = 10
+         where p.id in (select id from of union select $2) returning p.id";
+    let beside = bench.products(1, 0).await[0];
+    let rows = bench.db.query(products, &[&inventory, &beside]).await;
+    let rows = rows.map_err(|error| error.to_string())?;
+    let ids = rows.iter().map(|row| row.get::<_, Uuid>(0));
+    let lines = ids.map(|id| format!(r#"{{"inventory_id": "{id}", "quantity": 1}}"#));
+    let lines = lines.collect::<Vec<_>>().join(", ");
+
+    let store = bench.till(inventory).await.register;
+    let sold = call(&bench.db, &sale(store, inventory, "1")).await?;
+    let session = || async {
+        let session = bench.stack.connect().await;
+        session.batch_execute("begin").await.expect("it begins");
+        session
+    };
+    let exchanging = session().await;
+    call(&exchanging, &exchange(store, &sold, "1", Some(inventory))).await?;
+    let first = session().await;
+    let taking = format!(
+        "update interlock.products set available_quantity = available_quantity - 1
+         where id = (select product_id from interlock.inventory where id = '{inventory}')"
+    );
+    let taken = first.batch_execute(&taking).await;
+    taken.map_err(|error| error.to_string())?;
+
+    let mut sales = Vec::new();
+    for waiting in 1..=2 {
+        let (session, register) = (
+            bench.stack.connect().await,
+            bench.till(beside).await.register,
+        );
+        let sql = format!(
+            r#"public.pos_sale('{register}', '[{lines}]', '[{{"type": "cash", "amount": 100000}}]')"#
+        );
+        sales.push(tokio::spawn(async move { call(&session, &sql).await }));
+        while bench.waiting().await < waiting {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    first.batch_execute("commit").await.expect("it ends");
+    for sale in sales {
+        let answer = sale.await.expect("a sale does not panic");
+        require!(answer.is_ok(), "{answer:?}");
+    }
+    exchanging.batch_execute("commit").await.expect("it ends");
+    let left = bench.stock(&[beside]).await;
+    require!(left == 8, "{left} left of 10 after two were sold");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sold_once_comes_back_once_at_two_tills() {
     let bench = Bench::take().await;
@@ -210,5 +270,12 @@ async fn tills_that_exchange_in_both_directions_do_not_wait_for_each_other() {
 async fn points_that_have_paid_come_back_once_at_two_tills() {
     let bench = Bench::take().await;
     let verdict = ReturnScenario::PointsComeBack.run(&bench).await;
+    assert_eq!(verdict, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_product_that_an_exchange_holds_is_sold_by_one_after_the_other() {
+    let bench = Bench::take().await;
+    let verdict = ReturnScenario::HeldByAnExchange.run(&bench).await;
     assert_eq!(verdict, Ok(()));
 }

@@ -42,6 +42,16 @@ const SECOND_FOR_POINTS: &str = "select public.pos_sale('{batch}', p_tenders => 
      p_returns => jsonb_build_array(jsonb_build_object('line', 1, 'quantity', 1, 'reason', 'x', 'sale_id',
        (select id from interlock.sales where register_id = '{batch}' and receipt_number = 1))))";
 
+const ANOTHER: (By, &str) = (
+    By::Shop,
+    "insert into interlock.customers (id, name) values ('{cart}', 'another')",
+);
+const MERGE: &str = "select public.merge_customers('{id}', '{cart}')";
+const CORRECT_POINTS: &str = "select public.adjust_points('{id}', 'x', '{cart2}', p_balance => 69)";
+const SELL_BY_WALLET: &str =
+    "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]',
+     '[{\"type\": \"wallet\", \"amount\": 630}]', p_customer => '{\"id\": \"{id}\"}', p_promo_code => 'P{promo}')";
+
 /// The scenes.
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -124,6 +134,47 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "REFUND_EXCEEDS_PAID",
         then: "sum(m.points) = 70 from interlock.points_movements m where m.customer_id = '{id}' and m.kind = 'given_back'",
+    },
+    Scene {
+        name: "points of a sale that is voided are theirs into whom the customer is merged meanwhile",
+        before: &[TILL, POINTS, ANOTHER, (By::Shop, SELL_FOR_POINTS)],
+        meanwhile: (By::Shop, MERGE),
+        call: (By::Shop, VOID),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"status\": \"voided\"",
+        then: "balance = 70 from interlock.points_accounts where customer_id = '{cart}'",
+    },
+    Scene {
+        name: "points that are corrected meanwhile go with the customer who is merged",
+        before: &[TILL, POINTS, ANOTHER],
+        meanwhile: (By::Shop, CORRECT_POINTS),
+        call: (By::Shop, MERGE),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"success\": true",
+        then: "balance = 69 and (select sum(m.points) = 69 from interlock.points_movements m where m.customer_id = '{cart}')
+          from interlock.points_accounts where customer_id = '{cart}'",
+    },
+    Scene {
+        name: "points of a customer at a till are locked before their wallet",
+        before: &[TILL, POINTS, (By::Shop, "update interlock.customers set user_id = '{ann}' where id = '{id}'")],
+        meanwhile: (By::Shop, "select 1 from interlock.points_accounts where customer_id = '{id}' for no key update"),
+        call: (By::Shop, SELL_BY_WALLET),
+        wait: Wait::WaitsWithout("interlock.wallets where user_id = '{ann}'"),
+        end: End::Commit,
+        answer: "\"receipt_number\" : 1,",
+        then: "balance < 10000 from interlock.wallets where user_id = '{ann}'",
+    },
+    Scene {
+        name: "the wallet of a customer at a till is locked before a promo code",
+        before: &[TILL, POINTS, (By::Shop, "update interlock.customers set user_id = '{ann}' where id = '{id}'")],
+        meanwhile: (By::Shop, "select 1 from interlock.wallets where user_id = '{ann}' for update"),
+        call: (By::Shop, SELL_BY_WALLET),
+        wait: Wait::WaitsWithout("interlock.promo_codes where id = '{promo}'"),
+        end: End::Commit,
+        answer: "\"receipt_number\" : 1,",
+        then: "balance < 10000 from interlock.wallets where user_id = '{ann}'",
     },
 ];
 

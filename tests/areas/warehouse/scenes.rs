@@ -50,6 +50,7 @@ const REFUND_ANN: (By, &str) = (
     By::Shop,
     "select public.refund_order_lines('{cart}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]', 'test')",
 );
+const SHIP_ANN: (By, &str) = (By::Shop, "select public.ship_order('{cart}')");
 const REMOVE_ANN: (By, &str) = (
     By::Shop,
     "select public.remove_order_from_session('{batch}', '{cart}')",
@@ -209,6 +210,16 @@ pub(crate) const SCENES: &[Scene] = &[
         then: NONE_IS_PACKED,
     },
     Scene {
+        name: "nothing is short of an order that is cancelled meanwhile",
+        before: &[PACKING],
+        meanwhile: CANCEL_ANN,
+        call: SHORT_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SESSION_STATE_CONFLICT",
+        then: "sum(quantity_short) = 0 from interlock.packing_progress where picking_session_id = '{batch}'",
+    },
+    Scene {
         name: "what was packed meanwhile for an order that is cancelled is in the basket again",
         before: &[PACKING],
         meanwhile: PACK_ANN,
@@ -226,6 +237,26 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "\"cancelled\"",
+        then: NONE_IS_PACKED,
+    },
+    Scene {
+        name: "what was packed meanwhile for an order that is sent goes with it",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: SHIP_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"shipped\"",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "nothing is packed into an order that is sent meanwhile",
+        before: &[PACKING],
+        meanwhile: SHIP_ANN,
+        call: PACK_ANN,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SESSION_STATE_CONFLICT",
         then: NONE_IS_PACKED,
     },
     Scene {

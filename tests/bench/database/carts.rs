@@ -2,7 +2,7 @@
 
 use super::{CHECKOUT, COLD_PRODUCTS, SELECT_FOR_UPDATE, Shop, cart, checkout, checkout_step};
 use crate::figure::Figure;
-use crate::load::{Argument, Call, Session, Step};
+use crate::load::{Argument, Call, Commit, Session, Step};
 use crate::rows::Kind;
 use anyhow::Result;
 use uuid::Uuid;
@@ -19,14 +19,24 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for &lines in sizes {
         let of_a_cart = |sql| checkout(sql, move |session| cart(&products(session, lines)));
-        let variants = vec![
-            shop.variant("interlock", 1, of_a_cart(CHECKOUT)),
-            shop.variant("select-for-update", 1, of_a_cart(SELECT_FOR_UPDATE)),
-            shop.variant("one call per line", 1, one_call_per_line(lines)),
-        ];
+        let variants = || {
+            vec![
+                shop.variant("interlock", 1, of_a_cart(CHECKOUT)),
+                shop.variant("select-for-update", 1, of_a_cart(SELECT_FOR_UPDATE)),
+                shop.variant("one call per line", 1, one_call_per_line(lines)),
+            ]
+        };
         let plural = if lines == 1 { "" } else { "s" };
         let name = format!("cart, {lines} line{plural}, one client");
-        figures.extend(shop.time(&name, variants).await?);
+        figures.extend(shop.time(&name, variants()).await?);
+        if shop.commit == Commit::Fast {
+            let mut variants = variants();
+            if lines == 1 {
+                let hot = checkout(CHECKOUT, |_| cart(&[Kind::Hot.id(16)]));
+                variants.push(shop.variant("interlock, 16 slots", 1, hot));
+            }
+            figures.extend(shop.cpu(&name, variants).await?);
+        }
     }
     Ok(figures)
 }

@@ -147,6 +147,19 @@ impl Shop<'_> {
         scenario.measure(self.options).await
     }
 
+    /// What a call of this section costs the database's processors, whoever waits for whom.
+    async fn cpu(&self, name: &str, variants: Vec<Variant<'_>>) -> Result<Vec<Figure>> {
+        let scenario = Scenario {
+            section: "database",
+            name: format!("CPU of a {name}, {}", self.commit.name()),
+            unit: "µs",
+            measure: Load::busy_us,
+            seconds: self.options.seconds * 0.3,
+            variants,
+        };
+        scenario.measure(self.options).await
+    }
+
     fn before(&self, sql: String) -> Option<Before<'_>> {
         Some(Before {
             admin: self.admin,

@@ -2,7 +2,7 @@
 
 use super::Shop;
 use crate::figure::Figure;
-use crate::load::{Argument, Call, Session, Step};
+use crate::load::{Argument, Call, Commit, Session, Step};
 use crate::rows::{self, Kind};
 use anyhow::Result;
 use tokio_postgres::Client;
@@ -22,17 +22,19 @@ pub(super) async fn prepare(admin: &Client) -> Result<()> {
 /// Everything, by sessions of staff.
 pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    let variants = vec![
-        shop.variant("interlock", 1, scan(PACK, any)),
-        shop.variant(
-            "interlock, by the report's function",
-            1,
-            scan(REPORTED, any),
-        ),
-        shop.variant("report 003", 1, scan(PEER, any)),
-        shop.variant("the same writes, unchecked", 1, scan(UNCHECKED, any)),
-    ];
-    figures.extend(shop.time("scan, one worker", variants).await?);
+    let variants = || {
+        let by_report = "interlock, by the report's function";
+        vec![
+            shop.variant("interlock", 1, scan(PACK, any)),
+            shop.variant(by_report, 1, scan(REPORTED, any)),
+            shop.variant("report 003", 1, scan(PEER, any)),
+            shop.variant("the same writes, unchecked", 1, scan(UNCHECKED, any)),
+        ]
+    };
+    figures.extend(shop.time("scan, one worker", variants()).await?);
+    if shop.commit == Commit::Fast {
+        figures.extend(shop.cpu("scan, one worker", variants()).await?);
+    }
     for (name, workers, place) in [
         (
             "scans, 16 workers on one session, each its own product",

@@ -46,8 +46,19 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
             "checkout of {lines} line{}",
             if lines == 1 { "" } else { "s" }
         );
-        let variants = shops.iter().map(|shop| shop.variant(shop.checkout(lines)));
-        figures.extend(measure(options, name, variants.collect()).await?);
+        let variants = || shops.iter().map(|shop| shop.variant(shop.checkout(lines)));
+        figures.extend(time(options, &name, variants().collect()).await?);
+        if lines == 1 {
+            let scenario = Scenario {
+                section: SECTION,
+                name: format!("WAL of a {name}"),
+                unit: "bytes",
+                measure: Load::logged_bytes,
+                seconds: options.seconds,
+                variants: variants().collect(),
+            };
+            figures.extend(scenario.measure(options).await?);
+        }
     }
     let claims = shops.iter().map(|shop| Variant {
         before: Some(Before {
@@ -56,28 +67,17 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
         }),
         ..shop.variant(claim_next())
     });
-    figures.extend(
-        measure(
-            options,
-            "claim next and complete".to_owned(),
-            claims.collect(),
-        )
-        .await?,
-    );
+    figures.extend(time(options, "claim next and complete", claims.collect()).await?);
     for shop in shops {
         shop.database.remove().await?;
     }
     Ok(figures)
 }
 
-async fn measure(
-    options: &Options,
-    name: String,
-    variants: Vec<Variant<'_>>,
-) -> Result<Vec<Figure>> {
+async fn time(options: &Options, name: &str, variants: Vec<Variant<'_>>) -> Result<Vec<Figure>> {
     let scenario = Scenario {
         section: SECTION,
-        name,
+        name: name.to_owned(),
         unit: "ms",
         measure: Load::median_ms,
         seconds: options.seconds,

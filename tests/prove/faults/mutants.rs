@@ -27,9 +27,9 @@ pub(crate) const CHANCES: usize = 4;
 /// Each must be found.
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
-        name: "checkout: the key is looked up and not claimed",
+        name: "checkout_line: the key is looked up and not claimed",
         change: Change::Source(
-            "checkout",
+            "checkout_line",
             "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
             "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
         ),

@@ -140,7 +140,8 @@ impl Player {
                 "select claim_lease = interval '15 minutes' and started_lease = interval '4 hours' and promo_hold = interval '15 minutes'
                    and payment_window = interval '24 hours' and confirmation_window = interval '7 days'
                    and max_open_orders_per_customer = 5 and max_open_units_per_customer = 100 and review_window = interval '7 days' and idempotency_key_lifetime = interval '24 hours'
-                   and keep_stock_movements is null
+                   and keep_stock_movements is null and points_authority = 'shop' and tier_basis = 'points'
+                   and not exists (select from interlock.tiers where earns_percent <> 100 or threshold < 10000)
                  from interlock.settings",
                 &[],
             )

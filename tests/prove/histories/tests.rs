@@ -28,6 +28,7 @@ fn a_shop() -> Shop {
         name: "oil".to_owned(),
         price: 700,
         digital: false,
+        per_point: 100,
     };
     let promo = Promo {
         id: CODE,
@@ -51,6 +52,7 @@ fn a_shop() -> Shop {
             promos: vec![promo],
             buyers: Vec::new(),
             slots: false,
+            point_value: 10,
         }),
         clock: CLOCK,
         stock: BTreeMap::from([(OIL, 5)]),

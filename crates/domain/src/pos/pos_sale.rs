@@ -422,9 +422,6 @@ const MAX_RETURNS: usize = 100;
 /// Tenders of a sale at the most.
 const MAX_TENDERS: usize = 20;
 
-/// A barcode at the longest, in characters.
-const MAX_BARCODE: usize = 64;
-
 /// A reference at the longest, in characters.
 const MAX_REFERENCE: usize = 200;
 
@@ -480,10 +477,7 @@ fn read_line(line: &mut Fields) -> Value {
     members([
         ("inventory_id", line.uuid("inventory_id").map(Value::from)),
         ("product_id", line.uuid("product_id").map(Value::from)),
-        (
-            "barcode",
-            line.line("barcode", MAX_BARCODE).map(Value::from),
-        ),
+        ("barcode", line.barcode("barcode").map(Value::from)),
         (
             "quantity",
             line.quantity("quantity", Bound::Positive).map(Value::from),
@@ -511,10 +505,7 @@ fn read_return(entry: &mut Fields) -> Value {
         ("line", entry.integer("line", 0..=MAX_LINE).map(Value::from)),
         ("inventory_id", entry.uuid("inventory_id").map(Value::from)),
         ("product_id", entry.uuid("product_id").map(Value::from)),
-        (
-            "barcode",
-            entry.line("barcode", MAX_BARCODE).map(Value::from),
-        ),
+        ("barcode", entry.barcode("barcode").map(Value::from)),
         (
             "quantity",
             entry.quantity("quantity", Bound::Positive).map(Value::from),

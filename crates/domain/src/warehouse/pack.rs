@@ -233,9 +233,6 @@ const ACTIONS: &[&str] = &["pack", "unpack", "short", "complete"];
 /// Units of a scan at the most.
 const MAX_QUANTITY: u32 = 1000;
 
-/// A barcode at the longest, in characters.
-const MAX_BARCODE: usize = 64;
-
 /// A tracking number at the longest, in characters.
 const MAX_TRACKING: usize = 200;
 
@@ -262,7 +259,7 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
         }
     }
     let product_id = fields.uuid("product_id");
-    let barcode = fields.line("barcode", MAX_BARCODE);
+    let barcode = fields.barcode("barcode");
     let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
     let tracking = fields.line("tracking", MAX_TRACKING);
     fields.finish()?;
@@ -321,6 +318,7 @@ mod tests {
             (r#","action":"complete","quantity":1"#, &["/quantity"]),
             (r#","action":"burn""#, &["/action"]),
             (r#","barcode":"1","quantity":0"#, &["/quantity"]),
+            (r#","barcode":"a mug""#, &["/barcode"]),
         ] {
             assert_eq!(read_with(rest).expect_err(rest), pointers, "{rest}");
         }

@@ -129,6 +129,9 @@ fn rule(rule: Rule) -> Value {
         Rule::Special(Special::Reference, _) => {
             json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x20-\\x7e]{1,255}$" })
         }
+        Rule::Special(Special::Barcode, _) => {
+            json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[\\x21-\\x7e]{1,64}$" })
+        }
         Rule::Line(max) => json!({ "type": "string", "minLength": 1, "pattern": line(max) }),
         Rule::Object => json_object(),
         Rule::List(max) => json!({ "type": "array", "minItems": 1, "maxItems": max }),

@@ -1,10 +1,12 @@
 create function public.accept_finding(p_finding_id uuid, p_reason text, p_name text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.accept_finding(p_finding_id, p_reason, p_name)
+begin
+  return interlock.accept_finding(p_finding_id, p_reason, p_name);
+end
 $$;
 
 comment on function public.accept_finding(uuid, text, text) is

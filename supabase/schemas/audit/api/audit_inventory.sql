@@ -1,10 +1,12 @@
 create function public.audit_inventory(p_full boolean default false)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.audit_inventory(p_full)
+begin
+  return interlock.audit_inventory(p_full);
+end
 $$;
 
 comment on function public.audit_inventory(boolean) is

@@ -1,10 +1,12 @@
 create function public.resolve_finding(p_finding_id uuid, p_reason text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.resolve_finding(p_finding_id, p_reason)
+begin
+  return interlock.resolve_finding(p_finding_id, p_reason);
+end
 $$;
 
 comment on function public.resolve_finding(uuid, text) is

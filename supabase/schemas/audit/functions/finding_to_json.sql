@@ -3,11 +3,12 @@
 -- Callers: interlock.resolve_finding, interlock.accept_finding.
 create function interlock.finding_to_json(p_finding interlock.inventory_findings)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'id', p_finding.id,
     'kind', p_finding.kind,
     'product_id', p_finding.product_id,
@@ -23,5 +24,6 @@ as $$
     'decided_at', p_finding.decided_at,
     'reason', p_finding.reason,
     'decided_by', p_finding.decided_by
-  )
+  );
+end
 $$;

@@ -6,11 +6,13 @@ create function public.adjust_points(
   p_balance bigint default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.adjust_points(p_customer_id, p_reason, p_reference, p_delta, p_balance)
+begin
+  return interlock.adjust_points(p_customer_id, p_reason, p_reference, p_delta, p_balance);
+end
 $$;
 
 comment on function public.adjust_points(uuid, text, text, bigint, bigint) is

@@ -1,11 +1,13 @@
 create function public.alpine_iq_member(p_customer_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.alpine_iq_member(p_customer_id)
+begin
+  return interlock.alpine_iq_member(p_customer_id);
+end
 $$;
 
 comment on function public.alpine_iq_member(uuid) is

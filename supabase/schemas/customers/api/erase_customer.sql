@@ -1,10 +1,12 @@
 create function public.erase_customer(p_customer_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.erase_customer(p_customer_id)
+begin
+  return interlock.erase_customer(p_customer_id);
+end
 $$;
 
 comment on function public.erase_customer(uuid) is

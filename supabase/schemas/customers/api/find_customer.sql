@@ -1,11 +1,13 @@
 create function public.find_customer(p_phone text default null, p_email text default null)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.find_customer(p_phone, p_email)
+begin
+  return interlock.find_customer(p_phone, p_email);
+end
 $$;
 
 comment on function public.find_customer(text, text) is

@@ -1,10 +1,12 @@
 create function public.link_customer(p_customer_id uuid, p_user_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.link_customer(p_customer_id, p_user_id)
+begin
+  return interlock.link_customer(p_customer_id, p_user_id);
+end
 $$;
 
 comment on function public.link_customer(uuid, uuid) is

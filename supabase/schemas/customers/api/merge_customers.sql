@@ -1,10 +1,12 @@
 create function public.merge_customers(p_from uuid, p_into uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.merge_customers(p_from, p_into)
+begin
+  return interlock.merge_customers(p_from, p_into);
+end
 $$;
 
 comment on function public.merge_customers(uuid, uuid) is

@@ -1,10 +1,12 @@
 create function public.redeem_points(p_points bigint, p_currency text, p_idempotency_key text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.redeem_points(p_points, p_currency, p_idempotency_key)
+begin
+  return interlock.redeem_points(p_points, p_currency, p_idempotency_key);
+end
 $$;
 
 comment on function public.redeem_points(bigint, text, text) is

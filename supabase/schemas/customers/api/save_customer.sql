@@ -1,10 +1,12 @@
 create function public.save_customer(p_person jsonb, p_customer_id uuid default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.save_customer(p_person, p_customer_id)
+begin
+  return interlock.save_customer(p_person, p_customer_id);
+end
 $$;
 
 comment on function public.save_customer(jsonb, uuid) is

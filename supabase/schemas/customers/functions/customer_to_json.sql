@@ -4,20 +4,24 @@
 -- Locks: none.
 create function interlock.customer_to_json(p_customer_id uuid)
 returns json
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select json_build_object(
-    'id', c.id,
-    'name', c.name,
-    'phone', c.phone,
-    'email', c.email,
-    'marketing', c.marketing,
-    'points', coalesce(a.balance, 0),
-    'tier', a.tier
-  )
-  from interlock.customers c
-  left join interlock.points_accounts a on a.customer_id = c.id
-  where c.id = p_customer_id
+begin
+  return (
+    select json_build_object(
+      'id', c.id,
+      'name', c.name,
+      'phone', c.phone,
+      'email', c.email,
+      'marketing', c.marketing,
+      'points', coalesce(a.balance, 0),
+      'tier', a.tier
+    )
+    from interlock.customers c
+    left join interlock.points_accounts a on a.customer_id = c.id
+    where c.id = p_customer_id
+  );
+end
 $$;

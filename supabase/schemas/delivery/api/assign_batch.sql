@@ -1,10 +1,12 @@
 create function public.assign_batch(p_batch_id uuid, p_driver_user_id uuid, p_reason text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.assign_batch(p_batch_id, p_driver_user_id, p_reason)
+begin
+  return interlock.assign_batch(p_batch_id, p_driver_user_id, p_reason);
+end
 $$;
 
 comment on function public.assign_batch(uuid, uuid, text) is

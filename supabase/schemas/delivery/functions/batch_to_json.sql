@@ -3,11 +3,12 @@
 -- Callers: interlock.claim_route.
 create function interlock.batch_to_json(p_batch interlock.batches)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'id', p_batch.id,
     'status', p_batch.status,
     'driver_id', p_batch.driver_id,
@@ -19,5 +20,6 @@ as $$
     'version', p_batch.version,
     'reference', p_batch.reference,
     'created_at', p_batch.created_at
-  )
+  );
+end
 $$;

@@ -2,10 +2,12 @@
 -- where Postgres evaluates it again on the newest version of the row after a wait.
 create function interlock.is_claimable(p_status text, p_lease_expires_at timestamptz)
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select p_status = 'available'
-    or (p_status in ('claimed', 'in_progress') and p_lease_expires_at <= interlock.clock())
+begin
+  return p_status = 'available'
+    or (p_status in ('claimed', 'in_progress') and p_lease_expires_at <= interlock.clock());
+end
 $$;

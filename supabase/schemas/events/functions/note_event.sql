@@ -4,10 +4,15 @@
 -- Locks: none.
 create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
 returns uuid
-language sql
+language plpgsql
 set search_path = ''
 as $$
+declare
+  v_id uuid;
+begin
   insert into interlock.events (type, subject, payload)
   values (p_type, p_subject, p_payload)
-  returning id
+  returning id into v_id;
+  return v_id;
+end
 $$;

@@ -1,10 +1,12 @@
 create function public.erase_user(p_user_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.erase_user(p_user_id)
+begin
+  return interlock.erase_user(p_user_id);
+end
 $$;
 
 comment on function public.erase_user(uuid) is

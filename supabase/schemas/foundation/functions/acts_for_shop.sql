@@ -17,11 +17,12 @@ as $$
 declare
   v_role constant text := current_setting('role');
 begin
-  return v_role = 'service_role'
-    or (interlock.is_staff() and exists (select from auth.users u where u.id = auth.uid()))
-    or (
-      num_nonnulls(auth.jwt(), auth.uid()) = 0
-      and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage')
-    );
+  if v_role = 'service_role' then
+    return true;
+  elsif interlock.is_staff() then
+    return exists (select from auth.users u where u.id = auth.uid());
+  end if;
+  return num_nonnulls(auth.jwt(), auth.uid()) = 0
+    and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage');
 end
 $$;

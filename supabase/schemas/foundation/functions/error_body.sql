@@ -1,6 +1,6 @@
 -- The body PostgREST makes of an error of the catalogue, without raising it.
 --
--- Callers: interlock.refuse_unknown_promo, interlock.manage_inventory.
+-- Callers: interlock.refuse_unknown_promo, interlock.manage_inventory, interlock.set_packed_quantity.
 create function interlock.error_body(p_code text, p_detail jsonb default null)
 returns jsonb
 language plpgsql

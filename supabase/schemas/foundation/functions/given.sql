@@ -3,12 +3,16 @@
 -- Callers: interlock.pos_sale.
 create function interlock.given(p_request jsonb)
 returns jsonb
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = ''
 as $$
-  select coalesce(jsonb_object_agg(m.key, m.value), '{}')
-  from jsonb_each(p_request) m
-  where m.value <> 'null'
+begin
+  return (
+    select coalesce(jsonb_object_agg(m.key, m.value), '{}')
+    from jsonb_each(p_request) m
+    where m.value <> 'null'
+  );
+end
 $$;

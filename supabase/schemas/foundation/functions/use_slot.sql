@@ -1,6 +1,6 @@
 -- Use units of one slot. With p_wait it waits for one that somebody is using.
 --
--- Callers: interlock.take_from_slots, interlock.take_promo_use, in a sub-transaction of their own.
+-- Callers: interlock.take_from_slot, interlock.take_from_slots, interlock.take_promo_use, in a sub-transaction of their own.
 -- Locks: one slot; without p_wait never waiting.
 -- Errors: IL002 if no slot has enough, or without p_wait none that is free; whoever catches it must have ended
 --   the sub-transaction, and with it the locks. 55P03 after lock_timeout.

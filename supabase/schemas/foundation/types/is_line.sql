@@ -5,18 +5,22 @@
 -- Locks: none.
 create function interlock.is_line(p_text text, p_most int)
 returns boolean
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select char_length(l.line) between 1 and p_most
-    and l.line collate "C" !~ '[\u0001-\u001f\u007f-\u009f]'
-  from (
-    select btrim(
-      p_text,
-      U&'\0009\000a\000b\000c\000d\0020\0085\00a0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200a\2028\2029\202f\205f\3000'
-    ) as line
-  ) l
+begin
+  return (
+    select char_length(l.line) between 1 and p_most
+      and l.line collate "C" !~ '[\u0001-\u001f\u007f-\u009f]'
+    from (
+      select btrim(
+        p_text,
+        U&'\0009\000a\000b\000c\000d\0020\0085\00a0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200a\2028\2029\202f\205f\3000'
+      ) as line
+    ) l
+  );
+end
 $$;

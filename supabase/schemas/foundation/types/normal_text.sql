@@ -11,13 +11,14 @@
 -- Locks: none.
 create function interlock.normal_text(p_text text)
 returns text
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select normalize(
+begin
+  return normalize(
     replace(
       lower(upper(lower(
         regexp_replace(
@@ -32,5 +33,6 @@ as $$
       U&'i\0307', 'i'
     ),
     nfkc
-  )
+  );
+end
 $$;

@@ -1,10 +1,12 @@
 create function public.cancel_order(p_order_id uuid, p_idempotency_key text default null)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.cancel_order(p_order_id, p_idempotency_key)
+begin
+  return interlock.cancel_order(p_order_id, p_idempotency_key);
+end
 $$;
 
 comment on function public.cancel_order(uuid, text) is

@@ -5,11 +5,13 @@ create function public.correct_order(
   p_metadata jsonb default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.correct_order(p_order_id, p_shipping_address, p_contact, p_metadata)
+begin
+  return interlock.correct_order(p_order_id, p_shipping_address, p_contact, p_metadata);
+end
 $$;
 
 comment on function public.correct_order(uuid, jsonb, jsonb, jsonb) is

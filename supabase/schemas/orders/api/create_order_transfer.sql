@@ -1,10 +1,12 @@
 create function public.create_order_transfer()
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.create_order_transfer()
+begin
+  return interlock.create_order_transfer();
+end
 $$;
 
 comment on function public.create_order_transfer() is

@@ -1,10 +1,12 @@
 create function public.fulfill_order(p_order_id uuid)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.fulfill_order(p_order_id)
+begin
+  return interlock.fulfill_order(p_order_id);
+end
 $$;
 
 comment on function public.fulfill_order(uuid) is

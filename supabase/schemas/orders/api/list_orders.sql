@@ -6,12 +6,14 @@ create function public.list_orders(
   p_number bigint default null
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.list_orders(p_status, p_user_id, p_before, p_limit, p_number)
+begin
+  return interlock.list_orders(p_status, p_user_id, p_before, p_limit, p_number);
+end
 $$;
 
 comment on function public.list_orders(text, uuid, uuid, int, bigint) is

@@ -1,10 +1,12 @@
 create function public.move_orders(p_from_user_id uuid, p_to_user_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.move_orders(p_from_user_id, p_to_user_id)
+begin
+  return interlock.move_orders(p_from_user_id, p_to_user_id);
+end
 $$;
 
 comment on function public.move_orders(uuid, uuid) is

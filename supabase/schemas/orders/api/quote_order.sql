@@ -6,11 +6,13 @@ create function public.quote_order(
   p_cart_id uuid default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.quote_order(p_cart_items, p_promo_code, p_shipping_method, p_shipping_address, p_cart_id)
+begin
+  return interlock.quote_order(p_cart_items, p_promo_code, p_shipping_method, p_shipping_address, p_cart_id);
+end
 $$;
 
 comment on function public.quote_order(jsonb, text, text, jsonb, uuid) is

@@ -1,10 +1,12 @@
 create function public.redeem_order_transfer(p_token text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.redeem_order_transfer(p_token)
+begin
+  return interlock.redeem_order_transfer(p_token);
+end
 $$;
 
 comment on function public.redeem_order_transfer(text) is

@@ -1,10 +1,12 @@
 create function public.refund_order(p_order_id uuid, p_outside boolean default false)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.refund_order(p_order_id, p_outside)
+begin
+  return interlock.refund_order(p_order_id, p_outside);
+end
 $$;
 
 comment on function public.refund_order(uuid, boolean) is

@@ -8,11 +8,13 @@ create function public.refund_order_lines(
   p_reference text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.refund_order_lines(p_order_id, p_lines, p_reason, p_restock, p_shipping, p_outside, p_reference)
+begin
+  return interlock.refund_order_lines(p_order_id, p_lines, p_reason, p_restock, p_shipping, p_outside, p_reference);
+end
 $$;
 
 comment on function public.refund_order_lines(uuid, jsonb, text, boolean, boolean, boolean, text) is

@@ -1,10 +1,12 @@
 create function public.release_cart()
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.release_cart()
+begin
+  return interlock.release_cart();
+end
 $$;
 
 comment on function public.release_cart() is

@@ -1,10 +1,12 @@
 create function public.reopen_order(p_order_id uuid, p_paid boolean default false)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.reopen_order(p_order_id, p_paid)
+begin
+  return interlock.reopen_order(p_order_id, p_paid);
+end
 $$;
 
 comment on function public.reopen_order(uuid, boolean) is

@@ -1,10 +1,12 @@
 create function public.replace_product_code(p_code_id bigint, p_reason text, p_new_code text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.replace_product_code(p_code_id, p_reason, p_new_code)
+begin
+  return interlock.replace_product_code(p_code_id, p_reason, p_new_code);
+end
 $$;
 
 comment on function public.replace_product_code(bigint, text, text) is

@@ -1,10 +1,12 @@
 create function public.reserve_cart(p_cart_items jsonb)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.reserve_cart(p_cart_items)
+begin
+  return interlock.reserve_cart(p_cart_items);
+end
 $$;
 
 comment on function public.reserve_cart(jsonb) is

@@ -1,10 +1,12 @@
 create function public.ship_order(p_order_id uuid, p_tracking text default null)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.ship_order(p_order_id, p_tracking)
+begin
+  return interlock.ship_order(p_order_id, p_tracking);
+end
 $$;
 
 comment on function public.ship_order(uuid, text) is

@@ -5,11 +5,13 @@ create function public.ship_order_lines(
   p_reference text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.ship_order_lines(p_order_id, p_lines, p_tracking, p_reference)
+begin
+  return interlock.ship_order_lines(p_order_id, p_lines, p_tracking, p_reference);
+end
 $$;
 
 comment on function public.ship_order_lines(uuid, jsonb, text, text) is

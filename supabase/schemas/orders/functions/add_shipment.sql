@@ -1,7 +1,7 @@
 -- Write down a parcel with so many units of lines of an order.
 --
--- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left. With the order locked, and the units
---   looked at.
+-- Callers: interlock.ship_order_lines; interlock.move_goods, for all that is left; interlock.complete_box, for what is packed.
+--   With the order locked, and the units looked at.
 -- Locks: none beyond the rows it inserts.
 create function interlock.add_shipment(p_order_id uuid, p_product_ids uuid[], p_quantities int[], p_tracking text)
 returns uuid

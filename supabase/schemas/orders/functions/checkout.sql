@@ -13,10 +13,9 @@
 -- compares them, with a promo code the total once that is known. A price that changes after the look is noticed where
 -- the stock is locked (55P03), and the repeat finds it changed.
 --
--- Set-based: one statement for each step, whatever the number of lines; only the look at a single line and the taking of a
--- single product have a way without sets. Postgres sets up the plan of every statement again at each call, so for one line
--- each statement, PERFORM and call that is not made counts: the key is inserted with the answer where that is known by
--- then (no promo code, nothing digital).
+-- Set-based: one statement for each step, whatever the number of lines. Postgres sets up the plan of every statement again at
+-- each call, so each statement, PERFORM and call that is not made counts: the key is inserted with the answer where that is known by
+-- then (no promo code, nothing digital), and a single plain line goes a way without sets (interlock.checkout_line).
 --
 -- A product may be sold in another way than from its stock alone (products.stock_policy), or not in any number
 -- (max_per_order, max_per_customer). The look says whether the cart has such a one; only then a second look says which and
@@ -79,7 +78,7 @@ declare
   -- The buyer. The key is the caller's, and the history says who called.
   v_user_id constant uuid := coalesce(p_on_behalf_of, auth.uid());
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
-  v_order_id constant uuid := interlock.new_id();
+  v_order_id uuid;
   v_details jsonb;
   v_said jsonb;
   v_problems jsonb;
@@ -151,11 +150,21 @@ begin
     perform interlock.refuse_problems(v_problems);
   end if;
 
+  if jsonb_array_length(p_cart_items) = 1
+    and v_payment_method <> 'wallet'
+    and num_nonnulls(p_promo_code, p_shipping_method, p_on_behalf_of, p_reservation_id, p_wallet_amount) = 0
+  then
+    v_answer := interlock.checkout_line(
+      v_user_id, p_cart_items -> 0, p_cart_id, v_payment_method, p_idempotency_key, p_expected_total, v_said, v_details
+    );
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+  end if;
+
+  v_order_id := interlock.new_id();
   select s.* into v_settings from interlock.settings s;
-  v_look := case jsonb_array_length(p_cart_items)
-    when 1 then interlock.look_at_line(p_cart_items -> 0)
-    else interlock.look_at_cart(p_cart_items)
-  end;
+  v_look := interlock.look_at_cart(p_cart_items);
 
   if v_look.has_terms or p_reservation_id is not null then
     select t.* into v_untracked, v_backorder, v_look.shortages, v_limits, v_customer_limit

@@ -2,8 +2,8 @@
 -- with it.
 --
 -- Callers: authenticated (staff) and service_role, through public.fulfill_order.
--- Locks: the order, then as interlock.settle_orders; each wait two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
 returns json
@@ -23,6 +23,7 @@ begin
     perform interlock.move_order(p_order_id, array['confirmed'], 'paid', 'ORDER_STATE_CONFLICT');
   end if;
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
+  perform interlock.close_sent_box(p_order_id);
   return interlock.order_answer(p_order_id);
 end
 $$;

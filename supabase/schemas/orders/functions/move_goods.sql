@@ -2,8 +2,8 @@
 -- number that is said only now, or corrected: the history has each.
 --
 -- Callers: interlock.process_order, interlock.ship_order.
--- Locks: the order.
--- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment.
+-- Locks: the account of the buyer and the order; with p_to shipped as interlock.close_sent_box.
+-- Errors: ORDER_NOT_FOUND; ORDER_STATE_CONFLICT with status and fulfillment; with p_to shipped INSUFFICIENT_INVENTORY.
 create function interlock.move_goods(p_order_id uuid, p_from text[], p_to text, p_tracking text)
 returns void
 language plpgsql
@@ -11,6 +11,7 @@ set search_path = ''
 as $$
 declare
   v_order interlock.orders;
+  v_shipment_id uuid;
 begin
   if interlock.lock_order(p_order_id) is null then
     perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
@@ -24,7 +25,8 @@ begin
   end if;
 
   if p_to = 'shipped' then
-    perform interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    select interlock.add_shipment(p_order_id, array_agg(r.product_id), array_agg(r.on_shelf), p_tracking)
+    into v_shipment_id
     from interlock.order_rest(p_order_id) r
     where r.kind = 'physical'
       and r.on_shelf > 0
@@ -38,6 +40,7 @@ begin
         select l.id from interlock.order_shipments l where l.order_id = p_order_id order by l.id desc limit 1
       );
     end if;
+    perform interlock.close_sent_box(p_order_id, v_shipment_id);
   end if;
 
   update interlock.orders o

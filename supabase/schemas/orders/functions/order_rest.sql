@@ -1,9 +1,9 @@
 -- What is left of the lines of an order: units that were not refunded, and those of them that have not been sent. An
 -- order that was handed over has sent all.
 --
--- Callers: interlock.refund_order_lines, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
---   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far;
---   they hold the order's row, under which alone this changes.
+-- Callers: interlock.take_off_order, interlock.ship_order_lines, interlock.has_to_ship, interlock.move_goods,
+--   interlock.retake_order, interlock.settle_orders, interlock.count_orders_so_far, interlock.create_picking_session,
+--   interlock.complete_box; they hold the order's row, under which alone this changes.
 -- Locks: none.
 create function interlock.order_rest(p_order_id uuid)
 returns table (product_id uuid, kind text, untracked boolean, quantity int, on_shelf int)

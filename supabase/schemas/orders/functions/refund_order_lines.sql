@@ -10,9 +10,7 @@
 -- digital products the codes that nobody has seen do, and no others; of what took nothing from the stock nothing does.
 --
 -- Callers: authenticated (staff) and service_role, through public.refund_order_lines.
--- Locks: the reference; the account of the buyer and the order; the counter of their open orders; the wallet; the payment;
---   then, if it is the last part, as interlock.settle_orders; stock rows by id, codes of the order. Two seconds at most
---   in all.
+-- Locks: the reference; then as interlock.take_off_order. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT (the order has ended),
 --   REFUND_EXCEEDS_ORDER, WALLET_OWNER_GONE, STOCK_LIMIT_EXCEEDED, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.

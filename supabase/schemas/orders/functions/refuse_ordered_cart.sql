@@ -1,6 +1,6 @@
 -- Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.
 --
--- Callers: interlock.checkout, interlock.retake_order. A cart without a name has no order.
+-- Callers: interlock.checkout, interlock.checkout_line, interlock.retake_order. A cart without a name has no order.
 -- Errors: CART_ALREADY_ORDERED with the order.
 create function interlock.refuse_ordered_cart(p_user_id uuid, p_cart_id uuid)
 returns void

@@ -2,8 +2,9 @@
 -- of them, in one parcel. Called again it changes nothing but the tracking number, if another one is named.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order.
--- Locks: the order, two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT; 55P03 is transient.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY;
+--   55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.ship_order(p_order_id uuid, p_tracking text)
 returns json

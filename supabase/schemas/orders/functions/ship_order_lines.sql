@@ -3,9 +3,9 @@
 -- refunded. With a reference it counts once.
 --
 -- Callers: authenticated (staff) and service_role, through public.ship_order_lines.
--- Locks: the reference; the account of the buyer and the order. Two seconds at most in all.
+-- Locks: the reference; the account of the buyer and the order; with the last part as interlock.close_sent_box. Two seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
---   IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
+--   INSUFFICIENT_INVENTORY, IDEMPOTENCY_KEY_REUSED; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.ship_order_lines(p_order_id uuid, p_lines jsonb, p_tracking text, p_reference text)
 returns json
@@ -84,6 +84,10 @@ begin
   if v_goods = v_order.fulfillment then
     insert into interlock.order_events (order_id, event, tracking, actor)
     values (p_order_id, v_goods, p_tracking, auth.uid());
+  end if;
+
+  if v_goods = 'shipped' then
+    perform interlock.close_sent_box(p_order_id, v_shipment_id);
   end if;
 
   return interlock.finish_reference(

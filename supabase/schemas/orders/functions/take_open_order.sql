@@ -1,7 +1,7 @@
 -- Count one more open order of a customer, within the limits. A limit that is null is none. One statement, because most
 -- checkouts make it: the account is locked by what it selects, then the row.
 --
--- Callers: interlock.checkout, once, before the wallet; the order gets p_units as its counted_units, or is given back.
+-- Callers: interlock.checkout or interlock.checkout_line, once, before the wallet; the order gets p_units as its counted_units, or is given back.
 --   interlock.reserve_cart, whose reservation counts as units of no order (p_orders 0, and no limit of orders).
 -- Locks: the customer's account, their row of interlock.customer_open_orders, waiting.
 -- Errors: UNAUTHENTICATED (there is no such account), TOO_MANY_OPEN_ORDERS with what is open and the limits; 55P03 after

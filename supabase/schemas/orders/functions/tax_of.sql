@@ -5,12 +5,14 @@
 -- Callers: interlock.charge_order.
 create function interlock.tax_of(p_amount bigint, p_percent numeric, p_inclusive boolean)
 returns bigint
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when p_inclusive then div(2 * p_amount * p_percent + 100 + p_percent, 2 * (100 + p_percent))
     else div(2 * p_amount * p_percent + 100, 200)
-  end::bigint
+  end::bigint;
+end
 $$;

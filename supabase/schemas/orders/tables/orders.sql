@@ -34,6 +34,9 @@
 -- it; and a guest's order moves to the account they make later, by interlock.move_guest). Nobody has insert, update or delete here; orders are placed by public.checkout. A buyer sees their own; staff
 -- read orders with public.list_orders, so that a buyer's list needs nothing but the index on user_id.
 --
+-- What columns say of each other is checked by the trigger orders_record_event (orders_discount_within_subtotal, orders_total_adds_up,
+-- orders_payment_deadline_matches_status, orders_times_match_status): Postgres would read the text of a table's check at every statement.
+--
 -- For tables that refer to orders: checkout redeems the promo code *before* it writes the order, because the order's
 -- amounts need the discount. A foreign key to orders (id) that is filled at that moment has to be
 -- `deferrable initially deferred`.
@@ -48,13 +51,8 @@ create table interlock.orders (
   fulfillment interlock.fulfillment not null default 'unfulfilled',
   currency interlock.currency_code not null,
   subtotal interlock.amount not null,
-  discount bigint not null default 0
-    constraint orders_discount_within_subtotal check (discount between 0 and subtotal),
-  total bigint not null
-    constraint orders_total_adds_up check (
-      total = subtotal - discount + shipping + tax - tax_included
-      and refunded <= total and wallet_amount <= total
-    ),
+  discount interlock.amount not null default 0,
+  total bigint not null,
   shipping_method interlock.slug,
   shipping interlock.amount not null default 0,
   shipping_tax interlock.amount not null default 0,
@@ -78,15 +76,7 @@ create table interlock.orders (
   refunded_at timestamptz,
   -- The shop has given wallet money back in another way.
   refunded_outside boolean not null default false,
-  refunded interlock.amount not null default 0,
-
-  -- In functions: Postgres reads the text of a check at every statement, a function once in a session.
-  constraint orders_payment_deadline_matches_status
-    check (interlock.order_deadline_matches(status, payment_method, payment_expires_at, proof_submitted_at)),
-  constraint orders_times_match_status
-    check (interlock.order_times_match(
-      status, paid_at, fulfilled_at, cancelled_at, refunded_at, fulfillment, shipped_at
-    ))
+  refunded interlock.amount not null default 0
 )
 with (fillfactor = 80);
 

@@ -1,7 +1,10 @@
--- Write the history of an order.
+-- Check what an order has become, and write its history: one trigger for both, as each costs every sale a call. A new order that waits for its
+-- payment or its shop, as most do, is asked only whether it has any time that it must not have.
 --
 -- Callers: trigger orders_record_event.
 -- Locks: none beyond the rows it inserts.
+-- Errors: 23514 check_violation with constraint name orders_discount_within_subtotal, orders_total_adds_up,
+--   orders_payment_deadline_matches_status or orders_times_match_status (a bug or the shop's own SQL; never an answer to a buyer).
 -- Security definer: nobody has insert on order_events.
 create function interlock.record_order_event()
 returns trigger
@@ -9,7 +12,36 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_broken text;
 begin
+  if new.total is distinct from new.subtotal - new.discount + new.shipping + new.tax - new.tax_included
+    or greatest(new.refunded, new.wallet_amount) > new.total
+  then
+    v_broken := 'orders_total_adds_up';
+  elsif new.discount > new.subtotal then
+    v_broken := 'orders_discount_within_subtotal';
+  elsif not interlock.order_deadline_matches(
+    new.status, new.payment_method, new.payment_expires_at, new.proof_submitted_at
+  ) then
+    v_broken := 'orders_payment_deadline_matches_status';
+  elsif (
+    new.status not in ('pending_payment', 'confirmed') or new.fulfillment <> 'unfulfilled'
+    or num_nonnulls(new.paid_at, new.fulfilled_at, new.cancelled_at, new.refunded_at, new.shipped_at) > 0
+  ) and not interlock.order_times_match(
+    new.status, new.paid_at, new.fulfilled_at, new.cancelled_at, new.refunded_at, new.fulfillment, new.shipped_at
+  ) then
+    v_broken := 'orders_times_match_status';
+  end if;
+  if v_broken is not null then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = v_broken,
+      message = format('order %s violates %s', new.id, v_broken);
+  end if;
+
   if tg_op = 'INSERT' or new.status <> old.status then
     insert into interlock.order_events (order_id, event, actor)
     values (new.id, new.status, auth.uid());

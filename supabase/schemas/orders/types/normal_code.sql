@@ -6,11 +6,13 @@
 -- Locks: none.
 create function interlock.normal_code(p_code text)
 returns text
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 set search_path = ''
 as $$
-  select translate(interlock.normal_text(p_code), U&'\2010\2012\2013\2014\2015\2212', '------')
+begin
+  return translate(interlock.normal_text(p_code), U&'\2010\2012\2013\2014\2015\2212', '------');
+end
 $$;

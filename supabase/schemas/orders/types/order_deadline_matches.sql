@@ -1,7 +1,7 @@
 -- Whether an order's way of payment and deadline are those of its status. Only an order whose proof the shop may decide
 -- whenever it likes (settings.review_window is null) waits without a deadline.
 --
--- Callers: the check orders_payment_deadline_matches_status.
+-- Callers: the trigger orders_record_event.
 create function interlock.order_deadline_matches(
   p_status text,
   p_payment_method text,

@@ -1,6 +1,6 @@
 -- Whether an order has the times and goods that its status says, and no others.
 --
--- Callers: the check orders_times_match_status.
+-- Callers: the trigger orders_record_event.
 create function interlock.order_times_match(
   p_status text,
   p_paid_at timestamptz,

@@ -1,10 +1,12 @@
 create function public.accept_payment(p_order_id uuid)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.accept_payment(p_order_id)
+begin
+  return interlock.accept_payment(p_order_id);
+end
 $$;
 
 comment on function public.accept_payment(uuid) is

@@ -6,11 +6,13 @@ create function public.adjust_wallet(
   p_reference text
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.adjust_wallet(p_user_id, p_delta, p_currency, p_reason, p_reference)
+begin
+  return interlock.adjust_wallet(p_user_id, p_delta, p_currency, p_reason, p_reference);
+end
 $$;
 
 comment on function public.adjust_wallet(uuid, bigint, text, text, text) is

@@ -1,11 +1,13 @@
 create function public.begin_card_payment(p_order_id uuid default null)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.begin_card_payment(p_order_id)
+begin
+  return interlock.begin_card_payment(p_order_id);
+end
 $$;
 
 comment on function public.begin_card_payment(uuid) is

@@ -6,11 +6,13 @@ create function public.debit_wallet(
   p_reason text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.debit_wallet(p_user_id, p_amount, p_currency, p_reference, p_reason)
+begin
+  return interlock.debit_wallet(p_user_id, p_amount, p_currency, p_reference, p_reason);
+end
 $$;
 
 comment on function public.debit_wallet(uuid, bigint, text, text, text) is

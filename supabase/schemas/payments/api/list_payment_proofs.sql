@@ -4,12 +4,14 @@ create function public.list_payment_proofs(
   p_limit int default 50
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.list_payment_proofs(p_status, p_after, p_limit)
+begin
+  return interlock.list_payment_proofs(p_status, p_after, p_limit);
+end
 $$;
 
 comment on function public.list_payment_proofs(text, bigint, int) is

@@ -1,11 +1,13 @@
 create function public.list_payments(p_status text default null, p_after uuid default null, p_limit int default 50)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.list_payments(p_status, p_after, p_limit)
+begin
+  return interlock.list_payments(p_status, p_after, p_limit);
+end
 $$;
 
 comment on function public.list_payments(text, uuid, int) is

@@ -1,11 +1,13 @@
 create function public.list_wallet_movements(p_user_id uuid, p_before bigint default null, p_limit int default 50)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.list_wallet_movements(p_user_id, p_before, p_limit)
+begin
+  return interlock.list_wallet_movements(p_user_id, p_before, p_limit);
+end
 $$;
 
 comment on function public.list_wallet_movements(uuid, bigint, int) is

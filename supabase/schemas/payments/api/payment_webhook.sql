@@ -1,11 +1,13 @@
 create function public.payment_webhook(p_provider text, p_body text, p_signature text)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.payment_webhook(p_provider, p_body, p_signature)
+begin
+  return interlock.payment_webhook(p_provider, p_body, p_signature);
+end
 $$;
 
 comment on function public.payment_webhook(text, text, text) is

@@ -1,11 +1,13 @@
 create function public.refund_payment(p_payment_id uuid, p_amount bigint default null, p_reference text default null)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.refund_payment(p_payment_id, p_amount, p_reference)
+begin
+  return interlock.refund_payment(p_payment_id, p_amount, p_reference);
+end
 $$;
 
 comment on function public.refund_payment(uuid, bigint, text) is

@@ -4,11 +4,13 @@ create function public.reject_payment(
   p_cancel boolean default false
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.reject_payment(p_order_id, p_reason, p_cancel)
+begin
+  return interlock.reject_payment(p_order_id, p_reason, p_cancel);
+end
 $$;
 
 comment on function public.reject_payment(uuid, text, boolean) is

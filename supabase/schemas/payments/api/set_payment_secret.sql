@@ -1,11 +1,13 @@
 create function public.set_payment_secret(p_provider text, p_secret text)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_payment_secret(p_provider, p_secret)
+begin
+  return interlock.set_payment_secret(p_provider, p_secret);
+end
 $$;
 
 comment on function public.set_payment_secret(text, text) is

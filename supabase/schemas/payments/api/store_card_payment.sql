@@ -4,12 +4,14 @@ create function public.store_card_payment(
   p_canceled boolean default false
 )
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select interlock.store_card_payment(p_payment_id, p_provider_id, p_canceled)
+begin
+  return interlock.store_card_payment(p_payment_id, p_provider_id, p_canceled);
+end
 $$;
 
 comment on function public.store_card_payment(uuid, text, boolean) is

@@ -1,10 +1,12 @@
 create function public.submit_payment_proof(p_order_id uuid, p_object_path text)
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.submit_payment_proof(p_order_id, p_object_path)
+begin
+  return interlock.submit_payment_proof(p_order_id, p_object_path);
+end
 $$;
 
 comment on function public.submit_payment_proof(uuid, text) is

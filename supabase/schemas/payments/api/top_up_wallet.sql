@@ -5,11 +5,13 @@ create function public.top_up_wallet(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.top_up_wallet(p_user_id, p_amount, p_currency, p_reference)
+begin
+  return interlock.top_up_wallet(p_user_id, p_amount, p_currency, p_reference);
+end
 $$;
 
 comment on function public.top_up_wallet(uuid, bigint, text, text) is

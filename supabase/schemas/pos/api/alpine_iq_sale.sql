@@ -1,11 +1,13 @@
 create function public.alpine_iq_sale(p_sale_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.alpine_iq_sale(p_sale_id)
+begin
+  return interlock.alpine_iq_sale(p_sale_id);
+end
 $$;
 
 comment on function public.alpine_iq_sale(uuid) is

@@ -1,10 +1,12 @@
 create function public.approve_sale(p_register_id uuid, p_actions text[], p_reason text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.approve_sale(p_register_id, p_actions, p_reason)
+begin
+  return interlock.approve_sale(p_register_id, p_actions, p_reason);
+end
 $$;
 
 comment on function public.approve_sale(uuid, text[], text) is

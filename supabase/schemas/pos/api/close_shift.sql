@@ -1,10 +1,12 @@
 create function public.close_shift(p_shift_id uuid, p_counted_cash bigint)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.close_shift(p_shift_id, p_counted_cash)
+begin
+  return interlock.close_shift(p_shift_id, p_counted_cash);
+end
 $$;
 
 comment on function public.close_shift(uuid, bigint) is

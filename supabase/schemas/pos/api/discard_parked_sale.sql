@@ -1,10 +1,12 @@
 create function public.discard_parked_sale(p_parked_sale_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.discard_parked_sale(p_parked_sale_id)
+begin
+  return interlock.discard_parked_sale(p_parked_sale_id);
+end
 $$;
 
 comment on function public.discard_parked_sale(uuid) is

@@ -1,10 +1,12 @@
 create function public.move_cash(p_shift_id uuid, p_kind text, p_amount bigint, p_reason text, p_reference text)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.move_cash(p_shift_id, p_kind, p_amount, p_reason, p_reference)
+begin
+  return interlock.move_cash(p_shift_id, p_kind, p_amount, p_reason, p_reference);
+end
 $$;
 
 comment on function public.move_cash(uuid, text, bigint, text, text) is

@@ -5,11 +5,13 @@ create function public.open_shift(
   p_client_time timestamptz default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.open_shift(p_register_id, p_opening_cash, p_shift_id, p_client_time)
+begin
+  return interlock.open_shift(p_register_id, p_opening_cash, p_shift_id, p_client_time);
+end
 $$;
 
 comment on function public.open_shift(uuid, bigint, uuid, timestamptz) is

@@ -13,14 +13,16 @@ create function public.pos_sale(
   p_idempotency_key text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pos_sale(
+begin
+  return interlock.pos_sale(
     p_register_id, p_lines, p_tenders, p_returns, p_customer, p_promo_code, p_parked_sale_id, p_client_time, p_shift_id,
     p_approval_id, p_expected_total, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pos_sale(uuid, jsonb, jsonb, jsonb, jsonb, text, uuid, timestamptz, uuid, uuid, bigint, text) is

@@ -1,10 +1,12 @@
 create function public.resume_parked_sale(p_parked_sale_id uuid, p_register_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.resume_parked_sale(p_parked_sale_id, p_register_id)
+begin
+  return interlock.resume_parked_sale(p_parked_sale_id, p_register_id);
+end
 $$;
 
 comment on function public.resume_parked_sale(uuid, uuid) is

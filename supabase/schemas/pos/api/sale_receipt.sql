@@ -5,12 +5,14 @@ create function public.sale_receipt(
   p_language text default null
 )
 returns text
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.sale_receipt(p_sale_id, p_format, p_columns, p_language)
+begin
+  return interlock.sale_receipt(p_sale_id, p_format, p_columns, p_language);
+end
 $$;
 
 comment on function public.sale_receipt(uuid, text, int, text) is

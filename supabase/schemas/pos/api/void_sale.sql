@@ -1,10 +1,12 @@
 create function public.void_sale(p_sale_id uuid, p_reason text, p_approval_id uuid default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.void_sale(p_sale_id, p_reason, p_approval_id)
+begin
+  return interlock.void_sale(p_sale_id, p_reason, p_approval_id);
+end
 $$;
 
 comment on function public.void_sale(uuid, text, uuid) is

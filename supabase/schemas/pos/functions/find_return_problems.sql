@@ -47,10 +47,7 @@ begin
       select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
       where e.is_object
         and e.item ? 'barcode'
-        and (
-          jsonb_typeof(e.item -> 'barcode') = 'string'
-          and e.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(e.item ->> 'barcode') <= 64
-        ) is not true
+        and (jsonb_typeof(e.item -> 'barcode') = 'string' and interlock.is_barcode(e.item ->> 'barcode')) is not true
       union all
       select '/line', 'must be a whole number from 0 to 99'
       where e.with_receipt

@@ -57,10 +57,7 @@ begin
         select '/barcode', 'must be 1 to 64 printable ASCII characters without blanks'
         where l.is_object
           and l.item ? 'barcode'
-          and (
-            jsonb_typeof(l.item -> 'barcode') = 'string'
-            and l.item ->> 'barcode' ~ '^[\x21-\x7e]+$' and char_length(l.item ->> 'barcode') <= 64
-          ) is not true
+          and (jsonb_typeof(l.item -> 'barcode') = 'string' and interlock.is_barcode(l.item ->> 'barcode')) is not true
         union all
         select '/quantity', 'must be a number above 0 and at most 1000000, with at most 3 decimals'
         where l.is_object

@@ -14,7 +14,7 @@ declare
   v_by_wallet constant bigint := (
     select coalesce(sum(t.amount), 0) from interlock.sale_tenders t where t.sale_id = p_sale.id and t.type = 'wallet'
   );
-  v_customer_id constant uuid := (
+  v_customer_id uuid := (
     select coalesce(c.merged_into, c.id) from interlock.customers c where c.id = p_sale.customer_id
   );
   v_user_id uuid;
@@ -31,13 +31,13 @@ begin
     select distinct r.original_sale_id
     from interlock.sale_returns r
     where r.sale_id = p_sale.id
-      and r.original_sale_id is not null
   ) o;
   if v_customer_id is null then
     return;
   end if;
 
-  perform interlock.lock_points(v_customer_id);
+  -- Who was merged meanwhile is somebody else by now.
+  v_customer_id := (interlock.lock_points(v_customer_id)).customer_id;
   perform interlock.book_points(
     v_customer_id, 'given_back',
     (

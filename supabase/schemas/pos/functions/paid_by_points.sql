@@ -13,7 +13,7 @@ begin
   return greatest(0, least(
     p_total + p_returned,
     case when p_total < 0 then -p_by_points else p_by_points end
-      + case when p_original_id is null then 0 else round(p_returned * interlock.share_by_points(p_original_id)) end
-  ))::bigint;
+      + case when p_original_id is null then 0 else interlock.share_by_points(p_original_id, p_returned) end
+  ));
 end
 $$;

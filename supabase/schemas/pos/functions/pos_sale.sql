@@ -88,6 +88,7 @@ declare
   v_receipt bigint;
   v_shift interlock.shifts;
   v_shortfalls jsonb;
+  v_sale json;
   v_answer text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -292,8 +293,9 @@ begin
     perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
   end if;
 
-  v_answer := json_build_object('success', true, 'sale', interlock.sale_to_json(v_sale_id))::text;
-  perform interlock.note_sale('sale.completed', v_sale_id);
+  v_sale := interlock.sale_to_json(v_sale_id);
+  v_answer := json_build_object('success', true, 'sale', v_sale)::text;
+  perform interlock.note_sale('sale.completed', v_sale::jsonb);
   perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
   return v_answer::json;
 end

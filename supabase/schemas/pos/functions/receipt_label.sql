@@ -4,9 +4,11 @@
 -- Locks: none.
 create function interlock.receipt_label(p_prefix text, p_number bigint)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select concat_ws('-', p_prefix, lpad(p_number::text, greatest(6, length(p_number::text)), '0'))
+begin
+  return concat_ws('-', p_prefix, lpad(p_number::text, greatest(6, length(p_number::text)), '0'));
+end
 $$;

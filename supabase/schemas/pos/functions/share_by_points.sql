@@ -1,17 +1,19 @@
--- Which share of what the lines of a sale cost was paid with points, also with those that had paid for what it was exchanged for: that
--- share of it earns nothing, and neither does what it is exchanged for.
+-- Which share of an amount was paid with points where it is a part of what the lines of a sale cost, also with those that had paid for
+-- what it was exchanged for: it earns nothing, and neither does what that part is exchanged for.
 --
 -- Callers: interlock.paid_by_points, of the sale whose goods come back.
 -- Locks: none.
-create function interlock.share_by_points(p_sale_id uuid)
-returns numeric
+create function interlock.share_by_points(p_sale_id uuid, p_amount bigint)
+returns bigint
 language plpgsql
 stable
 set search_path = ''
 as $$
 begin
   return (
-    select coalesce(interlock.paid_by_points(s.total, s.returned, t.amount, r.original_sale_id)::numeric / nullif(s.total + s.returned, 0), 0)
+    select interlock.share_of(
+      p_amount, interlock.paid_by_points(s.total, s.returned, t.amount, r.original_sale_id), s.total + s.returned
+    )
     from interlock.sales s
     cross join lateral (
       select coalesce(sum(p.amount), 0)::bigint as amount

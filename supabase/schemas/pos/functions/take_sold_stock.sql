@@ -17,7 +17,7 @@ declare
   v_product_ids uuid[];
   v_inventory_ids uuid[];
   v_quantities numeric[];
-  v_taken int;
+  v_found int;
   v_shortages jsonb;
 begin
   select array_agg(l.product_id), array_agg(l.inventory_id), array_agg(l.quantity)
@@ -39,7 +39,6 @@ begin
     return;
   end if;
 
-  perform interlock.set_ledger_context(p_reason, p_sale_id);
   with locked as materialized (
     select
       i.id, i.product_id, i.quantity, w.quantity as wanted,
@@ -48,13 +47,6 @@ begin
     join unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity) on w.inventory_id = i.id
     order by i.id
     for no key update of i
-  ),
-  taken as (
-    update interlock.inventory i
-    set quantity = i.quantity - l.wanted
-    from locked l
-    where i.id = l.id
-      and l.quantity >= l.wanted
   )
   select
     count(*),
@@ -68,15 +60,21 @@ begin
       )
       order by l.product_id
     ) filter (where l.quantity < l.wanted)
-  into v_taken, v_shortages
+  into v_found, v_shortages
   from locked l;
-  perform interlock.set_ledger_context(null, null);
-
   if v_shortages is not null then
     perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_shortages));
   end if;
-  if v_taken <> cardinality(v_product_ids) then
+  if v_found <> cardinality(v_product_ids) then
     perform interlock.raise_product_changed();
   end if;
+
+  -- A statement of its own: one that has waited comes upon versions from before the wait, on which others may be waiting.
+  perform interlock.set_ledger_context(p_reason, p_sale_id);
+  update interlock.inventory i
+  set quantity = i.quantity - w.quantity
+  from unnest(v_inventory_ids, v_quantities) as w (inventory_id, quantity)
+  where i.id = w.inventory_id;
+  perform interlock.set_ledger_context(null, null);
 end
 $$;

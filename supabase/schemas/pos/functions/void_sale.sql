@@ -104,7 +104,7 @@ begin
         approved_by = coalesce(v_approved_by, s.approved_by),
         void_reason = p_reason
     where s.id = p_sale_id;
-    perform interlock.note_sale('sale.voided', p_sale_id);
+    perform interlock.note_sale('sale.voided', interlock.sale_to_json(p_sale_id)::jsonb);
   end if;
 
   return jsonb_build_object('success', true, 'sale', interlock.sale_to_json(p_sale_id));

@@ -19,7 +19,7 @@ create domain interlock.receipt_prefix as text
 
 -- What a scanner reads.
 create domain interlock.barcode as text
-  constraint product_barcodes_barcode_format check (value ~ '^[\x21-\x7e]+$' and char_length(value) <= 64);
+  constraint product_barcodes_barcode_format check (interlock.is_barcode(value));
 
 create domain interlock.parked_sale_status as text
   constraint parked_sales_status_known check (value in ('parked', 'resumed', 'sold', 'discarded', 'expired'));

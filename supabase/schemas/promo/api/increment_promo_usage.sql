@@ -1,10 +1,12 @@
 create function public.increment_promo_usage(p_promo_id uuid, p_reference text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.increment_promo_usage(p_promo_id, p_reference)
+begin
+  return interlock.increment_promo_usage(p_promo_id, p_reference);
+end
 $$;
 
 comment on function public.increment_promo_usage(uuid, text) is

@@ -1,10 +1,12 @@
 create function public.set_promo_slots(p_promo_id uuid, p_slots int)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_promo_slots(p_promo_id, p_slots)
+begin
+  return interlock.set_promo_slots(p_promo_id, p_slots);
+end
 $$;
 
 comment on function public.set_promo_slots(uuid, int) is

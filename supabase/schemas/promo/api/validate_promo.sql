@@ -8,13 +8,15 @@ create function public.validate_promo(
   p_currency text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.validate_promo(
+begin
+  return interlock.validate_promo(
     p_code, p_cart_items, p_subtotal, p_cart_id, p_dry_run, p_action, p_currency
-  )
+  );
+end
 $$;
 
 comment on function public.validate_promo(text, jsonb, bigint, uuid, boolean, text, text) is

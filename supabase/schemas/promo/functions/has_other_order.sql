@@ -4,15 +4,17 @@
 --   interlock.lock_first_order.
 create function interlock.has_other_order(p_user_id uuid, p_order_id uuid)
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select exists (
+begin
+  return exists (
     select 1
     from interlock.orders o
     where o.user_id = p_user_id
       and o.id is distinct from p_order_id
       and o.status not in ('cancelled', 'expired', 'refunded')
-  )
+  );
+end
 $$;

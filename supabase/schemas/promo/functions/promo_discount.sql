@@ -9,15 +9,17 @@ create function interlock.promo_discount(
   p_amount bigint
 )
 returns bigint
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select least(
+begin
+  return least(
     case p_discount_type
       when 'percentage' then least(floor(p_amount * p_discount_value / 100 + 0.5), p_max_discount)
       else p_discount_value
     end,
     p_amount
-  )::bigint
+  )::bigint;
+end
 $$;

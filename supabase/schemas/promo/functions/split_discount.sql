@@ -6,30 +6,34 @@
 -- Locks: none. Expects 0 <= discount <= sum of the amounts.
 create function interlock.split_discount(p_discount bigint, p_amounts bigint[])
 returns bigint[]
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  with parts as (
-    select
-      a.n,
-      div(p_discount * a.amount::numeric, t.total) as whole,
-      mod(p_discount * a.amount::numeric, t.total) as remainder
-    from unnest(p_amounts) with ordinality as a (amount, n)
-    -- A total of zero shares a discount of zero.
-    cross join (select greatest(sum(s.amount), 1) as total from unnest(p_amounts) as s (amount)) t
-  ),
-  ranked as (
-    select
-      p.n,
-      p.whole,
-      row_number() over (order by p.remainder desc, p.n) as place,
-      p_discount - sum(p.whole) over () as left_over
-    from parts p
-  )
-  select coalesce(
-    array_agg((r.whole + case when r.place <= r.left_over then 1 else 0 end)::bigint order by r.n),
-    '{}'
-  )
-  from ranked r
+begin
+  return (
+    with parts as (
+      select
+        a.n,
+        div(p_discount * a.amount::numeric, t.total) as whole,
+        mod(p_discount * a.amount::numeric, t.total) as remainder
+      from unnest(p_amounts) with ordinality as a (amount, n)
+      -- A total of zero shares a discount of zero.
+      cross join (select greatest(sum(s.amount), 1) as total from unnest(p_amounts) as s (amount)) t
+    ),
+    ranked as (
+      select
+        p.n,
+        p.whole,
+        row_number() over (order by p.remainder desc, p.n) as place,
+        p_discount - sum(p.whole) over () as left_over
+      from parts p
+    )
+    select coalesce(
+      array_agg((r.whole + case when r.place <= r.left_over then 1 else 0 end)::bigint order by r.n),
+      '{}'
+    )
+    from ranked r
+  );
+end
 $$;

@@ -4,10 +4,12 @@
 -- Locks: none.
 create function interlock.promo_end(p_expires_at timestamptz, p_last_day date, p_time_zone text)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = ''
 as $$
-  select least(p_expires_at, (p_last_day + 1)::timestamp at time zone p_time_zone)
+begin
+  return least(p_expires_at, (p_last_day + 1)::timestamp at time zone p_time_zone);
+end
 $$;

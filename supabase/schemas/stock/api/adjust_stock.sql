@@ -5,11 +5,13 @@ create function public.adjust_stock(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.adjust_stock(p_product_id, p_delta, p_reason, p_reference)
+begin
+  return interlock.adjust_stock(p_product_id, p_delta, p_reason, p_reference);
+end
 $$;
 
 comment on function public.adjust_stock(uuid, int, text, text) is

@@ -6,11 +6,13 @@ create function public.count_stock(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.count_stock(p_product_id, p_counted, p_expected, p_reason, p_reference)
+begin
+  return interlock.count_stock(p_product_id, p_counted, p_expected, p_reason, p_reference);
+end
 $$;
 
 comment on function public.count_stock(uuid, int, int, text, text) is

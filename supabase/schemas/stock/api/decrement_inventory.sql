@@ -4,11 +4,13 @@ create function public.decrement_inventory(
   p_reference text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decrement_inventory(p_inventory_id, p_quantity, p_reference)
+begin
+  return interlock.decrement_inventory(p_inventory_id, p_quantity, p_reference);
+end
 $$;
 
 comment on function public.decrement_inventory(uuid, numeric, text) is

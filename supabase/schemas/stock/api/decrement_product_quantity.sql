@@ -4,11 +4,13 @@ create function public.decrement_product_quantity(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.decrement_product_quantity(p_product_id, p_quantity, p_reference)
+begin
+  return interlock.decrement_product_quantity(p_product_id, p_quantity, p_reference);
+end
 $$;
 
 comment on function public.decrement_product_quantity(uuid, int, text) is

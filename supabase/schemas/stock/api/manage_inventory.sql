@@ -10,13 +10,15 @@ create function public.manage_inventory(
   p_idempotency_key text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.manage_inventory(
+begin
+  return interlock.manage_inventory(
     p_action, p_lines, p_reason, p_reference, p_transfer_id, p_in_transit, p_began_at, p_rebase, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.manage_inventory(text, jsonb, text, text, uuid, boolean, timestamptz, boolean, text) is

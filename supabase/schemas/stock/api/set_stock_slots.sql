@@ -1,10 +1,12 @@
 create function public.set_stock_slots(p_product_id uuid, p_slots int)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_stock_slots(p_product_id, p_slots)
+begin
+  return interlock.set_stock_slots(p_product_id, p_slots);
+end
 $$;
 
 comment on function public.set_stock_slots(uuid, int) is

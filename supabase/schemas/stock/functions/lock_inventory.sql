@@ -1,7 +1,8 @@
 -- Lock the stock of these lines, each once, and answer what it is: inventory_id, product_id, location_id, quantity (less
 -- what is owed), owed (of the web shop), version, first_line. Where there is no row one is made, whose version reads 0. Slots are called in; interlock.write_inventory shares them out again.
 --
--- Callers: interlock.change_inventory.
+-- Callers: interlock.change_inventory, interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer,
+--   interlock.correct_transfer, interlock.correct_shortfall, interlock.correct_till_sale, interlock.take_packed_stock.
 -- Locks: new rows in the order of product and location; rows of inventory by id; products by id, then their slots.
 -- Errors: 55P03 if something was deleted meanwhile, and after lock_timeout.
 create function interlock.lock_inventory(p_lines jsonb)

@@ -1,8 +1,8 @@
 -- Change stock that is locked by so much: of each stock the sum of what these lines say (product_id, location_id, change).
 -- What finds no room is refused.
 --
--- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer, after
---   interlock.lock_inventory; who takes has looked at what there is.
+-- Callers: interlock.transfer_inventory, interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer,
+--   interlock.correct_shortfall, interlock.correct_till_sale, interlock.take_packed_stock; after interlock.lock_inventory; who takes has looked at what there is.
 -- Locks: held already.
 -- Errors: STOCK_LIMIT_EXCEEDED.
 create function interlock.move_quantities(p_lines jsonb, p_reason text, p_reference_id uuid)

@@ -4,15 +4,19 @@
 -- Callers: interlock.change_inventory_once.
 create function interlock.rebased_lines(p_lines jsonb)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_agg(
-    (l.line - 'quantity' - 'expected_quantity' - 'expected_version') || jsonb_build_object(
-      'difference', trim_scale((l.line ->> 'quantity')::numeric - (l.line ->> 'expected_quantity')::numeric)
+begin
+  return (
+    select jsonb_agg(
+      (l.line - 'quantity' - 'expected_quantity' - 'expected_version') || jsonb_build_object(
+        'difference', trim_scale((l.line ->> 'quantity')::numeric - (l.line ->> 'expected_quantity')::numeric)
+      )
+      order by l.n
     )
-    order by l.n
-  )
-  from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+    from jsonb_array_elements(p_lines) with ordinality as l (line, n)
+  );
+end
 $$;

@@ -1,6 +1,7 @@
 -- Refuse, all at once, what is taken of stock that is not there. Lines that take of the same stock are added up.
 --
--- Callers: interlock.transfer_inventory, with the stock that interlock.lock_inventory has answered.
+-- Callers: interlock.transfer_inventory, interlock.correct_transfer, interlock.correct_shortfall, interlock.correct_till_sale,
+--   interlock.take_packed_stock; with the stock that interlock.lock_inventory has answered.
 -- Errors: INSUFFICIENT_INVENTORY.
 create function interlock.refuse_shortages(p_lines jsonb, p_stock jsonb)
 returns void

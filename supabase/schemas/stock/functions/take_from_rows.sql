@@ -1,4 +1,4 @@
--- Lock stock rows and take the stock of those without slots, in one statement whatever their number. Says which
+-- Lock stock rows and take the stock of those without slots, in two statements whatever their number. Says which
 -- ones have slots (those are only locked), every shortage among the others, and whether a product has another
 -- price or currency by now than the caller's, or is inactive. For a digital product the row is only locked and
 -- checked: its stock is its free codes, and interlock.take_product_codes takes them next. What is short of a product that
@@ -6,7 +6,8 @@
 --
 -- Callers: interlock.take_stock, interlock.take_from_slots.
 -- Locks: the stock rows in the order of their ids, waiting, `no key`. Quantity and slots are read from the
---   newest version of each row, after the wait: in `locked`, and only there.
+--   newest version of each row, after the wait: in `locked`, and by the statement after it. That one takes, for who takes
+--   in the statement that has waited comes upon versions from before the wait, on which others may be waiting for them.
 -- Errors: PRODUCT_NOT_FOUND with every id; 55P03 after lock_timeout.
 create function interlock.take_from_rows(
   p_product_ids uuid[],
@@ -39,15 +40,6 @@ begin
     join wanted w on w.product_id = p.id
     order by p.id
     for no key update of p
-  ),
-  taken as (
-    update interlock.products p
-    set available_quantity = p.available_quantity - l.quantity
-    from locked l
-    where p.id = l.id
-      and l.kind = 'physical'
-      and l.stock_slots = 0
-      and l.available_quantity >= l.quantity
   )
   select
     array_agg(l.id),
@@ -69,6 +61,14 @@ begin
       array(select unnest(p_product_ids) except select unnest(v_found))
     );
   end if;
+
+  update interlock.products p
+  set available_quantity = p.available_quantity - w.quantity
+  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+  where p.id = w.product_id
+    and p.kind = 'physical'
+    and p.stock_slots = 0
+    and p.available_quantity >= w.quantity;
 
   if o_shortages is not null then
     v_owed := interlock.take_backorders(o_shortages);

@@ -1,7 +1,7 @@
 -- Take stock without a gate: products of p_slotted from one slot each, the others from their rows. First from
 -- slots that are free, then from slots that are worth waiting for. Returns whether it did.
 --
--- Callers: interlock.checkout, with at least one product in p_slotted: those with slots of which it has seen a
+-- Callers: interlock.checkout and interlock.checkout_line, with at least one product in p_slotted: those with slots of which it has seen a
 --   slot with enough. Each product occurs once, with a quantity above 0.
 -- Locks: the stock rows of the others as interlock.take_from_rows, then one slot of each product, products in the
 --   order of their ids. If it did not do, all of them are given back.

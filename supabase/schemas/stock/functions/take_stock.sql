@@ -1,8 +1,7 @@
 -- Take the stock of physical products, and lock and check that of digital ones. All or nothing. Products with
 -- slots are taken at their gate. Returns whether units are owed now that are not there (policy backorder).
 --
--- Callers: interlock.decrement_product_quantity, interlock.checkout, interlock.claim_product_codes_atomic. Each
---   product occurs once, with a quantity above 0.
+-- Callers: whatever sells from the web shop's stock. Each product occurs once, with a quantity above 0.
 -- Locks: the row of a single product, or as interlock.take_from_rows; then slots product by product in the order of their ids.
 -- Errors: PRODUCT_NOT_FOUND with every id, INSUFFICIENT_INVENTORY with every shortage; 55P03 if the caller's
 --   terms do not hold any more, and after lock_timeout.
@@ -23,27 +22,14 @@ declare
   v_wanted record;
   v_available int;
 begin
-  perform interlock.set_ledger_context(p_reason, p_reference_id);
-
-  -- One product of which there is enough is taken in a plain statement, a tenth of a checkout faster than a set. Whatever it
-  -- does not find, for whichever reason, is looked at below.
-  if cardinality(p_product_ids) = 1 then
-    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-      perform interlock.limit_wait();
-    end if;
-    update interlock.products p
-    set available_quantity = p.available_quantity - p_quantities[1]
-    where p.id = p_product_ids[1]
-      and p.kind = 'physical'
-      and p.stock_slots = 0
-      and p.available_quantity >= p_quantities[1]
-      and (p_currency is null or p.active and p.price = p_unit_prices[1] and p.currency = p_currency);
-    if found then
-      perform interlock.set_ledger_context(null, null);
-      return false;
-    end if;
+  -- One product of which there is enough. Whatever is not found so is looked at below.
+  if cardinality(p_product_ids) = 1 and interlock.take_from_row(
+    p_product_ids[1], p_quantities[1], p_reason, p_reference_id, p_unit_prices[1], p_currency
+  ) then
+    return false;
   end if;
 
+  perform interlock.set_ledger_context(p_reason, p_reference_id);
   v_rows := interlock.take_from_rows(p_product_ids, p_quantities, p_unit_prices, p_currency);
 
   if v_rows.o_with_slots is not null then

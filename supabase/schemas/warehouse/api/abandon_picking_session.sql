@@ -1,10 +1,12 @@
 create function public.abandon_picking_session(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.abandon_picking_session(p_session_id)
+begin
+  return interlock.abandon_picking_session(p_session_id);
+end
 $$;
 
 comment on function public.abandon_picking_session(uuid) is

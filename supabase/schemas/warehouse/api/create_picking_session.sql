@@ -4,11 +4,13 @@ create function public.create_picking_session(
   p_reference text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.create_picking_session(p_order_ids, p_location_id, p_reference)
+begin
+  return interlock.create_picking_session(p_order_ids, p_location_id, p_reference);
+end
 $$;
 
 comment on function public.create_picking_session(uuid[], uuid, text) is

@@ -1,11 +1,13 @@
 create function public.get_picking_session(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select interlock.get_picking_session(p_session_id)
+begin
+  return interlock.get_picking_session(p_session_id);
+end
 $$;
 
 comment on function public.get_picking_session(uuid) is

@@ -9,13 +9,15 @@ create function public.pack_item(
   p_idempotency_key text default null
 )
 returns json
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pack_item(
+begin
+  return interlock.pack_item(
     p_session_id, p_order_id, p_product_id, p_barcode, p_quantity, p_action, p_tracking, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pack_item(uuid, uuid, uuid, text, int, text, text, text) is

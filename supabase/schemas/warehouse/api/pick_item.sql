@@ -9,13 +9,15 @@ create function public.pick_item(
   p_idempotency_key text default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.pick_item(
+begin
+  return interlock.pick_item(
     p_session_id, p_product_id, p_barcode, p_quantity, p_short, p_reason, p_basket, p_idempotency_key
-  )
+  );
+end
 $$;
 
 comment on function public.pick_item(uuid, uuid, text, int, int, text, text, text) is

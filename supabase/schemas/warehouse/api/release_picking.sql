@@ -1,10 +1,12 @@
 create function public.release_picking(p_session_id uuid, p_product_ids uuid[] default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.release_picking(p_session_id, p_product_ids)
+begin
+  return interlock.release_picking(p_session_id, p_product_ids);
+end
 $$;
 
 comment on function public.release_picking(uuid, uuid[]) is

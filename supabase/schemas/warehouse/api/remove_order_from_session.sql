@@ -1,10 +1,12 @@
 create function public.remove_order_from_session(p_session_id uuid, p_order_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.remove_order_from_session(p_session_id, p_order_id)
+begin
+  return interlock.remove_order_from_session(p_session_id, p_order_id);
+end
 $$;
 
 comment on function public.remove_order_from_session(uuid, uuid) is

@@ -1,10 +1,12 @@
 create function public.set_packed_quantity(p_progress_id uuid, p_expected int, p_new int)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.set_packed_quantity(p_progress_id, p_expected, p_new)
+begin
+  return interlock.set_packed_quantity(p_progress_id, p_expected, p_new);
+end
 $$;
 
 comment on function public.set_packed_quantity(uuid, int, int) is

@@ -1,10 +1,12 @@
 create function public.start_packing(p_session_id uuid)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.start_packing(p_session_id)
+begin
+  return interlock.start_packing(p_session_id);
+end
 $$;
 
 comment on function public.start_packing(uuid) is

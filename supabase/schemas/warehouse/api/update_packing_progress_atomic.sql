@@ -5,11 +5,13 @@ create function public.update_packing_progress_atomic(
   p_store_id uuid default null
 )
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select interlock.update_packing_progress_atomic(p_session_id, p_order_id, p_product_id, p_store_id)
+begin
+  return interlock.update_packing_progress_atomic(p_session_id, p_order_id, p_product_id, p_store_id);
+end
 $$;
 
 comment on function public.update_packing_progress_atomic(uuid, uuid, uuid, uuid) is

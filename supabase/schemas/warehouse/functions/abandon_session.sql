@@ -18,12 +18,7 @@ begin
     and b.status = 'open'
   order by b.order_id
   for no key update;
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_session_id
-  order by i.product_id
-  for no key update;
+  perform interlock.lock_baskets(p_session_id, null);
   perform interlock.take_out_order(p_session_id, b.order_id, 'removed')
   from (
     select o.order_id

@@ -1,7 +1,7 @@
 -- Close the box of an order, and with the last one its session, however many close theirs at once: each counts the
 -- session down by one, under the lock of its row, and whoever comes to nothing ends it.
 --
--- Callers: interlock.complete_box, interlock.take_out_order; with the box locked.
+-- Callers: interlock.complete_box, interlock.take_out_order, interlock.close_sent_box; with the box and its lines locked.
 -- Locks: the session.
 create function interlock.close_box(p_session_id uuid, p_order_id uuid, p_status text, p_shipment_id uuid)
 returns void
@@ -18,6 +18,10 @@ begin
       closed_at = interlock.clock()
   where b.picking_session_id = p_session_id
     and b.order_id = p_order_id;
+  update interlock.packing_progress p
+  set box_open = false
+  where p.picking_session_id = p_session_id
+    and p.order_id = p_order_id;
   perform interlock.note_event(
     case when p_status = 'completed' then 'packing.order_completed' else 'packing.order_taken_out' end,
     p_session_id::text,

@@ -2,15 +2,11 @@
 -- number if there is one; however often and by however many this is asked for, there is one parcel. What is short is taken off
 -- the order and paid back, or stays to be sent in another session (settings.short_lines).
 --
--- The goods of the web shop have left its stock with the order. Of a session at another location they come from there, so what
--- is packed is moved from that stock to the web shop's, which has sold it.
---
 -- Callers: interlock.pack_item.
--- Locks: the account of the buyer and the order; the box; the session; stock as interlock.lock_inventory; for what is short as
+-- Locks: the account of the buyer and the order; the box; the lines by product; the session; as interlock.take_packed_stock; for what is short as
 --   interlock.take_off_order.
 -- Errors: SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, NOT_FULLY_PACKED, ORDER_STATE_CONFLICT, SHIPMENT_EXCEEDS_ORDER,
---   INSUFFICIENT_INVENTORY; 55P03 and
---   40P01 are transient.
+--   INSUFFICIENT_INVENTORY; 55P03 and 40P01 are transient.
 create function interlock.complete_box(p_session interlock.picking_sessions, p_order_id uuid, p_tracking text)
 returns jsonb
 language plpgsql
@@ -25,7 +21,6 @@ declare
   v_short jsonb;
   v_shipment_id uuid;
   v_goods text;
-  v_moves jsonb;
 begin
   perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
     'session_id', (p_session).id, 'order_id', p_order_id
@@ -44,6 +39,14 @@ begin
   if v_box.status <> 'open' or (p_session).status = 'picking' then
     perform interlock.refuse_session((p_session).id, p_order_id);
   end if;
+  -- Who packs into it at this moment is waited for, and comes too late afterwards.
+  perform
+    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
+  from interlock.packing_progress p
+  where p.picking_session_id = (p_session).id
+    and p.order_id = p_order_id
+  order by p.product_id
+  for no key update;
 
   select
     jsonb_agg(jsonb_build_object(
@@ -99,22 +102,7 @@ begin
   end if;
   perform interlock.note_scan((p_session).id, p_order_id, null, 'complete', null);
   perform interlock.close_box((p_session).id, p_order_id, 'completed', v_shipment_id);
-
-  if (p_session).location_id <> interlock.online_location() then
-    select
-      interlock.transfer_ends(
-        jsonb_agg(jsonb_build_object('product_id', u.product_id, 'quantity', -u.quantity)), (p_session).location_id
-      ) || interlock.transfer_ends(
-        jsonb_agg(jsonb_build_object('product_id', u.product_id, 'quantity', u.quantity)), interlock.online_location()
-      )
-    into v_moves
-    from unnest(v_products, v_packed) as u (product_id, quantity)
-    join interlock.order_items i on i.order_id = p_order_id and i.product_id = u.product_id and not i.untracked;
-    if v_moves is not null then
-      perform interlock.refuse_shortages(v_moves, interlock.lock_inventory(v_moves));
-      perform interlock.move_quantities(v_moves, 'order_packed', p_order_id);
-    end if;
-  end if;
+  perform interlock.take_packed_stock(p_session, p_order_id);
   if v_short is not null and (select s.short_lines from interlock.settings s) = 'shorten' then
     perform interlock.take_off_order(p_order_id, v_short, 'short_pick', false, false, false);
   end if;

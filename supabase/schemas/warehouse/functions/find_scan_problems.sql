@@ -13,8 +13,8 @@ begin
   if num_nonnulls(p_product_id, p_barcode) <> 1 then
     v_problems := v_problems || interlock.problem('/p_product_id', 'is required, or p_barcode, not both');
   end if;
-  if char_length(p_barcode) not between 1 and 64 then
-    v_problems := v_problems || interlock.problem('/p_barcode', 'must have 1 to 64 characters');
+  if not interlock.is_barcode(p_barcode) then
+    v_problems := v_problems || interlock.problem('/p_barcode', 'must be 1 to 64 printable ASCII characters without blanks');
   end if;
   if p_quantity not between p_least and 1000 then
     v_problems := v_problems || interlock.problem('/p_quantity', format('must be %s to 1000', p_least));

@@ -2,58 +2,37 @@
 -- With a number below 0 they are expected again.
 --
 -- Callers: interlock.pack_item.
--- Locks: the box, shared; the line.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED; 55P03 after lock_timeout.
-create function interlock.give_up_units(
-  p_session interlock.picking_sessions, p_order_id uuid, p_product_id uuid, p_change int
-)
+-- Locks: the line.
+-- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED; 55P03 after lock_timeout.
+create function interlock.give_up_units(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
 returns interlock.packing_progress
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_status text;
   v_line interlock.packing_progress;
 begin
-  select b.status
-  into v_status
-  from interlock.picking_session_orders b
-  where b.picking_session_id = (p_session).id
-    and b.order_id = p_order_id
-  for share;
-  if (p_session).status <> 'packing' or v_status <> 'open' then
-    perform interlock.refuse_session((p_session).id, p_order_id);
+  if (interlock.find_session(p_session_id)).status <> 'packing' then
+    perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-
   update interlock.packing_progress p
   set quantity_short = p.quantity_short + p_change,
       version = p.version + 1,
       updated_at = now()
-  where p.picking_session_id = (p_session).id
+  where p.picking_session_id = p_session_id
     and p.order_id = p_order_id
     and p.product_id = p_product_id
+    and p.box_open
     and p.quantity_short + p_change between 0 and p.quantity_needed - p.quantity_packed
   returning p.* into v_line;
   if not found then
-    if not exists (
-      select
-      from interlock.packing_progress p
-      where p.picking_session_id = (p_session).id
-        and p.order_id = p_order_id
-        and p.product_id = p_product_id
-    ) then
-      perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
-        'session_id', (p_session).id, 'order_id', p_order_id, 'product_id', p_product_id
-      ));
-    end if;
-    perform interlock.refuse_pack((p_session).id, p_order_id, p_product_id, interlock.most_units());
+    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units());
   end if;
 
-  perform interlock.note_scan((p_session).id, p_order_id, p_product_id, 'short', p_change);
-  perform interlock.note_packing(v_line, 0);
+  perform interlock.note_packing(v_line, 'short', p_change);
   return v_line;
 end
 $$;

@@ -39,9 +39,7 @@ begin
       'progress_id', p_progress_id, 'session_id', p_session_id, 'product_id', p_product_id
     ));
   end if;
-  v_line := interlock.pack_units(
-    interlock.find_session(v_line.picking_session_id), v_line.order_id, v_line.product_id, 1
-  );
+  v_line := interlock.pack_units(v_line.picking_session_id, v_line.order_id, v_line.product_id, 1);
   return query values (
     v_line.id, v_line.picking_session_id, v_line.order_id, v_line.product_id, v_line.quantity_needed::int,
     v_line.quantity_packed::int, v_line.created_at, v_line.updated_at

@@ -3,11 +3,12 @@
 -- Callers: interlock.pick_item.
 create function interlock.item_state(p_item interlock.picking_session_items)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'session_id', (p_item).picking_session_id,
     'product_id', (p_item).product_id,
     'quantity_needed', (p_item).quantity_needed,
@@ -16,5 +17,6 @@ as $$
     'quantity_short', (p_item).quantity_short,
     'available', (p_item).quantity_picked - (p_item).quantity_packed,
     'version', (p_item).version
-  )
+  );
+end
 $$;

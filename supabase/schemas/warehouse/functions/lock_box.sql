@@ -1,6 +1,6 @@
--- Lock the box of an order against whoever packs, and answer what it is; the one helper for this kind of lock.
+-- Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.
 --
--- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less.
+-- Callers: interlock.complete_box, interlock.take_out_order, interlock.need_less, interlock.close_sent_box.
 -- Locks: the box, waiting.
 -- Errors: 55P03 after lock_timeout. Null if the order is not in the session.
 create function interlock.lock_box(p_session_id uuid, p_order_id uuid)

@@ -2,7 +2,7 @@
 -- in the box already is in the basket again. An order that needs nothing any more leaves the session.
 --
 -- Callers: interlock.take_off_order, before it locks anything else; with the order locked.
--- Locks: the box; the baskets by product; the lines; the session.
+-- Locks: the box; then as interlock.take_off_lines or interlock.take_out_order.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.need_less(p_order_id uuid, p_product_ids uuid[], p_quantities int[])
 returns void
@@ -32,44 +32,6 @@ begin
     return;
   end if;
 
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = v_session_id
-    and i.product_id = any (p_product_ids)
-  order by i.product_id
-  for no key update;
-  with less as (
-    select
-      p.id, p.product_id, u.quantity,
-      greatest(p.quantity_packed - (p.quantity_needed - u.quantity), 0) as excess
-    from unnest(p_product_ids, p_quantities) as u (product_id, quantity)
-    join interlock.packing_progress p
-      on p.picking_session_id = v_session_id and p.order_id = p_order_id and p.product_id = u.product_id
-    where u.quantity > 0
-  ),
-  baskets as (
-    update interlock.picking_session_items i
-    set quantity_needed = i.quantity_needed - l.quantity,
-        quantity_packed = i.quantity_packed - l.excess,
-        version = i.version + 1
-    from less l
-    where i.picking_session_id = v_session_id
-      and i.product_id = l.product_id
-  ),
-  scans as (
-    insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-    select v_session_id, p_order_id, l.product_id, 'take_out', -l.excess, auth.uid()
-    from less l
-    where l.excess > 0
-  )
-  update interlock.packing_progress p
-  set quantity_needed = p.quantity_needed - l.quantity,
-      quantity_packed = p.quantity_packed - l.excess,
-      quantity_short = least(p.quantity_short, p.quantity_needed - l.quantity - (p.quantity_packed - l.excess)),
-      version = p.version + 1,
-      updated_at = now()
-  from less l
-  where p.id = l.id;
+  perform interlock.take_off_lines(v_session_id, p_order_id, p_product_ids, p_quantities);
 end
 $$;

@@ -30,7 +30,6 @@ declare
   v_action constant text := coalesce(p_action, 'pack');
   v_quantity constant int := coalesce(p_quantity, 1);
   v_problems jsonb := '[]'::jsonb;
-  v_session interlock.picking_sessions;
   v_product_id uuid;
   v_line interlock.packing_progress;
   v_answer text;
@@ -64,39 +63,48 @@ begin
     perform interlock.refuse_problems(v_problems);
   end if;
 
-  v_session := interlock.find_session(p_session_id);
   if v_action = 'complete' then
-    return interlock.complete_box(v_session, p_order_id, p_tracking)::text::json;
+    return interlock.complete_box(interlock.find_session(p_session_id), p_order_id, p_tracking)::text::json;
   end if;
-  v_product_id := interlock.find_scanned_product(p_product_id, p_barcode);
+  v_product_id := p_product_id;
+  if p_barcode is not null then
+    perform interlock.find_session(p_session_id);
+    v_product_id := interlock.find_scanned_product(p_product_id, p_barcode);
+  end if;
 
-  v_answer := interlock.begin_idempotent('pack_item', p_idempotency_key, jsonb_build_array(
-    p_session_id, p_order_id, v_product_id, v_quantity, v_action
-  ));
-  if v_answer is not null then
-    return v_answer::json;
+  if p_idempotency_key is not null then
+    v_answer := interlock.begin_idempotent('pack_item', p_idempotency_key, jsonb_build_array(
+      p_session_id, p_order_id, v_product_id, v_quantity, v_action
+    ));
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
   end if;
   -- A scanner reads whatever lies there.
-  perform interlock.raise_error('WRONG_ITEM', jsonb_build_object(
-    'session_id', p_session_id, 'order_id', p_order_id, 'product_id', v_product_id
-  ))
-  where p_barcode is not null
-    and not exists (
-      select
-      from interlock.packing_progress p
-      where p.picking_session_id = p_session_id
-        and p.order_id = p_order_id
-        and p.product_id = v_product_id
-    );
+  if p_barcode is not null and not exists (
+    select
+    from interlock.packing_progress p
+    where p.picking_session_id = p_session_id
+      and p.order_id = p_order_id
+      and p.product_id = v_product_id
+  ) then
+    perform interlock.raise_error('WRONG_ITEM', jsonb_build_object(
+      'session_id', p_session_id, 'order_id', p_order_id, 'product_id', v_product_id
+    ));
+  end if;
 
-  v_line := case v_action
-    when 'pack' then interlock.pack_units(v_session, p_order_id, v_product_id, v_quantity)
-    when 'unpack' then interlock.pack_units(v_session, p_order_id, v_product_id, -v_quantity)
-    else interlock.give_up_units(v_session, p_order_id, v_product_id, v_quantity)
-  end;
+  if v_action = 'short' then
+    v_line := interlock.give_up_units(p_session_id, p_order_id, v_product_id, v_quantity);
+  else
+    v_line := interlock.pack_units(
+      p_session_id, p_order_id, v_product_id, case v_action when 'pack' then v_quantity else -v_quantity end
+    );
+  end if;
   -- A statement of its own, which sees what was written.
   v_answer := interlock.packing_answer(v_line)::text;
-  perform interlock.finish_idempotent('pack_item', p_idempotency_key, v_answer);
+  if p_idempotency_key is not null then
+    perform interlock.finish_idempotent('pack_item', p_idempotency_key, v_answer);
+  end if;
   return v_answer::json;
 end
 $$;

@@ -10,7 +10,6 @@ set search_path = ''
 as $$
 declare
   v_order record;
-  v_basket record;
   v_session record;
 begin
   select sum(l.quantity_packed) as packed, sum(l.quantity_needed) as needed, sum(l.quantity_short) as short
@@ -18,12 +17,12 @@ begin
   from interlock.packing_progress l
   where l.picking_session_id = p_line.picking_session_id
     and l.order_id = p_line.order_id;
-  select i.quantity_picked as picked, i.quantity_packed as packed, i.version
-  into v_basket
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_line.picking_session_id
-    and i.product_id = p_line.product_id;
-  select sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed
+  select
+    sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed,
+    -- Of the one product's row.
+    max(i.quantity_picked) filter (where i.product_id = p_line.product_id) as basket_picked,
+    max(i.quantity_packed) filter (where i.product_id = p_line.product_id) as basket_packed,
+    max(i.version) filter (where i.product_id = p_line.product_id) as basket_version
   into v_session
   from interlock.picking_session_items i
   where i.picking_session_id = p_line.picking_session_id;
@@ -46,10 +45,10 @@ begin
       'is_order_complete', v_order.packed + v_order.short >= v_order.needed
     ),
     'basket', jsonb_build_object(
-      'quantity_picked', v_basket.picked,
-      'quantity_packed', v_basket.packed,
-      'available', v_basket.picked - v_basket.packed,
-      'version', v_basket.version
+      'quantity_picked', v_session.basket_picked,
+      'quantity_packed', v_session.basket_packed,
+      'available', v_session.basket_picked - v_session.basket_packed,
+      'version', v_session.basket_version
     ),
     'session', jsonb_build_object(
       'units_packed', v_session.packed, 'units_picked', v_session.picked, 'units_needed', v_session.needed

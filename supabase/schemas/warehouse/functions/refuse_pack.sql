@@ -1,8 +1,12 @@
--- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.
+-- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended. p_taken units are out of the basket
+-- already, and are in it again with the refusal.
 --
--- Callers: interlock.pack_units.
--- Errors: ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED.
-create function interlock.refuse_pack(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
+-- Callers: interlock.pack_units, interlock.give_up_units.
+-- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line
+--   has not the number of units that was expected.
+create function interlock.refuse_pack(
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0
+)
 returns void
 language plpgsql
 set search_path = ''
@@ -17,6 +21,17 @@ begin
   where p.picking_session_id = p_session_id
     and p.order_id = p_order_id
     and p.product_id = p_product_id;
+  if v_line.id is null then
+    perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object(
+      'session_id', p_session_id, 'order_id', p_order_id, 'product_id', p_product_id
+    ));
+  end if;
+  if not v_line.box_open then
+    perform interlock.refuse_session(p_session_id, p_order_id);
+  end if;
+  if v_line.quantity_packed <> p_expected then
+    raise exception using errcode = 'IL004', message = 'the line has another number of units';
+  end if;
   select i.*
   into v_item
   from interlock.picking_session_items i
@@ -35,7 +50,7 @@ begin
       'quantity_packed', v_line.quantity_packed,
       'quantity_needed', v_line.quantity_needed,
       'quantity_picked', v_item.quantity_picked,
-      'available', v_item.quantity_picked - v_item.quantity_packed
+      'available', v_item.quantity_picked - v_item.quantity_packed + p_taken
     )
   );
 end

@@ -17,8 +17,6 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_line interlock.packing_progress;
-  v_session interlock.picking_sessions;
-  v_text text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -32,22 +30,24 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
   v_line := interlock.find_packing_line(p_progress_id);
-  v_session := interlock.find_session(v_line.picking_session_id);
   if p_new = p_expected and v_line.quantity_packed = p_expected then
     return interlock.packing_answer(v_line);
   end if;
 
   begin
-    v_line := interlock.pack_units(v_session, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected);
+    v_line := interlock.pack_units(
+      v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
+    );
     -- A statement of its own, which sees what was written.
     return interlock.packing_answer(v_line);
   exception
     when sqlstate 'IL004' then
-      get stacked diagnostics v_text = pg_exception_detail;
+      -- Nothing of the attempt is left, so these are the numbers as they are.
+      v_line := interlock.find_packing_line(p_progress_id);
   end;
   insert into interlock.packing_conflicts (picking_session_id, product_id)
   values (v_line.picking_session_id, v_line.product_id);
   perform set_config('response.status', '409', true);
-  return interlock.error_body('PACKING_CONFLICT', v_text::jsonb - 'success');
+  return interlock.error_body('PACKING_CONFLICT', interlock.packing_answer(v_line) - 'success');
 end
 $$;

@@ -15,18 +15,9 @@ begin
   if v_box.status is distinct from 'open' then
     return false;
   end if;
-  perform
-    clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
-  from interlock.picking_session_items i
-  where i.picking_session_id = p_session_id
-    and i.product_id in (
-      select p.product_id
-      from interlock.packing_progress p
-      where p.picking_session_id = p_session_id
-        and p.order_id = p_order_id
-    )
-  order by i.product_id
-  for no key update;
+  perform interlock.lock_baskets(p_session_id, array(
+    select p.product_id from interlock.packing_progress p where p.picking_session_id = p_session_id and p.order_id = p_order_id
+  ));
   update interlock.picking_session_items i
   set quantity_needed = i.quantity_needed - p.quantity_needed,
       quantity_packed = i.quantity_packed - p.quantity_packed,

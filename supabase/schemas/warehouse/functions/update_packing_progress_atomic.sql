@@ -17,7 +17,6 @@ set lock_timeout = '2s'
 as $$
 declare
   v_problems jsonb := '[]'::jsonb;
-  v_session interlock.picking_sessions;
   v_line interlock.packing_progress;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -31,11 +30,10 @@ begin
     perform interlock.require_packer();
     perform interlock.refuse_problems(v_problems);
   end if;
-  v_session := interlock.find_session(p_session_id);
-  if v_session.location_id <> p_store_id then
+  if p_store_id is not null and (interlock.find_session(p_session_id)).location_id <> p_store_id then
     perform interlock.raise_error('SESSION_NOT_FOUND', jsonb_build_object('session_id', p_session_id));
   end if;
-  v_line := interlock.pack_units(v_session, p_order_id, p_product_id, 1);
+  v_line := interlock.pack_units(p_session_id, p_order_id, p_product_id, 1);
   return jsonb_build_object(
     'success', true,
     'progress_id', v_line.id,

@@ -3,6 +3,8 @@
 --
 -- An order needs what it has bought of physical goods and what has neither been sent nor refunded; units that are refunded meanwhile are
 -- needed no more.
+--
+-- Whoever packs locks its row and no other of the order: so a box that is closed is closed in each of its lines (box_open).
 create table interlock.packing_progress (
   id uuid not null default interlock.new_id()
     constraint packing_progress_pkey primary key,
@@ -12,6 +14,7 @@ create table interlock.packing_progress (
   quantity_needed interlock.unit_count not null,
   quantity_packed interlock.unit_count not null default 0,
   quantity_short interlock.unit_count not null default 0,
+  box_open boolean not null default true,
   version interlock.row_version not null default 1,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -30,6 +33,8 @@ comment on column interlock.packing_progress.quantity_packed is
   'How many are in it.';
 comment on column interlock.packing_progress.quantity_short is
   'How many there will not be.';
+comment on column interlock.packing_progress.box_open is
+  'Whether its box is: nothing is packed into one that was completed or taken out.';
 comment on column interlock.packing_progress.version is
   'One more after every change of its numbers: the higher one is the newer one.';
 

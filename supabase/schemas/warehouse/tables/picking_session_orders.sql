@@ -1,7 +1,7 @@
 -- The orders of picking sessions: an order is in one at a time (picking_session_orders_one_open). Each is a box on the packing table.
 --
--- Whoever packs shares the lock of its row, whoever completes it or takes it out has it alone: so nothing is packed into a box
--- that is closed.
+-- Whoever completes it or takes it out has the lock of its row, and closes its lines with it (packing_progress.box_open). Scans do not
+-- lock it: workers at one order would write it in turn.
 create table interlock.picking_session_orders (
   picking_session_id uuid not null
     constraint picking_session_orders_session_fkey references interlock.picking_sessions,

@@ -12,15 +12,17 @@ as $$
 declare
   v_claims constant jsonb := auth.jwt() -> 'app_metadata';
 begin
-  return case
-    when v_claims ->> 'role' in ('packer', 'manager') is not true then '{}'
-    when not v_claims ? 'location_ids' then array[interlock.online_location()]
-    when jsonb_typeof(v_claims -> 'location_ids') = 'array' then array(
-      select l.id::uuid
-      from jsonb_array_elements_text(v_claims -> 'location_ids') as l (id)
-      where interlock.is_uuid(l.id)
-    )
-    else '{}'
-  end;
+  if v_claims ->> 'role' in ('packer', 'manager') is not true then
+    return '{}';
+  elsif not v_claims ? 'location_ids' then
+    return array[interlock.online_location()];
+  elsif jsonb_typeof(v_claims -> 'location_ids') <> 'array' then
+    return '{}';
+  end if;
+  return array(
+    select l.id::uuid
+    from jsonb_array_elements_text(v_claims -> 'location_ids') as l (id)
+    where interlock.is_uuid(l.id)
+  );
 end
 $$;

@@ -1,5 +1,5 @@
 -- What the books of picking sessions do not agree on; always empty. A basket against the lines of its orders, a line against its
--- scans, a session against its orders.
+-- box, a session against its orders.
 create view interlock.packing_differences
 with (security_invoker = true)
 as
@@ -35,7 +35,12 @@ as
     where b.picking_session_id = s.id
       and b.status = 'open'
   ) o
-  where s.open_orders <> o.orders;
+  where s.open_orders <> o.orders
+  union all
+  select p.picking_session_id, p.order_id, p.product_id, 'open box', p.box_open::int, (b.status = 'open')::int
+  from interlock.packing_progress p
+  join interlock.picking_session_orders b using (picking_session_id, order_id)
+  where p.box_open <> (b.status = 'open');
 
 comment on view interlock.packing_differences is
   'What the books of picking sessions do not agree on; always empty.';

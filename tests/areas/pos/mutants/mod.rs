@@ -33,6 +33,30 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "the last unit of a sale that comes back meanwhile comes back once",
     ),
     (
+        "lock_buyer: never `v_buyer.by_wallet > 0` (2)",
+        "the wallet of a customer at a till is locked before a promo code",
+    ),
+    (
+        "lock_buyer: without `perform interlock.lock_wallet(v_buyer.user_id)`",
+        "the wallet of a customer at a till is locked before a promo code",
+    ),
+    (
+        "lock_points: without `for no key update`",
+        "points of a customer at a till are locked before their wallet",
+    ),
+    (
+        "lock_points: without `perform 1 from interlock.points_accounts a where a.customer_id = p_customer_id for no key update`",
+        "points of a customer at a till are locked before their wallet",
+    ),
+    (
+        "lock_points: never `v_account.customer_id is not null`",
+        "points of a sale that is voided are theirs into whom the customer is merged meanwhile",
+    ),
+    (
+        "merge_customers: without `perform interlock.lock_points(u.id) from (select i.id from unnest(array[p_from, v_into]) as i (id) …`",
+        "points that are corrected meanwhile go with the customer who is merged",
+    ),
+    (
         "lock_parked_sale: without `for no key update`",
         "a parked sale that is sold twice at once is sold once",
     ),
@@ -85,6 +109,11 @@ const INTERLEAVED: &[interleavings::Mutant] = &[interleavings::Mutant {
 const IN_HISTORIES: &[Mutant] = &[
     ("lock_register", "for no key update", ""),
     ("take_sold_stock", "for no key update of i", ""),
+    (
+        "take_receipted_returns",
+        "where e.quantity > l.quantity - l.returned_quantity",
+        "where e.quantity > l.quantity",
+    ),
 ];
 
 const COMBINED: &[Combined] = &[
@@ -132,9 +161,21 @@ const COMBINED: &[Combined] = &[
     },
     Combined {
         name: "pos_sale: the shift of a sale that was cut off is looked for before the register is locked",
-        patches: &[("lock_register", "for no key update", "")],
+        patches: &[
+            (
+                "pos_sale",
+                "into v_receipt;\n  v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);",
+                "into v_receipt;",
+            ),
+            (
+                "pos_sale",
+                "update interlock.registers r",
+                "v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
+                 update interlock.registers r",
+            ),
+        ],
         sql: None,
-        race: &TillScenario::CutOffAndTheClose,
+        race: &InScene("a sale that was cut off comes late to a shift that is closed meanwhile"),
     },
     Combined {
         name: "lock_points: points are read without a lock",
@@ -192,5 +233,31 @@ const COMBINED: &[Combined] = &[
         patches: &[("put_back", "where not u.untracked", "where false")],
         sql: None,
         race: &ReturnScenario::ExchangesBothWays,
+    },
+    Combined {
+        name: "take_from_rows: stock is taken by the statement that has waited for it",
+        patches: &[
+            (
+                "take_from_rows",
+                "for no key update of p
+  )",
+                "for no key update of p
+  ),
+  taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - l.quantity
+    from locked l
+    where p.id = l.id
+      and l.available_quantity >= l.quantity
+  )",
+            ),
+            (
+                "take_from_rows",
+                "and p.available_quantity >= w.quantity",
+                "and false",
+            ),
+        ],
+        sql: None,
+        race: &ReturnScenario::HeldByAnExchange,
     },
 ];

@@ -4,9 +4,10 @@ mod plan;
 mod requests;
 mod world;
 
-use super::model::Shop;
 use super::model::calls::{Call, Payment};
+use super::model::sales::{Asked, Tender};
 use super::model::transfers::Goods;
+use super::model::{Shop, uuid};
 use crate::prove::histories::{AnyWorld, Kind, Played, Request, World};
 use crate::prove::model::Moment;
 use futures::FutureExt as _;
@@ -31,6 +32,48 @@ pub(crate) const SHOP: Kind = Kind {
     ],
 };
 
+/// What a till has sold, as far as callers know.
+#[derive(Clone)]
+pub(crate) struct Sold {
+    id: Uuid,
+    customer: Option<Uuid>,
+    /// How it was paid, and how much of it with points.
+    tender: Tender,
+    by_points: i64,
+    lines: Vec<SoldLine>,
+}
+
+/// A line of it: what was sold, what it cost, and what of it has come back.
+#[derive(Clone)]
+pub(crate) struct SoldLine {
+    quantity: i64,
+    total: i64,
+    returned: i64,
+}
+
+impl Sold {
+    /// Out of an answer.
+    fn new(id: Uuid, asked: &Asked, sale: &Value) -> Self {
+        let totals = sale["lines"].as_array().into_iter().flatten();
+        let totals = totals.filter_map(|line| line["total"].as_i64());
+        let lines = asked.lines.iter().zip(totals);
+        let lines = lines.map(|((_, quantity), total)| SoldLine {
+            quantity: *quantity,
+            total,
+            returned: 0,
+        });
+        let points = asked.tenders.iter();
+        let points = points.filter(|(kind, _)| *kind == Tender::Points);
+        Sold {
+            id,
+            customer: uuid(&sale["customer"]["id"]),
+            tender: asked.tenders.last().map_or(Tender::Cash, |(kind, _)| *kind),
+            by_points: points.map(|(_, amount)| amount).sum(),
+            lines: lines.collect(),
+        }
+    }
+}
+
 /// What callers choose from.
 #[derive(Default)]
 pub(crate) struct Known {
@@ -41,7 +84,7 @@ pub(crate) struct Known {
     /// What was sent, with its goods.
     transfers: Vec<(Uuid, Goods)>,
     /// What tills have sold.
-    sales: Vec<Uuid>,
+    sales: Vec<Sold>,
     /// Shifts of tills.
     shifts: Vec<Uuid>,
     /// Calls that were made under a key.
@@ -62,7 +105,7 @@ impl Played for Shop {
     }
 
     fn learns(world: &World<Self>, call: &Call, body: &Value) {
-        let id = |what: &str| body[what]["id"].as_str().and_then(|id| id.parse().ok());
+        let id = |what: &str| uuid(&body[what]["id"]);
         let amount = |amount: &Value| amount.as_i64().filter(|amount| *amount > 0);
         let mut known = world.known.lock().expect("no caller panics");
         if let (Call::Checkout { buyer, payment, .. }, Some(order)) = (call, id("order")) {
@@ -72,11 +115,21 @@ impl Played for Shop {
             }
         }
         if let Call::Transfer { goods, .. } = call
-            && let Some(id) = body["transfer_id"].as_str().and_then(|id| id.parse().ok())
+            && let Some(id) = uuid(&body["transfer_id"])
         {
             known.transfers.push((id, goods.clone()));
         }
-        known.sales.extend(id("sale"));
+        if let (Call::Sell(asked), Some(id)) = (call, id("sale"))
+            && known.sales.iter().all(|sold| sold.id != id)
+        {
+            for back in &asked.returns {
+                let sold = known.sales.iter_mut().find(|sold| sold.id == back.sale);
+                if let Some(sold) = sold {
+                    sold.lines[back.line].returned += back.quantity;
+                }
+            }
+            known.sales.push(Sold::new(id, asked, &body["sale"]));
+        }
         if let Call::OpenShift { .. } = call {
             known.shifts.extend(id("shift"));
         }

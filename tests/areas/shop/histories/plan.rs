@@ -1,15 +1,19 @@
 //! What callers of a shop do: chosen at random from what they know.
 
-use super::Known;
+use super::{Known, Sold};
 use crate::areas::shop::model::Shop;
 use crate::areas::shop::model::calls::{self as shop, Decision, News, Payment, Tidings};
 use crate::areas::shop::model::inventory::{Action, Expected, Line, ONLINE};
+use crate::areas::shop::model::sales::{Asked, Return, Tender, share_of};
 use crate::areas::shop::model::transfers::{Fate, Goods};
 use crate::prove::histories::{Reader, World, pick};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use uuid::Uuid;
+
+/// What every customer hands over.
+const HANDED: i64 = 100_000;
 
 /// The next call on a shop.
 pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) -> shop::Call {
@@ -25,10 +29,10 @@ pub(super) fn choose(rng: &mut StdRng, world: &World<Shop>, everything: bool) ->
     if terms.slots && rng.random_ratio(1, 8) {
         return with_slots(rng, world, &products);
     }
-    if rng.random_ratio(1, 6) {
-        let call = match rng.random_range(0..3) {
+    if rng.random_ratio(1, 5) {
+        let call = match rng.random_range(0..5) {
             0 => on_the_way(rng, world, &known),
-            1 => at_till(rng, world, &known),
+            1..4 => at_till(rng, world, &known),
             _ => in_store(rng, world),
         };
         if call.is_keyed() {
@@ -321,7 +325,7 @@ fn at_till(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
         0..2 if !known.sales.is_empty() => {
             let many = known.sales.len();
             shop::Call::VoidSale {
-                sale: known.sales[many - 1 - rng.random_range(0..many.min(4))],
+                sale: known.sales[many - 1 - rng.random_range(0..many.min(4))].id,
             }
         }
         2 => shop::Call::CloseShift {
@@ -332,20 +336,112 @@ fn at_till(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
         3..5 => shop::Call::OpenShift {
             register: *register,
         },
-        _ => {
-            let held = start.stores.iter();
-            let stocks: Vec<Uuid> = match till.location == ONLINE {
-                true => held.map(|(_, held)| held.product).collect(),
-                false => held.map(|(id, _)| *id).collect(),
-            };
-            let unit = if till.location == ONLINE { 1000 } else { 500 };
-            shop::Call::Sell {
-                register: *register,
-                stock: pick(rng, &stocks),
-                quantity: rng.random_range(1..4) * unit,
-                key: rng.random_ratio(1, 2).then(|| Uuid::new_v4().to_string()),
-            }
+        what => {
+            let sold = returnable(rng, known).filter(|_| what < 8);
+            let location = till.location;
+            shop::Call::Sell(match sold {
+                Some(sold) => what_comes_back(rng, start, *register, location, sold),
+                None => sale(rng, start, *register, location),
+            })
         }
+    }
+}
+
+/// One of the latest sales.
+fn returnable<'a>(rng: &mut StdRng, known: &'a Known) -> Option<&'a Sold> {
+    let latest = known.sales.iter().rev();
+    let latest = latest.filter(|sold| !sold.lines.is_empty());
+    let latest: Vec<&Sold> = latest.take(4).collect();
+    latest.choose(rng).copied()
+}
+
+/// Some of a sale comes back, perhaps for something else: sometimes more than there is still, or paid out in another way, or by
+/// whoever has not bought it.
+fn what_comes_back(
+    rng: &mut StdRng,
+    start: &Shop,
+    register: Uuid,
+    location: Uuid,
+    sold: &Sold,
+) -> Asked {
+    let mut asked = sale(rng, start, register, location);
+    let unit = if location == ONLINE { 1000 } else { 500 };
+    let mut worth = 0;
+    for (n, line) in sold.lines.iter().enumerate() {
+        let left = ((line.quantity - line.returned) / unit).max(0);
+        let most = left + i64::from(rng.random_ratio(1, 5) || left == 0);
+        if n > 0 && rng.random_bool(0.5) {
+            continue;
+        }
+        let quantity = rng.random_range(1..=most) * unit;
+        asked.returns.push(Return {
+            sale: sold.id,
+            line: n,
+            quantity,
+            restock: rng.random_ratio(3, 4),
+        });
+        worth += share_of(line.total, line.returned + quantity, line.quantity)
+            - share_of(line.total, line.returned, line.quantity);
+    }
+    match rng.random_range(0..12) {
+        0 => {}
+        1..5 => asked.customer = None,
+        _ => asked.customer = sold.customer,
+    }
+    if rng.random_ratio(1, 2) {
+        asked.lines.clear();
+    }
+    let lines = asked.lines.iter();
+    let total: i64 = lines
+        .map(|(stock, quantity)| start.price_at_till(*stock, *quantity))
+        .sum();
+    let by_points = match asked.customer.or(sold.customer) {
+        Some(_) if total > worth && rng.random_ratio(1, 4) => 10 * start.terms.point_value,
+        Some(_) if total < worth && rng.random_ratio(1, 8) => worth - total,
+        Some(_) => sold.by_points.min(worth - total).max(0),
+        None => 0,
+    };
+    let (kind, rest) = match total - worth {
+        due @ 1.. => (Tender::Cash, due + 5000),
+        due if rng.random_ratio(1, 8) => (Tender::Cash, -due - by_points),
+        due => (sold.tender, -due - by_points),
+    };
+    let tenders = [(Tender::Points, by_points), (kind, rest)].into_iter();
+    asked.tenders = tenders.filter(|(_, amount)| *amount > 0).collect();
+    asked
+}
+
+/// One or two lines, to a customer now and then, for cash, by card or for points and cash.
+fn sale(rng: &mut StdRng, start: &Shop, register: Uuid, location: Uuid) -> Asked {
+    let held = start.stores.iter();
+    let (stocks, unit): (Vec<Uuid>, i64) = match location == ONLINE {
+        true => (held.map(|(_, held)| held.product).collect(), 1000),
+        false => (held.map(|(id, _)| *id).collect(), 500),
+    };
+    let lines = (0..*[1, 1, 2].choose(rng).expect("there are some"))
+        .map(|_| (pick(rng, &stocks), rng.random_range(1..4) * unit));
+    let lines: Vec<(Uuid, i64)> = lines.collect();
+    let customers: Vec<Uuid> = start.tills.customers.keys().copied().collect();
+    let customer = rng.random_ratio(2, 3).then(|| pick(rng, &customers));
+    let prices = lines.iter();
+    let total: i64 = prices
+        .map(|(stock, quantity)| start.price_at_till(*stock, *quantity))
+        .sum();
+    let points = rng.random_range(1..4) * 10 * start.terms.point_value;
+    let tenders = match rng.random_range(0..6) {
+        0..2 if customer.is_some() && points <= total => {
+            vec![(Tender::Points, points), (Tender::Cash, HANDED)]
+        }
+        2 => vec![(Tender::Card, total)],
+        _ => vec![(Tender::Cash, HANDED)],
+    };
+    Asked {
+        register,
+        lines,
+        returns: Vec::new(),
+        customer,
+        tenders,
+        key: rng.random_ratio(1, 2).then(|| Uuid::new_v4().to_string()),
     }
 }
 
@@ -497,9 +593,8 @@ fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
         shop::Call::TakeUnits { quantity, .. } => *quantity = 4,
         shop::Call::Adjust { delta, .. } => *delta = 5,
         shop::Call::CountStock { counted, .. } => *counted = 9,
-        shop::Call::SellAtTill { quantity, .. } | shop::Call::Sell { quantity, .. } => {
-            *quantity = 4000
-        }
+        shop::Call::SellAtTill { quantity, .. } => *quantity = 4000,
+        shop::Call::Sell(asked) => asked.tenders = vec![(Tender::Cash, 4000)],
         shop::Call::Manage { lines, .. } => lines[0].amount = 4000,
         shop::Call::Transfer { goods, .. } => goods[0].1 = 4000,
         _ => {}

@@ -2,7 +2,7 @@
 
 use crate::areas::shop::model::calls::{Call, News, Tidings};
 use crate::areas::shop::model::inventory::{Action, Expected, Line, number};
-use crate::areas::shop::model::tills::{HANDED, OPENING};
+use crate::areas::shop::model::tills::OPENING;
 use crate::areas::shop::model::transfers::Fate;
 use crate::areas::shop::model::{self as shop};
 use crate::areas::shop::stripe::SECRET;
@@ -262,22 +262,36 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
                 rows: false,
             }
         }
-        Call::Sell {
-            register,
-            stock,
-            quantity,
-            key,
-        } => Request::Call {
-            function: Some("pos-sale"),
-            rpc: "pos_sale",
-            caller: None,
-            arguments: json!({
-                "register_id": register, "lines": [{ "inventory_id": stock, "quantity": number(*quantity) }],
-                "tenders": [{ "type": "cash", "amount": HANDED }],
-            }),
-            key: key.clone(),
-            rows: false,
-        },
+        Call::Sell(asked) => {
+            let lines = asked.lines.iter();
+            let lines = lines.map(|(stock, quantity)| {
+                json!({ "inventory_id": stock, "quantity": number(*quantity) })
+            });
+            let lines: Vec<Value> = lines.collect();
+            let returns = asked.returns.iter().map(|back| {
+                json!({
+                    "sale_id": back.sale, "line": back.line, "quantity": number(back.quantity),
+                    "restock": back.restock, "reason": "test",
+                })
+            });
+            let returns: Vec<Value> = returns.collect();
+            let some = |list: Vec<Value>| (!list.is_empty()).then_some(list);
+            let tenders = asked.tenders.iter();
+            let tenders =
+                tenders.map(|(kind, amount)| json!({ "type": kind.name(), "amount": amount }));
+            Request::Call {
+                function: Some("pos-sale"),
+                rpc: "pos_sale",
+                caller: None,
+                arguments: present(json!({
+                    "register_id": asked.register, "lines": some(lines), "returns": some(returns),
+                    "tenders": some(tenders.collect()),
+                    "customer": asked.customer.map(|id| json!({ "id": id })),
+                })),
+                key: asked.key.clone(),
+                rows: false,
+            }
+        }
         Call::VoidSale { sale } => {
             shops("void_sale", json!({ "sale_id": sale, "reason": "test" }))
         }
@@ -419,6 +433,7 @@ fn books(world: &shop::Shop) -> String {
     let promos = array(world.terms.promos.iter().map(|promo| &promo.id));
     let buyers = array(world.terms.buyers.iter());
     let registers = array(world.tills.registers.keys());
+    let customers = array(world.tills.customers.keys());
     format!(
         "with slots as (select owner_id, sum(used) as used from interlock.counter_slots group by owner_id)
          select json_build_object(
@@ -436,8 +451,12 @@ fn books(world: &shop::Shop) -> String {
              'receipts', (select json_object_agg(r.id, r.last_receipt) from interlock.registers r where r.id = any ({registers})),
              'drawers', (select coalesce(json_object_agg(s.id, interlock.expected_cash(s.id)), '{{}}')
                from interlock.shifts s where s.register_id = any ({registers}) and s.closed_at is null),
-             'sales', (select coalesce(json_object_agg(s.id, s.status), '{{}}')
-               from interlock.sales s where s.register_id = any ({registers}))
+             'sales', (select coalesce(json_object_agg(s.id, json_build_array(s.status, (
+                 select coalesce(trim_scale(sum(l.returned_quantity)), 0) from interlock.sale_lines l where l.sale_id = s.id
+               ))), '{{}}')
+               from interlock.sales s where s.register_id = any ({registers})),
+             'points', (select json_object_agg(a.customer_id, json_build_array(a.balance, a.owed))
+               from interlock.points_accounts a where a.customer_id = any ({customers}))
            ),
            'wallets', (select coalesce(json_object_agg(user_id, balance), '{{}}')
              from interlock.wallets where user_id = any ({buyers})),

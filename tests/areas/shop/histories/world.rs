@@ -4,6 +4,7 @@
 use super::Known;
 use crate::areas::promo::model::{Off, Promo, Uses};
 use crate::areas::shop::model::inventory::{Held, ONLINE};
+use crate::areas::shop::model::points::Points;
 use crate::areas::shop::model::tills::{OPENING, Register, Shift, Tills};
 use crate::areas::shop::model::{Product, Shop, Terms};
 use crate::areas::shop::stripe::take_cards;
@@ -49,7 +50,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         _ => rng.random_range(few),
     };
     let units = [units(1..8, oil), units(0..6, bread), units(1..6, card)];
-    let product = |id: Uuid, price, digital| {
+    let product = |id: Uuid, price, digital, per_point| {
         let name = format!("test:{id}");
         (
             id,
@@ -57,13 +58,14 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
                 name,
                 price,
                 digital,
+                per_point,
             },
         )
     };
     let products = BTreeMap::from([
-        product(oil, 700, false),
-        product(bread, 455, false),
-        product(card, 1000, true),
+        product(oil, 700, false, 100),
+        product(bread, 455, false, 30),
+        product(card, 1000, true, 100),
     ]);
     let promos = new_promos(&mut named, &buyers, bread, clock, slotted);
     let mut slots = slots;
@@ -85,8 +87,13 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
             "physical"
         };
         db.execute(
-            "insert into interlock.products (id, name, price, currency, kind) values ($1, $2::text, $3::bigint, 'USD', $4::text)",
-            &[id, &product.name, &product.price, &kind],
+            "with rule as (
+               insert into interlock.points_rules (currency, loyalty_class, per_amount, points)
+               values ('USD', 'test-' || $5::bigint, $5::bigint, 1) on conflict do nothing
+             )
+             insert into interlock.products (id, name, price, currency, kind, loyalty_class)
+             values ($1, $2::text, $3::bigint, 'USD', $4::text, 'test-' || $5::bigint)",
+            &[id, &product.name, &product.price, &kind, &product.per_point],
         )
         .await?;
     }
@@ -104,7 +111,14 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         [(oil, "<oil in the store>"), (bread, "<bread in the store>")],
     )
     .await?;
-    let tills = open_tills(db, &mut named, &stores).await?;
+    let mut tills = open_tills(db, &mut named, &stores).await?;
+    tills.customers = [
+        (named("<Eve at the till>"), rng.random_range(0..60)),
+        (named("<Flo at the till>"), 0),
+    ]
+    .map(|(id, balance)| (id, Points { balance, owed: 0 }))
+    .into();
+    let point_value = insert_customers(db, &tills.customers).await?;
     db.execute(
         "insert into interlock.product_codes (product_id, code)
          select $1, 'test:' || gen_random_uuid() from generate_series(1, $2::bigint)",
@@ -141,6 +155,7 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
             promos,
             buyers,
             slots: slotted,
+            point_value,
         }),
         clock,
         stock,
@@ -164,6 +179,33 @@ pub(super) async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<
         ..Known::default()
     };
     Ok(World::new(start, names, known))
+}
+
+/// Customers with their points; what a point pays.
+async fn insert_customers(db: &Client, customers: &BTreeMap<Uuid, Points>) -> Result<i64> {
+    for (id, points) in customers {
+        db.execute(
+            "insert into interlock.customers (id, name) values ($1, 'test')",
+            &[id],
+        )
+        .await?;
+        db.execute(
+            "with account as (
+               insert into interlock.points_accounts (customer_id, balance) values ($1, $2::bigint)
+             )
+             insert into interlock.points_movements (customer_id, kind, points, balance_after)
+             values ($1, 'adjusted', $2::bigint, $2::bigint)",
+            &[id, &points.balance],
+        )
+        .await?;
+    }
+    db.execute(
+        "insert into interlock.points_values (currency, value) values ('USD', 10) on conflict do nothing",
+        &[],
+    )
+    .await?;
+    let value = "select value::bigint from interlock.points_values where currency = 'USD'";
+    Ok(db.query_one(value, &[]).await?.get(0))
 }
 
 /// A store with a little of both, half ones too.

@@ -1,6 +1,7 @@
 //! What can be asked of a shop.
 
 use super::inventory::{Action, Line};
+use super::sales::Asked;
 use super::transfers::{Fate, Goods};
 use crate::prove::histories::Reader;
 use crate::prove::model::Moment;
@@ -222,13 +223,8 @@ pub(crate) enum Call {
     LookAtInventory {
         stocks: Vec<Uuid>,
     },
-    /// A sale at a till, for cash.
-    Sell {
-        register: Uuid,
-        stock: Uuid,
-        quantity: i64,
-        key: Option<String>,
-    },
+    /// A sale at a till.
+    Sell(Asked),
     VoidSale {
         sale: Uuid,
     },
@@ -285,7 +281,7 @@ impl Call {
                 Some((Uuid::nil(), "manage_inventory", key.clone()?))
             }
             // It is the register's.
-            Self::Sell { register, key, .. } => Some((*register, "pos_sale", key.clone()?)),
+            Self::Sell(asked) => Some((asked.register, "pos_sale", asked.key.clone()?)),
             _ => {
                 let (operation, reference) = self.reference()?;
                 Some((Uuid::nil(), operation, reference.clone()))
@@ -312,7 +308,7 @@ impl Call {
         match self.reference() {
             Some(_) => REFERENCE_LIFETIME,
             // For ever.
-            None if matches!(self, Self::Sell { .. }) => 100 * REFERENCE_LIFETIME,
+            None if matches!(self, Self::Sell(_)) => 100 * REFERENCE_LIFETIME,
             None => LIFETIME,
         }
     }
@@ -341,7 +337,7 @@ impl Call {
                 ..
             } => order.to_string(),
             Self::Manage { key: Some(_), .. }
-            | Self::Sell { key: Some(_), .. }
+            | Self::Sell(Asked { key: Some(_), .. })
             | Self::Transfer { key: Some(_), .. }
             | Self::Book { key: Some(_), .. } => format!("{self:?}"),
             // All that it says, its reference too.

@@ -6,7 +6,9 @@ mod checkout;
 mod codes;
 pub(crate) mod inventory;
 mod orders;
+pub(crate) mod points;
 mod reopening;
+pub(crate) mod sales;
 pub(crate) mod slots;
 mod stock;
 pub(crate) mod tills;
@@ -34,6 +36,8 @@ pub(crate) struct Product {
     pub(crate) name: String,
     pub(crate) price: i64,
     pub(crate) digital: bool,
+    /// How much of it earns a point at a till.
+    pub(crate) per_point: i64,
 }
 
 /// What does not change while the shop is open.
@@ -44,6 +48,8 @@ pub(crate) struct Terms {
     pub(crate) buyers: Vec<Uuid>,
     /// Whether it uses slots.
     pub(crate) slots: bool,
+    /// What a point pays at a till.
+    pub(crate) point_value: i64,
 }
 
 /// The state of a shop.
@@ -260,12 +266,7 @@ impl Model for Shop {
             Call::SellAtTill {
                 stock, quantity, ..
             } => self.sale_refusals(*stock, *quantity),
-            Call::Sell {
-                register,
-                stock,
-                quantity,
-                ..
-            } => self.till_refusals(*register, *stock, *quantity),
+            Call::Sell(asked) => self.sell_refusals(asked),
             Call::VoidSale { sale } => self.void_refusals(*sale),
             Call::OpenShift { register } => self.open_refusals(*register),
             Call::CloseShift { shift, counted } => self.close_refusals(*shift, *counted),
@@ -407,12 +408,7 @@ impl Shop {
             Call::SellAtTill {
                 stock, quantity, ..
             } => self.sold_at_till(*stock, *quantity, body),
-            Call::Sell {
-                register,
-                stock,
-                quantity,
-                ..
-            } => self.till_sold(*register, *stock, *quantity, body),
+            Call::Sell(asked) => self.sold(asked, body),
             Call::VoidSale { sale } => self.sale_voided(*sale, body),
             Call::OpenShift { register } => self.shift_opened(*register, body),
             Call::CloseShift { shift, counted } => self.shift_closed(*shift, *counted, body),

@@ -57,7 +57,7 @@ pub(crate) struct Transfer {
 
 impl Shop {
     /// The inventory id of a product at a location.
-    fn stock_at(&self, product: Uuid, location: Uuid) -> Uuid {
+    pub(super) fn stock_at(&self, product: Uuid, location: Uuid) -> Uuid {
         self.stores
             .iter()
             .find(|(_, held)| (held.product, held.location) == (product, location))

@@ -47,7 +47,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a token that is renewed meanwhile is not purged, nor waited for",
     ),
     (
-        "refund_order_lines: without `where l.restocked > 0`",
+        "take_off_order: without `where l.restocked > 0`",
         "a part that gives no goods back waits for none",
     ),
     (
@@ -103,7 +103,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a price of an untracked product that changes meanwhile is not charged",
     ),
     (
-        "checkout: never `v_answer is not null` (3)",
+        "checkout: never `v_answer is not null` (4)",
         "what is owed since the look is not answered as if it were there",
     ),
     (
@@ -191,7 +191,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "stock that was sold meanwhile is refused, with what is left",
     ),
     (
-        "take_from_rows: without `and l.available_quantity >= l.quantity`",
+        "take_from_rows: without `and p.available_quantity >= w.quantity`",
         "stock that was sold meanwhile is refused, with what is left",
     ),
     (

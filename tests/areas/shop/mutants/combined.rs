@@ -11,11 +11,16 @@ const STORM: ShopScenario = ShopScenario::Storm {
     stock: 25,
 };
 
+/// A single line goes the way of a cart.
+pub(super) const AS_A_CART: (&str, &str, &str) =
+    ("checkout", "jsonb_array_length(p_cart_items) = 1", "false");
+
 /// The mutants.
 pub(crate) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: reads without locking",
         patches: &[
+            AS_A_CART,
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
             ("take_from_rows", "for no key update of p", ""),
         ],
@@ -25,12 +30,13 @@ pub(crate) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: read, then write (report 001's lost update)",
         patches: &[
+            AS_A_CART,
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
             ("take_from_rows", "for no key update of p", ""),
             (
                 "take_from_rows",
-                "set available_quantity = p.available_quantity - l.quantity",
-                "set available_quantity = l.available_quantity - l.quantity",
+                "set available_quantity = p.available_quantity - w.quantity",
+                "set available_quantity = (select s.available_quantity from interlock.products s where s.id = p.id) - w.quantity",
             ),
         ],
         sql: None,
@@ -39,11 +45,26 @@ pub(crate) const COMBINED: &[Combined] = &[
     Combined {
         name: "take_stock: whether to take is decided on what the statement saw first",
         patches: &[
+            AS_A_CART,
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
             (
                 "take_from_rows",
-                "and l.available_quantity >= l.quantity",
-                "and p.available_quantity >= l.quantity",
+                "for no key update of p
+  )",
+                "for no key update of p
+  ),
+  taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - l.quantity
+    from locked l
+    where p.id = l.id
+      and p.available_quantity >= l.quantity
+  )",
+            ),
+            (
+                "take_from_rows",
+                "and p.available_quantity >= w.quantity",
+                "and false",
             ),
         ],
         sql: None,
@@ -62,12 +83,28 @@ pub(crate) const COMBINED: &[Combined] = &[
         race: &STORM,
     },
     Combined {
-        name: "checkout: the key is looked up and not claimed",
+        name: "checkout_line: the key is looked up and not claimed",
         patches: &[(
-            "checkout",
+            "checkout_line",
             "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
             "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
         )],
+        sql: None,
+        race: &ShopScenario::DoubleClick {
+            copies: 10,
+            stock: 100,
+        },
+    },
+    Combined {
+        name: "checkout: the key is looked up and not claimed",
+        patches: &[
+            AS_A_CART,
+            (
+                "checkout",
+                "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
+                "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
+            ),
+        ],
         sql: None,
         race: &ShopScenario::DoubleClick {
             copies: 10,

@@ -71,7 +71,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "What is not a string has no text that looks like a UUID.",
     ),
     (
-        "take_stock: never `cardinality(p_product_ids) = 1`",
+        "take_stock: never `cardinality(p_product_ids) = 1 and interlock.take_from_row( p_product_ids[1], p_quantities[1], p_re…`",
         "It only saves work: the statement for several products takes one as well.",
     ),
     (

@@ -15,8 +15,8 @@ pub(crate) const IN_HISTORIES: &[Mutant] = &[
         "for no key update skip locked",
     ),
     (
-        "take_stock",
-        "and p.available_quantity >= p_quantities[1]",
+        "take_from_row",
+        "and p.available_quantity >= p_quantity",
         "",
     ),
     (

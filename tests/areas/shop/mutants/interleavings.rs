@@ -1,5 +1,6 @@
 //! Mutants that a schedule of two operations must find.
 
+use super::combined::AS_A_CART;
 use crate::prove::interleavings::Mutant;
 
 /// The mutants.
@@ -7,8 +8,23 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
     Mutant {
         name: "take_from_rows: whether to take is decided on what the statement saw first",
         changes: &[
+            AS_A_CART,
             ("take_stock", "cardinality(p_product_ids) = 1", "false"),
-            ("take_from_rows", "and l.available_quantity >= l.quantity", "and p.available_quantity >= l.quantity"),
+            (
+                "take_from_rows",
+                "for no key update of p
+  )",
+                "for no key update of p
+  ),
+  taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - l.quantity
+    from locked l
+    where p.id = l.id
+      and p.available_quantity >= l.quantity
+  )",
+            ),
+            ("take_from_rows", "and p.available_quantity >= w.quantity", "and false"),
         ],
         stage: "an unpaid order of u that is due, with the last",
     },
@@ -112,19 +128,23 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
     },
     Mutant {
         name: "checkout: refuses when the slots could not do it",
-        changes: &[(
-            "checkout",
-            "v_owed := interlock.take_stock(",
-            "if v_slotted is not null then
+        changes: &[
+            AS_A_CART,
+            (
+                "checkout",
+                "v_owed := interlock.take_stock(",
+                "if v_look.slotted is not null then
                perform interlock.raise_error('INSUFFICIENT_INVENTORY', '{}');
              end if;
              v_owed := interlock.take_stock(",
-        )],
+            ),
+        ],
         stage: "the last two p in",
     },
     Mutant {
         name: "checkout: the key is claimed after the stock was looked at, and last of all",
         changes: &[
+            AS_A_CART,
             (
                 "checkout",
                 "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);",

@@ -25,12 +25,12 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "an order of which somebody makes a session meanwhile is in that one",
     ),
     (
-        "pack_units: without `for share`",
-        "nothing is packed into an order that is cancelled meanwhile",
+        "complete_box: without `for no key update`",
+        "whoever completes an order waits for what is packed into it",
     ),
     (
         "lock_box: without `for no key update`",
-        "whoever completes an order waits for what is packed into it",
+        "an order that is completed meanwhile does not leave its session",
     ),
 ];
 
@@ -66,8 +66,8 @@ const COMBINED: &[Combined] = &[
         race: &PackingScenario::CompleteTogether,
     },
     Combined {
-        name: "pack_units and lock_box: nobody waits at the box",
-        patches: &[("pack_units", "for share", ""), ("lock_box", "for no key update", "")],
+        name: "complete_box: the lines are read and not locked",
+        patches: &[("complete_box", "for no key update", "")],
         sql: None,
         race: &PackingScenario::PackAndComplete,
     },
@@ -77,12 +77,12 @@ const COMBINED: &[Combined] = &[
 const INTERLEAVED: &[Mutant] = &[
     Mutant {
         name: "pack_units: packs into a box that somebody closes",
-        changes: &[("pack_units", "for share", "")],
+        changes: &[("pack_units", "and p.box_open", "")],
         stage: "two orders that are packed out of one basket",
     },
     Mutant {
-        name: "lock_box: closes a box into which somebody packs",
-        changes: &[("lock_box", "for no key update", "")],
+        name: "complete_box: closes a box into which somebody packs",
+        changes: &[("complete_box", "for no key update", "")],
         stage: "two orders that are packed out of one basket",
     },
 ];
