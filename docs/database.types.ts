@@ -255,33 +255,14 @@ export type Database = {
       };
       "events": {
         Row: {
-          "created_at": string;
-          "id": string;
-          "payload": NonNullable<Json>;
-          "position": number;
-          "subject": string;
-          "transaction": unknown;
-          "type": string;
+          "created_at": string | null;
+          "id": string | null;
+          "payload": Json | null;
+          "position": number | null;
+          "subject": string | null;
+          "type": string | null;
         };
         ComputedFields: never;
-        Insert: {
-          "created_at"?: string | null;
-          "id"?: string | null;
-          "payload"?: Json | null;
-          "position"?: number | null;
-          "subject"?: string | null;
-          "transaction"?: unknown;
-          "type"?: string | null;
-        };
-        Update: {
-          "created_at"?: string | null;
-          "id"?: string | null;
-          "payload"?: Json | null;
-          "position"?: number | null;
-          "subject"?: string | null;
-          "transaction"?: unknown;
-          "type"?: string | null;
-        };
         Relationships: [];
       };
       "inventory": {
@@ -1060,6 +1041,10 @@ export type Database = {
           "picking_session_id": string;
           "product_id": string | null;
           "quantity": number | null;
+          "quantity_needed": number | null;
+          "quantity_packed": number | null;
+          "quantity_short": number | null;
+          "version": number | null;
         };
         ComputedFields: never;
         Insert: {
@@ -1071,6 +1056,10 @@ export type Database = {
           "picking_session_id"?: string | null;
           "product_id"?: string | null;
           "quantity"?: number | null;
+          "quantity_needed"?: number | null;
+          "quantity_packed"?: number | null;
+          "quantity_short"?: number | null;
+          "version"?: number | null;
         };
         Update: {
           "action"?: string | null;
@@ -1081,6 +1070,10 @@ export type Database = {
           "picking_session_id"?: string | null;
           "product_id"?: string | null;
           "quantity"?: number | null;
+          "quantity_needed"?: number | null;
+          "quantity_packed"?: number | null;
+          "quantity_short"?: number | null;
+          "version"?: number | null;
         };
         Relationships: [];
       };

@@ -50,6 +50,13 @@ create domain interlock.positive_count as int
 create domain interlock.row_version as bigint
   constraint row_version_positive check (value >= 1);
 
+-- The order in which things happened, over all histories that interlock.events tells of: those of one subject got their numbers
+-- in the order in which they happened. A transaction that is not committed has numbers, too, so they do not become visible in order.
+create sequence interlock.event_position as bigint;
+
+comment on sequence interlock.event_position is
+  'The order in which things happened, over all histories that interlock.events tells of.';
+
 -- Whether a text is one line of at most so many characters, outer blanks not counted.
 -- The functions ask the same of a line (crates/domain/src/fields.rs).
 --
@@ -508,7 +515,6 @@ create table interlock.settings (
     constraint settings_short_lines_known check (short_lines in ('shorten', 'wait')),
   session_idle interval default '48 hours'
     constraint settings_session_idle_sane check (session_idle between interval '1 hour' and interval '100 years'),
-  packing_events boolean not null default true,
   keep_packing_scans interval
     constraint settings_keep_packing_scans_sane check (keep_packing_scans between interval '1 day' and interval '100 years'),
 
@@ -635,8 +641,6 @@ comment on column interlock.settings.short_lines is
   'What becomes of units of an order that could not be packed: shorten (they are taken off the order, and paid back), or wait (the order stays partly_shipped, and they go into another session).';
 comment on column interlock.settings.session_idle is
   'How long nobody may have done anything in a picking session before it is abandoned (1 hour to 100 years); null means for ever.';
-comment on column interlock.settings.packing_events is
-  'Whether each scan is told as an event (packing.progress).';
 comment on column interlock.settings.keep_packing_scans is
   'How long scans of picking sessions that have ended are kept (1 day to 100 years); null, as at first, means for ever.';
 
@@ -1223,7 +1227,8 @@ $$;
 
 -- Give the API a table or view of this schema as a view of the same name in public, if that name is free there: what
 -- belongs to the project stays as it is. The view runs with its caller's rights, and has the grants and the comment
--- of what it shows, so nobody can do through it what they could not do without it.
+-- of what it shows, so nobody can do through it what they could not do without it. The transaction that wrote a row is not in it:
+-- that one is the outbox's business.
 --
 -- Callers: the installation; postgres. If you free a name later, call it yourself:
 --
@@ -1250,6 +1255,7 @@ begin
       where a.attrelid = v_table
         and a.attnum > 0
         and not a.attisdropped
+        and a.attname <> 'transaction'
     ),
     v_table
   );
@@ -1898,6 +1904,7 @@ begin
     select e.ctid
     from interlock.batch_events e
     where e.created_at < v_now - v_keep.keep_batch_events
+      and not exists (select from interlock.deliveries d where d.position = e.id)
       and not exists (
         select
         from interlock.batches b
@@ -1915,6 +1922,7 @@ begin
     select e.ctid
     from interlock.order_events e
     where e.created_at < v_now - v_keep.keep_order_events
+      and not exists (select from interlock.deliveries d where d.position = e.id)
       and not exists (
         select
         from interlock.orders o
@@ -1972,13 +1980,13 @@ begin
   ));
   get diagnostics v_deliveries = row_count;
 
-  perform set_config('interlock.purging', 'events', true);
-  delete from interlock.events
+  perform set_config('interlock.purging', 'outbox', true);
+  delete from interlock.outbox
   where ctid = any (array(
-    select e.ctid
-    from interlock.events e
-    where e.created_at < v_now - v_keep.keep_events
-      and not exists (select from interlock.deliveries d where d.event_id = e.id)
+    select b.ctid
+    from interlock.outbox b
+    where b.created_at < v_now - v_keep.keep_events
+      and not exists (select from interlock.deliveries d where d.position = b.position)
     limit v_limit
     for update skip locked
   ));
@@ -1990,6 +1998,7 @@ begin
     select c.ctid
     from interlock.packing_scans c
     where c.created_at < v_now - v_keep.keep_packing_scans
+      and not exists (select from interlock.deliveries d where d.position = c.id)
       and not exists (
         select
         from interlock.picking_sessions s

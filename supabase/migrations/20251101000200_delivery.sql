@@ -258,7 +258,7 @@ create policy drivers_select_own
 --               became available again
 --   completed, cancelled, deleted
 create table interlock.batch_events (
-  id bigint generated always as identity,
+  id bigint not null default nextval('interlock.event_position'),
   batch_id uuid not null,
   event interlock.batch_event not null,
   driver_id uuid,
@@ -266,6 +266,7 @@ create table interlock.batch_events (
   created_at timestamptz not null default now(),
   actor_id uuid,
   reason interlock.label,
+  transaction xid8 not null default pg_current_xact_id(),
   -- The history of one batch is read in this order.
   constraint batch_events_pkey primary key (batch_id, id)
 );
@@ -278,11 +279,16 @@ comment on column interlock.batch_events.actor_id is
   'The user whose token it was done with; empty for the service role, jobs and SQL of the shop''s own.';
 comment on column interlock.batch_events.reason is
   'Why the shop gave the batch to another driver, if it said so.';
+comment on column interlock.batch_events.transaction is
+  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
 comment on column interlock.batch_events.version is
   'The batch''s version after the change. An expired or released row and the claimed or assigned row that follows share it.';
 
 -- A driver's own history (row security).
 create index batch_events_by_driver on interlock.batch_events (driver_id, id) where driver_id is not null;
+
+-- What is to be told outside: interlock.events.
+create index batch_events_by_transaction on interlock.batch_events (transaction);
 
 create trigger batch_events_append_only
   before update or delete on interlock.batch_events

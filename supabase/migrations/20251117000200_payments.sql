@@ -162,6 +162,30 @@ begin
 end
 $$;
 
+-- Tell of money that somebody has to see to: what has to go back (payment.refund_due, with what is still due), and what pays no order
+-- (payment.flagged).
+--
+-- Callers: triggers payments_note_first, payments_note_change.
+-- Locks: none.
+-- Security definer: nobody has insert on the outbox.
+create function interlock.note_payment()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform interlock.note_event('payment.' || new.status, new.id::text, jsonb_build_object(
+    'payment_id', new.id,
+    'order_id', new.order_id,
+    'amount', case when new.status = 'flagged' then new.amount else new.refund_asked - new.refunded end,
+    'currency', new.currency,
+    'flag', new.flag
+  ));
+  return null;
+end
+$$;
+
 -- Write the wallet ledger; refuse another owner for a wallet, and another currency for one that has a ledger: what it has
 -- held was that currency, and so is what comes back into it.
 --
@@ -449,6 +473,21 @@ create policy payments_select_own
   using (order_id = any (array(
     select o.id from interlock.orders o where o.user_id = (select auth.uid())
   )));
+
+create trigger payments_note_first
+  after insert on interlock.payments
+  for each row
+  when (new.status in ('refund_due', 'flagged'))
+  execute function interlock.note_payment();
+
+create trigger payments_note_change
+  after update on interlock.payments
+  for each row
+  when (
+    new.status in ('refund_due', 'flagged')
+    and (new.status <> old.status or new.refund_asked > old.refund_asked)
+  )
+  execute function interlock.note_payment();
 
 -- What the older part of a wallet's ledger adds up to, so that wallet_differences need not read it again.
 --
@@ -2726,6 +2765,8 @@ comment on function interlock.move_wallet is
   'What public.debit_wallet and public.adjust_wallet have in common: money that staff or the shop put into a wallet (p_delta above 0) or take out of it, never below nothing and once for each reference.';
 comment on function interlock.move_wallet_money is
   'Give one user the money of another''s wallet, as a movement in both ledgers.';
+comment on function interlock.note_payment is
+  'Tell of money that somebody has to see to: what has to go back (payment.refund_due, with what is still due), and what pays no order (payment.flagged).';
 comment on function interlock.pay_from_wallet is
   'Take money out of the wallet that interlock.lock_wallet has locked.';
 comment on function interlock.payment_webhook is

@@ -262,7 +262,7 @@ create policy packing_progress_select_workers
 -- The history of picking sessions: what was picked, packed and taken out, by whom. Append-only; interlock.purge_history removes
 -- old rows of sessions that have ended (settings.keep_packing_scans). There is no foreign key to the session: every scan would lock its row.
 create table interlock.packing_scans (
-  id bigint generated always as identity
+  id bigint not null default nextval('interlock.event_position')
     constraint packing_scans_pkey primary key,
   picking_session_id uuid not null,
   order_id uuid,
@@ -270,7 +270,14 @@ create table interlock.packing_scans (
   action interlock.packing_action not null,
   quantity interlock.unit_change,
   actor uuid,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  quantity_packed int,
+  quantity_needed int,
+  quantity_short int,
+  version bigint,
+  transaction xid8 not null default pg_current_xact_id(),
+  constraint packing_scans_line_whole
+    check (num_nulls(quantity_packed, quantity_needed, quantity_short, version) in (0, 4))
 );
 
 comment on table interlock.packing_scans is
@@ -285,8 +292,21 @@ comment on column interlock.packing_scans.quantity is
   'How many units; less than 0 for what was taken out again. Empty for an order as a whole.';
 comment on column interlock.packing_scans.actor is
   'Who did it; empty for the shop''s own code.';
+comment on column interlock.packing_scans.quantity_packed is
+  'What was packed of the line after it; empty for what is not done with a line.';
+comment on column interlock.packing_scans.quantity_needed is
+  'What the line needed.';
+comment on column interlock.packing_scans.quantity_short is
+  'What of it was told not to be there.';
+comment on column interlock.packing_scans.version is
+  'The line''s version after it.';
+comment on column interlock.packing_scans.transaction is
+  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
 
 create index packing_scans_by_session on interlock.packing_scans (picking_session_id, id desc);
+
+-- What is to be told outside: interlock.events.
+create index packing_scans_by_transaction on interlock.packing_scans (transaction);
 
 create trigger packing_scans_append_only
   before update or delete on interlock.packing_scans
@@ -1342,8 +1362,8 @@ begin
 end
 $$;
 
--- Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the
--- numbers as they are and the line's version, so what comes late or twice does no harm.
+-- Write down what was done with a line, with the numbers as they are and the line's version, so that whoever is told of it late or
+-- twice is not misled.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
 -- Locks: none.
@@ -1353,21 +1373,13 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-  values (p_line.picking_session_id, p_line.order_id, p_line.product_id, p_action, p_quantity, auth.uid());
-  insert into interlock.events (type, subject, payload)
-  select 'packing.progress', p_line.picking_session_id::text, jsonb_build_object(
-    'session_id', p_line.picking_session_id,
-    'order_id', p_line.order_id,
-    'product_id', p_line.product_id,
-    'change', case when p_action = 'short' then 0 else p_quantity end,
-    'quantity_packed', p_line.quantity_packed,
-    'quantity_needed', p_line.quantity_needed,
-    'quantity_short', p_line.quantity_short,
-    'version', p_line.version
+  insert into interlock.packing_scans (
+    picking_session_id, order_id, product_id, action, quantity, actor, quantity_packed, quantity_needed, quantity_short, version
   )
-  from interlock.settings s
-  where s.packing_events;
+  values (
+    p_line.picking_session_id, p_line.order_id, p_line.product_id, p_action, p_quantity, auth.uid(),
+    p_line.quantity_packed, p_line.quantity_needed, p_line.quantity_short, p_line.version
+  );
 end
 $$;
 
@@ -2720,7 +2732,7 @@ comment on function interlock.may_hear_packing is
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
 comment on function interlock.note_packing is
-  'Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
+  'Write down what was done with a line, with the numbers as they are and the line''s version, so that whoever is told of it late or twice is not misled.';
 comment on function interlock.note_scan is
   'Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).';
 comment on function interlock.pack_item is

@@ -94,6 +94,7 @@ drop function
   interlock.close_payment_proofs,
   interlock.guard_proof_upload,
   interlock.keep_wallet_with_money,
+  interlock.note_payment,
   interlock.record_wallet_movement,
   interlock.is_provider_id,
   interlock.to_amount,

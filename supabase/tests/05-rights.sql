@@ -66,6 +66,7 @@ select results_eq(
       ('interlock.order_shipments: authenticated select, service_role select'),
       ('interlock.order_transfers: service_role select'),
       ('interlock.orders: authenticated select, service_role select'),
+      ('interlock.outbox: service_role select'),
       ('interlock.packing_conflict_rates: service_role select'),
       ('interlock.packing_conflicts: service_role select'),
       ('interlock.packing_differences: service_role select'),

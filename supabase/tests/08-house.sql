@@ -155,10 +155,11 @@ select is_empty(
         from pg_attribute a where a.attrelid = v.oid and a.attnum > 0 and not a.attisdropped
       ) is distinct from (
         select array_agg((a.attname, a.atttypid, a.atttypmod)::text order by a.attnum)
-        from pg_attribute a where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+        from pg_attribute a
+        where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and a.attname <> 'transaction'
       )
   $$,
-  'and its columns, in their order'
+  'and its columns, in their order, but for the transaction that wrote it'
 );
 
 create table interlock.tap_table (id int primary key, secret text, gone int, "Word" text default 'w');

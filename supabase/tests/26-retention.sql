@@ -88,7 +88,7 @@ join interlock.picking_sessions s on s.id = e.id;
 insert into interlock.packing_conflicts (picking_session_id, product_id, created_at)
 select pg_temp.id('gone'), pg_temp.id('gone'), pg_temp.ago(e.rest)
 from (values (interval '2 days'), ('1 day'), ('0')) as e (rest);
-insert into interlock.events (type, subject, payload, created_at)
+insert into interlock.outbox (type, subject, payload, created_at)
 select 'tap.happened', 'tap-' || e.name, '{}', pg_temp.ago(e.rest)
 from (values ('a', interval '2 days'), ('b', '1 day'), ('young', '0')) as e (name, rest);
 
@@ -288,7 +288,7 @@ from (values
 ) as e (what, names);
 
 select throws_ok(
-  'delete from interlock.' || t.name, '23001', null, 'then nobody deletes again from ' || t.name
+  'delete from interlock.' || case t.name when 'events' then 'outbox' else t.name end, '23001', null, 'then nobody deletes again from ' || t.name
 )
 from (values ('batch_events'), ('order_events'), ('stock_movements'), ('wallet_movements'), ('inventory_conflicts'), ('events'), ('packing_conflicts'), ('packing_scans')) as t (name);
 

@@ -61,12 +61,7 @@ const SET: &[Migration] = &[
         title: "Audits of the stock: what its books do not agree on.",
     },
     Migration {
-        file: "20251120000200_events",
-        part: "events",
-        title: "What has happened, to be told outside.",
-    },
-    Migration {
-        file: "20251120000300_customers",
+        file: "20251120000200_customers",
         part: "customers",
         title: "Customers of tills, and their points.",
     },
@@ -79,6 +74,11 @@ const SET: &[Migration] = &[
         file: "20251121000200_warehouse",
         part: "warehouse",
         title: "The warehouse: picking sessions, and what is packed in them.",
+    },
+    Migration {
+        file: "20251121000300_events",
+        part: "events",
+        title: "What has happened, to be told outside.",
     },
     Migration {
         file: "20251122000100_jobs",

@@ -15,6 +15,7 @@ export type Database = {
           "event": string;
           "id": number;
           "reason": string | null;
+          "transaction": unknown;
           "version": number;
         };
         ComputedFields: never;
@@ -24,8 +25,9 @@ export type Database = {
           "created_at"?: string;
           "driver_id"?: string | null;
           "event": string;
-          "id"?: never;
+          "id"?: number;
           "reason"?: string | null;
+          "transaction"?: unknown;
           "version": number;
         };
         Update: {
@@ -34,8 +36,9 @@ export type Database = {
           "created_at"?: string;
           "driver_id"?: string | null;
           "event"?: string;
-          "id"?: never;
+          "id"?: number;
           "reason"?: string | null;
+          "transaction"?: unknown;
           "version"?: number;
         };
         Relationships: [];
@@ -301,13 +304,14 @@ export type Database = {
           "created_at": string;
           "ended_at": string | null;
           "endpoint_id": string;
-          "event_id": string;
           "id": number;
           "lease": string | null;
           "lease_until": string | null;
           "next_attempt_at": string;
+          "position": number;
           "state": string;
           "subject": string;
+          "transaction": unknown;
         };
         ComputedFields: never;
         Insert: {
@@ -315,26 +319,28 @@ export type Database = {
           "created_at"?: string;
           "ended_at"?: string | null;
           "endpoint_id": string;
-          "event_id": string;
           "id"?: never;
           "lease"?: string | null;
           "lease_until"?: string | null;
           "next_attempt_at"?: string;
+          "position": number;
           "state"?: string;
           "subject": string;
+          "transaction": unknown;
         };
         Update: {
           "attempts"?: number;
           "created_at"?: string;
           "ended_at"?: string | null;
           "endpoint_id"?: string;
-          "event_id"?: string;
           "id"?: never;
           "lease"?: string | null;
           "lease_until"?: string | null;
           "next_attempt_at"?: string;
+          "position"?: number;
           "state"?: string;
           "subject"?: string;
+          "transaction"?: unknown;
         };
         Relationships: [
           {
@@ -342,13 +348,6 @@ export type Database = {
             columns: ["endpoint_id"];
             isOneToOne: false;
             referencedRelation: "webhook_endpoints";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "deliveries_event";
-            columns: ["event_id"];
-            isOneToOne: false;
-            referencedRelation: "events";
             referencedColumns: ["id"];
           },
         ];
@@ -430,37 +429,6 @@ export type Database = {
           "active"?: boolean;
           "created_at"?: string;
           "user_id"?: string;
-        };
-        Relationships: [];
-      };
-      "events": {
-        Row: {
-          "created_at": string;
-          "id": string;
-          "payload": NonNullable<Json>;
-          "position": number;
-          "subject": string;
-          "transaction": unknown;
-          "type": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "created_at"?: string;
-          "id"?: string;
-          "payload": NonNullable<Json>;
-          "position"?: never;
-          "subject": string;
-          "transaction"?: unknown;
-          "type": string;
-        };
-        Update: {
-          "created_at"?: string;
-          "id"?: string;
-          "payload"?: NonNullable<Json>;
-          "position"?: never;
-          "subject"?: string;
-          "transaction"?: unknown;
-          "type"?: string;
         };
         Relationships: [];
       };
@@ -804,23 +772,26 @@ export type Database = {
           "id": number;
           "order_id": string;
           "tracking": string | null;
+          "transaction": unknown;
         };
         ComputedFields: never;
         Insert: {
           "actor"?: string | null;
           "created_at"?: string;
           "event": string;
-          "id"?: never;
+          "id"?: number;
           "order_id": string;
           "tracking"?: string | null;
+          "transaction"?: unknown;
         };
         Update: {
           "actor"?: string | null;
           "created_at"?: string;
           "event"?: string;
-          "id"?: never;
+          "id"?: number;
           "order_id"?: string;
           "tracking"?: string | null;
+          "transaction"?: unknown;
         };
         Relationships: [
           {
@@ -1231,6 +1202,34 @@ export type Database = {
         };
         Relationships: [];
       };
+      "outbox": {
+        Row: {
+          "created_at": string;
+          "payload": NonNullable<Json>;
+          "position": number;
+          "subject": string;
+          "transaction": unknown;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "payload": NonNullable<Json>;
+          "position"?: number;
+          "subject": string;
+          "transaction"?: unknown;
+          "type": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "payload"?: NonNullable<Json>;
+          "position"?: number;
+          "subject"?: string;
+          "transaction"?: unknown;
+          "type"?: string;
+        };
+        Relationships: [];
+      };
       "packing_conflicts": {
         Row: {
           "created_at": string;
@@ -1315,27 +1314,42 @@ export type Database = {
           "picking_session_id": string;
           "product_id": string | null;
           "quantity": number | null;
+          "quantity_needed": number | null;
+          "quantity_packed": number | null;
+          "quantity_short": number | null;
+          "transaction": unknown;
+          "version": number | null;
         };
         ComputedFields: never;
         Insert: {
           "action": string;
           "actor"?: string | null;
           "created_at"?: string;
-          "id"?: never;
+          "id"?: number;
           "order_id"?: string | null;
           "picking_session_id": string;
           "product_id"?: string | null;
           "quantity"?: number | null;
+          "quantity_needed"?: number | null;
+          "quantity_packed"?: number | null;
+          "quantity_short"?: number | null;
+          "transaction"?: unknown;
+          "version"?: number | null;
         };
         Update: {
           "action"?: string;
           "actor"?: string | null;
           "created_at"?: string;
-          "id"?: never;
+          "id"?: number;
           "order_id"?: string | null;
           "picking_session_id"?: string;
           "product_id"?: string | null;
           "quantity"?: number | null;
+          "quantity_needed"?: number | null;
+          "quantity_packed"?: number | null;
+          "quantity_short"?: number | null;
+          "transaction"?: unknown;
+          "version"?: number | null;
         };
         Relationships: [];
       };
@@ -2779,7 +2793,6 @@ export type Database = {
           "max_open_orders_per_customer": number | null;
           "max_open_units_per_customer": number | null;
           "max_payment_proofs": number;
-          "packing_events": boolean;
           "payment_methods": (string)[];
           "payment_window": string;
           "phone_prefix": string | null;
@@ -2837,7 +2850,6 @@ export type Database = {
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
-          "packing_events"?: boolean;
           "payment_methods"?: (string)[];
           "payment_window"?: string;
           "phone_prefix"?: string | null;
@@ -2894,7 +2906,6 @@ export type Database = {
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
-          "packing_events"?: boolean;
           "payment_methods"?: (string)[];
           "payment_window"?: string;
           "phone_prefix"?: string | null;
@@ -3448,6 +3459,19 @@ export type Database = {
           "available_quantity": number;
           "free_codes": number | null;
           "product_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "events": {
+        Row: {
+          "created_at": string | null;
+          "id": string | null;
+          "payload": Json | null;
+          "position": number | null;
+          "subject": string | null;
+          "transaction": unknown;
+          "type": string | null;
         };
         ComputedFields: never;
         Relationships: [];
@@ -4334,6 +4358,10 @@ export type Database = {
           "p_user_id": string;
         };
         Returns: Record<string, unknown>;
+      };
+      "event_id": {
+        Args: { "p_created_at": string; "p_position": number };
+        Returns: string;
       };
       "exchanged_sales": {
         Args: { "p_root_sale_id": string };
@@ -5523,7 +5551,7 @@ export type Database = {
       };
       "note_event": {
         Args: { "p_payload": Json; "p_subject": string; "p_type": string };
-        Returns: string;
+        Returns: number;
       };
       "note_packing": {
         Args: {

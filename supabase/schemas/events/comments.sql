@@ -13,6 +13,8 @@ comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
+comment on function interlock.event_id is
+  'The id of an event, by which a receiver knows a repetition: a UUID (version 7) of when it was and its position, so that it need not be kept.';
 comment on function interlock.find_webhook_problems is
   'What is wrong with what is said of an endpoint; null stands for what is not said, an empty list for all types.';
 comment on function interlock.first_kilobyte is
@@ -30,7 +32,7 @@ comment on function interlock.lock_webhook_endpoint is
 comment on function interlock.make_deliveries is
   'Make deliveries of events that are new, at most p_limit events of them; answers how many were looked at.';
 comment on function interlock.note_event is
-  'Write down what has happened, in the transaction in which it does; answers the event''s id.';
+  'Write down what has happened, in the transaction in which it does; answers its position.';
 comment on function interlock.record_delivery is
   'What public.record_delivery does, with its owner''s rights: what came of an attempt, told by whoever has its lease.';
 comment on function interlock.retry_delivery is

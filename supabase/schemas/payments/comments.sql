@@ -49,6 +49,8 @@ comment on function interlock.move_wallet is
   'What public.debit_wallet and public.adjust_wallet have in common: money that staff or the shop put into a wallet (p_delta above 0) or take out of it, never below nothing and once for each reference.';
 comment on function interlock.move_wallet_money is
   'Give one user the money of another''s wallet, as a movement in both ledgers.';
+comment on function interlock.note_payment is
+  'Tell of money that somebody has to see to: what has to go back (payment.refund_due, with what is still due), and what pays no order (payment.flagged).';
 comment on function interlock.pay_from_wallet is
   'Take money out of the wallet that interlock.lock_wallet has locked.';
 comment on function interlock.payment_webhook is

@@ -50,7 +50,7 @@ comment on function interlock.may_hear_packing is
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
 comment on function interlock.note_packing is
-  'Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
+  'Write down what was done with a line, with the numbers as they are and the line''s version, so that whoever is told of it late or twice is not misled.';
 comment on function interlock.note_scan is
   'Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).';
 comment on function interlock.pack_item is

@@ -54,7 +54,8 @@ from (values
     'version bigint not null',
     'created_at timestamp with time zone not null',
     'actor_id uuid',
-    'reason text'
+    'reason text',
+    'transaction xid8 not null'
   ])
 ) as t (name, columns);
 

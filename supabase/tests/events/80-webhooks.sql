@@ -137,7 +137,7 @@ create function pg_temp.event(p_transaction int, p_type text, p_subject text)
 returns void
 language sql
 as $$
-  insert into interlock.events (type, subject, payload, transaction)
+  insert into interlock.outbox (type, subject, payload, transaction)
   values (p_type, p_subject, jsonb_build_object('n', p_transaction), p_transaction::text::xid8)
 $$;
 create function pg_temp.made(p_limit int default 100)
@@ -151,7 +151,7 @@ begin
   return (
     select string_agg(format('%s %s', substring(w.url from '//([a-z]+)'), e.payload ->> 'n'), ', ' order by d.id)
     from interlock.deliveries d
-    join interlock.events e on e.id = d.event_id
+    join interlock.events e on e.position = d.position
     join interlock.webhook_endpoints w on w.id = d.endpoint_id
   );
 end
@@ -246,7 +246,7 @@ select is(pg_temp.record('some 201', '200'), '{"success": true, "recorded": true
 select is(pg_temp.record('some 201', '200'), '{"success": true, "recorded": false}', 'once');
 select is(pg_temp.record('ordered 202', 'null, ''timed_out'', 15000'), '{"success": true, "recorded": true, "state": "pending"}', 'what was not accepted is tried again');
 select ok(d.attempts = 1 and d.next_attempt_at - now() between interval '5 seconds' and interval '6 seconds' and d.lease is null, 'after five seconds')
-from interlock.deliveries d join interlock.events e on e.id = d.event_id where d.endpoint_id = pg_temp.id('ordered') and e.payload = '{"n": 202}';
+from interlock.deliveries d join interlock.events e on e.position = d.position where d.endpoint_id = pg_temp.id('ordered') and e.payload = '{"n": 202}';
 select ok(w.failing_since = now(), 'the endpoint fails') from interlock.webhook_endpoints w where w.id = pg_temp.id('ordered');
 select is(pg_temp.claim(), 'all 202, all 203, ordered 203, all 204', 'what comes after it waits, another subject does not');
 update interlock.deliveries set next_attempt_at = now() where state = 'pending';
@@ -382,10 +382,10 @@ update interlock.delivery_cursor set seen = '200:200:';
 select interlock.make_deliveries(100);
 update interlock.deliveries d set state = 'delivered', ended_at = now() - interval '31 days' where d.id in (select min(q.id) from interlock.deliveries q);
 select is(interlock.purge_history(1000) ->> 'deliveries', '1', 'what was delivered goes after a month');
-insert into interlock.events (type, subject, payload, created_at)
+insert into interlock.outbox (type, subject, payload, created_at)
 select 'tap.old', n.name, '{}', now() - interval '91 days' from (values ('free'), ('to be delivered')) as n (name);
-insert into interlock.deliveries (event_id, endpoint_id, subject)
-select e.id, w.id, e.subject from interlock.events e cross join interlock.webhook_endpoints w where e.type = 'tap.old' and e.subject <> 'free';
+insert into interlock.deliveries (position, transaction, endpoint_id, subject)
+select e.position, e.transaction, w.id, e.subject from interlock.events e cross join interlock.webhook_endpoints w where e.type = 'tap.old' and e.subject <> 'free';
 select interlock.purge_history(1000);
 select results_eq(
   $$select e.subject::text from interlock.events e where e.type = 'tap.old'$$, array['to be delivered'], 'an event goes after three, but not before it is delivered'

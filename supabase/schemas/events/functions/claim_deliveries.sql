@@ -81,7 +81,7 @@ begin
     select d.id, sum(octet_length(e.payload::text)) over w - octet_length(e.payload::text) as bytes_before, row_number() over w as place
     from due d
     join interlock.deliveries q on q.id = d.id
-    join interlock.events e on e.id = q.event_id
+    join interlock.events e on e.transaction = q.transaction and e.position = q.position
     window w as (order by d.turn, d.next_attempt_at, d.id rows unbounded preceding)
   ), chosen as (
     select s.id from sized s where s.place <= v_limit and s.bytes_before < 300000
@@ -104,12 +104,12 @@ begin
   into v_deliveries
   from (
     select
-      c.id, c.lease, c.event_id, c.endpoint_id, w.url,
+      c.id, c.lease, e.id as event_id, c.endpoint_id, w.url,
       jsonb_build_object(
         'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
       )::text as body
     from claimed c
-    join interlock.events e on e.id = c.event_id
+    join interlock.events e on e.transaction = c.transaction and e.position = c.position
     join interlock.webhook_endpoints w on w.id = c.endpoint_id
   ) m;
 

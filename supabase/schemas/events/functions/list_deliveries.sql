@@ -26,7 +26,7 @@ begin
 
   return jsonb_build_object('success', true, 'deliveries', coalesce((
     select jsonb_agg(
-      to_jsonb(q) - 'lease' || jsonb_build_object('event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
+      to_jsonb(q) - '{lease,position,transaction}'::text[] || jsonb_build_object('event_id', e.id, 'event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
         select jsonb_agg(to_jsonb(a) - '{id,delivery_id}'::text[] order by a.id)
         from interlock.delivery_attempts a
         where a.delivery_id = q.id
@@ -42,7 +42,7 @@ begin
       order by d.id desc
       limit p_limit
     ) q
-    join interlock.events e on e.id = q.event_id
+    join interlock.events e on e.transaction = q.transaction and e.position = q.position
   ), '[]'));
 end
 $$;

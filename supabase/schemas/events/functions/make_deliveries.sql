@@ -31,7 +31,7 @@ begin
   with target as materialized (
     select coalesce(v_cursor.target, interlock.committed_snapshot()) as snapshot
   ), fresh as materialized (
-    select e.id, e.type, e.subject, e.created_at, e.position
+    select e.type, e.subject, e.created_at, e.position, e.transaction
     from interlock.events e
     cross join target t
     where e.transaction >= pg_snapshot_xmin(v_cursor.seen)
@@ -41,8 +41,8 @@ begin
     order by e.position
     limit p_limit
   ), made as (
-    insert into interlock.deliveries (event_id, endpoint_id, subject)
-    select f.id, w.id, f.subject
+    insert into interlock.deliveries (position, transaction, endpoint_id, subject)
+    select f.position, f.transaction, w.id, f.subject
     from fresh f
     join interlock.webhook_endpoints w
       on w.active

@@ -1,18 +1,18 @@
--- Write down what has happened, in the transaction in which it does; answers the event's id.
+-- Write down what has happened, in the transaction in which it does; answers its position.
 --
 -- Callers: whatever has something to tell: sales, customers, tiers, audits, endpoints.
 -- Locks: none.
 create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
-returns uuid
+returns bigint
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_id uuid;
+  v_position bigint;
 begin
-  insert into interlock.events (type, subject, payload)
+  insert into interlock.outbox (type, subject, payload)
   values (p_type, p_subject, p_payload)
-  returning id into v_id;
-  return v_id;
+  returning position into v_position;
+  return v_position;
 end
 $$;

@@ -14,7 +14,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_endpoint interlock.webhook_endpoints;
-  v_event_id uuid;
+  v_position bigint;
   v_delivery_id bigint;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -27,12 +27,12 @@ begin
     perform interlock.raise_error('WEBHOOK_ENDPOINT_INACTIVE', jsonb_build_object('endpoint_id', p_endpoint_id));
   end if;
 
-  v_event_id := interlock.note_event(
+  v_position := interlock.note_event(
     'webhook.test', p_endpoint_id::text, jsonb_build_object('endpoint_id', p_endpoint_id)
   );
-  insert into interlock.deliveries (event_id, endpoint_id, subject)
-  values (v_event_id, p_endpoint_id, p_endpoint_id::text)
+  insert into interlock.deliveries (position, transaction, endpoint_id, subject)
+  values (v_position, pg_current_xact_id(), p_endpoint_id, p_endpoint_id::text)
   returning id into v_delivery_id;
-  return jsonb_build_object('success', true, 'delivery_id', v_delivery_id, 'event_id', v_event_id);
+  return jsonb_build_object('success', true, 'delivery_id', v_delivery_id, 'event_id', interlock.event_id(now(), v_position));
 end
 $$;

@@ -1,9 +1,10 @@
--- Events on their way to endpoints. Their ids are given out in the order in which the events happened.
+-- Events on their way to endpoints. Their ids are given out in the order in which the events happened. An event is found by its
+-- transaction and its position; interlock.purge_history keeps those that are still to be delivered.
 create table interlock.deliveries (
   id bigint generated always as identity
     constraint deliveries_pkey primary key,
-  event_id uuid not null
-    constraint deliveries_event references interlock.events (id),
+  position bigint not null,
+  transaction xid8 not null,
   endpoint_id uuid not null
     constraint deliveries_endpoint references interlock.webhook_endpoints (id) on delete cascade,
   subject interlock.label not null,
@@ -14,7 +15,7 @@ create table interlock.deliveries (
   lease_until timestamptz,
   created_at timestamptz not null default now(),
   ended_at timestamptz,
-  constraint deliveries_once unique (event_id, endpoint_id),
+  constraint deliveries_once unique (position, endpoint_id),
   constraint deliveries_lease_whole check ((lease is null) = (lease_until is null)),
   constraint deliveries_lease_pending check (lease is null or state = 'pending'),
   constraint deliveries_ended check ((ended_at is null) = (state = 'pending'))
@@ -22,6 +23,10 @@ create table interlock.deliveries (
 
 comment on table interlock.deliveries is
   'Events on their way to the shop''s endpoints, and what became of them.';
+comment on column interlock.deliveries.position is
+  'The position of the event.';
+comment on column interlock.deliveries.transaction is
+  'The transaction that wrote the event, by which it is found.';
 comment on column interlock.deliveries.state is
   'pending, delivered (the endpoint has accepted it), or dead (it is not tried any more; retry_delivery does).';
 comment on column interlock.deliveries.attempts is

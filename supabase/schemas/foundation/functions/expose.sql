@@ -1,6 +1,7 @@
 -- Give the API a table or view of this schema as a view of the same name in public, if that name is free there: what
 -- belongs to the project stays as it is. The view runs with its caller's rights, and has the grants and the comment
--- of what it shows, so nobody can do through it what they could not do without it.
+-- of what it shows, so nobody can do through it what they could not do without it. The transaction that wrote a row is not in it:
+-- that one is the outbox's business.
 --
 -- Callers: the installation; postgres. If you free a name later, call it yourself:
 --
@@ -27,6 +28,7 @@ begin
       where a.attrelid = v_table
         and a.attnum > 0
         and not a.attisdropped
+        and a.attname <> 'transaction'
     ),
     v_table
   );

@@ -79,6 +79,7 @@ begin
     select e.ctid
     from interlock.batch_events e
     where e.created_at < v_now - v_keep.keep_batch_events
+      and not exists (select from interlock.deliveries d where d.position = e.id)
       and not exists (
         select
         from interlock.batches b
@@ -96,6 +97,7 @@ begin
     select e.ctid
     from interlock.order_events e
     where e.created_at < v_now - v_keep.keep_order_events
+      and not exists (select from interlock.deliveries d where d.position = e.id)
       and not exists (
         select
         from interlock.orders o
@@ -153,13 +155,13 @@ begin
   ));
   get diagnostics v_deliveries = row_count;
 
-  perform set_config('interlock.purging', 'events', true);
-  delete from interlock.events
+  perform set_config('interlock.purging', 'outbox', true);
+  delete from interlock.outbox
   where ctid = any (array(
-    select e.ctid
-    from interlock.events e
-    where e.created_at < v_now - v_keep.keep_events
-      and not exists (select from interlock.deliveries d where d.event_id = e.id)
+    select b.ctid
+    from interlock.outbox b
+    where b.created_at < v_now - v_keep.keep_events
+      and not exists (select from interlock.deliveries d where d.position = b.position)
     limit v_limit
     for update skip locked
   ));
@@ -171,6 +173,7 @@ begin
     select c.ctid
     from interlock.packing_scans c
     where c.created_at < v_now - v_keep.keep_packing_scans
+      and not exists (select from interlock.deliveries d where d.position = c.id)
       and not exists (
         select
         from interlock.picking_sessions s

@@ -136,7 +136,6 @@ create table interlock.settings (
     constraint settings_short_lines_known check (short_lines in ('shorten', 'wait')),
   session_idle interval default '48 hours'
     constraint settings_session_idle_sane check (session_idle between interval '1 hour' and interval '100 years'),
-  packing_events boolean not null default true,
   keep_packing_scans interval
     constraint settings_keep_packing_scans_sane check (keep_packing_scans between interval '1 day' and interval '100 years'),
 
@@ -263,8 +262,6 @@ comment on column interlock.settings.short_lines is
   'What becomes of units of an order that could not be packed: shorten (they are taken off the order, and paid back), or wait (the order stays partly_shipped, and they go into another session).';
 comment on column interlock.settings.session_idle is
   'How long nobody may have done anything in a picking session before it is abandoned (1 hour to 100 years); null means for ever.';
-comment on column interlock.settings.packing_events is
-  'Whether each scan is told as an event (packing.progress).';
 comment on column interlock.settings.keep_packing_scans is
   'How long scans of picking sessions that have ended are kept (1 day to 100 years); null, as at first, means for ever.';
 

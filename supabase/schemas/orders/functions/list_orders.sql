@@ -35,7 +35,7 @@ begin
       interlock.order_to_json(o.id) - 'codes' || jsonb_build_object(
         'user_id', o.user_id,
         'events', (
-          select coalesce(jsonb_agg(to_jsonb(e) - 'order_id' order by e.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(e) - '{order_id,transaction}'::text[] order by e.id), '[]')
           from interlock.order_events e
           where e.order_id = o.id
         ),

@@ -1,12 +1,13 @@
 -- The history of orders, append-only, written by a trigger on orders, and by interlock.correct_order.
 create table interlock.order_events (
-  id bigint generated always as identity,
+  id bigint not null default nextval('interlock.event_position'),
   order_id uuid not null
     constraint order_events_order_id_fkey references interlock.orders (id),
   event interlock.order_event not null,
   tracking interlock.label,
   actor uuid,
   created_at timestamptz not null default now(),
+  transaction xid8 not null default pg_current_xact_id(),
   -- The history of one order is read in this order.
   constraint order_events_pkey primary key (order_id, id)
 );
@@ -15,8 +16,13 @@ comment on table interlock.order_events is
   'Append-only history of orders, written by a trigger: each status an order came to, payment proofs, and corrections of its details.';
 comment on column interlock.order_events.tracking is
   'With shipped and tracking_changed: the tracking number from then on.';
+comment on column interlock.order_events.transaction is
+  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
 comment on column interlock.order_events.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
+
+-- What is to be told outside: interlock.events.
+create index order_events_by_transaction on interlock.order_events (transaction);
 
 create trigger order_events_append_only
   before update or delete on interlock.order_events

@@ -97,3 +97,18 @@ create policy payments_select_own
   using (order_id = any (array(
     select o.id from interlock.orders o where o.user_id = (select auth.uid())
   )));
+
+create trigger payments_note_first
+  after insert on interlock.payments
+  for each row
+  when (new.status in ('refund_due', 'flagged'))
+  execute function interlock.note_payment();
+
+create trigger payments_note_change
+  after update on interlock.payments
+  for each row
+  when (
+    new.status in ('refund_due', 'flagged')
+    and (new.status <> old.status or new.refund_asked > old.refund_asked)
+  )
+  execute function interlock.note_payment();

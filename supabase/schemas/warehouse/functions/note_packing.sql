@@ -1,5 +1,5 @@
--- Write down what was done with a line, and tell it as an event where somebody wants to know (settings.packing_events): with the
--- numbers as they are and the line's version, so what comes late or twice does no harm.
+-- Write down what was done with a line, with the numbers as they are and the line's version, so that whoever is told of it late or
+-- twice is not misled.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
 -- Locks: none.
@@ -9,20 +9,12 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  insert into interlock.packing_scans (picking_session_id, order_id, product_id, action, quantity, actor)
-  values (p_line.picking_session_id, p_line.order_id, p_line.product_id, p_action, p_quantity, auth.uid());
-  insert into interlock.events (type, subject, payload)
-  select 'packing.progress', p_line.picking_session_id::text, jsonb_build_object(
-    'session_id', p_line.picking_session_id,
-    'order_id', p_line.order_id,
-    'product_id', p_line.product_id,
-    'change', case when p_action = 'short' then 0 else p_quantity end,
-    'quantity_packed', p_line.quantity_packed,
-    'quantity_needed', p_line.quantity_needed,
-    'quantity_short', p_line.quantity_short,
-    'version', p_line.version
+  insert into interlock.packing_scans (
+    picking_session_id, order_id, product_id, action, quantity, actor, quantity_packed, quantity_needed, quantity_short, version
   )
-  from interlock.settings s
-  where s.packing_events;
+  values (
+    p_line.picking_session_id, p_line.order_id, p_line.product_id, p_action, p_quantity, auth.uid(),
+    p_line.quantity_packed, p_line.quantity_needed, p_line.quantity_short, p_line.version
+  );
 end
 $$;

@@ -1,7 +1,7 @@
 -- The history of picking sessions: what was picked, packed and taken out, by whom. Append-only; interlock.purge_history removes
 -- old rows of sessions that have ended (settings.keep_packing_scans). There is no foreign key to the session: every scan would lock its row.
 create table interlock.packing_scans (
-  id bigint generated always as identity
+  id bigint not null default nextval('interlock.event_position')
     constraint packing_scans_pkey primary key,
   picking_session_id uuid not null,
   order_id uuid,
@@ -9,7 +9,14 @@ create table interlock.packing_scans (
   action interlock.packing_action not null,
   quantity interlock.unit_change,
   actor uuid,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  quantity_packed int,
+  quantity_needed int,
+  quantity_short int,
+  version bigint,
+  transaction xid8 not null default pg_current_xact_id(),
+  constraint packing_scans_line_whole
+    check (num_nulls(quantity_packed, quantity_needed, quantity_short, version) in (0, 4))
 );
 
 comment on table interlock.packing_scans is
@@ -24,8 +31,21 @@ comment on column interlock.packing_scans.quantity is
   'How many units; less than 0 for what was taken out again. Empty for an order as a whole.';
 comment on column interlock.packing_scans.actor is
   'Who did it; empty for the shop''s own code.';
+comment on column interlock.packing_scans.quantity_packed is
+  'What was packed of the line after it; empty for what is not done with a line.';
+comment on column interlock.packing_scans.quantity_needed is
+  'What the line needed.';
+comment on column interlock.packing_scans.quantity_short is
+  'What of it was told not to be there.';
+comment on column interlock.packing_scans.version is
+  'The line''s version after it.';
+comment on column interlock.packing_scans.transaction is
+  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
 
 create index packing_scans_by_session on interlock.packing_scans (picking_session_id, id desc);
+
+-- What is to be told outside: interlock.events.
+create index packing_scans_by_transaction on interlock.packing_scans (transaction);
 
 create trigger packing_scans_append_only
   before update or delete on interlock.packing_scans

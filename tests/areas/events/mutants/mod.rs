@@ -19,7 +19,7 @@ const COMBINED: &[Combined] = &[
         patches: &[(
             "make_deliveries",
             "and not pg_visible_in_snapshot(e.transaction, v_cursor.seen)",
-            "and e.position > coalesce((select max(p.position) from interlock.deliveries d join interlock.events p on p.id = d.event_id), 0)",
+            "and e.position > coalesce((select max(d.position) from interlock.deliveries d), 0)",
         )],
         sql: None,
         race: &DeliveryScenario::CommitsLate,

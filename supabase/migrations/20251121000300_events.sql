@@ -56,52 +56,6 @@ as $$
   from (select substring(p_url from '^https://([^/?#]+)') as host) h
 $$;
 
--- What has happened, to be told outside: one row for each event, written in the transaction that made it happen, so there is
--- no event without its effect and no effect without its event. Append-only; interlock.purge_history removes old ones
--- (settings.keep_events).
-create table interlock.events (
-  id uuid not null default interlock.new_id()
-    constraint events_pkey primary key,
-  type interlock.event_type not null,
-  subject interlock.label not null,
-  payload jsonb not null,
-  created_at timestamptz not null default now(),
-  position bigint not null generated always as identity,
-  transaction xid8 not null default pg_current_xact_id()
-);
-
-comment on table interlock.events is
-  'What has happened, to be told outside. Append-only; read by the service role.';
-comment on column interlock.events.id is
-  'Ordered by time; a receiver knows a repetition by it.';
-comment on column interlock.events.type is
-  'What has happened: sale.completed, audit.finding and so on (docs/events.md has them all).';
-comment on column interlock.events.subject is
-  'What it happened to: the id of the sale, the customer, the product.';
-comment on column interlock.events.payload is
-  'What there is to say of it, without secrets.';
-comment on column interlock.events.position is
-  'The order in which events were written; those of one subject happened in this order.';
-comment on column interlock.events.transaction is
-  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
-
--- What has come since the deliveries were made last.
-create index events_by_transaction on interlock.events (transaction);
-
-create trigger events_append_only
-  before update or delete on interlock.events
-  for each row
-  execute function interlock.refuse_change();
-
-create trigger events_no_truncate
-  before truncate on interlock.events
-  for each statement
-  execute function interlock.refuse_change();
-
-alter table interlock.events enable row level security;
-
-grant select on table interlock.events to service_role;
-
 -- Where a shop has its events sent. Written by create_webhook_endpoint and its kin.
 create table interlock.webhook_endpoints (
   id uuid not null default interlock.new_id()
@@ -141,12 +95,13 @@ alter table interlock.webhook_endpoints enable row level security;
 
 grant select on table interlock.webhook_endpoints to service_role;
 
--- Events on their way to endpoints. Their ids are given out in the order in which the events happened.
+-- Events on their way to endpoints. Their ids are given out in the order in which the events happened. An event is found by its
+-- transaction and its position; interlock.purge_history keeps those that are still to be delivered.
 create table interlock.deliveries (
   id bigint generated always as identity
     constraint deliveries_pkey primary key,
-  event_id uuid not null
-    constraint deliveries_event references interlock.events (id),
+  position bigint not null,
+  transaction xid8 not null,
   endpoint_id uuid not null
     constraint deliveries_endpoint references interlock.webhook_endpoints (id) on delete cascade,
   subject interlock.label not null,
@@ -157,7 +112,7 @@ create table interlock.deliveries (
   lease_until timestamptz,
   created_at timestamptz not null default now(),
   ended_at timestamptz,
-  constraint deliveries_once unique (event_id, endpoint_id),
+  constraint deliveries_once unique (position, endpoint_id),
   constraint deliveries_lease_whole check ((lease is null) = (lease_until is null)),
   constraint deliveries_lease_pending check (lease is null or state = 'pending'),
   constraint deliveries_ended check ((ended_at is null) = (state = 'pending'))
@@ -165,6 +120,10 @@ create table interlock.deliveries (
 
 comment on table interlock.deliveries is
   'Events on their way to the shop''s endpoints, and what became of them.';
+comment on column interlock.deliveries.position is
+  'The position of the event.';
+comment on column interlock.deliveries.transaction is
+  'The transaction that wrote the event, by which it is found.';
 comment on column interlock.deliveries.state is
   'pending, delivered (the endpoint has accepted it), or dead (it is not tried any more; retry_delivery does).';
 comment on column interlock.deliveries.attempts is
@@ -253,6 +212,46 @@ comment on column interlock.delivery_cursor.position is
 alter table interlock.delivery_cursor enable row level security;
 
 insert into interlock.delivery_cursor (seen) values (pg_current_snapshot());
+
+-- What has happened and no history of its own tells, one row for each event, written in the transaction that made it happen.
+-- Append-only; interlock.purge_history removes old ones (settings.keep_events). It is read as interlock.events, with the others.
+create table interlock.outbox (
+  position bigint not null default nextval('interlock.event_position')
+    constraint outbox_pkey primary key,
+  type interlock.event_type not null,
+  subject interlock.label not null,
+  payload jsonb not null,
+  created_at timestamptz not null default now(),
+  transaction xid8 not null default pg_current_xact_id()
+);
+
+comment on table interlock.outbox is
+  'What has happened, to be told outside, as far as no history of its own tells it. Append-only; read as events.';
+comment on column interlock.outbox.type is
+  'What has happened: sale.completed, audit.finding and so on (docs/events.md has them all).';
+comment on column interlock.outbox.subject is
+  'What it happened to: the id of the sale, the customer, the product.';
+comment on column interlock.outbox.payload is
+  'What there is to say of it, without secrets.';
+comment on column interlock.outbox.transaction is
+  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
+
+-- What has come since the deliveries were made last.
+create index outbox_by_transaction on interlock.outbox (transaction);
+
+create trigger outbox_append_only
+  before update or delete on interlock.outbox
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger outbox_no_truncate
+  before truncate on interlock.outbox
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.outbox enable row level security;
+
+grant select on table interlock.outbox to service_role;
 
 -- The secrets by which what is sent to an endpoint is signed. No role reads them; the one who makes an endpoint or rolls its
 -- secret is told it, once. While a secret is rolled two of them sign.
@@ -411,7 +410,7 @@ begin
     select d.id, sum(octet_length(e.payload::text)) over w - octet_length(e.payload::text) as bytes_before, row_number() over w as place
     from due d
     join interlock.deliveries q on q.id = d.id
-    join interlock.events e on e.id = q.event_id
+    join interlock.events e on e.transaction = q.transaction and e.position = q.position
     window w as (order by d.turn, d.next_attempt_at, d.id rows unbounded preceding)
   ), chosen as (
     select s.id from sized s where s.place <= v_limit and s.bytes_before < 300000
@@ -434,12 +433,12 @@ begin
   into v_deliveries
   from (
     select
-      c.id, c.lease, c.event_id, c.endpoint_id, w.url,
+      c.id, c.lease, e.id as event_id, c.endpoint_id, w.url,
       jsonb_build_object(
         'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
       )::text as body
     from claimed c
-    join interlock.events e on e.id = c.event_id
+    join interlock.events e on e.transaction = c.transaction and e.position = c.position
     join interlock.webhook_endpoints w on w.id = c.endpoint_id
   ) m;
 
@@ -567,6 +566,24 @@ begin
 end
 $$;
 
+-- The id of an event, by which a receiver knows a repetition: a UUID (version 7) of when it was and its position, so that it need not be
+-- kept. The same position after a restored copy is another id.
+--
+-- Callers: interlock.events.
+-- Locks: none.
+create function interlock.event_id(p_created_at timestamptz, p_position bigint)
+returns uuid
+language sql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+  select (
+    lpad(to_hex((extract(epoch from p_created_at) * 1000)::bigint), 12, '0') || '70008' || lpad(to_hex(p_position), 15, '0')
+  )::uuid
+$$;
+
 -- What is wrong with what is said of an endpoint; null stands for what is not said, an empty list for all types.
 --
 -- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint.
@@ -682,7 +699,7 @@ begin
 
   return jsonb_build_object('success', true, 'deliveries', coalesce((
     select jsonb_agg(
-      to_jsonb(q) - 'lease' || jsonb_build_object('event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
+      to_jsonb(q) - '{lease,position,transaction}'::text[] || jsonb_build_object('event_id', e.id, 'event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
         select jsonb_agg(to_jsonb(a) - '{id,delivery_id}'::text[] order by a.id)
         from interlock.delivery_attempts a
         where a.delivery_id = q.id
@@ -698,7 +715,7 @@ begin
       order by d.id desc
       limit p_limit
     ) q
-    join interlock.events e on e.id = q.event_id
+    join interlock.events e on e.transaction = q.transaction and e.position = q.position
   ), '[]'));
 end
 $$;
@@ -784,7 +801,7 @@ begin
   with target as materialized (
     select coalesce(v_cursor.target, interlock.committed_snapshot()) as snapshot
   ), fresh as materialized (
-    select e.id, e.type, e.subject, e.created_at, e.position
+    select e.type, e.subject, e.created_at, e.position, e.transaction
     from interlock.events e
     cross join target t
     where e.transaction >= pg_snapshot_xmin(v_cursor.seen)
@@ -794,8 +811,8 @@ begin
     order by e.position
     limit p_limit
   ), made as (
-    insert into interlock.deliveries (event_id, endpoint_id, subject)
-    select f.id, w.id, f.subject
+    insert into interlock.deliveries (position, transaction, endpoint_id, subject)
+    select f.position, f.transaction, w.id, f.subject
     from fresh f
     join interlock.webhook_endpoints w
       on w.active
@@ -820,22 +837,22 @@ begin
 end
 $$;
 
--- Write down what has happened, in the transaction in which it does; answers the event's id.
+-- Write down what has happened, in the transaction in which it does; answers its position.
 --
 -- Callers: whatever has something to tell: sales, customers, tiers, audits, endpoints.
 -- Locks: none.
 create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
-returns uuid
+returns bigint
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_id uuid;
+  v_position bigint;
 begin
-  insert into interlock.events (type, subject, payload)
+  insert into interlock.outbox (type, subject, payload)
   values (p_type, p_subject, p_payload)
-  returning id into v_id;
-  return v_id;
+  returning position into v_position;
+  return v_position;
 end
 $$;
 
@@ -1064,7 +1081,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_endpoint interlock.webhook_endpoints;
-  v_event_id uuid;
+  v_position bigint;
   v_delivery_id bigint;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -1077,13 +1094,13 @@ begin
     perform interlock.raise_error('WEBHOOK_ENDPOINT_INACTIVE', jsonb_build_object('endpoint_id', p_endpoint_id));
   end if;
 
-  v_event_id := interlock.note_event(
+  v_position := interlock.note_event(
     'webhook.test', p_endpoint_id::text, jsonb_build_object('endpoint_id', p_endpoint_id)
   );
-  insert into interlock.deliveries (event_id, endpoint_id, subject)
-  values (v_event_id, p_endpoint_id, p_endpoint_id::text)
+  insert into interlock.deliveries (position, transaction, endpoint_id, subject)
+  values (v_position, pg_current_xact_id(), p_endpoint_id, p_endpoint_id::text)
   returning id into v_delivery_id;
-  return jsonb_build_object('success', true, 'delivery_id', v_delivery_id, 'event_id', v_event_id);
+  return jsonb_build_object('success', true, 'delivery_id', v_delivery_id, 'event_id', interlock.event_id(now(), v_position));
 end
 $$;
 
@@ -1232,6 +1249,88 @@ begin
   return to_jsonb(p_endpoint) - 'active_since';
 end
 $$;
+
+-- What has happened, to be told outside: one row for each event, written in the transaction that made it happen, so there is no event
+-- without its effect and no effect without its event. It is the histories that there are, and for the rest interlock.outbox: nothing is written twice.
+create view interlock.events
+with (security_invoker = true)
+as
+select
+  interlock.event_id(b.created_at, b.position) as id,
+  b.type::text as type,
+  b.subject::text as subject,
+  b.payload,
+  b.created_at,
+  b.position,
+  b.transaction
+from interlock.outbox b
+union all
+select
+  interlock.event_id(e.created_at, e.id),
+  'order.' || e.event,
+  e.order_id::text,
+  jsonb_build_object(
+    'order_id', e.order_id,
+    'is_new', e.created_at = o.created_at,
+    'status', o.status,
+    'fulfillment', o.fulfillment,
+    'tracking', e.tracking,
+    'total', o.total,
+    'refunded', o.refunded,
+    'currency', o.currency
+  ),
+  e.created_at,
+  e.id,
+  e.transaction
+from interlock.order_events e
+left join interlock.orders o on o.id = e.order_id
+union all
+select
+  interlock.event_id(e.created_at, e.id),
+  'batch.' || e.event,
+  e.batch_id::text,
+  jsonb_build_object('batch_id', e.batch_id, 'driver_id', e.driver_id, 'version', e.version, 'reason', e.reason),
+  e.created_at,
+  e.id,
+  e.transaction
+from interlock.batch_events e
+union all
+select
+  interlock.event_id(s.created_at, s.id),
+  'packing.progress',
+  s.picking_session_id::text,
+  jsonb_build_object(
+    'session_id', s.picking_session_id,
+    'order_id', s.order_id,
+    'product_id', s.product_id,
+    'change', case when s.action = 'short' then 0 else s.quantity end,
+    'quantity_packed', s.quantity_packed,
+    'quantity_needed', s.quantity_needed,
+    'quantity_short', s.quantity_short,
+    'version', s.version
+  ),
+  s.created_at,
+  s.id,
+  s.transaction
+from interlock.packing_scans s
+where s.version is not null;
+
+comment on view interlock.events is
+  'What has happened, to be told outside. Append-only; read by the service role.';
+comment on column interlock.events.id is
+  'Ordered by time; a receiver knows a repetition by it.';
+comment on column interlock.events.type is
+  'What has happened: order.paid, sale.completed, audit.finding and so on (docs/events.md has them all).';
+comment on column interlock.events.subject is
+  'What it happened to: the id of the order, the sale, the customer, the product.';
+comment on column interlock.events.payload is
+  'What there is to say of it, without secrets.';
+comment on column interlock.events.position is
+  'The order in which events were written; those of one subject happened in this order.';
+comment on column interlock.events.transaction is
+  'The transaction that wrote it.';
+
+grant select on interlock.events to service_role;
 
 create function public.claim_deliveries(p_secret text, p_limit int default 20)
 returns jsonb
@@ -1417,6 +1516,8 @@ comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
+comment on function interlock.event_id is
+  'The id of an event, by which a receiver knows a repetition: a UUID (version 7) of when it was and its position, so that it need not be kept.';
 comment on function interlock.find_webhook_problems is
   'What is wrong with what is said of an endpoint; null stands for what is not said, an empty list for all types.';
 comment on function interlock.first_kilobyte is
@@ -1434,7 +1535,7 @@ comment on function interlock.lock_webhook_endpoint is
 comment on function interlock.make_deliveries is
   'Make deliveries of events that are new, at most p_limit events of them; answers how many were looked at.';
 comment on function interlock.note_event is
-  'Write down what has happened, in the transaction in which it does; answers the event''s id.';
+  'Write down what has happened, in the transaction in which it does; answers its position.';
 comment on function interlock.record_delivery is
   'What public.record_delivery does, with its owner''s rights: what came of an attempt, told by whoever has its lease.';
 comment on function interlock.retry_delivery is

@@ -13,6 +13,7 @@ drop function
   public.send_test_event(uuid),
   public.set_deliver_secret(text),
   public.update_webhook_endpoint(uuid, text, text, text[], boolean, boolean);
+drop view interlock.events;
 drop function
   interlock.add_webhook_secret,
   interlock.call_deliver,
@@ -21,6 +22,7 @@ drop function
   interlock.create_webhook_endpoint,
   interlock.delete_webhook_endpoint,
   interlock.delivery_pause,
+  interlock.event_id,
   interlock.find_webhook_problems,
   interlock.first_kilobyte,
   interlock.has_deliveries_due,
@@ -40,12 +42,12 @@ drop function
   interlock.webhook_endpoint_to_json;
 drop table
   interlock.webhook_secrets,
+  interlock.outbox,
   interlock.delivery_cursor,
   interlock.delivery_attempts,
   interlock.deliver_secrets,
   interlock.deliveries,
-  interlock.webhook_endpoints,
-  interlock.events;
+  interlock.webhook_endpoints;
 drop domain
   interlock.delivery_state,
   interlock.webhook_secret,
