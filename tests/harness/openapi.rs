@@ -54,6 +54,12 @@ impl Document {
                 add(format!("{path} {status}"), schema_of(response));
             }
         }
+        for (name, webhook) in members(&json["webhooks"]) {
+            let content = &webhook["post"]["requestBody"]["content"]["application/json"];
+            let mut schema = content["schema"].clone();
+            close(&mut schema);
+            add(name.clone(), &schema);
+        }
         let refused = &json["components"]["responses"]["MethodNotAllowed"];
         add("405".to_owned(), schema_of(refused));
         Self { json, validators }
@@ -136,6 +142,18 @@ impl Document {
             problems.push("retry-after stands there if, and only if, it is retryable".to_owned());
         }
         problems
+    }
+
+    /// What is wrong with an event as an endpoint gets it; nothing if the document tells of it.
+    pub fn event_problems(&self, event: &Value) -> Vec<String> {
+        let name = event["type"].as_str().unwrap_or_default();
+        let Some(validator) = self.validators.get(name) else {
+            return vec![format!("{name} is not told of")];
+        };
+        let errors = validator.iter_errors(event);
+        errors
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect()
     }
 
     fn validator(&self, place: &str) -> &Validator {

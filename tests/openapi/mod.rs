@@ -168,10 +168,38 @@ async fn every_code_of_the_document_can_be_had() {
     let shown: BTreeSet<&str> = examples.iter().map(|(name, _)| name.as_str()).collect();
     let told: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
     assert_eq!(shown, told, "every function has its answers in its area");
+    events_are_as_told(&bench).await;
     if std::env::var_os("RECORD").is_some() {
         let examples = Value::Object(Map::from_iter(examples));
         let text = serde_json::to_string_pretty(&examples).expect("plain data");
         std::fs::write(EXAMPLES, text + "\n").expect("the examples can be written");
+    }
+}
+
+/// All that has happened so far in the stack, as endpoints would get it.
+async fn events_are_as_told(bench: &Bench) {
+    const SEEN: &str = "
+        select jsonb_build_object('id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload)
+        from interlock.events e
+        where e.type not like 'test.%'";
+    let rows = bench.db.query(SEEN, &[]).await.expect("events can be read");
+    let mut types = BTreeSet::new();
+    for row in rows {
+        let event: Value = row.get(0);
+        let problems = Document::get().event_problems(&event);
+        assert!(problems.is_empty(), "{problems:#?}\n{event}");
+        types.insert(event["type"].as_str().unwrap_or_default().to_owned());
+    }
+    for expected in [
+        "order.pending_payment",
+        "batch.claimed",
+        "sale.completed",
+        "packing.progress",
+    ] {
+        assert!(
+            types.contains(expected),
+            "{expected} was not among {types:?}"
+        );
     }
 }
 

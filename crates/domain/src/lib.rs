@@ -65,6 +65,8 @@ pub mod warehouse {
 
 /// What has happened, told outside.
 pub mod events {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub mod catalogue;
     pub mod deliver;
 }
 

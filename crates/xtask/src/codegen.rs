@@ -63,6 +63,10 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         (repo.root.join(RAISE_ERROR), raise_error(&entries)),
         (repo.root.join("docs/errors.md"), page(&entries)),
         (
+            repo.root.join("docs/event-types.md"),
+            openapi::events::page(),
+        ),
+        (
             repo.root.join("functions/_shared/core.ts"),
             build::contract(repo)?,
         ),

@@ -921,6 +921,50 @@ export interface components {
             /** @description How many were not, and are tried again or are dead. */
             failed: number;
         };
+        /** @description An order; amounts and states are those of the moment at which it is sent. */
+        OrderEventData: {
+            /** Format: uuid */
+            order_id: string;
+            /** @description Whether the order was made with it. */
+            is_new: boolean;
+            status: string;
+            fulfillment: string;
+            tracking: string | null;
+            total: number;
+            refunded: number;
+            /** @description ISO 4217 */
+            currency: string;
+        };
+        /** @description A delivery batch. */
+        BatchEventData: {
+            /** Format: uuid */
+            batch_id: string;
+            /** Format: uuid */
+            driver_id: string | null;
+            version: number;
+            reason: string | null;
+        };
+        /** @description A payment that somebody has to see to. */
+        PaymentEventData: {
+            /** Format: uuid */
+            payment_id: string;
+            /** Format: uuid */
+            order_id: string | null;
+            amount: number;
+            /** @description ISO 4217 */
+            currency: string;
+            flag: string | null;
+        };
+        /** @description An order that is done with in its picking session. */
+        PackedOrderEventData: {
+            /** Format: uuid */
+            session_id: string;
+            /** Format: uuid */
+            order_id: string;
+            status: string;
+            /** Format: uuid */
+            shipment_id: string | null;
+        };
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
         Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["DeliverSecretInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["ParkedSaleNotFoundError"] | components["schemas"]["ApprovalNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["SessionNotFoundError"] | components["schemas"]["PackingLineNotFoundError"] | components["schemas"]["WebhookEndpointNotFoundError"] | components["schemas"]["DeliveryNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["ParkedSaleTakenError"] | components["schemas"]["ParkedSaleEndedError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["SessionStateConflictError"] | components["schemas"]["OrderInSessionError"] | components["schemas"]["OrderNotPackableError"] | components["schemas"]["AlreadyFullyPackedError"] | components["schemas"]["NoUnitsToPackError"] | components["schemas"]["NothingPackedError"] | components["schemas"]["NotFullyPackedError"] | components["schemas"]["PackingConflictError"] | components["schemas"]["WrongItemError"] | components["schemas"]["PickClaimedError"] | components["schemas"]["NothingToPickError"] | components["schemas"]["PickExceedsNeededError"] | components["schemas"]["NothingPickedError"] | components["schemas"]["WebhookEndpointInactiveError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["UpstreamTimeoutError"];

@@ -5,10 +5,12 @@
 //! answer that they get against the document.
 
 mod errors;
+pub(crate) mod events;
 mod requests;
 mod shapes;
 
 use anyhow::{Context, Result, bail};
+use interlock_domain::events::catalogue::SCHEMAS as EVENT_SCHEMAS;
 use interlock_domain::function::{Function, Takes};
 use interlock_domain::{FUNCTIONS, http};
 use serde_json::{Map, Value, json};
@@ -48,6 +50,9 @@ pub(crate) fn document(examples: &Value) -> Result<Value> {
             );
         }
     }
+    for (name, shape) in EVENT_SCHEMAS {
+        schemas.insert((*name).to_owned(), shapes::schema(shape));
+    }
     schemas.insert("Json".to_owned(), requests::json());
     schemas.extend(errors::schemas());
     Ok(json!({
@@ -71,6 +76,7 @@ pub(crate) fn document(examples: &Value) -> Result<Value> {
         ],
         "security": [{ "user": [], "apikey": [] }, { "user": [] }],
         "paths": paths,
+        "webhooks": events::webhooks(),
         "components": {
             "securitySchemes": {
                 "user": {

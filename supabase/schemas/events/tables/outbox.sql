@@ -13,7 +13,7 @@ create table interlock.outbox (
 comment on table interlock.outbox is
   'What has happened, to be told outside, as far as no history of its own tells it. Append-only; read as events.';
 comment on column interlock.outbox.type is
-  'What has happened: sale.completed, audit.finding and so on (docs/events.md has them all).';
+  'What has happened: sale.completed, audit.finding and so on (docs/event-types.md has them all).';
 comment on column interlock.outbox.subject is
   'What it happened to: the id of the sale, the customer, the product.';
 comment on column interlock.outbox.payload is
