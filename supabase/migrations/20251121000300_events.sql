@@ -300,6 +300,7 @@ $$;
 --
 -- Callers: the jobs of interlock.jobs.
 -- Locks: none.
+-- Errors: P0001, which the job reports, if the vault does not have the secret.
 create function interlock.call_deliver()
 returns int
 language plpgsql
@@ -319,9 +320,13 @@ begin
   execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
   into v_secret
   using 'interlock_deliver_secret';
+  if v_secret is null then
+    raise exception 'the vault has no secret interlock_deliver_secret'
+      using hint = 'select vault.create_secret(SECRET, ''interlock_deliver_secret''), with the one that set_deliver_secret was given';
+  end if;
   execute 'select net.http_post($1, $2, $3, $4, $5)'
   using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
-    'content-type', 'application/json', 'authorization', 'Bearer ' || v_secret
+    'content-type', 'application/json', 'x-deliver-secret', v_secret
   ), 60000;
   return 0;
 end

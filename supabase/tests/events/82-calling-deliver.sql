@@ -1,0 +1,65 @@
+-- How the platform's scheduler calls the function deliver: by pg_net, with the vault's secret, and only if something is due.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(9);
+
+update interlock.settings set webhooks_anywhere = true, deliver_url = null;
+delete from interlock.webhook_endpoints;
+
+select is(interlock.call_deliver(), 0, 'without pg_net nothing is called');
+
+-- What the job needs of pg_net and of the vault.
+create schema net;
+create schema vault;
+create table net.calls (url text, body jsonb, headers jsonb, timeout int);
+create function net.http_post(
+  url text, body jsonb default '{}', params jsonb default '{}', headers jsonb default '{}', timeout_milliseconds int default 5000
+)
+returns bigint
+language sql
+as $$
+  insert into net.calls values (url, body, headers, timeout_milliseconds) returning 1::bigint
+$$;
+create table vault.decrypted_secrets (name text, decrypted_secret text);
+
+insert into interlock.webhook_endpoints (url) values ('http://127.0.0.1:9/');
+update interlock.delivery_cursor set seen = pg_current_snapshot(), target = null, position = 0;
+insert into interlock.deliveries (position, transaction, endpoint_id, subject, next_attempt_at)
+select interlock.note_event('tap.due', 'x', '{}'), pg_current_xact_id(), w.id, 'x', now() from interlock.webhook_endpoints w;
+
+select interlock.call_deliver();
+select is_empty('select from net.calls', 'nor as long as nobody has said where the function is');
+
+update interlock.settings set deliver_url = 'https://ref.supabase.co/functions/v1/deliver';
+select throws_ok(
+  'select interlock.call_deliver()', 'P0001', 'the vault has no secret interlock_deliver_secret', 'without its secret the job fails and says so'
+);
+insert into vault.decrypted_secrets values ('another', 'no'), ('interlock_deliver_secret', 'the secret of the worker');
+select is(interlock.call_deliver(), 0, 'called once is enough');
+select results_eq(
+  'select url, body, timeout from net.calls', $$values ('https://ref.supabase.co/functions/v1/deliver', '{}'::jsonb, 60000)$$,
+  'where the settings say'
+);
+select is(
+  (select headers from net.calls), '{"content-type": "application/json", "x-deliver-secret": "the secret of the worker"}'::jsonb,
+  'with the secret in the header that the function reads'
+);
+
+delete from net.calls;
+update interlock.deliveries d set next_attempt_at = now() + interval '1 minute';
+update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
+select interlock.call_deliver();
+select is_empty('select from net.calls', 'if nothing is due nobody is called');
+update interlock.delivery_cursor set seen = pg_current_snapshot();
+select interlock.call_deliver();
+select isnt_empty('select from net.calls', 'an event of which no deliveries are made is due');
+delete from net.calls;
+update interlock.webhook_endpoints set active = false;
+update interlock.deliveries d set next_attempt_at = now();
+select interlock.call_deliver();
+select is_empty('select from net.calls', 'unless nobody listens');
+
+select * from finish();
+rollback;
