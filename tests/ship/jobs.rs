@@ -94,6 +94,7 @@ async fn what_is_overdue_is_done_without_pg_cron() {
             "settle-slots ok",
             "settle-points ok",
             "settle-tiers ok",
+            "deliver ok",
             "purge-idempotency-keys ok",
             "purge-history ok",
             "close-ledgers ok",
@@ -143,7 +144,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
     let jobs = ["jobs", "--json", "--db-url", &scratch.url];
     let finished = xtask(&jobs, &[]).await.failed();
     assert!(
-        finished.stderr.contains("2 of 13 jobs failed")
+        finished.stderr.contains("2 of 14 jobs failed")
             && finished.stderr.contains("run the same command again"),
         "{}",
         finished.said()
@@ -163,6 +164,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
              a7000000-0000-4000-8000-000000000000 P0001 not today",
             "settle-points ok",
             "settle-tiers ok",
+            "deliver ok",
             "purge-idempotency-keys ok",
             "purge-history ok",
             "close-ledgers ok",

@@ -32,11 +32,20 @@ pub(crate) async fn documented(bench: &Bench) -> (String, Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receivers_verify_what_they_get() {
+    run_in_node("receivers").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_flood_is_lost() {
+    run_in_node("flood").await;
+}
+
+async fn run_in_node(file: &str) {
     let bench = Bench::take().await;
     bench.deliver().await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new("node")
-        .args(["--test", "tests/webhooks/receivers.test.js"])
+        .args(["--test", &format!("tests/webhooks/{file}.test.js")])
         .current_dir(&root)
         .env("API_URL", &bench.stack.api_url)
         .env("ANON_KEY", &bench.stack.anon_key)
