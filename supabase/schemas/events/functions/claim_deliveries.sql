@@ -3,13 +3,14 @@
 -- What is not recorded within the minute is claimed again: so a receiver may get an event twice, and none is lost.
 --
 -- An endpoint has at most five under way, one while it fails, and every endpoint has its turn before one has its second: a
--- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. An
--- endpoint's row is locked so that two who claim at once do not count past each other; they share the endpoints.
+-- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. The
+-- endpoints are locked so that two who claim at once do not count past each other, and waited for: who answers that there is
+-- nothing has seen what those before it have made.
 -- The secrets stay here: what is answered is signed.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
--- Locks: as interlock.make_deliveries; the endpoints that are active, and deliveries of theirs: all skip locked.
--- Errors: DELIVER_SECRET_INVALID.
+-- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, skip locked.
+-- Errors: DELIVER_SECRET_INVALID; 55P03 is transient.
 -- Security definer: nobody has the right to read or write deliveries and secrets.
 create function interlock.claim_deliveries(p_secret text, p_limit int)
 returns jsonb
@@ -45,7 +46,8 @@ begin
     cross join interlock.settings s
     where w.active
       and interlock.is_webhook_url(w.url, s.webhooks_anywhere)
-    for no key update of w skip locked
+    order by w.id
+    for no key update of w
   ) e;
 
   -- A statement of its own: it sees what whoever had an endpoint before has done.

@@ -26,7 +26,7 @@ const COMBINED: &[Combined] = &[
     },
     Combined {
         name: "claim_deliveries: endpoints are not locked, and two who claim count past each other",
-        patches: &[("claim_deliveries", "for no key update of w skip locked", "")],
+        patches: &[("claim_deliveries", "for no key update of w", "")],
         sql: None,
         race: &DeliveryScenario::FiveAtATime,
     },
