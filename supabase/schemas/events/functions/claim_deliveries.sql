@@ -39,6 +39,9 @@ begin
 
   perform interlock.make_deliveries(1000);
 
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   select array_agg(e.id) into v_endpoints
   from (
     select w.id

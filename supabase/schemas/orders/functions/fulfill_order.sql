@@ -2,7 +2,8 @@
 -- with it.
 --
 -- Callers: authenticated (staff) and service_role, through public.fulfill_order.
--- Locks: the account of the buyer and the order; as interlock.close_sent_box. Two seconds at most in all.
+-- Locks: the account of the buyer and the order; as interlock.close_sent_box, before the counter of the buyer's open orders. Two
+--   seconds at most in all.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, ORDER_NOT_FOUND, ORDER_STATE_CONFLICT, INSUFFICIENT_INVENTORY; 55P03 is transient.
 -- Security definer: nobody has the right to write orders.
 create function interlock.fulfill_order(p_order_id uuid)
@@ -13,17 +14,22 @@ set search_path = ''
 set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
+declare
+  v_status text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
   perform interlock.refuse_unless_shop();
 
-  if interlock.lock_order(p_order_id) = 'confirmed' then
+  v_status := interlock.lock_order(p_order_id);
+  if v_status in ('confirmed', 'paid') then
+    perform interlock.close_sent_box(p_order_id);
+  end if;
+  if v_status = 'confirmed' then
     perform interlock.move_order(p_order_id, array['confirmed'], 'paid', 'ORDER_STATE_CONFLICT');
   end if;
   perform interlock.move_order(p_order_id, array['paid'], 'fulfilled', 'ORDER_STATE_CONFLICT');
-  perform interlock.close_sent_box(p_order_id);
   return interlock.order_answer(p_order_id);
 end
 $$;
