@@ -4359,7 +4359,6 @@ begin
       as u (product_id, inventory_id, quantity, untracked)
     where not u.untracked
     group by u.product_id, u.inventory_id
-    order by u.product_id
   ) l;
   if v_product_ids is null then
     return;

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(24);
+select plan(28);
 
 -- What is left -------------------------------------------------------------------
 
@@ -194,6 +194,42 @@ select is(
   'move_guest move_reservation move_wallet_money credit_wallet move_promo_uses', 'what a guest has, on its way'
 );
 select is((select count(*) from limited where by = 'move_guest'), 3::bigint, 'accounts, orders, and what counts against limits');
+
+-- A picking session of one order: a unit of it is packed, the other one is short.
+insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, fulfillment)
+values ('7f000000-0000-4000-8000-000000000041', '7f000000-0000-4000-8000-000000000001', 'confirmed', 'USD', 200, 200, 'cash_on_delivery', 'processing');
+insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+values ('7f000000-0000-4000-8000-000000000041', '7f000000-0000-4000-8000-000000000011', 2, 100, 'tap 1', 'physical');
+insert into interlock.picking_sessions (id, location_id, status, open_orders)
+values ('7f000000-0000-4000-8000-000000000042', interlock.online_location(), 'packing', 1);
+insert into interlock.picking_session_orders (picking_session_id, order_id, position)
+values ('7f000000-0000-4000-8000-000000000042', '7f000000-0000-4000-8000-000000000041', 1);
+insert into interlock.picking_session_items (picking_session_id, product_id, quantity_needed, quantity_picked)
+values ('7f000000-0000-4000-8000-000000000042', '7f000000-0000-4000-8000-000000000011', 2, 1);
+insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
+values ('7f000000-0000-4000-8000-000000000042', '7f000000-0000-4000-8000-000000000041', '7f000000-0000-4000-8000-000000000011', 2);
+create function pg_temp.scan(p_more text)
+returns text
+language sql
+as $$
+  select format(
+    'select public.pack_item(''7f000000-0000-4000-8000-000000000042'', ''7f000000-0000-4000-8000-000000000041'', %s)', p_more
+  )
+$$;
+select is(
+  pg_temp.limits_of(pg_temp.scan($$'7f000000-0000-4000-8000-000000000011', p_idempotency_key => 'late-4'$$), 'service_role'),
+  'begin_idempotent pack_units', 'a scan'
+);
+select is((select count(*) from limited where by = 'pack_units'), 2::bigint, 'for the basket and for the line');
+select is(
+  pg_temp.limits_of(pg_temp.scan($$'7f000000-0000-4000-8000-000000000011', p_action => 'short'$$), 'service_role'),
+  'give_up_units', 'a unit that is short'
+);
+update interlock.settings set short_lines = 'wait';
+select is(
+  pg_temp.limits_of(pg_temp.scan($$p_action => 'complete'$$), 'service_role'),
+  'lock_user lock_order lock_box complete_box close_box', 'an order that is complete'
+);
 
 select * from finish();
 rollback;

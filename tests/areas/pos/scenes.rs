@@ -12,6 +12,17 @@ pub(super) const TILL: (By, &str) = (
 pub(super) const SELL: &str =
     "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]',
      '[{\"type\": \"cash\", \"amount\": 1000000}]')";
+/// The till is in a store whose stock of the second product (`{promo}`) has the lower id.
+const STORE: (By, &str) = (
+    By::Shop,
+    "insert into interlock.locations (id, name) values ('{cart}', '{cart}');
+     update interlock.registers set location_id = '{cart}' where id = '{batch}';
+     insert into interlock.inventory (id, product_id, location_id, quantity)
+       values ('{promo}', '{product2}', '{cart}', 10), ('{promo2}', '{product}', '{cart}', 10)",
+);
+const SELL_BOTH: &str =
+    "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 1}, {\"product_id\": \"{product2}\", \"quantity\": 1}]',
+     '[{\"type\": \"cash\", \"amount\": 1000000}]')";
 const SELL_BY_CARD: &str =
     "select public.pos_sale('{batch}', '[{\"product_id\": \"{product2}\", \"quantity\": 1}]',
      jsonb_build_array(jsonb_build_object('type', 'card', 'reference', '{id}', 'amount',
@@ -40,6 +51,19 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "\"sales\": 1,",
         then: "(report ->> 'sales')::int = 1 from interlock.shifts where id = '{batch2}'",
+    },
+    Scene {
+        name: "a till locks the stock of what it sells in the order of its ids",
+        before: &[TILL, STORE],
+        meanwhile: (
+            By::Shop,
+            "update interlock.inventory set quantity = 9 where id = '{promo}'",
+        ),
+        call: (By::Shop, SELL_BOTH),
+        wait: Wait::WaitsWithout("interlock.inventory where id = '{promo2}'"),
+        end: End::Commit,
+        answer: "\"receipt_number\" : 1,",
+        then: "sum(quantity) = 17 from interlock.inventory where location_id = '{cart}'",
     },
     Scene {
         name: "a sale that is rolled back leaves no gap",

@@ -89,6 +89,16 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "count(*) = 1 from interlock.orders where user_id = '{ann}'",
     },
     Scene {
+        name: "of two checkouts of one cart in cash the second finds the order of the first",
+        before: &[],
+        meanwhile: (By::Ann, "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_cart_id => '{cart}')"),
+        call: (By::Ann, "select public.checkout('[{\"product_id\": \"{product2}\", \"quantity\": 1}]', p_cart_id => '{cart}')"),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "CART_ALREADY_ORDERED",
+        then: "count(*) = 1 from interlock.orders where user_id = '{ann}'",
+    },
+    Scene {
         name: "of two checkouts of one cart the second has it if the first fails",
         before: &[],
         meanwhile: (By::Ann, "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_cart_id => '{cart}')"),

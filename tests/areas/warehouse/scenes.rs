@@ -20,6 +20,40 @@ const PACKING: (By, &str) = (
      insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
        values ('{batch}', '{cart}', '{product}', 1), ('{batch}', '{cart2}', '{product}', 1)",
 );
+/// The order of ann needs a unit of the second product instead of the first. So does another session (`{id}`), of `{batch2}`.
+const CROSSED: (By, &str) = (
+    By::Shop,
+    "update interlock.packing_progress set product_id = '{product2}' where order_id = '{cart}';
+     update interlock.picking_session_items set quantity_needed = 1 where picking_session_id = '{batch}';
+     insert into interlock.picking_sessions (id, location_id, status, open_orders)
+       values ('{id}', interlock.online_location(), 'picking', 1);
+     insert into interlock.picking_session_orders (picking_session_id, order_id, position) values ('{id}', '{batch2}', 1);
+     insert into interlock.picking_session_items (picking_session_id, product_id, quantity_needed)
+       values ('{batch}', '{product2}', 1), ('{id}', '{product2}', 1);
+     insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
+       values ('{id}', '{batch2}', '{product2}', 1)",
+);
+/// A third order (`{id}`) of ann, of two units, which are picked.
+const TWO_UNITS: (By, &str) = (
+    By::Shop,
+    "insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, fulfillment)
+       values ('{id}', '{ann}', 'confirmed', 'USD', 1400, 1400, 'cash_on_delivery', 'processing');
+     insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
+       values ('{id}', '{product}', 2, 700, 'test', 'physical');
+     update interlock.picking_sessions set open_orders = 3 where id = '{batch}';
+     insert into interlock.picking_session_orders (picking_session_id, order_id, position) values ('{batch}', '{id}', 3);
+     update interlock.picking_session_items set quantity_needed = 4, quantity_picked = 2 where picking_session_id = '{batch}';
+     insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
+       values ('{batch}', '{id}', '{product}', 2)",
+);
+const PACK_ONE_OF_TWO: (By, &str) = (
+    By::Shop,
+    "select public.pack_item('{batch}', '{id}', '{product}')",
+);
+const REFUND_ONE_OF_TWO: (By, &str) = (
+    By::Shop,
+    "select public.refund_order_lines('{id}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]', 'test')",
+);
 const PICK: (By, &str) = (By::Shop, "select public.pick_item('{batch}', '{product}')");
 const PACK_ANN: (By, &str) = (
     By::Shop,
@@ -240,6 +274,29 @@ pub(crate) const SCENES: &[Scene] = &[
         then: NONE_IS_PACKED,
     },
     Scene {
+        name: "what was packed meanwhile for a line that is refunded in part is in the basket again",
+        before: &[PACKING, TWO_UNITS, PACK_ONE_OF_TWO],
+        meanwhile: PACK_ONE_OF_TWO,
+        call: REFUND_ONE_OF_TWO,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"success\": true",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "an order that leaves its session meanwhile is needed no less there when a part of it is refunded",
+        before: &[PACKING, TWO_UNITS],
+        meanwhile: (
+            By::Shop,
+            "select public.remove_order_from_session('{batch}', '{id}')",
+        ),
+        call: REFUND_ONE_OF_TWO,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"success\": true",
+        then: "quantity_needed = 2 from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+    Scene {
         name: "what was packed meanwhile for an order that is sent goes with it",
         before: &[PACKING],
         meanwhile: PACK_ANN,
@@ -278,6 +335,31 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "\"completed\"",
         then: "status = 'completed' and completed_orders = 1 from interlock.picking_sessions where id = '{batch}'",
+    },
+    Scene {
+        name: "a session that is given up has all its baskets, in the order of their products, before an order leaves it",
+        before: &[PACKING, CROSSED],
+        meanwhile: PACK_BOB,
+        call: ABANDON,
+        wait: Wait::WaitsWithout(
+            "interlock.picking_session_items where picking_session_id = '{batch}' and product_id = '{product2}'",
+        ),
+        end: End::Commit,
+        answer: "\"abandoned\"",
+        then: "sum(quantity_packed + quantity_needed) = 0 from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+    Scene {
+        name: "an order that leaves waits for its own baskets, and for no other",
+        before: &[PACKING, CROSSED],
+        meanwhile: (
+            By::Shop,
+            "select public.pack_item('{batch}', '{cart2}', '{product}'); select public.pick_item('{id}', '{product2}')",
+        ),
+        call: REMOVE_ANN,
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "\"removed\"",
+        then: "quantity_needed = 0 from interlock.picking_session_items where picking_session_id = '{batch}' and product_id = '{product2}'",
     },
     Scene {
         name: "an order leaves a session that is given up meanwhile once",

@@ -60,6 +60,10 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "lock_parked_sale: without `for no key update`",
         "a parked sale that is sold twice at once is sold once",
     ),
+    (
+        "take_sold_stock: backwards `order by i.id`",
+        "a till locks the stock of what it sells in the order of its ids",
+    ),
 ];
 
 /// Mutants that no test can notice, each with the reason.
@@ -93,6 +97,10 @@ const EXPLAINED: &[(&str, &str)] = &[
         "An audit asks for all there are, and who resolves one looks for it among them.",
     ),
     (
+        "take_sold_stock: never `v_product_ids is null`",
+        "It only saves work: of nothing there is nothing to lock and nothing missing.",
+    ),
+    (
         "take_what_is_there: never `v_product_ids is null`",
         "Of nothing there is nothing to lock and nothing missing.",
     ),
@@ -118,7 +126,7 @@ const IN_HISTORIES: &[Mutant] = &[
 
 const COMBINED: &[Combined] = &[
     Combined {
-        name: "take_sold_stock: what is there is read without a lock",
+        name: "take_sold_stock: without `for no key update of i`",
         patches: &[("take_sold_stock", "for no key update of i", "")],
         sql: None,
         race: &TillScenario::TheLastOnes,

@@ -99,6 +99,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "of two checkouts of one cart the second finds the order of the first, before it asks for money",
     ),
     (
+        "checkout_line: without `perform interlock.lock_cart(p_user_id, p_cart_id)`",
+        "of two checkouts of one cart in cash the second finds the order of the first",
+    ),
+    (
         "checkout: never `exists ( select from unnest(v_look.product_ids, v_look.unit_prices) as w (product_id, unit_price) l…`",
         "a price of an untracked product that changes meanwhile is not charged",
     ),

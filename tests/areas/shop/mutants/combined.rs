@@ -90,10 +90,7 @@ pub(crate) const COMBINED: &[Combined] = &[
             "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
         )],
         sql: None,
-        race: &ShopScenario::DoubleClick {
-            copies: 10,
-            stock: 100,
-        },
+        race: &InScene("a twin waits and gets the same order"),
     },
     Combined {
         name: "checkout: the key is looked up and not claimed",

@@ -8,7 +8,7 @@ use crate::prove::interleavings::Mutant;
 /// For the engines.
 pub(crate) const MUTANTS: Mutants = Mutants {
     noticed_by: NOTICED_BY,
-    explained: &[],
+    explained: EXPLAINED,
     combined: COMBINED,
     interleaved: INTERLEAVED,
     in_histories: &[],
@@ -32,7 +32,45 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "lock_box: without `for no key update`",
         "an order that is completed meanwhile does not leave its session",
     ),
+    (
+        "abandon_session: without `perform interlock.lock_baskets(p_session_id, null)`",
+        "a session that is given up has all its baskets, in the order of their products, before an order leaves it",
+    ),
+    (
+        "lock_baskets: without `where i.picking_session_id = p_session_id`",
+        "an order that leaves waits for its own baskets, and for no other",
+    ),
+    (
+        "lock_baskets: without `and (p_product_ids is null or i.product_id = any (p_product_ids))`",
+        "an order that leaves waits for its own baskets, and for no other",
+    ),
+    (
+        "lock_baskets: backwards `order by i.product_id`",
+        "a session that is given up has all its baskets, in the order of their products, before an order leaves it",
+    ),
+    (
+        "lock_baskets: without `for no key update`",
+        "what was packed meanwhile for an order that is cancelled is in the basket again",
+    ),
+    (
+        "take_out_order: without `perform interlock.lock_baskets(p_session_id, array( select p.product_id from interlock.packing_prog…`",
+        "what was packed meanwhile for an order that is cancelled is in the basket again",
+    ),
+    (
+        "take_off_lines: without `perform interlock.lock_baskets(p_session_id, p_product_ids)`",
+        "what was packed meanwhile for a line that is refunded in part is in the basket again",
+    ),
+    (
+        "need_less: never `not found or (interlock.lock_box(v_session_id, p_order_id)).status <> 'open'`",
+        "an order that leaves its session meanwhile is needed no less there when a part of it is refunded",
+    ),
 ];
+
+/// What no test can notice, and why.
+const EXPLAINED: &[(&str, &str)] = &[(
+    "close_box: without `where p.picking_session_id = p_session_id`",
+    "An order is open in one session at a time, so its lines in others are closed already.",
+)];
 
 const COMBINED: &[Combined] = &[
     Combined {
