@@ -21,7 +21,7 @@ values
 insert into interlock.product_codes (product_id, code) values ('71000000-0000-4000-8000-000000000003', 'TAP71');
 select public.set_stock_slots('71000000-0000-4000-8000-000000000004', 2);
 update interlock.settings
-set max_open_orders_per_customer = null, max_open_units_per_customer = null, packing_events = true, short_lines = 'wait';
+set max_open_orders_per_customer = null, max_open_units_per_customer = null, short_lines = 'wait';
 
 -- The packer aa works online, dd at the store; null is the shop.
 create function pg_temp.act_as(p_user text)
