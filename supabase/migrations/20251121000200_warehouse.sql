@@ -51,10 +51,10 @@ create domain interlock.packing_action as text
 create domain interlock.unit_change as int
   constraint unit_change_nonzero check (value <> 0);
 
--- Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line's version, so what
--- comes late or twice does no harm.
+-- Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status. With the numbers as
+-- they are, and the version of their row where it has one, so what comes late or twice does no harm.
 --
--- Callers: trigger packing_progress_broadcast.
+-- Callers: triggers packing_progress_broadcast, picking_session_items_broadcast and picking_sessions_broadcast.
 -- Locks: none.
 -- Security definer: whoever packs has no right to broadcast.
 create function interlock.broadcast_packing()
@@ -64,16 +64,32 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.progress', jsonb_build_object(
-    'session_id', new.picking_session_id,
-    'order_id', new.order_id,
-    'product_id', new.product_id,
-    'change', new.quantity_packed - old.quantity_packed,
-    'quantity_packed', new.quantity_packed,
-    'quantity_needed', new.quantity_needed,
-    'quantity_short', new.quantity_short,
-    'version', new.version
-  ));
+  if tg_table_name = 'packing_progress' then
+    perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.progress', jsonb_build_object(
+      'session_id', new.picking_session_id,
+      'order_id', new.order_id,
+      'product_id', new.product_id,
+      'change', new.quantity_packed - old.quantity_packed,
+      'quantity_packed', new.quantity_packed,
+      'quantity_needed', new.quantity_needed,
+      'quantity_short', new.quantity_short,
+      'version', new.version
+    ));
+  elsif tg_table_name = 'picking_session_items' then
+    perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.item', jsonb_build_object(
+      'session_id', new.picking_session_id,
+      'product_id', new.product_id,
+      'quantity_needed', new.quantity_needed,
+      'quantity_picked', new.quantity_picked,
+      'quantity_packed', new.quantity_packed,
+      'version', new.version
+    ));
+  else
+    perform interlock.broadcast('packing:' || new.id, 'packing.session', jsonb_build_object(
+      'session_id', new.id,
+      'status', new.status
+    ));
+  end if;
   return null;
 end
 $$;
@@ -127,6 +143,12 @@ comment on column interlock.picking_sessions.ended_at is
 
 -- What is under way at a location.
 create index picking_sessions_open on interlock.picking_sessions (location_id, created_at) where ended_at is null;
+
+create trigger picking_sessions_broadcast
+  after update on interlock.picking_sessions
+  for each row
+  when (old.status <> new.status)
+  execute function interlock.broadcast_packing();
 
 alter table interlock.picking_sessions enable row level security;
 
@@ -369,6 +391,12 @@ comment on column interlock.picking_session_items.version is
 create index picking_session_items_short
   on interlock.picking_session_items (picking_session_id)
   where quantity_short > 0 and checked_at is null;
+
+create trigger picking_session_items_broadcast
+  after update on interlock.picking_session_items
+  for each row
+  when (old.version <> new.version)
+  execute function interlock.broadcast_packing();
 
 alter table interlock.picking_session_items enable row level security;
 
@@ -2625,7 +2653,7 @@ comment on function interlock.abandon_stale_sessions is
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
 comment on function interlock.broadcast_packing is
-  'Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
+  'Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status.';
 comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is

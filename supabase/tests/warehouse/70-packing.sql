@@ -380,8 +380,28 @@ select is(pg_temp.scan('b', 1, ', p_action => ''unpack''') ->> 'quantity_packed'
 select is(pg_temp.scan('b', 1) ->> 'quantity_packed', '2', 'and goes in');
 select set_config('realtime.topic', 'packing:' || pg_temp.id('session'), true);
 select results_eq(
-  $$ select event::text, (payload ->> 'quantity_packed')::int, (payload ->> 'version')::int from realtime.messages where topic = realtime.topic() order by 3 desc limit 2 $$,
+  $$ select event::text, (payload ->> 'quantity_packed')::int, (payload ->> 'version')::int from realtime.messages where topic = realtime.topic() and event = 'packing.progress' order by 3 desc limit 2 $$,
   $$ values ('packing.progress', 2, 7), ('packing.progress', 1, 6) $$, 'a worker of the location hears both, each with its version'
+);
+select is(
+  (
+    select payload - 'id' from realtime.messages
+    where topic = realtime.topic() and event = 'packing.item' and payload ->> 'product_id' = '70000000-0000-4000-8000-000000000001'
+    order by (payload ->> 'version')::int desc limit 1
+  ),
+  (
+    select jsonb_build_object(
+      'session_id', i.picking_session_id, 'product_id', i.product_id, 'quantity_needed', 6, 'quantity_picked', 5,
+      'quantity_packed', 5, 'version', i.version
+    )
+    from interlock.picking_session_items i
+    where i.picking_session_id = pg_temp.id('session') and i.product_id = '70000000-0000-4000-8000-000000000001'
+  ),
+  'what there is of the product'
+);
+select is(
+  (select payload - 'id' from realtime.messages where topic = realtime.topic() and event = 'packing.session' limit 1),
+  jsonb_build_object('session_id', pg_temp.id('session'), 'status', 'packing'), 'and what became of the session'
 );
 select pg_temp.act_as('dd');
 select is_empty('select 1 from realtime.messages', 'one of another location nothing');
