@@ -12,6 +12,13 @@ import {
   nextUser,
 } from "./fixture.js";
 
+/** @typedef {import("../dist/live.js").AvailableBatch} AvailableBatch */
+/** @typedef {import("../dist/live.js").StockBadge} StockBadge */
+/**
+ * @template T
+ * @typedef {(state: T) => void} Show
+ */
+
 /** @type {ReturnType<typeof newClient>[]} */
 const clients = [];
 // supabase-js holds a connection for a while when nothing is listened to any more.
@@ -204,7 +211,9 @@ test("an order is heard by its buyer, and by nobody else", async () => {
     assert.equal(refused.status, "CHANNEL_ERROR");
     assert.match(String(refused.error?.message), /do not have permissions/);
   }
-  const page = screen((show) => followOrder(clientOf(buyer), order.id, show));
+  const page = screen((/** @type {Show<any>} */ show) =>
+    followOrder(clientOf(buyer), order.id, show)
+  );
   await page.shows((row) => row?.status === "confirmed", "the order is read");
   await new Interlock(client).cancelOrder(order.id);
   await page.shows((row) => row?.status === "cancelled", "its end is heard");
@@ -230,7 +239,9 @@ test("two drivers' phones show a batch until one of them has claimed it", async 
   const [ann, bob] = fixture.drivers;
   assert.ok(ann && bob);
   const phones = [ann, bob].map((driver) =>
-    screen((show) => followBatches(clientOf(driver), show, never))
+    screen((/** @type {Show<AvailableBatch[]>} */ show) =>
+      followBatches(clientOf(driver), show, never)
+    )
   );
   for (const phone of phones) await phone.shows(() => true, "a phone is read");
   const batch = await newBatch({ priority: 7, reference: "live" });
@@ -289,9 +300,13 @@ test("a badge is told of each step of a stock, to anybody", async () => {
   const hidden = await newProduct({ available_quantity: 7, active: false });
   const client = clientOf(nextUser());
   const badges = [
-    screen((show) => followStock(client, product, show, never)),
+    screen((/** @type {Show<StockBadge>} */ show) =>
+      followStock(client, product, show, never)
+    ),
     // Another place of the same page.
-    screen((show) => followStock(client, product, show, never)),
+    screen((/** @type {Show<StockBadge>} */ show) =>
+      followStock(client, product, show, never)
+    ),
   ];
   const states = () => badges.map(({ shown }) => shown.map((b) => b.state));
   for (const badge of badges) {
@@ -328,7 +343,9 @@ test("who was cut off reads what there is, and misses nothing", async () => {
   assert.ok(driver);
   const line = await wire();
   const client = clientOf(driver, line.url);
-  const phone = screen((show) => followBatches(client, show, never));
+  const phone = screen((/** @type {Show<AvailableBatch[]>} */ show) =>
+    followBatches(client, show, never)
+  );
   const batch = await newBatch({ reference: "cut" });
   const own = () =>
     phone.shown.map((batches) => batches.find(({ id }) => id === batch))
@@ -369,7 +386,9 @@ test("many changes at once are all heard, and the last one stays", async () => {
   assert.ok(ann && bob);
   const raw = await join(clientOf(ann), "batches");
   assert.equal(raw.status, "SUBSCRIBED");
-  const phone = screen((show) => followBatches(clientOf(bob), show, never));
+  const phone = screen((/** @type {Show<AvailableBatch[]>} */ show) =>
+    followBatches(clientOf(bob), show, never)
+  );
   const batches = await Promise.all(
     Array.from({ length: 8 }, () => newBatch({ reference: "many" })),
   );
