@@ -17,6 +17,34 @@ create domain interlock.batch_event as text
       'expired', 'completed', 'cancelled', 'deleted'
     ));
 
+-- Broadcast to drivers that a batch can be had now, or not any more: what a phone shows of it, and its version, so what comes late
+-- or twice does no harm.
+--
+-- Callers: triggers batches_broadcast and batches_broadcast_change.
+-- Locks: none.
+-- Security definer: whoever changes a batch has no right to broadcast.
+create function interlock.broadcast_batch()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_batch constant interlock.batches := case tg_op when 'DELETE' then old else new end;
+begin
+  perform interlock.broadcast('batches', 'batch.changed', jsonb_build_object(
+    'batch_id', v_batch.id,
+    'status', case tg_op when 'DELETE' then 'deleted' else v_batch.status::text end,
+    'priority', v_batch.priority,
+    'reference', v_batch.reference,
+    'created_at', v_batch.created_at,
+    -- Nothing comes after it.
+    'version', v_batch.version + (tg_op = 'DELETE')::int
+  ));
+  return null;
+end
+$$;
+
 -- Give back the batch a driver holds before their row goes.
 --
 -- Callers: trigger drivers_give_back_batch (also when the auth user is deleted).
@@ -421,6 +449,18 @@ create trigger batches_record_event
   after insert or update or delete on interlock.batches
   for each row
   execute function interlock.record_batch_event();
+
+create trigger batches_broadcast
+  after insert or delete on interlock.batches
+  for each row
+  execute function interlock.broadcast_batch();
+
+-- A renewed lease changes nothing for anybody else.
+create trigger batches_broadcast_change
+  after update on interlock.batches
+  for each row
+  when (old.status <> new.status or old.status = 'available')
+  execute function interlock.broadcast_batch();
 
 alter table interlock.batches enable row level security;
 
@@ -1203,6 +1243,8 @@ comment on function interlock.batch_state is
   'The state of a batch as a refused driver may see it: never who holds it.';
 comment on function interlock.batch_to_json is
   'A batch as its driver sees it.';
+comment on function interlock.broadcast_batch is
+  'Broadcast to drivers that a batch can be had now, or not any more: what a phone shows of it, and its version, so what comes late or twice does no harm.';
 comment on function interlock.check_claim_route_arguments is
   'Refuse arguments the function claim-route would have refused already.';
 comment on function interlock.claim_batch is

@@ -292,7 +292,7 @@ end
 $$;
 
 -- Write the stock ledger for a product that has changed: what is there less what is owed. What is settled was written when
--- it was sold.
+-- it was sold. If its stock comes to another step, it is broadcast.
 --
 -- Row by row, without tables of old and new rows: a sale changes one row, and costs a tenth less so. A change of the whole
 -- catalogue takes twice as long. The condition stands here, not at the trigger, whose text Postgres reads at every statement.
@@ -310,6 +310,10 @@ declare
   v_delta constant bigint :=
     new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
 begin
+  -- What a badge shows: none, up to five, more.
+  if width_bucket(new.available_quantity, '{1,6}'::int[]) <> width_bucket(old.available_quantity, '{1,6}'::int[]) then
+    perform interlock.broadcast_stock(new);
+  end if;
   if v_delta = 0 or current_setting('interlock.settling_slots', true) = 'on' then
     return null;
   end if;
@@ -1230,6 +1234,24 @@ begin
     and not exists (
       select from interlock.stock_transfer_lines l where l.transfer_id = p_transfer_id and l.in_transit > 0
     );
+end
+$$;
+
+-- Broadcast that a product is sold out, back, scarce, or not scarce any more.
+--
+-- Callers: interlock.record_stock_movement, where the stock comes to another step; not with each sale.
+-- Locks: none; the product is locked, so messages of one product are in the order of what happened.
+create function interlock.broadcast_stock(p_product interlock.products)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.broadcast('stock:' || p_product.id, 'stock.changed', jsonb_build_object(
+    'product_id', p_product.id,
+    'available_quantity', p_product.available_quantity,
+    'stock_policy', p_product.stock_policy
+  ));
 end
 $$;
 

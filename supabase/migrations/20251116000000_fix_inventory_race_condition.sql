@@ -97,6 +97,8 @@ comment on function interlock.admit_checkout is
   'Whether a checkout of these products is let in: unless as many as may run at a time are running.';
 comment on function interlock.book_transfer is
   'Book what becomes of lines of a transfer that is locked, and end it with the last of them: p_quantities of p_product_ids are received, lost or returned.';
+comment on function interlock.broadcast_stock is
+  'Broadcast that a product is sold out, back, scarce, or not scarce any more.';
 comment on function interlock.cancel_transfer is
   'Bring what is in transit of a transfer back to where it came from.';
 comment on function interlock.change_inventory is

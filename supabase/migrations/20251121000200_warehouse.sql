@@ -6,29 +6,6 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
--- Whether the caller may hear what is broadcast under this topic: that of a picking session of a location at which they work.
---
--- Callers: the policy on the platform's messages (interlock.prepare_realtime).
-create function interlock.may_hear_packing(p_topic text)
-returns boolean
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-begin
-  return case
-    when p_topic not like 'packing:%' or interlock.is_uuid(substr(p_topic, 9)) is not true then false
-    else exists (
-      select
-      from interlock.picking_sessions s
-      where s.id = substr(p_topic, 9)::uuid
-        and interlock.works_at(s.location_id)
-    )
-  end;
-end
-$$;
-
 -- The locations in whose warehouse the caller works, by token: `app_metadata.role` is `packer` or `manager`, and
 -- `app_metadata.location_ids` lists the locations, without which it is the online location. Empty for anybody else.
 --
@@ -73,6 +50,49 @@ create domain interlock.packing_action as text
 -- A change of a number of units, in either direction.
 create domain interlock.unit_change as int
   constraint unit_change_nonzero check (value <> 0);
+
+-- Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status. With the numbers as
+-- they are, and the version of their row where it has one, so what comes late or twice does no harm.
+--
+-- Callers: triggers packing_progress_broadcast, picking_session_items_broadcast and picking_sessions_broadcast.
+-- Locks: none.
+-- Security definer: whoever packs has no right to broadcast.
+create function interlock.broadcast_packing()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  if tg_table_name = 'packing_progress' then
+    perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.progress', jsonb_build_object(
+      'session_id', new.picking_session_id,
+      'order_id', new.order_id,
+      'product_id', new.product_id,
+      'change', new.quantity_packed - old.quantity_packed,
+      'quantity_packed', new.quantity_packed,
+      'quantity_needed', new.quantity_needed,
+      'quantity_short', new.quantity_short,
+      'version', new.version
+    ));
+  elsif tg_table_name = 'picking_session_items' then
+    perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.item', jsonb_build_object(
+      'session_id', new.picking_session_id,
+      'product_id', new.product_id,
+      'quantity_needed', new.quantity_needed,
+      'quantity_picked', new.quantity_picked,
+      'quantity_packed', new.quantity_packed,
+      'version', new.version
+    ));
+  else
+    perform interlock.broadcast('packing:' || new.id, 'packing.session', jsonb_build_object(
+      'session_id', new.id,
+      'status', new.status
+    ));
+  end if;
+  return null;
+end
+$$;
 
 -- Picking sessions: orders that are picked and packed together, at one location.
 --
@@ -123,6 +143,12 @@ comment on column interlock.picking_sessions.ended_at is
 
 -- What is under way at a location.
 create index picking_sessions_open on interlock.picking_sessions (location_id, created_at) where ended_at is null;
+
+create trigger picking_sessions_broadcast
+  after update on interlock.picking_sessions
+  for each row
+  when (old.status <> new.status)
+  execute function interlock.broadcast_packing();
 
 alter table interlock.picking_sessions enable row level security;
 
@@ -248,6 +274,12 @@ comment on column interlock.packing_progress.box_open is
   'Whether its box is: nothing is packed into one that was completed or taken out.';
 comment on column interlock.packing_progress.version is
   'One more after every change of its numbers: the higher one is the newer one.';
+
+create trigger packing_progress_broadcast
+  after update on interlock.packing_progress
+  for each row
+  when (old.version <> new.version)
+  execute function interlock.broadcast_packing();
 
 alter table interlock.packing_progress enable row level security;
 
@@ -379,6 +411,12 @@ comment on column interlock.picking_session_items.version is
 create index picking_session_items_short
   on interlock.picking_session_items (picking_session_id)
   where quantity_short > 0 and checked_at is null;
+
+create trigger picking_session_items_broadcast
+  after update on interlock.picking_session_items
+  for each row
+  when (old.version <> new.version)
+  execute function interlock.broadcast_packing();
 
 alter table interlock.picking_session_items enable row level security;
 
@@ -534,34 +572,6 @@ begin
     where s.id = p_session_id
       and b.order_id = p_order_id
   );
-end
-$$;
-
--- Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line's version, so what
--- comes late or twice does no harm.
---
--- Callers: the trigger that interlock.prepare_realtime makes.
--- Locks: none.
-create function interlock.broadcast_packing()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  execute 'select realtime.send($1, ''packing.progress'', $2, true)'
-  using
-    jsonb_build_object(
-      'session_id', new.picking_session_id,
-      'order_id', new.order_id,
-      'product_id', new.product_id,
-      'change', new.quantity_packed - old.quantity_packed,
-      'quantity_packed', new.quantity_packed,
-      'quantity_needed', new.quantity_needed,
-      'quantity_short', new.quantity_short,
-      'version', new.version
-    ),
-    'packing:' || new.picking_session_id;
-  return null;
 end
 $$;
 
@@ -1765,38 +1775,6 @@ begin
 end
 $$;
 
--- Broadcast each change of a line to whoever works at its session's location, where the platform's realtime is there: the private topic
--- `packing:SESSION_ID`. Returns whether it is; called again it changes nothing. Called when this is installed; if realtime comes
--- later, call it once yourself:
---
---   select interlock.prepare_realtime();
---
--- Callers: the installation; postgres.
-create function interlock.prepare_realtime()
-returns boolean
-language plpgsql
-set search_path = ''
-as $$
-begin
-  if to_regclass('realtime.messages') is null or to_regprocedure('realtime.topic()') is null
-    or to_regprocedure('realtime.send(jsonb,text,text,boolean)') is null then
-    return false;
-  end if;
-  drop policy if exists interlock_packing_select_workers on realtime.messages;
-  create policy interlock_packing_select_workers
-    on realtime.messages
-    for select
-    to authenticated
-    using (extension = 'broadcast' and interlock.may_hear_packing(realtime.topic()));
-  create or replace trigger packing_progress_broadcast
-    after update on interlock.packing_progress
-    for each row
-    when (old.version <> new.version)
-    execute function interlock.broadcast_packing();
-  return true;
-end
-$$;
-
 -- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended. p_taken units are out of the basket
 -- already, and are in it again with the refusal.
 --
@@ -2677,9 +2655,6 @@ $$;
 comment on function public.update_packing_progress_atomic(uuid, uuid, uuid, uuid) is
   'Packs one unit of a product into an order: never more than it needs, never more than was picked. For whoever works in the warehouse, and the service role.';
 
--- Who may hear what is broadcast of a session, where the platform's realtime is there.
-select interlock.prepare_realtime();
-
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.abandon_picking_session is
   'What public.abandon_picking_session does, with its owner''s rights: give up a session.';
@@ -2690,7 +2665,7 @@ comment on function interlock.abandon_stale_sessions is
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
 comment on function interlock.broadcast_packing is
-  'Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
+  'Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status.';
 comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is
@@ -2727,8 +2702,6 @@ comment on function interlock.lock_baskets is
   'Lock baskets of a session against whoever picks or packs: those of these products, or with null all.';
 comment on function interlock.lock_box is
   'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
-comment on function interlock.may_hear_packing is
-  'Whether the caller may hear what is broadcast under this topic: that of a picking session of a location at which they work.';
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
 comment on function interlock.note_packing is
@@ -2745,8 +2718,6 @@ comment on function interlock.packing_locations is
   'The locations in whose warehouse the caller works, by token: `app_metadata.role` is `packer` or `manager`, and `app_metadata.location_ids` lists the locations, without which it is the online location.';
 comment on function interlock.pick_item is
   'What public.pick_item does, with its owner''s rights: units of a product come from the shelf into the basket; with a quantity below 0 they go back, also of a session that has ended.';
-comment on function interlock.prepare_realtime is
-  'Broadcast each change of a line to whoever works at its session''s location, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
 comment on function interlock.refuse_pack is
   'Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.';
 comment on function interlock.refuse_session is
@@ -2793,7 +2764,7 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 -- Policies ask.
-grant execute on function interlock.packing_locations, interlock.may_hear_packing to authenticated;
+grant execute on function interlock.packing_locations to authenticated;
 
 grant execute on function
   -- Who works in the warehouse, by token; anybody else is refused.

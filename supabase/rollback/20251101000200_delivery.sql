@@ -34,6 +34,7 @@ drop domain
   interlock.batch_status,
   interlock.batch_event;
 drop function
+  interlock.broadcast_batch,
   interlock.give_back_batch_of_removed_driver,
   interlock.guard_batch_transition,
   interlock.record_batch_event;

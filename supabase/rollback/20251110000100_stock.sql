@@ -15,6 +15,7 @@ drop function
   interlock.adjust_stock,
   interlock.admit_checkout,
   interlock.book_transfer,
+  interlock.broadcast_stock,
   interlock.cancel_transfer,
   interlock.change_inventory,
   interlock.change_inventory_once,

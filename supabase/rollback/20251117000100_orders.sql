@@ -127,6 +127,7 @@ drop domain
   interlock.product_code,
   interlock.percentage;
 drop function
+  interlock.broadcast_order,
   interlock.count_free_codes,
   interlock.count_open_orders,
   interlock.count_orders_so_far,

@@ -22,15 +22,6 @@ drop function
   public.set_packed_quantity(uuid, int, int),
   public.start_packing(uuid),
   public.update_packing_progress_atomic(uuid, uuid, uuid, uuid);
-
-do $$
-begin
-  if to_regclass('realtime.messages') is not null then
-    drop policy if exists interlock_packing_select_workers on realtime.messages;
-  end if;
-end
-$$;
-
 drop view interlock.put_backs;
 drop view interlock.packing_differences;
 drop view interlock.packing_conflict_rates;
@@ -39,7 +30,6 @@ drop function
   interlock.abandon_session,
   interlock.abandon_stale_sessions,
   interlock.box_answer,
-  interlock.broadcast_packing,
   interlock.claim_picking,
   interlock.close_box,
   interlock.close_sent_box,
@@ -65,7 +55,6 @@ drop function
   interlock.pack_units,
   interlock.packing_answer,
   interlock.pick_item,
-  interlock.prepare_realtime,
   interlock.refuse_pack,
   interlock.refuse_session,
   interlock.release_picking,
@@ -92,5 +81,5 @@ drop domain
   interlock.packing_action,
   interlock.unit_change;
 drop function
-  interlock.may_hear_packing,
+  interlock.broadcast_packing,
   interlock.packing_locations;

@@ -13,9 +13,19 @@ drop function
   public.send_test_event(uuid),
   public.set_deliver_secret(text),
   public.update_webhook_endpoint(uuid, text, text, text[], boolean, boolean);
+
+do $$
+begin
+  if to_regclass('realtime.messages') is not null then
+    drop policy if exists interlock_select_listeners on realtime.messages;
+  end if;
+end
+$$;
+
 drop view interlock.events;
 drop function
   interlock.add_webhook_secret,
+  interlock.broadcast,
   interlock.call_deliver,
   interlock.claim_deliveries,
   interlock.committed_snapshot,
@@ -30,7 +40,9 @@ drop function
   interlock.list_webhook_endpoints,
   interlock.lock_webhook_endpoint,
   interlock.make_deliveries,
+  interlock.may_hear,
   interlock.note_event,
+  interlock.prepare_realtime,
   interlock.record_delivery,
   interlock.retry_delivery,
   interlock.roll_webhook_secret,

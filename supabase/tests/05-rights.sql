@@ -292,7 +292,7 @@ select results_eq(
       ('interlock.list_wallet_movements(uuid,bigint,integer): authenticated, service_role'),
       ('interlock.list_webhook_endpoints(): authenticated, service_role'),
       ('interlock.manage_inventory(text,jsonb,text,text,uuid,boolean,timestamp with time zone,boolean,text): authenticated, service_role'),
-      ('interlock.may_hear_packing(text): authenticated'),
+      ('interlock.may_hear(text): anon, authenticated'),
       ('interlock.may_upload_proof(text): authenticated, service_role'),
       ('interlock.merge_customers(uuid,uuid): authenticated, service_role'),
       ('interlock.most_units(): service_role'),

@@ -14,7 +14,7 @@ declare
 begin
   foreach v_role in array array[
     'postgres', 'anon', 'authenticated', 'service_role', 'authenticator',
-    'supabase_auth_admin'
+    'supabase_auth_admin', 'supabase_realtime_admin'
   ] loop
     if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
       execute format('create role %I nologin noinherit', v_role);
@@ -34,6 +34,7 @@ alter role authenticated with nologin noinherit;
 alter role service_role with nologin noinherit bypassrls;
 alter role authenticator with login noinherit password 'postgres';
 alter role supabase_auth_admin with nologin noinherit createrole;
+alter role supabase_realtime_admin with nologin noinherit;
 
 -- The time-outs of the platform: a request that waits longer for a lock is cancelled.
 alter role anon set statement_timeout = '3s';
@@ -50,6 +51,7 @@ begin
   -- A superuser needs no membership, and granting one to itself is an error.
   if not (select rolsuper from pg_catalog.pg_roles where rolname = 'postgres') then
     grant anon, authenticated, service_role, authenticator to postgres with admin option;
+    grant supabase_realtime_admin to postgres;
   end if;
   execute format('alter database %I owner to postgres', current_database());
   execute format('grant all on database %I to postgres', current_database());
@@ -182,6 +184,71 @@ alter function auth.uid() owner to supabase_auth_admin;
 alter function auth.role() owner to supabase_auth_admin;
 alter function auth.email() owner to supabase_auth_admin;
 alter function auth.jwt() owner to supabase_auth_admin;
+
+-- Realtime -------------------------------------------------------------------
+
+-- Broadcasts are rows; who may read or write one under a topic is said by the policies on them. On the platform the table
+-- is partitioned by day and read from the write-ahead log; here a notification tells of each row that is committed.
+
+create schema if not exists realtime;
+grant usage on schema realtime to postgres, anon, authenticated, service_role;
+
+create table if not exists realtime.messages (
+  topic text not null,
+  extension text not null,
+  payload jsonb,
+  event text,
+  private boolean default false,
+  updated_at timestamp not null default now(),
+  inserted_at timestamp not null default now(),
+  id uuid not null default gen_random_uuid() primary key
+);
+
+alter table realtime.messages owner to supabase_realtime_admin;
+alter table realtime.messages enable row level security;
+grant all on realtime.messages to postgres;
+grant select, insert, update on realtime.messages to anon, authenticated, service_role;
+
+create or replace function realtime.topic()
+returns text
+language sql
+stable
+as $$
+  select nullif(current_setting('realtime.topic', true), '')::text
+$$;
+
+-- Whatever fails is a warning: a broadcast never stops what it tells of.
+create or replace function realtime.send(payload jsonb, event text, topic text, private boolean default true)
+returns void
+language plpgsql
+as $$
+declare
+  v_id constant uuid := gen_random_uuid();
+begin
+  perform set_config('realtime.topic', send.topic, true);
+  insert into realtime.messages (id, payload, event, topic, private, extension)
+  values (v_id, jsonb_build_object('id', v_id) || send.payload, send.event, send.topic, send.private, 'broadcast');
+exception
+  when others then
+    raise warning 'ErrorSendingBroadcastMessage: %', sqlerrm;
+end
+$$;
+
+create or replace function realtime.notify_message()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pg_notify('realtime_messages', new.id::text);
+  return null;
+end
+$$;
+
+create or replace trigger notify_message
+  after insert on realtime.messages
+  for each row
+  execute function realtime.notify_message();
 
 -- The API reloads its schema cache after DDL ----------------------------------
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use axum::body::Body;
-use axum::response::Response;
+use axum::extract::FromRequestParts as _;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{
@@ -20,6 +22,7 @@ use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -29,6 +32,7 @@ use uuid::Uuid;
 use crate::jwt::{self, KeySet, Refused};
 use crate::keys;
 use crate::proxy_faults::{Fault, Faults};
+use crate::realtime::{self, MESSAGE_LIMIT, Realtime, Version};
 
 /// More than any function takes, less than would fill the memory.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -96,6 +100,9 @@ pub(crate) struct Gateway {
     api_port: u16,
     functions: BTreeMap<String, Upstream>,
     client: Client<HttpConnector, Limited<Incoming>>,
+    /// What hears the database; without it there is no websocket.
+    realtime: Option<Arc<Realtime>>,
+    stopping: watch::Sender<bool>,
     /// Only in tests.
     faults: Option<Faults>,
 }
@@ -107,6 +114,8 @@ enum Route<'a> {
     Api(&'a str),
     /// To a function, with this path, which begins with the function's name.
     Function { name: &'a str, path: &'a str },
+    /// To the websocket of broadcasts.
+    Realtime,
     /// To the list of public keys.
     Jwks,
     /// To nobody: we live.
@@ -148,8 +157,18 @@ impl Gateway {
             api_port,
             functions,
             client: Client::builder(TokioExecutor::new()).build(connector),
+            realtime: None,
+            stopping: watch::channel(false).0,
             faults: None,
         })
+    }
+
+    /// The same, with broadcasts.
+    pub(crate) fn with_realtime(self, realtime: Arc<Realtime>) -> Self {
+        Self {
+            realtime: Some(realtime),
+            ..self
+        }
     }
 
     /// The same, with the faults that a test asks for.
@@ -167,8 +186,9 @@ impl Gateway {
         mut stop: watch::Receiver<bool>,
     ) {
         let graceful = GracefulShutdown::new();
-        let mut server = hyper::server::conn::http1::Builder::new();
+        let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
         server
+            .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT);
         loop {
@@ -188,17 +208,19 @@ impl Gateway {
                 let gateway = gateway.clone();
                 async move { Ok::<_, Infallible>(gateway.answer(request).await) }
             });
-            let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
+            let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            let connection = graceful.watch(connection.into_owned());
             tokio::spawn(async move {
                 // A client that went away is its own business.
                 let _ = connection.await;
             });
         }
         drop(listener);
+        self.stopping.send_replace(true);
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response {
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response {
         let id = request_id(request.headers());
         match self.route_and_forward(request).await {
             Ok(response) => response,
@@ -206,7 +228,10 @@ impl Gateway {
         }
     }
 
-    async fn route_and_forward(&self, request: Request<Incoming>) -> Result<Response, Refusal> {
+    async fn route_and_forward(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response, Refusal> {
         let path = request.uri().path().to_owned();
         match route(&path) {
             Route::Health => Ok(json_response(StatusCode::OK, &json!({"status": "ok"}))),
@@ -215,6 +240,7 @@ impl Gateway {
                 (Route::Faults, Some(faults)) => Ok(inject(faults, request).await),
                 _ => Err(Refusal::not_found(format!("Nothing is served at {path}."))),
             },
+            Route::Realtime => self.open_websocket(request).await,
             Route::Api(api_path) => {
                 let (query, query_key) = take_api_key(request.uri().query());
                 let mut request = request;
@@ -257,6 +283,53 @@ impl Gateway {
                 self.forward(request, upstream.port, path, query).await
             }
         }
+    }
+
+    /// Opens the websocket of broadcasts, with the project's key; who the user is is said by each channel's token.
+    async fn open_websocket(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response, Refusal> {
+        let Some(realtime) = self.realtime.clone() else {
+            return Err(Refusal::not_found("There is no Realtime here.".to_owned()));
+        };
+        let (query, key) = take_api_key(request.uri().query());
+        let header_key = request
+            .headers()
+            .get(API_KEY)
+            .and_then(|key| key.to_str().ok());
+        let Some(key) = key
+            .as_deref()
+            .or(header_key)
+            .and_then(|key| self.api_keys.token(key))
+        else {
+            return Err(Refusal::unauthenticated(
+                "The request has no API key that is known.",
+            ));
+        };
+        let key = key.to_owned();
+        let Some(version) = Version::of(Some(query.as_deref().unwrap_or_default())) else {
+            return Err(Refusal::not_found(
+                "The protocol is of version 1.0.0 or 2.0.0.".to_owned(),
+            ));
+        };
+        let (mut parts, _) = request.into_parts();
+        let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+            Ok(upgrade) => upgrade.max_message_size(MESSAGE_LIMIT),
+            Err(refused) => return Ok(refused.into_response()),
+        };
+        let stop = self.stopping.subscribe();
+        let gateway = self.clone();
+        Ok(upgrade.on_upgrade(move |socket| {
+            let claims = Box::new(move |token: &str| gateway.claims(token));
+            realtime::serve(realtime, claims, key, version, socket, stop)
+        }))
+    }
+
+    /// What a token says; a key stands for its own.
+    fn claims(&self, token: &str) -> Result<Value, Refused> {
+        self.keys
+            .claims(self.api_keys.token(token).unwrap_or(token))
     }
 
     /// The platform's `verify_jwt`: a valid token, or a bare API key, which is not a user.
@@ -467,6 +540,7 @@ fn route(path: &str) -> Route<'_> {
     match path {
         "/health" => return Route::Health,
         "/faults" => return Route::Faults,
+        "/realtime/v1/websocket" => return Route::Realtime,
         "/auth/v1/.well-known/jwks.json" => return Route::Jwks,
         "/rest/v1" => return Route::Api("/"),
         _ => {}

@@ -63,6 +63,11 @@ impl KeySet {
 
     /// Whether a token is signed by one of our keys and is valid now.
     pub(crate) fn verify(&self, token: &str) -> Result<(), Refused> {
+        self.claims(token).map(|_| ())
+    }
+
+    /// What a token says, if it is signed by one of our keys and is valid now.
+    pub(crate) fn claims(&self, token: &str) -> Result<Value, Refused> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
         let mut outcome = Err(Refused::Invalid);
         for key in &self.keys {
@@ -81,7 +86,7 @@ impl KeySet {
             validation.validate_aud = false;
             validation.required_spec_claims.clear();
             match jsonwebtoken::decode::<Value>(token, &key.key, &validation) {
-                Ok(_) => return Ok(()),
+                Ok(token) => return Ok(token.claims),
                 Err(error) => {
                     if *error.kind() == jsonwebtoken::errors::ErrorKind::ExpiredSignature {
                         outcome = Err(Refused::Expired);

@@ -20,6 +20,7 @@ mod progress;
 mod project;
 mod proxy_faults;
 mod push;
+mod realtime;
 mod redis;
 mod restart;
 mod status;

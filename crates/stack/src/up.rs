@@ -19,6 +19,7 @@ use crate::ports::{self, Port};
 use crate::postgres::{self, Postgres};
 use crate::progress::{Output, Step, say};
 use crate::project::Project;
+use crate::realtime::Realtime;
 use crate::restart::Restarts;
 use crate::status::{Format, Status};
 use crate::stripe::{self, Stripe};
@@ -149,6 +150,7 @@ struct Stack {
     gateway: Option<JoinHandle<()>>,
     stripe: Option<JoinHandle<Result<()>>>,
     redis: Option<JoinHandle<Result<()>>>,
+    realtime: Option<JoinHandle<()>>,
     server: Option<Postgres>,
     status: Option<Status>,
 }
@@ -166,6 +168,7 @@ impl Stack {
             gateway: None,
             stripe: None,
             redis: None,
+            realtime: None,
             server: None,
             status: None,
         }
@@ -267,7 +270,10 @@ impl Stack {
 
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let (realtime, hearing) = Realtime::start(&postgres::admin_url(db_port)).await?;
+        self.realtime = Some(hearing);
         let mut gateway = Gateway::new(key_set, api_port, rest_port, upstreams)?;
+        gateway = gateway.with_realtime(realtime);
         if args.inject_faults {
             gateway = gateway.with_faults();
         }
@@ -430,6 +436,9 @@ impl Stack {
         }
         if let Some(gateway) = self.gateway.take() {
             let _ = gateway.await;
+        }
+        if let Some(realtime) = self.realtime.take() {
+            realtime.abort();
         }
         let mut parts = self.parts.iter_mut();
         let database = parts.next();

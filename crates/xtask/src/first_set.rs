@@ -232,13 +232,13 @@ $$;
 ",
         );
     }
-    if part == "warehouse" {
+    if part == "events" {
         sql.push_str(
             "
 do $$
 begin
   if to_regclass('realtime.messages') is not null then
-    drop policy if exists interlock_packing_select_workers on realtime.messages;
+    drop policy if exists interlock_select_listeners on realtime.messages;
   end if;
 end
 $$;

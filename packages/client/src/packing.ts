@@ -1,5 +1,6 @@
 /** A packing table that many hands share: each scan is shown at once, and then as the database answers it. */
 import { ConcurrencyConflictError, InterlockError } from "./error.ts";
+import { follow, type Listening, type Message } from "./live.ts";
 import { pauseBefore, persist, within } from "./retry.ts";
 import { freshId } from "./submission.ts";
 import { callFunction, callRpc, type Supabase } from "./transport.ts";
@@ -61,12 +62,10 @@ export interface Told {
 
 /** How a table works. */
 export interface PackingOptions {
-  /** Milliseconds between two looks at what others do, while somebody listens; 2 000 unless it says otherwise. */
+  /** Milliseconds between two looks at what others do, while it cannot be heard; 2 000 unless it says otherwise. */
   pollMs?: number;
   /** Milliseconds for a call with all its repetitions; 15 000 unless it says otherwise. */
   budgetMs?: number;
-  /** Brings what others do sooner than a look: calls back with each message, until what it answers is called. */
-  source?: (sessionId: string, tell: (told: Told) => void) => () => void;
 }
 
 type Read = {
@@ -99,7 +98,7 @@ const TRIES = 3;
 
 /** A session's packing table, over a supabase-js client in which somebody who works there is signed in. */
 export function packing(
-  supabase: Supabase,
+  supabase: Supabase & Listening,
   sessionId: string,
   options: PackingOptions = {},
 ): Packing {
@@ -111,16 +110,19 @@ export class Packing {
   readonly sessionId: string;
   /** How many numbers were set, and how many of them met another one than was read. */
   readonly counts = { sets: 0, conflicts: 0 };
-  readonly #supabase: Supabase;
+  readonly #supabase: Supabase & Listening;
   readonly #options: PackingOptions;
   readonly #lines = new Map<string, PackingLine>();
   readonly #items = new Map<string, PackingItem>();
   readonly #listeners = new Set<(view: PackingView) => void>();
   #head = { code: "", status: "" };
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #quiet: (() => void) | undefined;
+  #stop: (() => void) | undefined;
 
-  constructor(supabase: Supabase, sessionId: string, options: PackingOptions) {
+  constructor(
+    supabase: Supabase & Listening,
+    sessionId: string,
+    options: PackingOptions,
+  ) {
     this.#supabase = supabase;
     this.sessionId = sessionId;
     this.#options = options;
@@ -177,17 +179,16 @@ export class Packing {
   subscribe(listener: (view: PackingView) => void): () => void {
     this.#listeners.add(listener);
     if (this.#listeners.size === 1) {
-      this.#quiet = this.#options.source?.(this.sessionId, (told) => {
-        this.#keepLine(told);
-        this.#tell();
+      this.#stop = follow(this.#supabase, `packing:${this.sessionId}`, {
+        ...this.#options,
+        read: async () => void await this.load(),
+        hear: (message) => this.#hear(message),
       });
-      void this.#look();
     }
     return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size > 0) return;
-      clearTimeout(this.#timer);
-      this.#quiet?.();
+      if (this.#listeners.delete(listener) && this.#listeners.size === 0) {
+        this.#stop?.();
+      }
     };
   }
 
@@ -355,14 +356,25 @@ export class Packing {
     return this.#options.budgetMs ?? 15_000;
   }
 
-  /** Looks at what others do, again and again. */
-  async #look(): Promise<void> {
-    await this.load().catch(() => {});
-    if (this.#listeners.size === 0) return;
-    this.#timer = setTimeout(
-      () => void this.#look(),
-      this.#options.pollMs ?? 2_000,
-    );
+  /** Takes what others have done. */
+  #hear({ event, payload }: Message): boolean {
+    if (event === "packing.progress") {
+      this.#keepLine(payload);
+      // Of one that is not known yet there is more to be read.
+      const key = `${payload.order_id} ${payload.product_id}`;
+      if (!this.#lines.has(key)) return true;
+    } else if (event === "packing.item") {
+      const item = this.#items.get(payload.product_id);
+      if (!item) return true;
+      const { quantity_needed: needed, quantity_picked: picked } = payload;
+      const { quantity_packed: packed, version } = payload;
+      const available = picked - packed;
+      this.#keepItem({ ...item, needed, picked, packed, available, version });
+    } else {
+      return true;
+    }
+    this.#tell();
+    return false;
   }
 
   #lineOf(progressId: string): PackingLine | undefined {

@@ -2059,8 +2059,9 @@ export type Database = {
           "stock_slots": number;
           "tax_class": string;
           "unit": string;
+          "broadcast_stock": undefined | null;
         };
-        ComputedFields: never;
+        ComputedFields: "broadcast_stock";
         Insert: {
           "active"?: boolean;
           "available_quantity"?: number;
@@ -3832,6 +3833,19 @@ export type Database = {
         Args: { "p_order_id": string; "p_session_id": string };
         Returns: Json;
       };
+      "broadcast": {
+        Args: { "p_event": string; "p_payload": Json; "p_topic": string };
+        Returns: undefined;
+      };
+      "broadcast_stock": {
+        Args: {
+          "p_product": Omit<
+            Database["interlock"]["Tables"]["products"]["Row"],
+            Database["interlock"]["Tables"]["products"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       "call_deliver": { Args: Record<PropertyKey, never>; Returns: number };
       "call_in_slots": { Args: { "p_owner_id": string }; Returns: number };
       "cancel_order": {
@@ -5367,7 +5381,7 @@ export type Database = {
         };
         Returns: Json;
       };
-      "may_hear_packing": { Args: { "p_topic": string }; Returns: boolean };
+      "may_hear": { Args: { "p_topic": string }; Returns: boolean };
       "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
       "merge_customers": {
         Args: { "p_from": string; "p_into": string };

@@ -32,7 +32,7 @@ export async function callFunction(
 
 /** Calls a database function of the shop. */
 export async function callRpc(
-  supabase: Supabase,
+  supabase: Pick<Supabase, "rpc">,
   name: string,
   parameters: Record<string, unknown>,
   signal: AbortSignal,

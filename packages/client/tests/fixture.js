@@ -35,7 +35,7 @@ export function nextUser() {
 export function clientOf(user, url = fixture.apiUrl) {
   return createClient(url, fixture.anonKey, {
     accessToken: () => Promise.resolve(user.token),
-    // Nothing here is realtime, but supabase-js wants a WebSocket, which Node has from version 22 on.
+    // supabase-js wants one, and Node has it from version 22 on.
     realtime: { transport: globalThis.WebSocket ?? class {} },
   });
 }

@@ -166,27 +166,7 @@ test("scans are shown at once, add up, and are taken back one by one", async () 
 });
 
 test("what is older than what is known is not shown", async () => {
-  /** @type {((told: any) => void) | undefined} */
-  let tell;
   const { shown, move } = table();
-  const listening = packing(
-    /** @type {any} */ ({
-      rpc: () => ({ abortSignal: () => new Promise(() => {}) }),
-    }),
-    SESSION ?? "",
-    { source: (_, told) => ((tell = told), () => {}) },
-  );
-  const stop = listening.subscribe(() => {});
-  tell?.({
-    order_id: ORDER,
-    product_id: PRODUCT,
-    quantity_packed: 1,
-    quantity_needed: 5,
-    quantity_short: 0,
-    version: 2,
-  });
-  assert.deepEqual(listening.view().lines, [], "nothing is known of it yet");
-  stop();
   await shown.load();
   move(1);
   await shown.load();

@@ -7,6 +7,8 @@ comment on function interlock.batch_state is
   'The state of a batch as a refused driver may see it: never who holds it.';
 comment on function interlock.batch_to_json is
   'A batch as its driver sees it.';
+comment on function interlock.broadcast_batch is
+  'Broadcast to drivers that a batch can be had now, or not any more: what a phone shows of it, and its version, so what comes late or twice does no harm.';
 comment on function interlock.check_claim_route_arguments is
   'Refuse arguments the function claim-route would have refused already.';
 comment on function interlock.claim_batch is

@@ -35,3 +35,6 @@ grant execute on function
   public.claim_deliveries(text, int), interlock.claim_deliveries,
   public.record_delivery(bigint, uuid, int, text, int, int, text), interlock.record_delivery
 to anon, authenticated, service_role;
+
+-- The policy on what is broadcast asks.
+grant execute on function interlock.may_hear to anon, authenticated;

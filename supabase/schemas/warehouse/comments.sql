@@ -8,7 +8,7 @@ comment on function interlock.abandon_stale_sessions is
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
 comment on function interlock.broadcast_packing is
-  'Broadcast a line that has changed to the screens of its session: with the numbers as they are and the line''s version, so what comes late or twice does no harm.';
+  'Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status.';
 comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is
@@ -45,8 +45,6 @@ comment on function interlock.lock_baskets is
   'Lock baskets of a session against whoever picks or packs: those of these products, or with null all.';
 comment on function interlock.lock_box is
   'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
-comment on function interlock.may_hear_packing is
-  'Whether the caller may hear what is broadcast under this topic: that of a picking session of a location at which they work.';
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
 comment on function interlock.note_packing is
@@ -63,8 +61,6 @@ comment on function interlock.packing_locations is
   'The locations in whose warehouse the caller works, by token: `app_metadata.role` is `packer` or `manager`, and `app_metadata.location_ids` lists the locations, without which it is the online location.';
 comment on function interlock.pick_item is
   'What public.pick_item does, with its owner''s rights: units of a product come from the shelf into the basket; with a quantity below 0 they go back, also of a session that has ended.';
-comment on function interlock.prepare_realtime is
-  'Broadcast each change of a line to whoever works at its session''s location, where the platform''s realtime is there: the private topic `packing:SESSION_ID`.';
 comment on function interlock.refuse_pack is
   'Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended.';
 comment on function interlock.refuse_session is

@@ -17,7 +17,7 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 -- Policies ask.
-grant execute on function interlock.packing_locations, interlock.may_hear_packing to authenticated;
+grant execute on function interlock.packing_locations to authenticated;
 
 grant execute on function
   -- Who works in the warehouse, by token; anybody else is refused.

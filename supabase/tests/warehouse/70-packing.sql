@@ -374,33 +374,34 @@ select is((select count(*)::int from interlock.packing_conflicts where picking_s
 select is((select sum(conflicts)::int from interlock.packing_conflict_rates where hour = date_trunc('hour', now())), 2, 'for their rate');
 select is_empty('select * from interlock.packing_differences', 'the books agree');
 
--- Screens hear of it, where the platform's realtime is there.
-select is(interlock.prepare_realtime(), to_regclass('realtime.messages') is not null, 'where there is no realtime nothing is prepared');
-do $do$
-begin
-  if to_regclass('realtime.messages') is null then
-    create schema realtime;
-    create table realtime.messages (topic text not null, extension text not null, event text, payload jsonb, private boolean);
-    alter table realtime.messages enable row level security;
-    grant usage on schema realtime to authenticated;
-    grant select on realtime.messages to authenticated;
-    create function realtime.topic() returns text language sql stable
-      as $$ select nullif(current_setting('realtime.topic', true), '') $$;
-    create function realtime.send(payload jsonb, event text, topic text, private boolean) returns void language sql
-      as $$ insert into realtime.messages (topic, extension, event, payload, private) values (topic, 'broadcast', event, payload, private) $$;
-    grant execute on all functions in schema realtime to authenticated;
-  end if;
-end
-$do$;
-select is(interlock.prepare_realtime(), true, 'realtime is made ready');
-select is(interlock.prepare_realtime(), true, 'as often as one asks');
+-- Screens hear of it.
 select pg_temp.act_as('aa');
 select is(pg_temp.scan('b', 1, ', p_action => ''unpack''') ->> 'quantity_packed', '1', 'one comes out');
 select is(pg_temp.scan('b', 1) ->> 'quantity_packed', '2', 'and goes in');
 select set_config('realtime.topic', 'packing:' || pg_temp.id('session'), true);
 select results_eq(
-  $$ select event::text, (payload ->> 'quantity_packed')::int, (payload ->> 'version')::int from realtime.messages where topic = realtime.topic() order by 3 $$,
-  $$ values ('packing.progress', 1, 6), ('packing.progress', 2, 7) $$, 'a worker of the location hears both, each with its version'
+  $$ select event::text, (payload ->> 'quantity_packed')::int, (payload ->> 'version')::int from realtime.messages where topic = realtime.topic() and event = 'packing.progress' order by 3 desc limit 2 $$,
+  $$ values ('packing.progress', 2, 7), ('packing.progress', 1, 6) $$, 'a worker of the location hears both, each with its version'
+);
+select is(
+  (
+    select payload - 'id' from realtime.messages
+    where topic = realtime.topic() and event = 'packing.item' and payload ->> 'product_id' = '70000000-0000-4000-8000-000000000001'
+    order by (payload ->> 'version')::int desc limit 1
+  ),
+  (
+    select jsonb_build_object(
+      'session_id', i.picking_session_id, 'product_id', i.product_id, 'quantity_needed', 6, 'quantity_picked', 5,
+      'quantity_packed', 5, 'version', i.version
+    )
+    from interlock.picking_session_items i
+    where i.picking_session_id = pg_temp.id('session') and i.product_id = '70000000-0000-4000-8000-000000000001'
+  ),
+  'what there is of the product'
+);
+select is(
+  (select payload - 'id' from realtime.messages where topic = realtime.topic() and event = 'packing.session' limit 1),
+  jsonb_build_object('session_id', pg_temp.id('session'), 'status', 'packing'), 'and what became of the session'
 );
 select pg_temp.act_as('dd');
 select is_empty('select 1 from realtime.messages', 'one of another location nothing');

@@ -102,6 +102,18 @@ create trigger batches_record_event
   for each row
   execute function interlock.record_batch_event();
 
+create trigger batches_broadcast
+  after insert or delete on interlock.batches
+  for each row
+  execute function interlock.broadcast_batch();
+
+-- A renewed lease changes nothing for anybody else.
+create trigger batches_broadcast_change
+  after update on interlock.batches
+  for each row
+  when (old.status <> new.status or old.status = 'available')
+  execute function interlock.broadcast_batch();
+
 alter table interlock.batches enable row level security;
 
 grant select on table interlock.batches to authenticated;

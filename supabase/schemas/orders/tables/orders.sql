@@ -166,6 +166,16 @@ create trigger orders_forget_details
   when (new.user_id is null and old.user_id is not null)
   execute function interlock.forget_order_details();
 
+create trigger orders_broadcast
+  after update on interlock.orders
+  for each row
+  when (
+    (old.status, old.fulfillment, old.tracking, old.refunded, old.proof_submitted_at, old.payment_expires_at)
+      is distinct from
+      (new.status, new.fulfillment, new.tracking, new.refunded, new.proof_submitted_at, new.payment_expires_at)
+  )
+  execute function interlock.broadcast_order();
+
 create trigger orders_no_truncate
   before truncate on interlock.orders
   for each statement

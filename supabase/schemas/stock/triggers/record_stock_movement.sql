@@ -1,5 +1,5 @@
 -- Write the stock ledger for a product that has changed: what is there less what is owed. What is settled was written when
--- it was sold.
+-- it was sold. If its stock comes to another step, it is broadcast.
 --
 -- Row by row, without tables of old and new rows: a sale changes one row, and costs a tenth less so. A change of the whole
 -- catalogue takes twice as long. The condition stands here, not at the trigger, whose text Postgres reads at every statement.
@@ -17,6 +17,10 @@ declare
   v_delta constant bigint :=
     new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
 begin
+  -- What a badge shows: none, up to five, more.
+  if width_bucket(new.available_quantity, '{1,6}'::int[]) <> width_bucket(old.available_quantity, '{1,6}'::int[]) then
+    perform interlock.broadcast_stock(new);
+  end if;
   if v_delta = 0 or current_setting('interlock.settling_slots', true) = 'on' then
     return null;
   end if;

@@ -38,6 +38,12 @@ comment on column interlock.packing_progress.box_open is
 comment on column interlock.packing_progress.version is
   'One more after every change of its numbers: the higher one is the newer one.';
 
+create trigger packing_progress_broadcast
+  after update on interlock.packing_progress
+  for each row
+  when (old.version <> new.version)
+  execute function interlock.broadcast_packing();
+
 alter table interlock.packing_progress enable row level security;
 
 grant select on table interlock.packing_progress to authenticated, service_role;

@@ -50,6 +50,12 @@ create index picking_session_items_short
   on interlock.picking_session_items (picking_session_id)
   where quantity_short > 0 and checked_at is null;
 
+create trigger picking_session_items_broadcast
+  after update on interlock.picking_session_items
+  for each row
+  when (old.version <> new.version)
+  execute function interlock.broadcast_packing();
+
 alter table interlock.picking_session_items enable row level security;
 
 grant select on table interlock.picking_session_items to authenticated, service_role;

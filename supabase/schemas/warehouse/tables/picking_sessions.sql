@@ -48,6 +48,12 @@ comment on column interlock.picking_sessions.ended_at is
 -- What is under way at a location.
 create index picking_sessions_open on interlock.picking_sessions (location_id, created_at) where ended_at is null;
 
+create trigger picking_sessions_broadcast
+  after update on interlock.picking_sessions
+  for each row
+  when (old.status <> new.status)
+  execute function interlock.broadcast_packing();
+
 alter table interlock.picking_sessions enable row level security;
 
 grant select on table interlock.picking_sessions to authenticated, service_role;

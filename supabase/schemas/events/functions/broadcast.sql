@@ -1,0 +1,17 @@
+-- Broadcast a message on a private topic, where the platform's realtime is there; else nothing is done. It goes out when the
+-- transaction commits, and never fails what it tells of: the platform makes a warning of every error. So what it has to say can be read,
+-- too, and a client that was away reads it.
+--
+-- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing, broadcast_stock.
+-- Locks: none.
+create function interlock.broadcast(p_topic text, p_event text, p_payload jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+    perform realtime.send(p_payload, p_event, p_topic, true);
+  end if;
+end
+$$;
