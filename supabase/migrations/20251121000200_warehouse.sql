@@ -51,8 +51,9 @@ create domain interlock.packing_action as text
 create domain interlock.unit_change as int
   constraint unit_change_nonzero check (value <> 0);
 
--- Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status. With the numbers as
--- they are, and the version of their row where it has one, so what comes late or twice does no harm.
+-- Broadcast to the screens of a picking session what has changed in it: a line with the basket that it is packed from, what there is of a
+-- product, its status. With the numbers as they are, and the version of their row where it has one, so what comes late or twice does no harm. A
+-- scan changes its basket first, and is one message.
 --
 -- Callers: triggers packing_progress_broadcast, picking_session_items_broadcast and picking_sessions_broadcast.
 -- Locks: none.
@@ -73,7 +74,18 @@ begin
       'quantity_packed', new.quantity_packed,
       'quantity_needed', new.quantity_needed,
       'quantity_short', new.quantity_short,
-      'version', new.version
+      'version', new.version,
+      'basket', (
+        select jsonb_build_object(
+          'quantity_needed', i.quantity_needed,
+          'quantity_picked', i.quantity_picked,
+          'quantity_packed', i.quantity_packed,
+          'version', i.version
+        )
+        from interlock.picking_session_items i
+        where i.picking_session_id = new.picking_session_id
+          and i.product_id = new.product_id
+      )
     ));
   elsif tg_table_name = 'picking_session_items' then
     perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.item', jsonb_build_object(
@@ -412,10 +424,14 @@ create index picking_session_items_short
   on interlock.picking_session_items (picking_session_id)
   where quantity_short > 0 and checked_at is null;
 
+-- A scan, which changes only what is packed, is told with its line.
 create trigger picking_session_items_broadcast
   after update on interlock.picking_session_items
   for each row
-  when (old.version <> new.version)
+  when (
+    (old.quantity_needed, old.quantity_picked, old.quantity_short)
+      is distinct from (new.quantity_needed, new.quantity_picked, new.quantity_short)
+  )
   execute function interlock.broadcast_packing();
 
 alter table interlock.picking_session_items enable row level security;
@@ -2665,7 +2681,7 @@ comment on function interlock.abandon_stale_sessions is
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
 comment on function interlock.broadcast_packing is
-  'Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status.';
+  'Broadcast to the screens of a picking session what has changed in it: a line with the basket that it is packed from, what there is of a product, its status.';
 comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is

@@ -58,6 +58,15 @@ export interface Told {
   quantity_needed: number;
   quantity_short: number;
   version: number;
+  basket?: Basket;
+}
+
+/** What there is of a product in a session. */
+export interface Basket {
+  quantity_needed?: number;
+  quantity_picked: number;
+  quantity_packed: number;
+  version: number;
 }
 
 /** How a table works. */
@@ -360,16 +369,12 @@ export class Packing {
   #hear({ event, payload }: Message): boolean {
     if (event === "packing.progress") {
       this.#keepLine(payload);
+      this.#keepBasket(payload.product_id, payload.basket);
       // Of one that is not known yet there is more to be read.
       const key = `${payload.order_id} ${payload.product_id}`;
       if (!this.#lines.has(key)) return true;
     } else if (event === "packing.item") {
-      const item = this.#items.get(payload.product_id);
-      if (!item) return true;
-      const { quantity_needed: needed, quantity_picked: picked } = payload;
-      const { quantity_packed: packed, version } = payload;
-      const available = picked - packed;
-      this.#keepItem({ ...item, needed, picked, packed, available, version });
+      if (!this.#keepBasket(payload.product_id, payload)) return true;
     } else {
       return true;
     }
@@ -384,16 +389,25 @@ export class Packing {
 
   #keepAnswer(answer: Told & { progress_id: string } & Partial<Packed>) {
     this.#keepLine(answer, answer.progress_id);
-    const item = this.#items.get(answer.product_id);
-    if (item && answer.basket) {
-      const { quantity_picked: picked, quantity_packed: packed, version } =
-        answer.basket;
-      const available = picked - packed;
-      this.#keepItem({ ...item, picked, packed, available, version });
-    }
+    this.#keepBasket(answer.product_id, answer.basket);
     const line = this.#lines.get(`${answer.order_id} ${answer.product_id}`);
     if (!line) throw new Error(`${answer.progress_id} is in no line`);
     return { ...line };
+  }
+
+  /** What there is of a product now; false if it is not known yet. */
+  #keepBasket(productId: string, told?: Basket): boolean {
+    const item = this.#items.get(productId);
+    if (!item || !told) return false;
+    const {
+      quantity_needed: needed = item.needed,
+      quantity_picked: picked,
+      quantity_packed: packed,
+      version,
+    } = told;
+    const available = picked - packed;
+    this.#keepItem({ ...item, needed, picked, packed, available, version });
+    return true;
   }
 
   /** What is older than what is known is not shown any more. */

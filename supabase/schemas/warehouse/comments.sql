@@ -8,7 +8,7 @@ comment on function interlock.abandon_stale_sessions is
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
 comment on function interlock.broadcast_packing is
-  'Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status.';
+  'Broadcast to the screens of a picking session what has changed in it: a line with the basket that it is packed from, what there is of a product, its status.';
 comment on function interlock.claim_picking is
   'What public.claim_picking does, with its owner''s rights: have products of a session for oneself for a while (settings.pick_lease), so that two pickers do not walk to the same shelf.';
 comment on function interlock.close_box is

@@ -385,19 +385,16 @@ select results_eq(
 );
 select is(
   (
-    select payload - 'id' from realtime.messages
-    where topic = realtime.topic() and event = 'packing.item' and payload ->> 'product_id' = '70000000-0000-4000-8000-000000000001'
-    order by (payload ->> 'version')::int desc limit 1
+    select payload -> 'basket' from realtime.messages
+    where topic = realtime.topic() and event = 'packing.progress' and payload ->> 'product_id' = '70000000-0000-4000-8000-000000000001'
+    order by (payload #>> '{basket,version}')::int desc limit 1
   ),
   (
-    select jsonb_build_object(
-      'session_id', i.picking_session_id, 'product_id', i.product_id, 'quantity_needed', 6, 'quantity_picked', 5,
-      'quantity_packed', 5, 'version', i.version
-    )
+    select jsonb_build_object('quantity_needed', 6, 'quantity_picked', 5, 'quantity_packed', 5, 'version', i.version)
     from interlock.picking_session_items i
     where i.picking_session_id = pg_temp.id('session') and i.product_id = '70000000-0000-4000-8000-000000000001'
   ),
-  'what there is of the product'
+  'with what there is of the product'
 );
 select is(
   (select payload - 'id' from realtime.messages where topic = realtime.topic() and event = 'packing.session' limit 1),

@@ -50,10 +50,14 @@ create index picking_session_items_short
   on interlock.picking_session_items (picking_session_id)
   where quantity_short > 0 and checked_at is null;
 
+-- A scan, which changes only what is packed, is told with its line.
 create trigger picking_session_items_broadcast
   after update on interlock.picking_session_items
   for each row
-  when (old.version <> new.version)
+  when (
+    (old.quantity_needed, old.quantity_picked, old.quantity_short)
+      is distinct from (new.quantity_needed, new.quantity_picked, new.quantity_short)
+  )
   execute function interlock.broadcast_packing();
 
 alter table interlock.picking_session_items enable row level security;

@@ -1,5 +1,6 @@
--- Broadcast to the screens of a picking session what has changed in it: a line, what there is of a product, its status. With the numbers as
--- they are, and the version of their row where it has one, so what comes late or twice does no harm.
+-- Broadcast to the screens of a picking session what has changed in it: a line with the basket that it is packed from, what there is of a
+-- product, its status. With the numbers as they are, and the version of their row where it has one, so what comes late or twice does no harm. A
+-- scan changes its basket first, and is one message.
 --
 -- Callers: triggers packing_progress_broadcast, picking_session_items_broadcast and picking_sessions_broadcast.
 -- Locks: none.
@@ -20,7 +21,18 @@ begin
       'quantity_packed', new.quantity_packed,
       'quantity_needed', new.quantity_needed,
       'quantity_short', new.quantity_short,
-      'version', new.version
+      'version', new.version,
+      'basket', (
+        select jsonb_build_object(
+          'quantity_needed', i.quantity_needed,
+          'quantity_picked', i.quantity_picked,
+          'quantity_packed', i.quantity_packed,
+          'version', i.version
+        )
+        from interlock.picking_session_items i
+        where i.picking_session_id = new.picking_session_id
+          and i.product_id = new.product_id
+      )
     ));
   elsif tg_table_name = 'picking_session_items' then
     perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.item', jsonb_build_object(
