@@ -1,5 +1,6 @@
 // What is broadcast, heard by the real supabase-js from the stack: who hears what, and what a connection that is cut costs.
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { connect, createServer } from "node:net";
 import { after, test } from "node:test";
 import { Interlock } from "../dist/index.js";
@@ -427,4 +428,54 @@ test("many changes at once are all heard, and the last one stays", async () => {
   }
   phone.stop();
   await raw.leave();
+});
+
+test("a channel ends with its token", async () => {
+  const [driver] = fixture.drivers;
+  assert.ok(driver);
+  const encode = (/** @type {unknown} */ part) =>
+    Buffer.from(JSON.stringify(part)).toString("base64url");
+  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${
+    encode({
+      sub: driver.id,
+      role: "authenticated",
+      exp: Math.floor(Date.now() / 1000) + 4,
+    })
+  }`;
+  const signature = createHmac("sha256", fixture.jwtSecret).update(signed)
+    .digest("base64url");
+  const client = clientOf({ ...driver, token: `${signed}.${signature}` });
+  await client.realtime.setAuth();
+  /** @type {string[]} */
+  const statuses = [];
+  await new Promise((resolve) =>
+    client.channel("batches", { config: { private: true } })
+      .on("system", {}, ({ message }) => statuses.push(message))
+      .subscribe((status) => {
+        statuses.push(status);
+        if (status === "CLOSED") resolve(undefined);
+      })
+  );
+  assert.deepEqual(statuses, ["SUBSCRIBED", "Token has expired", "CLOSED"]);
+});
+
+test("nobody but the database sends", async () => {
+  const [ann, bob] = fixture.drivers;
+  assert.ok(ann && bob);
+  const client = clientOf(ann);
+  const [mine, theirs] = [
+    await join(client, "batches"),
+    await join(clientOf(bob), "batches"),
+  ];
+  const [channel] = client.getChannels();
+  await channel?.send({ type: "broadcast", event: "made up", payload: {} });
+  // On one connection what comes first is dealt with first.
+  await mine.leave();
+  const batch = await newBatch({ status: "cancelled" });
+  await theirs.hears(
+    (heard) => heard.some(({ payload }) => payload.batch_id === batch),
+    "the shop's is heard",
+  );
+  assert.ok(theirs.heard.every(({ event }) => event === "batch.changed"));
+  await theirs.leave();
 });
