@@ -1,7 +1,6 @@
 // What is broadcast, heard by the real supabase-js from the stack: who hears what, and what a connection that is cut costs.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { connect, createServer } from "node:net";
 import { after, test } from "node:test";
 import { Interlock } from "../dist/index.js";
 import { followBatches, followOrder, followStock } from "../dist/live.js";
@@ -12,6 +11,7 @@ import {
   fixture,
   nextUser,
 } from "./fixture.js";
+import { badNetwork } from "./proxy.js";
 
 /** @typedef {import("../dist/live.js").AvailableBatch} AvailableBatch */
 /** @typedef {import("../dist/live.js").StockBadge} StockBadge */
@@ -101,52 +101,6 @@ async function join(client, topic) {
   );
   const leave = () => client.removeChannel(joined);
   return { ...first, heard, hears: shows, leave };
-}
-
-/** A wire to the stack that can be cut: what is open ends, and nothing comes through until it is mended. */
-async function wire() {
-  const target = new URL(fixture.apiUrl);
-  /** @type {Set<import("node:net").Socket>} */
-  const ends = new Set();
-  let whole = true;
-  /**
-   * @param {import("node:net").Socket} one
-   * @param {import("node:net").Socket} other
-   */
-  const pass = (one, other) => {
-    ends.add(one);
-    one.on("error", () => {});
-    one.on("close", () => {
-      ends.delete(one);
-      other.destroy();
-    });
-    one.pipe(other);
-  };
-  const server = createServer((near) => {
-    if (!whole) return void near.destroy();
-    const far = connect(Number(target.port), target.hostname);
-    pass(near, far);
-    pass(far, near);
-  });
-  await new Promise((resolve) =>
-    server.listen(0, "127.0.0.1", () => resolve(undefined))
-  );
-  const address = server.address();
-  assert.ok(address && typeof address === "object");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    cut() {
-      whole = false;
-      for (const end of ends) end.destroy();
-    },
-    mend() {
-      whole = true;
-    },
-    close() {
-      for (const end of ends) end.destroy();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 /** @param {Record<string, unknown>} row */
@@ -342,8 +296,8 @@ test("a badge is told of each step of a stock, to anybody", async () => {
 test("who was cut off reads what there is, and misses nothing", async () => {
   const [driver] = fixture.drivers;
   assert.ok(driver);
-  const line = await wire();
-  const client = clientOf(driver, line.url);
+  const network = await badNetwork(fixture.apiUrl);
+  const client = clientOf(driver, network.url);
   const phone = screen((/** @type {Show<AvailableBatch[]>} */ show) =>
     followBatches(client, show, never)
   );
@@ -360,10 +314,9 @@ test("who was cut off reads what there is, and misses nothing", async () => {
     );
   await shows(0);
   for (const round of [1, 2, 3]) {
-    line.cut();
-    // Of this nothing is heard.
+    network.cut();
+    // Of this nothing is heard: it takes a second to come back.
     await changeBatch(batch, { priority: round * 10 });
-    line.mend();
     // This comes whenever it comes.
     await changeBatch(batch, { priority: round * 10 + 1 });
     await shows(round * 10 + 1);
@@ -379,7 +332,7 @@ test("who was cut off reads what there is, and misses nothing", async () => {
   );
   phone.stop();
   await client.removeAllChannels();
-  await line.close();
+  await network.close();
 });
 
 test("many changes at once are all heard, and the last one stays", async () => {
