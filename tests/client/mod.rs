@@ -129,6 +129,7 @@ async fn passes(mut tests: Command) {
         "apiUrl": bench.stack.api_url,
         "anonKey": bench.stack.anon_key,
         "serviceKey": bench.stack.service_role_key,
+        "jwtSecret": bench.stack.jwt_secret,
         "users": with_token(&users),
         "drivers": with_token(&drivers),
         "staff": { "id": staff, "token": bench.stack.token(&claims) },

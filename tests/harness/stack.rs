@@ -19,7 +19,8 @@ pub struct Stack {
     /// The key of the service role.
     pub service_role_key: String,
     db_url: String,
-    jwt_secret: String,
+    /// What tokens are signed with.
+    pub jwt_secret: String,
     /// Keeps its connections.
     pub http: reqwest::Client,
 }

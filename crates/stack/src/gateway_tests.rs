@@ -22,6 +22,23 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         .collect()
 }
 
+#[test]
+fn a_channel_is_told_who_its_token_is_for() {
+    let gateway = gateway();
+    for (key, role) in [
+        (keys::PUBLISHABLE_KEY, "anon"),
+        (keys::SECRET_KEY, "service_role"),
+        (&keys::anon_key().unwrap(), "anon"),
+        (user(60).trim_start_matches("Bearer "), "authenticated"),
+    ] {
+        assert_eq!(gateway.claims(key).unwrap()["role"], role);
+    }
+    let old = user(-60);
+    let old = old.trim_start_matches("Bearer ");
+    assert_eq!(gateway.claims(old), Err(Refused::Expired));
+    assert_eq!(gateway.claims("sb_publishable_x"), Err(Refused::Invalid));
+}
+
 fn user(expires_in: i64) -> String {
     let token = keys::user_token(&keys::UserToken {
         user: "buyer",
@@ -56,6 +73,8 @@ fn paths_lead_to_the_api_and_to_functions() {
     assert_eq!(route("/functions/v1"), Route::Unknown);
     assert_eq!(route("/functions/v12/x"), Route::Unknown);
     assert_eq!(route("/auth/v1/.well-known/jwks.json"), Route::Jwks);
+    assert_eq!(route("/realtime/v1/websocket"), Route::Realtime);
+    assert_eq!(route("/realtime/v1/api/broadcast"), Route::Unknown);
     assert_eq!(route("/health"), Route::Health);
     assert_eq!(route("/"), Route::Unknown);
 }

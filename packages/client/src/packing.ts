@@ -125,6 +125,7 @@ export class Packing {
   readonly #items = new Map<string, PackingItem>();
   readonly #listeners = new Set<(view: PackingView) => void>();
   #head = { code: "", status: "" };
+  #held: Message[] = [];
   #stop: (() => void) | undefined;
 
   constructor(
@@ -165,6 +166,7 @@ export class Packing {
     const { session } = answer as { session: Read };
     this.#head = { code: session.code, status: session.status };
     for (const item of session.items) {
+      if (this.#holds({ event: "packing.item", payload: item })) continue;
       this.#keepItem({
         productId: item.product_id,
         name: item.name,
@@ -177,7 +179,9 @@ export class Packing {
     }
     for (const { order_id, lines } of session.orders) {
       for (const line of lines) {
-        this.#keepLine({ ...line, order_id }, line.progress_id);
+        const payload = { ...line, order_id };
+        if (this.#holds({ event: "packing.progress", payload })) continue;
+        this.#keepLine(payload, line.progress_id);
       }
     }
     this.#tell();
@@ -298,7 +302,10 @@ export class Packing {
       const answer = await this.#call(body, freshId(), line || undefined);
       return this.#keepAnswer(answer as Packed);
     } finally {
-      if (line) line.underWay -= change;
+      if (line) {
+        line.underWay -= change;
+        this.#release(line.productId);
+      }
       this.#tell();
     }
   }
@@ -365,8 +372,30 @@ export class Packing {
     return this.#options.budgetMs ?? 15_000;
   }
 
+  /** What is told of a product while a scan of it is under way may have counted that already: it waits for the answer. */
+  #holds(message: Message): boolean {
+    const held = this.#isUnderWay(message.payload.product_id);
+    if (held) this.#held.push(message);
+    return held;
+  }
+
+  #release(productId: string) {
+    if (this.#isUnderWay(productId)) return;
+    const held = this.#held;
+    this.#held = [];
+    for (const message of held) this.#hear(message);
+  }
+
+  #isUnderWay(productId: string): boolean {
+    return [...this.#lines.values()].some((line) =>
+      line.productId === productId && line.underWay !== 0
+    );
+  }
+
   /** Takes what others have done. */
-  #hear({ event, payload }: Message): boolean {
+  #hear(message: Message): boolean {
+    const { event, payload } = message;
+    if (this.#holds(message)) return false;
     if (event === "packing.progress") {
       this.#keepLine(payload);
       this.#keepBasket(payload.product_id, payload.basket);

@@ -1,6 +1,6 @@
 // What is broadcast, heard by the real supabase-js from the stack: who hears what, and what a connection that is cut costs.
 import assert from "node:assert/strict";
-import { connect, createServer } from "node:net";
+import { createHmac } from "node:crypto";
 import { after, test } from "node:test";
 import { Interlock } from "../dist/index.js";
 import { followBatches, followOrder, followStock } from "../dist/live.js";
@@ -11,6 +11,7 @@ import {
   fixture,
   nextUser,
 } from "./fixture.js";
+import { badNetwork } from "./proxy.js";
 
 /** @typedef {import("../dist/live.js").AvailableBatch} AvailableBatch */
 /** @typedef {import("../dist/live.js").StockBadge} StockBadge */
@@ -100,52 +101,6 @@ async function join(client, topic) {
   );
   const leave = () => client.removeChannel(joined);
   return { ...first, heard, hears: shows, leave };
-}
-
-/** A wire to the stack that can be cut: what is open ends, and nothing comes through until it is mended. */
-async function wire() {
-  const target = new URL(fixture.apiUrl);
-  /** @type {Set<import("node:net").Socket>} */
-  const ends = new Set();
-  let whole = true;
-  /**
-   * @param {import("node:net").Socket} one
-   * @param {import("node:net").Socket} other
-   */
-  const pass = (one, other) => {
-    ends.add(one);
-    one.on("error", () => {});
-    one.on("close", () => {
-      ends.delete(one);
-      other.destroy();
-    });
-    one.pipe(other);
-  };
-  const server = createServer((near) => {
-    if (!whole) return void near.destroy();
-    const far = connect(Number(target.port), target.hostname);
-    pass(near, far);
-    pass(far, near);
-  });
-  await new Promise((resolve) =>
-    server.listen(0, "127.0.0.1", () => resolve(undefined))
-  );
-  const address = server.address();
-  assert.ok(address && typeof address === "object");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    cut() {
-      whole = false;
-      for (const end of ends) end.destroy();
-    },
-    mend() {
-      whole = true;
-    },
-    close() {
-      for (const end of ends) end.destroy();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 /** @param {Record<string, unknown>} row */
@@ -341,8 +296,8 @@ test("a badge is told of each step of a stock, to anybody", async () => {
 test("who was cut off reads what there is, and misses nothing", async () => {
   const [driver] = fixture.drivers;
   assert.ok(driver);
-  const line = await wire();
-  const client = clientOf(driver, line.url);
+  const network = await badNetwork(fixture.apiUrl);
+  const client = clientOf(driver, network.url);
   const phone = screen((/** @type {Show<AvailableBatch[]>} */ show) =>
     followBatches(client, show, never)
   );
@@ -359,10 +314,9 @@ test("who was cut off reads what there is, and misses nothing", async () => {
     );
   await shows(0);
   for (const round of [1, 2, 3]) {
-    line.cut();
-    // Of this nothing is heard.
+    network.cut();
+    // Of this nothing is heard: it takes a second to come back.
     await changeBatch(batch, { priority: round * 10 });
-    line.mend();
     // This comes whenever it comes.
     await changeBatch(batch, { priority: round * 10 + 1 });
     await shows(round * 10 + 1);
@@ -378,7 +332,7 @@ test("who was cut off reads what there is, and misses nothing", async () => {
   );
   phone.stop();
   await client.removeAllChannels();
-  await line.close();
+  await network.close();
 });
 
 test("many changes at once are all heard, and the last one stays", async () => {
@@ -427,4 +381,54 @@ test("many changes at once are all heard, and the last one stays", async () => {
   }
   phone.stop();
   await raw.leave();
+});
+
+test("a channel ends with its token", async () => {
+  const [driver] = fixture.drivers;
+  assert.ok(driver);
+  const encode = (/** @type {unknown} */ part) =>
+    Buffer.from(JSON.stringify(part)).toString("base64url");
+  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${
+    encode({
+      sub: driver.id,
+      role: "authenticated",
+      exp: Math.floor(Date.now() / 1000) + 4,
+    })
+  }`;
+  const signature = createHmac("sha256", fixture.jwtSecret).update(signed)
+    .digest("base64url");
+  const client = clientOf({ ...driver, token: `${signed}.${signature}` });
+  await client.realtime.setAuth();
+  /** @type {string[]} */
+  const statuses = [];
+  await new Promise((resolve) =>
+    client.channel("batches", { config: { private: true } })
+      .on("system", {}, ({ message }) => statuses.push(message))
+      .subscribe((status) => {
+        statuses.push(status);
+        if (status === "CLOSED") resolve(undefined);
+      })
+  );
+  assert.deepEqual(statuses, ["SUBSCRIBED", "Token has expired", "CLOSED"]);
+});
+
+test("nobody but the database sends", async () => {
+  const [ann, bob] = fixture.drivers;
+  assert.ok(ann && bob);
+  const client = clientOf(ann);
+  const [mine, theirs] = [
+    await join(client, "batches"),
+    await join(clientOf(bob), "batches"),
+  ];
+  const [channel] = client.getChannels();
+  await channel?.send({ type: "broadcast", event: "made up", payload: {} });
+  // On one connection what comes first is dealt with first.
+  await mine.leave();
+  const batch = await newBatch({ status: "cancelled" });
+  await theirs.hears(
+    (heard) => heard.some(({ payload }) => payload.batch_id === batch),
+    "the shop's is heard",
+  );
+  assert.ok(theirs.heard.every(({ event }) => event === "batch.changed"));
+  await theirs.leave();
 });

@@ -1,5 +1,6 @@
 // A bad network: a proxy before the stack that loses, holds or replaces answers as a test tells it.
 import { createServer } from "node:http";
+import { connect } from "node:net";
 
 /**
  * @typedef {{ method: string, path: string, key: string | null, headers: import("node:http").IncomingHttpHeaders }} Seen
@@ -28,7 +29,12 @@ export async function badNetwork(target) {
       network.seen = [];
       network.fault = () => undefined;
     },
+    /** Ends the websockets that are open. */
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
     close() {
+      network.cut();
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));
     },
@@ -70,6 +76,31 @@ export async function badNetwork(target) {
       ].includes(name)
     );
     response.writeHead(answer.status, Object.fromEntries(back)).end(body);
+  });
+  // A websocket comes through as it is, until it is closed.
+  /** @type {Set<import("node:stream").Duplex>} */
+  const sockets = new Set();
+  server.on("upgrade", (request, near, head) => {
+    const { hostname, port } = new URL(target);
+    const far = connect(Number(port), hostname);
+    const { method, url, rawHeaders } = request;
+    const lines = [`${method} ${url} HTTP/1.1`];
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
+    }
+    far.write(`${lines.join("\r\n")}\r\n\r\n`);
+    far.write(head);
+    near.pipe(far).pipe(near);
+    for (
+      const [one, other] of /** @type {const} */ ([[near, far], [far, near]])
+    ) {
+      sockets.add(one);
+      one.on("error", () => {});
+      one.on("close", () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+    }
   });
   await new Promise((resolve) =>
     server.listen(0, "127.0.0.1", () => resolve(undefined))
