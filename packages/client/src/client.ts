@@ -1,8 +1,9 @@
 import { InterlockError } from "./error.ts";
 import { Quotes, sameCheckout } from "./cart.ts";
 import { Inventory } from "./inventory.ts";
+import { freshId } from "./random.ts";
 import { type Limits, persist } from "./retry.ts";
-import { freshId, type Submission } from "./submission.ts";
+import type { Submission } from "./submission.ts";
 import { callFunction, callRpc, type Supabase } from "./transport.ts";
 import type {
   Batch,
