@@ -77,8 +77,13 @@ async fn typed_client_in_deno() {
 async fn typed_client_in_a_browser() {
     let mut node = Command::new("node");
     node.arg("--test").args(
-        ["browser", "till-browser", "packing-browser"]
-            .map(|name| format!("{FOLDER}/{name}.test.js")),
+        [
+            "browser",
+            "till-browser",
+            "packing-browser",
+            "react-browser",
+        ]
+        .map(|name| format!("{FOLDER}/{name}.test.js")),
     );
     passes(node).await;
 }

@@ -18,6 +18,9 @@ const TYPES: &str = "docs/database.types.ts";
 /// The tables themselves: of what is inserted through a view, `supabase gen types` forgets what is required.
 const ROWS: &str = "packages/client/src/tables.ts";
 
+/// The RPCs, for `rpc` of the client: what of the API's types is about functions.
+const RPCS: &str = "packages/client/src/rpcs.ts";
+
 /// Of which database, and whether to write.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -52,9 +55,11 @@ fn of(repo: &Repo, check: bool, url: DatabaseUrl) -> Result<()> {
         ..Target::default()
     };
     let supabase = Supabase::find(repo, &target)?;
+    let shown = types(repo, &supabase, "public")?;
     let files = [
         (EXPECTED, as_lines(&inventory(&supabase)?)),
-        (TYPES, types(repo, &supabase, "public")?),
+        (RPCS, rpcs(&shown)?),
+        (TYPES, shown),
         (ROWS, types(repo, &supabase, "interlock")?),
     ];
     let mut stale = Vec::new();
@@ -76,6 +81,27 @@ fn of(repo: &Repo, check: bool, url: DatabaseUrl) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The part of the generated types that is about functions, as a type of its own.
+fn rpcs(types: &str) -> Result<String> {
+    let (head, rest) = types
+        .split_once("export type Database")
+        .context("the types begin otherwise")?;
+    let (_, rest) = rest
+        .split_once("    Functions: {\n")
+        .context("the types have no functions")?;
+    let (body, _) = rest
+        .split_once("\n    };\n")
+        .context("the functions have no end")?;
+    let lines = body
+        .lines()
+        .map(|line| line.strip_prefix("    ").unwrap_or(line));
+    Ok(format!(
+        "{}\n\n/** What `rpc` may be asked for. */\nexport interface Functions {{\n{}\n}}\n",
+        head.trim_end(),
+        lines.collect::<Vec<_>>().join("\n"),
+    ))
 }
 
 /// One line for each thing, so that a change of the schema reads well.

@@ -1,8 +1,10 @@
 import { InterlockError } from "./error.ts";
 import { Quotes, sameCheckout } from "./cart.ts";
 import { Inventory } from "./inventory.ts";
+import { freshId } from "./random.ts";
 import { type Limits, persist } from "./retry.ts";
-import { freshId, type Submission } from "./submission.ts";
+import type { Functions } from "./rpcs.ts";
+import type { Submission } from "./submission.ts";
 import { callFunction, callRpc, type Supabase } from "./transport.ts";
 import type {
   Batch,
@@ -160,6 +162,34 @@ export class Interlock {
   ): Promise<Packed>;
   pack(request: PackRequest, options: KeyedOptions = {}): Promise<unknown> {
     return this.#keyed("pack", { ...request }, options);
+  }
+
+  /**
+   * Calls a database function by its name, with its own parameters, as docs/api.md has them. It is sent again only where
+   * the database has taken it back: of one that got no answer it is not known whether it took effect, unless `repeatable`
+   * says that a second one does no harm, as where it only reads, or has a reference or a key.
+   */
+  async rpc<Name extends keyof Functions>(
+    name: Name,
+    parameters: Functions[Name]["Args"],
+    { repeatable = false, ...options }: CallOptions & { repeatable?: boolean } =
+      {},
+  ): Promise<Functions[Name]["Returns"]> {
+    const answer = await persist(
+      (signal) =>
+        callRpc(this.#supabase, name, { ...parameters }, signal, repeatable),
+      this.#limits(options),
+    );
+    return answer as Functions[Name]["Returns"];
+  }
+
+  /** The exact stock of products, and how many of each can be ordered. */
+  getStock(
+    productIds: string[],
+    options: CallOptions = {},
+  ): Promise<Functions["get_stock"]["Returns"]> {
+    const parameters = { p_product_ids: productIds };
+    return this.rpc("get_stock", parameters, { ...options, repeatable: true });
   }
 
   /** Cancels an order of the signed-in user that is not paid yet. */

@@ -55,6 +55,14 @@ export class InterlockError extends Error {
     this.retryAfter = failure.retryAfter ?? null;
   }
 
+  /** By its name, too: an app may have this module twice, once as ESM and once as CommonJS. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    const { name } = (value ?? {}) as { name?: unknown };
+    return name === "ConcurrencyConflictError" ||
+      (name === "InterlockError" && this === InterlockError);
+  }
+
   /** Whether it is this error; `details` then has this error's type. */
   is<K extends CatalogueCode | ClientCode>(
     code: K,

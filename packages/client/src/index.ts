@@ -16,6 +16,8 @@ export {
   type StockState,
 } from "./error.ts";
 export type { Inventory } from "./inventory.ts";
+export { setRandomBytes } from "./random.ts";
+export type { Functions } from "./rpcs.ts";
 export { type KeyStore, Submission, submission } from "./submission.ts";
 export type {
   Batch,

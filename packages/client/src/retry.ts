@@ -14,9 +14,9 @@ export interface Host {
   now(): number;
   /** From 0 to 1. */
   random(): number;
-  /** Ends early, with the signal's reason, when it aborts. */
+  /** Keeps no timer once the signal aborts. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
-  /** Waits while the device says that it has no network. */
+  /** Waits while the device says that it has no network; listens no longer once the signal aborts. */
   online(signal: AbortSignal): Promise<void>;
 }
 
@@ -26,32 +26,24 @@ export async function persist<T>(
   { budgetMs, signal: outer }: Limits,
   host: Host = surroundings,
 ): Promise<T> {
-  outer?.throwIfAborted();
-  const ending = new AbortController();
+  const ending = endingAfter(budgetMs, outer);
   const { signal } = ending;
-  const abort = () => ending.abort(outer?.reason);
-  outer?.addEventListener("abort", abort, { once: true });
-  const timer = setTimeout(
-    () => ending.abort(timeIsOver()),
-    Math.min(budgetMs, LONGEST_TIMER_MS),
-  );
   const end = host.now() + budgetMs;
   try {
     for (let repeats = 0;; repeats += 1) {
       try {
-        await host.online(signal);
-        return await unlessAborted(call(signal), signal);
+        await ending.orEarlier(host.online(signal));
+        return await ending.orEarlier(call(signal));
       } catch (error) {
-        signal.throwIfAborted();
+        ending.throwIfOver();
         if (!(error instanceof InterlockError && error.retryable)) throw error;
         const pause = pauseBefore(repeats, error.retryAfter, host.random());
         if (host.now() + pause >= end) throw error;
-        await host.sleep(pause, signal);
+        await ending.orEarlier(host.sleep(pause, signal));
       }
     }
   } finally {
-    clearTimeout(timer);
-    outer?.removeEventListener("abort", abort);
+    ending.close();
   }
 }
 
@@ -60,13 +52,54 @@ export async function within<T>(
   milliseconds: number,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const ending = new AbortController();
-  const timer = setTimeout(() => ending.abort(timeIsOver()), milliseconds);
+  const ending = endingAfter(milliseconds);
   try {
-    return await unlessAborted(call(ending.signal), ending.signal);
+    return await ending.orEarlier(call(ending.signal));
   } finally {
-    clearTimeout(timer);
+    ending.close();
   }
+}
+
+/**
+ * The end of a call: its time is over, or its caller gives it up. It keeps the reason itself, which the signals of React
+ * Native do not, and ends what goes on without the signal, since not every client version passes that on to fetch.
+ */
+function endingAfter(milliseconds: number, outer?: AbortSignal) {
+  if (outer?.aborted) throw reasonOf(outer);
+  const controller = new AbortController();
+  let over: { reason: unknown } | undefined;
+  let reject = (_: unknown) => {};
+  const ended = new Promise<never>((_, refuse) => reject = refuse);
+  ended.catch(() => {}); // Nobody may be waiting.
+  const end = (reason: unknown) => {
+    over ??= { reason };
+    controller.abort(reason);
+    reject(reason);
+  };
+  const abort = () => end(outer && reasonOf(outer));
+  outer?.addEventListener("abort", abort);
+  const timer = setTimeout(
+    () => end(timeIsOver()),
+    Math.min(milliseconds, LONGEST_TIMER_MS),
+  );
+  return {
+    signal: controller.signal,
+    orEarlier: <T>(promise: Promise<T>) => Promise.race([promise, ended]),
+    throwIfOver() {
+      if (over) throw over.reason;
+    },
+    close() {
+      clearTimeout(timer);
+      outer?.removeEventListener("abort", abort);
+    },
+  };
+}
+
+function reasonOf(signal: AbortSignal): unknown {
+  if (signal.reason !== undefined) return signal.reason;
+  const error = new Error("The call was given up.");
+  error.name = "AbortError";
+  return error;
 }
 
 /** Timers end at once if they are to last longer. */
@@ -93,40 +126,24 @@ function timeIsOver() {
   });
 }
 
-/** A promise that also ends with the signal: not every client version passes it on to fetch. */
-function unlessAborted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() =>
-      signal.removeEventListener("abort", abort)
-    );
-  });
-}
-
 const surroundings: Host = {
-  now: () => performance.now(),
+  // Bare engines have no `performance`.
+  now: () => (globalThis.performance as Performance | undefined ?? Date).now(),
   random: () => Math.random(),
-  sleep(milliseconds, signal) {
-    let timer: ReturnType<typeof setTimeout>;
-    const slept = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, milliseconds);
-    });
-    return unlessAborted(slept, signal).finally(() => clearTimeout(timer));
-  },
+  sleep: (milliseconds, signal) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      signal.addEventListener("abort", () => clearTimeout(timer));
+    }),
   online(signal) {
     if (globalThis.navigator?.onLine !== false) return Promise.resolve();
-    let back = () => {};
-    const online = new Promise<void>((resolve) => {
-      back = resolve;
-      globalThis.addEventListener("online", back);
+    return new Promise((resolve) => {
+      const back = () => resolve();
+      globalThis.addEventListener("online", back, { once: true });
+      signal.addEventListener(
+        "abort",
+        () => globalThis.removeEventListener("online", back),
+      );
     });
-    return unlessAborted(online, signal).finally(() =>
-      globalThis.removeEventListener("online", back)
-    );
   },
 };

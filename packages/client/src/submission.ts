@@ -1,4 +1,7 @@
 import { InterlockError } from "./error.ts";
+import { freshId } from "./random.ts";
+
+export { freshId };
 
 /** Where keys are kept: `localStorage`, React Native's `AsyncStorage`, or anything like them. */
 export interface KeyStore {
@@ -140,13 +143,6 @@ export class Submission {
 /** The submission of that name. All with one name and one store are the same. */
 export function submission(name: string, store?: KeyStore): Submission {
   return new Submission(name, store);
-}
-
-/** An id that nobody else has: 128 random bits. `randomUUID` is missing on pages without TLS. */
-export function freshId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"))
-    .join("");
 }
 
 /** JSON that is the same for the same content, whatever the order of its members. */

@@ -4,8 +4,8 @@ import {
   type ClientCode,
   InterlockError,
 } from "./error.ts";
+import { freshId, freshUuid } from "./random.ts";
 import { pauseBefore, within } from "./retry.ts";
-import { freshId } from "./submission.ts";
 import { browserStore, memoryStore, type TillStore } from "./till-store.ts";
 import { callFunction, callRpc, type Supabase } from "./transport.ts";
 import type { Sale, SaleRequest } from "./types.ts";
@@ -139,7 +139,7 @@ export class Till {
 
   /** Opens a shift, also without a network; answers its id. If another one is open at the register by then, it is that one. */
   async openShift(openingCash: number): Promise<string> {
-    const key = crypto.randomUUID?.() ?? uuidOf(freshId());
+    const key = freshUuid();
     const entry: Entry = {
       key,
       kind: "shift",
@@ -204,12 +204,20 @@ export class Till {
       return this.#flushing;
     }
     const work = async () => {
-      do {
-        this.#again = false;
-        await oneTab(`interlock-till:${this.registerId}`, () => this.#flush());
-      } while (this.#again);
+      try {
+        do {
+          this.#again = false;
+          await oneTab(
+            `interlock-till:${this.registerId}`,
+            () => this.#flush(),
+          );
+        } while (this.#again);
+      } finally {
+        // In the same turn as the look at `again`: who comes between would be forgotten.
+        this.#flushing = undefined;
+      }
     };
-    return this.#flushing = work().finally(() => this.#flushing = undefined);
+    return this.#flushing = work();
   }
 
   /** Sends again what was refused. */
@@ -393,7 +401,7 @@ function asOpen(kept: Entry, shift: string): Entry {
 function openShiftOf(entries: Entry[]): Entry | undefined {
   return entries.filter(({ kind, state }) =>
     kind === "shift" && state !== "failed"
-  ).at(-1);
+  ).pop();
 }
 
 function atTodaysPrice(request: Record<string, unknown>) {
@@ -410,10 +418,4 @@ function isOffline(): boolean {
 async function oneTab(name: string, work: () => Promise<void>): Promise<void> {
   const locks = globalThis.navigator?.locks;
   await (locks ? locks.request(name, work) : work());
-}
-
-/** On pages without TLS there is no `randomUUID`. */
-function uuidOf(hex: string): string {
-  const digits = `${hex.slice(0, 12)}4${hex.slice(13, 16)}8${hex.slice(17)}`;
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

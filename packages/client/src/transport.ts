@@ -30,27 +30,34 @@ export async function callFunction(
   throw errorOf(await readRefusal(response, headers), { cause: error });
 }
 
-/** Calls a database function of the shop. */
+/** Calls a database function of the shop. One that is not `repeatable` says so where it may have taken effect. */
 export async function callRpc(
   supabase: Pick<Supabase, "rpc">,
   name: string,
   parameters: Record<string, unknown>,
   signal: AbortSignal,
+  repeatable = true,
 ): Promise<unknown> {
   const { data, error, status } = await supabase.rpc(name, parameters)
     .abortSignal(signal);
   if (!error) return data;
-  if (!status) throw noAnswer({}, error);
-  throw errorOf(readDatabaseError(error, status), { cause: error });
+  if (!status) throw noAnswer({}, error, repeatable);
+  const failure = readDatabaseError(error, status);
+  if (failure.code === "UNEXPECTED_ANSWER") failure.retryable &&= repeatable;
+  throw errorOf(failure, { cause: error });
 }
 
 const REQUEST_ID = "x-request-id";
 
-function noAnswer(headers: Record<string, string>, cause: unknown) {
+function noAnswer(
+  headers: Record<string, string>,
+  cause: unknown,
+  retryable = true,
+) {
   return new InterlockError({
     code: "NO_ANSWER",
     message: "No answer came; it is not known whether the call took effect.",
-    retryable: true,
+    retryable,
     requestId: headers[REQUEST_ID] ?? null,
   }, { cause });
 }

@@ -7,8 +7,11 @@ import { chromium } from "playwright-core";
 import { fixture } from "./fixture.js";
 import { badNetwork } from "./proxy.js";
 
-/** Starts both. */
-export async function browse() {
+/**
+ * Starts both.
+ * @param {Record<string, string>} made Scripts that are no files, by their paths.
+ */
+export async function browse(made = {}) {
   const executablePath = process.env.CHROMIUM_PATH;
   if (!executablePath) {
     throw new Error(
@@ -16,7 +19,7 @@ export async function browse() {
     );
   }
   const network = await badNetwork(fixture.apiUrl);
-  const site = await serveSite();
+  const site = await serveSite(made);
   const browser = await chromium.launch({
     executablePath,
     // Its sandbox needs rights that a container seldom gives; the pages are our own.
@@ -32,9 +35,16 @@ export async function browse() {
    * @param {{ token: string }} user
    * @param {string} name
    * @param {Record<string, unknown>} more
+   * @param {typeof network.fault} fault
    */
-  async function visit(user, name = "page", more = {}) {
+  async function visit(
+    user,
+    name = "page",
+    more = {},
+    fault = () => undefined,
+  ) {
     network.mend();
+    network.fault = fault;
     const context = await browser.newContext();
     const page = await context.newPage();
     const address = site.address();
@@ -64,8 +74,11 @@ export async function browse() {
   return { network, visit, close };
 }
 
-/** The pages and their scripts, from another origin than the API. */
-async function serveSite() {
+/**
+ * The pages and their scripts, from another origin than the API.
+ * @param {Record<string, string>} made
+ */
+async function serveSite(made) {
   const root = new URL("..", import.meta.url);
   const supabase = new URL(
     "../../node_modules/@supabase/supabase-js/dist/umd/supabase.js",
@@ -81,7 +94,7 @@ async function serveSite() {
       : [script, "text/javascript"];
     try {
       response.writeHead(200, { "content-type": type }).end(
-        await readFile(file),
+        made[path] ?? await readFile(file),
       );
     } catch {
       response.writeHead(404).end();

@@ -4,9 +4,10 @@ import { connect } from "node:net";
 
 /**
  * @typedef {{ method: string, path: string, key: string | null, headers: import("node:http").IncomingHttpHeaders }} Seen
- * @typedef {"lose" | Promise<void> | { status: number, headers: Record<string, string>, body: string } | undefined} Fault
+ * @typedef {{ status: number, headers: Record<string, string>, body: string }} Answer
+ * @typedef {"lose" | Promise<void> | Answer | { later: Promise<Answer> } | undefined} Fault
  * What becomes of a call: its answer is lost, is held until a promise resolves, or another one is given
- * without asking the stack.
+ * without asking the stack, at once or later.
  */
 
 /**
@@ -47,8 +48,11 @@ export async function badNetwork(target) {
     const seen = { method, path, headers, key: key ? String(key) : null };
     const fault = method === "OPTIONS" ? undefined : network.fault(seen);
     network.seen.push(seen);
-    if (fault && typeof fault === "object" && "status" in fault) {
-      response.writeHead(fault.status, fault.headers).end(fault.body);
+    const given = typeof fault === "object" && "later" in fault
+      ? await fault.later
+      : fault;
+    if (given && typeof given === "object" && "status" in given) {
+      response.writeHead(given.status, given.headers).end(given.body);
       return;
     }
     const passed = Object.entries(headers).filter(([name]) =>

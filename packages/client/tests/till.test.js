@@ -100,6 +100,16 @@ async function states(till) {
   return (await till.pending()).map(({ state }) => state);
 }
 
+test("what comes while the till looks for the last time is sent as well", async () => {
+  for (let turns = 0; turns < 20; turns += 1) {
+    const { supabase } = server();
+    const till = tab(supabase);
+    for (let turn = 0; turn < turns; turn += 1) await null;
+    await till.openShift(0);
+    assert.deepEqual(await states(till), [], `after ${turns} turns`);
+  }
+});
+
 test("what is answered at once is sold at today's price and kept nowhere", async () => {
   const { network, supabase } = server();
   const store = memoryStore();

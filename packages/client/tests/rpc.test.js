@@ -1,0 +1,87 @@
+// Database functions, before a database that answers as a test tells it.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { Interlock, InterlockError } from "../dist/index.js";
+
+/**
+ * A shop whose database gives these answers, the last one again and again.
+ * @param {any[]} answers
+ */
+function shop(...answers) {
+  /** @type {any[]} */
+  const calls = [];
+  const supabase = {
+    functions: {},
+    rpc: (/** @type {string} */ name, /** @type {any} */ parameters) => ({
+      abortSignal: () => {
+        calls.push([name, parameters]);
+        const answer = answers.length > 1 ? answers.shift() : answers[0];
+        return Promise.resolve(answer);
+      },
+    }),
+  };
+  return { calls, shop: new Interlock(/** @type {any} */ (supabase)) };
+}
+
+const data = { data: { success: true }, error: null, status: 200 };
+const lost = { data: null, error: { message: "fetch failed" }, status: 0 };
+/** @param {string} code @param {number} status */
+const refused = (code, status, more = {}) => ({
+  data: null,
+  error: { code, message: "", details: null, hint: null, ...more },
+  status,
+});
+
+test("a database function is called by its name, with its parameters", async () => {
+  const { calls, shop: at } = shop(data);
+  const answer = await at.rpc("ship_order", { p_order_id: "o" });
+  assert.deepEqual(answer, { success: true });
+  assert.deepEqual(calls, [["ship_order", { p_order_id: "o" }]]);
+});
+
+test("what it refuses is the same error as a function's", async () => {
+  const { shop: at } = shop(refused("PT409", 409, {
+    message: "ORDER_NOT_CANCELLABLE",
+    details: '{"status": "paid", "message": "Not any more."}',
+  }));
+  await assert.rejects(
+    at.rpc("cancel_order", { p_order_id: "o" }),
+    (error) =>
+      error instanceof InterlockError && error.is("ORDER_NOT_CANCELLABLE") &&
+      error.status === 409 && error.details?.status === "paid",
+  );
+});
+
+test("what the database has taken back is sent again", async () => {
+  const { calls, shop: at } = shop(refused("40001", 409), data);
+  await at.rpc("adjust_stock", { p_product_id: "p", p_delta: 1 });
+  assert.equal(calls.length, 2);
+});
+
+test("what may have taken effect is not, unless that does no harm", async () => {
+  for (const answer of [lost, refused("", 502)]) {
+    const once = shop(answer, data);
+    await assert.rejects(
+      once.shop.rpc("adjust_stock", { p_product_id: "p", p_delta: 1 }),
+      (error) => error instanceof InterlockError && !error.retryable,
+    );
+    assert.equal(once.calls.length, 1);
+    const again = shop(answer, data);
+    await again.shop.getStock(["p"]);
+    assert.equal(again.calls.length, 2);
+  }
+});
+
+test("every database function that apps may call is there", async () => {
+  const read = (/** @type {string} */ path) =>
+    readFile(new URL(path, import.meta.url), "utf8");
+  const rights = await read("../../../docs/permissions.md");
+  const types = await read("../src/rpcs.ts");
+  const called = [
+    ...rights.matchAll(/`public\.(\w+)\([^|]*\| its caller \|(.*)\|/g),
+  ].flatMap(([, name, rights]) => rights?.includes("call") ? [name] : []);
+  assert.ok(called.length > 60);
+  const missing = called.filter((name) => !types.includes(`  "${name}": {`));
+  assert.deepEqual(missing, []);
+});
