@@ -2963,6 +2963,7 @@ export type Database = {
         Args: { "p_from": string; "p_into": string };
         Returns: Json;
       };
+      "metrics": { Args: Record<PropertyKey, never>; Returns: unknown };
       "move_cash": {
         Args: {
           "p_amount": number;

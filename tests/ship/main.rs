@@ -6,6 +6,7 @@ mod audit;
 mod cli;
 mod deploy;
 mod docs;
+mod doctor;
 mod import_stock;
 mod jobs;
 mod push;

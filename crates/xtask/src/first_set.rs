@@ -81,6 +81,11 @@ const SET: &[Migration] = &[
         title: "What has happened, to be told outside.",
     },
     Migration {
+        file: "20251121000400_operations",
+        part: "operations",
+        title: "What there is to watch: queues and what in them is overdue, and the shop's state as metrics.",
+    },
+    Migration {
         file: "20251122000100_jobs",
         part: "jobs",
         title: "What is done again and again.",

@@ -8,6 +8,7 @@ mod command;
 mod comments;
 mod deliver;
 mod deploy;
+mod doctor;
 mod ensure;
 mod first_set;
 mod functions;
@@ -76,6 +77,8 @@ enum Task {
     Deploy(deploy::Args),
     /// Check that what the migrations make is in place in a database, and say what is not.
     Verify(verify::Args),
+    /// Say what is wrong with an installation or the shop on it, and what to do about it.
+    Doctor(doctor::Args),
     /// Do what pg_cron does where it is present: end what is overdue, settle, purge.
     Jobs(jobs::Args),
     /// Have the function deliver send what is due, where pg_cron does not.
@@ -140,6 +143,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Test(args) => test::run(&repo, &args),
         Task::Deploy(args) => deploy::run(&repo, &args),
         Task::Verify(args) => verify::run(&repo, &args),
+        Task::Doctor(args) => doctor::run(&repo, &args),
         Task::Jobs(args) => jobs::run(&repo, &args),
         Task::Deliver(args) => deliver::run(&args),
         Task::ImportStock(args) => import_stock::run(&repo, &args),

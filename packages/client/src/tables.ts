@@ -3571,6 +3571,18 @@ export type Database = {
           },
         ];
       };
+      "queues": {
+        Row: {
+          "first": string | null;
+          "overdue": number | null;
+          "patience": string | null;
+          "queue": string | null;
+          "since": string | null;
+          "waiting": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "shift_corrections": {
         Row: {
           "closed_at": string | null;
@@ -5387,6 +5399,7 @@ export type Database = {
         Args: { "p_from": string; "p_into": string };
         Returns: Json;
       };
+      "metrics": { Args: Record<PropertyKey, never>; Returns: string };
       "most_units": { Args: Record<PropertyKey, never>; Returns: number };
       "move_cash": {
         Args: {

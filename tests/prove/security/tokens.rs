@@ -114,6 +114,7 @@ const FOR_STAFF: &[&str] = &[
     "list_webhook_endpoints",
     "manage_inventory",
     "merge_customers",
+    "metrics",
     "move_cash",
     "move_orders",
     "open_shift",

@@ -8,6 +8,7 @@ pub(crate) mod debian;
 mod deploy;
 mod domain_mutants;
 mod live;
+mod metrics;
 mod pgtap;
 mod postgres15;
 mod stack;

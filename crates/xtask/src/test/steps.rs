@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::counts::Counts;
 use super::stack::LocalStack;
-use super::{Run, client, deploy, domain_mutants, live, pgtap, postgres15};
+use super::{Run, client, deploy, domain_mutants, live, metrics, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
 use crate::{bench, build, ensure, fuzz, prove};
@@ -63,6 +63,8 @@ pub(crate) enum Step {
     Deploy,
     /// Database tests on the stack's Postgres, while it is still empty.
     Pgtap,
+    /// The stack's metrics, in the real Prometheus.
+    Metrics,
     /// End-to-end and race tests.
     E2e,
     /// The functions against docs/openapi.json.
@@ -98,6 +100,7 @@ impl Step {
             Self::Stack => "stack",
             Self::Push => "push",
             Self::Deploy => "deploy",
+            Self::Metrics => "metrics",
             Self::E2e => "e2e",
             Self::Openapi => "openapi",
             Self::Client => "client",
@@ -127,6 +130,9 @@ impl Step {
                 "push: migrations against supabase/schemas, on databases of all kinds, npm run verify and npm run jobs"
             }
             Self::Deploy => "deploy: the CLI's upload, run in today's Deno and the platform's",
+            Self::Metrics => {
+                "metrics: ops/ in the real Prometheus, on a shop that is broken and mended"
+            }
             Self::E2e => "e2e: end-to-end and race tests",
             Self::Openapi => "openapi: the functions against docs/openapi.json",
             Self::Client => "client: the typed client in Node and Deno",
@@ -153,6 +159,7 @@ impl Step {
             }
             Self::Push
             | Self::Deploy
+            | Self::Metrics
             | Self::E2e
             | Self::Openapi
             | Self::Client
@@ -197,6 +204,9 @@ impl Step {
                 "`cargo xtask codegen` writes the migrations of supabase/schemas; `cargo xtask snapshot` writes a snapshot anew."
             }
             Self::Deploy => "What was uploaded is in target/ship/uploaded.",
+            Self::Metrics => {
+                "promtool names the rule, and target/prometheus/log has what Prometheus said."
+            }
             Self::Pgtap => "The line after `not ok` says what was expected.",
             Self::Postgres15 => {
                 "Without Debian or Ubuntu at hand, --skip postgres15 leaves it to CI."
@@ -229,11 +239,13 @@ impl Step {
                     "verify::",
                     "docs::",
                     "jobs::",
+                    "doctor::",
                     "audit::",
                     "import_stock::",
                 ],
             ),
             Self::Deploy => deploy::run(run),
+            Self::Metrics => metrics::run(run),
             Self::E2e => match &run.area {
                 Some(area) => {
                     let tests = area.end_to_end();

@@ -18,11 +18,11 @@ pub(crate) struct Thing {
 /// Something that is not as the migrations make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
-    pub(super) kind: String,
+    pub(crate) kind: String,
     pub(super) name: String,
     pub(super) state: State,
     /// What to do about it.
-    pub(super) todo: String,
+    pub(crate) todo: String,
 }
 
 /// In which way.
@@ -96,13 +96,13 @@ impl Finding {
         }
     }
 
-    pub(super) fn is_missing_table(&self) -> bool {
+    pub(crate) fn is_missing_table(&self) -> bool {
         matches!(self.kind.as_str(), "table" | "view")
             && matches!(self.state, State::Missing { .. })
     }
 
     /// One line.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let Self { kind, name, .. } = self;
         match &self.state {
             State::Missing { .. } => format!("{kind} {name} is missing"),

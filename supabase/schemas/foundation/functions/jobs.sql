@@ -63,14 +63,10 @@ $command$,
       'select interlock.expire_orders(100)',
       $$
         select format(
-          '%s orders are overdue for more than 10 minutes; `select public.cancel_order(%L)` says why',
-          count(*), (array_agg(o.id order by o.payment_expires_at))[1]
+          '%s orders are overdue for more than 10 minutes; `select public.cancel_order(%L)` says why', q.overdue, q.first
         )
-        from interlock.orders o
-        where o.status in ('pending_payment', 'confirmed')
-          and o.payment_expires_at < interlock.clock() - interval '10 minutes'
-          and o.fulfillment = 'unfulfilled'
-        having count(*) > 0
+        from interlock.queues q
+        where q.queue = 'orders' and q.overdue > 0
       $$
     ),
     (
@@ -79,35 +75,28 @@ $command$,
       $$
         select format(
           '%s holds of promo codes are overdue for more than 10 minutes, the oldest of the code %s; the database''s log says why',
-          count(*), (array_agg(r.promo_id order by r.held_until))[1]
+          q.overdue, q.first
         )
-        from interlock.promo_redemptions r
-        where r.status = 'held'
-          and r.held_until < interlock.clock() - interval '10 minutes'
-        having count(*) > 0
+        from interlock.queues q
+        where q.queue = 'promo_holds' and q.overdue > 0
       $$
     ),
     (
       'expire-cart-reservations', '* * * * *', '1 minute', null,
       'select interlock.expire_cart_reservations(100)',
       $$
-        select format(
-          '%s reservations of carts are overdue for more than 10 minutes; the database''s log says why', count(*)
-        )
-        from interlock.cart_reservations r
-        where r.expires_at < interlock.clock() - interval '10 minutes'
-        having count(*) > 0
+        select format('%s reservations of carts are overdue for more than 10 minutes; the database''s log says why', q.overdue)
+        from interlock.queues q
+        where q.queue = 'cart_reservations' and q.overdue > 0
       $$
     ),
     (
       'expire-parked-sales', '* * * * *', '1 minute', null,
       'select interlock.expire_parked_sales(100)',
       $$
-        select format('%s parked sales are overdue for more than 10 minutes; the database''s log says why', count(*))
-        from interlock.parked_sales p
-        where p.ended_at is null
-          and p.expires_at < interlock.clock() - interval '10 minutes'
-        having count(*) > 0
+        select format('%s parked sales are overdue for more than 10 minutes; the database''s log says why', q.overdue)
+        from interlock.queues q
+        where q.queue = 'parked_sales' and q.overdue > 0
       $$
     ),
     (
@@ -125,10 +114,9 @@ $command$,
       'settle-points', '* * * * *', '1 minute', null,
       'select interlock.settle_points(100)',
       $$
-        select format('points of %s orders are overdue for more than 10 minutes; the database''s log says why', count(*))
-        from interlock.points_due d
-        where d.created_at < interlock.clock() - interval '10 minutes'
-        having count(*) > 0
+        select format('points of %s orders are overdue for more than 10 minutes; the database''s log says why', q.overdue)
+        from interlock.queues q
+        where q.queue = 'points' and q.overdue > 0
       $$
     ),
     (
@@ -142,14 +130,12 @@ $command$,
       'select interlock.call_deliver()',
       $$
         select format(
-          '%s deliveries to endpoints are overdue for more than 10 minutes: nothing calls the function deliver, or it fails (docs/events.md)',
-          count(*)
+          '%s %s are overdue for more than 10 minutes: nothing calls the function deliver, or it fails (docs/events.md)',
+          q.overdue, case q.queue when 'events' then 'events' else 'deliveries to endpoints' end
         )
-        from interlock.deliveries d
-        join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.active
-        where d.state = 'pending'
-          and d.next_attempt_at < interlock.clock() - interval '10 minutes'
-        having count(*) > 0
+        from interlock.queues q
+        where q.queue in ('events', 'deliveries') and q.overdue > 0
+        limit 1
       $$
     ),
     (

@@ -1,0 +1,9 @@
+set local lock_timeout = '5s';
+
+drop function
+  public.metrics();
+drop view interlock.queues;
+drop function
+  interlock.metrics;
+drop domain
+  interlock.;
