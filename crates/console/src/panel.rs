@@ -40,7 +40,7 @@ pub(crate) fn filled(
     );
     let counts = text("p", &[("class", "counts")], &texts::counts(outcome));
     let chart = chart::draw(outcome, end);
-    let (books, each) = (books(scene, outcome), each(outcome));
+    let (books, each) = (books(scene, outcome), each(side, outcome));
     let mut all = vec![head(side, scene), verdict, chart, counts, books];
     all.extend([steps(side, scene), each]);
     all
@@ -82,7 +82,7 @@ fn steps(side: Side, scene: Scene) -> Element {
 }
 
 /// What the picture shows, in words.
-fn each(outcome: &Outcome) -> Element {
+fn each(side: Side, outcome: &Outcome) -> Element {
     let wrongly = outcome.wrongly();
     let head = texts::COLUMNS.map(|name| text("th", &[("scope", "col")], name));
     let rows = outcome.requests.iter().enumerate().map(|(index, request)| {
@@ -112,7 +112,7 @@ fn each(outcome: &Outcome) -> Element {
         ("class", "scroll"),
         ("role", "region"),
         ("tabindex", "0"),
-        ("aria-label", texts::EACH),
+        ("aria-label", &texts::each_of(side)),
     ];
     let scroll = around("div", &scroll, &[table]);
     let summary = text("summary", &[], texts::EACH);

@@ -28,9 +28,9 @@ pub const LEGEND_WRONG: &str = "yes, wrongly";
 pub const LEGEND_NO: &str = "refused";
 pub const LEGEND_TROUBLE: &str = "trouble";
 pub const LEGEND_STEPS: &str =
-    "A bar grows darker with each call: the pale part has looked, the dark part writes.";
+    "A bar grows darker with each call: the pale part looks, the dark part writes.";
 pub const COLUMNS: [&str; 4] = ["#", "Set out", "Took", "Answer"];
-pub const FOOT: &str = "Served by the local stack only. The tables of the reports' code are in a schema race_lab that no \
+pub const FOOT: &str = "Served by the local stack only. The tables of the reports’ code are in a schema race_lab that no \
     migration has; Interlock's side is its real edge functions, through the gateway.";
 
 /// The scene's title.
@@ -69,9 +69,14 @@ pub fn source(scene: Scene) -> &'static str {
 /// The name of a side.
 pub fn side(side: Side) -> &'static str {
     match side {
-        Side::Report => "The report's original code",
+        Side::Report => "The report’s original code",
         Side::Interlock => "Interlock",
     }
+}
+
+/// The list of a side's requests, for who cannot see whose it is.
+pub fn each_of(of: Side) -> String {
+    format!("{}: {EACH}", side(of))
 }
 
 /// What one request of a side calls, in order.
