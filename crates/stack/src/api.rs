@@ -29,13 +29,15 @@ pub(crate) struct Database {
     pub(crate) pool: u16,
 }
 
-/// The API as a part; the text says which program it is.
+/// The API as a part, which exposes one more schema than the project does if there is a local one; the text says which program
+/// it is.
 pub(crate) fn spec(
     project: &Project,
     dirs: &Dirs,
     jwt_secret: String,
     database: Database,
     port: u16,
+    local_schema: Option<&str>,
 ) -> Result<(Spec, &'static str)> {
     let (spec, what) = match real_postgrest() {
         Some(path) => (Spec::new("api", path, dirs), "PostgREST"),
@@ -45,10 +47,12 @@ pub(crate) fn spec(
         }
     };
     let url = postgres::api_url(database.port);
+    let schemas = project.schemas.iter().map(String::as_str);
+    let schemas: Vec<&str> = schemas.chain(local_schema).collect();
     let spec = spec
         .env("DATABASE_URL", url.clone())
         .env("PGRST_DB_URI", url)
-        .env("PGRST_DB_SCHEMAS", project.schemas.join(","))
+        .env("PGRST_DB_SCHEMAS", schemas.join(","))
         .env(
             "PGRST_DB_EXTRA_SEARCH_PATH",
             project.extra_search_path.join(","),

@@ -68,5 +68,8 @@ pub(crate) fn text(status: &Status) -> Result<String> {
             "# Payments by card go to the stand-in for Stripe at {url}: docs/payments.md pays one step by step\n\n"
         );
     }
+    if let Some(url) = status.variables.get("CONSOLE_URL") {
+        text += &format!("# See a race lost, and the same race kept: {url}\n\n");
+    }
     Ok(text)
 }

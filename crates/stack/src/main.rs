@@ -2,6 +2,7 @@
 //! loopback, with the ports and keys of `supabase start`.
 
 mod api;
+mod console;
 mod dirs;
 mod envfile;
 mod examples;

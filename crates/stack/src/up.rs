@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::console::{self, Console};
 use crate::dirs::Dirs;
 use crate::gateway::{Gateway, Upstream};
 use crate::jwt::KeySet;
@@ -34,6 +35,10 @@ pub(crate) struct Args {
     /// The port of Postgres; 0 picks a free one.
     #[arg(long, env = "INTERLOCK_DB_PORT", default_value_t = 54322)]
     db_port: u16,
+    /// The port of the console, whose race lab has a schema of its own in the database; 0 picks a free one. A stack on any
+    /// free port has none unless it is asked for here.
+    #[arg(long, env = "INTERLOCK_CONSOLE_PORT")]
+    console_port: Option<u16>,
     /// Start over with an empty database.
     #[arg(long)]
     fresh: bool,
@@ -151,6 +156,7 @@ struct Stack {
     stripe: Option<JoinHandle<Result<()>>>,
     redis: Option<JoinHandle<Result<()>>>,
     realtime: Option<JoinHandle<()>>,
+    console: Option<JoinHandle<Result<()>>>,
     server: Option<Postgres>,
     status: Option<Status>,
 }
@@ -169,6 +175,7 @@ impl Stack {
             stripe: None,
             redis: None,
             realtime: None,
+            console: None,
             server: None,
             status: None,
         }
@@ -190,6 +197,7 @@ impl Stack {
         // Before the work of initdb, so that a mistake is told at once.
         ports::free(db_port)?;
         let stripe = self.stand_in_for_stripe(project, args, api_port)?;
+        let console = self.console(project, args, api_port)?;
         let key_set = KeySet::new(keys::JWT_SECRET, args.jwks.as_deref())
             .context("INTERLOCK_JWKS is not usable")?;
         let jwt_secret = key_set.api_secret();
@@ -241,6 +249,10 @@ impl Stack {
             Postgres::run(db_port, stripe::SEED).await?;
         }
 
+        if console.is_some() {
+            Postgres::run(db_port, console::SQL).await?;
+        }
+
         // After the push, because it reads the schema once at its start.
         let step = Step::start();
         let rest_port = ports::any("the API behind the gateway")?;
@@ -253,6 +265,7 @@ impl Stack {
                 pool: args.api_pool,
             },
             rest_port,
+            console.map(|_| console::SCHEMA),
         )?;
         let rest = self.spawn(spec)?;
         api::ready(&self.parts[rest], rest_port).await?;
@@ -292,6 +305,11 @@ impl Stack {
             ));
             status.variables.extend(redis::variables(port));
         }
+        if let Some(port) = console {
+            let url = format!("http://127.0.0.1:{port}");
+            step.done(&format!("console on {url}"));
+            status.variables.insert("CONSOLE_URL".to_owned(), url);
+        }
         status.pids = self.pids();
         status.write(&self.dirs)?;
         whole.done(&format!("ready on {}", status.api_url()));
@@ -313,6 +331,28 @@ impl Stack {
         let port = listener.local_addr()?.port();
         self.redis = Some(tokio::spawn(redis::Front::new(server).serve(listener)));
         Ok(port)
+    }
+
+    /// Starts the console, if it has been built; its port.
+    fn console(&mut self, project: &Project, args: &Args, api_port: u16) -> Result<Option<u16>> {
+        let at = |number| {
+            ports::bind(Port {
+                number,
+                what: "the console",
+                setting: "--console-port or INTERLOCK_CONSOLE_PORT",
+            })
+        };
+        let listener = match (args.console_port, args.api_port) {
+            (Some(port), _) => at(port)?,
+            (None, 0) => return Ok(None),
+            (None, _) if !Console::is_built(&project.root) => return Ok(None),
+            // Another stack may have it.
+            (None, _) => at(console::PORT).or_else(|_| at(0))?,
+        };
+        let port = listener.local_addr()?.port();
+        let console = Console::new(&project.root, port, api_port);
+        self.console = Some(tokio::spawn(console.serve(listener)));
+        Ok(Some(port))
     }
 
     /// Starts the stand-in for Stripe, unless the shop has an account there; its port.
@@ -433,6 +473,9 @@ impl Stack {
         }
         if let Some(redis) = self.redis.take() {
             redis.abort();
+        }
+        if let Some(console) = self.console.take() {
+            console.abort();
         }
         if let Some(gateway) = self.gateway.take() {
             let _ = gateway.await;

@@ -17,8 +17,8 @@ pub(crate) struct Bound {
     pub(crate) imports: Vec<(String, String)>,
 }
 
-/// Makes the glue for a module that cargo wrote.
-pub(crate) fn bind(name: &str, wasm: Vec<u8>) -> Result<Bound> {
+/// Makes the glue for a module that cargo wrote. What a function cannot reach is cut out of its module; a page keeps all.
+pub(crate) fn bind(name: &str, wasm: Vec<u8>, of_page: bool) -> Result<Bound> {
     let mut output = Bindgen::new()
         .input_bytes("core", wasm)
         .web(true)?
@@ -30,7 +30,9 @@ pub(crate) fn bind(name: &str, wasm: Vec<u8>) -> Result<Bound> {
         .remove_producers_section(true)
         .generate_output()
         .with_context(|| format!("wasm-bindgen refused {name}"))?;
-    silence::panics(output.wasm_mut());
+    if !of_page {
+        silence::panics(output.wasm_mut());
+    }
     let glue = shorten_imports(output.js().to_owned(), output.wasm_mut())
         .with_context(|| format!("the glue of {name}"))?;
     let imports = output

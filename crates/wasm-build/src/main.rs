@@ -1,5 +1,5 @@
-//! `wasm-build MODULE NAME FOLDER`: binds a module that cargo wrote. FOLDER gets `NAME.wasm`, `NAME.js` (the glue)
-//! and `NAME.d.ts`.
+//! `wasm-build MODULE NAME FOLDER [page]`: binds a module that cargo wrote, of a function or of a page. FOLDER gets `NAME.wasm`,
+//! `NAME.js` (the glue) and `NAME.d.ts`.
 //!
 //! A program of its own, because it links wasm-bindgen and walrus, which take longer to compile than the rest of
 //! `cargo xtask` together and are needed only where a module has changed.
@@ -25,18 +25,16 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
-    let (Some(module), Some(name), Some(folder), None) = (
-        arguments.next(),
-        arguments.next(),
-        arguments.next(),
-        arguments.next(),
-    ) else {
-        bail!("usage: wasm-build MODULE NAME FOLDER");
+    let (Some(module), Some(name), Some(folder)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
+        bail!("usage: wasm-build MODULE NAME FOLDER [page]");
     };
+    let of_page = arguments.next().is_some_and(|kind| kind == "page");
     let name = name.to_string_lossy();
     let input = fs::read(&module)
         .with_context(|| format!("cannot read {}", Path::new(&module).display()))?;
-    let bound = bindgen::bind(&name, input)?;
+    let bound = bindgen::bind(&name, input, of_page)?;
     only_glue(&bound.imports)?;
     let folder = PathBuf::from(folder);
     fs::create_dir_all(&folder)?;

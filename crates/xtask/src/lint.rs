@@ -9,8 +9,10 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
 /// What Deno formats and lints; what is generated is left out.
-const TYPESCRIPT: [&str; 6] = [
+const TYPESCRIPT: [&str; 8] = [
     "functions",
+    "crates/console/static",
+    "tests/console",
     "tests/client",
     "tests/redis",
     "tests/stripe",
@@ -61,7 +63,8 @@ fn clippy_native(repo: &Repo) -> Result<()> {
 }
 
 fn clippy_wasm(repo: &Repo) -> Result<()> {
-    for package in repo.wasm_packages()? {
+    let console = "interlock-console".to_owned();
+    for package in repo.wasm_packages()?.into_iter().chain([console]) {
         let mut clippy = cargo(&["clippy", "--target", WASM_TARGET, "--package", &package]);
         clippy.current_dir(&repo.root);
         // The domain's own tests are native and use crates that do not compile for WASM.

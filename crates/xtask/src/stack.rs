@@ -17,10 +17,11 @@ pub(crate) fn start(repo: &Repo, args: &[String]) -> Result<()> {
     if args.iter().any(|arg| arg.ends_with("redis")) {
         crate::test::debian::redis(repo)?;
     }
-    progress.step("Functions: Rust to WASM", || {
+    progress.step("Functions and console: Rust to WASM", || {
         for function in build::build(repo, &build::Args::default())? {
             eprintln!("      {}", function.describe());
         }
+        eprintln!("      {}", build::console(repo, false)?.describe());
         Ok(())
     })?;
     let binary = progress.step("Local stack (a few minutes the first time)", || {

@@ -30,13 +30,29 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Binds what cargo wrote: `module` is there afterwards.
+    /// Binds what cargo wrote for a function: `module` is there afterwards.
     pub(super) fn bind(&self, input: &Path, name: &str, module: &Path) -> Result<Bound> {
+        self.bind_as(None, input, name, module)
+    }
+
+    /// The same for a page.
+    pub(super) fn bind_page(&self, input: &Path, name: &str, module: &Path) -> Result<Bound> {
+        self.bind_as(Some("page"), input, name, module)
+    }
+
+    fn bind_as(
+        &self,
+        kind: Option<&str>,
+        input: &Path,
+        name: &str,
+        module: &Path,
+    ) -> Result<Bound> {
         let folder = module.parent().context("a module lies in a folder")?;
         run(Command::new(self.program()?)
             .arg(input)
             .arg(name)
-            .arg(folder))?;
+            .arg(folder)
+            .args(kind))?;
         let read = |end: &str| {
             let path = module.with_extension(end);
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))

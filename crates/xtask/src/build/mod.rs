@@ -1,8 +1,9 @@
-//! `cargo xtask build`: crate → WASM → wasm-bindgen → wasm-opt → `functions/NAME/core.js`.
+//! `cargo xtask build`: crate → WASM → wasm-bindgen → wasm-opt → `functions/NAME/core.js`, and the pages of the console.
 
 mod bind;
 mod cargo;
 mod check;
+mod console;
 mod embed;
 mod fingerprint;
 mod optimise;
@@ -16,6 +17,8 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use crate::repo::Repo;
+
+pub(crate) use console::build as console;
 
 /// What to build.
 #[derive(clap::Args, Default)]
@@ -66,6 +69,9 @@ struct Places {
 pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     for function in build(repo, args)? {
         println!("{}", function.describe());
+    }
+    if args.function.is_empty() && args.features.is_none() {
+        println!("{}", console(repo, args.force)?.describe());
     }
     Ok(())
 }
@@ -185,12 +191,15 @@ impl Places {
 
 impl Built {
     fn read(name: &str, module: &Path) -> Result<Self> {
-        let wasm = fs::read(module)?;
+        Self::weigh(name, &fs::read(module)?)
+    }
+
+    fn weigh(name: &str, bytes: &[u8]) -> Result<Self> {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        gzip.write_all(&wasm)?;
+        gzip.write_all(bytes)?;
         Ok(Self {
             name: name.to_owned(),
-            raw: wasm.len(),
+            raw: bytes.len(),
             gzip: gzip.finish()?.len(),
         })
     }

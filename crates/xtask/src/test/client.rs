@@ -27,17 +27,19 @@ pub(super) fn run(run: &mut Run) -> Result<Counts> {
 /// In a browser.
 pub(super) fn run_in_browser(run: &mut Run) -> Result<Counts> {
     build(run)?;
-    let chromium = Chromium::obtain(run.repo)?;
-    println!("the browser is {}", run.repo.relative(&chromium.program));
+    run.variables.extend(browser(run.repo)?);
+    end_to_end(run, &["client::typed_client_in_a_browser"])
+}
+
+/// What its tests must know of a browser.
+pub(super) fn browser(repo: &Repo) -> Result<[(String, String); 2]> {
+    let chromium = Chromium::obtain(repo)?;
+    println!("the browser is {}", repo.relative(&chromium.program));
     let variables = [
         ("CHROMIUM_PATH", chromium.program.into_os_string()),
         ("CHROMIUM_LIBRARIES", chromium.libraries),
     ];
-    for (name, value) in variables {
-        let value = value.to_string_lossy().into_owned();
-        run.variables.insert(name.to_owned(), value);
-    }
-    end_to_end(run, &["client::typed_client_in_a_browser"])
+    Ok(variables.map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned())))
 }
 
 fn build(run: &mut Run) -> Result<()> {

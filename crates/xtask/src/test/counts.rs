@@ -22,9 +22,17 @@ impl Counts {
     };
 
     /// The counts in a closing line of cargo test, wasm-bindgen-test, our pgTAP runner
-    /// (`test result: ok. 3 passed; 0 failed; …`) or deno test (`ok | 3 passed | 0 failed (1s)`).
+    /// (`test result: ok. 3 passed; 0 failed; …`), deno test (`ok | 3 passed | 0 failed (1s)`), or node's (`# pass 3`, `# fail 0`).
     pub(super) fn read(line: &str) -> Option<Self> {
         let line = line.trim();
+        if let Some(passed) = line.strip_prefix("# pass ") {
+            let passed = passed.parse().ok()?;
+            return Some(Self { passed, failed: 0 });
+        }
+        if let Some(failed) = line.strip_prefix("# fail ") {
+            let failed = failed.parse().ok()?;
+            return Some(Self { passed: 0, failed });
+        }
         let closing = line.starts_with("test result: ")
             || line.starts_with("ok | ")
             || line.starts_with("FAILED | ");

@@ -22,18 +22,27 @@ pub(crate) struct LocalStack {
 impl LocalStack {
     /// Builds the stack and starts it in a folder of that name in the target directory.
     pub(crate) fn start(repo: &Repo, folder: &str) -> Result<Self> {
-        Self::start_project(repo, &repo.root, folder)
+        Self::start_with(repo, &repo.root, folder, &[])
+    }
+
+    /// The same with the console, whose lab has a schema of its own.
+    pub(super) fn start_with_console(repo: &Repo, folder: &str) -> Result<Self> {
+        Self::start_with(repo, &repo.root, folder, &["--console-port=0"])
     }
 
     /// The same for the project in another directory.
     pub(crate) fn start_project(repo: &Repo, project: &Path, folder: &str) -> Result<Self> {
+        Self::start_with(repo, project, folder, &[])
+    }
+
+    fn start_with(repo: &Repo, project: &Path, folder: &str, options: &[&str]) -> Result<Self> {
         let binary = crate::stack::binary(repo, true)?;
         let with_redis = project == repo.root;
         if with_redis {
             super::debian::redis(repo)?;
         }
         let folder = repo.target.join(folder);
-        let (running, variables) = start(project, &binary, &folder, with_redis)?;
+        let (running, variables) = start(project, &binary, &folder, with_redis, options)?;
         Ok(Self {
             variables,
             _running: running,
@@ -53,6 +62,7 @@ fn start(
     binary: &Path,
     folder: &Path,
     with_redis: bool,
+    options: &[&str],
 ) -> Result<(Running, BTreeMap<String, String>)> {
     let log = folder.with_extension("log");
     if let Some(parent) = log.parent() {
@@ -69,6 +79,7 @@ fn start(
         .arg(binary)
         .args(["up", "--fresh", "--no-seed", "--json", "--inject-faults"])
         .args(with_redis.then_some("--with=redis"))
+        .args(options)
         .args(["--api-port=0", "--db-port=0", "--dir"])
         .arg(folder)
         .stdin(Stdio::piped())

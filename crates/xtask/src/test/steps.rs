@@ -73,6 +73,8 @@ pub(crate) enum Step {
     Client,
     /// The typed client in a browser.
     Browser,
+    /// The console's race lab in a browser, on a stack of its own.
+    Console,
     /// Without any one lock, guard or constraint of the database a test must fail.
     Mutants,
     /// Without any one check of crates/domain a test must fail.
@@ -105,6 +107,7 @@ impl Step {
             Self::Openapi => "openapi",
             Self::Client => "client",
             Self::Browser => "browser",
+            Self::Console => "console",
             Self::Prove => "prove",
             Self::Bench => "bench",
             Self::Mutants => "mutants",
@@ -137,6 +140,7 @@ impl Step {
             Self::Openapi => "openapi: the functions against docs/openapi.json",
             Self::Client => "client: the typed client in Node and Deno",
             Self::Browser => "browser: the typed client in a browser",
+            Self::Console => "console: the race lab in a browser",
             Self::Prove => "prove: interleavings, histories, faults, permissions",
             Self::Bench => "bench: does the benchmark still run",
             Self::Mutants => "mutants: without a lock, guard or constraint a test must fail",
@@ -154,9 +158,13 @@ impl Step {
             Self::Tools => &[],
             Self::Build => &[Self::Tools],
             Self::Unit | Self::Fuzz => &[Self::Tools],
-            Self::Size | Self::Lint | Self::Wasm | Self::Functions | Self::Stack | Self::Bench => {
-                &[Self::Tools, Self::Build]
-            }
+            Self::Size
+            | Self::Lint
+            | Self::Wasm
+            | Self::Functions
+            | Self::Stack
+            | Self::Bench
+            | Self::Console => &[Self::Tools, Self::Build],
             Self::Push
             | Self::Deploy
             | Self::Metrics
@@ -191,8 +199,8 @@ impl Step {
                 "An answer has changed, or docs/openapi.json is older than crates/domain: `cargo xtask codegen`."
             }
             Self::Client => "The failed test is named above, after `not ok`.",
-            Self::Browser => {
-                "Without Debian or an installed Chromium at hand, --skip browser leaves it to CI."
+            Self::Browser | Self::Console => {
+                "Without Debian or an installed Chromium at hand, --skip browser --skip console leaves it to CI."
             }
             Self::E2e | Self::Prove | Self::Mutants => {
                 "The seed, if any, is printed above; the stack's own log is target/test-stack.log."
@@ -256,6 +264,7 @@ impl Step {
             Self::Openapi => end_to_end(run, &["openapi::"]),
             Self::Client => client::run(run),
             Self::Browser => client::run_in_browser(run),
+            Self::Console => console(run),
             Self::Prove => prove(run),
             Self::Bench => bench(run),
             Self::Mutants => mutants(run),
@@ -269,6 +278,7 @@ impl Step {
 fn build_functions(repo: &Repo) -> Result<Counts> {
     let built = build::build(repo, &build::Args::default())?;
     println!("built {}", names(&built));
+    println!("{}", build::console(repo, false)?.describe());
     Ok(Counts::PASSED)
 }
 
@@ -313,6 +323,7 @@ fn unit(run: &mut Run) -> Result<Counts> {
         "wasm-build",
         "pgtap",
         "interlock-stack",
+        "interlock-console",
         "interlock-fuzz",
     ]
     .map(|package| vec![package.to_owned()]);
@@ -454,6 +465,18 @@ pub(super) fn of_tests_crate(
         .args(binaries)
         .arg("--")
         .args(selection);
+    live::tests(&mut run.tail, &mut tests)
+}
+
+/// On a stack of its own: nobody else's has the lab's schema.
+fn console(run: &mut Run) -> Result<Counts> {
+    let stack = LocalStack::start_with_console(run.repo, "console-stack")?;
+    let mut tests = Command::new("node");
+    tests
+        .current_dir(&run.repo.root)
+        .envs(&stack.variables)
+        .envs(client::browser(run.repo)?)
+        .args(["--test", "--test-reporter=tap", "tests/console/lab.test.js"]);
     live::tests(&mut run.tail, &mut tests)
 }
 

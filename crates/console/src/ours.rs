@@ -1,0 +1,74 @@
+//! Interlock's side: one call of an edge function, as an app makes it.
+
+use serde_json::{Value, json};
+
+use crate::calls::{Call, Lane, Trouble};
+use crate::race::Answer;
+use crate::setup::Scene;
+
+/// What is called, for what `race_lab.prepare` has made.
+fn call(scene: Scene, made: &Value) -> Call {
+    let text = |name: &str| made[name].as_str().unwrap_or_default();
+    let cart = || json!([{ "product_id": made["product_id"], "quantity": 1 }]);
+    let (method, path, body) = match scene {
+        Scene::Stock => (
+            "POST",
+            "checkout".to_owned(),
+            json!({ "cart_items": cart() }),
+        ),
+        Scene::Batch => (
+            "POST",
+            "claim-route".to_owned(),
+            json!({ "batch_id": made["batch_id"] }),
+        ),
+        Scene::Promo => (
+            "POST",
+            "checkout".to_owned(),
+            json!({ "cart_items": cart(), "promo_code": made["promo_code"] }),
+        ),
+        Scene::Wallet => (
+            "POST",
+            "checkout".to_owned(),
+            json!({ "cart_items": cart(), "payment_method": "wallet" }),
+        ),
+        Scene::Packing => (
+            "PUT",
+            format!("pack/sessions/{}", text("session_id")),
+            json!({ "orderId": made["order_id"], "productId": made["product_id"] }),
+        ),
+        Scene::Till => (
+            "POST",
+            "pos-sale".to_owned(),
+            json!({
+                "register_id": made["register_id"],
+                "lines": [{ "inventory_id": made["inventory_id"], "quantity": 1 }],
+                "tenders": [{ "type": "cash", "amount": 700 }],
+            }),
+        ),
+    };
+    Call {
+        method,
+        path: format!("/functions/v1/{path}"),
+        body,
+    }
+}
+
+/// Calls it once.
+pub(crate) async fn run(scene: Scene, lane: &Lane, made: &Value) -> Result<Answer, Trouble> {
+    let (status, answer) = lane.call(&call(scene, made)).await?;
+    let code = answer["error"].as_str().unwrap_or_default();
+    match status {
+        200 => Ok(Answer::Yes(None)),
+        402 | 409 => Ok(Answer::No(code.to_owned())),
+        _ => Err(Trouble(format!("{status} {code}"))),
+    }
+}
+
+/// Calls it with what is no request of its, and is refused.
+pub(crate) async fn warm_up(scene: Scene, lane: &Lane, made: &Value) -> Result<(), Trouble> {
+    let strange = Call {
+        body: json!("warm up"),
+        ..call(scene, made)
+    };
+    lane.call(&strange).await.map(drop)
+}

@@ -1,0 +1,320 @@
+//! The page: what is chosen, the run, and what is shown of it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement};
+
+use crate::calls::{Trouble, pause};
+use crate::dom::{add, around, by_id, document, element, on, replace, text, window};
+use crate::race::{Side, Tally};
+use crate::run;
+use crate::setup::{FEWEST, MOST, Scene, Setup};
+use crate::{panel, texts};
+
+/// What of the page is not in its elements.
+#[derive(Default)]
+struct Page {
+    setup: Cell<Setup>,
+    tallies: RefCell<Tallies>,
+}
+
+/// How often each side has lost, since another race was chosen.
+#[derive(Default)]
+struct Tallies {
+    /// The scene, and how many at once.
+    kind: Option<(Scene, u32)>,
+    sides: [Tally; 2],
+}
+
+/// Draws the page and waits for what is done to it.
+#[wasm_bindgen(start)]
+pub(crate) fn start() {
+    let page = Rc::new(Page::default());
+    let hash = window().location().hash().unwrap_or_default();
+    page.setup.set(Setup::read(&hash));
+    draw();
+    page.show_setup();
+    page.clear();
+
+    let listen = |target: &web_sys::EventTarget, event: &str, act: fn(&Rc<Page>)| {
+        let page = page.clone();
+        on(target, event, move |_| act(&page));
+    };
+    listen(&by_id::<HtmlElement>("setup"), "input", |page| {
+        page.choose()
+    });
+    listen(&window(), "hashchange", |page| {
+        let hash = window().location().hash().unwrap_or_default();
+        if hash != page.setup.get().link() {
+            page.setup.set(Setup::read(&hash));
+            page.show_setup();
+            page.clear();
+        }
+    });
+    listen(&by_id::<HtmlElement>("copy"), "click", |_| {
+        spawn_local(copy())
+    });
+    let running = page.clone();
+    on(&by_id::<HtmlElement>("setup"), "submit", move |event| {
+        event.prevent_default();
+        let page = running.clone();
+        spawn_local(async move { page.run().await });
+    });
+    by_id::<Element>("page")
+        .set_attribute("data-ready", "")
+        .expect_throw("it can be marked");
+}
+
+impl Page {
+    /// Takes over what is chosen in the elements.
+    fn choose(&self) {
+        let before = self.setup.get();
+        let scene = Scene::ALL
+            .into_iter()
+            .find(|scene| by_id::<HtmlInputElement>(scene.name()).checked());
+        let number = |id: &str| by_id::<HtmlInputElement>(id).value().parse().ok();
+        let setup = Setup {
+            scene: scene.unwrap_or(before.scene),
+            at_once: number("at-once").map_or(before.at_once, Setup::bounded),
+            seed: number("seed").unwrap_or(before.seed),
+        };
+        self.setup.set(setup);
+        by_id::<HtmlElement>("at-once-shown").set_text_content(Some(&setup.at_once.to_string()));
+        if setup.scene != before.scene {
+            self.clear();
+        }
+        self.link();
+    }
+
+    /// Lets the elements say what is chosen.
+    fn show_setup(&self) {
+        let setup = self.setup.get();
+        by_id::<HtmlInputElement>(setup.scene.name()).set_checked(true);
+        by_id::<HtmlInputElement>("at-once").set_value(&setup.at_once.to_string());
+        by_id::<HtmlInputElement>("seed").set_value(&setup.seed.to_string());
+        by_id::<HtmlElement>("at-once-shown").set_text_content(Some(&setup.at_once.to_string()));
+        self.link();
+    }
+
+    /// The address is the link, without an entry in the history for each choice.
+    fn link(&self) {
+        let link = self.setup.get().link();
+        if let Ok(history) = window().history() {
+            let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&link));
+        }
+    }
+
+    /// Nothing has been run of what is chosen.
+    fn clear(&self) {
+        let scene = self.setup.get().scene;
+        for (id, side) in [("report", Side::Report), ("interlock", Side::Interlock)] {
+            replace(&by_id::<Element>(id), &panel::empty(side, scene));
+        }
+        tell(texts::READY);
+    }
+
+    async fn run(&self) {
+        let button = by_id::<HtmlButtonElement>("run");
+        if button.get_attribute("aria-disabled").is_some() {
+            return;
+        }
+        // It keeps the focus, which a button that is disabled loses.
+        let _ = button.set_attribute("aria-disabled", "true");
+        if let Err(trouble) = self.run_all().await {
+            tell(&texts::failed(&trouble.0));
+        }
+        let _ = button.remove_attribute("aria-disabled");
+    }
+
+    async fn run_all(&self) -> Result<(), Trouble> {
+        let chosen = self.setup.get();
+        let races = by_id::<HtmlSelectElement>("races").value();
+        let races: u32 = races.parse().unwrap_or(1);
+        for number in 0..races {
+            tell(&texts::running(number + 1, races));
+            let setup = Setup {
+                seed: chosen.seed.wrapping_add(number),
+                ..chosen
+            };
+            let race = run::run(setup).await?;
+            let kind = Some((setup.scene, setup.at_once));
+            let tallies = {
+                let mut tallies = self.tallies.borrow_mut();
+                if tallies.kind != kind {
+                    *tallies = Tallies {
+                        kind,
+                        ..Tallies::default()
+                    };
+                }
+                let [report, interlock] = &mut tallies.sides;
+                report.count(race.report.books);
+                interlock.count(race.interlock.books);
+                tallies.sides
+            };
+            let end = race.report.end().max(race.interlock.end());
+            let sides = [
+                ("report", Side::Report, &race.report),
+                ("interlock", Side::Interlock, &race.interlock),
+            ];
+            for ((id, side, outcome), tally) in sides.into_iter().zip(tallies) {
+                let all = panel::filled(side, setup.scene, outcome, tally, end);
+                replace(&by_id::<Element>(id), &all);
+            }
+            if number + 1 == races {
+                let [report, interlock] =
+                    [&race.report, &race.interlock].map(|side| side.books.wrong());
+                tell(&texts::done(setup.scene, report, interlock));
+                show();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says what is going on, also to who cannot see it.
+fn tell(what: &str) {
+    by_id::<HtmlElement>("status").set_text_content(Some(what));
+}
+
+/// On a small screen the results are below what is chosen.
+fn show() {
+    let status = by_id::<HtmlElement>("status");
+    let top = status.get_bounding_client_rect().top();
+    let height = window()
+        .inner_height()
+        .ok()
+        .and_then(|height| height.as_f64());
+    if top > height.unwrap_or(f64::MAX) * 0.75 {
+        status.scroll_into_view();
+    }
+}
+
+async fn copy() {
+    let href = window().location().href().unwrap_or_default();
+    let written = window().navigator().clipboard().write_text(&href);
+    let button = by_id::<HtmlElement>("copy");
+    button.set_text_content(Some(match JsFuture::from(written).await {
+        Ok(_) => texts::COPIED,
+        Err(_) => texts::NOT_COPIED,
+    }));
+    pause(2000).await;
+    button.set_text_content(Some(texts::COPY));
+}
+
+/// The elements that are there from the beginning.
+fn draw() {
+    document().set_title(&format!("{} · Interlock", texts::TITLE));
+    let scenes = Scene::ALL.map(|scene| {
+        let choice = [
+            ("type", "radio"),
+            ("name", "scene"),
+            ("id", scene.name()),
+            ("value", scene.name()),
+        ];
+        around(
+            "label",
+            &[("class", "scene"), ("for", scene.name())],
+            &[
+                element("input", &choice),
+                text("strong", &[], texts::title(scene)),
+                text("span", &[], texts::story(scene)),
+            ],
+        )
+    });
+    let mut fields = vec![text("legend", &[], texts::SCENES)];
+    fields.extend(scenes);
+    let scenes = around("fieldset", &[("class", "scenes")], &fields);
+
+    let (least, most) = (FEWEST.to_string(), MOST.to_string());
+    let range = [
+        ("type", "range"),
+        ("id", "at-once"),
+        ("min", least.as_str()),
+        ("max", &most),
+    ];
+    let at_once = around(
+        "div",
+        &[("class", "field wide")],
+        &[
+            text("label", &[("for", "at-once")], texts::AT_ONCE),
+            around(
+                "div",
+                &[("class", "range")],
+                &[
+                    element("input", &range),
+                    text("output", &[("id", "at-once-shown"), ("for", "at-once")], ""),
+                ],
+            ),
+        ],
+    );
+    let choices = ["1", "5", "20"].map(|races| text("option", &[("value", races)], races));
+    let races = around(
+        "div",
+        &[("class", "field")],
+        &[
+            text("label", &[("for", "races")], texts::RACES),
+            around("select", &[("id", "races")], &choices),
+        ],
+    );
+    let number = [
+        ("type", "number"),
+        ("id", "seed"),
+        ("min", "0"),
+        ("max", "4294967295"),
+        ("title", texts::SEED_HINT),
+        ("aria-description", texts::SEED_HINT),
+    ];
+    let seed = around(
+        "div",
+        &[("class", "field")],
+        &[
+            text("label", &[("for", "seed")], texts::SEED),
+            element("input", &number),
+        ],
+    );
+    let buttons = around(
+        "div",
+        &[("class", "buttons")],
+        &[
+            text(
+                "button",
+                &[("type", "submit"), ("id", "run"), ("class", "primary")],
+                texts::RUN,
+            ),
+            text("button", &[("type", "button"), ("id", "copy")], texts::COPY),
+        ],
+    );
+    let controls = around(
+        "div",
+        &[("class", "controls")],
+        &[at_once, races, seed, buttons],
+    );
+    let form = around("form", &[("id", "setup")], &[scenes, controls]);
+
+    let lead = around(
+        "header",
+        &[("class", "lead")],
+        &[text("h1", &[], texts::TITLE), text("p", &[], texts::LEAD)],
+    );
+    let status = text("p", &[("id", "status"), ("role", "status")], "");
+    let sides = around(
+        "div",
+        &[("class", "sides")],
+        &[
+            element("article", &[("id", "report"), ("class", "side")]),
+            element("article", &[("id", "interlock"), ("class", "side")]),
+        ],
+    );
+    let results = around(
+        "section",
+        &[("aria-label", texts::RESULTS)],
+        &[status, sides, panel::legend()],
+    );
+    let foot = text("p", &[("class", "foot")], texts::FOOT);
+    let page = by_id::<Element>("page");
+    replace(&page, &[]);
+    add(&page, &[lead, form, results, foot]);
+}

@@ -1,0 +1,179 @@
+//! What is raced, by how many, in which order: all that a link says.
+
+/// The most requests of one race.
+pub const MOST: u32 = 64;
+/// The fewest: fewer do not race.
+pub const FEWEST: u32 = 2;
+
+/// A scene of an incident report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scene {
+    /// Many buyers, one unit.
+    Stock,
+    /// Many drivers, one batch.
+    Batch,
+    /// Many tabs, one use of a code.
+    Promo,
+    /// Many tabs, money for one order.
+    Wallet,
+    /// Two workers who scan one product.
+    Packing,
+    /// Two cashiers who sell from one shelf.
+    Till,
+}
+
+impl Scene {
+    /// All of them, as the page lists them.
+    pub const ALL: [Self; 6] = [
+        Self::Stock,
+        Self::Batch,
+        Self::Promo,
+        Self::Wallet,
+        Self::Packing,
+        Self::Till,
+    ];
+
+    /// Its name in links and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Batch => "batch",
+            Self::Promo => "promo",
+            Self::Wallet => "wallet",
+            Self::Packing => "packing",
+            Self::Till => "till",
+        }
+    }
+
+    /// How many people send the requests of a race of so many.
+    pub fn people(self, at_once: u32) -> u32 {
+        match self {
+            Self::Stock | Self::Batch => at_once,
+            Self::Promo | Self::Wallet => 1,
+            Self::Packing | Self::Till => 2,
+        }
+    }
+
+    /// What their tokens must say that they are.
+    pub fn role(self) -> Option<&'static str> {
+        match self {
+            Self::Stock | Self::Batch | Self::Promo | Self::Wallet => None,
+            Self::Packing => Some("packer"),
+            Self::Till => Some("cashier"),
+        }
+    }
+}
+
+/// A race to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// What is raced for.
+    pub scene: Scene,
+    /// How many requests set out together.
+    pub at_once: u32,
+    /// Who sets out when, within a few milliseconds.
+    pub seed: u32,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            scene: Scene::Stock,
+            at_once: 8,
+            seed: 1,
+        }
+    }
+}
+
+impl Setup {
+    /// Reads the fragment of a link; what is missing or strange is as it is without one.
+    pub fn read(fragment: &str) -> Self {
+        let mut setup = Self::default();
+        let pairs = fragment.trim_start_matches('#').split('&');
+        for (name, value) in pairs.filter_map(|pair| pair.split_once('=')) {
+            match name {
+                "scene" => {
+                    let scene = Scene::ALL.into_iter().find(|scene| scene.name() == value);
+                    setup.scene = scene.unwrap_or(setup.scene);
+                }
+                "n" => setup.at_once = value.parse().map_or(setup.at_once, Self::bounded),
+                "seed" => setup.seed = value.parse().unwrap_or(setup.seed),
+                _ => {}
+            }
+        }
+        setup
+    }
+
+    /// As many as can race.
+    pub fn bounded(at_once: u32) -> u32 {
+        at_once.clamp(FEWEST, MOST)
+    }
+
+    /// The fragment that says it.
+    pub fn link(self) -> String {
+        format!(
+            "#scene={}&n={}&seed={}",
+            self.scene.name(),
+            self.at_once,
+            self.seed
+        )
+    }
+
+    /// After how many milliseconds each request sets out: within six, in an order that the seed decides.
+    pub fn delays(self) -> Vec<u32> {
+        let mut state = self.seed.wrapping_mul(0x9e37_79b9) ^ 0x5bd1_e995;
+        (0..self.at_once)
+            .map(|_| {
+                // Marsaglia's xorshift; it never leaves zero.
+                state = state.max(1);
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                state % 7
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_says_all_of_a_race() {
+        for scene in Scene::ALL {
+            let setup = Setup {
+                scene,
+                at_once: 17,
+                seed: 4_000_000_000,
+            };
+            assert_eq!(Setup::read(&setup.link()), setup);
+        }
+    }
+
+    #[test]
+    fn a_strange_link_is_no_race_of_its_own() {
+        let usual = Setup::default();
+        for strange in ["", "#", "#scene=nothing", "#n=many&seed=-1", "#=&&x"] {
+            assert_eq!(Setup::read(strange), usual, "{strange}");
+        }
+        assert_eq!(Setup::read("#n=1").at_once, FEWEST);
+        assert_eq!(Setup::read("#n=1000").at_once, MOST);
+    }
+
+    #[test]
+    fn a_seed_decides_who_sets_out_when() {
+        let of = |seed| {
+            let setup = Setup {
+                seed,
+                at_once: 64,
+                ..Setup::default()
+            };
+            setup.delays()
+        };
+        assert_eq!(of(7), of(7));
+        assert_ne!(of(7), of(8));
+        assert!(of(0).iter().any(|delay| *delay > 0), "zero is a seed too");
+        assert!(of(3).iter().all(|delay| *delay < 7));
+    }
+}

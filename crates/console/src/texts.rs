@@ -1,0 +1,217 @@
+//! Every text of the page, in English.
+// A text says itself what it is.
+#![allow(missing_docs)]
+
+use crate::race::{Outcome, Side, Tally};
+use crate::setup::Scene;
+
+pub const TITLE: &str = "Race lab";
+pub const LEAD: &str = "The same requests set out at the same moment, from this browser: first against the code of an incident \
+    report, then against Interlock. What the database says afterwards decides.";
+pub const SCENES: &str = "What they race for";
+pub const AT_ONCE: &str = "Requests at once";
+pub const RACES: &str = "Races";
+pub const SEED: &str = "Seed";
+pub const SEED_HINT: &str = "Who sets out when, within 6 ms";
+pub const RUN: &str = "Run the race";
+pub const COPY: &str = "Copy link";
+pub const COPIED: &str = "Link copied";
+pub const NOT_COPIED: &str = "The address bar has the link";
+pub const READY: &str = "Nothing has been run yet.";
+pub const RESULTS: &str = "Results";
+pub const TIMELINE_EMPTY: &str = "Each request will be a bar here.";
+pub const BOOKS: &str = "The books afterwards";
+pub const STEPS: &str = "What each request does";
+pub const EACH: &str = "Every request";
+pub const LEGEND_YES: &str = "yes";
+pub const LEGEND_WRONG: &str = "yes, wrongly";
+pub const LEGEND_NO: &str = "refused";
+pub const LEGEND_TROUBLE: &str = "trouble";
+pub const LEGEND_STEPS: &str =
+    "A bar grows darker with each call: the pale part looks, the dark part writes.";
+pub const COLUMNS: [&str; 4] = ["#", "Set out", "Took", "Answer"];
+pub const FOOT: &str = "Served by the local stack only. The tables of the reports’ code are in a schema race_lab that no \
+    migration has; Interlock's side is its real edge functions, through the gateway.";
+
+/// The scene's title.
+pub fn title(scene: Scene) -> &'static str {
+    match scene {
+        Scene::Stock => "The last unit",
+        Scene::Batch => "One delivery batch",
+        Scene::Promo => "One promo code, many tabs",
+        Scene::Wallet => "One wallet, many tabs",
+        Scene::Packing => "Two packers, one product",
+        Scene::Till => "Two tills, one shelf",
+    }
+}
+
+/// What happens in it.
+pub fn story(scene: Scene) -> &'static str {
+    match scene {
+        Scene::Stock => "One unit is left, and every buyer checks out.",
+        Scene::Batch => "One round is open, and every driver claims it.",
+        Scene::Promo => "A code is good for one use, and every tab uses it.",
+        Scene::Wallet => "It has money for one order, and every tab pays with it.",
+        Scene::Packing => "Two workers scan one product; every scan counts.",
+        Scene::Till => "Two cashiers sell from 100 units; every sale counts.",
+    }
+}
+
+/// Who told of it.
+pub fn source(scene: Scene) -> &'static str {
+    match scene {
+        Scene::Stock => "Report 004",
+        Scene::Batch => "As report 000 describes it",
+        Scene::Promo | Scene::Wallet => "As report 002 describes it",
+        Scene::Packing => "Report 003",
+        Scene::Till => "Report 001",
+    }
+}
+
+/// The name of a side.
+pub fn side(side: Side) -> &'static str {
+    match side {
+        Side::Report => "The report’s original code",
+        Side::Interlock => "Interlock",
+    }
+}
+
+/// The list of a side's requests, for who cannot see whose it is.
+pub fn each_of(of: Side) -> String {
+    format!("{}: {EACH}", side(of))
+}
+
+/// What one request of a side calls, in order.
+pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
+    match (side, scene) {
+        (Side::Report, Scene::Stock) => &[
+            "GET products?select=available_quantity",
+            "if available_quantity ≥ 1: PATCH products {available_quantity: what was read − 1}",
+            "POST orders",
+        ],
+        (Side::Report, Scene::Batch) => &[
+            "GET batches?select=status",
+            "if it is available: PATCH batches {status: claimed, driver_id: me}",
+            "POST batch_events",
+        ],
+        (Side::Report, Scene::Promo) => &[
+            "GET promo_codes?select=used_count,max_uses",
+            "if used_count < max_uses: PATCH promo_codes {used_count: what was read + 1}",
+            "POST promo_redemptions",
+        ],
+        (Side::Report, Scene::Wallet) => &[
+            "GET wallets?select=balance",
+            "if balance ≥ 700: PATCH wallets {balance: what was read − 700}",
+            "POST wallet_movements",
+        ],
+        (Side::Report, Scene::Packing) => &[
+            "GET packing_progress?select=quantity_packed,quantity_needed",
+            "if some are missing: PATCH packing_progress {quantity_packed: what was read + 1}",
+        ],
+        (Side::Report, Scene::Till) => &[
+            "GET inventory?select=quantity",
+            "PATCH inventory?quantity=gte.1 {quantity: what was read − 1}",
+            "POST sales",
+        ],
+        (Side::Interlock, Scene::Stock) => &["POST functions/v1/checkout {cart_items}"],
+        (Side::Interlock, Scene::Batch) => &["POST functions/v1/claim-route {batch_id}"],
+        (Side::Interlock, Scene::Promo) => &["POST functions/v1/checkout {cart_items, promo_code}"],
+        (Side::Interlock, Scene::Wallet) => {
+            &["POST functions/v1/checkout {cart_items, payment_method: wallet}"]
+        }
+        (Side::Interlock, Scene::Packing) => {
+            &["PUT functions/v1/pack/sessions/… {orderId, productId}"]
+        }
+        (Side::Interlock, Scene::Till) => {
+            &["POST functions/v1/pos-sale {register_id, lines, tenders}"]
+        }
+    }
+}
+
+/// What the lines of the books are called: what there was, what is left, what was given.
+pub fn books(scene: Scene) -> [&'static str; 3] {
+    match scene {
+        Scene::Stock => ["Units before", "Units left", "Units sold"],
+        Scene::Batch => ["Batches before", "Batches left", "Claims written down"],
+        Scene::Promo => ["Uses before", "Uses left", "Uses given"],
+        Scene::Wallet => ["Orders in the wallet", "Orders left in it", "Orders paid"],
+        Scene::Packing => ["Units to pack", "Still to pack", "Scans answered with yes"],
+        Scene::Till => ["Units before", "Units left", "Units sold"],
+    }
+}
+
+/// The verdict over a side's books.
+pub fn verdict(scene: Scene, wrong: i64) -> String {
+    let many = |one: &str, more: &str| match wrong {
+        1 => format!("1 {one}"),
+        _ => format!("{wrong} {more}"),
+    };
+    match (scene, wrong) {
+        (_, 0) => "Exact".to_owned(),
+        (Scene::Stock, _) => format!("Oversold by {wrong}"),
+        (Scene::Batch, _) => many("driver too many", "drivers too many"),
+        (Scene::Promo, _) => many("use too many", "uses too many"),
+        (Scene::Wallet, _) => many("order too many", "orders too many"),
+        (Scene::Packing, _) => many("scan lost", "scans lost"),
+        (Scene::Till, _) => many("sale never left the shelf", "sales never left the shelf"),
+    }
+}
+
+/// How often a side has lost.
+pub fn tally(tally: Tally) -> String {
+    format!(
+        "Lost {} of {} {}",
+        tally.lost,
+        tally.races,
+        if tally.races == 1 { "race" } else { "races" }
+    )
+}
+
+/// What came of the requests, in one line.
+pub fn counts(outcome: &Outcome) -> String {
+    let (yes, no, trouble) = outcome.counts();
+    let mut text = format!("{yes} told yes, {no} refused");
+    if trouble > 0 {
+        text += &format!(", {trouble} in trouble");
+    }
+    text
+}
+
+/// The picture, for who cannot see it.
+pub fn picture(outcome: &Outcome) -> String {
+    format!(
+        "{} requests in {}: {}.",
+        outcome.requests.len(),
+        milliseconds(outcome.end()),
+        counts(outcome)
+    )
+}
+
+/// A time.
+pub fn milliseconds(time: f64) -> String {
+    format!("{time:.0} ms")
+}
+
+/// Which race is on.
+pub fn running(race: u32, of: u32) -> String {
+    match of {
+        1 => "Running …".to_owned(),
+        _ => format!("Race {race} of {of} …"),
+    }
+}
+
+/// The end of a run, for who cannot see it.
+pub fn done(scene: Scene, report: i64, interlock: i64) -> String {
+    format!(
+        "{}: {}. {}: {}.",
+        side(Side::Report),
+        verdict(scene, report),
+        side(Side::Interlock),
+        verdict(scene, interlock)
+    )
+}
+
+/// A run that came to nothing.
+pub fn failed(why: &str) -> String {
+    format!("The race could not be run: {why}")
+}
