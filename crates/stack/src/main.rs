@@ -11,6 +11,7 @@ mod guard;
 mod identity;
 mod jwt;
 mod keys;
+mod mail;
 mod npm;
 mod part;
 mod platform;

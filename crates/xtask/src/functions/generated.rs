@@ -167,6 +167,16 @@ fn shim(function: &Function) -> String {
             format!(", readSettings(\"{}\")", api.name),
         ),
     };
+    let outlets = function.third_party.map_or(&[][..], |asked| asked.outlets);
+    if !outlets.is_empty() {
+        let names = outlets.iter().map(|outlet| format!("\"{}\"", outlet.name));
+        import = "import { readSettings } from \"../_shared/env.ts\";\n";
+        settings = format!(
+            ", readSettings({}, [{}])",
+            api.map_or("undefined".to_owned(), |api| format!("\"{}\"", api.name)),
+            names.collect::<Vec<_>>().join(", ")
+        );
+    }
     if function.told.gated {
         import = "import { readSettings } from \"../_shared/env.ts\";\nimport { readGate } from \"../_shared/gate.ts\";\n";
         if settings.is_empty() {

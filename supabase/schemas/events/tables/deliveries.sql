@@ -23,7 +23,7 @@ create table interlock.deliveries (
 comment on table interlock.deliveries is
   'Events on their way to the shop''s endpoints, and what became of them.';
 comment on column interlock.deliveries.state is
-  'pending, delivered (the endpoint has accepted it), or dead (it is not tried any more; retry_delivery does).';
+  'pending, delivered (the endpoint has accepted it), dead (it is not tried any more; retry_delivery does), or skipped (there was nothing to send: a mail to nobody; the log says why).';
 comment on column interlock.deliveries.attempts is
   'How often it has been tried since it was made or sent again.';
 comment on column interlock.deliveries.lease is
