@@ -71,6 +71,10 @@ create domain interlock.mail_kinds as text[]
     value <@ array['order_confirmed', 'payment_received', 'order_shipped', 'order_refunded', 'payment_reminder']
   );
 
+-- By what its CRM knows a shop.
+create domain interlock.crm_account as text
+  constraint crm_account_format check (value ~ '^[A-Za-z0-9_-]{1,100}$');
+
 -- Where a mail goes: an e-mail address in its normal form (interlock.normal_email).
 create domain interlock.mail_address as text
   constraint mail_address_format check (value ~ '^[^@\s]+@[^@\s]+[.][^@\s]+$' and char_length(value) <= 254);
@@ -88,6 +92,14 @@ create domain interlock.mail_sender as text
 -- Why nothing is sent to an address.
 create domain interlock.suppression_reason as text
   constraint mail_suppressions_reason_known check (value in ('bounced', 'complained', 'unwanted'));
+
+-- Where customers see their order.
+create domain interlock.order_url as text
+  constraint order_url_format check (value ~ '^https?://[^[:space:]<>"]+$' and char_length(value) <= 500);
+
+-- How long before something.
+create domain interlock.lead_time as interval
+  constraint lead_time_sane check (value between interval '10 minutes' and interval '30 days');
 
 create domain interlock.mail_text as text
   constraint mail_text_size check (char_length(value) between 1 and 20000);
@@ -230,6 +242,23 @@ alter table interlock.deliveries enable row level security;
 
 grant select on table interlock.deliveries to service_role;
 
+-- The shop's account with its CRM: one row, once it has one. Written by set_crm_settings.
+create table interlock.crm_settings (
+  endpoint_id uuid not null
+    constraint crm_settings_pkey primary key
+    constraint crm_settings_endpoint references interlock.webhook_endpoints (id) on delete cascade,
+  account interlock.crm_account not null
+);
+
+comment on table interlock.crm_settings is
+  'The shop''s account with its CRM. Written by set_crm_settings.';
+comment on column interlock.crm_settings.account is
+  'By what Alpine IQ knows the shop: the uid in its URLs.';
+
+alter table interlock.crm_settings enable row level security;
+
+grant select on table interlock.crm_settings to service_role;
+
 -- By what the worker is known that sends deliveries: hashes, so that nobody who reads the database can be it.
 create table interlock.deliver_secrets (
   id bigint generated always as identity
@@ -323,11 +352,8 @@ create table interlock.mail_settings (
   language interlock.mail_language not null default 'en',
   kinds interlock.mail_kinds not null
     default '{order_confirmed,payment_received,order_shipped,order_refunded,payment_reminder}',
-  order_url text
-    constraint mail_settings_order_url_format
-      check (order_url ~ '^https?://[^[:space:]<>"]+$' and char_length(order_url) <= 500),
-  remind_before interval not null default '24 hours'
-    constraint mail_settings_remind_before_sane check (remind_before between interval '10 minutes' and interval '30 days')
+  order_url interlock.order_url,
+  remind_before interlock.lead_time not null default '24 hours'
 );
 
 comment on table interlock.mail_settings is
@@ -524,7 +550,7 @@ $$;
 -- An endpoint has at most five under way, one while it fails, and every endpoint has its turn before one has its second: a
 -- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. An
 -- endpoint's row is locked so that two who claim at once do not count past each other; they share the endpoints.
--- The secrets stay here: what is answered is signed. For a mail the function adds the key of Resend (`outlet`), which is not here.
+-- The secrets stay here: what is answered is signed. For a mail, or a call of the CRM, the function adds the key (`outlet`), which is not here.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
 -- Locks: as interlock.make_deliveries; the endpoints that are active, and deliveries of theirs: all skip locked.
@@ -544,6 +570,7 @@ declare
   v_limit constant int := least(greatest(coalesce(p_limit, 20), 1), 50);
   v_endpoints uuid[];
   v_ids bigint[];
+  v_calls jsonb;
   v_deliveries jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -621,6 +648,7 @@ begin
   select array_agg(c.id) into v_ids from claimed c;
 
   perform interlock.write_mails(v_ids);
+  v_calls := interlock.crm_calls(v_ids);
 
   select jsonb_agg(
     jsonb_build_object('id', m.id, 'lease', m.lease)
@@ -629,6 +657,7 @@ begin
         'outlet', 'RESEND', 'url', '/emails', 'body', m.body,
         'headers', jsonb_build_object('idempotency-key', concat_ws('.', m.event_id, m.endpoint_id))
       )
+      when 'alpine_iq' then v_calls -> m.id::text
       else jsonb_build_object('url', m.url, 'body', m.body, 'headers', jsonb_build_object(
         'webhook-id', m.event_id,
         'webhook-timestamp', v_timestamp::text,
@@ -727,6 +756,80 @@ begin
 end
 $$;
 
+-- What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing. Who does not want to be written to is not told of,
+-- and what they buy is told without them.
+--
+-- Callers: interlock.crm_calls.
+-- Locks: none.
+create function interlock.crm_call(p_event_type text, p_subject text)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_account constant text := (select c.account from interlock.crm_settings c);
+  v_path text;
+  v_body jsonb;
+begin
+  if p_event_type = 'customer.changed' then
+    v_path := 'createUpdateMember';
+    v_body := interlock.alpine_iq_member(p_subject::uuid);
+  else
+    v_path := 'createUpdateSale';
+    v_body := interlock.alpine_iq_sale(p_subject::uuid);
+    if not exists (
+      select from interlock.customers c where c.id = (v_body #>> '{visit,pos_user}')::uuid and c.marketing
+    ) then
+      v_body := v_body #- '{visit,pos_user}';
+    end if;
+  end if;
+  return case when v_body is not null then jsonb_build_object(
+    'outlet', 'ALPINE_IQ', 'url', format('/api/v1.1/%s/%s', v_path, v_account), 'body', v_body::text, 'headers', '{}'::jsonb
+  ) end;
+end
+$$;
+
+-- The calls of the CRM that deliveries come to, by their ids. Where there is nothing to tell the delivery ends here; what cannot be told is dead,
+-- and stops no other.
+--
+-- Callers: interlock.claim_deliveries.
+-- Locks: the deliveries, which the caller has.
+create function interlock.crm_calls(p_delivery_ids bigint[])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_calls jsonb := '{}';
+  v_call jsonb;
+  v_one record;
+begin
+  for v_one in
+    select d.id, d.subject, e.type
+    from interlock.deliveries d
+    join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel = 'alpine_iq'
+    join interlock.events e on e.id = d.event_id
+    where d.id = any (p_delivery_ids)
+    order by d.id
+  loop
+    begin
+      v_call := interlock.crm_call(v_one.type, v_one.subject);
+    exception
+      when others then
+        perform interlock.skip_delivery(v_one.id, 'dead', format('it cannot be told: %s', sqlerrm));
+        continue;
+    end;
+    if v_call is null then
+      perform interlock.skip_delivery(v_one.id, 'skipped', 'nobody who may be written to');
+    else
+      v_calls := v_calls || jsonb_build_object(v_one.id, v_call);
+    end if;
+  end loop;
+  return v_calls;
+end
+$$;
+
 -- What public.delete_webhook_endpoint does, with its owner's rights: removes an endpoint with its secrets, and with what was sent or was
 -- still to be sent there.
 --
@@ -747,7 +850,7 @@ begin
   end if;
 
   perform interlock.refuse_unless_shop();
-  delete from interlock.webhook_endpoints w where w.id = p_endpoint_id;
+  delete from interlock.webhook_endpoints w where w.id = p_endpoint_id and w.channel = 'webhook';
   if not found then
     perform interlock.raise_error('WEBHOOK_ENDPOINT_NOT_FOUND', jsonb_build_object('endpoint_id', p_endpoint_id));
   end if;
@@ -1013,13 +1116,15 @@ begin
 
   return jsonb_build_object('success', true, 'deliveries', coalesce((
     select jsonb_agg(
-      to_jsonb(q) - 'lease' || jsonb_build_object('event_type', e.type, 'mail', (
-        select jsonb_build_object('kind', m.kind, 'recipient', m.recipient) from interlock.mails m where m.delivery_id = q.id
-      ), 'attempts', q.attempts, 'log', coalesce((
+      to_jsonb(q) - 'lease' || jsonb_build_object('event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
         select jsonb_agg(to_jsonb(a) - '{id,delivery_id}'::text[] order by a.id)
         from interlock.delivery_attempts a
         where a.delivery_id = q.id
-      ), '[]'))
+      ), '[]')) || coalesce((
+        select jsonb_build_object('mail', jsonb_build_object('kind', m.kind, 'recipient', m.recipient))
+        from interlock.mails m
+        where m.delivery_id = q.id
+      ), '{}')
       order by q.id desc
     )
     from (
@@ -1193,6 +1298,7 @@ section p:last-child { margin: 0; }
 a { color: #1d4ed8; }
 table { margin: 0 0 16px; width: 100%%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 td { padding: 6px 0; border-top: 1px solid #e3e5ea; vertical-align: top; text-align: left; }
+td:first-child { width: 100%%; }
 td + td { padding-left: 16px; text-align: right; white-space: nowrap; }
 .detail td { padding: 0 0 6px; border: 0; color: #5b6270; font-size: 14px; }
 .detail td + td { padding-left: 16px; }
@@ -1720,6 +1826,37 @@ begin
 end
 $$;
 
+-- Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is. One that is switched on
+-- begins afresh, as webhooks do. Of one subject it gets one event after the other.
+--
+-- Callers: interlock.set_mail_settings, interlock.set_crm_settings.
+-- Locks: the cursor; the endpoint.
+create function interlock.open_channel(p_channel text, p_description text, p_event_types text[], p_active boolean)
+returns interlock.webhook_endpoints
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_endpoint interlock.webhook_endpoints;
+begin
+  perform interlock.watch_events();
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  insert into interlock.webhook_endpoints as w (channel, description, event_types, ordered, active)
+  values (p_channel, p_description, p_event_types, true, coalesce(p_active, true))
+  on conflict (channel) where channel <> 'webhook'
+  do update
+  set event_types = excluded.event_types,
+      active = coalesce(p_active, w.active),
+      active_since = case when p_active and not w.active then now() else w.active_since end,
+      failing_since = case when p_active and not w.active then null else w.failing_since end,
+      disabled_at = case when p_active then null else w.disabled_at end
+  returning * into v_endpoint;
+  return v_endpoint;
+end
+$$;
+
 -- What public.preview_mail does, with its owner's rights: a mail about an order as it would be written now, and who would get it.
 --
 -- Callers: authenticated (staff) and service_role, through public.preview_mail.
@@ -1747,9 +1884,12 @@ begin
   return jsonb_build_object('success', true, 'to', interlock.mail_recipient(p_order_id), 'language', v_language)
     || interlock.render_mail(
       v_order, p_kind, v_language,
-      case when p_kind = 'order_refunded' and exists (
-        select from interlock.order_refunds r where r.order_id = p_order_id
-      ) then 'order.lines_refunded' end,
+      case
+        when p_kind = 'order_shipped' and v_order.fulfillment = 'partly_shipped' then 'order.partly_shipped'
+        when p_kind = 'order_refunded' and exists (
+          select from interlock.order_refunds r where r.order_id = p_order_id
+        ) then 'order.lines_refunded'
+      end,
       interlock.clock()
     );
 end
@@ -2131,6 +2271,42 @@ begin
 end
 $$;
 
+-- What public.set_crm_settings does, with its owner's rights: has Alpine IQ told of sales and customers from now on, or changes which
+-- account; what is null stays.
+--
+-- Callers: authenticated (staff) and service_role, through public.set_crm_settings.
+-- Locks: the cursor; the endpoint of the CRM.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
+-- Security definer: nobody has the right to write endpoints and settings of the CRM.
+create function interlock.set_crm_settings(p_account text, p_active boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_endpoint interlock.webhook_endpoints;
+  v_account constant text := coalesce(p_account, (select c.account from interlock.crm_settings c));
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.refuse_unless_shop();
+  if (v_account ~ '^[A-Za-z0-9_-]{1,100}$') is not true then
+    perform interlock.refuse_problems(interlock.problem('/p_account', 'must be the uid of your account: letters, digits, - and _'));
+  end if;
+
+  v_endpoint := interlock.open_channel('alpine_iq', 'Alpine IQ', '{sale.completed,sale.voided,customer.changed}', p_active);
+  insert into interlock.crm_settings (endpoint_id, account) values (v_endpoint.id, v_account)
+  on conflict (endpoint_id) do update set account = excluded.account;
+  return jsonb_build_object('success', true, 'crm', jsonb_build_object(
+    'endpoint_id', v_endpoint.id, 'account', v_account, 'active', v_endpoint.active
+  ));
+end
+$$;
+
 -- What public.set_deliver_secret does, with its owner's rights: the secret by which a worker may claim deliveries counts from
 -- now on, and the one before it still does, until the next one comes. Its hash alone is kept.
 --
@@ -2169,7 +2345,7 @@ $$;
 -- text takes reply_to or order_url away.
 --
 -- Callers: authenticated (staff) and service_role, through public.set_mail_settings.
--- Locks: the cursor if they are switched on; the endpoint of mails.
+-- Locks: the cursor; the endpoint of mails.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
 -- Security definer: nobody has the right to write endpoints and settings of mails.
 create function interlock.set_mail_settings(
@@ -2223,22 +2399,11 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  perform interlock.watch_events();
-  insert into interlock.webhook_endpoints (channel, description, event_types, ordered, active)
-  values ('email', 'E-mail', interlock.mail_event_types(), true, coalesce(p_active, true))
-  on conflict (channel) where channel <> 'webhook'
-  do update
-  set event_types = excluded.event_types,
-      active = coalesce(p_active, webhook_endpoints.active),
-      active_since = case when p_active and not webhook_endpoints.active then now() else webhook_endpoints.active_since end,
-      failing_since = case when p_active and not webhook_endpoints.active then null else webhook_endpoints.failing_since end,
-      disabled_at = case when p_active then null else webhook_endpoints.disabled_at end
-  returning * into v_endpoint;
-
+  v_endpoint := interlock.open_channel('email', 'E-mail', interlock.mail_event_types(), p_active);
   insert into interlock.mail_settings as m (endpoint_id, sender, reply_to, language, kinds, order_url, remind_before)
   values (
-    v_endpoint.id, coalesce(p_sender, (select s.sender from interlock.mail_settings s)), nullif(interlock.normal_email(p_reply_to), ''), coalesce(p_language, 'en'), coalesce(p_kinds, v_kinds),
-    nullif(p_order_url, ''), coalesce(p_remind_before, interval '24 hours')
+    v_endpoint.id, coalesce(p_sender, (select s.sender from interlock.mail_settings s)), interlock.normal_email(p_reply_to),
+    coalesce(p_language, 'en'), coalesce(p_kinds, v_kinds), nullif(p_order_url, ''), coalesce(p_remind_before, interval '24 hours')
   )
   on conflict (endpoint_id)
   do update
@@ -2736,6 +2901,19 @@ $$;
 comment on function public.send_test_event(uuid) is
   'Sends an event webhook.test to an endpoint. For staff and the service role.';
 
+create function public.set_crm_settings(p_account text default null, p_active boolean default null)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.set_crm_settings(p_account, p_active)
+$$;
+
+comment on function public.set_crm_settings(text, boolean) is
+  'For staff and the service role: has Alpine IQ told of sales and customers, under the shop''s account there; what is left out stays.';
+
 create function public.set_deliver_secret(p_secret text)
 returns jsonb
 language sql
@@ -2833,6 +3011,10 @@ comment on function interlock.committed_snapshot is
   'The snapshot of the statement that asks, without the transaction that it belongs to: that one may have yet to write, and whatever it has written is nothing before it commits.';
 comment on function interlock.create_webhook_endpoint is
   'What public.create_webhook_endpoint does, with its owner''s rights: an endpoint that gets the events of all transactions that begin from now on, of some types or of all.';
+comment on function interlock.crm_call is
+  'What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing.';
+comment on function interlock.crm_calls is
+  'The calls of the CRM that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
 comment on function interlock.delivery_pause is
@@ -2885,6 +3067,8 @@ comment on function interlock.make_deliveries is
   'Make deliveries of events that are new, at most p_limit events of them; answers how many were looked at.';
 comment on function interlock.note_event is
   'Write down what has happened, in the transaction in which it does; answers the event''s id.';
+comment on function interlock.open_channel is
+  'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
 comment on function interlock.preview_mail is
   'What public.preview_mail does, with its owner''s rights: a mail about an order as it would be written now, and who would get it.';
 comment on function interlock.record_delivery is
@@ -2899,6 +3083,8 @@ comment on function interlock.roll_webhook_secret is
   'What public.roll_webhook_secret does, with its owner''s rights: makes another secret for an endpoint and answers it.';
 comment on function interlock.send_test_event is
   'What public.send_test_event does, with its owner''s rights: an event webhook.test for this endpoint alone, whatever types it wants.';
+comment on function interlock.set_crm_settings is
+  'What public.set_crm_settings does, with its owner''s rights: has Alpine IQ told of sales and customers from now on, or changes which account; what is null stays.';
 comment on function interlock.set_deliver_secret is
   'What public.set_deliver_secret does, with its owner''s rights: the secret by which a worker may claim deliveries counts from now on, and the one before it still does, until the next one comes.';
 comment on function interlock.set_mail_settings is
@@ -2937,6 +3123,7 @@ revoke all on function
   public.roll_webhook_secret(uuid, int),
   public.send_test_event(uuid),
   public.set_deliver_secret(text),
+  public.set_crm_settings(text, boolean),
   public.set_mail_settings(text, text, text, text[], text, interval, boolean),
   public.set_mail_template(text, text, text, text, text),
   public.suppress_email(text, text),
@@ -2954,6 +3141,7 @@ grant execute on function
   public.retry_delivery(bigint, uuid, timestamptz, timestamptz), interlock.retry_delivery,
   public.roll_webhook_secret(uuid, int), interlock.roll_webhook_secret,
   public.send_test_event(uuid), interlock.send_test_event,
+  public.set_crm_settings(text, boolean), interlock.set_crm_settings,
   public.set_mail_settings(text, text, text, text[], text, interval, boolean), interlock.set_mail_settings,
   public.set_mail_template(text, text, text, text, text), interlock.set_mail_template,
   public.suppress_email(text, text), interlock.suppress_email,

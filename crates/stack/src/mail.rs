@@ -1,8 +1,9 @@
 //! A stand-in for Resend, so that mails can be written, sent and looked at without an account: `POST /emails` with its checks,
-//! errors and idempotency keys, as documented. Nothing leaves this machine; what would have been sent is shown at `/`.
+//! errors and idempotency keys, as documented. Nothing leaves this machine; what would have been sent is shown at `/`. And one for
+//! Alpine IQ, which only takes what it is told.
 //!
 //! What a test asks for goes to `/stand-in`: `POST /stand-in/faults` with a [`Fault`], `DELETE /stand-in` to begin anew;
-//! `GET /stand-in/mails` answers what was sent.
+//! `GET /stand-in/mails` and `GET /stand-in/crm` answer what was sent.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -24,9 +25,14 @@ pub(crate) const PORT: u16 = 54324;
 /// The key of the function, as `RESEND_API_KEY`.
 const API_KEY: &str = "re_interlock_stand_in_0123456789";
 
+/// The key of the function, as `ALPINE_IQ_API_KEY`.
+const CRM_KEY: &str = "aiq_interlock_stand_in_0123456789";
+
 /// What the functions and whoever tries it need to know.
-pub(crate) fn variables(port: u16) -> [(String, String); 2] {
+pub(crate) fn variables(port: u16) -> [(String, String); 4] {
     [
+        ("ALPINE_IQ_API_URL", format!("http://127.0.0.1:{port}")),
+        ("ALPINE_IQ_API_KEY", CRM_KEY.to_owned()),
         ("RESEND_API_URL", format!("http://127.0.0.1:{port}")),
         ("RESEND_API_KEY", API_KEY.to_owned()),
     ]
@@ -39,6 +45,7 @@ struct Mails {
     sent: Vec<Mail>,
     keys: HashMap<String, (Value, String)>,
     faults: Vec<Fault>,
+    crm: Vec<Value>,
 }
 
 struct Mail {
@@ -75,7 +82,9 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<()> {
         .route("/emails", post(send))
         .route("/emails/{id}", get(retrieve))
         .route("/mails/{id}/{form}", get(show))
+        .route("/api/v1.1/{call}/{account}", post(take))
         .route("/stand-in/mails", get(sent))
+        .route("/stand-in/crm", get(told_crm))
         .route("/stand-in/faults", post(fault))
         .route("/stand-in", axum::routing::delete(begin_anew))
         .with_state(Shared::default());
@@ -269,6 +278,30 @@ async fn sent(State(shared): State<Shared>) -> Json<Value> {
         told
     });
     Json(Value::Array(all.collect()))
+}
+
+/// Takes what Alpine IQ is told.
+async fn take(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Path((call, account)): Path<(String, String)>,
+    text: String,
+) -> Response {
+    if headers.get("x-apikey").is_none_or(|key| key != CRM_KEY) {
+        return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
+    }
+    let body = serde_json::from_str::<Value>(&text).ok();
+    let known = ["createUpdateSale", "createUpdateMember"].contains(&call.as_str());
+    let Some(body) = body.filter(|body| known && body.is_object()) else {
+        return (StatusCode::BAD_REQUEST, "Bad Request").into_response();
+    };
+    let told = json!({ "call": call, "account": account, "body": body });
+    state(&shared).crm.push(told);
+    Json(json!({ "success": true })).into_response()
+}
+
+async fn told_crm(State(shared): State<Shared>) -> Json<Value> {
+    Json(Value::Array(state(&shared).crm.clone()))
 }
 
 async fn fault(State(shared): State<Shared>, Json(fault): Json<Fault>) -> Json<Value> {

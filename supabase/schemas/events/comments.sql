@@ -11,6 +11,10 @@ comment on function interlock.committed_snapshot is
   'The snapshot of the statement that asks, without the transaction that it belongs to: that one may have yet to write, and whatever it has written is nothing before it commits.';
 comment on function interlock.create_webhook_endpoint is
   'What public.create_webhook_endpoint does, with its owner''s rights: an endpoint that gets the events of all transactions that begin from now on, of some types or of all.';
+comment on function interlock.crm_call is
+  'What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing.';
+comment on function interlock.crm_calls is
+  'The calls of the CRM that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
 comment on function interlock.delivery_pause is
@@ -63,6 +67,8 @@ comment on function interlock.make_deliveries is
   'Make deliveries of events that are new, at most p_limit events of them; answers how many were looked at.';
 comment on function interlock.note_event is
   'Write down what has happened, in the transaction in which it does; answers the event''s id.';
+comment on function interlock.open_channel is
+  'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
 comment on function interlock.preview_mail is
   'What public.preview_mail does, with its owner''s rights: a mail about an order as it would be written now, and who would get it.';
 comment on function interlock.record_delivery is
@@ -77,6 +83,8 @@ comment on function interlock.roll_webhook_secret is
   'What public.roll_webhook_secret does, with its owner''s rights: makes another secret for an endpoint and answers it.';
 comment on function interlock.send_test_event is
   'What public.send_test_event does, with its owner''s rights: an event webhook.test for this endpoint alone, whatever types it wants.';
+comment on function interlock.set_crm_settings is
+  'What public.set_crm_settings does, with its owner''s rights: has Alpine IQ told of sales and customers from now on, or changes which account; what is null stays.';
 comment on function interlock.set_deliver_secret is
   'What public.set_deliver_secret does, with its owner''s rights: the secret by which a worker may claim deliveries counts from now on, and the one before it still does, until the next one comes.';
 comment on function interlock.set_mail_settings is

@@ -1,4 +1,4 @@
-//! Mails: our stand-in for Resend (`crates/stack/src/mail.rs`), judged by Resend's own client, and what it is sent.
+//! Mails and the CRM: our stand-in for Resend (`crates/stack/src/mail.rs`), judged by Resend's own client, and what it is sent.
 
 use super::rows::SECRET;
 use crate::harness::stack::Bench;
@@ -30,6 +30,13 @@ fn node(bench: &Bench, file: &str, more: &[(&str, String)]) {
 async fn resends_own_client_finds_in_it_what_it_expects() {
     let bench = Bench::take().await;
     node(&bench, "stand_in.test.js", &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_crm_is_told_of_customers() {
+    let bench = Bench::take().await;
+    bench.deliver().await;
+    node(&bench, "crm.test.js", &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! `deliver`: events on their way to the shop's endpoints, and to customers by mail.
+//! `deliver`: events on their way to the shop's endpoints, to customers by mail, and to the CRM.
 //!
 //! A scheduler calls it with the worker's secret. The database leases it deliveries that are due, each signed and ready to
 //! be sent; the key of who sends mails is added here; all are sent at once, and what comes of each is recorded as soon as it is known. Whatever it has claimed and
@@ -29,12 +29,20 @@ pub const DELIVER: Function = Function {
     note: None,
     third_party: Some(ThirdParty {
         api: None,
-        outlets: &[Outlet {
-            name: "RESEND",
-            url: "https://api.resend.com",
-            header: "authorization",
-            before: "Bearer ",
-        }],
+        outlets: &[
+            Outlet {
+                name: "RESEND",
+                url: "https://api.resend.com",
+                header: "authorization",
+                before: "Bearer ",
+            },
+            Outlet {
+                name: "ALPINE_IQ",
+                url: "https://lab.alpineiq.com",
+                header: "x-apikey",
+                before: "",
+            },
+        ],
         budget_ms: 25_000,
         next,
     }),

@@ -5,7 +5,7 @@
 -- An endpoint has at most five under way, one while it fails, and every endpoint has its turn before one has its second: a
 -- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. An
 -- endpoint's row is locked so that two who claim at once do not count past each other; they share the endpoints.
--- The secrets stay here: what is answered is signed. For a mail the function adds the key of Resend (`outlet`), which is not here.
+-- The secrets stay here: what is answered is signed. For a mail, or a call of the CRM, the function adds the key (`outlet`), which is not here.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
 -- Locks: as interlock.make_deliveries; the endpoints that are active, and deliveries of theirs: all skip locked.
@@ -25,6 +25,7 @@ declare
   v_limit constant int := least(greatest(coalesce(p_limit, 20), 1), 50);
   v_endpoints uuid[];
   v_ids bigint[];
+  v_calls jsonb;
   v_deliveries jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -102,6 +103,7 @@ begin
   select array_agg(c.id) into v_ids from claimed c;
 
   perform interlock.write_mails(v_ids);
+  v_calls := interlock.crm_calls(v_ids);
 
   select jsonb_agg(
     jsonb_build_object('id', m.id, 'lease', m.lease)
@@ -110,6 +112,7 @@ begin
         'outlet', 'RESEND', 'url', '/emails', 'body', m.body,
         'headers', jsonb_build_object('idempotency-key', concat_ws('.', m.event_id, m.endpoint_id))
       )
+      when 'alpine_iq' then v_calls -> m.id::text
       else jsonb_build_object('url', m.url, 'body', m.body, 'headers', jsonb_build_object(
         'webhook-id', m.event_id,
         'webhook-timestamp', v_timestamp::text,

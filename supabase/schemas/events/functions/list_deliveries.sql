@@ -26,13 +26,15 @@ begin
 
   return jsonb_build_object('success', true, 'deliveries', coalesce((
     select jsonb_agg(
-      to_jsonb(q) - 'lease' || jsonb_build_object('event_type', e.type, 'mail', (
-        select jsonb_build_object('kind', m.kind, 'recipient', m.recipient) from interlock.mails m where m.delivery_id = q.id
-      ), 'attempts', q.attempts, 'log', coalesce((
+      to_jsonb(q) - 'lease' || jsonb_build_object('event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
         select jsonb_agg(to_jsonb(a) - '{id,delivery_id}'::text[] order by a.id)
         from interlock.delivery_attempts a
         where a.delivery_id = q.id
-      ), '[]'))
+      ), '[]')) || coalesce((
+        select jsonb_build_object('mail', jsonb_build_object('kind', m.kind, 'recipient', m.recipient))
+        from interlock.mails m
+        where m.delivery_id = q.id
+      ), '{}')
       order by q.id desc
     )
     from (

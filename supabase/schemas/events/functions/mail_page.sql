@@ -27,6 +27,7 @@ section p:last-child { margin: 0; }
 a { color: #1d4ed8; }
 table { margin: 0 0 16px; width: 100%%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 td { padding: 6px 0; border-top: 1px solid #e3e5ea; vertical-align: top; text-align: left; }
+td:first-child { width: 100%%; }
 td + td { padding-left: 16px; text-align: right; white-space: nowrap; }
 .detail td { padding: 0 0 6px; border: 0; color: #5b6270; font-size: 14px; }
 .detail td + td { padding-left: 16px; }

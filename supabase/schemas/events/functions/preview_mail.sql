@@ -25,9 +25,12 @@ begin
   return jsonb_build_object('success', true, 'to', interlock.mail_recipient(p_order_id), 'language', v_language)
     || interlock.render_mail(
       v_order, p_kind, v_language,
-      case when p_kind = 'order_refunded' and exists (
-        select from interlock.order_refunds r where r.order_id = p_order_id
-      ) then 'order.lines_refunded' end,
+      case
+        when p_kind = 'order_shipped' and v_order.fulfillment = 'partly_shipped' then 'order.partly_shipped'
+        when p_kind = 'order_refunded' and exists (
+          select from interlock.order_refunds r where r.order_id = p_order_id
+        ) then 'order.lines_refunded'
+      end,
       interlock.clock()
     );
 end

@@ -2,7 +2,7 @@
 -- text takes reply_to or order_url away.
 --
 -- Callers: authenticated (staff) and service_role, through public.set_mail_settings.
--- Locks: the cursor if they are switched on; the endpoint of mails.
+-- Locks: the cursor; the endpoint of mails.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
 -- Security definer: nobody has the right to write endpoints and settings of mails.
 create function interlock.set_mail_settings(
@@ -56,22 +56,11 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  perform interlock.watch_events();
-  insert into interlock.webhook_endpoints (channel, description, event_types, ordered, active)
-  values ('email', 'E-mail', interlock.mail_event_types(), true, coalesce(p_active, true))
-  on conflict (channel) where channel <> 'webhook'
-  do update
-  set event_types = excluded.event_types,
-      active = coalesce(p_active, webhook_endpoints.active),
-      active_since = case when p_active and not webhook_endpoints.active then now() else webhook_endpoints.active_since end,
-      failing_since = case when p_active and not webhook_endpoints.active then null else webhook_endpoints.failing_since end,
-      disabled_at = case when p_active then null else webhook_endpoints.disabled_at end
-  returning * into v_endpoint;
-
+  v_endpoint := interlock.open_channel('email', 'E-mail', interlock.mail_event_types(), p_active);
   insert into interlock.mail_settings as m (endpoint_id, sender, reply_to, language, kinds, order_url, remind_before)
   values (
-    v_endpoint.id, coalesce(p_sender, (select s.sender from interlock.mail_settings s)), nullif(interlock.normal_email(p_reply_to), ''), coalesce(p_language, 'en'), coalesce(p_kinds, v_kinds),
-    nullif(p_order_url, ''), coalesce(p_remind_before, interval '24 hours')
+    v_endpoint.id, coalesce(p_sender, (select s.sender from interlock.mail_settings s)), interlock.normal_email(p_reply_to),
+    coalesce(p_language, 'en'), coalesce(p_kinds, v_kinds), nullif(p_order_url, ''), coalesce(p_remind_before, interval '24 hours')
   )
   on conflict (endpoint_id)
   do update

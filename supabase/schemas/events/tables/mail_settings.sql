@@ -8,11 +8,8 @@ create table interlock.mail_settings (
   language interlock.mail_language not null default 'en',
   kinds interlock.mail_kinds not null
     default '{order_confirmed,payment_received,order_shipped,order_refunded,payment_reminder}',
-  order_url text
-    constraint mail_settings_order_url_format
-      check (order_url ~ '^https?://[^[:space:]<>"]+$' and char_length(order_url) <= 500),
-  remind_before interval not null default '24 hours'
-    constraint mail_settings_remind_before_sane check (remind_before between interval '10 minutes' and interval '30 days')
+  order_url interlock.order_url,
+  remind_before interlock.lead_time not null default '24 hours'
 );
 
 comment on table interlock.mail_settings is
