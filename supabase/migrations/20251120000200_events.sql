@@ -419,8 +419,7 @@ create table interlock.mails (
   delivery_id bigint not null
     constraint mails_pkey primary key
     constraint mails_delivery references interlock.deliveries (id) on delete cascade,
-  order_id uuid not null
-    constraint mails_order references interlock.orders (id),
+  order_id uuid not null,
   kind interlock.mail_kind not null,
   recipient interlock.mail_address not null,
   body text not null,
@@ -553,7 +552,7 @@ $$;
 -- The secrets stay here: what is answered is signed. For a mail, or a call of the CRM, the function adds the key (`outlet`), which is not here.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
--- Locks: as interlock.make_deliveries; the endpoints that are active, and deliveries of theirs: all skip locked.
+-- Locks: as interlock.make_deliveries; the endpoints that are active, deliveries of theirs, accounts that mails are written to: all skip locked.
 -- Errors: DELIVER_SECRET_INVALID.
 -- Security definer: nobody has the right to read or write deliveries and secrets.
 create function interlock.claim_deliveries(p_secret text, p_limit int)
@@ -680,7 +679,7 @@ begin
     join interlock.events e on e.id = d.event_id
     join interlock.webhook_endpoints w on w.id = d.endpoint_id
     where d.id = any (v_ids)
-      and d.state = 'pending'
+      and d.lease is not null
   ) m;
 
   return jsonb_build_object('success', true, 'deliveries', coalesce(v_deliveries, '[]'));
@@ -1953,12 +1952,16 @@ begin
     return jsonb_build_object('success', true, 'recorded', false);
   end if;
 
+  select w.* into v_endpoint from interlock.webhook_endpoints w where w.id = v_delivery.endpoint_id;
   insert into interlock.delivery_attempts (delivery_id, status, error, duration_ms, answer)
   values (
-    p_delivery_id, p_status, p_error, greatest(coalesce(p_duration_ms, 0), 0), interlock.first_kilobyte(p_answer)
+    p_delivery_id, p_status, p_error, greatest(coalesce(p_duration_ms, 0), 0),
+    -- What is said of a mail goes with it.
+    case when v_endpoint.channel <> 'email' or exists (select from interlock.mails m where m.delivery_id = p_delivery_id) then
+      interlock.first_kilobyte(p_answer)
+    end
   );
 
-  select w.* into v_endpoint from interlock.webhook_endpoints w where w.id = v_delivery.endpoint_id;
   -- What has never left may be tried whenever.
   update interlock.mails m
   set tried_at = null
@@ -2512,7 +2515,7 @@ $$;
 
 -- End a delivery that is leased and not sent, and say why in its log.
 --
--- Callers: interlock.write_mails, interlock.claim_deliveries.
+-- Callers: interlock.write_mails, interlock.crm_calls.
 -- Locks: the delivery, which the caller has.
 create function interlock.skip_delivery(p_delivery_id bigint, p_state text, p_reason text)
 returns void
@@ -2609,7 +2612,7 @@ $$;
 
 -- Begin with what happens from now on, if no endpoint has been listening: what nobody wanted is not looked through.
 --
--- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, before an endpoint becomes active.
+-- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, interlock.open_channel, before an endpoint becomes active.
 -- Locks: the cursor.
 create function interlock.watch_events()
 returns void
@@ -2642,10 +2645,11 @@ begin
 end
 $$;
 
--- Write the mail of a delivery, once; answers why there is none to send, or null.
+-- Write the mail of a delivery, once; answers why there is none to send, or null. While somebody removes or moves the buyer's account it is
+-- `busy`: what is written of a person must not outlive them.
 --
 -- Callers: interlock.write_mails.
--- Locks: none that is not held.
+-- Locks: the buyer's account, shared; it is not waited for.
 create function interlock.write_mail(
   p_delivery_id bigint, p_subject text, p_event_type text, p_at timestamptz
 )
@@ -2666,6 +2670,12 @@ begin
     return 'nothing to say';
   elsif not v_kind = any (v_settings.kinds) then
     return 'not of the kinds that are written';
+  end if;
+  if v_order.user_id is not null then
+    perform from auth.users u where u.id = v_order.user_id for key share skip locked;
+    if not found then
+      return 'busy';
+    end if;
   end if;
   v_recipient := interlock.mail_recipient(v_order.id);
   if v_recipient is null then
@@ -2690,7 +2700,7 @@ $$;
 -- had it; and one that cannot be written is dead, and stops no other.
 --
 -- Callers: interlock.claim_deliveries.
--- Locks: the deliveries, which the caller has.
+-- Locks: the deliveries, which the caller has; as interlock.write_mail.
 create function interlock.write_mails(p_delivery_ids bigint[])
 returns void
 language plpgsql
@@ -2726,7 +2736,11 @@ begin
           continue;
       end;
     end if;
-    if v_reason is not null then
+    if v_reason = 'busy' then
+      update interlock.deliveries d
+      set lease = null, lease_until = null, next_attempt_at = v_now + interval '5 seconds'
+      where d.id = v_one.id;
+    elsif v_reason is not null then
       perform interlock.skip_delivery(v_one.id, 'skipped', v_reason);
     else
       update interlock.mails m set tried_at = v_now where m.delivery_id = v_one.id and m.tried_at is null;

@@ -8,7 +8,7 @@
 -- The secrets stay here: what is answered is signed. For a mail, or a call of the CRM, the function adds the key (`outlet`), which is not here.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
--- Locks: as interlock.make_deliveries; the endpoints that are active, and deliveries of theirs: all skip locked.
+-- Locks: as interlock.make_deliveries; the endpoints that are active, deliveries of theirs, accounts that mails are written to: all skip locked.
 -- Errors: DELIVER_SECRET_INVALID.
 -- Security definer: nobody has the right to read or write deliveries and secrets.
 create function interlock.claim_deliveries(p_secret text, p_limit int)
@@ -135,7 +135,7 @@ begin
     join interlock.events e on e.id = d.event_id
     join interlock.webhook_endpoints w on w.id = d.endpoint_id
     where d.id = any (v_ids)
-      and d.state = 'pending'
+      and d.lease is not null
   ) m;
 
   return jsonb_build_object('success', true, 'deliveries', coalesce(v_deliveries, '[]'));

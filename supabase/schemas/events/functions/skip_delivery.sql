@@ -1,6 +1,6 @@
 -- End a delivery that is leased and not sent, and say why in its log.
 --
--- Callers: interlock.write_mails, interlock.claim_deliveries.
+-- Callers: interlock.write_mails, interlock.crm_calls.
 -- Locks: the delivery, which the caller has.
 create function interlock.skip_delivery(p_delivery_id bigint, p_state text, p_reason text)
 returns void

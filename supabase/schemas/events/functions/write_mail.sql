@@ -1,7 +1,8 @@
--- Write the mail of a delivery, once; answers why there is none to send, or null.
+-- Write the mail of a delivery, once; answers why there is none to send, or null. While somebody removes or moves the buyer's account it is
+-- `busy`: what is written of a person must not outlive them.
 --
 -- Callers: interlock.write_mails.
--- Locks: none that is not held.
+-- Locks: the buyer's account, shared; it is not waited for.
 create function interlock.write_mail(
   p_delivery_id bigint, p_subject text, p_event_type text, p_at timestamptz
 )
@@ -22,6 +23,12 @@ begin
     return 'nothing to say';
   elsif not v_kind = any (v_settings.kinds) then
     return 'not of the kinds that are written';
+  end if;
+  if v_order.user_id is not null then
+    perform from auth.users u where u.id = v_order.user_id for key share skip locked;
+    if not found then
+      return 'busy';
+    end if;
   end if;
   v_recipient := interlock.mail_recipient(v_order.id);
   if v_recipient is null then

@@ -3,7 +3,7 @@
 -- had it; and one that cannot be written is dead, and stops no other.
 --
 -- Callers: interlock.claim_deliveries.
--- Locks: the deliveries, which the caller has.
+-- Locks: the deliveries, which the caller has; as interlock.write_mail.
 create function interlock.write_mails(p_delivery_ids bigint[])
 returns void
 language plpgsql
@@ -39,7 +39,11 @@ begin
           continue;
       end;
     end if;
-    if v_reason is not null then
+    if v_reason = 'busy' then
+      update interlock.deliveries d
+      set lease = null, lease_until = null, next_attempt_at = v_now + interval '5 seconds'
+      where d.id = v_one.id;
+    elsif v_reason is not null then
       perform interlock.skip_delivery(v_one.id, 'skipped', v_reason);
     else
       update interlock.mails m set tried_at = v_now where m.delivery_id = v_one.id and m.tried_at is null;

@@ -4,8 +4,7 @@ create table interlock.mails (
   delivery_id bigint not null
     constraint mails_pkey primary key
     constraint mails_delivery references interlock.deliveries (id) on delete cascade,
-  order_id uuid not null
-    constraint mails_order references interlock.orders (id),
+  order_id uuid not null,
   kind interlock.mail_kind not null,
   recipient interlock.mail_address not null,
   body text not null,
