@@ -199,7 +199,7 @@ fn an_rpc_the_third_party_and_an_rpc_are_one_request() {
     assert_eq!(
         target.map(|target| SerdeJson.write(&target)).as_deref(),
         Some(
-            r#"{"thirdParty":true,"method":"POST","path":"/v1/intents","headers":{"content-type":"application/x-www-form-urlencoded","idempotency-key":"interlock-p 1"}}"#
+            r#"{"to":"third_party","method":"POST","path":"/v1/intents","headers":{"content-type":"application/x-www-form-urlencoded","idempotency-key":"interlock-p 1"}}"#
         )
     );
     assert_eq!(
