@@ -42,7 +42,13 @@ export function outgoing(
     return { ...rpc, url: profile.url.replace(/[^/]*$/, path) };
   }
   if (to === "anybody") {
-    const call = { url: path, method, headers, body, isAnybodys: true } as const;
+    const call = {
+      url: path,
+      method,
+      headers,
+      body,
+      isAnybodys: true,
+    } as const;
     if (outlet === undefined) return call;
     const api = profile.outlets?.[outlet];
     return {

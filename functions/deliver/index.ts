@@ -4,4 +4,6 @@ import * as core from "./core.js";
 import { readSettings } from "../_shared/env.ts";
 import { serve } from "../_shared/serve.ts";
 
-export default { fetch: serve(core, readSettings(undefined, ["RESEND", "ALPINE_IQ"])) };
+export default {
+  fetch: serve(core, readSettings(undefined, ["RESEND", "ALPINE_IQ"])),
+};

@@ -9,9 +9,10 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
 /// What Deno formats and lints; what is generated is left out.
-const TYPESCRIPT: [&str; 6] = [
+const TYPESCRIPT: [&str; 7] = [
     "functions",
     "tests/client",
+    "tests/mail",
     "tests/redis",
     "tests/stripe",
     "packages/client",
