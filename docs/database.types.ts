@@ -2705,6 +2705,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "allow_email": { Args: { "p_email": string }; Returns: Json };
       "alpine_iq_member": { Args: { "p_customer_id": string }; Returns: Json };
       "alpine_iq_sale": { Args: { "p_sale_id": string }; Returns: Json };
       "approve_sale": {
@@ -3047,6 +3048,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "preview_mail": {
+        Args: { "p_kind": string; "p_language"?: string; "p_order_id": string };
+        Returns: Json;
+      };
       "process_order": { Args: { "p_order_id": string }; Returns: Json };
       "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
       "purge_idempotency_keys": { Args: { "p_limit"?: number }; Returns: Json };
@@ -3170,7 +3175,33 @@ export type Database = {
         Returns: Json;
       };
       "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
+      "set_crm_settings": {
+        Args: { "p_account"?: string; "p_active"?: boolean };
+        Returns: Json;
+      };
       "set_deliver_secret": { Args: { "p_secret": string }; Returns: Json };
+      "set_mail_settings": {
+        Args: {
+          "p_active"?: boolean;
+          "p_kinds"?: (string)[];
+          "p_language"?: string;
+          "p_order_url"?: string;
+          "p_remind_before"?: string;
+          "p_reply_to"?: string;
+          "p_sender"?: string;
+        };
+        Returns: Json;
+      };
+      "set_mail_template": {
+        Args: {
+          "p_body"?: string;
+          "p_html"?: string;
+          "p_kind": string;
+          "p_language": string;
+          "p_subject"?: string;
+        };
+        Returns: Json;
+      };
       "set_packed_quantity": {
         Args: {
           "p_expected": number;
@@ -3216,6 +3247,10 @@ export type Database = {
       };
       "submit_payment_proof": {
         Args: { "p_object_path": string; "p_order_id": string };
+        Returns: Json;
+      };
+      "suppress_email": {
+        Args: { "p_email": string; "p_reason"?: string };
         Returns: Json;
       };
       "top_up_wallet": {

@@ -9,6 +9,14 @@ export interface Settings {
   /** Only of a function that asks a third party. */
   thirdPartyUrl?: string | null;
   thirdPartyKey?: string | null;
+  /** Only of a function that has outlets: the URL and the key of each, by name. */
+  outlets?: Record<string, { url: string | null; key: string | null }>;
+}
+
+/** Where an API is, and what each call of it has. */
+export interface Api {
+  url: string;
+  headers: Record<string, string>;
 }
 
 /** The request template and the limits of a function, once per isolate. */
@@ -27,7 +35,9 @@ export interface Profile {
   maxBodyBytes: number;
   maxAnswerBytes: number;
   /** Where the third party's API is, without a slash at its end, and what each call of it has. */
-  thirdParty?: { url: string; headers: Record<string, string> };
+  thirdParty?: Api;
+  /** The same of outlets, by name: those whose keys are set. */
+  outlets?: Record<string, Api>;
 }
 
 /** What there is once per isolate. */
@@ -44,20 +54,21 @@ export interface Start {
 export type BodyFault = "too_large" | "not_utf8" | "aborted";
 
 /** Why there is no answer. */
-export type NoAnswer = "unsent" | "broken" | "timed_out" | "unreadable";
+export type NoAnswer = "unset" | "unsent" | "broken" | "timed_out" | "unreadable";
 
 /** What goes back with the outcome of a call; only the core reads it. */
 export type State = string & { readonly opaque: "state" };
 
 /**
  * Where a call goes that is not to the function's own RPC: to the RPC `path`, to that place of the third party, or to
- * anybody whose URL it is.
+ * anybody whose URL it is; if it has an `outlet` to that place of it, with its key, or not at all.
  */
 export interface Place {
   to: "rpc" | "third_party" | "anybody";
   method: string;
   path: string;
   headers: Record<string, string>;
+  outlet?: string;
   each?: undefined;
 }
 

@@ -2,13 +2,22 @@
 
 import type { Settings } from "./core.ts";
 
-/** The settings of a function; of one that asks a third party also those that begin with its name. */
-export function readSettings(thirdParty?: string): Settings {
+/** The settings of a function; of one that asks a third party, or has outlets, also those that begin with their names. */
+export function readSettings(
+  thirdParty?: string,
+  outlets: string[] = [],
+): Settings {
   const settings: Settings = {
     url: read("SUPABASE_URL"),
     key: publishableKey() ?? read("SUPABASE_ANON_KEY"),
     timeoutMs: read("INTERLOCK_UPSTREAM_TIMEOUT_MS"),
   };
+  if (outlets.length > 0) {
+    settings.outlets = Object.fromEntries(outlets.map((name) => [name, {
+      url: read(`${name}_API_URL`),
+      key: read(`${name}_API_KEY`),
+    }]));
+  }
   if (thirdParty === undefined) return settings;
   return {
     ...settings,

@@ -5,7 +5,8 @@ import { deadline, sleep } from "./time.ts";
 
 /** A call that is ready to be made, as often as it takes. */
 export interface Outgoing {
-  url: string;
+  /** Undefined for an outlet whose key is not set. */
+  url: string | undefined;
   method: string;
   headers: Record<string, string>;
   body: string | undefined;
@@ -35,11 +36,26 @@ export function outgoing(
     body,
   };
   if (target === undefined) return rpc;
-  const { to, method, path, headers } = target;
+  const { to, method, path, headers, outlet } = target;
   // An RPC's name is the last part of its URL.
-  if (to === "rpc") return { ...rpc, url: rpc.url.replace(/[^/]*$/, path) };
+  if (to === "rpc") {
+    return { ...rpc, url: profile.url.replace(/[^/]*$/, path) };
+  }
   if (to === "anybody") {
-    return { url: path, method, headers, body, isAnybodys: true };
+    const call = {
+      url: path,
+      method,
+      headers,
+      body,
+      isAnybodys: true,
+    } as const;
+    if (outlet === undefined) return call;
+    const api = profile.outlets?.[outlet];
+    return {
+      ...call,
+      url: api && api.url + path,
+      headers: { ...headers, ...api?.headers },
+    };
   }
   const { url, headers: own } = profile.thirdParty!;
   return {
@@ -64,6 +80,7 @@ export async function send(
   delayMs: number,
   timeoutMs: number,
 ): Promise<Answer | NoAnswer> {
+  if (url === undefined) return "unset";
   if (delayMs > 0) await sleep(delayMs);
   const controller = new AbortController();
   const { signal } = controller;

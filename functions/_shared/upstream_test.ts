@@ -13,6 +13,7 @@ Deno.test("each call goes to whom it is for, with the credentials that are their
       ? json('{"id":"pi_1"}')
       : json(`{"x":"${"x".repeat(2_000)}"}`)
   );
+  const outlet = upstream(() => json("{}"));
   const profile: Profile = {
     url: `${database.url}/rest/v1/rpc/begin`,
     method: "POST",
@@ -25,15 +26,24 @@ Deno.test("each call goes to whom it is for, with the credentials that are their
       url: provider.url,
       headers: { authorization: "Bearer secret" },
     },
+    outlets: { KNOWN: { url: outlet.url, headers: { "x-apikey": "own" } } },
   };
   const to = (thirdParty: boolean, path: string, method = "POST") =>
     JSON.stringify({
-      thirdParty,
+      to: thirdParty ? "third_party" : "rpc",
       method,
       path,
       headers: thirdParty && method === "POST"
         ? { "content-type": "application/x-www-form-urlencoded" }
         : {},
+    });
+  const through = (outlet: string) =>
+    JSON.stringify({
+      to: "anybody",
+      method: "POST",
+      path: "/emails",
+      headers: { "idempotency-key": "k" },
+      outlet,
     });
   const state = "state" as State;
   const steps: Step[] = [
@@ -41,6 +51,8 @@ Deno.test("each call goes to whom it is for, with the credentials that are their
     [true, state, "a=1&b=%C3%BC", 0, 1_000, to(true, "/v1/intents")],
     [true, state, undefined, 1, 1_000],
     [true, state, '{"p_id":1}', 0, 1_000, to(false, "store")],
+    [true, state, "{}", 0, 1_000, through("KNOWN")],
+    [true, state, "{}", 0, 1_000, through("UNKNOWN")],
     [true, state, "", 0, 1_000, to(true, "/v1/intents/pi_1", "GET")],
     [false, 200, "{}", "{}", undefined],
   ];
@@ -70,9 +82,23 @@ Deno.test("each call goes to whom it is for, with the credentials that are their
   });
   await database.close();
   await provider.close();
+  await outlet.close();
   assert.deepEqual(lines, []);
   // The last answer is larger than it may be.
-  assert.deepEqual(outcomes.slice(1), [200, 502, 200, 200, "unreadable"]);
+  assert.deepEqual(
+    outcomes.slice(1),
+    [200, 502, 200, 200, 200, "unset", "unreadable"],
+  );
+  assert.deepEqual(
+    outlet.requests.map(({ url, headers }) => [
+      new URL(url).pathname,
+      headers.get("x-apikey"),
+      headers.get("idempotency-key"),
+      headers.get("authorization"),
+      headers.get("apikey"),
+    ]),
+    [["/emails", "own", "k", null, null]],
+  );
   const seen = ({ requests }: typeof database) =>
     requests.map(({ url, headers, body }) => [
       new URL(url).pathname,

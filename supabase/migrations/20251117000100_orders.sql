@@ -346,7 +346,7 @@ begin
 end
 $$;
 
--- Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.
+-- Trigger: where an order loses its buyer, their address and contact go, with all that they ever were, and the mails about it.
 --
 -- Callers: trigger orders_forget_details. An order that is owed keeps its buyer (interlock.guard_order_change).
 -- Locks: the order is locked by its update; its details, which nobody writes without that.
@@ -362,6 +362,12 @@ begin
   set shipping_address = null,
       contact = null
   where d.order_id = new.id;
+
+  update interlock.delivery_attempts a
+  set answer = null
+  where a.delivery_id in (select m.delivery_id from interlock.mails m where m.order_id = new.id)
+    and a.answer is not null;
+  delete from interlock.mails m where m.order_id = new.id;
 
   perform set_config('interlock.purging', 'order_detail_changes', true);
   delete from interlock.order_detail_changes c where c.order_id = new.id;
@@ -6058,7 +6064,7 @@ comment on function interlock.find_detail_problems is
 comment on function interlock.find_line_problems is
   'What is wrong with the lines of an order that a call names, all of it; an empty list if nothing is.';
 comment on function interlock.forget_order_details is
-  'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.';
+  'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were, and the mails about it.';
 comment on function interlock.fulfill_order is
   'What public.fulfill_order does, with its owner''s rights: the goods are handed over.';
 comment on function interlock.guard_order_change is

@@ -1220,7 +1220,7 @@ $$;
 
 -- A text as HTML shows it.
 --
--- Callers: interlock.receipt_as_html, interlock.sale_receipt.
+-- Callers: interlock.receipt_as_html, interlock.sale_receipt, interlock.render_mail, interlock.fill_mail.
 -- Locks: none.
 create function interlock.escape_html(p_text text)
 returns text
@@ -1804,7 +1804,7 @@ $$;
 
 -- An amount in minor units as people read it, without its currency.
 --
--- Callers: interlock.receipt_rows.
+-- Callers: interlock.receipt_rows, interlock.mail_rows, interlock.format_money.
 -- Locks: none.
 create function interlock.format_amount(p_amount bigint, p_currency text, p_language text)
 returns text
@@ -3132,7 +3132,7 @@ $$;
 
 -- A row of a receipt as lines of so many columns. What stands on the right is on the last of them.
 --
--- Callers: interlock.sale_receipt.
+-- Callers: interlock.sale_receipt, interlock.render_mail.
 -- Locks: none.
 create function interlock.receipt_as_text(p_style text, p_left text, p_right text, p_columns int)
 returns text
@@ -3390,7 +3390,7 @@ $$;
 
 -- What receipts say, in a language.
 --
--- Callers: interlock.receipt_rows.
+-- Callers: interlock.receipt_rows, interlock.mail_words.
 -- Locks: none.
 create function interlock.receipt_words(p_language text)
 returns jsonb

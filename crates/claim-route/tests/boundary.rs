@@ -128,6 +128,7 @@ fn who_asks_a_third_party_has_its_key_and_nobody_else() {
                 url: "https://api.provider.example",
                 headers: &[("provider-version", "1")],
             }),
+            outlets: &[],
             budget_ms: 10_000,
             next: |_| Next::Unexpected,
         }),

@@ -30,6 +30,8 @@ pub const MOST_PATIENCE_MS: f64 = 15_000.0;
 pub struct ThirdParty {
     /// Its API; `None` if each call says itself where it goes.
     pub api: Option<Api>,
+    /// What calls to anybody can name ([`Target::Anybody`]) in place of a host.
+    pub outlets: &'static [Outlet],
     /// What all calls of a request may take, in milliseconds, unless `INTERLOCK_UPSTREAM_TIMEOUT_MS` says otherwise.
     pub budget_ms: u32,
     /// What comes of an answer.
@@ -45,6 +47,19 @@ pub struct Api {
     pub url: &'static str,
     /// What each call of it has beside `Authorization: Bearer` and the secret key.
     pub headers: &'static [(&'static str, &'static str)],
+}
+
+/// An API that a function may or may not have a key of: without one, a call of it is not made.
+#[derive(Clone, Copy, Debug)]
+pub struct Outlet {
+    /// What its settings begin with: `RESEND` for `RESEND_API_KEY` and `RESEND_API_URL`.
+    pub name: &'static str,
+    /// Where it is, unless `RESEND_API_URL` says otherwise.
+    pub url: &'static str,
+    /// The header that its key goes in.
+    pub header: &'static str,
+    /// What stands before the key there.
+    pub before: &'static str,
 }
 
 /// An answer, and what is known when it comes.
@@ -113,10 +128,12 @@ pub enum Target {
         /// Headers of this call alone, the type of its body among them.
         headers: Vec<(&'static str, String)>,
     },
-    /// To any URL, with nobody's token or key. Whatever comes of it is the function's to read, as the object that
+    /// To any URL, with nobody's token or key; or to an [`Outlet`], with its key. Whatever comes of it is the function's to read, as the object that
     /// [`told`] makes of it; no redirect is followed.
     Anybody {
-        /// The URL.
+        /// The outlet's name, if it is one of [`ThirdParty::outlets`].
+        outlet: Option<String>,
+        /// The URL; of an outlet the path.
         url: String,
         /// Headers, the type of the body among them.
         headers: Vec<(String, String)>,
@@ -171,6 +188,7 @@ impl Target {
     /// As it crosses the boundary: see `Target` in contract.d.ts.
     pub fn to_value(&self) -> Value {
         let own: Vec<(String, Value)>;
+        let mut named = None;
         let (to, method, path) = match self {
             Target::Rpc(name) => {
                 own = Vec::new();
@@ -187,7 +205,12 @@ impl Target {
                     .collect();
                 ("third_party", *method, path.as_str())
             }
-            Target::Anybody { url, headers } => {
+            Target::Anybody {
+                outlet,
+                url,
+                headers,
+            } => {
+                named = outlet.as_deref();
                 let headers = headers.iter();
                 own = headers
                     .map(|(name, value)| (name.clone(), value.as_str().into()))
@@ -199,12 +222,14 @@ impl Target {
                 return object([("each", Value::List(branches.collect()))]);
             }
         };
-        object([
-            ("to", to.into()),
-            ("method", method.into()),
-            ("path", path.into()),
-            ("headers", Value::Object(own)),
-        ])
+        let mut place = vec![
+            ("to".to_owned(), to.into()),
+            ("method".to_owned(), method.into()),
+            ("path".to_owned(), path.into()),
+            ("headers".to_owned(), Value::Object(own)),
+        ];
+        place.extend(named.map(|name| ("outlet".to_owned(), name.into())));
+        Value::Object(place)
     }
 }
 
@@ -219,7 +244,7 @@ impl Branch {
     }
 }
 
-/// What came of a call to anybody, for [`Turn::answer`]: `status`, or `error` (`unsent`, `broken`, `timed_out` or `unreadable`); `retry_after_s`, in
+/// What came of a call to anybody, for [`Turn::answer`]: `status`, or `error` (`unset`, `unsent`, `broken`, `timed_out` or `unreadable`); `retry_after_s`, in
 /// whole seconds, if the answer says so; `answer`, what its body began with; `duration_ms`.
 pub(crate) fn told<C: Codec>(codec: &C, outcome: Outcome<C::Text>, took_ms: f64) -> Value {
     let mut members = vec![("duration_ms", took_ms.max(0.0).round().into())];
@@ -238,6 +263,7 @@ pub(crate) fn told<C: Codec>(codec: &C, outcome: Outcome<C::Text>, took_ms: f64)
             members.push(("answer", answer.as_str().into()));
             None
         }
+        Outcome::Unset => Some("unset"),
         Outcome::Unsent => Some("unsent"),
         Outcome::Broken => Some("broken"),
         Outcome::TimedOut => Some("timed_out"),
@@ -322,6 +348,7 @@ impl ThirdParty {
                     _ => Verdict::Failed(failure(Code::Internal, Cause::Unexpected, &of)),
                 }
             }
+            Outcome::Unset => Verdict::Failed(failure(Code::Misconfigured, Cause::Settings, "")),
             Outcome::Unsent => Verdict::Passing(unavailable(Cause::Unsent, "")),
             Outcome::Broken => Verdict::Unknown(unavailable(Cause::Broken, "")),
             Outcome::TimedOut => Verdict::Lost(failure(Code::UpstreamTimeout, Cause::TimedOut, "")),

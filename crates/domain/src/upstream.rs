@@ -22,6 +22,8 @@ pub enum Outcome<Text = String> {
         /// The seconds in its `retry-after`; not a number if that cannot be read.
         retry_after_s: Option<f64>,
     },
+    /// It was not made: its key is not set.
+    Unset,
     /// There was no connection, so nothing can have happened.
     Unsent,
     /// The connection broke; whether the call had its effect is not known.
@@ -186,6 +188,7 @@ pub fn judge<C: Codec>(codec: &C, outcome: Outcome<C::Text>, took_ms: f64) -> Ve
             let error = codec.read(&body).unwrap_or(Value::Null);
             judge_error(codec, status, retry_after_s, &error, took_ms)
         }
+        Outcome::Unset => Verdict::Failed(failure(Code::Misconfigured, Cause::Settings)),
         Outcome::Unsent => Verdict::Passing(failure(Code::UpstreamUnavailable, Cause::Unsent)),
         Outcome::Broken => Verdict::Unknown(failure(Code::UpstreamUnavailable, Cause::Broken)),
         Outcome::TimedOut => Verdict::Lost(failure(Code::UpstreamTimeout, Cause::TimedOut)),

@@ -54,6 +54,7 @@ impl Outcome {
                 replayed: is_true(value, "replayed"),
                 retry_after_s: number(value, "retryAfter"),
             },
+            "unset" => Outcome::Unset,
             "unsent" => Outcome::Unsent,
             "broken" => Outcome::Broken,
             "timedOut" => Outcome::TimedOut,

@@ -41,6 +41,7 @@ fn pay(repeatable: bool) -> Function {
                 url: "https://api.provider.example",
                 headers: &[("provider-version", "2026-01-01")],
             }),
+            outlets: &[],
             budget_ms: 10_000,
             next,
         }),
@@ -198,7 +199,7 @@ fn an_rpc_the_third_party_and_an_rpc_are_one_request() {
     assert_eq!(
         target.map(|target| SerdeJson.write(&target)).as_deref(),
         Some(
-            r#"{"thirdParty":true,"method":"POST","path":"/v1/intents","headers":{"content-type":"application/x-www-form-urlencoded","idempotency-key":"interlock-p 1"}}"#
+            r#"{"to":"third_party","method":"POST","path":"/v1/intents","headers":{"content-type":"application/x-www-form-urlencoded","idempotency-key":"interlock-p 1"}}"#
         )
     );
     assert_eq!(
@@ -459,8 +460,9 @@ fn what_is_due_is_sent_at_once_and_each_outcome_is_recorded() {
             r#"{{"id":{id},"lease":"l{id}","url":"https://r.example/{id}","headers":{{"webhook-id":"e"}},"body":"b{id}"}}"#
         )
     };
+    let mail = r#"{"id":4,"lease":"l4","outlet":"RESEND","url":"/emails","headers":{"idempotency-key":"k"},"body":"b4"}"#;
     let claimed = format!(
-        r#"{{"success":true,"deliveries":[{},{},{}]}}"#,
+        r#"{{"success":true,"deliveries":[{},{},{},{mail}]}}"#,
         delivery(1),
         delivery(2),
         delivery(3)
@@ -483,7 +485,11 @@ fn what_is_due_is_sent_at_once_and_each_outcome_is_recorded() {
         sent[0],
         r#"{"to":"anybody","method":"POST","path":"https://r.example/1","headers":{"content-type":"application/json","user-agent":"Interlock-Webhooks/1","webhook-id":"e"}} b1"#
     );
-    assert_eq!(branches.len(), 3);
+    assert_eq!(
+        sent[3],
+        r#"{"to":"anybody","method":"POST","path":"/emails","headers":{"content-type":"application/json","user-agent":"Interlock-Webhooks/1","idempotency-key":"k"},"outlet":"RESEND"} b4"#
+    );
+    assert_eq!(branches.len(), 4);
     assert!(branches.iter().all(|branch| branch.timeout_ms == 7_496.25));
 
     let outcomes = [
@@ -501,8 +507,12 @@ fn what_is_due_is_sent_at_once_and_each_outcome_is_recorded() {
             r#"{"p_delivery_id":2,"p_lease":"l2","p_duration_ms":95,"p_error":"timed_out"}"#,
         ),
         (
-            answered(204, ""),
-            r#"{"p_delivery_id":3,"p_lease":"l3","p_duration_ms":95,"p_status":204,"p_answer":""}"#,
+            answered(200, "unset"),
+            r#"{"p_delivery_id":3,"p_lease":"l3","p_duration_ms":95,"p_status":200,"p_answer":"unset"}"#,
+        ),
+        (
+            Outcome::Unset,
+            r#"{"p_delivery_id":4,"p_lease":"l4","p_duration_ms":95,"p_error":"RESEND_API_KEY is not set"}"#,
         ),
     ];
     for (branch, (outcome, recorded)) in branches.iter().zip(outcomes) {

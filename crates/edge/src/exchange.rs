@@ -107,6 +107,7 @@ pub fn body_fault(word: &contract::BodyFault) -> BodyFault {
 /// Why there is no answer, by the word that the contract has for it.
 pub fn no_answer(word: &contract::NoAnswer) -> Outcome<JsString> {
     match word.as_string().as_deref() {
+        Some("unset") => Outcome::Unset,
         Some("unsent") => Outcome::Unsent,
         Some("timed_out") => Outcome::TimedOut,
         Some("unreadable") => Outcome::Unreadable,

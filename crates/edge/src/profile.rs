@@ -9,7 +9,7 @@ use interlock_domain::exchange::misconfiguration;
 use interlock_domain::function::{Function, Takes};
 use interlock_domain::http::{ANSWER_HEADERS, MAX_ANSWER, MAX_BODY};
 use interlock_domain::json::{MAX_DEPTH, Value};
-use interlock_domain::third_party::Api;
+use interlock_domain::third_party::{Api, Outlet};
 use postgrest::Postgrest;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -45,6 +45,8 @@ struct Profile {
     max_answer_bytes: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     third_party: Option<Template>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outlets: Option<Headers<&'static str, Template>>,
 }
 
 /// What every call of the third party has.
@@ -55,9 +57,9 @@ struct Template {
 }
 
 /// Pairs that cross as an object.
-struct Headers<Text>(Vec<(Text, Text)>);
+struct Headers<Text, Of = Text>(Vec<(Text, Of)>);
 
-impl<Text: Serialize> Serialize for Headers<Text> {
+impl<Text: Serialize, Of: Serialize> Serialize for Headers<Text, Of> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
@@ -125,6 +127,12 @@ fn build(function: &Function, settings: &Value) -> Result<Profile, Cow<'static, 
             Some(template(api, url, key)?)
         }
     };
+    let outlets = asked.map_or(&[][..], |third_party| third_party.outlets);
+    let outlets = outlets.iter().filter_map(|outlet| {
+        let named = settings.get("outlets")?.get(outlet.name)?;
+        outlet_template(outlet, named).transpose()
+    });
+    let outlets = outlets.collect::<Result<Vec<_>, _>>()?;
     Ok(Profile {
         url: request.url().as_str().to_owned(),
         method: request.method().as_str().to_owned(),
@@ -139,6 +147,7 @@ fn build(function: &Function, settings: &Value) -> Result<Profile, Cow<'static, 
         max_body_bytes: MAX_BODY,
         max_answer_bytes: MAX_ANSWER,
         third_party,
+        outlets: (!outlets.is_empty()).then_some(Headers(outlets)),
     })
 }
 
@@ -164,6 +173,34 @@ fn template(api: &Api, url: Option<&str>, key: Option<&str>) -> Result<Template,
         url: url.trim_end_matches('/').to_owned(),
         headers: Headers(own.chain([authorization]).collect()),
     })
+}
+
+/// What each call of an outlet has; `None` without its key.
+fn outlet_template(
+    outlet: &Outlet,
+    settings: &Value,
+) -> Result<Option<(&'static str, Template)>, String> {
+    let setting = |name| {
+        let text = settings.get(name).and_then(Value::as_text);
+        text.filter(|text| !text.is_empty())
+    };
+    let Some(key) = setting("key") else {
+        return Ok(None);
+    };
+    let name = outlet.name;
+    if !can_be_sent(key) {
+        return Err(format!(
+            "{name}_API_KEY has characters that no header can carry"
+        ));
+    }
+    let url = setting("url").unwrap_or(outlet.url);
+    check(url).map_err(|reason| [name, "_API_URL", reason].concat())?;
+    let header = (outlet.header.to_owned(), [outlet.before, key].concat());
+    let template = Template {
+        url: url.trim_end_matches('/').to_owned(),
+        headers: Headers(vec![header]),
+    };
+    Ok(Some((name, template)))
 }
 
 /// Whether a URL is of the kind that projects have: a host of lower-case letters, digits, dots, hyphens

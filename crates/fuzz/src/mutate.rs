@@ -117,6 +117,7 @@ const WORDS: [&str; 72] = [
     "apply",
     "ba7c4000-0000-4000-8000-000000000001",
     "answered",
+    "unset",
     "unsent",
     "broken",
     "timedOut",

@@ -12,6 +12,7 @@ const OWN: &[&str] = &[
     "INTERLOCK_ADMIN_DB_URL",
     "INTERLOCK_DB_URL",
     "INTERLOCK_STRIPE_PORT",
+    "INTERLOCK_MAIL_PORT",
 ];
 
 /// Names and values for every function, later ones winning.
@@ -30,7 +31,9 @@ pub(crate) fn settings(root: &Path) -> Result<Vec<(String, String)>> {
             // Names are looked at first: a value that is not Unicode may be somebody else's.
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| {
-                let is_setting = name.starts_with("INTERLOCK_") || name.starts_with("STRIPE_");
+                let is_setting = ["INTERLOCK_", "STRIPE_", "RESEND_", "ALPINE_IQ_"]
+                    .iter()
+                    .any(|start| name.starts_with(start));
                 is_setting && !OWN.contains(&name.as_str())
             })
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?))),

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::dirs::Dirs;
 use crate::part::{Part, Spec};
 use crate::project::{Function, Project};
-use crate::{envfile, keys, npm, ports, redis, stripe};
+use crate::{envfile, keys, mail, npm, ports, redis, stripe};
 
 /// The function that calls whatever hosts the shop's endpoints have.
 const SENDS_ANYWHERE: &str = "deliver";
@@ -24,7 +24,7 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// `jwks` is the public key set; `api_port` the gateway's, `stripe` the port of the stand-in and
+    /// `jwks` is the public key set; `api_port` the gateway's, `stripe` and `mail` the ports of the stand-ins and
     /// `redis` that of the front of Redis, if there is one.
     pub(crate) fn new(
         project: &Project,
@@ -32,12 +32,16 @@ impl Platform {
         db_url: String,
         jwks: String,
         stripe: Option<u16>,
+        mail: Option<u16>,
         redis: Option<u16>,
     ) -> Result<Self> {
         let api = format!("127.0.0.1:{api_port}");
         let mut env: Vec<(String, String)> = envfile::settings(&project.root)?;
         if let Some(port) = stripe {
             env.extend(stripe::variables(port));
+        }
+        if let Some(port) = mail {
+            env.extend(mail::variables(port));
         }
         let mut net = api.clone();
         if env.iter().any(|(name, _)| name == "STRIPE_SECRET_KEY") {

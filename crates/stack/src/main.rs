@@ -12,6 +12,7 @@ mod guard;
 mod identity;
 mod jwt;
 mod keys;
+mod mail;
 mod npm;
 mod part;
 mod platform;

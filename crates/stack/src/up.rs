@@ -24,7 +24,7 @@ use crate::realtime::Realtime;
 use crate::restart::Restarts;
 use crate::status::{Format, Status};
 use crate::stripe::{self, Stripe};
-use crate::{api, envfile, examples, functions, keys, push, redis};
+use crate::{api, envfile, examples, functions, keys, mail, push, redis};
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -60,6 +60,9 @@ pub(crate) struct Args {
     /// The port of the stand-in for Stripe, which is there unless STRIPE_SECRET_KEY is set; 0 picks a free one.
     #[arg(long, env = "INTERLOCK_STRIPE_PORT")]
     stripe_port: Option<u16>,
+    /// The port of the stand-in for Resend, which is there unless RESEND_API_KEY is set; 0 picks a free one.
+    #[arg(long, env = "INTERLOCK_MAIL_PORT")]
+    mail_port: Option<u16>,
     /// What else to start: a Redis behind Upstash's protocol, for the admission gate.
     #[arg(long, value_enum)]
     with: Vec<With>,
@@ -154,6 +157,7 @@ struct Stack {
     stop_gateway: watch::Sender<bool>,
     gateway: Option<JoinHandle<()>>,
     stripe: Option<JoinHandle<Result<()>>>,
+    mail: Option<JoinHandle<Result<()>>>,
     redis: Option<JoinHandle<Result<()>>>,
     realtime: Option<JoinHandle<()>>,
     console: Option<JoinHandle<Result<()>>>,
@@ -173,6 +177,7 @@ impl Stack {
             stop_gateway: watch::channel(false).0,
             gateway: None,
             stripe: None,
+            mail: None,
             redis: None,
             realtime: None,
             console: None,
@@ -198,6 +203,7 @@ impl Stack {
         ports::free(db_port)?;
         let stripe = self.stand_in_for_stripe(project, args, api_port)?;
         let console = self.console(project, args, api_port)?;
+        let mail = self.stand_in_for_resend(project, args)?;
         let key_set = KeySet::new(keys::JWT_SECRET, args.jwks.as_deref())
             .context("INTERLOCK_JWKS is not usable")?;
         let jwt_secret = key_set.api_secret();
@@ -220,6 +226,7 @@ impl Stack {
             postgres::url(db_port),
             public_jwks,
             stripe,
+            mail,
             redis,
         )?;
         let mut upstreams = BTreeMap::new();
@@ -298,6 +305,12 @@ impl Stack {
         if let Some(port) = stripe {
             step.done(&format!("stand-in for Stripe on 127.0.0.1:{port}"));
             status.variables.extend(stripe::variables(port));
+        }
+        if let Some(port) = mail {
+            step.done(&format!(
+                "stand-in for Resend: mails on http://127.0.0.1:{port}"
+            ));
+            status.variables.extend(mail::variables(port));
         }
         if let Some(port) = redis {
             step.done(&format!(
@@ -382,6 +395,30 @@ impl Stack {
         let port = listener.local_addr()?.port();
         let webhook = format!("http://127.0.0.1:{api_port}/functions/v1/payment-webhook");
         self.stripe = Some(tokio::spawn(Stripe::new(webhook).serve(listener)));
+        Ok(Some(port))
+    }
+
+    /// Starts the stand-in for Resend, unless the shop has an account there; its port.
+    fn stand_in_for_resend(&mut self, project: &Project, args: &Args) -> Result<Option<u16>> {
+        let settings = envfile::settings(&project.root)?;
+        if settings.iter().any(|(name, _)| name == "RESEND_API_KEY") {
+            return Ok(None);
+        }
+        let at = |number| {
+            ports::bind(Port {
+                number,
+                what: "the stand-in for Resend",
+                setting: "--mail-port or INTERLOCK_MAIL_PORT",
+            })
+        };
+        let listener = match (args.mail_port, args.api_port) {
+            (Some(port), _) => at(port)?,
+            (None, 0) => at(0)?,
+            // Another stack may have it.
+            (None, _) => at(mail::PORT).or_else(|_| at(0))?,
+        };
+        let port = listener.local_addr()?.port();
+        self.mail = Some(tokio::spawn(mail::serve(listener)));
         Ok(Some(port))
     }
 
@@ -470,6 +507,9 @@ impl Stack {
         self.stop_gateway.send_replace(true);
         if let Some(stripe) = self.stripe.take() {
             stripe.abort();
+        }
+        if let Some(mail) = self.mail.take() {
+            mail.abort();
         }
         if let Some(redis) = self.redis.take() {
             redis.abort();

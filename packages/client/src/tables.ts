@@ -215,6 +215,30 @@ export type Database = {
         };
         Relationships: [];
       };
+      "crm_settings": {
+        Row: {
+          "account": string;
+          "endpoint_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account": string;
+          "endpoint_id": string;
+        };
+        Update: {
+          "account"?: string;
+          "endpoint_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "crm_settings_endpoint";
+            columns: ["endpoint_id"];
+            isOneToOne: true;
+            referencedRelation: "webhook_endpoints";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "customer_open_orders": {
         Row: {
           "orders": number;
@@ -694,6 +718,149 @@ export type Database = {
           "name"?: string;
         };
         Relationships: [];
+      };
+      "mail_reminders": {
+        Row: {
+          "created_at": string;
+          "order_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "order_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "order_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "mail_reminders_order";
+            columns: ["order_id"];
+            isOneToOne: true;
+            referencedRelation: "orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "mail_settings": {
+        Row: {
+          "endpoint_id": string;
+          "kinds": (string)[];
+          "language": string;
+          "order_url": string | null;
+          "remind_before": string;
+          "reply_to": string | null;
+          "sender": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "endpoint_id": string;
+          "kinds"?: (string)[];
+          "language"?: string;
+          "order_url"?: string | null;
+          "remind_before"?: string;
+          "reply_to"?: string | null;
+          "sender": string;
+        };
+        Update: {
+          "endpoint_id"?: string;
+          "kinds"?: (string)[];
+          "language"?: string;
+          "order_url"?: string | null;
+          "remind_before"?: string;
+          "reply_to"?: string | null;
+          "sender"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "mail_settings_endpoint";
+            columns: ["endpoint_id"];
+            isOneToOne: true;
+            referencedRelation: "webhook_endpoints";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "mail_suppressions": {
+        Row: {
+          "created_at": string;
+          "email": string;
+          "reason": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "email": string;
+          "reason": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "email"?: string;
+          "reason"?: string;
+        };
+        Relationships: [];
+      };
+      "mail_templates": {
+        Row: {
+          "body": string;
+          "html": string | null;
+          "kind": string;
+          "language": string;
+          "subject": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "body": string;
+          "html"?: string | null;
+          "kind": string;
+          "language": string;
+          "subject": string;
+        };
+        Update: {
+          "body"?: string;
+          "html"?: string | null;
+          "kind"?: string;
+          "language"?: string;
+          "subject"?: string;
+        };
+        Relationships: [];
+      };
+      "mails": {
+        Row: {
+          "body": string;
+          "delivery_id": number;
+          "kind": string;
+          "order_id": string;
+          "recipient": string;
+          "tried_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "body": string;
+          "delivery_id": number;
+          "kind": string;
+          "order_id": string;
+          "recipient": string;
+          "tried_at"?: string | null;
+        };
+        Update: {
+          "body"?: string;
+          "delivery_id"?: number;
+          "kind"?: string;
+          "order_id"?: string;
+          "recipient"?: string;
+          "tried_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "mails_delivery";
+            columns: ["delivery_id"];
+            isOneToOne: true;
+            referencedRelation: "deliveries";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "order_detail_changes": {
         Row: {
@@ -3374,6 +3541,7 @@ export type Database = {
         Row: {
           "active": boolean;
           "active_since": string;
+          "channel": string;
           "created_at": string;
           "description": string | null;
           "disabled_at": string | null;
@@ -3381,13 +3549,14 @@ export type Database = {
           "failing_since": string | null;
           "id": string;
           "ordered": boolean;
-          "url": string;
+          "url": string | null;
           "webhook_endpoint_to_json": Json | null;
         };
         ComputedFields: "webhook_endpoint_to_json";
         Insert: {
           "active"?: boolean;
           "active_since"?: string;
+          "channel"?: string;
           "created_at"?: string;
           "description"?: string | null;
           "disabled_at"?: string | null;
@@ -3395,11 +3564,12 @@ export type Database = {
           "failing_since"?: string | null;
           "id"?: string;
           "ordered"?: boolean;
-          "url": string;
+          "url"?: string | null;
         };
         Update: {
           "active"?: boolean;
           "active_since"?: string;
+          "channel"?: string;
           "created_at"?: string;
           "description"?: string | null;
           "disabled_at"?: string | null;
@@ -3407,7 +3577,7 @@ export type Database = {
           "failing_since"?: string | null;
           "id"?: string;
           "ordered"?: boolean;
-          "url"?: string;
+          "url"?: string | null;
         };
         Relationships: [];
       };
@@ -3720,6 +3890,7 @@ export type Database = {
         Args: { "p_limit": number; "p_product_ids": (string)[] };
         Returns: boolean;
       };
+      "allow_email": { Args: { "p_email": string }; Returns: Json };
       "alpine_iq_member": { Args: { "p_customer_id": string }; Returns: Json };
       "alpine_iq_sale": { Args: { "p_sale_id": string }; Returns: Json };
       "apply_dispute_event": {
@@ -4263,6 +4434,11 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "crm_call": {
+        Args: { "p_event_type": string; "p_subject": string };
+        Returns: Json;
+      };
+      "crm_calls": { Args: { "p_delivery_ids": (number)[] }; Returns: Json };
       "currency_decimals": { Args: { "p_currency": string }; Returns: number };
       "customer_to_json": { Args: { "p_customer_id": string }; Returns: Json };
       "debit_wallet": {
@@ -4417,6 +4593,10 @@ export type Database = {
         Args: { "p_customer_id": string; "p_person": Json };
         Returns: undefined;
       };
+      "fill_mail": {
+        Args: { "p_html": boolean; "p_text": string; "p_values": Json };
+        Returns: string;
+      };
       "find_adjustment_problems": {
         Args: { "p_product_id": string; "p_reason": string };
         Returns: Json;
@@ -4543,6 +4723,10 @@ export type Database = {
       };
       "find_line_problems": {
         Args: { "p_flags": (string)[]; "p_lines": Json };
+        Returns: Json;
+      };
+      "find_mail_problems": {
+        Args: { "p_kind": string; "p_language": string };
         Returns: Json;
       };
       "find_member_problem": {
@@ -4746,6 +4930,14 @@ export type Database = {
           "product_id": string;
         }[];
       };
+      "find_template_problems": {
+        Args: {
+          "p_at": string;
+          "p_placeholders": (string)[];
+          "p_text": string;
+        };
+        Returns: Json;
+      };
       "find_till_differences": {
         Args: {
           "p_kept_since"?: string;
@@ -4827,6 +5019,14 @@ export type Database = {
         Returns: undefined;
       };
       "format_amount": {
+        Args: {
+          "p_amount": number;
+          "p_currency": string;
+          "p_language": string;
+        };
+        Returns: string;
+      };
+      "format_money": {
         Args: {
           "p_amount": number;
           "p_currency": string;
@@ -4994,6 +5194,10 @@ export type Database = {
       "is_plain_cart": { Args: { "p_cart_items": Json }; Returns: boolean };
       "is_proof_path": { Args: { "p_path": string }; Returns: boolean };
       "is_provider_id": { Args: { "p_text": string }; Returns: boolean };
+      "is_refused": {
+        Args: { "p_answer": string; "p_status": number };
+        Returns: boolean;
+      };
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_name": string }; Returns: boolean };
       "is_uuid": { Args: { "p_text": string }; Returns: boolean };
@@ -5317,6 +5521,7 @@ export type Database = {
         Returns: {
           "active": boolean;
           "active_since": string;
+          "channel": string;
           "created_at": string;
           "description": string | null;
           "disabled_at": string | null;
@@ -5324,7 +5529,7 @@ export type Database = {
           "failing_since": string | null;
           "id": string;
           "ordered": boolean;
-          "url": string;
+          "url": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -5374,6 +5579,84 @@ export type Database = {
         Args: { "p_lines": Json; "p_reason": string; "p_transfer_id": string };
         Returns: Json;
       };
+      "mail_event_types": {
+        Args: Record<PropertyKey, never>;
+        Returns: (string)[];
+      };
+      "mail_kind_of": {
+        Args: {
+          "p_event_type": string;
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
+      };
+      "mail_language": { Args: { "p_order_id": string }; Returns: string };
+      "mail_page": {
+        Args: {
+          "p_body": string;
+          "p_footer": string;
+          "p_language": string;
+          "p_shop": string;
+          "p_title": string;
+        };
+        Returns: string;
+      };
+      "mail_placeholders": {
+        Args: Record<PropertyKey, never>;
+        Returns: (string)[];
+      };
+      "mail_recipient": { Args: { "p_order_id": string }; Returns: string };
+      "mail_rows": {
+        Args: {
+          "p_at": string;
+          "p_event_type": string;
+          "p_kind": string;
+          "p_language": string;
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+        };
+        Returns: {
+          "n": number;
+          "o_left": string;
+          "o_right": string;
+          "style": string;
+        }[];
+      };
+      "mail_template": {
+        Args: { "p_kind": string; "p_language": string };
+        Returns: {
+          "body": string;
+          "html": string | null;
+          "kind": string;
+          "language": string;
+          "subject": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "mail_templates";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "mail_values": {
+        Args: {
+          "p_at": string;
+          "p_event_type": string;
+          "p_kind": string;
+          "p_language": string;
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
+      "mail_words": { Args: { "p_language": string }; Returns: Json };
       "make_deliveries": { Args: { "p_limit": number }; Returns: number };
       "make_slots": {
         Args: { "p_owner_id": string; "p_slots": number };
@@ -5612,6 +5895,33 @@ export type Database = {
         Returns: undefined;
       };
       "online_location": { Args: Record<PropertyKey, never>; Returns: string };
+      "open_channel": {
+        Args: {
+          "p_active": boolean;
+          "p_channel": string;
+          "p_description": string;
+          "p_event_types": (string)[];
+        };
+        Returns: {
+          "active": boolean;
+          "active_since": string;
+          "channel": string;
+          "created_at": string;
+          "description": string | null;
+          "disabled_at": string | null;
+          "event_types": (string)[] | null;
+          "failing_since": string | null;
+          "id": string;
+          "ordered": boolean;
+          "url": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "webhook_endpoints";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "open_shift": {
         Args: {
           "p_client_time": string;
@@ -5821,6 +6131,10 @@ export type Database = {
         Returns: boolean;
       };
       "prepare_storage": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "preview_mail": {
+        Args: { "p_kind": string; "p_language": string; "p_order_id": string };
+        Returns: Json;
+      };
       "price_change": {
         Args: {
           "p_cart_items": Json;
@@ -6120,8 +6434,22 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "remind_payments": { Args: { "p_limit": number }; Returns: number };
       "remove_order_from_session": {
         Args: { "p_order_id": string; "p_session_id": string };
+        Returns: Json;
+      };
+      "render_mail": {
+        Args: {
+          "p_at": string;
+          "p_event_type": string;
+          "p_kind": string;
+          "p_language": string;
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+        };
         Returns: Json;
       };
       "reopen_order": {
@@ -6211,10 +6539,36 @@ export type Database = {
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: number };
       "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
       "session_to_json": { Args: { "p_session_id": string }; Returns: Json };
+      "set_crm_settings": {
+        Args: { "p_account": string; "p_active": boolean };
+        Returns: Json;
+      };
       "set_deliver_secret": { Args: { "p_secret": string }; Returns: Json };
       "set_ledger_context": {
         Args: { "p_reason": string; "p_reference_id": string };
         Returns: undefined;
+      };
+      "set_mail_settings": {
+        Args: {
+          "p_active": boolean;
+          "p_kinds": (string)[];
+          "p_language": string;
+          "p_order_url": string;
+          "p_remind_before": string;
+          "p_reply_to": string;
+          "p_sender": string;
+        };
+        Returns: Json;
+      };
+      "set_mail_template": {
+        Args: {
+          "p_body": string;
+          "p_html": string;
+          "p_kind": string;
+          "p_language": string;
+          "p_subject": string;
+        };
+        Returns: Json;
       };
       "set_packed_quantity": {
         Args: {
@@ -6334,6 +6688,14 @@ export type Database = {
         };
         Returns: string;
       };
+      "skip_delivery": {
+        Args: {
+          "p_delivery_id": number;
+          "p_reason": string;
+          "p_state": string;
+        };
+        Returns: undefined;
+      };
       "spend_points": {
         Args: {
           "p_buyer": Database["interlock"]["CompositeTypes"]["buyer"];
@@ -6371,6 +6733,10 @@ export type Database = {
           "p_reference": string;
           "p_replace": boolean;
         };
+        Returns: Json;
+      };
+      "suppress_email": {
+        Args: { "p_email": string; "p_reason": string };
         Returns: Json;
       };
       "take_at_gate": {
@@ -6779,6 +7145,19 @@ export type Database = {
           "p_reference_id"?: string;
           "p_stock": Json;
         };
+        Returns: undefined;
+      };
+      "write_mail": {
+        Args: {
+          "p_at": string;
+          "p_delivery_id": number;
+          "p_event_type": string;
+          "p_subject": string;
+        };
+        Returns: string;
+      };
+      "write_mails": {
+        Args: { "p_delivery_ids": (number)[] };
         Returns: undefined;
       };
     };

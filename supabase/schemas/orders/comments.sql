@@ -36,7 +36,7 @@ comment on function interlock.find_detail_problems is
 comment on function interlock.find_line_problems is
   'What is wrong with the lines of an order that a call names, all of it; an empty list if nothing is.';
 comment on function interlock.forget_order_details is
-  'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were.';
+  'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were, and the mails about it.';
 comment on function interlock.fulfill_order is
   'What public.fulfill_order does, with its owner''s rights: the goods are handed over.';
 comment on function interlock.guard_order_change is

@@ -121,7 +121,7 @@ insert into t values
   ('some', pg_temp.answer($$public.create_webhook_endpoint('https://some.example.com/hook', p_event_types => '{tap.one}')$$)),
   ('ordered', pg_temp.answer($$public.create_webhook_endpoint('https://ordered.example.com/hook', p_event_types => '{tap.two}', p_ordered => true)$$));
 select is(t.answer - 'secret' #- '{endpoint,id}' #- '{endpoint,created_at}', '{"success": true, "endpoint": {
-  "url": "https://all.example.com/hook", "description": "All", "event_types": null, "ordered": false, "active": true,
+  "url": "https://all.example.com/hook", "channel": "webhook", "description": "All", "event_types": null, "ordered": false, "active": true,
   "failing_since": null, "disabled_at": null
 }}', 'an endpoint is made') from t where name = 'all';
 select matches(t.answer ->> 'secret', '^whsec_[A-Za-z0-9+/]{43}=$', 'with a secret of 32 bytes') from t where name = 'all';
@@ -328,7 +328,7 @@ select pg_temp.act_as('staff');
 select is(pg_temp.answer(format('public.send_test_event(%L)', pg_temp.id('ordered'))) ->> 'code', 'WEBHOOK_ENDPOINT_INACTIVE', 'not even a test');
 select is(
   (pg_temp.answer(format('public.update_webhook_endpoint(%L, p_active => true, p_description => ''Warehouse'', p_event_types => ''{}'')', pg_temp.id('ordered'))) -> 'endpoint') - 'id' - 'created_at',
-  '{"url": "https://ordered.example.com/hook", "description": "Warehouse", "event_types": null, "ordered": true, "active": true, "failing_since": null, "disabled_at": null}',
+  '{"url": "https://ordered.example.com/hook", "channel": "webhook", "description": "Warehouse", "event_types": null, "ordered": true, "active": true, "failing_since": null, "disabled_at": null}',
   'it is switched on again'
 );
 select is(pg_temp.answer('public.update_webhook_endpoint(gen_random_uuid())') ->> 'code', 'WEBHOOK_ENDPOINT_NOT_FOUND', 'if there is one');

@@ -432,6 +432,12 @@ select is(
   ),
   'a customer'
 );
+reset role;
+select is((interlock.crm_call('sale.completed', (select sale ->> 'id' from sold where n = 8)) ->> 'body')::jsonb #>> '{visit,pos_user}', pg_temp.by_email('eve-61@example.com')::text, 'it is told who has bought');
+update interlock.customers set marketing = false where email = 'eve-61@example.com';
+select is((interlock.crm_call('sale.completed', (select sale ->> 'id' from sold where n = 8)) ->> 'body')::jsonb #>> '{visit,pos_user}', null, 'but not of one who does not want it');
+update interlock.customers set marketing = true where email = 'eve-61@example.com';
+select pg_temp.act_as(null, null);
 insert into sold
   select 11, pg_temp.answer(format(
     'public.pos_sale(''61300000-0000-4000-8000-000000000001'', ''[{"product_id": "61000000-0000-4000-8000-000000000002", "quantity": 2}]'',

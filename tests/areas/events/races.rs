@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, join_all};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use uuid::Uuid;
 
 /// The races.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,7 @@ pub(crate) enum DeliveryScenario {
     FiveAtATime,
     InOrder,
     RecordedOnce,
+    ErasedMeanwhile,
 }
 
 impl Race for DeliveryScenario {
@@ -36,6 +38,7 @@ impl DeliveryScenario {
                 Self::FiveAtATime => five_at_a_time(bench).await?,
                 Self::InOrder => in_order(bench).await?,
                 Self::RecordedOnce => recorded_once(bench).await?,
+                Self::ErasedMeanwhile => erased_meanwhile(bench).await?,
             }
         }
         Ok(())
@@ -55,6 +58,80 @@ fn event(delivery: &Value) -> (u64, String) {
 async fn execute(bench: &Bench, sql: &str) -> Verdict {
     let done = bench.db.batch_execute(sql).await;
     done.map_err(|error| format!("{error}: {sql}"))
+}
+
+/// Somebody is being erased while a mail to them is due: none is written that outlives them.
+async fn erased_meanwhile(bench: &Bench) -> Verdict {
+    let user = Uuid::new_v4();
+    bench.deliver().await;
+    execute(
+        bench,
+        &format!(
+            r#"begin;
+             select set_config('request.jwt.claims', '{{"role": "service_role"}}', true);
+             set local role service_role;
+             select public.set_mail_settings('Shop <orders@shop.example>', p_active => true);
+             reset role;
+             commit;
+             begin;
+             insert into auth.users (id, aud, role, email) values ('{user}', 'authenticated', 'authenticated', '{user}@test.example');
+             insert into interlock.products (id, name, price, currency, available_quantity) values ('{user}', 'Tea', 1250, 'EUR', 1);
+             select set_config('request.jwt.claims', '{{"role": "authenticated", "sub": "{user}"}}', true);
+             set local role authenticated;
+             select public.checkout('[{{"product_id": "{user}", "quantity": 1}}]');
+             reset role;
+             select set_config('request.jwt.claims', '{{"role": "service_role"}}', true);
+             set local role service_role;
+             select public.cancel_order(o.id) from interlock.orders o where o.user_id = '{user}';
+             reset role;
+             insert into interlock.outbox (type, subject, payload)
+             select 'order.shipped', o.id::text, '{{}}' from interlock.orders o where o.user_id = '{user}';
+             commit"#
+        ),
+    )
+    .await?;
+    let written = bench
+        .db
+        .query_one(
+            "select b.position from interlock.outbox b join interlock.orders o on o.id::text = b.subject where o.user_id = $1",
+            &[&user],
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+    let event: i64 = written.get(0);
+    let (eraser, worker) = (bench.stack.connect().await, bench.stack.connect().await);
+    let begun = eraser
+        .batch_execute(&format!("begin; select interlock.erase_user('{user}')"))
+        .await;
+    require!(begun.is_ok(), "{begun:?}");
+    claim(&worker, 50).await?;
+    let ended = eraser.batch_execute("commit").await;
+    require!(ended.is_ok(), "{ended:?}");
+    execute(
+        bench,
+        &format!("update interlock.deliveries set next_attempt_at = now() where position = {event} and state = 'pending'"),
+    )
+    .await?;
+    claim(&worker, 50).await?;
+    let left = bench
+        .db
+        .query_one(
+            "select d.state::text, (select count(*) from interlock.mails m where m.delivery_id = d.id)
+             from interlock.deliveries d where d.position = $1",
+            &[&event],
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+    let left: (String, i64) = (left.get(0), left.get(1));
+    require!(
+        left == ("skipped".to_owned(), 0),
+        "a mail to somebody who is erased is {left:?}"
+    );
+    execute(
+        bench,
+        "update interlock.webhook_endpoints set active = false where channel = 'email'",
+    )
+    .await
 }
 
 /// A transaction has written its event, another one that began later commits before it, and a worker has been there.
@@ -259,4 +336,5 @@ tests! {
     an_endpoint_has_five_at_a_time: FiveAtATime;
     a_subject_is_told_in_order: InOrder;
     an_attempt_is_recorded_once: RecordedOnce;
+    no_mail_outlives_whom_it_is_to: ErasedMeanwhile;
 }

@@ -132,6 +132,12 @@ pub const EVENTS: &[Event] = &[
         "The buyer says with a proof that they have paid.",
     ),
     order("order.proof_rejected", "The shop does not take the proof."),
+    event(
+        "order.payment_due",
+        "order",
+        "An order by bank transfer ends soon unless it is paid; once, and only where mails are written.",
+        Object("An order.", &[("order_id", Uuid)]),
+    ),
     order(
         "order.corrected",
         "The shop has corrected an order's details.",

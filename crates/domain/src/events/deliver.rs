@@ -1,12 +1,12 @@
-//! `deliver`: events on their way to the shop's endpoints.
+//! `deliver`: events on their way to the shop's endpoints, to customers by mail, and to the CRM.
 //!
 //! A scheduler calls it with the worker's secret. The database leases it deliveries that are due, each signed and ready to
-//! be sent; all are sent at once, and what comes of each is recorded as soon as it is known. Whatever it has claimed and
+//! be sent; the key of who sends mails is added here; all are sent at once, and what comes of each is recorded as soon as it is known. Whatever it has claimed and
 //! not recorded, because it was killed, is claimed again a minute later.
 
 use crate::function::{Arguments, Function, Takes};
 use crate::json::{Value, object};
-use crate::third_party::{Body, Next, NextCall, Target, ThirdParty, Turn};
+use crate::third_party::{Body, Next, NextCall, Outlet, Target, ThirdParty, Turn};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::{
     errors::Code,
@@ -29,6 +29,20 @@ pub const DELIVER: Function = Function {
     note: None,
     third_party: Some(ThirdParty {
         api: None,
+        outlets: &[
+            Outlet {
+                name: "RESEND",
+                url: "https://api.resend.com",
+                header: "authorization",
+                before: "Bearer ",
+            },
+            Outlet {
+                name: "ALPINE_IQ",
+                url: "https://lab.alpineiq.com",
+                header: "x-apikey",
+                before: "",
+            },
+        ],
         budget_ms: 25_000,
         next,
     }),
@@ -84,11 +98,14 @@ const RECORDED: u32 = 2;
 /// All are.
 const ALL: u32 = 3;
 
+/// Whose key a delivery needs, by what its settings begin with.
+const OUTLET: &str = "outlet";
+
 fn arguments(_: &str, secret: &str) -> Arguments {
     Arguments::new([("p_secret", Some(secret.into()))], true)
 }
 
-/// What comes of an answer. The memo of a delivery is its id and lease.
+/// What comes of an answer. The memo of a delivery is its id, its lease, and whose key it needs.
 fn next(turn: Turn) -> Next {
     match turn.step {
         0 => send(&turn.answer),
@@ -126,14 +143,17 @@ fn post(delivery: &Value) -> Option<NextCall> {
         ("content-type", "application/json"),
         ("user-agent", "Interlock-Webhooks/1"),
     ];
+    let outlet = text(OUTLET);
     let own = own.map(|(name, value)| Some((name.to_owned(), value.to_owned())));
     Some(NextCall {
         step: SENT,
         memo: object([
             ("p_delivery_id", delivery.get("id")?.clone()),
             ("p_lease", delivery.get("lease")?.clone()),
+            (OUTLET, outlet.clone().into()),
         ]),
         target: Target::Anybody {
+            outlet,
             url: text("url")?,
             headers: own.into_iter().chain(signed).collect::<Option<_>>()?,
         },
@@ -146,8 +166,18 @@ fn record(turn: Turn) -> Next {
     let (Value::Object(mut arguments), Value::Object(outcome)) = (turn.memo, turn.answer) else {
         return Next::Unexpected;
     };
-    let outcome = outcome.into_iter();
-    arguments.extend(outcome.map(|(name, value)| (["p_", &name].concat(), value)));
+    // Whoever reads the log knows what to do.
+    let unset = arguments.iter().find(|(name, _)| name == OUTLET);
+    let unset =
+        unset.and_then(|(_, outlet)| Some([outlet.as_text()?, "_API_KEY is not set"].concat()));
+    arguments.retain(|(name, _)| name != OUTLET);
+    arguments.extend(outcome.into_iter().map(|(name, value)| {
+        let value = match (&unset, name.as_str(), value.as_text()) {
+            (Some(unset), "error", Some("unset")) => unset.as_str().into(),
+            _ => value,
+        };
+        (["p_", &name].concat(), value)
+    }));
     Next::Call(NextCall {
         step: RECORDED,
         memo: Value::Null,

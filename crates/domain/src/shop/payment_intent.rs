@@ -35,6 +35,7 @@ pub const PAYMENT_INTENT: Function = Function {
             url: "https://api.stripe.com",
             headers: &[("stripe-version", "2025-09-30.clover")],
         }),
+        outlets: &[],
         budget_ms: 10_000,
         next,
     }),

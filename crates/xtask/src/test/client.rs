@@ -8,6 +8,7 @@ use super::chromium::Chromium;
 use super::counts::Counts;
 use super::steps::end_to_end;
 use super::{Run, live};
+use crate::repo::Repo;
 
 /// In Node and in Deno.
 pub(super) fn run(run: &mut Run) -> Result<Counts> {

@@ -6,10 +6,11 @@
 -- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. The
 -- endpoints are locked so that two who claim at once do not count past each other, and waited for: who answers that there is
 -- nothing has seen what those before it have made.
--- The secrets stay here: what is answered is signed.
+-- The secrets stay here: what is answered is signed. For a mail, or a call of the CRM, the function adds the key (`outlet`), which is not here.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
--- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, skip locked.
+-- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, accounts that mails are written to, skip
+--   locked.
 -- Errors: DELIVER_SECRET_INVALID; 55P03 is transient.
 -- Security definer: nobody has the right to read or write deliveries and secrets.
 create function interlock.claim_deliveries(p_secret text, p_limit int)
@@ -25,6 +26,8 @@ declare
   v_timestamp constant bigint := extract(epoch from clock_timestamp());
   v_limit constant int := least(greatest(coalesce(p_limit, 20), 1), 50);
   v_endpoints uuid[];
+  v_ids bigint[];
+  v_calls jsonb;
   v_deliveries jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -48,7 +51,7 @@ begin
     from interlock.webhook_endpoints w
     cross join interlock.settings s
     where w.active
-      and interlock.is_webhook_url(w.url, s.webhooks_anywhere)
+      and (w.channel <> 'webhook' or interlock.is_webhook_url(w.url, s.webhooks_anywhere))
     order by w.id
     for no key update of w
   ) e;
@@ -83,10 +86,15 @@ begin
     where w.id = any (v_endpoints)
   ), sized as (
     -- What is answered must fit into what the function reads, and one always does.
-    select d.id, sum(octet_length(e.payload::text)) over w - octet_length(e.payload::text) as bytes_before, row_number() over w as place
+    select d.id, sum(b.bytes) over w - b.bytes as bytes_before, row_number() over w as place
     from due d
     join interlock.deliveries q on q.id = d.id
     join interlock.events e on e.transaction = q.transaction and e.position = q.position
+    join interlock.webhook_endpoints t on t.id = q.endpoint_id
+    left join interlock.mails m on m.delivery_id = d.id
+    cross join lateral (select case t.channel
+      when 'email' then coalesce(octet_length(m.body), 20000) else octet_length(e.payload::text)
+    end as bytes) b
     window w as (order by d.turn, d.next_attempt_at, d.id rows unbounded preceding)
   ), chosen as (
     select s.id from sized s where s.place <= v_limit and s.bytes_before < 300000
@@ -96,26 +104,44 @@ begin
         lease_until = v_now + interval '1 minute'
     from chosen c
     where d.id = c.id
-    returning d.*
+    returning d.id
   )
+  select array_agg(c.id) into v_ids from claimed c;
+
+  perform interlock.write_mails(v_ids);
+  v_calls := interlock.crm_calls(v_ids);
+
   select jsonb_agg(
-    jsonb_build_object('id', m.id, 'lease', m.lease, 'url', m.url, 'body', m.body, 'headers', jsonb_build_object(
-      'webhook-id', m.event_id,
-      'webhook-timestamp', v_timestamp::text,
-      'webhook-signature', interlock.sign_webhook(m.endpoint_id, m.event_id::text, v_timestamp, m.body)
-    ))
+    jsonb_build_object('id', m.id, 'lease', m.lease)
+    || case m.channel
+      when 'email' then jsonb_build_object(
+        'outlet', 'RESEND', 'url', '/emails', 'body', m.body,
+        'headers', jsonb_build_object('idempotency-key', concat_ws('.', m.event_id, m.endpoint_id))
+      )
+      when 'alpine_iq' then v_calls -> m.id::text
+      else jsonb_build_object('url', m.url, 'body', m.body, 'headers', jsonb_build_object(
+        'webhook-id', m.event_id,
+        'webhook-timestamp', v_timestamp::text,
+        'webhook-signature', interlock.sign_webhook(m.endpoint_id, m.event_id::text, v_timestamp, m.body)
+      ))
+    end
     order by m.id
   )
   into v_deliveries
   from (
     select
-      c.id, c.lease, e.id as event_id, c.endpoint_id, w.url,
-      jsonb_build_object(
-        'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
-      )::text as body
-    from claimed c
-    join interlock.events e on e.transaction = c.transaction and e.position = c.position
-    join interlock.webhook_endpoints w on w.id = c.endpoint_id
+      d.id, d.lease, e.id as event_id, d.endpoint_id, w.channel, w.url,
+      case w.channel
+        when 'email' then (select t.body from interlock.mails t where t.delivery_id = d.id)
+        else jsonb_build_object(
+          'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
+        )::text
+      end as body
+    from interlock.deliveries d
+    join interlock.events e on e.transaction = d.transaction and e.position = d.position
+    join interlock.webhook_endpoints w on w.id = d.endpoint_id
+    where d.id = any (v_ids)
+      and d.lease is not null
   ) m;
 
   return jsonb_build_object('success', true, 'deliveries', coalesce(v_deliveries, '[]'));

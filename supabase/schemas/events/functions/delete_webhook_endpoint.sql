@@ -18,7 +18,7 @@ begin
   end if;
 
   perform interlock.refuse_unless_shop();
-  delete from interlock.webhook_endpoints w where w.id = p_endpoint_id;
+  delete from interlock.webhook_endpoints w where w.id = p_endpoint_id and w.channel = 'webhook';
   if not found then
     perform interlock.raise_error('WEBHOOK_ENDPOINT_NOT_FOUND', jsonb_build_object('endpoint_id', p_endpoint_id));
   end if;

@@ -16,8 +16,8 @@ declare
   v_problems jsonb := '[]'::jsonb;
 begin
   perform interlock.refuse_unless_shop();
-  if p_state not in ('pending', 'delivered', 'dead') then
-    v_problems := v_problems || interlock.problem('/p_state', 'must be pending, delivered or dead');
+  if p_state not in ('pending', 'delivered', 'dead', 'skipped') then
+    v_problems := v_problems || interlock.problem('/p_state', 'must be pending, delivered, dead or skipped');
   end if;
   if p_limit is null or p_limit not between 1 and 200 then
     v_problems := v_problems || interlock.problem('/p_limit', 'must be an integer from 1 to 200');
@@ -30,7 +30,11 @@ begin
         select jsonb_agg(to_jsonb(a) - '{id,delivery_id}'::text[] order by a.id)
         from interlock.delivery_attempts a
         where a.delivery_id = q.id
-      ), '[]'))
+      ), '[]')) || coalesce((
+        select jsonb_build_object('mail', jsonb_build_object('kind', m.kind, 'recipient', m.recipient))
+        from interlock.mails m
+        where m.delivery_id = q.id
+      ), '{}')
       order by q.id desc
     )
     from (

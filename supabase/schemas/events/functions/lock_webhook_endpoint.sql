@@ -1,4 +1,4 @@
--- Lock an endpoint and answer it.
+-- Lock an endpoint for webhooks and answer it.
 --
 -- Callers: the functions that change endpoints.
 -- Locks: the endpoint.
@@ -17,6 +17,7 @@ begin
   select w.* into v_endpoint
   from interlock.webhook_endpoints w
   where w.id = p_endpoint_id
+    and w.channel = 'webhook'
   for no key update;
   if not found then
     perform interlock.raise_error('WEBHOOK_ENDPOINT_NOT_FOUND', jsonb_build_object('endpoint_id', p_endpoint_id));

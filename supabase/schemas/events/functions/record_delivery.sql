@@ -1,6 +1,7 @@
 -- What public.record_delivery does, with its owner's rights: what came of an attempt, told by whoever has its lease. 2xx is accepted;
 -- after anything else it is tried again later, or is dead after the last attempt. 410 Gone switches the endpoint off at once, and so does a
--- failure when nothing has been accepted for five days; an event webhook.disabled tells it to the others.
+-- failure when nothing has been accepted for five days; an event webhook.disabled tells it to the others. What an API refuses for good
+-- (interlock.is_refused) is dead at once, and so is a mail that would be tried when its idempotency key is forgotten.
 --
 -- Callers: anon, authenticated and service_role, through public.record_delivery, of the function deliver: the lease, which
 --   only interlock.claim_deliveries tells, is its right.
@@ -55,15 +56,33 @@ begin
     return jsonb_build_object('success', true, 'recorded', false);
   end if;
 
+  select w.* into v_endpoint from interlock.webhook_endpoints w where w.id = v_delivery.endpoint_id;
   insert into interlock.delivery_attempts (delivery_id, status, error, duration_ms, answer)
   values (
-    p_delivery_id, p_status, p_error, greatest(coalesce(p_duration_ms, 0), 0), interlock.first_kilobyte(p_answer)
+    p_delivery_id, p_status, p_error, greatest(coalesce(p_duration_ms, 0), 0),
+    -- What is said of a mail goes with it.
+    case when v_endpoint.channel <> 'email' or exists (select from interlock.mails m where m.delivery_id = p_delivery_id) then
+      interlock.first_kilobyte(p_answer)
+    end
   );
+
+  -- What has never left may be tried whenever.
+  update interlock.mails m
+  set tried_at = null
+  where m.delivery_id = p_delivery_id
+    and (p_error = 'unsent' or p_error like '% is not set')
+    and m.tried_at >= v_delivery.lease_until - interval '1 minute';
 
   v_pause := interlock.delivery_pause(v_delivery.attempts + 1, p_retry_after_s);
   v_state := case
     when p_status between 200 and 299 then 'delivered'
-    when p_status = 410 or v_pause is null then 'dead'
+    when v_pause is null
+      or case v_endpoint.channel when 'webhook' then p_status = 410 else interlock.is_refused(p_status, p_answer) end
+      or exists (
+        select from interlock.mails m
+        where m.delivery_id = p_delivery_id and m.tried_at < v_now + v_pause - interval '23 hours'
+      )
+    then 'dead'
     else 'pending'
   end;
   update interlock.deliveries d
@@ -75,14 +94,14 @@ begin
       ended_at = case when v_state <> 'pending' then v_now end
   where d.id = p_delivery_id;
 
-  select w.* into v_endpoint from interlock.webhook_endpoints w where w.id = v_delivery.endpoint_id;
   if v_state = 'delivered' then
     if v_endpoint.failing_since is not null then
       update interlock.webhook_endpoints w set failing_since = null where w.id = v_endpoint.id;
     end if;
-  elsif v_endpoint.active then
+  -- A mail that is refused says nothing of the others.
+  elsif v_endpoint.active and (v_endpoint.channel = 'webhook' or v_state = 'pending' or v_pause is null) then
     v_reason := case
-      when p_status = 410 then 'gone'
+      when p_status = 410 and v_endpoint.channel = 'webhook' then 'gone'
       when v_endpoint.failing_since < v_now - interval '5 days' then 'failing'
     end;
     if v_reason is not null then

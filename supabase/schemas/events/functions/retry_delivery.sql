@@ -51,6 +51,7 @@ begin
     ) d;
   end if;
 
+  update interlock.mails m set tried_at = null where m.delivery_id = any (v_ids);
   -- One that is being sent at this moment keeps its lease: it is not sent twice at a time.
   update interlock.deliveries d
   set state = 'pending', attempts = 0, next_attempt_at = interlock.clock(), ended_at = null

@@ -28,7 +28,7 @@ comment on column interlock.deliveries.position is
 comment on column interlock.deliveries.transaction is
   'The transaction that wrote the event, by which it is found.';
 comment on column interlock.deliveries.state is
-  'pending, delivered (the endpoint has accepted it), or dead (it is not tried any more; retry_delivery does).';
+  'pending, delivered (the endpoint has accepted it), dead (it is not tried any more; retry_delivery does), or skipped (there was nothing to send: a mail to nobody; the log says why).';
 comment on column interlock.deliveries.attempts is
   'How often it has been tried since it was made or sent again.';
 comment on column interlock.deliveries.lease is

@@ -5,8 +5,8 @@
 --
 -- Removed: the account (auth.users, and with it what the platform keeps of it), the wallet, the driver (a batch that they
 -- hold becomes available again), keys and guesses at promo codes; holds of promo codes and what they
--- have reserved are given back; address and contact of orders,
--- by trigger orders_forget_details. Kept without the
+-- have reserved are given back; address and contact of orders, and mails about them,
+-- by trigger orders_forget_details; what was said of their addresses (mail_suppressions). Kept without the
 -- person: orders with their lines, amounts and history, ledgers, uses of promo codes, proofs of payment without path and
 -- reason. A ledger of a wallet needs an owner: it gets a new id that is nobody's. A promo code that was named for them is
 -- for nobody.
@@ -92,6 +92,14 @@ begin
     into v_files
     using 'payment-proofs', p_user_id || '/%', v_files;
   end if;
+
+  delete from interlock.mail_suppressions s
+  where s.email = (select interlock.normal_email(u.email) from auth.users u where u.id = p_user_id)
+    or s.email in (
+      select interlock.normal_email(d.contact ->> 'email')
+      from interlock.order_details d
+      where d.order_id = any (v_order_ids)
+    );
 
   -- Wallet, driver and the buyer of the orders go with the account.
   delete from auth.users u where u.id = p_user_id;

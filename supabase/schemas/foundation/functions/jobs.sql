@@ -139,6 +139,11 @@ $command$,
       $$
     ),
     (
+      'remind-payments', '*/5 * * * *', '5 minutes', null,
+      'select interlock.remind_payments(100)',
+      null
+    ),
+    (
       'purge-idempotency-keys', '17 * * * *', '1 hour', null,
       'select interlock.purge_idempotency_keys(10000)',
       null

@@ -1,6 +1,6 @@
 -- A text as HTML shows it.
 --
--- Callers: interlock.receipt_as_html, interlock.sale_receipt.
+-- Callers: interlock.receipt_as_html, interlock.sale_receipt, interlock.render_mail, interlock.fill_mail.
 -- Locks: none.
 create function interlock.escape_html(p_text text)
 returns text

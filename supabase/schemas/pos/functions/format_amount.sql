@@ -1,6 +1,6 @@
 -- An amount in minor units as people read it, without its currency.
 --
--- Callers: interlock.receipt_rows.
+-- Callers: interlock.receipt_rows, interlock.mail_rows, interlock.format_money.
 -- Locks: none.
 create function interlock.format_amount(p_amount bigint, p_currency text, p_language text)
 returns text

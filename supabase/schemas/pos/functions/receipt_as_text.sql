@@ -1,6 +1,6 @@
 -- A row of a receipt as lines of so many columns. What stands on the right is on the last of them.
 --
--- Callers: interlock.sale_receipt.
+-- Callers: interlock.sale_receipt, interlock.render_mail.
 -- Locks: none.
 create function interlock.receipt_as_text(p_style text, p_left text, p_right text, p_columns int)
 returns text

@@ -1,6 +1,6 @@
 -- What receipts say, in a language.
 --
--- Callers: interlock.receipt_rows.
+-- Callers: interlock.receipt_rows, interlock.mail_words.
 -- Locks: none.
 create function interlock.receipt_words(p_language text)
 returns jsonb

@@ -40,4 +40,14 @@ const COMBINED: &[Combined] = &[
         sql: None,
         race: &DeliveryScenario::InOrder,
     },
+    Combined {
+        name: "write_mail: nobody looks whether the account is being removed, and the mail outlives it",
+        patches: &[(
+            "write_mail",
+            "from auth.users u where u.id = v_order.user_id for key share skip locked",
+            "1",
+        )],
+        sql: None,
+        race: &DeliveryScenario::ErasedMeanwhile,
+    },
 ];
