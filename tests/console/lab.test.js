@@ -50,7 +50,7 @@ async function visit(link = "", options = {}) {
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => {
     // A refusal is an answer; Chromium writes each of them down as an error of the page.
-    const refusal = /the server responded with a status of (400|409)/;
+    const refusal = /the server responded with a status of (400|402|409)/;
     if (message.type() === "error" && !refusal.test(message.text())) {
       errors.push(message.text());
     }
@@ -81,6 +81,7 @@ for (
     ["stock", /^Oversold by \d+$/],
     ["batch", /^\d+ drivers? too many$/],
     ["promo", /^\d+ uses? too many$/],
+    ["wallet", /^\d+ orders? too many$/],
     ["packing", /^\d+ scans? lost$/],
     ["till", /^\d+ sales? never left the shelf$/],
   ]

@@ -26,6 +26,11 @@ fn call(scene: Scene, made: &Value) -> Call {
             "checkout".to_owned(),
             json!({ "cart_items": cart(), "promo_code": made["promo_code"] }),
         ),
+        Scene::Wallet => (
+            "POST",
+            "checkout".to_owned(),
+            json!({ "cart_items": cart(), "payment_method": "wallet" }),
+        ),
         Scene::Packing => (
             "PUT",
             format!("pack/sessions/{}", text("session_id")),
@@ -54,7 +59,7 @@ pub(crate) async fn run(scene: Scene, lane: &Lane, made: &Value) -> Result<Answe
     let code = answer["error"].as_str().unwrap_or_default();
     match status {
         200 => Ok(Answer::Yes(None)),
-        409 | 422 => Ok(Answer::No(code.to_owned())),
+        402 | 409 => Ok(Answer::No(code.to_owned())),
         _ => Err(Trouble(format!("{status} {code}"))),
     }
 }

@@ -18,8 +18,15 @@ use crate::{panel, texts};
 #[derive(Default)]
 struct Page {
     setup: Cell<Setup>,
-    /// Of which scene and how many at once these are.
-    tallies: RefCell<(Option<(Scene, u32)>, [Tally; 2])>,
+    tallies: RefCell<Tallies>,
+}
+
+/// How often each side has lost, since another race was chosen.
+#[derive(Default)]
+struct Tallies {
+    /// The scene, and how many at once.
+    kind: Option<(Scene, u32)>,
+    sides: [Tally; 2],
 }
 
 /// Draws the page and waits for what is done to it.
@@ -136,12 +143,16 @@ impl Page {
             let kind = Some((setup.scene, setup.at_once));
             let tallies = {
                 let mut tallies = self.tallies.borrow_mut();
-                if tallies.0 != kind {
-                    *tallies = (kind, Default::default());
+                if tallies.kind != kind {
+                    *tallies = Tallies {
+                        kind,
+                        ..Tallies::default()
+                    };
                 }
-                tallies.1[0].count(race.report.books);
-                tallies.1[1].count(race.interlock.books);
-                tallies.1
+                let [report, interlock] = &mut tallies.sides;
+                report.count(race.report.books);
+                interlock.count(race.interlock.books);
+                tallies.sides
             };
             let end = race.report.end().max(race.interlock.end());
             let sides = [

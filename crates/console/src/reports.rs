@@ -1,5 +1,5 @@
 //! The code of the incident reports as it was: the same calls with the same filters in the same order, through the client library
-//! of the same family. It looks, decides by what it saw, and writes.
+//! of the same family. It looks, decides by what it saw, and writes. Where a report only describes its code, this is what it describes.
 
 use postgrest::Builder;
 use serde_json::{Value, json};
@@ -17,8 +17,11 @@ struct Report {
     /// A condition of the write beside the id.
     at_least: Option<(&'static str, &'static str)>,
     /// What it writes down besides.
-    record: Option<(&'static str, fn(id: &str, user: &str) -> Value)>,
+    record: Option<(&'static str, Line)>,
 }
+
+/// The row that is written down, of whoever did it.
+type Line = fn(id: &str, user: &str) -> Value;
 
 fn whole(row: &Value, column: &str) -> i64 {
     row[column].as_i64().unwrap_or_default()
@@ -81,6 +84,20 @@ fn report(scene: Scene) -> Report {
                 |id, user| json!({ "promo_id": id, "user_id": user }),
             )),
         },
+        // 002, "Make multiple wallet payments simultaneously": the balance as the same pattern has it.
+        Scene::Wallet => Report {
+            table: "wallets",
+            columns: "balance",
+            decide: |row, _| match whole(row, "balance") {
+                less if less < 700 => Err("INSUFFICIENT_FUNDS"),
+                balance => Ok(json!({ "balance": balance - 700 })),
+            },
+            at_least: None,
+            record: Some((
+                "wallet_movements",
+                |id, _| json!({ "wallet_id": id, "amount": 700 }),
+            )),
+        },
         // 003, warehouse.service.ts, lines 1090-1132: `quantity_packed: progress.quantity_packed + 1`.
         Scene::Packing => Report {
             table: "packing_progress",
@@ -135,7 +152,9 @@ pub(crate) async fn warm_up(scene: Scene, lane: &Lane, id: &str) -> Result<(), T
     let report = report(scene);
     lane.send(report.read(lane, id)).await?;
     let change = (report.decide)(
-        &json!({ "status": "available", "available_quantity": 1, "max_uses": 1, "quantity_needed": 1 }),
+        &json!({
+            "status": "available", "available_quantity": 1, "max_uses": 1, "quantity_needed": 1, "balance": 700,
+        }),
         lane.user(),
     );
     let change = change.unwrap_or_default();

@@ -14,6 +14,8 @@ pub enum Scene {
     Batch,
     /// Many tabs, one use of a code.
     Promo,
+    /// Many tabs, money for one order.
+    Wallet,
     /// Two workers who scan one product.
     Packing,
     /// Two cashiers who sell from one shelf.
@@ -22,10 +24,11 @@ pub enum Scene {
 
 impl Scene {
     /// All of them, as the page lists them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Stock,
         Self::Batch,
         Self::Promo,
+        Self::Wallet,
         Self::Packing,
         Self::Till,
     ];
@@ -36,6 +39,7 @@ impl Scene {
             Self::Stock => "stock",
             Self::Batch => "batch",
             Self::Promo => "promo",
+            Self::Wallet => "wallet",
             Self::Packing => "packing",
             Self::Till => "till",
         }
@@ -45,7 +49,7 @@ impl Scene {
     pub fn people(self, at_once: u32) -> u32 {
         match self {
             Self::Stock | Self::Batch => at_once,
-            Self::Promo => 1,
+            Self::Promo | Self::Wallet => 1,
             Self::Packing | Self::Till => 2,
         }
     }
@@ -53,7 +57,7 @@ impl Scene {
     /// What their tokens must say that they are.
     pub fn role(self) -> Option<&'static str> {
         match self {
-            Self::Stock | Self::Batch | Self::Promo => None,
+            Self::Stock | Self::Batch | Self::Promo | Self::Wallet => None,
             Self::Packing => Some("packer"),
             Self::Till => Some("cashier"),
         }

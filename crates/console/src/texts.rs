@@ -39,6 +39,7 @@ pub fn title(scene: Scene) -> &'static str {
         Scene::Stock => "The last unit",
         Scene::Batch => "One delivery batch",
         Scene::Promo => "One promo code, many tabs",
+        Scene::Wallet => "One wallet, many tabs",
         Scene::Packing => "Two packers, one product",
         Scene::Till => "Two tills, one shelf",
     }
@@ -50,6 +51,7 @@ pub fn story(scene: Scene) -> &'static str {
         Scene::Stock => "One unit is left, and every buyer checks out.",
         Scene::Batch => "One round is open, and every driver claims it.",
         Scene::Promo => "A code is good for one use, and every tab uses it.",
+        Scene::Wallet => "It has money for one order, and every tab pays with it.",
         Scene::Packing => "Two workers scan one product; every scan counts.",
         Scene::Till => "Two cashiers sell from 100 units; every sale counts.",
     }
@@ -58,9 +60,9 @@ pub fn story(scene: Scene) -> &'static str {
 /// Who told of it.
 pub fn source(scene: Scene) -> &'static str {
     match scene {
-        Scene::Stock => "Reports 000 and 004",
-        Scene::Batch => "Report 000",
-        Scene::Promo => "Report 002",
+        Scene::Stock => "Report 004",
+        Scene::Batch => "As report 000 describes it",
+        Scene::Promo | Scene::Wallet => "As report 002 describes it",
         Scene::Packing => "Report 003",
         Scene::Till => "Report 001",
     }
@@ -97,6 +99,11 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
             "if used_count < max_uses: PATCH promo_codes {used_count: what was read + 1}",
             "POST promo_redemptions",
         ],
+        (Side::Report, Scene::Wallet) => &[
+            "GET wallets?select=balance",
+            "if balance ≥ 700: PATCH wallets {balance: what was read − 700}",
+            "POST wallet_movements",
+        ],
         (Side::Report, Scene::Packing) => &[
             "GET packing_progress?select=quantity_packed,quantity_needed",
             "if some are missing: PATCH packing_progress {quantity_packed: what was read + 1}",
@@ -109,6 +116,9 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
         (Side::Interlock, Scene::Stock) => &["POST functions/v1/checkout {cart_items}"],
         (Side::Interlock, Scene::Batch) => &["POST functions/v1/claim-route {batch_id}"],
         (Side::Interlock, Scene::Promo) => &["POST functions/v1/checkout {cart_items, promo_code}"],
+        (Side::Interlock, Scene::Wallet) => {
+            &["POST functions/v1/checkout {cart_items, payment_method: wallet}"]
+        }
         (Side::Interlock, Scene::Packing) => {
             &["PUT functions/v1/pack/sessions/… {orderId, productId}"]
         }
@@ -124,6 +134,7 @@ pub fn books(scene: Scene) -> [&'static str; 3] {
         Scene::Stock => ["Units before", "Units left", "Units sold"],
         Scene::Batch => ["Batches before", "Batches left", "Claims written down"],
         Scene::Promo => ["Uses before", "Uses left", "Uses given"],
+        Scene::Wallet => ["Orders in the wallet", "Orders left in it", "Orders paid"],
         Scene::Packing => ["Units to pack", "Still to pack", "Scans answered with yes"],
         Scene::Till => ["Units before", "Units left", "Units sold"],
     }
@@ -140,6 +151,7 @@ pub fn verdict(scene: Scene, wrong: i64) -> String {
         (Scene::Stock, _) => format!("Oversold by {wrong}"),
         (Scene::Batch, _) => many("driver too many", "drivers too many"),
         (Scene::Promo, _) => many("use too many", "uses too many"),
+        (Scene::Wallet, _) => many("order too many", "orders too many"),
         (Scene::Packing, _) => many("scan lost", "scans lost"),
         (Scene::Till, _) => many("sale never left the shelf", "sales never left the shelf"),
     }

@@ -1,6 +1,9 @@
 -- The race lab's schema: the tables that the code of the incident reports reads and writes, and what sets a race up and reads its
 -- books. The reports' code itself is in crates/console/src/reports.rs: it ran outside the database, one call after another.
 --
+-- The tables have names that schema public has too: a browser asks first whether it may call an address (OPTIONS), and the local API
+-- answers that by the tables of its first schema.
+--
 -- Only the local stack makes it, at each start. No migration has it, and no project on the platform.
 
 drop schema if exists race_lab cascade;
@@ -49,6 +52,15 @@ create table race_lab.promo_codes (
 create table race_lab.promo_redemptions (
   promo_id uuid not null,
   user_id uuid not null
+);
+-- Report 002, api/orders/create: payments from a wallet.
+create table race_lab.wallets (
+  id uuid primary key,
+  balance bigint not null
+);
+create table race_lab.wallet_movements (
+  wallet_id uuid not null,
+  amount bigint not null
 );
 
 -- Report 003, updatePackingProgress.
@@ -111,6 +123,12 @@ begin
       insert into interlock.promo_codes (id, code, discount_type, discount_value, max_uses)
       values (p_id, 'LAB-' || upper(left(p_id::text, 8)), 'percentage', 10, 1);
       return jsonb_build_object('product_id', v_product_id, 'promo_code', 'LAB-' || upper(left(p_id::text, 8)));
+
+    when 'wallet' then
+      insert into race_lab.wallets (id, balance) values (p_id, 700);
+      perform race_lab.act_as_staff(p_users[1]);
+      perform public.top_up_wallet(p_users[1], 700, 'EUR', p_id::text);
+      return jsonb_build_object('product_id', v_product_id, 'user_id', p_users[1]);
 
     when 'packing' then
       insert into race_lab.packing_progress (id, quantity_needed) values (p_id, p_at_once);
@@ -202,6 +220,22 @@ begin
       into v_ours
       from interlock.promo_codes c
       where c.id = p_id;
+
+    when 'wallet' then
+      select jsonb_build_object(
+        'had', 1, 'left', w.balance / 700,
+        'given', (select count(*) from race_lab.wallet_movements p where p.wallet_id = w.id)
+      )
+      into v_theirs
+      from race_lab.wallets w
+      where w.id = p_id;
+      select jsonb_build_object(
+        'had', 1, 'left', w.balance / 700,
+        'given', (select count(*) from interlock.orders o where o.user_id = w.user_id)
+      )
+      into v_ours
+      from interlock.wallets w
+      where w.user_id = (p_ours ->> 'user_id')::uuid;
 
     when 'packing' then
       -- What was given is what the workers were told: the page counts it.
