@@ -21,6 +21,9 @@ use crate::supabase::{DatabaseUrl, Supabase, Target};
 
 /// Breaks the shop in several ways at once.
 const BREAK: &str = "
+do $$
+begin
+perform interlock.audit_inventory(true);
 insert into auth.users (id, aud, role, email)
 values ('84000000-0000-4000-8000-00000000000a', 'authenticated', 'authenticated', 'metrics@example.com');
 insert into interlock.orders (id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at)
@@ -33,7 +36,9 @@ values ('84000000-0000-4000-8000-00000000000b', 'metrics', now() - interval '6 d
 insert into interlock.webhook_endpoints (id, url, active, disabled_at)
 values ('84000000-0000-4000-8000-00000000000c', 'https://metrics.example.com/', false, now());
 insert into interlock.deliveries (position, transaction, endpoint_id, subject, state, ended_at)
-values (-84, pg_current_xact_id(), '84000000-0000-4000-8000-00000000000c', 'metrics', 'dead', now())";
+values (-84, pg_current_xact_id(), '84000000-0000-4000-8000-00000000000c', 'metrics', 'dead', now());
+end
+$$";
 /// Which alerts that makes.
 const BROKEN: [&str; 4] = [
     "InterlockJobsLate",
@@ -43,8 +48,12 @@ const BROKEN: [&str; 4] = [
 ];
 /// Mends it.
 const MEND: &str = "
-select interlock.expire_orders(100);
-delete from interlock.webhook_endpoints where id = '84000000-0000-4000-8000-00000000000c'";
+do $$
+begin
+perform interlock.expire_orders(100);
+delete from interlock.webhook_endpoints where id = '84000000-0000-4000-8000-00000000000c';
+end
+$$";
 
 /// More than a scrape and an evaluation take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
