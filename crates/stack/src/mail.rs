@@ -116,8 +116,8 @@ async fn send(State(shared): State<Shared>, headers: HeaderMap, text: String) ->
             .get(name)
             .and_then(|value: &header::HeaderValue| value.to_str().ok())
     };
-    if let Err(error) = authorize(named("authorization")) {
-        return error;
+    if let Some(refusal) = refuse_stranger(named("authorization")) {
+        return refusal;
     }
     if named("user-agent").is_none_or(str::is_empty) {
         return refused(403, "validation_error", "Request without a User-Agent.");
@@ -152,11 +152,12 @@ async fn send(State(shared): State<Shared>, headers: HeaderMap, text: String) ->
     }
 }
 
-fn authorize(authorization: Option<&str>) -> Result<(), Response> {
+/// What is said to whoever does not know the key.
+fn refuse_stranger(authorization: Option<&str>) -> Option<Response> {
     match authorization.and_then(|value| value.strip_prefix("Bearer ")) {
-        Some(API_KEY) => Ok(()),
-        Some(_) => Err(refused(401, "invalid_api_key", "API key is invalid")),
-        None => Err(refused(401, "missing_api_key", "Missing API Key")),
+        Some(API_KEY) => None,
+        Some(_) => Some(refused(401, "invalid_api_key", "API key is invalid")),
+        None => Some(refused(401, "missing_api_key", "Missing API Key")),
     }
 }
 
@@ -252,8 +253,8 @@ async fn retrieve(
     Path(id): Path<String>,
 ) -> Response {
     let authorization = headers.get(header::AUTHORIZATION);
-    if let Err(error) = authorize(authorization.and_then(|value| value.to_str().ok())) {
-        return error;
+    if let Some(refusal) = refuse_stranger(authorization.and_then(|value| value.to_str().ok())) {
+        return refusal;
     }
     let mails = state(&shared);
     match mails.sent.iter().find(|mail| mail.id == id) {
