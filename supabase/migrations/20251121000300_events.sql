@@ -7,7 +7,11 @@ set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
 create domain interlock.delivery_state as text
-  constraint delivery_state_known check (value in ('pending', 'delivered', 'dead'));
+  constraint delivery_state_known check (value in ('pending', 'delivered', 'dead', 'skipped'));
+
+-- What an endpoint is: a URL of the shop's, its mails (Resend), or its CRM (Alpine IQ).
+create domain interlock.delivery_channel as text
+  constraint delivery_channel_known check (value in ('webhook', 'email', 'alpine_iq'));
 
 -- By which what is sent is signed: whsec_ and the base64 of 24 to 64 bytes (Standard Webhooks).
 create domain interlock.webhook_secret as text
@@ -56,11 +60,60 @@ as $$
   from (select substring(p_url from '^https://([^/?#]+)') as host) h
 $$;
 
--- Where a shop has its events sent. Written by create_webhook_endpoint and its kin.
+-- What a shop writes to its customers.
+create domain interlock.mail_kind as text
+  constraint mail_kind_known check (
+    value in ('order_confirmed', 'payment_received', 'order_shipped', 'order_refunded', 'payment_reminder')
+  );
+
+create domain interlock.mail_kinds as text[]
+  constraint mail_kinds_known check (
+    value <@ array['order_confirmed', 'payment_received', 'order_shipped', 'order_refunded', 'payment_reminder']
+  );
+
+-- By what its CRM knows a shop.
+create domain interlock.crm_account as text
+  constraint crm_account_format check (value ~ '^[A-Za-z0-9_-]{1,100}$');
+
+-- Where a mail goes: an e-mail address in its normal form (interlock.normal_email).
+create domain interlock.mail_address as text
+  constraint mail_address_format check (value ~ '^[^@\s]+@[^@\s]+[.][^@\s]+$' and char_length(value) <= 254);
+
+-- The languages that there are templates in.
+create domain interlock.mail_language as text
+  constraint mail_language_known check (value in ('en', 'de'));
+
+-- Who a mail comes from: an address, perhaps behind a name.
+create domain interlock.mail_sender as text
+  constraint mail_sender_format check (
+    char_length(value) <= 320 and value ~ '^([^<>@"\\[:cntrl:]]+ <[^@<>\s]+@[^@<>\s]+[.][^@<>\s]+>|[^@<>\s]+@[^@<>\s]+[.][^@<>\s]+)$'
+  );
+
+-- Why nothing is sent to an address.
+create domain interlock.suppression_reason as text
+  constraint mail_suppressions_reason_known check (value in ('bounced', 'complained', 'unwanted'));
+
+-- Where customers see their order.
+create domain interlock.order_url as text
+  constraint order_url_format check (value ~ '^https?://[^[:space:]<>"]+$' and char_length(value) <= 500);
+
+-- How long before something.
+create domain interlock.lead_time as interval
+  constraint lead_time_sane check (value between interval '10 minutes' and interval '30 days');
+
+create domain interlock.mail_text as text
+  constraint mail_text_size check (char_length(value) between 1 and 20000);
+
+create domain interlock.mail_html as text
+  constraint mail_html_size check (char_length(value) between 1 and 50000);
+
+-- Where a shop has its events sent: webhooks, written by create_webhook_endpoint and its kin, and one row each for its mails
+-- (set_mail_settings) and its CRM (set_crm_settings), whose URLs and keys only the function deliver knows.
 create table interlock.webhook_endpoints (
   id uuid not null default interlock.new_id()
     constraint webhook_endpoints_pkey primary key,
-  url interlock.webhook_url not null,
+  channel interlock.delivery_channel not null default 'webhook',
+  url interlock.webhook_url,
   description interlock.label,
   event_types interlock.event_types,
   ordered boolean not null default false,
@@ -69,13 +122,16 @@ create table interlock.webhook_endpoints (
   failing_since timestamptz,
   disabled_at timestamptz,
   created_at timestamptz not null default now(),
+  constraint webhook_endpoints_url_of_webhook check ((channel = 'webhook') = (url is not null)),
   constraint webhook_endpoints_disabled_inactive check (disabled_at is null or not active)
 );
 
 comment on table interlock.webhook_endpoints is
   'Where the shop has its events sent, after Standard Webhooks.';
+comment on column interlock.webhook_endpoints.channel is
+  'webhook, or what else it is: email (the shop''s mails), alpine_iq (its CRM).';
 comment on column interlock.webhook_endpoints.url is
-  'Where to.';
+  'Where to; empty for what is no webhook.';
 comment on column interlock.webhook_endpoints.description is
   'What the shop calls it.';
 comment on column interlock.webhook_endpoints.event_types is
@@ -90,6 +146,8 @@ comment on column interlock.webhook_endpoints.failing_since is
   'Since when nothing has been accepted; null: the latest was.';
 comment on column interlock.webhook_endpoints.disabled_at is
   'When it was switched off because it had failed for days or said 410 Gone.';
+
+create unique index webhook_endpoints_one_of_channel on interlock.webhook_endpoints (channel) where channel <> 'webhook';
 
 alter table interlock.webhook_endpoints enable row level security;
 
@@ -125,7 +183,7 @@ comment on column interlock.deliveries.position is
 comment on column interlock.deliveries.transaction is
   'The transaction that wrote the event, by which it is found.';
 comment on column interlock.deliveries.state is
-  'pending, delivered (the endpoint has accepted it), or dead (it is not tried any more; retry_delivery does).';
+  'pending, delivered (the endpoint has accepted it), dead (it is not tried any more; retry_delivery does), or skipped (there was nothing to send: a mail to nobody; the log says why).';
 comment on column interlock.deliveries.attempts is
   'How often it has been tried since it was made or sent again.';
 comment on column interlock.deliveries.lease is
@@ -143,6 +201,23 @@ create index deliveries_dead on interlock.deliveries (ended_at) where state = 'd
 alter table interlock.deliveries enable row level security;
 
 grant select on table interlock.deliveries to service_role;
+
+-- The shop's account with its CRM: one row, once it has one. Written by set_crm_settings.
+create table interlock.crm_settings (
+  endpoint_id uuid not null
+    constraint crm_settings_pkey primary key
+    constraint crm_settings_endpoint references interlock.webhook_endpoints (id) on delete cascade,
+  account interlock.crm_account not null
+);
+
+comment on table interlock.crm_settings is
+  'The shop''s account with its CRM. Written by set_crm_settings.';
+comment on column interlock.crm_settings.account is
+  'By what Alpine IQ knows the shop: the uid in its URLs.';
+
+alter table interlock.crm_settings enable row level security;
+
+grant select on table interlock.crm_settings to service_role;
 
 -- By what the worker is known that sends deliveries: hashes, so that nobody who reads the database can be it.
 create table interlock.deliver_secrets (
@@ -213,6 +288,116 @@ comment on column interlock.delivery_cursor.position is
 alter table interlock.delivery_cursor enable row level security;
 
 insert into interlock.delivery_cursor (seen) values (pg_current_snapshot());
+
+-- Orders whose buyers were reminded to pay, each once.
+create table interlock.mail_reminders (
+  order_id uuid not null
+    constraint mail_reminders_pkey primary key
+    constraint mail_reminders_order references interlock.orders (id),
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.mail_reminders is
+  'Orders whose buyers were reminded to pay. Written by interlock.remind_payments.';
+
+alter table interlock.mail_reminders enable row level security;
+
+-- How the shop writes its mails: one row, once it does. Written by set_mail_settings.
+create table interlock.mail_settings (
+  endpoint_id uuid not null
+    constraint mail_settings_pkey primary key
+    constraint mail_settings_endpoint references interlock.webhook_endpoints (id) on delete cascade,
+  sender interlock.mail_sender not null,
+  reply_to interlock.mail_address,
+  language interlock.mail_language not null default 'en',
+  kinds interlock.mail_kinds not null
+    default '{order_confirmed,payment_received,order_shipped,order_refunded,payment_reminder}',
+  order_url interlock.order_url,
+  remind_before interlock.lead_time not null default '24 hours'
+);
+
+comment on table interlock.mail_settings is
+  'How the shop writes its mails. Written by set_mail_settings.';
+comment on column interlock.mail_settings.sender is
+  'Who they come from: Shop <orders@example.com>.';
+comment on column interlock.mail_settings.reply_to is
+  'Where answers go, if not to the sender.';
+comment on column interlock.mail_settings.language is
+  'The language of those whose language is not known: en or de.';
+comment on column interlock.mail_settings.kinds is
+  'Which mails are written.';
+comment on column interlock.mail_settings.order_url is
+  'Where customers see their order, with {order_id} in it; null: mails have no link.';
+comment on column interlock.mail_settings.remind_before is
+  'How long before an order expires its buyer is reminded to pay.';
+
+alter table interlock.mail_settings enable row level security;
+
+grant select on table interlock.mail_settings to service_role;
+
+-- Addresses that get nothing. Written by suppress_email and allow_email.
+create table interlock.mail_suppressions (
+  email interlock.mail_address not null
+    constraint mail_suppressions_pkey primary key,
+  reason interlock.suppression_reason not null,
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.mail_suppressions is
+  'Addresses that no mail is sent to. Written by suppress_email and allow_email.';
+comment on column interlock.mail_suppressions.reason is
+  'bounced, complained or unwanted.';
+
+alter table interlock.mail_suppressions enable row level security;
+
+grant select on table interlock.mail_suppressions to service_role;
+
+-- The shop's own words in place of those of interlock.mail_template. Written by set_mail_template.
+create table interlock.mail_templates (
+  kind interlock.mail_kind not null,
+  language interlock.mail_language not null,
+  subject interlock.label not null,
+  body interlock.mail_text not null,
+  html interlock.mail_html,
+  constraint mail_templates_pkey primary key (kind, language)
+);
+
+comment on table interlock.mail_templates is
+  'The shop''s own words for its mails. Written by set_mail_template.';
+comment on column interlock.mail_templates.body is
+  'Paragraphs with placeholders; one of which a placeholder is empty is left out.';
+comment on column interlock.mail_templates.html is
+  'A page around them, with {{body}} in it; null: the usual one.';
+
+alter table interlock.mail_templates enable row level security;
+
+grant select on table interlock.mail_templates to service_role;
+
+-- Mails as they are sent: written once, when they are first due, so that each repetition is the same, byte for byte. They
+-- go with their delivery, and with the person (interlock.forget_order_details).
+create table interlock.mails (
+  delivery_id bigint not null
+    constraint mails_pkey primary key
+    constraint mails_delivery references interlock.deliveries (id) on delete cascade,
+  order_id uuid not null,
+  kind interlock.mail_kind not null,
+  recipient interlock.mail_address not null,
+  body text not null,
+  tried_at timestamptz
+);
+
+comment on table interlock.mails is
+  'Mails as they are sent to customers. They go with their delivery, and when the account is erased.';
+comment on column interlock.mails.body is
+  'What Resend is sent.';
+comment on column interlock.mails.tried_at is
+  'Since when it may have arrived: a day later its idempotency key is forgotten, so it is not sent again by itself.';
+
+create index mails_by_order on interlock.mails (order_id);
+
+alter table interlock.mails enable row level security;
+
+grant select on table interlock.mails to service_role;
 
 -- What has happened and no history of its own tells, one row for each event, written in the transaction that made it happen.
 -- Append-only; interlock.purge_history removes old ones (settings.keep_events). It is read as interlock.events, with the others.
@@ -295,6 +480,35 @@ begin
 end
 $$;
 
+-- What public.allow_email does, with its owner's rights: mails are sent to an address again. What was skipped stays so: retry_delivery.
+--
+-- Callers: authenticated (staff) and service_role, through public.allow_email.
+-- Locks: the address's row.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
+-- Security definer: nobody has the right to write suppressions.
+create function interlock.allow_email(p_email text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_email constant text := interlock.normal_email(p_email);
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.refuse_unless_shop();
+  perform interlock.refuse_problems(
+    case when v_email is null then interlock.problem('/p_email', 'must be an e-mail address') else '[]' end
+  );
+  delete from interlock.mail_suppressions s where s.email = v_email;
+  return jsonb_build_object('success', true, 'email', v_email, 'suppressed', false);
+end
+$$;
+
 -- Broadcast a message on a private topic, where the platform's realtime is there; else nothing is done. It goes out when the
 -- transaction commits, and never fails what it tells of: the platform makes a warning of every error. So what it has to say can be read,
 -- too, and a client that was away reads it.
@@ -359,10 +573,11 @@ $$;
 -- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. The
 -- endpoints are locked so that two who claim at once do not count past each other, and waited for: who answers that there is
 -- nothing has seen what those before it have made.
--- The secrets stay here: what is answered is signed.
+-- The secrets stay here: what is answered is signed. For a mail, or a call of the CRM, the function adds the key (`outlet`), which is not here.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
--- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, skip locked.
+-- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, accounts that mails are written to, skip
+--   locked.
 -- Errors: DELIVER_SECRET_INVALID; 55P03 is transient.
 -- Security definer: nobody has the right to read or write deliveries and secrets.
 create function interlock.claim_deliveries(p_secret text, p_limit int)
@@ -378,6 +593,8 @@ declare
   v_timestamp constant bigint := extract(epoch from clock_timestamp());
   v_limit constant int := least(greatest(coalesce(p_limit, 20), 1), 50);
   v_endpoints uuid[];
+  v_ids bigint[];
+  v_calls jsonb;
   v_deliveries jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -401,7 +618,7 @@ begin
     from interlock.webhook_endpoints w
     cross join interlock.settings s
     where w.active
-      and interlock.is_webhook_url(w.url, s.webhooks_anywhere)
+      and (w.channel <> 'webhook' or interlock.is_webhook_url(w.url, s.webhooks_anywhere))
     order by w.id
     for no key update of w
   ) e;
@@ -436,10 +653,15 @@ begin
     where w.id = any (v_endpoints)
   ), sized as (
     -- What is answered must fit into what the function reads, and one always does.
-    select d.id, sum(octet_length(e.payload::text)) over w - octet_length(e.payload::text) as bytes_before, row_number() over w as place
+    select d.id, sum(b.bytes) over w - b.bytes as bytes_before, row_number() over w as place
     from due d
     join interlock.deliveries q on q.id = d.id
     join interlock.events e on e.transaction = q.transaction and e.position = q.position
+    join interlock.webhook_endpoints t on t.id = q.endpoint_id
+    left join interlock.mails m on m.delivery_id = d.id
+    cross join lateral (select case t.channel
+      when 'email' then coalesce(octet_length(m.body), 20000) else octet_length(e.payload::text)
+    end as bytes) b
     window w as (order by d.turn, d.next_attempt_at, d.id rows unbounded preceding)
   ), chosen as (
     select s.id from sized s where s.place <= v_limit and s.bytes_before < 300000
@@ -449,26 +671,44 @@ begin
         lease_until = v_now + interval '1 minute'
     from chosen c
     where d.id = c.id
-    returning d.*
+    returning d.id
   )
+  select array_agg(c.id) into v_ids from claimed c;
+
+  perform interlock.write_mails(v_ids);
+  v_calls := interlock.crm_calls(v_ids);
+
   select jsonb_agg(
-    jsonb_build_object('id', m.id, 'lease', m.lease, 'url', m.url, 'body', m.body, 'headers', jsonb_build_object(
-      'webhook-id', m.event_id,
-      'webhook-timestamp', v_timestamp::text,
-      'webhook-signature', interlock.sign_webhook(m.endpoint_id, m.event_id::text, v_timestamp, m.body)
-    ))
+    jsonb_build_object('id', m.id, 'lease', m.lease)
+    || case m.channel
+      when 'email' then jsonb_build_object(
+        'outlet', 'RESEND', 'url', '/emails', 'body', m.body,
+        'headers', jsonb_build_object('idempotency-key', concat_ws('.', m.event_id, m.endpoint_id))
+      )
+      when 'alpine_iq' then v_calls -> m.id::text
+      else jsonb_build_object('url', m.url, 'body', m.body, 'headers', jsonb_build_object(
+        'webhook-id', m.event_id,
+        'webhook-timestamp', v_timestamp::text,
+        'webhook-signature', interlock.sign_webhook(m.endpoint_id, m.event_id::text, v_timestamp, m.body)
+      ))
+    end
     order by m.id
   )
   into v_deliveries
   from (
     select
-      c.id, c.lease, e.id as event_id, c.endpoint_id, w.url,
-      jsonb_build_object(
-        'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
-      )::text as body
-    from claimed c
-    join interlock.events e on e.transaction = c.transaction and e.position = c.position
-    join interlock.webhook_endpoints w on w.id = c.endpoint_id
+      d.id, d.lease, e.id as event_id, d.endpoint_id, w.channel, w.url,
+      case w.channel
+        when 'email' then (select t.body from interlock.mails t where t.delivery_id = d.id)
+        else jsonb_build_object(
+          'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
+        )::text
+      end as body
+    from interlock.deliveries d
+    join interlock.events e on e.transaction = d.transaction and e.position = d.position
+    join interlock.webhook_endpoints w on w.id = d.endpoint_id
+    where d.id = any (v_ids)
+      and d.lease is not null
   ) m;
 
   return jsonb_build_object('success', true, 'deliveries', coalesce(v_deliveries, '[]'));
@@ -544,6 +784,80 @@ begin
 end
 $$;
 
+-- What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing. Who does not want to be written to is not told of,
+-- and what they buy is told without them.
+--
+-- Callers: interlock.crm_calls.
+-- Locks: none.
+create function interlock.crm_call(p_event_type text, p_subject text)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_account constant text := (select c.account from interlock.crm_settings c);
+  v_path text;
+  v_body jsonb;
+begin
+  if p_event_type = 'customer.changed' then
+    v_path := 'createUpdateMember';
+    v_body := interlock.alpine_iq_member(p_subject::uuid);
+  else
+    v_path := 'createUpdateSale';
+    v_body := interlock.alpine_iq_sale(p_subject::uuid);
+    if not exists (
+      select from interlock.customers c where c.id = (v_body #>> '{visit,pos_user}')::uuid and c.marketing
+    ) then
+      v_body := v_body #- '{visit,pos_user}';
+    end if;
+  end if;
+  return case when v_body is not null then jsonb_build_object(
+    'outlet', 'ALPINE_IQ', 'url', format('/api/v1.1/%s/%s', v_path, v_account), 'body', v_body::text, 'headers', '{}'::jsonb
+  ) end;
+end
+$$;
+
+-- The calls of the CRM that deliveries come to, by their ids. Where there is nothing to tell the delivery ends here; what cannot be told is dead,
+-- and stops no other.
+--
+-- Callers: interlock.claim_deliveries.
+-- Locks: the deliveries, which the caller has.
+create function interlock.crm_calls(p_delivery_ids bigint[])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_calls jsonb := '{}';
+  v_call jsonb;
+  v_one record;
+begin
+  for v_one in
+    select d.id, d.subject, e.type
+    from interlock.deliveries d
+    join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel = 'alpine_iq'
+    join interlock.events e on e.transaction = d.transaction and e.position = d.position
+    where d.id = any (p_delivery_ids)
+    order by d.id
+  loop
+    begin
+      v_call := interlock.crm_call(v_one.type, v_one.subject);
+    exception
+      when others then
+        perform interlock.skip_delivery(v_one.id, 'dead', format('it cannot be told: %s', sqlerrm));
+        continue;
+    end;
+    if v_call is null then
+      perform interlock.skip_delivery(v_one.id, 'skipped', 'nobody who may be written to');
+    else
+      v_calls := v_calls || jsonb_build_object(v_one.id, v_call);
+    end if;
+  end loop;
+  return v_calls;
+end
+$$;
+
 -- What public.delete_webhook_endpoint does, with its owner's rights: removes an endpoint with its secrets, and with what was sent or was
 -- still to be sent there.
 --
@@ -564,7 +878,7 @@ begin
   end if;
 
   perform interlock.refuse_unless_shop();
-  delete from interlock.webhook_endpoints w where w.id = p_endpoint_id;
+  delete from interlock.webhook_endpoints w where w.id = p_endpoint_id and w.channel = 'webhook';
   if not found then
     perform interlock.raise_error('WEBHOOK_ENDPOINT_NOT_FOUND', jsonb_build_object('endpoint_id', p_endpoint_id));
   end if;
@@ -611,6 +925,93 @@ as $$
   select (
     lpad(to_hex((extract(epoch from p_created_at) * 1000)::bigint), 12, '0') || '70008' || lpad(to_hex(p_position), 15, '0')
   )::uuid
+$$;
+
+-- A text with its placeholders filled in, as text or as HTML; null if one of them is empty. What is filled in is not read again, so
+-- no value can name a placeholder, and in HTML nothing but the template's own page is markup.
+--
+-- Callers: interlock.render_mail.
+-- Locks: none.
+create function interlock.fill_mail(p_text text, p_values jsonb, p_html boolean)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return (
+    select case when bool_and(f.filled is not null) then string_agg(f.filled, '' order by f.n) end
+    from (
+      select
+        p.n,
+        case
+          when p.n % 2 = 1 then case when p_html then replace(interlock.escape_html(p.part), E'\n', '<br>') else p.part end
+          when p_html and btrim(p.part) = 'order_url' then
+            '<a href="' || interlock.escape_html(p_values ->> 'order_url') || '">' || interlock.escape_html(p_values ->> 'order_url') || '</a>'
+          when p_html then interlock.escape_html(p_values ->> btrim(p.part))
+          else p_values ->> btrim(p.part)
+        end as filled
+      from regexp_split_to_table(p_text, '\{\{|\}\}') with ordinality as p (part, n)
+    ) f
+  );
+end
+$$;
+
+-- What is wrong with the kind and the language of a mail; an empty list if nothing is.
+--
+-- Callers: interlock.set_mail_template, interlock.preview_mail.
+-- Locks: none.
+create function interlock.find_mail_problems(p_kind text, p_language text)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return case
+    when (p_kind in (
+      'order_confirmed', 'payment_received', 'order_shipped', 'order_refunded', 'payment_reminder'
+    )) is not true then interlock.problem(
+      '/p_kind', 'must be order_confirmed, payment_received, order_shipped, order_refunded or payment_reminder'
+    )
+    else '[]'
+  end || case
+    when (p_language in ('en', 'de')) is not true then interlock.problem('/p_language', 'must be en or de')
+    else '[]'
+  end;
+end
+$$;
+
+-- What is wrong with a text of a template, at p_at: a placeholder that there is not, by its name, or braces that do not close.
+--
+-- Callers: interlock.set_mail_template.
+-- Locks: none.
+create function interlock.find_template_problems(p_at text, p_text text, p_placeholders text[])
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_left constant text := regexp_replace(p_text, '\{\{ *[a-z_]+ *\}\}', '', 'g');
+begin
+  return (
+    select coalesce(jsonb_agg(p.problem), '[]')
+    from (
+      select interlock.problem(
+        p_at, format('has the unknown placeholder %s; there are %s', f.name, array_to_string(p_placeholders, ', '))
+      ) -> 0 as problem
+      from (
+        select distinct m.found[1] as name
+        from regexp_matches(p_text, '\{\{ *([a-z_]+) *\}\}', 'g') as m (found)
+      ) f
+      where not f.name = any (p_placeholders)
+      union all
+      select interlock.problem(p_at, 'has {{ or }} that belong to no placeholder') -> 0
+      where v_left ~ '\{\{|\}\}'
+    ) p
+  );
+end
 $$;
 
 -- What is wrong with what is said of an endpoint; null stands for what is not said, an empty list for all types.
@@ -668,6 +1069,21 @@ begin
 end
 $$;
 
+-- An amount in minor units with its currency, as people read it; a blank that does not break stands between.
+--
+-- Callers: interlock.mail_values, interlock.mail_rows.
+-- Locks: none.
+create function interlock.format_money(p_amount bigint, p_currency text, p_language text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return interlock.format_amount(p_amount, p_currency, p_language) || U&'\00A0' || p_currency;
+end
+$$;
+
 -- Whether there is anything to deliver at this moment.
 --
 -- Callers: interlock.call_deliver.
@@ -700,6 +1116,24 @@ begin
 end
 $$;
 
+-- Whether an API has refused a call for good, so that the same one will be refused again. A key that it does not know, or an
+-- address that is not verified, is the shop's to set right; 409 is for good unless the very call is still under way (Resend).
+--
+-- Callers: interlock.record_delivery.
+-- Locks: none.
+create function interlock.is_refused(p_status int, p_answer text)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return p_status between 400 and 499
+    and p_status not in (401, 403, 408, 425, 429)
+    and not (p_status = 409 and coalesce(p_answer, '') like '%concurrent_idempotent_requests%');
+end
+$$;
+
 -- What public.list_deliveries does, with its owner's rights: what was sent to endpoints or is to be sent there, the newest
 -- first, with each attempt, a page at a time.
 --
@@ -718,8 +1152,8 @@ declare
   v_problems jsonb := '[]'::jsonb;
 begin
   perform interlock.refuse_unless_shop();
-  if p_state not in ('pending', 'delivered', 'dead') then
-    v_problems := v_problems || interlock.problem('/p_state', 'must be pending, delivered or dead');
+  if p_state not in ('pending', 'delivered', 'dead', 'skipped') then
+    v_problems := v_problems || interlock.problem('/p_state', 'must be pending, delivered, dead or skipped');
   end if;
   if p_limit is null or p_limit not between 1 and 200 then
     v_problems := v_problems || interlock.problem('/p_limit', 'must be an integer from 1 to 200');
@@ -732,7 +1166,11 @@ begin
         select jsonb_agg(to_jsonb(a) - '{id,delivery_id}'::text[] order by a.id)
         from interlock.delivery_attempts a
         where a.delivery_id = q.id
-      ), '[]'))
+      ), '[]')) || coalesce((
+        select jsonb_build_object('mail', jsonb_build_object('kind', m.kind, 'recipient', m.recipient))
+        from interlock.mails m
+        where m.delivery_id = q.id
+      ), '{}')
       order by q.id desc
     )
     from (
@@ -770,7 +1208,7 @@ begin
 end
 $$;
 
--- Lock an endpoint and answer it.
+-- Lock an endpoint for webhooks and answer it.
 --
 -- Callers: the functions that change endpoints.
 -- Locks: the endpoint.
@@ -789,11 +1227,560 @@ begin
   select w.* into v_endpoint
   from interlock.webhook_endpoints w
   where w.id = p_endpoint_id
+    and w.channel = 'webhook'
   for no key update;
   if not found then
     perform interlock.raise_error('WEBHOOK_ENDPOINT_NOT_FOUND', jsonb_build_object('endpoint_id', p_endpoint_id));
   end if;
   return v_endpoint;
+end
+$$;
+
+-- The types of events that mails are made of; interlock.mail_kind_of says of which comes what.
+--
+-- Callers: interlock.set_mail_settings.
+-- Locks: none.
+create function interlock.mail_event_types()
+returns text[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return array[
+    'order.created', 'order.pending_payment', 'order.confirmed', 'order.paid', 'order.shipped', 'order.partly_shipped',
+    'order.refunded', 'order.lines_refunded', 'order.cancelled', 'order.payment_due'
+  ];
+end
+$$;
+
+-- Which mail an event of an order is worth; null for none. An order is confirmed once: by bank transfer and cash on delivery when it is
+-- placed, by card and wallet when it is paid, so a card that is never charged has no mail.
+--
+-- Callers: interlock.write_mail.
+-- Locks: none.
+create function interlock.mail_kind_of(p_event_type text, p_order interlock.orders)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_waits constant boolean := p_order.payment_method in ('bank_transfer', 'cash_on_delivery');
+begin
+  return case
+    when p_event_type in ('order.created', 'order.pending_payment', 'order.confirmed') then
+      case when v_waits and p_order.status in ('pending_payment', 'confirmed', 'paid', 'fulfilled') then 'order_confirmed' end
+    when p_event_type = 'order.paid' then
+      case when v_waits then 'payment_received' else 'order_confirmed' end
+    when p_event_type in ('order.shipped', 'order.partly_shipped') then 'order_shipped'
+    when p_event_type in ('order.refunded', 'order.lines_refunded') then 'order_refunded'
+    when p_event_type = 'order.cancelled' then case when p_order.paid_at is not null then 'order_refunded' end
+    when p_event_type = 'order.payment_due' then
+      case when p_order.status = 'pending_payment' and p_order.proof_submitted_at is null then 'payment_reminder' end
+  end;
+end
+$$;
+
+-- The language of an order: what its contact says (`locale`, such as de-AT), its metadata, or its buyer's account; else the
+-- one of the settings.
+--
+-- Callers: interlock.write_mail, interlock.preview_mail.
+-- Locks: none.
+create function interlock.mail_language(p_order_id uuid)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    (
+      select l.language
+      from interlock.orders o
+      left join interlock.order_details d on d.order_id = o.id
+      left join auth.users u on u.id = o.user_id
+      cross join lateral (values
+        (1, d.contact ->> 'locale'), (2, d.metadata ->> 'locale'), (3, u.raw_user_meta_data ->> 'locale')
+      ) as s (n, locale)
+      cross join lateral (select lower(substring(s.locale from '^[A-Za-z]{2}(?![A-Za-z])')) as language) l
+      where o.id = p_order_id
+        and l.language in ('en', 'de')
+      order by s.n
+      limit 1
+    ),
+    (select s.language from interlock.mail_settings s),
+    'en'
+  );
+end
+$$;
+
+-- A page around the paragraphs of a mail. It is light or dark as its reader has it.
+--
+-- Callers: interlock.render_mail.
+-- Locks: none.
+create function interlock.mail_page(p_language text, p_title text, p_shop text, p_body text, p_footer text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select format($html$<!doctype html>
+<html lang="%1$s">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<meta name="supported-color-schemes" content="light dark">
+<title>%2$s</title>
+<style>
+:root { color-scheme: light dark; }
+body { margin: 0; background: #f3f4f6; color: #1f2430; }
+main { box-sizing: border-box; margin: 0 auto; max-width: 600px; padding: 24px 16px; font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; overflow-wrap: anywhere; }
+section { border-radius: 8px; padding: 24px; background: #fff; }
+h1 { margin: 0 0 16px; font-size: 20px; line-height: 1.3; }
+p { margin: 0 0 16px; }
+section p:last-child { margin: 0; }
+a { color: #1d4ed8; }
+table { margin: 0 0 16px; width: 100%%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+td { padding: 6px 0; border-top: 1px solid #e3e5ea; vertical-align: top; text-align: left; }
+td:first-child { width: 100%%; }
+td + td { padding-left: 16px; text-align: right; white-space: nowrap; }
+.detail td { padding: 0 0 6px; border: 0; color: #5b6270; font-size: 14px; }
+.detail td + td { padding-left: 16px; }
+.total td { border-top: 2px solid #1f2430; font-weight: 700; }
+footer { padding: 16px 24px 0; color: #5b6270; font-size: 13px; }
+@media (prefers-color-scheme: dark) {
+body { background: #14161b; color: #e8eaf0; }
+section { background: #1f232b; }
+a { color: #93b4ff; }
+td { border-color: #363c48; }
+.detail td, footer { color: #a3abba; }
+.total td { border-color: #e8eaf0; }
+}
+@media (max-width: 480px) {
+main { padding: 0; }
+section { border-radius: 0; padding: 20px 16px; }
+footer { padding: 16px; }
+}
+</style>
+</head>
+<body>
+<main>
+<section>
+<h1>%3$s</h1>
+%4$s
+</section>
+<footer>%5$s</footer>
+</main>
+</body>
+</html>
+$html$, p_language, p_title, p_shop, p_body, p_footer)
+$$;
+
+-- What a template of a mail can say, by name; `lines` is a table, and a paragraph of its own.
+--
+-- Callers: interlock.find_template_problems.
+-- Locks: none.
+create function interlock.mail_placeholders()
+returns text[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return array[
+    'shop', 'order_number', 'order_date', 'total', 'paid_by', 'transfer_until', 'cash_due', 'tracking', 'items_left',
+    'refund', 'refunded_to', 'reduction', 'new_total', 'order_url', 'lines'
+  ];
+end
+$$;
+
+-- Whom a mail about an order goes to, in its normal form: the account's address, or what a guest has said (`email` of the order's
+-- contact). Null where nobody is known.
+--
+-- Callers: interlock.write_mail, interlock.preview_mail.
+-- Locks: none.
+create function interlock.mail_recipient(p_order_id uuid)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(
+      case when not coalesce(u.is_anonymous, false) then interlock.normal_email(u.email) end,
+      interlock.normal_email(d.contact ->> 'email')
+    )
+    from interlock.orders o
+    join auth.users u on u.id = o.user_id
+    left join interlock.order_details d on d.order_id = o.id
+    where o.id = p_order_id
+  );
+end
+$$;
+
+-- The table of a mail, in the styles of interlock.receipt_rows: what was ordered and what it costs, what is in a parcel, or what
+-- was refunded. A reminder has none.
+--
+-- Callers: interlock.render_mail.
+-- Locks: none.
+create function interlock.mail_rows(
+  p_order interlock.orders, p_kind text, p_language text, p_event_type text, p_at timestamptz
+)
+returns table (n bigint, style text, o_left text, o_right text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  with words as (select interlock.mail_words(p_language) as words),
+  lines as (
+    select
+      i.*, row_number() over (order by i.name, i.product_id) as place,
+      nullif(i.quantity, 1) as several
+    from interlock.order_items i
+    where i.order_id = p_order.id
+      and p_kind in ('order_confirmed', 'payment_received')
+  ),
+  parcel as (
+    select s.id
+    from interlock.order_shipments s
+    where s.order_id = p_order.id
+      and s.created_at <= p_at
+      and p_kind = 'order_shipped'
+    order by s.id desc
+    limit 1
+  ),
+  refund as (
+    select r.*
+    from interlock.order_refunds r
+    where r.order_id = p_order.id
+      and r.created_at <= p_at
+      and p_kind = 'order_refunded'
+      and p_event_type = 'order.lines_refunded'
+    order by r.id desc
+    limit 1
+  ),
+  rows (part, place, style, o_left, amount, o_right) as (
+    select
+      1, l.place * 3, 'row', l.name, case when l.several is null then l.quantity * l.unit_price end, null::text
+    from lines l
+    union all
+    select
+      1, l.place * 3 + 1, 'detail',
+      format('%s x %s', l.several, interlock.format_amount(l.unit_price, p_order.currency, p_language)),
+      l.quantity * l.unit_price, null
+    from lines l
+    where l.several is not null
+    union all
+    select 1, l.place * 3 + 2, 'detail', w.words ->> 'discount', -l.discount, null
+    from lines l
+    cross join words w
+    where l.discount > 0
+    union all
+    select 2, 0, 'row', w.words ->> 'shipping', p_order.shipping, null
+    from words w
+    where p_order.shipping > 0
+      and exists (select from lines)
+    union all
+    select
+      case when t.inclusive then 5 else 3 end, row_number() over (order by t.percent), 'detail',
+      format(
+        t.words ->> case when t.inclusive then 'tax_in' else 'tax_on' end,
+        interlock.format_number(trim_scale(t.percent), p_language), interlock.format_amount(t.base, p_order.currency, p_language)
+      ),
+      t.tax, null
+    from (
+      select
+        w.words, l.tax_percent as percent, l.tax_inclusive as inclusive, sum(l.tax)::bigint as tax,
+        sum(l.quantity * l.unit_price - l.discount)::bigint as base
+      from lines l
+      cross join words w
+      where l.tax > 0
+        and l.tax_percent is not null
+      group by w.words, l.tax_percent, l.tax_inclusive
+    ) t
+    union all
+    select 4, 0, 'total', w.words ->> 'total', p_order.total, null
+    from words w
+    where exists (select from lines)
+    union all
+    select 4, 1, 'detail', w.words ->> 'wallet_part', p_order.wallet_amount, null
+    from words w
+    where p_order.wallet_amount > 0
+      and exists (select from lines)
+    union all
+    select 1, row_number() over (order by i.name, i.product_id), 'row', i.name, null, format('%s x', x.quantity)
+    from parcel p
+    join interlock.order_shipment_items x on x.shipment_id = p.id
+    join interlock.order_items i on i.order_id = x.order_id and i.product_id = x.product_id
+    union all
+    select
+      1, row_number() over (order by i.name, i.product_id), 'row',
+      case when x.quantity = 1 then i.name else format('%s x %s', x.quantity, i.name) end, x.amount, null
+    from refund r
+    join interlock.order_refund_items x on x.refund_id = r.id
+    join interlock.order_items i on i.order_id = x.order_id and i.product_id = x.product_id
+    union all
+    select 2, 0, 'row', w.words ->> 'shipping', r.shipping, null
+    from refund r
+    cross join words w
+    where r.with_shipping
+      and r.shipping > 0
+    union all
+    select 4, 0, 'total', w.words ->> 'refund', r.amount, null
+    from refund r
+    cross join words w
+  )
+  select
+    row_number() over (order by r.part, r.place), r.style, r.o_left,
+    coalesce(
+      r.o_right,
+      case r.style
+        when 'total' then interlock.format_money(r.amount, p_order.currency, p_language)
+        else interlock.format_amount(r.amount, p_order.currency, p_language)
+      end
+    )
+  from rows r;
+end
+$$;
+
+-- What a mail says, in a language: a subject, and paragraphs with placeholders. The shop's own words count where it has some.
+--
+-- Callers: interlock.render_mail.
+-- Locks: none.
+create function interlock.mail_template(p_kind text, p_language text)
+returns interlock.mail_templates
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_template interlock.mail_templates;
+begin
+  select t.* into v_template
+  from interlock.mail_templates t
+  where t.kind = p_kind
+    and t.language = p_language;
+  if found then
+    return v_template;
+  end if;
+
+  v_template.kind := p_kind;
+  v_template.language := p_language;
+  select t.subject, t.body into v_template.subject, v_template.body
+  from (values
+    ('order_confirmed', 'en', 'Your order {{order_number}} at {{shop}}',
+$mail$Thank you for your order {{order_number}} of {{order_date}}.
+
+{{lines}}
+
+It is paid: {{paid_by}}.
+
+Please transfer {{transfer_until}}, and name the order number {{order_number}}.
+
+You pay on delivery: {{cash_due}}.
+
+See your order: {{order_url}}$mail$),
+    ('order_confirmed', 'de', 'Ihre Bestellung {{order_number}} bei {{shop}}',
+$mail$Vielen Dank für Ihre Bestellung {{order_number}} vom {{order_date}}.
+
+{{lines}}
+
+Sie ist bezahlt: {{paid_by}}.
+
+Bitte überweisen Sie {{transfer_until}} und geben Sie dabei die Bestellnummer {{order_number}} an.
+
+Sie zahlen bei der Lieferung: {{cash_due}}.
+
+Ihre Bestellung ansehen: {{order_url}}$mail$),
+    ('payment_received', 'en', 'We have your payment for order {{order_number}}',
+$mail$Thank you: we have received your payment for order {{order_number}}.
+
+{{lines}}
+
+See your order: {{order_url}}$mail$),
+    ('payment_received', 'de', 'Ihre Zahlung für Bestellung {{order_number}} ist da',
+$mail$Vielen Dank: Ihre Zahlung für Bestellung {{order_number}} ist bei uns eingegangen.
+
+{{lines}}
+
+Ihre Bestellung ansehen: {{order_url}}$mail$),
+    ('order_shipped', 'en', 'Your order {{order_number}} is on its way',
+$mail$Your order {{order_number}} has left us.
+
+{{lines}}
+
+Tracking number: {{tracking}}
+
+Still to come in another parcel: {{items_left}}.
+
+See your order: {{order_url}}$mail$),
+    ('order_shipped', 'de', 'Ihre Bestellung {{order_number}} ist unterwegs',
+$mail$Ihre Bestellung {{order_number}} hat unser Haus verlassen.
+
+{{lines}}
+
+Sendungsnummer: {{tracking}}
+
+Es folgen in einem weiteren Paket: {{items_left}}.
+
+Ihre Bestellung ansehen: {{order_url}}$mail$),
+    ('order_refunded', 'en', 'Your order {{order_number}}: what has changed',
+$mail$We give back {{refund}} of your order {{order_number}}.
+
+We have taken {{reduction}} off your order {{order_number}}. It costs {{new_total}} now.
+
+{{lines}}
+
+The money goes back where it came from: {{refunded_to}}. This can take a few days.
+
+See your order: {{order_url}}$mail$),
+    ('order_refunded', 'de', 'Ihre Bestellung {{order_number}}: was sich geändert hat',
+$mail$Wir erstatten Ihnen {{refund}} zu Ihrer Bestellung {{order_number}}.
+
+Ihre Bestellung {{order_number}} kostet {{reduction}} weniger, also jetzt {{new_total}}.
+
+{{lines}}
+
+Das Geld geht dorthin zurück, woher es kam: {{refunded_to}}. Das kann einige Tage dauern.
+
+Ihre Bestellung ansehen: {{order_url}}$mail$),
+    ('payment_reminder', 'en', 'Your order {{order_number}} waits for your payment',
+$mail$We have kept the goods of your order {{order_number}} for you, but have not seen a payment yet.
+
+Please transfer {{transfer_until}}, and name the order number {{order_number}}. After that the order ends by itself.
+
+If your payment is on its way already, there is nothing more to do.
+
+See your order: {{order_url}}$mail$),
+    ('payment_reminder', 'de', 'Ihre Bestellung {{order_number}} wartet auf Ihre Zahlung',
+$mail$Wir halten die Ware Ihrer Bestellung {{order_number}} für Sie bereit, haben aber noch keine Zahlung gesehen.
+
+Bitte überweisen Sie {{transfer_until}} und geben Sie dabei die Bestellnummer {{order_number}} an. Danach endet die Bestellung von selbst.
+
+Falls Ihre Zahlung schon unterwegs ist, brauchen Sie nichts weiter zu tun.
+
+Ihre Bestellung ansehen: {{order_url}}$mail$)
+  ) as t (kind, language, subject, body)
+  where t.kind = p_kind
+    and t.language = p_language;
+  return v_template;
+end
+$$;
+
+-- What there is to say of an order in a mail, by the placeholders of interlock.mail_placeholders but `lines`; what is not the
+-- case is left out. p_event_type and p_at are the event's: they tell which parcel or refund it is about.
+--
+-- Callers: interlock.render_mail.
+-- Locks: none.
+create function interlock.mail_values(
+  p_order interlock.orders, p_kind text, p_language text, p_event_type text, p_at timestamptz
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_words constant jsonb := interlock.mail_words(p_language);
+  v_settings constant interlock.settings := (select s from interlock.settings s);
+  v_mail constant interlock.mail_settings := (select m from interlock.mail_settings m);
+  v_due constant bigint := p_order.total - p_order.refunded - p_order.wallet_amount;
+  v_refund interlock.order_refunds;
+  v_amount bigint;
+  v_is_open constant boolean := p_order.status in ('pending_payment', 'confirmed');
+begin
+  if p_kind = 'order_refunded' then
+    if p_event_type = 'order.lines_refunded' then
+      select r.* into v_refund
+      from interlock.order_refunds r
+      where r.order_id = p_order.id and r.created_at <= p_at
+      order by r.id desc
+      limit 1;
+      v_amount := v_refund.amount;
+    else
+      v_amount := p_order.total - p_order.refunded;
+      v_refund.paid := true;
+      v_refund.to_wallet := case when p_order.payment_method = 'wallet' then 1 else p_order.wallet_amount end;
+      v_refund.to_card := case when p_order.payment_method = 'card' then 1 else 0 end;
+    end if;
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'shop', coalesce(v_settings.shop_name, btrim(substring(v_mail.sender from '^(.*)<')), split_part(v_mail.sender, '@', 2), 'Shop'),
+    'order_number', p_order.number,
+    'order_date', to_char(p_order.created_at at time zone v_settings.shop_time_zone, v_words ->> 'day'),
+    'total', interlock.format_money(p_order.total - p_order.refunded, p_order.currency, p_language),
+    'paid_by', case when p_order.paid_at is not null then v_words ->> p_order.payment_method::text end,
+    'transfer_until', case when v_is_open and p_order.payment_method = 'bank_transfer' then
+      interlock.format_money(v_due, p_order.currency, p_language)
+        || case p_language when 'de' then ' bis ' else ' by ' end
+        || to_char(p_order.payment_expires_at at time zone v_settings.shop_time_zone, v_words ->> 'date')
+    end,
+    'cash_due', case when v_is_open and p_order.payment_method = 'cash_on_delivery' then
+      interlock.format_money(v_due, p_order.currency, p_language)
+    end,
+    'tracking', case when p_kind = 'order_shipped' then coalesce(
+      (
+        select s.tracking
+        from interlock.order_shipments s
+        where s.order_id = p_order.id and s.created_at <= p_at
+        order by s.id desc
+        limit 1
+      ),
+      p_order.tracking
+    ) end,
+    'items_left', case when p_event_type = 'order.partly_shipped' then interlock.format_number((
+      select nullif(greatest(0, sum(i.quantity) - (
+        select coalesce(sum(x.quantity), 0)
+        from interlock.order_shipment_items x
+        join interlock.order_shipments s on s.id = x.shipment_id
+        where x.order_id = p_order.id and s.created_at <= p_at
+      ) - (
+        select coalesce(sum(x.quantity), 0) from interlock.order_refund_items x where x.order_id = p_order.id
+      )), 0)
+      from interlock.order_items i
+      where i.order_id = p_order.id
+        and i.kind = 'physical'
+    ), p_language) end,
+    'refund', case when v_refund.paid and v_amount > 0 then interlock.format_money(v_amount, p_order.currency, p_language) end,
+    'refunded_to', case when v_refund.paid and v_amount > 0 then nullif(concat_ws(', ',
+      case when v_refund.to_card > 0 then v_words ->> 'card' end,
+      case when v_refund.to_wallet > 0 then v_words ->> 'wallet' end
+    ), '') end,
+    'reduction', case when not v_refund.paid and v_amount > 0 then interlock.format_money(v_amount, p_order.currency, p_language) end,
+    'new_total', case when not v_refund.paid and v_amount > 0 then
+      interlock.format_money(p_order.total - p_order.refunded, p_order.currency, p_language)
+    end,
+    'order_url', replace(v_mail.order_url, '{order_id}', p_order.id::text)
+  ));
+end
+$$;
+
+-- Words of mails beside those of receipts, in a language.
+--
+-- Callers: interlock.mail_rows, interlock.mail_values.
+-- Locks: none.
+create function interlock.mail_words(p_language text)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return interlock.receipt_words(p_language) || case p_language
+    when 'de' then jsonb_build_object(
+      'shipping', 'Versand', 'total', 'Gesamt', 'wallet_part', 'davon aus dem Guthaben', 'refund', 'Erstattung', 'day', 'DD.MM.YYYY',
+      'wallet', 'Guthaben', 'card', 'Karte', 'bank_transfer', 'Überweisung', 'cash_on_delivery', 'Barzahlung bei Lieferung'
+    )
+    else jsonb_build_object(
+      'shipping', 'Shipping', 'total', 'Total', 'wallet_part', 'of it from your balance', 'refund', 'Refund', 'day', 'YYYY-MM-DD',
+      'wallet', 'balance', 'card', 'card', 'bank_transfer', 'bank transfer', 'cash_on_delivery', 'cash on delivery'
+    )
+  end;
 end
 $$;
 
@@ -925,6 +1912,37 @@ begin
 end
 $$;
 
+-- Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is. One that is switched on
+-- begins afresh, as webhooks do. Of one subject it gets one event after the other.
+--
+-- Callers: interlock.set_mail_settings, interlock.set_crm_settings.
+-- Locks: the cursor; the endpoint.
+create function interlock.open_channel(p_channel text, p_description text, p_event_types text[], p_active boolean)
+returns interlock.webhook_endpoints
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_endpoint interlock.webhook_endpoints;
+begin
+  perform interlock.watch_events();
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  insert into interlock.webhook_endpoints as w (channel, description, event_types, ordered, active)
+  values (p_channel, p_description, p_event_types, true, coalesce(p_active, true))
+  on conflict (channel) where channel <> 'webhook'
+  do update
+  set event_types = excluded.event_types,
+      active = coalesce(p_active, w.active),
+      active_since = case when p_active and not w.active then now() else w.active_since end,
+      failing_since = case when p_active and not w.active then null else w.failing_since end,
+      disabled_at = case when p_active then null else w.disabled_at end
+  returning * into v_endpoint;
+  return v_endpoint;
+end
+$$;
+
 -- Let those hear our broadcasts who may (interlock.may_hear), where the platform's realtime is there. Returns whether it is; called again
 -- it changes nothing. Called when this is installed; if realtime comes later, call it once yourself:
 --
@@ -950,9 +1968,48 @@ begin
 end
 $$;
 
+-- What public.preview_mail does, with its owner's rights: a mail about an order as it would be written now, and who would get it.
+--
+-- Callers: authenticated (staff) and service_role, through public.preview_mail.
+-- Locks: none.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, ORDER_NOT_FOUND.
+-- Security definer: nobody has the right to read templates and accounts.
+create function interlock.preview_mail(p_order_id uuid, p_kind text, p_language text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_order interlock.orders;
+  v_language text;
+begin
+  perform interlock.refuse_unless_shop();
+  select o.* into v_order from interlock.orders o where o.id = p_order_id;
+  v_language := coalesce(p_language, interlock.mail_language(p_order_id));
+  perform interlock.refuse_problems(interlock.find_mail_problems(p_kind, v_language));
+  if v_order.id is null then
+    perform interlock.raise_error('ORDER_NOT_FOUND', jsonb_build_object('order_id', p_order_id));
+  end if;
+  return jsonb_build_object('success', true, 'to', interlock.mail_recipient(p_order_id), 'language', v_language)
+    || interlock.render_mail(
+      v_order, p_kind, v_language,
+      case
+        when p_kind = 'order_shipped' and v_order.fulfillment = 'partly_shipped' then 'order.partly_shipped'
+        when p_kind = 'order_refunded' and exists (
+          select from interlock.order_refunds r where r.order_id = p_order_id
+        ) then 'order.lines_refunded'
+      end,
+      interlock.clock()
+    );
+end
+$$;
+
 -- What public.record_delivery does, with its owner's rights: what came of an attempt, told by whoever has its lease. 2xx is accepted;
 -- after anything else it is tried again later, or is dead after the last attempt. 410 Gone switches the endpoint off at once, and so does a
--- failure when nothing has been accepted for five days; an event webhook.disabled tells it to the others.
+-- failure when nothing has been accepted for five days; an event webhook.disabled tells it to the others. What an API refuses for good
+-- (interlock.is_refused) is dead at once, and so is a mail that would be tried when its idempotency key is forgotten.
 --
 -- Callers: anon, authenticated and service_role, through public.record_delivery, of the function deliver: the lease, which
 --   only interlock.claim_deliveries tells, is its right.
@@ -1007,15 +2064,33 @@ begin
     return jsonb_build_object('success', true, 'recorded', false);
   end if;
 
+  select w.* into v_endpoint from interlock.webhook_endpoints w where w.id = v_delivery.endpoint_id;
   insert into interlock.delivery_attempts (delivery_id, status, error, duration_ms, answer)
   values (
-    p_delivery_id, p_status, p_error, greatest(coalesce(p_duration_ms, 0), 0), interlock.first_kilobyte(p_answer)
+    p_delivery_id, p_status, p_error, greatest(coalesce(p_duration_ms, 0), 0),
+    -- What is said of a mail goes with it.
+    case when v_endpoint.channel <> 'email' or exists (select from interlock.mails m where m.delivery_id = p_delivery_id) then
+      interlock.first_kilobyte(p_answer)
+    end
   );
+
+  -- What has never left may be tried whenever.
+  update interlock.mails m
+  set tried_at = null
+  where m.delivery_id = p_delivery_id
+    and (p_error = 'unsent' or p_error like '% is not set')
+    and m.tried_at >= v_delivery.lease_until - interval '1 minute';
 
   v_pause := interlock.delivery_pause(v_delivery.attempts + 1, p_retry_after_s);
   v_state := case
     when p_status between 200 and 299 then 'delivered'
-    when p_status = 410 or v_pause is null then 'dead'
+    when v_pause is null
+      or case v_endpoint.channel when 'webhook' then p_status = 410 else interlock.is_refused(p_status, p_answer) end
+      or exists (
+        select from interlock.mails m
+        where m.delivery_id = p_delivery_id and m.tried_at < v_now + v_pause - interval '23 hours'
+      )
+    then 'dead'
     else 'pending'
   end;
   update interlock.deliveries d
@@ -1027,14 +2102,14 @@ begin
       ended_at = case when v_state <> 'pending' then v_now end
   where d.id = p_delivery_id;
 
-  select w.* into v_endpoint from interlock.webhook_endpoints w where w.id = v_delivery.endpoint_id;
   if v_state = 'delivered' then
     if v_endpoint.failing_since is not null then
       update interlock.webhook_endpoints w set failing_since = null where w.id = v_endpoint.id;
     end if;
-  elsif v_endpoint.active then
+  -- A mail that is refused says nothing of the others.
+  elsif v_endpoint.active and (v_endpoint.channel = 'webhook' or v_state = 'pending' or v_pause is null) then
     v_reason := case
-      when p_status = 410 then 'gone'
+      when p_status = 410 and v_endpoint.channel = 'webhook' then 'gone'
       when v_endpoint.failing_since < v_now - interval '5 days' then 'failing'
     end;
     if v_reason is not null then
@@ -1053,6 +2128,118 @@ begin
   end if;
 
   return jsonb_build_object('success', true, 'recorded', true, 'state', v_state);
+end
+$$;
+
+-- Note as an event, once for each, that orders by bank transfer end soon unless they are paid; answers how many were noted. Only if
+-- somebody is to be reminded by mail.
+--
+-- Callers: the jobs of interlock.jobs.
+-- Locks: none that is waited for, but for one who reminds of the same order.
+create function interlock.remind_payments(p_limit int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_order_id uuid;
+  v_count int := 0;
+begin
+  for v_order_id in
+    insert into interlock.mail_reminders (order_id)
+    select o.id
+    from interlock.mail_settings s
+    join interlock.webhook_endpoints w on w.id = s.endpoint_id and w.active
+    join interlock.orders o
+      on o.status = 'pending_payment'
+      and o.payment_expires_at > interlock.clock()
+      and o.payment_expires_at <= interlock.clock() + s.remind_before
+    where 'payment_reminder' = any (s.kinds)
+      and o.payment_method = 'bank_transfer'
+      and o.proof_submitted_at is null
+      -- Who has so little time was told when they ordered.
+      and o.created_at < o.payment_expires_at - 2 * s.remind_before
+      and not exists (select from interlock.mail_reminders r where r.order_id = o.id)
+    order by o.payment_expires_at
+    limit p_limit
+    on conflict do nothing
+    returning order_id
+  loop
+    perform interlock.note_event('order.payment_due', v_order_id::text, jsonb_build_object('order_id', v_order_id));
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end
+$$;
+
+-- A mail about an order: `{subject, text, html}`. Of its template a paragraph is left out that has nothing to say.
+--
+-- Callers: interlock.write_mail, interlock.preview_mail.
+-- Locks: none.
+create function interlock.render_mail(
+  p_order interlock.orders, p_kind text, p_language text, p_event_type text, p_at timestamptz
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_template constant interlock.mail_templates := interlock.mail_template(p_kind, p_language);
+  v_values constant jsonb := interlock.mail_values(p_order, p_kind, p_language, p_event_type, p_at);
+  v_subject constant text := interlock.fill_mail(v_template.subject, v_values, false);
+  v_shop constant text := v_values ->> 'shop';
+  v_address constant text := (select s.shop_address from interlock.settings s);
+  v_lines_text text;
+  v_lines_html text;
+  v_text text;
+  v_html text;
+begin
+  select
+    string_agg(interlock.receipt_as_text(r.style, r.o_left, r.o_right, 60), E'\n' order by r.n),
+    '<table role="presentation">' || string_agg(
+      format('<tr class="%s"><td>%s</td><td>%s</td></tr>', r.style, interlock.escape_html(r.o_left), interlock.escape_html(r.o_right)),
+      E'\n' order by r.n
+    ) || '</table>'
+  into v_lines_text, v_lines_html
+  from interlock.mail_rows(p_order, p_kind, p_language, p_event_type, p_at) r;
+
+  select string_agg(f.text, E'\n\n' order by f.n), string_agg(f.html, E'\n' order by f.n)
+  into v_text, v_html
+  from (
+    select
+      p.n,
+      case when p.is_table then v_lines_text else interlock.fill_mail(p.paragraph, v_values, false) end as text,
+      case when p.is_table then v_lines_html else '<p>' || interlock.fill_mail(p.paragraph, v_values, true) || '</p>' end as html
+    from (
+      select s.n, btrim(s.part, E' \t\r\n') as paragraph, s.part ~ '^\s*\{\{ *lines *\}\}\s*$' as is_table
+      from regexp_split_to_table(v_template.body, '\r?\n[ \t]*\r?\n') with ordinality as s (part, n)
+    ) p
+    where p.paragraph <> ''
+  ) f;
+
+  return jsonb_build_object(
+    'subject', coalesce(v_subject, v_shop),
+    'text', concat_ws(E'\n\n', v_text, concat_ws(E'\n', '-- ', v_shop, v_address)) || E'\n',
+    'html', case
+      when v_template.html is null then interlock.mail_page(
+        p_language, interlock.escape_html(coalesce(v_subject, v_shop)), interlock.escape_html(v_shop), v_html,
+        replace(interlock.escape_html(concat_ws(E'\n', v_shop, v_address)), E'\n', '<br>')
+      )
+      else (
+        select string_agg(
+          case
+            when p.n % 2 = 1 then p.part
+            when btrim(p.part) = 'body' then v_html
+            when btrim(p.part) = 'lines' then v_lines_html
+            else interlock.escape_html(v_values ->> btrim(p.part))
+          end,
+          '' order by p.n
+        )
+        from regexp_split_to_table(v_template.html, '\{\{|\}\}') with ordinality as p (part, n)
+      )
+    end
+  );
 end
 $$;
 
@@ -1109,6 +2296,7 @@ begin
     ) d;
   end if;
 
+  update interlock.mails m set tried_at = null where m.delivery_id = any (v_ids);
   -- One that is being sent at this moment keeps its lease: it is not sent twice at a time.
   update interlock.deliveries d
   set state = 'pending', attempts = 0, next_attempt_at = interlock.clock(), ended_at = null
@@ -1198,6 +2386,42 @@ begin
 end
 $$;
 
+-- What public.set_crm_settings does, with its owner's rights: has Alpine IQ told of sales and customers from now on, or changes which
+-- account; what is null stays.
+--
+-- Callers: authenticated (staff) and service_role, through public.set_crm_settings.
+-- Locks: the cursor; the endpoint of the CRM.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
+-- Security definer: nobody has the right to write endpoints and settings of the CRM.
+create function interlock.set_crm_settings(p_account text, p_active boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_endpoint interlock.webhook_endpoints;
+  v_account constant text := coalesce(p_account, (select c.account from interlock.crm_settings c));
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.refuse_unless_shop();
+  if (v_account ~ '^[A-Za-z0-9_-]{1,100}$') is not true then
+    perform interlock.refuse_problems(interlock.problem('/p_account', 'must be the uid of your account: letters, digits, - and _'));
+  end if;
+
+  v_endpoint := interlock.open_channel('alpine_iq', 'Alpine IQ', '{sale.completed,sale.voided,customer.changed}', p_active);
+  insert into interlock.crm_settings (endpoint_id, account) values (v_endpoint.id, v_account)
+  on conflict (endpoint_id) do update set account = excluded.account;
+  return jsonb_build_object('success', true, 'crm', jsonb_build_object(
+    'endpoint_id', v_endpoint.id, 'account', v_account, 'active', v_endpoint.active
+  ));
+end
+$$;
+
 -- What public.set_deliver_secret does, with its owner's rights: the secret by which a worker may claim deliveries counts from
 -- now on, and the one before it still does, until the next one comes. Its hash alone is kept.
 --
@@ -1232,6 +2456,146 @@ begin
 end
 $$;
 
+-- What public.set_mail_settings does, with its owner's rights: has mails written from now on, or changes how; what is null stays. An empty
+-- text takes reply_to or order_url away.
+--
+-- Callers: authenticated (staff) and service_role, through public.set_mail_settings.
+-- Locks: the cursor; the endpoint of mails.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
+-- Security definer: nobody has the right to write endpoints and settings of mails.
+create function interlock.set_mail_settings(
+  p_sender text, p_reply_to text, p_language text, p_kinds text[], p_order_url text, p_remind_before interval, p_active boolean
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_kinds constant text[] := array[
+    'order_confirmed', 'payment_received', 'order_shipped', 'order_refunded', 'payment_reminder'
+  ];
+  v_endpoint interlock.webhook_endpoints;
+  v_settings interlock.mail_settings;
+  v_problems jsonb := '[]'::jsonb;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.refuse_unless_shop();
+  if p_sender is null and not exists (select from interlock.mail_settings) then
+    v_problems := v_problems || interlock.problem('/p_sender', 'is required');
+  elsif not (
+    char_length(p_sender) <= 320
+    and p_sender ~ '^([^<>@"\\[:cntrl:]]+ <[^@<>\s]+@[^@<>\s]+[.][^@<>\s]+>|[^@<>\s]+@[^@<>\s]+[.][^@<>\s]+)$'
+  ) then
+    v_problems := v_problems || interlock.problem('/p_sender', 'must be an address, or as Shop <orders@example.com>');
+  end if;
+  if p_reply_to <> '' and interlock.normal_email(p_reply_to) is null then
+    v_problems := v_problems || interlock.problem('/p_reply_to', 'must be an e-mail address');
+  end if;
+  if p_language not in ('en', 'de') then
+    v_problems := v_problems || interlock.problem('/p_language', 'must be en or de');
+  end if;
+  if not p_kinds <@ v_kinds then
+    v_problems := v_problems || interlock.problem('/p_kinds', format('must be some of %s', array_to_string(v_kinds, ', ')));
+  end if;
+  if p_order_url <> '' and not (
+    p_order_url ~ '^https?://[^[:space:]<>"]+$' and char_length(p_order_url) <= 500 and p_order_url like '%{order\_id}%'
+  ) then
+    v_problems := v_problems || interlock.problem(
+      '/p_order_url', 'must be a URL of at most 500 characters with {order_id} in it'
+    );
+  end if;
+  if not p_remind_before between interval '10 minutes' and interval '30 days' then
+    v_problems := v_problems || interlock.problem('/p_remind_before', 'must be 10 minutes to 30 days');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  v_endpoint := interlock.open_channel('email', 'E-mail', interlock.mail_event_types(), p_active);
+  insert into interlock.mail_settings as m (endpoint_id, sender, reply_to, language, kinds, order_url, remind_before)
+  values (
+    v_endpoint.id, coalesce(p_sender, (select s.sender from interlock.mail_settings s)), interlock.normal_email(p_reply_to),
+    coalesce(p_language, 'en'), coalesce(p_kinds, v_kinds), nullif(p_order_url, ''), coalesce(p_remind_before, interval '24 hours')
+  )
+  on conflict (endpoint_id)
+  do update
+  set sender = coalesce(p_sender, m.sender),
+      reply_to = case when p_reply_to is null then m.reply_to else excluded.reply_to end,
+      language = coalesce(p_language, m.language),
+      kinds = coalesce(p_kinds, m.kinds),
+      order_url = case when p_order_url is null then m.order_url else excluded.order_url end,
+      remind_before = coalesce(p_remind_before, m.remind_before)
+  returning * into v_settings;
+
+  return jsonb_build_object(
+    'success', true, 'mail', to_jsonb(v_settings) || jsonb_build_object('active', v_endpoint.active)
+  );
+end
+$$;
+
+-- What public.set_mail_template does, with its owner's rights: puts the shop's own words in place of a mail's, in a language;
+-- without subject and body the usual ones count again.
+--
+-- Callers: authenticated (staff) and service_role, through public.set_mail_template.
+-- Locks: the template's row.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
+-- Security definer: nobody has the right to write templates.
+create function interlock.set_mail_template(p_kind text, p_language text, p_subject text, p_body text, p_html text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problems jsonb;
+  v_placeholders constant text[] := interlock.mail_placeholders();
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.refuse_unless_shop();
+  v_problems := interlock.find_mail_problems(p_kind, p_language);
+  if num_nonnulls(p_subject, p_body) = 1 or num_nonnulls(p_subject, p_body, p_html) = 1 then
+    v_problems := v_problems || interlock.problem('', 'must have p_subject and p_body, or neither');
+  end if;
+  if not interlock.is_line(p_subject, 200) then
+    v_problems := v_problems || interlock.problem('/p_subject', 'must be one line of at most 200 characters');
+  end if;
+  if not char_length(p_body) between 1 and 20000 then
+    v_problems := v_problems || interlock.problem('/p_body', 'must have 1 to 20000 characters');
+  end if;
+  if not char_length(p_html) between 1 and 50000 then
+    v_problems := v_problems || interlock.problem('/p_html', 'must have 1 to 50000 characters');
+  elsif p_html !~ '\{\{ *body *\}\}' then
+    v_problems := v_problems || interlock.problem('/p_html', 'must have {{body}} in it');
+  end if;
+  perform interlock.refuse_problems(
+    v_problems
+    -- These every mail has.
+    || interlock.find_template_problems('/p_subject', p_subject, array['shop', 'order_number', 'order_date', 'total'])
+    || interlock.find_template_problems('/p_body', p_body, v_placeholders)
+    || interlock.find_template_problems('/p_html', p_html, v_placeholders || '{body}')
+  );
+
+  if p_subject is null then
+    delete from interlock.mail_templates t where t.kind = p_kind and t.language = p_language;
+  else
+    insert into interlock.mail_templates (kind, language, subject, body, html)
+    values (p_kind, p_language, p_subject, p_body, p_html)
+    on conflict (kind, language)
+    do update set subject = excluded.subject, body = excluded.body, html = excluded.html;
+  end if;
+  return jsonb_build_object(
+    'success', true, 'template', to_jsonb(interlock.mail_template(p_kind, p_language))
+  );
+end
+$$;
+
 -- The header webhook-signature (Standard Webhooks): for each secret of the endpoint that counts `v1,` and the base64 of the
 -- HMAC-SHA256 of `ID.TIMESTAMP.BODY`, the present secret's first.
 --
@@ -1258,6 +2622,55 @@ begin
     where s.endpoint_id = p_endpoint_id
       and (s.valid_until is null or s.valid_until > interlock.clock())
   );
+end
+$$;
+
+-- End a delivery that is leased and not sent, and say why in its log.
+--
+-- Callers: interlock.write_mails, interlock.crm_calls.
+-- Locks: the delivery, which the caller has.
+create function interlock.skip_delivery(p_delivery_id bigint, p_state text, p_reason text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update interlock.deliveries d
+  set state = p_state, lease = null, lease_until = null, ended_at = interlock.clock()
+  where d.id = p_delivery_id;
+  insert into interlock.delivery_attempts (delivery_id, error, duration_ms) values (p_delivery_id, left(p_reason, 200), 0);
+end
+$$;
+
+-- What public.suppress_email does, with its owner's rights: nothing is sent to an address from now on.
+--
+-- Callers: authenticated (staff) and service_role, through public.suppress_email.
+-- Locks: the address's row.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
+-- Security definer: nobody has the right to write suppressions.
+create function interlock.suppress_email(p_email text, p_reason text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_email constant text := interlock.normal_email(p_email);
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.refuse_unless_shop();
+  perform interlock.refuse_problems(
+    case when v_email is null then interlock.problem('/p_email', 'must be an e-mail address') else '[]' end
+    || case when (p_reason in ('bounced', 'complained', 'unwanted')) is not true then
+      interlock.problem('/p_reason', 'must be bounced, complained or unwanted') else '[]' end
+  );
+  insert into interlock.mail_suppressions (email, reason) values (v_email, p_reason)
+  on conflict (email) do update set reason = excluded.reason;
+  return jsonb_build_object('success', true, 'email', v_email, 'suppressed', true);
 end
 $$;
 
@@ -1311,7 +2724,7 @@ $$;
 
 -- Begin with what happens from now on, if no endpoint has been listening: what nobody wanted is not looked through.
 --
--- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, before an endpoint becomes active.
+-- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, interlock.open_channel, before an endpoint becomes active.
 -- Locks: the cursor.
 create function interlock.watch_events()
 returns void
@@ -1341,6 +2754,110 @@ set search_path = ''
 as $$
 begin
   return to_jsonb(p_endpoint) - 'active_since';
+end
+$$;
+
+-- Write the mail of a delivery, once; answers why there is none to send, or null. While somebody removes or moves the buyer's account it is
+-- `busy`: what is written of a person must not outlive them.
+--
+-- Callers: interlock.write_mails.
+-- Locks: the buyer's account, shared; it is not waited for.
+create function interlock.write_mail(
+  p_delivery_id bigint, p_subject text, p_event_type text, p_at timestamptz
+)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_settings constant interlock.mail_settings := (select s from interlock.mail_settings s);
+  v_order interlock.orders;
+  v_kind text;
+  v_recipient text;
+  v_mail jsonb;
+begin
+  select o.* into v_order from interlock.orders o where o.id = p_subject::uuid;
+  v_kind := interlock.mail_kind_of(p_event_type, v_order);
+  if v_kind is null then
+    return 'nothing to say';
+  elsif not v_kind = any (v_settings.kinds) then
+    return 'not of the kinds that are written';
+  end if;
+  if v_order.user_id is not null then
+    perform from auth.users u where u.id = v_order.user_id for key share skip locked;
+    if not found then
+      return 'busy';
+    end if;
+  end if;
+  v_recipient := interlock.mail_recipient(v_order.id);
+  if v_recipient is null then
+    return 'no address';
+  elsif exists (select from interlock.mail_suppressions s where s.email = v_recipient) then
+    return 'suppressed';
+  end if;
+
+  v_mail := interlock.render_mail(v_order, v_kind, interlock.mail_language(v_order.id), p_event_type, p_at);
+  insert into interlock.mails (delivery_id, order_id, kind, recipient, body)
+  values (p_delivery_id, v_order.id, v_kind, v_recipient, jsonb_strip_nulls(jsonb_build_object(
+    'from', v_settings.sender, 'to', jsonb_build_array(v_recipient), 'reply_to', v_settings.reply_to,
+    'subject', v_mail -> 'subject', 'text', v_mail -> 'text', 'html', v_mail -> 'html',
+    'tags', jsonb_build_array(jsonb_build_object('name', 'kind', 'value', v_kind))
+  ))::text);
+  return null;
+end
+$$;
+
+-- Have all mails of deliveries written that are about to be sent. What is not to be sent ends here: a mail to nobody or to
+-- an address that is suppressed is skipped; one that was tried a day ago is dead, as Resend has forgotten by then whether it
+-- had it; and one that cannot be written is dead, and stops no other.
+--
+-- Callers: interlock.claim_deliveries.
+-- Locks: the deliveries, which the caller has; as interlock.write_mail.
+create function interlock.write_mails(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_now constant timestamptz := interlock.clock();
+  v_one record;
+  v_reason text;
+begin
+  for v_one in
+    select d.id, d.subject, e.type, e.created_at, m.delivery_id is not null as written, m.tried_at, s.reason as suppressed
+    from interlock.deliveries d
+    join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel = 'email'
+    join interlock.events e on e.transaction = d.transaction and e.position = d.position
+    left join interlock.mails m on m.delivery_id = d.id
+    left join interlock.mail_suppressions s on s.email = m.recipient
+    where d.id = any (p_delivery_ids)
+    order by d.id
+  loop
+    v_reason := null;
+    if v_one.tried_at < v_now - interval '23 hours' then
+      perform interlock.skip_delivery(v_one.id, 'dead', 'tried a day ago: it may have arrived');
+      continue;
+    elsif v_one.suppressed is not null then
+      v_reason := 'suppressed';
+    elsif not v_one.written then
+      begin
+        v_reason := interlock.write_mail(v_one.id, v_one.subject, v_one.type, v_one.created_at);
+      exception
+        when others then
+          perform interlock.skip_delivery(v_one.id, 'dead', format('it cannot be written: %s', sqlerrm));
+          continue;
+      end;
+    end if;
+    if v_reason = 'busy' then
+      update interlock.deliveries d
+      set lease = null, lease_until = null, next_attempt_at = v_now + interval '5 seconds'
+      where d.id = v_one.id;
+    elsif v_reason is not null then
+      perform interlock.skip_delivery(v_one.id, 'skipped', v_reason);
+    else
+      update interlock.mails m set tried_at = v_now where m.delivery_id = v_one.id and m.tried_at is null;
+    end if;
+  end loop;
 end
 $$;
 
@@ -1426,6 +2943,21 @@ comment on column interlock.events.transaction is
 
 grant select on interlock.events to service_role;
 
+create function public.allow_email(
+  p_email text
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.allow_email(p_email)
+$$;
+
+comment on function public.allow_email(text) is
+  'For staff and the service role: mails are sent again to an address that was suppressed.';
+
 create function public.claim_deliveries(p_secret text, p_limit int default 20)
 returns jsonb
 language sql
@@ -1495,6 +3027,21 @@ $$;
 comment on function public.list_webhook_endpoints() is
   'Where events are sent, without the secrets. For staff and the service role.';
 
+create function public.preview_mail(
+  p_order_id uuid, p_kind text, p_language text default null
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select interlock.preview_mail(p_order_id, p_kind, p_language)
+$$;
+
+comment on function public.preview_mail(uuid, text, text) is
+  'For staff and the service role: a mail about an order as it would be written now: to, subject, text, html.';
+
 create function public.record_delivery(
   p_delivery_id bigint,
   p_lease uuid,
@@ -1562,6 +3109,19 @@ $$;
 comment on function public.send_test_event(uuid) is
   'Sends an event webhook.test to an endpoint. For staff and the service role.';
 
+create function public.set_crm_settings(p_account text default null, p_active boolean default null)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.set_crm_settings(p_account, p_active)
+$$;
+
+comment on function public.set_crm_settings(text, boolean) is
+  'For staff and the service role: has Alpine IQ told of sales and customers, under the shop''s account there; what is left out stays.';
+
 create function public.set_deliver_secret(p_secret text)
 returns jsonb
 language sql
@@ -1574,6 +3134,57 @@ $$;
 
 comment on function public.set_deliver_secret(text) is
   'For the service role only: the secret by which the worker claims deliveries. The one before it counts until the next.';
+
+create function public.set_mail_settings(
+  p_sender text default null,
+  p_reply_to text default null,
+  p_language text default null,
+  p_kinds text[] default null,
+  p_order_url text default null,
+  p_remind_before interval default null,
+  p_active boolean default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.set_mail_settings(p_sender, p_reply_to, p_language, p_kinds, p_order_url, p_remind_before, p_active)
+$$;
+
+comment on function public.set_mail_settings(text, text, text, text[], text, interval, boolean) is
+  'For staff and the service role: has mails written to customers, by Resend, and changes how; what is left out stays. Answers the settings.';
+
+create function public.set_mail_template(
+  p_kind text, p_language text, p_subject text default null, p_body text default null, p_html text default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.set_mail_template(p_kind, p_language, p_subject, p_body, p_html)
+$$;
+
+comment on function public.set_mail_template(text, text, text, text, text) is
+  'For staff and the service role: the shop''s own words for a mail in a language; without subject and body the usual ones count again.';
+
+create function public.suppress_email(
+  p_email text, p_reason text default 'unwanted'
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.suppress_email(p_email, p_reason)
+$$;
+
+comment on function public.suppress_email(text, text) is
+  'For staff and the service role: no mail is sent to an address any more; p_reason is bounced, complained or unwanted.';
 
 create function public.update_webhook_endpoint(
   p_endpoint_id uuid,
@@ -1601,6 +3212,8 @@ select interlock.prepare_realtime();
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.add_webhook_secret is
   'Make the secret by which an endpoint''s webhooks are signed from now on, and answer it: 32 random bytes.';
+comment on function interlock.allow_email is
+  'What public.allow_email does, with its owner''s rights: mails are sent to an address again.';
 comment on function interlock.broadcast is
   'Broadcast a message on a private topic, where the platform''s realtime is there; else nothing is done.';
 comment on function interlock.call_deliver is
@@ -1611,18 +3224,32 @@ comment on function interlock.committed_snapshot is
   'The snapshot of the statement that asks, without the transaction that it belongs to: that one may have yet to write, and whatever it has written is nothing before it commits.';
 comment on function interlock.create_webhook_endpoint is
   'What public.create_webhook_endpoint does, with its owner''s rights: an endpoint that gets the events of all transactions that begin from now on, of some types or of all.';
+comment on function interlock.crm_call is
+  'What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing.';
+comment on function interlock.crm_calls is
+  'The calls of the CRM that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
 comment on function interlock.event_id is
   'The id of an event, by which a receiver knows a repetition: a UUID (version 7) of when it was and its position, so that it need not be kept.';
+comment on function interlock.fill_mail is
+  'A text with its placeholders filled in, as text or as HTML; null if one of them is empty.';
+comment on function interlock.find_mail_problems is
+  'What is wrong with the kind and the language of a mail; an empty list if nothing is.';
+comment on function interlock.find_template_problems is
+  'What is wrong with a text of a template, at p_at: a placeholder that there is not, by its name, or braces that do not close.';
 comment on function interlock.find_webhook_problems is
   'What is wrong with what is said of an endpoint; null stands for what is not said, an empty list for all types.';
 comment on function interlock.first_kilobyte is
   'What of a text fits into a kilobyte of UTF-8, by whole characters.';
+comment on function interlock.format_money is
+  'An amount in minor units with its currency, as people read it; a blank that does not break stands between.';
 comment on function interlock.has_deliveries_due is
   'Whether there is anything to deliver at this moment.';
+comment on function interlock.is_refused is
+  'Whether an API has refused a call for good, so that the same one will be refused again.';
 comment on function interlock.is_webhook_url is
   'Whether webhooks may be sent to a URL: https, a name that the public DNS can have (no address in whatever notation, no name of one label, none that is local by its ending), no user, no fragment.';
 comment on function interlock.list_deliveries is
@@ -1630,59 +3257,113 @@ comment on function interlock.list_deliveries is
 comment on function interlock.list_webhook_endpoints is
   'What public.list_webhook_endpoints does, with its owner''s rights: the endpoints, without their secrets.';
 comment on function interlock.lock_webhook_endpoint is
-  'Lock an endpoint and answer it.';
+  'Lock an endpoint for webhooks and answer it.';
+comment on function interlock.mail_event_types is
+  'The types of events that mails are made of; interlock.mail_kind_of says of which comes what.';
+comment on function interlock.mail_kind_of is
+  'Which mail an event of an order is worth; null for none.';
+comment on function interlock.mail_language is
+  'The language of an order: what its contact says (`locale`, such as de-AT), its metadata, or its buyer''s account; else the one of the settings.';
+comment on function interlock.mail_page is
+  'A page around the paragraphs of a mail.';
+comment on function interlock.mail_placeholders is
+  'What a template of a mail can say, by name; `lines` is a table, and a paragraph of its own.';
+comment on function interlock.mail_recipient is
+  'Whom a mail about an order goes to, in its normal form: the account''s address, or what a guest has said (`email` of the order''s contact).';
+comment on function interlock.mail_rows is
+  'The table of a mail, in the styles of interlock.receipt_rows: what was ordered and what it costs, what is in a parcel, or what was refunded.';
+comment on function interlock.mail_template is
+  'What a mail says, in a language: a subject, and paragraphs with placeholders.';
+comment on function interlock.mail_values is
+  'What there is to say of an order in a mail, by the placeholders of interlock.mail_placeholders but `lines`; what is not the case is left out.';
+comment on function interlock.mail_words is
+  'Words of mails beside those of receipts, in a language.';
 comment on function interlock.make_deliveries is
   'Make deliveries of events that are new, at most p_limit events of them; answers how many were looked at.';
 comment on function interlock.may_hear is
   'Whether the caller may hear what is broadcast under a topic:';
 comment on function interlock.note_event is
   'Write down what has happened, in the transaction in which it does; answers its position.';
+comment on function interlock.open_channel is
+  'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
 comment on function interlock.prepare_realtime is
   'Let those hear our broadcasts who may (interlock.may_hear), where the platform''s realtime is there.';
+comment on function interlock.preview_mail is
+  'What public.preview_mail does, with its owner''s rights: a mail about an order as it would be written now, and who would get it.';
 comment on function interlock.record_delivery is
   'What public.record_delivery does, with its owner''s rights: what came of an attempt, told by whoever has its lease.';
+comment on function interlock.remind_payments is
+  'Note as an event, once for each, that orders by bank transfer end soon unless they are paid; answers how many were noted.';
+comment on function interlock.render_mail is
+  'A mail about an order: `{subject, text, html}`.';
 comment on function interlock.retry_delivery is
   'What public.retry_delivery does, with its owner''s rights: sends again what is named, beginning anew with its attempts: one delivery by its id, in whatever state, or up to a thousand dead ones of an endpoint whose events came in a range of time (call it until it answers 0).';
 comment on function interlock.roll_webhook_secret is
   'What public.roll_webhook_secret does, with its owner''s rights: makes another secret for an endpoint and answers it.';
 comment on function interlock.send_test_event is
   'What public.send_test_event does, with its owner''s rights: an event webhook.test for this endpoint alone, whatever types it wants.';
+comment on function interlock.set_crm_settings is
+  'What public.set_crm_settings does, with its owner''s rights: has Alpine IQ told of sales and customers from now on, or changes which account; what is null stays.';
 comment on function interlock.set_deliver_secret is
   'What public.set_deliver_secret does, with its owner''s rights: the secret by which a worker may claim deliveries counts from now on, and the one before it still does, until the next one comes.';
+comment on function interlock.set_mail_settings is
+  'What public.set_mail_settings does, with its owner''s rights: has mails written from now on, or changes how; what is null stays.';
+comment on function interlock.set_mail_template is
+  'What public.set_mail_template does, with its owner''s rights: puts the shop''s own words in place of a mail''s, in a language; without subject and body the usual ones count again.';
 comment on function interlock.sign_webhook is
   'The header webhook-signature (Standard Webhooks): for each secret of the endpoint that counts `v1,` and the base64 of the HMAC-SHA256 of `ID.TIMESTAMP.BODY`, the present secret''s first.';
+comment on function interlock.skip_delivery is
+  'End a delivery that is leased and not sent, and say why in its log.';
+comment on function interlock.suppress_email is
+  'What public.suppress_email does, with its owner''s rights: nothing is sent to an address from now on.';
 comment on function interlock.update_webhook_endpoint is
   'What public.update_webhook_endpoint does, with its owner''s rights: changes what is not null of an endpoint.';
 comment on function interlock.watch_events is
   'Begin with what happens from now on, if no endpoint has been listening: what nobody wanted is not looked through.';
 comment on function interlock.webhook_endpoint_to_json is
   'An endpoint as the functions answer it: all but its secrets.';
+comment on function interlock.write_mail is
+  'Write the mail of a delivery, once; answers why there is none to send, or null.';
+comment on function interlock.write_mails is
+  'Have all mails of deliveries written that are about to be sent.';
 
 -- Who may call what of events. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
 revoke all on function
+  public.allow_email(text),
   public.claim_deliveries(text, int),
   public.create_webhook_endpoint(text, text, text[], boolean),
   public.delete_webhook_endpoint(uuid),
   public.list_deliveries(uuid, text, bigint, int),
   public.list_webhook_endpoints(),
+  public.preview_mail(uuid, text, text),
   public.record_delivery(bigint, uuid, int, text, int, int, text),
   public.retry_delivery(bigint, uuid, timestamptz, timestamptz),
   public.roll_webhook_secret(uuid, int),
   public.send_test_event(uuid),
   public.set_deliver_secret(text),
+  public.set_crm_settings(text, boolean),
+  public.set_mail_settings(text, text, text, text[], text, interval, boolean),
+  public.set_mail_template(text, text, text, text, text),
+  public.suppress_email(text, text),
   public.update_webhook_endpoint(uuid, text, text, text[], boolean, boolean)
 from public, anon, authenticated, service_role;
 
 grant execute on function
   -- Staff by token; anybody else is refused.
+  public.allow_email(text), interlock.allow_email,
   public.create_webhook_endpoint(text, text, text[], boolean), interlock.create_webhook_endpoint,
   public.delete_webhook_endpoint(uuid), interlock.delete_webhook_endpoint,
   public.list_deliveries(uuid, text, bigint, int), interlock.list_deliveries,
   public.list_webhook_endpoints(), interlock.list_webhook_endpoints,
+  public.preview_mail(uuid, text, text), interlock.preview_mail,
   public.retry_delivery(bigint, uuid, timestamptz, timestamptz), interlock.retry_delivery,
   public.roll_webhook_secret(uuid, int), interlock.roll_webhook_secret,
   public.send_test_event(uuid), interlock.send_test_event,
+  public.set_crm_settings(text, boolean), interlock.set_crm_settings,
+  public.set_mail_settings(text, text, text, text[], text, interval, boolean), interlock.set_mail_settings,
+  public.set_mail_template(text, text, text, text, text), interlock.set_mail_template,
+  public.suppress_email(text, text), interlock.suppress_email,
   public.update_webhook_endpoint(uuid, text, text, text[], boolean, boolean), interlock.update_webhook_endpoint
 to authenticated, service_role;
 

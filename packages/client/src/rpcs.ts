@@ -44,6 +44,7 @@ export interface Functions {
     };
     Returns: Json;
   };
+  "allow_email": { Args: { "p_email": string }; Returns: Json };
   "alpine_iq_member": { Args: { "p_customer_id": string }; Returns: Json };
   "alpine_iq_sale": { Args: { "p_sale_id": string }; Returns: Json };
   "approve_sale": {
@@ -84,6 +85,10 @@ export interface Functions {
       "p_shipping_method"?: string;
       "p_wallet_amount"?: number;
     };
+    Returns: Json;
+  };
+  "claim_deliveries": {
+    Args: { "p_limit"?: number; "p_secret": string };
     Returns: Json;
   };
   "claim_picking": {
@@ -146,6 +151,15 @@ export interface Functions {
     };
     Returns: Json;
   };
+  "create_webhook_endpoint": {
+    Args: {
+      "p_description"?: string;
+      "p_event_types"?: (string)[];
+      "p_ordered"?: boolean;
+      "p_url": string;
+    };
+    Returns: Json;
+  };
   "debit_wallet": {
     Args: {
       "p_amount": number;
@@ -170,6 +184,10 @@ export interface Functions {
       "p_quantity": number;
       "p_reference"?: string;
     };
+    Returns: Json;
+  };
+  "delete_webhook_endpoint": {
+    Args: { "p_endpoint_id": string };
     Returns: Json;
   };
   "discard_parked_sale": {
@@ -232,6 +250,15 @@ export interface Functions {
     Args: { "p_customer_id": string; "p_user_id": string };
     Returns: Json;
   };
+  "list_deliveries": {
+    Args: {
+      "p_before"?: number;
+      "p_endpoint_id"?: string;
+      "p_limit"?: number;
+      "p_state"?: string;
+    };
+    Returns: Json;
+  };
   "list_orders": {
     Args: {
       "p_before"?: string;
@@ -254,6 +281,10 @@ export interface Functions {
     Args: { "p_before"?: number; "p_limit"?: number; "p_user_id": string };
     Returns: Json;
   };
+  "list_webhook_endpoints": {
+    Args: Record<PropertyKey, never>;
+    Returns: Json;
+  };
   "manage_inventory": {
     Args: {
       "p_action": string;
@@ -272,6 +303,7 @@ export interface Functions {
     Args: { "p_from": string; "p_into": string };
     Returns: Json;
   };
+  "metrics": { Args: Record<PropertyKey, never>; Returns: unknown };
   "move_cash": {
     Args: {
       "p_amount": number;
@@ -355,6 +387,10 @@ export interface Functions {
     };
     Returns: Json;
   };
+  "preview_mail": {
+    Args: { "p_kind": string; "p_language"?: string; "p_order_id": string };
+    Returns: Json;
+  };
   "process_order": { Args: { "p_order_id": string }; Returns: Json };
   "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
   "purge_idempotency_keys": { Args: { "p_limit"?: number }; Returns: Json };
@@ -365,6 +401,18 @@ export interface Functions {
       "p_promo_code"?: string;
       "p_shipping_address"?: Json;
       "p_shipping_method"?: string;
+    };
+    Returns: Json;
+  };
+  "record_delivery": {
+    Args: {
+      "p_answer"?: string;
+      "p_delivery_id": number;
+      "p_duration_ms"?: number;
+      "p_error"?: string;
+      "p_lease": string;
+      "p_retry_after_s"?: number;
+      "p_status"?: number;
     };
     Returns: Json;
   };
@@ -439,6 +487,19 @@ export interface Functions {
     Args: { "p_parked_sale_id": string; "p_register_id": string };
     Returns: Json;
   };
+  "retry_delivery": {
+    Args: {
+      "p_delivery_id"?: number;
+      "p_endpoint_id"?: string;
+      "p_from"?: string;
+      "p_to"?: string;
+    };
+    Returns: Json;
+  };
+  "roll_webhook_secret": {
+    Args: { "p_endpoint_id": string; "p_overlap_hours"?: number };
+    Returns: Json;
+  };
   "sale_receipt": {
     Args: {
       "p_columns"?: number;
@@ -450,6 +511,34 @@ export interface Functions {
   };
   "save_customer": {
     Args: { "p_customer_id"?: string; "p_person": Json };
+    Returns: Json;
+  };
+  "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
+  "set_crm_settings": {
+    Args: { "p_account"?: string; "p_active"?: boolean };
+    Returns: Json;
+  };
+  "set_deliver_secret": { Args: { "p_secret": string }; Returns: Json };
+  "set_mail_settings": {
+    Args: {
+      "p_active"?: boolean;
+      "p_kinds"?: (string)[];
+      "p_language"?: string;
+      "p_order_url"?: string;
+      "p_remind_before"?: string;
+      "p_reply_to"?: string;
+      "p_sender"?: string;
+    };
+    Returns: Json;
+  };
+  "set_mail_template": {
+    Args: {
+      "p_body"?: string;
+      "p_html"?: string;
+      "p_kind": string;
+      "p_language": string;
+      "p_subject"?: string;
+    };
     Returns: Json;
   };
   "set_packed_quantity": {
@@ -499,6 +588,10 @@ export interface Functions {
     Args: { "p_object_path": string; "p_order_id": string };
     Returns: Json;
   };
+  "suppress_email": {
+    Args: { "p_email": string; "p_reason"?: string };
+    Returns: Json;
+  };
   "top_up_wallet": {
     Args: {
       "p_amount": number;
@@ -514,6 +607,17 @@ export interface Functions {
       "p_product_id": string;
       "p_session_id": string;
       "p_store_id"?: string;
+    };
+    Returns: Json;
+  };
+  "update_webhook_endpoint": {
+    Args: {
+      "p_active"?: boolean;
+      "p_description"?: string;
+      "p_endpoint_id": string;
+      "p_event_types"?: (string)[];
+      "p_ordered"?: boolean;
+      "p_url"?: string;
     };
     Returns: Json;
   };
