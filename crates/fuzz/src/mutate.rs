@@ -56,7 +56,7 @@ const NUMBERS: [f64; 42] = [
 ];
 
 /// Words that the exchange looks for; the catalogue's codes are added to them.
-const WORDS: [&str; 72] = [
+const WORDS: [&str; 73] = [
     "",
     " ",
     "\0",

@@ -9,9 +9,8 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
 /// What Deno formats and lints; what is generated is left out.
-const TYPESCRIPT: [&str; 9] = [
+const TYPESCRIPT: [&str; 8] = [
     "functions",
-    "crates/console/static",
     "tests/console",
     "tests/client",
     "tests/mail",
@@ -21,8 +20,8 @@ const TYPESCRIPT: [&str; 9] = [
     "--ignore=packages/client/cjs,packages/client/dist,packages/client/src/api.ts,packages/client/src/rpcs.ts,packages/client/src/tables.ts",
 ];
 
-/// The benchmark's peers, by themselves: beside their deno.json, Deno forgets what the others ignore.
-const PEERS: &str = "tests/bench/peers/functions";
+/// The console's page and the benchmark's peers, each by itself: beside a page or a deno.json, Deno forgets what the others ignore.
+const APART: [&str; 2] = ["crates/console/static", "tests/bench/peers/functions"];
 
 /// Runs every check and reports all that fail, not only the first.
 pub(crate) fn run_all(repo: &Repo) -> Result<()> {
@@ -36,7 +35,10 @@ pub(crate) fn run_all(repo: &Repo) -> Result<()> {
         ("clippy for WASM", &|| clippy_wasm(repo)),
         ("deno fmt", &|| {
             run(deno(repo)?.args(["fmt", "--check"]).args(TYPESCRIPT))?;
-            run(deno(repo)?.args(["fmt", "--check", PEERS]))
+            for folder in APART {
+                run(deno(repo)?.args(["fmt", "--check", folder]))?;
+            }
+            Ok(())
         }),
         ("deno lint and check", &|| deno_lint(repo)),
         ("tsc", &|| types(repo)),
@@ -79,7 +81,9 @@ fn clippy_wasm(repo: &Repo) -> Result<()> {
 
 fn deno_lint(repo: &Repo) -> Result<()> {
     run(deno(repo)?.arg("lint").args(TYPESCRIPT))?;
-    run(deno(repo)?.args(["lint", PEERS]))?;
+    for folder in APART {
+        run(deno(repo)?.args(["lint", folder]))?;
+    }
     for function in repo.functions()? {
         // Each function is checked under its own deno.json, as it is deployed.
         run(deno(repo)?
@@ -88,7 +92,7 @@ fn deno_lint(repo: &Repo) -> Result<()> {
             .arg(format!("functions/{function}/index.ts")))?;
     }
     for peer in ["fetch", "supabase-js", "empty"] {
-        let folder = format!("{PEERS}/{peer}");
+        let folder = format!("tests/bench/peers/functions/{peer}");
         run(deno(repo)?
             .args(["check", "--no-lock", "--node-modules-dir=manual"])
             .args(["--config", &format!("{folder}/deno.json")])
