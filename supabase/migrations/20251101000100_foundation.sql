@@ -804,6 +804,24 @@ begin
 end
 $$;
 
+-- Broadcast a message on a private topic, where the platform's realtime is there; else nothing is done. It goes out when the
+-- transaction commits, and never fails what it tells of: the platform makes a warning of every error. So what it has to say can be read,
+-- too, and a client that was away reads it.
+--
+-- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing, broadcast_stock.
+-- Locks: none.
+create function interlock.broadcast(p_topic text, p_event text, p_payload jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+    perform realtime.send(p_payload, p_event, p_topic, true);
+  end if;
+end
+$$;
+
 -- Empty the slots of a counter. Returns what was used in them, which the caller counts on the owner's row.
 --
 -- Callers: whoever holds the gate.
@@ -2959,6 +2977,8 @@ comment on function interlock.begin_idempotent is
   'Take the key for this transaction, or answer what a twin has answered.';
 comment on function interlock.begin_reference is
   'Take a reference of the shop''s own code for this transaction, or answer what was answered under it: what a job sends again after a lost answer acts once.';
+comment on function interlock.broadcast is
+  'Broadcast a message on a private topic, where the platform''s realtime is there; else nothing is done.';
 comment on function interlock.call_in_slots is
   'Empty the slots of a counter.';
 comment on function interlock.clock is

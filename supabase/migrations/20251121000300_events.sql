@@ -509,24 +509,6 @@ begin
 end
 $$;
 
--- Broadcast a message on a private topic, where the platform's realtime is there; else nothing is done. It goes out when the
--- transaction commits, and never fails what it tells of: the platform makes a warning of every error. So what it has to say can be read,
--- too, and a client that was away reads it.
---
--- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing, broadcast_stock.
--- Locks: none.
-create function interlock.broadcast(p_topic text, p_event text, p_payload jsonb)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
-    perform realtime.send(p_payload, p_event, p_topic, true);
-  end if;
-end
-$$;
-
 -- Have the function deliver called, if there is anything to deliver, where the platform has pg_net and its vault:
 -- settings.deliver_url says where it is, the vault's secret interlock_deliver_secret what it is called with. Where they are
 -- not, `npm run deliver` or another scheduler calls it.
@@ -3214,8 +3196,6 @@ comment on function interlock.add_webhook_secret is
   'Make the secret by which an endpoint''s webhooks are signed from now on, and answer it: 32 random bytes.';
 comment on function interlock.allow_email is
   'What public.allow_email does, with its owner''s rights: mails are sent to an address again.';
-comment on function interlock.broadcast is
-  'Broadcast a message on a private topic, where the platform''s realtime is there; else nothing is done.';
 comment on function interlock.call_deliver is
   'Have the function deliver called, if there is anything to deliver, where the platform has pg_net and its vault: settings.deliver_url says where it is, the vault''s secret interlock_deliver_secret what it is called with.';
 comment on function interlock.claim_deliveries is

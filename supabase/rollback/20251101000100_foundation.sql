@@ -28,6 +28,7 @@ drop function
   interlock.acts_for_shop,
   interlock.begin_idempotent,
   interlock.begin_reference,
+  interlock.broadcast,
   interlock.call_in_slots,
   interlock.clock,
   interlock.close_ledger,

@@ -32,7 +32,6 @@ drop view interlock.events;
 drop function
   interlock.add_webhook_secret,
   interlock.allow_email,
-  interlock.broadcast,
   interlock.call_deliver,
   interlock.claim_deliveries,
   interlock.committed_snapshot,

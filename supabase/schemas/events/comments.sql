@@ -3,8 +3,6 @@ comment on function interlock.add_webhook_secret is
   'Make the secret by which an endpoint''s webhooks are signed from now on, and answer it: 32 random bytes.';
 comment on function interlock.allow_email is
   'What public.allow_email does, with its owner''s rights: mails are sent to an address again.';
-comment on function interlock.broadcast is
-  'Broadcast a message on a private topic, where the platform''s realtime is there; else nothing is done.';
 comment on function interlock.call_deliver is
   'Have the function deliver called, if there is anything to deliver, where the platform has pg_net and its vault: settings.deliver_url says where it is, the vault''s secret interlock_deliver_secret what it is called with.';
 comment on function interlock.claim_deliveries is

@@ -5,6 +5,8 @@ comment on function interlock.begin_idempotent is
   'Take the key for this transaction, or answer what a twin has answered.';
 comment on function interlock.begin_reference is
   'Take a reference of the shop''s own code for this transaction, or answer what was answered under it: what a job sends again after a lost answer acts once.';
+comment on function interlock.broadcast is
+  'Broadcast a message on a private topic, where the platform''s realtime is there; else nothing is done.';
 comment on function interlock.call_in_slots is
   'Empty the slots of a counter.';
 comment on function interlock.clock is

@@ -96,8 +96,9 @@ impl Finding {
         }
     }
 
+    /// Whether a table is missing, by itself or with its schema.
     pub(crate) fn is_missing_table(&self) -> bool {
-        matches!(self.kind.as_str(), "table" | "view")
+        matches!(self.kind.as_str(), "schema" | "table" | "view")
             && matches!(self.state, State::Missing { .. })
     }
 
