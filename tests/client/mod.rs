@@ -97,6 +97,9 @@ async fn passes(mut tests: Command) {
     let bench = Bench::take().await;
     let users = bench.users(16).await;
     let drivers = bench.drivers(2).await;
+    // The files of tests run side by side.
+    let listeners = bench.users(8).await;
+    let listening_drivers = bench.drivers(2).await;
     bench.batches(1).await;
     let with_token = |ids: &[Uuid]| -> Vec<Value> {
         let user = |id: &Uuid| json!({ "id": id, "token": bench.stack.user_token(*id) });
@@ -116,7 +119,7 @@ async fn passes(mut tests: Command) {
     let cashiers = in_role(bench.users(2).await, "cashier");
     let packers = in_role(bench.users(2).await, "packer");
     let mut packings = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         let packing = bench.packing(&[5, 5], 6).await;
         packings.push(json!({
             "session": packing.id, "orders": packing.orders, "product": packing.product, "lines": packing.lines,
@@ -137,6 +140,8 @@ async fn passes(mut tests: Command) {
         "jwtSecret": bench.stack.jwt_secret,
         "users": with_token(&users),
         "drivers": with_token(&drivers),
+        "listeners": with_token(&listeners),
+        "listeningDrivers": with_token(&listening_drivers),
         "staff": { "id": staff, "token": bench.stack.token(&claims) },
         "cashiers": cashiers,
         "tills": tills,

@@ -12,7 +12,7 @@ if (!text) {
 /**
  * @typedef {{ id: string, token: string }} User
  * @type {{
- *   apiUrl: string, anonKey: string, serviceKey: string, jwtSecret: string, users: User[], drivers: User[], product: string,
+ *   apiUrl: string, anonKey: string, serviceKey: string, jwtSecret: string, users: User[], drivers: User[], listeners: User[], listeningDrivers: User[], product: string,
  *   second: string, scarce: string, promo: string, staff: User, stock: string[],
  *   way: [string, string], cashiers: [User, User],
  *   tills: { register: string, shift: string, inventory: string }[], packers: [User, User],

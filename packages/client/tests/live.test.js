@@ -5,12 +5,7 @@ import { after, test } from "node:test";
 import { Interlock } from "../dist/index.js";
 import { followBatches, followOrder, followStock } from "../dist/live.js";
 import { packing } from "../dist/packing.js";
-import {
-  clientOf as newClient,
-  clientOfTheShop,
-  fixture,
-  nextUser,
-} from "./fixture.js";
+import { clientOf as newClient, clientOfTheShop, fixture } from "./fixture.js";
 import { badNetwork } from "./proxy.js";
 
 /** @typedef {import("../dist/live.js").AvailableBatch} AvailableBatch */
@@ -19,6 +14,13 @@ import { badNetwork } from "./proxy.js";
  * @template T
  * @typedef {(state: T) => void} Show
  */
+
+/** A user whom no other test has. */
+function nextUser() {
+  const user = fixture.listeners.pop();
+  if (!user) throw new Error("tests/client/mod.rs has made too few listeners");
+  return user;
+}
 
 /** @type {ReturnType<typeof newClient>[]} */
 const clients = [];
@@ -191,7 +193,7 @@ test("an order is heard by its buyer, and by nobody else", async () => {
 });
 
 test("two drivers' phones show a batch until one of them has claimed it", async () => {
-  const [ann, bob] = fixture.drivers;
+  const [ann, bob] = fixture.listeningDrivers;
   assert.ok(ann && bob);
   const phones = [ann, bob].map((driver) =>
     screen((/** @type {Show<AvailableBatch[]>} */ show) =>
@@ -221,7 +223,8 @@ test("two drivers' phones show a batch until one of them has claimed it", async 
 });
 
 test("two packers see what the other does", async () => {
-  const found = fixture.packings.pop();
+  // packing.test.js has the last one, shop.test.js the first.
+  const found = fixture.packings[1];
   assert.ok(found);
   const { session, orders: [orderId], product: productId } = found;
   assert.ok(orderId);
@@ -294,7 +297,7 @@ test("a badge is told of each step of a stock, to anybody", async () => {
 });
 
 test("who was cut off reads what there is, and misses nothing", async () => {
-  const [driver] = fixture.drivers;
+  const [driver] = fixture.listeningDrivers;
   assert.ok(driver);
   const network = await badNetwork(fixture.apiUrl);
   const client = clientOf(driver, network.url);
@@ -336,7 +339,7 @@ test("who was cut off reads what there is, and misses nothing", async () => {
 });
 
 test("many changes at once are all heard, and the last one stays", async () => {
-  const [ann, bob] = fixture.drivers;
+  const [ann, bob] = fixture.listeningDrivers;
   assert.ok(ann && bob);
   const raw = await join(clientOf(ann), "batches");
   assert.equal(raw.status, "SUBSCRIBED");
@@ -384,7 +387,7 @@ test("many changes at once are all heard, and the last one stays", async () => {
 });
 
 test("a channel ends with its token", async () => {
-  const [driver] = fixture.drivers;
+  const [driver] = fixture.listeningDrivers;
   assert.ok(driver);
   const encode = (/** @type {unknown} */ part) =>
     Buffer.from(JSON.stringify(part)).toString("base64url");
@@ -413,7 +416,7 @@ test("a channel ends with its token", async () => {
 });
 
 test("nobody but the database sends", async () => {
-  const [ann, bob] = fixture.drivers;
+  const [ann, bob] = fixture.listeningDrivers;
   assert.ok(ann && bob);
   const client = clientOf(ann);
   const [mine, theirs] = [
