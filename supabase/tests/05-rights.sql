@@ -277,6 +277,7 @@ select results_eq(
       ('interlock.discard_parked_sale(uuid): authenticated, service_role'),
       ('interlock.erase_customer(uuid): authenticated, service_role'),
       ('interlock.erase_user(uuid): service_role'),
+      ('interlock.event_id(timestamp with time zone,bigint): service_role'),
       ('interlock.expire_cart_reservations(integer): service_role'),
       ('interlock.expire_orders(integer): service_role'),
       ('interlock.expire_parked_sales(integer): service_role'),

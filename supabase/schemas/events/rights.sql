@@ -48,5 +48,8 @@ grant execute on function
   public.record_delivery(bigint, uuid, int, text, int, int, text), interlock.record_delivery
 to anon, authenticated, service_role;
 
+-- The view of what has happened runs with its reader's rights.
+grant execute on function interlock.event_id to service_role;
+
 -- The policy on what is broadcast asks.
 grant execute on function interlock.may_hear to anon, authenticated;

@@ -143,6 +143,12 @@ select results_eq(
   'and it is sent, one after the other where the endpoint wants its order'
 );
 
+select is(
+  pg_temp.by_shop($$select to_jsonb(e.id) from public.events e where e.subject = '81000000-0000-4000-8000-000000000001' and e.type = 'order.paid'$$),
+  (select to_jsonb(e.id) from interlock.events e where e.subject = '81000000-0000-4000-8000-000000000001' and e.type = 'order.paid'),
+  'the shop reads it over REST'
+);
+
 -- Retention -----------------------------------------------------------------------
 
 select is(
