@@ -6,4 +6,4 @@ drop view interlock.queues;
 drop function
   interlock.metrics;
 drop domain
-  interlock.;
+  interlock."text/plain";

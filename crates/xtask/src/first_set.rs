@@ -296,13 +296,13 @@ fn drop_all(sql: &mut String, kind: &str, names: &[String]) {
     }
 }
 
-/// `interlock.x` of each line that begins with `create … interlock.x`.
+/// `interlock.x` of each line that begins with `create … interlock.x`; a quoted name may have a slash in it.
 fn named_after(sql: &str, start: &str) -> Vec<String> {
     sql.lines()
         .filter_map(|line| line.strip_prefix(start))
         .filter(|rest| rest.starts_with("interlock."))
         .map(|rest| {
-            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.')
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && !"_.\"/".contains(c))
                 .next()
                 .unwrap_or(rest)
                 .to_owned()
