@@ -72,4 +72,6 @@ drop function
   interlock.most_units,
   interlock.new_id,
   interlock.normal_text;
+drop sequence
+  interlock.event_position;
 drop schema interlock;

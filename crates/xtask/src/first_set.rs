@@ -279,6 +279,7 @@ $$;
     // Their checks may ask a function.
     drop_all(&mut sql, "domain", &made("types", "create domain "));
     drop_all(&mut sql, "function", &last);
+    drop_all(&mut sql, "sequence", &made("types", "create sequence "));
     if part == FIX {
         sql.push_str(
             "alter table interlock.products drop constraint products_available_quantity_nonnegative;\n",
