@@ -107,11 +107,15 @@ create trigger batches_broadcast
   for each row
   execute function interlock.broadcast_batch();
 
--- A renewed lease changes nothing for anybody else.
+-- A renewed lease changes nothing for anybody else. Whether there is realtime is asked here, as a claim where there is none would pay
+-- for the call of the function.
 create trigger batches_broadcast_change
   after update on interlock.batches
   for each row
-  when (old.status <> new.status or old.status = 'available')
+  when (
+    (old.status <> new.status or old.status = 'available')
+    and to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null
+  )
   execute function interlock.broadcast_batch();
 
 alter table interlock.batches enable row level security;

@@ -38,10 +38,11 @@ comment on column interlock.packing_progress.box_open is
 comment on column interlock.packing_progress.version is
   'One more after every change of its numbers: the higher one is the newer one.';
 
+-- Asked here, as a scan where there is no realtime would pay for the call of the function.
 create trigger packing_progress_broadcast
   after update on interlock.packing_progress
   for each row
-  when (old.version <> new.version)
+  when (old.version <> new.version and to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null)
   execute function interlock.broadcast_packing();
 
 alter table interlock.packing_progress enable row level security;
