@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::auth::Auth;
 use crate::console::{self, Console};
 use crate::dirs::Dirs;
 use crate::gateway::{Gateway, Upstream};
@@ -24,7 +25,7 @@ use crate::realtime::Realtime;
 use crate::restart::Restarts;
 use crate::status::{Format, Status};
 use crate::stripe::{self, Stripe};
-use crate::{api, envfile, examples, functions, keys, mail, push, redis};
+use crate::{api, envfile, examples, functions, keys, mail, people, push, redis};
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -252,6 +253,10 @@ impl Stack {
             count => step.done(&format!("`supabase db push` of {count} migrations")),
         }
 
+        if !args.no_seed {
+            Postgres::run_as_admin(db_port, people::sql()).await?;
+        }
+
         if stripe.is_some() && !args.no_seed {
             Postgres::run(db_port, stripe::SEED).await?;
         }
@@ -294,6 +299,13 @@ impl Stack {
         self.realtime = Some(hearing);
         let mut gateway = Gateway::new(key_set, api_port, rest_port, upstreams)?;
         gateway = gateway.with_realtime(realtime);
+        let api_url = format!("http://127.0.0.1:{api_port}");
+        let auth = Auth::new(
+            &postgres::admin_url(db_port),
+            &api_url,
+            project.auth.clone(),
+        )?;
+        gateway = gateway.with_auth(auth);
         if args.inject_faults {
             gateway = gateway.with_faults();
         }
