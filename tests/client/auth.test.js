@@ -1,5 +1,5 @@
 // Auth as apps use it, by supabase-js alone: sign-up, password, refresh, guests, changes, accounts that the shop makes, sign-out.
-// tests/client/mod.rs says where the stack is, and runs it in Node and in Deno.
+// `npm test -- --only accounts` says where the stack is, and runs it in Node and in Deno.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import process from "node:process";
@@ -10,7 +10,7 @@ import { createClient } from "@supabase/supabase-js";
 function env(name) {
   const value = process.env[name];
   if (!value) {
-    throw new Error(`${name} is not set: tests/client/mod.rs sets it`);
+    throw new Error(`${name} is not set: run npm test -- --only accounts`);
   }
   return value;
 }

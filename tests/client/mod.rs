@@ -48,21 +48,6 @@ async fn supabase_js_reads_every_answer() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn accounts_in_node() {
-    let mut node = Command::new("node");
-    // Node has a WebSocket of its own from version 22 on, and this one before.
-    node.args(["--experimental-websocket", "--test"]);
-    alone(node, "auth").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn accounts_in_deno() {
-    let mut deno = Command::new(root().join("node_modules/.bin/deno"));
-    deno.args(["test", "--no-lock", "--no-check", "--allow-all"]);
-    alone(deno, "auth").await;
-}
-
 /// Whoever comes with a refresh token that was used long ago may have stolen it: nobody stays signed in.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_refresh_token_ends_its_session() {
@@ -105,22 +90,6 @@ async fn an_old_refresh_token_ends_its_session() {
         let told = (status, error["error_code"].as_str());
         assert_eq!(told, (400, Some("refresh_token_already_used")), "{error}");
     }
-}
-
-/// Runs a file of tests that makes whatever it needs.
-async fn alone(mut tests: Command, name: &str) {
-    let stack = Stack::get();
-    if !has_local_auth(stack).await {
-        return;
-    }
-    tests
-        .arg(format!("tests/client/{name}.test.js"))
-        .current_dir(root())
-        .env("NO_COLOR", "1")
-        .env("API_URL", &stack.api_url)
-        .env("ANON_KEY", &stack.anon_key)
-        .env("SERVICE_ROLE_KEY", &stack.service_role_key);
-    succeeds(tests).await;
 }
 
 /// Elsewhere an address waits for its mail, and sign-ups are rationed.
@@ -249,10 +218,6 @@ async fn passes(mut tests: Command) {
         .current_dir(root())
         .env("NO_COLOR", "1")
         .env("FIXTURE", fixture.to_string());
-    succeeds(tests).await;
-}
-
-async fn succeeds(mut tests: Command) {
     let output = tokio::task::spawn_blocking(move || tests.output())
         .await
         .expect("the tests are waited for")

@@ -35,6 +35,7 @@ use crate::jwt::{self, KeySet, Refused};
 use crate::keys;
 use crate::proxy_faults::{Fault, Faults};
 use crate::realtime::{self, MESSAGE_LIMIT, Realtime, Version};
+use crate::storage::{self, Storage};
 
 /// More than any function takes, less than would fill the memory.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -46,6 +47,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// For a client that announces a body and does not send it.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// What is read of a body beyond its bound.
+const DISCARDED: usize = 16 * 1024 * 1024;
 
 const API_KEY: HeaderName = HeaderName::from_static("apikey");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -108,6 +111,8 @@ pub(crate) struct Gateway {
     realtime: Option<Arc<Realtime>>,
     /// What signs people in; without it nobody does here.
     auth: Option<Auth>,
+    /// What keeps files; without it nothing does here.
+    storage: Option<Storage>,
     stopping: watch::Sender<bool>,
     /// Only in tests.
     faults: Option<Faults>,
@@ -122,6 +127,8 @@ enum Route<'a> {
     Function { name: &'a str, path: &'a str },
     /// To Auth, with this path.
     Auth(&'a str),
+    /// To Storage, with this path.
+    Storage(&'a str),
     /// To the websocket of broadcasts.
     Realtime,
     /// To the list of public keys.
@@ -167,6 +174,7 @@ impl Gateway {
             client: Client::builder(TokioExecutor::new()).build(connector),
             realtime: None,
             auth: None,
+            storage: None,
             stopping: watch::channel(false).0,
             faults: None,
         })
@@ -184,6 +192,14 @@ impl Gateway {
     pub(crate) fn with_auth(self, auth: Auth) -> Self {
         Self {
             auth: Some(auth),
+            ..self
+        }
+    }
+
+    /// The same, with who keeps files.
+    pub(crate) fn with_storage(self, storage: Storage) -> Self {
+        Self {
+            storage: Some(storage),
             ..self
         }
     }
@@ -258,7 +274,10 @@ impl Gateway {
                 _ => Err(Refusal::not_found(format!("Nothing is served at {path}."))),
             },
             Route::Realtime => self.open_websocket(request).await,
-            Route::Auth(_) if request.method() == Method::OPTIONS => Ok(preflight()),
+            Route::Auth(_) | Route::Storage(_) if request.method() == Method::OPTIONS => {
+                Ok(preflight())
+            }
+            Route::Storage(path) => self.ask_storage(request, path).await,
             Route::Auth(path) => self.ask_auth(request, path).await,
             Route::Api(api_path) => {
                 let (query, query_key) = take_api_key(request.uri().query());
@@ -353,7 +372,17 @@ impl Gateway {
         let (query, query_key) = take_api_key(request.uri().query());
         let (parts, body) = request.into_parts();
         self.check_key(&parts.headers, query_key.as_deref())?;
-        let body = read_body(&parts.headers, body, auth::BODY_LIMIT).await?;
+        let body = read_body(body, auth::BODY_LIMIT).await;
+        let body = body.map_err(|unread| match unread {
+            Unread::TooLarge => Refusal::too_large(),
+            Unread::Incomplete => Refusal {
+                status: StatusCode::REQUEST_TIMEOUT,
+                code: "BODY_INCOMPLETE",
+                message: "The body was announced and did not come.".to_owned(),
+                hint: "Nothing was done. Send the request again.",
+                retryable: true,
+            },
+        })?;
         let call = Call {
             method: &parts.method,
             path,
@@ -363,6 +392,26 @@ impl Gateway {
             caller: self.caller(&parts.headers),
         };
         Ok(auth.answer(&call).await)
+    }
+
+    /// Keeps a file, or does what else Storage is for. An address that is signed needs no key.
+    async fn ask_storage(
+        &self,
+        request: Request<Incoming>,
+        path: &str,
+    ) -> Result<Response, Refusal> {
+        let Some(storage) = &self.storage else {
+            return Err(Refusal::not_found("There is no Storage here.".to_owned()));
+        };
+        let (parts, body) = request.into_parts();
+        let call = storage::Call {
+            method: &parts.method,
+            path,
+            query: read_query(parts.uri.query()),
+            headers: &parts.headers,
+            caller: self.caller(&parts.headers),
+        };
+        Ok(storage.answer(&call, body).await)
     }
 
     /// Whether the project's key is there and is one that we know.
@@ -607,6 +656,11 @@ fn route(path: &str) -> Route<'_> {
     {
         return Route::Auth(rest);
     }
+    if let Some(rest) = path.strip_prefix("/storage/v1")
+        && rest.starts_with('/')
+    {
+        return Route::Storage(rest);
+    }
     if let Some(rest) = path.strip_prefix("/rest/v1")
         && rest.starts_with('/')
     {
@@ -681,26 +735,47 @@ pub(crate) fn decode(text: &str, plus_is_blank: bool) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A body as a whole, if it is not larger than that.
-async fn read_body(
-    headers: &HeaderMap,
-    body: Incoming,
-    limit: usize,
-) -> Result<hyper::body::Bytes, Refusal> {
-    if announced_length(headers).is_some_and(|length| length > limit as u64) {
-        return Err(Refusal::too_large());
-    }
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_large()),
-        _ => Err(Refusal {
-            status: StatusCode::REQUEST_TIMEOUT,
-            code: "BODY_INCOMPLETE",
-            message: "The body was announced and did not come.".to_owned(),
-            hint: "Nothing was done. Send the request again.",
-            retryable: true,
-        }),
-    }
+/// Why a body was not read as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    TooLarge,
+    Incomplete,
+}
+
+/// A body as a whole, if it is not larger than that. A larger one is read too, within bounds: whoever is answered while they still
+/// send may see a broken connection instead of the answer.
+pub(crate) async fn read_body<B>(mut body: B, limit: usize) -> Result<Vec<u8>, Unread>
+where
+    B: hyper::body::Body + Unpin,
+{
+    use hyper::body::Buf as _;
+    let whole = async {
+        let (mut read, mut kept) = (0_usize, Vec::new());
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Unread::Incomplete)?;
+            let Ok(mut data) = frame.into_data() else {
+                continue;
+            };
+            read += data.remaining();
+            if read > limit.saturating_add(DISCARDED) {
+                break;
+            }
+            if read <= limit {
+                kept.resize(read, 0);
+                let at = read - data.remaining();
+                data.copy_to_slice(&mut kept[at..]);
+            } else {
+                kept = Vec::new();
+            }
+        }
+        match read > limit {
+            true => Err(Unread::TooLarge),
+            false => Ok(kept),
+        }
+    };
+    tokio::time::timeout(BODY_TIMEOUT, whole)
+        .await
+        .unwrap_or(Err(Unread::Incomplete))
 }
 
 /// What a browser asks before it calls Auth or Storage.

@@ -75,6 +75,10 @@ fn paths_lead_to_the_api_and_to_functions() {
     assert_eq!(route("/auth/v1/.well-known/jwks.json"), Route::Jwks);
     assert_eq!(route("/auth/v1/token"), Route::Auth("/token"));
     assert_eq!(route("/auth/v1"), Route::Unknown);
+    assert_eq!(
+        route("/storage/v1/object/b/a"),
+        Route::Storage("/object/b/a")
+    );
     assert_eq!(route("/auth/v12/token"), Route::Unknown);
     assert_eq!(route("/realtime/v1/websocket"), Route::Realtime);
     assert_eq!(route("/realtime/v1/api/broadcast"), Route::Unknown);
@@ -102,6 +106,14 @@ fn a_query_is_read_as_it_was_meant() {
     assert_eq!(read("z"), Some("ä"));
     assert!(read_query(None).is_empty());
     assert_eq!(decode("a+b%2Fc", false), "a+b/c");
+}
+
+#[tokio::test]
+async fn a_body_is_read_up_to_its_bound_and_told_apart_from_one_that_is_larger() {
+    let read = async |text: &'static str, limit| read_body(Body::from(text), limit).await;
+    assert_eq!(read("1234", 4).await, Ok(b"1234".to_vec()));
+    assert_eq!(read("", 0).await, Ok(Vec::new()));
+    assert_eq!(read("12345", 4).await, Err(Unread::TooLarge));
 }
 
 #[test]

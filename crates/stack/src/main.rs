@@ -28,6 +28,7 @@ mod realtime;
 mod redis;
 mod restart;
 mod status;
+mod storage;
 mod stripe;
 mod up;
 

@@ -137,10 +137,10 @@ impl Postgres {
     }
 
     /// Runs SQL as the superuser.
-    pub(crate) async fn run_as_admin(port: u16, sql: String) -> Result<()> {
+    pub(crate) async fn run_as_admin(port: u16, sql: &str) -> Result<()> {
         let options: PgConnectOptions = admin_url(port).parse()?;
         let mut connection = PgConnection::connect_with(&options).await?;
-        sqlx::raw_sql(AssertSqlSafe(sql))
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
             .execute(&mut connection)
             .await?;
         connection.close().await?;

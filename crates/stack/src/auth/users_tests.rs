@@ -1,3 +1,5 @@
+//! How accounts are shown, and what their tokens say; no database is asked.
+
 use super::*;
 
 fn user(row: Value) -> User {
