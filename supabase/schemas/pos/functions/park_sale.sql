@@ -31,7 +31,7 @@ declare
   v_answer jsonb;
   v_register interlock.registers;
   v_look interlock.sale_look;
-  v_refusal text;
+  v_refusals text[];
   v_hold constant boolean := coalesce(p_hold, (select s.hold_parked_stock from interlock.settings s));
   v_customer_id uuid;
   v_parked interlock.parked_sales;
@@ -64,18 +64,9 @@ begin
 
   select r.* into v_register from interlock.registers r where r.id = p_register_id;
   v_look := interlock.look_at_sale(p_lines, v_register.location_id, false);
-  v_refusal := case
-    when v_register.id is null then 'REGISTER_NOT_FOUND'
-    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
-    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
-    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
-    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
-    when v_look.problems is not null then 'VALIDATION_FAILED'
-    when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
-    when v_look.shortages is not null and v_hold and p_parked_sale_id is null then 'INSUFFICIENT_INVENTORY'
-  end;
-  if v_refusal is not null then
-    perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines');
+  v_refusals := interlock.look_refusals(v_look, v_register.currency, null, v_hold and p_parked_sale_id is null);
+  if v_refusals <> '{}' then
+    perform interlock.refuse_look(v_refusals[1], v_look, p_register_id, v_register, '/lines');
   end if;
 
   if p_customer is not null then
