@@ -2951,8 +2951,8 @@ end
 $$;
 
 -- What public.park_sale does, with its owner's rights: put a cart aside, for any till of the location. With p_hold (the setting
--- hold_parked_stock, if it is not said) its goods are taken out of the stock and kept for it. With p_parked_sale_id what this till
--- has resumed is parked again, as it is now. Once for each reference.
+-- hold_parked_stock, if it is not said) its goods are taken out of the stock and kept for it, until p_expires_at (the setting
+-- parked_sale_limit). With p_parked_sale_id what this till has resumed is parked again, as it is now. Once for each reference.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.park_sale.
 -- Locks: the reference; as interlock.find_or_make_customer; the parked sale; stock as interlock.put_back
@@ -2985,6 +2985,9 @@ declare
   v_look interlock.sale_look;
   v_refusals text[];
   v_hold constant boolean := coalesce(p_hold, (select s.hold_parked_stock from interlock.settings s));
+  v_expires_at constant timestamptz := coalesce(
+    p_expires_at, interlock.clock() + (select s.parked_sale_limit from interlock.settings s)
+  );
   v_customer_id uuid;
   v_parked interlock.parked_sales;
   v_put record;
@@ -3053,7 +3056,7 @@ begin
   )
   values (
     v_parked.id, v_register.location_id, p_register_id, p_name, p_lines, v_customer_id, v_hold, v_product_ids, v_quantities,
-    auth.uid(), p_expires_at
+    auth.uid(), v_expires_at
   )
   on conflict (id) do update
     set register_id = excluded.register_id,
