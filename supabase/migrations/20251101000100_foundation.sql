@@ -507,6 +507,12 @@ create table interlock.settings (
   max_cashier_discount numeric default 10
     constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100),
   hold_parked_stock boolean not null default false,
+  parked_sale_limit interval default '30 days'
+    constraint settings_parked_sale_limit_sane
+      check (parked_sale_limit between interval '1 minute' and interval '100 years'),
+  keep_parked_sales interval default '90 days'
+    constraint settings_keep_parked_sales_sane
+      check (keep_parked_sales between interval '1 day' and interval '100 years'),
 
   -- The warehouse.
   pick_lease interval not null default '30 minutes'
@@ -634,6 +640,10 @@ comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
 comment on column interlock.settings.hold_parked_stock is
   'Whether a parked sale keeps its goods for itself, where park_sale does not say.';
+comment on column interlock.settings.parked_sale_limit is
+  'How long a parked sale waits, where park_sale does not say (1 minute to 100 years): then it ends, and its goods are on the shelf again; null means for ever.';
+comment on column interlock.settings.keep_parked_sales is
+  'How long parked sales are kept that have ended (1 day to 100 years); null means for ever.';
 
 comment on column interlock.settings.pick_lease is
   'How long a picker has the products of a session that they have claimed, counted from the latest pick (1 second to 1 day).';
@@ -1843,7 +1853,7 @@ $$;
 -- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
 -- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
 -- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), an event that is to be delivered, a use of a promo code that is
--- held or redeemed, the scans of a picking session that is under way, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
+-- held or redeemed, the scans of a picking session that is under way, a parked sale that waits, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
 -- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
 --
 -- A customer's row of a code can go while they take a use: who finds none to count on begins again and makes one.
@@ -1877,6 +1887,7 @@ declare
   v_told int;
   v_scans int;
   v_packing_conflicts int;
+  v_parked int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -2039,6 +2050,16 @@ begin
   get diagnostics v_packing_conflicts = row_count;
   perform set_config('interlock.purging', '', true);
 
+  delete from interlock.parked_sales
+  where ctid = any (array(
+    select p.ctid
+    from interlock.parked_sales p
+    where p.ended_at < v_now - v_keep.keep_parked_sales
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_parked = row_count;
+
   delete from interlock.payment_proofs
   where ctid = any (array(
     select f.ctid
@@ -2078,6 +2099,7 @@ begin
     'inventory_conflicts', v_conflicts,
     'packing_conflicts', v_packing_conflicts,
     'packing_scans', v_scans,
+    'parked_sales', v_parked,
     'deliveries', v_deliveries,
     'events', v_told
   );

@@ -969,6 +969,45 @@ begin
 end
 $$;
 
+-- What the lines of a sale come to: taxes as in the web shop (interlock.charge_order), on what is left of each after what is taken off.
+--
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
+-- Locks: none.
+create function interlock.charge_sale(
+  p_look interlock.sale_look,
+  p_promo_discounts bigint[],
+  p_currency text,
+  out o_tax bigint,
+  out o_tax_included bigint,
+  out o_taxes bigint[],
+  out o_percents numeric[],
+  out o_inclusive boolean[],
+  out o_subtotal bigint,
+  out o_discount bigint,
+  out o_total bigint
+)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  select c.o_tax, c.o_tax_included, c.o_taxes, c.o_percents, c.o_inclusive
+  into o_tax, o_tax_included, o_taxes, o_percents, o_inclusive
+  from interlock.charge_order(
+    null, false, null, p_currency, p_look.product_ids,
+    array(
+      select u.subtotal - u.discount - coalesce(u.promo, 0)
+      from unnest(p_look.subtotals, p_look.discounts, p_promo_discounts) with ordinality as u (subtotal, discount, promo, n)
+      order by u.n
+    )
+  ) c;
+  select coalesce(sum(u.subtotal), 0), coalesce(sum(u.discount + coalesce(u.promo, 0)), 0)
+  into o_subtotal, o_discount
+  from unnest(p_look.subtotals, p_look.discounts, p_promo_discounts) as u (subtotal, discount, promo);
+  o_total := o_subtotal - o_discount + o_tax - o_tax_included;
+end
+$$;
+
 -- A parked sale for a till that wants to go on with it, locked: one that waits, or that this till has resumed already.
 --
 -- Callers: interlock.park_sale (again), interlock.resume_parked_sale, interlock.take_parked_sale.
@@ -1649,6 +1688,171 @@ begin
 end
 $$;
 
+-- All that is wrong with a sale that was refused: first what it was refused for (p_code, p_detail), then what else it would have come to
+-- be refused for, each with its pointer. The sale is gone through once more, step by step, as interlock.make_sale does it; each step is a
+-- sub-transaction, and what it has done ends with the error that the caller raises. A step that needs what an earlier one has refused is
+-- left out: what lines cost is not known as long as one of them names nothing.
+--
+-- Callers: interlock.pos_sale, which holds nothing any more.
+-- Locks: as interlock.make_sale up to the parked sale, in its order; each wait is a moment, and what others hold is not told.
+create function interlock.find_sale_refusals(p_code text, p_detail jsonb, p_request jsonb, p_expected_total bigint, p_role text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_offline constant boolean := p_request ? 'client_time';
+  v_sale_id constant uuid := interlock.new_id();
+  v_lines constant jsonb := p_request -> 'lines';
+  v_tenders constant jsonb := p_request -> 'tenders';
+  v_back constant jsonb := p_request -> 'returns';
+  v_without_receipt constant boolean := v_back -> 0 ->> 'sale_id' is null;
+  v_approval_id constant uuid := p_request ->> 'approval_id';
+  v_register interlock.registers;
+  v_look interlock.sale_look;
+  v_back_look interlock.sale_look;
+  v_approved text[];
+  v_limit numeric;
+  v_refusals text[];
+  v_back_refusals text[] := '{}';
+  v_step text;
+  v_returns interlock.sale_returns[];
+  v_root_sale_id uuid;
+  v_owner_id uuid;
+  v_buyer interlock.buyer;
+  v_promo_discounts bigint[];
+  v_charged record;
+  v_total bigint;
+  v_code text;
+  v_detail text;
+  v_problems jsonb;
+begin
+  perform set_config('lock_timeout', '50ms', true);
+  select r.* into v_register from interlock.registers r where r.id = (p_request ->> 'register_id')::uuid;
+  v_look := interlock.look_at_sale(v_lines, v_register.location_id, v_offline);
+  v_approved := interlock.look_at_approval(v_approval_id, v_register.id);
+  if p_role = 'cashier' and ('discount' = any (v_approved)) is not true then
+    select s.max_cashier_discount into v_limit from interlock.settings s;
+  end if;
+  v_refusals := interlock.look_refusals(
+    v_look, v_register.currency, case when not v_offline then v_limit end,
+    not v_offline and v_back is null and not p_request ? 'parked_sale_id'
+  );
+  if v_back is not null and v_without_receipt then
+    v_back_look := interlock.look_at_sale(v_back, v_register.location_id, false);
+    v_back_refusals := array_remove(interlock.look_refusals(v_back_look, v_register.currency, null, false), 'REGISTER_NOT_FOUND');
+  end if;
+  v_problems := interlock.point_at_refusal(p_code, p_detail, p_request, v_register.currency, v_limit, v_look, v_back_look);
+
+  foreach v_step in array
+    array['shift'] || v_refusals || array['approval']
+      || array(select '/returns ' || r.code from unnest(v_back_refusals) with ordinality as r (code, n) order by r.n)
+      || array['returns', 'buyer', 'promo', 'price', 'tenders', 'references', 'points', 'wallet', 'parked']
+  loop
+    begin
+      case
+        when v_step = any (v_refusals) then
+          perform interlock.refuse_look(v_step, v_look, (p_request ->> 'register_id')::uuid, v_register, '/lines', v_limit);
+        when v_step like '/returns %' then
+          perform interlock.refuse_look(split_part(v_step, ' ', 2), v_back_look, v_register.id, v_register, '/returns');
+        when v_register.id is null then
+          null;
+        when v_step = 'shift' then
+          perform interlock.shift_of_sale(
+            v_register.id, (p_request ->> 'shift_id')::uuid, (p_request ->> 'client_time')::timestamptz
+          );
+        when v_step = 'approval' then
+          perform interlock.raise_error('APPROVAL_NOT_FOUND', jsonb_build_object('approval_id', v_approval_id))
+          where v_approval_id is not null and v_approved is null;
+        when v_step = 'returns' then
+          if v_back is not null then
+            select t.o_returns, t.o_root_sale_id, t.o_customer_id
+            into v_returns, v_root_sale_id, v_owner_id
+            from interlock.take_returns(
+              v_back, v_sale_id, v_register, p_role = 'manager' or coalesce('return_without_receipt' = any (v_approved), false)
+            ) t;
+          end if;
+        when v_step = 'buyer' then
+          if p_request ? 'customer' or v_owner_id is not null then
+            v_buyer := interlock.lock_buyer(p_request -> 'customer', v_owner_id, v_tenders);
+          elsif v_returns is not null and v_tenders @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+            perform interlock.refuse_problems(interlock.problem('/customer', 'is required to pay with a wallet or points'));
+          end if;
+          if v_returns[1].original_sale_id is not null then
+            perform interlock.take_returned_points(v_returns[1].original_sale_id);
+          end if;
+        when v_refusals && array['BARCODE_NOT_FOUND', 'INVENTORY_NOT_FOUND', 'PRODUCT_NOT_FOUND', 'VALIDATION_FAILED', 'MIXED_CURRENCIES']
+          and v_step in ('promo', 'price', 'tenders') then
+          null;
+        when v_step = 'promo' then
+          if p_request ? 'promo_code' and (v_buyer.customer_id is not null or not p_request ? 'customer') then
+            v_promo_discounts := interlock.redeem_sale_promo(
+              p_request ->> 'promo_code', v_buyer, v_sale_id, v_register.currency, v_look
+            );
+          end if;
+        when v_step = 'price' then
+          if (not p_request ? 'promo_code' or v_promo_discounts is not null) and (v_back is null or v_returns is not null) then
+            v_charged := interlock.charge_sale(v_look, v_promo_discounts, v_register.currency);
+            v_total := v_charged.o_total - coalesce((select sum(r.amount) from unnest(v_returns) as r), 0);
+            if v_total <> p_expected_total and not v_offline then
+              perform interlock.refuse_price(p_expected_total, v_total, v_charged.o_subtotal, v_register.currency, v_look);
+            end if;
+          end if;
+        when v_step = 'tenders' then
+          if v_total < 0 and v_buyer.customer_id is null and (p_request ? 'customer' or v_owner_id is not null) then
+            null;
+          elsif v_total < 0 then
+            perform interlock.refuse_refund(v_tenders, v_total, v_root_sale_id, v_register.currency, v_buyer.customer_id);
+          elsif v_total >= 0 then
+            perform interlock.refuse_tenders(v_tenders, v_total, v_register.currency);
+          end if;
+        when v_step = 'references' then
+          perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', r.used))
+          from (
+            select jsonb_agg(t.reference order by t.n) as used
+            from rows from (jsonb_to_recordset(v_tenders) as (type text, reference text)) with ordinality as t (type, reference, n)
+            where t.type = 'card'
+              and exists (select from interlock.sale_tenders b where b.reference = t.reference and b.type = 'card')
+          ) r
+          where r.used is not null;
+        when v_step = 'points' then
+          if v_buyer.by_points > 0 and (v_back is null or v_total >= 0) then
+            perform interlock.spend_points(v_buyer, v_sale_id, v_register.currency, v_tenders);
+          end if;
+        when v_step = 'wallet' then
+          if v_buyer.by_wallet > 0 and (v_back is null or v_total >= 0) then
+            perform interlock.pay_from_wallet(
+              interlock.lock_wallet(v_buyer.user_id), v_buyer.by_wallet, v_register.currency, 'pos_sale', v_sale_id
+            );
+          end if;
+        when v_step = 'parked' then
+          if p_request ? 'parked_sale_id' then
+            perform interlock.take_parked_sale((p_request ->> 'parked_sale_id')::uuid, v_register);
+          end if;
+      end case;
+    exception
+      when sqlstate 'PT400' or sqlstate 'PT402' or sqlstate 'PT403' or sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT410'
+        or sqlstate 'PT422' then
+        get stacked diagnostics v_code = message_text, v_detail = pg_exception_detail;
+        v_problems := v_problems
+          || interlock.point_at_refusal(v_code, v_detail::jsonb, p_request, v_register.currency, v_limit, v_look, v_back_look);
+      when lock_not_available or deadlock_detected then
+        null;
+    end;
+  end loop;
+
+  -- What it was refused for was come upon again.
+  return (
+    select jsonb_agg(f.problem order by f.n)
+    from (
+      select distinct on (p.problem -> 'pointer', p.problem -> 'code', p.problem -> 'message') p.problem, p.n
+      from jsonb_array_elements(v_problems) with ordinality as p (problem, n)
+      order by p.problem -> 'pointer', p.problem -> 'code', p.problem -> 'message', p.n
+    ) f
+  );
+end
+$$;
+
 -- What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.
 --
 -- Callers: interlock.find_differences.
@@ -2259,10 +2463,282 @@ begin
         'available', trim_scale(s.there)
       )
       order by s.line
-    ) filter (where s.nth = 1 and s.stock_policy <> 'untracked' and s.there < s.of_product)
+    ) filter (where s.nth = 1 and s.stock_policy <> 'untracked' and s.kind <> 'digital' and s.there < s.of_product)
   into v_look
   from priced s;
   return v_look;
+end
+$$;
+
+-- Why what a look without a lock has seen cannot be sold: codes, the first one first. p_currency is the register's, null where there is none; a
+-- discount beyond p_limit per cent and, with p_short, what is not there are refused as well.
+--
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, interlock.park_sale, interlock.price_returns; then interlock.refuse_look.
+-- Locks: none.
+create function interlock.look_refusals(p_look interlock.sale_look, p_currency text, p_limit numeric, p_short boolean)
+returns text[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return array_remove(array[
+    case when p_currency is null then 'REGISTER_NOT_FOUND' end,
+    case when p_look.no_barcodes is not null then 'BARCODE_NOT_FOUND' end,
+    case when p_look.no_inventory is not null then 'INVENTORY_NOT_FOUND' end,
+    case when p_look.no_products is not null then 'PRODUCT_NOT_FOUND' end,
+    case when p_look.elsewhere is not null then 'STOCK_ELSEWHERE' end,
+    case when p_look.problems is not null then 'VALIDATION_FAILED' end,
+    case when p_look.currencies <> array[p_currency] then 'MIXED_CURRENCIES' end,
+    case when p_look.discount_percent > p_limit then 'DISCOUNT_NOT_ALLOWED' end,
+    case when p_short and p_look.shortages is not null and p_currency is not null then 'INSUFFICIENT_INVENTORY' end
+  ], null);
+end
+$$;
+
+-- Make a sale at a till, once nothing is wrong with the shape of its request (p_request is what was given of it): stock of every line, the
+-- sale with its lines and tenders, the drawer, the receipt number and the stored answer.
+--
+-- A look without a lock comes first, as in interlock.checkout: what it refuses no order of events could have sold, and before it
+-- refuses it asks for the answer of a twin. Prices and taxes are the database's (docs/prices.md), those that the look has seen.
+-- The hottest rows come late: the stock, and last the register, whose receipts are numbered without gaps and whose shift
+-- must be open then: so a sale is in the closing report, or finds the shift closed.
+--
+-- A sale with p_client_time has happened at a till that was cut off, so nothing refuses it that was true at another time: of the
+-- stock what is there is taken and the rest written down (interlock.sale_shortfalls), prices are those that were paid, and
+-- it belongs to the shift of then, closed or not.
+--
+-- Goods that come back (p_returns) are taken first, and what of them goes into the stock is put there in the same pass in which
+-- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing. It is of the customer who
+-- had bought them, if they are known.
+--
+-- Callers: interlock.pos_sale, which tells what else is wrong when this refuses. What it refuses, and in which order, interlock.find_sale_refusals
+--   goes through as well.
+-- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; an approval; with a customer what interlock.lock_buyer locks, of what they bring back also as interlock.take_returned_points; with a code what interlock.redeem_promo locks; a parked sale; stock as
+--   interlock.put_back, then interlock.take_sold_stock or interlock.take_what_is_there; the register. References of card payments,
+--   in their order, wait for who books the same one.
+-- Errors: those of interlock.pos_sale.
+create function interlock.make_sale(
+  p_register_id uuid,
+  p_lines jsonb,
+  p_tenders jsonb,
+  p_returns jsonb,
+  p_customer jsonb,
+  p_promo_code text,
+  p_parked_sale_id uuid,
+  p_client_time timestamptz,
+  p_shift_id uuid,
+  p_approval_id uuid,
+  p_expected_total bigint,
+  p_idempotency_key text,
+  p_role text,
+  p_request jsonb
+)
+returns json
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_offline constant boolean := p_client_time is not null;
+  v_sale_id constant uuid := interlock.new_id();
+  v_register interlock.registers;
+  v_look interlock.sale_look;
+  v_limit numeric;
+  v_refusals text[];
+  v_tax bigint;
+  v_tax_included bigint;
+  v_taxes bigint[];
+  v_percents numeric[];
+  v_inclusive boolean[];
+  v_subtotal bigint;
+  v_discount bigint;
+  v_returns interlock.sale_returns[];
+  v_root_sale_id uuid;
+  v_original_id uuid;
+  v_owner_id uuid;
+  v_taken_back bigint := 0;
+  v_returned bigint := 0;
+  v_put record;
+  v_parked interlock.parked_sales;
+  v_approved text[];
+  v_approved_by uuid;
+  v_total bigint;
+  v_change bigint := 0;
+  v_references jsonb;
+  v_promo_discounts bigint[];
+  v_buyer interlock.buyer;
+  v_loyalty jsonb;
+  v_receipt bigint;
+  v_shift interlock.shifts;
+  v_shortfalls jsonb;
+  v_sale json;
+  v_answer text;
+begin
+  select r.* into v_register from interlock.registers r where r.id = p_register_id;
+  v_look := interlock.look_at_sale(p_lines, v_register.location_id, v_offline);
+  if p_approval_id is not null then
+    v_approved := interlock.look_at_approval(p_approval_id, p_register_id);
+  end if;
+  if p_role = 'cashier' and ('discount' = any (v_approved)) is not true then
+    select s.max_cashier_discount into v_limit from interlock.settings s;
+  end if;
+
+  v_refusals := interlock.look_refusals(
+    v_look, v_register.currency, case when not v_offline then v_limit end,
+    -- What comes back, or was kept, may be what is sold.
+    not v_offline and p_returns is null and p_parked_sale_id is null
+  );
+  if p_approval_id is not null and v_approved is null and v_refusals <@ array['DISCOUNT_NOT_ALLOWED', 'INSUFFICIENT_INVENTORY'] then
+    v_refusals := array['APPROVAL_NOT_FOUND'] || v_refusals;
+  end if;
+  if v_refusals <> '{}' then
+    v_answer := interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, p_request);
+    if v_answer is not null then
+      return v_answer::json;
+    end if;
+    perform interlock.raise_error('APPROVAL_NOT_FOUND', jsonb_build_object('approval_id', p_approval_id))
+    where v_refusals[1] = 'APPROVAL_NOT_FOUND';
+    perform interlock.refuse_look(v_refusals[1], v_look, p_register_id, v_register, '/lines', v_limit);
+  end if;
+
+  v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, p_request);
+  if v_answer is not null then
+    return v_answer::json;
+  end if;
+
+  if p_returns is not null then
+    select t.o_returns, t.o_root_sale_id, t.o_customer_id
+    into v_returns, v_root_sale_id, v_owner_id
+    from interlock.take_returns(
+      p_returns, v_sale_id, v_register, p_role = 'manager' or coalesce('return_without_receipt' = any (v_approved), false)
+    ) t;
+    select sum(r.amount) into v_returned from unnest(v_returns) as r;
+    v_original_id := v_returns[1].original_sale_id;
+  end if;
+  if p_approval_id is not null then
+    v_approved_by := interlock.use_approval(p_approval_id, p_register_id, array['discount', 'return_without_receipt'], v_sale_id);
+  end if;
+  if p_customer is not null or v_owner_id is not null then
+    v_buyer := interlock.lock_buyer(p_customer, v_owner_id, p_tenders);
+  elsif p_returns is not null and p_tenders @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
+    perform interlock.refuse_problems(interlock.problem('/customer', 'is required to pay with a wallet or points'));
+  end if;
+  if v_original_id is not null then
+    v_taken_back := interlock.take_returned_points(v_original_id);
+  end if;
+  if p_promo_code is not null then
+    v_promo_discounts := interlock.redeem_sale_promo(p_promo_code, v_buyer, v_sale_id, v_register.currency, v_look);
+  end if;
+
+  select c.o_tax, c.o_tax_included, c.o_taxes, c.o_percents, c.o_inclusive, c.o_subtotal, c.o_discount, c.o_total - v_returned
+  into v_tax, v_tax_included, v_taxes, v_percents, v_inclusive, v_subtotal, v_discount, v_total
+  from interlock.charge_sale(v_look, v_promo_discounts, v_register.currency) c;
+  if v_total <> p_expected_total and not v_offline then
+    perform interlock.refuse_price(p_expected_total, v_total, v_subtotal, v_register.currency, v_look);
+  end if;
+  if v_total < 0 then
+    perform interlock.refuse_refund(p_tenders, v_total, v_root_sale_id, v_register.currency, v_buyer.customer_id);
+  else
+    v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
+  end if;
+  if v_buyer.customer_id is not null then
+    v_loyalty := interlock.charge_buyer(
+      v_buyer, v_sale_id, v_root_sale_id, v_register.currency, p_tenders, v_total, v_look.product_ids,
+      array(
+        select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
+        from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts, v_inclusive, v_taxes) with ordinality
+          as u (subtotal, discount, promo, inclusive, tax, n)
+        order by u.n
+      ),
+      interlock.paid_by_points(v_total, v_returned, v_buyer.by_points, v_original_id),
+      case when v_owner_id is null then 0 else v_taken_back end
+    );
+  end if;
+
+  if p_parked_sale_id is not null then
+    v_parked := interlock.take_parked_sale(p_parked_sale_id, v_register);
+  end if;
+  if v_returns is not null or p_parked_sale_id is not null then
+    v_put := interlock.put_back(v_look, v_register.location_id, v_sale_id, v_returns, v_parked);
+    v_look := v_put.o_look;
+    v_returns := v_put.o_returns;
+  end if;
+  if v_offline then
+    v_shortfalls := interlock.take_what_is_there(v_look, v_register.location_id, v_sale_id);
+  else
+    perform interlock.take_sold_stock(v_look, v_register.location_id, v_sale_id);
+  end if;
+
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  update interlock.registers r
+  set last_receipt = r.last_receipt + 1
+  where r.id = p_register_id
+  returning r.last_receipt into v_receipt;
+  v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
+
+  insert into interlock.sales (
+    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included,
+    returned, returns, root_sale_id, total, change_due,
+    customer_id, promo_code, loyalty, cashier, approved_by, sold_at, offline, late, needs_review
+  )
+  values (
+    v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
+    v_subtotal, v_discount, v_tax, v_tax_included,
+    v_returned, coalesce(cardinality(v_returns), 0), v_root_sale_id, v_total, v_change,
+    v_buyer.customer_id, p_promo_code, v_loyalty, auth.uid(), v_approved_by,
+    coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
+    case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
+  );
+  insert into interlock.sale_lines (
+    sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason,
+    promo_discount, tax, tax_percent, tax_inclusive, total, untracked
+  )
+  select
+    v_sale_id, l.n - 1, l.product_id, l.inventory_id, l.name, l.quantity, l.unit_price, l.subtotal, l.discount, l.reason,
+    coalesce(l.promo_discount, 0), l.tax, l.percent, l.inclusive,
+    l.subtotal - l.discount - coalesce(l.promo_discount, 0) + case when l.inclusive then 0 else l.tax end,
+    l.untracked
+  from unnest(
+    v_look.product_ids, v_look.inventory_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals,
+    v_look.discounts, v_look.reasons, v_promo_discounts, v_look.untracked, v_taxes, v_percents, v_inclusive
+  ) with ordinality as l (
+    product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, promo_discount, untracked, tax, percent,
+    inclusive, n
+  );
+  if v_returns is not null then
+    insert into interlock.sale_returns select r.* from unnest(v_returns) as r;
+  end if;
+  with tenders as (
+    insert into interlock.sale_tenders (sale_id, n, type, amount, reference)
+    select v_sale_id, t.n - 1, t.type, t.amount, t.reference
+    from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint, reference text))
+      with ordinality as t (type, amount, reference, n)
+    order by t.reference, t.n
+    on conflict (reference) where type = 'card' and reference is not null do nothing
+    returning n
+  )
+  select jsonb_agg(t.reference order by t.n)
+  into v_references
+  from rows from (jsonb_to_recordset(p_tenders) as (reference text)) with ordinality as t (reference, n)
+  where t.n - 1 not in (select d.n from tenders d);
+  if v_references is not null then
+    perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', v_references));
+  end if;
+
+  if p_parked_sale_id is not null then
+    update interlock.parked_sales p set sale_id = v_sale_id where p.id = p_parked_sale_id;
+  end if;
+  if v_shortfalls <> '[]' then
+    perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
+  end if;
+
+  v_sale := interlock.sale_to_json(v_sale_id);
+  v_answer := json_build_object('success', true, 'sale', v_sale)::text;
+  perform interlock.note_sale('sale.completed', v_sale::jsonb);
+  perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
+  return v_answer::json;
 end
 $$;
 
@@ -2475,8 +2951,8 @@ end
 $$;
 
 -- What public.park_sale does, with its owner's rights: put a cart aside, for any till of the location. With p_hold (the setting
--- hold_parked_stock, if it is not said) its goods are taken out of the stock and kept for it. With p_parked_sale_id what this till
--- has resumed is parked again, as it is now. Once for each reference.
+-- hold_parked_stock, if it is not said) its goods are taken out of the stock and kept for it, until p_expires_at (the setting
+-- parked_sale_limit). With p_parked_sale_id what this till has resumed is parked again, as it is now. Once for each reference.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.park_sale.
 -- Locks: the reference; as interlock.find_or_make_customer; the parked sale; stock as interlock.put_back
@@ -2507,8 +2983,11 @@ declare
   v_answer jsonb;
   v_register interlock.registers;
   v_look interlock.sale_look;
-  v_refusal text;
+  v_refusals text[];
   v_hold constant boolean := coalesce(p_hold, (select s.hold_parked_stock from interlock.settings s));
+  v_expires_at constant timestamptz := coalesce(
+    p_expires_at, interlock.clock() + (select s.parked_sale_limit from interlock.settings s)
+  );
   v_customer_id uuid;
   v_parked interlock.parked_sales;
   v_put record;
@@ -2540,18 +3019,9 @@ begin
 
   select r.* into v_register from interlock.registers r where r.id = p_register_id;
   v_look := interlock.look_at_sale(p_lines, v_register.location_id, false);
-  v_refusal := case
-    when v_register.id is null then 'REGISTER_NOT_FOUND'
-    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
-    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
-    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
-    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
-    when v_look.problems is not null then 'VALIDATION_FAILED'
-    when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
-    when v_look.shortages is not null and v_hold and p_parked_sale_id is null then 'INSUFFICIENT_INVENTORY'
-  end;
-  if v_refusal is not null then
-    perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines');
+  v_refusals := interlock.look_refusals(v_look, v_register.currency, null, v_hold and p_parked_sale_id is null);
+  if v_refusals <> '{}' then
+    perform interlock.refuse_look(v_refusals[1], v_look, p_register_id, v_register, '/lines');
   end if;
 
   if p_customer is not null then
@@ -2586,7 +3056,7 @@ begin
   )
   values (
     v_parked.id, v_register.location_id, p_register_id, p_name, p_lines, v_customer_id, v_hold, v_product_ids, v_quantities,
-    auth.uid(), p_expires_at
+    auth.uid(), v_expires_at
   )
   on conflict (id) do update
     set register_id = excluded.register_id,
@@ -2635,6 +3105,126 @@ begin
 end
 $$;
 
+-- A refusal of a sale as problems of its request, each with its pointer, words and code (but for VALIDATION_FAILED, which tells them itself), and
+-- of the details what is about it.
+--
+-- Callers: interlock.find_sale_refusals.
+-- Locks: none.
+create function interlock.point_at_refusal(
+  p_code text,
+  p_detail jsonb,
+  p_request jsonb,
+  p_currency text,
+  p_limit numeric,
+  p_look interlock.sale_look,
+  p_back_look interlock.sale_look
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_details constant jsonb := p_detail - array['message', 'retryable'];
+  v_problems jsonb;
+begin
+  if p_code = 'VALIDATION_FAILED' then
+    return v_details -> 'problems';
+  end if;
+
+  -- Of lines, those that it is about.
+  select jsonb_agg(
+    jsonb_build_object(
+      'pointer', a.list || '/' || a.n - 1 || a.member, 'code', p_code, 'message', p_detail -> 'message', 'details', v_details || a.details
+    )
+    order by a.list, a.n
+  )
+  into v_problems
+  from (
+    select w.list, l.n, m.member, m.details
+    from (values
+      ('/lines', p_request -> 'lines', p_look),
+      ('/returns', p_request -> 'returns', p_back_look)
+    ) as w (list, items, look)
+    cross join lateral rows from (
+      jsonb_to_recordset(w.items) as (inventory_id uuid, product_id uuid, barcode text, sale_id uuid, line int),
+      unnest((w.look).product_ids), unnest((w.look).subtotals), unnest((w.look).discounts)
+    ) with ordinality as l (inventory_id, asked_id, barcode, sale_id, line, product_id, subtotal, discount, n)
+    cross join lateral (
+      select case
+        when l.barcode is not null then '/barcode'
+        when l.inventory_id is not null then '/inventory_id'
+        else '/product_id'
+      end as member
+    ) named
+    cross join lateral (
+      select named.member, jsonb_build_object('barcodes', jsonb_build_array(l.barcode)) as details
+      where p_code = 'BARCODE_NOT_FOUND' and v_details -> 'barcodes' ? l.barcode
+      union all
+      select named.member, jsonb_build_object('inventory_ids', jsonb_build_array(l.inventory_id))
+      where p_code in ('INVENTORY_NOT_FOUND', 'STOCK_ELSEWHERE') and v_details -> 'inventory_ids' ? l.inventory_id::text
+      union all
+      select named.member, jsonb_build_object('product_ids', jsonb_build_array(l.product_id))
+      where p_code = 'PRODUCT_NOT_FOUND' and v_details -> 'product_ids' ? l.product_id::text
+      union all
+      select named.member, '{}'
+      from interlock.products p
+      where p_code = 'MIXED_CURRENCIES' and p.id = l.product_id and p.currency <> p_currency
+      union all
+      select '/discount', '{}'
+      where p_code = 'DISCOUNT_NOT_ALLOWED' and 100 * l.discount > p_limit * greatest(l.subtotal, 1)
+      union all
+      select '/quantity', jsonb_build_object('shortages', jsonb_build_array(s.shortage))
+      from jsonb_array_elements(v_details -> 'shortages') as s (shortage)
+      where p_code = 'INSUFFICIENT_INVENTORY'
+        and w.list = '/lines'
+        and s.shortage ->> 'product_id' = l.product_id::text
+        and l.n = array_position(p_look.product_ids, l.product_id)
+      union all
+      select '/quantity', jsonb_build_object('lines', jsonb_build_array(e.line))
+      from jsonb_array_elements(v_details -> 'lines') as e (line)
+      where p_code = 'RETURN_EXCEEDS_SOLD' and w.list = '/returns' and (e.line ->> 'line')::int = l.line
+    ) m
+  ) a;
+  if v_problems is not null then
+    return v_problems;
+  end if;
+
+  return (
+    select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+      'pointer', t.pointer, 'code', p_code, 'message', p_detail -> 'message', 'details', nullif(v_details, '{}')
+    )))
+    from (
+      select case
+        when p_code = 'REGISTER_NOT_FOUND' then '/register_id'
+        when p_code in ('SHIFT_NOT_OPEN', 'SHIFT_NOT_FOUND') then case when p_request ? 'shift_id' then '/shift_id' else '/register_id' end
+        when p_code in ('SALE_NOT_FOUND', 'SALE_VOIDED') then '/returns/0/sale_id'
+        when p_code in ('RETURN_NOT_ALLOWED', 'STOCK_LIMIT_EXCEEDED', 'MIXED_CURRENCIES') then '/returns'
+        when p_code in ('CUSTOMER_NOT_FOUND', 'CUSTOMERS_DIFFER') then '/customer'
+        when p_code like 'PROMO\_%' then '/promo_code'
+        when p_code like 'PARKED\_SALE\_%' then '/parked_sale_id'
+        when p_code = 'APPROVAL_NOT_FOUND' then '/approval_id'
+        when p_code = 'PRICE_CHANGED' then '/expected_total'
+        when p_code in ('UNDERPAID', 'OVERPAID', 'REFUND_EXCEEDS_PAID') then '/tenders'
+        when p_code not in ('TENDER_REFERENCE_USED', 'INSUFFICIENT_POINTS', 'INSUFFICIENT_FUNDS', 'CURRENCY_MISMATCH') then ''
+      end as pointer
+      union all
+      select '/tenders/' || t.n - 1 || case p_code when 'TENDER_REFERENCE_USED' then '/reference' else '' end
+      from rows from (jsonb_to_recordset(p_request -> 'tenders') as (type text, reference text))
+        with ordinality as t (type, reference, n)
+      where case p_code
+        when 'TENDER_REFERENCE_USED' then v_details -> 'references' ? t.reference
+        when 'INSUFFICIENT_POINTS' then t.type = 'points'
+        when 'INSUFFICIENT_FUNDS' then t.type = 'wallet'
+        when 'CURRENCY_MISMATCH' then t.type = 'wallet'
+        else false
+      end
+    ) t
+    where t.pointer is not null
+  );
+end
+$$;
+
 -- How many points a customer gets back where so much is paid out in points: of all that they spent on the sale with which it began and on
 -- what it was exchanged for, the share of the amount that has been paid out by now, this time included, rounded down, less what they got before.
 -- So parts always sum to what was spent, whatever a point is worth by now.
@@ -2672,26 +3262,12 @@ begin
 end
 $$;
 
--- What public.pos_sale does, with its owner's rights: a sale at a till in one transaction, all or nothing: stock of every line,
--- the sale with its lines and tenders, the drawer, the receipt number and the stored answer.
---
--- A look without a lock comes first, as in interlock.checkout: what it refuses no order of events could have sold, and before it
--- refuses it asks for the answer of a twin. Prices and taxes are the database's (docs/prices.md), those that the look has seen.
--- The hottest rows come late: the stock, and last the register, whose receipts are numbered without gaps and whose shift
--- must be open then: so a sale is in the closing report, or finds the shift closed.
---
--- A sale with p_client_time has happened at a till that was cut off, so nothing refuses it that was true at another time: of the
--- stock what is there is taken and the rest written down (interlock.sale_shortfalls), prices are those that were paid, and
--- it belongs to the shift of then, closed or not.
---
--- Goods that come back (p_returns) are taken first, and what of them goes into the stock is put there in the same pass in which
--- the rest is sold: an exchange has one receipt and one balance, which is paid out if it is below nothing. It is of the customer who
--- had bought them, if they are known.
+-- What public.pos_sale does, with its owner's rights: a sale at a till in one transaction, all or nothing (interlock.make_sale). What it
+-- refuses it tells with all that is wrong besides: the code is that of the first problem, and `problems` in its details has each
+-- of them, with its pointer.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.pos_sale.
--- Locks: key of the sale; sales of which something comes back, as interlock.take_returns; an approval; with a customer what interlock.lock_buyer locks, of what they bring back also as interlock.take_returned_points; with a code what interlock.redeem_promo locks; a parked sale; stock as
---   interlock.put_back, then interlock.take_sold_stock or interlock.take_what_is_there; the register. Two seconds at most. References of card payments,
---   in their order, wait for who books the same one.
+-- Locks: as interlock.make_sale, two seconds at most. A refusal has let go of them, and may take some again for a moment (interlock.find_sale_refusals).
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, REGISTER_NOT_FOUND, SHIFT_NOT_FOUND,
 --   SHIFT_NOT_OPEN, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED,
 --   INSUFFICIENT_INVENTORY, PRICE_CHANGED, UNDERPAID, OVERPAID, TENDER_REFERENCE_USED; with goods that come back also
@@ -2731,39 +3307,10 @@ declare
   ));
   v_offline constant boolean := p_client_time is not null;
   v_problems jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
-  v_sale_id constant uuid := interlock.new_id();
-  v_register interlock.registers;
-  v_look interlock.sale_look;
-  v_limit numeric;
-  v_refusal text;
-  v_tax bigint;
-  v_tax_included bigint;
-  v_taxes bigint[];
-  v_percents numeric[];
-  v_inclusive boolean[];
-  v_subtotal bigint;
-  v_discount bigint;
-  v_returns interlock.sale_returns[];
-  v_root_sale_id uuid;
-  v_original_id uuid;
-  v_owner_id uuid;
-  v_taken_back bigint := 0;
-  v_returned bigint := 0;
-  v_put record;
-  v_parked interlock.parked_sales;
-  v_approved text[];
-  v_approved_by uuid;
-  v_total bigint;
-  v_change bigint := 0;
-  v_references jsonb;
-  v_promo_discounts bigint[];
-  v_buyer interlock.buyer;
-  v_loyalty jsonb;
-  v_receipt bigint;
-  v_shift interlock.shifts;
-  v_shortfalls jsonb;
-  v_sale json;
-  v_answer text;
+  v_state text;
+  v_code text;
+  v_detail text;
+  v_hint text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -2775,203 +3322,28 @@ begin
     perform interlock.refuse_problems(v_problems);
   end if;
 
-  select r.* into v_register from interlock.registers r where r.id = p_register_id;
-  v_look := interlock.look_at_sale(p_lines, v_register.location_id, v_offline);
-  if p_approval_id is not null then
-    v_approved := interlock.look_at_approval(p_approval_id, p_register_id);
-  end if;
-  if v_role = 'cashier' and ('discount' = any (v_approved)) is not true then
-    select s.max_cashier_discount into v_limit from interlock.settings s;
-  end if;
-
-  v_refusal := case
-    when v_register.id is null then 'REGISTER_NOT_FOUND'
-    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
-    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
-    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
-    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
-    when v_look.problems is not null then 'VALIDATION_FAILED'
-    when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
-    when p_approval_id is not null and v_approved is null then 'APPROVAL_NOT_FOUND'
-    when v_offline then null
-    when v_look.discount_percent > v_limit then 'DISCOUNT_NOT_ALLOWED'
-    -- What comes back, or was kept, may be what is sold.
-    when v_look.shortages is not null and p_returns is null and p_parked_sale_id is null then 'INSUFFICIENT_INVENTORY'
+  begin
+    return interlock.make_sale(
+      p_register_id, p_lines, p_tenders, p_returns, p_customer, p_promo_code, p_parked_sale_id, p_client_time, p_shift_id,
+      p_approval_id, p_expected_total, p_idempotency_key, v_role, v_request
+    );
+  exception
+    when sqlstate 'PT400' or sqlstate 'PT402' or sqlstate 'PT403' or sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT410'
+      or sqlstate 'PT422' then
+      get stacked diagnostics
+        v_state = returned_sqlstate,
+        v_code = message_text,
+        v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
   end;
-  if v_refusal is not null then
-    v_answer := interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, v_request);
-    if v_answer is not null then
-      return v_answer::json;
-    end if;
-    perform interlock.raise_error(v_refusal, jsonb_build_object('approval_id', p_approval_id))
-    where v_refusal = 'APPROVAL_NOT_FOUND';
-    perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines', v_limit);
-  end if;
 
-  v_answer := interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request);
-  if v_answer is not null then
-    return v_answer::json;
-  end if;
-
-  if p_returns is not null then
-    select t.o_returns, t.o_root_sale_id, t.o_customer_id
-    into v_returns, v_root_sale_id, v_owner_id
-    from interlock.take_returns(
-      p_returns, v_sale_id, v_register, v_role = 'manager' or coalesce('return_without_receipt' = any (v_approved), false)
-    ) t;
-    select sum(r.amount) into v_returned from unnest(v_returns) as r;
-    v_original_id := v_returns[1].original_sale_id;
-  end if;
-  if p_approval_id is not null then
-    v_approved_by := interlock.use_approval(p_approval_id, p_register_id, array['discount', 'return_without_receipt'], v_sale_id);
-  end if;
-  if p_customer is not null or v_owner_id is not null then
-    v_buyer := interlock.lock_buyer(p_customer, v_owner_id, p_tenders);
-  elsif p_returns is not null and p_tenders @? '$[*] ? (@.type == "wallet" || @.type == "points")' then
-    perform interlock.refuse_problems(interlock.problem('/customer', 'is required to pay with a wallet or points'));
-  end if;
-  if v_original_id is not null then
-    v_taken_back := interlock.take_returned_points(v_original_id);
-  end if;
-  if p_promo_code is not null then
-    v_promo_discounts := interlock.redeem_sale_promo(p_promo_code, v_buyer, v_sale_id, v_register.currency, v_look);
-  end if;
-
-  select c.o_tax, c.o_tax_included, c.o_taxes, c.o_percents, c.o_inclusive
-  into v_tax, v_tax_included, v_taxes, v_percents, v_inclusive
-  from interlock.charge_order(
-    null, false, null, v_register.currency, v_look.product_ids,
-    array(
-      select u.subtotal - u.discount - coalesce(u.promo, 0)
-      from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts) with ordinality as u (subtotal, discount, promo, n)
-      order by u.n
-    )
-  ) c;
-  select coalesce(sum(u.subtotal), 0), coalesce(sum(u.discount + coalesce(u.promo, 0)), 0)
-  into v_subtotal, v_discount
-  from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts) as u (subtotal, discount, promo);
-  v_total := v_subtotal - v_discount + v_tax - v_tax_included - v_returned;
-
-  if v_total <> p_expected_total and not v_offline then
-    perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
-      'expected_total', p_expected_total, 'total', v_total, 'subtotal', v_subtotal, 'currency', v_register.currency,
-      'lines', (
-        select coalesce(jsonb_agg(
-          jsonb_build_object(
-            'product_id', u.product_id, 'name', u.name, 'quantity', trim_scale(u.quantity), 'unit_price', u.unit_price,
-            'total', u.subtotal - u.discount, 'expected_unit_price', null
-          )
-          order by u.n
-        ), '[]')
-        from unnest(
-          v_look.product_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals, v_look.discounts
-        ) with ordinality as u (product_id, name, quantity, unit_price, subtotal, discount, n)
-      )
-    ));
-  end if;
-  if v_total < 0 then
-    perform interlock.refuse_refund(p_tenders, v_total, v_root_sale_id, v_register.currency, v_buyer.customer_id);
-  else
-    v_change := interlock.refuse_tenders(p_tenders, v_total, v_register.currency);
-  end if;
-  if v_buyer.customer_id is not null then
-    v_loyalty := interlock.charge_buyer(
-      v_buyer, v_sale_id, v_root_sale_id, v_register.currency, p_tenders, v_total, v_look.product_ids,
-      array(
-        select u.subtotal - u.discount - coalesce(u.promo, 0) + case when u.inclusive then 0 else u.tax end
-        from unnest(v_look.subtotals, v_look.discounts, v_promo_discounts, v_inclusive, v_taxes) with ordinality
-          as u (subtotal, discount, promo, inclusive, tax, n)
-        order by u.n
-      ),
-      interlock.paid_by_points(v_total, v_returned, v_buyer.by_points, v_original_id),
-      case when v_owner_id is null then 0 else v_taken_back end
+  -- A key that was used says nothing of what is in the request.
+  if v_code <> 'IDEMPOTENCY_KEY_REUSED' then
+    v_detail := v_detail::jsonb || jsonb_build_object(
+      'problems', interlock.find_sale_refusals(v_code, v_detail::jsonb, v_request, p_expected_total, v_role)
     );
   end if;
-
-  if p_parked_sale_id is not null then
-    v_parked := interlock.take_parked_sale(p_parked_sale_id, v_register);
-  end if;
-  if v_returns is not null or p_parked_sale_id is not null then
-    v_put := interlock.put_back(v_look, v_register.location_id, v_sale_id, v_returns, v_parked);
-    v_look := v_put.o_look;
-    v_returns := v_put.o_returns;
-  end if;
-  if v_offline then
-    v_shortfalls := interlock.take_what_is_there(v_look, v_register.location_id, v_sale_id);
-  else
-    perform interlock.take_sold_stock(v_look, v_register.location_id, v_sale_id);
-  end if;
-
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  update interlock.registers r
-  set last_receipt = r.last_receipt + 1
-  where r.id = p_register_id
-  returning r.last_receipt into v_receipt;
-  v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
-
-  insert into interlock.sales (
-    id, register_id, shift_id, location_id, receipt_number, currency, subtotal, discount, tax, tax_included,
-    returned, returns, root_sale_id, total, change_due,
-    customer_id, promo_code, loyalty, cashier, approved_by, sold_at, offline, late, needs_review
-  )
-  values (
-    v_sale_id, p_register_id, v_shift.id, v_register.location_id, v_receipt, v_register.currency,
-    v_subtotal, v_discount, v_tax, v_tax_included,
-    v_returned, coalesce(cardinality(v_returns), 0), v_root_sale_id, v_total, v_change,
-    v_buyer.customer_id, p_promo_code, v_loyalty, auth.uid(), v_approved_by,
-    coalesce(p_client_time, now()), v_offline, v_shift.closed_at is not null,
-    case when v_offline then interlock.review_sale(v_look, v_limit, p_expected_total, v_total) else '[]' end
-  );
-  insert into interlock.sale_lines (
-    sale_id, line, product_id, inventory_id, name, quantity, unit_price, subtotal, discount, discount_reason,
-    promo_discount, tax, tax_percent, tax_inclusive, total, untracked
-  )
-  select
-    v_sale_id, l.n - 1, l.product_id, l.inventory_id, l.name, l.quantity, l.unit_price, l.subtotal, l.discount, l.reason,
-    coalesce(l.promo_discount, 0), l.tax, l.percent, l.inclusive,
-    l.subtotal - l.discount - coalesce(l.promo_discount, 0) + case when l.inclusive then 0 else l.tax end,
-    l.untracked
-  from unnest(
-    v_look.product_ids, v_look.inventory_ids, v_look.names, v_look.quantities, v_look.unit_prices, v_look.subtotals,
-    v_look.discounts, v_look.reasons, v_promo_discounts, v_look.untracked, v_taxes, v_percents, v_inclusive
-  ) with ordinality as l (
-    product_id, inventory_id, name, quantity, unit_price, subtotal, discount, reason, promo_discount, untracked, tax, percent,
-    inclusive, n
-  );
-  if v_returns is not null then
-    insert into interlock.sale_returns select r.* from unnest(v_returns) as r;
-  end if;
-  with tenders as (
-    insert into interlock.sale_tenders (sale_id, n, type, amount, reference)
-    select v_sale_id, t.n - 1, t.type, t.amount, t.reference
-    from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint, reference text))
-      with ordinality as t (type, amount, reference, n)
-    order by t.reference, t.n
-    on conflict (reference) where type = 'card' and reference is not null do nothing
-    returning n
-  )
-  select jsonb_agg(t.reference order by t.n)
-  into v_references
-  from rows from (jsonb_to_recordset(p_tenders) as (reference text)) with ordinality as t (reference, n)
-  where t.n - 1 not in (select d.n from tenders d);
-  if v_references is not null then
-    perform interlock.raise_error('TENDER_REFERENCE_USED', jsonb_build_object('references', v_references));
-  end if;
-
-  if p_parked_sale_id is not null then
-    update interlock.parked_sales p set sale_id = v_sale_id where p.id = p_parked_sale_id;
-  end if;
-  if v_shortfalls <> '[]' then
-    perform interlock.note_shortfalls(v_sale_id, v_shortfalls);
-  end if;
-
-  v_sale := interlock.sale_to_json(v_sale_id);
-  v_answer := json_build_object('success', true, 'sale', v_sale)::text;
-  perform interlock.note_sale('sale.completed', v_sale::jsonb);
-  perform interlock.finish_sale(p_register_id, p_idempotency_key, v_sale_id, v_answer);
-  return v_answer::json;
+  raise exception using errcode = v_state, message = v_code, detail = v_detail, hint = v_hint;
 end
 $$;
 
@@ -2988,18 +3360,11 @@ set search_path = ''
 as $$
 declare
   v_look constant interlock.sale_look := interlock.look_at_sale(p_returns, p_register.location_id, false);
-  v_refusal constant text := case
-    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
-    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
-    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
-    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
-    when v_look.problems is not null then 'VALIDATION_FAILED'
-    when v_look.currencies <> array[p_register.currency::text] then 'MIXED_CURRENCIES'
-  end;
+  v_refusals constant text[] := interlock.look_refusals(v_look, p_register.currency, null, false);
   v_returns interlock.sale_returns[];
 begin
-  if v_refusal is not null then
-    perform interlock.refuse_look(v_refusal, v_look, p_register.id, p_register, '/returns');
+  if v_refusals <> '{}' then
+    perform interlock.refuse_look(v_refusals[1], v_look, p_register.id, p_register, '/returns');
   end if;
 
   select array_agg(
@@ -3499,6 +3864,40 @@ begin
     when 'DISCOUNT_NOT_ALLOWED' then jsonb_build_object('limit_percent', p_limit)
     when 'INSUFFICIENT_INVENTORY' then jsonb_build_object('shortages', p_look.shortages)
   end);
+end
+$$;
+
+-- Refuse a total that is not the one that the till has shown, with what each line costs.
+--
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
+-- Errors: PRICE_CHANGED.
+create function interlock.refuse_price(
+  p_expected_total bigint,
+  p_total bigint,
+  p_subtotal bigint,
+  p_currency text,
+  p_look interlock.sale_look
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.raise_error('PRICE_CHANGED', jsonb_build_object(
+    'expected_total', p_expected_total, 'total', p_total, 'subtotal', p_subtotal, 'currency', p_currency,
+    'lines', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'product_id', u.product_id, 'name', u.name, 'quantity', trim_scale(u.quantity), 'unit_price', u.unit_price,
+          'total', u.subtotal - u.discount, 'expected_unit_price', null
+        )
+        order by u.n
+      ), '[]')
+      from unnest(
+        p_look.product_ids, p_look.names, p_look.quantities, p_look.unit_prices, p_look.subtotals, p_look.discounts
+      ) with ordinality as u (product_id, name, quantity, unit_price, subtotal, discount, n)
+    )
+  ));
 end
 $$;
 
@@ -4982,6 +5381,8 @@ comment on function interlock.begin_sale is
   'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
 comment on function interlock.charge_buyer is
   'Take what a customer pays with points and the wallet, or give them what is paid out in these, and book what the sale earns.';
+comment on function interlock.charge_sale is
+  'What the lines of a sale come to: taxes as in the web shop (interlock.charge_order), on what is left of each after what is taken off.';
 comment on function interlock.claim_parked_sale is
   'A parked sale for a till that wants to go on with it, locked: one that waits, or that this till has resumed already.';
 comment on function interlock.close_shift is
@@ -5012,6 +5413,8 @@ comment on function interlock.find_sale_answer is
   'What was answered to the sale of this register under this key, if there is one: whoever sends it, however late.';
 comment on function interlock.find_sale_problems is
   'What is wrong with the shape of a sale, all of it; null if nothing is.';
+comment on function interlock.find_sale_refusals is
+  'All that is wrong with a sale that was refused: first what it was refused for (p_code, p_detail), then what else it would have come to be refused for, each with its pointer.';
 comment on function interlock.find_shortfalls is
   'What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.';
 comment on function interlock.find_till_differences is
@@ -5046,6 +5449,10 @@ comment on function interlock.look_at_approval is
   'What a manager has allowed at a register under this id, without a lock: null unless it can be used yet.';
 comment on function interlock.look_at_sale is
   'Look at what a sale has, without a lock.';
+comment on function interlock.look_refusals is
+  'Why what a look without a lock has seen cannot be sold: codes, the first one first.';
+comment on function interlock.make_sale is
+  'Make a sale at a till, once nothing is wrong with the shape of its request (p_request is what was given of it): stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
 comment on function interlock.move_cash is
   'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
 comment on function interlock.note_sale is
@@ -5060,10 +5467,12 @@ comment on function interlock.park_sale is
   'What public.park_sale does, with its owner''s rights: put a cart aside, for any till of the location.';
 comment on function interlock.parked_sale_to_json is
   'A parked sale as it is answered.';
+comment on function interlock.point_at_refusal is
+  'A refusal of a sale as problems of its request, each with its pointer, words and code (but for VALIDATION_FAILED, which tells them itself), and of the details what is about it.';
 comment on function interlock.points_to_give_back is
   'How many points a customer gets back where so much is paid out in points: of all that they spent on the sale with which it began and on what it was exchanged for, the share of the amount that has been paid out by now, this time included, rounded down, less what they got before.';
 comment on function interlock.pos_sale is
-  'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
+  'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing (interlock.make_sale).';
 comment on function interlock.price_returns is
   'What goods that come back without a receipt are worth: their present price, with the tax on it.';
 comment on function interlock.put_back is
@@ -5084,6 +5493,8 @@ comment on function interlock.redeem_sale_promo is
   'Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.';
 comment on function interlock.refuse_look is
   'Refuse what a look without a lock has seen to be impossible, with what is known about it.';
+comment on function interlock.refuse_price is
+  'Refuse a total that is not the one that the till has shown, with what each line costs.';
 comment on function interlock.refuse_refund is
   'Refuse tenders that do not pay out what a customer gets: another sum, or by one type more than has come in by it.';
 comment on function interlock.refuse_tenders is

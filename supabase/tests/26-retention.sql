@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(64);
+select plan(67);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -13,13 +13,15 @@ as $$ select md5('26-retention ' || p_name)::uuid $$;
 select results_eq(
   $$
     select keep_promo_attempts, keep_promo_holds, keep_batch_events, keep_order_events, keep_payment_proofs,
-      keep_stock_movements, keep_wallet_movements, keep_payment_events, keep_inventory_conflicts, keep_events, keep_deliveries, keep_packing_scans
+      keep_stock_movements, keep_wallet_movements, keep_payment_events, keep_inventory_conflicts, keep_events, keep_deliveries, keep_packing_scans,
+      parked_sale_limit, keep_parked_sales
     from interlock.settings
   $$,
   $$
     values (
       interval '1 day', interval '90 days', interval '1 year', null::interval, null::interval,
-      null::interval, null::interval, interval '1 year', interval '90 days', interval '90 days', interval '30 days', null::interval
+      null::interval, null::interval, interval '1 year', interval '90 days', interval '90 days', interval '30 days', null::interval,
+      interval '30 days', interval '90 days'
     )
   $$,
   'guesses, holds, deliveries and what providers say are kept for a time, what is about money for ever'
@@ -32,7 +34,8 @@ select throws_ok(
 from (values
   ('promo_attempts', '59 minutes'), ('promo_holds', '23 hours'), ('batch_events', '23 hours'), ('order_events', '23 hours'),
   ('payment_proofs', '23 hours'), ('stock_movements', '23 hours'), ('wallet_movements', '23 hours'),
-  ('payment_events', '29 days'), ('inventory_conflicts', '59 minutes'), ('events', '23 hours'), ('deliveries', '23 hours'), ('packing_scans', '23 hours')
+  ('payment_events', '29 days'), ('inventory_conflicts', '59 minutes'), ('events', '23 hours'), ('deliveries', '23 hours'), ('packing_scans', '23 hours'),
+  ('parked_sales', '23 hours')
 ) as n (name, least)
 cross join lateral (values (n.least), ('101 years')) as v (value);
 
@@ -40,7 +43,7 @@ cross join lateral (values (n.least), ('101 years')) as v (value);
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
   keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
-  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_deliveries = '50 years', keep_packing_scans = '50 years', promo_hold_limit = '1 hour';
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_deliveries = '50 years', keep_packing_scans = '50 years', keep_parked_sales = '50 years', promo_hold_limit = '1 hour';
 create function pg_temp.ago(p_rest interval)
 returns timestamptz
 language sql
@@ -88,6 +91,14 @@ join interlock.picking_sessions s on s.id = e.id;
 insert into interlock.packing_conflicts (picking_session_id, product_id, created_at)
 select pg_temp.id('gone'), pg_temp.id('gone'), pg_temp.ago(e.rest)
 from (values (interval '2 days'), ('1 day'), ('0')) as e (rest);
+insert into interlock.registers (id, location_id, name, currency)
+values ('26000000-0000-4000-8000-0000000000e1', interlock.online_location(), 'tap26', 'EUR');
+insert into interlock.parked_sales (location_id, register_id, name, lines, hold, status, ended_at)
+select interlock.online_location(), '26000000-0000-4000-8000-0000000000e1', 'tap26 ' || p.name, '[]', false, p.status, p.ended_at
+from (values
+  ('a', 'sold', pg_temp.ago('2 days')), ('b', 'expired', pg_temp.ago('1 day')), ('c', 'discarded', pg_temp.ago('1 day')),
+  ('young', 'discarded', pg_temp.ago('0')), ('waiting', 'parked', null), ('resumed', 'resumed', null)
+) as p (name, status, ended_at);
 insert into interlock.outbox (type, subject, payload, created_at)
 select 'tap.happened', 'tap-' || e.name, '{}', pg_temp.ago(e.rest)
 from (values ('a', interval '2 days'), ('b', '1 day'), ('young', '0')) as e (name, rest);
@@ -154,7 +165,8 @@ create temporary view nothing as
 select jsonb_object_agg(t, 0) as nothing
 from unnest(array[
   'promo_attempts', 'promo_redemptions', 'promo_user_uses', 'batch_events', 'order_events', 'stock_movements',
-  'wallet_movements', 'payment_proofs', 'payment_events', 'inventory_conflicts', 'deliveries', 'events', 'packing_conflicts', 'packing_scans'
+  'wallet_movements', 'payment_proofs', 'payment_events', 'inventory_conflicts', 'deliveries', 'events', 'packing_conflicts', 'packing_scans',
+  'parked_sales'
 ]) t;
 
 create temporary view left_of as
@@ -194,7 +206,9 @@ from interlock.packing_conflicts c where c.product_id = pg_temp.id('gone')
 union all
 select 'packing_scans', s.status || case when c.created_at = pg_temp.ago('0') then ' young' else '' end
 from interlock.packing_scans c join interlock.picking_sessions s on s.id = c.picking_session_id
-where s.id::text like '26000000-%';
+where s.id::text like '26000000-%'
+union all
+select 'parked_sales', p.name from interlock.parked_sales p where p.name like 'tap26 %';
 
 -- Nobody else deletes it ----------------------------------------------------------
 
@@ -218,11 +232,11 @@ select set_config('interlock.purging', '', true);
 
 -- What goes ---------------------------------------------------------------------
 
-select is((select count(*) from left_of), 59::bigint, 'of everything there is something');
+select is((select count(*) from left_of), 65::bigint, 'of everything there is something');
 
 update interlock.settings
 set keep_promo_attempts = null, keep_promo_holds = null, keep_batch_events = null, keep_order_events = null,
-  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null, keep_inventory_conflicts = null, keep_events = null, keep_deliveries = null, keep_packing_scans = null;
+  keep_payment_proofs = null, keep_stock_movements = null, keep_wallet_movements = null, keep_payment_events = null, keep_inventory_conflicts = null, keep_events = null, keep_deliveries = null, keep_packing_scans = null, keep_parked_sales = null;
 select is(
   interlock.purge_history(),
   (select n.nothing from nothing n),
@@ -231,7 +245,7 @@ select is(
 update interlock.settings
 set keep_promo_attempts = '50 years', keep_promo_holds = '50 years', keep_batch_events = '50 years',
   keep_order_events = '50 years', keep_payment_proofs = '50 years', keep_stock_movements = '50 years',
-  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_deliveries = '50 years', keep_packing_scans = '50 years', promo_hold_limit = '1 hour';
+  keep_wallet_movements = '50 years', keep_payment_events = '50 years', keep_inventory_conflicts = '50 years', keep_events = '50 years', keep_deliveries = '50 years', keep_packing_scans = '50 years', keep_parked_sales = '50 years', promo_hold_limit = '1 hour';
 
 select is(
   interlock.purge_history(n.rows),
@@ -248,7 +262,7 @@ select is(
     "purged": {
       "promo_attempts": 1, "promo_redemptions": 1, "promo_user_uses": 1, "deliveries": 0, "batch_events": 1, "order_events": 1,
       "stock_movements": 1, "wallet_movements": 1, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1, "events": 1,
-      "packing_conflicts": 1, "packing_scans": 1
+      "packing_conflicts": 1, "packing_scans": 1, "parked_sales": 1
     }
   }',
   'the shop removes as many rows of each as it says'
@@ -258,7 +272,7 @@ select is(
   '{
     "promo_attempts": 1, "promo_redemptions": 2, "promo_user_uses": 1, "deliveries": 0, "batch_events": 1, "order_events": 3,
     "stock_movements": 2, "wallet_movements": 2, "payment_proofs": 1, "payment_events": 1, "inventory_conflicts": 1, "events": 1,
-      "packing_conflicts": 1, "packing_scans": 1
+      "packing_conflicts": 1, "packing_scans": 1, "parked_sales": 2
   }',
   'or what is left of 1000'
 );
@@ -284,7 +298,8 @@ from (values
   ('inventory_conflicts', array['tap-young']),
   ('events', array['tap-young']),
   ('packing_conflicts', array['young']),
-  ('packing_scans', array['completed young', 'picking'])
+  ('packing_scans', array['completed young', 'picking']),
+  ('parked_sales', array['tap26 resumed', 'tap26 waiting', 'tap26 young'])
 ) as e (what, names);
 
 select throws_ok(

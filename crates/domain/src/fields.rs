@@ -316,16 +316,16 @@ impl Fields {
     pub fn list<T>(
         &mut self,
         name: &str,
-        max: usize,
+        sizes: RangeInclusive<usize>,
         mut read: impl FnMut(&mut Fields) -> T,
     ) -> Option<Vec<T>> {
-        let rule = Rule::List(max);
+        let rule = Rule::List(*sizes.start(), *sizes.end());
         #[cfg(feature = "describe")]
         if let Some(mut item) = self.note_list(name, rule) {
             read(&mut item);
         }
         let items = match self.take(name)? {
-            Value::List(items) if (1..=max).contains(&items.len()) => items,
+            Value::List(items) if sizes.contains(&items.len()) => items,
             _ => {
                 self.problem(name, &rule.message());
                 return None;

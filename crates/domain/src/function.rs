@@ -113,6 +113,8 @@ pub struct Told {
     pub schemas: &'static [(&'static str, Shape)],
     /// What the database refuses, beside what any function refuses.
     pub codes: &'static [Code],
+    /// Whether a refusal of the database tells all that is wrong, as `problems` in its details.
+    pub together: bool,
     /// The arguments that every call of the RPC has. An argument is called `p_` and the field that it comes from.
     pub always: &'static [&'static str],
     /// Whether a call with these arguments, and without a key, acts a second time when it is made twice.

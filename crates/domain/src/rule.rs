@@ -91,8 +91,8 @@ pub enum Rule {
     Line(usize),
     /// An object with any members.
     Object,
-    /// A list of at least one and at most so many objects.
-    List(usize),
+    /// A list of at least and at most so many objects.
+    List(usize, usize),
 }
 
 impl Rule {
@@ -115,7 +115,7 @@ impl Rule {
                 format!("must be a text of 1 to {max} characters without control characters")
             }
             Rule::Object => "must be a JSON object without NUL characters".to_owned(),
-            Rule::List(max) => format!("must be a list of 1 to {max} objects"),
+            Rule::List(least, most) => format!("must be a list of {least} to {most} objects"),
         }
     }
 }

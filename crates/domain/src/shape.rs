@@ -57,3 +57,30 @@ pub const AMOUNT: Shape = Shape::AtLeast(0);
 pub const fn known(members: &'static [(&'static str, Shape)]) -> Shape {
     Shape::Object("What is known about it.", members)
 }
+
+/// Everything that is wrong with a request.
+pub const PROBLEMS: Shape = Shape::List(&Shape::Partly(
+    "One problem of the request.",
+    &[
+        (
+            "pointer",
+            Shape::Says(
+                "JSON pointer of the field; empty for the whole body.",
+                &Shape::Text,
+            ),
+        ),
+        ("message", Shape::Text),
+        (
+            "code",
+            Shape::Says(
+                "What it would have been refused for by itself; absent where the request is not valid.",
+                &Shape::Text,
+            ),
+        ),
+        (
+            "details",
+            Shape::Says("The details of that code, of this field.", &Shape::Anything),
+        ),
+    ],
+    &["code", "details"],
+));

@@ -985,6 +985,12 @@ export interface components {
                     /** @description JSON pointer of the field; empty for the whole body. */
                     pointer: string;
                     message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
                 }[];
             } | null;
             /**
@@ -1084,6 +1090,17 @@ export interface components {
                 amount: number;
                 /** @description ISO 4217 */
                 currency: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1150,6 +1167,17 @@ export interface components {
             /** @description What is known about it. */
             details: {
                 limit_percent: number;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1171,7 +1199,20 @@ export interface components {
             code: "RETURN_NOT_ALLOWED";
             /** @description What happened, for a person. */
             message: string;
-            details: null;
+            /** @description What is known about it. */
+            details: {
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
+            } | null;
             /**
              * @description What to do next.
              * @example Name the sale and line by which they were sold, or let a manager take them back.
@@ -1245,6 +1286,17 @@ export interface components {
             /** @description What is known about it. */
             details: {
                 product_ids: string[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1364,6 +1416,17 @@ export interface components {
             /** @description What is known about it. */
             details: {
                 inventory_ids: string[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1459,7 +1522,20 @@ export interface components {
             code: "PROMO_NOT_FOUND";
             /** @description What happened, for a person. */
             message: string;
-            details: null;
+            /** @description What is known about it. */
+            details: {
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
+            } | null;
             /**
              * @description What to do next.
              * @example Check the spelling of the code, or send the request without it.
@@ -1505,7 +1581,20 @@ export interface components {
             code: "CUSTOMER_NOT_FOUND";
             /** @description What happened, for a person. */
             message: string;
-            details: null;
+            /** @description What is known about it. */
+            details: {
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
+            } | null;
             /**
              * @description What to do next.
              * @example Check the id, phone or e-mail, or send `create` to have them made.
@@ -1530,6 +1619,17 @@ export interface components {
             details: {
                 /** Format: uuid */
                 register_id: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1555,6 +1655,17 @@ export interface components {
             details: {
                 /** Format: uuid */
                 shift_id: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1580,6 +1691,17 @@ export interface components {
             details: {
                 /** Format: uuid */
                 sale_id: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1605,6 +1727,17 @@ export interface components {
             details: {
                 /** Format: uuid */
                 parked_sale_id: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1630,6 +1763,17 @@ export interface components {
             details: {
                 /** Format: uuid */
                 approval_id: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -1654,6 +1798,17 @@ export interface components {
             /** @description What is known about it. */
             details: {
                 barcodes: string[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2025,6 +2180,17 @@ export interface components {
                     requested: number;
                     available: number;
                 }[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2226,6 +2392,17 @@ export interface components {
                 }[];
                 shipping?: number;
                 tax?: number;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2332,6 +2509,17 @@ export interface components {
             details: {
                 product_ids: string[];
                 limit: number;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2720,6 +2908,17 @@ export interface components {
             details: {
                 /** @enum {unknown} */
                 reason: "max_uses" | "max_uses_per_user";
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2751,6 +2950,17 @@ export interface components {
                 order_id?: string | null;
                 /** Format: date-time */
                 held_until?: string | null;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2778,6 +2988,17 @@ export interface components {
                 now: number;
                 /** @description ISO 4217 */
                 currency: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2854,6 +3075,17 @@ export interface components {
             /** @description What is known about it. */
             details: {
                 customer_ids: string[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2929,6 +3161,17 @@ export interface components {
             details: {
                 balance: number;
                 requested: number;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -2980,6 +3223,17 @@ export interface components {
             details: {
                 /** Format: uuid */
                 register_id: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3090,6 +3344,17 @@ export interface components {
                 inventory_ids: string[];
                 /** Format: uuid */
                 location_id: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3114,6 +3379,17 @@ export interface components {
             /** @description What is known about it. */
             details: {
                 references: string[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3144,6 +3420,17 @@ export interface components {
                     sold: number;
                     returned: number;
                     requested: number;
+                }[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
                 }[];
             } | null;
             /**
@@ -3176,6 +3463,17 @@ export interface components {
                     requested: number;
                     refundable: number;
                 }[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3205,6 +3503,17 @@ export interface components {
                 register_id: string;
                 /** Format: date-time */
                 resumed_at: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3234,6 +3543,17 @@ export interface components {
                 status: "sold" | "discarded" | "expired";
                 /** Format: uuid */
                 sale_id: string | null;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3261,6 +3581,17 @@ export interface components {
                 sale_id: string;
                 /** Format: date-time */
                 voided_at: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3739,6 +4070,17 @@ export interface components {
             details: {
                 /** Format: date-time */
                 expires_at: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3835,6 +4177,17 @@ export interface components {
                 operation?: string;
                 /** Format: uuid */
                 reference?: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3963,6 +4316,17 @@ export interface components {
             /** @description What is known about it. */
             details: {
                 currencies: string[];
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -3990,6 +4354,17 @@ export interface components {
                 currency: string;
                 /** @description ISO 4217 */
                 wallet_currency: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -4020,6 +4395,17 @@ export interface components {
                 min_subtotal?: number;
                 subtotal?: number;
                 missing?: number;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -4045,6 +4431,17 @@ export interface components {
             details: {
                 /** Format: date-time */
                 starts_at: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -4073,6 +4470,17 @@ export interface components {
                 missing: number;
                 /** @description ISO 4217 */
                 currency: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.
@@ -4101,6 +4509,17 @@ export interface components {
                 excess: number;
                 /** @description ISO 4217 */
                 currency: string;
+                problems?: {
+                    /** @description JSON pointer of the field; empty for the whole body. */
+                    pointer: string;
+                    message: string;
+                    /** @description What it would have been refused for by itself; absent where the request is not valid. */
+                    code?: string;
+                    /** @description The details of that code, of this field. */
+                    details?: {
+                        [key: string]: unknown;
+                    };
+                }[];
             } | null;
             /**
              * @description What to do next.

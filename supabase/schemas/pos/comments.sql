@@ -7,6 +7,8 @@ comment on function interlock.begin_sale is
   'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
 comment on function interlock.charge_buyer is
   'Take what a customer pays with points and the wallet, or give them what is paid out in these, and book what the sale earns.';
+comment on function interlock.charge_sale is
+  'What the lines of a sale come to: taxes as in the web shop (interlock.charge_order), on what is left of each after what is taken off.';
 comment on function interlock.claim_parked_sale is
   'A parked sale for a till that wants to go on with it, locked: one that waits, or that this till has resumed already.';
 comment on function interlock.close_shift is
@@ -37,6 +39,8 @@ comment on function interlock.find_sale_answer is
   'What was answered to the sale of this register under this key, if there is one: whoever sends it, however late.';
 comment on function interlock.find_sale_problems is
   'What is wrong with the shape of a sale, all of it; null if nothing is.';
+comment on function interlock.find_sale_refusals is
+  'All that is wrong with a sale that was refused: first what it was refused for (p_code, p_detail), then what else it would have come to be refused for, each with its pointer.';
 comment on function interlock.find_shortfalls is
   'What these sales of tills that were cut off have sold of stock that was not there, and that has not been taken since.';
 comment on function interlock.find_till_differences is
@@ -71,6 +75,10 @@ comment on function interlock.look_at_approval is
   'What a manager has allowed at a register under this id, without a lock: null unless it can be used yet.';
 comment on function interlock.look_at_sale is
   'Look at what a sale has, without a lock.';
+comment on function interlock.look_refusals is
+  'Why what a look without a lock has seen cannot be sold: codes, the first one first.';
+comment on function interlock.make_sale is
+  'Make a sale at a till, once nothing is wrong with the shape of its request (p_request is what was given of it): stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
 comment on function interlock.move_cash is
   'What public.move_cash does, with its owner''s rights: put cash into the drawer of an open shift (paid_in) or take it out of it (paid_out), once for each reference.';
 comment on function interlock.note_sale is
@@ -85,10 +93,12 @@ comment on function interlock.park_sale is
   'What public.park_sale does, with its owner''s rights: put a cart aside, for any till of the location.';
 comment on function interlock.parked_sale_to_json is
   'A parked sale as it is answered.';
+comment on function interlock.point_at_refusal is
+  'A refusal of a sale as problems of its request, each with its pointer, words and code (but for VALIDATION_FAILED, which tells them itself), and of the details what is about it.';
 comment on function interlock.points_to_give_back is
   'How many points a customer gets back where so much is paid out in points: of all that they spent on the sale with which it began and on what it was exchanged for, the share of the amount that has been paid out by now, this time included, rounded down, less what they got before.';
 comment on function interlock.pos_sale is
-  'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing: stock of every line, the sale with its lines and tenders, the drawer, the receipt number and the stored answer.';
+  'What public.pos_sale does, with its owner''s rights: a sale at a till in one transaction, all or nothing (interlock.make_sale).';
 comment on function interlock.price_returns is
   'What goods that come back without a receipt are worth: their present price, with the tax on it.';
 comment on function interlock.put_back is
@@ -109,6 +119,8 @@ comment on function interlock.redeem_sale_promo is
   'Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.';
 comment on function interlock.refuse_look is
   'Refuse what a look without a lock has seen to be impossible, with what is known about it.';
+comment on function interlock.refuse_price is
+  'Refuse a total that is not the one that the till has shown, with what each line costs.';
 comment on function interlock.refuse_refund is
   'Refuse tenders that do not pay out what a customer gets: another sum, or by one type more than has come in by it.';
 comment on function interlock.refuse_tenders is

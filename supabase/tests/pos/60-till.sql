@@ -64,7 +64,7 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return jsonb_build_object('code', coalesce(sqlerrm, ''), 'details', case when v_detail ~ '^[{]' then v_detail::jsonb - 'message' end);
+    return jsonb_build_object('code', coalesce(sqlerrm, ''), 'details', case when v_detail ~ '^[{]' then v_detail::jsonb - 'message' - case sqlerrm when 'VALIDATION_FAILED' then '' else 'problems' end end);
 end
 $$;
 
@@ -177,7 +177,8 @@ from (values
      {"barcode": "tap60-mug", "quantity": 1, "discount": {"amount": 501, "reason": "x"}}]', '[]', '', 'VALIDATION_FAILED',
     '{"problems": [{"message": "is a digital product, which is not sold at a till", "pointer": "/lines/0"},
        {"message": "must be a whole number: the web shop''s stock is sold in whole units", "pointer": "/lines/1/quantity"},
-       {"message": "must be at most 500, which is what the line costs", "pointer": "/lines/2/discount"}]}'),
+       {"message": "must be at most 500, which is what the line costs", "pointer": "/lines/2/discount"},
+       {"code": "DISCOUNT_NOT_ALLOWED", "details": {"limit_percent": 10}, "message": "A cashier may not take off that much.", "pointer": "/lines/2/discount"}]}'),
   ('[{"product_id": "60000000-0000-4000-8000-000000000005", "quantity": 1}]', '[]', '', 'MIXED_CURRENCIES', '{"currencies": ["EUR", "USD"]}'),
   ('[{"barcode": "tap60-mug", "quantity": 1, "discount": {"percent": 11, "reason": "x"}}]', '[]', '', 'DISCOUNT_NOT_ALLOWED', '{"limit_percent": 10}'),
   ('[{"barcode": "tap60-mug", "quantity": 2}, {"product_id": "60000000-0000-4000-8000-000000000002", "quantity": 2}]', '[]', '', 'INSUFFICIENT_INVENTORY',

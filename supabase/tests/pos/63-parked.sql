@@ -55,7 +55,7 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return jsonb_build_object('code', coalesce(sqlerrm, ''), 'details', case when v_detail ~ '^[{]' then v_detail::jsonb - 'message' end);
+    return jsonb_build_object('code', coalesce(sqlerrm, ''), 'details', case when v_detail ~ '^[{]' then v_detail::jsonb - 'message' - case sqlerrm when 'VALIDATION_FAILED' then '' else 'problems' end end);
 end
 $$;
 create function pg_temp.register(p_n int)
@@ -106,9 +106,9 @@ select is_empty('select 1 from interlock.parked_sales', 'nothing is parked');
 
 -- Without its goods.
 select is(
-  (pg_temp.park('loose', 1, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 9, "discount": {"percent": 5, "reason": "x"}}]') -> 'parked_sale') - '{id,parked_at}'::text[],
+  (pg_temp.park('loose', 1, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 9, "discount": {"percent": 5, "reason": "x"}}]') -> 'parked_sale') - '{id,parked_at,expires_at}'::text[],
   '{"location_id": "63100000-0000-4000-8000-000000000001", "register_id": "63300000-0000-4000-8000-000000000001", "name": "loose", "customer_id": null, "hold": false,
-    "lines": [{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 9, "discount": {"percent": 5, "reason": "x"}}], "status": "parked", "expires_at": null, "sale_id": null}'::jsonb,
+    "lines": [{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 9, "discount": {"percent": 5, "reason": "x"}}], "status": "parked", "sale_id": null}'::jsonb,
   'a cart is put aside as it is, whatever is there'
 );
 select is(pg_temp.stock('flower'), 2.5, 'and takes nothing');
@@ -180,8 +180,8 @@ select is(
 select is(pg_temp.stock('flower'), 0.5, 'it is kept all the while');
 select is(
   (pg_temp.park('kept', 2, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 2.5}]', format(', p_hold => true, p_parked_sale_id => %L', pg_temp.id('kept'))) -> 'parked_sale')
-    - '{id,location_id,parked_at,lines,name}'::text[],
-  '{"register_id": "63300000-0000-4000-8000-000000000002", "customer_id": null, "hold": true, "status": "parked", "expires_at": null, "sale_id": null}'::jsonb,
+    - '{id,location_id,parked_at,expires_at,lines,name}'::text[],
+  '{"register_id": "63300000-0000-4000-8000-000000000002", "customer_id": null, "hold": true, "status": "parked", "sale_id": null}'::jsonb,
   'it is parked again, with more: what it had is given back first'
 );
 select is(pg_temp.stock('flower'), 0::numeric, 'all is kept');
@@ -233,6 +233,28 @@ update interlock.settings set hold_parked_stock = true;
 select pg_temp.act_as('aa', 'cashier');
 select is(pg_temp.park('by setting', 1, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 0.1}]') #>> '{parked_sale,hold}', 'true', 'a setting says whether goods are kept');
 select is(pg_temp.answer($$public.close_shift('63400000-0000-4000-8000-000000000001', 0)$$) #>> '{shift,parked}', '2', 'the closing report counts what is parked');
+reset role;
+select is(
+  (select p.expires_at from interlock.parked_sales p where p.id = pg_temp.id('by setting')), interlock.clock() + interval '30 days',
+  'what does not say how long it waits, waits for 30 days'
+);
+select is(pg_temp.stock('flower'), 0.4, 'with its goods');
+update interlock.parked_sales set expires_at = expires_at - interval '30 days' where id = pg_temp.id('by setting');
+select is(interlock.expire_parked_sales(100), 1, 'then it ends');
+select is(pg_temp.stock('flower'), 0.5, 'and they are on the shelf again');
+update interlock.settings set parked_sale_limit = '1 hour';
+select pg_temp.act_as('aa', 'cashier');
+select is(
+  pg_temp.park('an hour', 1, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 0.1}]', ', p_hold => false') #>> '{parked_sale,expires_at}',
+  to_jsonb(now() + interval '1 hour') #>> '{}', 'or as long as a setting says'
+);
+reset role;
+update interlock.settings set parked_sale_limit = null;
+select pg_temp.act_as('aa', 'cashier');
+select is(
+  pg_temp.park('for ever', 1, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 0.1}]', ', p_hold => false') #> '{parked_sale,expires_at}',
+  'null'::jsonb, 'or for ever'
+);
 
 -- What a manager allows.
 select pg_temp.act_as('bb', 'manager');

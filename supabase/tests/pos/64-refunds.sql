@@ -51,7 +51,7 @@ begin
 exception
   when others then
     get stacked diagnostics v_detail = pg_exception_detail;
-    return jsonb_build_object('code', coalesce(sqlerrm, ''), 'details', case when v_detail ~ '^[{]' then v_detail::jsonb - 'message' end);
+    return jsonb_build_object('code', coalesce(sqlerrm, ''), 'details', case when v_detail ~ '^[{]' then v_detail::jsonb - 'message' - case sqlerrm when 'VALIDATION_FAILED' then '' else 'problems' end end);
 end
 $$;
 create function pg_temp.who(p_name text) returns uuid language sql as $$ select id from interlock.customers where name = p_name and id::text like '64500000-%' $$;

@@ -45,5 +45,144 @@ select is(pg_temp.told(), 'sale.completed completed', 'a sale is told outside');
 select public.void_sale((select id::uuid from sold), 'tap');
 select is(pg_temp.told(), 'sale.completed completed, sale.voided voided', 'so is its void');
 
+
+-- What only the database knows is told at once, too: each with its pointer, the first of them as the code.
+insert into auth.users (id, aud, role, email)
+values ('67500000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'tap-67@example.com');
+insert into interlock.products (id, name, price, currency, available_quantity, kind)
+values
+  ('67000000-0000-4000-8000-000000000002', 'dollar', 100, 'USD', 10, 'physical'),
+  ('67000000-0000-4000-8000-000000000003', 'few', 500, 'EUR', 1, 'physical'),
+  ('67000000-0000-4000-8000-000000000004', 'card', 500, 'EUR', 0, 'digital');
+insert into interlock.locations (id, name) values ('67100000-0000-4000-8000-000000000001', 'Elsewhere');
+insert into interlock.inventory (id, product_id, location_id, quantity)
+values ('67200000-0000-4000-8000-000000000001', '67000000-0000-4000-8000-000000000001', '67100000-0000-4000-8000-000000000001', 5);
+insert into interlock.registers (id, location_id, name, currency)
+values ('67300000-0000-4000-8000-000000000002', interlock.online_location(), 'tap67-closed', 'EUR');
+insert into interlock.customers (id, name, phone)
+values ('67600000-0000-4000-8000-000000000001', 'Ada', '+496700001'), ('67600000-0000-4000-8000-000000000002', 'Ben', '+496700002');
+insert into interlock.points_accounts (customer_id, balance) values ('67600000-0000-4000-8000-000000000001', 5);
+insert into interlock.points_movements (customer_id, kind, points, balance_after)
+values ('67600000-0000-4000-8000-000000000001', 'adjusted', 5, 5);
+insert into interlock.points_values (currency, value) values ('EUR', 10) on conflict (currency) do update set value = 10;
+insert into interlock.promo_codes (code, discount_type, discount_value) values ('TAP67', 'percentage', 10);
+
+-- A cashier's sale at the till with a shift (1) or the one without (2): the first problem's code, then pointer and code of each.
+create function pg_temp.refused(p_till int, p_request jsonb)
+returns text
+language plpgsql
+as $$
+declare
+  v_detail text;
+begin
+  perform set_config('request.jwt.claims', '{"sub": "67500000-0000-4000-8000-000000000001", "role": "authenticated", "app_metadata": {"role": "cashier"}}', true);
+  set local role authenticated;
+  perform public.pos_sale(
+    ('67300000-0000-4000-8000-00000000000' || p_till)::uuid,
+    p_request -> 'lines', p_request -> 'tenders', p_request -> 'returns', p_request -> 'customer', p_request ->> 'promo_code',
+    p_parked_sale_id => (p_request ->> 'parked_sale_id')::uuid, p_shift_id => (p_request ->> 'shift_id')::uuid,
+    p_approval_id => (p_request ->> 'approval_id')::uuid, p_expected_total => (p_request ->> 'expected_total')::bigint,
+    p_client_time => (p_request ->> 'client_time')::timestamptz, p_idempotency_key => p_request ->> 'key'
+  );
+  reset role;
+  return 'sold';
+exception
+  when others then
+    reset role;
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return sqlerrm || ':' || coalesce((
+      select string_agg(' ' || (p ->> 'pointer') || coalesce(' ' || (p ->> 'code'), ''), ',' order by n)
+      from jsonb_array_elements(v_detail::jsonb -> 'problems') with ordinality as u (p, n)
+    ), '');
+end
+$$;
+create function pg_temp.detail(p_sql text)
+returns text
+language plpgsql
+as $$
+declare
+  v_detail text;
+begin
+  execute 'select ' || p_sql;
+  return null;
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return v_detail;
+end
+$$;
+select is(pg_temp.refused(v.till, v.request::jsonb), v.problems, v.what)
+from (values
+  ('one problem, with its pointer', 1, '{"lines": [{"barcode": "tap67-no", "quantity": 1}]}',
+    'BARCODE_NOT_FOUND: /lines/0/barcode BARCODE_NOT_FOUND'),
+  ('lines that name nothing, each; what they cost is not known', 2, '{"lines": [
+      {"barcode": "tap67-no", "quantity": 1}, {"inventory_id": "67200000-0000-4000-8000-0000000000ff", "quantity": 1},
+      {"product_id": "67000000-0000-4000-8000-0000000000ff", "quantity": 1}, {"inventory_id": "67200000-0000-4000-8000-000000000001", "quantity": 1},
+      {"product_id": "67000000-0000-4000-8000-000000000002", "quantity": 1}, {"product_id": "67000000-0000-4000-8000-000000000003", "quantity": 2},
+      {"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1.5, "discount": {"percent": 50, "reason": "x"}}, {"barcode": "tap67-no", "quantity": 1}],
+      "expected_total": 1}',
+    'BARCODE_NOT_FOUND: /lines/0/barcode BARCODE_NOT_FOUND, /lines/7/barcode BARCODE_NOT_FOUND, /register_id SHIFT_NOT_OPEN,'
+      || ' /lines/1/inventory_id INVENTORY_NOT_FOUND, /lines/2/product_id PRODUCT_NOT_FOUND, /lines/3/inventory_id STOCK_ELSEWHERE,'
+      || ' /lines/6/quantity, /lines/4/product_id MIXED_CURRENCIES, /lines/6/discount DISCOUNT_NOT_ALLOWED, /lines/5/quantity INSUFFICIENT_INVENTORY'),
+  ('too little money, no open shift, and more taken off than a cashier may', 2, '{"lines": [
+      {"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1, "discount": {"percent": 50, "reason": "x"}}],
+      "tenders": [{"type": "cash", "amount": 249}], "expected_total": 500}',
+    'DISCOUNT_NOT_ALLOWED: /lines/0/discount DISCOUNT_NOT_ALLOWED, /register_id SHIFT_NOT_OPEN, /expected_total PRICE_CHANGED, /tenders UNDERPAID'),
+  ('points beyond the balance, and not as many as whole ones', 2, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+      "customer": {"id": "67600000-0000-4000-8000-000000000001"}, "tenders": [{"type": "cash", "amount": 100}, {"type": "points", "amount": 60}]}',
+    'UNDERPAID: /tenders UNDERPAID, /register_id SHIFT_NOT_OPEN, /tenders/1 INSUFFICIENT_POINTS'),
+  ('a part of a point', 1, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+      "customer": {"id": "67600000-0000-4000-8000-000000000001"}, "tenders": [{"type": "cash", "amount": 500}, {"type": "points", "amount": 5}],
+      "shift_id": "67400000-0000-4000-8000-0000000000ff"}',
+    'VALIDATION_FAILED: /tenders/1/amount, /shift_id SHIFT_NOT_FOUND'),
+  ('nobody, a code that there is not, an approval that there is not and a parked sale that there is not', 2, '{"lines": [
+      {"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}], "customer": {"phone": "+496700003"}, "promo_code": "TAP67-NO",
+      "approval_id": "67800000-0000-4000-8000-0000000000ff", "parked_sale_id": "67700000-0000-4000-8000-0000000000ff"}',
+    'APPROVAL_NOT_FOUND: /approval_id APPROVAL_NOT_FOUND, /register_id SHIFT_NOT_OPEN, /customer CUSTOMER_NOT_FOUND,'
+      || ' /parked_sale_id PARKED_SALE_NOT_FOUND'),
+  ('a code, and what is to be paid with it', 2, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+      "promo_code": "TAP67", "tenders": [{"type": "card", "amount": 451}]}',
+    'OVERPAID: /tenders OVERPAID, /register_id SHIFT_NOT_OPEN'),
+  ('a code that there is not, and no account', 2, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+      "promo_code": "TAP67-NO", "customer": {"id": "67600000-0000-4000-8000-000000000002"}}',
+    'PROMO_NOT_FOUND: /promo_code PROMO_NOT_FOUND, /register_id SHIFT_NOT_OPEN'),
+  ('without a receipt a cashier takes nothing back, least of all what there is not', 2, '{
+      "returns": [{"barcode": "tap67-no", "quantity": 1, "reason": "x"}, {"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1, "reason": "x"}]}',
+    'RETURN_NOT_ALLOWED: /returns RETURN_NOT_ALLOWED, /register_id SHIFT_NOT_OPEN, /returns/0/barcode BARCODE_NOT_FOUND'),
+  ('of a sale that there is not', 2, '{"returns": [{"sale_id": "67900000-0000-4000-8000-0000000000ff", "line": 0, "quantity": 1, "reason": "x"}],
+      "lines": [{"product_id": "67000000-0000-4000-8000-000000000004", "quantity": 1}]}',
+    'VALIDATION_FAILED: /lines/0, /register_id SHIFT_NOT_OPEN, /returns/0/sale_id SALE_NOT_FOUND'),
+  ('of a till that was cut off only what no time can make good', 2, format('{"key": "tap67", "client_time": "%s", "lines": [
+      {"product_id": "67000000-0000-4000-8000-000000000003", "quantity": 2, "unit_price": 100, "discount": {"percent": 50, "reason": "x"}}],
+      "tenders": [{"type": "cash", "amount": 99}], "expected_total": 1}', now() - interval '1 hour'),
+    'UNDERPAID: /tenders UNDERPAID, /register_id SHIFT_NOT_OPEN')
+) as v (what, till, request, problems);
+select is(pg_temp.refused(1, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+  "tenders": [{"type": "card", "amount": 400, "reference": "tap67"}, {"type": "cash", "amount": 100}]}'), 'sold', 'a card pays once');
+select is(pg_temp.refused(2, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+  "tenders": [{"type": "cash", "amount": 100}, {"type": "card", "amount": 300, "reference": "tap67"}]}'),
+  'UNDERPAID: /tenders UNDERPAID, /register_id SHIFT_NOT_OPEN, /tenders/1/reference TENDER_REFERENCE_USED', 'it has paid already');
+select is(pg_temp.refused(2, format('{"returns": [
+    {"sale_id": "%1$s", "line": 0, "quantity": 1, "reason": "x"}, {"sale_id": "%1$s", "line": 0, "quantity": 0.5, "restock": false, "reason": "x"},
+    {"sale_id": "%1$s", "line": 1, "quantity": 1, "reason": "x"}]}',
+    (select s.id from interlock.sales s where s.register_id = '67300000-0000-4000-8000-000000000001' and s.status = 'completed')
+  )::jsonb),
+  'VALIDATION_FAILED: /returns/1/quantity, /returns/2/line, /register_id SHIFT_NOT_OPEN', 'what comes back');
+select is(pg_temp.refused(2, format('{"returns": [
+    {"sale_id": "%1$s", "line": 0, "quantity": 2, "reason": "x"}], "lines": [{"barcode": "tap67-no", "quantity": 1}]}',
+    (select s.id from interlock.sales s where s.register_id = '67300000-0000-4000-8000-000000000001' and s.status = 'completed')
+  )::jsonb),
+  'BARCODE_NOT_FOUND: /lines/0/barcode BARCODE_NOT_FOUND, /register_id SHIFT_NOT_OPEN, /returns/0/quantity RETURN_EXCEEDS_SOLD', 'more than was sold');
+select is((select a.balance::int from interlock.points_accounts a where a.customer_id = '67600000-0000-4000-8000-000000000001'), 5, 'looking for problems takes no points');
+select is((select used_count::int from interlock.promo_codes where code = 'TAP67'), 0, 'nor uses of a code');
+select is(
+  (select p from jsonb_array_elements((
+    select d.detail::jsonb -> 'problems' from (select pg_temp.detail($$public.pos_sale('67300000-0000-4000-8000-000000000002',
+      '[{"product_id": "67000000-0000-4000-8000-000000000003", "quantity": 2}]', '[{"type": "cash", "amount": 999}]')$$) as detail) d)) p
+    where p ->> 'code' = 'UNDERPAID'),
+  '{"pointer": "/tenders", "code": "UNDERPAID", "message": "The tenders are less than the total.",
+    "details": {"total": 1000, "paid": 999, "missing": 1, "currency": "EUR"}}'::jsonb, 'each problem has its words and details'
+);
+
 select * from finish();
 rollback;

@@ -473,6 +473,93 @@ async fn documented_returns(bench: &Bench, scene: &mut Scene<'_>, token: &str) {
     }
 }
 
+/// The pointers of all problems that are told, each with its code.
+fn problems(told: &Value) -> Vec<String> {
+    let problems = told["details"]["problems"].as_array();
+    let text = |problem: &Value, name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+    problems
+        .into_iter()
+        .flatten()
+        .map(|problem| format!("{} {}", text(problem, "pointer"), text(problem, "code")))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_wrong_is_told_at_once() {
+    let bench = Bench::take().await;
+    let inventory = bench.inventory("2").await;
+    let other = bench.inventory("1").await;
+    let till = bench.till(inventory).await;
+    let close = "select public.close_shift($1, 10000)";
+    let closed = bench.db.query_one(close, &[&till.shift]).await;
+    closed.expect("a shift can be closed");
+    let token = token_of(&bench, "cashier").await;
+    let off = json!({ "percent": 50, "reason": "a friend" });
+    let mut sale = json!({
+        "register_id": till.register,
+        "lines": [
+            { "barcode": "0000", "quantity": 1 },
+            { "inventory_id": inventory, "quantity": 1, "discount": off },
+            { "inventory_id": other, "quantity": 1 },
+            { "inventory_id": inventory, "quantity": 2 },
+        ],
+        "customer": { "id": Uuid::new_v4() },
+        "tenders": cash(1),
+    });
+    let (status, told) = send(&bench, &token, None, &sale).await;
+    assert_eq!(
+        (status, &told["code"]),
+        (404, &json!("BARCODE_NOT_FOUND")),
+        "{told}"
+    );
+    assert_eq!(
+        problems(&told),
+        [
+            "/lines/0/barcode BARCODE_NOT_FOUND",
+            "/register_id SHIFT_NOT_OPEN",
+            "/lines/2/inventory_id STOCK_ELSEWHERE",
+            "/lines/1/discount DISCOUNT_NOT_ALLOWED",
+            "/lines/1/quantity INSUFFICIENT_INVENTORY",
+            "/customer CUSTOMER_NOT_FOUND",
+        ],
+        "{told}"
+    );
+
+    // What the lines cost is known now.
+    sale["lines"] = json!([{ "inventory_id": inventory, "quantity": 1 }]);
+    sale["expected_total"] = json!(600);
+    let (_, told) = send(&bench, &token, None, &sale).await;
+    let rest = [
+        "/customer CUSTOMER_NOT_FOUND",
+        "/register_id SHIFT_NOT_OPEN",
+        "/expected_total PRICE_CHANGED",
+        "/tenders UNDERPAID",
+    ];
+    assert_eq!(problems(&told), rest, "{told}");
+    assert_eq!(
+        told["details"]["problems"][3]["details"]["missing"], 699,
+        "{told}"
+    );
+    assert_eq!(bench.quantity(inventory).await, "2", "nothing is taken");
+
+    // Where nothing is paid there may be no tender.
+    let open = format!("public.open_shift('{}', 0)", till.register);
+    let opened = crate::areas::inventory::rows::call(&bench.db, &open).await;
+    opened.expect("a shift can be opened");
+    let manager = token_of(&bench, "manager").await;
+    let gift = json!({
+        "register_id": till.register,
+        "lines": [{ "inventory_id": inventory, "quantity": 1, "discount": { "percent": 100, "reason": "a gift" } }],
+        "tenders": [],
+    });
+    let (status, told) = send(&bench, &manager, None, &gift).await;
+    assert_eq!(
+        (status, &told["sale"]["tenders"]),
+        (200, &json!([])),
+        "{told}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_back_is_paid_out_once_and_in_the_way_it_was_paid() {
     let bench = Bench::take().await;

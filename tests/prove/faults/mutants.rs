@@ -36,11 +36,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         fault: "client to gateway: the answer is lost after the commit",
     },
     Mutant {
-        name: "pos_sale: the key is looked up and not claimed",
+        name: "make_sale: the key is looked up and not claimed",
         change: Change::Source(
-            "pos_sale",
-            "interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, v_request)",
-            "interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, v_request)",
+            "make_sale",
+            "interlock.begin_sale(p_register_id, p_idempotency_key, p_client_time, p_request)",
+            "interlock.find_sale_answer(p_register_id, p_idempotency_key, p_client_time, p_request)",
         ),
         fault: "client to gateway: the answer is lost after the commit",
     },

@@ -99,6 +99,7 @@ pub const CLAIM_ROUTE: Function = Function {
             Code::BatchNotHeld,
             Code::IdempotencyKeyReused,
         ],
+        together: false,
         always: &["p_action"],
         // The next batch twice are two; what is released cannot be released again.
         acts_again: |arguments| {

@@ -5,10 +5,7 @@ super::codes! {
     ValidationFailed 400 Final "VALIDATION_FAILED"
         "The request is not valid."
         "Correct every problem listed in details.problems; each has a JSON pointer to its field."
-        known(&[("problems", List(&Object("One problem of the request.", &[
-            ("pointer", Says("JSON pointer of the field; empty for the whole body.", &Text)),
-            ("message", Text),
-        ])))]);
+        known(&[("problems", PROBLEMS)]);
 
     Unauthenticated 401 Final "UNAUTHENTICATED"
         "No signed-in user."

@@ -73,7 +73,7 @@ macro_rules! codes {
         use super::{Code, Entry, Retry};
         #[cfg(not(target_arch = "wasm32"))]
         #[allow(unused_imports)]
-        use crate::shape::{AMOUNT, Shape::*, known};
+        use crate::shape::{AMOUNT, PROBLEMS, Shape::*, known};
 
         #[allow(non_upper_case_globals)]
         impl Code {

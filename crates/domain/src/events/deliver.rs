@@ -81,6 +81,7 @@ pub const DELIVER: Function = Function {
             ),
         )],
         codes: &[Code::DeliverSecretInvalid],
+        together: false,
         always: &["p_secret"],
         // What a lost answer has claimed is claimed again when its lease is over.
         acts_again: |_| false,

@@ -219,6 +219,7 @@ pub const INVENTORY: Function = Function {
             Code::TransferEnded,
             Code::IdempotencyKeyReused,
         ],
+        together: false,
         always: &["p_action"],
         // Whatever is written is, a second time; a set would be in conflict with itself.
         acts_again: |arguments| {
@@ -336,7 +337,7 @@ fn read_action(fields: &mut Fields, action: &'static str) -> Read {
     let has_begun = fields.has("began_at");
     let lines = match action {
         "cancel" => None,
-        _ => fields.list("lines", MAX_LINES, |line| {
+        _ => fields.list("lines", 1..=MAX_LINES, |line| {
             let mut read = Members::new();
             read_line(line, &mut read, action, is_transfer);
             read_numbers(line, &mut read, action, is_rebased, guard);

@@ -370,6 +370,7 @@ pub const POS_SALE: Function = Function {
             Code::Underpaid,
             Code::Overpaid,
         ],
+        together: true,
         always: &["p_register_id"],
         acts_again: |_| true,
         samples: &[
@@ -437,11 +438,11 @@ fn read(mut fields: Fields) -> Result<Arguments, Problems> {
     if !fields.has("lines") && !fields.has("returns") {
         fields.problem("lines", "is required, or else returns");
     }
-    let lines = fields.list("lines", MAX_LINES, read_line);
-    let tenders = fields.list("tenders", MAX_TENDERS, read_tender);
+    let lines = fields.list("lines", 1..=MAX_LINES, read_line);
+    let tenders = fields.list("tenders", 0..=MAX_TENDERS, read_tender);
     let customer = fields.object("customer");
     let promo_code = fields.line("promo_code", MAX_PROMO_CODE);
-    let returns = fields.list("returns", MAX_RETURNS, read_return);
+    let returns = fields.list("returns", 1..=MAX_RETURNS, read_return);
     let client_time = fields.time("client_time");
     let shift_id = fields.uuid("shift_id");
     let parked_sale_id = fields.uuid("parked_sale_id");
@@ -610,6 +611,25 @@ mod tests {
         }
         let neither = format!(r#"{{"register_id":"{ID}"}}"#);
         assert_eq!(read_text(&neither).expect_err("neither"), ["/lines"]);
+    }
+
+    #[test]
+    fn where_nothing_is_paid_there_may_be_no_tender() {
+        let body = |tenders: &str| {
+            format!(
+                r#"{{"register_id":"{ID}","lines":[{{"barcode":"4006","quantity":1}}],"tenders":[{tenders}]}}"#
+            )
+        };
+        let arguments = read_text(&body("")).expect("valid");
+        assert!(
+            SerdeJson
+                .write(&arguments.json)
+                .contains(r#""p_tenders":[]"#)
+        );
+        let tender = r#"{"type":"cash","amount":1}"#;
+        assert!(read_text(&body(&[tender; MAX_TENDERS].join(","))).is_ok());
+        let too_many = read_text(&body(&[tender; MAX_TENDERS + 1].join(",")));
+        assert_eq!(too_many.expect_err("too many"), ["/tenders"]);
     }
 
     #[test]

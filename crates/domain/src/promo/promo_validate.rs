@@ -128,6 +128,7 @@ pub const PROMO_VALIDATE: Function = Function {
             Code::PromoNotStarted,
             Code::TooManyAttempts,
         ],
+        together: false,
         always: &["p_code"],
         // The same cart asking again refreshes its hold, and releasing twice releases.
         acts_again: |_| false,

@@ -11,7 +11,7 @@ const MAX_QUANTITY: u32 = 10_000;
 
 /// Reads a list of `{product_id, quantity, expected_unit_price?}`. Lines of one product are summed by the database.
 pub fn read_lines(fields: &mut Fields, name: &str) -> Option<Value> {
-    let lines = fields.list(name, MAX_LINES, |line| {
+    let lines = fields.list(name, 1..=MAX_LINES, |line| {
         line.require("product_id");
         let product_id = line.uuid("product_id").map_or(Value::Null, Value::from);
         line.require("quantity");

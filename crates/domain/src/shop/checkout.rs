@@ -200,6 +200,7 @@ pub const CHECKOUT: Function = Function {
             Code::PromoNotStarted,
             Code::TooManyAttempts,
         ],
+        together: false,
         always: &["p_cart_items"],
         // A second order is a second effect.
         acts_again: |_| true,

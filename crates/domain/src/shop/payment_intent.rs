@@ -110,6 +110,7 @@ pub const PAYMENT_INTENT: Function = Function {
             Code::TooManyPaymentAttempts,
             Code::PaymentRefused,
         ],
+        together: false,
         always: &["p_order_id"],
         // An attempt stays the same one while it is open.
         acts_again: |_| false,

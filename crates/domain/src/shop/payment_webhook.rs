@@ -64,6 +64,7 @@ pub const PAYMENT_WEBHOOK: Function = Function {
             ),
         )],
         codes: &[Code::WebhookSignatureInvalid],
+        together: false,
         always: &["p_provider", "p_body", "p_signature"],
         // An event counts once by its id.
         acts_again: |_| false,

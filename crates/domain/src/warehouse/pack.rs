@@ -198,6 +198,7 @@ pub const PACK: Function = Function {
             Code::ShipmentExceedsOrder,
             Code::IdempotencyKeyReused,
         ],
+        together: false,
         always: &["p_session_id", "p_order_id"],
         // A scan is another scan; what is complete stays so.
         acts_again: |arguments| {

@@ -268,6 +268,7 @@ pub const %CONSTANT: Function = Function {
             ),
         )],
         codes: &[Code::IdempotencyKeyReused],
+        together: false,
         always: &[],
         acts_again: |_| true, // %FILL: whether the same call twice, without a key, acts twice
         samples: &[],

@@ -40,6 +40,7 @@ const DONE: Function = Function {
         answer: "ThrowAwayAnswer",
         schemas: &[("ThrowAwayAnswer", Shape::Anything)],
         codes: &[Code::IdempotencyKeyReused],
+        together: false,
         always: &["p_batch_id"],
         acts_again: |_| true,
         samples: &[Sample {

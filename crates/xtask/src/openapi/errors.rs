@@ -1,8 +1,9 @@
 //! Errors: a schema for each code of the catalogue, and the codes that each function can answer with.
 
+use interlock_domain::FUNCTIONS;
 use interlock_domain::errors::{Code, Entry, Retry};
 use interlock_domain::function::{Function, Takes};
-use interlock_domain::shape::Shape;
+use interlock_domain::shape::{PROBLEMS, Shape};
 use serde_json::{Map, Value, json};
 
 use super::{common_headers, reference, shapes};
@@ -120,10 +121,21 @@ fn schema(entry: &Entry) -> Value {
     )
 }
 
-/// What stands in `details`: its shape, or null.
+/// What stands in `details`: its shape, or null; and all that is wrong, where a function tells it together.
 fn details(entry: &Entry) -> Value {
+    let told_together = FUNCTIONS.iter().any(|function| {
+        let codes = function.told.codes;
+        function.told.together && codes.iter().any(|code| code.entry() == entry)
+    });
+    let mut details = match entry.details {
+        Shape::Null if told_together => shapes::object("What is known about it.", json!({}), &[]),
+        shape => shapes::schema(&shape),
+    };
+    if told_together {
+        details["properties"]["problems"] = shapes::schema(&PROBLEMS);
+    }
     match entry.details {
-        Shape::Null => shapes::schema(&Shape::Null),
-        shape => shapes::or_null(shapes::schema(&shape)),
+        Shape::Null if !told_together => details,
+        _ => shapes::or_null(details),
     }
 }

@@ -66,7 +66,7 @@ fn object(function: &Function, fields: &[Field], parent: &str) -> Result<Map<Str
         let place = place_of(field);
         let meaning = meaning(function, &place)?;
         let mut property = rule(field.rule);
-        if let Rule::List(_) = field.rule {
+        if let Rule::List(..) = field.rule {
             property["items"] = Value::Object(object(function, fields, &place)?);
         }
         property["description"] = json!(meaning);
@@ -134,7 +134,7 @@ fn rule(rule: Rule) -> Value {
         }
         Rule::Line(max) => json!({ "type": "string", "minLength": 1, "pattern": line(max) }),
         Rule::Object => json_object(),
-        Rule::List(max) => json!({ "type": "array", "minItems": 1, "maxItems": max }),
+        Rule::List(least, most) => json!({ "type": "array", "minItems": least, "maxItems": most }),
     }
 }
 

@@ -1,7 +1,7 @@
 -- Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.
 -- What somebody may still act on stays whatever its age: the history of an order or a batch that is not at its end, the
 -- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), an event that is to be delivered, a use of a promo code that is
--- held or redeemed, the scans of a picking session that is under way, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
+-- held or redeemed, the scans of a picking session that is under way, a parked sale that waits, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
 -- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
 --
 -- A customer's row of a code can go while they take a use: who finds none to count on begins again and makes one.
@@ -35,6 +35,7 @@ declare
   v_told int;
   v_scans int;
   v_packing_conflicts int;
+  v_parked int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -197,6 +198,16 @@ begin
   get diagnostics v_packing_conflicts = row_count;
   perform set_config('interlock.purging', '', true);
 
+  delete from interlock.parked_sales
+  where ctid = any (array(
+    select p.ctid
+    from interlock.parked_sales p
+    where p.ended_at < v_now - v_keep.keep_parked_sales
+    limit v_limit
+    for update skip locked
+  ));
+  get diagnostics v_parked = row_count;
+
   delete from interlock.payment_proofs
   where ctid = any (array(
     select f.ctid
@@ -236,6 +247,7 @@ begin
     'inventory_conflicts', v_conflicts,
     'packing_conflicts', v_packing_conflicts,
     'packing_scans', v_scans,
+    'parked_sales', v_parked,
     'deliveries', v_deliveries,
     'events', v_told
   );

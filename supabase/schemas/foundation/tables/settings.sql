@@ -128,6 +128,12 @@ create table interlock.settings (
   max_cashier_discount numeric default 10
     constraint settings_max_cashier_discount_sane check (max_cashier_discount between 0 and 100),
   hold_parked_stock boolean not null default false,
+  parked_sale_limit interval default '30 days'
+    constraint settings_parked_sale_limit_sane
+      check (parked_sale_limit between interval '1 minute' and interval '100 years'),
+  keep_parked_sales interval default '90 days'
+    constraint settings_keep_parked_sales_sane
+      check (keep_parked_sales between interval '1 day' and interval '100 years'),
 
   -- The warehouse.
   pick_lease interval not null default '30 minutes'
@@ -255,6 +261,10 @@ comment on column interlock.settings.max_cashier_discount is
   'How much of a line''s price a cashier may take off, in per cent (0 to 100); null means all of it. Managers and staff are not limited.';
 comment on column interlock.settings.hold_parked_stock is
   'Whether a parked sale keeps its goods for itself, where park_sale does not say.';
+comment on column interlock.settings.parked_sale_limit is
+  'How long a parked sale waits, where park_sale does not say (1 minute to 100 years): then it ends, and its goods are on the shelf again; null means for ever.';
+comment on column interlock.settings.keep_parked_sales is
+  'How long parked sales are kept that have ended (1 day to 100 years); null means for ever.';
 
 comment on column interlock.settings.pick_lease is
   'How long a picker has the products of a session that they have claimed, counted from the latest pick (1 second to 1 day).';

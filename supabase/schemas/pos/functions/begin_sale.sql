@@ -1,6 +1,6 @@
 -- Take the key of a sale, of its register for ever, or answer what a twin has answered.
 --
--- Callers: interlock.pos_sale, before it locks anything else.
+-- Callers: interlock.make_sale, before it locks anything else.
 -- Locks: the key, until the transaction ends. Waits for a twin, holding nothing.
 -- Errors: as interlock.find_sale_answer; 55P03 after lock_timeout. Null means: sell, then call interlock.finish_sale.
 create function interlock.begin_sale(p_register_id uuid, p_key text, p_client_time timestamptz, p_request jsonb)

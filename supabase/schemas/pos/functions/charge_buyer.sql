@@ -1,7 +1,7 @@
 -- Take what a customer pays with points and the wallet, or give them what is paid out in these, and book what the sale earns. p_amounts
 -- are what its lines cost, tax in it; p_by_points is how much of that is paid with points, p_taken_back how many points went with what came back.
 --
--- Callers: interlock.pos_sale, after interlock.refuse_tenders or interlock.refuse_refund.
+-- Callers: interlock.make_sale, after interlock.refuse_tenders or interlock.refuse_refund.
 -- Locks: what interlock.lock_buyer holds.
 -- Errors: VALIDATION_FAILED, INSUFFICIENT_POINTS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH.
 create function interlock.charge_buyer(

@@ -1,7 +1,7 @@
 -- What was answered to the sale of this register under this key, if there is one: whoever sends it, however late. A sale of which the
 -- till says another time is another one.
 --
--- Callers: interlock.begin_sale; interlock.pos_sale, before it refuses what a look has seen.
+-- Callers: interlock.begin_sale; interlock.make_sale, before it refuses what a look has seen.
 -- Locks: none.
 -- Errors: IDEMPOTENCY_KEY_REUSED. Null without a key, and for a new one.
 -- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.

@@ -1,6 +1,6 @@
 -- Store the answer of a sale with its key.
 --
--- Callers: interlock.pos_sale, which has called interlock.begin_sale.
+-- Callers: interlock.make_sale, which has called interlock.begin_sale.
 -- Locks: the key, held already.
 create function interlock.finish_sale(p_register_id uuid, p_key text, p_sale_id uuid, p_answer text)
 returns void

@@ -1,7 +1,7 @@
 -- The customer of a sale, with their points locked, and their wallet where it pays or is paid out to. Where something comes back that a
 -- customer has bought (p_owner_id) it is them.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
 -- Locks: as interlock.find_or_make_customer; the account (for the wallet); as interlock.lock_points; the row of a customer that is filled in; the wallet.
 -- Errors: CUSTOMER_NOT_FOUND, CUSTOMERS_DIFFER; VALIDATION_FAILED where there is no wallet; 55P03 after lock_timeout.
 create function interlock.lock_buyer(p_customer jsonb, p_owner_id uuid, p_tenders jsonb)

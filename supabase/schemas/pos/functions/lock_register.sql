@@ -1,7 +1,7 @@
 -- Lock a register; the one helper for this kind of lock. It comes last (a sale waits then for the reference of its card payment alone), and what
 -- belongs to its open shift is added up or written under it.
 --
--- Callers: interlock.open_shift, interlock.close_shift, interlock.move_cash, interlock.void_sale; interlock.pos_sale takes it by
+-- Callers: interlock.open_shift, interlock.close_shift, interlock.move_cash, interlock.void_sale; interlock.make_sale takes it by
 --   counting a receipt.
 -- Locks: the row of the register, waiting, `no key`.
 -- Errors: REGISTER_NOT_FOUND; 55P03 after lock_timeout.

@@ -1,6 +1,6 @@
 -- What a manager has allowed at a register under this id, without a lock: null unless it can be used yet.
 --
--- Callers: interlock.pos_sale, which uses it later (interlock.use_approval).
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, which uses it later (interlock.use_approval).
 -- Locks: none.
 create function interlock.look_at_approval(p_approval_id uuid, p_register_id uuid)
 returns text[]

@@ -2,7 +2,7 @@
 -- scan may be several units) or the inventory id of its stock, which must be that of the location. What was sold by a till that
 -- was cut off (p_offline) may have its price with it, and be no longer for sale.
 --
--- Callers: interlock.pos_sale and interlock.price_returns, with lines in which interlock.find_sale_problems has found no problem.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals and interlock.price_returns, with lines in which interlock.find_sale_problems has found no problem.
 -- Locks: none.
 create function interlock.look_at_sale(p_lines jsonb, p_location_id uuid, p_offline boolean)
 returns interlock.sale_look
@@ -127,7 +127,7 @@ begin
         'available', trim_scale(s.there)
       )
       order by s.line
-    ) filter (where s.nth = 1 and s.stock_policy <> 'untracked' and s.there < s.of_product)
+    ) filter (where s.nth = 1 and s.stock_policy <> 'untracked' and s.kind <> 'digital' and s.there < s.of_product)
   into v_look
   from priced s;
   return v_look;

@@ -1,6 +1,6 @@
 -- Tell what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.
 --
--- Callers: interlock.pos_sale, interlock.void_sale; with what interlock.sale_to_json has made of it.
+-- Callers: interlock.make_sale, interlock.void_sale; with what interlock.sale_to_json has made of it.
 -- Locks: none.
 create function interlock.note_sale(p_type text, p_sale jsonb)
 returns void

@@ -1,6 +1,6 @@
 -- Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.
 --
--- Callers: interlock.pos_sale, with what interlock.take_what_is_there has answered.
+-- Callers: interlock.make_sale, with what interlock.take_what_is_there has answered.
 -- Locks: none.
 create function interlock.note_shortfalls(p_sale_id uuid, p_shortfalls jsonb)
 returns void

@@ -1,7 +1,7 @@
 -- How much of what the lines of a sale cost is paid with points: by its own tenders (or less what they pay out), and by those of
 -- the sale whose goods come back with it, in the part of it that they are worth.
 --
--- Callers: interlock.pos_sale, interlock.share_by_points.
+-- Callers: interlock.make_sale, interlock.share_by_points.
 -- Locks: none.
 create function interlock.paid_by_points(p_total bigint, p_returned bigint, p_by_points bigint, p_original_id uuid)
 returns bigint

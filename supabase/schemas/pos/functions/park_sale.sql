@@ -1,6 +1,6 @@
 -- What public.park_sale does, with its owner's rights: put a cart aside, for any till of the location. With p_hold (the setting
--- hold_parked_stock, if it is not said) its goods are taken out of the stock and kept for it. With p_parked_sale_id what this till
--- has resumed is parked again, as it is now. Once for each reference.
+-- hold_parked_stock, if it is not said) its goods are taken out of the stock and kept for it, until p_expires_at (the setting
+-- parked_sale_limit). With p_parked_sale_id what this till has resumed is parked again, as it is now. Once for each reference.
 --
 -- Callers: authenticated (cashiers, managers, staff) and service_role, through public.park_sale.
 -- Locks: the reference; as interlock.find_or_make_customer; the parked sale; stock as interlock.put_back
@@ -31,8 +31,11 @@ declare
   v_answer jsonb;
   v_register interlock.registers;
   v_look interlock.sale_look;
-  v_refusal text;
+  v_refusals text[];
   v_hold constant boolean := coalesce(p_hold, (select s.hold_parked_stock from interlock.settings s));
+  v_expires_at constant timestamptz := coalesce(
+    p_expires_at, interlock.clock() + (select s.parked_sale_limit from interlock.settings s)
+  );
   v_customer_id uuid;
   v_parked interlock.parked_sales;
   v_put record;
@@ -64,18 +67,9 @@ begin
 
   select r.* into v_register from interlock.registers r where r.id = p_register_id;
   v_look := interlock.look_at_sale(p_lines, v_register.location_id, false);
-  v_refusal := case
-    when v_register.id is null then 'REGISTER_NOT_FOUND'
-    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
-    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
-    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
-    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
-    when v_look.problems is not null then 'VALIDATION_FAILED'
-    when v_look.currencies <> array[v_register.currency::text] then 'MIXED_CURRENCIES'
-    when v_look.shortages is not null and v_hold and p_parked_sale_id is null then 'INSUFFICIENT_INVENTORY'
-  end;
-  if v_refusal is not null then
-    perform interlock.refuse_look(v_refusal, v_look, p_register_id, v_register, '/lines');
+  v_refusals := interlock.look_refusals(v_look, v_register.currency, null, v_hold and p_parked_sale_id is null);
+  if v_refusals <> '{}' then
+    perform interlock.refuse_look(v_refusals[1], v_look, p_register_id, v_register, '/lines');
   end if;
 
   if p_customer is not null then
@@ -110,7 +104,7 @@ begin
   )
   values (
     v_parked.id, v_register.location_id, p_register_id, p_name, p_lines, v_customer_id, v_hold, v_product_ids, v_quantities,
-    auth.uid(), p_expires_at
+    auth.uid(), v_expires_at
   )
   on conflict (id) do update
     set register_id = excluded.register_id,

@@ -11,18 +11,11 @@ set search_path = ''
 as $$
 declare
   v_look constant interlock.sale_look := interlock.look_at_sale(p_returns, p_register.location_id, false);
-  v_refusal constant text := case
-    when v_look.no_barcodes is not null then 'BARCODE_NOT_FOUND'
-    when v_look.no_inventory is not null then 'INVENTORY_NOT_FOUND'
-    when v_look.no_products is not null then 'PRODUCT_NOT_FOUND'
-    when v_look.elsewhere is not null then 'STOCK_ELSEWHERE'
-    when v_look.problems is not null then 'VALIDATION_FAILED'
-    when v_look.currencies <> array[p_register.currency::text] then 'MIXED_CURRENCIES'
-  end;
+  v_refusals constant text[] := interlock.look_refusals(v_look, p_register.currency, null, false);
   v_returns interlock.sale_returns[];
 begin
-  if v_refusal is not null then
-    perform interlock.refuse_look(v_refusal, v_look, p_register.id, p_register, '/returns');
+  if v_refusals <> '{}' then
+    perform interlock.refuse_look(v_refusals[1], v_look, p_register.id, p_register, '/returns');
   end if;
 
   select array_agg(

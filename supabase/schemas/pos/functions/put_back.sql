@@ -2,7 +2,7 @@
 -- nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one. Answers what came back with
 -- the stock to which it went, and the look of the sale with stock of which there was no row yet.
 --
--- Callers: interlock.pos_sale; interlock.park_sale, of what is parked again.
+-- Callers: interlock.make_sale; interlock.park_sale, of what is parked again.
 -- Locks: new rows of inventory in the order of their products; then as interlock.lock_sold_stock.
 -- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
 create function interlock.put_back(

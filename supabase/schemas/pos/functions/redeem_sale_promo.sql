@@ -2,7 +2,7 @@
 -- A use is that of the customer's account, or of the customer where there is none; a walk-in can use only a code that nobody's
 -- uses are counted of.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
 -- Locks: as interlock.redeem_promo.
 -- Errors: PROMO_NOT_FOUND, PROMO_NOT_APPLICABLE, and as interlock.redeem_promo.
 create function interlock.redeem_sale_promo(

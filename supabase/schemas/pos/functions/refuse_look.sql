@@ -1,6 +1,6 @@
 -- Refuse what a look without a lock has seen to be impossible, with what is known about it. p_pointer is where in the request it stands.
 --
--- Callers: interlock.pos_sale, interlock.price_returns, which say why.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, interlock.price_returns, which say why.
 -- Locks: none.
 -- Errors: REGISTER_NOT_FOUND, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, VALIDATION_FAILED,
 --   MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED, INSUFFICIENT_INVENTORY.

@@ -3,7 +3,7 @@
 -- that came back without a receipt count as cash, and what is paid out for them is cash. Points and wallets are those of one customer
 -- (p_customer_id): what others have paid with theirs does not count.
 --
--- Callers: interlock.pos_sale, which holds that sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, which holds that sale.
 -- Locks: none beyond it.
 -- Errors: UNDERPAID, OVERPAID, REFUND_EXCEEDS_PAID.
 create function interlock.refuse_refund(p_tenders jsonb, p_total bigint, p_root_sale_id uuid, p_currency text, p_customer_id uuid)

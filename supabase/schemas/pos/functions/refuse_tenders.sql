@@ -1,7 +1,7 @@
 -- Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from. Answers the
 -- change.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
 -- Errors: UNDERPAID, OVERPAID.
 create function interlock.refuse_tenders(p_tenders jsonb, p_total bigint, p_currency text)
 returns bigint

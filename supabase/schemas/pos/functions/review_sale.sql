@@ -2,7 +2,7 @@
 -- of a line, a product that is not for sale any more, a discount beyond a cashier's limit, the total. Nothing of it is refused: it
 -- has happened.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale.
 -- Locks: none.
 create function interlock.review_sale(p_look interlock.sale_look, p_limit numeric, p_expected_total bigint, p_total bigint)
 returns jsonb

@@ -1,6 +1,6 @@
 -- A sale as its answer shows it.
 --
--- Callers: interlock.pos_sale, interlock.void_sale.
+-- Callers: interlock.make_sale, interlock.void_sale.
 -- Locks: none.
 create function interlock.sale_to_json(p_sale_id uuid)
 returns json

@@ -2,7 +2,7 @@
 -- is it the open one. It may be closed by now: then the sale comes late. Any other sale belongs to the open shift, which must be the
 -- one that it names.
 --
--- Callers: interlock.pos_sale, which holds the register.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, which holds the register.
 -- Locks: none beyond that: who closes the shift waits for the register.
 -- Errors: SHIFT_NOT_FOUND (none of this register), SHIFT_NOT_OPEN.
 create function interlock.shift_of_sale(p_register_id uuid, p_shift_id uuid, p_client_time timestamptz)

@@ -1,6 +1,6 @@
 -- Take the points that pay for a sale, at what a point is worth. Answers how many they are.
 --
--- Callers: interlock.charge_buyer.
+-- Callers: interlock.charge_buyer, interlock.find_sale_refusals.
 -- Locks: what interlock.lock_buyer holds.
 -- Errors: VALIDATION_FAILED for an amount that is not one of whole points, INSUFFICIENT_POINTS.
 create function interlock.spend_points(p_buyer interlock.buyer, p_sale_id uuid, p_currency text, p_tenders jsonb)

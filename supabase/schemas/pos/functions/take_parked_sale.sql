@@ -1,7 +1,7 @@
 -- Take a parked sale for the sale that it becomes: once. What it holds is the caller's to give back to the stock, before the sale
 -- takes what it sells.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
 -- Locks: as interlock.claim_parked_sale.
 -- Errors: as interlock.claim_parked_sale.
 create function interlock.take_parked_sale(p_parked_sale_id uuid, p_register interlock.registers)

@@ -3,7 +3,7 @@
 -- had cost, in whatever order they come and are voided. Answers the rows of sale_returns, which the caller writes, and of
 -- what is paid out the sale that limits it, and the customer who had bought it, if they are known.
 --
--- Callers: interlock.pos_sale, with entries in which interlock.find_sale_problems has found no problem.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, with entries in which interlock.find_sale_problems has found no problem.
 -- Locks: the sale and the one with which it began, by id.
 -- Errors: RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, MIXED_CURRENCIES, VALIDATION_FAILED, RETURN_EXCEEDS_SOLD; without a receipt
 --   BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE; 55P03 after lock_timeout.

@@ -1,6 +1,6 @@
 -- Take what a sale has sold from the stock of its location. All or nothing; lines of one product are added up.
 --
--- Callers: interlock.pos_sale; interlock.park_sale; interlock.undo_sold_stock, of what had come back.
+-- Callers: interlock.make_sale; interlock.park_sale; interlock.undo_sold_stock, of what had come back.
 -- Locks: rows of inventory by id, or as interlock.take_stock; waiting.
 -- Errors: PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY with every shortage; 55P03 after lock_timeout.
 create function interlock.take_sold_stock(

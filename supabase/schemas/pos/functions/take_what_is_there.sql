@@ -1,7 +1,7 @@
 -- Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array
 -- of shortages, each product once. The goods have left the shop, so nothing is refused, and nothing is owed.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale.
 -- Locks: as interlock.lock_sold_stock; of products their slots; waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.take_what_is_there(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)

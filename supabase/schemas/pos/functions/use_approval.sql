@@ -1,6 +1,6 @@
 -- Use what a manager has allowed, once, and answer who that was. Nothing is in the row that is not compared again after a wait.
 --
--- Callers: interlock.pos_sale, interlock.void_sale.
+-- Callers: interlock.make_sale, interlock.void_sale.
 -- Locks: the approval, waiting.
 -- Errors: APPROVAL_NOT_FOUND (unknown, of another register, used, over, or of nothing of the kind); 55P03 after lock_timeout.
 create function interlock.use_approval(p_approval_id uuid, p_register_id uuid, p_actions text[], p_sale_id uuid)

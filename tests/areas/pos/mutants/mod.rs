@@ -168,15 +168,15 @@ const COMBINED: &[Combined] = &[
         race: &TillScenario::TwoTabs,
     },
     Combined {
-        name: "pos_sale: the shift of a sale that was cut off is looked for before the register is locked",
+        name: "make_sale: the shift of a sale that was cut off is looked for before the register is locked",
         patches: &[
             (
-                "pos_sale",
+                "make_sale",
                 "into v_receipt;\n  v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);",
                 "into v_receipt;",
             ),
             (
-                "pos_sale",
+                "make_sale",
                 "update interlock.registers r",
                 "v_shift := interlock.shift_of_sale(p_register_id, p_shift_id, p_client_time);
                  update interlock.registers r",

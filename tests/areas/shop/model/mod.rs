@@ -291,10 +291,21 @@ pub(crate) type Done = Result<Option<Vec<Shop>>, &'static str>;
 impl Shop {
     /// A refusal must be true. An unknown code is counted.
     fn refused(&self, call: &Call, code: &str, details: &Value) -> Steps<Self> {
+        let mut details = details.clone();
+        if let Call::Sell(_) = call {
+            // All problems are told, the one that it is refused for before the others; those were looked for a moment later.
+            let first = details["problems"][0].clone();
+            if first["code"] != code || !first["pointer"].is_string() {
+                return Steps::Impossible("the first problem is not what it is refused for");
+            }
+            if let Some(details) = details.as_object_mut() {
+                details.remove("problems");
+            }
+        }
         let is_true = self
             .refusals(call)
             .iter()
-            .any(|(name, expected)| *name == code && matches(expected, details));
+            .any(|(name, expected)| *name == code && matches(expected, &details));
         if !is_true {
             return Steps::Impossible("this refusal is not true");
         }
