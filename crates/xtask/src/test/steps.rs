@@ -251,6 +251,7 @@ impl Step {
                     "doctor::",
                     "audit::",
                     "import_stock::",
+                    "uninstall::",
                 ],
             ),
             Self::Deploy => deploy::run(run),
