@@ -16,6 +16,7 @@ mod fuzz;
 mod import_stock;
 mod jobs;
 mod lint;
+mod llms;
 mod migration;
 mod openapi;
 mod progress;
