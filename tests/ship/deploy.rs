@@ -189,7 +189,11 @@ async fn docker_is_given_exactly_the_functions_and_its_bundle_is_sent() {
 }
 
 /// `npm run deploy` to the recording API and a database of our own.
-async fn npm_run_deploy(recorder: &Recorder, scratch: &Scratch, arguments: &[&str]) -> Finished {
+pub(crate) async fn npm_run_deploy(
+    recorder: &Recorder,
+    scratch: &Scratch,
+    arguments: &[&str],
+) -> Finished {
     let profile = recorder.profile.to_string_lossy();
     let mut all = vec![
         "deploy",
@@ -360,13 +364,17 @@ async fn a_database_with_another_history_or_the_same_names_is_refused_untouched(
     )
     .await
     .expect("a project can have migrations of its own");
-    refused(
-        &recorder,
-        &scratch,
-        &[],
-        "this checkout lacks: 20260101000000",
+    let unknown = "this checkout lacks: 20260101000000";
+    refused(&recorder, &scratch, &[], unknown).await;
+
+    // Of two obstacles a dry run names both.
+    db.batch_execute(
+        "create function public.cancel_order(p_id uuid, p_reason text) returns text language sql as 'select p_reason'",
     )
-    .await;
+    .await
+    .expect("it can be made");
+    refused(&recorder, &scratch, &["--dry-run"], unknown).await;
+    refused(&recorder, &scratch, &["--dry-run"], sentence).await;
     let made = db
         .query_one("select to_regnamespace('interlock') is null", &[])
         .await;

@@ -1,6 +1,4 @@
-//! The SQL of the documentation, run as it is written.
-
-use tokio_postgres::{Client, SimpleQueryMessage};
+//! What docs/adopting.md says a shop with tables of its own does. The blocks of all other pages are run by tests/docs.
 
 use crate::cli::{root, supabase, work_folder, xtask};
 use crate::scratch::Scratch;
@@ -16,34 +14,6 @@ fn sql_of(page: &str) -> Vec<String> {
         .collect();
     assert!(!blocks.is_empty(), "{page} has no SQL");
     blocks
-}
-
-/// Runs a block in a transaction that is rolled back; gives the number of rows.
-async fn rows_of(db: &Client, block: &str) -> usize {
-    let messages = db
-        .simple_query(&format!("begin; {block}; rollback"))
-        .await
-        .unwrap_or_else(|error| panic!("{block}: {error:?}"));
-    messages
-        .iter()
-        .filter(|message| matches!(message, SimpleQueryMessage::Row(_)))
-        .count()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_queries_of_the_pages_run_and_the_alerts_are_silent() {
-    let scratch = Scratch::pushed("docs").await;
-    let db = scratch.connect().await;
-    for page in ["quickstart.md", "deploy.md", "operations.md", "api.md"] {
-        for block in sql_of(page) {
-            rows_of(&db, &block).await;
-        }
-    }
-    for alert in &sql_of("operations.md")[..3] {
-        assert_eq!(rows_of(&db, alert).await, 0, "{alert}");
-    }
-    drop(db);
-    scratch.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

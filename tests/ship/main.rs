@@ -13,4 +13,5 @@ mod push;
 mod recorder;
 mod schemas;
 mod scratch;
+mod uninstall;
 mod verify;

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -60,6 +60,7 @@ impl Recorder {
                 get(list).put(activate).post(bundle),
             )
             .route("/v1/projects/{project}/functions/deploy", post(upload))
+            .route("/v1/projects/{project}/functions/{slug}", delete(remove))
             .fallback(|| async { refusal(StatusCode::NOT_FOUND) })
             .layer(DefaultBodyLimit::max(20_000_000))
             .with_state(uploads.clone());
@@ -129,6 +130,21 @@ async fn list(
 async fn activate(Path(project): Path<String>, headers: HeaderMap) -> Response {
     refused(&project, &headers)
         .unwrap_or_else(|| answer(StatusCode::OK, &json!({ "functions": [] })))
+}
+
+async fn remove(
+    State(uploads): State<Uploads>,
+    Path((project, slug)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refused) = refused(&project, &headers) {
+        return refused;
+    }
+    let gone = uploads.lock().expect("nobody panics with it").remove(&slug);
+    match gone {
+        Some(_) => StatusCode::OK.into_response(),
+        None => refusal(StatusCode::NOT_FOUND),
+    }
 }
 
 /// Sources, which the platform bundles.

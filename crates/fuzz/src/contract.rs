@@ -233,9 +233,9 @@ fn obeys(value: &Value, fields: &[Field], parent: &str, name: &str) -> bool {
         }),
         Rule::Line(most) => line(value, most),
         Rule::Object => matches!(value, Value::Object(_)) && without_nul(value),
-        Rule::List(most) => {
+        Rule::List(least, most) => {
             let place = format!("{parent}/{name}");
-            matches!(value, Value::List(items) if (1..=most).contains(&items.len())
+            matches!(value, Value::List(items) if (least..=most).contains(&items.len())
                 && items.iter().all(|item| item_obeys(item, fields, &place)))
         }
     }

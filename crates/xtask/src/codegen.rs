@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: what crates/domain says, in other languages: the error catalogue as SQL and as a
-//! page of the docs, the functions as docs/openapi.json, and that as the client's types; what crates/edge
+//! page of the docs, the functions as docs/openapi.json, and that as the client's types; the database functions of apps as
+//! docs/openapi-rpc.json; the pages that there are as llms.txt; what crates/edge
 //! exports, as the shim's types; what follows from a function's record (crates/NAME, functions/NAME, its block of
 //! supabase/config.toml); what stands above the functions of the database, as their comments; what is said of the
 //! columns that a shop writes, as docs/tables.md; and the migrations, of supabase/schemas.
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::command::stdout_of;
 use crate::repo::Repo;
-use crate::{build, comments, first_set, functions, openapi, tables};
+use crate::{build, comments, first_set, functions, llms, openapi, tables};
 
 /// How to generate.
 #[derive(clap::Args, Default)]
@@ -78,6 +79,11 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
             repo.root.join("docs/openapi.json"),
             serde_json::to_string_pretty(&openapi)? + "\n",
         ),
+        (
+            repo.root.join("docs/openapi-rpc.json"),
+            serde_json::to_string_pretty(&openapi::rpcs::document(repo)?)? + "\n",
+        ),
+        (repo.root.join("llms.txt"), llms::page(repo)?),
     ];
     // What stands above a function that was just generated counts, too.
     if !args.check {
@@ -138,7 +144,7 @@ fn openapi(repo: &Repo) -> Result<Value> {
         .with_context(|| format!("cannot read {}", repo.relative(&path)))?;
     let examples = serde_json::from_str(&examples)
         .with_context(|| format!("{} is not JSON", repo.relative(&path)))?;
-    openapi::document(&examples)
+    openapi::document(&openapi::with_seed_ids(&examples)?)
 }
 
 /// The document's schemas as TypeScript, by openapi-typescript. The client needs no more of it.
@@ -259,7 +265,7 @@ fn page(entries: &[Entry]) -> String {
 
 Every error has the same body:
 
-```json
+```text
 {\"error\": CODE, \"code\": CODE, \"message\": …, \"details\": …, \"hint\": …, \"retryable\": …, \"request_id\": …}
 ```
 

@@ -150,8 +150,6 @@ struct Deployment<'a> {
 impl Deployment<'_> {
     fn plan(&self) -> Result<Plan> {
         let (functions, others) = if self.args.target.project_ref.is_some() {
-            // Asks for nothing but needs the same token and project.
-            self.listed_functions()?;
             (
                 self.repo.functions()?,
                 self.repo.declared_functions()?.others,
@@ -159,12 +157,7 @@ impl Deployment<'_> {
         } else {
             (Vec::new(), Vec::new())
         };
-        let history = History::read(&self.migrations()?)?;
-        history.refuse_unknown()?;
-        self.refuse_taken_names(&history)?;
-        if !self.args.include_all {
-            history.refuse_gaps()?;
-        }
+        self.refuse_obstacles()?;
         let report = self.db_push(&["--dry-run"])?;
         Ok(Plan {
             functions,
@@ -258,11 +251,37 @@ impl Deployment<'_> {
         self.supabase.json(&all)
     }
 
+    /// Everything that is in the way is told at once: who mends one thing should not have to come back to hear of the next.
+    fn refuse_obstacles(&self) -> Result<()> {
+        let mut obstacles = Vec::new();
+        if self.args.target.project_ref.is_some() {
+            // Asks for nothing but needs the same token and project.
+            if let Err(error) = self.listed_functions() {
+                obstacles.push(format!("{error:#}"));
+            }
+        }
+        match self.migrations() {
+            Err(error) => obstacles.push(format!("{error:#}")),
+            Ok(listed) => {
+                let history = History::read(&listed)?;
+                obstacles.extend(history.unknown());
+                obstacles.extend(self.taken(&history)?);
+                if !self.args.include_all {
+                    obstacles.extend(history.gaps());
+                }
+            }
+        }
+        if obstacles.is_empty() {
+            return Ok(());
+        }
+        bail!("{}\nNothing was changed", obstacles.join("\n"))
+    }
+
     /// What has a name of ours before the migration that makes ours is somebody else's.
-    fn refuse_taken_names(&self, history: &History) -> Result<()> {
+    fn taken(&self, history: &History) -> Result<Option<String>> {
         let pending = history.pending();
         if pending.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let made = made_by(&self.repo.root, &pending)?;
         let taken = taken_names(
@@ -270,13 +289,12 @@ impl Deployment<'_> {
             &verify::expected(self.repo)?,
             &verify::inventory(self.supabase)?,
         );
-        if !taken.is_empty() {
-            bail!(
-                "the database has {} already, and not from these migrations: rename yours first (docs/adopting.md); nothing was changed",
+        Ok((!taken.is_empty()).then(|| {
+            format!(
+                "the database has {} already, and not from these migrations: rename yours first (docs/adopting.md)",
                 taken.join(", ")
-            );
-        }
-        Ok(())
+            )
+        }))
     }
 }
 
@@ -318,19 +336,18 @@ impl History {
         self.local.iter().map(String::as_str).collect()
     }
 
-    fn refuse_unknown(&self) -> Result<()> {
-        if self.remote.is_empty() {
-            return Ok(());
-        }
+    fn unknown(&self) -> Option<String> {
         let versions = self.remote.join(" ");
-        bail!(
-            "the database has migrations that this checkout lacks: {versions}. If they come from a newer Interlock, \
-             update this checkout. If they are your project's own, fetch them beside ours with `npx supabase migration \
-             fetch`, or keep ours among yours (docs/adopting.md). Nothing was changed"
-        )
+        (!versions.is_empty()).then(|| {
+            format!(
+                "the database has migrations that this checkout lacks: {versions}. If they come from a newer Interlock, \
+                 update this checkout. If they are your project's own, fetch them beside ours with `npx supabase migration \
+                 fetch`, or keep ours among yours (docs/adopting.md)"
+            )
+        })
     }
 
-    fn refuse_gaps(&self) -> Result<()> {
+    fn gaps(&self) -> Option<String> {
         let newest = self.both.iter().max();
         let earlier: Vec<&str> = self
             .local
@@ -338,14 +355,13 @@ impl History {
             .filter(|version| Some(*version) < newest)
             .map(String::as_str)
             .collect();
-        if earlier.is_empty() {
-            return Ok(());
-        }
-        bail!(
-            "the migrations {} are older than the newest one of the database: if that is right, as beside migrations \
-             of your own, add --include-all. Nothing was changed",
-            earlier.join(", ")
-        )
+        (!earlier.is_empty()).then(|| {
+            format!(
+                "the migrations {} are older than the newest one of the database: if that is right, as beside migrations \
+                 of your own, add --include-all",
+                earlier.join(", ")
+            )
+        })
     }
 }
 
@@ -430,7 +446,7 @@ fn explain_access(error: &anyhow::Error) -> anyhow::Error {
     } else {
         "the platform did not answer as expected"
     };
-    anyhow!("{advice}. Nothing was changed\n{told}")
+    anyhow!("{advice}\n{told}")
 }
 
 #[cfg(test)]
@@ -449,20 +465,16 @@ mod tests {
     #[test]
     fn a_version_that_only_the_database_has_is_refused_by_name() {
         let history = history(&[("1", "1"), ("", "2")]);
-        let told = history
-            .refuse_unknown()
-            .expect_err("2 is unknown")
-            .to_string();
+        let told = history.unknown().expect("2 is unknown");
         assert!(told.contains("lacks: 2."), "{told}");
     }
 
     #[test]
     fn an_older_version_than_the_newest_pushed_one_needs_consent() {
-        assert!(history(&[("1", "1"), ("2", "")]).refuse_gaps().is_ok());
+        assert_eq!(history(&[("1", "1"), ("2", "")]).gaps(), None);
         let told = history(&[("1", ""), ("2", "2")])
-            .refuse_gaps()
-            .expect_err("1 came late")
-            .to_string();
+            .gaps()
+            .expect("1 came late");
         assert!(told.contains("migrations 1 are older"), "{told}");
     }
 

@@ -9,10 +9,12 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
 /// What Deno formats and lints; what is generated is left out.
-const TYPESCRIPT: [&str; 8] = [
+const TYPESCRIPT: [&str; 10] = [
     "functions",
+    "examples",
     "tests/console",
     "tests/client",
+    "tests/docs",
     "tests/mail",
     "tests/redis",
     "tests/stripe",

@@ -16,6 +16,7 @@ mod fuzz;
 mod import_stock;
 mod jobs;
 mod lint;
+mod llms;
 mod migration;
 mod openapi;
 mod progress;
@@ -27,6 +28,7 @@ mod supabase;
 mod tables;
 mod test;
 mod tidy;
+mod uninstall;
 mod verify;
 
 use std::process::ExitCode;
@@ -75,6 +77,8 @@ enum Task {
     Test(test::Args),
     /// Put everything on a Supabase project: build, migrations, functions.
     Deploy(deploy::Args),
+    /// Take Interlock out of a project or a database again.
+    Uninstall(uninstall::Args),
     /// Check that what the migrations make is in place in a database, and say what is not.
     Verify(verify::Args),
     /// Say what is wrong with an installation or the shop on it, and what to do about it.
@@ -142,6 +146,7 @@ fn dispatch(task: Task) -> Result<()> {
         }
         Task::Test(args) => test::run(&repo, &args),
         Task::Deploy(args) => deploy::run(&repo, &args),
+        Task::Uninstall(args) => uninstall::run(&repo, &args),
         Task::Verify(args) => verify::run(&repo, &args),
         Task::Doctor(args) => doctor::run(&repo, &args),
         Task::Jobs(args) => jobs::run(&repo, &args),

@@ -31,6 +31,7 @@ fn webhook(event: &Event) -> Value {
         "data": schema(&event.data),
     });
     json!({
+        "operationId": operation(event.name),
         "summary": event.about,
         "security": [],
         "parameters": [
@@ -44,6 +45,15 @@ fn webhook(event: &Event) -> Value {
         },
         "responses": { "2XX": { "description": "It is safe with the receiver." } },
     })
+}
+
+/// `onOrderPendingPayment` for `order.pending_payment`.
+fn operation(name: &str) -> String {
+    let words = name.split(['.', '_']).map(|word| {
+        let (first, rest) = word.split_at(1);
+        format!("{}{rest}", first.to_ascii_uppercase())
+    });
+    format!("on{}", words.collect::<String>())
 }
 
 /// `docs/event-types.md`.

@@ -7,6 +7,7 @@
 mod errors;
 pub(crate) mod events;
 mod requests;
+pub(crate) mod rpcs;
 mod shapes;
 
 use anyhow::{Context, Result, bail};
@@ -97,6 +98,50 @@ pub(crate) fn document(examples: &Value) -> Result<Value> {
             "schemas": schemas,
         },
     }))
+}
+
+/// Recorded answers with the ids of `supabase/seed.sql` in the place of those that a test has made, as far as there are as many:
+/// an example can be sent to a local stack as it is.
+pub(crate) fn with_seed_ids(examples: &Value) -> Result<Value> {
+    let mut seeded = Map::new();
+    for (function, recorded) in examples.as_object().context("examples by function")? {
+        let mut found = Vec::new();
+        ids(recorded, &mut found);
+        let mut text = recorded.to_string();
+        for (what, seeds) in rpcs::SEED {
+            let mut free = seeds.iter();
+            let mut done: Vec<&str> = Vec::new();
+            for (name, id) in &found {
+                if !name.ends_with(what) || done.contains(&id.as_str()) {
+                    continue;
+                }
+                done.push(id);
+                let Some(seed) = free.next() else { break };
+                text = text.replace(id.as_str(), seed);
+            }
+        }
+        seeded.insert(function.clone(), serde_json::from_str(&text)?);
+    }
+    Ok(Value::Object(seeded))
+}
+
+/// Members that are called as an id is, with their ids, in the order in which they stand there.
+fn ids(value: &Value, found: &mut Vec<(String, String)>) {
+    const LENGTH: usize = 36;
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| ids(item, found)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(id) if name.ends_with("_id") && id.len() == LENGTH => {
+                        found.push((name.clone(), id.clone()));
+                    }
+                    other => ids(other, found),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn path(function: &Function, recorded: &[Value]) -> Value {
@@ -272,4 +317,22 @@ fn request_name(function: &Function) -> String {
     let camel = function.camel();
     let (first, rest) = camel.split_at(1);
     format!("{}{rest}Request", first.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_example_has_the_ids_of_the_seed_wherever_they_stand() {
+        let id = "1b6933da-223b-4d0f-a627-316cd46853c1";
+        let recorded = json!({ "claim-route": [
+            { "request": { "batch_id": id }, "body": { "batch": { "id": id, "order_id": id.replace('1', "2") } } },
+        ] });
+        let seeded = with_seed_ids(&recorded).expect("it is well formed");
+        let example = &seeded["claim-route"][0];
+        assert_eq!(example["request"]["batch_id"], rpcs::SEED[1].1[0]);
+        assert_eq!(example["body"]["batch"]["id"], rpcs::SEED[1].1[0]);
+        assert_eq!(example["body"]["batch"]["order_id"], id.replace('1', "2"));
+    }
 }

@@ -33,7 +33,8 @@ pub(super) fn schema(shape: &Shape) -> Value {
         Shape::Anything => json!({ "type": "object", "additionalProperties": true }),
         Shape::Named(name) => reference("schemas", name),
         Shape::OneOf(shapes) => {
-            json!({ "oneOf": shapes.iter().map(schema).collect::<Vec<_>>() })
+            // Not `oneOf`: more members may come, so what is one of them may be another one, too.
+            json!({ "anyOf": shapes.iter().map(schema).collect::<Vec<_>>() })
         }
     }
 }

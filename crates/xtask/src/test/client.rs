@@ -43,7 +43,8 @@ pub(super) fn browser(repo: &Repo) -> Result<[(String, String); 2]> {
     Ok(variables.map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned())))
 }
 
-fn build(run: &mut Run) -> Result<()> {
+/// The package, as it is installed.
+pub(super) fn build(run: &mut Run) -> Result<()> {
     for project in ["tsconfig.json", "tsconfig.cjs.json"] {
         let mut tsc = Command::new("node");
         tsc.current_dir(&run.repo.root)

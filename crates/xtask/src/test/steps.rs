@@ -78,6 +78,8 @@ pub(crate) enum Step {
     Accounts,
     /// The console's race lab in a browser, on a stack of its own.
     Console,
+    /// The documentation's code blocks, on a stack of their own, and the examples in a browser.
+    Docs,
     /// Without any one lock, guard or constraint of the database a test must fail.
     Mutants,
     /// Without any one check of crates/domain a test must fail.
@@ -112,6 +114,7 @@ impl Step {
             Self::Browser => "browser",
             Self::Accounts => "accounts",
             Self::Console => "console",
+            Self::Docs => "docs",
             Self::Prove => "prove",
             Self::Bench => "bench",
             Self::Mutants => "mutants",
@@ -146,6 +149,7 @@ impl Step {
             Self::Browser => "browser: the typed client in a browser",
             Self::Accounts => "accounts: sign-in and files, by supabase-js alone",
             Self::Console => "console: the race lab in a browser",
+            Self::Docs => "docs: the documentation's code blocks, and the examples in a browser",
             Self::Prove => "prove: interleavings, histories, faults, permissions",
             Self::Bench => "bench: does the benchmark still run",
             Self::Mutants => "mutants: without a lock, guard or constraint a test must fail",
@@ -170,7 +174,8 @@ impl Step {
             | Self::Stack
             | Self::Bench
             | Self::Accounts
-            | Self::Console => &[Self::Tools, Self::Build],
+            | Self::Console
+            | Self::Docs => &[Self::Tools, Self::Build],
             Self::Push
             | Self::Deploy
             | Self::Metrics
@@ -205,6 +210,9 @@ impl Step {
                 "An answer has changed, or docs/openapi.json is older than crates/domain: `cargo xtask codegen`."
             }
             Self::Client | Self::Accounts => "The failed test is named above, after `not ok`.",
+            Self::Docs => {
+                "The page and line are named above. A block that cannot run says why not in a comment before it."
+            }
             Self::Browser | Self::Console => {
                 "Without Debian or an installed Chromium at hand, --skip browser --skip console leaves it to CI."
             }
@@ -256,6 +264,7 @@ impl Step {
                     "doctor::",
                     "audit::",
                     "import_stock::",
+                    "uninstall::",
                 ],
             ),
             Self::Deploy => deploy::run(run),
@@ -272,6 +281,7 @@ impl Step {
             Self::Browser => client::run_in_browser(run),
             Self::Accounts => accounts(run),
             Self::Console => console(run),
+            Self::Docs => docs(run),
             Self::Prove => prove(run),
             Self::Bench => bench(run),
             Self::Mutants => mutants(run),
@@ -504,6 +514,24 @@ fn console(run: &mut Run) -> Result<Counts> {
         .envs(&stack.variables)
         .envs(client::browser(run.repo)?)
         .args(["--test", "--test-reporter=tap", "tests/console/lab.test.js"]);
+    live::tests(&mut run.tail, &mut tests)
+}
+
+/// On a stack of its own, with the seed that the pages speak of.
+fn docs(run: &mut Run) -> Result<Counts> {
+    client::build(run)?;
+    let folder = "docs-stack";
+    let stack = LocalStack::start_as_usual(run.repo, folder)?;
+    let mut tests = Command::new("node");
+    tests
+        .current_dir(&run.repo.root)
+        .envs(&stack.variables)
+        .envs(client::browser(run.repo)?)
+        .env("XTASK_PROGRAM", env::current_exe()?)
+        .env("STACK_PROGRAM", crate::stack::binary(run.repo, true)?)
+        .env("STACK_FOLDER", run.repo.target.join(folder))
+        .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
+        .args(["tests/docs/docs.test.js", "tests/docs/examples.test.js"]);
     live::tests(&mut run.tail, &mut tests)
 }
 

@@ -1,0 +1,445 @@
+// The documentation's code blocks, run as they are written: each is run, checked, or says in a comment before it why not.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import process from "node:process";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { blocksOf, isCode, pages, root } from "./blocks.js";
+import { Shell } from "./shell.js";
+
+/** @typedef {import("./blocks.js").Block} Block */
+
+const { API_URL = "", DB_URL = "" } = process.env;
+
+/** Pages whose blocks another test runs. */
+const ELSEWHERE = { "docs/adopting.md": "tests/ship/docs.rs" };
+
+const RUN = ["sql", "sh"];
+const TYPED = ["ts", "js", "tsx"];
+
+const ours = pages().filter((page) => !(page in ELSEWHERE));
+const blocks = ours.flatMap((page) => blocksOf(page));
+const wanted = (/** @type {Block} */ block) =>
+  isCode(block) && block.notRun === undefined;
+const of = (/** @type {string} */ page, /** @type {string[]} */ langs) =>
+  blocks.filter((block) =>
+    block.page === page && langs.includes(block.lang) && wanted(block)
+  );
+
+/** @type {pg.Client} */
+let db;
+before(async () => {
+  assert.ok(
+    API_URL && DB_URL,
+    "run `cargo xtask test --only docs`, which starts a stack for it",
+  );
+  db = new pg.Client({ connectionString: DB_URL });
+  await db.connect();
+});
+after(() => db.end());
+
+test("each block is run, checked, or says why not", () => {
+  const known = [...RUN, ...TYPED, "json"];
+  const bare = blocks.filter((block) =>
+    wanted(block) && !known.includes(block.lang)
+  );
+  const said = (/** @type {Block} */ block) =>
+    `${block.where} is ${
+      block.lang || "of no language"
+    }, which nothing here runs: write <!-- not run: REASON --> before it, or call it text`;
+  assert.deepEqual(bare.map(said), []);
+  const empty = blocks.filter((block) =>
+    block.notRun !== undefined && block.notRun.length < 10
+  );
+  assert.deepEqual(
+    empty.map(({ where }) => where),
+    [],
+    "a reason is a sentence",
+  );
+});
+
+test("a page that another test runs is there", () => {
+  for (const page of Object.keys(ELSEWHERE)) {
+    assert.ok(pages().includes(page), page);
+  }
+});
+
+test("json is JSON, one value or one for each line", () => {
+  for (
+    const block of blocks.filter((block) =>
+      block.lang === "json" && wanted(block)
+    )
+  ) {
+    try {
+      JSON.parse(block.text);
+    } catch {
+      for (const line of block.text.split("\n")) {
+        assert.doesNotThrow(() => JSON.parse(line), `${block.where}: ${line}`);
+      }
+    }
+  }
+});
+
+test("links go somewhere", () => {
+  const broken = [];
+  for (const page of pages()) {
+    const text = readFileSync(new URL(page, root), "utf8");
+    for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^(https?|mailto):/.test(target)) continue;
+      const [path = "", anchor] = target.split("#");
+      const file = path
+        ? new URL(path, new URL(page, root))
+        : new URL(page, root);
+      let there;
+      try {
+        there = file.pathname.endsWith(".md") ? readFileSync(file, "utf8") : "";
+      } catch (error) {
+        if (/** @type {{ code?: string }} */ (error).code === "EISDIR") {
+          continue;
+        }
+        broken.push(`${page}: ${target}`);
+        continue;
+      }
+      if (path !== "" && !file.pathname.endsWith(".md") && !isThere(file)) {
+        broken.push(`${page}: ${target}`);
+      }
+      if (
+        anchor && file.pathname.endsWith(".md") && !anchorsOf(there).has(anchor)
+      ) {
+        broken.push(`${page}: ${target}`);
+      }
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+/** Pages that one only reads from: their SQL leaves nothing behind. */
+const reads = ours.filter((page) =>
+  of(page, ["sql"]).length > 0 && of(page, ["sh"]).length === 0
+);
+for (const page of reads) {
+  test(`${page}: SQL`, async () => {
+    await db.query("begin");
+    try {
+      for (const block of of(page, ["sql"])) await sql(block);
+    } finally {
+      await db.query("rollback");
+    }
+  });
+}
+
+/** Pages with lines for a shell: what they change stays, and what they say next builds on it. */
+const typed = ours.filter((page) => of(page, ["sh"]).length > 0);
+for (const page of typed) {
+  test(`${page}: SQL and shell`, async () => {
+    const shell = new Shell(variables());
+    const settings = await settingsNow();
+    try {
+      for (const block of of(page, RUN)) {
+        await (block.lang === "sql" ? sql(block) : sh(shell, block));
+      }
+    } finally {
+      shell.close();
+      await forTheNextReader(settings);
+    }
+  });
+}
+
+test("TypeScript and JavaScript say what is there", () => {
+  const folder = new URL("target/docs/typed/", root);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (
+    const block of blocks.filter((block) =>
+      TYPED.includes(block.lang) && wanted(block)
+    )
+  ) {
+    const name = block.where.replace(/[^a-zA-Z0-9]+/g, "-");
+    const ending = block.lang === "tsx" ? "tsx" : "ts";
+    writeFileSync(
+      new URL(`${name}.${ending}`, folder),
+      `// ${block.where}\n${block.text}\nexport {};\n`,
+    );
+  }
+  writeFileSync(
+    new URL("tsconfig.json", folder),
+    JSON.stringify({
+      compilerOptions: {
+        // What is null in an answer is not what a page is about.
+        strict: false,
+        noEmit: true,
+        target: "ES2023",
+        lib: ["ES2023", "DOM", "DOM.Iterable"],
+        module: "ESNext",
+        moduleResolution: "bundler",
+        allowImportingTsExtensions: true,
+        jsx: "react-jsx",
+        types: ["node"],
+        skipLibCheck: true,
+        baseUrl: fileURLToPath(root),
+        paths: {
+          "@interlock/client": ["packages/client/src/index.ts"],
+          "@interlock/client/*": ["packages/client/src/*.ts"],
+        },
+      },
+      include: ["*.ts", "*.tsx", "../../../tests/docs/*.d.ts"],
+    }),
+  );
+  const tsc = fileURLToPath(new URL("node_modules/typescript/bin/tsc", root));
+  const { status, stdout } = spawnSync(process.execPath, [
+    tsc,
+    "--project",
+    fileURLToPath(folder),
+  ], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 0, stdout);
+});
+
+test("commands that are not run are there, with their options", () => {
+  const scripts =
+    JSON.parse(readFileSync(new URL("package.json", root), "utf8")).scripts;
+  const wrong = [];
+  /** @type {Map<string, string>} */
+  const helps = new Map();
+  for (const block of blocks.filter((block) => block.lang === "sh")) {
+    for (
+      const [line, name = "", rest = ""] of block.text.matchAll(
+        /\bnpm run (?:-s )?([\w:-]+)([^\n#|]*)/g,
+      )
+    ) {
+      if (line.includes("--workspace")) continue;
+      if (!(name in scripts)) {
+        wrong.push(`${block.where}: npm has no script ${name}`);
+      }
+      // What is passed on to another program is its own to know.
+      const task = /^cargo (?:--quiet )?xtask ([\w-]+)$/.exec(
+        scripts[name] ?? "",
+      )?.[1];
+      if (!task || ["prove", "bench", "fuzz", "stack"].includes(task)) continue;
+      if (!helps.has(task)) {
+        const { stdout } = spawnSync(process.env.XTASK_PROGRAM ?? "", [
+          task,
+          "--help",
+        ], { encoding: "utf8" });
+        helps.set(task, stdout);
+      }
+      for (const [option] of rest.matchAll(/(?<=\s)--[a-z][a-z-]+/g)) {
+        if (!helps.get(task)?.includes(option)) {
+          wrong.push(`${block.where}: npm run ${name} has no ${option}`);
+        }
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+for (const file of ["docs/openapi.json", "docs/openapi-rpc.json"]) {
+  test(`${file} is sound`, () => {
+    const { stdout } = spawnSync(process.execPath, [
+      fileURLToPath(new URL("node_modules/@redocly/cli/bin/cli.js", root)),
+      "lint",
+      file,
+      "--config=tests/docs/redocly.yaml",
+      "--format=json",
+    ], {
+      encoding: "utf8",
+      cwd: fileURLToPath(root),
+      env: { ...process.env, REDOCLY_TELEMETRY: "off" },
+    });
+    /** @type {{ problems: { ruleId: string, message: string, location: { pointer: string }[] }[] }} */
+    const { problems } = JSON.parse(stdout);
+    assert.deepEqual(
+      problems.map(({ ruleId, message, location }) =>
+        `${ruleId}: ${message} at ${location[0]?.pointer}`
+      ),
+      [],
+    );
+  });
+}
+
+test("docs/openapi-rpc.json has the RPCs of the database, and who may call them", async () => {
+  const { paths } = JSON.parse(
+    readFileSync(new URL("docs/openapi-rpc.json", root), "utf8"),
+  );
+  const { rows } = await db.query(`
+    select
+      p.proname as name,
+      coalesce(p.proargnames[1:p.pronargs], '{}') as parameters,
+      p.pronargs - p.pronargdefaults as required,
+      has_function_privilege('anon', p.oid, 'execute') as anybody,
+      has_function_privilege('authenticated', p.oid, 'execute') as signed_in,
+      has_function_privilege('service_role', p.oid, 'execute') as service
+    from pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+    order by p.proname`);
+  const inDatabase = rows.map((row) => ({
+    name: row.name,
+    parameters: row.parameters,
+    required: row.parameters.slice(0, row.required),
+    callers: row.anybody ? 3 : row.signed_in ? 2 : 1,
+  }));
+  const told = Object.entries(paths).map(([path, { post }]) => {
+    const { properties, required = [] } =
+      post.requestBody.content["application/json"].schema;
+    return {
+      name: path.slice("/rpc/".length),
+      parameters: Object.keys(properties),
+      required,
+      callers: post.security.length,
+    };
+  });
+  assert.ok(rows.every(({ service }) => service));
+  assert.deepEqual(told, inDatabase);
+});
+
+/** The shop's settings, as they are. */
+async function settingsNow() {
+  const { rows } = await db.query(
+    "select to_jsonb(s) as settings from interlock.settings s",
+  );
+  return rows[0].settings;
+}
+
+/** The reader of the next page has the settings of a new shop, and its buyer no order that is not paid. */
+async function forTheNextReader(
+  /** @type {Record<string, unknown>} */ settings,
+) {
+  const columns = Object.keys(settings).filter((name) =>
+    !["singleton", "taxed"].includes(name)
+  );
+  const list = (/** @type {string} */ table) =>
+    columns.map((name) => `${table}"${name}"`).join(", ");
+  await db.query(
+    `update interlock.settings set (${list("")}) =
+       (select ${
+      list("r.")
+    } from jsonb_populate_record(null::interlock.settings, $1) r)`,
+    [settings],
+  );
+  await db.query(
+    "delete from interlock.shipping_methods; delete from interlock.tax_rates",
+  );
+  await db.query(
+    "select public.cancel_order(id) from interlock.orders where status in ('pending_payment', 'confirmed')",
+  );
+}
+
+/** Runs one block of SQL: who is named in it has an account, and a write that finds nothing is a mistake. */
+async function sql(/** @type {Block} */ block) {
+  for (const [, email] of block.text.matchAll(/'([a-z.-]+@example\.com)'/g)) {
+    await db.query(
+      `insert into auth.users (id, aud, role, email, raw_app_meta_data, created_at, updated_at)
+       select gen_random_uuid(), 'authenticated', 'authenticated', $1::text, '{}', now(), now()
+       where not exists (select from auth.users where email = $1)`,
+      [email],
+    );
+  }
+  /** @type {pg.QueryResult[]} */
+  let results;
+  try {
+    results = [await db.query(block.text)].flat();
+  } catch (error) {
+    const { message, detail } = /** @type {pg.DatabaseError} */ (error);
+    assert.fail(`${block.where}: ${message}${detail ? ` ${detail}` : ""}`);
+  }
+  if (block.noRows) {
+    const rows = results.flatMap((result) => result.rows);
+    assert.deepEqual(rows, [], `${block.where} found something`);
+  }
+  for (const { command, rowCount } of results) {
+    const writes = ["INSERT", "UPDATE", "DELETE"].includes(command);
+    assert.ok(
+      !writes || block.mayFindNothing || (rowCount ?? 0) > 0,
+      `${block.where}: ${command} touches no row`,
+    );
+  }
+}
+
+/** Types one block: nothing fails but what its comments say, and what it is said to answer is answered. */
+async function sh(/** @type {Shell} */ shell, /** @type {Block} */ block) {
+  const text = block.text
+    .replaceAll("http://127.0.0.1:54321", API_URL)
+    .replaceAll(
+      "postgresql://postgres:postgres@127.0.0.1:54322/postgres",
+      DB_URL,
+    );
+  const { printed, told, failed, statuses } = await shell.type(text);
+  const everything = `${printed}\n${told}`;
+  const comments = block.text.split("\n").flatMap((line) =>
+    /(?:^|\s)#\s(.*)$/.exec(line)?.[1] ?? []
+  ).join("\n");
+  const expected = [...comments.matchAll(/\(([45]\d\d)\)/g)].map(([, status]) =>
+    status
+  );
+  const refused = statuses.filter((status) =>
+    Number(status) >= 400 || status === "000"
+  );
+  assert.deepEqual(failed, [], `${block.where}: ${everything}`);
+  assert.deepEqual(
+    refused,
+    expected,
+    `${block.where}: refusals\n${everything}`,
+  );
+  const plain = everything.replaceAll(/\s/g, "");
+  for (
+    const [pair] of comments.matchAll(
+      /"\w+":\s*("[^"…]*"|\d+|true|false|null)/g,
+    )
+  ) {
+    assert.ok(
+      plain.includes(pair.replaceAll(/\s/g, "")),
+      `${block.where}: ${pair} is not in\n${everything}`,
+    );
+  }
+}
+
+/** What a reader's shell has: the stack's variables, and tokens as `npm start` prints them. */
+function variables() {
+  const token = (/** @type {string[]} */ ...more) => {
+    const { stdout, stderr, status } = spawnSync(
+      process.env.STACK_PROGRAM ?? "",
+      ["--dir", process.env.STACK_FOLDER ?? "", "token", ...more],
+      { encoding: "utf8", cwd: fileURLToPath(root) },
+    );
+    assert.equal(status, 0, stderr);
+    return stdout.trim();
+  };
+  return {
+    INTERLOCK_DB_URL: DB_URL,
+    PUBLISHABLE_KEY: process.env.ANON_KEY ?? "",
+    DRIVER_A: token("--user", "driver-a"),
+    DRIVER_B: token("--user", "driver-b"),
+    BUYER: token("--user", "buyer"),
+  };
+}
+
+function isThere(/** @type {URL} */ file) {
+  return readdirSync(new URL(".", file)).includes(
+    decodeURIComponent(file.pathname.split("/").at(-1) ?? ""),
+  );
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(/** @type {string} */ text) {
+  const anchors = new Set();
+  for (const [, heading = ""] of text.matchAll(/^#{1,6}\s+(.*)$/gm)) {
+    const plain = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
+    const anchor = plain.replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replace(
+      /\s/g,
+      "-",
+    );
+    let unique = anchor;
+    for (let n = 1; anchors.has(unique); n += 1) unique = `${anchor}-${n}`;
+    anchors.add(unique);
+  }
+  return anchors;
+}

@@ -1,0 +1,290 @@
+// The examples in a browser, by two people at once and with a network that is cut.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { serve } from "../../examples/serve.js";
+
+const { API_URL = "", ANON_KEY = "", SERVICE_ROLE_KEY = "" } = process.env;
+const OIL = "9d0d0000-0000-4000-8000-000000000001";
+const BEANS = "9d0d0000-0000-4000-8000-000000000002";
+const BARCODE = "4006381333931";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let site;
+before(async () => {
+  assert.ok(
+    API_URL && process.env.CHROMIUM_PATH,
+    "run `cargo xtask test --only docs`, which starts a stack and finds a Chromium",
+  );
+  site = await serve({ url: API_URL, key: ANON_KEY, port: 0 });
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH,
+    // Its sandbox needs rights that a container seldom gives; the pages are our own.
+    args: ["--no-sandbox"],
+    env: {
+      ...process.env,
+      LD_LIBRARY_PATH: process.env.CHROMIUM_LIBRARIES ?? "",
+    },
+  });
+});
+after(async () => {
+  await browser.close();
+  site.server.close();
+});
+
+/** A call of the shop's own server. */
+async function shop(
+  /** @type {string} */ path,
+  /** @type {unknown} */ body,
+  token = SERVICE_ROLE_KEY,
+  method = body === undefined ? "GET" : "POST",
+) {
+  const response = await fetch(`${API_URL}/${path}`, {
+    method,
+    headers: {
+      apikey: SERVICE_ROLE_KEY,
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      "idempotency-key": crypto.randomUUID(),
+      prefer: "return=representation",
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer = await response.json();
+  assert.ok(response.ok, `${path}: ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+/** The access token of somebody of the seed. */
+function token(/** @type {string} */ user, role = "") {
+  const claims = role
+    ? ["--claims", JSON.stringify({ app_metadata: { role } })]
+    : [];
+  const { stdout, stderr, status } = spawnSync(
+    process.env.STACK_PROGRAM ?? "",
+    [
+      "--dir",
+      process.env.STACK_FOLDER ?? "",
+      "token",
+      "--user",
+      user,
+      ...claims,
+    ],
+    {
+      encoding: "utf8",
+      cwd: fileURLToPath(new URL("../../", import.meta.url)),
+    },
+  );
+  assert.equal(status, 0, stderr);
+  return stdout.trim();
+}
+
+/** A page of somebody, in a browser of their own. */
+async function visit(/** @type {string} */ path, /** @type {string} */ token) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  page.on("pageerror", (error) => assert.fail(`${path}: ${error.message}`));
+  await page.goto(`${site.address}/${path}#${token}`);
+  return { context, page };
+}
+
+/** Waits until the page says so. */
+const says = (
+  /** @type {import("playwright-core").Page} */ page,
+  /** @type {string} */ text,
+) => page.locator("[role=status]", { hasText: text }).waitFor();
+
+test("the last unit is sold once, and its order is followed", async () => {
+  const [{ available_quantity: there }] = await shop(
+    `rest/v1/rpc/get_stock`,
+    { p_product_ids: [OIL] },
+  );
+  if (there !== 1) {
+    await shop("rest/v1/rpc/adjust_stock", {
+      p_product_id: OIL,
+      p_delta: 1 - there,
+    });
+  }
+  const pages = await Promise.all(
+    ["buyer", "driver-a"].map((user) => visit("shop/", token(user))),
+  );
+  const buttons = pages.map(({ page }) =>
+    page.locator(`[data-product="${OIL}"] button`)
+  );
+  // Two clicks of the one are one order of theirs, if they are the faster.
+  await Promise.all(buttons.map((button) => button.waitFor()));
+  await Promise.all([buttons[0]?.dblclick(), buttons[1]?.click()]);
+  const outcomes = await Promise.all(
+    pages.map(({ page }) =>
+      Promise.race([
+        page.waitForURL(/order\.html/).then(() => "bought"),
+        says(page, "sold out").then(() => "sold out"),
+      ])
+    ),
+  );
+  assert.deepEqual([...outcomes].sort(), ["bought", "sold out"]);
+  const winner = pages[outcomes.indexOf("bought")]?.page;
+  const loser = pages[outcomes.indexOf("sold out")]?.page;
+  assert.ok(winner && loser);
+  await loser.locator(`[data-product="${OIL}"] button:disabled`).waitFor();
+
+  const id = new URL(winner.url()).searchParams.get("id");
+  await winner.locator("#fulfillment", { hasText: "unfulfilled" }).waitFor();
+  await winner.locator("#cancel").waitFor();
+  // What the shop does is seen without a reload.
+  await shop("rest/v1/rpc/ship_order", { p_order_id: id });
+  await winner.locator("#fulfillment", { hasText: "shipped" }).waitFor();
+  await winner.locator("#cancel").waitFor({ state: "hidden" });
+  for (const { context } of pages) await context.close();
+});
+
+test("an order is cancelled by its buyer", async () => {
+  const { page, context } = await visit("shop/", token("buyer"));
+  await page.locator(`[data-product="${BEANS}"] button`).click();
+  await page.waitForURL(/order\.html/);
+  await page.locator("#cancel").click();
+  await page.locator("#status", { hasText: "cancelled" }).waitFor();
+  await context.close();
+});
+
+test("a batch is one driver's, and without a network it is delivered later, once", async () => {
+  const [batch] = await shop("rest/v1/batches", {
+    reference: `Examples ${crypto.randomUUID()}`,
+    priority: 1_000,
+  });
+  const [ann, bob] = await Promise.all(
+    ["driver-a", "driver-b"].map((user) => visit("driver/", token(user))),
+  );
+  assert.ok(ann && bob);
+  const row = (/** @type {import("playwright-core").Page} */ page) =>
+    page.locator("li", { hasText: batch.reference }).locator("button");
+  await Promise.all([row(ann.page).waitFor(), row(bob.page).waitFor()]);
+  await Promise.all([row(ann.page).click(), row(bob.page).click()]);
+  const held = (
+    /** @type {{ page: import("playwright-core").Page }} */ { page },
+  ) => page.locator("#mine h2", { hasText: batch.reference });
+  const winner = await Promise.race(
+    [ann, bob].map((one) => held(one).waitFor().then(() => one)),
+  );
+  const other = winner === ann ? bob : ann;
+  await says(other.page, "This batch cannot be claimed now");
+  // It is gone from the other's list without a reload.
+  await row(other.page).waitFor({ state: "detached" });
+
+  await winner.page.locator("[data-action=start]").click();
+  await winner.page.locator("[data-action=start]").waitFor({ state: "hidden" });
+  await winner.context.setOffline(true);
+  await winner.page.locator("[data-action=complete]").click();
+  await says(winner.page, "No network");
+  const [before] = await shop(`rest/v1/batches?id=eq.${batch.id}`, undefined);
+  assert.equal(before.status, "in_progress");
+  await winner.context.setOffline(false);
+  await winner.page.locator("#free").waitFor();
+  const [done] = await shop(`rest/v1/batches?id=eq.${batch.id}`, undefined);
+  assert.equal(done.status, "completed");
+  const events = await shop(
+    `rest/v1/batch_events?batch_id=eq.${batch.id}&event=eq.completed`,
+    undefined,
+  );
+  assert.equal(events.length, 1);
+  for (const { context } of [ann, bob]) await context.close();
+});
+
+test("a till sells without a network, and each sale once", async () => {
+  const { page, context } = await visit("till/", token("driver-b", "cashier"));
+  await page.locator("#open").click();
+  await says(page, "The shift is open");
+  const sell = async () => {
+    await page.locator("[name=barcode]").fill(BARCODE);
+    await page.keyboard.press("Enter");
+    await page.locator("#lines li", { hasText: "1 ×" }).waitFor();
+    await page.locator("#cash").click();
+  };
+  await sell();
+  await says(page, "Sold: receipt");
+  await context.setOffline(true);
+  await sell();
+  await says(page, "It is sent when the network is back");
+  await page.locator("#waiting", { hasText: "1 to be sent" }).waitFor();
+  await sell();
+  await page.locator("#waiting", { hasText: "2 to be sent" }).waitFor();
+  await context.setOffline(false);
+  await page.locator("#waiting:empty").waitFor({ state: "attached" });
+  assert.equal(await page.locator("#failed li").count(), 0);
+  const [register] = await shop(
+    "rest/v1/registers?active=is.true&order=created_at&limit=1",
+    undefined,
+  );
+  const sales = await shop(
+    `rest/v1/sales?register_id=eq.${register.id}&order=receipt_number.desc&limit=3`,
+    undefined,
+  );
+  assert.deepEqual(
+    sales.map((/** @type {{ offline: boolean }} */ sale) => sale.offline),
+    [true, true, false],
+  );
+  await context.close();
+});
+
+test("two packers fill one box, and it leaves once", async () => {
+  const { order } = await shop(
+    "functions/v1/checkout",
+    { cart_items: [{ product_id: BEANS, quantity: 2 }] },
+    token("buyer"),
+  );
+  const { session } = await shop("rest/v1/rpc/create_picking_session", {
+    p_order_ids: [order.id],
+  });
+  await shop("rest/v1/rpc/pick_item", {
+    p_session_id: session.id,
+    p_product_id: BEANS,
+    p_quantity: 2,
+  });
+  await shop("rest/v1/rpc/start_packing", { p_session_id: session.id });
+  const workers = await Promise.all(
+    ["driver-a", "driver-b"].map((user) =>
+      visit(`packing/?session=${session.id}`, token(user, "packer"))
+    ),
+  );
+  for (const { page } of workers) {
+    await page.locator("li", { hasText: "0 of 2" }).waitFor();
+  }
+  // The one scans, the other presses; each sees both.
+  const [one, two] = workers.map(({ page }) => page);
+  assert.ok(one && two);
+  await one.locator("[name=barcode]").fill(BARCODE);
+  await Promise.all([
+    one.keyboard.press("Enter"),
+    two.getByRole("button", { name: "+" }).click(),
+  ]);
+  for (const { page } of workers) {
+    await page.locator("li", { hasText: "2 of 2" }).waitFor();
+  }
+  // There is no third.
+  await one.getByRole("button", { name: "+" }).click();
+  await one.locator("[role=status]:not(:empty)").waitFor();
+  await one.locator("li", { hasText: "2 of 2" }).waitFor();
+  await Promise.all(
+    workers.map(({ page }) =>
+      page.getByRole("button", { name: "Send it" }).click()
+    ),
+  );
+  const sent = await (async () => {
+    for (;;) {
+      const [row] = await shop(`rest/v1/orders?id=eq.${order.id}`, undefined);
+      if (row.fulfillment === "shipped") return row;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  })();
+  const shipments = await shop(
+    `rest/v1/order_shipments?order_id=eq.${sent.id}`,
+    undefined,
+  );
+  assert.equal(shipments.length, 1);
+  for (const { context } of workers) await context.close();
+});
