@@ -29,6 +29,17 @@ begin
 end
 $$;
 
+-- What becomes of a product whose row in a linked table has changed.
+create type interlock.linked_move as (
+  id uuid,
+  name text,
+  price bigint,
+  currency text,
+  active boolean,
+  available int,
+  quantity numeric
+);
+
 -- A row of the shop's own table of products as Interlock would have it: money in minor units, whole units of stock, and by name
 -- all that keeps it from being taken over (interlock.source_problems says each in words). What is wrong is null.
 create type interlock.source_row as (
@@ -55,6 +66,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '10s'
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_link_ids uuid[];
@@ -436,34 +448,61 @@ create function interlock.bring_products(
 returns void
 language plpgsql
 set search_path = ''
+-- Statements over arrays are otherwise planned again at each call; for many rows that is worth it.
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_rows constant interlock.source_row[] := array(select r from interlock.read_source(p_link, p_ids) r);
   v_problems jsonb;
+  v_new uuid[] := '{}';
   v_product_ids uuid[];
   v_slotted uuid[];
 begin
-  select jsonb_agg(q.problem)
-  into v_problems
-  from (
-    select interlock.problem('/' || r.source_id || '/' || s.entry, s.message || ': ' || s.todo) -> 0 as problem
-    from unnest(v_rows) r
-    cross join unnest(r.problems) as u (problem)
-    join interlock.source_problems() s on s.problem = u.problem
-    order by r.source_id
-    limit 20
-  ) q;
-  if v_problems is not null then
+  if cardinality(p_ids) > 100 then
+    perform set_config('plan_cache_mode', 'force_custom_plan', true);
+  end if;
+
+  if exists (select from unnest(v_rows) r where r.problems <> '{}') then
+    select jsonb_agg(q.problem)
+    into v_problems
+    from (
+      select interlock.problem('/' || r.source_id || '/' || s.entry, s.message || ': ' || s.todo) -> 0 as problem
+      from unnest(v_rows) r
+      cross join unnest(r.problems) as u (problem)
+      join interlock.source_problems() s on s.problem = u.problem
+      order by r.source_id
+      limit 20
+    ) q;
     perform interlock.refuse_problems(v_problems);
   end if;
 
-  -- Those that are there already, by their link or by their id, are locked; rows without a product get one.
-  insert into interlock.linked_products (link_id, source_id, product_id)
-  select p_link.id, r.source_id, case p_link.id_type when 'uuid' then r.source_id::uuid else interlock.new_id() end
-  from unnest(v_rows) r
-  where not exists (
-    select from interlock.linked_products m where m.link_id = p_link.id and m.source_id = r.source_id
-  );
+  -- Rows without a product get one, unless it is there already, by the very id.
+  if exists (
+    select
+    from unnest(v_rows) r
+    left join interlock.linked_products m on m.link_id = p_link.id and m.source_id = r.source_id
+    left join interlock.products p on p.id = m.product_id
+    where p.id is null
+  ) then
+    insert into interlock.linked_products (link_id, source_id, product_id)
+    select p_link.id, r.source_id, case p_link.id_type when 'uuid' then r.source_id::uuid else interlock.new_id() end
+    from unnest(v_rows) r
+    where not exists (
+      select from interlock.linked_products m where m.link_id = p_link.id and m.source_id = r.source_id
+    );
+    v_new := array(
+      select m.product_id
+      from unnest(v_rows) r
+      join interlock.linked_products m on m.link_id = p_link.id and m.source_id = r.source_id
+      where not exists (select from interlock.products p where p.id = m.product_id)
+    );
+    insert into interlock.products (id, name, price, currency, available_quantity, active)
+    select m.product_id, r.name, r.price, r.currency, r.quantity, r.active
+    from unnest(v_rows) r
+    join interlock.linked_products m on m.link_id = p_link.id and m.source_id = r.source_id
+    join unnest(v_new) as n (id) on n.id = m.product_id;
+  end if;
+
   v_product_ids := array(
     select p.id
     from interlock.products p
@@ -472,16 +511,12 @@ begin
       from interlock.linked_products m
       where m.link_id = p_link.id
         and m.source_id = any (p_ids)
+      except
+      select n.id from unnest(v_new) as n (id)
     ))
     order by p.id
     for no key update
   );
-  insert into interlock.products (id, name, price, currency, available_quantity, active)
-  select m.product_id, r.name, r.price, r.currency, r.quantity, r.active
-  from unnest(v_rows) r
-  join interlock.linked_products m on m.link_id = p_link.id and m.source_id = r.source_id
-  where not exists (select from interlock.products p where p.id = m.product_id);
-
   if cardinality(v_product_ids) > 0 then
     v_slotted := array(
       select p.id
@@ -1034,50 +1069,39 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_moves jsonb;
+  v_moves interlock.linked_move[];
   v_refused jsonb;
 begin
-  select jsonb_agg(jsonb_build_object(
-    'id', p.id,
-    'name', coalesce(r.name, p.name),
-    'price', coalesce(r.price, p.price),
-    'currency', coalesce(r.currency, p.currency),
-    'active', coalesce(r.active, false),
-    'available', p.available_quantity,
-    'quantity', case
-      when r.source_id is null or p.stock_policy = 'untracked' then greatest(d.quantity, 0)
-      else d.quantity
-    end
-  ))
-  into v_moves
-  from unnest(p_ids, p_differences) as u (source_id, difference)
-  join interlock.linked_products m on m.link_id = p_link.id and m.source_id = u.source_id
-  join unnest(p_product_ids) as k (id) on k.id = m.product_id
-  join interlock.products p on p.id = k.id
-  left join unnest(p_rows) r on r.source_id = u.source_id
-  cross join lateral (
-    select case when p_set then r.quantity else p.available_quantity + u.difference end as quantity
-  ) d;
+  v_moves := array(
+    select (
+      p.id, coalesce(r.name, p.name), coalesce(r.price, p.price), coalesce(r.currency, p.currency), coalesce(r.active, false),
+      p.available_quantity,
+      case when r.source_id is null or p.stock_policy = 'untracked' then greatest(d.quantity, 0) else d.quantity end
+    )::interlock.linked_move
+    from unnest(p_ids, p_differences) as u (source_id, difference)
+    join interlock.linked_products m on m.link_id = p_link.id and m.source_id = u.source_id
+    join unnest(p_product_ids) as k (id) on k.id = m.product_id
+    join interlock.products p on p.id = k.id
+    left join unnest(p_rows) r on r.source_id = u.source_id
+    cross join lateral (
+      select case when p_set then r.quantity else p.available_quantity + u.difference end as quantity
+    ) d
+  );
 
   select jsonb_agg(
-    jsonb_build_object(
-      'product_id', v ->> 'id',
-      'requested', (v ->> 'available')::numeric - (v ->> 'quantity')::numeric,
-      'available', v -> 'available'
-    )
-    order by v ->> 'id'
+    jsonb_build_object('product_id', v.id, 'requested', v.available - v.quantity, 'available', v.available) order by v.id
   )
   into v_refused
-  from jsonb_array_elements(v_moves) v
-  where (v ->> 'quantity')::numeric < 0;
+  from unnest(v_moves) v
+  where v.quantity < 0;
   if v_refused is not null then
     perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_refused));
   end if;
 
-  select jsonb_agg(v -> 'id' order by v ->> 'id')
+  select jsonb_agg(v.id order by v.id)
   into v_refused
-  from jsonb_array_elements(v_moves) v
-  where (v ->> 'quantity')::numeric > interlock.most_units();
+  from unnest(v_moves) v
+  where v.quantity > interlock.most_units();
   if v_refused is not null then
     perform interlock.raise_error(
       'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', v_refused, 'limit', interlock.most_units())
@@ -1091,8 +1115,8 @@ begin
       price = c.price,
       currency = c.currency,
       active = c.active,
-      available_quantity = c.quantity
-  from jsonb_to_recordset(v_moves) as c (id uuid, name text, price bigint, currency text, active boolean, quantity int)
+      available_quantity = c.quantity::int
+  from unnest(v_moves) c
   where p.id = c.id
     and (p.name::text, p.price::bigint, p.currency::text, p.active, p.available_quantity)
       is distinct from (c.name, c.price, c.currency, c.active, c.quantity);

@@ -23,6 +23,7 @@ drop table
   interlock.linked_changes,
   interlock.product_links;
 drop type
+  interlock.linked_move,
   interlock.source_row;
 drop function
   interlock.bring_linked_changes,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(62);
+select plan(64);
 
 create schema tap_shop;
 set local search_path = tap_shop, extensions;
@@ -30,6 +30,10 @@ create trigger touch before update on items for each row execute function touche
 insert into items (title, price, stock, is_active)
 values ('Tea', 7.5, 10, true), ('Pot', 24.99, 3, true), ('Old cup', 1, 0, false);
 
+grant usage on schema tap_shop to authenticated;
+grant select, update on items to authenticated;
+grant insert on touches to authenticated;
+
 -- What the table is, for there and back.
 create function pg_temp.shape() returns text language sql as $$
   select concat_ws(
@@ -38,7 +42,7 @@ create function pg_temp.shape() returns text language sql as $$
     (select string_agg(pg_get_triggerdef(t.oid), ',' order by t.tgname) from pg_trigger t where t.tgrelid = 'tap_shop.items'::regclass),
     (select string_agg(pg_get_constraintdef(c.oid), ',' order by c.conname) from pg_constraint c where c.conrelid = 'tap_shop.items'::regclass),
     (select concat_ws(' ', c.relacl, c.relrowsecurity, c.relowner) from pg_class c where c.oid = 'tap_shop.items'::regclass),
-    (select string_agg(pg_get_triggerdef(t.oid), ',' order by t.tgname) from pg_trigger t where t.tgrelid = 'interlock.products'::regclass)
+    (select string_agg(t.tgname, ',' order by t.tgname) from pg_trigger t where t.tgrelid = 'interlock.products'::regclass and not t.tgisinternal)
   )
 $$;
 create temporary table before as select pg_temp.shape() as shape, (select jsonb_agg(to_jsonb(i) - 'updated_at' order by i.id) from items i) as rows;
@@ -110,6 +114,19 @@ insert into items (id, title, price, stock) values (5, 'Fork', 3, 9) on conflict
 select results_eq('select name, stock, active from had where id = 5', $$values ('Fork', 9, true)$$, 'an upsert is an update');
 update items set id = 50 where id = 5;
 select results_eq('select id, stock, active from had where id in (5, 50) order by id', $$values (5, 0, false), (50, 9, true)$$, 'another key is another product');
+
+-- Whoever may write the table need know nothing of Interlock.
+select set_config('request.jwt.claims', '{"sub": "90000000-0000-4000-8000-000000000002", "role": "authenticated"}', true);
+set local role authenticated;
+update items set price = 9, stock = stock + 1 where id = 1;
+reset role;
+select set_config('request.jwt.claims', '', true);
+select results_eq('select price, stock from had where id = 1', $$values (900::bigint, 11)$$, 'whoever may write the table may');
+select is(
+  (select m.actor from interlock.stock_movements m where m.product_id = pg_temp.product(1) order by m.id desc limit 1),
+  '90000000-0000-4000-8000-000000000002', 'and the ledger says who it was'
+);
+update items set stock = stock - 1 where id = 1;
 
 -- A statement that changes nothing that is linked asks nobody.
 create temporary table versions as select p.id, p.xmin::text as version, p.ctid::text as place from interlock.products p;

@@ -14,34 +14,61 @@ create function interlock.bring_products(
 returns void
 language plpgsql
 set search_path = ''
+-- Statements over arrays are otherwise planned again at each call; for many rows that is worth it.
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_rows constant interlock.source_row[] := array(select r from interlock.read_source(p_link, p_ids) r);
   v_problems jsonb;
+  v_new uuid[] := '{}';
   v_product_ids uuid[];
   v_slotted uuid[];
 begin
-  select jsonb_agg(q.problem)
-  into v_problems
-  from (
-    select interlock.problem('/' || r.source_id || '/' || s.entry, s.message || ': ' || s.todo) -> 0 as problem
-    from unnest(v_rows) r
-    cross join unnest(r.problems) as u (problem)
-    join interlock.source_problems() s on s.problem = u.problem
-    order by r.source_id
-    limit 20
-  ) q;
-  if v_problems is not null then
+  if cardinality(p_ids) > 100 then
+    perform set_config('plan_cache_mode', 'force_custom_plan', true);
+  end if;
+
+  if exists (select from unnest(v_rows) r where r.problems <> '{}') then
+    select jsonb_agg(q.problem)
+    into v_problems
+    from (
+      select interlock.problem('/' || r.source_id || '/' || s.entry, s.message || ': ' || s.todo) -> 0 as problem
+      from unnest(v_rows) r
+      cross join unnest(r.problems) as u (problem)
+      join interlock.source_problems() s on s.problem = u.problem
+      order by r.source_id
+      limit 20
+    ) q;
     perform interlock.refuse_problems(v_problems);
   end if;
 
-  -- Those that are there already, by their link or by their id, are locked; rows without a product get one.
-  insert into interlock.linked_products (link_id, source_id, product_id)
-  select p_link.id, r.source_id, case p_link.id_type when 'uuid' then r.source_id::uuid else interlock.new_id() end
-  from unnest(v_rows) r
-  where not exists (
-    select from interlock.linked_products m where m.link_id = p_link.id and m.source_id = r.source_id
-  );
+  -- Rows without a product get one, unless it is there already, by the very id.
+  if exists (
+    select
+    from unnest(v_rows) r
+    left join interlock.linked_products m on m.link_id = p_link.id and m.source_id = r.source_id
+    left join interlock.products p on p.id = m.product_id
+    where p.id is null
+  ) then
+    insert into interlock.linked_products (link_id, source_id, product_id)
+    select p_link.id, r.source_id, case p_link.id_type when 'uuid' then r.source_id::uuid else interlock.new_id() end
+    from unnest(v_rows) r
+    where not exists (
+      select from interlock.linked_products m where m.link_id = p_link.id and m.source_id = r.source_id
+    );
+    v_new := array(
+      select m.product_id
+      from unnest(v_rows) r
+      join interlock.linked_products m on m.link_id = p_link.id and m.source_id = r.source_id
+      where not exists (select from interlock.products p where p.id = m.product_id)
+    );
+    insert into interlock.products (id, name, price, currency, available_quantity, active)
+    select m.product_id, r.name, r.price, r.currency, r.quantity, r.active
+    from unnest(v_rows) r
+    join interlock.linked_products m on m.link_id = p_link.id and m.source_id = r.source_id
+    join unnest(v_new) as n (id) on n.id = m.product_id;
+  end if;
+
   v_product_ids := array(
     select p.id
     from interlock.products p
@@ -50,16 +77,12 @@ begin
       from interlock.linked_products m
       where m.link_id = p_link.id
         and m.source_id = any (p_ids)
+      except
+      select n.id from unnest(v_new) as n (id)
     ))
     order by p.id
     for no key update
   );
-  insert into interlock.products (id, name, price, currency, available_quantity, active)
-  select m.product_id, r.name, r.price, r.currency, r.quantity, r.active
-  from unnest(v_rows) r
-  join interlock.linked_products m on m.link_id = p_link.id and m.source_id = r.source_id
-  where not exists (select from interlock.products p where p.id = m.product_id);
-
   if cardinality(v_product_ids) > 0 then
     v_slotted := array(
       select p.id

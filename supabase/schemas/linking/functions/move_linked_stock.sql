@@ -17,50 +17,39 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_moves jsonb;
+  v_moves interlock.linked_move[];
   v_refused jsonb;
 begin
-  select jsonb_agg(jsonb_build_object(
-    'id', p.id,
-    'name', coalesce(r.name, p.name),
-    'price', coalesce(r.price, p.price),
-    'currency', coalesce(r.currency, p.currency),
-    'active', coalesce(r.active, false),
-    'available', p.available_quantity,
-    'quantity', case
-      when r.source_id is null or p.stock_policy = 'untracked' then greatest(d.quantity, 0)
-      else d.quantity
-    end
-  ))
-  into v_moves
-  from unnest(p_ids, p_differences) as u (source_id, difference)
-  join interlock.linked_products m on m.link_id = p_link.id and m.source_id = u.source_id
-  join unnest(p_product_ids) as k (id) on k.id = m.product_id
-  join interlock.products p on p.id = k.id
-  left join unnest(p_rows) r on r.source_id = u.source_id
-  cross join lateral (
-    select case when p_set then r.quantity else p.available_quantity + u.difference end as quantity
-  ) d;
+  v_moves := array(
+    select (
+      p.id, coalesce(r.name, p.name), coalesce(r.price, p.price), coalesce(r.currency, p.currency), coalesce(r.active, false),
+      p.available_quantity,
+      case when r.source_id is null or p.stock_policy = 'untracked' then greatest(d.quantity, 0) else d.quantity end
+    )::interlock.linked_move
+    from unnest(p_ids, p_differences) as u (source_id, difference)
+    join interlock.linked_products m on m.link_id = p_link.id and m.source_id = u.source_id
+    join unnest(p_product_ids) as k (id) on k.id = m.product_id
+    join interlock.products p on p.id = k.id
+    left join unnest(p_rows) r on r.source_id = u.source_id
+    cross join lateral (
+      select case when p_set then r.quantity else p.available_quantity + u.difference end as quantity
+    ) d
+  );
 
   select jsonb_agg(
-    jsonb_build_object(
-      'product_id', v ->> 'id',
-      'requested', (v ->> 'available')::numeric - (v ->> 'quantity')::numeric,
-      'available', v -> 'available'
-    )
-    order by v ->> 'id'
+    jsonb_build_object('product_id', v.id, 'requested', v.available - v.quantity, 'available', v.available) order by v.id
   )
   into v_refused
-  from jsonb_array_elements(v_moves) v
-  where (v ->> 'quantity')::numeric < 0;
+  from unnest(v_moves) v
+  where v.quantity < 0;
   if v_refused is not null then
     perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_refused));
   end if;
 
-  select jsonb_agg(v -> 'id' order by v ->> 'id')
+  select jsonb_agg(v.id order by v.id)
   into v_refused
-  from jsonb_array_elements(v_moves) v
-  where (v ->> 'quantity')::numeric > interlock.most_units();
+  from unnest(v_moves) v
+  where v.quantity > interlock.most_units();
   if v_refused is not null then
     perform interlock.raise_error(
       'STOCK_LIMIT_EXCEEDED', jsonb_build_object('product_ids', v_refused, 'limit', interlock.most_units())
@@ -74,8 +63,8 @@ begin
       price = c.price,
       currency = c.currency,
       active = c.active,
-      available_quantity = c.quantity
-  from jsonb_to_recordset(v_moves) as c (id uuid, name text, price bigint, currency text, active boolean, quantity int)
+      available_quantity = c.quantity::int
+  from unnest(v_moves) c
   where p.id = c.id
     and (p.name::text, p.price::bigint, p.currency::text, p.active, p.available_quantity)
       is distinct from (c.name, c.price, c.currency, c.active, c.quantity);
