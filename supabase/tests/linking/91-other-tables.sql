@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(57);
+select plan(61);
 set constraints all immediate;
 
 -- What a statement raises: code and problems.
@@ -124,6 +124,8 @@ select is((select sum(stock) from pg_temp.had), 0::bigint, 'with its stock');
 -- Articles: a text for a key, stock that is counted elsewhere, more than one currency -------
 
 create schema tap_articles;
+create schema tap_mess;
+create table tap_mess.others (id int);
 create domain tap_articles.money_amount as numeric(12, 4);
 create table tap_articles.catalog (
   sku text primary key,
@@ -170,6 +172,23 @@ update tap_articles.catalog set unit_price = 0.5 where sku = 'A-1';
 update tap_articles.catalog set qty_on_hand = qty_on_hand + 1, unit_price = unit_price + 0.01 where currency_code = 'eur';
 select is((select price || ' ' || stock from pg_temp.had where source_id = 'A-1'), '51 1', 'two statements are two changes');
 
+select public.adjust_stock((select product_id from pg_temp.had where source_id = 'A-3'), 999999990);
+select is(
+  pg_temp.raised($$update tap_articles.catalog set qty_on_hand = 20 where sku = 'A-3'$$),
+  'PT409 STOCK_LIMIT_EXCEEDED', 'more than there can be does not fit'
+);
+delete from interlock.products where id = (select product_id from pg_temp.had where source_id = 'A-3');
+select results_eq(
+  $$select source_id, what from interlock.product_drift('tap_articles.catalog')$$, $$values ('A-3', 'missing')$$,
+  'a product that somebody has deleted is told'
+);
+update tap_articles.catalog set label = 'Dinar bolt again' where sku = 'A-3';
+select is((select name || ' ' || stock from pg_temp.had where source_id = 'A-3'), 'Dinar bolt again 8', 'and comes back with its row');
+select is(
+  pg_temp.raised($$select interlock.fill_link('tap_mess.others')$$) || ', ' || pg_temp.raised($$select interlock.unlink_products('tap_mess.others')$$),
+  'PT400 VALIDATION_FAILED /p_source, PT400 VALIDATION_FAILED /p_source', 'what is not linked is neither filled nor unlinked'
+);
+
 -- Both shops in one transaction: their products in one order.
 set constraints all deferred;
 insert into tap_variants.products (id, name, slug) values ('91000000-0000-4000-8000-00000000000b', 'Cap', 'cap');
@@ -189,7 +208,6 @@ select is(
 
 -- Everything that is in the way --------------------------------------------------
 
-create schema tap_mess;
 create table tap_mess.things (
   id bigint,
   title text,
