@@ -478,6 +478,28 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "linked_products": {
+        Row: {
+          "filled": boolean;
+          "link_id": string;
+          "product_id": string;
+          "source_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "filled"?: boolean | null;
+          "link_id"?: string | null;
+          "product_id"?: string | null;
+          "source_id"?: string | null;
+        };
+        Update: {
+          "filled"?: boolean | null;
+          "link_id"?: string | null;
+          "product_id"?: string | null;
+          "source_id"?: string | null;
+        };
+        Relationships: [];
+      };
       "locations": {
         Row: {
           "active": boolean;

@@ -1658,6 +1658,25 @@ $command$,
       $$
     ),
     (
+      'fill-links', '* * * * *', '1 minute', null,
+      'select interlock.fill_links(1000)',
+      null
+    ),
+    (
+      'write-back-stock', '* * * * *', '1 minute',
+      'select w.product_id::text from interlock.stock_write_backs w order by w.product_id',
+      'select interlock.write_back_stock($1::uuid)',
+      $$
+        select format(
+          'the stock of %s products is not written back to the shop''s own table for more than 10 minutes, the oldest: %s',
+          count(*), (array_agg(w.reason order by w.since))[1]
+        )
+        from interlock.stock_write_backs w
+        where w.since < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
       'purge-run-log', '41 3 * * *', '1 day', null,
       'select interlock.purge_run_log()',
       null

@@ -57,7 +57,10 @@ select is_empty(
         -- The first lock of every call that takes it.
         'lock_promo_attempts', 'set_stock_slots', 'set_promo_slots', 'has_room_for_proof',
         -- No call: the shop's own change of the settings, and a file that is brought in by hand, with a limit of its own.
-        'count_orders_so_far', 'note_tax_rates', 'import_stock'
+        'count_orders_so_far', 'note_tax_rates', 'import_stock',
+        -- Nor these: a commit of the shop's own, which may have written for long before it comes to the first product, with a
+        -- limit of its own for each; and links that are made, filled and ended.
+        'bring_linked_changes', 'bring_products', 'fill_link', 'unlink_products'
       )
       and p.prosrc !~ 'clock_timestamp\(\) > statement_timestamp\(\) \+ interval ''100 milliseconds'' then\s+perform interlock\.limit_wait\(\);'
       and p.prosrc !~ 'clock_timestamp\(\) < statement_timestamp\(\) \+ interval ''100 milliseconds'' or interlock\.limit_wait\(\)'

@@ -86,6 +86,11 @@ const SET: &[Migration] = &[
         title: "What there is to watch: queues and what in them is overdue, and the shop's state as metrics.",
     },
     Migration {
+        file: "20251121000500_linking",
+        part: "linking",
+        title: "The shop's own tables: products that come from them, and stock that is written back.",
+    },
+    Migration {
         file: "20251122000100_jobs",
         part: "jobs",
         title: "What is done again and again.",
@@ -236,6 +241,10 @@ $$;
 
 ",
         );
+    }
+    if part == "linking" {
+        // Its triggers on the shop's tables.
+        sql.push_str("select interlock.unlink_products(l.source) from interlock.product_links l where l.active;\n");
     }
     if part == "events" {
         sql.push_str(

@@ -697,6 +697,61 @@ export type Database = {
           },
         ];
       };
+      "linked_changes": {
+        Row: {
+          "differences": (number)[];
+          "id": number;
+          "link_id": string;
+          "source_ids": (string)[];
+          "transaction": unknown;
+        };
+        ComputedFields: never;
+        Insert: {
+          "differences": (number)[];
+          "id"?: never;
+          "link_id": string;
+          "source_ids": (string)[];
+          "transaction"?: unknown;
+        };
+        Update: {
+          "differences"?: (number)[];
+          "id"?: never;
+          "link_id"?: string;
+          "source_ids"?: (string)[];
+          "transaction"?: unknown;
+        };
+        Relationships: [];
+      };
+      "linked_products": {
+        Row: {
+          "filled": boolean;
+          "link_id": string;
+          "product_id": string;
+          "source_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "filled"?: boolean;
+          "link_id": string;
+          "product_id": string;
+          "source_id": string;
+        };
+        Update: {
+          "filled"?: boolean;
+          "link_id"?: string;
+          "product_id"?: string;
+          "source_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "linked_products_link_id_fkey";
+            columns: ["link_id"];
+            isOneToOne: false;
+            referencedRelation: "product_links";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "locations": {
         Row: {
           "active": boolean;
@@ -2206,6 +2261,77 @@ export type Database = {
           },
         ];
       };
+      "product_links": {
+        Row: {
+          "active": boolean;
+          "active_column": unknown;
+          "active_values": (string)[] | null;
+          "created_at": string;
+          "currency": string | null;
+          "currency_column": unknown;
+          "filled_at": string | null;
+          "filled_to": string | null;
+          "id": string;
+          "id_column": unknown;
+          "id_type": string;
+          "name_column": unknown;
+          "on_write": string;
+          "price_column": unknown;
+          "price_unit": string;
+          "quantity_column": unknown;
+          "source": unknown;
+          "source_search_path": string;
+          "stock_from": string | null;
+          "write_back": boolean;
+          "find_source_problems": Json | null;
+        };
+        ComputedFields: "find_source_problems";
+        Insert: {
+          "active"?: boolean;
+          "active_column"?: unknown;
+          "active_values"?: (string)[] | null;
+          "created_at"?: string;
+          "currency"?: string | null;
+          "currency_column"?: unknown;
+          "filled_at"?: string | null;
+          "filled_to"?: string | null;
+          "id"?: string;
+          "id_column": unknown;
+          "id_type": string;
+          "name_column": unknown;
+          "on_write": string;
+          "price_column": unknown;
+          "price_unit": string;
+          "quantity_column"?: unknown;
+          "source": unknown;
+          "source_search_path": string;
+          "stock_from"?: string | null;
+          "write_back": boolean;
+        };
+        Update: {
+          "active"?: boolean;
+          "active_column"?: unknown;
+          "active_values"?: (string)[] | null;
+          "created_at"?: string;
+          "currency"?: string | null;
+          "currency_column"?: unknown;
+          "filled_at"?: string | null;
+          "filled_to"?: string | null;
+          "id"?: string;
+          "id_column"?: unknown;
+          "id_type"?: string;
+          "name_column"?: unknown;
+          "on_write"?: string;
+          "price_column"?: unknown;
+          "price_unit"?: string;
+          "quantity_column"?: unknown;
+          "source"?: unknown;
+          "source_search_path"?: string;
+          "stock_from"?: string | null;
+          "write_back"?: boolean;
+        };
+        Relationships: [];
+      };
       "products": {
         Row: {
           "active": boolean;
@@ -3384,6 +3510,31 @@ export type Database = {
           },
         ];
       };
+      "stock_write_backs": {
+        Row: {
+          "link_id": string;
+          "product_id": string;
+          "reason": string;
+          "since": string;
+          "source_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "link_id": string;
+          "product_id": string;
+          "reason": string;
+          "since"?: string;
+          "source_id": string;
+        };
+        Update: {
+          "link_id"?: string;
+          "product_id"?: string;
+          "reason"?: string;
+          "since"?: string;
+          "source_id"?: string;
+        };
+        Relationships: [];
+      };
       "tax_rates": {
         Row: {
           "country": string | null;
@@ -4016,6 +4167,18 @@ export type Database = {
         Args: { "p_order_id": string; "p_session_id": string };
         Returns: Json;
       };
+      "bring_products": {
+        Args: {
+          "p_differences": (number)[];
+          "p_ids": (string)[];
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["product_links"]["Row"],
+            Database["interlock"]["Tables"]["product_links"]["ComputedFields"]
+          >;
+          "p_set"?: boolean;
+        };
+        Returns: undefined;
+      };
       "broadcast": {
         Args: { "p_event": string; "p_payload": Json; "p_topic": string };
         Returns: undefined;
@@ -4593,6 +4756,11 @@ export type Database = {
         Args: { "p_customer_id": string; "p_person": Json };
         Returns: undefined;
       };
+      "fill_link": {
+        Args: { "p_again"?: boolean; "p_limit"?: number; "p_source": unknown };
+        Returns: Json;
+      };
+      "fill_links": { Args: { "p_limit": number }; Returns: number };
       "fill_mail": {
         Args: { "p_html": boolean; "p_text": string; "p_values": Json };
         Returns: string;
@@ -4723,6 +4891,10 @@ export type Database = {
       };
       "find_line_problems": {
         Args: { "p_flags": (string)[]; "p_lines": Json };
+        Returns: Json;
+      };
+      "find_link_problems": {
+        Args: { "p_map": Json; "p_source": unknown; "p_write_back": boolean };
         Returns: Json;
       };
       "find_mail_problems": {
@@ -4929,6 +5101,15 @@ export type Database = {
           "found": number;
           "product_id": string;
         }[];
+      };
+      "find_source_problems": {
+        Args: {
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["product_links"]["Row"],
+            Database["interlock"]["Tables"]["product_links"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
       };
       "find_template_problems": {
         Args: {
@@ -5184,6 +5365,7 @@ export type Database = {
         Args: { "p_lease_expires_at": string; "p_status": string };
         Returns: boolean;
       };
+      "is_currency": { Args: { "p_text": string }; Returns: boolean };
       "is_guest": { Args: { "p_user_id": string }; Returns: boolean };
       "is_line": {
         Args: { "p_most": number; "p_text": string };
@@ -5251,6 +5433,19 @@ export type Database = {
       };
       "link_customer": {
         Args: { "p_customer_id": string; "p_user_id": string };
+        Returns: Json;
+      };
+      "link_products": {
+        Args: {
+          "p_dry_run"?: boolean;
+          "p_fill"?: number;
+          "p_map": Json;
+          "p_on_write"?: string;
+          "p_search_path"?: string;
+          "p_source": unknown;
+          "p_stock_from"?: string;
+          "p_write_back"?: boolean;
+        };
         Returns: Json;
       };
       "list_deliveries": {
@@ -5711,6 +5906,20 @@ export type Database = {
         };
         Returns: Json;
       };
+      "move_linked_stock": {
+        Args: {
+          "p_differences": (number)[];
+          "p_ids": (string)[];
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["product_links"]["Row"],
+            Database["interlock"]["Tables"]["product_links"]["ComputedFields"]
+          >;
+          "p_product_ids": (string)[];
+          "p_rows": (Database["interlock"]["CompositeTypes"]["source_row"])[];
+          "p_set": boolean;
+        };
+        Returns: undefined;
+      };
       "move_order": {
         Args: {
           "p_from": (string)[];
@@ -6166,6 +6375,18 @@ export type Database = {
         Returns: Json;
       };
       "process_order": { Args: { "p_order_id": string }; Returns: Json };
+      "product_drift": {
+        Args: { "p_source"?: unknown };
+        Returns: {
+          "in_interlock": string;
+          "in_source": string;
+          "product_id": string;
+          "source": string;
+          "source_id": string;
+          "todo": string;
+          "what": string;
+        }[];
+      };
       "promo_discount": {
         Args: {
           "p_amount": number;
@@ -6240,6 +6461,22 @@ export type Database = {
           "product_id": string;
           "quantity": number;
         }[];
+      };
+      "read_source": {
+        Args: {
+          "p_ids"?: (string)[];
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["product_links"]["Row"],
+            Database["interlock"]["Tables"]["product_links"]["ComputedFields"]
+          >;
+        };
+        Returns: Database["interlock"]["CompositeTypes"]["source_row"][];
+        SetofOptions: {
+          from: "*";
+          to: "source_row";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       "rebased_lines": { Args: { "p_lines": Json }; Returns: Json };
       "receipt_as_html": {
@@ -6696,6 +6933,16 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "source_name": { Args: { "p_source": unknown }; Returns: string };
+      "source_problems": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "entry": string;
+          "message": string;
+          "problem": string;
+          "todo": string;
+        }[];
+      };
       "spend_points": {
         Args: {
           "p_buyer": Database["interlock"]["CompositeTypes"]["buyer"];
@@ -7055,9 +7302,25 @@ export type Database = {
         Args: { "p_in_transit": boolean; "p_lines": Json; "p_reason": string };
         Returns: Record<string, unknown>;
       };
+      "try_write_back": {
+        Args: {
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["product_links"]["Row"],
+            Database["interlock"]["Tables"]["product_links"]["ComputedFields"]
+          >;
+          "p_product_id": string;
+          "p_quantity": number;
+          "p_source_id": string;
+        };
+        Returns: boolean;
+      };
       "undo_sold_stock": {
         Args: { "p_location_id": string; "p_sale_id": string };
         Returns: undefined;
+      };
+      "unlink_products": {
+        Args: { "p_forget"?: boolean; "p_source": unknown };
+        Returns: Json;
       };
       "update_packing_progress_atomic": {
         Args: {
@@ -7139,6 +7402,7 @@ export type Database = {
         Args: { "p_columns": number; "p_text": string };
         Returns: (string)[];
       };
+      "write_back_stock": { Args: { "p_product_id": string }; Returns: number };
       "write_inventory": {
         Args: {
           "p_reason": string;
@@ -7188,6 +7452,15 @@ export type Database = {
         "slotted": (string)[] | null;
         "has_terms": boolean | null;
       };
+      "linked_move": {
+        "id": string | null;
+        "name": string | null;
+        "price": number | null;
+        "currency": string | null;
+        "active": boolean | null;
+        "available": number | null;
+        "quantity": number | null;
+      };
       "sale_look": {
         "product_ids": (string)[] | null;
         "inventory_ids": (string)[] | null;
@@ -7206,6 +7479,15 @@ export type Database = {
         "problems": Json | null;
         "discount_percent": number | null;
         "shortages": Json | null;
+      };
+      "source_row": {
+        "source_id": string | null;
+        "name": string | null;
+        "price": number | null;
+        "currency": string | null;
+        "active": boolean | null;
+        "quantity": number | null;
+        "problems": (string)[] | null;
       };
     };
   };

@@ -13,8 +13,8 @@
 -- Reasons of ours: opening (insert), deleted, checkout, codes (product codes added or removed), decrement,
 -- order_cancelled, order_expired, order_refunded, order_reopened, lines_cancelled and lines_refunded (parts of an order),
 -- cart_reserved, cart_released, cart_expired, cart_redeemed (a reservation, which an order then takes in full),
--- pos_sale, pos_return, pos_void and pos_park (at a till), replacement (of a digital code), adjustment, count, received,
--- correction (the shop's own SQL). A shop may use others.
+-- pos_sale, pos_return, pos_void and pos_park (at a till), replacement (of a digital code), linked (the shop's own
+-- table), adjustment, count, received, correction (the shop's own SQL). A shop may use others.
 --
 -- There is no foreign key on purpose: history outlives a deleted product, and a key-share lock on a hot product for
 -- each sale would cost a multixact.

@@ -1,0 +1,3 @@
+-- What apps read of linked tables over REST, where its name is free in public (interlock.expose): which product a row of the
+-- shop's own is.
+select interlock.expose('linked_products');
