@@ -3076,6 +3076,7 @@ export type Database = {
           "keep_inventory_conflicts": string | null;
           "keep_order_events": string | null;
           "keep_packing_scans": string | null;
+          "keep_parked_sales": string | null;
           "keep_payment_events": string | null;
           "keep_payment_proofs": string | null;
           "keep_promo_attempts": string | null;
@@ -3087,6 +3088,7 @@ export type Database = {
           "max_open_orders_per_customer": number | null;
           "max_open_units_per_customer": number | null;
           "max_payment_proofs": number;
+          "parked_sale_limit": string | null;
           "payment_methods": (string)[];
           "payment_window": string;
           "phone_prefix": string | null;
@@ -3133,6 +3135,7 @@ export type Database = {
           "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
           "keep_packing_scans"?: string | null;
+          "keep_parked_sales"?: string | null;
           "keep_payment_events"?: string | null;
           "keep_payment_proofs"?: string | null;
           "keep_promo_attempts"?: string | null;
@@ -3144,6 +3147,7 @@ export type Database = {
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
+          "parked_sale_limit"?: string | null;
           "payment_methods"?: (string)[];
           "payment_window"?: string;
           "phone_prefix"?: string | null;
@@ -3189,6 +3193,7 @@ export type Database = {
           "keep_inventory_conflicts"?: string | null;
           "keep_order_events"?: string | null;
           "keep_packing_scans"?: string | null;
+          "keep_parked_sales"?: string | null;
           "keep_payment_events"?: string | null;
           "keep_payment_proofs"?: string | null;
           "keep_promo_attempts"?: string | null;
@@ -3200,6 +3205,7 @@ export type Database = {
           "max_open_orders_per_customer"?: number | null;
           "max_open_units_per_customer"?: number | null;
           "max_payment_proofs"?: number;
+          "parked_sale_limit"?: string | null;
           "payment_methods"?: (string)[];
           "payment_window"?: string;
           "phone_prefix"?: string | null;
@@ -4261,6 +4267,14 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "charge_sale": {
+        Args: {
+          "p_currency": string;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_promo_discounts": (number)[];
+        };
+        Returns: Record<string, unknown>;
+      };
       "check_claim_route_arguments": {
         Args: { "p_action": string; "p_batch_id": string };
         Returns: undefined;
@@ -5030,6 +5044,16 @@ export type Database = {
         };
         Returns: Json;
       };
+      "find_sale_refusals": {
+        Args: {
+          "p_code": string;
+          "p_detail": Json;
+          "p_expected_total": number;
+          "p_request": Json;
+          "p_role": string;
+        };
+        Returns: Json;
+      };
       "find_scan_problems": {
         Args: {
           "p_barcode": string;
@@ -5770,6 +5794,15 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "look_refusals": {
+        Args: {
+          "p_currency": string;
+          "p_limit": number;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_short": boolean;
+        };
+        Returns: (string)[];
+      };
       "lose_transfer": {
         Args: { "p_lines": Json; "p_reason": string; "p_transfer_id": string };
         Returns: Json;
@@ -5853,6 +5886,25 @@ export type Database = {
       };
       "mail_words": { Args: { "p_language": string }; Returns: Json };
       "make_deliveries": { Args: { "p_limit": number }; Returns: number };
+      "make_sale": {
+        Args: {
+          "p_approval_id": string;
+          "p_client_time": string;
+          "p_customer": Json;
+          "p_expected_total": number;
+          "p_idempotency_key": string;
+          "p_lines": Json;
+          "p_parked_sale_id": string;
+          "p_promo_code": string;
+          "p_register_id": string;
+          "p_request": Json;
+          "p_returns": Json;
+          "p_role": string;
+          "p_shift_id": string;
+          "p_tenders": Json;
+        };
+        Returns: Json;
+      };
       "make_slots": {
         Args: { "p_owner_id": string; "p_slots": number };
         Returns: undefined;
@@ -6299,6 +6351,18 @@ export type Database = {
         };
         Returns: Json;
       };
+      "point_at_refusal": {
+        Args: {
+          "p_back_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_code": string;
+          "p_currency": string;
+          "p_detail": Json;
+          "p_limit": number;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_request": Json;
+        };
+        Returns: Json;
+      };
       "pointer_token": { Args: { "p_name": string }; Returns: string };
       "points_for": {
         Args: {
@@ -6620,6 +6684,16 @@ export type Database = {
           "p_product_id": string;
           "p_session_id": string;
           "p_taken"?: number;
+        };
+        Returns: undefined;
+      };
+      "refuse_price": {
+        Args: {
+          "p_currency": string;
+          "p_expected_total": number;
+          "p_look": Database["interlock"]["CompositeTypes"]["sale_look"];
+          "p_subtotal": number;
+          "p_total": number;
         };
         Returns: undefined;
       };
