@@ -938,6 +938,7 @@ export type Database = {
           "event": string;
           "id": number;
           "order_id": string;
+          "request_id": string | null;
           "tracking": string | null;
           "transaction": unknown;
         };
@@ -948,6 +949,7 @@ export type Database = {
           "event": string;
           "id"?: number;
           "order_id": string;
+          "request_id"?: string | null;
           "tracking"?: string | null;
           "transaction"?: unknown;
         };
@@ -957,6 +959,7 @@ export type Database = {
           "event"?: string;
           "id"?: number;
           "order_id"?: string;
+          "request_id"?: string | null;
           "tracking"?: string | null;
           "transaction"?: unknown;
         };
@@ -4029,6 +4032,16 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "browse_shop": {
+        Args: {
+          "p_after": string;
+          "p_limit": number;
+          "p_list": string;
+          "p_search": string;
+          "p_state": string;
+        };
+        Returns: Json;
+      };
       "call_deliver": { Args: Record<PropertyKey, never>; Returns: number };
       "call_in_slots": { Args: { "p_owner_id": string }; Returns: number };
       "cancel_order": {
@@ -5951,6 +5964,7 @@ export type Database = {
           "untracked": boolean;
         }[];
       };
+      "order_story": { Args: { "p_order_id": string }; Returns: Json };
       "order_times_match": {
         Args: {
           "p_cancelled_at": string;
@@ -6460,6 +6474,7 @@ export type Database = {
         Args: { "p_code_id": number; "p_new_code": string; "p_reason": string };
         Returns: Json;
       };
+      "request_id": { Args: Record<PropertyKey, never>; Returns: string };
       "require_packer": {
         Args: Record<PropertyKey, never>;
         Returns: undefined;
@@ -6679,6 +6694,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "shop_health": { Args: { "p_books": boolean }; Returns: Json };
       "sign_webhook": {
         Args: {
           "p_body": string;
