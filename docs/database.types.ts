@@ -598,6 +598,7 @@ export type Database = {
           "event": string;
           "id": number;
           "order_id": string;
+          "request_id": string | null;
           "tracking": string | null;
         };
         ComputedFields: never;
@@ -607,6 +608,7 @@ export type Database = {
           "event"?: string | null;
           "id"?: number | null;
           "order_id"?: string | null;
+          "request_id"?: string | null;
           "tracking"?: string | null;
         };
         Update: {
@@ -615,6 +617,7 @@ export type Database = {
           "event"?: string | null;
           "id"?: number | null;
           "order_id"?: string | null;
+          "request_id"?: string | null;
           "tracking"?: string | null;
         };
         Relationships: [
@@ -2748,6 +2751,16 @@ export type Database = {
       };
       "audit_inventory": { Args: { "p_full"?: boolean }; Returns: Json };
       "begin_card_payment": { Args: { "p_order_id"?: string }; Returns: Json };
+      "browse_shop": {
+        Args: {
+          "p_after"?: string;
+          "p_limit"?: number;
+          "p_list": string;
+          "p_search"?: string;
+          "p_state"?: string;
+        };
+        Returns: Json;
+      };
       "cancel_order": {
         Args: { "p_idempotency_key"?: string; "p_order_id": string };
         Returns: Json;
@@ -3010,6 +3023,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "order_story": { Args: { "p_order_id": string }; Returns: Json };
       "pack_item": {
         Args: {
           "p_action"?: string;
@@ -3258,6 +3272,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "shop_health": { Args: { "p_books"?: boolean }; Returns: Json };
       "start_packing": { Args: { "p_session_id": string }; Returns: Json };
       "store_card_payment": {
         Args: {

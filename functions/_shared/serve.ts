@@ -9,6 +9,9 @@ import { type Outgoing, outgoing, send } from "./upstream.ts";
 /** Taken in of a body that is too large. */
 const DRAIN_BYTES = 4 * 1024 * 1024;
 
+/** Where the database reads the request's id: what is on the way there may have an `x-request-id` of its own. */
+const REQUEST_ID = "interlock-request-id";
+
 export type Handler = (request: Request) => Promise<Response>;
 
 /**
@@ -39,11 +42,13 @@ export function serve(
 
   return async (request) => {
     const proof = request.headers.get(proofHeader) ?? "";
-    const head = headOf(request, proof, profile?.conditional, profile?.routed);
+    const id = crypto.randomUUID();
+    const { conditional, routed } = profile ?? {};
+    const head = headOf(request, id, proof, conditional, routed);
     if (profile === null) return respond(core.misconfigured(head));
     try {
       return respond(
-        await exchange(core, profile, request, head, proof, gate),
+        await exchange(core, profile, request, id, head, proof, gate),
       );
     } catch (error) {
       // Errors are values; whatever is thrown is a trap, and the instance may be half written. Other
@@ -57,18 +62,24 @@ export function serve(
   };
 }
 
+/** By what the log knows a request, told to the database, so that its books have it, too. The core says the same by the same rule. */
+function knownBy(given: string | null, fresh: string): string {
+  return given !== null && /^[!-~]{1,128}$/.test(given) ? given : fresh;
+}
+
 /** All of a request but its body, in lines: one text is cheaper across the boundary than six. No header has a line end. */
 function headOf(
   { method, headers, url }: Request,
+  id: string,
   proof: string,
   conditional?: true,
   routed?: true,
 ): string {
   if (routed && method === "PUT") method += ` ${new URL(url).pathname}`;
   const key = headers.get("idempotency-key");
-  let head = `${method}\n${crypto.randomUUID()}\n${
-    headers.get("x-request-id") ?? ""
-  }\n${headers.get("content-type") ?? ""}\n${proof}`;
+  let head = `${method}\n${id}\n${headers.get("x-request-id") ?? ""}\n${
+    headers.get("content-type") ?? ""
+  }\n${proof}`;
   if (conditional) {
     const guard = headers.get("if-match");
     head += guard === null ? "\n" : `\n=${guard}`;
@@ -81,13 +92,17 @@ async function exchange(
   core: Core,
   profile: Profile,
   request: Request,
+  id: string,
   head: string,
   proof: string,
   gate: Gate | undefined,
 ): Promise<Reply> {
   const { timeoutMs } = profile;
+  const own: Record<string, string> = {
+    [REQUEST_ID]: knownBy(request.headers.get("x-request-id"), id),
+  };
   // What comes beside a signature is nobody's here.
-  const authorization = profile.signatureHeader === null ? proof : undefined;
+  if (profile.signatureHeader === null) own.authorization = proof;
   const { text, fault } = await within<Body>(
     timeoutMs,
     readBody(request, profile.maxBodyBytes, DRAIN_BYTES),
@@ -104,7 +119,7 @@ async function exchange(
     ? await gate(text)
     : undefined;
   try {
-    return await calls(core, profile, step, authorization, startedMs);
+    return await calls(core, profile, step, own, startedMs);
   } finally {
     giveBack?.();
   }
@@ -115,7 +130,7 @@ async function calls(
   core: Core,
   profile: Profile,
   step: Step,
-  authorization: string | undefined,
+  own: Record<string, string>,
   startedMs: number,
 ): Promise<Reply> {
   let call: Outgoing | undefined;
@@ -125,9 +140,9 @@ async function calls(
     if (target?.each) {
       const replies = await Promise.all(
         target.each.map(({ state, body, timeoutMs, target }) => {
-          const own = JSON.stringify(target);
-          const step: Step = [true, state, body, 0, timeoutMs, own];
-          return calls(core, profile, step, authorization, startedMs);
+          const written = JSON.stringify(target);
+          const step: Step = [true, state, body, 0, timeoutMs, written];
+          return calls(core, profile, step, own, startedMs);
         }),
       );
       for (const [, status, , , log] of replies) {
@@ -141,7 +156,7 @@ async function calls(
       continue;
     }
     if (body !== undefined || !call) {
-      call = outgoing(profile, authorization, body, target);
+      call = outgoing(profile, own, body, target);
     }
     const outcome = await send(
       call,

@@ -259,6 +259,36 @@ Deno.test("rubbish from upstream is 500 without a word of it", async () => {
   }
 });
 
+Deno.test("the database is told by what id the log knows a request", async () => {
+  const database = upstream(() => json(OK));
+  const answered: (string | null)[] = [];
+  const lines = await captured(async () => {
+    const handler = functionAt(core, database.url);
+    for (
+      const headers of [
+        {},
+        { "x-request-id": "mine" },
+        { "x-request-id": "x".repeat(128) },
+        { "x-request-id": "x".repeat(129) },
+        { "x-request-id": "two words" },
+        { "x-request-id": "sch\u00f6n" },
+      ]
+    ) {
+      const response = await handler(post(NEXT, headers));
+      await response.body?.cancel();
+      answered.push(response.headers.get("x-request-id"));
+    }
+  });
+  await database.close();
+  const told = database.requests.map(({ headers }) =>
+    headers.get("interlock-request-id")
+  );
+  assert.deepEqual(told, answered);
+  assert.deepEqual(told, lines.map((line) => JSON.parse(line).request_id));
+  assert.deepEqual(told.slice(1, 3), ["mine", "x".repeat(128)]);
+  assert.equal(new Set(told).size, 6);
+});
+
 Deno.test("a function without settings says why once, and answers every request", async () => {
   const lines = await captured(async () => {
     const handler = functionAt(core, null);

@@ -18,21 +18,19 @@ export interface Outgoing {
 const KEPT_BYTES = 1_024;
 
 /**
- * The caller's token, if the call is made as the caller, goes to PostgREST alone, and the third party's key to nobody
- * else.
+ * `own` has what of this request goes to PostgREST alone: its id, and the caller's token if the call is made as the caller. The third
+ * party's key goes to nobody else.
  */
 export function outgoing(
   profile: Profile,
-  authorization: string | undefined,
+  own: Record<string, string>,
   body: string | undefined,
   target: Place | undefined,
 ): Outgoing {
   const rpc = {
     url: profile.url,
     method: profile.method,
-    headers: authorization === undefined
-      ? profile.headers
-      : { ...profile.headers, authorization },
+    headers: { ...profile.headers, ...own },
     body,
   };
   if (target === undefined) return rpc;
@@ -57,11 +55,11 @@ export function outgoing(
       headers: { ...headers, ...api?.headers },
     };
   }
-  const { url, headers: own } = profile.thirdParty!;
+  const { url, headers: common } = profile.thirdParty!;
   return {
     url: url + path,
     method,
-    headers: { ...own, ...headers },
+    headers: { ...common, ...headers },
     body: body || undefined,
   };
 }

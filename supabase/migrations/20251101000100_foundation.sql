@@ -203,6 +203,23 @@ begin
 end
 $$;
 
+-- The id of the request under which something is done, as the log of a function has it; null for what came another way.
+--
+-- Callers: the default of interlock.order_events.request_id.
+-- Locks: none.
+create function interlock.request_id()
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_id constant text := nullif(current_setting('request.headers', true), '')::json ->> 'interlock-request-id';
+begin
+  return case when v_id collate "C" ~ '^[!-~]+$' and char_length(v_id) <= 128 then v_id end;
+end
+$$;
+
 -- A name or reference that people read.
 create domain interlock.label as text
   constraint label_length check (char_length(value) between 1 and 200);
@@ -3098,6 +3115,8 @@ comment on function interlock.refuse_problems is
   'Refuse a request that has problems, all of them at once.';
 comment on function interlock.refuse_unless_shop is
   'Refuse whoever does not act for the shop.';
+comment on function interlock.request_id is
+  'The id of the request under which something is done, as the log of a function has it; null for what came another way.';
 comment on function interlock.require_user is
   'The signed-in user, whose account exists: a token outlives the account by up to an hour.';
 comment on function interlock.schedule_jobs is

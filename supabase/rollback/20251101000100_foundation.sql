@@ -71,7 +71,8 @@ drop function
   interlock.is_uuid,
   interlock.most_units,
   interlock.new_id,
-  interlock.normal_text;
+  interlock.normal_text,
+  interlock.request_id;
 drop sequence
   interlock.event_position;
 drop schema interlock;

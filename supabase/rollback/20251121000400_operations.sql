@@ -1,9 +1,15 @@
 set local lock_timeout = '5s';
 
 drop function
-  public.metrics();
+  public.browse_shop(text, text, text, text, int),
+  public.metrics(),
+  public.order_story(uuid),
+  public.shop_health(boolean);
 drop view interlock.queues;
 drop function
-  interlock.metrics;
+  interlock.browse_shop,
+  interlock.metrics,
+  interlock.order_story,
+  interlock.shop_health;
 drop domain
   interlock."text/plain";

@@ -65,6 +65,16 @@ export interface Functions {
   };
   "audit_inventory": { Args: { "p_full"?: boolean }; Returns: Json };
   "begin_card_payment": { Args: { "p_order_id"?: string }; Returns: Json };
+  "browse_shop": {
+    Args: {
+      "p_after"?: string;
+      "p_limit"?: number;
+      "p_list": string;
+      "p_search"?: string;
+      "p_state"?: string;
+    };
+    Returns: Json;
+  };
   "cancel_order": {
     Args: { "p_idempotency_key"?: string; "p_order_id": string };
     Returns: Json;
@@ -327,6 +337,7 @@ export interface Functions {
     };
     Returns: Json;
   };
+  "order_story": { Args: { "p_order_id": string }; Returns: Json };
   "pack_item": {
     Args: {
       "p_action"?: string;
@@ -575,6 +586,7 @@ export interface Functions {
     };
     Returns: Json;
   };
+  "shop_health": { Args: { "p_books"?: boolean }; Returns: Json };
   "start_packing": { Args: { "p_session_id": string }; Returns: Json };
   "store_card_payment": {
     Args: {

@@ -993,6 +993,7 @@ export type Database = {
           "event": string;
           "id": number;
           "order_id": string;
+          "request_id": string | null;
           "tracking": string | null;
           "transaction": unknown;
         };
@@ -1003,6 +1004,7 @@ export type Database = {
           "event": string;
           "id"?: number;
           "order_id": string;
+          "request_id"?: string | null;
           "tracking"?: string | null;
           "transaction"?: unknown;
         };
@@ -1012,6 +1014,7 @@ export type Database = {
           "event"?: string;
           "id"?: number;
           "order_id"?: string;
+          "request_id"?: string | null;
           "tracking"?: string | null;
           "transaction"?: unknown;
         };
@@ -4198,6 +4201,16 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "browse_shop": {
+        Args: {
+          "p_after": string;
+          "p_limit": number;
+          "p_list": string;
+          "p_search": string;
+          "p_state": string;
+        };
+        Returns: Json;
+      };
       "call_deliver": { Args: Record<PropertyKey, never>; Returns: number };
       "call_in_slots": { Args: { "p_owner_id": string }; Returns: number };
       "cancel_order": {
@@ -6212,6 +6225,7 @@ export type Database = {
           "untracked": boolean;
         }[];
       };
+      "order_story": { Args: { "p_order_id": string }; Returns: Json };
       "order_times_match": {
         Args: {
           "p_cancelled_at": string;
@@ -6771,6 +6785,7 @@ export type Database = {
         Args: { "p_code_id": number; "p_new_code": string; "p_reason": string };
         Returns: Json;
       };
+      "request_id": { Args: Record<PropertyKey, never>; Returns: string };
       "require_packer": {
         Args: Record<PropertyKey, never>;
         Returns: undefined;
@@ -6990,6 +7005,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "shop_health": { Args: { "p_books": boolean }; Returns: Json };
       "sign_webhook": {
         Args: {
           "p_body": string;

@@ -85,6 +85,8 @@ comment on function interlock.refuse_problems is
   'Refuse a request that has problems, all of them at once.';
 comment on function interlock.refuse_unless_shop is
   'Refuse whoever does not act for the shop.';
+comment on function interlock.request_id is
+  'The id of the request under which something is done, as the log of a function has it; null for what came another way.';
 comment on function interlock.require_user is
   'The signed-in user, whose account exists: a token outlives the account by up to an hour.';
 comment on function interlock.schedule_jobs is

@@ -97,7 +97,7 @@ from (values
   ('interlock.order_events', array[
     'id bigint not null', 'order_id uuid not null', 'event text not null', 'tracking text', 'actor uuid',
     'created_at timestamp with time zone not null',
-    'transaction xid8 not null'
+    'transaction xid8 not null', 'request_id text'
   ]),
   ('interlock.product_codes', array[
     'id bigint not null', 'product_id uuid not null', 'code text not null', 'order_id uuid',

@@ -252,7 +252,7 @@ select is_empty(
     select e.value
     from listed l, jsonb_array_elements(l.value -> 'events') as e
     where (select array_agg(k order by k) from jsonb_object_keys(e.value) k)
-      is distinct from array['actor', 'created_at', 'event', 'id', 'tracking']
+      is distinct from array['actor', 'created_at', 'event', 'id', 'request_id', 'tracking']
   $$,
   'a row of its history has these members'
 );

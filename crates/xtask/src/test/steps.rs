@@ -76,7 +76,7 @@ pub(crate) enum Step {
     Browser,
     /// Accounts and files: supabase-js on a stack as `npm start` has it.
     Accounts,
-    /// The console's race lab in a browser, on a stack of its own.
+    /// The console in a browser, on a stack of its own.
     Console,
     /// The documentation's code blocks, on a stack of their own, and the examples in a browser.
     Docs,
@@ -148,7 +148,7 @@ impl Step {
             Self::Client => "client: the typed client in Node and Deno",
             Self::Browser => "browser: the typed client in a browser",
             Self::Accounts => "accounts: sign-in and files, by supabase-js alone",
-            Self::Console => "console: the race lab in a browser",
+            Self::Console => "console: the race lab and the shop's pages in a browser",
             Self::Docs => "docs: the documentation's code blocks, and the examples in a browser",
             Self::Prove => "prove: interleavings, histories, faults, permissions",
             Self::Bench => "bench: does the benchmark still run",
@@ -513,7 +513,8 @@ fn console(run: &mut Run) -> Result<Counts> {
         .current_dir(&run.repo.root)
         .envs(&stack.variables)
         .envs(client::browser(run.repo)?)
-        .args(["--test", "--test-reporter=tap", "tests/console/lab.test.js"]);
+        .args(["--test", "--test-concurrency=1", "--test-reporter=tap"])
+        .args(["tests/console/lab.test.js", "tests/console/shop.test.js"]);
     live::tests(&mut run.tail, &mut tests)
 }
 

@@ -8,6 +8,7 @@ create table interlock.order_events (
   actor uuid,
   created_at timestamptz not null default now(),
   transaction xid8 not null default pg_current_xact_id(),
+  request_id interlock.label default interlock.request_id(),
   -- The history of one order is read in this order.
   constraint order_events_pkey primary key (order_id, id)
 );
@@ -20,9 +21,15 @@ comment on column interlock.order_events.transaction is
   'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
 comment on column interlock.order_events.actor is
   'The signed-in user who did it; empty for the shop and for jobs.';
+comment on column interlock.order_events.request_id is
+  'The request that did it, as the log of the function calls it; empty for what no function has asked for.';
 
 -- What is to be told outside: interlock.events.
 create index order_events_by_transaction on interlock.order_events (transaction);
+
+-- From a line of a log to its order. A summary of each few pages, which a sale does not write to.
+create index order_events_by_request on interlock.order_events
+  using brin (request_id text_bloom_ops) with (pages_per_range = 32);
 
 create trigger order_events_append_only
   before update or delete on interlock.order_events
