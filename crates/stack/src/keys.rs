@@ -63,7 +63,8 @@ pub(crate) fn user_token(token: &UserToken<'_>) -> Result<String> {
         "role": token.role,
         "aal": "aal1",
         "amr": [{"method": "password", "timestamp": now}],
-        "session_id": Uuid::new_v4().to_string(),
+        // No session of Auth's, which takes this for none: so it tells whose the token is.
+        "session_id": Uuid::nil().to_string(),
         "is_anonymous": account.is_anonymous,
     });
     if let Some(extra) = token.claims {
