@@ -21,6 +21,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::keys::{self, UserToken};
+use crate::people::Account;
 
 /// Where it listens if nothing else is asked for: Studio's port.
 pub(crate) const PORT: u16 = 54323;
@@ -203,7 +204,7 @@ impl Console {
         let racer = |_| {
             let id = Uuid::new_v4().to_string();
             let token = keys::user_token(&UserToken {
-                user: &id,
+                account: &Account::of(&id).ok()?,
                 role: "authenticated",
                 expires_in: 3600,
                 claims: role.is_some().then_some(claims.as_str()),

@@ -30,15 +30,17 @@ pub(crate) fn settings(root: &Path) -> Result<Vec<(String, String)>> {
         std::env::vars_os()
             // Names are looked at first: a value that is not Unicode may be somebody else's.
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .filter(|(name, _)| {
-                let is_setting = ["INTERLOCK_", "STRIPE_", "RESEND_", "ALPINE_IQ_"]
-                    .iter()
-                    .any(|start| name.starts_with(start));
-                is_setting && !OWN.contains(&name.as_str())
-            })
+            .filter(|(name, _)| is_setting(name) && !OWN.contains(&name.as_str()))
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?))),
     );
     Ok(all)
+}
+
+/// Whether a variable of our own environment is handed on to functions.
+pub(crate) fn is_setting(name: &str) -> bool {
+    ["INTERLOCK_", "STRIPE_", "RESEND_", "ALPINE_IQ_"]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 fn parse(text: &str) -> Result<Vec<(String, String)>> {

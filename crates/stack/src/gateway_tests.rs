@@ -41,7 +41,7 @@ fn a_channel_is_told_who_its_token_is_for() {
 
 fn user(expires_in: i64) -> String {
     let token = keys::user_token(&keys::UserToken {
-        user: "buyer",
+        account: &crate::people::Account::of("buyer").unwrap(),
         role: "authenticated",
         expires_in,
         claims: None,

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::people;
+use crate::people::Account;
 
 /// The secret that signs every HS256 token of a development project.
 pub(crate) const JWT_SECRET: &str = "super-secret-jwt-token-with-at-least-32-characters-long";
@@ -34,8 +34,8 @@ pub(crate) fn service_role_key() -> Result<String> {
 /// What a token for a person says.
 #[derive(Debug)]
 pub(crate) struct UserToken<'a> {
-    /// A uuid, or one of the seeded people by name.
-    pub(crate) user: &'a str,
+    /// Whose it is.
+    pub(crate) account: &'a Account,
     /// The database role of the request.
     pub(crate) role: &'a str,
     /// Seconds until the token expires; negative for one that already has.
@@ -48,40 +48,24 @@ pub(crate) struct UserToken<'a> {
 
 /// Mints a token like the one Supabase Auth gives after a sign-in.
 pub(crate) fn user_token(token: &UserToken<'_>) -> Result<String> {
-    let person = people::find(token.user);
-    let (id, email) = match person {
-        Some(person) => (person.id.to_owned(), person.email()),
-        None => {
-            let id = Uuid::parse_str(token.user).with_context(|| {
-                format!(
-                    "{:?} is neither a uuid nor one of {}",
-                    token.user,
-                    people::names()
-                )
-            })?;
-            (id.to_string(), String::new())
-        }
-    };
-    let mut app_metadata = json!({"provider": "email", "providers": ["email"]});
-    if let Some(role) = person.and_then(|person| person.role) {
-        app_metadata["role"] = role.into();
-    }
+    let account = token.account;
     let now = unix_now()?;
     let mut claims = json!({
         "iss": format!("{}/auth/v1", token.api_url),
-        "sub": id,
+        "sub": account.id,
         "aud": "authenticated",
         "exp": now + token.expires_in,
         "iat": now,
-        "email": email,
+        "email": account.email,
         "phone": "",
-        "app_metadata": app_metadata,
-        "user_metadata": {},
+        "app_metadata": account.app_metadata,
+        "user_metadata": account.user_metadata,
         "role": token.role,
         "aal": "aal1",
         "amr": [{"method": "password", "timestamp": now}],
-        "session_id": Uuid::new_v4().to_string(),
-        "is_anonymous": false,
+        // No session of Auth's, which takes this for none: so it tells whose the token is.
+        "session_id": Uuid::nil().to_string(),
+        "is_anonymous": account.is_anonymous,
     });
     if let Some(extra) = token.claims {
         let extra: Map<String, Value> =
@@ -136,7 +120,7 @@ mod tests {
 
     fn token(user: &str, claims: Option<&str>) -> Result<String> {
         user_token(&UserToken {
-            user,
+            account: &Account::of(user)?,
             role: "authenticated",
             expires_in: 60,
             claims,

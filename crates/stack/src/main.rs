@@ -63,9 +63,11 @@ enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: status::Format,
     },
+    /// Print lines for a shell: the URLs and keys, and a token for each of the seed's people.
+    Env,
     /// Print an access token for a user.
     Token {
-        /// A uuid, or one of the people of the seed: buyer, driver-a, driver-b, staff, manager, cashier, packer.
+        /// One of the seed's people (buyer, driver-a, driver-b, staff, manager, cashier, packer), an address or an id.
         #[arg(long)]
         user: String,
         /// The database role.
@@ -126,18 +128,30 @@ async fn dispatch(cli: Cli) -> Result<i32> {
             print(&status::Status::of_running(&dirs)?.render(output)?);
             Ok(0)
         }
+        Command::Env => {
+            let dirs = dirs(cli.root, cli.dir)?;
+            print(&examples::env(&status::Status::of_running(&dirs)?)?);
+            Ok(0)
+        }
         Command::Token {
             user,
             role,
             expires_in,
             claims,
         } => {
-            // Only the issuer depends on the stack, so a token can be had without one.
+            // Without a stack only the seed's people are known by name, and an id is taken at its word.
             let running = dirs(cli.root, cli.dir)
                 .ok()
-                .and_then(|dirs| status::Status::read(&dirs));
+                .and_then(|dirs| status::Status::of_running(&dirs).ok());
+            let account = match running
+                .as_ref()
+                .and_then(|status| status.variables.get("DB_URL"))
+            {
+                Some(db_url) => people::Account::look_up(db_url, &user).await?,
+                None => people::Account::of(&user)?,
+            };
             let token = keys::user_token(&keys::UserToken {
-                user: &user,
+                account: &account,
                 role: &role,
                 expires_in,
                 claims: claims.as_deref(),

@@ -3,6 +3,12 @@
 //! Their password is known to everybody. So it is not in the seed, which could be pushed to a project on the platform, but set
 //! here, when the stack starts.
 
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use uuid::Uuid;
+
 /// The password of all of them.
 pub(crate) const PASSWORD: &str = "interlock";
 
@@ -17,7 +23,8 @@ pub(crate) struct Person {
     pub(crate) role: Option<&'static str>,
 }
 
-const PEOPLE: [Person; 7] = [
+/// All of them.
+pub(crate) const PEOPLE: [Person; 7] = [
     Person {
         name: "buyer",
         id: "b0000000-0000-4000-8000-000000000001",
@@ -55,7 +62,82 @@ const PEOPLE: [Person; 7] = [
     },
 ];
 
+/// What a token says of somebody.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Account {
+    /// Their id.
+    pub(crate) id: String,
+    /// Their address, if they have one.
+    pub(crate) email: String,
+    /// What the shop says of them.
+    pub(crate) app_metadata: Value,
+    /// What they say of themselves.
+    pub(crate) user_metadata: Value,
+    /// Whether they are a guest.
+    pub(crate) is_anonymous: bool,
+}
+
+impl Account {
+    /// Of one of the people by name, or of any id, without a look at who is there.
+    pub(crate) fn of(user: &str) -> Result<Self> {
+        let person = find(user);
+        let id = match person {
+            Some(person) => person.id.to_owned(),
+            None => Uuid::parse_str(user)
+                .with_context(|| format!("{user:?} is neither a uuid nor one of {}", names()))?
+                .to_string(),
+        };
+        let mut app_metadata = json!({"provider": "email", "providers": ["email"]});
+        if let Some(role) = person.and_then(|person| person.role) {
+            app_metadata["role"] = role.into();
+        }
+        Ok(Self {
+            id,
+            email: person.map(Person::email).unwrap_or_default(),
+            app_metadata,
+            user_metadata: json!({}),
+            is_anonymous: false,
+        })
+    }
+
+    /// Of somebody who has an account in this database, by short name, address or id.
+    pub(crate) async fn look_up(db_url: &str, user: &str) -> Result<Self> {
+        let options: PgConnectOptions = db_url.parse()?;
+        let mut connection = PgConnection::connect_with(&options)
+            .await
+            .context("the stack's database does not answer")?;
+        let name = find(user).map_or(user, |person| person.id);
+        let found: Option<(String, String, String, String, bool)> = sqlx::query_as(
+            "select id::text, coalesce(email, ''), coalesce(raw_app_meta_data, '{}')::text, \
+             coalesce(raw_user_meta_data, '{}')::text, is_anonymous \
+             from auth.users where id::text = lower($1) or lower(email) = lower($1)",
+        )
+        .bind(name)
+        .fetch_optional(&mut connection)
+        .await?;
+        connection.close().await?;
+        let Some((id, email, app, own, is_anonymous)) = found else {
+            bail!(
+                "there is no such user: {user:?} is neither the id nor the address of an account here. The seed has {}",
+                names()
+            );
+        };
+        Ok(Self {
+            id,
+            email,
+            app_metadata: serde_json::from_str(&app)?,
+            user_metadata: serde_json::from_str(&own)?,
+            is_anonymous,
+        })
+    }
+}
+
 impl Person {
+    /// The variable that has a token of theirs, such as `DRIVER_A`.
+    pub(crate) fn variable(&self) -> String {
+        self.name.to_uppercase().replace('-', "_")
+    }
+
     /// With what they sign in.
     pub(crate) fn email(&self) -> String {
         format!("{}@example.com", self.name)
@@ -136,6 +218,10 @@ mod tests {
         );
         assert!(find("nobody").is_none());
         assert!(names().starts_with("buyer, driver-a"));
+        assert_eq!(
+            find("driver-a").map(Person::variable).as_deref(),
+            Some("DRIVER_A")
+        );
     }
 
     #[test]

@@ -68,6 +68,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_devcontainer_forwards_the_ports_that_are_asked_for_first() {
+        let file = include_str!("../../../.devcontainer/devcontainer.json");
+        let file: serde_json::Value = serde_json::from_str(file).unwrap();
+        let usual = [
+            54321,
+            54322,
+            crate::console::PORT,
+            crate::mail::PORT,
+            crate::stripe::PORT,
+        ];
+        assert_eq!(file["forwardPorts"], serde_json::json!(usual));
+    }
+
+    #[test]
     fn a_taken_port_is_named_with_its_setting() {
         let holder = TcpListener::bind(address(0)).unwrap();
         let number = holder.local_addr().unwrap().port();

@@ -103,15 +103,21 @@ impl Status {
                 .map(|(name, value)| format!("{name}=\"{value}\"\n"))
                 .collect(),
             Format::Pretty => {
-                let pids = self
-                    .pids
-                    .iter()
-                    .map(|(name, pid)| format!("{:>24}: process {pid}\n", name));
-                self.variables
-                    .iter()
-                    .map(|(name, value)| format!("{name:>24}: {value}\n"))
-                    .chain(pids)
-                    .collect()
+                let is_key = |name: &str| name.ends_with("KEY") || name.contains("SECRET");
+                let list =
+                    |title: &str, lines: Vec<String>| format!("{title}\n{}\n", lines.concat());
+                let variables = |keys: bool| {
+                    let chosen = self.variables.iter();
+                    let chosen = chosen.filter(|(name, _)| is_key(name) == keys);
+                    chosen
+                        .map(|(name, value)| format!("  {name:<24} {value}\n"))
+                        .collect()
+                };
+                let pids = self.pids.iter();
+                let pids = pids.map(|(name, pid)| format!("  {name:<24} {pid}\n"));
+                list("Addresses", variables(false))
+                    + &list("Keys", variables(true))
+                    + &list("Processes", pids.collect())
             }
         })
     }
@@ -132,6 +138,24 @@ mod tests {
             text.contains("DB_URL=\"postgresql://postgres:postgres@127.0.0.1:54322/postgres\"\n")
         );
         assert!(text.lines().all(|line| line.ends_with('"')));
+    }
+
+    #[test]
+    fn people_see_keys_apart_from_addresses_and_processes() {
+        let mut status = Status::new(1, 2).unwrap();
+        status.pids.insert("api".to_owned(), 7);
+        let text = status.render(Format::Pretty).unwrap();
+        let [addresses, keys, processes, ""] = text.split("\n\n").collect::<Vec<_>>()[..] else {
+            panic!("{text}");
+        };
+        assert!(addresses.starts_with("Addresses\n") && addresses.contains("API_URL"));
+        assert!(
+            keys.starts_with("Keys\n")
+                && keys.contains("sb_secret_")
+                && keys.contains("JWT_SECRET")
+        );
+        assert!(!addresses.contains("sb_secret_"), "{addresses}");
+        assert_eq!(processes, "Processes\n  api                      7");
     }
 
     #[test]

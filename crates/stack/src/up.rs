@@ -584,8 +584,7 @@ fn announce(status: &Status, json: bool) -> Result<()> {
         status.render(Format::Json)?
     } else {
         format!(
-            "\n{}\n{}Ctrl-C stops everything.\n\n",
-            status.render(Format::Pretty)?,
+            "\n{}\nCtrl-C stops everything.\n\n",
             examples::text(status)?
         )
     };

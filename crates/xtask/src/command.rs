@@ -2,9 +2,12 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+
+use crate::progress::Live;
 
 /// `cargo ARGS`, with the cargo that runs this task.
 pub(crate) fn cargo(args: &[&str]) -> Command {
@@ -41,6 +44,36 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         .status()
         .with_context(|| format!("cannot start `{}`", shown(command)))?;
     if !status.success() {
+        bail!("`{}` failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs a build of cargo's, and shows how many crates it has compiled rather than a line for each; all of it if it fails.
+pub(crate) fn build_quietly(command: &mut Command) -> Result<()> {
+    let mut child = command
+        .arg("--color=never")
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", shown(command)))?;
+    let mut said = String::new();
+    let mut live = Live::default();
+    let mut compiled = 0;
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).lines() {
+            let line = line?;
+            if line.trim_start().starts_with("Compiling ") {
+                compiled += 1;
+                live.show(&format!("{compiled} crates compiled"));
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+    }
+    drop(live);
+    let status = child.wait()?;
+    if !status.success() {
+        eprint!("{said}");
         bail!("`{}` failed ({status})", shown(command));
     }
     Ok(())

@@ -88,7 +88,6 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     }
     let mut progress = Progress::of(if args.dry_run { 3 } else { 6 });
     progress.step("Tools and packages", || ensure::run_all(repo))?;
-    progress.step("Functions: Rust to WASM", || modules(repo, args.no_build))?;
     let supabase = Supabase::find(repo, &args.target)?;
     let deployment = Deployment {
         repo,
@@ -99,6 +98,8 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         deployment.plan()
     })?;
     println!("{}", plan.describe());
+    // After what may be refused, a token that is none say: it takes minutes the first time.
+    progress.step("Functions: Rust to WASM", || modules(repo, args.no_build))?;
     if args.dry_run {
         println!("dry run: nothing was changed");
         return Ok(());

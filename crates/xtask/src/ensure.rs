@@ -12,13 +12,33 @@ use crate::command::{run, stdout_of};
 use crate::repo::{Repo, WASM_TARGET};
 
 const OLDEST_NODE: u32 = 20;
+const OLDEST_DENO: u32 = 2;
 
-/// Checks node, the wasm target and node_modules; installs the last two. Without network this
+/// Checks node, the wasm target, node_modules and Deno among them; installs what can be installed. Without network this
 /// works as long as nothing is missing.
 pub(crate) fn run_all(repo: &Repo) -> Result<()> {
     node()?;
     wasm_target(repo)?;
-    npm_packages(repo)
+    npm_packages(repo)?;
+    deno(repo)
+}
+
+/// It comes with the npm packages, for this system or not at all.
+fn deno(repo: &Repo) -> Result<()> {
+    let version = stdout_of(repo.deno_command()?.arg("--version")).context(
+        "Deno, in which the functions run, does not run here: `npm rebuild deno` lets npm try again; it needs Linux with glibc, or macOS",
+    )?;
+    let major = version
+        .strip_prefix("deno ")
+        .and_then(|rest| rest.split('.').next()?.parse::<u32>().ok())
+        .with_context(|| format!("deno --version printed {version:?}"))?;
+    if major < OLDEST_DENO {
+        bail!(
+            "{} is too old: the functions need Deno {OLDEST_DENO} or later. Run `npm ci`",
+            version.lines().next().unwrap_or_default()
+        );
+    }
+    Ok(())
 }
 
 fn node() -> Result<()> {

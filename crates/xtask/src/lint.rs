@@ -9,8 +9,9 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
 /// What Deno formats and lints; what is generated is left out.
-const TYPESCRIPT: [&str; 10] = [
+const TYPESCRIPT: [&str; 11] = [
     "functions",
+    "crates/xtask/launch.mjs",
     "examples",
     "tests/console",
     "tests/client",

@@ -1,5 +1,6 @@
 //! Numbered steps with durations, for people who wait.
 
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -25,6 +26,31 @@ impl Progress {
         let result = work().with_context(|| format!("{label}: failed"))?;
         eprintln!("      done in {}", seconds(start.elapsed()));
         Ok(result)
+    }
+}
+
+/// One line on stderr that is written over while something goes on; nothing where nobody looks at a terminal.
+#[derive(Default)]
+pub(crate) struct Live {
+    is_shown: bool,
+}
+
+impl Live {
+    /// Writes over what stands there.
+    pub(crate) fn show(&mut self, what: &str) {
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        eprint!("\r\x1b[2K      {what}");
+        self.is_shown = true;
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.is_shown {
+            eprint!("\r\x1b[2K");
+        }
     }
 }
 

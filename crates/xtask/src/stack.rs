@@ -18,10 +18,9 @@ pub(crate) fn start(repo: &Repo, args: &[String]) -> Result<()> {
         crate::test::debian::redis(repo)?;
     }
     progress.step("Functions and console: Rust to WASM", || {
-        for function in build::build(repo, &build::Args::default())? {
-            eprintln!("      {}", function.describe());
-        }
-        eprintln!("      {}", build::console(repo, false)?.describe());
+        let built = build::build(repo, &build::Args::default())?;
+        let console = build::console(repo, false)?;
+        eprintln!("      {} functions and {}", built.len(), console.describe());
         Ok(())
     })?;
     let binary = progress.step("Local stack (a few minutes the first time)", || {
@@ -46,8 +45,10 @@ pub(crate) fn binary(repo: &Repo, quiet: bool) -> Result<PathBuf> {
     build.current_dir(&repo.root);
     if quiet {
         build.arg("--quiet");
+        crate::command::run(&mut build)?;
+    } else {
+        crate::command::build_quietly(&mut build)?;
     }
-    crate::command::run(&mut build)?;
     Ok(repo
         .target
         .join("debug")

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::command::{cargo, run};
+use crate::progress::Live;
 use crate::repo::{Repo, WASM_TARGET, cargo_home, home};
 
 /// Which of the two builds.
@@ -46,7 +47,9 @@ pub(super) fn artifact(repo: &Repo, function: &str, profile: Profile) -> PathBuf
 /// Runs cargo for each of the `functions`. They are libraries for the tests as well, and cargo optimises across crates only
 /// where nothing but the module is asked for.
 pub(super) fn compile(repo: &Repo, functions: &[String], profile: Profile) -> Result<()> {
-    for function in functions {
+    let mut live = Live::default();
+    for (at, function) in functions.iter().enumerate() {
+        live.show(&format!("{function} ({} of {})", at + 1, functions.len()));
         let mut command = cargo(&["rustc", "--quiet", "--lib", "--crate-type", "cdylib"]);
         command
             .current_dir(&repo.root)

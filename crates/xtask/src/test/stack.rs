@@ -25,8 +25,8 @@ impl LocalStack {
         Self::start_with(repo, &repo.root, folder, &["--no-seed", "--no-storage"])
     }
 
-    /// The same as `npm start` has it: with the seed, and with files.
-    pub(super) fn start_as_usual(repo: &Repo, folder: &str) -> Result<Self> {
+    /// The same with the seed and with files, as a reader of the documentation has it.
+    pub(super) fn start_seeded(repo: &Repo, folder: &str) -> Result<Self> {
         Self::start_with(repo, &repo.root, folder, &[])
     }
 

@@ -487,7 +487,7 @@ pub(super) fn of_tests_crate(
 
 /// On a stack of its own, with the seed's people and with Storage: elsewhere a proof of payment need not be a file.
 fn accounts(run: &mut Run) -> Result<Counts> {
-    let stack = LocalStack::start_as_usual(run.repo, "accounts-stack")?;
+    let stack = LocalStack::start_seeded(run.repo, "accounts-stack")?;
     let files = ["auth", "storage"].map(|name| format!("tests/client/{name}.test.js"));
     let mut node = Command::new("node");
     node.current_dir(&run.repo.root)
