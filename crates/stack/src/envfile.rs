@@ -31,7 +31,7 @@ pub(crate) fn settings(root: &Path) -> Result<Vec<(String, String)>> {
             // Names are looked at first: a value that is not Unicode may be somebody else's.
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| {
-                let is_setting = ["INTERLOCK_", "STRIPE_", "RESEND_", "ALPINE_IQ_"]
+                let is_setting = ["INTERLOCK_", "STRIPE_", "RESEND_", "ALPINE_IQ_", "CRM_"]
                     .iter()
                     .any(|start| name.starts_with(start));
                 is_setting && !OWN.contains(&name.as_str())
