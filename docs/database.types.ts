@@ -1649,6 +1649,7 @@ export type Database = {
           "decimals": number;
           "id": string;
           "kind": string;
+          "low_stock_at": number;
           "loyalty_class": string;
           "max_per_customer": number | null;
           "max_per_order": number | null;
@@ -1670,6 +1671,7 @@ export type Database = {
           "decimals"?: number | null;
           "id"?: string | null;
           "kind"?: string | null;
+          "low_stock_at"?: number | null;
           "loyalty_class"?: string | null;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
@@ -1690,6 +1692,7 @@ export type Database = {
           "decimals"?: number | null;
           "id"?: string | null;
           "kind"?: string | null;
+          "low_stock_at"?: number | null;
           "loyalty_class"?: string | null;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
@@ -2880,6 +2883,7 @@ export type Database = {
           "backordered": number;
           "orderable_quantity": number;
           "product_id": string;
+          "state": string;
           "stock_policy": string;
           "stock_slots": number;
         }[];
@@ -2944,6 +2948,10 @@ export type Database = {
       };
       "list_webhook_endpoints": {
         Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      "mail_webhook": {
+        Args: { "p_body": string; "p_signature": string };
         Returns: Json;
       };
       "manage_inventory": {
@@ -3175,6 +3183,10 @@ export type Database = {
         Returns: Json;
       };
       "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
+      "set_crm_mappings": {
+        Args: { "p_active"?: boolean; "p_mappings"?: Json };
+        Returns: Json;
+      };
       "set_crm_settings": {
         Args: { "p_account"?: string; "p_active"?: boolean };
         Returns: Json;
@@ -3200,6 +3212,10 @@ export type Database = {
           "p_language": string;
           "p_subject"?: string;
         };
+        Returns: Json;
+      };
+      "set_mail_webhook_secret": {
+        Args: { "p_secret": string };
         Returns: Json;
       };
       "set_packed_quantity": {
