@@ -1674,6 +1674,7 @@ export type Database = {
           "decimals": number;
           "id": string;
           "kind": string;
+          "low_stock_at": number;
           "loyalty_class": string;
           "max_per_customer": number | null;
           "max_per_order": number | null;
@@ -1695,6 +1696,7 @@ export type Database = {
           "decimals"?: number | null;
           "id"?: string | null;
           "kind"?: string | null;
+          "low_stock_at"?: number | null;
           "loyalty_class"?: string | null;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
@@ -1715,6 +1717,7 @@ export type Database = {
           "decimals"?: number | null;
           "id"?: string | null;
           "kind"?: string | null;
+          "low_stock_at"?: number | null;
           "loyalty_class"?: string | null;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
@@ -2915,6 +2918,7 @@ export type Database = {
           "backordered": number;
           "orderable_quantity": number;
           "product_id": string;
+          "state": string;
           "stock_policy": string;
           "stock_slots": number;
         }[];
@@ -2979,6 +2983,10 @@ export type Database = {
       };
       "list_webhook_endpoints": {
         Args: Record<PropertyKey, never>;
+        Returns: Json;
+      };
+      "mail_webhook": {
+        Args: { "p_body": string; "p_signature": string };
         Returns: Json;
       };
       "manage_inventory": {
@@ -3211,6 +3219,10 @@ export type Database = {
         Returns: Json;
       };
       "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
+      "set_crm_mappings": {
+        Args: { "p_active"?: boolean; "p_mappings"?: Json };
+        Returns: Json;
+      };
       "set_crm_settings": {
         Args: { "p_account"?: string; "p_active"?: boolean };
         Returns: Json;
@@ -3236,6 +3248,10 @@ export type Database = {
           "p_language": string;
           "p_subject"?: string;
         };
+        Returns: Json;
+      };
+      "set_mail_webhook_secret": {
+        Args: { "p_secret": string };
         Returns: Json;
       };
       "set_packed_quantity": {

@@ -16,6 +16,7 @@ export function readSettings(
     settings.outlets = Object.fromEntries(outlets.map((name) => [name, {
       url: read(`${name}_API_URL`),
       key: read(`${name}_API_KEY`),
+      header: read(`${name}_API_HEADER`),
     }]));
   }
   if (thirdParty === undefined) return settings;

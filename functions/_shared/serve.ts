@@ -3,6 +3,7 @@
 import { type Body, readBody } from "./body.ts";
 import type { Core, Profile, Reply, Step, Target } from "./core.ts";
 import { readSettings } from "./env.ts";
+import { lookUp } from "./names.ts";
 import { nowMs, within } from "./time.ts";
 import { type Outgoing, outgoing, send } from "./upstream.ts";
 
@@ -29,7 +30,7 @@ export function serve(
   const { profile, log, answerHeaders } = core.profile(settings);
   if (log !== null) console.error(log);
   // What says who calls.
-  const proofHeader = profile?.signatureHeader ?? "authorization";
+  const proofHeaders = (profile?.signatureHeader ?? "authorization").split(" ");
 
   function respond([, status, own, body, log]: Reply): Response {
     if (log !== undefined) console.log(log);
@@ -41,7 +42,8 @@ export function serve(
   }
 
   return async (request) => {
-    const proof = request.headers.get(proofHeader) ?? "";
+    const proof = proofHeaders.map((name) => request.headers.get(name) ?? "")
+      .join(" ");
     const id = crypto.randomUUID();
     const { conditional, routed } = profile ?? {};
     const head = headOf(request, id, proof, conditional, routed);
@@ -155,15 +157,13 @@ async function calls(
       step = core.resume(state, 200, text, false, undefined, elapsedMs, random);
       continue;
     }
-    if (body !== undefined || !call) {
+    const names = target?.to === "names";
+    if (!names && (body !== undefined || !call)) {
       call = outgoing(profile, own, body, target);
     }
-    const outcome = await send(
-      call,
-      profile.maxAnswerBytes,
-      delayMs,
-      timeoutMs,
-    );
+    const outcome = names
+      ? await lookUp(target.path, timeoutMs)
+      : await send(call!, profile.maxAnswerBytes, delayMs, timeoutMs);
     const elapsedMs = nowMs() - startedMs;
     step = typeof outcome === "string"
       ? core.resumeWithout(state, outcome, elapsedMs, Math.random())

@@ -57,6 +57,10 @@ create sequence interlock.event_position as bigint;
 comment on sequence interlock.event_position is
   'The order in which things happened, over all histories that interlock.events tells of.';
 
+-- What an event says has happened: what it is about, a dot, what happened to it (order.paid).
+create domain interlock.event_type as text
+  constraint event_type_format check (value ~ '^[a-z_]+[.][a-z_]+$' and char_length(value) <= 60);
+
 -- Whether a text is one line of at most so many characters, outer blanks not counted.
 -- The functions ask the same of a line (crates/domain/src/fields.rs).
 --
@@ -394,6 +398,46 @@ create index idempotency_keys_expiry
 
 alter table interlock.idempotency_keys enable row level security;
 
+-- What has happened and no history of its own tells, one row for each event, written in the transaction that made it happen.
+-- Append-only; interlock.purge_history removes old ones (settings.keep_events). It is read as interlock.events, with the others.
+create table interlock.outbox (
+  position bigint not null default nextval('interlock.event_position')
+    constraint outbox_pkey primary key,
+  type interlock.event_type not null,
+  subject interlock.label not null,
+  payload jsonb not null,
+  created_at timestamptz not null default now(),
+  transaction xid8 not null default pg_current_xact_id()
+);
+
+comment on table interlock.outbox is
+  'What has happened, to be told outside, as far as no history of its own tells it. Append-only; read as events.';
+comment on column interlock.outbox.type is
+  'What has happened: sale.completed, audit.finding and so on (docs/event-types.md has them all).';
+comment on column interlock.outbox.subject is
+  'What it happened to: the id of the sale, the customer, the product.';
+comment on column interlock.outbox.payload is
+  'What there is to say of it, without secrets.';
+comment on column interlock.outbox.transaction is
+  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
+
+-- What has come since the deliveries were made last.
+create index outbox_by_transaction on interlock.outbox (transaction);
+
+create trigger outbox_append_only
+  before update or delete on interlock.outbox
+  for each row
+  execute function interlock.refuse_change();
+
+create trigger outbox_no_truncate
+  before truncate on interlock.outbox
+  for each statement
+  execute function interlock.refuse_change();
+
+alter table interlock.outbox enable row level security;
+
+grant select on table interlock.outbox to service_role;
+
 -- What a shop may tune: one row, one typed column for each setting. A change counts from the next statement on and
 -- never touches leases, holds and deadlines that already run:
 --
@@ -699,6 +743,22 @@ grant select, update on table interlock.settings to service_role;
 
 insert into interlock.settings default values;
 
+-- Whether the platform's realtime is there, so that it is worth making a message. Asked by triggers before they call anything:
+-- a scan or a claim where it is not would pay for the message.
+--
+-- Callers: interlock.broadcast; triggers of tables that are written often, as whoever writes them.
+-- Locks: none.
+create function interlock.has_realtime()
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null;
+end
+$$;
+
 -- Whether the caller's token says that they are staff (app_metadata.role, which only the shop can set).
 --
 -- Callers: policies, and the functions of this schema.
@@ -835,7 +895,7 @@ $$;
 -- transaction commits, and never fails what it tells of: the platform makes a warning of every error. So what it has to say can be read,
 -- too, and a client that was away reads it.
 --
--- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing, broadcast_stock.
+-- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing; interlock.tell_stock.
 -- Locks: none.
 create function interlock.broadcast(p_topic text, p_event text, p_payload jsonb)
 returns void
@@ -843,7 +903,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+  if interlock.has_realtime() then
     perform realtime.send(p_payload, p_event, p_topic, true);
   end if;
 end
@@ -1860,6 +1920,25 @@ begin
 end
 $$;
 
+-- Write down what has happened, in the transaction in which it does; answers its position.
+--
+-- Callers: whatever has something to tell: sales, stock, customers, tiers, audits, endpoints.
+-- Locks: none.
+create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_position bigint;
+begin
+  insert into interlock.outbox (type, subject, payload)
+  values (p_type, p_subject, p_payload)
+  returning position into v_position;
+  return v_position;
+end
+$$;
+
 -- A name as it stands in a JSON pointer: `~` and `/` escaped, and of a long one the beginning.
 --
 -- Callers: whatever tells of a field that it does not know.
@@ -2240,8 +2319,8 @@ begin
       v_hint := 'Correct every problem listed in details.problems; each has a JSON pointer to its field.';
     when 'WEBHOOK_SIGNATURE_INVALID' then
       v_status := '400';
-      v_message := 'The event is not signed by the payment provider.';
-      v_hint := 'Look at details.reason: no_secret, call set_payment_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.';
+      v_message := 'The event is not signed by whom it should come from.';
+      v_hint := 'Look at details.reason: no_secret, call set_payment_secret or set_mail_webhook_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.';
     when 'DELIVER_SECRET_INVALID' then
       v_status := '400';
       v_message := 'This is not the secret of the worker that sends deliveries.';
@@ -3069,6 +3148,8 @@ comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is
   'Refuse a number of slots in the owner''s row that is not the number of its slots: whoever trusts the row would miss units that are granted.';
+comment on function interlock.has_realtime is
+  'Whether the platform''s realtime is there, so that it is worth making a message.';
 comment on function interlock.is_line is
   'Whether a text is one line of at most so many characters, outer blanks not counted.';
 comment on function interlock.is_staff is
@@ -3095,6 +3176,8 @@ comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
 comment on function interlock.normal_text is
   'The normal form of text that people type: by it texts are compared, never shown.';
+comment on function interlock.note_event is
+  'Write down what has happened, in the transaction in which it does; answers its position.';
 comment on function interlock.pointer_token is
   'A name as it stands in a JSON pointer: `~` and `/` escaped, and of a long one the beginning.';
 comment on function interlock.problem is
@@ -3137,6 +3220,9 @@ grant execute on function interlock.new_id to service_role;
 
 -- And are checked and found by these.
 grant execute on function interlock.normal_text, interlock.is_line, interlock.most_units to service_role;
+
+-- A trigger's condition asks, as whoever writes.
+grant execute on function interlock.has_realtime to service_role;
 
 -- A policy of the platform's storage asks.
 grant execute on function interlock.is_staff to authenticated, service_role;

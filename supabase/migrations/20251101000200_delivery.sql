@@ -462,7 +462,7 @@ create trigger batches_broadcast_change
   for each row
   when (
     (old.status <> new.status or old.status = 'available')
-    and to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null
+    and interlock.has_realtime()
   )
   execute function interlock.broadcast_batch();
 

@@ -292,7 +292,7 @@ end
 $$;
 
 -- Write the stock ledger for a product that has changed: what is there less what is owed. What is settled was written when
--- it was sold. If its stock comes to another step, it is broadcast.
+-- it was sold. If it may be in another state than before (interlock.stock_state), that is told.
 --
 -- Row by row, without tables of old and new rows: a sale changes one row, and costs a tenth less so. A change of the whole
 -- catalogue takes twice as long. The condition stands here, not at the trigger, whose text Postgres reads at every statement.
@@ -310,9 +310,14 @@ declare
   v_delta constant bigint :=
     new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
 begin
-  -- What a badge shows: none, up to five, more.
-  if width_bucket(new.available_quantity, '{1,6}'::int[]) <> width_bucket(old.available_quantity, '{1,6}'::int[]) then
-    perform interlock.broadcast_stock(new);
+  -- All that a state comes of; a sale that changes none of it calls nothing.
+  if (new.available_quantity <= new.low_stock_at) <> (old.available_quantity <= old.low_stock_at)
+    or (new.available_quantity = 0) <> (old.available_quantity = 0)
+    or (new.backordered < new.backorder_limit) <> (old.backordered < old.backorder_limit)
+    or new.stock_policy <> old.stock_policy
+    or new.active <> old.active
+  then
+    perform interlock.tell_stock(old, new);
   end if;
   if v_delta = 0 or current_setting('interlock.settling_slots', true) = 'on' then
     return null;
@@ -543,7 +548,8 @@ create table interlock.products (
   max_per_customer interlock.positive_count,
   unit interlock.unit_name not null default 'piece',
   decimals interlock.decimals not null default 0,
-  loyalty_class interlock.slug not null default 'standard'
+  loyalty_class interlock.slug not null default 'standard',
+  low_stock_at interlock.unit_count not null default 5
 )
 -- Stock changes with every sale: room in each page keeps those updates out of the index.
 with (fillfactor = 70);
@@ -568,6 +574,8 @@ comment on column interlock.products.created_at is
   'When it was added.';
 comment on column interlock.products.loyalty_class is
   'Which of points_rules says what points it earns.';
+comment on column interlock.products.low_stock_at is
+  'With so many units or fewer it is low: a badge shows it, and the event stock.low tells it once.';
 comment on column interlock.products.tax_class is
   'Which of tax_rates is charged for it.';
 comment on column interlock.products.stock_slots is
@@ -1234,24 +1242,6 @@ begin
     and not exists (
       select from interlock.stock_transfer_lines l where l.transfer_id = p_transfer_id and l.in_transit > 0
     );
-end
-$$;
-
--- Broadcast that a product is sold out, back, scarce, or not scarce any more.
---
--- Callers: interlock.record_stock_movement, where the stock comes to another step; not with each sale.
--- Locks: none; the product is locked, so messages of one product are in the order of what happened.
-create function interlock.broadcast_stock(p_product interlock.products)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  perform interlock.broadcast('stock:' || p_product.id, 'stock.changed', jsonb_build_object(
-    'product_id', p_product.id,
-    'available_quantity', p_product.available_quantity,
-    'stock_policy', p_product.stock_policy
-  ));
 end
 $$;
 
@@ -2045,14 +2035,15 @@ end
 $$;
 
 -- What public.get_stock does, with its owner's rights. `orderable_quantity` is what can be ordered, which may be more than
--- there is; null means any number.
+-- there is; null means any number. `state` is what a badge shows.
 --
 -- Callers: anon, authenticated and service_role, through public.get_stock.
 -- Locks: none. Errors: VALIDATION_FAILED.
 -- Security definer: slots are nobody's to read. Inactive products are for the shop only.
 create function interlock.get_stock(p_product_ids uuid[])
 returns table (
-  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int
+  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int,
+  state text
 )
 language plpgsql
 stable
@@ -2070,7 +2061,8 @@ begin
       case p.stock_policy
         when 'tracked' then s.available
         when 'backorder' then s.available + greatest(p.backorder_limit - p.backordered, 0)
-      end
+      end,
+      interlock.stock_state(p, s.available)
     from interlock.products p
     cross join lateral (
       select (p.available_quantity - coalesce(sum(c.used), 0))::int as available
@@ -3222,6 +3214,27 @@ begin
 end
 $$;
 
+-- What a badge at a product shows of so many units of it: in_stock, low (no more than its low_stock_at), on_order (none, but it can
+-- be ordered) or sold_out. One that is sold without asking for stock is always there.
+--
+-- Callers: interlock.get_stock, interlock.tell_stock.
+-- Locks: none.
+create function interlock.stock_state(p_product interlock.products, p_available int)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return case
+    when p_product.stock_policy = 'untracked' or p_available > p_product.low_stock_at then 'in_stock'
+    when p_available > 0 then 'low'
+    when p_product.stock_policy = 'backorder' and p_product.backordered < p_product.backorder_limit then 'on_order'
+    else 'sold_out'
+  end;
+end
+$$;
+
 -- The version of a product's stock in the web shop: its latest movement, also if that is closed and gone; 0 if there was
 -- none. So a sale writes nothing more than it does anyway. It is exact for who holds the product and its slots, or of a
 -- product without slots: sales from slots go side by side, so a later one may be there before an earlier one is.
@@ -3659,6 +3672,40 @@ begin
 end
 $$;
 
+-- Tell that a product is in another state than it was: a broadcast to whoever looks at it, and the event stock.low when it
+-- has come to be low, or less than that. Only then: not with each sale below, and again only after it was above.
+--
+-- Callers: interlock.record_stock_movement, where the state may be another one.
+-- Locks: none; the product is locked, so what is told of one product is in the order of what happened.
+create function interlock.tell_stock(p_old interlock.products, p_new interlock.products)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_before constant text := interlock.stock_state(p_old, p_old.available_quantity);
+  v_state constant text := interlock.stock_state(p_new, p_new.available_quantity);
+begin
+  if v_state <> v_before then
+    perform interlock.broadcast('stock:' || p_new.id, 'stock.changed', jsonb_build_object(
+      'product_id', p_new.id,
+      'available_quantity', p_new.available_quantity,
+      'stock_policy', p_new.stock_policy,
+      'state', v_state
+    ));
+  end if;
+  -- Of what cannot be bought nobody has to buy more.
+  if p_new.active and v_state <> 'in_stock' and not (p_old.active and v_before <> 'in_stock') then
+    perform interlock.note_event('stock.low', p_new.id::text, jsonb_build_object(
+      'product_id', p_new.id,
+      'available_quantity', p_new.available_quantity,
+      'low_stock_at', p_new.low_stock_at,
+      'state', v_state
+    ));
+  end if;
+end
+$$;
+
 -- Lines of a transfer at one location, as interlock.lock_inventory wants them, with `change`.
 --
 -- Callers: interlock.receive_transfer, interlock.cancel_transfer, interlock.correct_transfer, interlock.correct_shortfall,
@@ -3985,7 +4032,8 @@ comment on function public.decrement_inventory(uuid, numeric, text) is
 
 create function public.get_stock(p_product_ids uuid[])
 returns table (
-  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int
+  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int,
+  state text
 )
 language sql
 stable
@@ -3996,7 +4044,7 @@ as $$
 $$;
 
 comment on function public.get_stock(uuid[]) is
-  'The exact stock of up to 1000 products, also of those that are sold from slots, and how many can be ordered (null: any number).';
+  'The exact stock of up to 1000 products, also of those that are sold from slots, and how many can be ordered (null: any number), and what a badge shows: in_stock, low, on_order or sold_out.';
 
 create function public.manage_inventory(
   p_action text,

@@ -97,8 +97,6 @@ comment on function interlock.admit_checkout is
   'Whether a checkout of these products is let in: unless as many as may run at a time are running.';
 comment on function interlock.book_transfer is
   'Book what becomes of lines of a transfer that is locked, and end it with the last of them: p_quantities of p_product_ids are received, lost or returned.';
-comment on function interlock.broadcast_stock is
-  'Broadcast that a product is sold out, back, scarce, or not scarce any more.';
 comment on function interlock.cancel_transfer is
   'Bring what is in transit of a transfer back to where it came from.';
 comment on function interlock.change_inventory is
@@ -213,6 +211,8 @@ comment on function interlock.settle_stock is
   'Call in the slots of a product, so that its stock is in its row again.';
 comment on function interlock.stage_stock is
   'Bring lines of a file of stock in, to be taken by interlock.import_stock: a list of lines, each a list of its number in the file, product, location and quantity as texts.';
+comment on function interlock.stock_state is
+  'What a badge at a product shows of so many units of it: in_stock, low (no more than its low_stock_at), on_order (none, but it can be ordered) or sold_out.';
 comment on function interlock.stock_version is
   'The version of a product''s stock in the web shop: its latest movement, also if that is closed and gone; 0 if there was none.';
 comment on function interlock.sum_up_import is
@@ -231,6 +231,8 @@ comment on function interlock.take_from_slots is
   'Take stock without a gate: products of p_slotted from one slot each, the others from their rows.';
 comment on function interlock.take_stock is
   'Take the stock of physical products, and lock and check that of digital ones.';
+comment on function interlock.tell_stock is
+  'Tell that a product is in another state than it was: a broadcast to whoever looks at it, and the event stock.low when it has come to be low, or less than that.';
 comment on function interlock.to_time is
   'The moment that a text is, in ISO 8601 with its zone; null if it is none.';
 comment on function interlock.transfer_ends is

@@ -6,12 +6,28 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
+-- By what its CRM knows a shop.
+create domain interlock.crm_account as text
+  constraint crm_account_format check (value ~ '^[A-Za-z0-9_-]{1,100}$');
+
+-- How a CRM is told.
+create domain interlock.crm_method as text
+  constraint crm_method_known check (value in ('POST', 'PUT', 'PATCH'));
+
+-- Where in an API: nothing that could make another host of it.
+create domain interlock.crm_path as text
+  constraint crm_path_format check (value ~ '^/[^#\\[:space:][:cntrl:]]*$' and char_length(value) <= 500);
+
+-- What it is told: an object, with placeholders.
+create domain interlock.crm_body as jsonb
+  constraint crm_body_sane check (jsonb_typeof(value) = 'object' and octet_length(value::text) <= 20000);
+
 create domain interlock.delivery_state as text
   constraint delivery_state_known check (value in ('pending', 'delivered', 'dead', 'skipped'));
 
--- What an endpoint is: a URL of the shop's, its mails (Resend), or its CRM (Alpine IQ).
+-- What an endpoint is: a URL of the shop's, its mails (Resend), or its CRM (Alpine IQ, or any other by crm_mappings).
 create domain interlock.delivery_channel as text
-  constraint delivery_channel_known check (value in ('webhook', 'email', 'alpine_iq'));
+  constraint delivery_channel_known check (value in ('webhook', 'email', 'alpine_iq', 'crm'));
 
 -- By which what is sent is signed: whsec_ and the base64 of 24 to 64 bytes (Standard Webhooks).
 create domain interlock.webhook_secret as text
@@ -31,10 +47,6 @@ create domain interlock.event_types as text[]
 
 create domain interlock.http_status as int
   constraint http_status_range check (value between 100 and 599);
-
--- What an event says has happened: what it is about, a dot, what happened to it (order.paid).
-create domain interlock.event_type as text
-  constraint event_type_format check (value ~ '^[a-z_]+[.][a-z_]+$' and char_length(value) <= 60);
 
 -- Whether webhooks may be sent to a URL: https, a name that the public DNS can have (no address in whatever notation, no
 -- name of one label, none that is local by its ending), no user, no fragment. Where they may go anywhere
@@ -71,10 +83,6 @@ create domain interlock.mail_kinds as text[]
     value <@ array['order_confirmed', 'payment_received', 'order_shipped', 'order_refunded', 'payment_reminder']
   );
 
--- By what its CRM knows a shop.
-create domain interlock.crm_account as text
-  constraint crm_account_format check (value ~ '^[A-Za-z0-9_-]{1,100}$');
-
 -- Where a mail goes: an e-mail address in its normal form (interlock.normal_email).
 create domain interlock.mail_address as text
   constraint mail_address_format check (value ~ '^[^@\s]+@[^@\s]+[.][^@\s]+$' and char_length(value) <= 254);
@@ -108,7 +116,7 @@ create domain interlock.mail_html as text
   constraint mail_html_size check (char_length(value) between 1 and 50000);
 
 -- Where a shop has its events sent: webhooks, written by create_webhook_endpoint and its kin, and one row each for its mails
--- (set_mail_settings) and its CRM (set_crm_settings), whose URLs and keys only the function deliver knows.
+-- (set_mail_settings) and its CRMs (set_crm_settings, set_crm_mappings), whose URLs and keys only the function deliver knows.
 create table interlock.webhook_endpoints (
   id uuid not null default interlock.new_id()
     constraint webhook_endpoints_pkey primary key,
@@ -129,7 +137,7 @@ create table interlock.webhook_endpoints (
 comment on table interlock.webhook_endpoints is
   'Where the shop has its events sent, after Standard Webhooks.';
 comment on column interlock.webhook_endpoints.channel is
-  'webhook, or what else it is: email (the shop''s mails), alpine_iq (its CRM).';
+  'webhook, or what else it is: email (the shop''s mails), alpine_iq or crm (its CRM).';
 comment on column interlock.webhook_endpoints.url is
   'Where to; empty for what is no webhook.';
 comment on column interlock.webhook_endpoints.description is
@@ -201,6 +209,28 @@ create index deliveries_dead on interlock.deliveries (ended_at) where state = 'd
 alter table interlock.deliveries enable row level security;
 
 grant select on table interlock.deliveries to service_role;
+
+-- What the shop's CRM is told of which events, and how: a row for each type. Written by set_crm_mappings, all at once.
+create table interlock.crm_mappings (
+  event_type interlock.event_type not null
+    constraint crm_mappings_pkey primary key,
+  method interlock.crm_method not null,
+  path interlock.crm_path not null,
+  body interlock.crm_body not null
+);
+
+comment on table interlock.crm_mappings is
+  'What a CRM is told of which events: its API''s fields out of ours. Written by set_crm_mappings.';
+comment on column interlock.crm_mappings.method is
+  'POST, PUT or PATCH.';
+comment on column interlock.crm_mappings.path is
+  'Where in the API of the CRM, with placeholders.';
+comment on column interlock.crm_mappings.body is
+  'The JSON that is sent, with placeholders in its texts.';
+
+alter table interlock.crm_mappings enable row level security;
+
+grant select on table interlock.crm_mappings to service_role;
 
 -- The shop's account with its CRM: one row, once it has one. Written by set_crm_settings.
 create table interlock.crm_settings (
@@ -373,6 +403,21 @@ alter table interlock.mail_templates enable row level security;
 
 grant select on table interlock.mail_templates to service_role;
 
+-- The secrets by which Resend signs what it tells of mails. No role reads them: interlock.find_mail_signature_problem does.
+-- While a secret is rolled two of them count.
+create table interlock.mail_webhook_secrets (
+  id bigint generated always as identity
+    constraint mail_webhook_secrets_pkey primary key,
+  secret interlock.webhook_secret not null
+    constraint mail_webhook_secrets_once unique,
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.mail_webhook_secrets is
+  'Secrets by which Resend signs what it tells of mails: the latest two. Written by set_mail_webhook_secret.';
+
+alter table interlock.mail_webhook_secrets enable row level security;
+
 -- Mails as they are sent: written once, when they are first due, so that each repetition is the same, byte for byte. They
 -- go with their delivery, and with the person (interlock.forget_order_details).
 create table interlock.mails (
@@ -398,46 +443,6 @@ create index mails_by_order on interlock.mails (order_id);
 alter table interlock.mails enable row level security;
 
 grant select on table interlock.mails to service_role;
-
--- What has happened and no history of its own tells, one row for each event, written in the transaction that made it happen.
--- Append-only; interlock.purge_history removes old ones (settings.keep_events). It is read as interlock.events, with the others.
-create table interlock.outbox (
-  position bigint not null default nextval('interlock.event_position')
-    constraint outbox_pkey primary key,
-  type interlock.event_type not null,
-  subject interlock.label not null,
-  payload jsonb not null,
-  created_at timestamptz not null default now(),
-  transaction xid8 not null default pg_current_xact_id()
-);
-
-comment on table interlock.outbox is
-  'What has happened, to be told outside, as far as no history of its own tells it. Append-only; read as events.';
-comment on column interlock.outbox.type is
-  'What has happened: sale.completed, audit.finding and so on (docs/event-types.md has them all).';
-comment on column interlock.outbox.subject is
-  'What it happened to: the id of the sale, the customer, the product.';
-comment on column interlock.outbox.payload is
-  'What there is to say of it, without secrets.';
-comment on column interlock.outbox.transaction is
-  'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
-
--- What has come since the deliveries were made last.
-create index outbox_by_transaction on interlock.outbox (transaction);
-
-create trigger outbox_append_only
-  before update or delete on interlock.outbox
-  for each row
-  execute function interlock.refuse_change();
-
-create trigger outbox_no_truncate
-  before truncate on interlock.outbox
-  for each statement
-  execute function interlock.refuse_change();
-
-alter table interlock.outbox enable row level security;
-
-grant select on table interlock.outbox to service_role;
 
 -- The secrets by which what is sent to an endpoint is signed. No role reads them; the one who makes an endpoint or rolls its
 -- secret is told it, once. While a secret is rolled two of them sign.
@@ -555,7 +560,8 @@ $$;
 -- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. The
 -- endpoints are locked so that two who claim at once do not count past each other, and waited for: who answers that there is
 -- nothing has seen what those before it have made.
--- The secrets stay here: what is answered is signed. For a mail, or a call of the CRM, the function adds the key (`outlet`), which is not here.
+-- The secrets stay here: what is answered is signed. Where a URL leads the function finds out, and sends nothing to an address that is not
+-- public (`public`). For a mail, or a call of a CRM, the function adds the key (`outlet`), which is not here.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
 -- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, accounts that mails are written to, skip
@@ -668,7 +674,8 @@ begin
         'headers', jsonb_build_object('idempotency-key', concat_ws('.', m.event_id, m.endpoint_id))
       )
       when 'alpine_iq' then v_calls -> m.id::text
-      else jsonb_build_object('url', m.url, 'body', m.body, 'headers', jsonb_build_object(
+      when 'crm' then v_calls -> m.id::text
+      else jsonb_build_object('url', m.url, 'public', m.public, 'body', m.body, 'headers', jsonb_build_object(
         'webhook-id', m.event_id,
         'webhook-timestamp', v_timestamp::text,
         'webhook-signature', interlock.sign_webhook(m.endpoint_id, m.event_id::text, v_timestamp, m.body)
@@ -679,7 +686,7 @@ begin
   into v_deliveries
   from (
     select
-      d.id, d.lease, e.id as event_id, d.endpoint_id, w.channel, w.url,
+      d.id, d.lease, e.id as event_id, d.endpoint_id, w.channel, w.url, not s.webhooks_anywhere as public,
       case w.channel
         when 'email' then (select t.body from interlock.mails t where t.delivery_id = d.id)
         else jsonb_build_object(
@@ -689,6 +696,7 @@ begin
     from interlock.deliveries d
     join interlock.events e on e.transaction = d.transaction and e.position = d.position
     join interlock.webhook_endpoints w on w.id = d.endpoint_id
+    cross join interlock.settings s
     where d.id = any (v_ids)
       and d.lease is not null
   ) m;
@@ -766,7 +774,7 @@ begin
 end
 $$;
 
--- What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing. Who does not want to be written to is not told of,
+-- What Alpine IQ is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing. Who does not want to be written to is not told of,
 -- and what they buy is told without them.
 --
 -- Callers: interlock.crm_calls.
@@ -800,7 +808,7 @@ begin
 end
 $$;
 
--- The calls of the CRM that deliveries come to, by their ids. Where there is nothing to tell the delivery ends here; what cannot be told is dead,
+-- The calls of CRMs that deliveries come to, by their ids. Where there is nothing to tell the delivery ends here; what cannot be told is dead,
 -- and stops no other.
 --
 -- Callers: interlock.claim_deliveries.
@@ -816,15 +824,20 @@ declare
   v_one record;
 begin
   for v_one in
-    select d.id, d.subject, e.type
+    select
+      d.id, w.channel, e.type, e.subject, concat_ws('.', e.id, w.id) as key,
+      jsonb_build_object('id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload) as event
     from interlock.deliveries d
-    join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel = 'alpine_iq'
+    join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel in ('alpine_iq', 'crm')
     join interlock.events e on e.transaction = d.transaction and e.position = d.position
     where d.id = any (p_delivery_ids)
     order by d.id
   loop
     begin
-      v_call := interlock.crm_call(v_one.type, v_one.subject);
+      v_call := case v_one.channel
+        when 'alpine_iq' then interlock.crm_call(v_one.type, v_one.subject)
+        else interlock.mapped_call(v_one.event, v_one.key)
+      end;
     exception
       when others then
         perform interlock.skip_delivery(v_one.id, 'dead', format('it cannot be told: %s', sqlerrm));
@@ -909,6 +922,58 @@ as $$
   )::uuid
 $$;
 
+-- A JSON template with its placeholders filled in. A text that is one placeholder becomes what there is, of whatever type; in any other text
+-- it becomes text. `{"$each": "data.lines", "$item": …}` becomes a list: the template once for each of the list, which it finds
+-- as `item`. Members for which there is nothing are left out.
+--
+-- Callers: interlock.mapped_call, itself.
+-- Locks: none.
+create function interlock.fill_json(p_template jsonb, p_facts jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_text text;
+  v_name text;
+begin
+  case jsonb_typeof(p_template)
+    when 'object' then
+      if p_template ? '$each' then
+        return (
+          select jsonb_agg(interlock.fill_json(p_template -> '$item', p_facts || jsonb_build_object('item', i.item)) order by i.n)
+          from jsonb_array_elements(p_facts #> string_to_array(p_template ->> '$each', '.')) with ordinality as i (item, n)
+        );
+      end if;
+      return (
+        select coalesce(jsonb_object_agg(f.name, f.value), '{}')
+        from (select m.name, interlock.fill_json(m.value, p_facts) as value from jsonb_each(p_template) as m (name, value)) f
+        where f.value <> 'null'
+      );
+    when 'array' then
+      return (
+        select coalesce(jsonb_agg(coalesce(interlock.fill_json(i.item, p_facts), 'null') order by i.n), '[]')
+        from jsonb_array_elements(p_template) with ordinality as i (item, n)
+      );
+    when 'string' then
+      v_text := p_template #>> '{}';
+      v_name := substring(v_text from '^\{\{ *([a-z0-9_.]+) *\}\}$');
+      if v_name is not null then
+        return p_facts #> string_to_array(v_name, '.');
+      end if;
+      return (
+        select to_jsonb(string_agg(
+          case when s.n % 2 = 1 then s.part else p_facts #>> string_to_array(btrim(s.part), '.') end, '' order by s.n
+        ))
+        from regexp_split_to_table(v_text, '\{\{|\}\}') with ordinality as s (part, n)
+      );
+    else
+      return p_template;
+  end case;
+end
+$$;
+
 -- A text with its placeholders filled in, as text or as HTML; null if one of them is empty. What is filled in is not read again, so
 -- no value can name a placeholder, and in HTML nothing but the template's own page is markup.
 --
@@ -939,6 +1004,122 @@ begin
 end
 $$;
 
+-- A path with its placeholders filled in, each as one part of it: whatever is no letter, digit, -, _, . or ~ is written by its bytes. What is
+-- not there, or would be a step in the path, is refused.
+--
+-- Callers: interlock.mapped_call.
+-- Locks: none.
+-- Errors: P0001, which ends the delivery.
+create function interlock.fill_path(p_path text, p_facts jsonb)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_path text := '';
+  v_value text;
+  v_part record;
+begin
+  for v_part in
+    select s.part, s.n % 2 = 0 as is_name from regexp_split_to_table(p_path, '\{\{|\}\}') with ordinality as s (part, n) order by s.n
+  loop
+    if not v_part.is_name then
+      v_path := v_path || v_part.part;
+      continue;
+    end if;
+    v_value := p_facts #>> string_to_array(btrim(v_part.part), '.');
+    if coalesce(v_value, '') in ('', '.', '..') then
+      raise exception 'there is no %', btrim(v_part.part);
+    end if;
+    v_path := v_path || (
+      select string_agg(
+        case
+          when b.byte ~ '^[A-Za-z0-9._~-]$' then b.byte
+          else regexp_replace(upper(encode(convert_to(b.byte, 'UTF8'), 'hex')), '(..)', '%\1', 'g')
+        end,
+        '' order by b.n
+      )
+      from regexp_split_to_table(v_value, '') with ordinality as b (byte, n)
+    );
+  end loop;
+  return v_path;
+end
+$$;
+
+-- What is wrong with mappings of events to calls of a CRM; an empty list if nothing is.
+--
+-- Callers: interlock.set_crm_mappings.
+-- Locks: none.
+create function interlock.find_crm_problems(p_mappings jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_problems jsonb := '[]';
+  v_one record;
+  v_at text;
+  v_wrong text;
+begin
+  if jsonb_typeof(p_mappings) <> 'array' or jsonb_array_length(p_mappings) > 50 then
+    return interlock.problem('/p_mappings', 'must be a list of at most 50');
+  end if;
+  for v_one in select m.mapping, m.n - 1 as place from jsonb_array_elements(p_mappings) with ordinality as m (mapping, n) loop
+    v_at := '/p_mappings/' || v_one.place;
+    if jsonb_typeof(v_one.mapping) <> 'object' or v_one.mapping - '{event_type,method,path,body}'::text[] <> '{}' then
+      v_problems := v_problems || interlock.problem(v_at, 'must be {event_type, method?, path, body}');
+      continue;
+    end if;
+    if (jsonb_typeof(v_one.mapping -> 'event_type') = 'string'
+      and v_one.mapping ->> 'event_type' ~ '^[a-z_]+[.][a-z_]+$' and char_length(v_one.mapping ->> 'event_type') <= 60) is not true
+    then
+      v_problems := v_problems || interlock.problem(v_at || '/event_type', 'must be a type of events, as customer.changed');
+    elsif exists (
+      select from jsonb_path_query(p_mappings, 'strict $[*].event_type', silent => true) with ordinality as t (type, n)
+      where t.type = v_one.mapping -> 'event_type' and t.n - 1 < v_one.place
+    ) then
+      v_problems := v_problems || interlock.problem(v_at || '/event_type', 'must be one that no other has');
+    end if;
+    if coalesce(v_one.mapping ->> 'method', 'POST') not in ('POST', 'PUT', 'PATCH') then
+      v_problems := v_problems || interlock.problem(v_at || '/method', 'must be POST, PUT or PATCH');
+    end if;
+    if (jsonb_typeof(v_one.mapping -> 'path') = 'string'
+      and v_one.mapping ->> 'path' ~ '^/[^#\\[:space:][:cntrl:]]*$' and char_length(v_one.mapping ->> 'path') <= 500) is not true
+    then
+      v_problems := v_problems || interlock.problem(v_at || '/path', 'must be a path of the API, as /contacts/{{customer.id}}');
+    end if;
+    if (jsonb_typeof(v_one.mapping -> 'body') = 'object' and octet_length((v_one.mapping -> 'body')::text) <= 20000) is not true then
+      v_problems := v_problems || interlock.problem(v_at || '/body', 'must be an object of at most 20000 bytes');
+    end if;
+    -- Whatever stands in braces, in the path or anywhere in the body, and what lists are made of.
+    select coalesce(min(p.name), min(p.braces)) into v_wrong
+    from (
+      select
+        case when s.n % 2 = 0 and btrim(s.part) !~ '^(event|data|customer|item)([.][a-z0-9_]+)+$' and btrim(s.part) <> 'item' then s.part end
+          as name,
+        case when s.n % 2 = 1 and s.part ~ '[{}]' or max(s.n) over (partition by t.n) % 2 = 0 then t.text end as braces
+      from (
+        select row_number() over () as n, v.value #>> '{}' as text
+        from jsonb_path_query(v_one.mapping - 'event_type', '$.** ? (@.type() == "string")') as v (value)
+      ) t
+      cross join lateral regexp_split_to_table(t.text, '\{\{|\}\}') with ordinality as s (part, n)
+      union all
+      select e.name #>> '{}', null
+      from jsonb_path_query(v_one.mapping -> 'body', '$.**."$each"') as e (name)
+      where (e.name #>> '{}' ~ '^(data|item)([.][a-z0-9_]+)+$') is not true
+    ) p;
+    if v_wrong is not null then
+      v_problems := v_problems || interlock.problem(
+        v_at, format('must name event.…, data.…, customer.… or item.… in {{ }}, not %s', left(v_wrong, 100))
+      );
+    end if;
+  end loop;
+  return v_problems;
+end
+$$;
+
 -- What is wrong with the kind and the language of a mail; an empty list if nothing is.
 --
 -- Callers: interlock.set_mail_template, interlock.preview_mail.
@@ -960,6 +1141,67 @@ begin
   end || case
     when (p_language in ('en', 'de')) is not true then interlock.problem('/p_language', 'must be en or de')
     else '[]'
+  end;
+end
+$$;
+
+-- Why what is told of a mail is not Resend's own; null if it is. Svix's scheme, which became Standard Webhooks: the headers svix-id,
+-- svix-timestamp and svix-signature, here with a blank between; the signature is `v1,` and the base64 of the HMAC-SHA256 of
+-- `ID.TIMESTAMP.BODY` with the endpoint's secret, and several stand there while a secret is rolled, with blanks between. Times may differ
+-- by five minutes.
+--
+-- Hashes of the signatures are compared and not the signatures, so that how long it takes says nothing about them.
+--
+-- Callers: interlock.mail_webhook.
+-- Locks: none.
+-- Errors: none; answers missing, malformed, no_secret, too_old, in_the_future or mismatch.
+create function interlock.find_mail_signature_problem(p_body text, p_signature text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_id constant text := split_part(p_signature, ' ', 1);
+  v_time constant text := split_part(p_signature, ' ', 2);
+  v_signatures bytea[];
+  v_age interval;
+  v_secrets int;
+  v_matches boolean;
+begin
+  if btrim(coalesce(p_signature, '')) = '' then
+    return 'missing';
+  elsif char_length(p_signature) > 4096 or v_id = '' or v_time !~ '^[0-9]{1,12}$' then
+    return 'malformed';
+  end if;
+
+  select array_agg(decode(substr(s.part, 4), 'base64'))
+  into v_signatures
+  from string_to_table(p_signature, ' ') as s (part)
+  -- Of 32 bytes, and nothing that could not be decoded.
+  where s.part ~ '^v1,[A-Za-z0-9+/]{43}=$';
+  if v_signatures is null then
+    return 'malformed';
+  end if;
+
+  -- Once for each secret, however many signatures somebody sends.
+  with expected as materialized (
+    select interlock.hmac_sha256(
+      decode(substr(s.secret, 7), 'base64'), convert_to(concat_ws('.', v_id, v_time, p_body), 'UTF8')
+    ) as signature
+    from interlock.mail_webhook_secrets s
+  )
+  select count(*), bool_or(sha256(e.signature) = sha256(g.signature))
+  into v_secrets, v_matches
+  from expected e
+  cross join unnest(v_signatures) as g (signature);
+
+  v_age := interlock.clock() - to_timestamp(v_time::bigint);
+  return case
+    when v_secrets = 0 then 'no_secret'
+    when not v_matches then 'mismatch'
+    when v_age > interval '5 minutes' then 'too_old'
+    when v_age < interval '-5 minutes' then 'in_the_future'
   end;
 end
 $$;
@@ -1230,7 +1472,7 @@ set search_path = ''
 as $$
 begin
   return array[
-    'order.created', 'order.pending_payment', 'order.confirmed', 'order.paid', 'order.shipped', 'order.partly_shipped',
+    'order.pending_payment', 'order.confirmed', 'order.paid', 'order.shipped', 'order.partly_shipped',
     'order.refunded', 'order.lines_refunded', 'order.cancelled', 'order.payment_due'
   ];
 end
@@ -1251,7 +1493,7 @@ declare
   v_waits constant boolean := p_order.payment_method in ('bank_transfer', 'cash_on_delivery');
 begin
   return case
-    when p_event_type in ('order.created', 'order.pending_payment', 'order.confirmed') then
+    when p_event_type in ('order.pending_payment', 'order.confirmed') then
       case when v_waits and p_order.status in ('pending_payment', 'confirmed', 'paid', 'fulfilled') then 'order_confirmed' end
     when p_event_type = 'order.paid' then
       case when v_waits then 'payment_received' else 'order_confirmed' end
@@ -1742,6 +1984,72 @@ begin
 end
 $$;
 
+-- What public.mail_webhook does, with its owner's rights: what Resend tells of a mail. Nobody is signed in; the signature of the raw body is
+-- what gives it its right, and is asked for before anything is read or written. To an address that has bounced for good, or whose reader
+-- has complained, nothing is sent from now on. Told twice it is the same. All else is answered with success, too: it would be sent
+-- again for days.
+--
+-- Callers: anon, authenticated and service_role, through public.mail_webhook, of the function mail-webhook.
+-- Locks: the addresses' rows, in their order.
+-- Errors: VALIDATION_FAILED, WEBHOOK_SIGNATURE_INVALID with the reason; 55P03 is transient.
+-- Security definer: nobody has the right to write suppressions.
+create function interlock.mail_webhook(p_body text, p_signature text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_problem text;
+  v_event jsonb;
+  v_reason text;
+  v_suppressed int := 0;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if p_body is null or octet_length(p_body) > 65536 then
+    perform interlock.refuse_problems(interlock.problem('', 'must be an event of at most 64 KiB'));
+  end if;
+  v_problem := interlock.find_mail_signature_problem(p_body, p_signature);
+  if v_problem is not null then
+    perform interlock.raise_error('WEBHOOK_SIGNATURE_INVALID', jsonb_build_object('reason', v_problem));
+  end if;
+
+  begin
+    v_event := p_body::jsonb;
+  exception
+    when others then
+      -- No JSON, or text that the database cannot hold.
+      v_event := null;
+  end;
+  if (jsonb_typeof(v_event -> 'type') = 'string') is not true then
+    perform interlock.refuse_problems(interlock.problem('', 'must be an event: a JSON object with type and data'));
+  end if;
+
+  v_reason := case
+    when v_event ->> 'type' = 'email.complained' then 'complained'
+    -- A full mailbox, or a server that is away, is no reason for good.
+    when v_event ->> 'type' = 'email.bounced' and coalesce(v_event #>> '{data,bounce,type}', 'Permanent') = 'Permanent' then 'bounced'
+  end;
+  if v_reason is not null and jsonb_typeof(v_event #> '{data,to}') = 'array' then
+    insert into interlock.mail_suppressions (email, reason)
+    select distinct interlock.normal_email(t.address), v_reason
+    from (select * from jsonb_array_elements_text(v_event #> '{data,to}') limit 100) as t (address)
+    where interlock.normal_email(t.address) is not null
+    order by 1
+    on conflict (email) do update set reason = excluded.reason;
+    get diagnostics v_suppressed = row_count;
+  end if;
+
+  return jsonb_build_object(
+    'success', true, 'outcome', case when v_suppressed > 0 then 'suppressed' else 'ignored' end
+  );
+end
+$$;
+
 -- Words of mails beside those of receipts, in a language.
 --
 -- Callers: interlock.mail_rows, interlock.mail_values.
@@ -1835,6 +2143,63 @@ begin
 end
 $$;
 
+-- What the shop's CRM is told of an event by its mapping (interlock.crm_mappings): `{outlet, method, url, body, headers}`; null for nothing.
+-- Placeholders find the event itself (`event.id`, `event.type`, `event.timestamp`, `event.subject`), what it says (`data.…`), and as
+-- they are now the customer whom it names (`customer.…`). Who does not want to be written to is not told of, and what they buy is told
+-- without them.
+--
+-- Callers: interlock.crm_calls.
+-- Locks: none.
+create function interlock.mapped_call(p_event jsonb, p_key text)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_mapping interlock.crm_mappings;
+  v_customer jsonb;
+  v_facts jsonb;
+begin
+  select m.* into v_mapping from interlock.crm_mappings m where m.event_type = p_event ->> 'type';
+  if not found then
+    return null;
+  end if;
+  select jsonb_build_object(
+    'id', c.id,
+    'name', c.name,
+    'first_name', split_part(c.name, ' ', 1),
+    'last_name', nullif(substr(c.name, char_length(split_part(c.name, ' ', 1)) + 2), ''),
+    'phone', c.phone,
+    'email', c.email,
+    'tier', a.tier,
+    'since', c.created_at
+  )
+  into v_customer
+  from interlock.customers c
+  left join interlock.points_accounts a on a.customer_id = c.id
+  where c.id = (p_event #>> '{data,customer_id}')::uuid
+    and c.marketing
+    and num_nonnulls(c.phone, c.email) > 0;
+  if v_customer is null and p_event #>> '{data,customer_id}' = p_event ->> 'subject' then
+    return null;
+  end if;
+
+  v_facts := jsonb_build_object(
+    'event', p_event - 'data',
+    'data', case when v_customer is null then (p_event -> 'data') - 'customer_id' else p_event -> 'data' end,
+    'customer', v_customer
+  );
+  return jsonb_build_object(
+    'outlet', 'CRM',
+    'method', v_mapping.method,
+    'url', interlock.fill_path(v_mapping.path, v_facts),
+    'body', interlock.fill_json(v_mapping.body, v_facts)::text,
+    'headers', jsonb_build_object('idempotency-key', p_key)
+  );
+end
+$$;
+
 -- Whether the caller may hear what is broadcast under a topic:
 --
 --   batches            active drivers, and the shop
@@ -1875,29 +2240,10 @@ begin
 end
 $$;
 
--- Write down what has happened, in the transaction in which it does; answers its position.
---
--- Callers: whatever has something to tell: sales, customers, tiers, audits, endpoints.
--- Locks: none.
-create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
-returns bigint
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_position bigint;
-begin
-  insert into interlock.outbox (type, subject, payload)
-  values (p_type, p_subject, p_payload)
-  returning position into v_position;
-  return v_position;
-end
-$$;
-
 -- Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is. One that is switched on
 -- begins afresh, as webhooks do. Of one subject it gets one event after the other.
 --
--- Callers: interlock.set_mail_settings, interlock.set_crm_settings.
+-- Callers: interlock.set_mail_settings, interlock.set_crm_settings, interlock.set_crm_mappings.
 -- Locks: the cursor; the endpoint.
 create function interlock.open_channel(p_channel text, p_description text, p_event_types text[], p_active boolean)
 returns interlock.webhook_endpoints
@@ -2368,6 +2714,64 @@ begin
 end
 $$;
 
+-- What public.set_crm_mappings does, with its owner's rights: has the shop's CRM told of these events from now on, each by its mapping, and of
+-- no others; null leaves them as they are.
+--
+-- Callers: authenticated (staff) and service_role, through public.set_crm_mappings.
+-- Locks: the cursor; the endpoint of the CRM; its mappings.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED; 55P03 is transient.
+-- Security definer: nobody has the right to write endpoints and mappings.
+create function interlock.set_crm_mappings(p_mappings jsonb, p_active boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_endpoint interlock.webhook_endpoints;
+  v_types text[];
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  perform interlock.refuse_unless_shop();
+  if p_mappings is not null then
+    perform interlock.refuse_problems(interlock.find_crm_problems(p_mappings));
+  end if;
+  -- Whoever sets it up meanwhile waits here, and comes after us.
+  perform interlock.watch_events();
+  v_types := case
+    when p_mappings is not null then array(select m ->> 'event_type' from jsonb_array_elements(p_mappings) m)
+    else array(select m.event_type::text from interlock.crm_mappings m)
+  end;
+  if v_types = '{}' and p_active is not false then
+    if p_mappings is null then
+      perform interlock.refuse_problems(interlock.problem('/p_mappings', 'must be there at first'));
+    end if;
+    p_active := false;
+  end if;
+
+  v_endpoint := interlock.open_channel('crm', 'CRM', nullif(v_types, '{}'), p_active);
+  if p_mappings is not null then
+    delete from interlock.crm_mappings m where m.event_type <> all (v_types);
+    insert into interlock.crm_mappings (event_type, method, path, body)
+    select m ->> 'event_type', coalesce(m ->> 'method', 'POST'), m ->> 'path', m -> 'body'
+    from jsonb_array_elements(p_mappings) m
+    on conflict (event_type)
+    do update set method = excluded.method, path = excluded.path, body = excluded.body;
+  end if;
+  return jsonb_build_object('success', true, 'crm', jsonb_build_object(
+    'endpoint_id', v_endpoint.id,
+    'active', v_endpoint.active,
+    'mappings', (
+      select coalesce(jsonb_agg(to_jsonb(m) order by m.event_type), '[]') from interlock.crm_mappings m
+    )
+  ));
+end
+$$;
+
 -- What public.set_crm_settings does, with its owner's rights: has Alpine IQ told of sales and customers from now on, or changes which
 -- account; what is null stays.
 --
@@ -2578,6 +2982,38 @@ begin
 end
 $$;
 
+-- What public.set_mail_webhook_secret does, with its owner's rights: the secret by which Resend signs what it tells of mails counts from now on,
+-- and the one before it still does, until the next one comes. Given again it is the latest.
+--
+-- Callers: service_role, through public.set_mail_webhook_secret.
+-- Locks: the table of secrets, against another one who sets a secret.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED.
+-- Security definer: nobody reads or writes secrets.
+create function interlock.set_mail_webhook_secret(p_secret text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if (p_secret ~ '^whsec_([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$' and char_length(p_secret) between 38 and 94) is not true then
+    perform interlock.refuse_problems(interlock.problem('/p_secret', 'must be whsec_ and the base64 of 24 to 64 bytes'));
+  end if;
+
+  lock table interlock.mail_webhook_secrets in share row exclusive mode;
+  delete from interlock.mail_webhook_secrets s where s.secret = p_secret;
+  insert into interlock.mail_webhook_secrets (secret) values (p_secret);
+  delete from interlock.mail_webhook_secrets s
+  where s.id not in (select l.id from interlock.mail_webhook_secrets l order by l.id desc limit 2);
+  return jsonb_build_object('success', true);
+end
+$$;
+
 -- The header webhook-signature (Standard Webhooks): for each secret of the endpoint that counts `v1,` and the base64 of the
 -- HMAC-SHA256 of `ID.TIMESTAMP.BODY`, the present secret's first.
 --
@@ -2706,7 +3142,8 @@ $$;
 
 -- Begin with what happens from now on, if no endpoint has been listening: what nobody wanted is not looked through.
 --
--- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, interlock.open_channel, before an endpoint becomes active.
+-- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, interlock.open_channel,
+--   interlock.set_crm_mappings, before an endpoint becomes active.
 -- Locks: the cursor.
 create function interlock.watch_events()
 returns void
@@ -3009,6 +3446,21 @@ $$;
 comment on function public.list_webhook_endpoints() is
   'Where events are sent, without the secrets. For staff and the service role.';
 
+create function public.mail_webhook(p_body text, p_signature text)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return interlock.mail_webhook(p_body, p_signature);
+end
+$$;
+
+comment on function public.mail_webhook(text, text) is
+  'What Resend tells of a mail, signed: p_body as it came, p_signature its headers svix-id, svix-timestamp and svix-signature with a blank between. Called by the function mail-webhook.';
+
 create function public.preview_mail(
   p_order_id uuid, p_kind text, p_language text default null
 )
@@ -3091,6 +3543,19 @@ $$;
 comment on function public.send_test_event(uuid) is
   'Sends an event webhook.test to an endpoint. For staff and the service role.';
 
+create function public.set_crm_mappings(p_mappings jsonb default null, p_active boolean default null)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.set_crm_mappings(p_mappings, p_active)
+$$;
+
+comment on function public.set_crm_mappings(jsonb, boolean) is
+  'For staff and the service role: has any CRM told of events, each as {event_type, method?, path, body} with placeholders; what is left out stays.';
+
 create function public.set_crm_settings(p_account text default null, p_active boolean default null)
 returns jsonb
 language sql
@@ -3153,6 +3618,21 @@ $$;
 comment on function public.set_mail_template(text, text, text, text, text) is
   'For staff and the service role: the shop''s own words for a mail in a language; without subject and body the usual ones count again.';
 
+create function public.set_mail_webhook_secret(p_secret text)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return interlock.set_mail_webhook_secret(p_secret);
+end
+$$;
+
+comment on function public.set_mail_webhook_secret(text) is
+  'For the service role only: the secret by which Resend signs what it tells of mails. The one before it counts until the next.';
+
 create function public.suppress_email(
   p_email text, p_reason text default 'unwanted'
 )
@@ -3205,19 +3685,27 @@ comment on function interlock.committed_snapshot is
 comment on function interlock.create_webhook_endpoint is
   'What public.create_webhook_endpoint does, with its owner''s rights: an endpoint that gets the events of all transactions that begin from now on, of some types or of all.';
 comment on function interlock.crm_call is
-  'What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing.';
+  'What Alpine IQ is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing.';
 comment on function interlock.crm_calls is
-  'The calls of the CRM that deliveries come to, by their ids.';
+  'The calls of CRMs that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
 comment on function interlock.event_id is
   'The id of an event, by which a receiver knows a repetition: a UUID (version 7) of when it was and its position, so that it need not be kept.';
+comment on function interlock.fill_json is
+  'A JSON template with its placeholders filled in.';
 comment on function interlock.fill_mail is
   'A text with its placeholders filled in, as text or as HTML; null if one of them is empty.';
+comment on function interlock.fill_path is
+  'A path with its placeholders filled in, each as one part of it: whatever is no letter, digit, -, _, .';
+comment on function interlock.find_crm_problems is
+  'What is wrong with mappings of events to calls of a CRM; an empty list if nothing is.';
 comment on function interlock.find_mail_problems is
   'What is wrong with the kind and the language of a mail; an empty list if nothing is.';
+comment on function interlock.find_mail_signature_problem is
+  'Why what is told of a mail is not Resend''s own; null if it is.';
 comment on function interlock.find_template_problems is
   'What is wrong with a text of a template, at p_at: a placeholder that there is not, by its name, or braces that do not close.';
 comment on function interlock.find_webhook_problems is
@@ -3256,14 +3744,16 @@ comment on function interlock.mail_template is
   'What a mail says, in a language: a subject, and paragraphs with placeholders.';
 comment on function interlock.mail_values is
   'What there is to say of an order in a mail, by the placeholders of interlock.mail_placeholders but `lines`; what is not the case is left out.';
+comment on function interlock.mail_webhook is
+  'What public.mail_webhook does, with its owner''s rights: what Resend tells of a mail.';
 comment on function interlock.mail_words is
   'Words of mails beside those of receipts, in a language.';
 comment on function interlock.make_deliveries is
   'Make deliveries of events that are new, at most p_limit events of them; answers how many were looked at.';
+comment on function interlock.mapped_call is
+  'What the shop''s CRM is told of an event by its mapping (interlock.crm_mappings): `{outlet, method, url, body, headers}`; null for nothing.';
 comment on function interlock.may_hear is
   'Whether the caller may hear what is broadcast under a topic:';
-comment on function interlock.note_event is
-  'Write down what has happened, in the transaction in which it does; answers its position.';
 comment on function interlock.open_channel is
   'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
 comment on function interlock.prepare_realtime is
@@ -3282,6 +3772,8 @@ comment on function interlock.roll_webhook_secret is
   'What public.roll_webhook_secret does, with its owner''s rights: makes another secret for an endpoint and answers it.';
 comment on function interlock.send_test_event is
   'What public.send_test_event does, with its owner''s rights: an event webhook.test for this endpoint alone, whatever types it wants.';
+comment on function interlock.set_crm_mappings is
+  'What public.set_crm_mappings does, with its owner''s rights: has the shop''s CRM told of these events from now on, each by its mapping, and of no others; null leaves them as they are.';
 comment on function interlock.set_crm_settings is
   'What public.set_crm_settings does, with its owner''s rights: has Alpine IQ told of sales and customers from now on, or changes which account; what is null stays.';
 comment on function interlock.set_deliver_secret is
@@ -3290,6 +3782,8 @@ comment on function interlock.set_mail_settings is
   'What public.set_mail_settings does, with its owner''s rights: has mails written from now on, or changes how; what is null stays.';
 comment on function interlock.set_mail_template is
   'What public.set_mail_template does, with its owner''s rights: puts the shop''s own words in place of a mail''s, in a language; without subject and body the usual ones count again.';
+comment on function interlock.set_mail_webhook_secret is
+  'What public.set_mail_webhook_secret does, with its owner''s rights: the secret by which Resend signs what it tells of mails counts from now on, and the one before it still does, until the next one comes.';
 comment on function interlock.sign_webhook is
   'The header webhook-signature (Standard Webhooks): for each secret of the endpoint that counts `v1,` and the base64 of the HMAC-SHA256 of `ID.TIMESTAMP.BODY`, the present secret''s first.';
 comment on function interlock.skip_delivery is
@@ -3316,15 +3810,18 @@ revoke all on function
   public.delete_webhook_endpoint(uuid),
   public.list_deliveries(uuid, text, bigint, int),
   public.list_webhook_endpoints(),
+  public.mail_webhook(text, text),
   public.preview_mail(uuid, text, text),
   public.record_delivery(bigint, uuid, int, text, int, int, text),
   public.retry_delivery(bigint, uuid, timestamptz, timestamptz),
   public.roll_webhook_secret(uuid, int),
   public.send_test_event(uuid),
   public.set_deliver_secret(text),
+  public.set_crm_mappings(jsonb, boolean),
   public.set_crm_settings(text, boolean),
   public.set_mail_settings(text, text, text, text[], text, interval, boolean),
   public.set_mail_template(text, text, text, text, text),
+  public.set_mail_webhook_secret(text),
   public.suppress_email(text, text),
   public.update_webhook_endpoint(uuid, text, text, text[], boolean, boolean)
 from public, anon, authenticated, service_role;
@@ -3340,6 +3837,7 @@ grant execute on function
   public.retry_delivery(bigint, uuid, timestamptz, timestamptz), interlock.retry_delivery,
   public.roll_webhook_secret(uuid, int), interlock.roll_webhook_secret,
   public.send_test_event(uuid), interlock.send_test_event,
+  public.set_crm_mappings(jsonb, boolean), interlock.set_crm_mappings,
   public.set_crm_settings(text, boolean), interlock.set_crm_settings,
   public.set_mail_settings(text, text, text, text[], text, interval, boolean), interlock.set_mail_settings,
   public.set_mail_template(text, text, text, text, text), interlock.set_mail_template,
@@ -3348,13 +3846,19 @@ grant execute on function
 to authenticated, service_role;
 
 grant execute on function
-  public.set_deliver_secret(text), interlock.set_deliver_secret
+  public.set_deliver_secret(text), interlock.set_deliver_secret,
+  public.set_mail_webhook_secret(text), interlock.set_mail_webhook_secret
 to service_role;
 
 -- The worker has a secret, and for what it has claimed a lease; nobody else has a right here.
 grant execute on function
   public.claim_deliveries(text, int), interlock.claim_deliveries,
   public.record_delivery(bigint, uuid, int, text, int, int, text), interlock.record_delivery
+to anon, authenticated, service_role;
+
+-- The signature is what gives it its right.
+grant execute on function
+  public.mail_webhook(text, text), interlock.mail_webhook
 to anon, authenticated, service_role;
 
 -- The view of what has happened runs with its reader's rights.

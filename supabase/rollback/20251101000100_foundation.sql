@@ -8,6 +8,7 @@ drop function
   public.settle_slots(uuid);
 drop table
   interlock.settings,
+  interlock.outbox,
   interlock.idempotency_keys,
   interlock.counter_slots;
 drop domain
@@ -18,12 +19,14 @@ drop domain
   interlock.unit_count,
   interlock.positive_count,
   interlock.row_version,
+  interlock.event_type,
   interlock.label,
   interlock.movement_reason,
   interlock.slug,
   interlock.country_code,
   interlock.idempotency_key;
 drop function
+  interlock.has_realtime,
   interlock.is_staff,
   interlock.acts_for_shop,
   interlock.begin_idempotent,
@@ -50,6 +53,7 @@ drop function
   interlock.lock_slots,
   interlock.lock_user,
   interlock.make_slots,
+  interlock.note_event,
   interlock.pointer_token,
   interlock.problem,
   interlock.purge_history,

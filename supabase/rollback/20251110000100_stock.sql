@@ -15,7 +15,6 @@ drop function
   interlock.adjust_stock,
   interlock.admit_checkout,
   interlock.book_transfer,
-  interlock.broadcast_stock,
   interlock.cancel_transfer,
   interlock.change_inventory,
   interlock.change_inventory_once,
@@ -59,6 +58,7 @@ drop function
   interlock.set_stock_slots,
   interlock.settle_stock,
   interlock.stage_stock,
+  interlock.stock_state,
   interlock.stock_version,
   interlock.sum_up_import,
   interlock.take_at_gate,
@@ -68,6 +68,7 @@ drop function
   interlock.take_from_slot,
   interlock.take_from_slots,
   interlock.take_stock,
+  interlock.tell_stock,
   interlock.transfer_ends,
   interlock.transfer_inventory,
   interlock.write_inventory;

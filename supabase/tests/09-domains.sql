@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(561);
+select plan(576);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -30,6 +30,9 @@ select set_eq(
       ('order_url', 'text'),
       ('lead_time', 'interval'),
       ('crm_account', 'text'),
+      ('crm_body', 'jsonb'),
+      ('crm_method', 'text'),
+      ('crm_path', 'text'),
       ('event_types', 'text[]'),
       ('http_status', 'integer'),
       ('text/plain', 'text'),
@@ -244,6 +247,7 @@ values
   ('delivery_channel', 'webhook', null),
   ('delivery_channel', 'email', null),
   ('delivery_channel', 'alpine_iq', null),
+  ('delivery_channel', 'crm', null),
   ('delivery_channel', 'fax', 'delivery_channel_known'),
   ('mail_kind', 'order_confirmed', null),
   ('mail_kind', 'payment_received', null),
@@ -290,6 +294,17 @@ values
   ('lead_time', '30 days', null),
   ('lead_time', '9 minutes', 'lead_time_sane'),
   ('lead_time', '31 days', 'lead_time_sane'),
+  ('crm_method', 'PATCH', null),
+  ('crm_method', 'GET', 'crm_method_known'),
+  ('crm_path', '/contacts/{{customer.id}}?x=1', null),
+  ('crm_path', '@host/', 'crm_path_format'),
+  ('crm_path', '/a b', 'crm_path_format'),
+  ('crm_path', '/a#b', 'crm_path_format'),
+  ('crm_path', '/' || repeat('a', 499), null),
+  ('crm_path', '/' || repeat('a', 500), 'crm_path_format'),
+  ('crm_body', '{}', null),
+  ('crm_body', '[]', 'crm_body_sane'),
+  ('crm_body', format('{"a": "%s"}', repeat('a', 20000)), 'crm_body_sane'),
   ('crm_account', 'a-B_4711', null),
   ('crm_account', '../x', 'crm_account_format'),
   ('crm_account', '', 'crm_account_format'),

@@ -1,4 +1,4 @@
-// What the CRM is told, through the function `deliver` to the stand-in for Alpine IQ.
+// What CRMs are told, through the function `deliver`: the stand-in for Alpine IQ, and any other by a mapping.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
@@ -38,6 +38,7 @@ const told = async () =>
   await (await fetch(`${ALPINE_IQ_API_URL}/stand-in/crm`)).json();
 
 after(() => rpc("set_crm_settings", { p_active: false }));
+after(() => rpc("set_crm_mappings", { p_mappings: [] }));
 
 test("a customer is told of, and not one who does not want it", async () => {
   const { crm } = await rpc("set_crm_settings", {
@@ -67,6 +68,53 @@ test("a customer is told of, and not one who does not want it", async () => {
       lastName: "Lee",
     },
   }]);
+  const { deliveries } = await rpc("list_deliveries", {
+    p_endpoint_id: crm.endpoint_id,
+  });
+  const of = ({ id }) => deliveries.find(({ subject }) => subject === id);
+  assert.equal(of(ann).state, "delivered");
+  assert.equal(of(bob).state, "skipped");
+});
+
+test("any other CRM is told by the shop's mapping, in the fields of its API", async () => {
+  const { crm } = await rpc("set_crm_mappings", {
+    p_mappings: [{
+      event_type: "customer.changed",
+      method: "PUT",
+      path: "/v2/contacts/{{customer.email}}",
+      body: {
+        external_id: "{{customer.id}}",
+        properties: {
+          fullName: "{{customer.first_name}} {{customer.last_name}}",
+          phone: "{{customer.phone}}",
+          source: "shop",
+        },
+      },
+    }],
+    p_active: true,
+  });
+  const save = async (marketing) => {
+    const email = `a+b${crypto.randomUUID()}@test.example`;
+    const { customer } = await rpc("save_customer", {
+      p_person: { name: "Ann Lee", email, marketing },
+    });
+    return { id: customer.id, email };
+  };
+  const ann = await save(true);
+  const bob = await save(false);
+  await deliver();
+  const own = (await told()).filter(({ body }) =>
+    [ann.id, bob.id].includes(body.external_id)
+  );
+  assert.deepEqual(own.map(({ key: _, ...call }) => call), [{
+    method: "PUT",
+    path: `/crm/v2/contacts/${encodeURIComponent(ann.email)}`,
+    body: {
+      external_id: ann.id,
+      properties: { fullName: "Ann Lee", source: "shop" },
+    },
+  }]);
+  assert.match(own[0].key, /^[0-9a-f-]{36}\.[0-9a-f-]{36}$/);
   const { deliveries } = await rpc("list_deliveries", {
     p_endpoint_id: crm.endpoint_id,
   });

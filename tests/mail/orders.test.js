@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
+import { Webhook } from "standardwebhooks";
 
 const {
   API_URL,
@@ -184,3 +185,38 @@ async function freePort() {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+test("who complains to Resend gets no mails any more", async () => {
+  const p_secret = `whsec_${btoa("thirty-two bytes of a secret: 32")}`;
+  await rpc("set_mail_webhook_secret", { p_secret });
+  const webhook = new Webhook(p_secret);
+  const body = JSON.stringify({
+    type: "email.complained",
+    created_at: new Date().toISOString(),
+    data: { to: [ORDER_EMAIL] },
+  });
+  const now = new Date();
+  const tell = (signature) =>
+    fetch(`${API_URL}/functions/v1/mail-webhook`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "svix-id": "msg_1",
+        "svix-timestamp": String(Math.floor(now / 1_000)),
+        "svix-signature": signature,
+      },
+      body,
+    });
+  const forged = await tell(webhook.sign("msg_2", now, body));
+  assert.equal(forged.status, 400);
+  assert.equal((await forged.json()).details.reason, "mismatch");
+  const told = await tell(`v1a,unknown ${webhook.sign("msg_1", now, body)}`);
+  assert.deepEqual(await told.json(), {
+    success: true,
+    outcome: "suppressed",
+  });
+  await rpc("retry_delivery", { p_delivery_id: (await delivery()).id });
+  await deliver();
+  const { state, log } = await delivery();
+  assert.deepEqual([state, log.at(-1).error], ["skipped", "suppressed"]);
+});

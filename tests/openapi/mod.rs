@@ -149,7 +149,10 @@ async fn send(bench: &Bench, function: &str, sent: &Sent) -> (u16, Value) {
             Takes::Signed { header, .. } if record.name == function => Some(header),
             _ => None,
         });
-        request = request.header(header.expect("it takes a signed text"), signature);
+        let names: Vec<&str> = header.expect("it takes a signed text").split(' ').collect();
+        for (name, value) in names.iter().zip(signature.splitn(names.len(), ' ')) {
+            request = request.header(*name, value);
+        }
     }
     let response = request.send().await.expect("the stack answers");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -82,7 +82,7 @@ pub enum Takes {
     /// gateway asks for no token, one that comes all the same is not passed on, and the RPC, which looks at the
     /// signature, is called with the API key alone.
     Signed {
-        /// The header that has the signature, in lower case.
+        /// The header that has the signature, in lower case; or several, with blanks between, as their values then have.
         header: &'static str,
         /// The arguments of that text and the signature, which is empty if there is none.
         arguments: fn(body: &str, signature: &str) -> Arguments,

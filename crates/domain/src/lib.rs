@@ -9,6 +9,7 @@
 // The build cuts every `{:?}` out of the modules: only panics have one, and their texts go nowhere.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
+pub mod addresses;
 #[cfg(feature = "describe")]
 pub mod describe;
 pub mod errors;
@@ -68,6 +69,7 @@ pub mod events {
     #[cfg(not(target_arch = "wasm32"))]
     pub mod catalogue;
     pub mod deliver;
+    pub mod mail_webhook;
 }
 
 /// Promo codes.
@@ -87,4 +89,5 @@ pub const FUNCTIONS: &[&function::Function] = &[
     &warehouse::pack::PACK,
     &promo::promo_validate::PROMO_VALIDATE,
     &events::deliver::DELIVER,
+    &events::mail_webhook::MAIL_WEBHOOK,
 ];

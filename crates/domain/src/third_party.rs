@@ -54,9 +54,9 @@ pub struct Api {
 pub struct Outlet {
     /// What its settings begin with: `RESEND` for `RESEND_API_KEY` and `RESEND_API_URL`.
     pub name: &'static str,
-    /// Where it is, unless `RESEND_API_URL` says otherwise.
+    /// Where it is, unless `RESEND_API_URL` says otherwise; empty: only where that says so.
     pub url: &'static str,
-    /// The header that its key goes in.
+    /// The header that its key goes in, unless `RESEND_API_HEADER` says otherwise: `x-key`, or `authorization: Bearer`.
     pub header: &'static str,
     /// What stands before the key there.
     pub before: &'static str,
@@ -133,11 +133,16 @@ pub enum Target {
     Anybody {
         /// The outlet's name, if it is one of [`ThirdParty::outlets`].
         outlet: Option<String>,
+        /// The HTTP method.
+        method: &'static str,
         /// The URL; of an outlet the path.
         url: String,
         /// Headers, the type of the body among them.
         headers: Vec<(String, String)>,
     },
+    /// To whoever knows the addresses of a name; the answer has them with a blank between, in the object that [`told`] makes of it.
+    /// Its error is `unset` where nobody can be asked, and `unsent` if there are none.
+    Names(String),
     /// Nowhere: these calls are made at once, each up to its reply.
     Each(Vec<Branch>),
 }
@@ -181,7 +186,7 @@ impl Target {
         match self {
             Target::Rpc(_) | Target::Each(_) => Asks::Database,
             Target::ThirdParty { .. } => Asks::ThirdParty,
-            Target::Anybody { .. } => Asks::Anybody,
+            Target::Anybody { .. } | Target::Names(_) => Asks::Anybody,
         }
     }
 
@@ -207,6 +212,7 @@ impl Target {
             }
             Target::Anybody {
                 outlet,
+                method,
                 url,
                 headers,
             } => {
@@ -215,7 +221,11 @@ impl Target {
                 own = headers
                     .map(|(name, value)| (name.clone(), value.as_str().into()))
                     .collect();
-                ("anybody", "POST", url.as_str())
+                ("anybody", *method, url.as_str())
+            }
+            Target::Names(name) => {
+                own = Vec::new();
+                ("names", "", name.as_str())
             }
             Target::Each(branches) => {
                 let branches = branches.iter().map(Branch::to_value);

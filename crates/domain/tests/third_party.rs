@@ -532,3 +532,88 @@ fn what_is_due_is_sent_at_once_and_each_outcome_is_recorded() {
         r#"{"success":true,"claimed":3,"delivered":1,"failed":2}"#
     );
 }
+
+#[test]
+fn what_must_be_public_is_sent_only_where_all_of_its_addresses_are() {
+    let deliver = *FUNCTIONS
+        .iter()
+        .find(|function| function.name == "deliver")
+        .expect("it is registered");
+    let ask = |state: &State, outcome| {
+        let state = State::read(&state.write()).expect("a state");
+        match resume(deliver, &SerdeJson, state, outcome, 20.0, 0.5) {
+            Step::Call(call) => call,
+            Step::Reply(reply) => panic!("a reply: {reply:?}"),
+        }
+    };
+    let begun = begin(
+        deliver,
+        &SerdeJson,
+        Request {
+            authorization: Some("a secret".into()),
+            body: Some(String::new()),
+            ..request("")
+        },
+    );
+    let Step::Call(claim) = begun else {
+        panic!("{begun:?}")
+    };
+    let claimed = r#"{"success":true,"deliveries":[
+        {"id":1,"lease":"l","url":"https://shop.example:8443/a?b=c#d","public":true,"headers":{"webhook-id":"e"},"body":"{\"a\":1}"},
+        {"id":2,"lease":"l","url":"http://10.0.0.1/","public":false,"headers":{},"body":"b"}]}"#;
+    let all = ask(&claim.state, answered(200, claimed));
+    let Some(Target::Each(branches)) = &all.target else {
+        panic!("{all:?}")
+    };
+    assert_eq!(
+        branches[0].target,
+        Target::Names("shop.example".to_owned()),
+        "its port is none of its name"
+    );
+    assert_eq!(
+        SerdeJson.write(&branches[0].target.to_value()),
+        r#"{"to":"names","method":"","path":"shop.example","headers":{}}"#
+    );
+    assert!(
+        matches!(&branches[1].target, Target::Anybody { url, .. } if url == "http://10.0.0.1/"),
+        "where webhooks may go anywhere nobody looks"
+    );
+    for outcome in [answered(200, "1.1.1.1 2606:4700::1111"), Outcome::Unset] {
+        let send = ask(&branches[0].state, outcome);
+        assert!(
+            matches!(&send.target, Some(Target::Anybody { url, outlet: None, .. }) if url == "https://shop.example:8443/a?b=c#d"),
+            "{send:?}"
+        );
+        assert_eq!(send.body.as_deref(), Some(r#"{"a":1}"#));
+        let record = ask(&send.state, answered(204, ""));
+        assert_eq!(record.target, Some(Target::Rpc("record_delivery")));
+        assert_eq!(
+            record.body.as_deref(),
+            Some(
+                r#"{"p_delivery_id":1,"p_lease":"l","p_duration_ms":0,"p_status":204,"p_answer":""}"#
+            )
+        );
+    }
+    for (outcome, why) in [
+        (
+            answered(200, "1.1.1.1 10.0.0.1 2606:4700::1111"),
+            "its name leads to 10.0.0.1, which is not public",
+        ),
+        (
+            answered(200, "::1"),
+            "its name leads to ::1, which is not public",
+        ),
+        (answered(200, ""), "its name leads to , which is not public"),
+        (Outcome::Unsent, "its name was not found"),
+        (Outcome::TimedOut, "its name was not found in time"),
+    ] {
+        let record = ask(&branches[0].state, outcome);
+        assert_eq!(record.target, Some(Target::Rpc("record_delivery")));
+        assert_eq!(
+            record.body,
+            Some(format!(
+                r#"{{"p_delivery_id":1,"p_lease":"l","p_error":"{why}"}}"#
+            ))
+        );
+    }
+}

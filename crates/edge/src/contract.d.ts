@@ -6,8 +6,11 @@ export interface Settings {
   /** Only of a function that asks a third party. */
   thirdPartyUrl?: string | null;
   thirdPartyKey?: string | null;
-  /** Only of a function that has outlets: the URL and the key of each, by name. */
-  outlets?: Record<string, { url: string | null; key: string | null }>;
+  /** Only of a function that has outlets: the URL and the key of each, and the header that this goes in, by name. */
+  outlets?: Record<
+    string,
+    { url: string | null; key: string | null; header: string | null }
+  >;
 }
 
 /** Where an API is, and what each call of it has. */
@@ -21,7 +24,7 @@ export interface Profile {
   url: string;
   method: string;
   headers: Record<string, string>;
-  /** Has the signature of a signed text; null where a user calls, with whose `authorization` the calls are made. */
+  /** Has the signature of a signed text, or several that do, with blanks between, as their values then have; null where a user calls, with whose `authorization` the calls are made. */
   signatureHeader: string | null;
   /** Whether the head of a request has `if-match`. */
   conditional?: true;
@@ -58,10 +61,11 @@ export type State = string & { readonly opaque: "state" };
 
 /**
  * Where a call goes that is not to the function's own RPC: to the RPC `path`, to that place of the third party, or to
- * anybody whose URL it is; if it has an `outlet` to that place of it, with its key, or not at all.
+ * anybody whose URL it is; if it has an `outlet` to that place of it, with its key, or not at all. To `names`, it asks for the
+ * addresses of the name `path`; the answer has them with blanks between.
  */
 export interface Place {
-  to: "rpc" | "third_party" | "anybody";
+  to: "rpc" | "third_party" | "anybody" | "names";
   method: string;
   path: string;
   headers: Record<string, string>;

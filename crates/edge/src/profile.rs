@@ -194,8 +194,23 @@ fn outlet_template(
         ));
     }
     let url = setting("url").unwrap_or(outlet.url);
+    if url.is_empty() {
+        return Ok(None);
+    }
     check(url).map_err(|reason| [name, "_API_URL", reason].concat())?;
-    let header = (outlet.header.to_owned(), [outlet.before, key].concat());
+    let header = match setting("header") {
+        None => (outlet.header.to_owned(), [outlet.before, key].concat()),
+        Some(header) => {
+            let (header, before) = header.split_once(':').unwrap_or((header, ""));
+            let (header, before) = (header.trim(), before.trim());
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            if header.is_empty() || !header.bytes().all(is_name) || !can_be_sent(before) {
+                return Err([name, "_API_HEADER is no name of a header"].concat());
+            }
+            let before = [before, if before.is_empty() { "" } else { " " }];
+            (header.to_owned(), [before[0], before[1], key].concat())
+        }
+    };
     let template = Template {
         url: url.trim_end_matches('/').to_owned(),
         headers: Headers(vec![header]),

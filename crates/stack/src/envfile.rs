@@ -38,7 +38,7 @@ pub(crate) fn settings(root: &Path) -> Result<Vec<(String, String)>> {
 
 /// Whether a variable of our own environment is handed on to functions.
 pub(crate) fn is_setting(name: &str) -> bool {
-    ["INTERLOCK_", "STRIPE_", "RESEND_", "ALPINE_IQ_"]
+    ["INTERLOCK_", "STRIPE_", "RESEND_", "ALPINE_IQ_", "CRM_"]
         .iter()
         .any(|start| name.starts_with(start))
 }

@@ -1,6 +1,6 @@
 //! A stand-in for Resend, so that mails can be written, sent and looked at without an account: `POST /emails` with its checks,
 //! errors and idempotency keys, as documented. Nothing leaves this machine; what would have been sent is shown at `/`. And one for
-//! Alpine IQ, which only takes what it is told.
+//! Alpine IQ, and one for any other CRM, which only take what they are told.
 //!
 //! What a test asks for goes to `/stand-in`: `POST /stand-in/faults` with a [`Fault`], `DELETE /stand-in` to begin anew;
 //! `GET /stand-in/mails` and `GET /stand-in/crm` answer what was sent.
@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,13 +26,18 @@ pub(crate) const PORT: u16 = 54324;
 const API_KEY: &str = "re_interlock_stand_in_0123456789";
 
 /// The key of the function, as `ALPINE_IQ_API_KEY`.
-const CRM_KEY: &str = "aiq_interlock_stand_in_0123456789";
+const ALPINE_IQ_KEY: &str = "aiq_interlock_stand_in_0123456789";
+
+/// The key of the function, as `CRM_API_KEY`.
+const CRM_KEY: &str = "crm_interlock_stand_in_0123456789";
 
 /// What the functions and whoever tries it need to know.
-pub(crate) fn variables(port: u16) -> [(String, String); 4] {
+pub(crate) fn variables(port: u16) -> [(String, String); 6] {
     [
         ("ALPINE_IQ_API_URL", format!("http://127.0.0.1:{port}")),
-        ("ALPINE_IQ_API_KEY", CRM_KEY.to_owned()),
+        ("ALPINE_IQ_API_KEY", ALPINE_IQ_KEY.to_owned()),
+        ("CRM_API_URL", format!("http://127.0.0.1:{port}/crm")),
+        ("CRM_API_KEY", CRM_KEY.to_owned()),
         ("RESEND_API_URL", format!("http://127.0.0.1:{port}")),
         ("RESEND_API_KEY", API_KEY.to_owned()),
     ]
@@ -83,6 +88,7 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<()> {
         .route("/emails/{id}", get(retrieve))
         .route("/mails/{id}/{form}", get(show))
         .route("/api/v1.1/{call}/{account}", post(take))
+        .route("/crm/{*path}", any(take_any))
         .route("/stand-in/mails", get(sent))
         .route("/stand-in/crm", get(told_crm))
         .route("/stand-in/faults", post(fault))
@@ -288,7 +294,10 @@ async fn take(
     Path((call, account)): Path<(String, String)>,
     text: String,
 ) -> Response {
-    if headers.get("x-apikey").is_none_or(|key| key != CRM_KEY) {
+    if headers
+        .get("x-apikey")
+        .is_none_or(|key| key != ALPINE_IQ_KEY)
+    {
         return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
     }
     let body = serde_json::from_str::<Value>(&text).ok();
@@ -299,6 +308,32 @@ async fn take(
     let told = json!({ "call": call, "account": account, "body": body });
     state(&shared).crm.push(told);
     Json(json!({ "success": true })).into_response()
+}
+
+/// Takes what any other CRM is told.
+async fn take_any(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    method: Method,
+    uri: Uri,
+    text: String,
+) -> Response {
+    let text_of = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let token = text_of("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    if token != Some(CRM_KEY) {
+        return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
+    }
+    let Ok(body) = serde_json::from_str::<Value>(&text) else {
+        return (StatusCode::BAD_REQUEST, "Bad Request").into_response();
+    };
+    let told = json!({
+        "method": method.as_str(),
+        "path": uri.path(),
+        "key": text_of("idempotency-key"),
+        "body": body,
+    });
+    state(&shared).crm.push(told);
+    Json(json!({})).into_response()
 }
 
 async fn told_crm(State(shared): State<Shared>) -> Json<Value> {

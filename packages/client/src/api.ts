@@ -921,6 +921,16 @@ export interface components {
             /** @description How many were not, and are tried again or are dead. */
             failed: number;
         };
+        /** @description The event is taken. */
+        MailEventAnswer: {
+            /** @constant */
+            success: true;
+            /**
+             * @description Whether somebody gets no mails any more.
+             * @enum {unknown}
+             */
+            outcome: "suppressed" | "ignored";
+        };
         /** @description An order; amounts and states are those of the moment at which it is sent. */
         OrderEventData: {
             /** Format: uuid */
@@ -1002,7 +1012,7 @@ export interface components {
             retryable: false;
             request_id: string;
         };
-        /** @description The event is not signed by the payment provider. */
+        /** @description The event is not signed by whom it should come from. */
         WebhookSignatureInvalidError: {
             /** @constant */
             error: "WEBHOOK_SIGNATURE_INVALID";
@@ -1020,7 +1030,7 @@ export interface components {
             } | null;
             /**
              * @description What to do next.
-             * @example Look at details.reason: no_secret, call set_payment_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.
+             * @example Look at details.reason: no_secret, call set_payment_secret or set_mail_webhook_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.
              */
             hint: string | null;
             /** @constant */

@@ -278,9 +278,6 @@ export interface StockBadge {
   state: "in_stock" | "low" | "on_order" | "sold_out";
 }
 
-/** From so many units on a product is not low. */
-const PLENTY = 6;
-
 /** Shows what there is of a product, and again whenever its badge changes; nothing of one that is not shown in the shop. */
 export function followStock(
   supabase: Live,
@@ -290,15 +287,8 @@ export function followStock(
 ): () => void {
   const changed = differs();
   let heard = 0;
-  const tell = (available: number, policy: string, orderable?: number) => {
-    const sold: StockBadge["state"] = policy === "backorder" && orderable !== 0
-      ? "on_order"
-      : "sold_out";
-    const state = policy === "untracked" || available >= PLENTY
-      ? "in_stock"
-      : available > 0
-      ? "low"
-      : sold;
+  const tell = (row: StockRow) => {
+    const { available_quantity: available, state } = row;
     if (changed(state)) show({ productId, available, state });
   };
   return follow(supabase, `stock:${productId}`, {
@@ -317,14 +307,11 @@ export function followStock(
       );
       // What was heard meanwhile may be newer; it is read again.
       if (heard !== before) return;
-      for (const row of answer as StockRow[]) {
-        const { available_quantity, stock_policy, orderable_quantity } = row;
-        tell(available_quantity, stock_policy, orderable_quantity ?? undefined);
-      }
+      for (const row of answer as StockRow[]) tell(row);
     },
     hear({ payload }, reading) {
       heard += 1;
-      tell(payload.available_quantity, payload.stock_policy);
+      tell(payload);
       return reading;
     },
   });
@@ -332,8 +319,7 @@ export function followStock(
 
 interface StockRow {
   available_quantity: number;
-  stock_policy: string;
-  orderable_quantity: number | null;
+  state: StockBadge["state"];
 }
 
 /** Whether something is not what it was the time before. */

@@ -229,6 +229,7 @@ export interface Functions {
       "backordered": number;
       "orderable_quantity": number;
       "product_id": string;
+      "state": string;
       "stock_policy": string;
       "stock_slots": number;
     }[];
@@ -293,6 +294,10 @@ export interface Functions {
   };
   "list_webhook_endpoints": {
     Args: Record<PropertyKey, never>;
+    Returns: Json;
+  };
+  "mail_webhook": {
+    Args: { "p_body": string; "p_signature": string };
     Returns: Json;
   };
   "manage_inventory": {
@@ -525,6 +530,10 @@ export interface Functions {
     Returns: Json;
   };
   "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
+  "set_crm_mappings": {
+    Args: { "p_active"?: boolean; "p_mappings"?: Json };
+    Returns: Json;
+  };
   "set_crm_settings": {
     Args: { "p_account"?: string; "p_active"?: boolean };
     Returns: Json;
@@ -550,6 +559,10 @@ export interface Functions {
       "p_language": string;
       "p_subject"?: string;
     };
+    Returns: Json;
+  };
+  "set_mail_webhook_secret": {
+    Args: { "p_secret": string };
     Returns: Json;
   };
   "set_packed_quantity": {

@@ -215,6 +215,28 @@ export type Database = {
         };
         Relationships: [];
       };
+      "crm_mappings": {
+        Row: {
+          "body": NonNullable<Json>;
+          "event_type": string;
+          "method": string;
+          "path": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "body": NonNullable<Json>;
+          "event_type": string;
+          "method": string;
+          "path": string;
+        };
+        Update: {
+          "body"?: NonNullable<Json>;
+          "event_type"?: string;
+          "method"?: string;
+          "path"?: string;
+        };
+        Relationships: [];
+      };
       "crm_settings": {
         Row: {
           "account": string;
@@ -878,6 +900,25 @@ export type Database = {
           "kind"?: string;
           "language"?: string;
           "subject"?: string;
+        };
+        Relationships: [];
+      };
+      "mail_webhook_secrets": {
+        Row: {
+          "created_at": string;
+          "id": number;
+          "secret": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: never;
+          "secret": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: never;
+          "secret"?: string;
         };
         Relationships: [];
       };
@@ -2346,6 +2387,7 @@ export type Database = {
           "decimals": number;
           "id": string;
           "kind": string;
+          "low_stock_at": number;
           "loyalty_class": string;
           "max_per_customer": number | null;
           "max_per_order": number | null;
@@ -2355,9 +2397,8 @@ export type Database = {
           "stock_slots": number;
           "tax_class": string;
           "unit": string;
-          "broadcast_stock": undefined | null;
         };
-        ComputedFields: "broadcast_stock";
+        ComputedFields: never;
         Insert: {
           "active"?: boolean;
           "available_quantity"?: number;
@@ -2368,6 +2409,7 @@ export type Database = {
           "decimals"?: number;
           "id"?: string;
           "kind"?: string;
+          "low_stock_at"?: number;
           "loyalty_class"?: string;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
@@ -2388,6 +2430,7 @@ export type Database = {
           "decimals"?: number;
           "id"?: string;
           "kind"?: string;
+          "low_stock_at"?: number;
           "loyalty_class"?: string;
           "max_per_customer"?: number | null;
           "max_per_order"?: number | null;
@@ -4788,8 +4831,16 @@ export type Database = {
         Returns: Json;
       };
       "fill_links": { Args: { "p_limit": number }; Returns: number };
+      "fill_json": {
+        Args: { "p_facts": Json; "p_template": Json };
+        Returns: Json;
+      };
       "fill_mail": {
         Args: { "p_html": boolean; "p_text": string; "p_values": Json };
+        Returns: string;
+      };
+      "fill_path": {
+        Args: { "p_facts": Json; "p_path": string };
         Returns: string;
       };
       "find_adjustment_problems": {
@@ -4822,6 +4873,7 @@ export type Database = {
           "since": string;
         }[];
       };
+      "find_crm_problems": { Args: { "p_mappings": Json }; Returns: Json };
       "find_customer": {
         Args: { "p_email": string; "p_phone": string };
         Returns: Json;
@@ -4927,6 +4979,10 @@ export type Database = {
       "find_mail_problems": {
         Args: { "p_kind": string; "p_language": string };
         Returns: Json;
+      };
+      "find_mail_signature_problem": {
+        Args: { "p_body": string; "p_signature": string };
+        Returns: string;
       };
       "find_member_problem": {
         Args: { "p_kind": string; "p_value": Json };
@@ -5269,6 +5325,7 @@ export type Database = {
           "backordered": number;
           "orderable_quantity": number;
           "product_id": string;
+          "state": string;
           "stock_policy": string;
           "stock_slots": number;
         }[];
@@ -5351,6 +5408,7 @@ export type Database = {
         Args: { "p_order_id": string; "p_user_id": string };
         Returns: boolean;
       };
+      "has_realtime": { Args: Record<PropertyKey, never>; Returns: boolean };
       "has_room_for_proof": { Args: { "p_path": string }; Returns: boolean };
       "has_to_ship": { Args: { "p_order_id": string }; Returns: boolean };
       "hmac_sha256": {
@@ -5897,6 +5955,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "mail_webhook": {
+        Args: { "p_body": string; "p_signature": string };
+        Returns: Json;
+      };
       "mail_words": { Args: { "p_language": string }; Returns: Json };
       "make_deliveries": { Args: { "p_limit": number }; Returns: number };
       "make_sale": {
@@ -5934,6 +5996,10 @@ export type Database = {
           "p_reference": string;
           "p_transfer_id": string;
         };
+        Returns: Json;
+      };
+      "mapped_call": {
+        Args: { "p_event": Json; "p_key": string };
         Returns: Json;
       };
       "may_hear": { Args: { "p_topic": string }; Returns: boolean };
@@ -6865,6 +6931,10 @@ export type Database = {
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: number };
       "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
       "session_to_json": { Args: { "p_session_id": string }; Returns: Json };
+      "set_crm_mappings": {
+        Args: { "p_active": boolean; "p_mappings": Json };
+        Returns: Json;
+      };
       "set_crm_settings": {
         Args: { "p_account": string; "p_active": boolean };
         Returns: Json;
@@ -6894,6 +6964,10 @@ export type Database = {
           "p_language": string;
           "p_subject": string;
         };
+        Returns: Json;
+      };
+      "set_mail_webhook_secret": {
+        Args: { "p_secret": string };
         Returns: Json;
       };
       "set_packed_quantity": {
@@ -7051,6 +7125,16 @@ export type Database = {
         Returns: undefined;
       };
       "start_packing": { Args: { "p_session_id": string }; Returns: Json };
+      "stock_state": {
+        Args: {
+          "p_available": number;
+          "p_product": Omit<
+            Database["interlock"]["Tables"]["products"]["Row"],
+            Database["interlock"]["Tables"]["products"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
+      };
       "stock_version": { Args: { "p_product_id": string }; Returns: number };
       "store_card_payment": {
         Args: {
@@ -7360,6 +7444,19 @@ export type Database = {
           "p_percent": number;
         };
         Returns: number;
+      };
+      "tell_stock": {
+        Args: {
+          "p_new": Omit<
+            Database["interlock"]["Tables"]["products"]["Row"],
+            Database["interlock"]["Tables"]["products"]["ComputedFields"]
+          >;
+          "p_old": Omit<
+            Database["interlock"]["Tables"]["products"]["Row"],
+            Database["interlock"]["Tables"]["products"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
       };
       "text_width": { Args: { "p_text": string }; Returns: number };
       "till_role": { Args: Record<PropertyKey, never>; Returns: string };

@@ -12,19 +12,27 @@ comment on function interlock.committed_snapshot is
 comment on function interlock.create_webhook_endpoint is
   'What public.create_webhook_endpoint does, with its owner''s rights: an endpoint that gets the events of all transactions that begin from now on, of some types or of all.';
 comment on function interlock.crm_call is
-  'What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing.';
+  'What Alpine IQ is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing.';
 comment on function interlock.crm_calls is
-  'The calls of the CRM that deliveries come to, by their ids.';
+  'The calls of CRMs that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
 comment on function interlock.event_id is
   'The id of an event, by which a receiver knows a repetition: a UUID (version 7) of when it was and its position, so that it need not be kept.';
+comment on function interlock.fill_json is
+  'A JSON template with its placeholders filled in.';
 comment on function interlock.fill_mail is
   'A text with its placeholders filled in, as text or as HTML; null if one of them is empty.';
+comment on function interlock.fill_path is
+  'A path with its placeholders filled in, each as one part of it: whatever is no letter, digit, -, _, .';
+comment on function interlock.find_crm_problems is
+  'What is wrong with mappings of events to calls of a CRM; an empty list if nothing is.';
 comment on function interlock.find_mail_problems is
   'What is wrong with the kind and the language of a mail; an empty list if nothing is.';
+comment on function interlock.find_mail_signature_problem is
+  'Why what is told of a mail is not Resend''s own; null if it is.';
 comment on function interlock.find_template_problems is
   'What is wrong with a text of a template, at p_at: a placeholder that there is not, by its name, or braces that do not close.';
 comment on function interlock.find_webhook_problems is
@@ -63,14 +71,16 @@ comment on function interlock.mail_template is
   'What a mail says, in a language: a subject, and paragraphs with placeholders.';
 comment on function interlock.mail_values is
   'What there is to say of an order in a mail, by the placeholders of interlock.mail_placeholders but `lines`; what is not the case is left out.';
+comment on function interlock.mail_webhook is
+  'What public.mail_webhook does, with its owner''s rights: what Resend tells of a mail.';
 comment on function interlock.mail_words is
   'Words of mails beside those of receipts, in a language.';
 comment on function interlock.make_deliveries is
   'Make deliveries of events that are new, at most p_limit events of them; answers how many were looked at.';
+comment on function interlock.mapped_call is
+  'What the shop''s CRM is told of an event by its mapping (interlock.crm_mappings): `{outlet, method, url, body, headers}`; null for nothing.';
 comment on function interlock.may_hear is
   'Whether the caller may hear what is broadcast under a topic:';
-comment on function interlock.note_event is
-  'Write down what has happened, in the transaction in which it does; answers its position.';
 comment on function interlock.open_channel is
   'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
 comment on function interlock.prepare_realtime is
@@ -89,6 +99,8 @@ comment on function interlock.roll_webhook_secret is
   'What public.roll_webhook_secret does, with its owner''s rights: makes another secret for an endpoint and answers it.';
 comment on function interlock.send_test_event is
   'What public.send_test_event does, with its owner''s rights: an event webhook.test for this endpoint alone, whatever types it wants.';
+comment on function interlock.set_crm_mappings is
+  'What public.set_crm_mappings does, with its owner''s rights: has the shop''s CRM told of these events from now on, each by its mapping, and of no others; null leaves them as they are.';
 comment on function interlock.set_crm_settings is
   'What public.set_crm_settings does, with its owner''s rights: has Alpine IQ told of sales and customers from now on, or changes which account; what is null stays.';
 comment on function interlock.set_deliver_secret is
@@ -97,6 +109,8 @@ comment on function interlock.set_mail_settings is
   'What public.set_mail_settings does, with its owner''s rights: has mails written from now on, or changes how; what is null stays.';
 comment on function interlock.set_mail_template is
   'What public.set_mail_template does, with its owner''s rights: puts the shop''s own words in place of a mail''s, in a language; without subject and body the usual ones count again.';
+comment on function interlock.set_mail_webhook_secret is
+  'What public.set_mail_webhook_secret does, with its owner''s rights: the secret by which Resend signs what it tells of mails counts from now on, and the one before it still does, until the next one comes.';
 comment on function interlock.sign_webhook is
   'The header webhook-signature (Standard Webhooks): for each secret of the endpoint that counts `v1,` and the base64 of the HMAC-SHA256 of `ID.TIMESTAMP.BODY`, the present secret''s first.';
 comment on function interlock.skip_delivery is

@@ -39,6 +39,8 @@ comment on function interlock.grant_slots is
   'Share units of a counter out to its empty slots, if there are at least 16 for each.';
 comment on function interlock.guard_slots is
   'Refuse a number of slots in the owner''s row that is not the number of its slots: whoever trusts the row would miss units that are granted.';
+comment on function interlock.has_realtime is
+  'Whether the platform''s realtime is there, so that it is worth making a message.';
 comment on function interlock.is_line is
   'Whether a text is one line of at most so many characters, outer blanks not counted.';
 comment on function interlock.is_staff is
@@ -65,6 +67,8 @@ comment on function interlock.new_id is
   'A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then random bits.';
 comment on function interlock.normal_text is
   'The normal form of text that people type: by it texts are compared, never shown.';
+comment on function interlock.note_event is
+  'Write down what has happened, in the transaction in which it does; answers its position.';
 comment on function interlock.pointer_token is
   'A name as it stands in a JSON pointer: `~` and `/` escaped, and of a long one the beginning.';
 comment on function interlock.problem is

@@ -8,6 +8,9 @@ grant execute on function interlock.new_id to service_role;
 -- And are checked and found by these.
 grant execute on function interlock.normal_text, interlock.is_line, interlock.most_units to service_role;
 
+-- A trigger's condition asks, as whoever writes.
+grant execute on function interlock.has_realtime to service_role;
+
 -- A policy of the platform's storage asks.
 grant execute on function interlock.is_staff to authenticated, service_role;
 

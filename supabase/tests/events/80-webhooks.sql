@@ -252,8 +252,15 @@ select is(pg_temp.claim(), 'all 202, all 203, ordered 203, all 204', 'what comes
 update interlock.deliveries set next_attempt_at = now() where state = 'pending';
 select is(pg_temp.claim(), null, 'an endpoint that fails has one under way');
 select is(pg_temp.record('ordered 203', '204'), null, 'nothing is recorded that was not claimed');
+update interlock.deliveries set lease = null, lease_until = null, next_attempt_at = now() + interval '1 second' where state = 'pending';
+select is(pg_temp.claim(), null, 'nothing is sent before it is due');
+update interlock.deliveries set next_attempt_at = now() where state = 'pending';
+update interlock.webhook_endpoints set url = replace(url, 'https:', 'http:');
+select is(pg_temp.claim(), null, 'nothing goes where it may not go any more');
+update interlock.webhook_endpoints set url = replace(url, 'http:', 'https:');
 update interlock.deliveries set lease = null, lease_until = null where lease is not null;
 select is(pg_temp.claim(), 'all 201, all 202, ordered 202, all 203, all 204', 'the one that was first is first again');
+select is((select array_agg(c.d ->> 'public') from claimed c), array_fill('true'::text, array[5]), 'it is looked at where they lead');
 select is(pg_temp.record('ordered 202', '503, null, 12, 3600, ''' || repeat('é', 900) || ''''), '{"success": true, "recorded": true, "state": "pending"}', 'a receiver asks for an hour');
 select ok(d.next_attempt_at - now() between interval '1 hour' and interval '72 minutes', 'and gets it')
 from interlock.deliveries d where d.endpoint_id = pg_temp.id('ordered') and d.attempts = 2;

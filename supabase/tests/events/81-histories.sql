@@ -44,7 +44,7 @@ as $$
 $$;
 
 -- All that follows is of this transaction, which the cursor has not seen: as if it were committed.
-update interlock.delivery_cursor set seen = pg_current_snapshot();
+update interlock.delivery_cursor set seen = interlock.committed_snapshot();
 create function pg_temp.make()
 returns int
 language plpgsql

@@ -3,12 +3,17 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(9);
+select plan(11);
 
 update interlock.settings set webhooks_anywhere = true, deliver_url = null;
 delete from interlock.webhook_endpoints;
 
 select is(interlock.call_deliver(), 0, 'without pg_net nothing is called');
+insert into interlock.webhook_endpoints (id, url) values ('82000000-0000-4000-8000-000000000001', 'http://127.0.0.1:9/');
+update interlock.settings set deliver_url = 'https://ref.supabase.co/functions/v1/deliver';
+update interlock.delivery_cursor set seen = interlock.committed_snapshot(), target = null, position = 0;
+select interlock.note_event('tap.due', 'x', '{}');
+select is(interlock.call_deliver(), 0, 'whatever is due, and however it is set up');
 
 -- What the job needs of pg_net and of the vault.
 create schema net;
@@ -22,7 +27,10 @@ language sql
 as $$
   insert into net.calls values (url, body, headers, timeout_milliseconds) returning 1::bigint
 $$;
+select is(interlock.call_deliver(), 0, 'nor without the vault');
 create table vault.decrypted_secrets (name text, decrypted_secret text);
+delete from interlock.webhook_endpoints;
+update interlock.settings set deliver_url = null;
 
 insert into interlock.webhook_endpoints (url) values ('http://127.0.0.1:9/');
 update interlock.delivery_cursor set seen = pg_current_snapshot(), target = null, position = 0;
@@ -52,7 +60,7 @@ update interlock.deliveries d set next_attempt_at = now() + interval '1 minute';
 update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
 select interlock.call_deliver();
 select is_empty('select from net.calls', 'if nothing is due nobody is called');
-update interlock.delivery_cursor set seen = pg_current_snapshot();
+update interlock.delivery_cursor set seen = interlock.committed_snapshot();
 select interlock.call_deliver();
 select isnt_empty('select from net.calls', 'an event of which no deliveries are made is due');
 delete from net.calls;

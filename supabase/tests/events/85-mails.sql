@@ -159,7 +159,7 @@ select matches(answer #>> '{body,html}', '<html lang="de">', 'it says its langua
 select is(answer #> '{body,tags}', '[{"name": "kind", "value": "order_confirmed"}]', 'and its kind') from said;
 
 select matches(pg_temp.say('transfer', 'pending_payment', 'text'), 'Please transfer 1,234.56\u00a0EUR by \d{4}-\d\d-\d\d \d\d:\d\d, and name', 'an order by bank transfer says until when; its contact says which language');
-select is(pg_temp.happen('transfer', 'created') ->> 'to', 'tap-81-ann@example.com', 'who has an account gets mails there and nowhere else');
+select is(pg_temp.happen('transfer', 'pending_payment') ->> 'to', 'tap-81-ann@example.com', 'who has an account gets mails there and nowhere else');
 select is(pg_temp.happen('guest', 'confirmed') ->> 'to', 'guest-81@example.com', 'a guest where they have said');
 select is(jsonb_build_array(x -> 'to', x -> 'why'), '[null, "no address"]', 'nobody is nobody') from (select pg_temp.happen(n, 'confirmed') as x from unnest(array['nobody', 'wrong']) n) y;
 select is(x ->> 'state', 'skipped', 'and the delivery has its end') from pg_temp.happen('nobody', 'confirmed') x;
@@ -169,7 +169,7 @@ select is(pg_temp.happen('transfer', 'payment_due') ->> 'kind', 'payment_reminde
 select is(pg_temp.happen('cash', 'fulfilled'), null, 'some events are worth none');
 select is(interlock.mail_kind_of(c.type, o), c.kind, format('%s of an order by %s, %s: %s', c.type, c.method, c.status, coalesce(c.kind, 'none')))
 from (values
-  ('order.pending_payment', 'card', 'pending_payment', null), ('order.created', 'wallet', 'paid', null), ('order.paid', 'wallet', 'paid', 'order_confirmed'),
+  ('order.pending_payment', 'card', 'pending_payment', null), ('order.fulfilled', 'wallet', 'fulfilled', null), ('order.paid', 'wallet', 'paid', 'order_confirmed'),
   ('order.paid', 'card', 'paid', 'order_confirmed'), ('order.paid', 'bank_transfer', 'paid', 'payment_received'), ('order.pending_payment', 'bank_transfer', 'expired', null),
   ('order.shipped', 'card', 'paid', 'order_shipped'), ('order.partly_shipped', 'card', 'paid', 'order_shipped'), ('order.cancelled', 'card', 'cancelled', null),
   ('order.refunded', 'card', 'refunded', 'order_refunded'), ('order.payment_due', 'bank_transfer', 'paid', null)
@@ -230,6 +230,7 @@ select is(x ->> 'state' || ': ' || (x ->> 'why'), 'skipped: suppressed', 'and no
 select is(x ->> 'body', null, 'nothing was even written') from pg_temp.happen('guest', 'confirmed') x;
 select pg_temp.answer_as('staff', $$public.allow_email('guest-81@example.com')$$);
 select is(pg_temp.happen('guest', 'confirmed') ->> 'state', 'pending', 'until it is allowed again');
+select is(pg_temp.answer_as('staff', $$public.allow_email('nobody')$$) #>> '{details,problems,0,pointer}', '/p_email', 'whom nobody can write to cannot be allowed');
 select pg_temp.answer_as('staff', $$public.set_mail_settings(p_kinds => '{order_shipped}')$$);
 select is(pg_temp.happen('guest', 'confirmed') ->> 'why', 'not of the kinds that are written', 'nor what the shop does not write');
 select pg_temp.answer_as('staff', $$public.set_mail_settings(p_kinds => '{order_confirmed,payment_reminder}')$$);

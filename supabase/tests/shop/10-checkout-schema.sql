@@ -35,7 +35,7 @@ from (values
     'created_at timestamp with time zone not null', 'stock_slots integer not null',
     'tax_class text not null', 'stock_policy text not null', 'backorder_limit integer not null',
     'backordered integer not null', 'max_per_order integer', 'max_per_customer integer',
-    'unit text not null', 'decimals integer not null', 'loyalty_class text not null'
+    'unit text not null', 'decimals integer not null', 'loyalty_class text not null', 'low_stock_at integer not null'
   ]),
   ('interlock.stock_movements', array[
     'id bigint not null', 'product_id uuid not null', 'location_id uuid not null', 'delta numeric not null', 'balance_after numeric',

@@ -139,10 +139,10 @@ select lives_ok(
   $$update interlock.products set stock_policy = 'tracked' where id = pg_temp.p('d')$$, 'tracked is every product''s right'
 );
 select is(
-  (select array_agg(row(s.available_quantity, s.stock_policy, s.backordered, s.orderable_quantity)::text order by s.product_id)
+  (select array_agg(row(s.available_quantity, s.stock_policy, s.backordered, s.orderable_quantity, s.state)::text order by s.product_id)
     from public.get_stock(array[pg_temp.p('a'), pg_temp.p('b'), pg_temp.p('c'), pg_temp.p('d')]) s),
-  '{"(5,tracked,0,5)","(2,backorder,0,6)","(3,untracked,0,)","(2,tracked,0,2)"}',
-  'get_stock says what can be ordered'
+  '{"(5,tracked,0,5,low)","(2,backorder,0,6,low)","(3,untracked,0,,in_stock)","(2,tracked,0,2,low)"}',
+  'get_stock says what can be ordered, and what a badge shows'
 );
 
 -- Backorder --------------------------------------------------------------------

@@ -1,6 +1,8 @@
 //! What has happened, told outside.
 
 #[cfg(test)]
+mod mail_webhook;
+#[cfg(test)]
 mod mails;
 #[cfg(test)]
 mod mutants;
@@ -17,7 +19,10 @@ use super::Area;
 pub(crate) const AREA: Area = Area {
     before_test: "update interlock.webhook_endpoints set active = false where active and coalesce(url like 'http://127.0.0.1:%', true);",
     #[cfg(test)]
-    documented: &[|bench| Box::pin(over_http::documented(bench))],
+    documented: &[
+        |bench| Box::pin(over_http::documented(bench)),
+        |bench| Box::pin(mail_webhook::documented(bench)),
+    ],
     #[cfg(test)]
     scenes: &[],
     #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Races of those who deliver. A scenario returns what is wrong.
 
 use super::rows::{accept, claim, note};
+use crate::areas::inventory::rows::call;
 use crate::harness::calls::Adapter;
 use crate::harness::races::{Race, Verdict, require};
 use crate::harness::stack::Bench;
@@ -20,6 +21,7 @@ pub(crate) enum DeliveryScenario {
     InOrder,
     RecordedOnce,
     ErasedMeanwhile,
+    LowOnce,
 }
 
 impl Race for DeliveryScenario {
@@ -39,6 +41,7 @@ impl DeliveryScenario {
                 Self::InOrder => in_order(bench).await?,
                 Self::RecordedOnce => recorded_once(bench).await?,
                 Self::ErasedMeanwhile => erased_meanwhile(bench).await?,
+                Self::LowOnce => low_once(bench).await?,
             }
         }
         Ok(())
@@ -345,4 +348,26 @@ tests! {
     a_subject_is_told_in_order: InOrder;
     an_attempt_is_recorded_once: RecordedOnce;
     no_mail_outlives_whom_it_is_to: ErasedMeanwhile;
+}
+
+/// Twelve buy the twelve units of a product at once; one of them makes it low.
+async fn low_once(bench: &Bench) -> Verdict {
+    let product = bench.products(1, 12).await[0];
+    let sessions = join_all((0..12).map(|_| bench.stack.connect())).await;
+    let buy = format!("public.decrement_product_quantity('{product}', 1)");
+    for sold in join_all(sessions.iter().map(|session| call(session, &buy))).await {
+        sold?;
+    }
+    let told = bench
+        .db
+        .query(
+            "select (b.payload ->> 'available_quantity')::int from interlock.outbox b
+             where b.type = 'stock.low' and b.subject = $1",
+            &[&product.to_string()],
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+    let told: Vec<i32> = told.iter().map(|row| row.get(0)).collect();
+    require!(told == [5], "a stock was told to be low at {told:?}");
+    Ok(())
 }

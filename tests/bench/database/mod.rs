@@ -2,6 +2,7 @@
 
 mod carts;
 mod claims;
+mod deliver;
 mod hot;
 mod inventory;
 mod packing;
@@ -51,6 +52,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
         include_str!("../peers/promo.sql"),
         include_str!("../peers/inventory.sql"),
         include_str!("../peers/packing.sql"),
+        include_str!("../peers/deliver.sql"),
     ] {
         admin.batch_execute(peer).await.context("a peer")?;
     }
@@ -64,6 +66,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     inventory::prepare(&admin).await?;
     tills::prepare(&admin).await?;
     packing::prepare(&admin).await?;
+    deliver::prepare(&admin).await?;
     rows::vacuum_what_has_rows(&admin).await?;
     let mut shops = Vec::new();
     for commit in Commit::ALL {
@@ -104,6 +107,9 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
         }
         figures.extend(tills::measure(&counter).await?);
         figures.extend(packing::measure(&counter).await?);
+        if commit == Commit::Fast {
+            figures.extend(deliver::measure(&counter).await?);
+        }
     }
     database.remove().await?;
     Ok(figures)

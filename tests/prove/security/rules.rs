@@ -85,7 +85,7 @@ const RULES: &[Rule] = &[
           union all
           select 'anon: ' || f.oid::regprocedure::text
           from pg_proc f
-          where f.pronamespace = 'interlock'::regnamespace and f.proname not in ('get_stock', 'payment_webhook', 'claim_deliveries', 'record_delivery', 'may_hear')
+          where f.pronamespace = 'interlock'::regnamespace and f.proname not in ('get_stock', 'payment_webhook', 'mail_webhook', 'claim_deliveries', 'record_delivery', 'may_hear')
             and has_function_privilege('anon', f.oid, 'execute')
           union all
           select r.role || ': create in ' || s.schema

@@ -142,6 +142,7 @@ const FOR_STAFF: &[&str] = &[
     "sale_receipt",
     "save_customer",
     "send_test_event",
+    "set_crm_mappings",
     "set_crm_settings",
     "set_mail_settings",
     "set_mail_template",

@@ -2,8 +2,8 @@
 
 super::codes! {
     WebhookSignatureInvalid 400 Final "WEBHOOK_SIGNATURE_INVALID"
-        "The event is not signed by the payment provider."
-        "Look at details.reason: no_secret, call set_payment_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed."
+        "The event is not signed by whom it should come from."
+        "Look at details.reason: no_secret, call set_payment_secret or set_mail_webhook_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed."
         known(&[("reason", Words(&["missing", "malformed", "no_secret", "too_old", "in_the_future", "mismatch"]))]);
 
     PaymentNotFound 404 Final "PAYMENT_NOT_FOUND"

@@ -191,6 +191,20 @@ pub const EVENTS: &[Event] = &[
         Says("The same, voided.", &Anything),
     ),
     event(
+        "stock.low",
+        "product",
+        "Of an active product no more is left than its `low_stock_at`; once, and again only after there was more.",
+        Object(
+            "A product.",
+            &[
+                ("product_id", Uuid),
+                ("available_quantity", AMOUNT),
+                ("low_stock_at", AMOUNT),
+                ("state", Words(&["low", "on_order", "sold_out"])),
+            ],
+        ),
+    ),
+    event(
         "stock.oversold_offline",
         "sale",
         "A till has sold offline what was not there.",

@@ -1,9 +1,10 @@
 //! `deliver`: events on their way to the shop's endpoints, to customers by mail, and to the CRM.
 //!
 //! A scheduler calls it with the worker's secret. The database leases it deliveries that are due, each signed and ready to
-//! be sent; the key of who sends mails is added here; all are sent at once, and what comes of each is recorded as soon as it is known. Whatever it has claimed and
+//! be sent; the key of who sends mails is added here, and whatever leads to an address that is not public stays here; all are sent at once, and what comes of each is recorded as soon as it is known. Whatever it has claimed and
 //! not recorded, because it was killed, is claimed again a minute later.
 
+use crate::addresses::is_public;
 use crate::function::{Arguments, Function, Takes};
 use crate::json::{Value, object};
 use crate::third_party::{Body, Next, NextCall, Outlet, Target, ThirdParty, Turn};
@@ -41,6 +42,12 @@ pub const DELIVER: Function = Function {
                 url: "https://lab.alpineiq.com",
                 header: "x-apikey",
                 before: "",
+            },
+            Outlet {
+                name: CRM,
+                url: "",
+                header: "authorization",
+                before: "Bearer ",
             },
         ],
         budget_ms: 25_000,
@@ -92,12 +99,17 @@ pub const DELIVER: Function = Function {
     },
 };
 
+/// The addresses of where it goes are known.
+const FOUND: u32 = 4;
 /// It is sent.
 const SENT: u32 = 1;
 /// What came of it is recorded.
 const RECORDED: u32 = 2;
 /// All are.
 const ALL: u32 = 3;
+
+/// The outlet of which only the shop knows where it is.
+const CRM: &str = "CRM";
 
 /// Whose key a delivery needs, by what its settings begin with.
 const OUTLET: &str = "outlet";
@@ -110,7 +122,8 @@ fn arguments(_: &str, secret: &str) -> Arguments {
 fn next(turn: Turn) -> Next {
     match turn.step {
         0 => send(&turn.answer),
-        SENT => record(turn),
+        FOUND => send_if_public(turn),
+        SENT => record(turn.memo, turn.answer),
         RECORDED => Next::Pass,
         ALL => count(&turn.answer),
         _ => Next::Unexpected,
@@ -125,9 +138,51 @@ fn send(answer: &Value) -> Next {
     if deliveries.is_empty() {
         return reply(0, 0);
     }
-    match deliveries.iter().map(post).collect() {
+    let first = |delivery: &Value| match delivery.get("public") {
+        Some(public) if *public == true.into() => look_up(delivery),
+        _ => post(delivery),
+    };
+    match deliveries.iter().map(first).collect() {
         Some(calls) => Next::Each { step: ALL, calls },
         None => Next::Unexpected,
+    }
+}
+
+/// Asks where one leads, as it may go to the public internet only.
+fn look_up(delivery: &Value) -> Option<NextCall> {
+    let url = delivery.get("url")?.as_text()?;
+    let host = url.split_once("://")?.1;
+    let host = host.split(['/', '?', '#', ':']).next()?;
+    Some(NextCall {
+        step: FOUND,
+        memo: delivery.clone(),
+        target: Target::Names(host.to_owned()),
+        body: Body::Text(String::new()),
+    })
+}
+
+/// Sends one if all of the addresses that its name has are public: whoever connects may take any of them. Where names cannot be looked up it is
+/// sent, as the platform that runs us is outside of everybody's network.
+fn send_if_public(turn: Turn) -> Next {
+    let Some(call) = post(&turn.memo) else {
+        return Next::Unexpected;
+    };
+    let (found, error) = (turn.answer.get("answer"), turn.answer.get("error"));
+    let unfit = match (
+        found.and_then(Value::as_text),
+        error.and_then(Value::as_text),
+    ) {
+        (Some(found), _) => found
+            .split(' ')
+            .find(|address| !is_public(address))
+            .map(|address| ["its name leads to ", address, ", which is not public"].concat()),
+        (None, Some("unset")) => None,
+        (None, Some("timed_out")) => Some("its name was not found in time".to_owned()),
+        (None, _) => Some("its name was not found".to_owned()),
+    };
+    match unfit {
+        None => Next::Call(call),
+        Some(unfit) => record(call.memo, object([("error", unfit.as_str().into())])),
     }
 }
 
@@ -155,6 +210,11 @@ fn post(delivery: &Value) -> Option<NextCall> {
         ]),
         target: Target::Anybody {
             outlet,
+            method: match text("method").as_deref() {
+                Some("PUT") => "PUT",
+                Some("PATCH") => "PATCH",
+                _ => "POST",
+            },
             url: text("url")?,
             headers: own.into_iter().chain(signed).collect::<Option<_>>()?,
         },
@@ -163,14 +223,21 @@ fn post(delivery: &Value) -> Option<NextCall> {
 }
 
 /// Records what came of one.
-fn record(turn: Turn) -> Next {
-    let (Value::Object(mut arguments), Value::Object(outcome)) = (turn.memo, turn.answer) else {
+fn record(memo: Value, outcome: Value) -> Next {
+    let (Value::Object(mut arguments), Value::Object(outcome)) = (memo, outcome) else {
         return Next::Unexpected;
     };
     // Whoever reads the log knows what to do.
     let unset = arguments.iter().find(|(name, _)| name == OUTLET);
-    let unset =
-        unset.and_then(|(_, outlet)| Some([outlet.as_text()?, "_API_KEY is not set"].concat()));
+    let unset = unset.and_then(|(_, outlet)| {
+        let name = outlet.as_text()?;
+        let what = if name == CRM {
+            "_API_URL or CRM_API_KEY is not set"
+        } else {
+            "_API_KEY is not set"
+        };
+        Some([name, what].concat())
+    });
     arguments.retain(|(name, _)| name != OUTLET);
     arguments.extend(outcome.into_iter().map(|(name, value)| {
         let value = match (&unset, name.as_str(), value.as_text()) {

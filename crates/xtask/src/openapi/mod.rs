@@ -184,7 +184,8 @@ fn path(function: &Function, recorded: &[Value]) -> Value {
             format!("{most} a field that is not listed is refused by name."),
         ),
         Takes::Signed { header, .. } => {
-            parameters.insert(0, signature(header));
+            let headers = header.split(' ').map(signature);
+            parameters.splice(0..0, headers);
             let any = json!({ "type": "object", "additionalProperties": true });
             (any, format!("{most} it counts as it came, byte for byte."))
         }
@@ -255,7 +256,7 @@ fn parameters() -> Value {
     })
 }
 
-/// The header that a signed text comes with.
+/// A header that a signed text comes with.
 fn signature(header: &str) -> Value {
     json!({
         "name": header, "in": "header", "required": true,

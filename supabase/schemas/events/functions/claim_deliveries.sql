@@ -6,7 +6,8 @@
 -- slow one holds up no other. Where it asks for order, a subject has one under way, and never one before which another is pending. The
 -- endpoints are locked so that two who claim at once do not count past each other, and waited for: who answers that there is
 -- nothing has seen what those before it have made.
--- The secrets stay here: what is answered is signed. For a mail, or a call of the CRM, the function adds the key (`outlet`), which is not here.
+-- The secrets stay here: what is answered is signed. Where a URL leads the function finds out, and sends nothing to an address that is not
+-- public (`public`). For a mail, or a call of a CRM, the function adds the key (`outlet`), which is not here.
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
 -- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, accounts that mails are written to, skip
@@ -119,7 +120,8 @@ begin
         'headers', jsonb_build_object('idempotency-key', concat_ws('.', m.event_id, m.endpoint_id))
       )
       when 'alpine_iq' then v_calls -> m.id::text
-      else jsonb_build_object('url', m.url, 'body', m.body, 'headers', jsonb_build_object(
+      when 'crm' then v_calls -> m.id::text
+      else jsonb_build_object('url', m.url, 'public', m.public, 'body', m.body, 'headers', jsonb_build_object(
         'webhook-id', m.event_id,
         'webhook-timestamp', v_timestamp::text,
         'webhook-signature', interlock.sign_webhook(m.endpoint_id, m.event_id::text, v_timestamp, m.body)
@@ -130,7 +132,7 @@ begin
   into v_deliveries
   from (
     select
-      d.id, d.lease, e.id as event_id, d.endpoint_id, w.channel, w.url,
+      d.id, d.lease, e.id as event_id, d.endpoint_id, w.channel, w.url, not s.webhooks_anywhere as public,
       case w.channel
         when 'email' then (select t.body from interlock.mails t where t.delivery_id = d.id)
         else jsonb_build_object(
@@ -140,6 +142,7 @@ begin
     from interlock.deliveries d
     join interlock.events e on e.transaction = d.transaction and e.position = d.position
     join interlock.webhook_endpoints w on w.id = d.endpoint_id
+    cross join interlock.settings s
     where d.id = any (v_ids)
       and d.lease is not null
   ) m;

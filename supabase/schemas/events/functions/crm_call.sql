@@ -1,4 +1,4 @@
--- What the CRM is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing. Who does not want to be written to is not told of,
+-- What Alpine IQ is told of an event, as it is now: `{outlet, url, body, headers}`; null for nothing. Who does not want to be written to is not told of,
 -- and what they buy is told without them.
 --
 -- Callers: interlock.crm_calls.

@@ -1,4 +1,4 @@
--- The calls of the CRM that deliveries come to, by their ids. Where there is nothing to tell the delivery ends here; what cannot be told is dead,
+-- The calls of CRMs that deliveries come to, by their ids. Where there is nothing to tell the delivery ends here; what cannot be told is dead,
 -- and stops no other.
 --
 -- Callers: interlock.claim_deliveries.
@@ -14,15 +14,20 @@ declare
   v_one record;
 begin
   for v_one in
-    select d.id, d.subject, e.type
+    select
+      d.id, w.channel, e.type, e.subject, concat_ws('.', e.id, w.id) as key,
+      jsonb_build_object('id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload) as event
     from interlock.deliveries d
-    join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel = 'alpine_iq'
+    join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel in ('alpine_iq', 'crm')
     join interlock.events e on e.transaction = d.transaction and e.position = d.position
     where d.id = any (p_delivery_ids)
     order by d.id
   loop
     begin
-      v_call := interlock.crm_call(v_one.type, v_one.subject);
+      v_call := case v_one.channel
+        when 'alpine_iq' then interlock.crm_call(v_one.type, v_one.subject)
+        else interlock.mapped_call(v_one.event, v_one.key)
+      end;
     exception
       when others then
         perform interlock.skip_delivery(v_one.id, 'dead', format('it cannot be told: %s', sqlerrm));

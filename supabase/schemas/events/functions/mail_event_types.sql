@@ -10,7 +10,7 @@ set search_path = ''
 as $$
 begin
   return array[
-    'order.created', 'order.pending_payment', 'order.confirmed', 'order.paid', 'order.shipped', 'order.partly_shipped',
+    'order.pending_payment', 'order.confirmed', 'order.paid', 'order.shipped', 'order.partly_shipped',
     'order.refunded', 'order.lines_refunded', 'order.cancelled', 'order.payment_due'
   ];
 end

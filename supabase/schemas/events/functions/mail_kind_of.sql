@@ -13,7 +13,7 @@ declare
   v_waits constant boolean := p_order.payment_method in ('bank_transfer', 'cash_on_delivery');
 begin
   return case
-    when p_event_type in ('order.created', 'order.pending_payment', 'order.confirmed') then
+    when p_event_type in ('order.pending_payment', 'order.confirmed') then
       case when v_waits and p_order.status in ('pending_payment', 'confirmed', 'paid', 'fulfilled') then 'order_confirmed' end
     when p_event_type = 'order.paid' then
       case when v_waits then 'payment_received' else 'order_confirmed' end

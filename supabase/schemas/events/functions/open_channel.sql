@@ -1,7 +1,7 @@
 -- Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is. One that is switched on
 -- begins afresh, as webhooks do. Of one subject it gets one event after the other.
 --
--- Callers: interlock.set_mail_settings, interlock.set_crm_settings.
+-- Callers: interlock.set_mail_settings, interlock.set_crm_settings, interlock.set_crm_mappings.
 -- Locks: the cursor; the endpoint.
 create function interlock.open_channel(p_channel text, p_description text, p_event_types text[], p_active boolean)
 returns interlock.webhook_endpoints

@@ -1,6 +1,7 @@
 -- Begin with what happens from now on, if no endpoint has been listening: what nobody wanted is not looked through.
 --
--- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, interlock.open_channel, before an endpoint becomes active.
+-- Callers: interlock.create_webhook_endpoint, interlock.update_webhook_endpoint, interlock.open_channel,
+--   interlock.set_crm_mappings, before an endpoint becomes active.
 -- Locks: the cursor.
 create function interlock.watch_events()
 returns void

@@ -1,5 +1,5 @@
 -- Where a shop has its events sent: webhooks, written by create_webhook_endpoint and its kin, and one row each for its mails
--- (set_mail_settings) and its CRM (set_crm_settings), whose URLs and keys only the function deliver knows.
+-- (set_mail_settings) and its CRMs (set_crm_settings, set_crm_mappings), whose URLs and keys only the function deliver knows.
 create table interlock.webhook_endpoints (
   id uuid not null default interlock.new_id()
     constraint webhook_endpoints_pkey primary key,
@@ -20,7 +20,7 @@ create table interlock.webhook_endpoints (
 comment on table interlock.webhook_endpoints is
   'Where the shop has its events sent, after Standard Webhooks.';
 comment on column interlock.webhook_endpoints.channel is
-  'webhook, or what else it is: email (the shop''s mails), alpine_iq (its CRM).';
+  'webhook, or what else it is: email (the shop''s mails), alpine_iq or crm (its CRM).';
 comment on column interlock.webhook_endpoints.url is
   'Where to; empty for what is no webhook.';
 comment on column interlock.webhook_endpoints.description is

@@ -1,9 +1,9 @@
 create domain interlock.delivery_state as text
   constraint delivery_state_known check (value in ('pending', 'delivered', 'dead', 'skipped'));
 
--- What an endpoint is: a URL of the shop's, its mails (Resend), or its CRM (Alpine IQ).
+-- What an endpoint is: a URL of the shop's, its mails (Resend), or its CRM (Alpine IQ, or any other by crm_mappings).
 create domain interlock.delivery_channel as text
-  constraint delivery_channel_known check (value in ('webhook', 'email', 'alpine_iq'));
+  constraint delivery_channel_known check (value in ('webhook', 'email', 'alpine_iq', 'crm'));
 
 -- By which what is sent is signed: whsec_ and the base64 of 24 to 64 bytes (Standard Webhooks).
 create domain interlock.webhook_secret as text

@@ -9,10 +9,6 @@ create domain interlock.mail_kinds as text[]
     value <@ array['order_confirmed', 'payment_received', 'order_shipped', 'order_refunded', 'payment_reminder']
   );
 
--- By what its CRM knows a shop.
-create domain interlock.crm_account as text
-  constraint crm_account_format check (value ~ '^[A-Za-z0-9_-]{1,100}$');
-
 -- Where a mail goes: an e-mail address in its normal form (interlock.normal_email).
 create domain interlock.mail_address as text
   constraint mail_address_format check (value ~ '^[^@\s]+@[^@\s]+[.][^@\s]+$' and char_length(value) <= 254);

@@ -2,7 +2,7 @@
 -- transaction commits, and never fails what it tells of: the platform makes a warning of every error. So what it has to say can be read,
 -- too, and a client that was away reads it.
 --
--- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing, broadcast_stock.
+-- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing; interlock.tell_stock.
 -- Locks: none.
 create function interlock.broadcast(p_topic text, p_event text, p_payload jsonb)
 returns void
@@ -10,7 +10,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+  if interlock.has_realtime() then
     perform realtime.send(p_payload, p_event, p_topic, true);
   end if;
 end

@@ -25,8 +25,8 @@ begin
       v_hint := 'Correct every problem listed in details.problems; each has a JSON pointer to its field.';
     when 'WEBHOOK_SIGNATURE_INVALID' then
       v_status := '400';
-      v_message := 'The event is not signed by the payment provider.';
-      v_hint := 'Look at details.reason: no_secret, call set_payment_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.';
+      v_message := 'The event is not signed by whom it should come from.';
+      v_hint := 'Look at details.reason: no_secret, call set_payment_secret or set_mail_webhook_secret; too_old or in_the_future, check the clocks; else the secret is another one, or the body is not the one that was signed.';
     when 'DELIVER_SECRET_INVALID' then
       v_status := '400';
       v_message := 'This is not the secret of the worker that sends deliveries.';

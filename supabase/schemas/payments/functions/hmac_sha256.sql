@@ -1,7 +1,7 @@
 -- HMAC-SHA256 (RFC 2104) on the hash that Postgres has built in: pgcrypto has it too, but lies in another schema on each
 -- kind of host, and may be missing.
 --
--- Callers: interlock.find_signature_problem.
+-- Callers: interlock.find_signature_problem, interlock.find_mail_signature_problem, interlock.sign_webhook.
 create function interlock.hmac_sha256(p_key bytea, p_message bytea)
 returns bytea
 language plpgsql

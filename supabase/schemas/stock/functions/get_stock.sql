@@ -1,12 +1,13 @@
 -- What public.get_stock does, with its owner's rights. `orderable_quantity` is what can be ordered, which may be more than
--- there is; null means any number.
+-- there is; null means any number. `state` is what a badge shows.
 --
 -- Callers: anon, authenticated and service_role, through public.get_stock.
 -- Locks: none. Errors: VALIDATION_FAILED.
 -- Security definer: slots are nobody's to read. Inactive products are for the shop only.
 create function interlock.get_stock(p_product_ids uuid[])
 returns table (
-  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int
+  product_id uuid, available_quantity int, stock_slots int, stock_policy text, backordered int, orderable_quantity int,
+  state text
 )
 language plpgsql
 stable
@@ -24,7 +25,8 @@ begin
       case p.stock_policy
         when 'tracked' then s.available
         when 'backorder' then s.available + greatest(p.backorder_limit - p.backordered, 0)
-      end
+      end,
+      interlock.stock_state(p, s.available)
     from interlock.products p
     cross join lateral (
       select (p.available_quantity - coalesce(sum(c.used), 0))::int as available

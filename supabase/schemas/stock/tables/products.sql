@@ -64,7 +64,8 @@ create table interlock.products (
   max_per_customer interlock.positive_count,
   unit interlock.unit_name not null default 'piece',
   decimals interlock.decimals not null default 0,
-  loyalty_class interlock.slug not null default 'standard'
+  loyalty_class interlock.slug not null default 'standard',
+  low_stock_at interlock.unit_count not null default 5
 )
 -- Stock changes with every sale: room in each page keeps those updates out of the index.
 with (fillfactor = 70);
@@ -89,6 +90,8 @@ comment on column interlock.products.created_at is
   'When it was added.';
 comment on column interlock.products.loyalty_class is
   'Which of points_rules says what points it earns.';
+comment on column interlock.products.low_stock_at is
+  'With so many units or fewer it is low: a badge shows it, and the event stock.low tells it once.';
 comment on column interlock.products.tax_class is
   'Which of tax_rates is charged for it.';
 comment on column interlock.products.stock_slots is

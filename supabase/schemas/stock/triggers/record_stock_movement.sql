@@ -1,5 +1,5 @@
 -- Write the stock ledger for a product that has changed: what is there less what is owed. What is settled was written when
--- it was sold. If its stock comes to another step, it is broadcast.
+-- it was sold. If it may be in another state than before (interlock.stock_state), that is told.
 --
 -- Row by row, without tables of old and new rows: a sale changes one row, and costs a tenth less so. A change of the whole
 -- catalogue takes twice as long. The condition stands here, not at the trigger, whose text Postgres reads at every statement.
@@ -17,9 +17,14 @@ declare
   v_delta constant bigint :=
     new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
 begin
-  -- What a badge shows: none, up to five, more.
-  if width_bucket(new.available_quantity, '{1,6}'::int[]) <> width_bucket(old.available_quantity, '{1,6}'::int[]) then
-    perform interlock.broadcast_stock(new);
+  -- All that a state comes of; a sale that changes none of it calls nothing.
+  if (new.available_quantity <= new.low_stock_at) <> (old.available_quantity <= old.low_stock_at)
+    or (new.available_quantity = 0) <> (old.available_quantity = 0)
+    or (new.backordered < new.backorder_limit) <> (old.backordered < old.backorder_limit)
+    or new.stock_policy <> old.stock_policy
+    or new.active <> old.active
+  then
+    perform interlock.tell_stock(old, new);
   end if;
   if v_delta = 0 or current_setting('interlock.settling_slots', true) = 'on' then
     return null;

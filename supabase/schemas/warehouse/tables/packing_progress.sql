@@ -42,7 +42,7 @@ comment on column interlock.packing_progress.version is
 create trigger packing_progress_broadcast
   after update on interlock.packing_progress
   for each row
-  when (old.version <> new.version and to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null)
+  when (old.version <> new.version and interlock.has_realtime())
   execute function interlock.broadcast_packing();
 
 alter table interlock.packing_progress enable row level security;

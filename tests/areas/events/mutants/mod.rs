@@ -41,6 +41,16 @@ const COMBINED: &[Combined] = &[
         race: &DeliveryScenario::InOrder,
     },
     Combined {
+        name: "tell_stock: what is low is told again when it is gone",
+        patches: &[(
+            "tell_stock",
+            "and not (p_old.active and v_before <> 'in_stock')",
+            "",
+        )],
+        sql: None,
+        race: &DeliveryScenario::LowOnce,
+    },
+    Combined {
         name: "write_mail: nobody looks whether the account is being removed, and the mail outlives it",
         patches: &[(
             "write_mail",

@@ -1,6 +1,6 @@
 -- Write down what has happened, in the transaction in which it does; answers its position.
 --
--- Callers: whatever has something to tell: sales, customers, tiers, audits, endpoints.
+-- Callers: whatever has something to tell: sales, stock, customers, tiers, audits, endpoints.
 -- Locks: none.
 create function interlock.note_event(p_type text, p_subject text, p_payload jsonb)
 returns bigint
