@@ -235,7 +235,9 @@ impl Shop {
         let mut short = BTreeMap::new();
         for (stock, quantity) in goods {
             let there = self.quantity_at(stock).min(quantity);
-            self.move_stock_at(stock, -there);
+            if there > 0 {
+                self.move_stock_at(stock, -there);
+            }
             if there < quantity {
                 short.insert(stock, quantity - there);
             }
