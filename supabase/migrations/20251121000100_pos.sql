@@ -2463,7 +2463,9 @@ begin
         'available', trim_scale(s.there)
       )
       order by s.line
-    ) filter (where s.nth = 1 and s.stock_policy <> 'untracked' and s.kind <> 'digital' and s.there < s.of_product)
+    ) filter (
+      where s.nth = 1 and s.stock_policy <> 'untracked' and s.kind <> 'digital' and s.elsewhere is not true and s.there < s.of_product
+    )
   into v_look
   from priced s;
   return v_look;

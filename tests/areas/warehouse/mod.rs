@@ -1,5 +1,7 @@
 //! The warehouse.
 
+mod histories;
+mod model;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
@@ -29,7 +31,7 @@ pub(crate) const AREA: Area = Area {
     after_scene: "",
     stages: &[stages::STAGES],
     sweeps: &[],
-    histories: None,
+    histories: Some(&histories::TABLE),
     #[cfg(test)]
     mutants: mutants::MUTANTS,
 };

@@ -26,6 +26,7 @@ pub(crate) const SHOP: Kind = Kind {
     close: &[
         "update interlock.orders set status = 'cancelled'
          where user_id = any ($1) and status = 'pending_payment'",
+        "update interlock.parked_sales set expires_at = null where register_id = any ($1) and ended_at is null",
         "select interlock.end_promo_uses(array(
            select id from interlock.promo_redemptions where promo_id = any ($1) and status = 'held'
          ), 'held', 'released')",
@@ -87,6 +88,8 @@ pub(crate) struct Known {
     sales: Vec<Sold>,
     /// Shifts of tills.
     shifts: Vec<Uuid>,
+    /// What tills have put aside.
+    parked: Vec<Uuid>,
     /// Calls that were made under a key.
     keyed: Vec<Call>,
     /// Whether many unknown codes are tried here.
@@ -132,6 +135,11 @@ impl Played for Shop {
         }
         if let Call::OpenShift { .. } = call {
             known.shifts.extend(id("shift"));
+        }
+        if let Call::Park(asked) = call
+            && asked.again.is_none()
+        {
+            known.parked.extend(id("parked_sale"));
         }
         if let (Call::BeginPayment { order, .. }, attempt @ Some(_)) = (call, id("payment"))
             && let Some(total) = amount(&body["payment"]["amount"])

@@ -4,6 +4,7 @@ use super::{Known, Sold};
 use crate::areas::shop::model::Shop;
 use crate::areas::shop::model::calls::{self as shop, Decision, News, Payment, Tidings};
 use crate::areas::shop::model::inventory::{Action, Expected, Line, ONLINE};
+use crate::areas::shop::model::parked::Park;
 use crate::areas::shop::model::sales::{Asked, Return, Tender, share_of};
 use crate::areas::shop::model::transfers::{Fate, Goods};
 use crate::prove::histories::{Reader, World, pick};
@@ -321,7 +322,8 @@ fn at_till(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
     let start = &world.start;
     let registers: Vec<_> = start.tills.registers.iter().collect();
     let (register, till) = registers[rng.random_range(0..registers.len())];
-    match rng.random_range(0..14) {
+    match rng.random_range(0..18) {
+        14.. => parked(rng, start, known, *register, till.location),
         0..2 if !known.sales.is_empty() => {
             let many = known.sales.len();
             shop::Call::VoidSale {
@@ -341,9 +343,52 @@ fn at_till(rng: &mut StdRng, world: &World<Shop>, known: &Known) -> shop::Call {
             let location = till.location;
             shop::Call::Sell(match sold {
                 Some(sold) => what_comes_back(rng, start, *register, location, sold),
+                // When it was sold is known only where the clock is held.
+                None if start.clock.exact && rng.random_ratio(1, 4) => {
+                    let latest = known.shifts.len().min(3);
+                    let shift = known.shifts[known.shifts.len() - 1 - rng.random_range(0..latest)];
+                    cut_off(sale(rng, start, *register, location), shift)
+                }
                 None => sale(rng, start, *register, location),
             })
         }
+    }
+}
+
+/// A till that was cut off sends what it has sold: for cash or by card, as nobody could count points.
+fn cut_off(mut asked: Asked, shift: Uuid) -> Asked {
+    asked.cut_off = Some(shift);
+    asked.tenders.retain(|(kind, _)| *kind != Tender::Points);
+    asked.key.get_or_insert_with(|| Uuid::new_v4().to_string());
+    asked
+}
+
+/// A cart is put aside, or something becomes of one of the latest: several tills want it at once.
+fn parked(
+    rng: &mut StdRng,
+    start: &Shop,
+    known: &Known,
+    register: Uuid,
+    location: Uuid,
+) -> shop::Call {
+    let many = known.parked.len();
+    let latest = (many > 0).then(|| known.parked[many - 1 - rng.random_range(0..many.min(2))]);
+    let mut asked = sale(rng, start, register, location);
+    let what = if latest.is_some() { 8 } else { 2 };
+    match (rng.random_range(0..what), latest) {
+        (2..4, Some(parked)) => shop::Call::Resume { parked, register },
+        (4, Some(parked)) => shop::Call::Discard { parked },
+        (5..7, Some(parked)) => {
+            asked.parked = Some(parked);
+            shop::Call::Sell(asked)
+        }
+        (again, _) => shop::Call::Park(Park {
+            register,
+            lines: asked.lines,
+            hold: rng.random_ratio(2, 3),
+            again: latest.filter(|_| again == 7),
+            reference: asked.key,
+        }),
     }
 }
 
@@ -441,6 +486,8 @@ fn sale(rng: &mut StdRng, start: &Shop, register: Uuid, location: Uuid) -> Asked
         returns: Vec::new(),
         customer,
         tenders,
+        parked: None,
+        cut_off: None,
         key: rng.random_ratio(1, 2).then(|| Uuid::new_v4().to_string()),
     }
 }
@@ -595,6 +642,7 @@ fn sometimes_changed(rng: &mut StdRng, mut call: shop::Call) -> shop::Call {
         shop::Call::CountStock { counted, .. } => *counted = 9,
         shop::Call::SellAtTill { quantity, .. } => *quantity = 4000,
         shop::Call::Sell(asked) => asked.tenders = vec![(Tender::Cash, 4000)],
+        shop::Call::Park(asked) => asked.lines[0].1 = 4000,
         shop::Call::Manage { lines, .. } => lines[0].amount = 4000,
         shop::Call::Transfer { goods, .. } => goods[0].1 = 4000,
         _ => {}

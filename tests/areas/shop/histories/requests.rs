@@ -2,6 +2,7 @@
 
 use crate::areas::shop::model::calls::{Call, News, Tidings};
 use crate::areas::shop::model::inventory::{Action, Expected, Line, number};
+use crate::areas::shop::model::parked::lines_in_json;
 use crate::areas::shop::model::tills::OPENING;
 use crate::areas::shop::model::transfers::Fate;
 use crate::areas::shop::model::{self as shop};
@@ -265,7 +266,12 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
         Call::Sell(asked) => {
             let lines = asked.lines.iter();
             let lines = lines.map(|(stock, quantity)| {
-                json!({ "inventory_id": stock, "quantity": number(*quantity) })
+                let mut line = json!({ "inventory_id": stock, "quantity": number(*quantity) });
+                if asked.cut_off.is_some() {
+                    let product = world.product_of(*stock);
+                    line["unit_price"] = json!(world.terms.products[&product].price);
+                }
+                line
             });
             let lines: Vec<Value> = lines.collect();
             let returns = asked.returns.iter().map(|back| {
@@ -287,10 +293,27 @@ pub(super) fn of_shop(call: &Call, world: &shop::Shop) -> Request {
                     "register_id": asked.register, "lines": some(lines), "returns": some(returns),
                     "tenders": some(tenders.collect()),
                     "customer": asked.customer.map(|id| json!({ "id": id })),
+                    "parked_sale_id": asked.parked, "shift_id": asked.cut_off,
+                    // The clock only goes on.
+                    "client_time": asked.cut_off.map(|_| world.clock.time(world.clock.now)),
                 })),
                 key: asked.key.clone(),
                 rows: false,
             }
+        }
+        Call::Park(asked) => shops(
+            "park_sale",
+            present(json!({
+                "register_id": asked.register, "name": "test", "lines": lines_in_json(&asked.lines),
+                "hold": asked.hold, "parked_sale_id": asked.again, "reference": asked.reference,
+            })),
+        ),
+        Call::Resume { parked, register } => shops(
+            "resume_parked_sale",
+            json!({ "parked_sale_id": parked, "register_id": register }),
+        ),
+        Call::Discard { parked } => {
+            shops("discard_parked_sale", json!({ "parked_sale_id": parked }))
         }
         Call::VoidSale { sale } => {
             shops("void_sale", json!({ "sale_id": sale, "reason": "test" }))
@@ -455,6 +478,10 @@ fn books(world: &shop::Shop) -> String {
                  select coalesce(trim_scale(sum(l.returned_quantity)), 0) from interlock.sale_lines l where l.sale_id = s.id
                ))), '{{}}')
                from interlock.sales s where s.register_id = any ({registers})),
+             'parked', (select coalesce(json_object_agg(p.id, json_build_array(p.status, (
+                 select coalesce(trim_scale(sum(h)), 0) from unnest(p.held_quantities) h
+               ))), '{{}}')
+               from interlock.parked_sales p where p.register_id = any ({registers})),
              'points', (select json_object_agg(a.customer_id, json_build_array(a.balance, a.owed))
                from interlock.points_accounts a where a.customer_id = any ({customers}))
            ),

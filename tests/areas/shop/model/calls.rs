@@ -1,6 +1,7 @@
 //! What can be asked of a shop.
 
 use super::inventory::{Action, Line};
+use super::parked::Park;
 use super::sales::Asked;
 use super::transfers::{Fate, Goods};
 use crate::prove::histories::Reader;
@@ -225,6 +226,15 @@ pub(crate) enum Call {
     },
     /// A sale at a till.
     Sell(Asked),
+    /// A cart is put aside.
+    Park(Park),
+    Resume {
+        parked: Uuid,
+        register: Uuid,
+    },
+    Discard {
+        parked: Uuid,
+    },
     VoidSale {
         sale: Uuid,
     },
@@ -298,6 +308,7 @@ impl Call {
             Self::CountUse { reference, .. } => ("increment_promo_usage", reference),
             Self::Adjust { reference, .. } => ("adjust_stock", reference),
             Self::CountStock { reference, .. } => ("count_stock", reference),
+            Self::Park(Park { reference, .. }) => ("park_sale", reference),
             _ => return None,
         };
         Some((operation, reference.as_ref()?))

@@ -194,6 +194,11 @@ impl Shop {
         self.place(stock).quantity >= quantity
     }
 
+    /// How much of a stock there is.
+    pub(super) fn quantity_at(&self, stock: Uuid) -> i64 {
+        self.place(stock).quantity
+    }
+
     /// Changes a stock by so much, and tells of it.
     pub(super) fn move_stock_at(&mut self, stock: Uuid, change: i64) -> Value {
         let place = self.place(stock);

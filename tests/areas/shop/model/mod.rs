@@ -6,6 +6,7 @@ mod checkout;
 mod codes;
 pub(crate) mod inventory;
 mod orders;
+pub(crate) mod parked;
 pub(crate) mod points;
 mod reopening;
 pub(crate) mod sales;
@@ -267,6 +268,9 @@ impl Model for Shop {
                 stock, quantity, ..
             } => self.sale_refusals(*stock, *quantity),
             Call::Sell(asked) => self.sell_refusals(asked),
+            Call::Park(asked) => self.park_refusals(asked),
+            Call::Resume { parked, register } => self.resume_refusals(*parked, *register),
+            Call::Discard { parked } => self.discard_refusals(*parked),
             Call::VoidSale { sale } => self.void_refusals(*sale),
             Call::OpenShift { register } => self.open_refusals(*register),
             Call::CloseShift { shift, counted } => self.close_refusals(*shift, *counted),
@@ -420,6 +424,9 @@ impl Shop {
                 stock, quantity, ..
             } => self.sold_at_till(*stock, *quantity, body),
             Call::Sell(asked) => self.sold(asked, body),
+            Call::Park(asked) => self.parked(asked, body),
+            Call::Resume { parked, register } => self.resumed(*parked, *register, body),
+            Call::Discard { parked } => self.discarded(*parked, body),
             Call::VoidSale { sale } => self.sale_voided(*sale, body),
             Call::OpenShift { register } => self.shift_opened(*register, body),
             Call::CloseShift { shift, counted } => self.shift_closed(*shift, *counted, body),

@@ -42,6 +42,10 @@ pub(crate) struct Asked {
     pub(crate) customer: Option<Uuid>,
     /// What it is paid with, or how it is paid out.
     pub(crate) tenders: Vec<(Tender, i64)>,
+    /// The parked sale that it was.
+    pub(crate) parked: Option<Uuid>,
+    /// The shift in which it was sold, if the till was cut off.
+    pub(crate) cut_off: Option<Uuid>,
     pub(crate) key: Option<String>,
 }
 
@@ -115,6 +119,10 @@ pub(crate) struct Sale {
     pub(super) loyalty: Option<Loyalty>,
     tenders: Vec<(Tender, i64)>,
     change: i64,
+    /// Whether the till was cut off, what of its stock was not there then, and whether its shift was closed when it came.
+    is_cut_off: bool,
+    short: BTreeMap<Uuid, i64>,
+    pub(super) is_late: bool,
     pub(super) is_void: bool,
 }
 
@@ -166,7 +174,7 @@ impl Sale {
 }
 
 /// So much of each stock.
-fn sums(lines: impl Iterator<Item = (Uuid, i64)>) -> BTreeMap<Uuid, i64> {
+pub(super) fn sums(lines: impl Iterator<Item = (Uuid, i64)>) -> BTreeMap<Uuid, i64> {
     let mut sums = BTreeMap::new();
     for (stock, quantity) in lines {
         *sums.entry(stock).or_default() += quantity;
@@ -193,7 +201,7 @@ fn change(tenders: &[(Tender, i64)], total: i64) -> Result<i64, Refusal> {
 }
 
 impl Shop {
-    pub(super) fn product_of(&self, stock: Uuid) -> Uuid {
+    pub(crate) fn product_of(&self, stock: Uuid) -> Uuid {
         self.stores.get(&stock).map_or(stock, |held| held.product)
     }
 
@@ -216,15 +224,36 @@ impl Shop {
         (!short.is_empty()).then_some(("INSUFFICIENT_INVENTORY", details))
     }
 
+    /// What a look at lines tells to be short.
+    pub(super) fn looks_short(&self, lines: &[(Uuid, i64)]) -> Option<Refusal> {
+        let order: Vec<Uuid> = lines.iter().map(|(stock, _)| *stock).collect();
+        self.short_at_till(&order, &sums(lines.iter().copied()))
+    }
+
+    /// So much less of each stock, as far as it is there: how much is not.
+    fn take_what_is_there(&mut self, goods: BTreeMap<Uuid, i64>) -> BTreeMap<Uuid, i64> {
+        let mut short = BTreeMap::new();
+        for (stock, quantity) in goods {
+            let there = self.quantity_at(stock).min(quantity);
+            if there > 0 {
+                self.move_stock_at(stock, -there);
+            }
+            if there < quantity {
+                short.insert(stock, quantity - there);
+            }
+        }
+        short
+    }
+
     /// So much more of each stock.
-    fn give(&mut self, goods: BTreeMap<Uuid, i64>) {
+    pub(super) fn give(&mut self, goods: BTreeMap<Uuid, i64>) {
         for (stock, quantity) in goods {
             self.move_stock_at(stock, quantity);
         }
     }
 
     /// So much less of each stock, if there is enough of all.
-    fn take(&mut self, goods: BTreeMap<Uuid, i64>) -> Result<(), Refusal> {
+    pub(super) fn take(&mut self, goods: BTreeMap<Uuid, i64>) -> Result<(), Refusal> {
         let mut order: Vec<Uuid> = goods.keys().copied().collect();
         order.sort_by_key(|stock| self.product_of(*stock));
         if let Some(short) = self.short_at_till(&order, &goods) {
@@ -390,6 +419,9 @@ impl Shop {
             loyalty: None,
             tenders: asked.tenders.clone(),
             change: 0,
+            is_cut_off: asked.cut_off.is_some(),
+            short: BTreeMap::new(),
+            is_late: false,
             is_void: false,
         };
         match sale.total() {
@@ -400,16 +432,36 @@ impl Shop {
             sale.loyalty = Some(next.charge_points(customer, &sale, came_back.points)?);
         }
 
+        let kept = match asked.parked {
+            Some(id) => next.take_parked(id, asked.register)?,
+            None => BTreeMap::new(),
+        };
         next.give(sale.put_back());
-        next.take(sums(asked.lines.iter().copied()))?;
+        next.give(kept);
+        let goods = sums(asked.lines.iter().copied());
+        match asked.cut_off {
+            Some(_) => sale.short = next.take_what_is_there(goods),
+            None => next.take(goods)?,
+        }
 
+        let named = match asked.cut_off {
+            None => None,
+            Some(id) => {
+                let shift = self.tills.shifts.get(&id);
+                let Some(shift) = shift.filter(|shift| shift.register == asked.register) else {
+                    return Err(("SHIFT_NOT_FOUND", json!({ "shift_id": id })));
+                };
+                sale.is_late = shift.counted.is_some();
+                Some(id)
+            }
+        };
         let Some(till) = next.tills.registers.get_mut(&asked.register) else {
             return Err((
                 "REGISTER_NOT_FOUND",
                 json!({ "register_id": asked.register }),
             ));
         };
-        let Some(shift) = till.shift else {
+        let Some(shift) = named.or(till.shift) else {
             return Err(("SHIFT_NOT_OPEN", json!({ "register_id": asked.register })));
         };
         till.receipts += 1;
@@ -420,12 +472,10 @@ impl Shop {
     /// Why a till does not sell this.
     pub(super) fn sell_refusals(&self, asked: &Asked) -> Vec<Refusal> {
         // A look without a lock tells what is short in the order of the lines, before all else; unless it may come back.
-        if !asked.returns.is_empty() {
+        if !asked.returns.is_empty() || asked.parked.is_some() || asked.cut_off.is_some() {
             return self.sell(asked).err().into_iter().collect();
         }
-        let wanted = sums(asked.lines.iter().copied());
-        let order: Vec<Uuid> = asked.lines.iter().map(|(stock, _)| *stock).collect();
-        let looked = self.short_at_till(&order, &wanted);
+        let looked = self.looks_short(&asked.lines);
         looked.into_iter().chain(self.sell(asked).err()).collect()
     }
 
@@ -436,6 +486,9 @@ impl Shop {
         };
         let id = uuid(&body["sale"]["id"]).ok_or("a sale without an id")?;
         expect(next.sale_answer(id, &sale), body)?;
+        if let Some(parked) = asked.parked {
+            next.parked_became(parked, id);
+        }
         if next.tills.sales.insert(id, Arc::new(sale)).is_some() {
             return Err("a sale that there is already");
         }
@@ -463,9 +516,13 @@ impl Shop {
         let mut sale = Sale::clone(sale);
         next.undo_returns(&sale);
         next.give_points_back(&mut sale);
-        next.give(sums(
-            sale.lines.iter().map(|line| (line.stock, line.quantity)),
-        ));
+        // What was not there has not left the books.
+        let mut goods = sums(sale.lines.iter().map(|line| (line.stock, line.quantity)));
+        for (stock, short) in &sale.short {
+            *goods.entry(*stock).or_default() -= short;
+        }
+        goods.retain(|_, quantity| *quantity > 0);
+        next.give(goods);
         next.take(sale.put_back())?;
         if let Some(closed) = self.is_closed(sale.shift) {
             return Err(closed);
@@ -511,9 +568,22 @@ impl Shop {
                 "unit_price": price, "tax": 0, "amount": back.amount, "restock": back.asked.restock, "reason": "test",
             })
         });
+        let location = self.tills.registers[&sale.register].location;
+        let sold = sums(sale.lines.iter().map(|line| (line.stock, line.quantity)));
+        let short = sale.short.iter();
+        let mut short: Vec<_> = short
+            .map(|(stock, quantity)| (self.product_of(*stock), stock, quantity))
+            .collect();
+        short.sort();
+        let short = short.into_iter().map(|(product, stock, quantity)| {
+            json!({
+                "product_id": product, "inventory_id": stock, "location_id": location,
+                "sold": number(sold[stock]), "quantity": number(*quantity),
+            })
+        });
         json!({ "success": true, "sale": {
             "id": id, "register_id": sale.register, "shift_id": sale.shift,
-            "location_id": self.tills.registers[&sale.register].location,
+            "location_id": location,
             "receipt_number": sale.receipt, "receipt": format!("{:06}", sale.receipt),
             "status": sale.status(), "currency": "USD", "lines": lines.collect::<Vec<_>>(), "returns": returns.collect::<Vec<_>>(),
             "subtotal": sale.subtotal(), "discount": 0, "tax": 0, "tax_included": 0,
@@ -521,7 +591,7 @@ impl Shop {
             "tenders": tenders.collect::<Vec<_>>(), "change_due": sale.change,
             "customer": sale.customer.map(|customer| self.customer_answer(customer)), "promo_code": null,
             "loyalty": sale.loyalty.map(Loyalty::in_json), "approved_by": null, "sold_at": "*", "recorded_at": "*",
-            "offline": false, "late": false, "needs_review": [], "shortfalls": [],
+            "offline": sale.is_cut_off, "late": sale.is_late, "needs_review": [], "shortfalls": short.collect::<Vec<_>>(),
         } })
     }
 }

@@ -1,6 +1,7 @@
 //! Tills: shifts with their cash.
 
 use super::inventory::number;
+use super::parked::Parked;
 use super::points::Points;
 use super::sales::{Sale, Tender};
 use super::{Done, Shop, expect, numbers, uuid};
@@ -20,6 +21,7 @@ pub(crate) struct Tills {
     pub(crate) shifts: BTreeMap<Uuid, Shift>,
     pub(crate) sales: BTreeMap<Uuid, Arc<Sale>>,
     pub(crate) customers: BTreeMap<Uuid, Points>,
+    pub(crate) parked: BTreeMap<Uuid, Parked>,
 }
 
 /// A till.
@@ -39,10 +41,10 @@ pub(crate) struct Shift {
 }
 
 impl Shop {
-    /// The sales of a shift that count.
+    /// The sales of a shift that count: what has come since it was closed is not in its report.
     fn standing(&self, shift: Uuid) -> impl Iterator<Item = &Arc<Sale>> {
         let sales = self.tills.sales.values();
-        sales.filter(move |sale| sale.shift == shift && !sale.is_void)
+        sales.filter(move |sale| sale.shift == shift && !sale.is_void && !sale.is_late)
     }
 
     /// What has come in by a kind of tender.
@@ -113,7 +115,7 @@ impl Shop {
             counted: already,
         } = self.tills.shifts[&shift];
         let sales = self.tills.sales.values();
-        let of_shift = sales.filter(|sale| sale.shift == shift);
+        let of_shift = sales.filter(|sale| sale.shift == shift && !sale.is_late);
         let receipts: BTreeMap<i64, bool> =
             of_shift.map(|sale| (sale.receipt, sale.is_void)).collect();
         let subtotal: i64 = self.standing(shift).map(|sale| sale.subtotal()).sum();
@@ -169,7 +171,7 @@ impl Shop {
             points.map(|(id, points)| (id.to_string(), json!([points.balance, points.owed])));
         json!({
             "receipts": numbers(&receipts.collect()), "drawers": numbers(&drawers.collect()),
-            "sales": sales.collect::<Map<_, _>>(), "points": points.collect::<Map<_, _>>(),
+            "parked": self.parked_books(), "sales": sales.collect::<Map<_, _>>(), "points": points.collect::<Map<_, _>>(),
         })
     }
 }
