@@ -4,6 +4,7 @@ pub(crate) mod delivery;
 pub(crate) mod events;
 pub(crate) mod foundation;
 pub(crate) mod inventory;
+pub(crate) mod linking;
 pub(crate) mod pos;
 pub(crate) mod promo;
 pub(crate) mod shop;
@@ -61,6 +62,7 @@ pub(crate) const AREAS: &[Area] = &[
     delivery::AREA,
     shop::AREA,
     inventory::AREA,
+    linking::AREA,
     pos::AREA,
     warehouse::AREA,
     promo::AREA,

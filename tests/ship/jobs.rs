@@ -100,6 +100,8 @@ async fn what_is_overdue_is_done_without_pg_cron() {
             "purge-history ok",
             "close-ledgers ok",
             "audit-inventory ok",
+            "fill-links ok",
+            "write-back-stock ok",
             "purge-run-log ok"
         ]
     );
@@ -171,6 +173,8 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
             "purge-history ok",
             "close-ledgers ok",
             "audit-inventory ok",
+            "fill-links ok",
+            "write-back-stock ok",
             "purge-run-log ok"
         ]
     );

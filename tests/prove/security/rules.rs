@@ -80,7 +80,7 @@ const RULES: &[Rule] = &[
         broken_by: "select 'anon: ' || c.oid::regclass::text
           from pg_class c
           where c.relnamespace = 'interlock'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
-            and c.relname not in ('products', 'shipping_methods', 'tax_rates')
+            and c.relname not in ('products', 'linked_products', 'shipping_methods', 'tax_rates')
             and has_any_column_privilege('anon', c.oid, 'select, insert, update, references')
           union all
           select 'anon: ' || f.oid::regprocedure::text

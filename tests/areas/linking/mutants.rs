@@ -1,0 +1,60 @@
+//! How this area is broken on purpose, and what must notice.
+
+use crate::areas::Mutants;
+use crate::areas::linking::races::LinkingScenario;
+use crate::mutants::Combined;
+
+/// For the engines.
+pub(crate) const MUTANTS: Mutants = Mutants {
+    noticed_by: &[],
+    explained: &[],
+    combined: COMBINED,
+    interleaved: &[],
+    in_histories: &[],
+};
+
+const COMBINED: &[Combined] = &[
+    Combined {
+        name: "try_write_back: waits for the row of the shop's table",
+        patches: &[(
+            "try_write_back",
+            " for no key update skip locked',",
+            " for no key update',",
+        )],
+        sql: None,
+        race: &LinkingScenario::HeldRow,
+    },
+    Combined {
+        name: "try_write_back: waits for the shop's table",
+        patches: &[(
+            "try_write_back",
+            "in row exclusive mode nowait",
+            "in row exclusive mode",
+        )],
+        sql: None,
+        race: &LinkingScenario::HeldTable,
+    },
+    Combined {
+        name: "linked_changes: products are locked by each statement, not at the commit",
+        patches: &[],
+        sql: Some((
+            "drop trigger linked_changes_brought on interlock.linked_changes;
+             create trigger linked_changes_brought after insert on interlock.linked_changes
+             for each row execute function interlock.bring_linked_changes()",
+            "drop trigger linked_changes_brought on interlock.linked_changes;
+             create constraint trigger linked_changes_brought after insert on interlock.linked_changes
+             deferrable initially deferred for each row execute function interlock.bring_linked_changes()",
+        )),
+        race: &LinkingScenario::TwoStatements,
+    },
+    Combined {
+        name: "move_linked_stock: the row's stock is taken for what there is",
+        patches: &[(
+            "move_linked_stock",
+            "case when p_set then r.quantity",
+            "case when p_set or r.quantity is not null then r.quantity",
+        )],
+        sql: None,
+        race: &LinkingScenario::HeldRow,
+    },
+];
