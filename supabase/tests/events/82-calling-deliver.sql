@@ -33,7 +33,7 @@ delete from interlock.webhook_endpoints;
 update interlock.settings set deliver_url = null;
 
 insert into interlock.webhook_endpoints (url) values ('http://127.0.0.1:9/');
-update interlock.delivery_cursor set seen = pg_current_snapshot(), target = null, position = 0;
+update interlock.delivery_cursor set seen = interlock.committed_snapshot(), target = null, position = 0;
 insert into interlock.deliveries (position, transaction, endpoint_id, subject, next_attempt_at)
 select interlock.note_event('tap.due', 'x', '{}'), pg_current_xact_id(), w.id, 'x', now() from interlock.webhook_endpoints w;
 
