@@ -328,6 +328,7 @@ async fn broken_setups_are_refused_with_what_to_do() {
         let said = deploy(arguments, token).await;
         assert!(said.contains(sentence), "{sentence:?} is not in: {said}");
         assert!(!said.contains("hunter22"), "the password is shown: {said}");
+        assert!(!said.contains("Rust to WASM"), "it was built first: {said}");
     }
     assert!(recorder.uploads().is_empty());
 }
