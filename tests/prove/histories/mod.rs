@@ -1,7 +1,7 @@
 //! Random operations of many sessions, checked against the model.
 //!
-//! The search goes in rounds. A round opens a few worlds ([`world`]): one crowded shop or several, and a
-//! depot. Sixteen sessions, most over SQL and some over HTTP, make random calls on all of them
+//! The search goes in rounds. A round opens a few worlds ([`world`]): one crowded shop or several, a
+//! depot, and a packing table or two. Sixteen sessions, most over SQL and some over HTTP, make random calls on all of them
 //! and write down what they saw. Then each world's history must fit some order of the [`crate::prove::model`]
 //! ([`checker`]), what its rows say at the end included, and the [`crate::prove::invariants`] must hold.
 //!

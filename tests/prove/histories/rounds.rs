@@ -66,7 +66,10 @@ impl Figures {
             self.calls.len() as u64,
         );
         section.count("rounds", self.rounds);
-        section.count("worlds (shops and depots) checked", self.worlds);
+        section.count(
+            "worlds (shops, depots, packing tables) checked",
+            self.worlds,
+        );
         section.count("moves of the clock", self.clock_moves);
         section.count(
             "operations under way at once on one world, at most",

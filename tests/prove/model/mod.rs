@@ -1,9 +1,9 @@
 //! What Interlock promises, as a small program: the reference model.
 //!
 //! A model is a state and one function, [`Model::apply`]: given a call and what its caller saw, it says
-//! whether that can be seen in this state, and what the state is afterwards. There are two, which share
-//! nothing and are therefore checked apart: a [`shop::Shop`] (stock, orders, wallets, promo codes,
-//! digital codes) and a [`depot::Depot`] (drivers and delivery batches).
+//! whether that can be seen in this state, and what the state is afterwards. There are three, which share
+//! nothing and are therefore checked apart: a shop (stock, orders, wallets, promo codes, digital codes, tills), a depot
+//! (drivers and delivery batches) and a packing table (baskets and boxes).
 //!
 //! How exact it is:
 //!

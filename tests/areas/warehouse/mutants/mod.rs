@@ -3,6 +3,7 @@
 use crate::areas::Mutants;
 use crate::areas::warehouse::races::PackingScenario;
 use crate::mutants::Combined;
+use crate::prove::histories;
 use crate::prove::interleavings::Mutant;
 
 /// For the engines.
@@ -11,8 +12,15 @@ pub(crate) const MUTANTS: Mutants = Mutants {
     explained: EXPLAINED,
     combined: COMBINED,
     interleaved: INTERLEAVED,
-    in_histories: &[],
+    in_histories: IN_HISTORIES,
 };
+
+/// Mutants that a few rounds of random histories must find.
+const IN_HISTORIES: &[histories::Mutant] = &[(
+    "pack_units",
+    "between 0 and i.quantity_picked",
+    "between 0 and i.quantity_needed",
+)];
 
 /// What shows only where two sessions meet, and the scene that shows it.
 const NOTICED_BY: &[(&str, &str)] = &[
