@@ -68,7 +68,7 @@ async fn what_was_deployed_goes_in_one_step_and_leaves_what_was_there() {
         .await
         .failed()
         .said();
-    assert!(said.contains("drop or change that first"), "{said}");
+    assert!(said.contains("view lamps depends on"), "{said}");
     assert!(
         !said.contains("postgres:postgres"),
         "the password is shown: {said}"

@@ -223,7 +223,7 @@ fn roll_back(repo: &Repo, supabase: &Supabase<'_>, versions: &[String]) -> Resul
         return Ok(());
     }
     let folder = repo.root.join("supabase/rollback");
-    let mut text = format!("do {OUTER}\nbegin\n");
+    let mut text = format!("do {OUTER}\ndeclare\n  v_detail text;\nbegin\n");
     for version in versions {
         let entry = fs::read_dir(&folder)?
             .filter_map(Result::ok)
@@ -235,9 +235,16 @@ fn roll_back(repo: &Repo, supabase: &Supabase<'_>, versions: &[String]) -> Resul
         let script = fs::read_to_string(entry.path())?;
         let _ = write!(text, "execute {QUOTE}\n{script}\n{QUOTE};\n");
     }
+    // What hangs on something of ours is named in the detail of the error, which the CLI leaves out.
     let _ = write!(
         text,
-        "delete from supabase_migrations.schema_migrations where version in ('{}');\nend\n{OUTER};\n",
+        "delete from supabase_migrations.schema_migrations where version in ('{}');
+exception when dependent_objects_still_exist then
+  get stacked diagnostics v_detail = pg_exception_detail;
+  raise exception 'something of yours depends on something of ours: %', v_detail;
+end
+{OUTER};
+",
         versions.join("', '")
     );
     let file = repo
@@ -250,8 +257,8 @@ fn roll_back(repo: &Repo, supabase: &Supabase<'_>, versions: &[String]) -> Resul
     let done = supabase.execute_file(path);
     fs::remove_file(&file)?;
     done.context(
-        "nothing was changed. If the database says that something of yours depends on a table or function of ours (a view, \
-         a foreign key, a policy), drop or change that first; if a lock was not to be had, try again",
+        "nothing was changed. What of yours depends on something of ours (a view, a foreign key, a policy) is yours to drop or \
+         change first; if a lock was not to be had, try again",
     )?;
     eprintln!("      {} rolled back", versions.len());
     Ok(())
