@@ -75,3 +75,16 @@ pub(crate) fn on(target: &web_sys::EventTarget, event: &str, act: impl FnMut(Eve
         .expect_throw(event);
     act.forget();
 }
+
+/// A button that does something.
+pub(crate) fn button(words: &str, class: &str, act: impl FnMut() + 'static) -> Element {
+    let button = text("button", &[("type", "button"), ("class", class)], words);
+    let mut act = act;
+    on(&button, "click", move |_| act());
+    button
+}
+
+/// A link within the console.
+pub(crate) fn link(words: &str, to: &str) -> Element {
+    text("a", &[("href", to)], words)
+}

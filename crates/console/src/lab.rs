@@ -1,4 +1,4 @@
-//! The page: what is chosen, the run, and what is shown of it.
+//! The race lab: what is chosen, the run, and what is shown of it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -29,43 +29,45 @@ struct Tallies {
     sides: [Tally; 2],
 }
 
-/// Draws the page and waits for what is done to it.
-#[wasm_bindgen(start)]
-pub(crate) fn start() {
-    let page = Rc::new(Page::default());
-    let hash = window().location().hash().unwrap_or_default();
-    page.setup.set(Setup::read(&hash));
-    draw();
-    page.show_setup();
-    page.clear();
+/// The lab, for as long as the console is open.
+#[derive(Clone, Default)]
+pub(crate) struct Lab(Rc<Page>);
 
-    let listen = |target: &web_sys::EventTarget, event: &str, act: fn(&Rc<Page>)| {
-        let page = page.clone();
-        on(target, event, move |_| act(&page));
-    };
-    listen(&by_id::<HtmlElement>("setup"), "input", |page| {
-        page.choose()
-    });
-    listen(&window(), "hashchange", |page| {
-        let hash = window().location().hash().unwrap_or_default();
-        if hash != page.setup.get().link() {
-            page.setup.set(Setup::read(&hash));
+impl Lab {
+    /// Draws the page and waits for what is done to it.
+    pub(crate) fn show(&self) {
+        let page = self.0.clone();
+        page.setup.set(Setup::read(&hash()));
+        draw();
+        page.show_setup();
+        page.clear();
+
+        let listen = |id: &str, event: &str, act: fn(&Rc<Page>)| {
+            let page = page.clone();
+            on(&by_id::<HtmlElement>(id), event, move |_| act(&page));
+        };
+        listen("setup", "input", |page| page.choose());
+        listen("copy", "click", |_| spawn_local(copy()));
+        on(&by_id::<HtmlElement>("setup"), "submit", move |event| {
+            event.prevent_default();
+            let page = page.clone();
+            spawn_local(async move { page.run().await });
+        });
+    }
+
+    /// Takes over another link of the lab.
+    pub(crate) fn follow(&self) {
+        let page = &self.0;
+        if hash() != page.setup.get().link() {
+            page.setup.set(Setup::read(&hash()));
             page.show_setup();
             page.clear();
         }
-    });
-    listen(&by_id::<HtmlElement>("copy"), "click", |_| {
-        spawn_local(copy())
-    });
-    let running = page.clone();
-    on(&by_id::<HtmlElement>("setup"), "submit", move |event| {
-        event.prevent_default();
-        let page = running.clone();
-        spawn_local(async move { page.run().await });
-    });
-    by_id::<Element>("page")
-        .set_attribute("data-ready", "")
-        .expect_throw("it can be marked");
+    }
+}
+
+fn hash() -> String {
+    window().location().hash().unwrap_or_default()
 }
 
 impl Page {
@@ -140,6 +142,10 @@ impl Page {
                 ..chosen
             };
             let race = run::run(setup).await?;
+            if document().get_element_by_id("setup").is_none() {
+                // Another page is shown by now.
+                return Ok(());
+            }
             let kind = Some((setup.scene, setup.at_once));
             let tallies = {
                 let mut tallies = self.tallies.borrow_mut();
@@ -176,7 +182,9 @@ impl Page {
 
 /// Says what is going on, also to who cannot see it.
 fn tell(what: &str) {
-    by_id::<HtmlElement>("status").set_text_content(Some(what));
+    if let Some(status) = document().get_element_by_id("status") {
+        status.set_text_content(Some(what));
+    }
 }
 
 /// On a small screen the results are below what is chosen.
@@ -206,7 +214,6 @@ async fn copy() {
 
 /// The elements that are there from the beginning.
 fn draw() {
-    document().set_title(&format!("{} · Interlock", texts::TITLE));
     let scenes = Scene::ALL.map(|scene| {
         let choice = [
             ("type", "radio"),

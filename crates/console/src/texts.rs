@@ -2,9 +2,12 @@
 // A text says itself what it is.
 #![allow(missing_docs)]
 
+pub mod shop;
+
 use crate::race::{Outcome, Side, Tally};
 use crate::setup::Scene;
 
+pub const NAME: &str = "Interlock";
 pub const TITLE: &str = "Race lab";
 pub const LEAD: &str = "The same requests set out at the same moment, from this browser: first against the code of an incident \
     report, then against Interlock. What the database says afterwards decides.";

@@ -1,4 +1,5 @@
-//! The console where Studio would be: the pages of crates/console as files, and tokens for the people of a race in its lab.
+//! The console where Studio would be: the pages of crates/console as files, where they find the API, and tokens for the people of a race in
+//! its lab.
 //!
 //! A token is handed to the page that is served here and to nobody else: another site cannot read the answer, and a name that
 //! was made to point here is refused.
@@ -139,6 +140,9 @@ impl Console {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
         let path = request.uri().path();
+        if path == "/config.json" {
+            return Ok(("application/json", self.config()));
+        }
         if path == "/racers" {
             let racers = self.racers(request.uri().query().unwrap_or_default());
             let racers = racers.ok_or(StatusCode::BAD_REQUEST)?;
@@ -157,6 +161,17 @@ impl Console {
         names
             .iter()
             .any(|name| host == format!("{name}:{}", self.own_port).as_bytes())
+    }
+
+    /// What a page has to know: where the project is, its public key, and that there is a lab.
+    fn config(&self) -> Bytes {
+        json!({ "url": self.api_url(), "key": keys::PUBLISHABLE_KEY, "lab": true })
+            .to_string()
+            .into()
+    }
+
+    fn api_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.api_port)
     }
 
     /// So many new people, for `count=8&role=packer&location=…`: their tokens, and where the API is. Roles are those of the
@@ -184,7 +199,7 @@ impl Console {
             rights["location_ids"] = json!([location]);
         }
         let claims = json!({ "app_metadata": rights }).to_string();
-        let api_url = format!("http://127.0.0.1:{}", self.api_port);
+        let api_url = self.api_url();
         let racer = |_| {
             let id = Uuid::new_v4().to_string();
             let token = keys::user_token(&UserToken {

@@ -6,6 +6,7 @@ mod build;
 mod codegen;
 mod command;
 mod comments;
+mod console;
 mod deliver;
 mod deploy;
 mod doctor;
@@ -87,6 +88,8 @@ enum Task {
     ImportStock(import_stock::Args),
     /// Audit the stock, and tell what its books do not agree on.
     Audit(audit::Args),
+    /// Write the console as files that any host can serve, against a project.
+    Console(console::Args),
     /// Write down what the migrations make: for `verify`, and as TypeScript types.
     Snapshot(snapshot::Args),
     /// Show that the promises hold, on the stack in the environment or on one of its own.
@@ -148,6 +151,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Deliver(args) => deliver::run(&args),
         Task::ImportStock(args) => import_stock::run(&repo, &args),
         Task::Audit(args) => audit::run(&repo, &args),
+        Task::Console(args) => console::run(&repo, &args),
         Task::Snapshot(args) => snapshot::run(&repo, &args),
         Task::Prove { args } => prove::prove(&repo, &args),
         Task::Bench { args } => bench::bench(&repo, &args),

@@ -74,7 +74,7 @@ pub(crate) enum Step {
     Client,
     /// The typed client in a browser.
     Browser,
-    /// The console's race lab in a browser, on a stack of its own.
+    /// The console in a browser, on a stack of its own.
     Console,
     /// Without any one lock, guard or constraint of the database a test must fail.
     Mutants,
@@ -141,7 +141,7 @@ impl Step {
             Self::Openapi => "openapi: the functions against docs/openapi.json",
             Self::Client => "client: the typed client in Node and Deno",
             Self::Browser => "browser: the typed client in a browser",
-            Self::Console => "console: the race lab in a browser",
+            Self::Console => "console: the race lab and the shop's pages in a browser",
             Self::Prove => "prove: interleavings, histories, faults, permissions",
             Self::Bench => "bench: does the benchmark still run",
             Self::Mutants => "mutants: without a lock, guard or constraint a test must fail",
@@ -477,7 +477,8 @@ fn console(run: &mut Run) -> Result<Counts> {
         .current_dir(&run.repo.root)
         .envs(&stack.variables)
         .envs(client::browser(run.repo)?)
-        .args(["--test", "--test-reporter=tap", "tests/console/lab.test.js"]);
+        .args(["--test", "--test-concurrency=1", "--test-reporter=tap"])
+        .args(["tests/console/lab.test.js", "tests/console/shop.test.js"]);
     live::tests(&mut run.tail, &mut tests)
 }
 
