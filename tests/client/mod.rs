@@ -1,7 +1,7 @@
 //! What an app does, against the stack: supabase-js alone (`client/shop.ts`), and the typed client of
 //! `packages/client` in Node, in Deno and in a browser.
 
-use crate::harness::stack::{Bench, user_claims};
+use crate::harness::stack::{Bench, Stack, user_claims};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,6 +46,66 @@ async fn supabase_js_reads_every_answer() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Whoever comes with a refresh token that was used long ago may have stolen it: nobody stays signed in.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_refresh_token_ends_its_session() {
+    let bench = Bench::take().await;
+    if !has_local_auth(bench.stack).await {
+        return;
+    }
+    let ask = async |path: &str, body: Value| -> (u16, Value) {
+        let request = bench
+            .stack
+            .http
+            .post(format!("{}/auth/v1{path}", bench.stack.api_url));
+        let request = request.header("apikey", &bench.stack.anon_key).json(&body);
+        let answer = request.send().await.expect("Auth answers");
+        (
+            answer.status().as_u16(),
+            answer.json().await.expect("it answers JSON"),
+        )
+    };
+    let email = format!("{}@test.example", Uuid::new_v4());
+    let account = json!({ "email": email, "password": "correct horse" });
+    let (_, session) = ask("/signup", account).await;
+    let mut tokens = vec![session["refresh_token"].clone()];
+    for _ in 0..2 {
+        let body = json!({ "refresh_token": tokens.last() });
+        let (status, session) = ask("/token?grant_type=refresh_token", body).await;
+        assert_eq!(status, 200, "{session}");
+        tokens.push(session["refresh_token"].clone());
+    }
+    for old in [&tokens[0], &tokens[2]] {
+        // Longer ago than the interval in which a second tab may use it too.
+        let age = "update auth.refresh_tokens set updated_at = now() - interval '1 minute' where token = $1";
+        let aged = bench.db.execute(age, &[&old.as_str()]).await;
+        assert_eq!(aged.expect("a token can be made older"), 1);
+        let (status, error) = ask(
+            "/token?grant_type=refresh_token",
+            json!({ "refresh_token": old }),
+        )
+        .await;
+        let told = (status, error["error_code"].as_str());
+        assert_eq!(told, (400, Some("refresh_token_already_used")), "{error}");
+    }
+}
+
+/// Elsewhere an address waits for its mail, and sign-ups are rationed.
+async fn has_local_auth(stack: &Stack) -> bool {
+    let request = stack.http.get(format!("{}/auth/v1/health", stack.api_url));
+    let answer = request.header("apikey", &stack.anon_key).send().await;
+    let health: Value = answer
+        .expect("Auth answers")
+        .json()
+        .await
+        .unwrap_or_default();
+    let local = health["name"] == "Interlock's local Auth";
+    if !local {
+        println!("only the local stack's own Auth answers so: not asked here");
+    }
+    local
 }
 
 const FOLDER: &str = "packages/client/tests";

@@ -66,7 +66,9 @@ grant usage on schema public to anon, authenticated, service_role;
 
 create schema if not exists extensions;
 grant all on schema extensions to postgres;
-grant usage on schema extensions to anon, authenticated, service_role;
+grant usage on schema extensions to anon, authenticated, service_role, supabase_auth_admin;
+-- Passwords are kept as bcrypt makes them.
+create extension if not exists pgcrypto with schema extensions;
 
 create schema if not exists auth authorization supabase_auth_admin;
 grant usage on schema auth to postgres, anon, authenticated, service_role;
@@ -128,11 +130,65 @@ create table if not exists auth.identities (
   unique (provider_id, provider)
 );
 
-alter table auth.users owner to supabase_auth_admin;
-alter table auth.identities owner to supabase_auth_admin;
-alter table auth.users enable row level security;
-alter table auth.identities enable row level security;
-grant select, insert, update, delete, references, trigger, truncate on auth.users, auth.identities to postgres;
+-- Where people are signed in, and what a session is prolonged with.
+do $$
+begin
+  if to_regtype('auth.aal_level') is null then
+    create type auth.aal_level as enum ('aal1', 'aal2', 'aal3');
+  end if;
+end
+$$;
+
+create table if not exists auth.sessions (
+  id uuid not null primary key,
+  user_id uuid not null references auth.users (id) on delete cascade,
+  created_at timestamptz,
+  updated_at timestamptz,
+  factor_id uuid,
+  aal auth.aal_level,
+  not_after timestamptz,
+  refreshed_at timestamp,
+  user_agent text,
+  ip inet,
+  tag text
+);
+create index if not exists sessions_user_id_idx on auth.sessions (user_id);
+
+create table if not exists auth.refresh_tokens (
+  instance_id uuid,
+  id bigserial primary key,
+  token varchar(255) unique,
+  user_id varchar(255),
+  revoked boolean,
+  created_at timestamptz,
+  updated_at timestamptz,
+  parent varchar(255),
+  session_id uuid references auth.sessions (id) on delete cascade
+);
+create index if not exists refresh_tokens_session_id_revoked_idx on auth.refresh_tokens (session_id, revoked);
+
+create table if not exists auth.mfa_amr_claims (
+  session_id uuid not null references auth.sessions (id) on delete cascade,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  authentication_method text not null,
+  id uuid not null primary key,
+  constraint mfa_amr_claims_session_id_authentication_method_pkey unique (session_id, authentication_method)
+);
+
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array['users', 'identities', 'sessions', 'refresh_tokens', 'mfa_amr_claims'] loop
+    execute format('alter table auth.%I owner to supabase_auth_admin', v_table);
+    execute format('alter table auth.%I enable row level security', v_table);
+    execute format('grant select, insert, update, delete, references, trigger, truncate on auth.%I to postgres', v_table);
+  end loop;
+  alter type auth.aal_level owner to supabase_auth_admin;
+  alter sequence auth.refresh_tokens_id_seq owner to supabase_auth_admin;
+end
+$$;
 
 -- Claims of the request ------------------------------------------------------
 

@@ -15,6 +15,8 @@ pub(crate) struct Dirs {
     pub(crate) base: PathBuf,
     /// The database.
     pub(crate) data: PathBuf,
+    /// The files that Storage keeps.
+    pub(crate) storage: PathBuf,
     /// One file per part with its process id.
     pub(crate) run: PathBuf,
     /// Locked by the guard of every part.
@@ -29,6 +31,7 @@ impl Dirs {
         let base = root.join(dir);
         Self {
             data: base.join("pg"),
+            storage: base.join("storage"),
             run: base.join("run"),
             parts_lock: base.join("parts.lock"),
             logs: base.join("logs"),

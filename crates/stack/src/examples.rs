@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::keys::{UserToken, user_token};
+use crate::people;
 use crate::status::Status;
 
 struct Example {
@@ -63,6 +64,11 @@ pub(crate) fn text(status: &Status) -> Result<String> {
             example.body
         );
     }
+    text += &format!(
+        "# Sign in with the password {:?} as NAME@example.com: {}\n\n",
+        people::PASSWORD,
+        people::names()
+    );
     if let Some(url) = status.variables.get("STRIPE_API_URL") {
         text += &format!(
             "# Payments by card go to the stand-in for Stripe at {url}: docs/payments.md pays one step by step\n\n"

@@ -14,8 +14,9 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap,
-    HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONTENT_LENGTH,
+    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode, Uri};
@@ -29,10 +30,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::auth::{self, Auth, Call};
 use crate::jwt::{self, KeySet, Refused};
 use crate::keys;
 use crate::proxy_faults::{Fault, Faults};
 use crate::realtime::{self, MESSAGE_LIMIT, Realtime, Version};
+use crate::storage::{self, Storage};
 
 /// More than any function takes, less than would fill the memory.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -42,6 +45,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(150);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// What requests under way get when the stack stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// For a client that announces a body and does not send it.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// What is read of a body beyond its bound.
+const DISCARDED: usize = 16 * 1024 * 1024;
 
 const API_KEY: HeaderName = HeaderName::from_static("apikey");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -102,6 +109,10 @@ pub(crate) struct Gateway {
     client: Client<HttpConnector, Limited<Incoming>>,
     /// What hears the database; without it there is no websocket.
     realtime: Option<Arc<Realtime>>,
+    /// What signs people in; without it nobody does here.
+    auth: Option<Auth>,
+    /// What keeps files; without it nothing does here.
+    storage: Option<Storage>,
     stopping: watch::Sender<bool>,
     /// Only in tests.
     faults: Option<Faults>,
@@ -114,6 +125,10 @@ enum Route<'a> {
     Api(&'a str),
     /// To a function, with this path, which begins with the function's name.
     Function { name: &'a str, path: &'a str },
+    /// To Auth, with this path.
+    Auth(&'a str),
+    /// To Storage, with this path.
+    Storage(&'a str),
     /// To the websocket of broadcasts.
     Realtime,
     /// To the list of public keys.
@@ -158,6 +173,8 @@ impl Gateway {
             functions,
             client: Client::builder(TokioExecutor::new()).build(connector),
             realtime: None,
+            auth: None,
+            storage: None,
             stopping: watch::channel(false).0,
             faults: None,
         })
@@ -167,6 +184,22 @@ impl Gateway {
     pub(crate) fn with_realtime(self, realtime: Arc<Realtime>) -> Self {
         Self {
             realtime: Some(realtime),
+            ..self
+        }
+    }
+
+    /// The same, with who signs people in.
+    pub(crate) fn with_auth(self, auth: Auth) -> Self {
+        Self {
+            auth: Some(auth),
+            ..self
+        }
+    }
+
+    /// The same, with who keeps files.
+    pub(crate) fn with_storage(self, storage: Storage) -> Self {
+        Self {
+            storage: Some(storage),
             ..self
         }
     }
@@ -241,6 +274,11 @@ impl Gateway {
                 _ => Err(Refusal::not_found(format!("Nothing is served at {path}."))),
             },
             Route::Realtime => self.open_websocket(request).await,
+            Route::Auth(_) | Route::Storage(_) if request.method() == Method::OPTIONS => {
+                Ok(preflight())
+            }
+            Route::Storage(path) => self.ask_storage(request, path).await,
+            Route::Auth(path) => self.ask_auth(request, path).await,
             Route::Api(api_path) => {
                 let (query, query_key) = take_api_key(request.uri().query());
                 let mut request = request;
@@ -324,6 +362,74 @@ impl Gateway {
             let claims = Box::new(move |token: &str| gateway.claims(token));
             realtime::serve(realtime, claims, key, version, socket, stop)
         }))
+    }
+
+    /// Signs somebody in, or does what else Auth is for.
+    async fn ask_auth(&self, request: Request<Incoming>, path: &str) -> Result<Response, Refusal> {
+        let Some(auth) = &self.auth else {
+            return Err(Refusal::not_found("There is no Auth here.".to_owned()));
+        };
+        let (query, query_key) = take_api_key(request.uri().query());
+        let (parts, body) = request.into_parts();
+        self.check_key(&parts.headers, query_key.as_deref())?;
+        let body = read_body(body, auth::BODY_LIMIT).await;
+        let body = body.map_err(|unread| match unread {
+            Unread::TooLarge => Refusal::too_large(),
+            Unread::Incomplete => Refusal {
+                status: StatusCode::REQUEST_TIMEOUT,
+                code: "BODY_INCOMPLETE",
+                message: "The body was announced and did not come.".to_owned(),
+                hint: "Nothing was done. Send the request again.",
+                retryable: true,
+            },
+        })?;
+        let call = Call {
+            method: &parts.method,
+            path,
+            query: read_query(query.as_deref()),
+            headers: &parts.headers,
+            body: &body,
+            caller: self.caller(&parts.headers),
+        };
+        Ok(auth.answer(&call).await)
+    }
+
+    /// Keeps a file, or does what else Storage is for. An address that is signed needs no key.
+    async fn ask_storage(
+        &self,
+        request: Request<Incoming>,
+        path: &str,
+    ) -> Result<Response, Refusal> {
+        let Some(storage) = &self.storage else {
+            return Err(Refusal::not_found("There is no Storage here.".to_owned()));
+        };
+        let (parts, body) = request.into_parts();
+        let call = storage::Call {
+            method: &parts.method,
+            path,
+            query: read_query(parts.uri.query()),
+            headers: &parts.headers,
+            caller: self.caller(&parts.headers),
+        };
+        Ok(storage.answer(&call, body).await)
+    }
+
+    /// Whether the project's key is there and is one that we know.
+    fn check_key(&self, headers: &HeaderMap, query_key: Option<&str>) -> Result<(), Refusal> {
+        let header_key = headers.get(API_KEY).and_then(|key| key.to_str().ok());
+        match header_key.or(query_key) {
+            Some(key) if self.api_keys.token(key).is_some() => Ok(()),
+            Some(_) => Err(Refusal::unauthenticated("The API key is not known.")),
+            None => Err(Refusal::unauthenticated("The request has no API key.")),
+        }
+    }
+
+    /// What the bearer token says; a key of the new kind may also stand alone, as on the platform.
+    fn caller(&self, headers: &HeaderMap) -> Option<Result<Value, Refused>> {
+        let key = headers.get(API_KEY).and_then(|key| key.to_str().ok());
+        let key = key.filter(|key| key.starts_with("sb_"));
+        let token = bearer(headers).or(key)?;
+        Some(self.claims(token))
     }
 
     /// What a token says; a key stands for its own.
@@ -545,6 +651,16 @@ fn route(path: &str) -> Route<'_> {
         "/rest/v1" => return Route::Api("/"),
         _ => {}
     }
+    if let Some(rest) = path.strip_prefix("/auth/v1")
+        && rest.starts_with('/')
+    {
+        return Route::Auth(rest);
+    }
+    if let Some(rest) = path.strip_prefix("/storage/v1")
+        && rest.starts_with('/')
+    {
+        return Route::Storage(rest);
+    }
     if let Some(rest) = path.strip_prefix("/rest/v1")
         && rest.starts_with('/')
     {
@@ -581,6 +697,108 @@ fn take_api_key(query: Option<&str>) -> (Option<String>, Option<String>) {
         .collect();
     let rest = (!kept.is_empty()).then(|| kept.join("&"));
     (rest, key)
+}
+
+/// The pairs of a query, decoded; of a name that stands twice, the last one.
+fn read_query(query: Option<&str>) -> BTreeMap<String, String> {
+    query
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode(name, true), decode(value, true)))
+        .collect()
+}
+
+/// What stands behind the percent signs; in a query, a plus is a blank.
+pub(crate) fn decode(text: &str, plus_is_blank: bool) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = match (first, tail) {
+            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low])
+                .ok()
+                .and_then(|code| u8::from_str_radix(code, 16).ok()),
+            _ => None,
+        };
+        match (first, code) {
+            (_, Some(code)) => {
+                bytes.push(code);
+                rest = &tail[2..];
+                continue;
+            }
+            (b'+', None) if plus_is_blank => bytes.push(b' '),
+            (other, None) => bytes.push(*other),
+        }
+        rest = tail;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Why a body was not read as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    TooLarge,
+    Incomplete,
+}
+
+/// A body as a whole, if it is not larger than that. A larger one is read too, within bounds: whoever is answered while they still
+/// send may see a broken connection instead of the answer.
+pub(crate) async fn read_body<B>(mut body: B, limit: usize) -> Result<Vec<u8>, Unread>
+where
+    B: hyper::body::Body + Unpin,
+{
+    use hyper::body::Buf as _;
+    let whole = async {
+        let (mut read, mut kept) = (0_usize, Vec::new());
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Unread::Incomplete)?;
+            let Ok(mut data) = frame.into_data() else {
+                continue;
+            };
+            read += data.remaining();
+            if read > limit.saturating_add(DISCARDED) {
+                break;
+            }
+            if read <= limit {
+                kept.resize(read, 0);
+                let at = read - data.remaining();
+                data.copy_to_slice(&mut kept[at..]);
+            } else {
+                kept = Vec::new();
+            }
+        }
+        match read > limit {
+            true => Err(Unread::TooLarge),
+            false => Ok(kept),
+        }
+    };
+    tokio::time::timeout(BODY_TIMEOUT, whole)
+        .await
+        .unwrap_or(Err(Unread::Incomplete))
+}
+
+/// What a browser asks before it calls Auth or Storage.
+fn preflight() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (
+            ACCESS_CONTROL_ALLOW_METHODS,
+            "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        ),
+        (
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            "apikey, authorization, cache-control, content-type, range, x-client-info, x-metadata, x-region, \
+             x-supabase-api-version, x-upsert, traceparent, tracestate, baggage",
+        ),
+        (ACCESS_CONTROL_MAX_AGE, "3600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -660,12 +878,17 @@ fn is_length_limit(error: &hyper_util::client::legacy::Error) -> bool {
     false
 }
 
-fn json_response(status: StatusCode, body: &Value) -> Response {
+/// JSON that a page of any origin may read.
+pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("x-supabase-api-version, x-sb-error-code, x-total-count, link"),
+    );
     response
 }
 

@@ -73,6 +73,13 @@ fn paths_lead_to_the_api_and_to_functions() {
     assert_eq!(route("/functions/v1"), Route::Unknown);
     assert_eq!(route("/functions/v12/x"), Route::Unknown);
     assert_eq!(route("/auth/v1/.well-known/jwks.json"), Route::Jwks);
+    assert_eq!(route("/auth/v1/token"), Route::Auth("/token"));
+    assert_eq!(route("/auth/v1"), Route::Unknown);
+    assert_eq!(
+        route("/storage/v1/object/b/a"),
+        Route::Storage("/object/b/a")
+    );
+    assert_eq!(route("/auth/v12/token"), Route::Unknown);
     assert_eq!(route("/realtime/v1/websocket"), Route::Realtime);
     assert_eq!(route("/realtime/v1/api/broadcast"), Route::Unknown);
     assert_eq!(route("/health"), Route::Health);
@@ -86,6 +93,59 @@ fn an_api_key_in_the_query_never_reaches_the_api() {
     assert_eq!(key.as_deref(), Some("k"));
     assert_eq!(take_api_key(Some("apikey=k")), (None, Some("k".into())));
     assert_eq!(take_api_key(None), (None, None));
+}
+
+#[test]
+fn a_query_is_read_as_it_was_meant() {
+    let query = read_query(Some("grant_type=password&x=a%20b+c&&flag&y=%4&z=%c3%a4"));
+    let read = |name: &str| query.get(name).map(String::as_str);
+    assert_eq!(read("grant_type"), Some("password"));
+    assert_eq!(read("x"), Some("a b c"));
+    assert_eq!(read("flag"), Some(""));
+    assert_eq!(read("y"), Some("%4"));
+    assert_eq!(read("z"), Some("ä"));
+    assert!(read_query(None).is_empty());
+    assert_eq!(decode("a+b%2Fc", false), "a+b/c");
+}
+
+#[tokio::test]
+async fn a_body_is_read_up_to_its_bound_and_told_apart_from_one_that_is_larger() {
+    let read = async |text: &'static str, limit| read_body(Body::from(text), limit).await;
+    assert_eq!(read("1234", 4).await, Ok(b"1234".to_vec()));
+    assert_eq!(read("", 0).await, Ok(Vec::new()));
+    assert_eq!(read("12345", 4).await, Err(Unread::TooLarge));
+}
+
+#[test]
+fn auth_wants_a_key_and_is_told_whose_the_token_is() {
+    let gateway = gateway();
+    let status = |pairs: &[(&str, &str)], query| {
+        let checked = gateway.check_key(&headers(pairs), query);
+        checked.map_err(|refusal| refusal.status)
+    };
+    assert_eq!(status(&[("apikey", keys::PUBLISHABLE_KEY)], None), Ok(()));
+    assert_eq!(status(&[], Some(keys::PUBLISHABLE_KEY)), Ok(()));
+    for bad in [
+        vec![],
+        vec![("apikey", "x")],
+        vec![(USER, user(60).as_str())],
+    ] {
+        assert_eq!(status(&bad, None), Err(StatusCode::UNAUTHORIZED), "{bad:?}");
+    }
+    let role = |pairs: &[(&str, &str)]| {
+        let caller = gateway.caller(&headers(pairs));
+        caller.map(|claims| claims.map(|claims| claims["role"].as_str().unwrap().to_owned()))
+    };
+    let anon = keys::anon_key().unwrap();
+    assert_eq!(role(&[("apikey", &anon)]), None);
+    assert_eq!(
+        role(&[("apikey", keys::SECRET_KEY)]),
+        Some(Ok("service_role".to_owned()))
+    );
+    let mine = [("apikey", keys::SECRET_KEY), (USER, &user(60))];
+    assert_eq!(role(&mine), Some(Ok("authenticated".to_owned())));
+    let old = [("apikey", keys::SECRET_KEY), (USER, &user(-60))];
+    assert_eq!(role(&old), Some(Err(Refused::Expired)));
 }
 
 #[test]

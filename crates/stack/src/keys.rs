@@ -9,6 +9,8 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::people;
+
 /// The secret that signs every HS256 token of a development project.
 pub(crate) const JWT_SECRET: &str = "super-secret-jwt-token-with-at-least-32-characters-long";
 /// The key that web and mobile apps carry.
@@ -18,31 +20,6 @@ pub(crate) const SECRET_KEY: &str = "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz";
 
 // Serialised by hand: the bytes must equal the well-known tokens, so field order counts.
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
-
-/// A person in `supabase/seed.sql` who has a short name on the command line.
-struct Person {
-    name: &'static str,
-    id: &'static str,
-    email: &'static str,
-}
-
-const PEOPLE: &[Person] = &[
-    Person {
-        name: "driver-a",
-        id: "a0000000-0000-4000-8000-00000000000a",
-        email: "driver-a@example.com",
-    },
-    Person {
-        name: "driver-b",
-        id: "a0000000-0000-4000-8000-00000000000b",
-        email: "driver-b@example.com",
-    },
-    Person {
-        name: "buyer",
-        id: "b0000000-0000-4000-8000-000000000001",
-        email: "buyer@example.com",
-    },
-];
 
 /// The legacy `anon` key.
 pub(crate) fn anon_key() -> Result<String> {
@@ -71,22 +48,24 @@ pub(crate) struct UserToken<'a> {
 
 /// Mints a token like the one Supabase Auth gives after a sign-in.
 pub(crate) fn user_token(token: &UserToken<'_>) -> Result<String> {
-    let (id, email) = match PEOPLE.iter().find(|person| person.name == token.user) {
-        Some(person) => (person.id.to_owned(), person.email),
+    let person = people::find(token.user);
+    let (id, email) = match person {
+        Some(person) => (person.id.to_owned(), person.email()),
         None => {
             let id = Uuid::parse_str(token.user).with_context(|| {
-                let names: Vec<_> = PEOPLE.iter().map(|person| person.name).collect();
                 format!(
                     "{:?} is neither a uuid nor one of {}",
                     token.user,
-                    names.join(", ")
+                    people::names()
                 )
             })?;
-            let id = id.to_string();
-            let email = PEOPLE.iter().find(|person| person.id == id);
-            (id, email.map_or("", |person| person.email))
+            (id.to_string(), String::new())
         }
     };
+    let mut app_metadata = json!({"provider": "email", "providers": ["email"]});
+    if let Some(role) = person.and_then(|person| person.role) {
+        app_metadata["role"] = role.into();
+    }
     let now = unix_now()?;
     let mut claims = json!({
         "iss": format!("{}/auth/v1", token.api_url),
@@ -96,7 +75,7 @@ pub(crate) fn user_token(token: &UserToken<'_>) -> Result<String> {
         "iat": now,
         "email": email,
         "phone": "",
-        "app_metadata": {"provider": "email", "providers": ["email"]},
+        "app_metadata": app_metadata,
         "user_metadata": {},
         "role": token.role,
         "aal": "aal1",
@@ -172,6 +151,9 @@ mod tests {
         assert_eq!(claims["email"], "driver-b@example.com");
         assert_eq!(claims["aud"], "authenticated");
         assert_eq!(claims["iss"], "http://127.0.0.1:54321/auth/v1");
+        assert_eq!(claims["app_metadata"].get("role"), None);
+        let claims = claims_of(&token("staff", None).unwrap());
+        assert_eq!(claims["app_metadata"]["role"], "staff");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! loopback, with the ports and keys of `supabase start`.
 
 mod api;
+mod auth;
 mod console;
 mod dirs;
 mod envfile;
@@ -15,6 +16,7 @@ mod keys;
 mod mail;
 mod npm;
 mod part;
+mod people;
 mod platform;
 mod ports;
 mod postgres;
@@ -26,6 +28,7 @@ mod realtime;
 mod redis;
 mod restart;
 mod status;
+mod storage;
 mod stripe;
 mod up;
 
@@ -62,7 +65,7 @@ enum Command {
     },
     /// Print an access token for a user.
     Token {
-        /// A uuid, or driver-a, driver-b, buyer.
+        /// A uuid, or one of the people of the seed: buyer, driver-a, driver-b, staff, manager, cashier, packer.
         #[arg(long)]
         user: String,
         /// The database role.

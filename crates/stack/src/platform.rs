@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 
 const PLATFORM: &str = include_str!("../platform/platform.sql");
+/// The platform's Storage, where the stack has one.
+pub(crate) const STORAGE: &str = include_str!("../platform/storage.sql");
 const LEGACY: &str = include_str!("../platform/default-privileges-legacy.sql");
 const STRICT: &str = include_str!("../platform/default-privileges-strict.sql");
 

@@ -136,6 +136,17 @@ impl Postgres {
         Ok(())
     }
 
+    /// Runs SQL as the superuser.
+    pub(crate) async fn run_as_admin(port: u16, sql: &str) -> Result<()> {
+        let options: PgConnectOptions = admin_url(port).parse()?;
+        let mut connection = PgConnection::connect_with(&options).await?;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+            .execute(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(())
+    }
+
     async fn initdb(&self, dirs: &Dirs) -> Result<()> {
         let password = dirs.base.join("initdb-password");
         let _ = fs::remove_file(&password);

@@ -19,6 +19,36 @@ pub(crate) struct Project {
     pub(crate) extra_search_path: Vec<String>,
     /// The most rows that one answer of the API has.
     pub(crate) max_rows: u64,
+    /// Who may sign up, and how.
+    pub(crate) auth: AuthSettings,
+}
+
+/// `[auth]`, as far as the local stack's Auth has it; the defaults are those of the CLI.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct AuthSettings {
+    /// Whether anybody may make an account.
+    pub(crate) enable_signup: bool,
+    /// Whether one may be a guest.
+    pub(crate) enable_anonymous_sign_ins: bool,
+    /// For how many seconds an access token is good.
+    pub(crate) jwt_expiry: i64,
+    /// For how many seconds after its use a refresh token may be used again.
+    pub(crate) refresh_token_reuse_interval: i64,
+    /// How many bytes a password has at least.
+    pub(crate) minimum_password_length: usize,
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        Self {
+            enable_signup: true,
+            enable_anonymous_sign_ins: false,
+            jwt_expiry: 3600,
+            refresh_token_reuse_interval: 10,
+            minimum_password_length: 6,
+        }
+    }
 }
 
 /// One `[functions.NAME]`.
@@ -38,6 +68,8 @@ pub(crate) struct Function {
 struct RawConfig {
     #[serde(default)]
     api: RawApi,
+    #[serde(default)]
+    auth: AuthSettings,
     #[serde(default)]
     functions: BTreeMap<String, RawFunction>,
 }
@@ -118,6 +150,7 @@ impl Project {
                 .extra_search_path
                 .unwrap_or_else(|| vec!["public".into(), "extensions".into()]),
             max_rows: config.api.max_rows.unwrap_or(1000),
+            auth: config.auth,
         })
     }
 }
@@ -171,6 +204,15 @@ mod tests {
         let project = parse("").unwrap();
         assert!(project.functions.is_empty());
         assert_eq!(project.extra_search_path, ["public", "extensions"]);
+        assert_eq!(project.auth, AuthSettings::default());
+    }
+
+    #[test]
+    fn auth_is_as_the_project_says_and_else_as_the_cli_has_it() {
+        let text = "[auth]\nenable_anonymous_sign_ins = true\nsite_url = \"x\"\n[auth.email]\nenable_signup = true";
+        let auth = parse(text).unwrap().auth;
+        assert!(auth.enable_anonymous_sign_ins && auth.enable_signup);
+        assert_eq!(auth.jwt_expiry, 3600);
     }
 
     #[test]

@@ -10,12 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::auth::Auth;
 use crate::console::{self, Console};
 use crate::dirs::Dirs;
 use crate::gateway::{Gateway, Upstream};
 use crate::jwt::KeySet;
 use crate::part::{Ended, Part, Spec};
-use crate::platform::DefaultPrivileges;
+use crate::platform::{self, DefaultPrivileges};
 use crate::ports::{self, Port};
 use crate::postgres::{self, Postgres};
 use crate::progress::{Output, Step, say};
@@ -23,8 +24,20 @@ use crate::project::Project;
 use crate::realtime::Realtime;
 use crate::restart::Restarts;
 use crate::status::{Format, Status};
+use crate::storage::{self, Storage};
 use crate::stripe::{self, Stripe};
-use crate::{api, envfile, examples, functions, keys, mail, push, redis};
+use crate::{api, envfile, examples, functions, keys, mail, people, push, redis};
+
+/// What a database that was here before its Storage lacks.
+const PREPARE_STORAGE: &str = "do $$
+begin
+  if to_regprocedure('interlock.prepare_storage()') is not null
+    and not exists (select from storage.buckets where id = 'payment-proofs')
+  then
+    perform interlock.prepare_storage();
+  end if;
+end
+$$";
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -48,6 +61,9 @@ pub(crate) struct Args {
     /// Do not load the seed.
     #[arg(long)]
     no_seed: bool,
+    /// Without Storage: nobody uploads files, and no proof of payment has to be one.
+    #[arg(long)]
+    no_storage: bool,
     /// What API roles may do with new objects in `public`.
     #[arg(long, value_enum, default_value_t)]
     default_privileges: DefaultPrivileges,
@@ -210,6 +226,9 @@ impl Stack {
         let public_jwks = key_set.public_jwks().to_string();
 
         let step = Step::start();
+        if args.fresh {
+            storage::wipe(&self.dirs.storage)?;
+        }
         let server = Postgres::prepare(&project.root, &self.dirs, args.fresh).await?;
         let db_port = ports::free(db_port)?;
         let database = self.spawn(server.spec(&self.dirs, db_port))?;
@@ -240,6 +259,9 @@ impl Stack {
         }
 
         Postgres::bootstrap(&self.parts[database], db_port, args.default_privileges).await?;
+        if !args.no_storage {
+            Postgres::run_as_admin(db_port, platform::STORAGE).await?;
+        }
         step.done(&format!(
             "Postgres {} on 127.0.0.1:{db_port}",
             server.version
@@ -250,6 +272,14 @@ impl Stack {
         match push::run(&project.root, &self.dirs, db_port, !args.no_seed).await? {
             0 => say("  – no migrations yet"),
             count => step.done(&format!("`supabase db push` of {count} migrations")),
+        }
+
+        if !args.no_storage {
+            Postgres::run(db_port, PREPARE_STORAGE).await?;
+        }
+
+        if !args.no_seed {
+            Postgres::run_as_admin(db_port, &people::sql()).await?;
         }
 
         if stripe.is_some() && !args.no_seed {
@@ -294,6 +324,17 @@ impl Stack {
         self.realtime = Some(hearing);
         let mut gateway = Gateway::new(key_set, api_port, rest_port, upstreams)?;
         gateway = gateway.with_realtime(realtime);
+        let api_url = format!("http://127.0.0.1:{api_port}");
+        let auth = Auth::new(
+            &postgres::admin_url(db_port),
+            &api_url,
+            project.auth.clone(),
+        )?;
+        gateway = gateway.with_auth(auth);
+        if !args.no_storage {
+            let folder = self.dirs.storage.clone();
+            gateway = gateway.with_storage(Storage::new(&postgres::admin_url(db_port), folder)?);
+        }
         if args.inject_faults {
             gateway = gateway.with_faults();
         }

@@ -202,7 +202,14 @@ async fn start(program: PathBuf) -> Result<(Child, ChildStdin, BTreeMap<String, 
         .arg(folder.with_extension("lock"))
         .arg("--")
         .arg(&program)
-        .args(["up", "--fresh", "--no-seed", "--json", "--with=redis"])
+        .args([
+            "up",
+            "--fresh",
+            "--no-seed",
+            "--no-storage",
+            "--json",
+            "--with=redis",
+        ])
         .args(["--api-port=0", "--db-port=0"])
         .arg(format!("--api-pool={POOL}"))
         .arg("--dir")

@@ -85,7 +85,14 @@ impl Site {
             .arg(folder.with_extension("lock"))
             .arg("--")
             .arg(program)
-            .args(["up", "--fresh", "--no-seed", "--json", "--restart"])
+            .args([
+                "up",
+                "--fresh",
+                "--no-seed",
+                "--no-storage",
+                "--json",
+                "--restart",
+            ])
             .args(["--inject-faults", "--dir"])
             .arg(&folder)
             .arg(format!("--api-port={api_port}"))

@@ -22,17 +22,27 @@ pub(crate) struct LocalStack {
 impl LocalStack {
     /// Builds the stack and starts it in a folder of that name in the target directory.
     pub(crate) fn start(repo: &Repo, folder: &str) -> Result<Self> {
+        Self::start_with(repo, &repo.root, folder, &["--no-seed", "--no-storage"])
+    }
+
+    /// The same as `npm start` has it: with the seed, and with files.
+    pub(super) fn start_as_usual(repo: &Repo, folder: &str) -> Result<Self> {
         Self::start_with(repo, &repo.root, folder, &[])
     }
 
     /// The same with the console, whose lab has a schema of its own.
     pub(super) fn start_with_console(repo: &Repo, folder: &str) -> Result<Self> {
-        Self::start_with(repo, &repo.root, folder, &["--console-port=0"])
+        Self::start_with(
+            repo,
+            &repo.root,
+            folder,
+            &["--no-seed", "--no-storage", "--console-port=0"],
+        )
     }
 
     /// The same for the project in another directory.
     pub(crate) fn start_project(repo: &Repo, project: &Path, folder: &str) -> Result<Self> {
-        Self::start_with(repo, project, folder, &[])
+        Self::start_with(repo, project, folder, &["--no-seed", "--no-storage"])
     }
 
     fn start_with(repo: &Repo, project: &Path, folder: &str, options: &[&str]) -> Result<Self> {
@@ -77,7 +87,7 @@ fn start(
         .arg(folder.with_extension("lock"))
         .arg("--")
         .arg(binary)
-        .args(["up", "--fresh", "--no-seed", "--json", "--inject-faults"])
+        .args(["up", "--fresh", "--json", "--inject-faults"])
         .args(with_redis.then_some("--with=redis"))
         .args(options)
         .args(["--api-port=0", "--db-port=0", "--dir"])

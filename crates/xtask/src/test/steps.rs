@@ -74,6 +74,8 @@ pub(crate) enum Step {
     Client,
     /// The typed client in a browser.
     Browser,
+    /// Accounts and files: supabase-js on a stack as `npm start` has it.
+    Accounts,
     /// The console in a browser, on a stack of its own.
     Console,
     /// Without any one lock, guard or constraint of the database a test must fail.
@@ -108,6 +110,7 @@ impl Step {
             Self::Openapi => "openapi",
             Self::Client => "client",
             Self::Browser => "browser",
+            Self::Accounts => "accounts",
             Self::Console => "console",
             Self::Prove => "prove",
             Self::Bench => "bench",
@@ -141,6 +144,7 @@ impl Step {
             Self::Openapi => "openapi: the functions against docs/openapi.json",
             Self::Client => "client: the typed client in Node and Deno",
             Self::Browser => "browser: the typed client in a browser",
+            Self::Accounts => "accounts: sign-in and files, by supabase-js alone",
             Self::Console => "console: the race lab and the shop's pages in a browser",
             Self::Prove => "prove: interleavings, histories, faults, permissions",
             Self::Bench => "bench: does the benchmark still run",
@@ -165,6 +169,7 @@ impl Step {
             | Self::Functions
             | Self::Stack
             | Self::Bench
+            | Self::Accounts
             | Self::Console => &[Self::Tools, Self::Build],
             Self::Push
             | Self::Deploy
@@ -199,7 +204,7 @@ impl Step {
             Self::Openapi => {
                 "An answer has changed, or docs/openapi.json is older than crates/domain: `cargo xtask codegen`."
             }
-            Self::Client => "The failed test is named above, after `not ok`.",
+            Self::Client | Self::Accounts => "The failed test is named above, after `not ok`.",
             Self::Browser | Self::Console => {
                 "Without Debian or an installed Chromium at hand, --skip browser --skip console leaves it to CI."
             }
@@ -265,6 +270,7 @@ impl Step {
             Self::Openapi => end_to_end(run, &["openapi::"]),
             Self::Client => client::run(run),
             Self::Browser => client::run_in_browser(run),
+            Self::Accounts => accounts(run),
             Self::Console => console(run),
             Self::Prove => prove(run),
             Self::Bench => bench(run),
@@ -467,6 +473,26 @@ pub(super) fn of_tests_crate(
         .arg("--")
         .args(selection);
     live::tests(&mut run.tail, &mut tests)
+}
+
+/// On a stack of its own, with the seed's people and with Storage: elsewhere a proof of payment need not be a file.
+fn accounts(run: &mut Run) -> Result<Counts> {
+    let stack = LocalStack::start_as_usual(run.repo, "accounts-stack")?;
+    let files = ["auth", "storage"].map(|name| format!("tests/client/{name}.test.js"));
+    let mut node = Command::new("node");
+    node.current_dir(&run.repo.root)
+        .envs(&stack.variables)
+        // Node has a WebSocket of its own from version 22 on, and this one before.
+        .args(["--experimental-websocket", "--test", "--test-reporter=tap"])
+        .args(&files);
+    let counts = live::tests(&mut run.tail, &mut node)?;
+    let mut deno = run.repo.deno_command()?;
+    deno.current_dir(&run.repo.root)
+        .envs(&stack.variables)
+        .env("NO_COLOR", "1")
+        .args(["test", "--no-lock", "--no-check", "--allow-all"])
+        .args(&files);
+    Ok(counts + live::tests(&mut run.tail, &mut deno)?)
 }
 
 /// On a stack of its own: nobody else's has the lab's schema.
