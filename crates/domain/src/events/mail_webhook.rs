@@ -52,6 +52,7 @@ pub const MAIL_WEBHOOK: Function = Function {
             ),
         )],
         codes: &[Code::WebhookSignatureInvalid],
+        together: false,
         always: &["p_body", "p_signature"],
         // Told twice it is the same.
         acts_again: |_| false,
