@@ -522,7 +522,7 @@ fn console(run: &mut Run) -> Result<Counts> {
 fn docs(run: &mut Run) -> Result<Counts> {
     client::build(run)?;
     let folder = "docs-stack";
-    let stack = LocalStack::start_as_usual(run.repo, folder)?;
+    let stack = LocalStack::start_seeded(run.repo, folder)?;
     let mut tests = Command::new("node");
     tests
         .current_dir(&run.repo.root)
