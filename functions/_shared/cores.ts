@@ -8,6 +8,7 @@ import * as posSale from "../pos-sale/core.js";
 import * as pack from "../pack/core.js";
 import * as promoValidate from "../promo-validate/core.js";
 import * as deliver from "../deliver/core.js";
+import * as mailWebhook from "../mail-webhook/core.js";
 import type { Core } from "./core.ts";
 
 export const CORES: [string, Core][] = [
@@ -20,4 +21,5 @@ export const CORES: [string, Core][] = [
   ["pack", pack],
   ["promo-validate", promoValidate],
   ["deliver", deliver],
+  ["mail-webhook", mailWebhook],
 ];

@@ -5,5 +5,5 @@ import { readSettings } from "../_shared/env.ts";
 import { serve } from "../_shared/serve.ts";
 
 export default {
-  fetch: serve(core, readSettings(undefined, ["RESEND", "ALPINE_IQ"])),
+  fetch: serve(core, readSettings(undefined, ["RESEND", "ALPINE_IQ", "CRM"])),
 };

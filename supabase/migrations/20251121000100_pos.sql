@@ -894,7 +894,7 @@ $$;
 
 -- Take the key of a sale, of its register for ever, or answer what a twin has answered.
 --
--- Callers: interlock.pos_sale, before it locks anything else.
+-- Callers: interlock.make_sale, before it locks anything else.
 -- Locks: the key, until the transaction ends. Waits for a twin, holding nothing.
 -- Errors: as interlock.find_sale_answer; 55P03 after lock_timeout. Null means: sell, then call interlock.finish_sale.
 create function interlock.begin_sale(p_register_id uuid, p_key text, p_client_time timestamptz, p_request jsonb)
@@ -922,7 +922,7 @@ $$;
 -- Take what a customer pays with points and the wallet, or give them what is paid out in these, and book what the sale earns. p_amounts
 -- are what its lines cost, tax in it; p_by_points is how much of that is paid with points, p_taken_back how many points went with what came back.
 --
--- Callers: interlock.pos_sale, after interlock.refuse_tenders or interlock.refuse_refund.
+-- Callers: interlock.make_sale, after interlock.refuse_tenders or interlock.refuse_refund.
 -- Locks: what interlock.lock_buyer holds.
 -- Errors: VALIDATION_FAILED, INSUFFICIENT_POINTS, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH.
 create function interlock.charge_buyer(
@@ -1483,7 +1483,7 @@ $$;
 -- What was answered to the sale of this register under this key, if there is one: whoever sends it, however late. A sale of which the
 -- till says another time is another one.
 --
--- Callers: interlock.begin_sale; interlock.pos_sale, before it refuses what a look has seen.
+-- Callers: interlock.begin_sale; interlock.make_sale, before it refuses what a look has seen.
 -- Locks: none.
 -- Errors: IDEMPOTENCY_KEY_REUSED. Null without a key, and for a new one.
 -- Effect: where it answers, PostgREST sends the header Idempotent-Replayed: true.
@@ -1971,7 +1971,7 @@ $$;
 
 -- Store the answer of a sale with its key.
 --
--- Callers: interlock.pos_sale, which has called interlock.begin_sale.
+-- Callers: interlock.make_sale, which has called interlock.begin_sale.
 -- Locks: the key, held already.
 create function interlock.finish_sale(p_register_id uuid, p_key text, p_sale_id uuid, p_answer text)
 returns void
@@ -2143,7 +2143,7 @@ $$;
 -- The customer of a sale, with their points locked, and their wallet where it pays or is paid out to. Where something comes back that a
 -- customer has bought (p_owner_id) it is them.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
 -- Locks: as interlock.find_or_make_customer; the account (for the wallet); as interlock.lock_points; the row of a customer that is filled in; the wallet.
 -- Errors: CUSTOMER_NOT_FOUND, CUSTOMERS_DIFFER; VALIDATION_FAILED where there is no wallet; 55P03 after lock_timeout.
 create function interlock.lock_buyer(p_customer jsonb, p_owner_id uuid, p_tenders jsonb)
@@ -2219,7 +2219,7 @@ $$;
 -- Lock a register; the one helper for this kind of lock. It comes last (a sale waits then for the reference of its card payment alone), and what
 -- belongs to its open shift is added up or written under it.
 --
--- Callers: interlock.open_shift, interlock.close_shift, interlock.move_cash, interlock.void_sale; interlock.pos_sale takes it by
+-- Callers: interlock.open_shift, interlock.close_shift, interlock.move_cash, interlock.void_sale; interlock.make_sale takes it by
 --   counting a receipt.
 -- Locks: the row of the register, waiting, `no key`.
 -- Errors: REGISTER_NOT_FOUND; 55P03 after lock_timeout.
@@ -2314,7 +2314,7 @@ $$;
 
 -- What a manager has allowed at a register under this id, without a lock: null unless it can be used yet.
 --
--- Callers: interlock.pos_sale, which uses it later (interlock.use_approval).
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, which uses it later (interlock.use_approval).
 -- Locks: none.
 create function interlock.look_at_approval(p_approval_id uuid, p_register_id uuid)
 returns text[]
@@ -2338,7 +2338,7 @@ $$;
 -- scan may be several units) or the inventory id of its stock, which must be that of the location. What was sold by a till that
 -- was cut off (p_offline) may have its price with it, and be no longer for sale.
 --
--- Callers: interlock.pos_sale and interlock.price_returns, with lines in which interlock.find_sale_problems has found no problem.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals and interlock.price_returns, with lines in which interlock.find_sale_problems has found no problem.
 -- Locks: none.
 create function interlock.look_at_sale(p_lines jsonb, p_location_id uuid, p_offline boolean)
 returns interlock.sale_look
@@ -2821,7 +2821,7 @@ $$;
 
 -- Tell what has become of a sale, as its answer shows it, but for who bought: that has to stay in one table.
 --
--- Callers: interlock.pos_sale, interlock.void_sale; with what interlock.sale_to_json has made of it.
+-- Callers: interlock.make_sale, interlock.void_sale; with what interlock.sale_to_json has made of it.
 -- Locks: none.
 create function interlock.note_sale(p_type text, p_sale jsonb)
 returns void
@@ -2837,7 +2837,7 @@ $$;
 
 -- Write down what a sale of a till that was cut off has sold of stock that was not there, and tell it.
 --
--- Callers: interlock.pos_sale, with what interlock.take_what_is_there has answered.
+-- Callers: interlock.make_sale, with what interlock.take_what_is_there has answered.
 -- Locks: none.
 create function interlock.note_shortfalls(p_sale_id uuid, p_shortfalls jsonb)
 returns void
@@ -2935,7 +2935,7 @@ $$;
 -- How much of what the lines of a sale cost is paid with points: by its own tenders (or less what they pay out), and by those of
 -- the sale whose goods come back with it, in the part of it that they are worth.
 --
--- Callers: interlock.pos_sale, interlock.share_by_points.
+-- Callers: interlock.make_sale, interlock.share_by_points.
 -- Locks: none.
 create function interlock.paid_by_points(p_total bigint, p_returned bigint, p_by_points bigint, p_original_id uuid)
 returns bigint
@@ -3392,7 +3392,7 @@ $$;
 -- nobody sees it on the shelf in between, and an exchange of the last unit for another of its kind finds one. Answers what came back with
 -- the stock to which it went, and the look of the sale with stock of which there was no row yet.
 --
--- Callers: interlock.pos_sale; interlock.park_sale, of what is parked again.
+-- Callers: interlock.make_sale; interlock.park_sale, of what is parked again.
 -- Locks: new rows of inventory in the order of their products; then as interlock.lock_sold_stock.
 -- Errors: STOCK_LIMIT_EXCEEDED; 55P03 after lock_timeout.
 create function interlock.put_back(
@@ -3785,7 +3785,7 @@ $$;
 -- A use is that of the customer's account, or of the customer where there is none; a walk-in can use only a code that nobody's
 -- uses are counted of.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
 -- Locks: as interlock.redeem_promo.
 -- Errors: PROMO_NOT_FOUND, PROMO_NOT_APPLICABLE, and as interlock.redeem_promo.
 create function interlock.redeem_sale_promo(
@@ -3827,7 +3827,7 @@ $$;
 
 -- Refuse what a look without a lock has seen to be impossible, with what is known about it. p_pointer is where in the request it stands.
 --
--- Callers: interlock.pos_sale, interlock.price_returns, which say why.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, interlock.price_returns, which say why.
 -- Locks: none.
 -- Errors: REGISTER_NOT_FOUND, BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE, VALIDATION_FAILED,
 --   MIXED_CURRENCIES, DISCOUNT_NOT_ALLOWED, INSUFFICIENT_INVENTORY.
@@ -3908,7 +3908,7 @@ $$;
 -- that came back without a receipt count as cash, and what is paid out for them is cash. Points and wallets are those of one customer
 -- (p_customer_id): what others have paid with theirs does not count.
 --
--- Callers: interlock.pos_sale, which holds that sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, which holds that sale.
 -- Locks: none beyond it.
 -- Errors: UNDERPAID, OVERPAID, REFUND_EXCEEDS_PAID.
 create function interlock.refuse_refund(p_tenders jsonb, p_total bigint, p_root_sale_id uuid, p_currency text, p_customer_id uuid)
@@ -3982,7 +3982,7 @@ $$;
 -- Refuse tenders that do not pay a total: less than it, or more where there is no cash to give change from. Answers the
 -- change.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
 -- Errors: UNDERPAID, OVERPAID.
 create function interlock.refuse_tenders(p_tenders jsonb, p_total bigint, p_currency text)
 returns bigint
@@ -4125,7 +4125,7 @@ $$;
 -- of a line, a product that is not for sale any more, a discount beyond a cashier's limit, the total. Nothing of it is refused: it
 -- has happened.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale.
 -- Locks: none.
 create function interlock.review_sale(p_look interlock.sale_look, p_limit numeric, p_expected_total bigint, p_total bigint)
 returns jsonb
@@ -4235,7 +4235,7 @@ $$;
 
 -- A sale as its answer shows it.
 --
--- Callers: interlock.pos_sale, interlock.void_sale.
+-- Callers: interlock.make_sale, interlock.void_sale.
 -- Locks: none.
 create function interlock.sale_to_json(p_sale_id uuid)
 returns json
@@ -4355,7 +4355,7 @@ $$;
 -- is it the open one. It may be closed by now: then the sale comes late. Any other sale belongs to the open shift, which must be the
 -- one that it names.
 --
--- Callers: interlock.pos_sale, which holds the register.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, which holds the register.
 -- Locks: none beyond that: who closes the shift waits for the register.
 -- Errors: SHIFT_NOT_FOUND (none of this register), SHIFT_NOT_OPEN.
 create function interlock.shift_of_sale(p_register_id uuid, p_shift_id uuid, p_client_time timestamptz)
@@ -4484,7 +4484,7 @@ $$;
 
 -- Take the points that pay for a sale, at what a point is worth. Answers how many they are.
 --
--- Callers: interlock.charge_buyer.
+-- Callers: interlock.charge_buyer, interlock.find_sale_refusals.
 -- Locks: what interlock.lock_buyer holds.
 -- Errors: VALIDATION_FAILED for an amount that is not one of whole points, INSUFFICIENT_POINTS.
 create function interlock.spend_points(p_buyer interlock.buyer, p_sale_id uuid, p_currency text, p_tenders jsonb)
@@ -4520,7 +4520,7 @@ $$;
 -- Take a parked sale for the sale that it becomes: once. What it holds is the caller's to give back to the stock, before the sale
 -- takes what it sells.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals.
 -- Locks: as interlock.claim_parked_sale.
 -- Errors: as interlock.claim_parked_sale.
 create function interlock.take_parked_sale(p_parked_sale_id uuid, p_register interlock.registers)
@@ -4678,7 +4678,7 @@ $$;
 -- Take back the points that a sale has earned in the part of it that came back, or give them back where that was voided: what counts
 -- is how much of its lines has come back by now, so it is done once however often this is called. Answers how many they are now.
 --
--- Callers: interlock.pos_sale, interlock.give_buyer_back, whose callers hold the sale.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, interlock.give_buyer_back, whose callers hold the sale.
 -- Locks: as interlock.lock_points, of its customer.
 create function interlock.take_returned_points(p_sale_id uuid)
 returns bigint
@@ -4699,7 +4699,7 @@ $$;
 -- had cost, in whatever order they come and are voided. Answers the rows of sale_returns, which the caller writes, and of
 -- what is paid out the sale that limits it, and the customer who had bought it, if they are known.
 --
--- Callers: interlock.pos_sale, with entries in which interlock.find_sale_problems has found no problem.
+-- Callers: interlock.make_sale, interlock.find_sale_refusals, with entries in which interlock.find_sale_problems has found no problem.
 -- Locks: the sale and the one with which it began, by id.
 -- Errors: RETURN_NOT_ALLOWED, SALE_NOT_FOUND, SALE_VOIDED, MIXED_CURRENCIES, VALIDATION_FAILED, RETURN_EXCEEDS_SOLD; without a receipt
 --   BARCODE_NOT_FOUND, INVENTORY_NOT_FOUND, PRODUCT_NOT_FOUND, STOCK_ELSEWHERE; 55P03 after lock_timeout.
@@ -4732,7 +4732,7 @@ $$;
 
 -- Take what a sale has sold from the stock of its location. All or nothing; lines of one product are added up.
 --
--- Callers: interlock.pos_sale; interlock.park_sale; interlock.undo_sold_stock, of what had come back.
+-- Callers: interlock.make_sale; interlock.park_sale; interlock.undo_sold_stock, of what had come back.
 -- Locks: rows of inventory by id, or as interlock.take_stock; waiting.
 -- Errors: PRODUCT_NOT_FOUND, INSUFFICIENT_INVENTORY with every shortage; 55P03 after lock_timeout.
 create function interlock.take_sold_stock(
@@ -4813,7 +4813,7 @@ $$;
 -- Take what a till that was cut off has sold from the stock of its location, as far as it is there, and answer what is not: an array
 -- of shortages, each product once. The goods have left the shop, so nothing is refused, and nothing is owed.
 --
--- Callers: interlock.pos_sale.
+-- Callers: interlock.make_sale.
 -- Locks: as interlock.lock_sold_stock; of products their slots; waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.take_what_is_there(p_look interlock.sale_look, p_location_id uuid, p_sale_id uuid)
@@ -4955,7 +4955,7 @@ $$;
 
 -- Use what a manager has allowed, once, and answer who that was. Nothing is in the row that is not compared again after a wait.
 --
--- Callers: interlock.pos_sale, interlock.void_sale.
+-- Callers: interlock.make_sale, interlock.void_sale.
 -- Locks: the approval, waiting.
 -- Errors: APPROVAL_NOT_FOUND (unknown, of another register, used, over, or of nothing of the kind); 55P03 after lock_timeout.
 create function interlock.use_approval(p_approval_id uuid, p_register_id uuid, p_actions text[], p_sale_id uuid)

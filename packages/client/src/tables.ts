@@ -4235,15 +4235,6 @@ export type Database = {
         Args: { "p_event": string; "p_payload": Json; "p_topic": string };
         Returns: undefined;
       };
-      "broadcast_stock": {
-        Args: {
-          "p_product": Omit<
-            Database["interlock"]["Tables"]["products"]["Row"],
-            Database["interlock"]["Tables"]["products"]["ComputedFields"]
-          >;
-        };
-        Returns: undefined;
-      };
       "browse_shop": {
         Args: {
           "p_after": string;
@@ -4826,15 +4817,15 @@ export type Database = {
         Args: { "p_customer_id": string; "p_person": Json };
         Returns: undefined;
       };
+      "fill_json": {
+        Args: { "p_facts": Json; "p_template": Json };
+        Returns: Json;
+      };
       "fill_link": {
         Args: { "p_again"?: boolean; "p_limit"?: number; "p_source": unknown };
         Returns: Json;
       };
       "fill_links": { Args: { "p_limit": number }; Returns: number };
-      "fill_json": {
-        Args: { "p_facts": Json; "p_template": Json };
-        Returns: Json;
-      };
       "fill_mail": {
         Args: { "p_html": boolean; "p_text": string; "p_values": Json };
         Returns: string;
