@@ -11,7 +11,6 @@ if (!api || !key || !secret) {
 }
 
 const PASSWORD = "interlock";
-const OIL = "9d0d0000-0000-4000-8000-000000000001";
 const BEANS = "9d0d0000-0000-4000-8000-000000000002";
 const BATCH = "ba7c4000-0000-4000-8000-000000000005";
 
@@ -161,7 +160,7 @@ test("who is no staff reads one sentence", async () => {
   for (const name of ["buyer", "manager"]) {
     const { context, page, errors } = await visit("#/orders");
     await signIn(page, name);
-    await page.waitForSelector("p.lead");
+    await page.waitForSelector(".who");
     assert.equal(
       await page.textContent("p.lead"),
       `${name}@example.com is signed in, but these pages are for staff: the account’s app_metadata.role has to be staff.`,

@@ -118,17 +118,18 @@ fn draw(list: List) {
 
 fn load(console: &Rc<Console>, list: List, page: Page, after: Option<String>) {
     let (console, drawing) = (console.clone(), console.drawing());
-    let given = |text: String| match text.is_empty() {
-        true => Value::Null,
-        false => Value::from(text),
-    };
-    let arguments = json!({
-        "p_list": list.name(),
-        "p_search": given(by_id::<HtmlInputElement>("search").value()),
-        "p_state": given(by_id::<HtmlSelectElement>("state").value()),
-        "p_after": after,
-        "p_limit": ROWS,
-    });
+    // What is not given is left out: not every API server tells null from a text.
+    let mut arguments = json!({ "p_list": list.name(), "p_limit": ROWS });
+    let given = [
+        ("p_search", by_id::<HtmlInputElement>("search").value()),
+        ("p_state", by_id::<HtmlSelectElement>("state").value()),
+        ("p_after", after.unwrap_or_default()),
+    ];
+    for (name, text) in given {
+        if !text.is_empty() {
+            arguments[name] = Value::from(text);
+        }
+    }
     replace(&by_id::<Element>("more"), &[]);
     spawn_local(async move {
         let answer = console.shop.rpc("browse_shop", &arguments).await;

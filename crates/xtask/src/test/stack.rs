@@ -36,7 +36,7 @@ impl LocalStack {
             repo,
             &repo.root,
             folder,
-            &["--no-seed", "--no-storage", "--console-port=0"],
+            &["--no-storage", "--console-port=0"],
         )
     }
 
