@@ -309,7 +309,7 @@ async function settingsNow() {
   return rows[0].settings;
 }
 
-/** The reader of the next page has the settings of a new shop, and its buyer no order that is not paid. */
+/** The reader of the next page has the settings of a new shop, its drivers nothing to deliver, and its buyer no order that is not paid. */
 async function forTheNextReader(
   /** @type {Record<string, unknown>} */ settings,
 ) {
@@ -327,6 +327,9 @@ async function forTheNextReader(
   );
   await db.query(
     "delete from interlock.shipping_methods; delete from interlock.tax_rates",
+  );
+  await db.query(
+    "update interlock.batches set status = 'cancelled' where status in ('claimed', 'in_progress')",
   );
   await db.query(
     "select public.cancel_order(id) from interlock.orders where status in ('pending_payment', 'confirmed')",
