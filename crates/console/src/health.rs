@@ -195,6 +195,7 @@ fn books(health: &Value) -> Part {
         words.push(texts::findings(open));
     }
     let compared = health["differences"].as_object();
+    let found = words.len();
     for (book, count) in compared.into_iter().flatten() {
         let count = count.as_i64().unwrap_or_default();
         if count > 0 {
@@ -202,11 +203,10 @@ fn books(health: &Value) -> Part {
         }
     }
     let is_well = words.is_empty();
-    if is_well {
-        words.push(match compared {
-            Some(_) => texts::COMPARED.to_owned(),
-            None => texts::NO_FINDINGS.to_owned(),
-        });
+    match compared {
+        Some(_) if words.len() == found => words.push(texts::COMPARED.to_owned()),
+        None if is_well => words.push(texts::NO_FINDINGS.to_owned()),
+        _ => {}
     }
     let audited = health["audited_at"].as_str();
     if audited.is_none() {

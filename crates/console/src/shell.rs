@@ -70,7 +70,13 @@ impl Page {
 
     /// Shows it.
     pub(crate) fn end(&self, inner: &[Element]) {
+        // Who waited at the heading goes on at the one that takes its place.
+        let focused = document().active_element();
+        let is_here = focused.is_some_and(|focused| self.main.contains(Some(&focused)));
         replace(&self.main, inner);
+        if is_here {
+            go_to_heading();
+        }
         self.ready();
     }
 

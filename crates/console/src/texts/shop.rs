@@ -141,7 +141,7 @@ pub fn endpoint_fails(name: &str) -> String {
 }
 
 pub fn endpoint_off(name: &str) -> String {
-    format!("{name} was switched off: it had failed for days.")
+    format!("{name} was switched off: it was gone, or had failed for days.")
 }
 
 pub fn old_transaction(seconds: f64) -> String {
