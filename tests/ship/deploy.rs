@@ -15,9 +15,9 @@ fn names() -> BTreeSet<&'static str> {
     FUNCTIONS.iter().map(|function| function.name).collect()
 }
 
-/// The most that may be sent for one function. The module is nine tenths of it: 156 KB, as base64 a third
+/// The most that may be sent for one function. The module is nine tenths of it: 157 KB, as base64 a third
 /// more. Compressed it would be half, and each cold start 10 ms slower; that is the trade.
-const UPLOAD_BUDGET: usize = 248_000;
+const UPLOAD_BUDGET: usize = 252_000;
 
 /// What is sent for a function: its own three files, the shim that all share, and the gate where it has one. No tests, no
 /// settings, no types.

@@ -18,9 +18,10 @@ use crate::{bench, build, ensure, fuzz, prove};
 /// postgrest-rs with reqwest, url and http is two thirds of what there is; the budget
 /// keeps the rest from growing unnoticed. The function that asks a third party takes 17 KB more than one that
 /// reads as little: half of it to make several calls, half to read what comes of them. To send many at once, each with the
-/// key of its outlet (deliver), has cost every function 5 KB: the way of a request is one for all.
-const RAW_BUDGET: usize = 156_000;
-const GZIP_BUDGET: usize = 71_000;
+/// key of its outlet (deliver), has cost every function 5 KB: the way of a request is one for all. To look up what a name leads to before it is
+/// called another half.
+const RAW_BUDGET: usize = 157_000;
+const GZIP_BUDGET: usize = 72_000;
 
 /// About 20 seconds.
 const FUZZ_EXECUTIONS: &str = "200000";
