@@ -80,7 +80,7 @@ pub(crate) fn call(
     let complete = function.told.always.iter().all(|name| has(name));
     hold(complete, "a call has what it needs", posted)?;
     if let Takes::Signed { .. } = function.takes {
-        return signed(request, &arguments);
+        return signed(request, &arguments, function.told.always.len());
     }
     let fields = fields(function);
     for (name, value) in &arguments {
@@ -104,8 +104,8 @@ pub(crate) fn call(
     )
 }
 
-/// What a signed text becomes: itself, and its signature, whatever stands in them.
-fn signed(request: &Request, arguments: &[(String, Value)]) -> Holds {
+/// What a signed text becomes: itself, and its signature, whatever stands in them, in so many arguments.
+fn signed(request: &Request, arguments: &[(String, Value)], count: usize) -> Holds {
     let text = |name: &str| {
         let (_, value) = arguments.iter().find(|(argument, _)| argument == name)?;
         value.as_text()
@@ -131,7 +131,7 @@ fn signed(request: &Request, arguments: &[(String, Value)]) -> Holds {
         text("p_signature"),
     )?;
     hold(
-        arguments.len() == 3,
+        arguments.len() == count,
         "nothing else reaches the database",
         arguments,
     )
