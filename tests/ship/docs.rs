@@ -20,7 +20,8 @@ fn sql_of(page: &str) -> Vec<String> {
 async fn a_shop_brings_its_rows_as_the_page_says() {
     let scratch = Scratch::empty("docs_adopt").await;
     let remote = scratch.remote();
-    let [bring_rows] = <[String; 1]>::try_from(sql_of("adopting.md")).expect("one block");
+    let [dry_run, fill, drift, again, unlink, bring] =
+        <[String; 6]>::try_from(sql_of("adopting.md")).expect("six blocks");
 
     // A shop with a table of ours by name, and a migration of its own that is newer than ours.
     let shop = work_folder("adopting-shop");
@@ -31,8 +32,13 @@ async fn a_shop_brings_its_rows_as_the_page_says() {
     std::fs::write(shop.join("supabase/config.toml"), "project_id = \"shop\"\n")
         .expect("the configuration can be written");
     let own = "
-        create table public.products (id uuid primary key, title text, price numeric, stock int);
-        insert into public.products values (gen_random_uuid(), 'Soap', 2.50, -1)";
+        create table public.items (
+          id bigint primary key, title text not null, price numeric not null, is_active boolean not null, stock int not null
+        );
+        insert into public.items values (1, 'Soap', 2.50, true, 4), (2, 'Brush', 7, true, -1), (3, 'Towel', 12, false, 9);
+        create table public.products (id uuid primary key);
+        create table public.old_products (id uuid primary key, title text, price numeric, stock int);
+        insert into public.old_products values (gen_random_uuid(), 'Sponge', 1.25, -1)";
     std::fs::write(migrations.join("20990101000000_shop.sql"), own).expect("it can be written");
     supabase(&shop, &["db", "push", "--yes", &remote])
         .await
@@ -48,17 +54,52 @@ async fn a_shop_brings_its_rows_as_the_page_says() {
     supabase(&shop, &push).await.succeeded();
 
     let db = scratch.connect().await;
-    db.batch_execute(&bring_rows)
+    let in_the_way = db
+        .query_one(&dry_run, &[])
         .await
         .expect("the page is right");
-    let row = db
-        .query_one(
-            "select price, available_quantity from interlock.products",
+    let in_the_way: String = in_the_way.get(0);
+    assert!(
+        in_the_way.contains("/p_map/quantity") && in_the_way.contains("\"success\": false"),
+        "{in_the_way}"
+    );
+    db.batch_execute("update public.items set stock = 0 where stock < 0")
+        .await
+        .expect("the shop decides");
+    let link = dry_run.replace("p_dry_run => true", "p_dry_run => false");
+    for block in [&link, &fill] {
+        db.batch_execute(block).await.expect("the page is right");
+    }
+    let differences = db.query(&drift, &[]).await.expect("the page is right");
+    assert!(differences.is_empty(), "{differences:?}");
+    db.batch_execute(&again).await.expect("the page is right");
+    xtask(&["verify", "--db-url", &scratch.url], &[])
+        .await
+        .succeeded();
+    for block in [&unlink, &bring] {
+        db.batch_execute(block).await.expect("the page is right");
+    }
+    let rows = db
+        .query(
+            "select name::text, price::bigint, available_quantity from interlock.products order by name",
             &[],
         )
         .await
-        .expect("one product");
-    assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (250, 0));
+        .expect("the products");
+    let rows: Vec<(String, i64, i32)> = rows
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect();
+    let row = |name: &str, price, quantity| (name.to_owned(), price, quantity);
+    assert_eq!(
+        rows,
+        [
+            row("Brush", 700, 0),
+            row("Soap", 250, 4),
+            row("Sponge", 125, 0),
+            row("Towel", 1200, 9)
+        ]
+    );
     xtask(&["verify", "--db-url", &scratch.url], &[])
         .await
         .succeeded();

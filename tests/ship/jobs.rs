@@ -147,7 +147,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
     let jobs = ["jobs", "--json", "--db-url", &scratch.url];
     let finished = xtask(&jobs, &[]).await.failed();
     assert!(
-        finished.stderr.contains("2 of 15 jobs failed")
+        finished.stderr.contains("2 of 17 jobs failed")
             && finished.stderr.contains("run the same command again"),
         "{}",
         finished.said()
