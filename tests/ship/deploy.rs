@@ -28,6 +28,7 @@ fn sources_of(function: &str) -> BTreeSet<String> {
         "body.ts",
         "core.ts",
         "env.ts",
+        "names.ts",
         "serve.ts",
         "time.ts",
         "upstream.ts",
