@@ -58,6 +58,9 @@ $$";
 /// More than a scrape and an evaluation take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The account that reads the metrics.
+const READER: &str = "3e7a1c00-0000-4000-8000-000000000001";
+
 /// promtool's checks, then a Prometheus of our own on the stack.
 pub(super) fn run(run: &mut Run) -> Result<Counts> {
     let programs = obtain(run.repo)?;
@@ -93,9 +96,6 @@ pub(super) fn run(run: &mut Run) -> Result<Counts> {
     }
     passed("no alert is without a test");
 
-    let prometheus = Prometheus::start(run, &programs, &alerts)?;
-    prometheus.wait("the metrics are read", |p| Ok(p.values("up == 1")? == 1))?;
-    passed("Prometheus reads the metrics, with a token for nothing else");
     let url = run
         .variables
         .get("DB_URL")
@@ -105,6 +105,12 @@ pub(super) fn run(run: &mut Run) -> Result<Counts> {
         ..Target::default()
     };
     let supabase = Supabase::find(run.repo, &target)?;
+    supabase.execute(&format!(
+        "insert into auth.users (id, email) values ('{READER}', 'prometheus@example.com') on conflict do nothing"
+    ))?;
+    let prometheus = Prometheus::start(run, &programs, &alerts)?;
+    prometheus.wait("the metrics are read", |p| Ok(p.values("up == 1")? == 1))?;
+    passed("Prometheus reads the metrics, with a token for nothing else");
     supabase.execute(BREAK)?;
     for alert in BROKEN {
         prometheus.wait(alert, |p| Ok(p.firing(alert)? > 0))?;
@@ -174,7 +180,7 @@ impl Prometheus {
             "--dir",
             "target/test-stack",
             "--user",
-            "00000000-0000-4000-8000-000000000000",
+            READER,
             "--claims",
             r#"{"app_metadata": {"role": "metrics"}}"#,
         ]);
