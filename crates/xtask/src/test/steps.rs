@@ -498,9 +498,9 @@ fn accounts(run: &mut Run) -> Result<Counts> {
         .args(&files);
     let counts = live::tests(&mut run.tail, &mut node)?;
     let mut deno = run.repo.deno_command()?;
-    deno.current_dir(&run.repo.root)
+    // supabase-js stands in package.json.
+    deno.env_remove("DENO_NO_PACKAGE_JSON")
         .envs(&stack.variables)
-        .env("NO_COLOR", "1")
         .args(["test", "--no-lock", "--no-check", "--allow-all"])
         .args(&files);
     Ok(counts + live::tests(&mut run.tail, &mut deno)?)
