@@ -309,7 +309,7 @@ async function settingsNow() {
   return rows[0].settings;
 }
 
-/** The reader of the next page has the settings of a new shop, its drivers nothing to deliver, and its buyer no order that is not paid. */
+/** The reader of the next page has the settings of a new shop, its drivers nothing to deliver, its buyer no order that is not paid, its tills no open shift. */
 async function forTheNextReader(
   /** @type {Record<string, unknown>} */ settings,
 ) {
@@ -333,6 +333,9 @@ async function forTheNextReader(
   );
   await db.query(
     "select public.cancel_order(id) from interlock.orders where status in ('pending_payment', 'confirmed')",
+  );
+  await db.query(
+    "select public.close_shift(id, 0) from interlock.shifts where closed_at is null",
   );
 }
 
