@@ -160,7 +160,7 @@ create table interlock.promo_codes (
 );
 
 comment on table interlock.promo_codes is
-  'Promo codes and their rules. Secret: only the service role reads them.';
+  'Promo codes and their rules. Secret: only the service role reads them, and staff in the lists of the console.';
 comment on column interlock.promo_codes.id is
   'Made by new_id where none is given: ordered by time.';
 comment on column interlock.promo_codes.code is
