@@ -55,6 +55,10 @@ impl Section {
         for left_out in &self.left_out {
             eprintln!("  left out: {left_out}");
         }
+        self.print_failures();
+    }
+
+    fn print_failures(&self) {
         for failure in &self.failures {
             eprintln!("  FAILED: {failure}");
         }
@@ -96,6 +100,10 @@ impl Report {
             .iter()
             .filter(|section| !section.failures.is_empty())
             .count();
+        // Once more, so that they are not far above what came after them.
+        if let Some((_, earlier)) = self.sections.split_last() {
+            earlier.iter().for_each(Section::print_failures);
+        }
         println!(
             "test result: {}. {} passed; {failed} failed (seed {})",
             if failed == 0 { "ok" } else { "FAILED" },
