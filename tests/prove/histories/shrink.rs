@@ -11,7 +11,11 @@ use crate::prove::model::{Event, Model, Seen};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
+
+/// How long a failure is made smaller: each step is a search of its own, and a crowded shop has thousands.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What is left of a history that does not fit.
 pub(crate) struct Shrunk<M: Model> {
@@ -22,6 +26,8 @@ pub(crate) struct Shrunk<M: Model> {
     culprit: usize,
     /// Whether the search had an end.
     gave_up: bool,
+    /// When it is small enough as it is.
+    until: Instant,
 }
 
 /// Shrinks a history that does not fit; none if it does.
@@ -39,6 +45,7 @@ pub(crate) fn shrink<M: Model>(start: &M, events: &[Event<M::Call>]) -> Option<S
             .collect(),
         culprit: stuck.event,
         gave_up: stuck.gave_up,
+        until: Instant::now() + PATIENCE,
     };
     shrunk.begin_late();
     if !shrunk.gave_up {
@@ -71,7 +78,9 @@ impl<M: Model> Shrunk<M> {
             }
             answered = answered.max(event.answered);
         }
-        while let Some(index) = quiet.pop() {
+        while let Some(index) = quiet.pop()
+            && Instant::now() < self.until
+        {
             let (before, after) = self.events.split_at(index);
             let until = before.iter().map(|event| event.answered).max().unwrap_or(0);
             if let Verdict::Fits(state) = search(&self.start, before, until)
@@ -88,7 +97,7 @@ impl<M: Model> Shrunk<M> {
     fn leave_out(&mut self) {
         let related = self.related();
         let mut index = self.events.len();
-        while index > 0 {
+        while index > 0 && Instant::now() < self.until {
             index -= 1;
             let only_looked = match &self.events[index].seen {
                 Seen::Success { body, replayed } => *replayed || self.is_read(index, body),
