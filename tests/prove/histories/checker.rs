@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 /// So many steps without an end, and the search gives up: that is reported as a failure too.
-const MOST_STEPS: usize = 20_000;
+const MOST_STEPS: usize = 100_000;
 
 /// How a search ended.
 #[derive(Debug)]
