@@ -18,6 +18,8 @@ for (
     ["batch", /^\d+ drivers? too many$/],
     ["promo", /^\d+ uses? too many$/],
     ["wallet", /^\d+ orders? too many$/],
+    ["code", /^\d+ codes? sold twice$/],
+    ["webhook", /^\d+ parcels? too many$/],
     ["packing", /^\d+ scans? lost$/],
     ["till", /^\d+ sales? never left the shelf$/],
   ]

@@ -16,6 +16,10 @@ pub enum Scene {
     Promo,
     /// Many tabs, money for one order.
     Wallet,
+    /// Many buyers, a code for each.
+    Code,
+    /// One payment, of which the provider tells again and again.
+    Webhook,
     /// Two workers who scan one product.
     Packing,
     /// Two cashiers who sell from one shelf.
@@ -24,13 +28,15 @@ pub enum Scene {
 
 impl Scene {
     /// All of them, as the page lists them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Stock,
         Self::Batch,
         Self::Promo,
         Self::Wallet,
+        Self::Code,
         Self::Packing,
         Self::Till,
+        Self::Webhook,
     ];
 
     /// Its name in links and in the database.
@@ -40,6 +46,8 @@ impl Scene {
             Self::Batch => "batch",
             Self::Promo => "promo",
             Self::Wallet => "wallet",
+            Self::Code => "code",
+            Self::Webhook => "webhook",
             Self::Packing => "packing",
             Self::Till => "till",
         }
@@ -48,8 +56,8 @@ impl Scene {
     /// How many people send the requests of a race of so many.
     pub fn people(self, at_once: u32) -> u32 {
         match self {
-            Self::Stock | Self::Batch => at_once,
-            Self::Promo | Self::Wallet => 1,
+            Self::Stock | Self::Batch | Self::Code => at_once,
+            Self::Promo | Self::Wallet | Self::Webhook => 1,
             Self::Packing | Self::Till => 2,
         }
     }
@@ -57,7 +65,9 @@ impl Scene {
     /// What their tokens must say that they are.
     pub fn role(self) -> Option<&'static str> {
         match self {
-            Self::Stock | Self::Batch | Self::Promo | Self::Wallet => None,
+            Self::Stock | Self::Batch | Self::Promo | Self::Wallet | Self::Code | Self::Webhook => {
+                None
+            }
             Self::Packing => Some("packer"),
             Self::Till => Some("cashier"),
         }

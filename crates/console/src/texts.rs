@@ -43,6 +43,8 @@ pub fn title(scene: Scene) -> &'static str {
         Scene::Batch => "One delivery batch",
         Scene::Promo => "One promo code, many tabs",
         Scene::Wallet => "One wallet, many tabs",
+        Scene::Code => "One digital product, many codes",
+        Scene::Webhook => "One webhook, sent again",
         Scene::Packing => "Two packers, one product",
         Scene::Till => "Two tills, one shelf",
     }
@@ -55,6 +57,8 @@ pub fn story(scene: Scene) -> &'static str {
         Scene::Batch => "One round is open, and every driver claims it.",
         Scene::Promo => "A code is good for one use, and every tab uses it.",
         Scene::Wallet => "It has money for one order, and every tab pays with it.",
+        Scene::Code => "There is a code for every buyer, and every buyer is sent one.",
+        Scene::Webhook => "A provider tells of one payment several times; the goods go out once.",
         Scene::Packing => "Two workers scan one product; every scan counts.",
         Scene::Till => "Two cashiers sell from 100 units; every sale counts.",
     }
@@ -65,7 +69,8 @@ pub fn source(scene: Scene) -> &'static str {
     match scene {
         Scene::Stock => "Report 004",
         Scene::Batch => "As report 000 describes it",
-        Scene::Promo | Scene::Wallet => "As report 002 describes it",
+        Scene::Promo | Scene::Wallet | Scene::Code => "As report 002 describes it",
+        Scene::Webhook => "In no report: the pattern of all of them",
         Scene::Packing => "Report 003",
         Scene::Till => "Report 001",
     }
@@ -107,6 +112,16 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
             "if balance ≥ 700: PATCH wallets {balance: what was read − 700}",
             "POST wallet_movements",
         ],
+        (Side::Report, Scene::Code) => &[
+            "GET product_codes?used_at=is.null&limit=1&select=id,code",
+            "if there is one: PATCH product_codes {used_at: now}",
+            "POST order_items {code}",
+        ],
+        (Side::Report, Scene::Webhook) => &[
+            "GET payments?select=status",
+            "if it has not succeeded: PATCH payments {status: succeeded}",
+            "POST order_shipments",
+        ],
         (Side::Report, Scene::Packing) => &[
             "GET packing_progress?select=quantity_packed,quantity_needed",
             "if some are missing: PATCH packing_progress {quantity_packed: what was read + 1}",
@@ -119,9 +134,12 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
         (Side::Interlock, Scene::Stock) => &["POST functions/v1/checkout {cart_items}"],
         (Side::Interlock, Scene::Batch) => &["POST functions/v1/claim-route {batch_id}"],
         (Side::Interlock, Scene::Promo) => &["POST functions/v1/checkout {cart_items, promo_code}"],
-        (Side::Interlock, Scene::Wallet) => {
+        (Side::Interlock, Scene::Wallet | Scene::Code) => {
             &["POST functions/v1/checkout {cart_items, payment_method: wallet}"]
         }
+        (Side::Interlock, Scene::Webhook) => &[
+            "POST rest/v1/rpc/payment_webhook {p_body, p_signature}, as the function payment-webhook does",
+        ],
         (Side::Interlock, Scene::Packing) => {
             &["PUT functions/v1/pack/sessions/… {orderId, productId}"]
         }
@@ -138,6 +156,8 @@ pub fn books(scene: Scene) -> [&'static str; 3] {
         Scene::Batch => ["Batches before", "Batches left", "Claims written down"],
         Scene::Promo => ["Uses before", "Uses left", "Uses given"],
         Scene::Wallet => ["Orders in the wallet", "Orders left in it", "Orders paid"],
+        Scene::Code => ["Codes before", "Codes left", "Codes sold"],
+        Scene::Webhook => ["Payments before", "Still to handle", "Handled"],
         Scene::Packing => ["Units to pack", "Still to pack", "Scans answered with yes"],
         Scene::Till => ["Units before", "Units left", "Units sold"],
     }
@@ -155,6 +175,8 @@ pub fn verdict(scene: Scene, wrong: i64) -> String {
         (Scene::Batch, _) => many("driver too many", "drivers too many"),
         (Scene::Promo, _) => many("use too many", "uses too many"),
         (Scene::Wallet, _) => many("order too many", "orders too many"),
+        (Scene::Code, _) => many("code sold twice", "codes sold twice"),
+        (Scene::Webhook, _) => many("parcel too many", "parcels too many"),
         (Scene::Packing, _) => many("scan lost", "scans lost"),
         (Scene::Till, _) => many("sale never left the shelf", "sales never left the shelf"),
     }
