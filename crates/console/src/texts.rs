@@ -5,7 +5,7 @@
 pub mod shop;
 
 use crate::race::{Outcome, Side, Tally};
-use crate::setup::Scene;
+use crate::setup::{Mode, Scene};
 
 pub const NAME: &str = "Interlock";
 pub const TITLE: &str = "Race lab";
@@ -17,6 +17,11 @@ pub const RACES: &str = "Races";
 pub const SEED: &str = "Seed";
 pub const SEED_HINT: &str = "Who sets out when, within 6 ms";
 pub const RUN: &str = "Run the race";
+pub const MODE: &str = "Mode";
+pub const BEGIN: &str = "Begin";
+pub const STEPS_EMPTY: &str = "Two sessions will be here, with a button each.";
+pub const STEPS_READY: &str = "Nothing has been begun yet.";
+pub const NEXT: &str = "Next statement";
 pub const COPY: &str = "Copy link";
 pub const COPIED: &str = "Link copied";
 pub const NOT_COPIED: &str = "The address bar has the link";
@@ -34,7 +39,8 @@ pub const LEGEND_STEPS: &str =
     "A bar grows darker with each call: the pale part looks, the dark part writes.";
 pub const COLUMNS: [&str; 4] = ["#", "Set out", "Took", "Answer"];
 pub const FOOT: &str = "Served by the local stack only. The tables of the reports’ code are in a schema race_lab that no \
-    migration has; Interlock's side is its real edge functions, through the gateway.";
+    migration has; Interlock's side is its real edge functions, through the gateway. Step by step, both are statements of two sessions \
+    of the database: Interlock's are those of its checkout, copied with a stop before each.";
 
 /// The scene's title.
 pub fn title(scene: Scene) -> &'static str {
@@ -216,6 +222,65 @@ pub fn picture(outcome: &Outcome) -> String {
 pub fn milliseconds(time: f64) -> String {
     format!("{time:.0} ms")
 }
+
+/// The name of a mode.
+pub fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Race => "All at once",
+        Mode::Steps => "Step by step (the last unit)",
+    }
+}
+
+/// The name of a session.
+pub fn session(who: usize) -> &'static str {
+    ["A", "B"][who]
+}
+
+/// The heading of a session.
+pub fn session_title(who: usize) -> String {
+    format!("Session {}", session(who))
+}
+
+/// The list of a session, for who cannot see whose it is.
+pub fn session_of(of: Side, who: usize) -> String {
+    format!("{}: session {}", side(of), session(who))
+}
+
+/// The button of a session, for who cannot see whose it is.
+pub fn next_of(of: Side, who: usize) -> String {
+    format!("{NEXT}: {}, session {}", side(of), session(who))
+}
+
+/// How far a session is.
+pub fn progress(state: &str, who: usize, code: &str) -> String {
+    match state {
+        "ready" => "ready".to_owned(),
+        "waits" => format!("waits for {}", session(1 - who)),
+        "sold" => "sold".to_owned(),
+        _ => format!("refused: {code}"),
+    }
+}
+
+/// In which function a statement stands.
+pub fn place(function: &str) -> String {
+    format!("in {function}")
+}
+
+/// The number that a statement read or wrote.
+pub fn number(value: i64) -> String {
+    format!("→ {value}")
+}
+
+/// What a step has come to, for who cannot see it.
+pub fn stepped(of: Side, progress: &[String; 2], verdict: Option<&str>) -> String {
+    let [a, b] = progress;
+    let verdict = verdict.map_or_else(String::new, |verdict| format!(" {verdict}."));
+    format!("{}: A {a}, B {b}.{verdict}", side(of))
+}
+
+/// Two sessions that are ready.
+pub const BEGUN: &str =
+    "Both sides have one unit and two sessions. Whose statement is next is yours to say.";
 
 /// Which race is on.
 pub fn running(race: u32, of: u32) -> String {
