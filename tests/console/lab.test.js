@@ -1,6 +1,7 @@
 // The race lab in a browser: who loses, who does not, and whether everybody can use it.
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import process from "node:process";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { accessible, browser, BUDGET, url, visit } from "./page.js";
@@ -18,6 +19,8 @@ for (
     ["batch", /^\d+ drivers? too many$/],
     ["promo", /^\d+ uses? too many$/],
     ["wallet", /^\d+ orders? too many$/],
+    ["code", /^\d+ codes? sold twice$/],
+    ["webhook", /^\d+ parcels? too many$/],
     ["packing", /^\d+ scans? lost$/],
     ["till", /^\d+ sales? never left the shelf$/],
   ]
@@ -55,6 +58,147 @@ for (
   });
 }
 
+/** @typedef {import("playwright-core").Page} Page */
+
+/**
+ * Lets a session do its next statement by keyboard, whose button keeps the focus.
+ * @param {Page} page
+ * @param {string} button
+ */
+async function step(page, button) {
+  await page.focus(`#${button}`);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#run:not([aria-disabled])");
+  assert.equal(await page.evaluate("document.activeElement.id"), button);
+}
+
+/**
+ * Steps on until the session says that.
+ * @param {Page} page
+ * @param {string} side
+ * @param {number} who
+ * @param {string} what is looked for in its state or its next statement
+ */
+async function until(page, side, who, what) {
+  const session = page.locator(`#${side} .session`).nth(who);
+  for (let steps = 0; steps < 60; steps += 1) {
+    const told = await session.locator(".chip, .next code").allTextContents();
+    if (told.includes(what)) return steps;
+    await step(page, `${side}-${who}`);
+  }
+  assert.fail(`it has never come to ${what}`);
+}
+
+/** @param {import("playwright-core").Page} page */
+async function begun(page) {
+  await page.click("#run");
+  await page.waitForSelector("#interlock .session");
+  await page.waitForSelector("#run:not([aria-disabled])");
+}
+
+test("step by step: where both have looked, the report's code oversells", async () => {
+  const { context, page, errors } = await visit("#scene=stock&mode=steps");
+  await begun(page);
+  for (const button of ["report-0", "report-1"]) await step(page, button);
+  assert.deepEqual(
+    await page.locator("#report .done .value").allTextContents(),
+    ["→ 1", "→ 1"],
+    "both have read that there is one",
+  );
+  for (const who of [0, 1]) await until(page, "report", who, "sold");
+  assert.equal(
+    await page.textContent("#report .verdict strong"),
+    "Oversold by 1",
+  );
+  assert.equal(
+    await page.textContent("#status"),
+    "The report’s original code: A sold, B sold. Oversold by 1.",
+  );
+  // The other way round nothing is wrong with it, which is what makes such a defect hard to find.
+  await begun(page);
+  await until(page, "report", 0, "sold");
+  await until(page, "report", 1, "refused: INSUFFICIENT_INVENTORY");
+  assert.equal(await page.textContent("#report .verdict strong"), "Exact");
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("step by step: with Interlock the second one waits, and is refused", async () => {
+  const { context, page, errors } = await visit("#scene=stock&mode=steps");
+  await begun(page);
+  // Both look before anybody has written, and go on in turns until one is in the way of the other.
+  for (let turns = 0; turns < 60; turns += 1) {
+    for (const who of [0, 1]) {
+      const button = page.locator(`#interlock-${who}`);
+      const next = page.locator("#interlock .session").nth(who).locator(
+        ".next code",
+      );
+      if (await button.getAttribute("aria-disabled") !== null) continue;
+      if (await next.textContent() === "commit;") continue;
+      await step(page, `interlock-${who}`);
+    }
+    const told = await page.locator("#interlock .chip").allTextContents();
+    if (told.includes("waits for A")) break;
+  }
+  const chips = page.locator("#interlock .chip");
+  await until(page, "interlock", 0, "commit;");
+  assert.deepEqual(await chips.allTextContents(), ["ready", "waits for A"]);
+  assert.match(
+    await page.textContent("#interlock .session:last-child .waits code") ?? "",
+    /^update interlock\.products/,
+  );
+  assert.equal(
+    await page.getAttribute("#interlock-1", "aria-disabled"),
+    "true",
+  );
+  await accessible(page);
+  await onAnyScreen(page);
+
+  await step(page, "interlock-0");
+  assert.equal(await chips.nth(0).textContent(), "sold");
+  await until(page, "interlock", 1, "refused: INSUFFICIENT_INVENTORY");
+  assert.equal(await page.textContent("#interlock .verdict strong"), "Exact");
+  await accessible(page);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+/**
+ * In light and dark, on a phone too.
+ * @param {Page} page
+ */
+async function onAnyScreen(page) {
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 900 });
+      assert.equal(
+        await page.evaluate("document.documentElement.scrollWidth"),
+        width,
+        "nothing is wider than the screen",
+      );
+      await accessible(page);
+      if (process.env.SCREENSHOTS) {
+        await page.screenshot({
+          path: `${process.env.SCREENSHOTS}/steps-${colorScheme}-${width}.png`,
+          fullPage: true,
+        });
+      }
+    }
+  }
+}
+
+test("a step is taken for the page that is served here, and for no other", async () => {
+  const post = (/** @type {string} */ path, /** @type {string} */ origin) =>
+    fetch(`${url}/steps/${path}`, { method: "POST", headers: { origin } })
+      .then((response) => response.status);
+  assert.equal(await post("report", "http://evil.example"), 403);
+  assert.equal(await post("nothing", url), 404);
+  assert.equal(await post(`${crypto.randomUUID()}/0`, url), 410);
+  assert.equal(await post("report", url), 200);
+  assert.equal((await fetch(`${url}/steps/report`)).status, 405);
+});
+
 test("a link says what is raced, and what is chosen becomes a link", async () => {
   const { context, page } = await visit("#scene=batch&n=5&seed=77");
   assert.ok(await page.isChecked("#batch"));
@@ -66,6 +210,17 @@ test("a link says what is raced, and what is chosen becomes a link", async () =>
     await page.evaluate("location.hash"),
     "#scene=promo&n=5&seed=78",
   );
+  // Where there are no steps they cannot be chosen.
+  assert.ok(await page.isDisabled("#mode-steps"));
+  await page.check("#stock");
+  await page.selectOption("#mode", "steps");
+  assert.equal(
+    await page.evaluate("location.hash"),
+    "#scene=stock&mode=steps",
+  );
+  assert.ok(await page.isHidden("#seed"));
+  await page.check("#wallet");
+  assert.equal(await page.inputValue("#mode"), "race");
   await context.close();
 });
 
@@ -75,7 +230,7 @@ test("by keyboard alone", async () => {
   await page.keyboard.press("Tab");
   await page.keyboard.press("ArrowRight");
   assert.ok(await page.isChecked("#batch"));
-  await page.keyboard.press("Tab");
+  for (const _ of ["mode", "at once"]) await page.keyboard.press("Tab");
   await page.keyboard.press("ArrowRight");
   assert.equal(await page.textContent("#at-once-shown"), "4");
   await page.keyboard.press("Tab");

@@ -2,11 +2,19 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import process from "node:process";
-import { before, test } from "node:test";
+import { after, before, test } from "node:test";
+import pg from "pg";
 import { accessible, browser, url, visit } from "./page.js";
 
-const { API_URL: api, PUBLISHABLE_KEY: key, SECRET_KEY: secret } = process.env;
-if (!api || !key || !secret) {
+const {
+  API_URL: api,
+  DB_URL: database,
+  PUBLISHABLE_KEY: key,
+  SECRET_KEY: secret,
+  STRIPE_API_URL: stripe,
+  STRIPE_PUBLISHABLE_KEY: card,
+} = process.env;
+if (!api || !database || !key || !secret || !stripe || !card) {
   throw new Error("the stack's variables are not set");
 }
 
@@ -75,9 +83,27 @@ async function order(method, request = randomUUID()) {
   return answer.order;
 }
 
+const db = new pg.Client({ connectionString: database });
+
+/**
+ * The only row that a query finds: what has come of it is asked of the database, not of the page.
+ * @param {string} query
+ * @param {string} id
+ */
+async function row(query, id) {
+  const { rows } = await db.query(query, [id]);
+  assert.equal(rows.length, 1, query);
+  return rows[0];
+}
+
+const AVAILABLE =
+  "select available_quantity::int from interlock.products where id = $1";
+
 before(async () => {
   buyer = await token("buyer");
+  await db.connect();
 });
+after(() => db.end());
 
 /**
  * @param {import("playwright-core").Page} page
@@ -266,6 +292,153 @@ test("an order is cancelled, and what was done meanwhile is told", async () => {
   await page.waitForSelector(`[data-ready] h1:has-text("#${other.number}")`);
   await act(page, "cancel_order");
   assert.deepEqual(await states(page), ["cancelled", "not begun"]);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("a proof that shows no payment is rejected, and its order waits or ends", async () => {
+  const { context, page, errors } = await asStaff("#/");
+  const state = `select o.status, f.status as proof, f.reason,
+      (o.payment_expires_at > now() and o.proof_submitted_at is null) as waits
+    from interlock.orders o join interlock.payment_proofs f on f.order_id = o.id
+    where o.id = $1`;
+  for (const ends of [false, true]) {
+    const { id, number } = await order("bank_transfer");
+    const path = `b0000000-0000-4000-8000-000000000001/${id}/proof.png`;
+    const args = { p_order_id: id, p_object_path: path };
+    await call("rest/v1/rpc/submit_payment_proof", args, buyer);
+    const { available_quantity: had } = await row(AVAILABLE, BEANS);
+
+    await page.goto(`${url}/#/orders/${id}`);
+    await page.waitForSelector(`[data-ready] h1:has-text("#${number}")`);
+    await page.locator("[data-deed=reject_payment]").click();
+    await page.click("#ask-yes");
+    await page.waitForSelector("#ask-error:not(:empty)");
+    assert.equal(
+      (await row(state, id)).proof,
+      "submitted",
+      "without a reason nothing is done",
+    );
+    await page.keyboard.press("Escape");
+    await page.locator("#ask").waitFor({ state: "detached" });
+    await act(page, "reject_payment", async (dialog) => {
+      await dialog.locator("#ask-0").fill("a picture of a cat");
+      if (ends) await dialog.locator("#ask-1").check();
+    });
+    const { waits, ...rest } = await row(state, id);
+    assert.deepEqual(rest, {
+      status: ends ? "cancelled" : "pending_payment",
+      proof: "rejected",
+      reason: "a picture of a cat",
+    });
+    assert.ok(ends || waits, "another proof may be handed in");
+    const { available_quantity: has } = await row(AVAILABLE, BEANS);
+    assert.equal(has, ends ? had + 1 : had);
+    assert.deepEqual(await states(page), [
+      ends ? "cancelled" : "waits for payment",
+      "not begun",
+    ]);
+  }
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("an order that has expired is opened again", async () => {
+  const { context, page, errors } = await asStaff("#/");
+  const state =
+    "select status, payment_expires_at > now() as waits from interlock.orders where id = $1";
+  for (const paid of [false, true]) {
+    const { id, number } = await order("bank_transfer");
+    await db.query(
+      "update interlock.orders set payment_expires_at = created_at where id = $1",
+      [id],
+    );
+    await rpc("expire_orders", {});
+    assert.equal((await row(state, id)).status, "expired");
+    const { available_quantity: had } = await row(AVAILABLE, BEANS);
+
+    await page.goto(`${url}/#/orders/${id}`);
+    await page.waitForSelector(`[data-ready] h1:has-text("#${number}")`);
+    assert.deepEqual(await states(page), ["expired", "not begun"]);
+    await act(page, "reopen_order", async (dialog) => {
+      if (paid) await dialog.locator("#ask-0").check();
+    });
+    const { status, waits } = await row(state, id);
+    assert.equal(status, paid ? "paid" : "pending_payment");
+    assert.ok(paid || waits, "it has time to be paid");
+    const { available_quantity: has } = await row(AVAILABLE, BEANS);
+    assert.equal(has, had - 1, "it has taken its unit again");
+  }
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("money by card goes back, a part of it and then the rest", async () => {
+  const { id, number } = await order("card");
+  const { payment } = await call(
+    "functions/v1/payment-intent",
+    { order_id: id },
+    buyer,
+  );
+  const [intent] = payment.client_secret.split("_secret_");
+  const confirmed = await fetch(
+    `${stripe}/v1/payment_intents/${intent}/confirm`,
+    {
+      method: "POST",
+      headers: { authorization: `Bearer ${card}` },
+      body: new URLSearchParams({
+        client_secret: payment.client_secret,
+        payment_method: "pm_card_visa",
+      }),
+    },
+  );
+  assert.equal((await confirmed.json()).status, "succeeded");
+  const { context, page, errors } = await asStaff(`#/orders/${id}`);
+  // Its webhook tells the shop when it does: the page is read anew until it has.
+  while ((await states(page))[0] !== "paid") {
+    await page.reload();
+    await page.waitForSelector(`[data-ready] h1:has-text("#${number}")`);
+  }
+  const state =
+    `select p.status, p.amount::int, p.refund_asked::int, o.status as order_status
+    from interlock.payments p join interlock.orders o on o.id = p.order_id where o.id = $1`;
+  const { amount, ...before } = await row(state, id);
+  assert.deepEqual(before, {
+    status: "succeeded",
+    refund_asked: 0,
+    order_status: "paid",
+  });
+
+  await page.locator("[data-deed=refund_payment]").click();
+  await page.fill("#ask-0", String(amount + 1));
+  await page.click("#ask-yes");
+  await page.waitForSelector("#ask-error:not(:empty)");
+  assert.match(
+    await page.textContent("#ask-error") ?? "",
+    /\(REFUND_EXCEEDS_PAYMENT\)$/,
+  );
+  assert.equal((await row(state, id)).refund_asked, 0);
+  await page.keyboard.press("Escape");
+  await page.locator("#ask").waitFor({ state: "detached" });
+
+  for (const [typed, asked] of [["100", 100], ["", amount]]) {
+    await act(
+      page,
+      "refund_payment",
+      (dialog) => dialog.locator("#ask-0").fill(String(typed)),
+    );
+    assert.deepEqual(await row(state, id), {
+      status: "refund_due",
+      amount,
+      refund_asked: asked,
+      order_status: "paid",
+    });
+  }
+  assert.equal(
+    await page.locator("[data-deed=refund_payment]").count(),
+    0,
+    "nothing is left to give back",
+  );
   assert.deepEqual(errors, []);
   await context.close();
 });

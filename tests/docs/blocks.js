@@ -7,7 +7,7 @@ export const root = new URL("../../", import.meta.url);
 /**
  * @typedef {{
  *   page: string, line: number, lang: string, text: string, where: string,
- *   notRun?: string, noRows: boolean, mayFindNothing: boolean,
+ *   notRun?: string, noRows: boolean, mayFindNothing: boolean, broken?: string, brokenByTwo?: string, mends: boolean,
  * }} Block
  */
 
@@ -44,6 +44,8 @@ export function pages() {
 /**
  * The blocks of a page, in order. What a comment before a block may say:
  * `not run: REASON`; `no rows` (SQL: it has to find none); `may find nothing: REASON` (SQL: a write without a row is no mistake).
+ * Of a symptom: `broken by: SQL` (the block finds nothing before that is done, and something after it), `broken by two sessions at once: SQL`
+ * (the first keeps the second waiting), and before the block that follows `mends it` (after which it finds nothing any more).
  * @param {string} page
  * @returns {Block[]}
  */
@@ -60,11 +62,11 @@ export function blocksOf(
     const [, indent = "", ticks = "", lang = ""] = fence;
     const end = lines.findIndex((line, n) => n > at && line === indent + ticks);
     if (end < 0) throw new Error(`${page}:${at + 1}: the block has no end`);
-    let before = at - 1;
-    while (before >= 0 && lines[before]?.trim() === "") before -= 1;
-    const said = /^\s*<!-- (.*) -->\s*$/.exec(lines[before] ?? "")?.[1] ?? "";
+    const said = commentBefore(lines, at);
     const reason = (/** @type {string} */ word) =>
-      said.startsWith(`${word}: `) ? said.slice(word.length + 2) : undefined;
+      said.startsWith(`${word}:`)
+        ? said.slice(word.length + 1).trim()
+        : undefined;
     blocks.push({
       page,
       line: at + 1,
@@ -75,8 +77,27 @@ export function blocksOf(
       notRun: reason("not run"),
       noRows: said === "no rows",
       mayFindNothing: reason("may find nothing") !== undefined,
+      broken: reason("broken by"),
+      brokenByTwo: reason("broken by two sessions at once"),
+      mends: said === "mends it",
     });
     at = end;
   }
   return blocks;
+}
+
+/** What the comment before a line says; it may be of several lines. */
+function commentBefore(
+  /** @type {string[]} */ lines,
+  /** @type {number} */ at,
+) {
+  let end = at - 1;
+  while (end >= 0 && lines[end]?.trim() === "") end -= 1;
+  if (!lines[end]?.trimEnd().endsWith("-->")) return "";
+  let begin = end;
+  while (begin >= 0 && !lines[begin]?.trimStart().startsWith("<!--")) {
+    begin -= 1;
+  }
+  return lines.slice(begin, end + 1).join("\n").trim()
+    .replace(/^<!--\s*/, "").replace(/\s*-->$/, "");
 }

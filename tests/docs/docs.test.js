@@ -29,9 +29,13 @@ const ours = pages().filter((page) => !(page in ELSEWHERE));
 const blocks = ours.flatMap((page) => blocksOf(page));
 const wanted = (/** @type {Block} */ block) =>
   isCode(block) && block.notRun === undefined;
+/** What belongs to a symptom leaves nothing behind, and is tried by itself. */
+const isOfSymptom = (/** @type {Block} */ block) =>
+  (block.broken ?? block.brokenByTwo) !== undefined || block.mends;
 const of = (/** @type {string} */ page, /** @type {string[]} */ langs) =>
   blocks.filter((block) =>
-    block.page === page && langs.includes(block.lang) && wanted(block)
+    block.page === page && langs.includes(block.lang) && wanted(block) &&
+    !isOfSymptom(block)
   );
 
 /** @type {pg.Client} */
@@ -119,6 +123,26 @@ test("links go somewhere", () => {
     }
   }
   assert.deepEqual(broken, []);
+});
+
+for (const [at, look] of blocks.entries()) {
+  const breaks = look.broken ?? look.brokenByTwo;
+  if (breaks === undefined) continue;
+  const next = blocks[at + 1];
+  const mend = next?.mends ? next : undefined;
+  test(`${look.where}: what is broken on purpose is seen${mend ? ", and mended" : ""}`, async () => {
+    await (look.broken === undefined
+      ? brokenByTwo(breaks, look, mend)
+      : broken(breaks, look, mend));
+  });
+}
+
+test("what mends stands behind what it mends", () => {
+  const lonely = blocks.filter((block, at) =>
+    block.mends &&
+    (blocks[at - 1]?.broken ?? blocks[at - 1]?.brokenByTwo) === undefined
+  );
+  assert.deepEqual(lonely.map(({ where }) => where), []);
 });
 
 /** Pages that one only reads from: their SQL leaves nothing behind. */
@@ -367,6 +391,70 @@ async function sql(/** @type {Block} */ block) {
       !writes || block.mayFindNothing || (rowCount ?? 0) > 0,
       `${block.where}: ${command} touches no row`,
     );
+  }
+}
+
+/** What the query of a symptom finds. */
+async function found(/** @type {Block} */ look) {
+  const results = [await db.query(look.text)].flat();
+  return results.flatMap((result) => result.rows);
+}
+
+/** Breaks the shop, looks, mends it, and looks again: in a transaction that is undone. */
+async function broken(
+  /** @type {string} */ breaks,
+  /** @type {Block} */ look,
+  /** @type {Block | undefined} */ mend,
+) {
+  await db.query("begin");
+  try {
+    assert.deepEqual(
+      await found(look),
+      [],
+      `${look.where}: it is not broken yet`,
+    );
+    await db.query(breaks);
+    // Whoever mends it is not who has broken it.
+    await db.query(
+      "select set_config('request.jwt.claims', '', true), set_config('request.headers', '', true)",
+    );
+    assert.notDeepEqual(await found(look), [], `${look.where}: it is not seen`);
+    if (!mend) return;
+    await sql(mend);
+    assert.deepEqual(await found(look), [], `${mend.where}: it is not mended`);
+  } finally {
+    await db.query("rollback");
+  }
+}
+
+/** The same where the first of two sessions keeps the second waiting until somebody ends it. */
+async function brokenByTwo(
+  /** @type {string} */ breaks,
+  /** @type {Block} */ look,
+  /** @type {Block | undefined} */ mend,
+) {
+  assert.ok(mend, `${look.where}: what ends it has to follow`);
+  const sessions = [0, 1].map(() =>
+    new pg.Client({ connectionString: DB_URL })
+  );
+  const [first, second] = /** @type {[pg.Client, pg.Client]} */ (sessions);
+  try {
+    await Promise.all(sessions.map((session) => session.connect()));
+    first.on("error", () => {});
+    assert.deepEqual(
+      await found(look),
+      [],
+      `${look.where}: it is not broken yet`,
+    );
+    await first.query("begin");
+    await first.query(breaks);
+    const waits = second.query(breaks);
+    while ((await found(look)).length === 0);
+    await sql(mend);
+    await waits;
+    assert.deepEqual(await found(look), [], `${mend.where}: it is not mended`);
+  } finally {
+    await Promise.allSettled(sessions.map((session) => session.end()));
   }
 }
 

@@ -3,23 +3,28 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
 use crate::calls::{Trouble, pause};
-use crate::dom::{add, around, by_id, document, element, on, replace, text, window};
+use crate::dom::{add, around, by_id, document, element, on, replace, set, text, window};
 use crate::race::{Side, Tally};
-use crate::run;
-use crate::setup::{FEWEST, MOST, Scene, Setup};
-use crate::{panel, texts};
+use crate::setup::{FEWEST, MOST, Mode, Scene, Setup};
+use crate::{panel, run, steps, texts};
 
 /// What of the page is not in its elements.
 #[derive(Default)]
 struct Page {
     setup: Cell<Setup>,
     tallies: RefCell<Tallies>,
+    /// Both sides step by step, if they have been begun.
+    plays: RefCell<[Value; 2]>,
 }
+
+/// Both sides, as the page shows them.
+const SIDES: [Side; 2] = [Side::Report, Side::Interlock];
 
 /// How often each side has lost, since another race was chosen.
 #[derive(Default)]
@@ -51,7 +56,7 @@ impl Lab {
         on(&by_id::<HtmlElement>("setup"), "submit", move |event| {
             event.prevent_default();
             let page = page.clone();
-            spawn_local(async move { page.run().await });
+            spawn_local(async move { page.busy(page.run()).await });
         });
     }
 
@@ -78,27 +83,46 @@ impl Page {
             .into_iter()
             .find(|scene| by_id::<HtmlInputElement>(scene.name()).checked());
         let number = |id: &str| by_id::<HtmlInputElement>(id).value().parse().ok();
+        let mode = Mode::named(&by_id::<HtmlSelectElement>("mode").value());
         let setup = Setup {
+            mode: mode.unwrap_or(before.mode),
             scene: scene.unwrap_or(before.scene),
             at_once: number("at-once").map_or(before.at_once, Setup::bounded),
             seed: number("seed").unwrap_or(before.seed),
-        };
+        }
+        .possible();
         self.setup.set(setup);
         by_id::<HtmlElement>("at-once-shown").set_text_content(Some(&setup.at_once.to_string()));
-        if setup.scene != before.scene {
+        self.show_mode();
+        self.link();
+        if (setup.scene, setup.mode) != (before.scene, before.mode) {
             self.clear();
         }
-        self.link();
     }
 
     /// Lets the elements say what is chosen.
     fn show_setup(&self) {
         let setup = self.setup.get();
         by_id::<HtmlInputElement>(setup.scene.name()).set_checked(true);
+        self.show_mode();
         by_id::<HtmlInputElement>("at-once").set_value(&setup.at_once.to_string());
         by_id::<HtmlInputElement>("seed").set_value(&setup.seed.to_string());
         by_id::<HtmlElement>("at-once-shown").set_text_content(Some(&setup.at_once.to_string()));
         self.link();
+    }
+
+    /// Lets the elements be those of the mode.
+    fn show_mode(&self) {
+        let setup = self.setup.get();
+        by_id::<HtmlSelectElement>("mode").set_value(setup.mode.name());
+        // Where there are no steps nobody can choose them.
+        let steps = by_id::<Element>(&option(Mode::Steps));
+        let _ = steps.toggle_attribute_with_force("disabled", !setup.scene.has_steps());
+        set(&by_id("setup"), &[("data-mode", setup.mode.name())]);
+        by_id::<HtmlElement>("run").set_text_content(Some(match setup.mode {
+            Mode::Race => texts::RUN,
+            Mode::Steps => texts::BEGIN,
+        }));
     }
 
     /// The address is the link, without an entry in the history for each choice.
@@ -111,24 +135,77 @@ impl Page {
 
     /// Nothing has been run of what is chosen.
     fn clear(&self) {
-        let scene = self.setup.get().scene;
-        for (id, side) in [("report", Side::Report), ("interlock", Side::Interlock)] {
-            replace(&by_id::<Element>(id), &panel::empty(side, scene));
+        let Setup { scene, mode, .. } = self.setup.get();
+        let (empty, ready) = match mode {
+            Mode::Race => (texts::TIMELINE_EMPTY, texts::READY),
+            Mode::Steps => (texts::STEPS_EMPTY, texts::STEPS_READY),
+        };
+        for side in SIDES {
+            let id = steps::name(side);
+            replace(&by_id::<Element>(id), &panel::empty(side, scene, empty));
         }
-        tell(texts::READY);
+        tell(ready);
     }
 
-    async fn run(&self) {
+    /// Does one thing at a time, and says why it came to nothing.
+    async fn busy(&self, what: impl Future<Output = Result<(), Trouble>>) {
         let button = by_id::<HtmlButtonElement>("run");
         if button.get_attribute("aria-disabled").is_some() {
             return;
         }
         // It keeps the focus, which a button that is disabled loses.
         let _ = button.set_attribute("aria-disabled", "true");
-        if let Err(trouble) = self.run_all().await {
+        if let Err(trouble) = what.await {
             tell(&texts::failed(&trouble.0));
         }
         let _ = button.remove_attribute("aria-disabled");
+    }
+
+    async fn run(self: &Rc<Self>) -> Result<(), Trouble> {
+        match self.setup.get().mode {
+            Mode::Race => self.run_all().await,
+            Mode::Steps => self.begin_steps().await,
+        }
+    }
+
+    /// Begins both sides step by step.
+    async fn begin_steps(self: &Rc<Self>) -> Result<(), Trouble> {
+        for (index, side) in SIDES.into_iter().enumerate() {
+            let play = steps::begin(side).await?;
+            self.plays.borrow_mut()[index] = play;
+            self.show_steps(index);
+        }
+        tell(texts::BEGUN);
+        show();
+        Ok(())
+    }
+
+    /// Lets a session do its next statement.
+    async fn step(self: &Rc<Self>, index: usize, who: usize) -> Result<(), Trouble> {
+        let play = self.plays.borrow()[index].clone();
+        if play["sessions"][who]["next"].is_null() {
+            return Ok(());
+        }
+        let play = steps::step(&play, who).await?;
+        tell(&steps::told(SIDES[index], self.setup.get().scene, &play));
+        self.plays.borrow_mut()[index] = play;
+        self.show_steps(index);
+        Ok(())
+    }
+
+    fn show_steps(self: &Rc<Self>, index: usize) {
+        let setup = self.setup.get();
+        if setup.mode != Mode::Steps || document().get_element_by_id("setup").is_none() {
+            // Something else is shown by now.
+            return;
+        }
+        let page = self.clone();
+        let act = move |who| {
+            let page = page.clone();
+            spawn_local(async move { page.busy(page.step(index, who)).await });
+        };
+        let play = self.plays.borrow()[index].clone();
+        steps::show(SIDES[index], setup.scene, &play, act);
     }
 
     async fn run_all(&self) -> Result<(), Trouble> {
@@ -212,6 +289,11 @@ async fn copy() {
     button.set_text_content(Some(texts::COPY));
 }
 
+/// The id of the choice of a mode.
+fn option(mode: Mode) -> String {
+    format!("mode-{}", mode.name())
+}
+
 /// The elements that are there from the beginning.
 fn draw() {
     let scenes = Scene::ALL.map(|scene| {
@@ -244,7 +326,7 @@ fn draw() {
     ];
     let at_once = around(
         "div",
-        &[("class", "field wide")],
+        &[("class", "field wide of-race")],
         &[
             text("label", &[("for", "at-once")], texts::AT_ONCE),
             around(
@@ -257,10 +339,23 @@ fn draw() {
             ),
         ],
     );
+    let modes = Mode::ALL.map(|mode| {
+        let id = option(mode);
+        let choice = [("value", mode.name()), ("id", id.as_str())];
+        text("option", &choice, texts::mode(mode))
+    });
+    let mode = around(
+        "div",
+        &[("class", "field")],
+        &[
+            text("label", &[("for", "mode")], texts::MODE),
+            around("select", &[("id", "mode")], &modes),
+        ],
+    );
     let choices = ["1", "5", "20"].map(|races| text("option", &[("value", races)], races));
     let races = around(
         "div",
-        &[("class", "field")],
+        &[("class", "field of-race")],
         &[
             text("label", &[("for", "races")], texts::RACES),
             around("select", &[("id", "races")], &choices),
@@ -276,7 +371,7 @@ fn draw() {
     ];
     let seed = around(
         "div",
-        &[("class", "field")],
+        &[("class", "field of-race")],
         &[
             text("label", &[("for", "seed")], texts::SEED),
             element("input", &number),
@@ -297,7 +392,7 @@ fn draw() {
     let controls = around(
         "div",
         &[("class", "controls")],
-        &[at_once, races, seed, buttons],
+        &[mode, at_once, races, seed, buttons],
     );
     let form = around("form", &[("id", "setup")], &[scenes, controls]);
 

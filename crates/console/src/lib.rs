@@ -44,3 +44,5 @@ mod run;
 mod shell;
 #[cfg(target_arch = "wasm32")]
 mod shop;
+#[cfg(target_arch = "wasm32")]
+mod steps;

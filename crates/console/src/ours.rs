@@ -1,4 +1,5 @@
-//! Interlock's side: one call of an edge function, as an app makes it.
+//! Interlock's side: one call of an edge function, as an app makes it. A browser may not send what a provider signs with, so a webhook's
+//! race calls the RPC that its function calls.
 
 use serde_json::{Value, json};
 
@@ -26,11 +27,18 @@ fn call(scene: Scene, made: &Value) -> Call {
             "checkout".to_owned(),
             json!({ "cart_items": cart(), "promo_code": made["promo_code"] }),
         ),
-        Scene::Wallet => (
+        Scene::Wallet | Scene::Code => (
             "POST",
             "checkout".to_owned(),
             json!({ "cart_items": cart(), "payment_method": "wallet" }),
         ),
+        Scene::Webhook => {
+            return Call {
+                method: "POST",
+                path: "/rest/v1/rpc/payment_webhook".to_owned(),
+                body: json!({ "p_provider": "stripe", "p_body": made["body"], "p_signature": made["signature"] }),
+            };
+        }
         Scene::Packing => (
             "PUT",
             format!("pack/sessions/{}", text("session_id")),
@@ -58,6 +66,7 @@ pub(crate) async fn run(scene: Scene, lane: &Lane, made: &Value) -> Result<Answe
     let (status, answer) = lane.call(&call(scene, made)).await?;
     let code = answer["error"].as_str().unwrap_or_default();
     match status {
+        200 if answer["repeated"] == true => Ok(Answer::No("repeated".to_owned())),
         200 => Ok(Answer::Yes(None)),
         402 | 409 => Ok(Answer::No(code.to_owned())),
         _ => Err(Trouble(format!("{status} {code}"))),
@@ -66,8 +75,12 @@ pub(crate) async fn run(scene: Scene, lane: &Lane, made: &Value) -> Result<Answe
 
 /// Calls it with what is no request of its, and is refused.
 pub(crate) async fn warm_up(scene: Scene, lane: &Lane, made: &Value) -> Result<(), Trouble> {
+    let body = match scene {
+        Scene::Webhook => json!({ "p_provider": "stripe", "p_body": "warm up", "p_signature": "" }),
+        _ => json!("warm up"),
+    };
     let strange = Call {
-        body: json!("warm up"),
+        body,
         ..call(scene, made)
     };
     lane.call(&strange).await.map(drop)

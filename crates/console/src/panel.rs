@@ -3,16 +3,16 @@
 use web_sys::Element;
 
 use crate::chart;
-use crate::dom::{around, element, text};
-use crate::race::{Answer, Outcome, Side, Tally};
+use crate::dom::{add, around, element, text};
+use crate::race::{Answer, Books, Outcome, Side, Tally};
 use crate::setup::Scene;
 use crate::texts;
 
 /// A side before its first race.
-pub(crate) fn empty(side: Side, scene: Scene) -> Vec<Element> {
+pub(crate) fn empty(side: Side, scene: Scene, what: &str) -> Vec<Element> {
     vec![
         head(side, scene),
-        text("p", &[("class", "empty")], texts::TIMELINE_EMPTY),
+        text("p", &[("class", "empty")], what),
         steps(side, scene),
     ]
 }
@@ -25,28 +25,32 @@ pub(crate) fn filled(
     tally: Tally,
     end: f64,
 ) -> Vec<Element> {
-    let wrong = outcome.books.wrong();
-    let verdict = match wrong {
-        0 => "verdict exact",
-        _ => "verdict lost",
-    };
-    let verdict = around(
-        "p",
-        &[("class", verdict)],
-        &[
-            text("strong", &[], &texts::verdict(scene, wrong)),
-            text("span", &[("class", "tally")], &texts::tally(tally)),
-        ],
+    let verdict = verdict(scene, outcome.books);
+    add(
+        &verdict,
+        &[text("span", &[("class", "tally")], &texts::tally(tally))],
     );
     let counts = text("p", &[("class", "counts")], &texts::counts(outcome));
     let chart = chart::draw(outcome, end);
-    let (books, each) = (books(scene, outcome), each(side, outcome));
+    let (books, each) = (books(scene, outcome.books), each(side, outcome));
     let mut all = vec![head(side, scene), verdict, chart, counts, books];
     all.extend([steps(side, scene), each]);
     all
 }
 
-fn head(side: Side, scene: Scene) -> Element {
+/// What the books say of a side.
+pub(crate) fn verdict(scene: Scene, books: Books) -> Element {
+    let wrong = books.wrong();
+    let class = match wrong {
+        0 => "verdict exact",
+        _ => "verdict lost",
+    };
+    let words = text("strong", &[], &texts::verdict(scene, wrong));
+    around("p", &[("class", class)], &[words])
+}
+
+/// Which side it is, and where it comes from.
+pub(crate) fn head(side: Side, scene: Scene) -> Element {
     let source = match side {
         Side::Report => texts::source(scene),
         Side::Interlock => "",
@@ -56,8 +60,8 @@ fn head(side: Side, scene: Scene) -> Element {
     around("header", &[], &[title, source])
 }
 
-fn books(scene: Scene, outcome: &Outcome) -> Element {
-    let books = outcome.books;
+/// The books themselves.
+pub(crate) fn books(scene: Scene, books: Books) -> Element {
     let numbers = [books.had, books.left, books.given];
     let lines = texts::books(scene).into_iter().zip(numbers);
     let lines = lines.map(|(name, number)| {

@@ -16,7 +16,7 @@ pub enum Side {
 /// What a request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It got what it wanted; what it wrote for that, if it wrote a number that it had worked out itself.
+    /// It got what it wanted; what nobody else may have got with it: the number that it worked out and wrote, or its code.
     Yes(Option<String>),
     /// It was refused, with this code.
     No(String),

@@ -16,6 +16,10 @@ pub enum Scene {
     Promo,
     /// Many tabs, money for one order.
     Wallet,
+    /// Many buyers, a code for each.
+    Code,
+    /// One payment, of which the provider tells again and again.
+    Webhook,
     /// Two workers who scan one product.
     Packing,
     /// Two cashiers who sell from one shelf.
@@ -24,13 +28,15 @@ pub enum Scene {
 
 impl Scene {
     /// All of them, as the page lists them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Stock,
         Self::Batch,
         Self::Promo,
         Self::Wallet,
+        Self::Code,
         Self::Packing,
         Self::Till,
+        Self::Webhook,
     ];
 
     /// Its name in links and in the database.
@@ -40,16 +46,23 @@ impl Scene {
             Self::Batch => "batch",
             Self::Promo => "promo",
             Self::Wallet => "wallet",
+            Self::Code => "code",
+            Self::Webhook => "webhook",
             Self::Packing => "packing",
             Self::Till => "till",
         }
     }
 
+    /// Whether the local stack can do it statement by statement.
+    pub fn has_steps(self) -> bool {
+        self == Self::Stock
+    }
+
     /// How many people send the requests of a race of so many.
     pub fn people(self, at_once: u32) -> u32 {
         match self {
-            Self::Stock | Self::Batch => at_once,
-            Self::Promo | Self::Wallet => 1,
+            Self::Stock | Self::Batch | Self::Code => at_once,
+            Self::Promo | Self::Wallet | Self::Webhook => 1,
             Self::Packing | Self::Till => 2,
         }
     }
@@ -57,16 +70,47 @@ impl Scene {
     /// What their tokens must say that they are.
     pub fn role(self) -> Option<&'static str> {
         match self {
-            Self::Stock | Self::Batch | Self::Promo | Self::Wallet => None,
+            Self::Stock | Self::Batch | Self::Promo | Self::Wallet | Self::Code | Self::Webhook => {
+                None
+            }
             Self::Packing => Some("packer"),
             Self::Till => Some("cashier"),
         }
     }
 }
 
+/// How it is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// All at once.
+    Race,
+    /// Two of them, statement by statement.
+    Steps,
+}
+
+impl Mode {
+    /// Both, as the page lists them.
+    pub const ALL: [Self; 2] = [Self::Race, Self::Steps];
+
+    /// Its name in links.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Race => "race",
+            Self::Steps => "steps",
+        }
+    }
+
+    /// The mode of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+}
+
 /// A race to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
+    /// How it is run.
+    pub mode: Mode,
     /// What is raced for.
     pub scene: Scene,
     /// How many requests set out together.
@@ -78,6 +122,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            mode: Mode::Race,
             scene: Scene::Stock,
             at_once: 8,
             seed: 1,
@@ -96,12 +141,21 @@ impl Setup {
                     let scene = Scene::ALL.into_iter().find(|scene| scene.name() == value);
                     setup.scene = scene.unwrap_or(setup.scene);
                 }
+                "mode" => setup.mode = Mode::named(value).unwrap_or(setup.mode),
                 "n" => setup.at_once = value.parse().map_or(setup.at_once, Self::bounded),
                 "seed" => setup.seed = value.parse().unwrap_or(setup.seed),
                 _ => {}
             }
         }
-        setup
+        setup.possible()
+    }
+
+    /// The same, or a race where there are no steps.
+    pub fn possible(mut self) -> Self {
+        if !self.scene.has_steps() {
+            self.mode = Mode::Race;
+        }
+        self
     }
 
     /// As many as can race.
@@ -111,6 +165,9 @@ impl Setup {
 
     /// The fragment that says it.
     pub fn link(self) -> String {
+        if self.mode == Mode::Steps {
+            return format!("#scene={}&mode={}", self.scene.name(), self.mode.name());
+        }
         format!(
             "#scene={}&n={}&seed={}",
             self.scene.name(),
@@ -143,6 +200,7 @@ mod tests {
     fn a_link_says_all_of_a_race() {
         for scene in Scene::ALL {
             let setup = Setup {
+                mode: Mode::Race,
                 scene,
                 at_once: 17,
                 seed: 4_000_000_000,
@@ -152,9 +210,34 @@ mod tests {
     }
 
     #[test]
+    fn a_link_says_that_it_goes_step_by_step_where_it_can() {
+        for scene in Scene::ALL {
+            let setup = Setup {
+                mode: Mode::Steps,
+                scene,
+                ..Setup::default()
+            };
+            let expected = match scene.has_steps() {
+                true => Mode::Steps,
+                false => Mode::Race,
+            };
+            assert_eq!(setup.possible().mode, expected);
+            let read = Setup::read(&setup.link());
+            assert_eq!((read.scene, read.mode), (scene, expected));
+        }
+    }
+
+    #[test]
     fn a_strange_link_is_no_race_of_its_own() {
         let usual = Setup::default();
-        for strange in ["", "#", "#scene=nothing", "#n=many&seed=-1", "#=&&x"] {
+        for strange in [
+            "",
+            "#",
+            "#scene=nothing",
+            "#mode=nothing",
+            "#n=many&seed=-1",
+            "#=&&x",
+        ] {
             assert_eq!(Setup::read(strange), usual, "{strange}");
         }
         assert_eq!(Setup::read("#n=1").at_once, FEWEST);

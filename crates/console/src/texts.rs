@@ -5,7 +5,7 @@
 pub mod shop;
 
 use crate::race::{Outcome, Side, Tally};
-use crate::setup::Scene;
+use crate::setup::{Mode, Scene};
 
 pub const NAME: &str = "Interlock";
 pub const TITLE: &str = "Race lab";
@@ -17,6 +17,11 @@ pub const RACES: &str = "Races";
 pub const SEED: &str = "Seed";
 pub const SEED_HINT: &str = "Who sets out when, within 6 ms";
 pub const RUN: &str = "Run the race";
+pub const MODE: &str = "Mode";
+pub const BEGIN: &str = "Begin";
+pub const STEPS_EMPTY: &str = "Two sessions will be here, with a button each.";
+pub const STEPS_READY: &str = "Nothing has been begun yet.";
+pub const NEXT: &str = "Next statement";
 pub const COPY: &str = "Copy link";
 pub const COPIED: &str = "Link copied";
 pub const NOT_COPIED: &str = "The address bar has the link";
@@ -34,7 +39,8 @@ pub const LEGEND_STEPS: &str =
     "A bar grows darker with each call: the pale part looks, the dark part writes.";
 pub const COLUMNS: [&str; 4] = ["#", "Set out", "Took", "Answer"];
 pub const FOOT: &str = "Served by the local stack only. The tables of the reports’ code are in a schema race_lab that no \
-    migration has; Interlock's side is its real edge functions, through the gateway.";
+    migration has; Interlock's side is its real edge functions, through the gateway. Step by step, both are statements of two sessions \
+    of the database: Interlock's are those of its checkout, copied with a stop before each.";
 
 /// The scene's title.
 pub fn title(scene: Scene) -> &'static str {
@@ -43,6 +49,8 @@ pub fn title(scene: Scene) -> &'static str {
         Scene::Batch => "One delivery batch",
         Scene::Promo => "One promo code, many tabs",
         Scene::Wallet => "One wallet, many tabs",
+        Scene::Code => "One digital product, many codes",
+        Scene::Webhook => "One webhook, sent again",
         Scene::Packing => "Two packers, one product",
         Scene::Till => "Two tills, one shelf",
     }
@@ -55,6 +63,8 @@ pub fn story(scene: Scene) -> &'static str {
         Scene::Batch => "One round is open, and every driver claims it.",
         Scene::Promo => "A code is good for one use, and every tab uses it.",
         Scene::Wallet => "It has money for one order, and every tab pays with it.",
+        Scene::Code => "There is a code for every buyer, and every buyer is sent one.",
+        Scene::Webhook => "A provider tells of one payment several times; the goods go out once.",
         Scene::Packing => "Two workers scan one product; every scan counts.",
         Scene::Till => "Two cashiers sell from 100 units; every sale counts.",
     }
@@ -65,7 +75,8 @@ pub fn source(scene: Scene) -> &'static str {
     match scene {
         Scene::Stock => "Report 004",
         Scene::Batch => "As report 000 describes it",
-        Scene::Promo | Scene::Wallet => "As report 002 describes it",
+        Scene::Promo | Scene::Wallet | Scene::Code => "As report 002 describes it",
+        Scene::Webhook => "In no report: the pattern of all of them",
         Scene::Packing => "Report 003",
         Scene::Till => "Report 001",
     }
@@ -107,6 +118,16 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
             "if balance ≥ 700: PATCH wallets {balance: what was read − 700}",
             "POST wallet_movements",
         ],
+        (Side::Report, Scene::Code) => &[
+            "GET product_codes?used_at=is.null&limit=1&select=id,code",
+            "if there is one: PATCH product_codes {used_at: now}",
+            "POST order_items {code}",
+        ],
+        (Side::Report, Scene::Webhook) => &[
+            "GET payments?select=status",
+            "if it has not succeeded: PATCH payments {status: succeeded}",
+            "POST order_shipments",
+        ],
         (Side::Report, Scene::Packing) => &[
             "GET packing_progress?select=quantity_packed,quantity_needed",
             "if some are missing: PATCH packing_progress {quantity_packed: what was read + 1}",
@@ -119,9 +140,12 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
         (Side::Interlock, Scene::Stock) => &["POST functions/v1/checkout {cart_items}"],
         (Side::Interlock, Scene::Batch) => &["POST functions/v1/claim-route {batch_id}"],
         (Side::Interlock, Scene::Promo) => &["POST functions/v1/checkout {cart_items, promo_code}"],
-        (Side::Interlock, Scene::Wallet) => {
+        (Side::Interlock, Scene::Wallet | Scene::Code) => {
             &["POST functions/v1/checkout {cart_items, payment_method: wallet}"]
         }
+        (Side::Interlock, Scene::Webhook) => &[
+            "POST rest/v1/rpc/payment_webhook {p_body, p_signature}, as the function payment-webhook does",
+        ],
         (Side::Interlock, Scene::Packing) => {
             &["PUT functions/v1/pack/sessions/… {orderId, productId}"]
         }
@@ -138,6 +162,8 @@ pub fn books(scene: Scene) -> [&'static str; 3] {
         Scene::Batch => ["Batches before", "Batches left", "Claims written down"],
         Scene::Promo => ["Uses before", "Uses left", "Uses given"],
         Scene::Wallet => ["Orders in the wallet", "Orders left in it", "Orders paid"],
+        Scene::Code => ["Codes before", "Codes left", "Codes sold"],
+        Scene::Webhook => ["Payments before", "Still to handle", "Handled"],
         Scene::Packing => ["Units to pack", "Still to pack", "Scans answered with yes"],
         Scene::Till => ["Units before", "Units left", "Units sold"],
     }
@@ -155,6 +181,8 @@ pub fn verdict(scene: Scene, wrong: i64) -> String {
         (Scene::Batch, _) => many("driver too many", "drivers too many"),
         (Scene::Promo, _) => many("use too many", "uses too many"),
         (Scene::Wallet, _) => many("order too many", "orders too many"),
+        (Scene::Code, _) => many("code sold twice", "codes sold twice"),
+        (Scene::Webhook, _) => many("parcel too many", "parcels too many"),
         (Scene::Packing, _) => many("scan lost", "scans lost"),
         (Scene::Till, _) => many("sale never left the shelf", "sales never left the shelf"),
     }
@@ -194,6 +222,65 @@ pub fn picture(outcome: &Outcome) -> String {
 pub fn milliseconds(time: f64) -> String {
     format!("{time:.0} ms")
 }
+
+/// The name of a mode.
+pub fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Race => "All at once",
+        Mode::Steps => "Step by step (the last unit)",
+    }
+}
+
+/// The name of a session.
+pub fn session(who: usize) -> &'static str {
+    ["A", "B"][who]
+}
+
+/// The heading of a session.
+pub fn session_title(who: usize) -> String {
+    format!("Session {}", session(who))
+}
+
+/// The list of a session, for who cannot see whose it is.
+pub fn session_of(of: Side, who: usize) -> String {
+    format!("{}: session {}", side(of), session(who))
+}
+
+/// The button of a session, for who cannot see whose it is.
+pub fn next_of(of: Side, who: usize) -> String {
+    format!("{NEXT}: {}, session {}", side(of), session(who))
+}
+
+/// How far a session is.
+pub fn progress(state: &str, who: usize, code: &str) -> String {
+    match state {
+        "ready" => "ready".to_owned(),
+        "waits" => format!("waits for {}", session(1 - who)),
+        "sold" => "sold".to_owned(),
+        _ => format!("refused: {code}"),
+    }
+}
+
+/// In which function a statement stands.
+pub fn place(function: &str) -> String {
+    format!("in {function}")
+}
+
+/// The number that a statement read or wrote.
+pub fn number(value: i64) -> String {
+    format!("→ {value}")
+}
+
+/// What a step has come to, for who cannot see it.
+pub fn stepped(of: Side, progress: &[String; 2], verdict: Option<&str>) -> String {
+    let [a, b] = progress;
+    let verdict = verdict.map_or_else(String::new, |verdict| format!(" {verdict}."));
+    format!("{}: A {a}, B {b}.{verdict}", side(of))
+}
+
+/// Two sessions that are ready.
+pub const BEGUN: &str =
+    "Both sides have one unit and two sessions. Whose statement is next is yours to say.";
 
 /// Which race is on.
 pub fn running(race: u32, of: u32) -> String {

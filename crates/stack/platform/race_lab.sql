@@ -63,6 +63,28 @@ create table race_lab.wallet_movements (
   amount bigint not null
 );
 
+-- Report 002, api/orders/create: codes of a digital product, before claim_product_codes_atomic.
+create table race_lab.product_codes (
+  id uuid primary key default gen_random_uuid(),
+  product_id uuid not null,
+  code text not null,
+  used_at timestamptz
+);
+create table race_lab.order_items (
+  product_id uuid not null,
+  code text not null,
+  user_id uuid not null
+);
+
+-- No report has it: what a provider's event does that comes twice, by the pattern of all of them.
+create table race_lab.payments (
+  id uuid primary key,
+  status text not null default 'open'
+);
+create table race_lab.order_shipments (
+  payment_id uuid not null
+);
+
 -- Report 003, updatePackingProgress.
 create table race_lab.packing_progress (
   id uuid primary key,
@@ -96,14 +118,21 @@ declare
   v_register_id uuid;
   v_order_id uuid;
   v_session_id uuid;
+  v_secret text;
+  v_body text;
+  v_time constant bigint := extract(epoch from now());
 begin
   insert into auth.users (id, aud, role, email)
   select u, 'authenticated', 'authenticated', u || '@race-lab.example'
   from unnest(p_users) as u;
 
   if p_scene <> 'batch' then
-    insert into interlock.products (name, price, currency, available_quantity)
-    values ('Race lab', 700, 'EUR', case p_scene when 'stock' then 1 when 'till' then 0 else 1000 end)
+    insert into interlock.products (name, price, currency, kind, available_quantity)
+    values (
+      'Race lab', 700, 'EUR',
+      case p_scene when 'code' then 'digital' else 'physical' end,
+      case p_scene when 'stock' then 1 when 'till' then 0 when 'code' then 0 else 1000 end
+    )
     returning id into v_product_id;
   end if;
 
@@ -129,6 +158,50 @@ begin
       perform race_lab.act_as_staff(p_users[1]);
       perform public.top_up_wallet(p_users[1], 700, 'EUR', p_id::text);
       return jsonb_build_object('product_id', v_product_id, 'user_id', p_users[1]);
+
+    when 'code' then
+      insert into race_lab.product_codes (product_id, code)
+      select p_id, 'LAB-' || n from generate_series(1, p_at_once) n;
+      insert into interlock.product_codes (product_id, code)
+      select v_product_id, 'LAB-' || n from generate_series(1, p_at_once) n;
+      perform race_lab.act_as_staff(p_users[1]);
+      perform public.top_up_wallet(u, 700, 'EUR', u::text) from unnest(p_users) as u;
+      return jsonb_build_object('product_id', v_product_id);
+
+    when 'webhook' then
+      insert into race_lab.payments (id) values (p_id);
+      -- A stack that speaks to Stripe itself keeps its secret; one without any takes no cards yet.
+      update interlock.settings
+      set payment_methods = payment_methods || '{card}'
+      where not 'card' = any (payment_methods);
+      if not exists (select from interlock.payment_secrets s where s.provider = 'stripe') then
+        perform public.set_payment_secret('stripe', 'whsec_' || replace(p_id::text, '-', ''));
+      end if;
+      select s.secret into v_secret from interlock.payment_secrets s where s.provider = 'stripe' order by s.id desc limit 1;
+      perform set_config(
+        'request.jwt.claims', jsonb_build_object('sub', p_users[1], 'role', 'authenticated')::text, true
+      );
+      v_order_id := public.checkout(
+        jsonb_build_array(jsonb_build_object('product_id', v_product_id, 'quantity', 1)), p_payment_method => 'card'
+      ) #>> '{order,id}';
+      v_body := jsonb_build_object(
+        'id', 'evt_' || replace(p_id::text, '-', ''),
+        'type', 'payment_intent.succeeded',
+        'created', v_time,
+        'data', jsonb_build_object('object', jsonb_build_object(
+          'id', 'pi_' || replace(p_id::text, '-', ''),
+          'amount', 700,
+          'amount_received', 700,
+          'currency', 'eur',
+          'metadata', jsonb_build_object(
+            'order_id', v_order_id, 'payment_id', public.begin_card_payment(v_order_id) #>> '{payment,id}'
+          )
+        ))
+      )::text;
+      return jsonb_build_object('order_id', v_order_id, 'body', v_body, 'signature', format(
+        't=%s,v1=%s', v_time,
+        encode(interlock.hmac_sha256(convert_to(v_secret, 'UTF8'), convert_to(v_time || '.' || v_body, 'UTF8')), 'hex')
+      ));
 
     when 'packing' then
       insert into race_lab.packing_progress (id, quantity_needed) values (p_id, p_at_once);
@@ -236,6 +309,42 @@ begin
       into v_ours
       from interlock.wallets w
       where w.user_id = (p_ours ->> 'user_id')::uuid;
+
+    when 'code' then
+      select jsonb_build_object(
+        'had', count(*), 'left', count(*) filter (where c.used_at is null),
+        'given', (select count(*) from race_lab.order_items i where i.product_id = p_id)
+      )
+      into v_theirs
+      from race_lab.product_codes c
+      where c.product_id = p_id;
+      select jsonb_build_object(
+        'had', count(*), 'left', count(*) filter (where c.order_id is null),
+        'given', (
+          select coalesce(sum(i.quantity), 0)
+          from interlock.order_items i
+          where i.product_id = (p_ours ->> 'product_id')::uuid
+        )
+      )
+      into v_ours
+      from interlock.product_codes c
+      where c.product_id = (p_ours ->> 'product_id')::uuid;
+
+    when 'webhook' then
+      select jsonb_build_object(
+        'had', 1, 'left', (p.status = 'open')::int,
+        'given', (select count(*) from race_lab.order_shipments s where s.payment_id = p.id)
+      )
+      into v_theirs
+      from race_lab.payments p
+      where p.id = p_id;
+      select jsonb_build_object(
+        'had', 1, 'left', (o.status = 'pending_payment')::int,
+        'given', (select count(*) from interlock.order_events e where e.order_id = o.id and e.event = 'paid')
+      )
+      into v_ours
+      from interlock.orders o
+      where o.id = (p_ours ->> 'order_id')::uuid;
 
     when 'packing' then
       -- What was given is what the workers were told: the page counts it.

@@ -1,8 +1,8 @@
-//! The console where Studio would be: the pages of crates/console as files, where they find the API, and tokens for the people of a race in
-//! its lab.
+//! The console where Studio would be: the pages of crates/console as files, where they find the API, and for its lab tokens for the people
+//! of a race, and the steps of two sessions.
 //!
 //! A token is handed to the page that is served here and to nobody else: another site cannot read the answer, and a name that
-//! was made to point here is refused.
+//! was made to point here is refused. Nor does a session take a step for another site's page.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Result;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::keys::{self, UserToken};
 use crate::people::Account;
+use crate::steps::{Side, Steps};
 
 /// Where it listens if nothing else is asked for: Studio's port.
 pub(crate) const PORT: u16 = 54323;
@@ -56,6 +57,7 @@ pub(crate) struct Console {
     files: PathBuf,
     own_port: u16,
     api_port: u16,
+    steps: Steps,
 }
 
 impl Console {
@@ -64,12 +66,13 @@ impl Console {
         root.join(DIST).join("console.wasm").is_file()
     }
 
-    /// The console of a stack whose gateway listens there.
-    pub(crate) fn new(root: &Path, own_port: u16, api_port: u16) -> Self {
+    /// The console of a stack whose gateway and database listen there.
+    pub(crate) fn new(root: &Path, own_port: u16, api_port: u16, db_port: u16) -> Self {
         Self {
             files: root.join(DIST),
             own_port,
             api_port,
+            steps: Steps::new(db_port),
         }
     }
 
@@ -137,10 +140,13 @@ impl Console {
         if !self.is_own(host.unwrap_or_default()) {
             return Err(StatusCode::MISDIRECTED_REQUEST);
         }
+        let path = request.uri().path();
+        if let Some(step) = path.strip_prefix("/steps/") {
+            return self.step(request, step).await;
+        }
         if request.method() != Method::GET {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
-        let path = request.uri().path();
         if path == "/config.json" {
             return Ok(("application/json", self.config()));
         }
@@ -155,6 +161,43 @@ impl Console {
         bytes.map_or(Err(StatusCode::NOT_FOUND), |bytes| {
             Ok((*content_type, bytes.into()))
         })
+    }
+
+    /// `POST /steps/SIDE` begins, `POST /steps/ID/0` lets the first session do its next statement.
+    async fn step(
+        &self,
+        request: &Request<Incoming>,
+        path: &str,
+    ) -> Result<(&'static str, Bytes), StatusCode> {
+        if request.method() != Method::POST {
+            return Err(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes);
+        let origin = origin.and_then(|origin| origin.strip_prefix(b"http://"));
+        if !origin.is_some_and(|origin| self.is_own(origin)) {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        let told = match path.split_once('/') {
+            None => {
+                let side = Side::named(path).ok_or(StatusCode::NOT_FOUND)?;
+                self.steps.begin(side).await.map(Some)
+            }
+            Some((id, who)) => {
+                let id = Uuid::parse_str(id).map_err(|_| StatusCode::NOT_FOUND)?;
+                let who = ["0", "1"].iter().position(|number| *number == who);
+                self.steps.step(id, who.ok_or(StatusCode::NOT_FOUND)?).await
+            }
+        };
+        match told {
+            Ok(told) => {
+                let told = told.ok_or(StatusCode::GONE)?;
+                Ok(("application/json", told.to_string().into()))
+            }
+            Err(error) => {
+                eprintln!("race lab: {error:#}");
+                Err(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
     }
 
     fn is_own(&self, host: &[u8]) -> bool {
@@ -235,7 +278,7 @@ mod tests {
     use serde_json::Value;
 
     fn racers(query: &str) -> Option<Value> {
-        let console = Console::new(Path::new("/repo"), 54323, 54321);
+        let console = Console::new(Path::new("/repo"), 54323, 54321, 54322);
         serde_json::from_slice(&console.racers(query)?).ok()
     }
 
@@ -262,7 +305,7 @@ mod tests {
 
     #[test]
     fn another_name_for_this_machine_is_refused() {
-        let console = Console::new(Path::new("/repo"), 54323, 54321);
+        let console = Console::new(Path::new("/repo"), 54323, 54321, 54322);
         assert!(console.is_own(b"127.0.0.1:54323") && console.is_own(b"localhost:54323"));
         for foreign in ["evil.example:54323", "127.0.0.1", "127.0.0.1:54321", ""] {
             assert!(!console.is_own(foreign.as_bytes()), "{foreign}");

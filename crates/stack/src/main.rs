@@ -28,6 +28,7 @@ mod realtime;
 mod redis;
 mod restart;
 mod status;
+mod steps;
 mod storage;
 mod stripe;
 mod up;

@@ -1,6 +1,7 @@
 //! The subcommand `up`: starts the parts in order, watches them, stops them.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -218,7 +219,7 @@ impl Stack {
         // Before the work of initdb, so that a mistake is told at once.
         ports::free(db_port)?;
         let stripe = self.stand_in_for_stripe(project, args, api_port)?;
-        let console = self.console(project, args, api_port)?;
+        let console = Self::bind_console(project, args)?;
         let mail = self.stand_in_for_resend(project, args)?;
         let key_set = KeySet::new(keys::JWT_SECRET, args.jwks.as_deref())
             .context("INTERLOCK_JWKS is not usable")?;
@@ -286,9 +287,16 @@ impl Stack {
             Postgres::run(db_port, stripe::SEED).await?;
         }
 
-        if console.is_some() {
-            Postgres::run(db_port, console::SQL).await?;
-        }
+        let console = match console {
+            Some(listener) => {
+                Postgres::run(db_port, console::SQL).await?;
+                let port = listener.local_addr()?.port();
+                let console = Console::new(&project.root, port, api_port, db_port);
+                self.console = Some(tokio::spawn(console.serve(listener)));
+                Some(port)
+            }
+            None => None,
+        };
 
         // After the push, because it reads the schema once at its start.
         let step = Step::start();
@@ -387,8 +395,8 @@ impl Stack {
         Ok(port)
     }
 
-    /// Starts the console, if it has been built; its port.
-    fn console(&mut self, project: &Project, args: &Args, api_port: u16) -> Result<Option<u16>> {
+    /// Where the console will listen, if it has been built.
+    fn bind_console(project: &Project, args: &Args) -> Result<Option<TcpListener>> {
         let at = |number| {
             ports::bind(Port {
                 number,
@@ -396,17 +404,13 @@ impl Stack {
                 setting: "--console-port or INTERLOCK_CONSOLE_PORT",
             })
         };
-        let listener = match (args.console_port, args.api_port) {
-            (Some(port), _) => at(port)?,
-            (None, 0) => return Ok(None),
-            (None, _) if !Console::is_built(&project.root) => return Ok(None),
+        match (args.console_port, args.api_port) {
+            (Some(port), _) => at(port).map(Some),
+            (None, 0) => Ok(None),
+            (None, _) if !Console::is_built(&project.root) => Ok(None),
             // Another stack may have it.
-            (None, _) => at(console::PORT).or_else(|_| at(0))?,
-        };
-        let port = listener.local_addr()?.port();
-        let console = Console::new(&project.root, port, api_port);
-        self.console = Some(tokio::spawn(console.serve(listener)));
-        Ok(Some(port))
+            (None, _) => at(console::PORT).or_else(|_| at(0)).map(Some),
+        }
     }
 
     /// Starts the stand-in for Stripe, unless the shop has an account there; its port.
