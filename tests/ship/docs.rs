@@ -20,8 +20,17 @@ fn sql_of(page: &str) -> Vec<String> {
 async fn a_shop_brings_its_rows_as_the_page_says() {
     let scratch = Scratch::empty("docs_adopt").await;
     let remote = scratch.remote();
-    let [dry_run, fill, drift, again, unlink, bring] =
-        <[String; 6]>::try_from(sql_of("adopting.md")).expect("six blocks");
+    let [
+        dry_run,
+        fill,
+        drift,
+        again,
+        unlink,
+        people,
+        people_drift,
+        unlink_people,
+        bring,
+    ] = <[String; 9]>::try_from(sql_of("adopting.md")).expect("nine blocks");
 
     // A shop with a table of ours by name, and a migration of its own that is newer than ours.
     let shop = work_folder("adopting-shop");
@@ -36,6 +45,13 @@ async fn a_shop_brings_its_rows_as_the_page_says() {
           id bigint primary key, title text not null, price numeric not null, is_active boolean not null, stock int not null
         );
         insert into public.items values (1, 'Soap', 2.50, true, 4), (2, 'Brush', 7, true, -1), (3, 'Towel', 12, false, 9);
+        create table public.people (
+          id bigint primary key, first_name text, last_name text, email text, phone text, auth_user_id uuid, newsletter boolean
+        );
+        insert into public.people values
+          (1, 'Ada', 'Arp', 'ada@example.com', '+491511234567', null, true),
+          (2, 'Ben', 'Bohn', 'Ada@Example.com', null, null, false),
+          (3, 'Cleo', null, null, null, null, null);
         create table public.products (id uuid primary key);
         create table public.old_products (id uuid primary key, title text, price numeric, stock int);
         insert into public.old_products values (gen_random_uuid(), 'Sponge', 1.25, -1)";
@@ -76,7 +92,47 @@ async fn a_shop_brings_its_rows_as_the_page_says() {
     xtask(&["verify", "--db-url", &scratch.url], &[])
         .await
         .succeeded();
-    for block in [&unlink, &bring] {
+    db.batch_execute(&unlink).await.expect("the page is right");
+
+    let in_the_way: String = db
+        .query_one(&people, &[])
+        .await
+        .expect("the page is right")
+        .get(0);
+    assert!(
+        in_the_way.contains("has the e-mail address of another row")
+            && in_the_way.contains("\"success\": false"),
+        "{in_the_way}"
+    );
+    let link = people.replace("p_dry_run => true", "p_unfit => 'leave_out'");
+    db.batch_execute(&link).await.expect("the page is right");
+    let found: Vec<(Option<String>, Option<String>, bool)> = db
+        .query(
+            "select c.name::text, c.email::text, c.marketing from interlock.customers c order by c.name",
+            &[],
+        )
+        .await
+        .expect("the customers")
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect();
+    let person = |name: &str, email: Option<&str>, marketing| {
+        (Some(name.to_owned()), email.map(str::to_owned), marketing)
+    };
+    assert_eq!(
+        found,
+        [
+            person("Ada Arp", Some("ada@example.com"), true),
+            person("Ben Bohn", None, false),
+            person("Cleo", None, false)
+        ]
+    );
+    let differences = db
+        .query(&people_drift, &[])
+        .await
+        .expect("the page is right");
+    assert!(differences.is_empty(), "{differences:?}");
+    for block in [&unlink_people, &bring] {
         db.batch_execute(block).await.expect("the page is right");
     }
     let rows = db

@@ -1,8 +1,8 @@
-//! Races between a shop that writes its own table of products and Interlock, which sells them. A scenario returns what is
-//! wrong.
+//! Races between a shop that writes its own tables and Interlock, which sells what is in them to whom is in them. A scenario
+//! returns what is wrong.
 
 use crate::areas::inventory::rows::call;
-use crate::areas::linking::rows::{Goods, STOCK};
+use crate::areas::linking::rows::{Goods, People, STOCK};
 use crate::areas::shop::races::with_equal_books;
 use crate::harness::calls::Adapter;
 use crate::harness::races::{Race, Verdict, require};
@@ -20,6 +20,8 @@ pub(crate) enum LinkingScenario {
     HeldTable,
     TwoStatements,
     AtOnce { buyers: usize },
+    TwoSignUps,
+    ErasedWhileHeld,
 }
 
 impl Race for LinkingScenario {
@@ -31,6 +33,15 @@ impl Race for LinkingScenario {
 impl LinkingScenario {
     /// Runs the race, and then looks at the books.
     pub(crate) async fn run(self, bench: &Bench) -> Verdict {
+        if matches!(self, Self::TwoSignUps | Self::ErasedWhileHeld) {
+            let people = People::link(bench).await;
+            let verdict = match self {
+                Self::TwoSignUps => two_sign_ups(bench, &people).await,
+                _ => erased_while_held(bench, &people).await,
+            };
+            people.drop(bench).await;
+            return verdict;
+        }
         let rows = match self {
             Self::AtOnce { .. } => 12,
             _ => 2,
@@ -42,6 +53,7 @@ impl LinkingScenario {
                 Self::HeldTable => held_table(bench, &goods).await,
                 Self::TwoStatements => two_statements(bench, &goods).await,
                 Self::AtOnce { buyers } => at_once(bench, &goods, buyers).await,
+                Self::TwoSignUps | Self::ErasedWhileHeld => Ok(()),
             }
         };
         let verdict = with_equal_books(bench, race).await;
@@ -161,6 +173,93 @@ async fn two_statements(bench: &Bench, goods: &Goods) -> Verdict {
         require!(i64::from(stock) == STOCK + 4, "{stock} of {id}");
     }
     goods.agrees(&bench.db).await
+}
+
+/// Two people sign up with one address.
+async fn two_sign_ups(bench: &Bench, people: &People) -> Verdict {
+    let (one, other) = (bench.stack.connect().await, bench.stack.connect().await);
+    let table = people.table();
+    let email = format!("{}@example.com", Uuid::new_v4().simple());
+    one.batch_execute(&format!(
+        "begin; insert into {table} values (1, 'One', '{email}'); set constraints all immediate"
+    ))
+    .await
+    .expect("the first signs up");
+    let signing_up = tokio::spawn({
+        let (table, email) = (table.clone(), email.clone());
+        async move {
+            other
+                .batch_execute(&format!(
+                    "insert into {table} values (2, 'Other', '{email}')"
+                ))
+                .await
+        }
+    });
+    while !bench.somebody_waits().await {
+        tokio::task::yield_now().await;
+    }
+    let first = one.batch_execute("commit").await;
+    let second = signing_up.await.expect("a call does not panic");
+    require!(first.is_ok(), "{first:?}");
+    require!(second.is_ok(), "{second:?}");
+    let (_, name, address) = people.customer(&bench.db, 1).await;
+    require!(
+        name.as_deref() == Some("One") && address == Some(email),
+        "the first is {name:?} {address:?}"
+    );
+    let (_, name, address) = people.customer(&bench.db, 2).await;
+    require!(
+        name.as_deref() == Some("Other") && address.is_none(),
+        "the second is {name:?} {address:?}"
+    );
+    people.agrees(&bench.db).await
+}
+
+/// Somebody is taken out while a transaction of the shop's has their row.
+async fn erased_while_held(bench: &Bench, people: &People) -> Verdict {
+    let shop = bench.stack.connect().await;
+    let table = people.table();
+    let email = format!("{}@example.com", Uuid::new_v4().simple());
+    bench
+        .db
+        .batch_execute(&format!("insert into {table} values (1, 'One', '{email}')"))
+        .await
+        .expect("somebody signs up");
+    let (customer, ..) = people.customer(&bench.db, 1).await;
+    shop.batch_execute(&format!(
+        "begin; update {table} set name = 'Uno' where id = 1"
+    ))
+    .await
+    .expect("the shop can write");
+    let erased = without_waiting(bench, format!("public.erase_customer('{customer}')")).await;
+    let ended = shop.batch_execute("commit").await;
+    require!(erased.is_ok(), "{erased:?}");
+    require!(ended.is_ok(), "{ended:?}");
+    let (_, name, address) = people.customer(&bench.db, 1).await;
+    require!(
+        name.is_none() && address.is_none(),
+        "{name:?} {address:?} is back"
+    );
+    let cleared: i32 = bench
+        .db
+        .query_one("select interlock.fill_links(100)", &[])
+        .await
+        .expect("the job can run")
+        .get(0);
+    let named: i64 = bench
+        .db
+        .query_one(
+            &format!("select count(*) from {table} where num_nonnulls(name, email) > 0"),
+            &[],
+        )
+        .await
+        .expect("it can be read")
+        .get(0);
+    require!(
+        cleared == 1 && named == 0,
+        "{cleared} cleared, {named} named"
+    );
+    people.agrees(&bench.db).await
 }
 
 /// A checkout of one of each, as a customer.
@@ -302,4 +401,14 @@ async fn statements_in_any_order_stop_no_checkout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_buyers_a_shop_that_writes_and_a_fill_leave_one_stock_and_no_deadlock() {
     check(LinkingScenario::AtOnce { buyers: 16 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sign_ups_with_one_address_are_two_customers_of_whom_one_has_it() {
+    check(LinkingScenario::TwoSignUps).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_taken_out_waits_for_no_row_of_the_shops_and_does_not_come_back() {
+    check(LinkingScenario::ErasedWhileHeld).await;
 }

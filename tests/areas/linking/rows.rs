@@ -1,4 +1,4 @@
-//! A table of products as a shop has it, linked.
+//! Tables as a shop has them, linked: of products, and of customers.
 
 use crate::harness::races::{Verdict, require};
 use crate::harness::stack::Bench;
@@ -113,6 +113,92 @@ impl Goods {
             .db
             .batch_execute(&format!(
                 "select interlock.unlink_products('{table}', true); drop schema {schema} cascade",
+                table = self.table(),
+                schema = self.schema
+            ))
+            .await
+            .expect("it can be unlinked");
+    }
+}
+
+/// A table of customers, in a schema of its own.
+pub(crate) struct People {
+    schema: String,
+}
+
+impl People {
+    /// Linked without a row: what does not fit is left out, and who is taken out is cleared.
+    pub(crate) async fn link(bench: &Bench) -> Self {
+        let people = People {
+            schema: format!("linked_{}", Uuid::new_v4().simple()),
+        };
+        let (schema, table) = (&people.schema, people.table());
+        bench
+            .db
+            .batch_execute(&format!(
+                "create schema {schema};
+                 create table {table} (id bigint primary key, name text, email text);
+                 select interlock.link_customers(
+                   '{table}', '{{\"id\": \"id\", \"name\": \"name\", \"email\": \"email\"}}', p_unfit => 'leave_out', p_on_erase => 'clear'
+                 )"
+            ))
+            .await
+            .expect("a table can be linked");
+        people
+    }
+
+    /// Its name.
+    pub(crate) fn table(&self) -> String {
+        format!("{}.people", self.schema)
+    }
+
+    /// The customer of a row, their name and their address.
+    pub(crate) async fn customer(
+        &self,
+        db: &Client,
+        id: i64,
+    ) -> (Uuid, Option<String>, Option<String>) {
+        let row = db
+            .query_one(
+                &format!(
+                    "select c.id, c.name::text, c.email::text
+                     from interlock.linked_customers m
+                     join interlock.customer_links l on l.id = m.link_id
+                     join interlock.customers c on c.id = m.customer_id
+                     where l.source = '{}'::regclass and m.source_id = '{id}'",
+                    self.table()
+                ),
+                &[],
+            )
+            .await
+            .expect("it has a customer");
+        (row.get(0), row.get(1), row.get(2))
+    }
+
+    /// Whether the table and the customers say the same.
+    pub(crate) async fn agrees(&self, db: &Client) -> Verdict {
+        let drift: Option<String> = db
+            .query_one(
+                &format!(
+                    "select string_agg(concat_ws(' ', d.source_id, d.what, d.in_source, d.in_interlock), ', ')
+                     from interlock.customer_drift('{}') d",
+                    self.table()
+                ),
+                &[],
+            )
+            .await
+            .expect("drift can be asked for")
+            .get(0);
+        require!(drift.is_none(), "{drift:?}");
+        Ok(())
+    }
+
+    /// Unlinks the table and takes it away; its customers stay.
+    pub(crate) async fn drop(self, bench: &Bench) {
+        bench
+            .db
+            .batch_execute(&format!(
+                "select interlock.unlink_customers('{table}', true); drop schema {schema} cascade",
                 table = self.table(),
                 schema = self.schema
             ))

@@ -109,22 +109,7 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  execute format(
-    $sql$
-      create trigger interlock_linked_insert after insert on %1$s
-        referencing new table as new_rows
-        for each statement execute function interlock.note_linked_changes();
-      create trigger interlock_linked_update after update on %1$s
-        referencing old table as old_rows new table as new_rows
-        for each statement execute function interlock.note_linked_changes();
-      create trigger interlock_linked_delete after delete on %1$s
-        referencing old table as old_rows
-        for each statement execute function interlock.note_linked_changes();
-      create trigger interlock_linked_truncate before truncate on %1$s
-        for each statement execute function interlock.note_linked_changes();
-    $sql$,
-    v_source
-  );
+  perform interlock.make_link_triggers(p_source, 'note_linked_changes');
   if v_link.write_back and not exists (
     select
     from pg_catalog.pg_trigger t
