@@ -1,4 +1,4 @@
--- The shop's own tables: products and customers that come from them, and stock that is written back.
+-- The shop's own tables: what comes from them, and stock and orders that are written to them.
 --
 -- Made of supabase/schemas by `cargo xtask codegen`, in the order in which it is loaded. Bodies of functions name objects
 -- that come with later files, so they are not checked here.
@@ -363,6 +363,28 @@ begin
 end
 $$;
 
+-- Write an order that is new, or that has changed, to the tables of the shop's own, at the commit: as it is then, with its lines and
+-- details, however many statements came before.
+--
+-- Callers: triggers orders_linked_insert, orders_linked_update and order_details_linked, which interlock.link_orders makes with the
+--   first link and interlock.unlink_orders takes away with the last: without one no order knows of links.
+-- Locks: as interlock.write_order_row; the order is locked by the statement.
+-- Security definer: whoever orders need not have rights on the shop's table.
+create function interlock.write_linked_order()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform interlock.write_order_row(l, o.id)
+  from interlock.orders o
+  join interlock.order_links l on l.since <= o.created_at
+  where o.id = case tg_table_name when 'orders' then to_jsonb(new) ->> 'id' else to_jsonb(new) ->> 'order_id' end::uuid;
+  return null;
+end
+$$;
+
 -- Write the stock of a linked product that has changed to the shop's own column.
 --
 -- Callers: trigger products_written_back on products, which interlock.link_products makes with the first link that wants it and
@@ -667,6 +689,66 @@ create policy linked_products_select_visible
   to anon, authenticated
   using (exists (select from interlock.products p where p.id = product_id));
 
+-- Tables of the shop's own that orders are written to: which field of an order goes into which column. Written by
+-- interlock.link_orders, which also makes the triggers on orders and their details, and by interlock.fill_orders.
+create table interlock.order_links (
+  id uuid not null default interlock.new_id()
+    constraint order_links_pkey primary key,
+  target regclass not null
+    constraint order_links_target_key unique,
+  map jsonb not null,
+  since timestamptz not null,
+  target_search_path text not null,
+  filled_at timestamptz,
+  created_at timestamptz not null default now()
+);
+
+comment on table interlock.order_links is
+  'Tables of the shop''s own that orders are written to. Written by link_orders and unlink_orders.';
+comment on column interlock.order_links.target is
+  'The shop''s table.';
+comment on column interlock.order_links.map is
+  'Which field goes into which column, as link_orders was given it.';
+comment on column interlock.order_links.since is
+  'Orders that were placed earlier are none of the table''s.';
+comment on column interlock.order_links.target_search_path is
+  'The search path under which it was linked: what the shop''s own triggers run with.';
+comment on column interlock.order_links.filled_at is
+  'When the last of the orders that were there before was written; null: there are some left.';
+comment on column interlock.order_links.created_at is
+  'When it was linked.';
+
+alter table interlock.order_links enable row level security;
+
+grant select on table interlock.order_links to service_role;
+
+-- Orders whose row in the shop's own table could not be written at once: it was locked by somebody, whom a sale does not wait for, or
+-- the shop's own triggers or constraints refused. It is written by whoever changes the order next, and by a job, every minute. A row
+-- is written and deleted under the lock of its order.
+create table interlock.order_write_outs (
+  order_id uuid not null,
+  link_id uuid not null
+    constraint order_write_outs_link_id_fkey references interlock.order_links (id) on delete cascade,
+  reason text not null,
+  since timestamptz not null default now(),
+  constraint order_write_outs_pkey primary key (order_id, link_id)
+);
+
+comment on table interlock.order_write_outs is
+  'Orders that are still to be written to the shop''s own table.';
+comment on column interlock.order_write_outs.order_id is
+  'Which order.';
+comment on column interlock.order_write_outs.link_id is
+  'By which link.';
+comment on column interlock.order_write_outs.reason is
+  'Why it could not be written.';
+comment on column interlock.order_write_outs.since is
+  'Since when.';
+
+alter table interlock.order_write_outs enable row level security;
+
+grant select on table interlock.order_write_outs to service_role;
+
 -- Stock that could not be written back to the shop's column at once: its row was locked by somebody, whom a sale does not wait
 -- for, or the shop's own triggers or constraints refused. It is written by whoever changes the row or the stock next, and by a
 -- job, every minute. A row is written and deleted under the lock of its product.
@@ -916,6 +998,19 @@ begin
       or exists (select from interlock.stock_write_backs w where w.product_id = p.id);
   end if;
 end
+$$;
+
+-- The column that an entry of a map names: a text, or the member `column` of an object.
+--
+-- Callers: interlock.find_order_link_problems, interlock.order_row and what writes its rows.
+-- Locks: none.
+create function interlock.column_of(p_entry jsonb)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select case jsonb_typeof(p_entry) when 'string' then p_entry #>> '{}' when 'object' then p_entry ->> 'column' end
 $$;
 
 -- Where a linked table and the customers do not say the same, in one snapshot, with what to do; empty where all is well. Rows that
@@ -1229,11 +1324,11 @@ begin
 end
 $$;
 
--- Take over some more rows of a table that was linked, or take out of a shop's row a person who was taken out here; answers how
+-- Take over some more rows of a table that was linked, write some more orders to one, or take out of a shop's row a person who was taken out here; answers how
 -- many. 0: nothing is left, or what is left is held by somebody.
 --
 -- Callers: the jobs of interlock.jobs; postgres.
--- Locks: as interlock.fill_link, interlock.fill_customers, interlock.erase_linked_row.
+-- Locks: as interlock.fill_link, interlock.fill_customers, interlock.fill_orders, interlock.erase_linked_row.
 -- Errors: as these.
 create function interlock.fill_links(p_limit int)
 returns int
@@ -1256,12 +1351,84 @@ begin
       return v_done;
     end if;
   end loop;
+  for v_source in select l.target from interlock.order_links l where l.filled_at is null order by l.id loop
+    v_done := (interlock.fill_orders(v_source, p_limit) ->> 'done')::int;
+    if v_done > 0 then
+      return v_done;
+    end if;
+  end loop;
   select count(*) filter (where interlock.erase_linked_row(l, m.source_id))
   into v_done
   from interlock.linked_customers m
   join interlock.customer_links l on l.id = m.link_id and l.active
   where m.to_erase;
   return v_done;
+end
+$$;
+
+-- Write some more of the orders that a linked table does not have yet, p_limit of them at most, while the shop goes on. Orders that
+-- somebody holds are passed over: who changes one writes it. Call it until `filled` is true; a job does so every minute. With p_again it
+-- writes those that interlock.order_drift tells.
+--
+-- Callers: interlock.fill_links, interlock.link_orders; postgres.
+-- Locks: the link; orders, never waiting; as interlock.write_order_row.
+-- Errors: VALIDATION_FAILED if the table is not linked; 55P03 is transient.
+create function interlock.fill_orders(p_target regclass, p_limit int default 1000, p_again boolean default false)
+returns jsonb
+language plpgsql
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_link interlock.order_links;
+  v_target constant text := interlock.source_name(p_target);
+  v_limit constant int := greatest(coalesce(p_limit, 1000), 0);
+  v_ids uuid[];
+  v_done bigint;
+  v_left bigint;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  select l.* into v_link from interlock.order_links l where l.target = p_target for no key update;
+  if not found then
+    perform interlock.refuse_problems(interlock.problem('/p_target', 'is not linked: interlock.link_orders links it'));
+  end if;
+
+  if p_again then
+    v_ids := array(select distinct d.order_id from interlock.order_drift(p_target, v_link.since) d where d.order_id is not null limit v_limit);
+    v_ids := array(
+      select o.id from interlock.orders o where o.id = any (v_ids) order by o.id for no key update skip locked
+    );
+  else
+    -- What was refused is noted, and tried by a job of its own.
+    execute format(
+      $sql$
+        select array(
+          select o.id
+          from interlock.orders o
+          where o.created_at >= $1
+            and not exists (select from %1$s t where t.%2$I = o.id::%3$s)
+            and not exists (select from interlock.order_write_outs w where w.order_id = o.id and w.link_id = $2)
+          order by o.id
+          limit $3
+          for no key update of o skip locked
+        )
+      $sql$,
+      v_target, interlock.column_of(v_link.map -> 'id'), interlock.type_of(p_target, interlock.column_of(v_link.map -> 'id'))
+    ) into v_ids using v_link.since, v_link.id, v_limit;
+  end if;
+  select count(*) filter (where interlock.write_order_row(v_link, i.id)) into v_done from unnest(v_ids) as i (id);
+  execute format(
+    'select count(*) from interlock.orders o where o.created_at >= $1 and not exists (select from %1$s t where t.%2$I = o.id::%3$s)',
+    v_target, interlock.column_of(v_link.map -> 'id'), interlock.type_of(p_target, interlock.column_of(v_link.map -> 'id'))
+  ) into v_left using v_link.since;
+
+  update interlock.order_links l
+  set filled_at = case when v_left = 0 then coalesce(l.filled_at, now()) end
+  where l.id = v_link.id;
+  return jsonb_build_object('success', true, 'target', v_target, 'done', v_done, 'left', v_left, 'filled', v_left = 0);
 end
 $$;
 
@@ -1479,6 +1646,202 @@ begin
       p_source, v_entry.pointer, v_entry.value, v_entry.types, v_entry.key = 'id', v_entry.key = 'quantity' and p_write_back
     );
   end loop;
+  return v_problems;
+end
+$$;
+
+-- What keeps orders from being written to a table as the map says, before a row is tried: each with a pointer into the map.
+--
+-- Callers: interlock.link_orders, interlock.order_drift.
+-- Locks: none.
+create function interlock.find_order_link_problems(p_target regclass, p_map jsonb)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_problems jsonb := interlock.find_table_problems(p_target, '/p_target');
+  v_entry record;
+begin
+  if not exists (select from pg_catalog.pg_class c where c.oid = p_target) then
+    return v_problems;
+  end if;
+  if jsonb_typeof(p_map) is distinct from 'object' then
+    return v_problems || interlock.problem('/p_map', 'must be an object: {"id": "interlock_id", "status": "status", "total": "amount", …}');
+  end if;
+  select v_problems || coalesce(jsonb_agg(jsonb_build_object('pointer', '/p_map/' || k.key, 'message', 'is unknown') order by k.key), '[]')
+  into v_problems
+  from jsonb_object_keys(p_map) as k (key)
+  where k.key <> 'unit'
+    and k.key not in (select f.field from interlock.order_fields() f);
+  if not p_map ? 'id' then
+    v_problems := v_problems || interlock.problem('/p_map/id', 'is required: the column that has the id of the order');
+  end if;
+  if exists (select from interlock.order_fields() f where f.money and p_map ? f.field)
+    and (p_map ->> 'unit' is null or p_map ->> 'unit' not in ('major', 'minor'))
+  then
+    v_problems := v_problems || interlock.problem('/p_map/unit', 'must be major (19.99) or minor (1999)');
+  end if;
+
+  for v_entry in
+    select
+      f.field, f.types, f.optional, '/p_map/' || f.field as pointer, p_map -> f.field as value,
+      interlock.column_of(p_map -> f.field) as column_name
+    from interlock.order_fields() f
+    where p_map ? f.field
+  loop
+    if jsonb_typeof(v_entry.value) = 'object' and (
+      jsonb_typeof(v_entry.value -> 'as') is distinct from 'object'
+      or jsonb_path_exists(v_entry.value -> 'as', '$.* ? (@.type() != "string")')
+    ) then
+      v_problems := v_problems || interlock.problem(
+        v_entry.pointer || '/as', 'must say which word becomes which: {"pending_payment": "pending"}'
+      );
+    end if;
+    v_problems := v_problems || interlock.find_column_problems(
+      p_target, v_entry.pointer, coalesce(to_jsonb(v_entry.column_name), 'null'), v_entry.types, v_entry.field = 'id', true
+    );
+    if v_entry.optional and exists (
+      select
+      from pg_catalog.pg_attribute a
+      where a.attrelid = p_target
+        and a.attname = v_entry.column_name
+        and a.attnotnull
+    ) then
+      v_problems := v_problems || interlock.problem(v_entry.pointer, format(
+        '%I has to be able to be empty%s: alter table %s alter %1$I drop not null', v_entry.column_name,
+        case when v_entry.field in ('user', 'customer') then ', as an order outlives its buyer''s account' end,
+        interlock.source_name(p_target)
+      ));
+    end if;
+  end loop;
+
+  select v_problems || coalesce(jsonb_agg(jsonb_build_object(
+    'pointer', '/p_map',
+    'message', format('%I of %s must be filled, and nothing does: give it a default', q.attname, interlock.source_name(p_target))
+  ) order by q.attname), '[]')
+  into v_problems
+  from (
+    select a.attname
+    from pg_catalog.pg_attribute a
+    where a.attrelid = p_target
+      and a.attnum > 0
+      and not a.attisdropped
+      and a.attnotnull
+      and not a.atthasdef
+      and a.attidentity = ''
+      and a.attname not in (
+        select interlock.column_of(e.value) from jsonb_each(p_map) e where interlock.column_of(e.value) is not null
+      )
+  ) q;
+  select v_problems || coalesce(jsonb_agg(jsonb_build_object(
+    'pointer', '/p_map', 'message', format('%I can be one field only', q.name)
+  ) order by q.name), '[]')
+  into v_problems
+  from (
+    select interlock.column_of(e.value) as name
+    from jsonb_each(p_map) e
+    where e.key <> 'unit'
+    group by 1
+    having count(*) > 1
+  ) q
+  where q.name is not null;
+  return v_problems;
+end
+$$;
+
+-- What a table of the shop's own refuses when rows are tried: an order in every state that there is, from its first one on, and
+-- without a buyer, as it is once their account was deleted; all of it undone. Sequences of the table have gone on by that.
+--
+-- Callers: interlock.link_orders.
+-- Locks: what the table's triggers and foreign keys lock.
+create function interlock.find_order_trial_problems(p_link interlock.order_links)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_problems jsonb;
+  v_order interlock.orders;
+  v_details interlock.order_details;
+  v_items interlock.order_items[];
+  v_state record;
+  v_tried text;
+  v_found jsonb := '[]';
+begin
+  v_order.id := interlock.new_id();
+  v_order.number := (select s.last_value from interlock.orders_number_seq s);
+  v_order.user_id := coalesce(
+    (select o.user_id from interlock.orders o where o.user_id is not null order by o.id desc limit 1),
+    (select u.id from auth.users u order by u.created_at desc nulls last limit 1)
+  );
+  v_order.currency := coalesce((select p.currency from interlock.products p limit 1), 'EUR');
+  v_order.subtotal := 1999;
+  v_order.discount := 0;
+  v_order.shipping := 0;
+  v_order.tax := 0;
+  v_order.total := 1999;
+  v_order.refunded := 0;
+  v_order.created_at := interlock.clock();
+  v_details.shipping_address := '{"name": "Trial", "line1": "1 Trial Street"}';
+  v_details.contact := '{"email": "trial@example.com"}';
+  v_details.metadata := '{"trial": "trial"}';
+  v_items := array(
+    select (v_order.id, i.product_id, 1, 1999, 'Trial', 'physical', 0, 0, null, null, false, 0)::interlock.order_items
+    from (select interlock.new_id() as product_id) i
+  );
+
+  for v_state in
+    select *
+    from (values
+      ('pending_payment', 'unfulfilled', 'bank_transfer'), ('confirmed', 'processing', 'cash_on_delivery'),
+      ('paid', 'partly_shipped', 'card'), ('paid', 'shipped', 'wallet'), ('fulfilled', 'delivered', 'card'),
+      ('cancelled', 'unfulfilled', 'card'), ('expired', 'unfulfilled', 'bank_transfer'), ('refunded', 'delivered', 'card')
+    ) s (status, fulfillment, payment_method)
+  loop
+    begin
+      v_tried := format('an order that is %s and %s, by %s', v_state.status, v_state.fulfillment, v_state.payment_method);
+      v_order.payment_method := v_state.payment_method;
+      v_order.status := case v_state.payment_method
+        when 'cash_on_delivery' then 'confirmed' when 'wallet' then 'paid' else 'pending_payment'
+      end;
+      v_order.fulfillment := 'unfulfilled';
+      v_order.paid_at := case v_order.status when 'paid' then v_order.created_at end;
+      perform interlock.put_order_row(p_link, interlock.order_row(p_link, v_order, v_details, v_items));
+      v_order.status := v_state.status;
+      v_order.fulfillment := v_state.fulfillment;
+      v_order.paid_at := case when v_state.status in ('paid', 'fulfilled', 'refunded') then v_order.created_at end;
+      v_order.fulfilled_at := case when v_state.fulfillment = 'delivered' then v_order.created_at end;
+      v_order.cancelled_at := case when v_state.status in ('cancelled', 'expired') then v_order.created_at end;
+      v_order.refunded_at := case v_state.status when 'refunded' then v_order.created_at end;
+      perform interlock.put_order_row(p_link, interlock.order_row(p_link, v_order, v_details, v_items));
+      if v_state.status in ('fulfilled', 'cancelled', 'expired', 'refunded') then
+        v_tried := v_tried || ', and without its buyer''s account';
+        perform interlock.put_order_row(p_link, interlock.order_row(
+          p_link, jsonb_populate_record(v_order, '{"user_id": null}'), jsonb_populate_record(v_details, '{"shipping_address": null, "contact": null}'), v_items
+        ));
+      end if;
+      raise exception using errcode = 'UNDO1', message = 'undo';
+    exception
+      when others then
+        if sqlstate <> 'UNDO1' then
+          v_found := v_found || jsonb_build_array(jsonb_build_object('why', sqlstate || ' ' || sqlerrm, 'what', v_tried));
+        end if;
+    end;
+  end loop;
+
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'pointer', '/p_target',
+    'message', format('it refuses %s: %s', q.what, q.why),
+    'rows', q.times
+  ) order by q.place), '[]')
+  into v_problems
+  from (
+    select f.value ->> 'why' as why, (array_agg(f.value ->> 'what' order by f.place))[1] as what, count(*) as times, min(f.place) as place
+    from jsonb_array_elements(v_found) with ordinality as f (value, place)
+    group by 1
+  ) q;
   return v_problems;
 end
 $$;
@@ -1810,6 +2173,83 @@ begin
     'dry_run', false, 'problems', v_problems, 'left_out', v_left_out, 'rows', cardinality(v_people),
     'known', (select count(*) from unnest(v_people) p where p.state <> 'new')
   );
+end
+$$;
+
+-- Write orders to a table of the shop's own: from then on a row is there in the same transaction as the order, and has what becomes of
+-- it. With p_dry_run it only says what is in the way: rows in every state are tried, and undone.
+--
+--   p_map    {"id": COLUMN, …}: which field goes into which column (interlock.order_fields); "unit": "major" or "minor" for money;
+--            {"column": "state", "as": {"pending_payment": "pending"}} where the shop has other words
+--   p_since  orders that were placed earlier are left out
+--   p_fill   how many of the orders that are there are written at once; a job does the rest
+--
+-- It makes triggers, so it is for migrations and the SQL editor.
+--
+-- Callers: postgres.
+-- Locks: orders and their details against writing, waiting two seconds, with the first link; the link; as interlock.fill_orders.
+-- Errors: VALIDATION_FAILED with everything that is in the way; 55P03 is transient.
+create function interlock.link_orders(
+  p_target regclass,
+  p_map jsonb,
+  p_since timestamptz default '-infinity',
+  p_dry_run boolean default false,
+  p_fill int default 1000,
+  p_search_path text default current_setting('search_path')
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_target constant text := interlock.source_name(p_target);
+  v_problems jsonb := interlock.find_order_link_problems(p_target, p_map);
+  v_link interlock.order_links;
+  v_orders bigint;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if p_since is null then
+    v_problems := v_problems || interlock.problem('/p_since', 'must be a time');
+  end if;
+  if exists (select from interlock.order_links l where l.target = p_target) then
+    v_problems := v_problems || interlock.problem(
+      '/p_target', format('is linked: select interlock.unlink_orders(%L) ends that', v_target)
+    );
+  end if;
+  if v_problems = '[]' then
+    v_link.id := interlock.new_id();
+    v_link.target := p_target;
+    v_link.map := p_map;
+    v_link.since := p_since;
+    v_link.target_search_path := p_search_path;
+    v_link.created_at := now();
+    v_problems := interlock.find_order_trial_problems(v_link);
+    select count(*) into v_orders from interlock.orders o where o.created_at >= p_since;
+  end if;
+  if p_dry_run then
+    return jsonb_build_object(
+      'success', v_problems = '[]', 'dry_run', true, 'target', v_target, 'problems', v_problems, 'orders', v_orders
+    );
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  if not exists (select from interlock.order_links) then
+    create constraint trigger orders_linked_insert after insert on interlock.orders
+      deferrable initially deferred for each row
+      execute function interlock.write_linked_order();
+    create constraint trigger orders_linked_update after update on interlock.orders
+      deferrable initially deferred for each row when (old.* is distinct from new.*)
+      execute function interlock.write_linked_order();
+    create constraint trigger order_details_linked after insert or update on interlock.order_details
+      deferrable initially deferred for each row
+      execute function interlock.write_linked_order();
+  end if;
+  insert into interlock.order_links select v_link.*;
+  return interlock.fill_orders(p_target, p_fill) || jsonb_build_object('dry_run', false, 'problems', v_problems, 'orders', v_orders);
 end
 $$;
 
@@ -2226,6 +2666,207 @@ begin
 end
 $$;
 
+-- Where a linked table and the orders that were placed from p_since on do not say the same, in one snapshot, with what to do; empty where
+-- all is well. An order that waits to be written counts once that is ten minutes old.
+--
+-- Callers: `npm run verify`; service_role, postgres.
+-- Locks: none.
+-- Security definer: the shop's table need not be open to who asks.
+create function interlock.order_drift(p_target regclass default null, p_since timestamptz default now() - interval '30 days')
+returns table (
+  target text, order_id uuid, what text, in_target text, in_interlock text, todo text
+)
+language plpgsql
+stable
+security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_link interlock.order_links;
+  v_broken jsonb;
+  v_target text;
+  v_key text;
+begin
+  for v_link in
+    select l.* from interlock.order_links l where p_target is null or l.target = p_target order by l.id
+  loop
+    v_target := interlock.source_name(v_link.target);
+    v_broken := interlock.find_order_link_problems(v_link.target, v_link.map);
+    if v_broken <> '[]' then
+      return query
+      select
+        coalesce(v_target, v_link.target::oid::text), null::uuid, 'link', b ->> 'pointer', null::text,
+        format(
+          '%s; or select interlock.unlink_orders(%s)', b ->> 'message',
+          coalesce(quote_literal(v_target), v_link.target::oid::text)
+        )
+      from jsonb_array_elements(v_broken) b;
+      continue;
+    end if;
+
+    v_key := interlock.column_of(v_link.map -> 'id');
+    return query execute format(
+      $sql$
+        with pair as materialized (
+          select o.id, o.number, t.is_row, t.has, t.wanted, w.reason, w.since
+          from interlock.orders o
+          left join interlock.order_details d on d.order_id = o.id
+          left join interlock.order_write_outs w on w.order_id = o.id and w.link_id = ($1).id
+          cross join lateral jsonb_to_record(interlock.order_row($1, o, d, array(
+            select i from interlock.order_items i where i.order_id = o.id
+          ))) as r (%3$s)
+          left join lateral (
+            select true as is_row, jsonb_build_object(%4$s) as has, jsonb_build_object(%5$s) as wanted
+            from %1$s t
+            where t.%2$I = r.%2$I
+          ) t on true
+          where o.created_at >= greatest($2, ($1).since)
+        )
+        select $3, q.id, q.what, q.has, q.wanted, q.todo
+        from (
+          select
+            p.id, 'missing' as what, null as has, p.number::text as wanted,
+            case when p.reason is null then format('select interlock.fill_orders(%%L)', $3) else format('not written since %%s: %%s', p.since, p.reason) end as todo
+          from pair p
+          where p.is_row is null
+            and coalesce(p.since < now() - interval '10 minutes', true)
+          union all
+          select
+            p.id, n.key, p.has ->> n.key, n.value,
+            case when p.reason is null then format('select interlock.fill_orders(%%L, p_again => true)', $3) else format('not written since %%s: %%s', p.since, p.reason) end
+          from pair p
+          cross join jsonb_each_text(p.wanted) n
+          where p.has ->> n.key is distinct from n.value
+            and coalesce(p.since < now() - interval '10 minutes', true)
+        ) q
+        order by q.id, q.what
+      $sql$,
+      v_target, v_key,
+      (
+        select string_agg(format('%I %s', k.name, interlock.type_of(v_link.target, k.name)), ', ')
+        from (select interlock.column_of(e.value) as name from jsonb_each(v_link.map) e where e.key <> 'unit') k
+      ),
+      (
+        select string_agg(format('%L, t.%I::text', k.name, k.name), ', ')
+        from (select interlock.column_of(e.value) as name from jsonb_each(v_link.map) e where e.key <> 'unit') k
+      ),
+      (
+        select string_agg(format('%L, r.%I::text', k.name, k.name), ', ')
+        from (select interlock.column_of(e.value) as name from jsonb_each(v_link.map) e where e.key <> 'unit') k
+      )
+    ) using v_link, p_since, v_target;
+  end loop;
+end
+$$;
+
+-- The fields of an order that a table of the shop's own can have: of which types a column can be (null: any into which its text can
+-- be written), whether it can be empty, and whether it is money.
+--
+-- Callers: interlock.find_order_link_problems, interlock.order_row.
+-- Locks: none.
+create function interlock.order_fields()
+returns table (field text, types text[], optional boolean, money boolean)
+language sql
+immutable
+set search_path = ''
+as $$
+  values
+    ('id', '{uuid,text,character varying}'::text[], false, false),
+    ('number', '{integer,bigint,numeric,text,character varying}', false, false),
+    ('status', null, false, false),
+    ('fulfillment', null, false, false),
+    ('payment_method', null, false, false),
+    ('currency', '{text,character varying,character}', false, false),
+    ('subtotal', '{integer,bigint,numeric,real,double precision}', false, true),
+    ('discount', '{integer,bigint,numeric,real,double precision}', false, true),
+    ('shipping', '{integer,bigint,numeric,real,double precision}', false, true),
+    ('tax', '{integer,bigint,numeric,real,double precision}', false, true),
+    ('total', '{integer,bigint,numeric,real,double precision}', false, true),
+    ('refunded', '{integer,bigint,numeric,real,double precision}', false, true),
+    ('user', '{uuid,text,character varying}', true, false),
+    ('customer', '{uuid,smallint,integer,bigint,text,character varying}', true, false),
+    ('created_at', '{timestamp with time zone,timestamp without time zone,date}', false, false),
+    ('paid_at', '{timestamp with time zone,timestamp without time zone,date}', true, false),
+    ('shipped_at', '{timestamp with time zone,timestamp without time zone,date}', true, false),
+    ('fulfilled_at', '{timestamp with time zone,timestamp without time zone,date}', true, false),
+    ('cancelled_at', '{timestamp with time zone,timestamp without time zone,date}', true, false),
+    ('refunded_at', '{timestamp with time zone,timestamp without time zone,date}', true, false),
+    ('tracking', '{text,character varying}', true, false),
+    ('cart_id', '{uuid,text,character varying}', true, false),
+    ('lines', '{jsonb,json}', false, true),
+    ('shipping_address', '{jsonb,json}', true, false),
+    ('contact', '{jsonb,json}', true, false),
+    ('metadata', '{jsonb,json}', true, false)
+$$;
+
+-- The row of an order as a table of the shop's own has it, by its columns: texts that they read, and JSON.
+--
+-- Callers: interlock.write_order_row, interlock.find_order_trial_problems, interlock.order_drift.
+-- Locks: none.
+create function interlock.order_row(
+  p_link interlock.order_links, p_order interlock.orders, p_details interlock.order_details, p_items interlock.order_items[]
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_scale constant numeric := case p_link.map ->> 'unit' when 'major' then 10::numeric ^ interlock.currency_decimals(p_order.currency) else 1 end;
+  v_digits constant int := case p_link.map ->> 'unit' when 'major' then interlock.currency_decimals(p_order.currency) else 0 end;
+  v_fields jsonb := to_jsonb(p_order) || jsonb_build_object(
+    'user', p_order.user_id,
+    'subtotal', round(p_order.subtotal / v_scale, v_digits),
+    'discount', round(p_order.discount / v_scale, v_digits),
+    'shipping', round(p_order.shipping / v_scale, v_digits),
+    'tax', round(p_order.tax / v_scale, v_digits),
+    'total', round(p_order.total / v_scale, v_digits),
+    'refunded', round(p_order.refunded / v_scale, v_digits),
+    'shipping_address', nullif(p_details.shipping_address::jsonb, 'null'),
+    'contact', nullif(p_details.contact::jsonb, 'null'),
+    'metadata', nullif(p_details.metadata::jsonb, 'null')
+  );
+begin
+  if p_link.map ? 'customer' then
+    v_fields := v_fields || jsonb_build_object('customer', (
+      select m.source_id
+      from interlock.customers c
+      join interlock.linked_customers m on m.customer_id = c.id
+      where c.user_id = p_order.user_id
+    ));
+  end if;
+  if p_link.map ? 'lines' then
+    v_fields := v_fields || jsonb_build_object('lines', (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'product_id', i.product_id,
+        'source_id', m.source_id,
+        'name', i.name,
+        'quantity', i.quantity,
+        'unit_price', round(i.unit_price / v_scale, v_digits),
+        'discount', round(i.discount / v_scale, v_digits),
+        'tax', round(i.tax / v_scale, v_digits),
+        'total', round(i.quantity * i.unit_price / v_scale, v_digits)
+      ) order by i.product_id), '[]')
+      from unnest(p_items) i
+      left join interlock.linked_products m on m.product_id = i.product_id
+    ));
+  end if;
+  return (
+    select jsonb_object_agg(
+      interlock.column_of(e.value),
+      case
+        when jsonb_typeof(v_fields -> e.key) in ('object', 'array') then v_fields -> e.key
+        else to_jsonb(coalesce(e.value -> 'as' ->> (v_fields ->> e.key), v_fields ->> e.key))
+      end
+    )
+    from jsonb_each(p_link.map) e
+    where e.key <> 'unit'
+  );
+end
+$$;
+
 -- Where a linked table and the products do not say the same, in one snapshot, with what to do; empty where all is well. Rows
 -- that are still to be taken over count while the link is not filled, and stock that waits to be written back once that is ten
 -- minutes old.
@@ -2334,6 +2975,79 @@ begin
     ) d
     order by d.source_id, d.what;
   end loop;
+end
+$$;
+
+-- Insert a row of the shop's own table of orders, or change what of it is another; what is not linked stays as it is. Constraints of the
+-- table that are deferred are looked at here, so that they refuse now and not at the commit.
+--
+-- The shop's own triggers run with the search path under which the table was linked, and with the rights of the owner.
+--
+-- Callers: interlock.write_order_row, interlock.find_order_trial_problems, each in a sub-transaction.
+-- Locks: the row; what the table's triggers and foreign keys lock.
+-- Errors: whatever the shop's table raises.
+create function interlock.put_order_row(p_link interlock.order_links, p_row jsonb)
+returns void
+language plpgsql
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_target constant text := interlock.source_name(p_link.target);
+  v_key constant text := interlock.column_of(p_link.map -> 'id');
+  v_names text;
+  v_values text;
+  v_typed text;
+  v_found boolean;
+  v_deferred text;
+begin
+  select
+    string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+    string_agg(format('r.%I', a.attname), ', ' order by a.attnum),
+    string_agg(format('%I %s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
+  into v_names, v_values, v_typed
+  from pg_catalog.pg_attribute a
+  where a.attrelid = p_link.target
+    and a.attnum > 0
+    and p_row ? a.attname;
+
+  execute format(
+    'select true from %1$s t, jsonb_to_record($1) as r (%2$s) where t.%3$I = r.%3$I', v_target, v_typed, v_key
+  ) into v_found using p_row;
+  perform set_config('search_path', p_link.target_search_path, true);
+  if v_found then
+    execute format(
+      $sql$
+        update %1$s t
+        set (%2$s) = row (%3$s)
+        from jsonb_to_record($1) as r (%4$s)
+        where t.%5$I operator(pg_catalog.=) r.%5$I
+          and (%6$s)
+      $sql$,
+      v_target, v_names, v_values, v_typed, v_key,
+      (
+        select string_agg(format('t.%1$I::text is distinct from r.%1$I::text', k.name), ' or ')
+        from jsonb_object_keys(p_row) as k (name)
+      )
+    ) using p_row;
+  else
+    execute format(
+      'insert into %1$s (%2$s) select %3$s from jsonb_to_record($1) as r (%4$s)', v_target, v_names, v_values, v_typed
+    ) using p_row;
+  end if;
+  perform pg_catalog.set_config('search_path', '', true);
+
+  select string_agg(format('%I.%I', n.nspname, c.conname), ', ')
+  into v_deferred
+  from pg_catalog.pg_constraint c
+  join pg_catalog.pg_namespace n on n.oid = c.connamespace
+  where c.conrelid = p_link.target
+    and c.condeferrable
+    and c.condeferred;
+  if v_deferred is not null then
+    execute 'set constraints ' || v_deferred || ' immediate';
+    execute 'set constraints ' || v_deferred || ' deferred';
+  end if;
 end
 $$;
 
@@ -2595,6 +3309,22 @@ begin
 end
 $$;
 
+-- The type of a column, as Postgres writes it.
+--
+-- Callers: whatever writes SQL about a linked table.
+-- Locks: none.
+create function interlock.type_of(p_table regclass, p_column text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select pg_catalog.format_type(a.atttypid, a.atttypmod)
+  from pg_catalog.pg_attribute a
+  where a.attrelid = p_table
+    and a.attname = p_column
+$$;
+
 -- End the link of a table of the shop's own to the customers: its triggers go, and what it has stays as it is; so do the customers.
 -- Which row is which customer is kept for the next link, unless p_forget is true. A table that is gone is named by the number that
 -- interlock.customer_drift tells.
@@ -2641,6 +3371,48 @@ begin
     drop trigger if exists customers_erased_rows on interlock.customers;
   end if;
   return jsonb_build_object('success', true, 'source', v_source);
+end
+$$;
+
+-- Write orders no more to a table of the shop's own; what it has stays as it is. What is still to be written is tried first. A table that
+-- is gone is named by the number that interlock.order_drift tells.
+--
+-- Callers: postgres; the rollback.
+-- Locks: the link; orders and their details against everybody, waiting two seconds, with the last link; as interlock.write_order_out.
+-- Errors: VALIDATION_FAILED if it is not linked; 55P03 is transient.
+create function interlock.unlink_orders(p_target regclass)
+returns jsonb
+language plpgsql
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_link interlock.order_links;
+  v_target constant text := interlock.source_name(p_target);
+  v_unwritten bigint;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  select l.* into v_link from interlock.order_links l where l.target = p_target for update;
+  if not found then
+    perform interlock.refuse_problems(interlock.problem('/p_target', 'is not linked'));
+  end if;
+  if v_target is not null then
+    perform interlock.write_order_out(w.order_id)
+    from interlock.order_write_outs w
+    where w.link_id = v_link.id
+    order by w.order_id;
+  end if;
+  select count(*) into v_unwritten from interlock.order_write_outs w where w.link_id = v_link.id;
+  delete from interlock.order_links l where l.id = v_link.id;
+  if not exists (select from interlock.order_links) then
+    drop trigger if exists orders_linked_insert on interlock.orders;
+    drop trigger if exists orders_linked_update on interlock.orders;
+    drop trigger if exists order_details_linked on interlock.order_details;
+  end if;
+  return jsonb_build_object('success', true, 'target', v_target, 'not_written', v_unwritten);
 end
 $$;
 
@@ -2735,6 +3507,79 @@ begin
     return 0;
   end if;
   return interlock.try_write_back(v_link, v_source_id, p_product_id, v_quantity)::int;
+end
+$$;
+
+-- Write an order that is still to be written to the shop's own table; answers in how many it is now. One that somebody is changing is
+-- left for the next time: who does writes it themselves.
+--
+-- Callers: the jobs of interlock.jobs; postgres.
+-- Locks: the order, without waiting; then as interlock.write_order_row.
+create function interlock.write_order_out(p_order_id uuid)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform 1 from interlock.orders o where o.id = p_order_id for no key update skip locked;
+  if not found then
+    return 0;
+  end if;
+  return (
+    select count(*) filter (where interlock.write_order_row(l, p_order_id))
+    from interlock.order_write_outs w
+    join interlock.order_links l on l.id = w.link_id
+    where w.order_id = p_order_id
+  );
+end
+$$;
+
+-- Write the row of an order to the shop's own table, as the order is in this transaction, if that can be done without waiting for
+-- anybody for long; else, or if the shop's triggers or constraints refuse, note it for later. Returns whether the table has it.
+--
+-- An order is never refused because of the shop's table: it is sold, or paid for, whatever that table says. So what it refuses is
+-- told, and tried again, until it has it.
+--
+-- Callers: interlock.write_linked_order, interlock.write_order_out, interlock.fill_orders, each with the order locked.
+-- Locks: the shop's table against changes of its columns, and the row, both without waiting; what its triggers and foreign keys lock, a
+--   tenth of a second each.
+create function interlock.write_order_row(p_link interlock.order_links, p_order_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+set lock_timeout = '100ms'
+as $$
+declare
+  v_target constant text := interlock.source_name(p_link.target);
+  v_row jsonb;
+  v_reason text;
+begin
+  begin
+    select interlock.order_row(p_link, o, d, array(
+      select i from interlock.order_items i where i.order_id = o.id
+    ))
+    into v_row
+    from interlock.orders o
+    left join interlock.order_details d on d.order_id = o.id
+    where o.id = p_order_id;
+    execute format('lock table %s in row exclusive mode nowait', v_target);
+    execute format(
+      'select 1 from %1$s t where t.%2$I = $1::%3$s for no key update nowait',
+      v_target, interlock.column_of(p_link.map -> 'id'), interlock.type_of(p_link.target, interlock.column_of(p_link.map -> 'id'))
+    ) using p_order_id;
+    perform interlock.put_order_row(p_link, v_row);
+    delete from interlock.order_write_outs w where w.order_id = p_order_id and w.link_id = p_link.id;
+    return true;
+  exception
+    when others then
+      v_reason := case sqlstate when '55P03' then 'locked' else sqlstate || ' ' || left(sqlerrm, 500) end;
+  end;
+  insert into interlock.order_write_outs as w (order_id, link_id, reason)
+  values (p_order_id, p_link.id, v_reason)
+  on conflict (order_id, link_id) do update
+  set reason = excluded.reason
+  where w.reason <> excluded.reason;
+  return false;
 end
 $$;
 
@@ -2849,6 +3694,8 @@ comment on function interlock.bring_linked_changes is
   'Bring what this transaction has changed in linked tables to customers and products, all of it at once.';
 comment on function interlock.bring_products is
   'Bring rows of a linked table to their products, as they are in this transaction: new ones are made, with the stock that the row has; of others name, price, currency and whether they are for sale are taken over, and the stock moves by the difference that is given.';
+comment on function interlock.column_of is
+  'The column that an entry of a map names: a text, or the member `column` of an object.';
 comment on function interlock.customer_drift is
   'Where a linked table and the customers do not say the same, in one snapshot, with what to do; empty where all is well.';
 comment on function interlock.drop_link_triggers is
@@ -2862,13 +3709,19 @@ comment on function interlock.fill_customers is
 comment on function interlock.fill_link is
   'Take over some more of the rows that were in a linked table before it was linked, p_limit of them at most, while the shop goes on.';
 comment on function interlock.fill_links is
-  'Take over some more rows of a table that was linked, or take out of a shop''s row a person who was taken out here; answers how many.';
+  'Take over some more rows of a table that was linked, write some more orders to one, or take out of a shop''s row a person who was taken out here; answers how many.';
+comment on function interlock.fill_orders is
+  'Write some more of the orders that a linked table does not have yet, p_limit of them at most, while the shop goes on.';
 comment on function interlock.find_column_problems is
   'What keeps a column from being what an entry of a map says: that there is none of this name, its type, as a key that it is not unique by itself, and where it is to be written that it is generated.';
 comment on function interlock.find_customer_link_problems is
   'What keeps a table from being linked to the customers as the map says, before any of its rows is looked at: each with a pointer into the map.';
 comment on function interlock.find_link_problems is
   'What keeps a table from being linked as the map says, before any of its rows is looked at: each with a pointer into the map.';
+comment on function interlock.find_order_link_problems is
+  'What keeps orders from being written to a table as the map says, before a row is tried: each with a pointer into the map.';
+comment on function interlock.find_order_trial_problems is
+  'What a table of the shop''s own refuses when rows are tried: an order in every state that there is, from its first one on, and without a buyer, as it is once their account was deleted; all of it undone.';
 comment on function interlock.find_people_problems is
   'What is in the way in the rows of a table of customers that is to be linked: each kind once, with how many rows have it, the first of them, and what to do.';
 comment on function interlock.find_source_problems is
@@ -2881,6 +3734,8 @@ comment on function interlock.left_to_fill is
   'How many rows of a linked table are still to be taken over.';
 comment on function interlock.link_customers is
   'Link a table of the shop''s own to the customers: from then on who is written there is a customer in Interlock in the same transaction, whom tills find.';
+comment on function interlock.link_orders is
+  'Write orders to a table of the shop''s own: from then on a row is there in the same transaction as the order, and has what becomes of it.';
 comment on function interlock.link_products is
   'Link a table of the shop''s own to the products: from then on what is written there reaches Interlock in the same transaction, and with p_write_back the stock that Interlock has is written to the shop''s column.';
 comment on function interlock.make_link_triggers is
@@ -2895,8 +3750,16 @@ comment on function interlock.note_linked_changes is
   'Note what a statement has changed in a linked table, for interlock.bring_linked_changes to bring it to the products at the commit.';
 comment on function interlock.note_linked_people is
   'Note what a statement has changed in a linked table of customers, for interlock.bring_linked_changes to bring it to the customers at the commit.';
+comment on function interlock.order_drift is
+  'Where a linked table and the orders that were placed from p_since on do not say the same, in one snapshot, with what to do; empty where all is well.';
+comment on function interlock.order_fields is
+  'The fields of an order that a table of the shop''s own can have: of which types a column can be (null: any into which its text can be written), whether it can be empty, and whether it is money.';
+comment on function interlock.order_row is
+  'The row of an order as a table of the shop''s own has it, by its columns: texts that they read, and JSON.';
 comment on function interlock.product_drift is
   'Where a linked table and the products do not say the same, in one snapshot, with what to do; empty where all is well.';
+comment on function interlock.put_order_row is
+  'Insert a row of the shop''s own table of orders, or change what of it is another; what is not linked stays as it is.';
 comment on function interlock.read_people is
   'Read rows of a linked table of customers as Interlock would have them, those of p_ids or all of them, with all that is wrong with each row by itself.';
 comment on function interlock.read_source is
@@ -2907,12 +3770,22 @@ comment on function interlock.source_problems is
   'What can be wrong with a row of the shop''s own table, by the names that interlock.read_source and interlock.match_people give: which entry of the map it is about, what it is, and what to do about it.';
 comment on function interlock.try_write_back is
   'Write the stock of a product to the shop''s own column, if that can be done without waiting for anybody; else, or if the shop''s triggers or constraints refuse, note it for later.';
+comment on function interlock.type_of is
+  'The type of a column, as Postgres writes it.';
 comment on function interlock.unlink_customers is
   'End the link of a table of the shop''s own to the customers: its triggers go, and what it has stays as it is; so do the customers.';
+comment on function interlock.unlink_orders is
+  'Write orders no more to a table of the shop''s own; what it has stays as it is.';
 comment on function interlock.unlink_products is
   'End the link of a table of the shop''s own: its triggers go, and what it has stays as it is; so do the products, which can be sold on.';
 comment on function interlock.write_back_stock is
   'Write the stock of a product that is still to be written to the shop''s own column; answers 1 if it was.';
+comment on function interlock.write_linked_order is
+  'Write an order that is new, or that has changed, to the tables of the shop''s own, at the commit: as it is then, with its lines and details, however many statements came before.';
+comment on function interlock.write_order_out is
+  'Write an order that is still to be written to the shop''s own table; answers in how many it is now.';
+comment on function interlock.write_order_row is
+  'Write the row of an order to the shop''s own table, as the order is in this transaction, if that can be done without waiting for anybody for long; else, or if the shop''s triggers or constraints refuse, note it for later.';
 comment on function interlock.write_people is
   'Write what rows of a linked table say to their customers, and make those that are new.';
 comment on function interlock.write_stock_back is
@@ -2922,6 +3795,7 @@ comment on function interlock.write_stock_back is
 revoke execute on all functions in schema interlock from public;
 
 grant execute on function interlock.customer_drift to service_role;
+grant execute on function interlock.order_drift to service_role;
 grant execute on function interlock.product_drift to service_role;
 
 -- What apps read of linked tables over REST, where its name is free in public (interlock.expose): which product or

@@ -69,6 +69,7 @@ select results_eq(
       ('interlock.expire_promo_holds(integer): lock_timeout=50ms'),
       ('interlock.fill_customers(regclass,integer,boolean): lock_timeout=2s'),
       ('interlock.fill_link(regclass,integer,boolean): lock_timeout=2s'),
+      ('interlock.fill_orders(regclass,integer,boolean): lock_timeout=2s'),
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.get_picking_session(uuid): TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
@@ -77,6 +78,7 @@ select results_eq(
       ('interlock.increment_promo_usage(uuid,text): lock_timeout=2s'),
       ('interlock.link_customer(uuid,uuid): lock_timeout=2s'),
       ('interlock.link_customers(regclass,jsonb,text[],text,text,text,boolean,integer,text): lock_timeout=2s'),
+      ('interlock.link_orders(regclass,jsonb,timestamp with time zone,boolean,integer,text): lock_timeout=2s'),
       ('interlock.link_products(regclass,jsonb,boolean,text,text,boolean,integer,text): lock_timeout=2s'),
       ('interlock.list_deliveries(uuid,text,bigint,integer): TimeZone=UTC'),
       ('interlock.list_orders(text,uuid,uuid,integer,bigint): plan_cache_mode=force_custom_plan, TimeZone=UTC'),
@@ -91,6 +93,8 @@ select results_eq(
       ('interlock.move_cash(uuid,text,bigint,text,text): lock_timeout=2s'),
       ('interlock.move_orders(uuid,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.open_shift(uuid,bigint,uuid,timestamp with time zone): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.order_drift(regclass,timestamp with time zone): TimeZone=UTC'),
+      ('interlock.order_row(interlock.order_links,interlock.orders,interlock.order_details,interlock.order_items[]): TimeZone=UTC'),
       ('interlock.order_story(uuid): TimeZone=UTC'),
       ('interlock.pack_item(uuid,uuid,uuid,text,integer,text,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.park_sale(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text): lock_timeout=2s, TimeZone=UTC'),
@@ -98,6 +102,7 @@ select results_eq(
       ('interlock.pick_item(uuid,uuid,text,integer,integer,text,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.pos_sale(uuid,jsonb,jsonb,jsonb,jsonb,text,uuid,timestamp with time zone,uuid,uuid,bigint,text): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.process_order(uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.put_order_row(interlock.order_links,jsonb): TimeZone=UTC'),
       ('interlock.quote_order(jsonb,text,text,jsonb,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.record_delivery(bigint,uuid,integer,text,integer,integer,text): lock_timeout=2s'),
       ('interlock.redeem_order_transfer(text): lock_timeout=2s, TimeZone=UTC'),
@@ -141,11 +146,13 @@ select results_eq(
       ('interlock.suppress_email(text,text): lock_timeout=2s'),
       ('interlock.top_up_wallet(uuid,bigint,text,text): lock_timeout=2s'),
       ('interlock.unlink_customers(regclass,boolean): lock_timeout=2s'),
+      ('interlock.unlink_orders(regclass): lock_timeout=2s'),
       ('interlock.unlink_products(regclass,boolean): lock_timeout=2s'),
       ('interlock.update_packing_progress_atomic(uuid,uuid,uuid,uuid): lock_timeout=2s'),
       ('interlock.update_webhook_endpoint(uuid,text,text,text[],boolean,boolean): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC'),
-      ('interlock.void_sale(uuid,text,uuid): lock_timeout=2s, TimeZone=UTC')
+      ('interlock.void_sale(uuid,text,uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.write_order_row(interlock.order_links,uuid): lock_timeout=100ms')
   $$,
   'those that lock give up after two seconds, a sweep much sooner, those that answer with times do so in UTC'
 );

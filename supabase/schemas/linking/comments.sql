@@ -5,6 +5,8 @@ comment on function interlock.bring_linked_changes is
   'Bring what this transaction has changed in linked tables to customers and products, all of it at once.';
 comment on function interlock.bring_products is
   'Bring rows of a linked table to their products, as they are in this transaction: new ones are made, with the stock that the row has; of others name, price, currency and whether they are for sale are taken over, and the stock moves by the difference that is given.';
+comment on function interlock.column_of is
+  'The column that an entry of a map names: a text, or the member `column` of an object.';
 comment on function interlock.customer_drift is
   'Where a linked table and the customers do not say the same, in one snapshot, with what to do; empty where all is well.';
 comment on function interlock.drop_link_triggers is
@@ -18,13 +20,19 @@ comment on function interlock.fill_customers is
 comment on function interlock.fill_link is
   'Take over some more of the rows that were in a linked table before it was linked, p_limit of them at most, while the shop goes on.';
 comment on function interlock.fill_links is
-  'Take over some more rows of a table that was linked, or take out of a shop''s row a person who was taken out here; answers how many.';
+  'Take over some more rows of a table that was linked, write some more orders to one, or take out of a shop''s row a person who was taken out here; answers how many.';
+comment on function interlock.fill_orders is
+  'Write some more of the orders that a linked table does not have yet, p_limit of them at most, while the shop goes on.';
 comment on function interlock.find_column_problems is
   'What keeps a column from being what an entry of a map says: that there is none of this name, its type, as a key that it is not unique by itself, and where it is to be written that it is generated.';
 comment on function interlock.find_customer_link_problems is
   'What keeps a table from being linked to the customers as the map says, before any of its rows is looked at: each with a pointer into the map.';
 comment on function interlock.find_link_problems is
   'What keeps a table from being linked as the map says, before any of its rows is looked at: each with a pointer into the map.';
+comment on function interlock.find_order_link_problems is
+  'What keeps orders from being written to a table as the map says, before a row is tried: each with a pointer into the map.';
+comment on function interlock.find_order_trial_problems is
+  'What a table of the shop''s own refuses when rows are tried: an order in every state that there is, from its first one on, and without a buyer, as it is once their account was deleted; all of it undone.';
 comment on function interlock.find_people_problems is
   'What is in the way in the rows of a table of customers that is to be linked: each kind once, with how many rows have it, the first of them, and what to do.';
 comment on function interlock.find_source_problems is
@@ -37,6 +45,8 @@ comment on function interlock.left_to_fill is
   'How many rows of a linked table are still to be taken over.';
 comment on function interlock.link_customers is
   'Link a table of the shop''s own to the customers: from then on who is written there is a customer in Interlock in the same transaction, whom tills find.';
+comment on function interlock.link_orders is
+  'Write orders to a table of the shop''s own: from then on a row is there in the same transaction as the order, and has what becomes of it.';
 comment on function interlock.link_products is
   'Link a table of the shop''s own to the products: from then on what is written there reaches Interlock in the same transaction, and with p_write_back the stock that Interlock has is written to the shop''s column.';
 comment on function interlock.make_link_triggers is
@@ -51,8 +61,16 @@ comment on function interlock.note_linked_changes is
   'Note what a statement has changed in a linked table, for interlock.bring_linked_changes to bring it to the products at the commit.';
 comment on function interlock.note_linked_people is
   'Note what a statement has changed in a linked table of customers, for interlock.bring_linked_changes to bring it to the customers at the commit.';
+comment on function interlock.order_drift is
+  'Where a linked table and the orders that were placed from p_since on do not say the same, in one snapshot, with what to do; empty where all is well.';
+comment on function interlock.order_fields is
+  'The fields of an order that a table of the shop''s own can have: of which types a column can be (null: any into which its text can be written), whether it can be empty, and whether it is money.';
+comment on function interlock.order_row is
+  'The row of an order as a table of the shop''s own has it, by its columns: texts that they read, and JSON.';
 comment on function interlock.product_drift is
   'Where a linked table and the products do not say the same, in one snapshot, with what to do; empty where all is well.';
+comment on function interlock.put_order_row is
+  'Insert a row of the shop''s own table of orders, or change what of it is another; what is not linked stays as it is.';
 comment on function interlock.read_people is
   'Read rows of a linked table of customers as Interlock would have them, those of p_ids or all of them, with all that is wrong with each row by itself.';
 comment on function interlock.read_source is
@@ -63,12 +81,22 @@ comment on function interlock.source_problems is
   'What can be wrong with a row of the shop''s own table, by the names that interlock.read_source and interlock.match_people give: which entry of the map it is about, what it is, and what to do about it.';
 comment on function interlock.try_write_back is
   'Write the stock of a product to the shop''s own column, if that can be done without waiting for anybody; else, or if the shop''s triggers or constraints refuse, note it for later.';
+comment on function interlock.type_of is
+  'The type of a column, as Postgres writes it.';
 comment on function interlock.unlink_customers is
   'End the link of a table of the shop''s own to the customers: its triggers go, and what it has stays as it is; so do the customers.';
+comment on function interlock.unlink_orders is
+  'Write orders no more to a table of the shop''s own; what it has stays as it is.';
 comment on function interlock.unlink_products is
   'End the link of a table of the shop''s own: its triggers go, and what it has stays as it is; so do the products, which can be sold on.';
 comment on function interlock.write_back_stock is
   'Write the stock of a product that is still to be written to the shop''s own column; answers 1 if it was.';
+comment on function interlock.write_linked_order is
+  'Write an order that is new, or that has changed, to the tables of the shop''s own, at the commit: as it is then, with its lines and details, however many statements came before.';
+comment on function interlock.write_order_out is
+  'Write an order that is still to be written to the shop''s own table; answers in how many it is now.';
+comment on function interlock.write_order_row is
+  'Write the row of an order to the shop''s own table, as the order is in this transaction, if that can be done without waiting for anybody for long; else, or if the shop''s triggers or constraints refuse, note it for later.';
 comment on function interlock.write_people is
   'Write what rows of a linked table say to their customers, and make those that are new.';
 comment on function interlock.write_stock_back is

@@ -2,4 +2,5 @@
 revoke execute on all functions in schema interlock from public;
 
 grant execute on function interlock.customer_drift to service_role;
+grant execute on function interlock.order_drift to service_role;
 grant execute on function interlock.product_drift to service_role;

@@ -83,4 +83,27 @@ const COMBINED: &[Combined] = &[
         sql: None,
         race: &LinkingScenario::ErasedWhileHeld,
     },
+    Combined {
+        name: "write_order_row: waits for the shop's table",
+        patches: &[
+            (
+                "write_order_row",
+                "in row exclusive mode nowait",
+                "in row exclusive mode",
+            ),
+            ("write_order_row", "'100ms'", "'10s'"),
+        ],
+        sql: None,
+        race: &LinkingScenario::OrderedWhileHeld,
+    },
+    Combined {
+        name: "write_order_row: what is refused is not noted",
+        patches: &[(
+            "write_order_row",
+            "insert into interlock.order_write_outs as w (order_id, link_id, reason)\n  values (p_order_id, p_link.id, v_reason)",
+            "insert into interlock.order_write_outs as w (order_id, link_id, reason)\n  select p_order_id, p_link.id, v_reason where false",
+        )],
+        sql: None,
+        race: &LinkingScenario::OrderedWhileHeld,
+    },
 ];
