@@ -61,6 +61,10 @@ begin
     ));
   end if;
 
+  if exists (select from interlock.customer_links l where l.source = p_source and l.active) then
+    v_problems := v_problems || interlock.problem('/p_source', 'is linked to customers');
+  end if;
+
   if v_problems = '[]' then
     v_link.id := coalesce(v_former.id, interlock.new_id());
     v_link.source := p_source;
