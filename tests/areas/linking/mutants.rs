@@ -100,8 +100,8 @@ const COMBINED: &[Combined] = &[
         name: "write_order_row: what is refused is not noted",
         patches: &[(
             "write_order_row",
-            "insert into interlock.order_write_outs as w (order_id, link_id, reason)\n  values (p_order_id, p_link.id, v_reason)",
-            "insert into interlock.order_write_outs as w (order_id, link_id, reason)\n  select p_order_id, p_link.id, v_reason where false",
+            "insert into interlock.order_write_outs (order_id, link_id, reason)\n  values (p_order_id, p_link.id, v_reason)",
+            "insert into interlock.order_write_outs (order_id, link_id, reason)\n  select p_order_id, p_link.id, v_reason where false",
         )],
         sql: None,
         race: &LinkingScenario::OrderedWhileHeld,

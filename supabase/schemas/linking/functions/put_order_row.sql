@@ -28,8 +28,13 @@ begin
   into v_names, v_values, v_typed
   from pg_catalog.pg_attribute a
   where a.attrelid = p_link.target
-    and a.attnum > 0
     and p_row ? a.attname;
+  select string_agg(format('%I.%I', n.nspname, c.conname), ', ')
+  into v_deferred
+  from pg_catalog.pg_constraint c
+  join pg_catalog.pg_namespace n on n.oid = c.connamespace
+  where c.conrelid = p_link.target
+    and c.condeferred;
 
   execute format(
     'select true from %1$s t, jsonb_to_record($1) as r (%2$s) where t.%3$I = r.%3$I', v_target, v_typed, v_key
@@ -55,15 +60,6 @@ begin
       'insert into %1$s (%2$s) select %3$s from jsonb_to_record($1) as r (%4$s)', v_target, v_names, v_values, v_typed
     ) using p_row;
   end if;
-  perform pg_catalog.set_config('search_path', '', true);
-
-  select string_agg(format('%I.%I', n.nspname, c.conname), ', ')
-  into v_deferred
-  from pg_catalog.pg_constraint c
-  join pg_catalog.pg_namespace n on n.oid = c.connamespace
-  where c.conrelid = p_link.target
-    and c.condeferrable
-    and c.condeferred;
   if v_deferred is not null then
     execute 'set constraints ' || v_deferred || ' immediate';
     execute 'set constraints ' || v_deferred || ' deferred';

@@ -38,11 +38,10 @@ begin
     when others then
       v_reason := case sqlstate when '55P03' then 'locked' else sqlstate || ' ' || left(sqlerrm, 500) end;
   end;
-  insert into interlock.order_write_outs as w (order_id, link_id, reason)
+  insert into interlock.order_write_outs (order_id, link_id, reason)
   values (p_order_id, p_link.id, v_reason)
   on conflict (order_id, link_id) do update
-  set reason = excluded.reason
-  where w.reason <> excluded.reason;
+  set reason = excluded.reason;
   return false;
 end
 $$;
