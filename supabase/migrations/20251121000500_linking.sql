@@ -1162,6 +1162,10 @@ begin
     execute format('lock table %s in row exclusive mode nowait', v_source);
     execute format('select true from %s s where s.%I = $1::%s for update nowait', v_source, p_link.id_column, p_link.id_type)
     into v_there using p_source_id;
+    update interlock.linked_customers m
+    set to_erase = false
+    where m.link_id = p_link.id
+      and m.source_id = p_source_id;
     if v_there then
       perform set_config('search_path', p_link.source_search_path, true);
       execute case p_link.on_erase
@@ -1173,13 +1177,7 @@ begin
             and c.name <> p_link.id_column
         ))
       end || format(' where %I operator(pg_catalog.=) $1::%s', p_link.id_column, p_link.id_type) using p_source_id;
-      perform pg_catalog.set_config('search_path', '', true);
     end if;
-    update interlock.linked_customers m
-    set to_erase = false
-    where m.link_id = p_link.id
-      and m.source_id = p_source_id
-      and m.to_erase;
     return true;
   exception
     when others then
@@ -1188,8 +1186,7 @@ begin
   update interlock.linked_customers m
   set to_erase = true
   where m.link_id = p_link.id
-    and m.source_id = p_source_id
-    and not m.to_erase;
+    and m.source_id = p_source_id;
   return false;
 end
 $$;
@@ -1727,7 +1724,6 @@ begin
     from pg_catalog.pg_attribute a
     where a.attrelid = p_target
       and a.attnum > 0
-      and not a.attisdropped
       and a.attnotnull
       and not a.atthasdef
       and a.attidentity = ''
@@ -3610,7 +3606,6 @@ begin
       interlock.new_id()
     )
   from unnest(p_people) p
-  where p.state in ('new', 'known', 'linked')
   order by p.source_id
   on conflict (link_id, source_id) do update
   set customer_id = excluded.customer_id
@@ -3623,7 +3618,6 @@ begin
       user_id = case when p.user_id is distinct from c.user_id and c.user_id in (select o.user_id from unnest(p_people) o) then null else c.user_id end
   from unnest(p_people) p
   where c.id = p.customer_id
-    and p.state in ('known', 'linked')
     and (
       p.email is distinct from c.email and c.email in (select o.email from unnest(p_people) o)
       or p.phone is distinct from c.phone and c.phone in (select o.phone from unnest(p_people) o)

@@ -19,6 +19,10 @@ begin
     execute format('lock table %s in row exclusive mode nowait', v_source);
     execute format('select true from %s s where s.%I = $1::%s for update nowait', v_source, p_link.id_column, p_link.id_type)
     into v_there using p_source_id;
+    update interlock.linked_customers m
+    set to_erase = false
+    where m.link_id = p_link.id
+      and m.source_id = p_source_id;
     if v_there then
       perform set_config('search_path', p_link.source_search_path, true);
       execute case p_link.on_erase
@@ -30,13 +34,7 @@ begin
             and c.name <> p_link.id_column
         ))
       end || format(' where %I operator(pg_catalog.=) $1::%s', p_link.id_column, p_link.id_type) using p_source_id;
-      perform pg_catalog.set_config('search_path', '', true);
     end if;
-    update interlock.linked_customers m
-    set to_erase = false
-    where m.link_id = p_link.id
-      and m.source_id = p_source_id
-      and m.to_erase;
     return true;
   exception
     when others then
@@ -45,8 +43,7 @@ begin
   update interlock.linked_customers m
   set to_erase = true
   where m.link_id = p_link.id
-    and m.source_id = p_source_id
-    and not m.to_erase;
+    and m.source_id = p_source_id;
   return false;
 end
 $$;

@@ -75,7 +75,6 @@ begin
     from pg_catalog.pg_attribute a
     where a.attrelid = p_target
       and a.attnum > 0
-      and not a.attisdropped
       and a.attnotnull
       and not a.atthasdef
       and a.attidentity = ''

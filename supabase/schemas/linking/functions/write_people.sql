@@ -26,7 +26,6 @@ begin
       interlock.new_id()
     )
   from unnest(p_people) p
-  where p.state in ('new', 'known', 'linked')
   order by p.source_id
   on conflict (link_id, source_id) do update
   set customer_id = excluded.customer_id
@@ -39,7 +38,6 @@ begin
       user_id = case when p.user_id is distinct from c.user_id and c.user_id in (select o.user_id from unnest(p_people) o) then null else c.user_id end
   from unnest(p_people) p
   where c.id = p.customer_id
-    and p.state in ('known', 'linked')
     and (
       p.email is distinct from c.email and c.email in (select o.email from unnest(p_people) o)
       or p.phone is distinct from c.phone and c.phone in (select o.phone from unnest(p_people) o)
