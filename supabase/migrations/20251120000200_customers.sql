@@ -626,7 +626,7 @@ $$;
 -- without a person. Points that are left are gone for whoever they were. Called again it answers the same.
 --
 -- Callers: authenticated (managers, staff) and service_role, through public.erase_customer; interlock.erase_user does the same.
--- Locks: as interlock.lock_points; the customer; the keys of their sales. Two seconds at most.
+-- Locks: as interlock.forget_customer. Two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, CUSTOMER_NOT_FOUND; 55P03 is transient.
 -- Security definer: nobody has the right to write customers.
 create function interlock.erase_customer(p_customer_id uuid)
@@ -653,20 +653,7 @@ begin
     perform interlock.raise_error('CUSTOMER_NOT_FOUND');
   end if;
 
-  v_id := (interlock.lock_points(v_id)).customer_id;
-  update interlock.customers c
-  set name = null,
-      phone = null,
-      email = null,
-      user_id = null,
-      marketing = false,
-      erased_at = interlock.clock()
-  where c.id = v_id
-    and c.erased_at is null;
-  if found then
-    perform interlock.forget_buyer(v_id);
-    perform interlock.note_customer(v_id);
-  end if;
+  v_id := interlock.forget_customer(v_id);
   return jsonb_build_object('success', true, 'customer_id', v_id);
 end
 $$;
@@ -858,6 +845,36 @@ begin
     ) m
     where m.message is not null
   ), '[]');
+end
+$$;
+
+-- Take the person out of a customer, if that has not been done. Answers who it was: a customer who was merged is that one.
+--
+-- Callers: interlock.erase_customer, interlock.bring_customers.
+-- Locks: as interlock.lock_points; the customer; the keys of their sales.
+-- Errors: 55P03 after lock_timeout.
+create function interlock.forget_customer(p_customer_id uuid)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_id constant uuid := (interlock.lock_points(p_customer_id)).customer_id;
+begin
+  update interlock.customers c
+  set name = null,
+      phone = null,
+      email = null,
+      user_id = null,
+      marketing = false,
+      erased_at = interlock.clock()
+  where c.id = v_id
+    and c.erased_at is null;
+  if found then
+    perform interlock.forget_buyer(v_id);
+    perform interlock.note_customer(v_id);
+  end if;
+  return v_id;
 end
 $$;
 
@@ -1596,6 +1613,8 @@ comment on function interlock.find_or_make_customer is
   'The customer whom a sale names.';
 comment on function interlock.find_person_problems is
   'What is wrong with what is said of a person: name, phone, email, marketing, each if it is there.';
+comment on function interlock.forget_customer is
+  'Take the person out of a customer, if that has not been done.';
 comment on function interlock.link_customer is
   'What public.link_customer does, with its owner''s rights: say which account of the web shop a customer has, or with null that it is none.';
 comment on function interlock.live_customer is

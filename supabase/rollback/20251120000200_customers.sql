@@ -29,6 +29,7 @@ drop function
   interlock.find_customer_problems,
   interlock.find_or_make_customer,
   interlock.find_person_problems,
+  interlock.forget_customer,
   interlock.link_customer,
   interlock.live_customer,
   interlock.lock_points,

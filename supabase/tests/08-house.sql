@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(128);
+select plan(129);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ select is_empty(
         'products_available_quantity_nonnegative', 'products_available_quantity_sane', 'inventory_quantity_nonnegative', 'wallets_balance_nonnegative', 'promo_attempts_bounded'
       )
       -- Of one row each, or a few.
-      and k.conrelid not in ('interlock.settings'::regclass, 'interlock.delivery_cursor'::regclass, 'interlock.product_links'::regclass)
+      and k.conrelid not in ('interlock.settings'::regclass, 'interlock.delivery_cursor'::regclass, 'interlock.product_links'::regclass, 'interlock.customer_links'::regclass)
   $$,
   'what is said of one column is said by a domain, but for the names that others verify'
 );
@@ -396,8 +396,8 @@ begin
   end if;
 end
 $do$;
-select is(interlock.schedule_jobs(), 17, 'with it every job is');
-select is(interlock.schedule_jobs(), 17, 'as often as one asks');
+select is(interlock.schedule_jobs(), 18, 'with it every job is');
+select is(interlock.schedule_jobs(), 18, 'as often as one asks');
 select set_eq(
   $$select jobname::text, schedule::text, command::text from cron.job where jobname like 'interlock-%'$$,
   $$select 'interlock-' || name, schedule, command from interlock.jobs()$$,
@@ -412,7 +412,7 @@ select set_eq(
     ('settle-tiers', '13 3 * * *', '1 day'), ('remind-payments', '*/5 * * * *', '5 minutes'), ('purge-idempotency-keys', '17 * * * *', '1 hour'),
     ('purge-history', '29 3 * * *', '1 day'), ('close-ledgers', '53 3 * * *', '1 day'),
     ('audit-inventory', '7 4 * * *', '1 day'), ('purge-run-log', '41 3 * * *', '1 day'), ('deliver', '* * * * *', '1 minute'), ('fill-links', '* * * * *', '1 minute'),
-    ('write-back-stock', '* * * * *', '1 minute')$$,
+    ('write-back-stock', '* * * * *', '1 minute'), ('write-orders-out', '* * * * *', '1 minute')$$,
   'the list is this'
 );
 

@@ -60,7 +60,8 @@ select is_empty(
         'count_orders_so_far', 'note_tax_rates', 'import_stock',
         -- Nor these: a commit of the shop's own, which may have written for long before it comes to the first product, with a
         -- limit of its own for each; and links that are made, filled and ended.
-        'bring_linked_changes', 'bring_products', 'fill_link', 'unlink_products'
+        'bring_linked_changes', 'bring_products', 'bring_customers', 'fill_link', 'fill_customers', 'fill_orders', 'unlink_products',
+        'unlink_customers', 'unlink_orders'
       )
       and p.prosrc !~ 'clock_timestamp\(\) > statement_timestamp\(\) \+ interval ''100 milliseconds'' then\s+perform interlock\.limit_wait\(\);'
       and p.prosrc !~ 'clock_timestamp\(\) < statement_timestamp\(\) \+ interval ''100 milliseconds'' or interlock\.limit_wait\(\)'

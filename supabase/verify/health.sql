@@ -59,6 +59,20 @@ with checks (level, subject, todo, times) as (
   union all
   select
     'problem',
+    'books: linked tables and customers do not say the same',
+    'select * from interlock.customer_drift() tells where, and what to do about each',
+    (select count(*) from interlock.customer_drift())
+
+  union all
+  select
+    'problem',
+    'books: linked tables and orders of the last 30 days do not say the same',
+    'select * from interlock.order_drift() tells where, and what to do about each',
+    (select count(*) from interlock.order_drift())
+
+  union all
+  select
+    'problem',
     'settings: interlock.settings has no row',
     'insert into interlock.settings default values',
     (select count(*) from (select 1 where not exists (select from interlock.settings)) as none)

@@ -102,6 +102,7 @@ async fn what_is_overdue_is_done_without_pg_cron() {
             "audit-inventory ok",
             "fill-links ok",
             "write-back-stock ok",
+            "write-orders-out ok",
             "purge-run-log ok"
         ]
     );
@@ -147,7 +148,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
     let jobs = ["jobs", "--json", "--db-url", &scratch.url];
     let finished = xtask(&jobs, &[]).await.failed();
     assert!(
-        finished.stderr.contains("2 of 17 jobs failed")
+        finished.stderr.contains("2 of 18 jobs failed")
             && finished.stderr.contains("run the same command again"),
         "{}",
         finished.said()
@@ -175,6 +176,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
             "audit-inventory ok",
             "fill-links ok",
             "write-back-stock ok",
+            "write-orders-out ok",
             "purge-run-log ok"
         ]
     );

@@ -88,7 +88,7 @@ const SET: &[Migration] = &[
     Migration {
         file: "20251121000500_linking",
         part: "linking",
-        title: "The shop's own tables: products that come from them, and stock that is written back.",
+        title: "The shop's own tables: what comes from them, and stock and orders that are written to them.",
     },
     Migration {
         file: "20251122000100_jobs",
@@ -245,6 +245,8 @@ $$;
     if part == "linking" {
         // Its triggers on the shop's tables.
         sql.push_str("select interlock.unlink_products(l.source) from interlock.product_links l where l.active;\n");
+        sql.push_str("select interlock.unlink_orders(l.target) from interlock.order_links l;\n");
+        sql.push_str("select interlock.unlink_customers(l.source) from interlock.customer_links l where l.active;\n");
     }
     if part == "events" {
         sql.push_str(

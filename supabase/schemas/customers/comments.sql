@@ -23,6 +23,8 @@ comment on function interlock.find_or_make_customer is
   'The customer whom a sale names.';
 comment on function interlock.find_person_problems is
   'What is wrong with what is said of a person: name, phone, email, marketing, each if it is there.';
+comment on function interlock.forget_customer is
+  'Take the person out of a customer, if that has not been done.';
 comment on function interlock.link_customer is
   'What public.link_customer does, with its owner''s rights: say which account of the web shop a customer has, or with null that it is none.';
 comment on function interlock.live_customer is

@@ -57,4 +57,53 @@ const COMBINED: &[Combined] = &[
         sql: None,
         race: &LinkingScenario::HeldRow,
     },
+    Combined {
+        name: "bring_customers: who comes second is refused, and not looked at again",
+        patches: &[("bring_customers", "if v_tries >= 5 then", "if true then")],
+        sql: None,
+        race: &LinkingScenario::TwoSignUps,
+    },
+    Combined {
+        name: "erase_linked_row: waits for the row of the shop's table",
+        patches: &[(
+            "erase_linked_row",
+            "= $1::%s for update nowait'",
+            "= $1::%s for update'",
+        )],
+        sql: None,
+        race: &LinkingScenario::ErasedWhileHeld,
+    },
+    Combined {
+        name: "match_people: who was taken out comes back by the row",
+        patches: &[(
+            "match_people",
+            "when p.erased then 'erased'",
+            "when p.erased and p.live_id is null then 'erased'",
+        )],
+        sql: None,
+        race: &LinkingScenario::ErasedWhileHeld,
+    },
+    Combined {
+        name: "write_order_row: waits for the shop's table",
+        patches: &[
+            (
+                "write_order_row",
+                "in row exclusive mode nowait",
+                "in row exclusive mode",
+            ),
+            ("write_order_row", "'100ms'", "'10s'"),
+        ],
+        sql: None,
+        race: &LinkingScenario::OrderedWhileHeld,
+    },
+    Combined {
+        name: "write_order_row: what is refused is not noted",
+        patches: &[(
+            "write_order_row",
+            "insert into interlock.order_write_outs (order_id, link_id, reason)\n  values (p_order_id, p_link.id, v_reason)",
+            "insert into interlock.order_write_outs (order_id, link_id, reason)\n  select p_order_id, p_link.id, v_reason where false",
+        )],
+        sql: None,
+        race: &LinkingScenario::OrderedWhileHeld,
+    },
 ];

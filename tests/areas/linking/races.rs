@@ -1,8 +1,8 @@
-//! Races between a shop that writes its own table of products and Interlock, which sells them. A scenario returns what is
-//! wrong.
+//! Races between a shop that writes its own tables and Interlock, which sells what is in them to whom is in them. A scenario
+//! returns what is wrong.
 
 use crate::areas::inventory::rows::call;
-use crate::areas::linking::rows::{Goods, STOCK};
+use crate::areas::linking::rows::{Goods, People, STOCK, Sales};
 use crate::areas::shop::races::with_equal_books;
 use crate::harness::calls::Adapter;
 use crate::harness::races::{Race, Verdict, require};
@@ -20,6 +20,10 @@ pub(crate) enum LinkingScenario {
     HeldTable,
     TwoStatements,
     AtOnce { buyers: usize },
+    TwoSignUps,
+    ErasedWhileHeld,
+    OrderedWhileHeld,
+    OrdersAtOnce { buyers: usize },
 }
 
 impl Race for LinkingScenario {
@@ -31,6 +35,15 @@ impl Race for LinkingScenario {
 impl LinkingScenario {
     /// Runs the race, and then looks at the books.
     pub(crate) async fn run(self, bench: &Bench) -> Verdict {
+        if matches!(self, Self::TwoSignUps | Self::ErasedWhileHeld) {
+            let people = People::link(bench).await;
+            let verdict = match self {
+                Self::TwoSignUps => two_sign_ups(bench, &people).await,
+                _ => erased_while_held(bench, &people).await,
+            };
+            people.drop(bench).await;
+            return verdict;
+        }
         let rows = match self {
             Self::AtOnce { .. } => 12,
             _ => 2,
@@ -42,6 +55,19 @@ impl LinkingScenario {
                 Self::HeldTable => held_table(bench, &goods).await,
                 Self::TwoStatements => two_statements(bench, &goods).await,
                 Self::AtOnce { buyers } => at_once(bench, &goods, buyers).await,
+                Self::OrderedWhileHeld => {
+                    let sales = Sales::link(bench).await;
+                    let verdict = ordered_while_held(bench, &goods, &sales).await;
+                    sales.drop(bench).await;
+                    verdict
+                }
+                Self::OrdersAtOnce { buyers } => {
+                    let sales = Sales::link(bench).await;
+                    let verdict = orders_at_once(bench, &goods, &sales, buyers).await;
+                    sales.drop(bench).await;
+                    verdict
+                }
+                Self::TwoSignUps | Self::ErasedWhileHeld => Ok(()),
             }
         };
         let verdict = with_equal_books(bench, race).await;
@@ -161,6 +187,178 @@ async fn two_statements(bench: &Bench, goods: &Goods) -> Verdict {
         require!(i64::from(stock) == STOCK + 4, "{stock} of {id}");
     }
     goods.agrees(&bench.db).await
+}
+
+/// Two people sign up with one address.
+async fn two_sign_ups(bench: &Bench, people: &People) -> Verdict {
+    let (one, other) = (bench.stack.connect().await, bench.stack.connect().await);
+    let table = people.table();
+    let email = format!("{}@example.com", Uuid::new_v4().simple());
+    one.batch_execute(&format!(
+        "begin; insert into {table} values (1, 'One', '{email}'); set constraints all immediate"
+    ))
+    .await
+    .expect("the first signs up");
+    let signing_up = tokio::spawn({
+        let (table, email) = (table.clone(), email.clone());
+        async move {
+            other
+                .batch_execute(&format!(
+                    "insert into {table} values (2, 'Other', '{email}')"
+                ))
+                .await
+        }
+    });
+    while !bench.somebody_waits().await {
+        tokio::task::yield_now().await;
+    }
+    let first = one.batch_execute("commit").await;
+    let second = signing_up.await.expect("a call does not panic");
+    require!(first.is_ok(), "{first:?}");
+    require!(second.is_ok(), "{second:?}");
+    let (_, name, address) = people.customer(&bench.db, 1).await;
+    require!(
+        name.as_deref() == Some("One") && address == Some(email),
+        "the first is {name:?} {address:?}"
+    );
+    let (_, name, address) = people.customer(&bench.db, 2).await;
+    require!(
+        name.as_deref() == Some("Other") && address.is_none(),
+        "the second is {name:?} {address:?}"
+    );
+    people.agrees(&bench.db).await
+}
+
+/// Somebody is taken out while a transaction of the shop's has their row.
+async fn erased_while_held(bench: &Bench, people: &People) -> Verdict {
+    let shop = bench.stack.connect().await;
+    let table = people.table();
+    let email = format!("{}@example.com", Uuid::new_v4().simple());
+    bench
+        .db
+        .batch_execute(&format!("insert into {table} values (1, 'One', '{email}')"))
+        .await
+        .expect("somebody signs up");
+    let (customer, ..) = people.customer(&bench.db, 1).await;
+    shop.batch_execute(&format!(
+        "begin; update {table} set name = 'Uno' where id = 1"
+    ))
+    .await
+    .expect("the shop can write");
+    let erased = without_waiting(bench, format!("public.erase_customer('{customer}')")).await;
+    let ended = shop.batch_execute("commit").await;
+    require!(erased.is_ok(), "{erased:?}");
+    require!(ended.is_ok(), "{ended:?}");
+    let (_, name, address) = people.customer(&bench.db, 1).await;
+    require!(
+        name.is_none() && address.is_none(),
+        "{name:?} {address:?} is back"
+    );
+    let cleared: i32 = bench
+        .db
+        .query_one("select interlock.fill_links(100)", &[])
+        .await
+        .expect("the job can run")
+        .get(0);
+    let named: i64 = bench
+        .db
+        .query_one(
+            &format!("select count(*) from {table} where num_nonnulls(name, email) > 0"),
+            &[],
+        )
+        .await
+        .expect("it can be read")
+        .get(0);
+    require!(
+        cleared == 1 && named == 0,
+        "{cleared} cleared, {named} named"
+    );
+    people.agrees(&bench.db).await
+}
+
+/// Somebody orders while a migration of the shop's changes its table of orders.
+async fn ordered_while_held(bench: &Bench, goods: &Goods, sales: &Sales) -> Verdict {
+    let shop = bench.stack.connect().await;
+    let product = goods.product(&bench.db, 1).await;
+    let user = bench.users(1).await[0];
+    shop.batch_execute(&format!(
+        "begin; alter table {} add column colour text",
+        sales.table()
+    ))
+    .await
+    .expect("the shop can change its table");
+    let bought = without_waiting(bench, checkout(user, &[product])).await;
+    let noted: i64 = bench
+        .db
+        .query_one(
+            "select count(*) from interlock.order_write_outs where reason = 'locked'",
+            &[],
+        )
+        .await
+        .expect("it can be read")
+        .get(0);
+    let ended = shop.batch_execute("commit").await;
+    require!(bought.is_ok(), "{bought:?}");
+    require!(ended.is_ok(), "{ended:?}");
+    require!(noted == 1, "{noted} orders are noted");
+    sales.agrees(&bench.db).await?;
+    let rows = sales.rows(&bench.db).await;
+    require!(rows == 1, "{rows} rows");
+    Ok(())
+}
+
+/// Customers order and cancel, the shop writes notes into the rows, and orders that were missing are written again meanwhile.
+async fn orders_at_once(bench: &Bench, goods: &Goods, sales: &Sales, buyers: usize) -> Verdict {
+    const ORDERS: usize = 6;
+    let deadlocks = bench.deadlocks().await;
+    let table = sales.table();
+    let product = goods.product(&bench.db, 1).await;
+    let users = bench.users(buyers * ORDERS).await;
+    let buying = join_all(users.chunks(ORDERS).map(|users| async move {
+        let session = bench.stack.connect().await;
+        let mut bought = 0;
+        for (n, user) in users.iter().enumerate() {
+            let order = call(&session, &checkout(*user, &[product])).await?;
+            bought += 1;
+            if n % 2 == 0 {
+                let id = order["order"]["id"].as_str().expect("an order has an id");
+                call(&session, &format!("public.cancel_order('{id}')")).await?;
+            }
+        }
+        Ok::<i64, String>(bought)
+    }));
+    let notes: Vec<String> = (0..4 * ORDERS)
+        .map(|n| format!("update {table} set note = 'note {n}'"))
+        .collect();
+    let noting = run_all(bench, &notes);
+    let fills: Vec<String> = (0..2 * ORDERS)
+        .map(|_| {
+            format!(
+                "delete from {table} where ctid = (select ctid from {table} limit 1 for update skip locked);
+                 select interlock.fill_orders('{table}', 10)"
+            )
+        })
+        .collect();
+    let filling = run_all(bench, &fills);
+    let (bought, noted, filled) = tokio::join!(buying, noting, filling);
+    for told in [noted, filled] {
+        require!(told.is_ok(), "{told:?}");
+    }
+    let mut orders = 0;
+    for told in bought {
+        orders += told?;
+    }
+    bench
+        .db
+        .batch_execute(&format!("select interlock.fill_orders('{table}', 1000)"))
+        .await
+        .expect("what is left can be done");
+    let now = bench.deadlocks().await;
+    require!(now == deadlocks, "{} deadlocks", now - deadlocks);
+    sales.agrees(&bench.db).await?;
+    let rows = sales.rows(&bench.db).await;
+    require!(rows == orders, "{rows} rows of {orders} orders");
+    Ok(())
 }
 
 /// A checkout of one of each, as a customer.
@@ -302,4 +500,24 @@ async fn statements_in_any_order_stop_no_checkout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_buyers_a_shop_that_writes_and_a_fill_leave_one_stock_and_no_deadlock() {
     check(LinkingScenario::AtOnce { buyers: 16 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sign_ups_with_one_address_are_two_customers_of_whom_one_has_it() {
+    check(LinkingScenario::TwoSignUps).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_taken_out_waits_for_no_row_of_the_shops_and_does_not_come_back() {
+    check(LinkingScenario::ErasedWhileHeld).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_waits_for_no_migration_of_the_shops() {
+    check(LinkingScenario::OrderedWhileHeld).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_are_placed_and_cancelled_while_the_shop_writes_are_all_in_its_table() {
+    check(LinkingScenario::OrdersAtOnce { buyers: 8 }).await;
 }

@@ -2,7 +2,7 @@
 -- without a person. Points that are left are gone for whoever they were. Called again it answers the same.
 --
 -- Callers: authenticated (managers, staff) and service_role, through public.erase_customer; interlock.erase_user does the same.
--- Locks: as interlock.lock_points; the customer; the keys of their sales. Two seconds at most.
+-- Locks: as interlock.forget_customer. Two seconds at most.
 -- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, CUSTOMER_NOT_FOUND; 55P03 is transient.
 -- Security definer: nobody has the right to write customers.
 create function interlock.erase_customer(p_customer_id uuid)
@@ -29,20 +29,7 @@ begin
     perform interlock.raise_error('CUSTOMER_NOT_FOUND');
   end if;
 
-  v_id := (interlock.lock_points(v_id)).customer_id;
-  update interlock.customers c
-  set name = null,
-      phone = null,
-      email = null,
-      user_id = null,
-      marketing = false,
-      erased_at = interlock.clock()
-  where c.id = v_id
-    and c.erased_at is null;
-  if found then
-    perform interlock.forget_buyer(v_id);
-    perform interlock.note_customer(v_id);
-  end if;
+  v_id := interlock.forget_customer(v_id);
   return jsonb_build_object('success', true, 'customer_id', v_id);
 end
 $$;

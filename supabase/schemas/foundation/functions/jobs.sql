@@ -202,6 +202,20 @@ $command$,
       $$
     ),
     (
+      'write-orders-out', '* * * * *', '1 minute',
+      'select distinct w.order_id::text from interlock.order_write_outs w order by 1',
+      'select interlock.write_order_out($1::uuid)',
+      $$
+        select format(
+          '%s orders are not in the shop''s own table for more than 10 minutes, the oldest: %s',
+          count(*), (array_agg(w.reason order by w.since))[1]
+        )
+        from interlock.order_write_outs w
+        where w.since < interlock.clock() - interval '10 minutes'
+        having count(*) > 0
+      $$
+    ),
+    (
       'purge-run-log', '41 3 * * *', '1 day', null,
       'select interlock.purge_run_log()',
       null

@@ -46,54 +46,16 @@ begin
     end if;
   end if;
 
-  loop
-    execute format(
-      $sql$
-        select array_agg(r.source_id)
-        from (
-          select s.%1$I::text as source_id
-          from %2$s s
-          where ($1 is null or s.%1$I > $1::%3$s)
-            and not exists (
-              select
-              from interlock.linked_products m
-              where m.link_id = $2
-                and m.source_id = s.%1$I::text
-                and m.filled
-            )
-          order by s.%1$I
-          limit $3
-          for no key update of s skip locked
-        ) r
-      $sql$,
-      v_link.id_column, v_source, v_link.id_type
-    ) into v_ids using v_link.filled_to, v_link.id, greatest(coalesce(p_limit, 1000), 1);
-    exit when v_ids is not null or v_link.filled_to is null;
-    -- Once more from the beginning: rows that were passed over.
-    v_link.filled_to := null;
-  end loop;
-
+  v_ids := interlock.next_to_fill(
+    'linked_products', v_link.id, p_source, v_link.id_column, v_link.id_type, v_link.filled_to, p_limit
+  );
   if v_ids is not null then
     perform interlock.bring_products(v_link, v_ids, array_fill(0::numeric, array[cardinality(v_ids)]));
-    v_link.filled_to := v_ids[cardinality(v_ids)];
   end if;
-  execute format(
-    $sql$
-      select count(*)
-      from %2$s s
-      where not exists (
-        select
-        from interlock.linked_products m
-        where m.link_id = $1
-          and m.source_id = s.%1$I::text
-          and m.filled
-      )
-    $sql$,
-    v_link.id_column, v_source
-  ) into v_left using v_link.id;
+  v_left := interlock.left_to_fill('linked_products', v_link.id, p_source, v_link.id_column);
 
   update interlock.product_links l
-  set filled_to = v_link.filled_to,
+  set filled_to = coalesce(v_ids[cardinality(v_ids)], v_link.filled_to),
       filled_at = case when v_left = 0 then coalesce(l.filled_at, now()) end
   where l.id = v_link.id;
   return jsonb_build_object(

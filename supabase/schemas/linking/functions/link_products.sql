@@ -61,6 +61,10 @@ begin
     ));
   end if;
 
+  if exists (select from interlock.customer_links l where l.source = p_source and l.active) then
+    v_problems := v_problems || interlock.problem('/p_source', 'is linked to customers');
+  end if;
+
   if v_problems = '[]' then
     v_link.id := coalesce(v_former.id, interlock.new_id());
     v_link.source := p_source;
@@ -109,22 +113,7 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
-  execute format(
-    $sql$
-      create trigger interlock_linked_insert after insert on %1$s
-        referencing new table as new_rows
-        for each statement execute function interlock.note_linked_changes();
-      create trigger interlock_linked_update after update on %1$s
-        referencing old table as old_rows new table as new_rows
-        for each statement execute function interlock.note_linked_changes();
-      create trigger interlock_linked_delete after delete on %1$s
-        referencing old table as old_rows
-        for each statement execute function interlock.note_linked_changes();
-      create trigger interlock_linked_truncate before truncate on %1$s
-        for each statement execute function interlock.note_linked_changes();
-    $sql$,
-    v_source
-  );
+  perform interlock.make_link_triggers(p_source, 'note_linked_changes');
   if v_link.write_back and not exists (
     select
     from pg_catalog.pg_trigger t

@@ -27,15 +27,7 @@ begin
   end if;
 
   if v_source is not null then
-    execute format(
-      $sql$
-        drop trigger if exists interlock_linked_insert on %1$s;
-        drop trigger if exists interlock_linked_update on %1$s;
-        drop trigger if exists interlock_linked_delete on %1$s;
-        drop trigger if exists interlock_linked_truncate on %1$s;
-      $sql$,
-      v_source
-    );
+    perform interlock.drop_link_triggers(p_source);
     perform interlock.write_back_stock(w.product_id)
     from interlock.stock_write_backs w
     where w.link_id = v_link.id

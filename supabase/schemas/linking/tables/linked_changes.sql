@@ -1,12 +1,13 @@
 -- What a transaction that is under way has changed in linked tables, one row for each statement. At its commit
--- interlock.bring_linked_changes takes them away and brings them to the products, in the order of their ids: so rows of
--- products are locked last of all, and for the commit alone, however many statements came before. Nobody else ever sees a row.
+-- interlock.bring_linked_changes takes them away and brings them to customers and products, each in the order of their ids: so
+-- their rows are locked last of all, and for the commit alone, however many statements came before. Nobody else ever sees a row.
 create table interlock.linked_changes (
   transaction xid8 not null default pg_current_xact_id(),
   id bigint generated always as identity,
   link_id uuid not null,
   source_ids text[] not null,
-  differences numeric[] not null,
+  differences numeric[],
+  entries text[],
   constraint linked_changes_pkey primary key (transaction, id)
 );
 
@@ -21,7 +22,9 @@ comment on column interlock.linked_changes.link_id is
 comment on column interlock.linked_changes.source_ids is
   'The rows that have changed.';
 comment on column interlock.linked_changes.differences is
-  'By how much the stock of each has.';
+  'By how much the stock of each product has.';
+comment on column interlock.linked_changes.entries is
+  'What of each customer has, by the names of the map; empty where the row is gone.';
 
 create constraint trigger linked_changes_brought
   after insert on interlock.linked_changes

@@ -1,0 +1,181 @@
+-- What of linked customers and orders is seen only where several things come together: rows that pass something on, links that are
+-- filled anew, points, and rows that wait.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(27);
+set constraints all immediate;
+
+create view pg_temp.had as
+  select l.source::text as source, m.source_id::text, m.customer_id, m.to_erase, m.filled, c.name::text, c.email::text, c.phone::text, c.user_id
+  from interlock.linked_customers m
+  join interlock.customers c on c.id = m.customer_id
+  join interlock.customer_links l on l.id = m.link_id;
+insert into auth.users (id, aud, role, email)
+select ('97000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', format('tap-97-%s@example.com', n) from generate_series(1, 4) n;
+
+create schema tap_more;
+create table tap_more.members (id int unique, code text unique, name text, email text, phone text, account uuid);
+create table tap_more.guests (id int primary key, name text, email text);
+insert into tap_more.members (id, name, email) select n, 'member ' || n, format('member%s@example.com', n) from generate_series(1, 6) n;
+insert into tap_more.guests select n, 'guest ' || n, format('guest%s@example.com', n) from generate_series(1, 3) n;
+select interlock.link_customers('tap_more.guests', '{"id": "id", "name": "name", "email": "email"}', p_on_erase => 'clear');
+select interlock.link_customers(
+  'tap_more.members', '{"id": "id", "name": "name", "email": "email", "phone": "phone", "user": "account"}', '{user,email}', 'leave_out'
+);
+
+-- What passes from one to the other --------------------------------------------------------------
+
+update tap_more.members set phone = '+49 151 111111' || id, account = format('97000000-0000-4000-8000-00000000000%s', id)::uuid where id in (1, 2);
+update tap_more.members set phone = '+49 151 111111' || (3 - id), account = format('97000000-0000-4000-8000-00000000000%s', 3 - id)::uuid where id in (1, 2);
+select results_eq(
+  $$select source_id, phone, right(user_id::text, 1) from pg_temp.had where source ~ 'members' and phone is not null order by 1$$,
+  $$values ('1', '+491511111112', '2'), ('2', '+491511111111', '1')$$, 'phones and accounts pass from one to the other'
+);
+create temporary table places as select m.customer_id, m.ctid::text as place from interlock.linked_customers m;
+update tap_more.members set name = name || '!' where id = 1;
+select is_empty(
+  'select from interlock.linked_customers m join places p using (customer_id) where m.ctid::text <> p.place', 'a change of who somebody is writes no more than that'
+);
+insert into interlock.customers (name, email) values ('Till', 'till@example.com');
+set constraints all deferred;
+update tap_more.members set email = 'till@example.com' where id = 4;
+insert into tap_more.members (id, name, email) values (14, null, 'till@example.com');
+set constraints all immediate;
+select results_eq(
+  $$select source_id, name, email from pg_temp.had where source_id in ('4', '14') order by 1$$,
+  $$values ('14', 'Till', 'till@example.com'), ('4', 'member 4', null)$$, 'who has a customer is nobody else'
+);
+select public.merge_customers((select customer_id from pg_temp.had where name = 'member 3'), (select customer_id from pg_temp.had where name = 'member 5'));
+update tap_more.members set email = 'shared@example.com' where id in (3, 5);
+select is((select email from pg_temp.had where name = 'member 5'), 'shared@example.com', 'who was merged claims nothing');
+create function pg_temp.first_problem(p_sql text) returns text language plpgsql as $$
+declare
+  v_detail text;
+begin
+  execute p_sql;
+  return null;
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return v_detail::jsonb #>> '{problems,0,pointer}';
+end
+$$;
+select is(
+  pg_temp.first_problem($$update tap_more.guests set name = repeat('x', 201), email = 'none' where id in (1, 2)$$), '/1/email', 'what is wrong is told in the order of the keys'
+);
+
+-- Points -----------------------------------------------------------------------------------------
+
+insert into interlock.points_rules (currency, per_amount, points) values ('EUR', 100, 1);
+insert into interlock.products (id, name, price, currency, available_quantity) values ('97000000-0000-4000-8000-0000000000a1', 'Tea', 700, 'EUR', 100);
+create function pg_temp.buys(p_user int) returns uuid language plpgsql as $$
+declare
+  v_id uuid;
+begin
+  perform set_config('request.jwt.claims', format('{"sub": "97000000-0000-4000-8000-00000000000%s", "role": "authenticated"}', p_user), true);
+  v_id := public.checkout('[{"product_id": "97000000-0000-4000-8000-0000000000a1", "quantity": 1}]', p_payment_method => 'cash_on_delivery') #>> '{order,id}';
+  perform set_config('request.jwt.claims', '', true);
+  return v_id;
+end
+$$;
+update tap_more.members set account = '97000000-0000-4000-8000-000000000003' where id = 6;
+create temporary table bought as select pg_temp.buys(3) as id;
+update interlock.orders o set status = 'paid' from bought b where o.id = b.id;
+update tap_more.members set account = '97000000-0000-4000-8000-000000000004' where id = 6;
+select is(
+  (select a.balance::bigint from interlock.points_accounts a join pg_temp.had h using (customer_id) where h.source_id = '6'), 7::bigint,
+  'what an account has earned is that of who had it'
+);
+
+-- Linked anew --------------------------------------------------------------------------------------
+
+select interlock.unlink_customers('tap_more.guests');
+update tap_more.guests set name = 'Gus' where id = 2;
+select interlock.link_customers('tap_more.guests', '{"id": "id", "name": "name", "email": "email"}', p_on_erase => 'clear', p_fill => 1);
+select is((select count(*) from pg_temp.had where source ~ 'guests' and filled), 1::bigint, 'linked anew, all are taken over anew');
+update tap_more.members set name = 'Mo' where id = 2;
+select is((select count(*) from pg_temp.had where source ~ 'guests' and filled), 1::bigint, 'a row of one table fills none of the other');
+select results_eq(
+  $$select source_id, what from interlock.customer_drift('tap_more.guests')$$, $$values ('2', 'missing'), ('3', 'missing')$$, 'what is not taken over yet is told once'
+);
+select interlock.fill_links(10);
+alter table tap_more.members disable trigger user;
+insert into tap_more.members (id, name) values (null, 'No key');
+alter table tap_more.members enable trigger user;
+select results_eq(
+  $$select source_id, what from interlock.customer_drift()$$, $$values (null::text, 'invalid')$$, 'and so is a row that cannot be'
+);
+delete from tap_more.members where id is null;
+
+-- Taken out, some of them ------------------------------------------------------------------------------
+
+alter table tap_more.guests add constraint stays check (name is not null or id = 1);
+select public.erase_customer(customer_id) from pg_temp.had where source ~ 'guests';
+select results_eq(
+  $$select source_id, to_erase from pg_temp.had where source ~ 'guests' order by 1$$, $$values ('1', false), ('2', true), ('3', true)$$, 'what refuses is noted, and nothing else'
+);
+alter table tap_more.guests drop constraint stays, add constraint stays check (name is not null or id < 3) not valid;
+select is(interlock.fill_links(10), 1, 'a job does what can be done');
+select results_eq($$select source_id from pg_temp.had where to_erase$$, array['3'], 'and keeps the rest in mind');
+alter table tap_more.guests drop constraint stays;
+select is(interlock.fill_links(10), 1, 'until that can be done');
+select interlock.unlink_customers('tap_more.members');
+update interlock.customer_links set on_erase = 'clear' where source = 'tap_more.members'::regclass;
+select public.erase_customer(customer_id) from pg_temp.had where source ~ 'members' and source_id = '2';
+select is((select name from tap_more.members where id = 2), 'Mo', 'what is not linked any more is not cleared, whatever else is');
+create table tap_more.profiles (id uuid primary key, email text);
+insert into tap_more.profiles values ('97000000-0000-4000-8000-000000000001', 'p@example.com');
+select interlock.link_customers('tap_more.profiles', '{"id": "id", "user": "id", "email": "email"}', '{}', 'leave_out', p_on_erase => 'clear');
+select public.erase_customer(customer_id) from pg_temp.had where source ~ 'profiles';
+select results_eq('select id, email from tap_more.profiles', $$values ('97000000-0000-4000-8000-000000000001'::uuid, null::text)$$, 'a key is not cleared');
+
+-- Orders -------------------------------------------------------------------------------------------------
+
+create table tap_more.one (id uuid primary key, minor int not null);
+create table tap_more.two (id text primary key, state text);
+select is(
+  interlock.link_orders('tap_more.one', '{"id": "id", "total": "minor", "unit": "minor"}', p_since => now()) -> 'success', 'true', 'a column may be called as the unit'
+);
+select interlock.link_orders('tap_more.two', '{"id": "id", "status": "state"}', p_since => now());
+alter table tap_more.one add constraint never check (minor > 1000) not valid;
+alter table tap_more.two add constraint never check (state is null) not valid;
+create temporary table orders as select pg_temp.buys(n) as id from generate_series(3, 4) n;
+select is((select count(*) from interlock.order_write_outs), 4::bigint, 'two orders wait for two tables');
+alter table tap_more.two drop constraint never;
+select is(interlock.write_order_out((select min(id::text)::uuid from orders)), 1, 'one is written where it can be');
+select results_eq(
+  'select l.target::text, count(*) from interlock.order_write_outs w join interlock.order_links l on l.id = w.link_id group by 1 order by 1',
+  $$values ('tap_more.one', 2::bigint), ('tap_more.two', 1)$$, 'the others go on waiting'
+);
+select is(interlock.unlink_orders('tap_more.one') -> 'not_written', '2', 'what cannot be written when a link ends is told');
+select is((select count(*) from interlock.order_write_outs), 0::bigint, 'and what can be, also of another link, is');
+alter table tap_more.two rename column id to key;
+select isnt(pg_temp.buys(4), null, 'a key that is gone stops no order');
+alter table tap_more.two rename column key to id;
+select is(interlock.unlink_orders('tap_more.two') -> 'not_written', '0', 'unlinked, what waits is written first');
+select is((select count(*) from tap_more.two), 4::bigint, 'all of it');
+
+create function pg_temp.messages(p_map jsonb) returns setof text language sql as $$
+  select concat_ws(' ', p ->> 'pointer', p ->> 'message') from jsonb_array_elements(interlock.link_orders('tap_more.two', p_map, p_dry_run => true) -> 'problems') p
+$$;
+select results_eq(
+  $$select * from pg_temp.messages('{"status": {"column": "state", "as": {"paid": 1}}, "number": 1, "tracking": {}}') where position('names no column' in messages) = 0$$,
+  array[
+    '/p_map/id is required: the column that has the id of the order', '/p_map/status/as must say which word becomes which: {"pending_payment": "pending"}',
+    '/p_map/tracking/as must say which word becomes which: {"pending_payment": "pending"}', '/p_map id of tap_more.two must be filled, and nothing does: give it a default'
+  ],
+  'what a map needs'
+);
+create function tap_more.begins() returns trigger language plpgsql as $$
+begin
+  if new.state = 'fulfilled' then raise 'an order cannot begin so'; end if;
+  return new;
+end
+$$;
+create trigger begins before insert on tap_more.two for each row execute function tap_more.begins();
+select is_empty($$select * from pg_temp.messages('{"id": "id", "status": "state"}')$$, 'an order is tried from its first state on');
+
+select * from finish();
+rollback;
