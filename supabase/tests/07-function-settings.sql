@@ -91,6 +91,7 @@ select results_eq(
       ('interlock.open_shift(uuid,bigint,uuid,timestamp with time zone): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.order_story(uuid): TimeZone=UTC'),
       ('interlock.pack_item(uuid,uuid,uuid,text,integer,text,text,text): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.pack_units(uuid,uuid,uuid,integer,integer,uuid): lock_timeout=2s'),
       ('interlock.park_sale(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.payment_webhook(text,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.pick_item(uuid,uuid,text,integer,integer,text,text,text): lock_timeout=2s, TimeZone=UTC'),
@@ -139,7 +140,6 @@ select results_eq(
       ('interlock.suppress_email(text,text): lock_timeout=2s'),
       ('interlock.top_up_wallet(uuid,bigint,text,text): lock_timeout=2s'),
       ('interlock.unlink_products(regclass,boolean): lock_timeout=2s'),
-      ('interlock.update_packing_progress_atomic(uuid,uuid,uuid,uuid): lock_timeout=2s'),
       ('interlock.update_webhook_endpoint(uuid,text,text,text[],boolean,boolean): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.validate_promo(text,jsonb,bigint,uuid,boolean,text,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.void_sale(uuid,text,uuid): lock_timeout=2s, TimeZone=UTC')
