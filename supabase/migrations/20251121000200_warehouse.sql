@@ -52,8 +52,8 @@ create domain interlock.unit_change as int
   constraint unit_change_nonzero check (value <> 0);
 
 -- Broadcast to the screens of a picking session what has changed in it: a line with the basket that it is packed from, what there is of a
--- product, its status. With the numbers as they are, and the version of their row where it has one, so what comes late or twice does no harm. A
--- scan changes its basket first, and is one message.
+-- product, its status. With the numbers as they are, and the version of their row where it has one, so what comes late or twice does no harm.
+-- What a worker does with a line interlock.pack_units and interlock.give_up_units tell.
 --
 -- Callers: triggers packing_progress_broadcast, picking_session_items_broadcast and picking_sessions_broadcast.
 -- Locks: none.
@@ -66,27 +66,9 @@ set search_path = ''
 as $$
 begin
   if tg_table_name = 'packing_progress' then
-    perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.progress', jsonb_build_object(
-      'session_id', new.picking_session_id,
-      'order_id', new.order_id,
-      'product_id', new.product_id,
-      'change', new.quantity_packed - old.quantity_packed,
-      'quantity_packed', new.quantity_packed,
-      'quantity_needed', new.quantity_needed,
-      'quantity_short', new.quantity_short,
-      'version', new.version,
-      'basket', (
-        select jsonb_build_object(
-          'quantity_needed', i.quantity_needed,
-          'quantity_picked', i.quantity_picked,
-          'quantity_packed', i.quantity_packed,
-          'version', i.version
-        )
-        from interlock.picking_session_items i
-        where i.picking_session_id = new.picking_session_id
-          and i.product_id = new.product_id
-      )
-    ));
+    perform interlock.broadcast_line(
+      new.picking_session_id, new.order_id, new.product_id, new.quantity_packed - old.quantity_packed
+    );
   elsif tg_table_name = 'picking_session_items' then
     perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.item', jsonb_build_object(
       'session_id', new.picking_session_id,
@@ -103,6 +85,53 @@ begin
     ));
   end if;
   return null;
+end
+$$;
+
+-- Hold that a lease on picking has somebody and an end, or neither. Not a CHECK: Postgres reads one anew at each scan, and this is asked only where a
+-- lease is written.
+--
+-- Callers: trigger picking_session_items_guard_picker.
+-- Locks: none.
+-- Errors: 23514 check_violation with constraint name picking_session_items_picker_whole (a bug).
+create function interlock.guard_picker()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if (new.picker_id is null) <> (new.picker_until is null) then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'picking_session_items_picker_whole',
+      message = 'a lease on picking has somebody and an end, or neither';
+  end if;
+  return new;
+end
+$$;
+
+-- Hold that the history of a line has all its numbers, or none of them. Not a CHECK: Postgres reads one anew at each scan, which takes longer than this.
+--
+-- Callers: trigger packing_scans_guard.
+-- Locks: none.
+-- Errors: 23514 check_violation with constraint name packing_scans_line_whole (a bug).
+create function interlock.guard_scan()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if num_nulls(new.quantity_packed, new.quantity_needed, new.quantity_short, new.version) not in (0, 4) then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema,
+      table = tg_table_name,
+      constraint = 'packing_scans_line_whole',
+      message = 'the history of a line has all its numbers, or none of them';
+  end if;
+  return new;
 end
 $$;
 
@@ -287,9 +316,9 @@ comment on column interlock.packing_progress.box_open is
 comment on column interlock.packing_progress.version is
   'One more after every change of its numbers: the higher one is the newer one.';
 
--- Asked here, as a scan where there is no realtime would pay for the call of the function.
+-- What a worker does with a line interlock.pack_units and interlock.give_up_units tell themselves: Postgres would read the condition anew at each scan.
 create trigger packing_progress_broadcast
-  after update on interlock.packing_progress
+  after update of quantity_needed, box_open on interlock.packing_progress
   for each row
   when (old.version <> new.version and interlock.has_realtime())
   execute function interlock.broadcast_packing();
@@ -320,9 +349,7 @@ create table interlock.packing_scans (
   quantity_needed int,
   quantity_short int,
   version bigint,
-  transaction xid8 not null default pg_current_xact_id(),
-  constraint packing_scans_line_whole
-    check (num_nulls(quantity_packed, quantity_needed, quantity_short, version) in (0, 4))
+  transaction xid8 not null default pg_current_xact_id()
 );
 
 comment on table interlock.packing_scans is
@@ -352,6 +379,11 @@ create index packing_scans_by_session on interlock.packing_scans (picking_sessio
 
 -- What is to be told outside: interlock.events.
 create index packing_scans_by_transaction on interlock.packing_scans (transaction);
+
+create trigger packing_scans_guard
+  before insert on interlock.packing_scans
+  for each row
+  execute function interlock.guard_scan();
 
 create trigger packing_scans_append_only
   before update or delete on interlock.packing_scans
@@ -392,8 +424,7 @@ create table interlock.picking_session_items (
   picker_until timestamptz,
   version interlock.row_version not null default 1,
   constraint picking_session_items_pkey primary key (picking_session_id, product_id),
-  constraint picking_session_items_packed_within_picked check (quantity_packed <= quantity_picked),
-  constraint picking_session_items_picker_whole check ((picker_id is null) = (picker_until is null))
+  constraint picking_session_items_packed_within_picked check (quantity_packed <= quantity_picked)
 )
 with (fillfactor = 70);
 
@@ -425,9 +456,14 @@ create index picking_session_items_short
   on interlock.picking_session_items (picking_session_id)
   where quantity_short > 0 and checked_at is null;
 
--- A scan, which changes only what is packed, is told with its line.
+create trigger picking_session_items_guard_picker
+  before insert or update of picker_id, picker_until on interlock.picking_session_items
+  for each row
+  execute function interlock.guard_picker();
+
+-- A scan, which changes only what is packed, is told with its line; the columns are named, as Postgres would read the condition anew at each.
 create trigger picking_session_items_broadcast
-  after update on interlock.picking_session_items
+  after update of quantity_needed, quantity_picked, quantity_short on interlock.picking_session_items
   for each row
   when (
     (old.quantity_needed, old.quantity_picked, old.quantity_short)
@@ -589,6 +625,42 @@ begin
     where s.id = p_session_id
       and b.order_id = p_order_id
   );
+end
+$$;
+
+-- Broadcast to the screens of a picking session what has become of a line, with the basket that it is packed from, which is changed first: a scan is one message.
+-- With the numbers as they are and the version of their row, so what comes late or twice does no harm.
+--
+-- Callers: interlock.pack_units, interlock.give_up_units, interlock.broadcast_packing, where the platform's realtime is there.
+-- Locks: none.
+create function interlock.broadcast_line(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform realtime.send(jsonb_build_object(
+    'session_id', p_session_id,
+    'order_id', p_order_id,
+    'product_id', p_product_id,
+    'change', p_change,
+    'quantity_packed', p.quantity_packed,
+    'quantity_needed', p.quantity_needed,
+    'quantity_short', p.quantity_short,
+    'version', p.version,
+    'basket', jsonb_build_object(
+      'quantity_needed', i.quantity_needed,
+      'quantity_picked', i.quantity_picked,
+      'quantity_packed', i.quantity_packed,
+      'version', i.version
+    )
+  ), 'packing.progress', 'packing:' || p_session_id, true)
+  from interlock.packing_progress p
+  join interlock.picking_session_items i
+    on i.picking_session_id = p.picking_session_id and i.product_id = p.product_id
+  where p.picking_session_id = p_session_id
+    and p.order_id = p_order_id
+    and p.product_id = p_product_id;
 end
 $$;
 
@@ -1178,7 +1250,7 @@ $$;
 -- Locks: the line.
 -- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED; 55P03 after lock_timeout.
 create function interlock.give_up_units(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
-returns interlock.packing_progress
+returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -1205,8 +1277,16 @@ begin
     perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units());
   end if;
 
-  perform interlock.note_packing(v_line, 'short', p_change);
-  return v_line;
+  insert into interlock.packing_scans (
+    picking_session_id, order_id, product_id, action, quantity, actor, quantity_packed, quantity_needed, quantity_short, version
+  )
+  values (
+    p_session_id, p_order_id, p_product_id, 'short', p_change, auth.uid(),
+    v_line.quantity_packed, v_line.quantity_needed, v_line.quantity_short, v_line.version
+  );
+  if interlock.has_realtime() then
+    perform interlock.broadcast_line(p_session_id, p_order_id, p_product_id, 0);
+  end if;
 end
 $$;
 
@@ -1240,6 +1320,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_line interlock.packing_progress;
+  v_packed record;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -1251,10 +1332,10 @@ begin
       'progress_id', p_progress_id, 'session_id', p_session_id, 'product_id', p_product_id
     ));
   end if;
-  v_line := interlock.pack_units(v_line.picking_session_id, v_line.order_id, v_line.product_id, 1);
+  v_packed := interlock.pack_units(v_line.picking_session_id, v_line.order_id, v_line.product_id, 1);
   return query values (
-    v_line.id, v_line.picking_session_id, v_line.order_id, v_line.product_id, v_line.quantity_needed::int,
-    v_line.quantity_packed::int, v_line.created_at, v_line.updated_at
+    v_line.id, v_line.picking_session_id, v_line.order_id, v_line.product_id, v_packed.quantity_needed,
+    v_packed.quantity_packed, v_line.created_at, now()
   );
 end
 $$;
@@ -1389,28 +1470,7 @@ begin
 end
 $$;
 
--- Write down what was done with a line, with the numbers as they are and the line's version, so that whoever is told of it late or
--- twice is not misled.
---
--- Callers: interlock.pack_units, interlock.give_up_units.
--- Locks: none.
-create function interlock.note_packing(p_line interlock.packing_progress, p_action text, p_quantity int)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  insert into interlock.packing_scans (
-    picking_session_id, order_id, product_id, action, quantity, actor, quantity_packed, quantity_needed, quantity_short, version
-  )
-  values (
-    p_line.picking_session_id, p_line.order_id, p_line.product_id, p_action, p_quantity, auth.uid(),
-    p_line.quantity_packed, p_line.quantity_needed, p_line.quantity_short, p_line.version
-  );
-end
-$$;
-
--- Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).
+-- Write down what was done in a picking session, but for what interlock.pack_units and interlock.give_up_units do with a line.
 --
 -- Callers: interlock.pick_item, interlock.complete_box, interlock.close_sent_box; with what they have changed locked.
 -- Locks: none.
@@ -1460,7 +1520,6 @@ declare
   v_quantity constant int := coalesce(p_quantity, 1);
   v_problems jsonb := '[]'::jsonb;
   v_product_id uuid;
-  v_line interlock.packing_progress;
   v_answer text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -1523,14 +1582,14 @@ begin
   end if;
 
   if v_action = 'short' then
-    v_line := interlock.give_up_units(p_session_id, p_order_id, v_product_id, v_quantity);
+    perform interlock.give_up_units(p_session_id, p_order_id, v_product_id, v_quantity);
   else
-    v_line := interlock.pack_units(
+    perform interlock.pack_units(
       p_session_id, p_order_id, v_product_id, case v_action when 'pack' then v_quantity else -v_quantity end
     );
   end if;
   -- A statement of its own, which sees what was written.
-  v_answer := interlock.packing_answer(v_line)::text;
+  v_answer := interlock.packing_answer(p_session_id, p_order_id, v_product_id)::text;
   if p_idempotency_key is not null then
     perform interlock.finish_idempotent('pack_item', p_idempotency_key, v_answer);
   end if;
@@ -1542,33 +1601,45 @@ $$;
 -- never gives more than was picked, over all orders, and the line never takes more than it needs, and nothing once its box is closed.
 -- A unit that was given up as short and is packed after all is short no more.
 --
--- With p_expected the line must have so many: IL004 says that it has not.
+-- With p_expected the line must have so many: IL004 says that it has not. p_location_id, if it is given, is the session's location.
 --
--- Callers: interlock.pack_item, interlock.update_packing_progress_atomic, interlock.increment_packing_quantity,
---   interlock.set_packed_quantity.
--- Locks: the basket; the line.
--- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004;
---   55P03 after lock_timeout.
+-- A scan makes no statement and calls no function that it can do without: the basket's update asks for the session and its caller (staff as
+-- interlock.works_at does), interlock.refuse_pack finds out afterwards what was wrong, the history is written here, the other workers are told
+-- without a trigger, and public.update_packing_progress_atomic calls it with nothing between.
+--
+-- Callers: authenticated (packers, managers, staff) and service_role, through public.update_packing_progress_atomic; interlock.pack_item,
+--   interlock.increment_packing_quantity, interlock.set_packed_quantity.
+-- Locks: the basket; the line; two seconds at most.
+-- Errors: as interlock.find_session; VALIDATION_FAILED for an id that is null; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED,
+--   NO_UNITS_TO_PACK, NOTHING_PACKED; IL004; 55P03 is transient.
+-- Security definer: nobody has the right to write sessions.
 create function interlock.pack_units(
-  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
+  p_session_id uuid,
+  p_order_id uuid,
+  p_product_id uuid,
+  p_change int,
+  p_expected int default null,
+  p_location_id uuid default null,
+  out progress_id uuid,
+  out quantity_packed int,
+  out quantity_needed int,
+  out quantity_short int,
+  out version bigint
 )
-returns interlock.packing_progress
 language plpgsql
+security definer
 set search_path = ''
+set lock_timeout = '2s'
 as $$
 declare
-  v_status text;
+  -- Read once; without a token the platform knows best who it is.
+  v_claims constant jsonb := auth.jwt();
+  v_user constant uuid := coalesce((v_claims ->> 'sub')::uuid, auth.uid());
+  v_is_staff constant boolean := v_claims -> 'app_metadata' ->> 'role' = 'staff' and current_setting('role') <> 'service_role';
   v_taken int := 0;
-  v_line interlock.packing_progress;
 begin
-  select s.status
-  into v_status
-  from interlock.picking_sessions s
-  where s.id = p_session_id
-    and interlock.works_at(s.location_id);
-  if v_status is distinct from 'packing' then
-    perform interlock.find_session(p_session_id);
-    perform interlock.refuse_session(p_session_id, p_order_id);
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
   end if;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
@@ -1578,7 +1649,18 @@ begin
       version = i.version + 1
   where i.picking_session_id = p_session_id
     and i.product_id = p_product_id
-    and i.quantity_packed + p_change between 0 and i.quantity_picked;
+    and i.quantity_packed + p_change between 0 and i.quantity_picked
+    and exists (
+      select
+      from interlock.picking_sessions s
+      where s.id = p_session_id
+        and s.status = 'packing'
+        and (p_location_id is null or s.location_id = p_location_id)
+        and case
+          when v_is_staff then exists (select from auth.users u where u.id = v_user)
+          else interlock.works_at(s.location_id)
+        end
+    );
   if found then
     v_taken := p_change;
     if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
@@ -1595,14 +1677,25 @@ begin
       and p.box_open
       and p.quantity_packed + p_change between 0 and p.quantity_needed
       and p.quantity_packed = coalesce(p_expected, p.quantity_packed)
-    returning p.* into v_line;
+    returning p.id, p.quantity_packed, p.quantity_needed, p.quantity_short, p.version
+    into progress_id, quantity_packed, quantity_needed, quantity_short, version;
   end if;
-  if v_line.id is null then
-    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken);
+  if progress_id is null then
+    perform interlock.refuse_pack(
+      p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken, p_location_id
+    );
   end if;
 
-  perform interlock.note_packing(v_line, case when p_change > 0 then 'pack' else 'unpack' end, p_change);
-  return v_line;
+  insert into interlock.packing_scans (
+    picking_session_id, order_id, product_id, action, quantity, actor, quantity_packed, quantity_needed, quantity_short, version
+  )
+  values (
+    p_session_id, p_order_id, p_product_id, case when p_change > 0 then 'pack' else 'unpack' end, p_change, v_user,
+    quantity_packed, quantity_needed, quantity_short, version
+  );
+  if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+    perform interlock.broadcast_line(p_session_id, p_order_id, p_product_id, p_change);
+  end if;
 end
 $$;
 
@@ -1610,7 +1703,7 @@ $$;
 --
 -- Callers: the functions that pack.
 -- Locks: none.
-create function interlock.packing_answer(p_line interlock.packing_progress)
+create function interlock.packing_answer(p_session_id uuid, p_order_id uuid, p_product_id uuid)
 returns jsonb
 language plpgsql
 stable
@@ -1620,32 +1713,39 @@ declare
   v_order record;
   v_session record;
 begin
-  select sum(l.quantity_packed) as packed, sum(l.quantity_needed) as needed, sum(l.quantity_short) as short
+  select
+    sum(l.quantity_packed) as packed, sum(l.quantity_needed) as needed, sum(l.quantity_short) as short,
+    -- Of the one line.
+    (array_agg(l.id) filter (where l.product_id = p_product_id))[1] as line_id,
+    max(l.quantity_packed) filter (where l.product_id = p_product_id) as line_packed,
+    max(l.quantity_needed) filter (where l.product_id = p_product_id) as line_needed,
+    max(l.quantity_short) filter (where l.product_id = p_product_id) as line_short,
+    max(l.version) filter (where l.product_id = p_product_id) as line_version
   into v_order
   from interlock.packing_progress l
-  where l.picking_session_id = p_line.picking_session_id
-    and l.order_id = p_line.order_id;
+  where l.picking_session_id = p_session_id
+    and l.order_id = p_order_id;
   select
     sum(i.quantity_packed) as packed, sum(i.quantity_picked) as picked, sum(i.quantity_needed) as needed,
     -- Of the one product's row.
-    max(i.quantity_picked) filter (where i.product_id = p_line.product_id) as basket_picked,
-    max(i.quantity_packed) filter (where i.product_id = p_line.product_id) as basket_packed,
-    max(i.version) filter (where i.product_id = p_line.product_id) as basket_version
+    max(i.quantity_picked) filter (where i.product_id = p_product_id) as basket_picked,
+    max(i.quantity_packed) filter (where i.product_id = p_product_id) as basket_packed,
+    max(i.version) filter (where i.product_id = p_product_id) as basket_version
   into v_session
   from interlock.picking_session_items i
-  where i.picking_session_id = p_line.picking_session_id;
+  where i.picking_session_id = p_session_id;
 
   return jsonb_build_object(
     'success', true,
-    'progress_id', p_line.id,
-    'session_id', p_line.picking_session_id,
-    'order_id', p_line.order_id,
-    'product_id', p_line.product_id,
-    'quantity_packed', p_line.quantity_packed,
-    'quantity_needed', p_line.quantity_needed,
-    'quantity_short', p_line.quantity_short,
-    'is_item_complete', p_line.quantity_packed + p_line.quantity_short >= p_line.quantity_needed,
-    'version', p_line.version,
+    'progress_id', v_order.line_id,
+    'session_id', p_session_id,
+    'order_id', p_order_id,
+    'product_id', p_product_id,
+    'quantity_packed', v_order.line_packed,
+    'quantity_needed', v_order.line_needed,
+    'quantity_short', v_order.line_short,
+    'is_item_complete', v_order.line_packed + v_order.line_short >= v_order.line_needed,
+    'version', v_order.line_version,
     'order', jsonb_build_object(
       'units_packed', v_order.packed,
       'units_needed', v_order.needed,
@@ -1796,19 +1896,38 @@ $$;
 -- already, and are in it again with the refusal.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line
---   has not the number of units that was expected.
+-- Errors: as interlock.find_session, also for a session of another location than the one that was given; VALIDATION_FAILED for an id that is null;
+--   PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line has not the
+--   number of units that was expected.
 create function interlock.refuse_pack(
-  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0,
+  p_location_id uuid default null
 )
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
+  v_problems jsonb;
+  v_session interlock.picking_sessions;
   v_line interlock.packing_progress;
   v_item interlock.picking_session_items;
 begin
+  select jsonb_agg(jsonb_build_object('pointer', '/' || u.name, 'message', 'is required') order by u.name)
+  into v_problems
+  from (values ('p_session_id', p_session_id), ('p_order_id', p_order_id), ('p_product_id', p_product_id)) as u (name, id)
+  where u.id is null;
+  if v_problems is not null then
+    perform interlock.require_packer();
+    perform interlock.refuse_problems(v_problems);
+  end if;
+  v_session := interlock.find_session(p_session_id);
+  if v_session.location_id <> p_location_id then
+    perform interlock.raise_error('SESSION_NOT_FOUND', jsonb_build_object('session_id', p_session_id));
+  end if;
+  if v_session.status <> 'packing' then
+    perform interlock.refuse_session(p_session_id, p_order_id);
+  end if;
   select p.*
   into v_line
   from interlock.packing_progress p
@@ -2094,24 +2213,27 @@ begin
   perform interlock.refuse_problems(v_problems);
   v_line := interlock.find_packing_line(p_progress_id);
   if p_new = p_expected and v_line.quantity_packed = p_expected then
-    return interlock.packing_answer(v_line);
+    return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
   end if;
 
   begin
-    v_line := interlock.pack_units(
+    perform interlock.pack_units(
       v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
     );
     -- A statement of its own, which sees what was written.
-    return interlock.packing_answer(v_line);
+    return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
   exception
     when sqlstate 'IL004' then
-      -- Nothing of the attempt is left, so these are the numbers as they are.
-      v_line := interlock.find_packing_line(p_progress_id);
+      -- Nothing of the attempt is left, so what is answered are the numbers as they are.
+      null;
   end;
   insert into interlock.packing_conflicts (picking_session_id, product_id)
   values (v_line.picking_session_id, v_line.product_id);
   perform set_config('response.status', '409', true);
-  return interlock.error_body('PACKING_CONFLICT', interlock.packing_answer(v_line) - 'success');
+  return interlock.error_body(
+    'PACKING_CONFLICT',
+    interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id) - 'success'
+  );
 end
 $$;
 
@@ -2239,6 +2361,7 @@ begin
   update interlock.packing_progress p
   set quantity_packed = 0,
       quantity_short = 0,
+      box_open = false,
       version = p.version + 1,
       updated_at = now()
   where p.picking_session_id = p_session_id
@@ -2281,55 +2404,6 @@ begin
     perform interlock.refuse_shortages(v_moves, interlock.lock_inventory(v_moves));
     perform interlock.move_quantities(v_moves, 'order_packed', p_order_id);
   end if;
-end
-$$;
-
--- What public.update_packing_progress_atomic does, with its owner's rights: one unit of a product into the box of an order, as the incident report calls it.
--- p_store_id, if it is given, is the session's location.
---
--- Callers: authenticated (packers, managers, staff) and service_role, through public.update_packing_progress_atomic.
--- Locks: as interlock.pack_units, two seconds at most.
--- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SESSION_NOT_FOUND, SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, ALREADY_FULLY_PACKED,
---   NO_UNITS_TO_PACK; 55P03 is transient.
--- Security definer: nobody has the right to write sessions.
-create function interlock.update_packing_progress_atomic(
-  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_store_id uuid
-)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-set lock_timeout = '2s'
-as $$
-declare
-  v_problems jsonb := '[]'::jsonb;
-  v_line interlock.packing_progress;
-begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform interlock.raise_isolation_level();
-  end if;
-  if num_nulls(p_session_id, p_order_id, p_product_id) > 0 then
-    select v_problems || jsonb_agg(jsonb_build_object('pointer', '/' || u.name, 'message', 'is required') order by u.name)
-    into v_problems
-    from (values ('p_session_id', p_session_id), ('p_order_id', p_order_id), ('p_product_id', p_product_id)) as u (name, id)
-    where u.id is null;
-    perform interlock.require_packer();
-    perform interlock.refuse_problems(v_problems);
-  end if;
-  if p_store_id is not null and (interlock.find_session(p_session_id)).location_id <> p_store_id then
-    perform interlock.raise_error('SESSION_NOT_FOUND', jsonb_build_object('session_id', p_session_id));
-  end if;
-  v_line := interlock.pack_units(p_session_id, p_order_id, p_product_id, 1);
-  return jsonb_build_object(
-    'success', true,
-    'progress_id', v_line.id,
-    'order_id', p_order_id,
-    'product_id', p_product_id,
-    'quantity_packed', v_line.quantity_packed,
-    'quantity_needed', v_line.quantity_needed,
-    'is_item_complete', v_line.quantity_packed + v_line.quantity_short >= v_line.quantity_needed,
-    'version', v_line.version
-  );
 end
 $$;
 
@@ -2653,6 +2727,12 @@ $$;
 comment on function public.start_packing(uuid) is
   'Lets what was picked be packed. For whoever works in the warehouse, and the service role.';
 
+-- One unit of a product into the box of an order, as the incident report calls it. p_store_id, if it is given, is the session's location.
+--
+-- Callers: authenticated (packers, managers, staff) and service_role.
+-- Locks: as interlock.pack_units, with nothing between, two seconds at most.
+-- Errors: UNAUTHENTICATED, FORBIDDEN, VALIDATION_FAILED, SESSION_NOT_FOUND, SESSION_STATE_CONFLICT, PACKING_LINE_NOT_FOUND, ALREADY_FULLY_PACKED,
+--   NO_UNITS_TO_PACK; 55P03 is transient.
 create function public.update_packing_progress_atomic(
   p_session_id uuid,
   p_order_id uuid,
@@ -2664,8 +2744,20 @@ language plpgsql
 security invoker
 set search_path = ''
 as $$
+declare
+  v_line record;
 begin
-  return interlock.update_packing_progress_atomic(p_session_id, p_order_id, p_product_id, p_store_id);
+  v_line := interlock.pack_units(p_session_id, p_order_id, p_product_id, 1, null, p_store_id);
+  return jsonb_build_object(
+    'success', true,
+    'progress_id', v_line.progress_id,
+    'order_id', p_order_id,
+    'product_id', p_product_id,
+    'quantity_packed', v_line.quantity_packed,
+    'quantity_needed', v_line.quantity_needed,
+    'is_item_complete', v_line.quantity_packed + v_line.quantity_short >= v_line.quantity_needed,
+    'version', v_line.version
+  );
 end
 $$;
 
@@ -2681,6 +2773,8 @@ comment on function interlock.abandon_stale_sessions is
   'Abandon picking sessions in which nobody has done anything for settings.session_idle; answers how many.';
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
+comment on function interlock.broadcast_line is
+  'Broadcast to the screens of a picking session what has become of a line, with the basket that it is packed from, which is changed first: a scan is one message.';
 comment on function interlock.broadcast_packing is
   'Broadcast to the screens of a picking session what has changed in it: a line with the basket that it is packed from, what there is of a product, its status.';
 comment on function interlock.claim_picking is
@@ -2709,6 +2803,10 @@ comment on function interlock.get_picking_session is
   'What public.get_picking_session does, with its owner''s rights: a session with its orders, lines and baskets, each number with its version.';
 comment on function interlock.give_up_units is
   'Say of units of a line that there will be none: what is neither packed nor given up has to be packed before the order is complete.';
+comment on function interlock.guard_picker is
+  'Hold that a lease on picking has somebody and an end, or neither.';
+comment on function interlock.guard_scan is
+  'Hold that the history of a line has all its numbers, or none of them.';
 comment on function interlock.increment_packing_quantity is
   'What public.increment_packing_quantity does, with its owner''s rights: one unit more in a line, as the incident report calls it.';
 comment on function interlock.item_state is
@@ -2721,10 +2819,8 @@ comment on function interlock.lock_box is
   'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
-comment on function interlock.note_packing is
-  'Write down what was done with a line, with the numbers as they are and the line''s version, so that whoever is told of it late or twice is not misled.';
 comment on function interlock.note_scan is
-  'Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).';
+  'Write down what was done in a picking session, but for what interlock.pack_units and interlock.give_up_units do with a line.';
 comment on function interlock.pack_item is
   'What public.pack_item does, with its owner''s rights: what function pack is asked for.';
 comment on function interlock.pack_units is
@@ -2757,8 +2853,6 @@ comment on function interlock.take_out_order is
   'Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to the shelf (interlock.put_backs).';
 comment on function interlock.take_packed_stock is
   'Take what is packed of an order out of the stock of its session''s location.';
-comment on function interlock.update_packing_progress_atomic is
-  'What public.update_packing_progress_atomic does, with its owner''s rights: one unit of a product into the box of an order, as the incident report calls it.';
 comment on function interlock.works_at is
   'Whether the caller may work in the warehouse of this location: its packers and managers by token, staff, the shop itself.';
 
@@ -2796,7 +2890,7 @@ grant execute on function
   public.remove_order_from_session(uuid, uuid), interlock.remove_order_from_session,
   public.set_packed_quantity(uuid, int, int), interlock.set_packed_quantity,
   public.start_packing(uuid), interlock.start_packing,
-  public.update_packing_progress_atomic(uuid, uuid, uuid, uuid), interlock.update_packing_progress_atomic
+  public.update_packing_progress_atomic(uuid, uuid, uuid, uuid), interlock.pack_units
 to authenticated, service_role;
 
 grant execute on function

@@ -30,6 +30,7 @@ drop function
   interlock.abandon_session,
   interlock.abandon_stale_sessions,
   interlock.box_answer,
+  interlock.broadcast_line,
   interlock.claim_picking,
   interlock.close_box,
   interlock.close_sent_box,
@@ -49,7 +50,6 @@ drop function
   interlock.lock_baskets,
   interlock.lock_box,
   interlock.need_less,
-  interlock.note_packing,
   interlock.note_scan,
   interlock.pack_item,
   interlock.pack_units,
@@ -66,7 +66,6 @@ drop function
   interlock.take_off_lines,
   interlock.take_out_order,
   interlock.take_packed_stock,
-  interlock.update_packing_progress_atomic,
   interlock.works_at;
 drop table
   interlock.picking_session_items,
@@ -82,4 +81,6 @@ drop domain
   interlock.unit_change;
 drop function
   interlock.broadcast_packing,
+  interlock.guard_picker,
+  interlock.guard_scan,
   interlock.packing_locations;

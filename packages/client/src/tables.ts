@@ -1531,9 +1531,8 @@ export type Database = {
           "quantity_short": number;
           "updated_at": string;
           "version": number;
-          "packing_answer": Json | null;
         };
-        ComputedFields: "packing_answer";
+        ComputedFields: never;
         Insert: {
           "box_open"?: boolean;
           "created_at"?: string;
@@ -4235,6 +4234,15 @@ export type Database = {
         Args: { "p_event": string; "p_payload": Json; "p_topic": string };
         Returns: undefined;
       };
+      "broadcast_line": {
+        Args: {
+          "p_change": number;
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_session_id": string;
+        };
+        Returns: undefined;
+      };
       "browse_shop": {
         Args: {
           "p_after": string;
@@ -5362,25 +5370,7 @@ export type Database = {
           "p_product_id": string;
           "p_session_id": string;
         };
-        Returns: {
-          "box_open": boolean;
-          "created_at": string;
-          "id": string;
-          "order_id": string;
-          "picking_session_id": string;
-          "product_id": string;
-          "quantity_needed": number;
-          "quantity_packed": number;
-          "quantity_short": number;
-          "updated_at": string;
-          "version": number;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "packing_progress";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
+        Returns: undefined;
       };
       "given": { Args: { "p_request": Json }; Returns: Json };
       "grant_promo_uses": {
@@ -6194,19 +6184,6 @@ export type Database = {
         Args: { "p_payload": Json; "p_subject": string; "p_type": string };
         Returns: number;
       };
-      "note_packing": {
-        Args: {
-          "p_action": string;
-          "p_line": Omit<
-            Database["interlock"]["Tables"]["packing_progress"]["Row"],
-            Database["interlock"]["Tables"]["packing_progress"][
-              "ComputedFields"
-            ]
-          >;
-          "p_quantity": number;
-        };
-        Returns: undefined;
-      };
       "note_sale": {
         Args: { "p_sale": Json; "p_type": string };
         Returns: undefined;
@@ -6313,38 +6290,18 @@ export type Database = {
         Args: {
           "p_change": number;
           "p_expected"?: number;
+          "p_location_id"?: string;
           "p_order_id": string;
           "p_product_id": string;
           "p_session_id": string;
         };
-        Returns: {
-          "box_open": boolean;
-          "created_at": string;
-          "id": string;
-          "order_id": string;
-          "picking_session_id": string;
-          "product_id": string;
-          "quantity_needed": number;
-          "quantity_packed": number;
-          "quantity_short": number;
-          "updated_at": string;
-          "version": number;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "packing_progress";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
+        Returns: Record<string, unknown>;
       };
       "packing_answer": {
         Args: {
-          "p_line": Omit<
-            Database["interlock"]["Tables"]["packing_progress"]["Row"],
-            Database["interlock"]["Tables"]["packing_progress"][
-              "ComputedFields"
-            ]
-          >;
+          "p_order_id": string;
+          "p_product_id": string;
+          "p_session_id": string;
         };
         Returns: Json;
       };
@@ -6751,6 +6708,7 @@ export type Database = {
         Args: {
           "p_change": number;
           "p_expected"?: number;
+          "p_location_id"?: string;
           "p_order_id": string;
           "p_product_id": string;
           "p_session_id": string;
@@ -7498,15 +7456,6 @@ export type Database = {
       };
       "unlink_products": {
         Args: { "p_forget"?: boolean; "p_source": unknown };
-        Returns: Json;
-      };
-      "update_packing_progress_atomic": {
-        Args: {
-          "p_order_id": string;
-          "p_product_id": string;
-          "p_session_id": string;
-          "p_store_id": string;
-        };
         Returns: Json;
       };
       "update_webhook_endpoint": {

@@ -7,6 +7,8 @@ comment on function interlock.abandon_stale_sessions is
   'Abandon picking sessions in which nobody has done anything for settings.session_idle; answers how many.';
 comment on function interlock.box_answer is
   'What is answered of an order that was completed, or taken out of its session.';
+comment on function interlock.broadcast_line is
+  'Broadcast to the screens of a picking session what has become of a line, with the basket that it is packed from, which is changed first: a scan is one message.';
 comment on function interlock.broadcast_packing is
   'Broadcast to the screens of a picking session what has changed in it: a line with the basket that it is packed from, what there is of a product, its status.';
 comment on function interlock.claim_picking is
@@ -35,6 +37,10 @@ comment on function interlock.get_picking_session is
   'What public.get_picking_session does, with its owner''s rights: a session with its orders, lines and baskets, each number with its version.';
 comment on function interlock.give_up_units is
   'Say of units of a line that there will be none: what is neither packed nor given up has to be packed before the order is complete.';
+comment on function interlock.guard_picker is
+  'Hold that a lease on picking has somebody and an end, or neither.';
+comment on function interlock.guard_scan is
+  'Hold that the history of a line has all its numbers, or none of them.';
 comment on function interlock.increment_packing_quantity is
   'What public.increment_packing_quantity does, with its owner''s rights: one unit more in a line, as the incident report calls it.';
 comment on function interlock.item_state is
@@ -47,10 +53,8 @@ comment on function interlock.lock_box is
   'Lock the box of an order against whoever completes it or takes it out, and answer what it is; the one helper for this kind of lock.';
 comment on function interlock.need_less is
   'What of an order is refunded before it was sent is needed no more in the session in which it is picked and packed: what of it is in the box already is in the basket again.';
-comment on function interlock.note_packing is
-  'Write down what was done with a line, with the numbers as they are and the line''s version, so that whoever is told of it late or twice is not misled.';
 comment on function interlock.note_scan is
-  'Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).';
+  'Write down what was done in a picking session, but for what interlock.pack_units and interlock.give_up_units do with a line.';
 comment on function interlock.pack_item is
   'What public.pack_item does, with its owner''s rights: what function pack is asked for.';
 comment on function interlock.pack_units is
@@ -83,7 +87,5 @@ comment on function interlock.take_out_order is
   'Take an order out of its session: what was packed for it is in the basket again, and what the others do not need goes back to the shelf (interlock.put_backs).';
 comment on function interlock.take_packed_stock is
   'Take what is packed of an order out of the stock of its session''s location.';
-comment on function interlock.update_packing_progress_atomic is
-  'What public.update_packing_progress_atomic does, with its owner''s rights: one unit of a product into the box of an order, as the incident report calls it.';
 comment on function interlock.works_at is
   'Whether the caller may work in the warehouse of this location: its packers and managers by token, staff, the shop itself.';

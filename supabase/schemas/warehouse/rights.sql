@@ -32,7 +32,7 @@ grant execute on function
   public.remove_order_from_session(uuid, uuid), interlock.remove_order_from_session,
   public.set_packed_quantity(uuid, int, int), interlock.set_packed_quantity,
   public.start_packing(uuid), interlock.start_packing,
-  public.update_packing_progress_atomic(uuid, uuid, uuid, uuid), interlock.update_packing_progress_atomic
+  public.update_packing_progress_atomic(uuid, uuid, uuid, uuid), interlock.pack_units
 to authenticated, service_role;
 
 grant execute on function

@@ -634,6 +634,35 @@ select is(public.abandon_stale_sessions(), '{"success": true, "abandoned": 1}'::
 reset role;
 select is_empty('select * from interlock.packing_differences', 'the books agree in the end');
 select throws_ok('delete from interlock.packing_scans', '23001', null, 'scans are append-only');
+create function pg_temp.broken_by(p_sql text)
+returns text
+language plpgsql
+as $$
+declare
+  v_constraint text;
+begin
+  execute p_sql;
+  return null;
+exception
+  when check_violation then
+    get stacked diagnostics v_constraint = constraint_name;
+    return v_constraint;
+end
+$$;
+select is(
+  pg_temp.broken_by($$
+    insert into interlock.packing_scans (picking_session_id, action, quantity, version) values (gen_random_uuid(), 'pack', 1, 1)
+  $$),
+  'packing_scans_line_whole', 'and have all numbers of a line, or none'
+);
+select is(
+  pg_temp.broken_by('update interlock.picking_session_items set picker_until = null, picker_id = gen_random_uuid()'),
+  'picking_session_items_picker_whole', 'a lease on picking has an end'
+);
+select is(
+  pg_temp.broken_by('update interlock.picking_session_items set picker_until = now(), picker_id = null'),
+  'picking_session_items_picker_whole', 'and somebody'
+);
 select throws_ok('delete from interlock.packing_conflicts', '23001', null, 'and conflicts');
 
 select * from finish();

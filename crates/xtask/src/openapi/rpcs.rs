@@ -450,13 +450,17 @@ fn top_level(text: &str) -> Vec<String> {
     parts
 }
 
-/// The codes that the header of an internal function names, by its name: that of the RPC in front of it.
+/// The codes that the header of a function names, by its name: an internal one has that of the RPC in front of it, and an RPC that
+/// calls one of another name has a header of its own.
 fn raised(sql: &str) -> BTreeMap<String, BTreeSet<&'static str>> {
     let mut found = BTreeMap::new();
     let codes = Code::all();
-    for (at, _) in sql.match_indices("create function interlock.") {
+    for (at, create) in ["create function interlock.", "create function public."]
+        .iter()
+        .flat_map(|create| sql.match_indices(create))
+    {
         let name = sql[at..]
-            .trim_start_matches("create function interlock.")
+            .trim_start_matches(create)
             .split('(')
             .next()
             .unwrap_or_default();
@@ -530,8 +534,10 @@ mod tests {
     #[test]
     fn the_codes_of_a_header_are_its_refusals() {
         let sql = "-- Cancel.\n--\n-- Errors: UNAUTHENTICATED, ORDER_NOT_FOUND (also another's),\n--   55P03 is transient.\n\
-                   create function interlock.cancel(p_id uuid)\n";
+                   create function interlock.cancel(p_id uuid)\n\n\
+                   -- Keep.\n--\n-- Errors: FORBIDDEN.\ncreate function public.keep(p_id uuid)\n";
         let found = raised(sql);
+        assert_eq!(found["keep"], BTreeSet::from(["FORBIDDEN"]));
         assert_eq!(
             found["cancel"],
             BTreeSet::from(["ORDER_NOT_FOUND", "UNAUTHENTICATED"])

@@ -5,7 +5,7 @@
 -- Locks: the line.
 -- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED; 55P03 after lock_timeout.
 create function interlock.give_up_units(p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int)
-returns interlock.packing_progress
+returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -32,7 +32,15 @@ begin
     perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units());
   end if;
 
-  perform interlock.note_packing(v_line, 'short', p_change);
-  return v_line;
+  insert into interlock.packing_scans (
+    picking_session_id, order_id, product_id, action, quantity, actor, quantity_packed, quantity_needed, quantity_short, version
+  )
+  values (
+    p_session_id, p_order_id, p_product_id, 'short', p_change, auth.uid(),
+    v_line.quantity_packed, v_line.quantity_needed, v_line.quantity_short, v_line.version
+  );
+  if interlock.has_realtime() then
+    perform interlock.broadcast_line(p_session_id, p_order_id, p_product_id, 0);
+  end if;
 end
 $$;

@@ -28,6 +28,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_line interlock.packing_progress;
+  v_packed record;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -39,10 +40,10 @@ begin
       'progress_id', p_progress_id, 'session_id', p_session_id, 'product_id', p_product_id
     ));
   end if;
-  v_line := interlock.pack_units(v_line.picking_session_id, v_line.order_id, v_line.product_id, 1);
+  v_packed := interlock.pack_units(v_line.picking_session_id, v_line.order_id, v_line.product_id, 1);
   return query values (
-    v_line.id, v_line.picking_session_id, v_line.order_id, v_line.product_id, v_line.quantity_needed::int,
-    v_line.quantity_packed::int, v_line.created_at, v_line.updated_at
+    v_line.id, v_line.picking_session_id, v_line.order_id, v_line.product_id, v_packed.quantity_needed,
+    v_packed.quantity_packed, v_line.created_at, now()
   );
 end
 $$;

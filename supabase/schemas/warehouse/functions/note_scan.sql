@@ -1,4 +1,4 @@
--- Write down what was done in a picking session, but for what is done with a line (interlock.note_packing).
+-- Write down what was done in a picking session, but for what interlock.pack_units and interlock.give_up_units do with a line.
 --
 -- Callers: interlock.pick_item, interlock.complete_box, interlock.close_sent_box; with what they have changed locked.
 -- Locks: none.

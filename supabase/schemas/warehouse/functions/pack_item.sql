@@ -31,7 +31,6 @@ declare
   v_quantity constant int := coalesce(p_quantity, 1);
   v_problems jsonb := '[]'::jsonb;
   v_product_id uuid;
-  v_line interlock.packing_progress;
   v_answer text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -94,14 +93,14 @@ begin
   end if;
 
   if v_action = 'short' then
-    v_line := interlock.give_up_units(p_session_id, p_order_id, v_product_id, v_quantity);
+    perform interlock.give_up_units(p_session_id, p_order_id, v_product_id, v_quantity);
   else
-    v_line := interlock.pack_units(
+    perform interlock.pack_units(
       p_session_id, p_order_id, v_product_id, case v_action when 'pack' then v_quantity else -v_quantity end
     );
   end if;
   -- A statement of its own, which sees what was written.
-  v_answer := interlock.packing_answer(v_line)::text;
+  v_answer := interlock.packing_answer(p_session_id, p_order_id, v_product_id)::text;
   if p_idempotency_key is not null then
     perform interlock.finish_idempotent('pack_item', p_idempotency_key, v_answer);
   end if;

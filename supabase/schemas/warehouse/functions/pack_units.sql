@@ -2,33 +2,45 @@
 -- never gives more than was picked, over all orders, and the line never takes more than it needs, and nothing once its box is closed.
 -- A unit that was given up as short and is packed after all is short no more.
 --
--- With p_expected the line must have so many: IL004 says that it has not.
+-- With p_expected the line must have so many: IL004 says that it has not. p_location_id, if it is given, is the session's location.
 --
--- Callers: interlock.pack_item, interlock.update_packing_progress_atomic, interlock.increment_packing_quantity,
---   interlock.set_packed_quantity.
--- Locks: the basket; the line.
--- Errors: as interlock.find_session; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004;
---   55P03 after lock_timeout.
+-- A scan makes no statement and calls no function that it can do without: the basket's update asks for the session and its caller (staff as
+-- interlock.works_at does), interlock.refuse_pack finds out afterwards what was wrong, the history is written here, the other workers are told
+-- without a trigger, and public.update_packing_progress_atomic calls it with nothing between.
+--
+-- Callers: authenticated (packers, managers, staff) and service_role, through public.update_packing_progress_atomic; interlock.pack_item,
+--   interlock.increment_packing_quantity, interlock.set_packed_quantity.
+-- Locks: the basket; the line; two seconds at most.
+-- Errors: as interlock.find_session; VALIDATION_FAILED for an id that is null; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED,
+--   NO_UNITS_TO_PACK, NOTHING_PACKED; IL004; 55P03 is transient.
+-- Security definer: nobody has the right to write sessions.
 create function interlock.pack_units(
-  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null
+  p_session_id uuid,
+  p_order_id uuid,
+  p_product_id uuid,
+  p_change int,
+  p_expected int default null,
+  p_location_id uuid default null,
+  out progress_id uuid,
+  out quantity_packed int,
+  out quantity_needed int,
+  out quantity_short int,
+  out version bigint
 )
-returns interlock.packing_progress
 language plpgsql
+security definer
 set search_path = ''
+set lock_timeout = '2s'
 as $$
 declare
-  v_status text;
+  -- Read once; without a token the platform knows best who it is.
+  v_claims constant jsonb := auth.jwt();
+  v_user constant uuid := coalesce((v_claims ->> 'sub')::uuid, auth.uid());
+  v_is_staff constant boolean := v_claims -> 'app_metadata' ->> 'role' = 'staff' and current_setting('role') <> 'service_role';
   v_taken int := 0;
-  v_line interlock.packing_progress;
 begin
-  select s.status
-  into v_status
-  from interlock.picking_sessions s
-  where s.id = p_session_id
-    and interlock.works_at(s.location_id);
-  if v_status is distinct from 'packing' then
-    perform interlock.find_session(p_session_id);
-    perform interlock.refuse_session(p_session_id, p_order_id);
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
   end if;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
@@ -38,7 +50,18 @@ begin
       version = i.version + 1
   where i.picking_session_id = p_session_id
     and i.product_id = p_product_id
-    and i.quantity_packed + p_change between 0 and i.quantity_picked;
+    and i.quantity_packed + p_change between 0 and i.quantity_picked
+    and exists (
+      select
+      from interlock.picking_sessions s
+      where s.id = p_session_id
+        and s.status = 'packing'
+        and (p_location_id is null or s.location_id = p_location_id)
+        and case
+          when v_is_staff then exists (select from auth.users u where u.id = v_user)
+          else interlock.works_at(s.location_id)
+        end
+    );
   if found then
     v_taken := p_change;
     if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
@@ -55,13 +78,24 @@ begin
       and p.box_open
       and p.quantity_packed + p_change between 0 and p.quantity_needed
       and p.quantity_packed = coalesce(p_expected, p.quantity_packed)
-    returning p.* into v_line;
+    returning p.id, p.quantity_packed, p.quantity_needed, p.quantity_short, p.version
+    into progress_id, quantity_packed, quantity_needed, quantity_short, version;
   end if;
-  if v_line.id is null then
-    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken);
+  if progress_id is null then
+    perform interlock.refuse_pack(
+      p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken, p_location_id
+    );
   end if;
 
-  perform interlock.note_packing(v_line, case when p_change > 0 then 'pack' else 'unpack' end, p_change);
-  return v_line;
+  insert into interlock.packing_scans (
+    picking_session_id, order_id, product_id, action, quantity, actor, quantity_packed, quantity_needed, quantity_short, version
+  )
+  values (
+    p_session_id, p_order_id, p_product_id, case when p_change > 0 then 'pack' else 'unpack' end, p_change, v_user,
+    quantity_packed, quantity_needed, quantity_short, version
+  );
+  if to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+    perform interlock.broadcast_line(p_session_id, p_order_id, p_product_id, p_change);
+  end if;
 end
 $$;

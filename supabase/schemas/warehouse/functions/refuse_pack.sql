@@ -2,19 +2,38 @@
 -- already, and are in it again with the refusal.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
--- Errors: PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line
---   has not the number of units that was expected.
+-- Errors: as interlock.find_session, also for a session of another location than the one that was given; VALIDATION_FAILED for an id that is null;
+--   PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line has not the
+--   number of units that was expected.
 create function interlock.refuse_pack(
-  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0
+  p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0,
+  p_location_id uuid default null
 )
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
+  v_problems jsonb;
+  v_session interlock.picking_sessions;
   v_line interlock.packing_progress;
   v_item interlock.picking_session_items;
 begin
+  select jsonb_agg(jsonb_build_object('pointer', '/' || u.name, 'message', 'is required') order by u.name)
+  into v_problems
+  from (values ('p_session_id', p_session_id), ('p_order_id', p_order_id), ('p_product_id', p_product_id)) as u (name, id)
+  where u.id is null;
+  if v_problems is not null then
+    perform interlock.require_packer();
+    perform interlock.refuse_problems(v_problems);
+  end if;
+  v_session := interlock.find_session(p_session_id);
+  if v_session.location_id <> p_location_id then
+    perform interlock.raise_error('SESSION_NOT_FOUND', jsonb_build_object('session_id', p_session_id));
+  end if;
+  if v_session.status <> 'packing' then
+    perform interlock.refuse_session(p_session_id, p_order_id);
+  end if;
   select p.*
   into v_line
   from interlock.packing_progress p

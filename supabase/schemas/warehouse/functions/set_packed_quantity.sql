@@ -31,23 +31,26 @@ begin
   perform interlock.refuse_problems(v_problems);
   v_line := interlock.find_packing_line(p_progress_id);
   if p_new = p_expected and v_line.quantity_packed = p_expected then
-    return interlock.packing_answer(v_line);
+    return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
   end if;
 
   begin
-    v_line := interlock.pack_units(
+    perform interlock.pack_units(
       v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
     );
     -- A statement of its own, which sees what was written.
-    return interlock.packing_answer(v_line);
+    return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
   exception
     when sqlstate 'IL004' then
-      -- Nothing of the attempt is left, so these are the numbers as they are.
-      v_line := interlock.find_packing_line(p_progress_id);
+      -- Nothing of the attempt is left, so what is answered are the numbers as they are.
+      null;
   end;
   insert into interlock.packing_conflicts (picking_session_id, product_id)
   values (v_line.picking_session_id, v_line.product_id);
   perform set_config('response.status', '409', true);
-  return interlock.error_body('PACKING_CONFLICT', interlock.packing_answer(v_line) - 'success');
+  return interlock.error_body(
+    'PACKING_CONFLICT',
+    interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id) - 'success'
+  );
 end
 $$;

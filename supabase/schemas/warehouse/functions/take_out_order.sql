@@ -38,6 +38,7 @@ begin
   update interlock.packing_progress p
   set quantity_packed = 0,
       quantity_short = 0,
+      box_open = false,
       version = p.version + 1,
       updated_at = now()
   where p.picking_session_id = p_session_id

@@ -38,9 +38,9 @@ comment on column interlock.packing_progress.box_open is
 comment on column interlock.packing_progress.version is
   'One more after every change of its numbers: the higher one is the newer one.';
 
--- Asked here, as a scan where there is no realtime would pay for the call of the function.
+-- What a worker does with a line interlock.pack_units and interlock.give_up_units tell themselves: Postgres would read the condition anew at each scan.
 create trigger packing_progress_broadcast
-  after update on interlock.packing_progress
+  after update of quantity_needed, box_open on interlock.packing_progress
   for each row
   when (old.version <> new.version and interlock.has_realtime())
   execute function interlock.broadcast_packing();

@@ -14,9 +14,7 @@ create table interlock.packing_scans (
   quantity_needed int,
   quantity_short int,
   version bigint,
-  transaction xid8 not null default pg_current_xact_id(),
-  constraint packing_scans_line_whole
-    check (num_nulls(quantity_packed, quantity_needed, quantity_short, version) in (0, 4))
+  transaction xid8 not null default pg_current_xact_id()
 );
 
 comment on table interlock.packing_scans is
@@ -46,6 +44,11 @@ create index packing_scans_by_session on interlock.packing_scans (picking_sessio
 
 -- What is to be told outside: interlock.events.
 create index packing_scans_by_transaction on interlock.packing_scans (transaction);
+
+create trigger packing_scans_guard
+  before insert on interlock.packing_scans
+  for each row
+  execute function interlock.guard_scan();
 
 create trigger packing_scans_append_only
   before update or delete on interlock.packing_scans

@@ -17,8 +17,7 @@ create table interlock.picking_session_items (
   picker_until timestamptz,
   version interlock.row_version not null default 1,
   constraint picking_session_items_pkey primary key (picking_session_id, product_id),
-  constraint picking_session_items_packed_within_picked check (quantity_packed <= quantity_picked),
-  constraint picking_session_items_picker_whole check ((picker_id is null) = (picker_until is null))
+  constraint picking_session_items_packed_within_picked check (quantity_packed <= quantity_picked)
 )
 with (fillfactor = 70);
 
@@ -50,9 +49,14 @@ create index picking_session_items_short
   on interlock.picking_session_items (picking_session_id)
   where quantity_short > 0 and checked_at is null;
 
--- A scan, which changes only what is packed, is told with its line.
+create trigger picking_session_items_guard_picker
+  before insert or update of picker_id, picker_until on interlock.picking_session_items
+  for each row
+  execute function interlock.guard_picker();
+
+-- A scan, which changes only what is packed, is told with its line; the columns are named, as Postgres would read the condition anew at each.
 create trigger picking_session_items_broadcast
-  after update on interlock.picking_session_items
+  after update of quantity_needed, quantity_picked, quantity_short on interlock.picking_session_items
   for each row
   when (
     (old.quantity_needed, old.quantity_picked, old.quantity_short)

@@ -1,6 +1,6 @@
 -- Broadcast to the screens of a picking session what has changed in it: a line with the basket that it is packed from, what there is of a
--- product, its status. With the numbers as they are, and the version of their row where it has one, so what comes late or twice does no harm. A
--- scan changes its basket first, and is one message.
+-- product, its status. With the numbers as they are, and the version of their row where it has one, so what comes late or twice does no harm.
+-- What a worker does with a line interlock.pack_units and interlock.give_up_units tell.
 --
 -- Callers: triggers packing_progress_broadcast, picking_session_items_broadcast and picking_sessions_broadcast.
 -- Locks: none.
@@ -13,27 +13,9 @@ set search_path = ''
 as $$
 begin
   if tg_table_name = 'packing_progress' then
-    perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.progress', jsonb_build_object(
-      'session_id', new.picking_session_id,
-      'order_id', new.order_id,
-      'product_id', new.product_id,
-      'change', new.quantity_packed - old.quantity_packed,
-      'quantity_packed', new.quantity_packed,
-      'quantity_needed', new.quantity_needed,
-      'quantity_short', new.quantity_short,
-      'version', new.version,
-      'basket', (
-        select jsonb_build_object(
-          'quantity_needed', i.quantity_needed,
-          'quantity_picked', i.quantity_picked,
-          'quantity_packed', i.quantity_packed,
-          'version', i.version
-        )
-        from interlock.picking_session_items i
-        where i.picking_session_id = new.picking_session_id
-          and i.product_id = new.product_id
-      )
-    ));
+    perform interlock.broadcast_line(
+      new.picking_session_id, new.order_id, new.product_id, new.quantity_packed - old.quantity_packed
+    );
   elsif tg_table_name = 'picking_session_items' then
     perform interlock.broadcast('packing:' || new.picking_session_id, 'packing.item', jsonb_build_object(
       'session_id', new.picking_session_id,
