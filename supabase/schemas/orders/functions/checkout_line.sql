@@ -160,9 +160,13 @@ begin
     id, number, user_id, status, currency, subtotal, total, payment_method, cart_id, counted_units, payment_expires_at, created_at
   )
   values (
-    v_id, v_number, coalesce((select u.id from auth.users u where u.id = p_user_id for key share), interlock.require_user()), v_status, v_currency, v_total, v_total,
+    v_id, v_number, (select u.id from auth.users u where u.id = p_user_id for key share), v_status, v_currency, v_total, v_total,
     p_payment_method, p_cart_id, v_counted, v_expires_at, v_now
-  );
+  )
+  returning user_id is not null into v_taken;
+  if not v_taken then
+    perform interlock.raise_error('UNAUTHENTICATED');
+  end if;
   insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind)
   values (v_id, v_product_id, v_quantity, v_price, v_name, 'physical');
   if p_details is not null then
