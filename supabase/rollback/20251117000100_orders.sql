@@ -140,5 +140,4 @@ drop function
   interlock.is_open_order,
   interlock.is_owed_order,
   interlock.normal_code,
-  interlock.order_deadline_matches,
   interlock.order_times_match;

@@ -40,6 +40,22 @@ impl Kind {
     }
 }
 
+/// The peers, as whom a project's own SQL runs as on the platform: of a superuser Postgres asks no right of any operator, which it
+/// otherwise does anew in every call.
+pub(crate) async fn add_peers(client: &Client, scripts: &[&str]) -> Result<()> {
+    client
+        .batch_execute(
+            "do $$ begin execute format('grant create on database %I to postgres', current_database()); end $$;
+             set role postgres",
+        )
+        .await?;
+    for script in scripts {
+        client.batch_execute(script).await.context("a peer")?;
+    }
+    client.batch_execute("reset role").await?;
+    Ok(())
+}
+
 /// Here they buy more than any customer may.
 pub(crate) async fn lift_limits(client: &Client) -> Result<()> {
     client

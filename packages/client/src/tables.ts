@@ -6240,15 +6240,6 @@ export type Database = {
         Returns: Json;
       };
       "order_answer": { Args: { "p_order_id": string }; Returns: Json };
-      "order_deadline_matches": {
-        Args: {
-          "p_payment_expires_at": string;
-          "p_payment_method": string;
-          "p_proof_submitted_at": string;
-          "p_status": string;
-        };
-        Returns: boolean;
-      };
       "order_rest": {
         Args: { "p_order_id": string };
         Returns: {

@@ -87,8 +87,6 @@ comment on function interlock.note_tax_rates is
   'Trigger: keep in settings.taxed whether there are tax rates.';
 comment on function interlock.order_answer is
   'The answer of the functions of an order''s life: success, and the order.';
-comment on function interlock.order_deadline_matches is
-  'Whether an order''s way of payment and deadline are those of its status.';
 comment on function interlock.order_rest is
   'What is left of the lines of an order: units that were not refunded, and those of them that have not been sent.';
 comment on function interlock.order_times_match is

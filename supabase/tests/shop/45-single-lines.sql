@@ -52,6 +52,20 @@ returns int
 language sql
 as $$ select available_quantity from public.get_stock(array[pg_temp.p(p_n)]) $$;
 
+-- What is said to a line of the first product, or to another cart.
+create function pg_temp.refusal(p_cart text, p_key text)
+returns text
+language plpgsql
+as $$
+begin
+  perform public.checkout(replace(p_cart, '%s', pg_temp.p(1)::text)::jsonb, p_idempotency_key => p_key);
+  return 'sold';
+exception
+  when others then
+    return case when sqlstate like 'PT%' then sqlerrm else sqlstate || ': ' || sqlerrm end;
+end
+$$;
+
 -- What is not plain.
 select is(pg_temp.buy(1, 1, '{"expected_unit_price": 700}'), 'confirmed', 'a line at the price that was expected is sold');
 select is(pg_temp.buy(1, 1, '{"expected_unit_price": 699}'), 'PRICE_CHANGED', 'but not at another one');
@@ -66,6 +80,91 @@ select is(pg_temp.buy(1, 1), 'SHIPPING_METHOD_NOT_AVAILABLE', 'where goods must 
 update interlock.settings set shipping_required = false;
 select is(
   pg_temp.buy(1, 1, p_user => 'bb'), 'UNAUTHENTICATED', 'a token that outlives its user buys nothing'
+);
+
+-- The answer is what the order is, however it is paid and whatever is said with it.
+update interlock.settings set payment_methods = '{wallet,bank_transfer,cash_on_delivery,card}', confirmation_window = '7 days';
+update interlock.products set name = E'pl"ain\\ \u00e9' where id = pg_temp.p(4);
+create temporary table answers as
+select a.n, a.answer
+from (values
+  (1, 'cash_on_delivery', null::uuid, null::jsonb, null::jsonb),
+  (2, 'card', null, '{"city": "}", "country": "DE"}', '{"a": "b"}'),
+  (3, 'bank_transfer', '45000000-0000-4000-8000-00000000ca27', null, '{}')
+) as c (n, payment_method, cart_id, address, metadata)
+cross join lateral (
+  select c.n, public.checkout(
+    jsonb_build_array(jsonb_build_object('product_id', upper(pg_temp.p(4)::text), 'quantity', 2)), null, c.cart_id, c.payment_method,
+    'tap-45-' || c.n, 1400, c.address, null, c.metadata
+  )::jsonb as answer
+) a;
+select results_eq(
+  $$select n, answer from answers order by n$$,
+  $$
+    select n, jsonb_build_object('success', true, 'order', interlock.order_to_json((answer #>> '{order,id}')::uuid))
+    from answers order by n
+  $$,
+  'the answer is what the order is'
+);
+select is(
+  (select array_agg(answer #>> '{order,status}' order by n) from answers), array['confirmed', 'pending_payment', 'pending_payment'],
+  'with the status that follows from how it is paid'
+);
+select is(
+  (select array_agg(k.response::jsonb = a.answer) from answers a join interlock.idempotency_keys k on k.key = 'tap-45-' || a.n),
+  array[true, true, true], 'and what is stored'
+);
+select is(
+  public.checkout(jsonb_build_array(
+    jsonb_build_object('product_id', pg_temp.p(4), 'quantity', 1), jsonb_build_object('product_id', pg_temp.p(4), 'quantity', 1)
+  ), p_payment_method => 'card', p_idempotency_key => 'tap-45-2', p_shipping_address => '{"city": "}", "country": "DE"}',
+    p_metadata => '{"a": "b"}')::jsonb,
+  (select answer from answers where n = 2),
+  'the same cart in two lines is the same request'
+);
+select throws_ok(
+  $$select public.checkout(
+    jsonb_build_array(jsonb_build_object('product_id', pg_temp.p(4), 'quantity', 1)), p_idempotency_key => 'tap-45-1'
+  )$$,
+  'PT422', 'IDEMPOTENCY_KEY_REUSED', 'another line is not'
+);
+update interlock.idempotency_keys set expires_at = now() where key = 'tap-45-1';
+select isnt(
+  public.checkout(
+    jsonb_build_array(jsonb_build_object('product_id', pg_temp.p(4), 'quantity', 2)), p_idempotency_key => 'tap-45-1'
+  ) #>> '{order,id}',
+  (select answer #>> '{order,id}' from answers where n = 1),
+  'a key that is over counts no more'
+);
+select is(current_setting('request.jwt.claim.sub', true), '', 'who calls is looked up in the claims again after a sale');
+select is(
+  (select array_agg(distinct e.actor) from interlock.order_events e join answers a on e.order_id = (a.answer #>> '{order,id}')::uuid),
+  array['45000000-0000-4000-8000-0000000000aa'::uuid], 'and is whom the history names'
+);
+update interlock.settings set confirmation_window = null;
+
+-- Refused as in a cart of more lines.
+select is_empty(
+  $$
+    select c.cart, c.key, pg_temp.refusal(c.cart, c.key)
+    from (values
+      ('5', 'k'), ('"x"', 'k'), ('{}', 'k'), ('[]', 'k'), ('[5]', 'k'), ('["x"]', 'k'), ('[null]', 'k'), ('[[]]', 'k'), ('[{}]', 'k'),
+      ('[{"product_id": "%s"}]', 'k'), ('[{"quantity": 1}]', 'k'),
+      ('[{"product_id": "%s", "quantity": "1"}]', 'k'), ('[{"product_id": "%s", "quantity": 1.5}]', 'k'),
+      ('[{"product_id": "%s", "quantity": 0}]', 'k'), ('[{"product_id": "%s", "quantity": -1}]', 'k'),
+      ('[{"product_id": "%s", "quantity": 10001}]', 'k'), ('[{"product_id": "%s", "quantity": null}]', 'k'),
+      ('[{"product_id": "{%s}", "quantity": 1}]', 'k'), ('[{"product_id": " %s", "quantity": 1}]', 'k'),
+      ('[{"product_id": "----5000-0000-4000-8000-000000000001", "quantity": 1}]', 'k'),
+      ('[{"product_id": "4500000x-0000-4000-8000-000000000001", "quantity": 1}]', 'k'),
+      ('[{"product_id": "%s", "quantity": 1, "note": 1}]', 'k'),
+      ('[{"product_id": "%s", "quantity": 1, "expected_unit_price": "700"}]', 'k'),
+      ('[{"product_id": "%s", "quantity": 1, "expected_unit_price": null}]', 'k'),
+      ('[{"product_id": "%s", "quantity": 1}]', ''), ('[{"product_id": "%s", "quantity": 1}]', repeat('k', 256)),
+      ('[{"product_id": "%s", "quantity": 1}]', E'k\n'), ('[{"product_id": "%s", "quantity": 1}]', E'k\u00e9')
+    ) as c (cart, key)
+    where pg_temp.refusal(c.cart, c.key) is distinct from 'VALIDATION_FAILED'
+  $$,
+  'what is not written as a line has to be is refused'
 );
 
 -- Between the look and the lock.

@@ -15,7 +15,7 @@ use crate::load::{Argument, Call, Commit, Load, Session, Step};
 use crate::rows::{self, Kind};
 use crate::series::{Before, Scenario, Variant};
 use crate::server::Database;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use interlock_tests::harness::stack::{staff_claims, user_claims};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -42,7 +42,7 @@ struct Shop<'a> {
 pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     let database = Database::copy("bench_database").await?;
     let admin = database.connect().await?;
-    for peer in [
+    let peers = [
         include_str!("../peers/schema.sql"),
         include_str!("../peers/select_for_update.sql"),
         include_str!("../peers/version_with_retry.sql"),
@@ -53,9 +53,8 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
         include_str!("../peers/inventory.sql"),
         include_str!("../peers/packing.sql"),
         include_str!("../peers/deliver.sql"),
-    ] {
-        admin.batch_execute(peer).await.context("a peer")?;
-    }
+    ];
+    rows::add_peers(&admin, &peers).await?;
     rows::lift_limits(&admin).await?;
     let users = rows::add_users(&admin, 64).await?;
     rows::add_drivers(&admin, &users).await?;

@@ -273,12 +273,11 @@ async fn add_products(admin: &Client, table: &str, ids: &[Uuid]) -> Result<()> {
 
 /// The incident reports' own checkout, where the API finds it.
 async fn add_peer(admin: &Client, hot: Uuid) -> Result<()> {
-    for sql in [
+    let peers = [
         include_str!("../peers/schema.sql"),
         include_str!("../peers/select_for_update.sql"),
         include_str!("../peers/storm.sql"),
-    ] {
-        admin.batch_execute(sql).await?;
-    }
+    ];
+    rows::add_peers(admin, &peers).await?;
     add_products(admin, "bench_peers.products", &[hot]).await
 }

@@ -27,11 +27,11 @@ pub(crate) const CHANCES: usize = 4;
 /// Each must be found.
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
-        name: "checkout_line: the key is looked up and not claimed",
+        name: "checkout_line: the key is claimed in nobody's name",
         change: Change::Source(
             "checkout_line",
-            "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
-            "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
+            "p_user_id, 'checkout', p_idempotency_key, sha256",
+            "gen_random_uuid(), 'checkout', p_idempotency_key, sha256",
         ),
         fault: "client to gateway: the answer is lost after the commit",
     },

@@ -18,7 +18,6 @@ create index points_due_by_user on interlock.points_due (user_id);
 create trigger orders_points_due
   after insert or update of status, refunded on interlock.orders
   for each row
-  when (new.paid_at is not null)
   execute function interlock.note_points_due();
 
 alter table interlock.points_due enable row level security;

@@ -81,7 +81,7 @@ declare
   v_order_id uuid;
   v_details jsonb;
   v_said jsonb;
-  v_problems jsonb;
+  v_problems jsonb := '[]';
   v_request jsonb;
   v_settings interlock.settings;
   v_look interlock.cart_look;
@@ -127,13 +127,9 @@ begin
     end if;
   end if;
 
-  v_problems := interlock.find_checkout_problems(
-    p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total
-  );
   if num_nonnulls(p_shipping_method, p_shipping_address, p_contact, p_metadata) > 0 then
     v_details := interlock.shape_details(p_shipping_address, p_contact, p_metadata);
-    v_problems := coalesce(v_problems, '[]')
-      || interlock.find_detail_problems('/', p_shipping_address, p_contact, p_metadata);
+    v_problems := interlock.find_detail_problems('/', p_shipping_address, p_contact, p_metadata);
     if not interlock.is_line(p_shipping_method, 40) then
       v_problems := v_problems || interlock.problem(
         '/shipping_method', 'must be 1 to 40 characters, without control characters'
@@ -142,15 +138,14 @@ begin
     v_said := coalesce(v_details, '{}') || jsonb_build_object('shipping_method', p_shipping_method);
   end if;
   if p_wallet_amount < 0 then
-    v_problems := coalesce(v_problems, '[]') || interlock.problem(
+    v_problems := v_problems || interlock.problem(
       '/wallet_amount', 'must be a whole number of minor units, 0 or more'
     );
   end if;
-  if v_problems is not null then
-    perform interlock.refuse_problems(v_problems);
-  end if;
 
-  if jsonb_array_length(p_cart_items) = 1
+  if v_problems = '[]'
+    and jsonb_typeof(p_cart_items) = 'array'
+    and p_cart_items -> 1 is null
     and v_payment_method <> 'wallet'
     and num_nonnulls(p_promo_code, p_shipping_method, p_on_behalf_of, p_reservation_id, p_wallet_amount) = 0
   then
@@ -160,6 +155,13 @@ begin
     if v_answer is not null then
       return v_answer::json;
     end if;
+  end if;
+
+  v_problems := coalesce(interlock.find_checkout_problems(
+    p_cart_items, p_promo_code, v_payment_method, p_idempotency_key, p_expected_total
+  ), '[]') || v_problems;
+  if v_problems <> '[]' then
+    perform interlock.refuse_problems(v_problems);
   end if;
 
   v_order_id := interlock.new_id();

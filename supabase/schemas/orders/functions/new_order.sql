@@ -1,7 +1,7 @@
 -- A new order with the terms that follow from how it is paid: its first status, and when it is paid or has to be.
 -- Nothing to pay beside the wallet's part is paid. p_confirmation_window is settings.confirmation_window, which the caller has read.
 --
--- Callers: interlock.checkout, interlock.checkout_line. Takes a number, which is used up whatever becomes of the order.
+-- Callers: interlock.checkout. Takes a number, which is used up whatever becomes of the order.
 create function interlock.new_order(
   p_id uuid,
   p_user_id uuid,

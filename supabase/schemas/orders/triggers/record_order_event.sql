@@ -21,9 +21,14 @@ begin
     v_broken := 'orders_total_adds_up';
   elsif new.discount > new.subtotal then
     v_broken := 'orders_discount_within_subtotal';
-  elsif not interlock.order_deadline_matches(
-    new.status, new.payment_method, new.payment_expires_at, new.proof_submitted_at
-  ) then
+  -- Only an order whose proof the shop may decide whenever it likes (settings.review_window is null) waits without a deadline.
+  elsif not (case new.status
+    when 'confirmed' then new.payment_method = 'cash_on_delivery'
+    when 'pending_payment' then
+      new.payment_method in ('bank_transfer', 'card') and num_nonnulls(new.payment_expires_at, new.proof_submitted_at) > 0
+    when 'expired' then new.payment_method <> 'wallet'
+    else true
+  end) then
     v_broken := 'orders_payment_deadline_matches_status';
   elsif (
     new.status not in ('pending_payment', 'confirmed') or new.fulfillment <> 'unfulfilled'

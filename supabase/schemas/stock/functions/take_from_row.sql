@@ -1,7 +1,7 @@
 -- Take stock of a physical product from its row, if there is enough of it and its terms still hold: a plain statement, a tenth of a
 -- checkout faster than a set. Returns whether it did; why it did not, whatever the reason, is looked at by interlock.take_stock.
 --
--- Callers: interlock.checkout_line, interlock.take_stock.
+-- Callers: interlock.take_stock. interlock.checkout_line does the same by itself.
 -- Locks: the product.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.take_from_row(

@@ -1,6 +1,6 @@
 -- Trigger: a product's stock covers what its slots may still sell, whoever lowers it.
 --
--- Callers: trigger products_slots_covered, for products with slots whose stock goes down.
+-- Callers: trigger products_slots_covered. It asks of products with slots whose stock goes down.
 -- Locks: as interlock.cover_slots.
 -- Errors: 23514 check_violation products_available_quantity_nonnegative if more was sold already; 55P03.
 -- Security definer: nobody has the right to write slots.
@@ -11,8 +11,13 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_used constant int := interlock.cover_slots(new.id, new.available_quantity);
+  v_used int;
 begin
+  if new.stock_slots = 0 or new.available_quantity >= old.available_quantity then
+    return new;
+  end if;
+
+  v_used := interlock.cover_slots(new.id, new.available_quantity);
   if v_used is not null then
     raise exception using
       errcode = 'check_violation',

@@ -2,7 +2,7 @@
 -- its stock changes with its codes and in no other way. Of another product what comes in fills what is owed before there is
 -- anything to sell, whoever books it in.
 --
--- Callers: two triggers on products, only for products that are digital or owe units, and whose stock would change.
+-- Callers: two triggers on products. Of products that are not digital and owe nothing, and of a stock that stays, it changes nothing.
 -- Locks: none beyond the row being updated.
 -- Errors: 23514 check_violation with constraint name products_digital_stock_is_codes.
 create function interlock.settle_changed_stock()
@@ -15,6 +15,8 @@ declare
 begin
   if tg_op = 'INSERT' then
     new.available_quantity := 0;
+  elsif new.kind <> 'digital' and new.backordered = 0 or new.available_quantity = old.available_quantity then
+    return new;
   elsif new.kind <> 'digital' then
     v_filled := least(new.backordered, new.available_quantity);
     new.backordered := new.backordered - v_filled;

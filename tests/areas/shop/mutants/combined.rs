@@ -12,8 +12,7 @@ const STORM: ShopScenario = ShopScenario::Storm {
 };
 
 /// A single line goes the way of a cart.
-pub(super) const AS_A_CART: (&str, &str, &str) =
-    ("checkout", "jsonb_array_length(p_cart_items) = 1", "false");
+pub(super) const AS_A_CART: (&str, &str, &str) = ("checkout", "p_cart_items -> 1 is null", "false");
 
 /// The mutants.
 pub(crate) const COMBINED: &[Combined] = &[
@@ -83,11 +82,11 @@ pub(crate) const COMBINED: &[Combined] = &[
         race: &STORM,
     },
     Combined {
-        name: "checkout_line: the key is looked up and not claimed",
+        name: "checkout_line: the key is claimed in nobody's name",
         patches: &[(
             "checkout_line",
-            "interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer)",
-            "interlock.find_idempotent('checkout', p_idempotency_key, v_request)",
+            "p_user_id, 'checkout', p_idempotency_key, sha256",
+            "gen_random_uuid(), 'checkout', p_idempotency_key, sha256",
         )],
         sql: None,
         race: &InScene("a twin waits and gets the same order"),
