@@ -28,7 +28,8 @@ select interlock.link_customers(
 -- What passes from one to the other --------------------------------------------------------------
 
 update tap_more.members set phone = '+49 151 111111' || id, account = format('97000000-0000-4000-8000-00000000000%s', id)::uuid where id in (1, 2);
-update tap_more.members set phone = '+49 151 111111' || (3 - id), account = format('97000000-0000-4000-8000-00000000000%s', 3 - id)::uuid where id in (1, 2);
+update tap_more.members set phone = '+49 151 111111' || (3 - id) where id in (1, 2);
+update tap_more.members set account = format('97000000-0000-4000-8000-00000000000%s', 3 - id)::uuid where id in (1, 2);
 select results_eq(
   $$select source_id, phone, right(user_id::text, 1) from pg_temp.had where source ~ 'members' and phone is not null order by 1$$,
   $$values ('1', '+491511111112', '2'), ('2', '+491511111111', '1')$$, 'phones and accounts pass from one to the other'
