@@ -478,6 +478,31 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "linked_customers": {
+        Row: {
+          "customer_id": string;
+          "filled": boolean;
+          "link_id": string;
+          "source_id": string;
+          "to_erase": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "customer_id"?: string | null;
+          "filled"?: boolean | null;
+          "link_id"?: string | null;
+          "source_id"?: string | null;
+          "to_erase"?: boolean | null;
+        };
+        Update: {
+          "customer_id"?: string | null;
+          "filled"?: boolean | null;
+          "link_id"?: string | null;
+          "source_id"?: string | null;
+          "to_erase"?: boolean | null;
+        };
+        Relationships: [];
+      };
       "linked_products": {
         Row: {
           "filled": boolean;

@@ -261,6 +261,73 @@ export type Database = {
           },
         ];
       };
+      "customer_links": {
+        Row: {
+          "active": boolean;
+          "created_at": string;
+          "email_column": unknown;
+          "filled_at": string | null;
+          "filled_to": string | null;
+          "id": string;
+          "id_column": unknown;
+          "id_type": string;
+          "marketing_column": unknown;
+          "marketing_values": (string)[] | null;
+          "name_columns": (unknown)[] | null;
+          "on_delete": string;
+          "on_erase": string;
+          "phone_column": unknown;
+          "same_by": (string)[];
+          "source": unknown;
+          "source_search_path": string;
+          "unfit": string;
+          "user_column": unknown;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean;
+          "created_at"?: string;
+          "email_column"?: unknown;
+          "filled_at"?: string | null;
+          "filled_to"?: string | null;
+          "id"?: string;
+          "id_column": unknown;
+          "id_type": string;
+          "marketing_column"?: unknown;
+          "marketing_values"?: (string)[] | null;
+          "name_columns"?: (unknown)[] | null;
+          "on_delete": string;
+          "on_erase": string;
+          "phone_column"?: unknown;
+          "same_by": (string)[];
+          "source": unknown;
+          "source_search_path": string;
+          "unfit": string;
+          "user_column"?: unknown;
+        };
+        Update: {
+          "active"?: boolean;
+          "created_at"?: string;
+          "email_column"?: unknown;
+          "filled_at"?: string | null;
+          "filled_to"?: string | null;
+          "id"?: string;
+          "id_column"?: unknown;
+          "id_type"?: string;
+          "marketing_column"?: unknown;
+          "marketing_values"?: (string)[] | null;
+          "name_columns"?: (unknown)[] | null;
+          "on_delete"?: string;
+          "on_erase"?: string;
+          "phone_column"?: unknown;
+          "same_by"?: (string)[];
+          "source"?: unknown;
+          "source_search_path"?: string;
+          "unfit"?: string;
+          "user_column"?: unknown;
+        };
+        Relationships: [];
+      };
       "customer_open_orders": {
         Row: {
           "orders": number;
@@ -721,7 +788,8 @@ export type Database = {
       };
       "linked_changes": {
         Row: {
-          "differences": (number)[];
+          "differences": (number)[] | null;
+          "entries": (string)[] | null;
           "id": number;
           "link_id": string;
           "source_ids": (string)[];
@@ -729,20 +797,55 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "differences": (number)[];
+          "differences"?: (number)[] | null;
+          "entries"?: (string)[] | null;
           "id"?: never;
           "link_id": string;
           "source_ids": (string)[];
           "transaction"?: unknown;
         };
         Update: {
-          "differences"?: (number)[];
+          "differences"?: (number)[] | null;
+          "entries"?: (string)[] | null;
           "id"?: never;
           "link_id"?: string;
           "source_ids"?: (string)[];
           "transaction"?: unknown;
         };
         Relationships: [];
+      };
+      "linked_customers": {
+        Row: {
+          "customer_id": string;
+          "filled": boolean;
+          "link_id": string;
+          "source_id": string;
+          "to_erase": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "customer_id": string;
+          "filled"?: boolean;
+          "link_id": string;
+          "source_id": string;
+          "to_erase"?: boolean;
+        };
+        Update: {
+          "customer_id"?: string;
+          "filled"?: boolean;
+          "link_id"?: string;
+          "source_id"?: string;
+          "to_erase"?: boolean;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "linked_customers_link_id_fkey";
+            columns: ["link_id"];
+            isOneToOne: false;
+            referencedRelation: "customer_links";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "linked_products": {
         Row: {
@@ -1123,6 +1226,38 @@ export type Database = {
           },
         ];
       };
+      "order_links": {
+        Row: {
+          "created_at": string;
+          "filled_at": string | null;
+          "id": string;
+          "map": NonNullable<Json>;
+          "since": string;
+          "target": unknown;
+          "target_search_path": string;
+          "find_order_trial_problems": Json | null;
+        };
+        ComputedFields: "find_order_trial_problems";
+        Insert: {
+          "created_at"?: string;
+          "filled_at"?: string | null;
+          "id"?: string;
+          "map": NonNullable<Json>;
+          "since": string;
+          "target": unknown;
+          "target_search_path": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "filled_at"?: string | null;
+          "id"?: string;
+          "map"?: NonNullable<Json>;
+          "since"?: string;
+          "target"?: unknown;
+          "target_search_path"?: string;
+        };
+        Relationships: [];
+      };
       "order_refund_items": {
         Row: {
           "amount": number;
@@ -1366,6 +1501,36 @@ export type Database = {
           "token_hash"?: string | null;
         };
         Relationships: [];
+      };
+      "order_write_outs": {
+        Row: {
+          "link_id": string;
+          "order_id": string;
+          "reason": string;
+          "since": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "link_id": string;
+          "order_id": string;
+          "reason": string;
+          "since"?: string;
+        };
+        Update: {
+          "link_id"?: string;
+          "order_id"?: string;
+          "reason"?: string;
+          "since"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_write_outs_link_id_fkey";
+            columns: ["link_id"];
+            isOneToOne: false;
+            referencedRelation: "order_links";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "orders": {
         Row: {
@@ -4219,6 +4384,17 @@ export type Database = {
         Args: { "p_order_id": string; "p_session_id": string };
         Returns: Json;
       };
+      "bring_customers": {
+        Args: {
+          "p_entries"?: (string)[];
+          "p_ids": (string)[];
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["customer_links"]["Row"],
+            Database["interlock"]["Tables"]["customer_links"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       "bring_products": {
         Args: {
           "p_differences": (number)[];
@@ -4505,6 +4681,7 @@ export type Database = {
         };
         Returns: number;
       };
+      "column_of": { Args: { "p_entry": Json }; Returns: string };
       "committed_snapshot": {
         Args: Record<PropertyKey, never>;
         Returns: unknown;
@@ -4664,6 +4841,18 @@ export type Database = {
       };
       "crm_calls": { Args: { "p_delivery_ids": (number)[] }; Returns: Json };
       "currency_decimals": { Args: { "p_currency": string }; Returns: number };
+      "customer_drift": {
+        Args: { "p_source"?: unknown };
+        Returns: {
+          "customer_id": string;
+          "in_interlock": string;
+          "in_source": string;
+          "source": string;
+          "source_id": string;
+          "todo": string;
+          "what": string;
+        }[];
+      };
       "customer_to_json": { Args: { "p_customer_id": string }; Returns: Json };
       "debit_wallet": {
         Args: {
@@ -4710,6 +4899,10 @@ export type Database = {
       "discard_parked_sale": {
         Args: { "p_parked_sale_id": string };
         Returns: Json;
+      };
+      "drop_link_triggers": {
+        Args: { "p_source": unknown };
+        Returns: undefined;
       };
       "earn_points": {
         Args: {
@@ -4765,6 +4958,16 @@ export type Database = {
         Returns: boolean;
       };
       "erase_customer": { Args: { "p_customer_id": string }; Returns: Json };
+      "erase_linked_row": {
+        Args: {
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["customer_links"]["Row"],
+            Database["interlock"]["Tables"]["customer_links"]["ComputedFields"]
+          >;
+          "p_source_id": string;
+        };
+        Returns: boolean;
+      };
       "erase_user": { Args: { "p_user_id": string }; Returns: Json };
       "error_body": {
         Args: { "p_code": string; "p_detail"?: Json };
@@ -4813,6 +5016,10 @@ export type Database = {
         Returns: Record<string, unknown>;
       };
       "expose": { Args: { "p_name": string }; Returns: boolean };
+      "fill_customers": {
+        Args: { "p_again"?: boolean; "p_limit"?: number; "p_source": unknown };
+        Returns: Json;
+      };
       "fill_in_customer": {
         Args: { "p_customer_id": string; "p_person": Json };
         Returns: undefined;
@@ -4829,6 +5036,10 @@ export type Database = {
       "fill_mail": {
         Args: { "p_html": boolean; "p_text": string; "p_values": Json };
         Returns: string;
+      };
+      "fill_orders": {
+        Args: { "p_again"?: boolean; "p_limit"?: number; "p_target": unknown };
+        Returns: Json;
       };
       "fill_path": {
         Args: { "p_facts": Json; "p_path": string };
@@ -4864,9 +5075,24 @@ export type Database = {
           "since": string;
         }[];
       };
+      "find_column_problems": {
+        Args: {
+          "p_key": boolean;
+          "p_pointer": string;
+          "p_table": unknown;
+          "p_types": (string)[];
+          "p_value": Json;
+          "p_written": boolean;
+        };
+        Returns: Json;
+      };
       "find_crm_problems": { Args: { "p_mappings": Json }; Returns: Json };
       "find_customer": {
         Args: { "p_email": string; "p_phone": string };
+        Returns: Json;
+      };
+      "find_customer_link_problems": {
+        Args: { "p_map": Json; "p_on_erase": string; "p_source": unknown };
         Returns: Json;
       };
       "find_customer_problems": { Args: { "p_customer": Json }; Returns: Json };
@@ -4994,6 +5220,19 @@ export type Database = {
         Args: { "p_customer": Json };
         Returns: string;
       };
+      "find_order_link_problems": {
+        Args: { "p_map": Json; "p_target": unknown };
+        Returns: Json;
+      };
+      "find_order_trial_problems": {
+        Args: {
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["order_links"]["Row"],
+            Database["interlock"]["Tables"]["order_links"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
       "find_packing_line": {
         Args: { "p_progress_id": string };
         Returns: {
@@ -5015,6 +5254,14 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      "find_people_problems": {
+        Args: {
+          "p_left_out": boolean;
+          "p_people":
+            (Database["interlock"]["CompositeTypes"]["linked_person"])[];
+        };
+        Returns: Json;
       };
       "find_person_problems": {
         Args: { "p_at": string; "p_person": Json };
@@ -5195,6 +5442,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "find_table_problems": {
+        Args: { "p_pointer": string; "p_table": unknown };
+        Returns: Json;
+      };
       "find_template_problems": {
         Args: {
           "p_at": string;
@@ -5279,6 +5530,7 @@ export type Database = {
       };
       "first_kilobyte": { Args: { "p_text": string }; Returns: string };
       "forget_buyer": { Args: { "p_customer_id": string }; Returns: undefined };
+      "forget_customer": { Args: { "p_customer_id": string }; Returns: string };
       "forget_idempotent": {
         Args: { "p_key": string; "p_operation": string };
         Returns: undefined;
@@ -5505,6 +5757,15 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: string[];
       };
+      "left_to_fill": {
+        Args: {
+          "p_id_column": string;
+          "p_link_id": string;
+          "p_links": string;
+          "p_source": unknown;
+        };
+        Returns: number;
+      };
       "limit_wait": { Args: Record<PropertyKey, never>; Returns: boolean };
       "line_through": {
         Args: {
@@ -5519,6 +5780,31 @@ export type Database = {
       };
       "link_customer": {
         Args: { "p_customer_id": string; "p_user_id": string };
+        Returns: Json;
+      };
+      "link_customers": {
+        Args: {
+          "p_dry_run"?: boolean;
+          "p_fill"?: number;
+          "p_map": Json;
+          "p_on_delete"?: string;
+          "p_on_erase"?: string;
+          "p_same_by"?: (string)[];
+          "p_search_path"?: string;
+          "p_source": unknown;
+          "p_unfit"?: string;
+        };
+        Returns: Json;
+      };
+      "link_orders": {
+        Args: {
+          "p_dry_run"?: boolean;
+          "p_fill"?: number;
+          "p_map": Json;
+          "p_search_path"?: string;
+          "p_since"?: string;
+          "p_target": unknown;
+        };
         Returns: Json;
       };
       "link_products": {
@@ -5952,6 +6238,10 @@ export type Database = {
       };
       "mail_words": { Args: { "p_language": string }; Returns: Json };
       "make_deliveries": { Args: { "p_limit": number }; Returns: number };
+      "make_link_triggers": {
+        Args: { "p_function": string; "p_source": unknown };
+        Returns: undefined;
+      };
       "make_sale": {
         Args: {
           "p_approval_id": string;
@@ -5992,6 +6282,22 @@ export type Database = {
       "mapped_call": {
         Args: { "p_event": Json; "p_key": string };
         Returns: Json;
+      };
+      "match_people": {
+        Args: {
+          "p_ids"?: (string)[];
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["customer_links"]["Row"],
+            Database["interlock"]["Tables"]["customer_links"]["ComputedFields"]
+          >;
+        };
+        Returns: Database["interlock"]["CompositeTypes"]["linked_person"][];
+        SetofOptions: {
+          from: "*";
+          to: "linked_person";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       "may_hear": { Args: { "p_topic": string }; Returns: boolean };
       "may_upload_proof": { Args: { "p_path": string }; Returns: boolean };
@@ -6181,6 +6487,18 @@ export type Database = {
         };
       };
       "next_lease_end": { Args: { "p_status": string }; Returns: string };
+      "next_to_fill": {
+        Args: {
+          "p_after": string;
+          "p_id_column": string;
+          "p_id_type": string;
+          "p_limit": number;
+          "p_link_id": string;
+          "p_links": string;
+          "p_source": unknown;
+        };
+        Returns: (string)[];
+      };
       "normal_code": { Args: { "p_code": string }; Returns: string };
       "normal_email": { Args: { "p_text": string }; Returns: string };
       "normal_phone": { Args: { "p_text": string }; Returns: string };
@@ -6272,6 +6590,26 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "order_drift": {
+        Args: { "p_since"?: string; "p_target"?: unknown };
+        Returns: {
+          "in_interlock": string;
+          "in_target": string;
+          "order_id": string;
+          "target": string;
+          "todo": string;
+          "what": string;
+        }[];
+      };
+      "order_fields": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "field": string;
+          "money": boolean;
+          "optional": boolean;
+          "types": (string)[];
+        }[];
+      };
       "order_rest": {
         Args: { "p_order_id": string };
         Returns: {
@@ -6281,6 +6619,24 @@ export type Database = {
           "quantity": number;
           "untracked": boolean;
         }[];
+      };
+      "order_row": {
+        Args: {
+          "p_details": Omit<
+            Database["interlock"]["Tables"]["order_details"]["Row"],
+            Database["interlock"]["Tables"]["order_details"]["ComputedFields"]
+          >;
+          "p_items": (Database["interlock"]["Tables"]["order_items"]["Row"])[];
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["order_links"]["Row"],
+            Database["interlock"]["Tables"]["order_links"]["ComputedFields"]
+          >;
+          "p_order": Omit<
+            Database["interlock"]["Tables"]["orders"]["Row"],
+            Database["interlock"]["Tables"]["orders"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
       };
       "order_story": { Args: { "p_order_id": string }; Returns: Json };
       "order_times_match": {
@@ -6559,6 +6915,16 @@ export type Database = {
         };
         Returns: Record<string, unknown>;
       };
+      "put_order_row": {
+        Args: {
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["order_links"]["Row"],
+            Database["interlock"]["Tables"]["order_links"]["ComputedFields"]
+          >;
+          "p_row": Json;
+        };
+        Returns: undefined;
+      };
       "quote_order": {
         Args: {
           "p_cart_id": string;
@@ -6596,6 +6962,22 @@ export type Database = {
           "product_id": string;
           "quantity": number;
         }[];
+      };
+      "read_people": {
+        Args: {
+          "p_ids": (string)[];
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["customer_links"]["Row"],
+            Database["interlock"]["Tables"]["customer_links"]["ComputedFields"]
+          >;
+        };
+        Returns: Database["interlock"]["CompositeTypes"]["linked_person"][];
+        SetofOptions: {
+          from: "*";
+          to: "linked_person";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       "read_source": {
         Args: {
@@ -7492,10 +7874,19 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "type_of": {
+        Args: { "p_column": string; "p_table": unknown };
+        Returns: string;
+      };
       "undo_sold_stock": {
         Args: { "p_location_id": string; "p_sale_id": string };
         Returns: undefined;
       };
+      "unlink_customers": {
+        Args: { "p_forget"?: boolean; "p_source": unknown };
+        Returns: Json;
+      };
+      "unlink_orders": { Args: { "p_target": unknown }; Returns: Json };
       "unlink_products": {
         Args: { "p_forget"?: boolean; "p_source": unknown };
         Returns: Json;
@@ -7602,6 +7993,30 @@ export type Database = {
         Args: { "p_delivery_ids": (number)[] };
         Returns: undefined;
       };
+      "write_order_out": { Args: { "p_order_id": string }; Returns: number };
+      "write_order_row": {
+        Args: {
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["order_links"]["Row"],
+            Database["interlock"]["Tables"]["order_links"]["ComputedFields"]
+          >;
+          "p_order_id": string;
+        };
+        Returns: boolean;
+      };
+      "write_people": {
+        Args: {
+          "p_entries": (string)[];
+          "p_ids": (string)[];
+          "p_link": Omit<
+            Database["interlock"]["Tables"]["customer_links"]["Row"],
+            Database["interlock"]["Tables"]["customer_links"]["ComputedFields"]
+          >;
+          "p_people":
+            (Database["interlock"]["CompositeTypes"]["linked_person"])[];
+        };
+        Returns: (string)[];
+      };
     };
     Enums: {
       [_ in never]: never;
@@ -7638,6 +8053,18 @@ export type Database = {
         "active": boolean | null;
         "available": number | null;
         "quantity": number | null;
+      };
+      "linked_person": {
+        "source_id": string | null;
+        "name": string | null;
+        "email": string | null;
+        "phone": string | null;
+        "user_id": string | null;
+        "marketing": boolean | null;
+        "customer_id": string | null;
+        "state": string | null;
+        "problems": (string)[] | null;
+        "unfit": (string)[] | null;
       };
       "sale_look": {
         "product_ids": (string)[] | null;
