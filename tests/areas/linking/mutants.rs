@@ -7,11 +7,55 @@ use crate::mutants::Combined;
 /// For the engines.
 pub(crate) const MUTANTS: Mutants = Mutants {
     noticed_by: &[],
-    explained: &[],
+    explained: EXPLAINED,
     combined: COMBINED,
     interleaved: &[],
     in_histories: &[],
 };
+
+/// What no test can notice, and why.
+const EXPLAINED: &[(&str, &str)] = &[
+    (
+        "bring_products: never `cardinality(p_ids) > 100`",
+        "chooses a plan; what comes of it is the same",
+    ),
+    (
+        "bring_products: without `perform set_config('plan_cache_mode', 'force_custom_plan', true)`",
+        "chooses a plan; what comes of it is the same",
+    ),
+    (
+        "bring_products: without `where p.id is null`",
+        "asks whether there is anything to insert; what is inserted is asked row by row",
+    ),
+    (
+        "bring_customers: without `where u.id in (select p.user_id from unnest(v_people) p)`",
+        "holds more accounts against removal than it must",
+    ),
+    (
+        "bring_customers: without `where p.state in ('known', 'linked')`",
+        "books what is due of customers who keep their account, too",
+    ),
+    (
+        "bring_customers: without `and c.user_id is distinct from p.user_id`",
+        "books what is due of customers who keep their account, too",
+    ),
+    (
+        "bring_customers: without `where c.id in (select p.customer_id from unnest(v_people) p where p.state in ('known', 'linked'))`",
+        "holds more customers than it must",
+    ),
+    (
+        "bring_customers: never `v_tries >= 5`",
+        "ends what only somebody who takes the same again and again could make go on",
+    ),
+    (
+        "write_people: without `and ( p.email is distinct from c.email and c.email in (select o.email from unnest(p_people) o) or p…`",
+        "lets go of nothing more: each column asks for itself",
+    ),
+    (
+        "unlink_customers: without `and (m.filled or m.to_erase)`",
+        "writes rows that are as they are",
+    ),
+];
 
 const COMBINED: &[Combined] = &[
     Combined {
