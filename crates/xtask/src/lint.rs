@@ -9,7 +9,7 @@ use crate::repo::{Repo, WASM_TARGET};
 use crate::{build, codegen, tidy};
 
 /// What Deno formats and lints; what is generated is left out.
-const TYPESCRIPT: [&str; 10] = [
+const TYPESCRIPT: [&str; 11] = [
     "functions",
     "examples",
     "tests/console",
@@ -17,6 +17,7 @@ const TYPESCRIPT: [&str; 10] = [
     "tests/docs",
     "tests/mail",
     "tests/redis",
+    "tests/release",
     "tests/stripe",
     "packages/client",
     "--ignore=packages/client/cjs,packages/client/dist,packages/client/src/api.ts,packages/client/src/rpcs.ts,packages/client/src/tables.ts",
