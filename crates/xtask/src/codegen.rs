@@ -1,6 +1,6 @@
 //! `cargo xtask codegen`: what crates/domain says, in other languages: the error catalogue as SQL and as a
 //! page of the docs, the functions as docs/openapi.json, and that as the client's types; the database functions of apps as
-//! docs/openapi-rpc.json as methods of the client; the pages that there are as llms.txt; what crates/edge
+//! docs/openapi-rpc.json as methods of the client and, with the functions, as requests for Bruno; the pages that there are as llms.txt; what crates/edge
 //! exports, as the shim's types; what follows from a function's record (crates/NAME, functions/NAME, its block of
 //! supabase/config.toml); what stands above the functions of the database, as their comments; what is said of the
 //! columns that a shop writes, as docs/tables.md; and the migrations, of supabase/schemas.
@@ -98,6 +98,22 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         ),
         (repo.root.join("llms.txt"), llms::page(repo)?),
     ];
+    let requests = openapi::bruno::files(&openapi, &rpcs)?;
+    outputs.extend(
+        requests
+            .into_iter()
+            .map(|(path, text)| (repo.root.join(path), text)),
+    );
+    let strays = strays(&repo.root.join(openapi::bruno::FOLDER), &outputs)?;
+    match strays.first() {
+        Some(stray) if args.check => {
+            bail!(
+                "{} is made of nothing: run `cargo xtask codegen`",
+                repo.relative(stray)
+            )
+        }
+        _ => strays.iter().try_for_each(fs::remove_file)?,
+    }
     // What stands above a function that was just generated counts, too.
     if !args.check {
         write(repo, &outputs)?;
@@ -114,6 +130,20 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         return write(repo, &outputs);
     }
     refuse_stale(repo, &outputs)
+}
+
+/// Files of a generated folder that nothing makes any more. What begins with a dot is somebody's own.
+fn strays(folder: &Path, outputs: &[(PathBuf, String)]) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let found = crate::release::sums::files_below(folder)?;
+    let paths = found
+        .keys()
+        .filter(|name| !name.starts_with('.'))
+        .map(|name| folder.join(name));
+    let made = |path: &PathBuf| outputs.iter().any(|(output, _)| output == path);
+    Ok(paths.filter(|path| !made(path)).collect())
 }
 
 fn refuse_stale(repo: &Repo, outputs: &[(PathBuf, String)]) -> Result<()> {

@@ -5,6 +5,7 @@
 //! answer that they get against the document.
 
 mod answers;
+pub(crate) mod bruno;
 pub(crate) mod calls;
 mod errors;
 pub(crate) mod events;
