@@ -1,8 +1,10 @@
 // What `npm start`, `npm test` and the others call: says what is missing before cargo would be, builds the program that does the
-// rest with one line of progress, and hands over to it.
+// rest with one line of progress, and hands over to it. With `--prebuilt DIR`, or INTERLOCK_PREBUILT, that program comes out of a
+// release, once every file there has the sum that the release says it has.
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -26,18 +28,21 @@ function isOlder(version, oldest) {
   return at >= 0 && (a[at] ?? 0) < b[at];
 }
 
-function checkTools() {
+function checkNode() {
   if (isOlder(process.versions.node, `${oldestNode}`)) {
     stop(
       `Node.js ${process.versions.node} is too old: install version ${oldestNode} or later from https://nodejs.org.`,
     );
   }
+}
+
+function checkRust() {
   const install =
     "install it from https://rustup.rs (one command, no root), open a new terminal and run this again.";
   const cargo = spawnSync("cargo", ["--version"], { cwd: root });
   if (cargo.error) {
     stop(
-      `Interlock is built with Rust, and there is no cargo here: ${install}`,
+      `Interlock is built with Rust, and there is no cargo here: ${install} Or have a release do without it: docs/releases.md.`,
     );
   }
   const rustc = spawnSync("rustc", ["--version"], {
@@ -95,12 +100,70 @@ function build() {
   });
 }
 
-function handOver() {
-  const xtask = spawn(
-    "cargo",
-    ["run", "--quiet", "--package", "xtask", "--", ...process.argv.slice(2)],
-    { cwd: root, stdio: "inherit" },
-  );
+/** Takes `--prebuilt DIR` out of the arguments; the folder is meant from where npm was called. */
+function prebuilt() {
+  const own = process.argv;
+  const at = own.findIndex((word) => /^--prebuilt(=|$)/.test(word));
+  let folder = process.env.INTERLOCK_PREBUILT;
+  if (at >= 0) {
+    const [, inline] = own[at].split(/=(.*)/s);
+    folder = inline ?? own[at + 1];
+    own.splice(at, inline === undefined ? 2 : 1);
+    if (!folder) {
+      stop("--prebuilt: which folder? The one that a release unpacks to.");
+    }
+  }
+  return folder && resolve(process.env.INIT_CWD ?? process.cwd(), folder);
+}
+
+/**
+ * The program of a release, if all its files are what they were; a release is refused as a whole.
+ * @param {string} folder
+ */
+function checkedProgram(folder) {
+  const system = `${process.platform}-${process.arch}`;
+  /** @type {Set<string>} */
+  const checked = new Set();
+  for (const list of ["SHA256SUMS", `SHA256SUMS.${system}`]) {
+    const path = join(folder, list);
+    if (!existsSync(path)) {
+      stop(
+        list === "SHA256SUMS"
+          ? `${folder} is no release: it has no SHA256SUMS.`
+          : `${folder} has no programs for ${system}: unpack the release's archive for it beside the other one (docs/releases.md).`,
+      );
+    }
+    for (const line of readFileSync(path, "utf8").trim().split("\n")) {
+      const [sum, file] = line.split("  ");
+      const own = join(folder, file);
+      const found = existsSync(own) &&
+        createHash("sha256").update(readFileSync(own)).digest("hex");
+      if (found !== sum) {
+        stop(
+          `${own} is not what the release had: unpack it again, and check the archive's own sum.`,
+        );
+      }
+      checked.add(file);
+    }
+  }
+  const program = `bin/${system}/xtask${
+    process.platform === "win32" ? ".exe" : ""
+  }`;
+  if (!checked.has(program)) stop(`${folder} has no ${program}.`);
+  return join(folder, program);
+}
+
+/**
+ * @param {string} program
+ * @param {string[]} first
+ * @param {Record<string, string>} [variables]
+ */
+function handOver(program, first, variables) {
+  const xtask = spawn(program, [...first, ...process.argv.slice(2)], {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, ...variables },
+  });
   // A terminal sends Ctrl-C to both of us: the other one ends first, in its order.
   process.on("SIGINT", () => {});
   for (const signal of ["SIGTERM", "SIGHUP"]) {
@@ -119,6 +182,12 @@ function handOver() {
   });
 }
 
-checkTools();
-await build();
-handOver();
+checkNode();
+const release = prebuilt();
+if (release) {
+  handOver(checkedProgram(release), [], { INTERLOCK_PREBUILT: release });
+} else {
+  checkRust();
+  await build();
+  handOver("cargo", ["run", "--quiet", "--package", "xtask", "--"]);
+}

@@ -99,7 +99,11 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     })?;
     println!("{}", plan.describe());
     // After what may be refused, a token that is none say: it takes minutes the first time.
-    progress.step("Functions: Rust to WASM", || modules(repo, args.no_build))?;
+    let made = match &repo.prebuilt {
+        Some(_) => "Functions: of the release",
+        None => "Functions: Rust to WASM",
+    };
+    progress.step(made, || modules(repo, args.no_build))?;
     if args.dry_run {
         println!("dry run: nothing was changed");
         return Ok(());
@@ -489,6 +493,7 @@ mod tests {
             root: root.clone(),
             target: root,
             packages: vec!["checkout".to_owned()],
+            prebuilt: None,
         }
     }
 

@@ -18,7 +18,9 @@ const OLDEST_DENO: u32 = 2;
 /// works as long as nothing is missing.
 pub(crate) fn run_all(repo: &Repo) -> Result<()> {
     node()?;
-    wasm_target(repo)?;
+    if repo.prebuilt.is_none() {
+        wasm_target(repo)?;
+    }
     npm_packages(repo)?;
     deno(repo)
 }

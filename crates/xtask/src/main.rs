@@ -20,8 +20,10 @@ mod lint;
 mod llms;
 mod migration;
 mod openapi;
+mod prebuilt;
 mod progress;
 mod prove;
+mod release;
 mod repo;
 mod snapshot;
 mod stack;
@@ -34,7 +36,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 
 /// Builds, checks and tests Interlock.
@@ -78,6 +80,8 @@ enum Task {
     Test(test::Args),
     /// Put everything on a Supabase project: build, migrations, functions.
     Deploy(deploy::Args),
+    /// Write what is deployed and started without a compiler: functions, migrations, client, console, programs.
+    Release(release::Args),
     /// Take Interlock out of a project or a database again.
     Uninstall(uninstall::Args),
     /// Check that what the migrations make is in place in a database, and say what is not.
@@ -119,6 +123,27 @@ enum Task {
     },
 }
 
+impl Task {
+    /// Whether a release has all that it takes.
+    fn does_without_rust(&self) -> bool {
+        matches!(
+            self,
+            Self::Ensure
+                | Self::Start { .. }
+                | Self::Stack { .. }
+                | Self::Deploy(_)
+                | Self::Uninstall(_)
+                | Self::Verify(_)
+                | Self::Doctor(_)
+                | Self::Jobs(_)
+                | Self::Deliver(_)
+                | Self::ImportStock(_)
+                | Self::Audit(_)
+                | Self::Console(_)
+        )
+    }
+}
+
 fn main() -> ExitCode {
     match dispatch(Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
@@ -131,6 +156,9 @@ fn main() -> ExitCode {
 
 fn dispatch(task: Task) -> Result<()> {
     let repo = repo::Repo::open()?;
+    if repo.prebuilt.is_some() && !task.does_without_rust() {
+        bail!("this compiles, and so needs Rust: leave --prebuilt (INTERLOCK_PREBUILT) out");
+    }
     match task {
         Task::Ensure => ensure::run_all(&repo),
         Task::Build(args) => {
@@ -149,6 +177,7 @@ fn dispatch(task: Task) -> Result<()> {
         }
         Task::Test(args) => test::run(&repo, &args),
         Task::Deploy(args) => deploy::run(&repo, &args),
+        Task::Release(args) => release::run(&repo, &args),
         Task::Uninstall(args) => uninstall::run(&repo, &args),
         Task::Verify(args) => verify::run(&repo, &args),
         Task::Doctor(args) => doctor::run(&repo, &args),

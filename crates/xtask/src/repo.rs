@@ -21,6 +21,8 @@ pub(crate) struct Repo {
     pub(crate) target: PathBuf,
     /// Names of the workspace's packages.
     pub(crate) packages: Vec<String>,
+    /// The release whose modules and programs stand for what would be built.
+    pub(crate) prebuilt: Option<PathBuf>,
 }
 
 /// The functions of supabase/config.toml.
@@ -32,12 +34,14 @@ pub(crate) struct Declared {
 }
 
 impl Repo {
-    /// Asks cargo for the layout of the workspace.
+    /// Asks cargo for the layout of the workspace; without Rust, looks for it.
     pub(crate) fn open() -> Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        if let Some(release) = env::var_os("INTERLOCK_PREBUILT") {
+            return Self::without_rust(release.into());
+        }
         let mut metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
-        // A binary copied out of its checkout falls back to the current directory.
-        if here.is_dir() {
+        // `cargo xtask` says where it comes from; the program itself keeps no path of the machine that built it.
+        if let Some(here) = env::var_os("CARGO_MANIFEST_DIR") {
             metadata.current_dir(here);
         }
         let metadata: Value = serde_json::from_str(&stdout_of(&mut metadata)?)
@@ -57,6 +61,27 @@ impl Repo {
             root: text("workspace_root")?.into(),
             target: text("target_directory")?.into(),
             packages,
+            prebuilt: None,
+        })
+    }
+
+    /// The checkout around the current directory, with a release in place of what would be built.
+    fn without_rust(release: PathBuf) -> Result<Self> {
+        let here = env::current_dir()?;
+        let root = here
+            .ancestors()
+            .find(|folder| folder.join("supabase/config.toml").is_file())
+            .context("run this in a checkout of Interlock")?
+            .to_owned();
+        let mut packages = Vec::new();
+        for entry in fs::read_dir(root.join("crates"))? {
+            packages.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        Ok(Self {
+            target: root.join("target"),
+            root,
+            packages,
+            prebuilt: Some(release),
         })
     }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::command::cargo;
 use crate::progress::Progress;
 use crate::repo::Repo;
-use crate::{build, ensure};
+use crate::{build, ensure, prebuilt};
 
 /// Installs, builds and starts everything, then becomes the stack: Ctrl-C reaches it directly.
 pub(crate) fn start(repo: &Repo, args: &[String]) -> Result<()> {
@@ -17,15 +17,23 @@ pub(crate) fn start(repo: &Repo, args: &[String]) -> Result<()> {
     if args.iter().any(|arg| arg.ends_with("redis")) {
         crate::test::debian::redis(repo)?;
     }
-    progress.step("Functions and console: Rust to WASM", || {
+    let (modules, stack) = match &repo.prebuilt {
+        Some(_) => (
+            "Functions and console: of the release",
+            "Local stack: of the release",
+        ),
+        None => (
+            "Functions and console: Rust to WASM",
+            "Local stack (a few minutes the first time)",
+        ),
+    };
+    progress.step(modules, || {
         let built = build::build(repo, &build::Args::default())?;
         let console = build::console(repo, false)?;
         eprintln!("      {} functions and {}", built.len(), console.describe());
         Ok(())
     })?;
-    let binary = progress.step("Local stack (a few minutes the first time)", || {
-        binary(repo, false)
-    })?;
+    let binary = progress.step(stack, || binary(repo, false))?;
     eprintln!("[4/4] Start");
     let mut up = Command::new(binary);
     up.current_dir(&repo.root).arg("up").args(args);
@@ -41,6 +49,9 @@ pub(crate) fn command(repo: &Repo, args: &[String]) -> Result<()> {
 
 /// Builds the stack and says where it is.
 pub(crate) fn binary(repo: &Repo, quiet: bool) -> Result<PathBuf> {
+    if let Some(release) = &repo.prebuilt {
+        return prebuilt::stack(release);
+    }
     let mut build = cargo(&["build", "--package", "interlock-stack"]);
     build.current_dir(&repo.root);
     if quiet {

@@ -1,5 +1,7 @@
 import { InterlockError } from "./error.ts";
+import type { Calls } from "./calls.ts";
 import { Quotes, sameCheckout } from "./cart.ts";
+import { database } from "./database.ts";
 import { Inventory } from "./inventory.ts";
 import { freshId } from "./random.ts";
 import { type Limits, persist } from "./retry.ts";
@@ -50,6 +52,11 @@ export class Interlock {
     read: (body, options) => this.#function("inventory", body, options),
     write: (body, options) => this.#keyed("inventory", body, options),
   });
+
+  /** Every database function by its own name; each call as `rpc` makes it, with parameters without `p_` and a typed answer. */
+  readonly database: Calls = database((name, parameters, options) =>
+    this.rpc(name, parameters, options)
+  );
 
   constructor(supabase: Supabase, options: InterlockOptions = {}) {
     this.#supabase = supabase;

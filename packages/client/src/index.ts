@@ -1,4 +1,5 @@
 /** Interlock from an app: typed calls, keys that survive a reload, retries that cannot buy twice. */
+export type { Answers, Calls, Parameters } from "./calls.ts";
 export { line } from "./cart.ts";
 export {
   type CallOptions,
@@ -6,6 +7,7 @@ export {
   type InterlockOptions,
   type KeyedOptions,
 } from "./client.ts";
+export type { DatabaseOptions } from "./database.ts";
 export {
   type CatalogueCode,
   type ClientCode,

@@ -85,3 +85,59 @@ test("every database function that apps may call is there", async () => {
   const missing = called.filter((name) => !types.includes(`  "${name}": {`));
   assert.deepEqual(missing, []);
 });
+
+test("every database function is a method, called with its own parameters", async () => {
+  const { paths } = JSON.parse(
+    await readFile(
+      new URL("../../../docs/openapi-rpc.json", import.meta.url),
+      "utf8",
+    ),
+  );
+  const { calls, shop: at } = shop(data);
+  /** @type {Record<string, any>} */
+  const database = at.database;
+  for (const [path, { post }] of Object.entries(paths)) {
+    const name = path.slice("/rpc/".length);
+    const { example } = post.requestBody.content["application/json"];
+    const own = Object.entries(example).map(([key, value]) => {
+      assert.match(key, /^p_/);
+      return [key.slice(2), value];
+    });
+    const method = name.replace(
+      /_([a-z])/g,
+      (_, letter) => letter.toUpperCase(),
+    );
+    await database[method](Object.fromEntries(own));
+    assert.deepEqual(calls.pop(), [name, example]);
+  }
+  assert.equal(Object.keys(database).length, Object.keys(paths).length);
+});
+
+test("a method sends again what only reads or has a reference, and nothing else", async () => {
+  const attempts = async (/** @type {(at: Interlock) => unknown} */ call) => {
+    const { calls, shop: at } = shop(lost, data);
+    try {
+      await call(at);
+    } catch (error) {
+      assert.ok(error instanceof InterlockError);
+      assert.deepEqual([error.code, error.retryable], ["NO_ANSWER", false]);
+    }
+    return calls.length;
+  };
+  const id = "p";
+  assert.equal(
+    await attempts(({ database }) => database.getStock({ product_ids: [id] })),
+    2,
+  );
+  const delta = { product_id: id, delta: 1 };
+  assert.equal(
+    await attempts(({ database }) =>
+      database.adjustStock({ ...delta, reference: "note 17" })
+    ),
+    2,
+  );
+  assert.equal(
+    await attempts(({ database }) => database.adjustStock(delta)),
+    1,
+  );
+});

@@ -76,6 +76,19 @@ export async function promises(
   return codes;
 }
 
+/** Database functions have names, parameters and answers of their own. */
+export async function database(shop: Interlock, order_id: string) {
+  const { order } = await shop.database.shipOrder({ order_id });
+  const fulfillment: string | null | undefined = order?.fulfillment;
+  const [stock] = await shop.database.getStock({ product_ids: [order_id] });
+  await shop.database.expireOrders();
+  // @ts-expect-error Which order?
+  await shop.database.shipOrder({});
+  // @ts-expect-error There is no such parameter.
+  await shop.database.shipOrder({ order_id, p_tracking: "4711" });
+  return [fulfillment, stock];
+}
+
 export function details(error: unknown): number | string | undefined {
   if (!(error instanceof InterlockError)) return undefined;
   if (error.is("INSUFFICIENT_INVENTORY")) {

@@ -55,6 +55,7 @@ pub(super) fn compile(repo: &Repo, functions: &[String], profile: Profile) -> Re
             .current_dir(&repo.root)
             .args(["--package", function, "--target", WASM_TARGET])
             .args(["--profile", profile.name()])
+            .env("CARGO_TARGET_DIR", &repo.target)
             .env("CARGO_ENCODED_RUSTFLAGS", rustflags(repo));
         if profile == Profile::Failpoint {
             command.args(["--features", "failpoint"]);
@@ -66,7 +67,7 @@ pub(super) fn compile(repo: &Repo, functions: &[String], profile: Profile) -> Re
 
 /// Source paths end up in panic messages. Those of this machine are cut: it makes builds equal
 /// everywhere, gives nothing away and saves bytes. rustc takes the last rule that matches.
-fn rustflags(repo: &Repo) -> OsString {
+pub(crate) fn rustflags(repo: &Repo) -> OsString {
     let mut rules: Vec<(PathBuf, &str)> = Vec::new();
     rules.extend(home().map(|path| (path, "home")));
     rules.push((repo.root.clone(), ""));

@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::{Built, bind, cargo, check, fingerprint, optimise, write};
+use crate::prebuilt;
 use crate::repo::Repo;
 
 /// Its crate.
@@ -16,6 +17,11 @@ const STATIC: [&str; 3] = ["index.html", "style.css", "start.js"];
 
 /// Builds them into crates/console/dist, and weighs all that a visitor loads.
 pub(crate) fn build(repo: &Repo, force: bool) -> Result<Built> {
+    if let Some(release) = &repo.prebuilt {
+        let files = prebuilt::console(repo, release)?;
+        let files: Result<Vec<Vec<u8>>, _> = files.iter().map(fs::read).collect();
+        return weigh(files?);
+    }
     let folder = repo.root.join("crates/console");
     let output = folder.join("dist");
     let module = output.join("console.wasm");
@@ -37,16 +43,21 @@ pub(crate) fn build(repo: &Repo, force: bool) -> Result<Built> {
         write(&stamp_file, stamp.as_bytes())?;
     }
     let mut files = vec![fs::read(&module)?, fs::read(module.with_extension("js"))?];
-    let mut weight = Built {
-        name: "console".to_owned(),
-        raw: 0,
-        gzip: 0,
-    };
     for name in STATIC {
         let bytes = fs::read(folder.join("static").join(name))?;
         write(&output.join(name), &bytes)?;
         files.push(bytes);
     }
+    weigh(files)
+}
+
+/// All that a visitor loads.
+fn weigh(files: Vec<Vec<u8>>) -> Result<Built> {
+    let mut weight = Built {
+        name: "console".to_owned(),
+        raw: 0,
+        gzip: 0,
+    };
     for file in files {
         let file = Built::weigh("console", &file)?;
         weight.raw += file.raw;

@@ -16,8 +16,10 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
+use crate::prebuilt;
 use crate::repo::Repo;
 
+pub(crate) use cargo::rustflags;
 pub(crate) use console::build as console;
 
 /// What to build.
@@ -78,6 +80,12 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
 
 /// Builds what `args` ask for.
 pub(crate) fn build(repo: &Repo, args: &Args) -> Result<Vec<Built>> {
+    if let Some(release) = &repo.prebuilt {
+        return prebuilt::modules(repo, release)?
+            .iter()
+            .map(|(name, module)| Built::read(name, module))
+            .collect();
+    }
     let declared = repo.functions()?;
     for name in &args.function {
         if !declared.contains(name) {
@@ -110,6 +118,13 @@ pub(crate) fn build(repo: &Repo, args: &Args) -> Result<Vec<Built>> {
             })
             .collect()
     })
+}
+
+/// A function's module as cargo writes it, before anything else is done with it.
+pub(crate) fn module_of(repo: &Repo, function: &str) -> Result<Vec<u8>> {
+    cargo::compile(repo, &[function.to_owned()], cargo::Profile::Release)?;
+    let module = cargo::artifact(repo, function, cargo::Profile::Release);
+    fs::read(&module).with_context(|| format!("cargo did not write {}", module.display()))
 }
 
 /// The types of what a function's module exports, as its core.d.ts has them; they are the same for all.

@@ -4,6 +4,9 @@
 //! the catalogue ([`errors`]), the words and the answers are in the function's record. The tests hold every
 //! answer that they get against the document.
 
+mod answers;
+pub(crate) mod bruno;
+pub(crate) mod calls;
 mod errors;
 pub(crate) mod events;
 mod requests;

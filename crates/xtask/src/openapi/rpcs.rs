@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use interlock_domain::errors::Code;
 use serde_json::{Map, Value, json};
 
+use super::answers::Answers;
 use crate::comments::{folders, sql_files};
 use crate::repo::Repo;
 
@@ -66,7 +67,7 @@ struct Parameter {
 
 /// The document.
 pub(crate) fn document(repo: &Repo) -> Result<Value> {
-    let rpcs = read(repo)?;
+    let (rpcs, answers) = read(repo)?;
     let mut paths = Map::new();
     let mut tags = BTreeSet::new();
     for (name, rpc) in &rpcs {
@@ -80,8 +81,11 @@ pub(crate) fn document(repo: &Repo) -> Result<Value> {
             );
         }
         tags.insert(rpc.area.clone());
-        paths.insert(format!("/rpc/{name}"), path(name, rpc)?);
+        paths.insert(format!("/rpc/{name}"), path(name, rpc, &answers)?);
     }
+    let mut schemas = Map::from_iter(answers.things());
+    schemas.insert("Refusal".to_owned(), refusal());
+    schemas.insert("Json".to_owned(), json!({ "description": "Any JSON." }));
     let tags: Vec<Value> = tags
         .into_iter()
         .map(|area| json!({ "name": area, "description": format!("What supabase/schemas/{area} has.") }))
@@ -121,12 +125,12 @@ pub(crate) fn document(repo: &Repo) -> Result<Value> {
                     "description": "The service role's key: for servers of the shop, never for a page or an app.",
                 },
             },
-            "schemas": { "Refusal": refusal(), "Json": { "description": "Any JSON." } },
+            "schemas": schemas,
         },
     }))
 }
 
-fn path(name: &str, rpc: &Rpc) -> Result<Value> {
+fn path(name: &str, rpc: &Rpc, answers: &Answers) -> Result<Value> {
     let mut properties = Map::new();
     let mut example = Map::new();
     let mut required = Vec::new();
@@ -156,7 +160,14 @@ fn path(name: &str, rpc: &Rpc) -> Result<Value> {
         "interlock.\"text/plain\"" => {
             json!({ "text/plain": { "schema": { "type": "string" } } })
         }
-        returns => json!({ "application/json": { "schema": answer(returns) } }),
+        returns => {
+            let read_off = answers.of(&format!("public.{name}"));
+            let schema = match (returns, read_off.as_object()) {
+                ("json" | "jsonb", Some(members)) if !members.is_empty() => read_off,
+                _ => answer(returns),
+            };
+            json!({ "application/json": { "schema": schema } })
+        }
     };
     responses.insert(
         "200".to_owned(),
@@ -226,7 +237,7 @@ fn answer(returns: &str) -> Value {
     }
 }
 
-fn schema(kind: &str) -> Result<Value> {
+pub(super) fn schema(kind: &str) -> Result<Value> {
     if let Some(item) = kind.strip_suffix("[]") {
         return Ok(json!({ "type": "array", "items": schema(item)? }));
     }
@@ -292,10 +303,11 @@ fn first_sentence(text: &str) -> &str {
 }
 
 /// All of them, by name.
-fn read(repo: &Repo) -> Result<BTreeMap<String, Rpc>> {
+fn read(repo: &Repo) -> Result<(BTreeMap<String, Rpc>, Answers)> {
     let mut rpcs: BTreeMap<String, Rpc> = BTreeMap::new();
     let mut errors: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
     let mut rights = String::new();
+    let mut answers = Answers::default();
     for area in folders(&repo.root.join("supabase/schemas"))? {
         let name = area
             .file_name()
@@ -312,6 +324,7 @@ fn read(repo: &Repo) -> Result<BTreeMap<String, Rpc>> {
                     rpcs.insert(rpc, Rpc { area, ..found });
                 }
                 errors.extend(raised(&text));
+                answers.read(&text);
             }
         }
         for file in sql_files(&area)? {
@@ -326,7 +339,7 @@ fn read(repo: &Repo) -> Result<BTreeMap<String, Rpc>> {
         rpc.errors = errors.remove(&name).unwrap_or_default();
         rpc.roles = roles(&rights, &name);
     }
-    Ok(rpcs)
+    Ok((rpcs, answers))
 }
 
 /// The functions in `public` that a file declares, with their comments.
@@ -367,7 +380,7 @@ fn declared(sql: &str) -> Result<Vec<(String, Rpc)>> {
 }
 
 /// What stands before the closing bracket, and what after it.
-fn within(text: &str) -> (&str, &str) {
+pub(super) fn within(text: &str) -> (&str, &str) {
     let mut depth = 1;
     for (at, letter) in text.char_indices() {
         match letter {
@@ -429,7 +442,7 @@ fn parameters_of(text: &str) -> Result<Vec<Parameter>> {
 }
 
 /// What the commas outside brackets and quotes divide.
-fn top_level(text: &str) -> Vec<String> {
+pub(super) fn top_level(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let (mut depth, mut literal) = (0, false);
     for letter in text.chars() {

@@ -63,6 +63,8 @@ pub(crate) enum Step {
     Push,
     /// Functions deployed by the real CLI, and what it uploaded put to the test.
     Deploy,
+    /// A release, used on a PATH without Rust; and one module built in two folders.
+    Release,
     /// Database tests on the stack's Postgres, while it is still empty.
     Pgtap,
     /// The stack's metrics, in the real Prometheus.
@@ -108,6 +110,7 @@ impl Step {
             Self::Stack => "stack",
             Self::Push => "push",
             Self::Deploy => "deploy",
+            Self::Release => "release",
             Self::Metrics => "metrics",
             Self::E2e => "e2e",
             Self::Openapi => "openapi",
@@ -141,6 +144,9 @@ impl Step {
                 "push: migrations against supabase/schemas, on databases of all kinds, npm run verify and npm run jobs"
             }
             Self::Deploy => "deploy: the CLI's upload, run in today's Deno and the platform's",
+            Self::Release => {
+                "release: what it holds, started and deployed without Rust, reproduced"
+            }
             Self::Metrics => {
                 "metrics: ops/ in the real Prometheus, on a shop that is broken and mended"
             }
@@ -176,7 +182,8 @@ impl Step {
             | Self::Bench
             | Self::Accounts
             | Self::Console
-            | Self::Docs => &[Self::Tools, Self::Build],
+            | Self::Docs
+            | Self::Release => &[Self::Tools, Self::Build],
             Self::Push
             | Self::Deploy
             | Self::Metrics
@@ -226,6 +233,9 @@ impl Step {
             Self::Push => {
                 "`cargo xtask codegen` writes the migrations of supabase/schemas; `cargo xtask snapshot` writes a snapshot anew."
             }
+            Self::Release => {
+                "`cargo xtask release --out target/release-test --profile dev` makes what was tested."
+            }
             Self::Deploy => "What was uploaded is in target/ship/uploaded.",
             Self::Metrics => {
                 "promtool names the rule, and target/prometheus/log has what Prometheus said."
@@ -269,6 +279,7 @@ impl Step {
                 ],
             ),
             Self::Deploy => deploy::run(run),
+            Self::Release => release(run),
             Self::Metrics => metrics::run(run),
             Self::E2e => match &run.area {
                 Some(area) => {
@@ -524,16 +535,49 @@ fn docs(run: &mut Run) -> Result<Counts> {
     client::build(run)?;
     let folder = "docs-stack";
     let stack = LocalStack::start_seeded(run.repo, folder)?;
+    let browser = client::browser(run.repo)?;
+    let mut counts = Counts::default();
+    // What calls everything that there is comes after those who count on the seed.
+    for names in [&["bruno", "docs", "examples"][..], &["answers"]] {
+        let files = names
+            .iter()
+            .map(|name| format!("tests/docs/{name}.test.js"));
+        let mut tests = Command::new("node");
+        tests
+            .current_dir(&run.repo.root)
+            .envs(&stack.variables)
+            .envs(browser.clone())
+            .env("XTASK_PROGRAM", env::current_exe()?)
+            .env("STACK_PROGRAM", crate::stack::binary(run.repo, true)?)
+            .env("STACK_FOLDER", run.repo.target.join(folder))
+            .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
+            .args(files);
+        counts = counts + live::tests(&mut run.tail, &mut tests)?;
+    }
+    Ok(counts)
+}
+
+/// With the programs that this run has built; a release has the same ones, optimised.
+fn release(run: &mut Run) -> Result<Counts> {
+    let folder = "target/release-test";
+    let xtask = |words: &[&str]| {
+        let mut xtask = Command::new(env::current_exe()?);
+        xtask.current_dir(&run.repo.root).arg("release").args(words);
+        Ok::<Command, anyhow::Error>(xtask)
+    };
+    let mut make = xtask(&["--out", folder, "--profile", "dev"])?;
+    let mut again = xtask(&["--reproduce", "claim-route"])?;
+    live::check(&mut run.tail, &mut make)?;
+    live::check(&mut run.tail, &mut again)?;
     let mut tests = Command::new("node");
     tests
         .current_dir(&run.repo.root)
-        .envs(&stack.variables)
-        .envs(client::browser(run.repo)?)
-        .env("XTASK_PROGRAM", env::current_exe()?)
-        .env("STACK_PROGRAM", crate::stack::binary(run.repo, true)?)
-        .env("STACK_FOLDER", run.repo.target.join(folder))
-        .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
-        .args(["tests/docs/docs.test.js", "tests/docs/examples.test.js"]);
+        .env("RELEASE", run.repo.root.join(folder))
+        .args([
+            "--test",
+            "--test-reporter=tap",
+            "tests/release/release.test.js",
+        ]);
     live::tests(&mut run.tail, &mut tests)
 }
 
