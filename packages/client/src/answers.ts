@@ -909,16 +909,15 @@ export interface components {
             };
             update_packing_progress_atomic: {
                 success: boolean;
-                /** Format: uuid */
-                progress_id: string | null;
+                progress_id: unknown;
                 /** Format: uuid */
                 order_id: string | null;
                 /** Format: uuid */
                 product_id: string | null;
-                quantity_packed: number | null;
-                quantity_needed: number | null;
+                quantity_packed: unknown;
+                quantity_needed: unknown;
                 is_item_complete: unknown;
-                version: number | null;
+                version: unknown;
             };
             update_webhook_endpoint: {
                 success: boolean;
