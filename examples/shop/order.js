@@ -2,6 +2,7 @@
 import { Interlock, InterlockError } from "@interlock/client";
 import { followOrder } from "@interlock/client/live";
 import { money, say, supabase } from "../connect.js";
+import { askForCard, askNoMore } from "./pay.js";
 
 const id = new URLSearchParams(location.search).get("id");
 const shop = new Interlock(supabase);
@@ -18,6 +19,9 @@ followOrder(supabase, id, (order) => {
   );
   cancel.hidden = order.fulfillment !== "unfulfilled" ||
     !["pending_payment", "confirmed"].includes(order.status);
+  if (order.status === "pending_payment" && order.payment_method === "card") {
+    askForCard(shop, id);
+  } else askNoMore();
 });
 
 cancel.onclick = async () => {

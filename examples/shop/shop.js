@@ -33,7 +33,11 @@ for (const product of products) {
     button.disabled = state === "sold_out";
   });
   // `line` says the price that is shown: nothing else is charged.
-  button.onclick = () => buy({ cart_items: [line(product, 1)] });
+  button.onclick = () =>
+    buy({
+      cart_items: [line(product, 1)],
+      payment_method: document.querySelector("#method").value,
+    });
   document.querySelector("#products").append(row);
 }
 

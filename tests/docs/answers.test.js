@@ -47,6 +47,7 @@ test("what database functions answer is what the document says", async () => {
   const described = new Set();
   for (const [path, { post }] of Object.entries(document.paths)) {
     const { example } = post.requestBody.content["application/json"];
+    const promised = post.responses[200].content["application/json"];
     const escaped = path.replaceAll("/", "~1");
     for (const token of people) {
       const answer = await fetch(`${API_URL}/rest/v1${path}`, {
@@ -60,7 +61,8 @@ test("what database functions answer is what the document says", async () => {
       });
       const text = await answer.text();
       const isJson = answer.headers.get("content-type")?.includes("json");
-      if (!isJson || text === "") continue;
+      // What is no JSON, as the figures for Prometheus are, has no schema.
+      if (!isJson || text === "" || (answer.ok && !promised)) continue;
       const body = JSON.parse(text);
       const at = answer.ok
         ? `rpcs#/paths/${escaped}/post/responses/200/content/application~1json/schema`
@@ -73,8 +75,9 @@ test("what database functions answer is what the document says", async () => {
       );
       if (!answer.ok) continue;
       answered.add(path);
-      const { schema } = post.responses[200].content["application/json"];
-      if (schema.$ref !== "#/components/schemas/Json") described.add(path);
+      if (promised.schema.$ref !== "#/components/schemas/Json") {
+        described.add(path);
+      }
     }
   }
   console.log(

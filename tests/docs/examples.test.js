@@ -7,7 +7,13 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "../../examples/serve.js";
 
-const { API_URL = "", ANON_KEY = "", SERVICE_ROLE_KEY = "" } = process.env;
+const {
+  API_URL = "",
+  ANON_KEY = "",
+  SERVICE_ROLE_KEY = "",
+  STRIPE_API_URL = "",
+  STRIPE_PUBLISHABLE_KEY = "",
+} = process.env;
 const OIL = "9d0d0000-0000-4000-8000-000000000001";
 const BEANS = "9d0d0000-0000-4000-8000-000000000002";
 const BARCODE = "4006381333931";
@@ -21,7 +27,12 @@ before(async () => {
     API_URL && process.env.CHROMIUM_PATH,
     "run `cargo xtask test --only docs`, which starts a stack and finds a Chromium",
   );
-  site = await serve({ url: API_URL, key: ANON_KEY, port: 0 });
+  site = await serve({
+    url: API_URL,
+    key: ANON_KEY,
+    port: 0,
+    stripe: { url: STRIPE_API_URL, key: STRIPE_PUBLISHABLE_KEY },
+  });
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM_PATH,
     // Its sandbox needs rights that a container seldom gives; the pages are our own.
@@ -149,6 +160,45 @@ test("an order is cancelled by its buyer", async () => {
   await page.waitForURL(/order\.html/);
   await page.locator("#cancel").click();
   await page.locator("#status", { hasText: "cancelled" }).waitFor();
+  await context.close();
+});
+
+test("an order is paid by card once: after a refused card, in two tabs, with a double click", async () => {
+  const { page, context } = await visit("shop/", token("buyer"));
+  await page.locator("#method").selectOption("card");
+  await page.locator(`[data-product="${BEANS}"] button`).click();
+  await page.waitForURL(/order\.html/);
+  await page.locator("#status", { hasText: "pending_payment" }).waitFor();
+  const pay = page.getByRole("button", { name: "Pay" });
+  await page.locator("[name=card]").fill("4000 0000 0000 0002");
+  await pay.click();
+  await says(page, "declined");
+  // Nothing is lost, and another tab shows the same payment.
+  const second = await context.newPage();
+  await second.goto(`${site.address}/shop/#${token("buyer")}`);
+  await second.goto(page.url());
+  for (const tab of [page, second]) {
+    await tab.locator("[name=card]").fill("4242 4242 4242 4242");
+  }
+  await Promise.all([
+    pay.dblclick(),
+    second.getByRole("button", { name: "Pay" }).click(),
+  ]);
+  for (const tab of [page, second]) {
+    await tab.locator("#status", { hasText: /^paid$/ }).waitFor();
+    await tab.locator("#pay").waitFor({ state: "hidden" });
+    await tab.locator("#cancel").waitFor({ state: "hidden" });
+  }
+  const id = new URL(page.url()).searchParams.get("id");
+  const [order] = await shop(`rest/v1/orders?id=eq.${id}`, undefined);
+  const payments = await shop(
+    `rest/v1/payments?order_id=eq.${id}&status=eq.succeeded`,
+    undefined,
+  );
+  assert.deepEqual(
+    payments.map((/** @type {{ amount: number }} */ { amount }) => amount),
+    [order.total],
+  );
   await context.close();
 });
 

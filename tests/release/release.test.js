@@ -172,7 +172,7 @@ test("without Rust the stack starts, the functions answer, and they are deployed
       headers: { authorization: `Bearer ${ANON_KEY}` },
       body: "{}",
     });
-    assert.equal((await answer.json()).error, "UNAUTHORIZED");
+    assert.equal((await answer.json()).error, "UNAUTHENTICATED");
     assert.equal(answer.status, 401);
 
     const platform = await recorder();
