@@ -2750,13 +2750,13 @@ begin
   v_line := interlock.pack_units(p_session_id, p_order_id, p_product_id, 1, null, p_store_id);
   return jsonb_build_object(
     'success', true,
-    'progress_id', v_line.progress_id,
+    'progress_id', v_line.progress_id::uuid,
     'order_id', p_order_id,
     'product_id', p_product_id,
-    'quantity_packed', v_line.quantity_packed,
-    'quantity_needed', v_line.quantity_needed,
+    'quantity_packed', v_line.quantity_packed::int,
+    'quantity_needed', v_line.quantity_needed::int,
     'is_item_complete', v_line.quantity_packed + v_line.quantity_short >= v_line.quantity_needed,
-    'version', v_line.version
+    'version', v_line.version::bigint
   );
 end
 $$;

@@ -909,15 +909,16 @@ export interface components {
             };
             update_packing_progress_atomic: {
                 success: boolean;
-                progress_id: unknown;
+                /** Format: uuid */
+                progress_id: string | null;
                 /** Format: uuid */
                 order_id: string | null;
                 /** Format: uuid */
                 product_id: string | null;
-                quantity_packed: unknown;
-                quantity_needed: unknown;
+                quantity_packed: number | null;
+                quantity_needed: number | null;
                 is_item_complete: unknown;
-                version: unknown;
+                version: number | null;
             };
             update_webhook_endpoint: {
                 success: boolean;
