@@ -406,7 +406,7 @@ export interface components {
                 next: unknown;
                 rows: unknown;
             };
-            cancel_order: string | null;
+            cancel_order: components["schemas"]["Json"];
             checkout: components["schemas"]["Json"];
             claim_deliveries: {
                 success: boolean;
@@ -424,7 +424,7 @@ export interface components {
                 id?: number | null;
                 code?: string | null;
             }[];
-            claim_route: string | null;
+            claim_route: components["schemas"]["Json"];
             close_ledgers: {
                 success: boolean;
                 closed: number | null;
@@ -630,8 +630,8 @@ export interface components {
                 outcome: unknown;
                 repeated: boolean;
             };
-            pick_item: string | null;
-            pos_sale: string | null;
+            pick_item: components["schemas"]["Json"];
+            pos_sale: components["schemas"]["Json"];
             preview_mail: {
                 success: boolean;
                 to: string | null;
@@ -686,7 +686,7 @@ export interface components {
                 /** Format: date-time */
                 moved_at: string | null;
             };
-            redeem_points: string | null;
+            redeem_points: components["schemas"]["Json"];
             refund_order: {
                 success: boolean;
                 order: components["schemas"]["Order"];

@@ -147,6 +147,15 @@ impl Answers {
         let inner = casts.remove(0);
         if let Some(kind) = casts.last() {
             return match kind.trim() {
+                // What was stored as it was answered.
+                "json" | "jsonb"
+                    if function
+                        .kinds
+                        .get(inner.trim())
+                        .is_some_and(|kind| kind == "text") =>
+                {
+                    unknown()
+                }
                 "json" | "jsonb" => self.json(&inner, function, depth),
                 kind => self.scalar(kind),
             };
