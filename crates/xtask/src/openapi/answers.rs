@@ -147,16 +147,13 @@ impl Answers {
         let inner = casts.remove(0);
         if let Some(kind) = casts.last() {
             return match kind.trim() {
-                // What was stored as it was answered.
-                "json" | "jsonb"
-                    if function
-                        .kinds
-                        .get(inner.trim())
-                        .is_some_and(|kind| kind == "text") =>
-                {
-                    unknown()
+                "json" | "jsonb" => {
+                    let found = self.json(&inner, function, depth);
+                    // Of a text that was stored it is not known what it holds.
+                    let is_text =
+                        found["type"] == "string" || found["type"] == json!(["string", "null"]);
+                    if is_text { unknown() } else { found }
                 }
-                "json" | "jsonb" => self.json(&inner, function, depth),
                 kind => self.scalar(kind),
             };
         }
