@@ -64,6 +64,13 @@ enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: status::Format,
     },
+    /// Print a port that nobody listens at, for a program that must be told where to listen; or several, a line each.
+    #[command(hide = true)]
+    FreePort {
+        /// How many.
+        #[arg(default_value_t = 1)]
+        count: u8,
+    },
     /// Print lines for a shell: the URLs and keys, and a token for each of the seed's people.
     Env,
     /// Print an access token for a user.
@@ -127,6 +134,12 @@ async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Status { output } => {
             let dirs = dirs(cli.root, cli.dir)?;
             print(&status::Status::of_running(&dirs)?.render(output)?);
+            Ok(0)
+        }
+        Command::FreePort { count } => {
+            for _ in 0..count {
+                print(&format!("{}\n", ports::any("another program")?));
+            }
             Ok(0)
         }
         Command::Env => {

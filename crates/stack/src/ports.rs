@@ -1,7 +1,11 @@
 //! Ports on loopback.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -36,18 +40,35 @@ pub(crate) fn bind(port: Port) -> Result<TcpListener> {
     }
 }
 
+/// Below what Linux (32768), macOS and Windows (49152) give to outgoing connections: one of those may take any port
+/// above, between the moment that it is found free and the moment that somebody listens there.
+const CANDIDATES: Range<u16> = 20_000..32_000;
+
 /// The number of a port that is free right now; for parts that bind it themselves.
 pub(crate) fn free(port: Port) -> Result<u16> {
-    Ok(bind(port)?.local_addr()?.port())
+    match port.number {
+        0 => any(port.what),
+        _ => Ok(bind(port)?.local_addr()?.port()),
+    }
 }
 
-/// Any free port for a part that only the gateway talks to.
+/// Any free port, for a part that binds it itself; another one at each call.
 pub(crate) fn any(what: &'static str) -> Result<u16> {
-    free(Port {
-        number: 0,
-        what,
-        setting: "another run",
-    })
+    // Stacks that start at once begin at different places.
+    static NEXT: LazyLock<AtomicU16> =
+        LazyLock::new(|| AtomicU16::new(RandomState::new().build_hasher().finish() as u16));
+    for _ in CANDIDATES {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = CANDIDATES.start + step % (CANDIDATES.end - CANDIDATES.start);
+        if TcpListener::bind(address(number)).is_ok() {
+            return Ok(number);
+        }
+    }
+    bail!(
+        "no port from {} to {} is free for {what}",
+        CANDIDATES.start,
+        CANDIDATES.end
+    )
 }
 
 /// Whether somebody accepts connections on a port.
@@ -79,6 +100,13 @@ mod tests {
             crate::stripe::PORT,
         ];
         assert_eq!(file["forwardPorts"], serde_json::json!(usual));
+    }
+
+    #[test]
+    fn a_free_port_is_given_once_and_no_outgoing_connection_takes_it() {
+        let (one, other) = (any("a test").unwrap(), any("a test").unwrap());
+        assert_ne!(one, other);
+        assert!(CANDIDATES.contains(&one) && CANDIDATES.contains(&other));
     }
 
     #[test]

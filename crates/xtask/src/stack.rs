@@ -1,11 +1,11 @@
 //! `cargo xtask start` and `cargo xtask stack`: the local stack, built before it runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::command::cargo;
+use crate::command::{cargo, stdout_of};
 use crate::progress::Progress;
 use crate::repo::Repo;
 use crate::{build, ensure, prebuilt};
@@ -64,6 +64,12 @@ pub(crate) fn binary(repo: &Repo, quiet: bool) -> Result<PathBuf> {
         .target
         .join("debug")
         .join(format!("interlock-stack{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// A port for a server that is told where to listen, by the stack's program, which knows where to look.
+pub(crate) fn free_port(program: &Path) -> Result<u16> {
+    let said = stdout_of(Command::new(program).arg("free-port"))?;
+    Ok(said.trim().parse()?)
 }
 
 #[cfg(unix)]

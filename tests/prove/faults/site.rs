@@ -73,7 +73,15 @@ impl Site {
             .context("the stack's program lies in the target directory")?
             .join("fault-stack");
         // They are chosen here because the proxies must know them before the stack starts.
-        let (api_port, db_port) = (free_port()?, free_port()?);
+        let ports = Command::new(program)
+            .args(["free-port", "2"])
+            .output()
+            .await?;
+        let ports = String::from_utf8(ports.stdout)?;
+        let (api_port, db_port) = ports
+            .trim()
+            .split_once('\n')
+            .with_context(|| format!("{} gives no free ports", program.display()))?;
         let front = Link::open(format!("127.0.0.1:{api_port}"), HTTP_REQUEST).await?;
         let functions = Link::open(format!("127.0.0.1:{api_port}"), HTTP_REQUEST).await?;
         let database = Link::open(format!("127.0.0.1:{db_port}"), COMMIT).await?;
@@ -218,9 +226,4 @@ async fn connect(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
-}
-
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-    Ok(listener.local_addr()?.port())
 }

@@ -2,7 +2,6 @@
 //! and to fall in promtool, and some of them by breaking the shop and mending it. Every query of the dashboard is asked.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -203,7 +202,7 @@ impl Prometheus {
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("alerts.yml"), alerts.join("\n"))?;
         fs::write(folder.join("prometheus.yml"), settings)?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = stack::free_port(&stack::binary(run.repo, true)?)?;
         let log = folder.join("log");
         let child = Command::new(programs.join("prometheus"))
             .current_dir(&folder)

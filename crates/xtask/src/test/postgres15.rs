@@ -1,7 +1,6 @@
 //! The migrations on Postgres 15: up, linted, down to nothing, up again, and the database tests.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -130,8 +129,7 @@ impl<'a> Cluster<'a> {
             .arg(&data);
         stdout_of(&mut initdb)?;
 
-        // Free when we looked; nobody else on this machine starts servers on ports like these.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = stack::free_port(stack)?;
         let log = File::create(folder.join("postgres.log"))?;
         // The guard stops the server when this process ends, however it ends.
         let mut guard = Command::new(stack);
@@ -150,6 +148,8 @@ impl<'a> Cluster<'a> {
             &format!("port={port}"),
             "unix_socket_directories=",
             "fsync=off",
+            // Debian compiles it in. Large statements that run once are compiled for minutes.
+            "jit=off",
             "timezone=UTC",
             "log_timezone=UTC",
         ] {

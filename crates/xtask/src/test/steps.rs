@@ -593,7 +593,7 @@ fn prove(run: &mut Run) -> Result<Counts> {
     let mut prove = prove::program(run.repo)?;
     prove
         .envs(&run.variables)
-        .args(["--seed", "1", "--minutes", "1.5"]);
+        .args(["--seed", "1", "--minutes", "2"]);
     Ok(own + live::tests(&mut run.tail, &mut prove)?)
 }
 
