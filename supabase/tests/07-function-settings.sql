@@ -70,6 +70,8 @@ select results_eq(
       ('interlock.fill_customers(regclass,integer,boolean): lock_timeout=2s'),
       ('interlock.fill_link(regclass,integer,boolean): lock_timeout=2s'),
       ('interlock.fill_orders(regclass,integer,boolean): lock_timeout=2s'),
+      ('interlock.find_crm_problems(jsonb): jit=off'),
+      ('interlock.find_ledger_differences(uuid[]): jit=off'),
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.get_picking_session(uuid): TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
@@ -88,6 +90,7 @@ select results_eq(
       ('interlock.list_webhook_endpoints(): TimeZone=UTC'),
       ('interlock.mail_webhook(text,text): lock_timeout=2s'),
       ('interlock.manage_inventory(text,jsonb,text,text,uuid,boolean,timestamp with time zone,boolean,text): lock_timeout=2s'),
+      ('interlock.match_people(interlock.customer_links,text[]): jit=off'),
       ('interlock.may_upload_proof(text): lock_timeout=2s'),
       ('interlock.merge_customers(uuid,uuid): lock_timeout=2s'),
       ('interlock.move_cash(uuid,text,bigint,text,text): lock_timeout=2s'),
@@ -105,6 +108,7 @@ select results_eq(
       ('interlock.process_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.put_order_row(interlock.order_links,jsonb): TimeZone=UTC'),
       ('interlock.quote_order(jsonb,text,text,jsonb,uuid): lock_timeout=2s, TimeZone=UTC'),
+      ('interlock.receipt_rows(uuid,text): jit=off'),
       ('interlock.record_delivery(bigint,uuid,integer,text,integer,integer,text): lock_timeout=2s'),
       ('interlock.redeem_order_transfer(text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.redeem_points(bigint,text,text): lock_timeout=2s'),
@@ -154,7 +158,7 @@ select results_eq(
       ('interlock.void_sale(uuid,text,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.write_order_row(interlock.order_links,uuid): lock_timeout=100ms')
   $$,
-  'those that lock give up after two seconds, a sweep much sooner, those that answer with times do so in UTC'
+  'those that lock give up after two seconds, a sweep much sooner, those that answer with times do so in UTC, and what would be compiled for its estimates is not'
 );
 
 -- Whoever locks says so at another isolation level, before anything else (and tests/areas/foundation asks each of them).
