@@ -269,6 +269,7 @@ export type Database = {
         Row: {
           "id": string;
           "location_id": string;
+          "low_stock_at": number | null;
           "product_id": string;
           "quantity": number;
           "updated_at": string;
@@ -278,6 +279,7 @@ export type Database = {
         Insert: {
           "id"?: string | null;
           "location_id"?: string | null;
+          "low_stock_at"?: number | null;
           "product_id"?: string | null;
           "quantity"?: number | null;
           "updated_at"?: string | null;
@@ -286,6 +288,7 @@ export type Database = {
         Update: {
           "id"?: string | null;
           "location_id"?: string | null;
+          "low_stock_at"?: number | null;
           "product_id"?: string | null;
           "quantity"?: number | null;
           "updated_at"?: string | null;

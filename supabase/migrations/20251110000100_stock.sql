@@ -22,6 +22,10 @@ create domain interlock.quantity_change as numeric
   constraint quantity_change_range
     check (value <> 0 and value > -200000000000 and value < 200000000000 and value = round(value, 3));
 
+-- As much or less of something is little.
+create domain interlock.stock_limit as numeric
+  constraint stock_limit_range check (value >= 0 and value < 100000000000 and value = round(value, 3));
+
 -- What a product is counted in, as people read it: piece, kg, m.
 create domain interlock.unit_name as text
   constraint unit_name_length check (char_length(value) between 1 and 20);
@@ -237,7 +241,7 @@ begin
 end
 $$;
 
--- Write what changes in inventory to the stock ledger.
+-- Write what changes in inventory to the stock ledger, and tell what has come to be low (the event stock.low).
 --
 -- Callers: the three triggers on inventory, once for each statement.
 -- Locks: none beyond the rows it inserts; the rows of inventory are locked by the statement.
@@ -275,6 +279,30 @@ begin
     ) c
     group by c.product_id, c.location_id
     having sum(c.new_quantity) <> sum(c.old_quantity);
+
+    -- Few rows are watched, and of those few are low.
+    if exists (select from new_rows n where n.quantity <= n.low_stock_at) then
+      perform interlock.note_event('stock.low', i.product_id::text, jsonb_build_object(
+        'product_id', i.product_id,
+        'location_id', i.location_id,
+        'available_quantity', trim_scale(i.quantity),
+        'low_stock_at', trim_scale(i.low_stock_at),
+        'state', case when i.quantity = 0 then 'sold_out' else 'low' end
+      ))
+      from (
+        select c.id
+        from (
+          select n.id, n.quantity <= n.low_stock_at as is_low, false as was_low from new_rows n
+          union all
+          select o.id, false, o.quantity <= o.low_stock_at from old_rows o
+        ) c
+        group by c.id
+        having bool_or(c.is_low) and not bool_or(c.was_low)
+      ) fell
+      join interlock.inventory i on i.id = fell.id
+      join interlock.products p on p.id = i.product_id and p.active
+      order by i.id;
+    end if;
   elsif tg_op = 'INSERT' then
     insert into interlock.stock_movements (
       product_id, location_id, delta, balance_after, reason, reference_id, reference, actor
@@ -837,6 +865,9 @@ create policy stock_transfers_select_staff
 -- condition that it still holds (public.manage_inventory). Functions write; the shop's own SQL may, too, and leaves the
 -- same rows in the ledger (stock/tables/stock_movements.sql).
 --
+-- With `low_stock_at` the event stock.low tells when a shelf comes to have so little: once, and again only after there was more.
+-- The shop sets it, row by row: what is enough for a kiosk is not for the warehouse.
+--
 -- A product that has rows here cannot be deleted; nor can a location.
 create table interlock.inventory (
   id uuid not null default interlock.new_id()
@@ -850,6 +881,7 @@ create table interlock.inventory (
     constraint inventory_quantity_nonnegative check (quantity >= 0 and quantity < 100000000000),
   version interlock.row_version not null default 1,
   updated_at timestamptz not null default now(),
+  low_stock_at interlock.stock_limit,
   constraint inventory_product_location_key unique (product_id, location_id)
 )
 with (fillfactor = 70);
@@ -858,12 +890,18 @@ comment on table interlock.inventory is
   'The stock of each product at each location but the web shop. Written by functions; staff and the shop read it.';
 comment on column interlock.inventory.id is
   'The inventory id of this stock.';
+comment on column interlock.inventory.product_id is
+  'What is there. Never changes.';
+comment on column interlock.inventory.location_id is
+  'Where. Never changes.';
 comment on column interlock.inventory.quantity is
   'What is there, in the unit of the product.';
 comment on column interlock.inventory.version is
   'Counts the changes of the quantity, whoever makes them.';
 comment on column interlock.inventory.updated_at is
   'When the quantity changed last.';
+comment on column interlock.inventory.low_stock_at is
+  'With so much or less there it is low, and the event stock.low tells it once; empty: nobody watches it.';
 
 -- What is where: the key above finds what is of a product.
 create index inventory_by_location on interlock.inventory (location_id);
@@ -910,6 +948,7 @@ create trigger inventory_no_truncate
 alter table interlock.inventory enable row level security;
 
 grant select on table interlock.inventory to authenticated, service_role;
+grant update (low_stock_at) on table interlock.inventory to service_role;
 
 create policy inventory_select_staff
   on interlock.inventory
@@ -3701,6 +3740,7 @@ begin
   if p_new.active and v_state <> 'in_stock' and not (p_old.active and v_before <> 'in_stock') then
     perform interlock.note_event('stock.low', p_new.id::text, jsonb_build_object(
       'product_id', p_new.id,
+      'location_id', null,
       'available_quantity', p_new.available_quantity,
       'low_stock_at', p_new.low_stock_at,
       'state', v_state

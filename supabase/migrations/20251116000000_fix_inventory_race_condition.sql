@@ -186,7 +186,7 @@ comment on function interlock.rebased_lines is
 comment on function interlock.receive_transfer is
   'Put what came of a transfer on the shelf of its destination.';
 comment on function interlock.record_inventory_movements is
-  'Write what changes in inventory to the stock ledger.';
+  'Write what changes in inventory to the stock ledger, and tell what has come to be low (the event stock.low).';
 comment on function interlock.record_stock_movement is
   'Write the stock ledger for a product that has changed: what is there less what is owed.';
 comment on function interlock.record_stock_movements is

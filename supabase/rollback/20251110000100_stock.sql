@@ -86,6 +86,7 @@ drop domain
   interlock.quantity,
   interlock.positive_quantity,
   interlock.quantity_change,
+  interlock.stock_limit,
   interlock.unit_name,
   interlock.decimals,
   interlock.price,

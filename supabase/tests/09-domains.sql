@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(576);
+select plan(582);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -93,6 +93,7 @@ select set_eq(
       ('row_version', 'bigint'),
       ('signing_secret', 'text'),
       ('slug', 'text'),
+      ('stock_limit', 'numeric'),
       ('stock_policy', 'text'),
       ('time_zone', 'text'),
       ('unit_name', 'text'),
@@ -136,6 +137,11 @@ values
   ('amount_change', '-1', null),
   ('amount_change', '0', 'amount_change_nonzero'),
   ('unit_change', '0', 'unit_change_nonzero'),
+  ('stock_limit', '0', null),
+  ('stock_limit', '99999999999.999', null),
+  ('stock_limit', '100000000000', 'stock_limit_range'),
+  ('stock_limit', '-0.001', 'stock_limit_range'),
+  ('stock_limit', '0.0001', 'stock_limit_range'),
   ('price', '0', null),
   ('price', '1000000000000', null),
   ('price', '-1', 'products_price_sane'),

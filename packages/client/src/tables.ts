@@ -580,6 +580,7 @@ export type Database = {
         Row: {
           "id": string;
           "location_id": string;
+          "low_stock_at": number | null;
           "product_id": string;
           "quantity": number;
           "updated_at": string;
@@ -589,6 +590,7 @@ export type Database = {
         Insert: {
           "id"?: string;
           "location_id": string;
+          "low_stock_at"?: number | null;
           "product_id": string;
           "quantity"?: number;
           "updated_at"?: string;
@@ -597,6 +599,7 @@ export type Database = {
         Update: {
           "id"?: string;
           "location_id"?: string;
+          "low_stock_at"?: number | null;
           "product_id"?: string;
           "quantity"?: number;
           "updated_at"?: string;

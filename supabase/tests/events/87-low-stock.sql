@@ -38,7 +38,7 @@ as $$
 declare
   v_told jsonb;
 begin
-  select coalesce(jsonb_agg(b.payload - 'product_id' order by b.position), '[]') into v_told
+  select coalesce(jsonb_agg(b.payload - '{product_id,location_id}'::text[] order by b.position), '[]') into v_told
   from interlock.outbox b, told_until t
   where b.position > t.position
     and b.type = 'stock.low'
@@ -162,6 +162,77 @@ select pg_temp.by_shop($$public.set_stock_slots('87000000-0000-4000-8000-0000000
 select is(
   pg_temp.told(1), '[{"available_quantity": 7, "low_stock_at": 9, "state": "low"}]', 'of a hot product it is told once, too'
 );
+
+-- At a location, where somebody watches it.
+insert into interlock.locations (id, name) values
+  ('87000000-0000-4000-8000-0000000000f1', 'Kiosk'), ('87000000-0000-4000-8000-0000000000f2', 'Store');
+insert into interlock.products (id, name, price, currency, decimals)
+values ('87000000-0000-4000-8000-000000000004', 'olives', 500, 'EUR', 3);
+insert into interlock.inventory (id, product_id, location_id, quantity, low_stock_at) values
+  ('87000000-0000-4000-8000-0000000000e1', '87000000-0000-4000-8000-000000000004', '87000000-0000-4000-8000-0000000000f1', 3, 2.5),
+  ('87000000-0000-4000-8000-0000000000e2', '87000000-0000-4000-8000-000000000004', '87000000-0000-4000-8000-0000000000f2', 1, null);
+create function pg_temp.at(p_rows text, p_change text)
+returns jsonb
+language plpgsql
+as $$
+declare
+  v_told jsonb;
+begin
+  execute format('update interlock.inventory set %s where id::text ~ %L', p_change, '^87000000-0000-4000-8000-0000000000' || p_rows);
+  select
+    coalesce(jsonb_agg(
+      jsonb_build_array(l.name, b.payload -> 'available_quantity', b.payload -> 'low_stock_at', b.payload ->> 'state') order by b.position
+    ), '[]')
+  into v_told
+  from told_until t
+  join interlock.outbox b on b.position > t.position and b.type = 'stock.low'
+  join interlock.locations l on l.id = (b.payload ->> 'location_id')::uuid
+  where b.subject = b.payload ->> 'product_id';
+  update told_until set position = (select coalesce(max(b.position), 0) from interlock.outbox b);
+  return v_told;
+end
+$$;
+select is(pg_temp.at('e2', 'quantity = 0'), '[]', 'what nobody watches is never low');
+select is(pg_temp.at('e1', 'quantity = 2.501'), '[]', 'a gram more than little is enough');
+select is(pg_temp.at('e1', 'quantity = 2.5'), '[["Kiosk", 2.5, 2.5, "low"]]', 'a shelf that comes to have little tells it, and where');
+select is(pg_temp.at('e1', 'quantity = 0'), '[]', 'once');
+select is(pg_temp.at('e1', 'quantity = 3'), '[]', 'not when there is enough again');
+select is(pg_temp.at('e1', 'quantity = 0'), '[["Kiosk", 0, 2.5, "sold_out"]]', 'but then again');
+select is(
+  pg_temp.at('e.', 'low_stock_at = 5'), '[["Store", 0, 5, "sold_out"]]', 'a limit that is set makes those low that were not'
+);
+select is(pg_temp.at('e.', 'quantity = 9'), '[]', 'all of them may have enough');
+select is(
+  pg_temp.at('e.', 'quantity = 4'), '[["Kiosk", 4, 5, "low"], ["Store", 4, 5, "low"]]', 'and little, in one statement'
+);
+select is(pg_temp.at('e.', 'low_stock_at = null'), '[]', 'nobody watches them any more');
+select pg_temp.change(4, 'active = false');
+select pg_temp.at('e.', 'low_stock_at = 5, quantity = 9');
+select is(pg_temp.at('e.', 'quantity = 1'), '[]', 'of what is not sold any more nothing is told');
+select throws_ok(
+  $$ update interlock.inventory set low_stock_at = -1 where id = '87000000-0000-4000-8000-0000000000e1' $$, '23514', null,
+  'no limit is below nothing there'
+);
+select is(
+  (select version::bigint from interlock.inventory where id = '87000000-0000-4000-8000-0000000000e2'), 6::bigint,
+  'a limit is no change of the quantity'
+);
+select has_column('public', 'inventory', 'low_stock_at', 'the API has it');
+set local role service_role;
+select lives_ok(
+  $$ update public.inventory set low_stock_at = 7 where id = '87000000-0000-4000-8000-0000000000e1' $$, 'the shop sets a limit'
+);
+select throws_ok(
+  $$ update public.inventory set quantity = 7 where id = '87000000-0000-4000-8000-0000000000e1' $$, '42501', null,
+  'but not what is there'
+);
+reset role;
+set local role authenticated;
+select throws_ok(
+  $$ update public.inventory set low_stock_at = 7 where id = '87000000-0000-4000-8000-0000000000e1' $$, '42501', null,
+  'nobody else does'
+);
+reset role;
 
 select * from finish();
 rollback;

@@ -193,13 +193,17 @@ pub const EVENTS: &[Event] = &[
     event(
         "stock.low",
         "product",
-        "Of an active product no more is left than its `low_stock_at`; once, and again only after there was more.",
+        "Of an active product no more is left than its `low_stock_at`, in the web shop or at a location where one is set; once, and again only after there was more.",
         Object(
             "A product.",
             &[
                 ("product_id", Uuid),
-                ("available_quantity", AMOUNT),
-                ("low_stock_at", AMOUNT),
+                (
+                    "location_id",
+                    Says("Where; null: in the web shop.", &OrNull(&Uuid)),
+                ),
+                ("available_quantity", Number),
+                ("low_stock_at", Number),
                 ("state", Words(&["low", "on_order", "sold_out"])),
             ],
         ),

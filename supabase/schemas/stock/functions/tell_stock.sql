@@ -24,6 +24,7 @@ begin
   if p_new.active and v_state <> 'in_stock' and not (p_old.active and v_before <> 'in_stock') then
     perform interlock.note_event('stock.low', p_new.id::text, jsonb_build_object(
       'product_id', p_new.id,
+      'location_id', null,
       'available_quantity', p_new.available_quantity,
       'low_stock_at', p_new.low_stock_at,
       'state', v_state

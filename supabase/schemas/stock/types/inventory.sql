@@ -14,6 +14,10 @@ create domain interlock.quantity_change as numeric
   constraint quantity_change_range
     check (value <> 0 and value > -200000000000 and value < 200000000000 and value = round(value, 3));
 
+-- As much or less of something is little.
+create domain interlock.stock_limit as numeric
+  constraint stock_limit_range check (value >= 0 and value < 100000000000 and value = round(value, 3));
+
 -- What a product is counted in, as people read it: piece, kg, m.
 create domain interlock.unit_name as text
   constraint unit_name_length check (char_length(value) between 1 and 20);
