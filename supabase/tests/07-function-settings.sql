@@ -75,6 +75,7 @@ select results_eq(
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.get_picking_session(uuid): TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
+      ('interlock.has_deliveries_due(): enable_seqscan=off'),
       ('interlock.import_stock(text,boolean,boolean): lock_timeout=10s'),
       ('interlock.increment_packing_quantity(uuid,integer,integer,uuid,uuid): lock_timeout=2s'),
       ('interlock.increment_promo_usage(uuid,text): lock_timeout=2s'),
@@ -89,6 +90,7 @@ select results_eq(
       ('interlock.list_wallet_movements(uuid,bigint,integer): TimeZone=UTC'),
       ('interlock.list_webhook_endpoints(): TimeZone=UTC'),
       ('interlock.mail_webhook(text,text): lock_timeout=2s'),
+      ('interlock.make_deliveries(integer): plan_cache_mode=force_custom_plan'),
       ('interlock.manage_inventory(text,jsonb,text,text,uuid,boolean,timestamp with time zone,boolean,text): lock_timeout=2s'),
       ('interlock.match_people(interlock.customer_links,text[]): jit=off'),
       ('interlock.may_upload_proof(text): lock_timeout=2s'),
@@ -158,7 +160,7 @@ select results_eq(
       ('interlock.void_sale(uuid,text,uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.write_order_row(interlock.order_links,uuid): lock_timeout=100ms')
   $$,
-  'those that lock give up after two seconds, a sweep much sooner, those that answer with times do so in UTC, and what would be compiled for its estimates is not'
+  'those that lock give up after two seconds, a sweep much sooner, those that answer with times do so in UTC, and what is estimated wrong is neither compiled nor read whole'
 );
 
 -- Whoever locks says so at another isolation level, before anything else (and tests/areas/foundation asks each of them).

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(11);
+select plan(14);
 
 update interlock.settings set webhooks_anywhere = true, deliver_url = null;
 delete from interlock.webhook_endpoints;
@@ -68,6 +68,31 @@ update interlock.webhook_endpoints set active = false;
 update interlock.deliveries d set next_attempt_at = now();
 select interlock.call_deliver();
 select is_empty('select from net.calls', 'unless nobody listens');
+
+-- Somebody has left a transaction open, since which much has happened: what was seen of it is not read again.
+update interlock.webhook_endpoints set active = true;
+update interlock.deliveries d set next_attempt_at = now() + interval '1 minute';
+do $$
+begin
+  perform interlock.note_event('tap.much', 'x', '{}') from generate_series(1, 3000);
+end
+$$;
+analyze interlock.outbox;
+update interlock.delivery_cursor
+set
+  seen = format('%s:%s:%1$s', pg_current_xact_id()::text::bigint - 1, pg_current_xact_id()::text::bigint + 1)::pg_snapshot,
+  target = null,
+  position = 0;
+create function pg_temp.read()
+returns bigint
+language sql
+as $$
+  select t.seq_tup_read + t.idx_tup_fetch from pg_stat_xact_user_tables t where t.relid = 'interlock.outbox'::regclass
+$$;
+create temporary table read_before as select pg_temp.read() as tuples;
+select is(interlock.has_deliveries_due(), false, 'all that happened under it was seen');
+select is(interlock.make_deliveries(100), 0, 'and there is nothing to make of it');
+select cmp_ok(pg_temp.read() - tuples, '<', 100::bigint, 'which is known without reading it again') from read_before;
 
 select * from finish();
 rollback;

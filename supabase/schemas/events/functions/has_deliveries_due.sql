@@ -2,13 +2,21 @@
 --
 -- Callers: interlock.call_deliver.
 -- Locks: none.
+-- New events are looked for as interlock.make_deliveries does; by index, whatever Postgres expects: of a table that was always
+-- empty it expects rows, and so to find the first one at once.
 create function interlock.has_deliveries_due()
 returns boolean
 language plpgsql
 stable
 set search_path = ''
+set enable_seqscan = off
 as $$
+declare
+  v_next xid8;
+  v_open xid8[];
 begin
+  select pg_snapshot_xmax(c.seen), array(select pg_snapshot_xip(c.seen)) into v_next, v_open
+  from interlock.delivery_cursor c;
   return exists (
     select
     from interlock.webhook_endpoints w
@@ -19,12 +27,9 @@ begin
   )
   or (
     exists (select from interlock.webhook_endpoints w where w.active)
-    and exists (
-      select
-      from interlock.events e
-      cross join interlock.delivery_cursor c
-      where e.transaction >= pg_snapshot_xmin(c.seen)
-        and not pg_visible_in_snapshot(e.transaction, c.seen)
+    and (
+      exists (select from interlock.events e where e.transaction >= v_next)
+      or exists (select from interlock.events e where e.transaction = any (v_open))
     )
   );
 end

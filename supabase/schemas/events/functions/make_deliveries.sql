@@ -2,8 +2,9 @@
 -- several transactions come in the order in which they were written, which for one subject is the order in which they
 -- happened: of two transactions of which the second saw what the first had done, none sees the second alone.
 --
--- New is what this statement sees and the cursor's snapshot did not, so it does not matter who committed when. A cursor of
--- another database, whose transactions were counted further (a copy that was restored), begins again from now on.
+-- New is what this statement sees and the cursor's snapshot did not, so it does not matter who committed when: transactions that
+-- began after it, and those that were open in it. Named so, and planned for these very ones, they are found by index; all since the
+-- oldest that was open may be a day's, if somebody left one open. A cursor of another database, whose transactions were counted further (a copy that was restored), begins again from now on.
 --
 -- Callers: interlock.claim_deliveries.
 -- Locks: the cursor; if somebody else has it they make them, and there is nothing to do.
@@ -11,9 +12,12 @@ create function interlock.make_deliveries(p_limit int)
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_cursor interlock.delivery_cursor;
+  v_next xid8;
+  v_open xid8[];
   v_events int;
 begin
   if not exists (select from interlock.webhook_endpoints w where w.active) then
@@ -28,14 +32,15 @@ begin
     return 0;
   end if;
 
+  v_next := pg_snapshot_xmax(v_cursor.seen);
+  v_open := array(select pg_snapshot_xip(v_cursor.seen));
   with target as materialized (
     select coalesce(v_cursor.target, interlock.committed_snapshot()) as snapshot
   ), fresh as materialized (
     select e.type, e.subject, e.created_at, e.position, e.transaction
     from interlock.events e
     cross join target t
-    where e.transaction >= pg_snapshot_xmin(v_cursor.seen)
-      and not pg_visible_in_snapshot(e.transaction, v_cursor.seen)
+    where (e.transaction >= v_next or e.transaction = any (v_open))
       and pg_visible_in_snapshot(e.transaction, t.snapshot)
       and e.position > v_cursor.position
     order by e.position
