@@ -184,5 +184,50 @@ select is(
     "details": {"total": 1000, "paid": 999, "missing": 1, "currency": "EUR"}}'::jsonb, 'each problem has its words and details'
 );
 
+-- An approval that cannot be used allows nothing, whatever it is for.
+insert into interlock.sale_approvals (id, register_id, actions, reason, approved_by, approved_at, expires_at, used_at)
+values
+  ('67800000-0000-4000-8000-000000000001', '67300000-0000-4000-8000-000000000002', '{discount}', 'of the other till',
+    '67500000-0000-4000-8000-000000000001', now(), now() + interval '1 minute', null),
+  ('67800000-0000-4000-8000-000000000002', '67300000-0000-4000-8000-000000000001', '{discount}', 'used',
+    '67500000-0000-4000-8000-000000000001', now(), now() + interval '1 minute', now()),
+  ('67800000-0000-4000-8000-000000000003', '67300000-0000-4000-8000-000000000001', '{discount}', 'too late',
+    '67500000-0000-4000-8000-000000000001', now() - interval '6 minutes', now() - interval '1 minute', null);
+select is(
+  pg_temp.refused(1, format('{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1, "discount": {"percent": 50, "reason": "x"}}],
+    "tenders": [{"type": "cash", "amount": 500}], "approval_id": "%s"}', a.id)::jsonb),
+  'APPROVAL_NOT_FOUND: /approval_id APPROVAL_NOT_FOUND, /lines/0/discount DISCOUNT_NOT_ALLOWED', a.reason
+)
+from interlock.sale_approvals a
+where a.id::text like '67800000-%'
+order by a.id;
+
+-- One thing does not hide another.
+update interlock.customers set user_id = '67500000-0000-4000-8000-000000000001' where id = '67600000-0000-4000-8000-000000000002';
+create temporary table paid as
+  select s.id from interlock.sales s where s.register_id = '67300000-0000-4000-8000-000000000001' and s.status = 'completed';
+select is(pg_temp.refused(v.till, replace(v.request, 'PAID', paid.id::text)::jsonb), v.problems, v.what)
+from paid, (values
+  ('a parked sale is asked for though a line names nothing', 1,
+    '{"lines": [{"barcode": "tap67-no", "quantity": 1}], "parked_sale_id": "67700000-0000-4000-8000-0000000000ff"}',
+    'BARCODE_NOT_FOUND: /lines/0/barcode BARCODE_NOT_FOUND, /parked_sale_id PARKED_SALE_NOT_FOUND'),
+  ('a code, too', 1, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+      "promo_code": "TAP67-NO", "approval_id": "67800000-0000-4000-8000-0000000000ff"}',
+    'APPROVAL_NOT_FOUND: /approval_id APPROVAL_NOT_FOUND, /promo_code PROMO_NOT_FOUND'),
+  ('nobody gets nothing into a wallet, nor more than was paid with it', 1, '{"returns": [{"sale_id": "PAID", "line": 0, "quantity": 1, "reason": "x"}],
+      "tenders": [{"type": "wallet", "amount": 500}], "approval_id": "67800000-0000-4000-8000-0000000000ff"}',
+    'APPROVAL_NOT_FOUND: /approval_id APPROVAL_NOT_FOUND, /customer, /tenders REFUND_EXCEEDS_PAID'),
+  ('more cash than was paid in cash', 1, '{"returns": [{"sale_id": "PAID", "line": 0, "quantity": 1, "reason": "x"}],
+      "tenders": [{"type": "cash", "amount": 500}], "approval_id": "67800000-0000-4000-8000-0000000000ff"}',
+    'APPROVAL_NOT_FOUND: /approval_id APPROVAL_NOT_FOUND, /tenders REFUND_EXCEEDS_PAID'),
+  ('the reference of a card is no matter of cash', 2, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+      "tenders": [{"type": "cash", "amount": 400, "reference": "tap67"}]}',
+    'UNDERPAID: /tenders UNDERPAID, /register_id SHIFT_NOT_OPEN'),
+  ('a wallet that has too little', 1, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
+      "customer": {"id": "67600000-0000-4000-8000-000000000002"}, "tenders": [{"type": "wallet", "amount": 500}],
+      "approval_id": "67800000-0000-4000-8000-0000000000ff"}',
+    'APPROVAL_NOT_FOUND: /approval_id APPROVAL_NOT_FOUND, /tenders/0 INSUFFICIENT_FUNDS')
+) as v (what, till, request, problems);
+
 select * from finish();
 rollback;
