@@ -1,5 +1,6 @@
 //! Where things are: the workspace, its target directory, its functions and the tools from npm.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,23 @@ pub(crate) struct Declared {
 }
 
 impl Repo {
+    /// The files that git knows or would add, relative to the root, in the order of their names; one that is deleted and not yet
+    /// committed is none.
+    pub(crate) fn files(&self) -> Result<BTreeSet<String>> {
+        let listed = stdout_of(Command::new("git").current_dir(&self.root).args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "-z",
+        ]))?;
+        Ok(listed
+            .split('\0')
+            .filter(|path| self.root.join(path).is_file())
+            .map(str::to_owned)
+            .collect())
+    }
+
     /// Asks cargo for the layout of the workspace; without Rust, looks for it.
     pub(crate) fn open() -> Result<Self> {
         if let Some(release) = env::var_os("INTERLOCK_PREBUILT") {

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Result, bail};
 use interlock_domain::FUNCTIONS;
 use interlock_domain::errors::Code;
 use interlock_domain::function::Function;
 
-use crate::command::stdout_of;
 use crate::functions::missing;
 use crate::repo::Repo;
 
@@ -40,25 +38,16 @@ pub(crate) fn run(repo: &Repo) -> Result<()> {
 }
 
 fn files(repo: &Repo) -> Result<Vec<File>> {
-    let listed = stdout_of(Command::new("git").current_dir(&repo.root).args([
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-    ]))?;
-    let paths: BTreeSet<&str> = listed.split('\0').filter(|path| !path.is_empty()).collect();
-    Ok(paths
+    repo.files()?
         .into_iter()
-        // A file that is deleted but not yet committed has no content to judge.
-        .filter_map(|path| {
-            let bytes = fs::read(repo.root.join(path)).ok()?;
-            Some(File {
-                path: path.to_owned(),
+        .map(|path| {
+            let bytes = fs::read(repo.root.join(&path))?;
+            Ok(File {
+                path,
                 text: String::from_utf8_lossy(&bytes).into_owned(),
             })
         })
-        .collect())
+        .collect()
 }
 
 fn module_docs(files: &[File]) -> Vec<String> {

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use super::sums;
 use crate::build;
-use crate::command::stdout_of;
 use crate::progress::Progress;
 use crate::repo::Repo;
 
@@ -51,22 +49,10 @@ pub(super) fn run(repo: &Repo, function: &str) -> Result<()> {
 
 /// What git knows or would add, and nothing that was built.
 fn copy(repo: &Repo, to: &Path) -> Result<()> {
-    let listed = stdout_of(Command::new("git").current_dir(&repo.root).args([
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-    ]))?;
-    for path in listed.split('\0').filter(|path| !path.is_empty()) {
-        let from = repo.root.join(path);
-        // Deleted, and not yet committed.
-        if !from.is_file() {
-            continue;
-        }
-        let target = to.join(path);
+    for path in repo.files()? {
+        let target = to.join(&path);
         fs::create_dir_all(target.parent().context("a file lies in a folder")?)?;
-        fs::copy(&from, &target).with_context(|| format!("cannot copy {path}"))?;
+        fs::copy(repo.root.join(&path), &target).with_context(|| format!("cannot copy {path}"))?;
     }
     Ok(())
 }
