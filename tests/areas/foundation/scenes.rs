@@ -168,6 +168,27 @@ pub(crate) const SCENES: &[Scene] = &[
         then: "not exists (select from interlock.idempotency_keys where user_id = '{ann}')",
     },
     Scene {
+        name: "nor does who has waited for a twin",
+        before: &[(
+            By::Shop,
+            "update interlock.wallets set balance = 0 where user_id = '{ann}'",
+        )],
+        meanwhile: (
+            By::Shop,
+            "insert into interlock.idempotency_keys (user_id, operation, key, request_hash, response, expires_at)
+             values ('{ann}', 'checkout', 'k', '\\x00', '{}', now() + interval '1 day');
+             select public.erase_user('{ann}')",
+        ),
+        call: (
+            By::Ann,
+            "select public.checkout('[{\"product_id\": \"{product}\", \"quantity\": 1}]', p_idempotency_key => 'k')",
+        ),
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "UNAUTHENTICATED",
+        then: "available_quantity = 10 from interlock.products where id = '{product}'",
+    },
+    Scene {
         name: "nor from the wallet",
         before: &[(
             By::Shop,
