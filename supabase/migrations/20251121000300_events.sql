@@ -1051,7 +1051,7 @@ $$;
 --
 -- Callers: interlock.set_crm_mappings.
 -- Locks: none.
--- Never compiled (jit): what its steps are estimated to give is far more than they do, and on Postgres 15 that took seconds.
+-- Not compiled (jit): its steps are expected to give far more than they do, and on Postgres 15 compiling took seconds.
 create function interlock.find_crm_problems(p_mappings jsonb)
 returns jsonb
 language plpgsql
@@ -1315,13 +1315,14 @@ $$;
 -- Callers: interlock.call_deliver.
 -- Locks: none.
 -- New events are looked for as interlock.make_deliveries does; by index, whatever Postgres expects: of a table that was always
--- empty it expects rows, and so to find the first one at once.
+-- empty it expects rows, and so to find the first one at once. Not compiled (jit), which what is forbidden costs enough for.
 create function interlock.has_deliveries_due()
 returns boolean
 language plpgsql
 stable
 set search_path = ''
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_next xid8;

@@ -75,7 +75,7 @@ select results_eq(
       ('interlock.fulfill_order(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.get_picking_session(uuid): TimeZone=UTC'),
       ('interlock.guard_proof_upload(): lock_timeout=2s'),
-      ('interlock.has_deliveries_due(): enable_seqscan=off'),
+      ('interlock.has_deliveries_due(): enable_seqscan=off, jit=off'),
       ('interlock.import_stock(text,boolean,boolean): lock_timeout=10s'),
       ('interlock.increment_packing_quantity(uuid,integer,integer,uuid,uuid): lock_timeout=2s'),
       ('interlock.increment_promo_usage(uuid,text): lock_timeout=2s'),

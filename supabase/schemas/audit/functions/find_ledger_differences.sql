@@ -6,7 +6,7 @@
 --
 -- Callers: interlock.find_differences, interlock.correct_ledger.
 -- Locks: none.
--- Never compiled (jit): what its steps are estimated to give is far more than they do, and on Postgres 15 that took seconds.
+-- Not compiled (jit): its steps are expected to give far more than they do, and on Postgres 15 compiling took seconds.
 create function interlock.find_ledger_differences(p_product_ids uuid[])
 returns table (product_id uuid, location_id uuid, expected numeric, found numeric)
 language sql

@@ -2,7 +2,7 @@
 --
 -- Callers: interlock.set_crm_mappings.
 -- Locks: none.
--- Never compiled (jit): what its steps are estimated to give is far more than they do, and on Postgres 15 that took seconds.
+-- Not compiled (jit): its steps are expected to give far more than they do, and on Postgres 15 compiling took seconds.
 create function interlock.find_crm_problems(p_mappings jsonb)
 returns jsonb
 language plpgsql

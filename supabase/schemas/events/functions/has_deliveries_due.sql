@@ -3,13 +3,14 @@
 -- Callers: interlock.call_deliver.
 -- Locks: none.
 -- New events are looked for as interlock.make_deliveries does; by index, whatever Postgres expects: of a table that was always
--- empty it expects rows, and so to find the first one at once.
+-- empty it expects rows, and so to find the first one at once. Not compiled (jit), which what is forbidden costs enough for.
 create function interlock.has_deliveries_due()
 returns boolean
 language plpgsql
 stable
 set search_path = ''
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_next xid8;

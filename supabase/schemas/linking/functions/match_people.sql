@@ -7,7 +7,7 @@
 --
 -- Callers: interlock.find_people_problems, interlock.bring_customers, interlock.customer_drift.
 -- Locks: none.
--- Never compiled (jit): what its steps are estimated to give is far more than they do, and on Postgres 15 that took seconds.
+-- Not compiled (jit): its steps are expected to give far more than they do, and on Postgres 15 compiling took seconds.
 create function interlock.match_people(p_link interlock.customer_links, p_ids text[] default null)
 returns setof interlock.linked_person
 language sql

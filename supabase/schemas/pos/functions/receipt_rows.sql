@@ -9,7 +9,7 @@
 --
 -- Callers: interlock.sale_receipt.
 -- Locks: none.
--- Never compiled (jit): what its steps are estimated to give is far more than they do, and on Postgres 15 that took seconds.
+-- Not compiled (jit): its steps are expected to give far more than they do, and on Postgres 15 compiling took seconds.
 create function interlock.receipt_rows(p_sale_id uuid, p_language text)
 returns table (n bigint, style text, o_left text, o_right text)
 language sql
