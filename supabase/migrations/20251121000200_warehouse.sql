@@ -685,7 +685,6 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_session interlock.picking_sessions;
   v_product_ids uuid[];
   v_until timestamptz;
   v_taken jsonb;
@@ -700,10 +699,7 @@ begin
   if cardinality(p_product_ids) = 0 or array_position(p_product_ids, null) is not null then
     perform interlock.refuse_problems(interlock.problem('/p_product_ids', 'must have 1 or more products'));
   end if;
-  v_session := interlock.find_session(p_session_id);
-  if v_session.ended_at is not null then
-    perform interlock.refuse_session(p_session_id);
-  end if;
+  perform interlock.find_session(p_session_id);
   perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object('session_id', p_session_id, 'product_id', u.id))
   from unnest(p_product_ids) as u (id)
   where not exists (
@@ -737,6 +733,12 @@ begin
       order by i.product_id
       for no key update
     );
+  end if;
+  -- Whoever was waited for may have ended it.
+  if exists (
+    select from interlock.picking_sessions s where s.id = p_session_id and s.ended_at is not null
+  ) then
+    perform interlock.refuse_session(p_session_id);
   end if;
   if v_product_ids = '{}' then
     perform interlock.raise_error('NOTHING_TO_PICK', jsonb_build_object('session_id', p_session_id));
@@ -2199,6 +2201,7 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_line interlock.packing_progress;
+  v_answer jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -2212,21 +2215,25 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
   v_line := interlock.find_packing_line(p_progress_id);
-  if p_new = p_expected and v_line.quantity_packed = p_expected then
-    return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
+  if p_new <> p_expected then
+    begin
+      perform interlock.pack_units(
+        v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
+      );
+      -- A statement of its own, which sees what was written.
+      return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
+    exception
+      when sqlstate 'IL004' then
+        -- Nothing of the attempt is left, so what is answered are the numbers as they are.
+        null;
+    end;
+  else
+    -- Nothing is packed, so nothing is written; the number that decides is the one that is answered.
+    v_answer := interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
+    if (v_answer ->> 'quantity_packed')::int = p_expected then
+      return v_answer;
+    end if;
   end if;
-
-  begin
-    perform interlock.pack_units(
-      v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
-    );
-    -- A statement of its own, which sees what was written.
-    return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
-  exception
-    when sqlstate 'IL004' then
-      -- Nothing of the attempt is left, so what is answered are the numbers as they are.
-      null;
-  end;
   insert into interlock.packing_conflicts (picking_session_id, product_id)
   values (v_line.picking_session_id, v_line.product_id);
   perform set_config('response.status', '409', true);

@@ -1,6 +1,7 @@
 //! Packing tables to work on, and what callers do there: few units for few orders, so that they get in each other's way.
 
 use super::model::{Action, Basket, Call, Fate, OrderBox, Table};
+use crate::harness::stack::user_claims;
 use crate::prove::histories::{
     AnyWorld, Kind, Played, Request, World, array, new_users, pick, present,
 };
@@ -32,6 +33,8 @@ pub(crate) const TABLE: Kind = Kind {
 pub(crate) struct Known {
     /// Calls that were made under a key.
     keyed: Vec<Call>,
+    /// What was last heard to be packed of an order.
+    packed: BTreeMap<Uuid, i64>,
 }
 
 impl Played for Table {
@@ -45,7 +48,14 @@ impl Played for Table {
         request(call, self)
     }
 
-    fn learns(_: &World<Self>, _: &Call, _: &Value) {}
+    fn learns(world: &World<Self>, call: &Call, body: &Value) {
+        if let Call::Scan { order, .. } | Call::Set { order, .. } = call
+            && let Some(packed) = body["quantity_packed"].as_i64()
+        {
+            let mut known = world.known.lock().expect("no caller panics");
+            known.packed.insert(*order, packed);
+        }
+    }
 
     fn look() -> Call {
         Call::Look
@@ -56,7 +66,13 @@ impl Played for Table {
     }
 
     fn users(&self) -> Vec<Uuid> {
-        Vec::new()
+        self.pickers.to_vec()
+    }
+
+    fn claims(user: Uuid) -> Value {
+        let mut claims = user_claims(user);
+        claims["app_metadata"] = json!({ "role": "packer" });
+        claims
     }
 }
 
@@ -124,6 +140,7 @@ async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Table
             needed,
             picked: 0,
             packed: 0,
+            picker: None,
             version: 1,
         };
         baskets.insert(product, basket);
@@ -144,9 +161,14 @@ async fn open(db: &Client, rng: &mut StdRng, clock: Clock) -> Result<World<Table
             basket.version = row.get(1);
         }
     }
+    let pickers = [Uuid::new_v4(), Uuid::new_v4()];
+    new_users(db, &pickers).await?;
+    names.insert(pickers[0], "<a picker>".to_owned());
+    names.insert(pickers[1], "<another picker>".to_owned());
     let start = Table {
         session,
         clock,
+        pickers,
         baskets,
         boxes,
         keys: Keys::default(),
@@ -172,8 +194,11 @@ fn choose(rng: &mut StdRng, world: &World<Table>) -> Call {
     let key = rng.random_ratio(1, 3).then(|| Uuid::new_v4().to_string());
     let order = pick(rng, &orders);
     let quantity = if rng.random_ratio(1, 6) { 2 } else { 1 };
-    let call = match rng.random_range(0..100) {
-        0..22 => Call::Pick {
+    let by = pick(rng, &world.start.pickers);
+    let named = rng.random_bool(0.6).then(|| pick(rng, &products));
+    let call = match rng.random_range(0..1000) {
+        0..200 => Call::Pick {
+            by: rng.random_bool(0.6).then_some(by),
             product: pick(rng, &products),
             quantity: if rng.random_ratio(1, 4) {
                 -quantity
@@ -182,7 +207,17 @@ fn choose(rng: &mut StdRng, world: &World<Table>) -> Call {
             },
             key,
         },
-        22..78 => Call::Scan {
+        200..240 => Call::Claim { by, product: named },
+        240..280 => Call::Release { by, product: named },
+        280..380 => {
+            let heard = known.packed.get(&order).copied();
+            Call::Set {
+                order,
+                expected: heard.unwrap_or_else(|| rng.random_range(0..3)),
+                new: rng.random_range(0..5),
+            }
+        }
+        380..780 => Call::Scan {
             order,
             action: match rng.random_range(0..12) {
                 0..3 => Action::Unpack,
@@ -192,8 +227,10 @@ fn choose(rng: &mut StdRng, world: &World<Table>) -> Call {
             quantity,
             key,
         },
-        78..88 => Call::Complete { order },
-        88 => Call::Remove { order },
+        780..880 => Call::Complete { order },
+        880..887 => Call::Remove { order },
+        887..894 => Call::Cancel { order },
+        894..897 => Call::Abandon,
         _ => Call::Look,
     };
     if call.is_keyed() {
@@ -205,13 +242,19 @@ fn choose(rng: &mut StdRng, world: &World<Table>) -> Call {
 /// Sends a call of a table.
 fn request(call: &Call, world: &Table) -> Request {
     let session = world.session;
-    let of_shop = |function, rpc, arguments, key| Request::Call {
+    let call_by = |caller, function, rpc, arguments, key| Request::Call {
         function,
         rpc,
-        caller: None,
+        caller,
         arguments,
         key,
         rows: false,
+    };
+    let of_shop = |function, rpc, arguments, key| call_by(None, function, rpc, arguments, key);
+    let of_picker = |by, rpc, product: Option<Uuid>| {
+        let products = product.map(|product| format!("{{{product}}}"));
+        let arguments = present(json!({ "session_id": session, "product_ids": products }));
+        call_by(Some(by), None, rpc, arguments, None)
     };
     match call {
         Call::Scan {
@@ -228,11 +271,25 @@ fn request(call: &Call, world: &Table) -> Request {
             }),
             key.clone(),
         ),
+        Call::Set {
+            order,
+            expected,
+            new,
+        } => of_shop(
+            None,
+            "set_packed_quantity",
+            json!({ "progress_id": world.boxes[order].line, "expected": expected, "new": new }),
+            None,
+        ),
+        Call::Claim { by, product } => of_picker(*by, "claim_picking", *product),
+        Call::Release { by, product } => of_picker(*by, "release_picking", *product),
         Call::Pick {
+            by,
             product,
             quantity,
             key,
-        } => of_shop(
+        } => call_by(
+            *by,
             None,
             "pick_item",
             present(json!({ "session_id": session, "product_id": product, "quantity": quantity })),
@@ -250,13 +307,25 @@ fn request(call: &Call, world: &Table) -> Request {
             json!({ "session_id": session, "order_id": order }),
             None,
         ),
+        Call::Cancel { order } => {
+            of_shop(None, "cancel_order", json!({ "order_id": order }), None)
+        }
+        Call::Abandon => of_shop(
+            None,
+            "abandon_picking_session",
+            json!({ "session_id": session }),
+            None,
+        ),
         Call::Look | Call::ClockMoves { .. } => Request::Own(format!(
             "select json_build_object(
                'session', (select json_build_array(s.status, s.open_orders, s.completed_orders)
                  from interlock.picking_sessions s where s.id = '{session}'),
                'baskets', (select json_object_agg(i.product_id, json_build_array(
-                   i.quantity_needed, i.quantity_picked, i.quantity_packed, i.version))
-                 from interlock.picking_session_items i where i.picking_session_id = '{session}'),
+                   i.quantity_needed, i.quantity_picked, i.quantity_packed, i.version, coalesce(b.quantity, 0), i.picker_id))
+                 from interlock.picking_session_items i
+                 left join interlock.put_backs b
+                   on b.picking_session_id = i.picking_session_id and b.product_id = i.product_id
+                 where i.picking_session_id = '{session}'),
                'boxes', (select json_object_agg(b.order_id, json_build_array(
                    b.status, p.quantity_packed, p.quantity_short, p.version))
                  from interlock.picking_session_orders b

@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+/// How long a picker has what they claim, in seconds: settings.pick_lease.
+const LEASE: Moment = 30 * 60;
+
 /// What is done with a unit and a box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -35,11 +38,28 @@ pub(crate) enum Call {
         quantity: i64,
         key: Option<String>,
     },
-    /// From the shelf into the basket; below nothing back.
+    /// Sets what is packed of an order, if it is still what its caller has read.
+    Set {
+        order: Uuid,
+        expected: i64,
+        new: i64,
+    },
+    /// From the shelf into the basket; below nothing back. By a picker, or the shop.
     Pick {
+        by: Option<Uuid>,
         product: Uuid,
         quantity: i64,
         key: Option<String>,
+    },
+    /// A picker has a product for themselves for a while, or all that nobody has.
+    Claim {
+        by: Uuid,
+        product: Option<Uuid>,
+    },
+    /// A picker gives one back, or all that they have.
+    Release {
+        by: Uuid,
+        product: Option<Uuid>,
     },
     Complete {
         order: Uuid,
@@ -48,6 +68,12 @@ pub(crate) enum Call {
     Remove {
         order: Uuid,
     },
+    /// An order ends, by the shop: wherever it was packed, its goods are to be put back.
+    Cancel {
+        order: Uuid,
+    },
+    /// The session is given up.
+    Abandon,
     /// All numbers, at one moment.
     Look,
     ClockMoves {
@@ -64,7 +90,7 @@ impl Call {
     fn key(&self) -> Option<Key> {
         match self {
             Self::Scan { key, .. } => Some((Uuid::nil(), "pack_item", key.clone()?)),
-            Self::Pick { key, .. } => Some((Uuid::nil(), "pick_item", key.clone()?)),
+            Self::Pick { by, key, .. } => Some((by.unwrap_or_default(), "pick_item", key.clone()?)),
             _ => None,
         }
     }
@@ -83,7 +109,18 @@ pub(crate) struct Basket {
     pub(crate) needed: i64,
     pub(crate) picked: i64,
     pub(crate) packed: i64,
+    /// Who has it for themselves, and until when.
+    pub(crate) picker: Option<(Uuid, Moment)>,
     pub(crate) version: i64,
+}
+
+impl Basket {
+    /// Until when somebody else has it.
+    fn taken(&self, by: Uuid, now: Moment) -> Option<Moment> {
+        self.picker
+            .filter(|(picker, until)| *picker != by && *until > now)
+            .map(|(_, until)| until)
+    }
 }
 
 /// What has become of an order's box.
@@ -92,6 +129,7 @@ pub(crate) enum Fate {
     Open,
     Completed,
     Removed,
+    Cancelled,
 }
 
 impl Fate {
@@ -100,6 +138,7 @@ impl Fate {
             Self::Open => "open",
             Self::Completed => "completed",
             Self::Removed => "removed",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -121,6 +160,7 @@ pub(crate) struct OrderBox {
 pub(crate) struct Table {
     pub(crate) session: Uuid,
     pub(crate) clock: Clock,
+    pub(crate) pickers: [Uuid; 2],
     pub(crate) baskets: BTreeMap<Uuid, Basket>,
     pub(crate) boxes: BTreeMap<Uuid, OrderBox>,
     pub(crate) keys: Keys,
@@ -189,34 +229,45 @@ impl Table {
             return Err("this scan must be refused");
         }
         let mut next = self.clone();
-        let mut its = self.boxes[&order].clone();
-        let mut basket = self.baskets[&its.product].clone();
-        let change = match action {
-            Action::Pack => quantity,
-            Action::Unpack => -quantity,
-            Action::Short => 0,
-        };
-        its.version += 1;
-        if change == 0 {
-            its.short += quantity;
-        } else {
+        match action {
+            Action::Pack => next.pack(order, quantity),
+            Action::Unpack => next.pack(order, -quantity),
+            Action::Short => {
+                if let Some(its) = next.boxes.get_mut(&order) {
+                    its.short += quantity;
+                    its.version += 1;
+                }
+            }
+        }
+        let mut answer = next.line_answer(order);
+        if action == Action::Short {
+            // Nobody holds the basket then.
+            answer["basket"] = json!({
+                "quantity_picked": "*", "quantity_packed": "*", "available": "*", "version": "*",
+            });
+        }
+        Ok((next, answer))
+    }
+
+    /// Puts so many units from the basket into the box of an order.
+    fn pack(&mut self, order: Uuid, change: i64) {
+        if let Some(its) = self.boxes.get_mut(&order)
+            && let Some(basket) = self.baskets.get_mut(&its.product)
+        {
             its.packed += change;
             its.short = its.short.min(its.needed - its.packed);
+            its.version += 1;
             basket.packed += change;
             basket.version += 1;
         }
-        let in_basket = match action {
-            // Nobody holds the basket then.
-            Action::Short => json!({
-                "quantity_picked": "*", "quantity_packed": "*", "available": "*", "version": "*",
-            }),
-            _ => json!({
-                "quantity_picked": basket.picked, "quantity_packed": basket.packed,
-                "available": basket.picked - basket.packed, "version": basket.version,
-            }),
-        };
+    }
+
+    /// What is answered of an order's line, and of its basket.
+    fn line_answer(&self, order: Uuid) -> Value {
+        let its = &self.boxes[&order];
+        let basket = &self.baskets[&its.product];
         let is_complete = its.packed + its.short >= its.needed;
-        let answer = json!({
+        json!({
             "success": true, "progress_id": its.line, "session_id": self.session, "order_id": order,
             "product_id": its.product, "quantity_packed": its.packed, "quantity_needed": its.needed,
             "quantity_short": its.short, "is_item_complete": is_complete, "version": its.version,
@@ -224,11 +275,79 @@ impl Table {
                 "units_packed": its.packed, "units_needed": its.needed, "units_short": its.short,
                 "is_order_complete": is_complete,
             },
-            "basket": in_basket,
+            "basket": {
+                "quantity_picked": basket.picked, "quantity_packed": basket.packed,
+                "available": basket.picked - basket.packed, "version": basket.version,
+            },
             "session": { "units_packed": "*", "units_picked": "*", "units_needed": "*" },
+        })
+    }
+
+    /// Why a number is not set. It is looked at before the line is told, so what is told is certain only for a caller who is alone.
+    fn set_refusals(&self, order: Uuid, expected: i64, new: i64, alone: bool) -> Vec<Refusal> {
+        let its = &self.boxes[&order];
+        let basket = &self.baskets[&its.product];
+        let change = new - expected;
+        // The same number changes nothing, and asks for no more.
+        if change != 0 && its.fate != Fate::Open {
+            return vec![self.closed(order)];
+        }
+        let limits = json!({
+            "session_id": self.session, "order_id": order, "product_id": its.product, "quantity_packed": "*",
+            "quantity_needed": "*", "quantity_picked": "*", "available": "*",
         });
-        next.baskets.insert(its.product, basket);
-        next.boxes.insert(order, its);
+        let mut line = self.line_answer(order);
+        if let Some(line) = line.as_object_mut() {
+            line.remove("success");
+            if !alone {
+                for name in [
+                    "quantity_packed",
+                    "quantity_short",
+                    "is_item_complete",
+                    "version",
+                ] {
+                    line.insert(name.to_owned(), json!("*"));
+                }
+                line["order"] = json!({
+                    "units_packed": "*", "units_needed": its.needed, "units_short": "*", "is_order_complete": "*",
+                });
+                line["basket"] = json!({
+                    "quantity_picked": "*", "quantity_packed": "*", "available": "*", "version": "*",
+                });
+            }
+        }
+        let refusals = [
+            (its.packed != expected, "PACKING_CONFLICT", line),
+            (
+                its.packed + change > its.needed,
+                "ALREADY_FULLY_PACKED",
+                limits.clone(),
+            ),
+            (
+                basket.packed + change > basket.picked,
+                "NO_UNITS_TO_PACK",
+                limits.clone(),
+            ),
+            (basket.packed + change < 0, "NOTHING_PACKED", limits),
+        ];
+        let refusals = refusals.into_iter().filter(|(holds, ..)| *holds);
+        // Whoever is alone hears of the conflict before the limits.
+        let first = if alone { 1 } else { usize::MAX };
+        refusals
+            .map(|(_, code, details)| (code, details))
+            .take(first)
+            .collect()
+    }
+
+    fn set(&self, order: Uuid, expected: i64, new: i64) -> Done {
+        if !self.set_refusals(order, expected, new, false).is_empty() {
+            return Err("this number must not be set");
+        }
+        let mut next = self.clone();
+        if new != expected {
+            next.pack(order, new - expected);
+        }
+        let answer = next.line_answer(order);
         Ok((next, answer))
     }
 
@@ -241,11 +360,27 @@ impl Table {
         })
     }
 
-    fn pick_refusals(&self, product: Uuid, quantity: i64) -> Vec<Refusal> {
+    /// A session that has ended.
+    fn ended(&self) -> Option<Refusal> {
+        let details = json!({ "session_id": self.session, "status": "*" });
+        (self.count(Fate::Open) == 0).then_some(("SESSION_STATE_CONFLICT", details))
+    }
+
+    /// What somebody else than this picker has.
+    fn claimed(&self, by: Uuid, product: Uuid) -> Option<Refusal> {
+        let until = self.baskets[&product].taken(by, self.clock.now)?;
+        let item = json!({ "product_id": product, "picker_until": self.clock.time(until) });
+        let details = json!({ "session_id": self.session, "items": [item] });
+        Some(("PICK_CLAIMED", details))
+    }
+
+    fn pick_refusals(&self, by: Option<Uuid>, product: Uuid, quantity: i64) -> Vec<Refusal> {
         let basket = &self.baskets[&product];
-        if quantity > 0 && self.count(Fate::Open) == 0 {
-            let details = json!({ "session_id": self.session, "status": "*" });
-            return vec![("SESSION_STATE_CONFLICT", details)];
+        if quantity > 0 {
+            let claimed = || by.and_then(|by| self.claimed(by, product));
+            if let Some(refusal) = self.ended().or_else(claimed) {
+                return vec![refusal];
+            }
         }
         let code = if quantity > 0 && basket.picked + quantity > basket.needed {
             "PICK_EXCEEDS_NEEDED"
@@ -257,16 +392,100 @@ impl Table {
         vec![(code, self.item_state(product))]
     }
 
-    fn picked(&self, product: Uuid, quantity: i64) -> Done {
-        if !self.pick_refusals(product, quantity).is_empty() {
+    fn picked(&self, by: Option<Uuid>, product: Uuid, quantity: i64) -> Done {
+        if !self.pick_refusals(by, product, quantity).is_empty() {
             return Err("this pick must be refused");
         }
         let mut next = self.clone();
         if let Some(basket) = next.baskets.get_mut(&product) {
             basket.picked += quantity;
             basket.version += 1;
+            if let Some((picker, until)) = &mut basket.picker
+                && by == Some(*picker)
+            {
+                *until = self.clock.now + LEASE;
+            }
         }
         let answer = json!({ "success": true, "item": next.item_state(product) });
+        Ok((next, answer))
+    }
+
+    /// What a picker would get who names nothing.
+    fn to_pick(&self, by: Uuid) -> Vec<Uuid> {
+        let baskets = self.baskets.iter().filter(|(_, basket)| {
+            basket.picked < basket.needed && basket.taken(by, self.clock.now).is_none()
+        });
+        baskets.map(|(product, _)| *product).collect()
+    }
+
+    /// Why nothing is claimed. What somebody else has locked at the moment is left out, so that nothing is left is certain only for a
+    /// caller who is alone; for another one there is something that they cannot have.
+    fn claim_refusals(&self, by: Uuid, product: Option<Uuid>, alone: bool) -> Vec<Refusal> {
+        if let Some(refusal) = self.ended() {
+            return vec![refusal];
+        }
+        if let Some(product) = product {
+            return self.claimed(by, product).into_iter().collect();
+        }
+        let free = self.to_pick(by).len();
+        let is_true = free == 0 || (!alone && free < self.baskets.len());
+        let refusal = ("NOTHING_TO_PICK", json!({ "session_id": self.session }));
+        is_true.then_some(refusal).into_iter().collect()
+    }
+
+    /// The products that are meant: the one that is named, or the answered ones of those that could be. Whoever is alone gets them all.
+    fn meant(named: Option<Uuid>, possible: Vec<Uuid>, body: &Value, alone: bool) -> Vec<Uuid> {
+        if let Some(product) = named {
+            return vec![product];
+        }
+        if alone {
+            return possible;
+        }
+        let answered = |product: &Uuid| {
+            let answered = body["product_ids"].as_array();
+            answered.is_some_and(|ids| ids.contains(&json!(product)))
+        };
+        possible.into_iter().filter(answered).collect()
+    }
+
+    fn claims(&self, by: Uuid, named: Option<Uuid>, body: &Value, alone: bool) -> Done {
+        if named.is_some() && !self.claim_refusals(by, named, alone).is_empty() {
+            return Err("this claim must be refused");
+        }
+        let products = Self::meant(named, self.to_pick(by), body, alone);
+        if products.is_empty() || self.ended().is_some() {
+            return Err("there is nothing to claim");
+        }
+        let until = self.clock.now + LEASE;
+        let mut next = self.clone();
+        for product in &products {
+            if let Some(basket) = next.baskets.get_mut(product) {
+                basket.picker = Some((by, until));
+            }
+        }
+        let answer = json!({
+            "success": true, "session_id": self.session, "product_ids": products,
+            "picker_until": self.clock.time(until),
+        });
+        Ok((next, answer))
+    }
+
+    fn released(&self, by: Uuid, named: Option<Uuid>, body: &Value, alone: bool) -> Done {
+        let baskets = self.baskets.iter().filter(|(product, basket)| {
+            let has = basket.picker.is_some_and(|(picker, _)| picker == by);
+            has && named.is_none_or(|named| named == **product)
+        });
+        let theirs: Vec<Uuid> = baskets.map(|(product, _)| *product).collect();
+        let products = Self::meant(None, theirs, body, alone || named.is_some());
+        let mut next = self.clone();
+        for product in &products {
+            if let Some(basket) = next.baskets.get_mut(product) {
+                basket.picker = None;
+            }
+        }
+        let answer = json!({
+            "success": true, "session_id": self.session, "product_ids": products,
+        });
         Ok((next, answer))
     }
 
@@ -274,7 +493,7 @@ impl Table {
         let its = &self.boxes[&order];
         match its.fate {
             Fate::Completed => Vec::new(),
-            Fate::Removed => vec![self.closed(order)],
+            Fate::Removed | Fate::Cancelled => vec![self.closed(order)],
             Fate::Open if its.packed + its.short < its.needed => {
                 let line = json!({
                     "progress_id": its.line, "product_id": its.product, "quantity_packed": its.packed,
@@ -313,19 +532,72 @@ impl Table {
             return Err("this order was completed");
         }
         let mut next = self.clone();
-        let mut its = self.boxes[&order].clone();
-        if its.fate == Fate::Open {
-            if let Some(basket) = next.baskets.get_mut(&its.product) {
-                basket.needed -= its.needed;
-                basket.packed -= its.packed;
-                basket.version += 1;
-            }
-            (its.packed, its.short, its.fate) = (0, 0, Fate::Removed);
-            its.version += 1;
-            next.boxes.insert(order, its);
-        }
+        next.take_out(order, Fate::Removed);
         let answer = next.box_answer(order);
         Ok((next, answer))
+    }
+
+    /// An order leaves the session, if it is still open there.
+    fn take_out(&mut self, order: Uuid, fate: Fate) {
+        if let Some(its) = self.boxes.get_mut(&order)
+            && let Some(basket) = self.baskets.get_mut(&its.product)
+            && its.fate == Fate::Open
+        {
+            basket.needed -= its.needed;
+            basket.packed -= its.packed;
+            basket.version += 1;
+            (its.packed, its.short, its.fate) = (0, 0, fate);
+            its.version += 1;
+        }
+    }
+
+    /// Of the order, which is the shop's, no more is told here than that it has ended.
+    fn cancelled(&self, order: Uuid, body: &Value) -> Done {
+        let mut next = self.clone();
+        next.take_out(order, Fate::Cancelled);
+        if body["order"]["status"] != "cancelled" {
+            return Err("the order has not ended");
+        }
+        Ok((next, body.clone()))
+    }
+
+    fn abandoned(&self) -> Table {
+        let mut next = self.clone();
+        for order in self.boxes.keys() {
+            next.take_out(*order, Fate::Removed);
+        }
+        next
+    }
+
+    /// The session as its workers see it.
+    fn session_answer(&self) -> Value {
+        let items = self.baskets.iter().map(|(product, basket)| {
+            json!({
+                "product_id": product, "name": "test", "quantity_needed": basket.needed,
+                "quantity_picked": basket.picked, "quantity_packed": basket.packed, "quantity_short": 0,
+                "available": basket.picked - basket.packed, "basket": null,
+                "picker_id": basket.picker.map(|(picker, _)| picker),
+                "picker_until": self.clock.time_or_null(basket.picker.map(|(_, until)| until)),
+                "version": basket.version,
+            })
+        });
+        let orders = self.boxes.iter().zip(1..).map(|((order, its), position)| {
+            let is_sent = its.fate == Fate::Completed && its.packed > 0;
+            json!({
+                "order_id": order, "number": "*", "position": position, "status": its.fate.name(),
+                "shipment_id": is_sent.then_some("*"),
+                "lines": [{
+                    "progress_id": its.line, "product_id": its.product, "quantity_needed": its.needed,
+                    "quantity_packed": its.packed, "quantity_short": its.short, "version": its.version,
+                }],
+            })
+        });
+        json!({
+            "id": self.session, "code": "*", "location_id": "*", "status": self.status(),
+            "open_orders": self.count(Fate::Open), "completed_orders": self.count(Fate::Completed),
+            "created_at": "*", "packing_started_at": "*", "ended_at": "*",
+            "items": items.collect::<Vec<_>>(), "orders": orders.collect::<Vec<_>>(),
+        })
     }
 
     fn box_answer(&self, order: Uuid) -> Value {
@@ -347,7 +619,19 @@ impl Table {
 
     fn books(&self) -> Value {
         let baskets = self.baskets.iter().map(|(id, basket)| {
-            let numbers = json!([basket.needed, basket.picked, basket.packed, basket.version]);
+            // What nobody needs goes back to the shelf.
+            let kept = match self.count(Fate::Open) {
+                0 => 0,
+                _ => basket.needed.max(basket.packed) - basket.packed,
+            };
+            let numbers = json!([
+                basket.needed,
+                basket.picked,
+                basket.packed,
+                basket.version,
+                (basket.picked - basket.packed - kept).max(0),
+                basket.picker.map(|(picker, _)| picker),
+            ]);
             (id.to_string(), numbers)
         });
         let boxes = self.boxes.iter().map(|(id, its)| {
@@ -360,7 +644,8 @@ impl Table {
         })
     }
 
-    fn done(&self, call: &Call) -> Done {
+    /// A call, and the answer that its caller saw; `alone` with it or not.
+    fn done(&self, call: &Call, body: &Value, alone: bool) -> Done {
         match call {
             Call::Scan {
                 order,
@@ -368,17 +653,63 @@ impl Table {
                 quantity,
                 ..
             } => self.scanned(*order, *action, *quantity),
+            Call::Set {
+                order,
+                expected,
+                new,
+            } => self.set(*order, *expected, *new),
             Call::Pick {
-                product, quantity, ..
-            } => self.picked(*product, *quantity),
+                by,
+                product,
+                quantity,
+                ..
+            } => self.picked(*by, *product, *quantity),
+            Call::Claim { by, product } => self.claims(*by, *product, body, alone),
+            Call::Release { by, product } => self.released(*by, *product, body, alone),
             Call::Complete { order } => self.completed(*order),
             Call::Remove { order } => self.removed(*order),
+            Call::Cancel { order } => self.cancelled(*order, body),
+            Call::Abandon => {
+                let next = self.abandoned();
+                let answer = json!({ "success": true, "session": next.session_answer() });
+                Ok((next, answer))
+            }
             Call::Look => Ok((self.clone(), self.books())),
             Call::ClockMoves { to } => {
                 let mut next = self.clone();
                 next.clock.now = *to;
                 Ok((next, Value::Null))
             }
+        }
+    }
+
+    fn refused(&self, call: &Call, alone: bool) -> Vec<Refusal> {
+        match call {
+            Call::Scan {
+                order,
+                action,
+                quantity,
+                ..
+            } => self.scan_refusals(*order, *action, *quantity),
+            Call::Set {
+                order,
+                expected,
+                new,
+            } => self.set_refusals(*order, *expected, *new, alone),
+            Call::Pick {
+                by,
+                product,
+                quantity,
+                ..
+            } => self.pick_refusals(*by, *product, *quantity),
+            Call::Claim { by, product } => self.claim_refusals(*by, *product, alone),
+            Call::Complete { order } => self.complete_refusals(*order),
+            Call::Remove { order } => self.remove_refusals(*order),
+            Call::Release { .. }
+            | Call::Cancel { .. }
+            | Call::Abandon
+            | Call::Look
+            | Call::ClockMoves { .. } => Vec::new(),
         }
     }
 }
@@ -399,14 +730,14 @@ impl Model for Table {
         match &event.seen {
             Seen::Transient => Steps::Same,
             Seen::Refused { code, details } => {
-                let refusals = self.refusals(&event.call);
+                let refusals = self.refused(&event.call, event.alone);
                 let mut refusals = refusals.iter();
                 match refusals.any(|(name, known)| name == code && matches(known, details)) {
                     true => Steps::Same,
                     false => Steps::Impossible("this refusal is not true"),
                 }
             }
-            Seen::Success { body, .. } => match self.done(&event.call) {
+            Seen::Success { body, .. } => match self.done(&event.call, body, event.alone) {
                 Err(why) => Steps::Impossible(why),
                 Ok((mut next, answer)) => {
                     let is_clock = matches!(event.call, Call::ClockMoves { .. });
@@ -429,19 +760,6 @@ impl Model for Table {
     }
 
     fn refusals(&self, call: &Call) -> Vec<Refusal> {
-        match call {
-            Call::Scan {
-                order,
-                action,
-                quantity,
-                ..
-            } => self.scan_refusals(*order, *action, *quantity),
-            Call::Pick {
-                product, quantity, ..
-            } => self.pick_refusals(*product, *quantity),
-            Call::Complete { order } => self.complete_refusals(*order),
-            Call::Remove { order } => self.remove_refusals(*order),
-            Call::Look | Call::ClockMoves { .. } => Vec::new(),
-        }
+        self.refused(call, false)
     }
 }

@@ -102,6 +102,21 @@ const SET_ANN: (By, &str) = (
     By::Shop,
     "select public.set_packed_quantity((select id from interlock.packing_progress where order_id = '{cart}'), 0, 1)",
 );
+/// The number that is there once somebody has packed a unit meanwhile.
+const SET_ANN_AS_IT_WILL_BE: (By, &str) = (
+    By::Shop,
+    "select public.set_packed_quantity((select id from interlock.packing_progress where order_id = '{cart}'), 1, 1)",
+);
+const ANN_CLAIMS: (By, &str) = (
+    By::Ann,
+    "select set_config('request.jwt.claims', '{\"sub\": \"{ann}\", \"app_metadata\": {\"role\": \"packer\"}}', true);
+     select public.claim_picking('{batch}', array['{product}']::uuid[])",
+);
+const BOB_CLAIMS: (By, &str) = (
+    By::Bob,
+    "select set_config('request.jwt.claims', '{\"sub\": \"{bob}\", \"app_metadata\": {\"role\": \"packer\"}}', true);
+     select public.claim_picking('{batch}', array['{product}']::uuid[])",
+);
 
 /// One is in a box, whosever.
 const ONE_IS_PACKED: &str = "(select sum(quantity_packed) = 1 from interlock.packing_progress where picking_session_id = '{batch}')
@@ -179,6 +194,16 @@ pub(crate) const SCENES: &[Scene] = &[
         meanwhile: PACK_ANN,
         call: SET_ANN,
         wait: Wait::Waits,
+        end: End::Commit,
+        answer: "PACKING_CONFLICT",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "a number that is not there yet is a conflict, and nobody is waited for who packs it meanwhile",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: SET_ANN_AS_IT_WILL_BE,
+        wait: Wait::DoesNot,
         end: End::Commit,
         answer: "PACKING_CONFLICT",
         then: ONE_IS_PACKED,
@@ -390,6 +415,26 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "PICK_EXCEEDS_NEEDED",
         then: "quantity_picked = 2 from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+    Scene {
+        name: "a product that somebody claims meanwhile is theirs",
+        before: &[PACKING],
+        meanwhile: ANN_CLAIMS,
+        call: BOB_CLAIMS,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "PICK_CLAIMED",
+        then: "picker_id = '{ann}' from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+    Scene {
+        name: "nobody claims of a session that is given up meanwhile",
+        before: &[PACKING],
+        meanwhile: ABANDON,
+        call: ANN_CLAIMS,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "SESSION_STATE_CONFLICT",
+        then: "picker_id is null from interlock.picking_session_items where picking_session_id = '{batch}'",
     },
 ];
 

@@ -140,7 +140,7 @@ impl Player {
         let mut left_out = Vec::new();
         let as_shipped: bool = db
             .query_one(
-                "select claim_lease = interval '15 minutes' and started_lease = interval '4 hours' and promo_hold = interval '15 minutes'
+                "select claim_lease = interval '15 minutes' and started_lease = interval '4 hours' and pick_lease = interval '30 minutes' and promo_hold = interval '15 minutes'
                    and payment_window = interval '24 hours' and confirmation_window = interval '7 days'
                    and max_open_orders_per_customer = 5 and max_open_units_per_customer = 100 and review_window = interval '7 days' and idempotency_key_lifetime = interval '24 hours'
                    and keep_stock_movements is null and points_authority = 'shop' and tier_basis = 'points'
@@ -257,14 +257,14 @@ impl Player {
             });
         }
         let worlds = Worlds(groups);
-        let tokens: BTreeMap<_, _> = worlds
+        let callers: BTreeMap<_, _> = worlds
             .all()
-            .flat_map(|world| world.users())
-            .map(|user| (user, self.stack.user_token(user)))
+            .flat_map(|world| world.callers())
+            .map(|(user, claims)| (user, (self.stack.token(&claims), claims)))
             .collect();
-        let tokens = Arc::new(tokens);
+        let callers = Arc::new(callers);
         for session in &mut self.sessions {
-            session.knows(&tokens);
+            session.knows(&callers);
         }
         Ok(worlds)
     }

@@ -66,8 +66,11 @@ pub(crate) struct Session {
     pub(crate) via: Via,
     stack: &'static Stack,
     db: Client,
-    tokens: Arc<BTreeMap<Uuid, String>>,
+    callers: Arc<Callers>,
 }
+
+/// The token of each user, and what it says.
+type Callers = BTreeMap<Uuid, (String, Value)>;
 
 impl Session {
     /// Connects. What is checked here is who sees what when, not what survives a crash, so nobody waits
@@ -80,13 +83,13 @@ impl Session {
             via,
             stack,
             db,
-            tokens: Arc::default(),
+            callers: Arc::default(),
         })
     }
 
-    /// The access tokens of everybody it will call for.
-    pub(crate) fn knows(&mut self, tokens: &Arc<BTreeMap<Uuid, String>>) {
-        self.tokens = Arc::clone(tokens);
+    /// Everybody it will call for.
+    pub(crate) fn knows(&mut self, callers: &Arc<Callers>) {
+        self.callers = Arc::clone(callers);
     }
 
     /// Makes a call: how it went out, and what was seen; nothing if the answer never came.
@@ -101,7 +104,7 @@ impl Session {
                 sql,
             } => match self.via {
                 Via::Sql => {
-                    let statement = format!("{} {sql}", becomes(reader));
+                    let statement = format!("{} {sql}", self.becomes(reader));
                     Ok(("sql", Some(self.sql(&statement).await?)))
                 }
                 _ => Ok(("rpc", self.read(reader, &path, body, entry).await?)),
@@ -119,7 +122,7 @@ impl Session {
                 };
                 match (self.via, function) {
                     (Via::Sql, _) => {
-                        let statement = as_caller(caller, rpc, &named(arguments, key), rows);
+                        let statement = self.as_caller(caller, rpc, &named(arguments, key), rows);
                         Ok(("sql", Some(self.sql(&statement).await?)))
                     }
                     (Via::Function, Some(function)) => {
@@ -220,7 +223,10 @@ impl Session {
     fn signed(&self, request: RequestBuilder, caller: Reader) -> RequestBuilder {
         let (api_key, token) = match caller {
             Reader::Anyone => (&self.stack.anon_key, None),
-            Reader::User(user) => (&self.stack.anon_key, self.tokens.get(&user)),
+            Reader::User(user) => {
+                let known = self.callers.get(&user);
+                (&self.stack.anon_key, known.map(|(token, _)| token))
+            }
             Reader::Shop => (&self.stack.service_role_key, None),
         };
         request
@@ -254,6 +260,47 @@ impl Session {
             replayed: false,
         }))
     }
+
+    /// Makes the transaction that of a caller.
+    fn becomes(&self, caller: Reader) -> String {
+        let (role, claims) = match caller {
+            Reader::Anyone => ("anon", json!({ "role": "anon" })),
+            Reader::User(user) => {
+                let known = self.callers.get(&user);
+                let claims = known.map_or_else(|| user_claims(user), |(_, claims)| claims.clone());
+                ("authenticated", claims)
+            }
+            Reader::Shop => ("service_role", json!({ "role": "service_role" })),
+        };
+        format!(
+            "select set_config('role', '{role}', true), set_config('request.jwt.claims', '{claims}', true);"
+        )
+    }
+
+    fn as_caller(
+        &self,
+        caller: Option<Uuid>,
+        rpc: &str,
+        arguments: &Map<String, Value>,
+        rows: bool,
+    ) -> String {
+        let caller = self.becomes(caller.map_or(Reader::Shop, Reader::User));
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|(name, value)| format!("{name} => {}", literal(value)))
+            .collect();
+        let call = format!("public.{rpc}({})", arguments.join(", "));
+        let call = if rows {
+            format!("select coalesce(json_agg(c), '[]')::text from {call} as c")
+        } else {
+            format!("select {call}::text")
+        };
+        format!(
+            "{caller}
+             {call};
+             select current_setting('response.headers', true), current_setting('response.status', true)"
+        )
+    }
 }
 
 /// An error: the SQLSTATE that says "try again" means that nothing happened. A deadlock may not be.
@@ -278,42 +325,6 @@ fn named(arguments: Map<String, Value>, key: Option<String>) -> Map<String, Valu
         .map(|(name, value)| (format!("p_{name}"), value))
         .chain(key.map(|key| ("p_idempotency_key".to_owned(), json!(key))))
         .collect()
-}
-
-/// Makes the transaction that of a caller.
-fn becomes(caller: Reader) -> String {
-    let (role, claims) = match caller {
-        Reader::Anyone => ("anon", json!({ "role": "anon" })),
-        Reader::User(user) => ("authenticated", user_claims(user)),
-        Reader::Shop => ("service_role", json!({ "role": "service_role" })),
-    };
-    format!(
-        "select set_config('role', '{role}', true), set_config('request.jwt.claims', '{claims}', true);"
-    )
-}
-
-fn as_caller(
-    caller: Option<Uuid>,
-    rpc: &str,
-    arguments: &Map<String, Value>,
-    rows: bool,
-) -> String {
-    let caller = becomes(caller.map_or(Reader::Shop, Reader::User));
-    let arguments: Vec<String> = arguments
-        .iter()
-        .map(|(name, value)| format!("{name} => {}", literal(value)))
-        .collect();
-    let call = format!("public.{rpc}({})", arguments.join(", "));
-    let call = if rows {
-        format!("select coalesce(json_agg(c), '[]')::text from {call} as c")
-    } else {
-        format!("select {call}::text")
-    };
-    format!(
-        "{caller}
-         {call};
-         select current_setting('response.headers', true), current_setting('response.status', true)"
-    )
 }
 
 /// A JSON value as an SQL literal.

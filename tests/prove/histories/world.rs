@@ -6,6 +6,7 @@ use super::checker::prepare;
 use super::rounds::Figures;
 use super::session::{Request, Session};
 use super::shrink::shrink;
+use crate::harness::stack::user_claims;
 use crate::prove::model::{Clock, Event, Model, Moment, Seen};
 use anyhow::Result;
 use futures::FutureExt as _;
@@ -52,6 +53,10 @@ pub(crate) trait Played: Model<Call: Send + Sync> + Send + Sync + 'static {
     fn clock_moves(to: Moment) -> Self::Call;
     /// Everybody who may call.
     fn users(&self) -> Vec<Uuid>;
+    /// What the token of one of them says.
+    fn claims(user: Uuid) -> Value {
+        user_claims(user)
+    }
 }
 
 /// A world, and what has happened in it.
@@ -82,8 +87,8 @@ impl<M: Played> World<M> {
 pub(crate) trait AnyWorld: Send + Sync {
     /// The names of its rows.
     fn names(&self) -> &BTreeMap<Uuid, String>;
-    /// Everybody who may call.
-    fn users(&self) -> Vec<Uuid>;
+    /// Everybody who may call, and what their tokens say.
+    fn callers(&self) -> Vec<(Uuid, Value)>;
     /// Makes a call of somebody's choice.
     fn call<'a>(
         &'a self,
@@ -109,8 +114,9 @@ impl<M: Played> AnyWorld for World<M> {
         &self.names
     }
 
-    fn users(&self) -> Vec<Uuid> {
-        self.start.users()
+    fn callers(&self) -> Vec<(Uuid, Value)> {
+        let users = self.start.users().into_iter();
+        users.map(|user| (user, M::claims(user))).collect()
     }
 
     fn call<'a>(

@@ -109,10 +109,14 @@ impl Clock {
     }
 }
 
-/// Whether a value is the expected one: `"*"` stands for any text.
+/// Whether a value is the expected one: `"*"` stands for any text, number or yes and no.
 pub(crate) fn matches(expected: &Value, seen: &Value) -> bool {
     match (expected, seen) {
-        (Value::String(any), Value::String(_) | Value::Number(_)) if any == "*" => true,
+        (Value::String(any), Value::String(_) | Value::Number(_) | Value::Bool(_))
+            if any == "*" =>
+        {
+            true
+        }
         (Value::Array(expected), Value::Array(seen)) => {
             expected.len() == seen.len() && expected.iter().zip(seen).all(|(e, s)| matches(e, s))
         }

@@ -19,7 +19,6 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_session interlock.picking_sessions;
   v_product_ids uuid[];
   v_until timestamptz;
   v_taken jsonb;
@@ -34,10 +33,7 @@ begin
   if cardinality(p_product_ids) = 0 or array_position(p_product_ids, null) is not null then
     perform interlock.refuse_problems(interlock.problem('/p_product_ids', 'must have 1 or more products'));
   end if;
-  v_session := interlock.find_session(p_session_id);
-  if v_session.ended_at is not null then
-    perform interlock.refuse_session(p_session_id);
-  end if;
+  perform interlock.find_session(p_session_id);
   perform interlock.raise_error('PACKING_LINE_NOT_FOUND', jsonb_build_object('session_id', p_session_id, 'product_id', u.id))
   from unnest(p_product_ids) as u (id)
   where not exists (
@@ -71,6 +67,12 @@ begin
       order by i.product_id
       for no key update
     );
+  end if;
+  -- Whoever was waited for may have ended it.
+  if exists (
+    select from interlock.picking_sessions s where s.id = p_session_id and s.ended_at is not null
+  ) then
+    perform interlock.refuse_session(p_session_id);
   end if;
   if v_product_ids = '{}' then
     perform interlock.raise_error('NOTHING_TO_PICK', jsonb_build_object('session_id', p_session_id));

@@ -17,6 +17,7 @@ as $$
 declare
   v_problems jsonb := '[]'::jsonb;
   v_line interlock.packing_progress;
+  v_answer jsonb;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -30,21 +31,25 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
   v_line := interlock.find_packing_line(p_progress_id);
-  if p_new = p_expected and v_line.quantity_packed = p_expected then
-    return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
+  if p_new <> p_expected then
+    begin
+      perform interlock.pack_units(
+        v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
+      );
+      -- A statement of its own, which sees what was written.
+      return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
+    exception
+      when sqlstate 'IL004' then
+        -- Nothing of the attempt is left, so what is answered are the numbers as they are.
+        null;
+    end;
+  else
+    -- Nothing is packed, so nothing is written; the number that decides is the one that is answered.
+    v_answer := interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
+    if (v_answer ->> 'quantity_packed')::int = p_expected then
+      return v_answer;
+    end if;
   end if;
-
-  begin
-    perform interlock.pack_units(
-      v_line.picking_session_id, v_line.order_id, v_line.product_id, p_new - p_expected, p_expected
-    );
-    -- A statement of its own, which sees what was written.
-    return interlock.packing_answer(v_line.picking_session_id, v_line.order_id, v_line.product_id);
-  exception
-    when sqlstate 'IL004' then
-      -- Nothing of the attempt is left, so what is answered are the numbers as they are.
-      null;
-  end;
   insert into interlock.packing_conflicts (picking_session_id, product_id)
   values (v_line.picking_session_id, v_line.product_id);
   perform set_config('response.status', '409', true);
