@@ -1611,7 +1611,8 @@ $$;
 --
 -- Callers: authenticated (packers, managers, staff) and service_role, through public.update_packing_progress_atomic; interlock.pack_item,
 --   interlock.increment_packing_quantity, interlock.set_packed_quantity.
--- Locks: the basket; the line; two seconds at most.
+-- Locks: one's turn at the basket, advisory, until the transaction ends; the basket; the line; two seconds at most. Turns are had in the order
+--   of coming; a row that many wait for is had by whoever is quickest when it is free, and one of sixty-four was not for nine seconds.
 -- Errors: as interlock.find_session; VALIDATION_FAILED for an id that is null; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED,
 --   NO_UNITS_TO_PACK, NOTHING_PACKED; IL004; 55P03 is transient.
 -- Security definer: nobody has the right to write sessions.
@@ -1643,6 +1644,10 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended(format('interlock basket %s %s', p_session_id, p_product_id), 0));
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;

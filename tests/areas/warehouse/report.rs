@@ -7,6 +7,7 @@ use crate::harness::stack::Bench;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// "Browser 1: Click [+] on Product X for Order A. Browser 2: (immediately after). Expected: Both increments succeed, quantity
 /// goes from 0 → 1 → 2."
@@ -64,6 +65,37 @@ async fn ten_concurrent_requests_pack_ten() {
         "{answers:?}"
     );
     assert_eq!(bench.packed(&packing).await, [10]);
+}
+
+/// 64 workers scan a thousand units out of one basket, into twenty boxes: every scan counts, once, and none fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_scans_of_64_workers_all_count() {
+    let bench = Bench::take().await;
+    let packing = bench.packing(&[50; 20], 1000).await;
+    let token = token_of(&bench, json!({ "role": "packer" })).await;
+    let path = format!("/sessions/{}", packing.id);
+    let scan = async |n: usize| {
+        let body = json!({ "orderId": packing.orders[n % 20], "productId": packing.product });
+        let (key, sent) = (format!("scan {n}"), Instant::now());
+        let (status, _, answer) =
+            send(&bench, &token, (Method::PUT, &path), Some(&key), &body).await;
+        assert_eq!(status, 200, "{answer}");
+        sent.elapsed()
+    };
+    let workers = (0..64).map(async |worker| {
+        let mut took = Vec::new();
+        for n in (worker..1000).step_by(64) {
+            took.push(scan(n).await);
+        }
+        took
+    });
+    let mut took: Vec<Duration> = join_all(workers).await.concat();
+    took.sort();
+    println!(
+        "1,000 scans of 64 workers: half within {:?}, 99 % within {:?}",
+        took[500], took[990]
+    );
+    assert_eq!(bench.packed(&packing).await, [50; 20]);
 }
 
 /// The functions answer the columns and members that the report names.
