@@ -96,78 +96,168 @@ async function begun(page) {
   await page.waitForSelector("#run:not([aria-disabled])");
 }
 
-test("step by step: where both have looked, the report's code oversells", async () => {
-  const { context, page, errors } = await visit("#scene=stock&mode=steps");
-  await begun(page);
-  for (const button of ["report-0", "report-1"]) await step(page, button);
-  assert.deepEqual(
-    await page.locator("#report .done .value").allTextContents(),
-    ["→ 1", "→ 1"],
-    "both have read that there is one",
-  );
-  for (const who of [0, 1]) await until(page, "report", who, "sold");
-  assert.equal(
-    await page.textContent("#report .verdict strong"),
-    "Oversold by 1",
-  );
-  assert.equal(
-    await page.textContent("#status"),
-    "The report’s original code: A sold, B sold. Oversold by 1.",
-  );
-  // The other way round nothing is wrong with it, which is what makes such a defect hard to find.
-  await begun(page);
-  await until(page, "report", 0, "sold");
-  await until(page, "report", 1, "refused: INSUFFICIENT_INVENTORY");
-  assert.equal(await page.textContent("#report .verdict strong"), "Exact");
-  assert.deepEqual(errors, []);
-  await context.close();
-});
+for (
+  const [scene, read, got, lost, after, waiting, end] of [
+    [
+      "stock",
+      "1",
+      "sold",
+      "Oversold by 1",
+      "refused: INSUFFICIENT_INVENTORY",
+      /^update interlock\.products/,
+      "refused: INSUFFICIENT_INVENTORY",
+    ],
+    [
+      "batch",
+      "available",
+      "claimed",
+      "1 driver too many",
+      "refused: BATCH_UNAVAILABLE",
+      /^update interlock\.batches/,
+      "refused: BATCH_UNAVAILABLE",
+    ],
+    [
+      "promo",
+      "0",
+      "redeemed",
+      "1 use too many",
+      "refused: PROMO_EXHAUSTED",
+      /^update interlock\.promo_codes/,
+      "refused: PROMO_EXHAUSTED",
+    ],
+    [
+      "wallet",
+      "700",
+      "paid",
+      "1 order too many",
+      "refused: INSUFFICIENT_FUNDS",
+      /join interlock\.wallets .*for no key update of w;$/s,
+      "refused: INSUFFICIENT_FUNDS",
+    ],
+    [
+      "code",
+      "LAB-1",
+      "sold",
+      "1 code sold twice",
+      "sold",
+      /from interlock\.products p.*for no key update of p/s,
+      "sold",
+    ],
+    [
+      "packing",
+      "0",
+      "packed",
+      "1 scan lost",
+      "packed",
+      /^update interlock\.picking_session_items/,
+      "packed",
+    ],
+    [
+      "till",
+      "100",
+      "sold",
+      "1 sale never left the shelf",
+      "sold",
+      /from interlock\.inventory i.*for no key update of i/s,
+      "sold",
+    ],
+    [
+      "webhook",
+      "open",
+      "handled",
+      "1 parcel too many",
+      "refused: already handled",
+      /^insert into interlock\.payment_events/,
+      "refused: repeated",
+    ],
+  ]
+) {
+  test(`${scene}, step by step: where both have looked, the report's code loses`, async () => {
+    const { context, page, errors } = await visit(
+      `#scene=${scene}&mode=steps`,
+    );
+    await begun(page);
+    for (const button of ["report-0", "report-1"]) await step(page, button);
+    assert.deepEqual(
+      await page.locator("#report .done .value").allTextContents(),
+      [`→ ${read}`, `→ ${read}`],
+      "both have seen the same",
+    );
+    for (const who of [0, 1]) await until(page, "report", who, got);
+    assert.equal(await page.textContent("#report .verdict strong"), lost);
+    assert.equal(
+      await page.textContent("#status"),
+      `The report’s original code: A ${got}, B ${got}. ${lost}.`,
+    );
+    // One after the other nothing is wrong with it, which is what makes such a defect hard to find.
+    await begun(page);
+    await until(page, "report", 0, got);
+    await until(page, "report", 1, after);
+    assert.equal(await page.textContent("#report .verdict strong"), "Exact");
+    assert.deepEqual(errors, []);
+    await context.close();
+  });
 
-test("step by step: with Interlock the second one waits, and is refused", async () => {
-  const { context, page, errors } = await visit("#scene=stock&mode=steps");
-  await begun(page);
-  // Both look before anybody has written, and go on in turns until one is in the way of the other.
+  test(`${scene}, step by step: with Interlock the second one waits, and the books are exact`, async () => {
+    const { context, page, errors } = await visit(
+      `#scene=${scene}&mode=steps`,
+    );
+    await begun(page);
+    await inTurns(page);
+    const chips = page.locator("#interlock .chip");
+    await until(page, "interlock", 0, "commit;");
+    assert.deepEqual(await chips.allTextContents(), ["ready", "waits for A"]);
+    assert.match(
+      await page.textContent("#interlock .session:last-child .waits code") ??
+        "",
+      waiting,
+    );
+    assert.equal(
+      await page.getAttribute("#interlock-1", "aria-disabled"),
+      "true",
+    );
+    // Few and short statements, and long ones.
+    if (scene === "stock" || scene === "code") await onAnyScreen(page, scene);
+    await accessible(page);
+
+    await step(page, "interlock-0");
+    assert.equal(await chips.nth(0).textContent(), got);
+    await until(page, "interlock", 1, end);
+    assert.equal(
+      await page.textContent("#interlock .verdict strong"),
+      "Exact",
+    );
+    await accessible(page);
+    assert.deepEqual(errors, []);
+    await context.close();
+  });
+}
+
+/**
+ * Both look before anybody has written, and go on in turns until one is in the way of the other.
+ * @param {Page} page
+ */
+async function inTurns(page) {
+  const next = page.locator("#interlock .session");
   for (let turns = 0; turns < 60; turns += 1) {
     for (const who of [0, 1]) {
       const button = page.locator(`#interlock-${who}`);
-      const next = page.locator("#interlock .session").nth(who).locator(
-        ".next code",
-      );
       if (await button.getAttribute("aria-disabled") !== null) continue;
-      if (await next.textContent() === "commit;") continue;
+      const statement = next.nth(who).locator(".next code");
+      if (await statement.textContent() === "commit;") continue;
       await step(page, `interlock-${who}`);
     }
     const told = await page.locator("#interlock .chip").allTextContents();
-    if (told.includes("waits for A")) break;
+    if (told.includes("waits for A")) return;
   }
-  const chips = page.locator("#interlock .chip");
-  await until(page, "interlock", 0, "commit;");
-  assert.deepEqual(await chips.allTextContents(), ["ready", "waits for A"]);
-  assert.match(
-    await page.textContent("#interlock .session:last-child .waits code") ?? "",
-    /^update interlock\.products/,
-  );
-  assert.equal(
-    await page.getAttribute("#interlock-1", "aria-disabled"),
-    "true",
-  );
-  await accessible(page);
-  await onAnyScreen(page);
-
-  await step(page, "interlock-0");
-  assert.equal(await chips.nth(0).textContent(), "sold");
-  await until(page, "interlock", 1, "refused: INSUFFICIENT_INVENTORY");
-  assert.equal(await page.textContent("#interlock .verdict strong"), "Exact");
-  await accessible(page);
-  assert.deepEqual(errors, []);
-  await context.close();
-});
+}
 
 /**
  * In light and dark, on a phone too.
  * @param {Page} page
+ * @param {string} scene
  */
-async function onAnyScreen(page) {
+async function onAnyScreen(page, scene) {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     await page.emulateMedia({ colorScheme });
     for (const width of [390, 1280]) {
@@ -180,7 +270,8 @@ async function onAnyScreen(page) {
       await accessible(page);
       if (process.env.SCREENSHOTS) {
         await page.screenshot({
-          path: `${process.env.SCREENSHOTS}/steps-${colorScheme}-${width}.png`,
+          path:
+            `${process.env.SCREENSHOTS}/steps-${scene}-${colorScheme}-${width}.png`,
           fullPage: true,
         });
       }
@@ -192,11 +283,13 @@ test("a step is taken for the page that is served here, and for no other", async
   const post = (/** @type {string} */ path, /** @type {string} */ origin) =>
     fetch(`${url}/steps/${path}`, { method: "POST", headers: { origin } })
       .then((response) => response.status);
-  assert.equal(await post("report", "http://evil.example"), 403);
-  assert.equal(await post("nothing", url), 404);
+  assert.equal(await post("stock/report", "http://evil.example"), 403);
+  for (const strange of ["report", "nothing/report", "stock/nothing"]) {
+    assert.equal(await post(strange, url), 404);
+  }
   assert.equal(await post(`${crypto.randomUUID()}/0`, url), 410);
-  assert.equal(await post("report", url), 200);
-  assert.equal((await fetch(`${url}/steps/report`)).status, 405);
+  assert.equal(await post("stock/report", url), 200);
+  assert.equal((await fetch(`${url}/steps/stock/report`)).status, 405);
 });
 
 test("a link says what is raced, and what is chosen becomes a link", async () => {
@@ -210,17 +303,17 @@ test("a link says what is raced, and what is chosen becomes a link", async () =>
     await page.evaluate("location.hash"),
     "#scene=promo&n=5&seed=78",
   );
-  // Where there are no steps they cannot be chosen.
-  assert.ok(await page.isDisabled("#mode-steps"));
-  await page.check("#stock");
   await page.selectOption("#mode", "steps");
   assert.equal(
     await page.evaluate("location.hash"),
-    "#scene=stock&mode=steps",
+    "#scene=promo&mode=steps",
   );
   assert.ok(await page.isHidden("#seed"));
   await page.check("#wallet");
-  assert.equal(await page.inputValue("#mode"), "race");
+  assert.equal(
+    await page.evaluate("location.hash"),
+    "#scene=wallet&mode=steps",
+  );
   await context.close();
 });
 

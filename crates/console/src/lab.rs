@@ -89,8 +89,7 @@ impl Page {
             scene: scene.unwrap_or(before.scene),
             at_once: number("at-once").map_or(before.at_once, Setup::bounded),
             seed: number("seed").unwrap_or(before.seed),
-        }
-        .possible();
+        };
         self.setup.set(setup);
         by_id::<HtmlElement>("at-once-shown").set_text_content(Some(&setup.at_once.to_string()));
         self.show_mode();
@@ -115,9 +114,6 @@ impl Page {
     fn show_mode(&self) {
         let setup = self.setup.get();
         by_id::<HtmlSelectElement>("mode").set_value(setup.mode.name());
-        // Where there are no steps nobody can choose them.
-        let steps = by_id::<Element>(&option(Mode::Steps));
-        let _ = steps.toggle_attribute_with_force("disabled", !setup.scene.has_steps());
         set(&by_id("setup"), &[("data-mode", setup.mode.name())]);
         by_id::<HtmlElement>("run").set_text_content(Some(match setup.mode {
             Mode::Race => texts::RUN,
@@ -170,8 +166,9 @@ impl Page {
 
     /// Begins both sides step by step.
     async fn begin_steps(self: &Rc<Self>) -> Result<(), Trouble> {
+        let scene = self.setup.get().scene;
         for (index, side) in SIDES.into_iter().enumerate() {
-            let play = steps::begin(side).await?;
+            let play = steps::begin(scene, side).await?;
             self.plays.borrow_mut()[index] = play;
             self.show_steps(index);
         }
@@ -195,7 +192,9 @@ impl Page {
 
     fn show_steps(self: &Rc<Self>, index: usize) {
         let setup = self.setup.get();
-        if setup.mode != Mode::Steps || document().get_element_by_id("setup").is_none() {
+        let play = self.plays.borrow()[index].clone();
+        let is_chosen = setup.mode == Mode::Steps && play["scene"] == setup.scene.name();
+        if !is_chosen || document().get_element_by_id("setup").is_none() {
             // Something else is shown by now.
             return;
         }
@@ -204,7 +203,6 @@ impl Page {
             let page = page.clone();
             spawn_local(async move { page.busy(page.step(index, who)).await });
         };
-        let play = self.plays.borrow()[index].clone();
         steps::show(SIDES[index], setup.scene, &play, act);
     }
 
@@ -289,11 +287,6 @@ async fn copy() {
     button.set_text_content(Some(texts::COPY));
 }
 
-/// The id of the choice of a mode.
-fn option(mode: Mode) -> String {
-    format!("mode-{}", mode.name())
-}
-
 /// The elements that are there from the beginning.
 fn draw() {
     let scenes = Scene::ALL.map(|scene| {
@@ -339,11 +332,7 @@ fn draw() {
             ),
         ],
     );
-    let modes = Mode::ALL.map(|mode| {
-        let id = option(mode);
-        let choice = [("value", mode.name()), ("id", id.as_str())];
-        text("option", &choice, texts::mode(mode))
-    });
+    let modes = Mode::ALL.map(|mode| text("option", &[("value", mode.name())], texts::mode(mode)));
     let mode = around(
         "div",
         &[("class", "field")],

@@ -10,6 +10,7 @@ pub mod health;
 pub mod lists;
 pub mod money;
 pub mod race;
+pub mod reports;
 pub mod route;
 pub mod session;
 pub mod setup;
@@ -37,8 +38,6 @@ mod overview;
 #[cfg(target_arch = "wasm32")]
 mod panel;
 #[cfg(target_arch = "wasm32")]
-mod reports;
-#[cfg(target_arch = "wasm32")]
 mod run;
 #[cfg(target_arch = "wasm32")]
 mod shell;
@@ -46,3 +45,5 @@ mod shell;
 mod shop;
 #[cfg(target_arch = "wasm32")]
 mod steps;
+#[cfg(target_arch = "wasm32")]
+mod theirs;

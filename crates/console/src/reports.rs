@@ -1,47 +1,50 @@
-//! The code of the incident reports as it was: the same calls with the same filters in the same order, through the client library
-//! of the same family. It looks, decides by what it saw, and writes. Where a report only describes its code, this is what it describes;
-//! a webhook is in none of them, and is handled by the same pattern.
+//! The code of the incident reports as it was: it looks, decides by what it saw, and writes. Where a report only describes its code, this
+//! is what it describes; a webhook is in none of them, and is handled by the same pattern.
+//!
+//! The page runs it over HTTP (`theirs`), the stack statement by statement (crates/stack/src/steps).
 
-use postgrest::Builder;
 use serde_json::{Value, json};
 
-use crate::calls::{Lane, Trouble};
-use crate::race::Answer;
 use crate::setup::Scene;
 
 /// A piece of that code: on one row of a table.
-struct Report {
-    table: &'static str,
-    columns: &'static str,
+pub struct Report {
+    /// In schema `race_lab`.
+    pub table: &'static str,
+    /// What it looks at; the first of them is what it decides by.
+    pub columns: &'static str,
     /// How it finds the row.
-    find: Find,
+    pub find: Find,
     /// What it writes when it has seen such a row, or why it refuses.
-    decide: fn(row: &Value, user: &str) -> Result<Value, &'static str>,
+    pub decide: fn(row: &Value, user: &str) -> Result<Value, &'static str>,
     /// A condition of the write beside the id.
-    at_least: Option<(&'static str, &'static str)>,
+    pub at_least: Option<(&'static str, &'static str)>,
     /// What it writes down besides.
-    record: Option<(&'static str, Line)>,
+    pub record: Option<(&'static str, Line)>,
 }
 
 /// Which row it looks at.
-enum Find {
+pub enum Find {
     /// That of the race.
     Id,
     /// The first of the race's that nobody has used.
     Unused {
+        /// The column with the race.
         of: &'static str,
+        /// The column that says when it was used.
         mark: &'static str,
     },
 }
 
 /// The row that is written down, by whoever did it, of the row that was seen.
-type Line = fn(id: &str, user: &str, row: &Value) -> Value;
+pub type Line = fn(id: &str, user: &str, row: &Value) -> Value;
 
 fn whole(row: &Value, column: &str) -> i64 {
     row[column].as_i64().unwrap_or_default()
 }
 
-fn report(scene: Scene) -> Report {
+/// The code of a scene.
+pub fn report(scene: Scene) -> Report {
     match scene {
         // 000, CheckoutService.ts: "SELECT-then-UPDATE"; 004, order_service.py: check, "... process order ...", `-=`.
         Scene::Stock => Report {
@@ -120,7 +123,7 @@ fn report(scene: Scene) -> Report {
         // 002, api/orders/create/route.ts, before `claim_product_codes_atomic`: a code that is not used is marked as used.
         Scene::Code => Report {
             table: "product_codes",
-            columns: "id,code",
+            columns: "code,id",
             find: Find::Unused {
                 of: "product_id",
                 mark: "used_at",
@@ -160,57 +163,4 @@ fn report(scene: Scene) -> Report {
             record: None,
         },
     }
-}
-
-impl Report {
-    fn read(&self, lane: &Lane, id: &str) -> Builder {
-        let rows = lane.from(self.table).select(self.columns);
-        match self.find {
-            Find::Id => rows.eq("id", id),
-            Find::Unused { of, mark } => rows.eq(of, id).is(mark, "null").limit(1),
-        }
-    }
-
-    fn write(&self, lane: &Lane, id: &str, row: &Value, change: &Value) -> Builder {
-        let id = row["id"].as_str().unwrap_or(id);
-        let row = lane.from(self.table).eq("id", id);
-        let row = match self.at_least {
-            Some((column, least)) => row.gte(column, least),
-            None => row,
-        };
-        row.update(change.to_string())
-    }
-}
-
-/// Does it once, on that row.
-pub(crate) async fn run(scene: Scene, lane: &Lane, id: &str) -> Result<Answer, Trouble> {
-    let report = report(scene);
-    let rows = lane.send(report.read(lane, id)).await?;
-    let row = &rows[0];
-    let change = match (report.decide)(row, lane.user()) {
-        Ok(change) => change,
-        Err(code) => return Ok(Answer::No(code.to_owned())),
-    };
-    lane.send(report.write(lane, id, row, &change)).await?;
-    if let Some((table, line)) = report.record {
-        let line = line(id, lane.user(), row).to_string();
-        lane.send(lane.from(table).insert(line)).await?;
-    }
-    let written = change.as_object().and_then(|change| change.values().next());
-    let written = written.filter(|written| written.is_number());
-    let given = row.get("code").or(written);
-    Ok(Answer::Yes(given.map(Value::to_string)))
-}
-
-/// Asks the same of a row that is not there yet: a browser asks whether it may call an address before it calls it for the first
-/// time, and that must not come between looking and writing.
-pub(crate) async fn warm_up(scene: Scene, lane: &Lane, id: &str) -> Result<(), Trouble> {
-    let report = report(scene);
-    lane.send(report.read(lane, id)).await?;
-    let row = json!({
-        "status": "available", "available_quantity": 1, "max_uses": 1, "quantity_needed": 1, "balance": 700,
-    });
-    let change = (report.decide)(&row, lane.user()).unwrap_or_default();
-    lane.send(report.write(lane, id, &row, &change)).await?;
-    Ok(())
 }

@@ -6,8 +6,8 @@ use web_sys::RequestInit;
 
 use crate::calls::{Api, CONNECTIONS, Lane, Racer, Trouble, fetch, fresh_id, now, pause};
 use crate::race::{Answer, Books, Outcome, Request, Side};
-use crate::setup::{Scene, Setup};
-use crate::{ours, reports};
+use crate::setup::Setup;
+use crate::{ours, theirs};
 
 /// What both sides have made of the same race.
 pub(crate) struct Race {
@@ -19,8 +19,7 @@ pub(crate) struct Race {
 pub(crate) async fn run(setup: Setup) -> Result<Race, Trouble> {
     let scene = setup.scene;
     let id = fresh_id();
-    // A till stands at a place of its own, which has the id of the race.
-    let place = (scene == Scene::Till).then_some(id.as_str());
+    let place = scene.has_place().then_some(id.as_str());
     let (mut api, racers) = racers(scene.people(setup.at_once), scene.role(), place).await?;
     api.many_names = finds_itself(&api).await;
 
@@ -29,7 +28,7 @@ pub(crate) async fn run(setup: Setup) -> Result<Race, Trouble> {
     // One for each name of the API, so that what a browser does once for each is done before the race.
     let names = (0..setup.at_once as usize).step_by(CONNECTIONS);
     let lanes: Vec<Lane> = names.map(|name| Lane::new(&api, name, first)).collect();
-    for warm in join_all(lanes.iter().map(|lane| reports::warm_up(scene, lane, &id))).await {
+    for warm in join_all(lanes.iter().map(|lane| theirs::warm_up(scene, lane, &id))).await {
         warm?;
     }
     let users: Vec<&str> = racers.iter().map(|racer| racer.id.as_str()).collect();
@@ -71,7 +70,7 @@ async fn side(
         pause(delay).await;
         let start = now() - begin;
         let answer = match side {
-            Side::Report => reports::run(setup.scene, &lane, id).await,
+            Side::Report => theirs::run(setup.scene, &lane, id).await,
             Side::Interlock => ours::run(setup.scene, &lane, made).await,
         };
         let mut answered = lane.answered();

@@ -53,9 +53,9 @@ impl Scene {
         }
     }
 
-    /// Whether the local stack can do it statement by statement.
-    pub fn has_steps(self) -> bool {
-        self == Self::Stock
+    /// The scene of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scene| scene.name() == name)
     }
 
     /// How many people send the requests of a race of so many.
@@ -76,6 +76,11 @@ impl Scene {
             Self::Packing => Some("packer"),
             Self::Till => Some("cashier"),
         }
+    }
+
+    /// Whether they work at a place of its own, which has the id of the race.
+    pub fn has_place(self) -> bool {
+        self == Self::Till
     }
 }
 
@@ -137,25 +142,14 @@ impl Setup {
         let pairs = fragment.trim_start_matches('#').split('&');
         for (name, value) in pairs.filter_map(|pair| pair.split_once('=')) {
             match name {
-                "scene" => {
-                    let scene = Scene::ALL.into_iter().find(|scene| scene.name() == value);
-                    setup.scene = scene.unwrap_or(setup.scene);
-                }
+                "scene" => setup.scene = Scene::named(value).unwrap_or(setup.scene),
                 "mode" => setup.mode = Mode::named(value).unwrap_or(setup.mode),
                 "n" => setup.at_once = value.parse().map_or(setup.at_once, Self::bounded),
                 "seed" => setup.seed = value.parse().unwrap_or(setup.seed),
                 _ => {}
             }
         }
-        setup.possible()
-    }
-
-    /// The same, or a race where there are no steps.
-    pub fn possible(mut self) -> Self {
-        if !self.scene.has_steps() {
-            self.mode = Mode::Race;
-        }
-        self
+        setup
     }
 
     /// As many as can race.
@@ -210,20 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_says_that_it_goes_step_by_step_where_it_can() {
+    fn a_link_says_that_it_goes_step_by_step() {
         for scene in Scene::ALL {
             let setup = Setup {
                 mode: Mode::Steps,
                 scene,
                 ..Setup::default()
             };
-            let expected = match scene.has_steps() {
-                true => Mode::Steps,
-                false => Mode::Race,
-            };
-            assert_eq!(setup.possible().mode, expected);
-            let read = Setup::read(&setup.link());
-            assert_eq!((read.scene, read.mode), (scene, expected));
+            assert_eq!(Setup::read(&setup.link()), setup);
         }
     }
 

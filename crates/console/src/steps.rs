@@ -11,8 +11,8 @@ use crate::setup::Scene;
 use crate::{panel, texts};
 
 /// Begins on one side.
-pub(crate) async fn begin(side: Side) -> Result<Value, Trouble> {
-    post(&format!("/steps/{}", name(side))).await
+pub(crate) async fn begin(scene: Scene, side: Side) -> Result<Value, Trouble> {
+    post(&format!("/steps/{}/{}", scene.name(), name(side))).await
 }
 
 /// Lets a session do its next statement.
@@ -40,23 +40,31 @@ pub(crate) fn name(side: Side) -> &'static str {
 
 /// What a side has come to, in words.
 pub(crate) fn told(side: Side, scene: Scene, play: &Value) -> String {
-    let progress = [0, 1].map(|who| progress(&play["sessions"][who], who));
-    let verdict = Books::read(&play["books"], 0).map(|books| texts::verdict(scene, books.wrong()));
+    let progress = [0, 1].map(|who| progress(scene, &play["sessions"][who], who));
+    let verdict = books(play).map(|books| texts::verdict(scene, books.wrong()));
     texts::stepped(side, &progress, verdict.as_deref())
 }
 
-fn progress(session: &Value, who: usize) -> String {
+fn progress(scene: Scene, session: &Value, who: usize) -> String {
     let word = |name: &str| session[name].as_str().unwrap_or_default();
-    texts::progress(word("state"), who, word("answer"))
+    texts::progress(scene, word("state"), who, word("answer"))
+}
+
+/// The books, once both sessions are over.
+fn books(play: &Value) -> Option<Books> {
+    let promised = [0, 1]
+        .iter()
+        .filter(|who| play["sessions"][**who]["state"] == "yes");
+    Books::read(&play["books"], promised.count())
 }
 
 /// Shows a side. Who was at a button stays at it.
 pub(crate) fn show(side: Side, scene: Scene, play: &Value, act: impl Fn(usize) + Clone + 'static) {
     let focused = document().active_element().map(|element| element.id());
     let mut all = vec![panel::head(side, scene)];
-    let books = Books::read(&play["books"], 0);
+    let books = books(play);
     all.extend(books.map(|books| panel::verdict(scene, books)));
-    let sessions = [0, 1].map(|who| session(side, who, &play["sessions"][who], act.clone()));
+    let sessions = [0, 1].map(|who| session(side, scene, who, &play["sessions"][who], act.clone()));
     all.push(around("div", &[("class", "sessions")], &sessions));
     all.extend(books.map(|books| panel::books(scene, books)));
     replace(&by_id::<Element>(name(side)), &all);
@@ -67,12 +75,18 @@ pub(crate) fn show(side: Side, scene: Scene, play: &Value, act: impl Fn(usize) +
     }
 }
 
-fn session(side: Side, who: usize, session: &Value, act: impl Fn(usize) + 'static) -> Element {
+fn session(
+    side: Side,
+    scene: Scene,
+    who: usize,
+    session: &Value,
+    act: impl Fn(usize) + 'static,
+) -> Element {
     let state = session["state"].as_str().unwrap_or_default();
     let chip = text(
         "span",
         &[("class", &format!("chip {state}"))],
-        &progress(session, who),
+        &progress(scene, session, who),
     );
     let title = text("h3", &[], &texts::session_title(who));
     // The latest first: it stands where the next one stood.
@@ -119,8 +133,8 @@ fn statement(told: &Value) -> Vec<Element> {
     }
     let sql = told["sql"].as_str().unwrap_or_default();
     all.push(text("code", &[], sql));
-    if let Some(value) = told["value"].as_i64() {
-        all.push(text("span", &[("class", "value")], &texts::number(value)));
+    if let Some(value) = told["value"].as_str() {
+        all.push(text("span", &[("class", "value")], &texts::value(value)));
     }
     if let Some(function) = told["in"].as_str().filter(|name| !name.is_empty()) {
         all.push(text("span", &[("class", "place")], &texts::place(function)));

@@ -40,7 +40,7 @@ pub const LEGEND_STEPS: &str =
 pub const COLUMNS: [&str; 4] = ["#", "Set out", "Took", "Answer"];
 pub const FOOT: &str = "Served by the local stack only. The tables of the reports’ code are in a schema race_lab that no \
     migration has; Interlock's side is its real edge functions, through the gateway. Step by step, both are statements of two sessions \
-    of the database: Interlock's are those of its checkout, copied with a stop before each.";
+    of the database: Interlock's are those of its functions, copied with a stop before each.";
 
 /// The scene's title.
 pub fn title(scene: Scene) -> &'static str {
@@ -119,7 +119,7 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
             "POST wallet_movements",
         ],
         (Side::Report, Scene::Code) => &[
-            "GET product_codes?used_at=is.null&limit=1&select=id,code",
+            "GET product_codes?used_at=is.null&limit=1&select=code,id",
             "if there is one: PATCH product_codes {used_at: now}",
             "POST order_items {code}",
         ],
@@ -227,7 +227,7 @@ pub fn milliseconds(time: f64) -> String {
 pub fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Race => "All at once",
-        Mode::Steps => "Step by step (the last unit)",
+        Mode::Steps => "Step by step",
     }
 }
 
@@ -251,12 +251,24 @@ pub fn next_of(of: Side, who: usize) -> String {
     format!("{NEXT}: {}, session {}", side(of), session(who))
 }
 
+/// What a session has got that was not refused.
+pub fn got(scene: Scene) -> &'static str {
+    match scene {
+        Scene::Stock | Scene::Code | Scene::Till => "sold",
+        Scene::Batch => "claimed",
+        Scene::Promo => "redeemed",
+        Scene::Wallet => "paid",
+        Scene::Webhook => "handled",
+        Scene::Packing => "packed",
+    }
+}
+
 /// How far a session is.
-pub fn progress(state: &str, who: usize, code: &str) -> String {
+pub fn progress(scene: Scene, state: &str, who: usize, code: &str) -> String {
     match state {
         "ready" => "ready".to_owned(),
         "waits" => format!("waits for {}", session(1 - who)),
-        "sold" => "sold".to_owned(),
+        "yes" => got(scene).to_owned(),
         _ => format!("refused: {code}"),
     }
 }
@@ -266,8 +278,8 @@ pub fn place(function: &str) -> String {
     format!("in {function}")
 }
 
-/// The number that a statement read or wrote.
-pub fn number(value: i64) -> String {
+/// What a statement read or wrote.
+pub fn value(value: &str) -> String {
     format!("→ {value}")
 }
 
@@ -279,8 +291,7 @@ pub fn stepped(of: Side, progress: &[String; 2], verdict: Option<&str>) -> Strin
 }
 
 /// Two sessions that are ready.
-pub const BEGUN: &str =
-    "Both sides have one unit and two sessions. Whose statement is next is yours to say.";
+pub const BEGUN: &str = "Both sides have two sessions. Whose statement is next is yours to say.";
 
 /// Which race is on.
 pub fn running(race: u32, of: u32) -> String {

@@ -17,6 +17,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, 
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use interlock_console::setup::Scene;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -163,7 +164,7 @@ impl Console {
         })
     }
 
-    /// `POST /steps/SIDE` begins, `POST /steps/ID/0` lets the first session do its next statement.
+    /// `POST /steps/SCENE/SIDE` begins, `POST /steps/ID/0` lets the first session do its next statement.
     async fn step(
         &self,
         request: &Request<Incoming>,
@@ -177,15 +178,16 @@ impl Console {
         if !origin.is_some_and(|origin| self.is_own(origin)) {
             return Err(StatusCode::FORBIDDEN);
         }
-        let told = match path.split_once('/') {
-            None => {
-                let side = Side::named(path).ok_or(StatusCode::NOT_FOUND)?;
-                self.steps.begin(side).await.map(Some)
-            }
-            Some((id, who)) => {
-                let id = Uuid::parse_str(id).map_err(|_| StatusCode::NOT_FOUND)?;
-                let who = ["0", "1"].iter().position(|number| *number == who);
+        let (of, which) = path.split_once('/').ok_or(StatusCode::NOT_FOUND)?;
+        let told = match Uuid::parse_str(of) {
+            Ok(id) => {
+                let who = ["0", "1"].iter().position(|number| *number == which);
                 self.steps.step(id, who.ok_or(StatusCode::NOT_FOUND)?).await
+            }
+            Err(_) => {
+                let scene = Scene::named(of).ok_or(StatusCode::NOT_FOUND)?;
+                let side = Side::named(which).ok_or(StatusCode::NOT_FOUND)?;
+                self.steps.begin(scene, side).await.map(Some)
             }
         };
         match told {

@@ -3,21 +3,28 @@
 //!
 //! Which of the sessions has stopped, waits or has ended only Postgres says: no passing of time means anything here.
 
+mod ours;
 pub(crate) mod places;
+mod sql;
+mod theirs;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use interlock_console::reports;
+use interlock_console::setup::Scene;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::postgres;
 use places::Place;
+use sql::Sql;
+use theirs::{Act, Request};
 
 /// As many may be under way; one more ends the one that began first.
 const MOST: usize = 8;
@@ -29,13 +36,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 const PATIENCE: &str =
     "set statement_timeout = '10min'; set idle_in_transaction_session_timeout = '10min'";
 
-/// The scene whose rows are made; its name in `race_lab.prepare`.
-const SCENE: &str = "stock";
-
 /// Against which code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// That of the incident report: three statements, each committed by itself, as three requests are.
+    /// That of the incident report: up to three statements, each committed by itself, as its requests are.
     Report,
     /// Interlock's: one transaction.
     Interlock,
@@ -71,14 +75,15 @@ impl Steps {
     }
 
     /// Begins: rows of its own, and two sessions that have done nothing yet.
-    pub(crate) async fn begin(&self, side: Side) -> Result<Value> {
+    pub(crate) async fn begin(&self, scene: Scene, side: Side) -> Result<Value> {
         let mut plays = self.plays.lock().await;
         if plays.len() >= MOST {
             plays.remove(0).end().await;
         }
-        let make = async || places::make(&mut connect(self.db_port).await?).await;
+        let entries = Scene::ALL.map(|scene| ours::call(scene, &Value::Null).0);
+        let make = async || places::make(&mut connect(self.db_port).await?, &entries).await;
         let places = self.places.get_or_try_init(make).await?;
-        let play = Play::begin(self.db_port, side).await?;
+        let play = Play::begin(self.db_port, scene, side).await?;
         let told = play.tell(places);
         plays.push(play);
         Ok(told)
@@ -116,38 +121,41 @@ struct Told {
     n: u32,
     #[serde(flatten)]
     place: Place,
-    /// What it read or wrote, where that is one number.
+    /// What it read or wrote, where that is one value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<i64>,
+    value: Option<String>,
 }
 
 /// How far a session is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    /// It waits to be told: before this place of the function, or before a statement of its own of that number.
+    /// It waits to be told.
     Ready(Next),
     /// It waits for the other session, in what it did last.
     Waits,
-    /// It is over: whether it got the unit, or why not.
+    /// It is over: whether it got what it wanted, or why not.
     Over(Result<(), String>),
 }
 
 /// What a session does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// The statement of that number which is sent to it.
-    Sent(usize),
+    /// A statement of the report's.
+    Sent(Act),
+    /// Our call.
+    Call,
     /// The place at which its call has stopped.
     Place(usize),
     /// The end of its transaction.
     Commit,
 }
 
-type Call = JoinHandle<(PgConnection, sqlx::Result<()>)>;
+/// What a call has answered comes with its connection.
+type Call = JoinHandle<(PgConnection, sqlx::Result<String>)>;
 
 struct Session {
     pid: i32,
-    user: Uuid,
+    request: Request,
     /// The key of its gates.
     gate: i32,
     /// Here while it does nothing.
@@ -155,14 +163,17 @@ struct Session {
     call: Option<Call>,
     state: State,
     done: Vec<Told>,
-    /// What it has read.
-    read: i64,
+    /// What its call has answered.
+    answer: Value,
 }
 
 /// Two sessions, and one that holds their gates.
 struct Play {
     id: Uuid,
+    scene: Scene,
     side: Side,
+    /// Our call.
+    call: Sql,
     control: PgConnection,
     control_pid: i32,
     sessions: [Session; 2],
@@ -173,44 +184,62 @@ struct Play {
 }
 
 impl Play {
-    async fn begin(port: u16, side: Side) -> Result<Self> {
+    async fn begin(port: u16, scene: Scene, side: Side) -> Result<Self> {
         let mut control = connect(port).await?;
         let control_pid = pid(&mut control).await?;
         let id = Uuid::new_v4();
-        let users = [Uuid::new_v4(), Uuid::new_v4()];
-        let made = "select race_lab.prepare($1, $2::uuid, array[$3::uuid, $4::uuid], 2)::text";
+        let people = (0..ours::people(scene)).map(|_| Uuid::new_v4().to_string());
+        let people: Vec<String> = people.collect();
+        let made = "select race_lab.prepare($1, $2::uuid, $3::text[]::uuid[], 2)::text";
         let made: String = sqlx::query_scalar(made)
-            .bind(SCENE)
+            .bind(scene.name())
             .bind(id.to_string())
-            .bind(users[0].to_string())
-            .bind(users[1].to_string())
+            .bind(&people)
+            .fetch_one(&mut control)
+            .await?;
+        let made = serde_json::from_str(&made)?;
+        let (function, given) = ours::call(scene, &made);
+        let names: Vec<String> = sqlx::query_scalar(places::ARGUMENTS)
+            .bind(function)
             .fetch_one(&mut control)
             .await?;
         let mut sessions = Vec::new();
-        for user in users {
+        for who in 0..2 {
             let mut connection = connect(port).await?;
             let pid = pid(&mut connection).await?;
             let lock = sqlx::query(LOCK).bind(pid).bind(1);
             lock.execute(&mut control).await?;
+            let request = Request {
+                report: reports::report(scene),
+                race: id.to_string(),
+                user: people[who % people.len()].clone(),
+                row: Value::Null,
+                change: Value::Null,
+            };
             sessions.push(Session {
                 pid,
-                user,
+                request,
                 gate: pid,
                 connection: Some(connection),
                 call: None,
-                state: State::Ready(Next::Sent(0)),
+                state: State::Ready(match side {
+                    Side::Report => Next::Sent(Act::Look),
+                    Side::Interlock => Next::Call,
+                }),
                 done: Vec::new(),
-                read: 0,
+                answer: Value::Null,
             });
         }
         let sessions: Result<[Session; 2], _> = sessions.try_into();
         Ok(Self {
             id,
+            scene,
             side,
+            call: ours::statement(function, &given, &names),
             control,
             control_pid,
             sessions: sessions.map_err(|_| anyhow::anyhow!("there are two sessions"))?,
-            made: serde_json::from_str(&made)?,
+            made,
             count: 0,
             books: None,
         })
@@ -235,19 +264,23 @@ impl Play {
         self.count += 1;
         let told = Told {
             n: self.count,
-            place: self.place(next, places),
+            place: self.place(who, next, places),
             value: None,
         };
         self.sessions[who].done.push(told);
-        match (self.side, next) {
-            (Side::Report, Next::Sent(number)) => self.send(who, number).await?,
-            (Side::Interlock, Next::Sent(_)) => self.call(who)?,
-            (_, Next::Place(_)) => self.open(who).await?,
-            (_, Next::Commit) => {
+        match next {
+            Next::Sent(act) => self.send(who, act).await?,
+            Next::Call => self.call(who)?,
+            Next::Place(_) => self.open(who).await?,
+            Next::Commit => {
                 let session = &mut self.sessions[who];
                 let connection = session.connection.as_mut().context("it is busy")?;
                 sqlx::raw_sql("commit").execute(connection).await?;
-                session.state = State::Over(Ok(()));
+                // A webhook that came again is answered so, and has done nothing.
+                session.state = State::Over(match session.answer["repeated"] == true {
+                    true => Err("repeated".to_owned()),
+                    false => Ok(()),
+                });
             }
         }
         self.settle().await?;
@@ -255,7 +288,7 @@ impl Play {
         if self.books.is_none() && self.sessions.iter().all(is_over) {
             let books = "select race_lab.books($1, $2::uuid, $3::jsonb)::text";
             let books: String = sqlx::query_scalar(books)
-                .bind(SCENE)
+                .bind(self.scene.name())
                 .bind(self.id.to_string())
                 .bind(self.made.to_string())
                 .fetch_one(&mut self.control)
@@ -270,33 +303,36 @@ impl Play {
     }
 
     /// One of the report's statements, which has no transaction but its own.
-    async fn send(&mut self, who: usize, number: usize) -> Result<()> {
-        let (id, session) = (self.id.to_string(), &mut self.sessions[who]);
+    async fn send(&mut self, who: usize, act: Act) -> Result<()> {
+        let session = &mut self.sessions[who];
         let connection = session.connection.as_mut().context("it is busy")?;
-        let statement = sqlx::query(REPORT[number]).bind(id);
-        let mut value = None;
-        session.state = match number {
-            0 => {
-                let row = statement.fetch_one(connection).await?;
-                session.read = i64::from(row.try_get::<i32, _>(0)?);
-                value = Some(session.read);
-                match session.read {
-                    none if none < 1 => State::Over(Err("INSUFFICIENT_INVENTORY".to_owned())),
-                    _ => State::Ready(Next::Sent(1)),
+        let request = &mut session.request;
+        let sql = request.statement(act).run;
+        let (next, value) = match act {
+            Act::Look => {
+                let row = format!("select to_jsonb(r)::text from ({sql}) r");
+                let row = sqlx::query_scalar::<_, String>(AssertSqlSafe(row));
+                let row: Value = match row.fetch_optional(connection).await? {
+                    Some(row) => serde_json::from_str(&row)?,
+                    None => Value::Null,
+                };
+                let value = request.watched(&row);
+                (request.see(row).map(Some), value)
+            }
+            Act::Write | Act::Record => {
+                sqlx::raw_sql(AssertSqlSafe(sql))
+                    .execute(connection)
+                    .await?;
+                match act {
+                    Act::Write => (Ok(request.after_write()), request.watched(&request.change)),
+                    _ => (Ok(None), None),
                 }
             }
-            1 => {
-                let left = session.read - 1;
-                value = Some(left);
-                let statement = statement.bind(i32::try_from(left)?);
-                statement.execute(connection).await?;
-                State::Ready(Next::Sent(2))
-            }
-            _ => {
-                let statement = statement.bind(session.user.to_string());
-                statement.execute(connection).await?;
-                State::Over(Ok(()))
-            }
+        };
+        session.state = match next {
+            Ok(Some(act)) => State::Ready(Next::Sent(act)),
+            Ok(None) => State::Over(Ok(())),
+            Err(code) => State::Over(Err(code)),
         };
         if let Some(told) = session.done.last_mut() {
             told.value = value;
@@ -308,20 +344,20 @@ impl Play {
     fn call(&mut self, who: usize) -> Result<()> {
         let session = &mut self.sessions[who];
         let mut connection = session.connection.take().context("it is busy")?;
-        let claims = json!({ "sub": session.user, "role": "authenticated" }).to_string();
+        let Request { race, user, .. } = &session.request;
+        let claims = ours::claims(self.scene, race, user).to_string();
         let gate = session.gate.to_string();
-        let cart = json!([{ "product_id": self.made["product_id"], "quantity": 1 }]);
+        let call = self.call.run.clone();
         session.call = Some(tokio::spawn(async move {
-            let call = async {
+            let outcome = async {
                 sqlx::raw_sql("begin").execute(&mut connection).await?;
                 let settings = "select set_config('request.jwt.claims', $1, true), set_config('race_lab.gate', $2, true)";
                 let settings = sqlx::query(settings).bind(claims).bind(gate);
                 settings.execute(&mut connection).await?;
-                let call = sqlx::query(CALL).bind(cart.to_string());
-                call.execute(&mut connection).await?;
-                Ok(())
+                let call = sqlx::query_scalar(AssertSqlSafe(call));
+                call.fetch_one(&mut connection).await
             };
-            let outcome = call.await;
+            let outcome = outcome.await;
             (connection, outcome)
         }));
         Ok(())
@@ -395,7 +431,10 @@ impl Play {
         let call = session.call.take().context("it was there just now")?;
         let (mut connection, outcome) = call.await?;
         session.state = match outcome {
-            Ok(()) => State::Ready(Next::Commit),
+            Ok(answer) => {
+                session.answer = serde_json::from_str(&answer)?;
+                State::Ready(Next::Commit)
+            }
             Err(sqlx::Error::Database(refusal)) => {
                 sqlx::raw_sql("rollback").execute(&mut connection).await?;
                 let code = refusal.code().unwrap_or_default();
@@ -426,33 +465,34 @@ impl Play {
         Ok(seen)
     }
 
-    fn place(&self, next: Next, places: &[Place]) -> Place {
-        let own = |sql: &str| Place {
-            function: String::new(),
-            sql: sql.to_owned(),
+    fn place(&self, who: usize, next: Next, places: &[Place]) -> Place {
+        let sql = match next {
+            Next::Place(number) => return places[number].clone(),
+            Next::Sent(act) => self.sessions[who].request.statement(act).shown + ";",
+            Next::Call => self.call.shown.clone(),
+            Next::Commit => "commit;".to_owned(),
         };
-        match (self.side, next) {
-            (Side::Report, Next::Sent(number)) => own(&REPORT[number].replace("::uuid", "")),
-            (Side::Interlock, Next::Sent(_)) => own(BEGIN),
-            (_, Next::Place(number)) => places[number].clone(),
-            (_, Next::Commit) => own("commit;"),
+        Place {
+            function: String::new(),
+            sql,
         }
     }
 
     /// What a page shows of it.
     fn tell(&self, places: &[Place]) -> Value {
-        let sessions = self.sessions.iter().map(|session| {
+        let sessions = self.sessions.iter().enumerate().map(|(who, session)| {
             let (state, next, answer) = match &session.state {
                 State::Ready(next) => ("ready", Some(*next), Value::Null),
                 State::Waits => ("waits", None, Value::Null),
-                State::Over(Ok(())) => ("sold", None, Value::Null),
+                State::Over(Ok(())) => ("yes", None, Value::Null),
                 State::Over(Err(code)) => ("refused", None, json!(code)),
             };
-            let next = next.map(|next| self.place(next, places));
+            let next = next.map(|next| self.place(who, next, places));
             json!({ "state": state, "next": next, "done": session.done, "answer": answer })
         });
         json!({
             "id": self.id,
+            "scene": self.scene.name(),
             "sessions": sessions.collect::<Vec<_>>(),
             "books": self.books,
         })
@@ -482,21 +522,6 @@ select a.application_name, (
   ), pg_blocking_pids(a.pid)
 from pg_stat_activity a
 where a.pid = $1";
-
-/// Report 004's code, as PostgREST makes it of the report's calls.
-const REPORT: [&str; 3] = [
-    "select available_quantity from race_lab.products where id = $1::uuid;",
-    "update race_lab.products set available_quantity = $2 where id = $1::uuid;",
-    "insert into race_lab.orders (product_id, user_id) values ($1::uuid, $2::uuid);",
-];
-
-/// What our first step is called.
-const BEGIN: &str = "begin; select checkout('[{\"product_id\": …, \"quantity\": 1}]');";
-
-/// What it is.
-const CALL: &str = "select race_lab_steps.checkout(
-  $1::jsonb, null, null, 'cash_on_delivery', null, null, null, null, null, null, null, null, null
-)";
 
 async fn pid(connection: &mut PgConnection) -> Result<i32> {
     let pid = sqlx::query_scalar("select pg_backend_pid()");

@@ -19,9 +19,6 @@ pub(crate) struct Place {
     pub(crate) sql: String,
 }
 
-/// What is called.
-const ENTRY: &str = "checkout";
-
 /// A pause tells where it is by the session's name, which others see at once, and passes two gates of the session one after the other.
 /// Whoever holds the first stops it there. To let it go on to its next pause and no further, the second is held while the first is opened.
 const SCHEMA: &str = "
@@ -55,12 +52,18 @@ where p.pronamespace = 'interlock'::regnamespace
   and p.prorettype <> 'trigger'::regtype
 order by p.oid";
 
+/// The names of what the copy of a function takes.
+pub(super) const ARGUMENTS: &str = "
+select p.proargnames
+from pg_proc p
+where p.pronamespace = 'race_lab_steps'::regnamespace and p.proname = $1";
+
 /// Whoever is stepped waits for a person, and these limits count that.
 const LOCK_TIMEOUTS: [&str; 2] = ["SET lock_timeout TO '2s'", "SET lock_timeout TO '50ms'"];
 const PATIENCE: &str = "SET lock_timeout TO '10min'";
 
-/// Makes the copies, and says which place each number is.
-pub(super) async fn make(connection: &mut PgConnection) -> Result<Vec<Place>> {
+/// Makes copies of these functions and of all that they call, and says which place each number is.
+pub(super) async fn make(connection: &mut PgConnection, entries: &[&str]) -> Result<Vec<Place>> {
     let functions: Vec<(String, String)> = sqlx::query_as(FUNCTIONS)
         .fetch_all(&mut *connection)
         .await?;
@@ -71,7 +74,7 @@ pub(super) async fn make(connection: &mut PgConnection) -> Result<Vec<Place>> {
     let mut places = Vec::new();
     // None of it is checked as it is made: one may stand before what it calls.
     let mut sql = format!("begin; set local check_function_bodies = off; {SCHEMA}");
-    let copied = reached(&by_name);
+    let copied = reached(&by_name, entries);
     for name in &copied {
         for definition in &by_name[name] {
             sql += &copy(name, definition, &copied, &mut places);
@@ -86,10 +89,13 @@ pub(super) async fn make(connection: &mut PgConnection) -> Result<Vec<Place>> {
     Ok(places)
 }
 
-/// The functions that the entry calls, and those that they call.
-fn reached<'a>(by_name: &BTreeMap<&'a str, Vec<&'a str>>) -> BTreeSet<&'a str> {
+/// These functions, those that they call, and those that they call.
+fn reached<'a>(
+    by_name: &BTreeMap<&'a str, Vec<&'a str>>,
+    entries: &[&'a str],
+) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
-    let mut left = vec![ENTRY];
+    let mut left = entries.to_vec();
     while let Some(name) = left.pop() {
         let Some((name, definitions)) = by_name.get_key_value(name) else {
             continue;
@@ -154,7 +160,7 @@ fn begins_statement(line: &str) -> bool {
             .any(|word| line.rsplit(' ').next() == Some(*word))
 }
 
-/// The statement that begins here, if it is one on rows of ours. Settings are the same for all.
+/// The statement that begins here, if it is one on rows of ours, or takes a lock that is none of a row. Settings are the same for all.
 fn statement(lines: &[&str]) -> Option<String> {
     let first = lines.first()?.trim();
     let word = first.split([' ', '(']).next()?;
@@ -185,7 +191,7 @@ fn statement(lines: &[&str]) -> Option<String> {
                 .unwrap_or_default()
         })
     });
-    on_rows.then_some(whole)
+    (on_rows || first.starts_with("perform pg_advisory")).then_some(whole)
 }
 
 #[cfg(test)]
@@ -205,13 +211,14 @@ begin
   end if;
   select s.* into v_settings from interlock.settings s;
   perform interlock.take(p_id);
+  perform pg_advisory_xact_lock(7);
   insert into interlock.orders (id)
   select interlock.new_id();
 end
 $function$";
 
     #[test]
-    fn a_pause_stands_before_each_statement_on_rows_of_ours() {
+    fn a_pause_stands_before_each_statement_on_rows_of_ours_and_each_lock() {
         let mut places = vec![];
         let text = copy(
             "checkout",
@@ -224,6 +231,7 @@ $function$";
             sql,
             [
                 "update interlock.products p\nset available_quantity = p.available_quantity - 1\nwhere p.id = p_id;",
+                "perform pg_advisory_xact_lock(7);",
                 "insert into interlock.orders (id)\nselect interlock.new_id();",
             ]
         );
@@ -253,7 +261,7 @@ $function$";
             ("orders", vec![""]),
         ]);
         assert_eq!(
-            reached(&functions),
+            reached(&functions, &["checkout"]),
             BTreeSet::from(["checkout", "note", "take"])
         );
     }
