@@ -7,7 +7,9 @@ pub(crate) mod histories;
 pub(crate) mod interleavings;
 mod invariants;
 pub(crate) mod model;
+mod own_stack;
 mod report;
+mod scale;
 mod security;
 
 use crate::harness::stack::Stack;
@@ -17,7 +19,7 @@ use clap::{Parser, ValueEnum};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Shows that the promises hold: interleavings, histories, faults, permissions.
+/// Shows that the promises hold: interleavings, histories, faults, permissions, scale.
 #[derive(Debug, Parser)]
 #[command(name = "prove")]
 struct Cli {
@@ -49,6 +51,8 @@ enum Topic {
     Faults,
     /// Who may do what.
     Security,
+    /// A pooler before the database, replicas beside it.
+    Scale,
 }
 
 impl Topic {
@@ -59,7 +63,7 @@ impl Topic {
             Self::Histories => 35,
             Self::Faults => 30,
             // Complete, and quick.
-            Self::Security => 0,
+            Self::Security | Self::Scale => 0,
         }
     }
 }
@@ -119,6 +123,7 @@ async fn prove(cli: &Cli) -> Result<bool> {
             Topic::Histories => histories::run(&search).await?,
             Topic::Faults => faults::run(&search).await?,
             Topic::Security => security::run(&search).await?,
+            Topic::Scale => scale::run(&search).await?,
         };
         section.print();
         report.sections.push(section);

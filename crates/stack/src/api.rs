@@ -27,6 +27,8 @@ pub(crate) struct Database {
     pub(crate) port: u16,
     /// How many connections may be open.
     pub(crate) pool: u16,
+    /// Whether a pooler in transaction mode stands before it: each transaction may then have another session.
+    pub(crate) is_pooled: bool,
 }
 
 /// The API as a part, which exposes one more schema than the project does if there is a local one; the text says which program
@@ -59,8 +61,21 @@ pub(crate) fn spec(
         )
         .env("PGRST_DB_MAX_ROWS", project.max_rows.to_string())
         .env("PGRST_DB_ANON_ROLE", "anon")
-        .env("PGRST_DB_CHANNEL_ENABLED", "true")
+        // Who listens has a session of their own, and who prepares comes back to theirs.
+        .env(
+            "PGRST_DB_CHANNEL_ENABLED",
+            (!database.is_pooled).to_string(),
+        )
+        .env(
+            "PGRST_DB_PREPARED_STATEMENTS",
+            (!database.is_pooled).to_string(),
+        )
         .env("PGRST_DB_POOL", database.pool.to_string())
+        // Behind a pooler the queue is longer than the pool.
+        .env(
+            "PGRST_DB_POOL_TIMEOUT",
+            if database.is_pooled { "30" } else { "10" },
+        )
         .env("PGRST_JWT_SECRET", jwt_secret)
         .env("PGRST_SERVER_HOST", "127.0.0.1")
         .env("PGRST_SERVER_PORT", port.to_string())

@@ -17,6 +17,7 @@ mod mail;
 mod npm;
 mod part;
 mod people;
+mod pgbouncer;
 mod platform;
 mod ports;
 mod postgres;

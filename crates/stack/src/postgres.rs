@@ -33,7 +33,8 @@ const MARKER: &str = "interlock-initialised";
 pub(crate) struct Postgres {
     bin: PathBuf,
     data: PathBuf,
-    identity: Identity,
+    /// Who the server runs as.
+    pub(crate) identity: Identity,
     /// Such as `17.10`.
     pub(crate) version: String,
 }
@@ -275,6 +276,11 @@ pub(crate) fn url(port: u16) -> String {
 /// A URL for a superuser, which the platform never gives; tests need it.
 pub(crate) fn admin_url(port: u16) -> String {
     format!("postgresql://{SUPERUSER}:{PASSWORD}@127.0.0.1:{port}/postgres")
+}
+
+/// The API's user as PgBouncer is told of one.
+pub(crate) fn api_user() -> String {
+    format!("\"authenticator\" \"{PASSWORD}\"\n")
 }
 
 /// A URL for the API.

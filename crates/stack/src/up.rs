@@ -27,7 +27,7 @@ use crate::restart::Restarts;
 use crate::status::{Format, Status};
 use crate::storage::{self, Storage};
 use crate::stripe::{self, Stripe};
-use crate::{api, envfile, examples, functions, keys, mail, people, push, redis};
+use crate::{api, envfile, examples, functions, keys, mail, people, pgbouncer, push, redis};
 
 /// What a database that was here before its Storage lacks.
 const PREPARE_STORAGE: &str = "do $$
@@ -80,8 +80,9 @@ pub(crate) struct Args {
     /// The port of the stand-in for Resend, which is there unless RESEND_API_KEY is set; 0 picks a free one.
     #[arg(long, env = "INTERLOCK_MAIL_PORT")]
     mail_port: Option<u16>,
-    /// What else to start: a Redis behind Upstash's protocol, for the admission gate.
-    #[arg(long, value_enum)]
+    /// What else to start: a Redis behind Upstash's protocol, for the admission gate; a PgBouncer between the API and the
+    /// database.
+    #[arg(long, value_enum, value_delimiter = ',')]
     with: Vec<With>,
     /// Let tests choose how the gateway answers.
     #[arg(long, hide = true)]
@@ -101,6 +102,7 @@ pub(crate) struct Args {
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum With {
     Redis,
+    Pgbouncer,
 }
 
 /// Runs the stack until a signal (exit code 0) or until a part ends (1).
@@ -267,6 +269,13 @@ impl Stack {
             "Postgres {} on 127.0.0.1:{db_port}",
             server.version
         ));
+        let pooler = match args.with.contains(&With::Pgbouncer) {
+            true => Some(
+                self.pgbouncer(project, &server, args.api_finds_db_at.unwrap_or(db_port))
+                    .await?,
+            ),
+            false => None,
+        };
         self.server = Some(server);
 
         let step = Step::start();
@@ -306,8 +315,9 @@ impl Stack {
             &self.dirs,
             jwt_secret,
             api::Database {
-                port: args.api_finds_db_at.unwrap_or(db_port),
+                port: pooler.or(args.api_finds_db_at).unwrap_or(db_port),
                 pool: args.api_pool,
+                is_pooled: pooler.is_some(),
             },
             rest_port,
             console.map(|_| console::SCHEMA),
@@ -367,6 +377,15 @@ impl Stack {
             ));
             status.variables.extend(redis::variables(port));
         }
+        if let Some(port) = pooler {
+            step.done(&format!(
+                "PgBouncer on 127.0.0.1:{port}, between the API and the database"
+            ));
+            status.variables.insert(
+                "INTERLOCK_POOLED_DB_URL".to_owned(),
+                postgres::api_url(port),
+            );
+        }
         if let Some(port) = console {
             let url = format!("http://127.0.0.1:{port}");
             step.done(&format!("console on {url}"));
@@ -392,6 +411,21 @@ impl Stack {
         })?;
         let port = listener.local_addr()?.port();
         self.redis = Some(tokio::spawn(redis::Front::new(server).serve(listener)));
+        Ok(port)
+    }
+
+    /// Starts a PgBouncer before the database that is found at `db_port`; its port.
+    async fn pgbouncer(
+        &mut self,
+        project: &Project,
+        server: &Postgres,
+        db_port: u16,
+    ) -> Result<u16> {
+        let port = ports::any("PgBouncer")?;
+        let identity = &server.identity;
+        let spec = pgbouncer::spec(&project.root, &self.dirs, identity, db_port, port)?;
+        let part = self.spawn(spec)?;
+        pgbouncer::ready(&self.parts[part], port).await?;
         Ok(port)
     }
 

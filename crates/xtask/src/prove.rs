@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::command::{cargo, run};
 use crate::repo::Repo;
-use crate::test::LocalStack;
+use crate::test::{LocalStack, debian};
 use crate::{build, ensure, stack};
 
 /// Builds what it needs, starts a stack unless `API_URL` names one, and passes `args` on.
@@ -24,8 +24,9 @@ pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
     run(prove.envs(&stack.variables))
 }
 
-/// The program that proves. The faults start a stack of their own, which they strike.
+/// The program that proves. The faults start a stack of their own, which they strike, and so does the scale.
 pub(crate) fn program(repo: &Repo) -> Result<Command> {
+    debian::pgbouncer(repo)?;
     let mut prove = cargo(&[
         "run",
         "--quiet",

@@ -8,14 +8,20 @@ use anyhow::{Context, Result};
 use crate::command::{cargo, stdout_of};
 use crate::progress::Progress;
 use crate::repo::Repo;
+use crate::test::debian;
 use crate::{build, ensure, prebuilt};
 
 /// Installs, builds and starts everything, then becomes the stack: Ctrl-C reaches it directly.
 pub(crate) fn start(repo: &Repo, args: &[String]) -> Result<()> {
     let mut progress = Progress::of(4);
     progress.step("Tools and packages", || ensure::run_all(repo))?;
-    if args.iter().any(|arg| arg.ends_with("redis")) {
-        crate::test::debian::redis(repo)?;
+    // One at a time, or several with commas.
+    let wants = |part: &str| args.iter().any(|arg| arg.contains(part));
+    if wants("redis") {
+        debian::redis(repo)?;
+    }
+    if wants("pgbouncer") {
+        debian::pgbouncer(repo)?;
     }
     let (modules, stack) = match &repo.prebuilt {
         Some(_) => (

@@ -3,7 +3,8 @@
 use super::cards::Cards;
 use super::clients::{Goods, Ledger};
 use super::proxy::Strike;
-use super::site::{Own, POOL, Site, crash};
+use super::site::{Own, POOL, Site};
+use crate::prove::own_stack::crash;
 use anyhow::{Context, Result};
 use interlock_domain::FUNCTIONS;
 use rand::RngExt as _;

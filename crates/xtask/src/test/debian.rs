@@ -89,24 +89,33 @@ impl Server {
 
 /// Unpacks Debian's Redis, where the stack looks for it, unless there is one.
 pub(crate) fn redis(repo: &Repo) -> Result<()> {
+    obtain(repo, "redis", "redis-server", "usr/bin/redis-server")
+}
+
+/// The same for PgBouncer.
+pub(crate) fn pgbouncer(repo: &Repo) -> Result<()> {
+    obtain(repo, "pgbouncer", "pgbouncer", "usr/sbin/pgbouncer")
+}
+
+/// Unpacks a package below `.interlock/debian`, in a folder of that name, unless its program is on PATH or was unpacked
+/// before.
+fn obtain(repo: &Repo, name: &str, package: &str, program: &str) -> Result<()> {
     // Steps run side by side, and more than one needs it.
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(|error| error.into_inner());
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path);
     let folder = repo.root.join(".interlock/debian");
-    let root = folder.join("redis");
-    if root.join("usr/bin/redis-server").exists()
-        || folders.any(|folder| folder.join("redis-server").is_file())
-    {
+    let root = folder.join(name);
+    if root.join(program).exists() || folders.any(|folder| folder.join(package).is_file()) {
         return Ok(());
     }
-    let draft = folder.join("redis-draft");
+    let draft = folder.join(format!("{name}-draft"));
     remove(&draft)?;
     // Postgres 15 may be fetched at the same time.
-    let work = folder.join("redis-work");
-    fetch(&work, &["redis-server"], &draft)
-        .context("there is no redis-server, and Debian's could not be fetched")?;
+    let work = folder.join(format!("{name}-work"));
+    fetch(&work, &[package], &draft)
+        .with_context(|| format!("there is no {package}, and Debian's could not be fetched"))?;
     remove(&work)?;
     fs::rename(&draft, &root)?;
     Ok(())
