@@ -1463,9 +1463,7 @@ begin
         end
       union all
       select '/restock', 'must be true or false'
-      where e.is_object
-        and e.item ? 'restock'
-        and jsonb_typeof(e.item -> 'restock') <> 'boolean'
+      where jsonb_typeof(e.item -> 'restock') <> 'boolean'
       union all
       select '/reason', 'must be 1 to 200 characters, without control characters'
       where e.is_object
@@ -3041,7 +3039,6 @@ begin
       from unnest(v_look.product_ids, v_look.quantities, v_look.untracked) as u (product_id, quantity, untracked)
       where not u.untracked
       group by u.product_id
-      order by u.product_id
     ) h;
   end if;
   if p_parked_sale_id is not null then
@@ -3178,8 +3175,7 @@ begin
       union all
       select '/quantity', jsonb_build_object('shortages', jsonb_build_array(s.shortage))
       from jsonb_array_elements(v_details -> 'shortages') as s (shortage)
-      where p_code = 'INSUFFICIENT_INVENTORY'
-        and w.list = '/lines'
+      where w.list = '/lines'
         and s.shortage ->> 'product_id' = l.product_id::text
         and l.n = array_position(p_look.product_ids, l.product_id)
       union all
@@ -3375,7 +3371,6 @@ begin
       u.subtotal + case when u.inclusive then 0 else u.tax end,
       coalesce(e.restock, true), e.reason
     )::interlock.sale_returns
-    order by u.n
   )
   into v_returns
   from interlock.charge_order(null, false, null, p_register.currency, v_look.product_ids, v_look.subtotals) c
@@ -3415,7 +3410,6 @@ declare
     from unnest(p_returns) as r
     join interlock.products p on p.id = r.product_id and p.stock_policy <> 'untracked'
     where r.restock
-    order by r.product_id
   );
 begin
   if not v_online then
@@ -3469,7 +3463,6 @@ begin
       end,
       r.name, r.quantity, r.unit_price, r.tax, r.amount, r.restock, r.reason
     )::interlock.sale_returns
-    order by r.n
   )
   into o_returns
   from unnest(p_returns) as r
@@ -4635,7 +4628,6 @@ begin
       x.through - coalesce(x.before, x.returned_amount),
       x.restock, x.reason
     )::interlock.sale_returns
-    order by x.n
   )
   into o_returns
   from (

@@ -142,6 +142,17 @@ select is(
     {"product_id": "60000000-0000-4000-8000-000000000004", "quantity": 2}]', '[{"type": "cash", "amount": 2000}]', $$, p_idempotency_key => 'k'$$),
   (select a from sold), 'under its key it is one sale'
 );
+reset role;
+update interlock.products set active = false where id = '60000000-0000-4000-8000-000000000004';
+select pg_temp.act_as('aa', 'cashier');
+select is(
+  pg_temp.sell('s', '[{"inventory_id": "60200000-0000-4000-8000-000000000001", "quantity": 1.52, "discount": {"percent": 10, "reason": "bruised"}},
+    {"product_id": "60000000-0000-4000-8000-000000000004", "quantity": 2}]', '[{"type": "cash", "amount": 2000}]', $$, p_idempotency_key => 'k'$$),
+  (select a from sold), 'though one of it is not sold any more'
+);
+reset role;
+update interlock.products set active = true where id = '60000000-0000-4000-8000-000000000004';
+select pg_temp.act_as('aa', 'cashier');
 select is(
   (pg_temp.sell('w', '[{"barcode": "tap60-six", "quantity": 1}, {"barcode": "tap60-mug", "quantity": 1, "discount": {"amount": 50, "reason": "x"}}]',
     '[{"type": "card", "amount": 3000, "reference": "tap60"}, {"type": "cash", "amount": 1000}]') -> 'sale')
@@ -193,6 +204,13 @@ from (values
     '{"expected_total": 400, "total": 500, "subtotal": 500, "currency": "EUR", "lines": [{"product_id": "60000000-0000-4000-8000-000000000002",
       "name": "mug", "quantity": 1, "unit_price": 500, "total": 500, "expected_unit_price": null}]}')
 ) as l (lines, tenders, more, code, details);
+select is(
+  jsonb_path_query_array(
+    pg_temp.sell('w', '[{"barcode": "tap60-mug", "quantity": 1}, {"product_id": "60000000-0000-4000-8000-000000000004", "quantity": 1}]', '[]', ', p_expected_total => 500'),
+    '$.details.lines[*].name'
+  ),
+  '["mug", "bag"]'::jsonb, 'what a sale comes to is told line by line'
+);
 select is(
   (select array_agg(p #>> '{}' order by n) from jsonb_array_elements(jsonb_path_query_array(
     pg_temp.sell('w', '[1, {"quantity": 0, "discount": 1}, {"barcode": "a b", "product_id": "x", "quantity": 1.0001, "gift": 1},

@@ -353,8 +353,11 @@ select is(
   pg_temp.sell(1, pg_temp.cash(500), '{"email": "ada@example.com"}', ', p_promo_code => ''tap61-first''') #>> '{details,reason}', 'first_order_only',
   'who has bought before is not new'
 );
+insert into sold select 61, pg_temp.sell(1, pg_temp.cash(500), '{"create": {"email": "new-61@example.com"}}', ', p_promo_code => ''tap61-first''') -> 'sale';
+select is((select sale ->> 'total' from sold where n = 61), '423', 'who is new is');
+select is(pg_temp.void(61) ->> 'success', 'true', 'and whose only sale is voided');
 select is(
-  pg_temp.sell(1, pg_temp.cash(500), '{"create": {"email": "new-61@example.com"}}', ', p_promo_code => ''tap61-first''') #>> '{sale,total}', '423', 'who is new is'
+  pg_temp.sell(1, pg_temp.cash(500), '{"email": "new-61@example.com"}', ', p_promo_code => ''tap61-first''') #>> '{sale,total}', '423', 'is new again'
 );
 
 -- Written down, corrected, merged, erased.

@@ -126,6 +126,7 @@ select is(
     "quantity": 0.5, "unit_price": 1000, "tax": 0, "amount": 333, "restock": true, "reason": "too much"}'::jsonb, 'the answer says what came back'
 );
 select is(pg_temp.stock('flower'), 4.000, 'it is on the shelf again');
+select is(current_setting('interlock.reason', true), '', 'and nothing else is of that return');
 select is(
   pg_temp.keep('second', 's', null, '[{"sale_id": "{three}", "line": 0, "quantity": 0.25, "restock": false, "reason": "x"},
     {"sale_id": "{three}", "line": 0, "quantity": 0.25, "reason": "y"}, {"sale_id": "{three}", "line": 1, "quantity": 1, "reason": "y"}]',
@@ -300,6 +301,17 @@ reset role;
 select is(
   (select trim_scale(i.quantity) from interlock.inventory i where i.product_id = '62000000-0000-4000-8000-000000000003' and i.location_id = '62100000-0000-4000-8000-000000000001'),
   1::numeric, 'and is on its shelf, where there was none'
+);
+select pg_temp.act_as('bb', 'manager');
+select is(
+  pg_temp.ask('s', '[{"product_id": "62000000-0000-4000-8000-000000000004", "quantity": 1}]',
+    '[{"product_id": "62000000-0000-4000-8000-000000000006", "quantity": 1, "restock": false, "reason": "broken"}]', '[]') #> '{sale,lines,0,inventory_id}', 'null'::jsonb,
+  'what is not counted has no shelf'
+);
+reset role;
+select is_empty(
+  $$select from interlock.inventory i where i.product_id in ('62000000-0000-4000-8000-000000000004', '62000000-0000-4000-8000-000000000006')$$,
+  'nor has what comes back broken'
 );
 select pg_temp.act_as('bb', 'manager');
 select is(

@@ -113,17 +113,29 @@ select is(
 );
 select is(pg_temp.stock('flower'), 2.5, 'and takes nothing');
 select isnt_empty('select 1 from interlock.parked_sales', 'tills see it');
-select is(pg_temp.park('web', 3, '[{"product_id": "63000000-0000-4000-8000-000000000002", "quantity": 2}]', ', p_hold => true') #>> '{parked_sale,hold}', 'true', 'goods of the web shop are kept');
+select is(pg_temp.park('web', 3, '[{"product_id": "63000000-0000-4000-8000-000000000002", "quantity": 2},
+  {"product_id": "63000000-0000-4000-8000-000000000003", "quantity": 1}]', ', p_hold => true') #>> '{parked_sale,hold}', 'true', 'goods of the web shop are kept');
 select is(pg_temp.stock('mug'), 3::numeric, 'they are out of its stock');
 
 -- With its goods.
 select is(
   pg_temp.park('kept', 1, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 1.5}, {"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 0.5},
     {"product_id": "63000000-0000-4000-8000-000000000003", "quantity": 4}]', ', p_hold => true, p_reference => ''tap63'', p_customer => ''{"create": {"name": "Ann", "phone": "+491701234567"}}''')
-    #> '{parked_sale,customer_id}' is not null,
+    #>> '{parked_sale,customer_id}' is not null,
   true, 'goods are kept, for whom'
 );
 select is(pg_temp.stock('flower'), 0.5, 'they are out of the stock');
+select is(
+  pg_temp.park('kept once', 1, (select a #>> '{parked_sale,lines}' from kept where name = 'kept'), ', p_hold => true, p_reference => ''tap63x''')
+    ->> 'code', 'INSUFFICIENT_INVENTORY', 'and not there for anybody else'
+);
+select is(
+  pg_temp.answer(format(
+    $$public.park_sale(%L, 'kept', %L, p_hold => true, p_reference => 'tap63', p_customer => '{"create": {"name": "Ann", "phone": "+491701234567"}}')$$,
+    pg_temp.register(1), (select a #>> '{parked_sale,lines}' from kept where name = 'kept')
+  )),
+  (select a from kept where name = 'kept'), 'under its reference they are kept once'
+);
 select is(
   pg_temp.park('kept again', 1, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 1.5}, {"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 0.5},
     {"product_id": "63000000-0000-4000-8000-000000000003", "quantity": 4}]', ', p_hold => true, p_reference => ''tap63''') ->> 'code', 'IDEMPOTENCY_KEY_REUSED', 'a reference is of one'
@@ -215,6 +227,7 @@ select is(
 select is(pg_temp.answer($$public.discard_parked_sale(pg_temp.id('web'))$$) #>> '{parked_sale,status}', 'discarded', 'nobody wants it');
 select is(pg_temp.answer($$public.discard_parked_sale(pg_temp.id('web'))$$) #>> '{parked_sale,status}', 'discarded', 'once');
 select is(pg_temp.stock('mug'), 5::numeric, 'its goods are on the shelf again');
+select is(pg_temp.stock('bag'), 0::numeric, 'but for what is not counted');
 select pg_temp.park('late', 1, '[{"product_id": "63000000-0000-4000-8000-000000000001", "quantity": 0.5}]', ', p_hold => true, p_expires_at => now() + interval ''1 hour''');
 select is(pg_temp.stock('flower'), 0::numeric, 'what expires is kept until then');
 reset role;
@@ -264,9 +277,10 @@ select is(
 select is(pg_temp.answer($$public.approve_sale(pg_temp.register(1), '{}', 'x')$$) #>> '{details,problems,0,pointer}', '/p_actions', 'something');
 select is(pg_temp.answer($$public.approve_sale(pg_temp.register(9), '{void}', 'x')$$) ->> 'code', 'REGISTER_NOT_FOUND', 'at a register');
 insert into kept select n.name, pg_temp.answer(format('public.approve_sale(%L, %L, ''angry customer'')', pg_temp.register(n.till), n.actions))
-from (values ('discount', 3, '{discount}'), ('gift', 3, '{return_without_receipt}'), ('void', 3, '{void}'), ('elsewhere a', 2, '{discount,void}'), ('old', 3, '{discount}')) as n (name, till, actions);
+from (values ('discount', 3, '{discount}'), ('another', 3, '{discount}'), ('void old', 3, '{void}'), ('void used', 3, '{void}'), ('gift', 3, '{return_without_receipt}'), ('void', 3, '{void}'), ('elsewhere a', 2, '{discount,void}'), ('old', 3, '{discount}')) as n (name, till, actions);
 reset role;
-update interlock.sale_approvals set expires_at = interlock.clock() where id = pg_temp.id('old');
+update interlock.sale_approvals set expires_at = interlock.clock() where id in (pg_temp.id('old'), pg_temp.id('void old'));
+update interlock.sale_approvals set used_at = interlock.clock() where id = pg_temp.id('void used');
 select pg_temp.act_as('aa', 'cashier');
 select is(
   pg_temp.sell('off', 3, '[{"product_id": "63000000-0000-4000-8000-000000000002", "quantity": 1, "discount": {"percent": 50, "reason": "x"}}]', 250, format(', p_approval_id => %L', pg_temp.id(n))) - 'hint',
@@ -278,7 +292,8 @@ select is(
   'DISCOUNT_NOT_ALLOWED', 'an approval is for what it names'
 );
 select is(
-  pg_temp.sell('off', 3, '[{"product_id": "63000000-0000-4000-8000-000000000002", "quantity": 1, "discount": {"percent": 50, "reason": "x"}}]', 250, format(', p_approval_id => %L', pg_temp.id('discount'))) #>> '{sale,approved_by}',
+  pg_temp.sell('off', 3, '[{"product_id": "63000000-0000-4000-8000-000000000002", "quantity": 1, "discount": {"percent": 50, "reason": "x"}},
+    {"product_id": "63000000-0000-4000-8000-000000000003", "quantity": 1}]', 260, format(', p_approval_id => %L', pg_temp.id('discount'))) #>> '{sale,approved_by}',
   '63000000-0000-4000-8000-0000000000bb', 'a discount that a manager allows, and who that was'
 );
 select is(
@@ -286,14 +301,18 @@ select is(
   'APPROVAL_NOT_FOUND', 'once'
 );
 select is(
-  pg_temp.answer(format($$public.pos_sale(%L, p_tenders => '[{"type": "cash", "amount": 500}]', p_returns => '[{"product_id": "63000000-0000-4000-8000-000000000002", "quantity": 1, "reason": "x"}]', p_approval_id => %L)$$,
+  pg_temp.answer(format($$public.pos_sale(%L, p_tenders => '[{"type": "cash", "amount": 510}]', p_returns => '[{"product_id": "63000000-0000-4000-8000-000000000002", "quantity": 1, "reason": "x"},
+      {"product_id": "63000000-0000-4000-8000-000000000003", "quantity": 1, "reason": "x"}]', p_approval_id => %L)$$,
     pg_temp.register(3), pg_temp.id('gift'))) #>> '{sale,approved_by}',
   '63000000-0000-4000-8000-0000000000bb', 'so is a return without a receipt'
 );
 select pg_temp.act_as('dd', 'cashier');
 select is(pg_temp.answer($$public.void_sale(pg_temp.id('off'), 'x')$$) ->> 'code', 'FORBIDDEN', 'somebody else''s sale');
 select is(pg_temp.answer($$public.void_sale(pg_temp.id('off'), 'x', pg_temp.id('elsewhere a'))$$) ->> 'code', 'APPROVAL_NOT_FOUND', 'an approval of another register');
+select is(pg_temp.answer(format('public.void_sale(%L, %L, %L)', pg_temp.id('off'), 'x', pg_temp.id(n))) ->> 'code', 'APPROVAL_NOT_FOUND', 'none for a void: ' || n)
+from unnest(array['another', 'void old', 'void used']) as n;
 select is(pg_temp.answer($$public.void_sale(pg_temp.id('off'), 'x', pg_temp.id('void'))$$) #>> '{sale,status}', 'voided', 'with one a cashier voids it');
+select is(pg_temp.stock('bag'), 0::numeric, 'what is not counted is not there, whatever comes back');
 reset role;
 select is((select count(*) from interlock.sale_approvals where used_at is not null and sale_id is not null and register_id = pg_temp.register(3)), 3::bigint, 'each says for which sale it was used');
 select is((select count(*) from interlock.stock_differences where product_id::text like '63000000-%'), 0::bigint, 'the books agree');

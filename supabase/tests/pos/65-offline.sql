@@ -381,12 +381,14 @@ select pg_temp.is_till('ann');
 -- Voided, what was taken goes back.
 select is(pg_temp.answer(format('public.close_shift(%L, 0)', pg_temp.id('second'))) ->> 'success', 'true', 'the second shift ends');
 select pg_temp.is_till('ann');
-insert into sold values ('void', pg_temp.sell('till', 'void', 1, pg_temp.lines(pg_temp.line('tea', 1), pg_temp.line('bag', 1)), 1010));
+insert into sold values ('void', pg_temp.sell('till', 'void', 1, pg_temp.lines(pg_temp.line('tea', 1), pg_temp.line('bag', 1)), 1010, ', p_customer => ''{"create": {"name": "Vi", "email": "tap-65-vi@example.com"}}'''));
 select pg_temp.is_shop();
 update interlock.inventory set quantity = 0.75 where id = pg_temp.id('stock of tea');
 select pg_temp.is_till('ann');
-insert into sold values ('half', pg_temp.sell('till', 'half', 1, pg_temp.lines(pg_temp.line('tea', 0.5), pg_temp.line('tea', 0.5)), 1000));
-select is((select a #>> '{sale,shortfalls,0,quantity}' from sold where name = 'half'), '0.25', 'half of it is there');
+insert into sold values ('half', pg_temp.sell('till', 'half', 1, pg_temp.lines(pg_temp.line('tea', 0.5), pg_temp.line('new', 2), pg_temp.line('tea', 0.5)), 3000));
+select is(
+  (select jsonb_path_query_array(a, '$.sale.shortfalls[*] ? (@.sold == 1).quantity') from sold where name = 'half'), '[0.25]', 'half of it is there, and none of another'
+);
 select is(
   pg_temp.answer(format('public.void_sale(%L, %L)', (select a #>> '{sale,id}' from sold where name = v), 'wrong')) #>> '{sale,status}', 'voided', 'voided: ' || v
 )
@@ -469,6 +471,8 @@ select is(
 );
 select is(pg_temp.found(), 'oversold_offline new tea 0.5 0, oversold_offline owed mugs 3 1 accepted', 'the rest is left');
 select is(pg_temp.found(true), 'oversold_offline new tea 0.5 0, oversold_offline owed mugs 3 1 accepted', 'for whatever audit');
+select is(pg_temp.answer(format('public.void_sale(%L, %L)', (select a #>> '{sale,id}' from sold where name = 'tea'), 'x')) #>> '{sale,status}', 'voided', 'a sale that is voided late');
+select is((select trim_scale(quantity) from interlock.inventory where id = pg_temp.id('stock of tea')), 2.27, 'gives back what was taken late as well');
 
 -- A person who is erased is in no answer.
 select pg_temp.is_till('bob', 'manager');
@@ -489,7 +493,7 @@ select is((select count(*) from interlock.sale_keys k where k.answer ilike '%eve
 
 select pg_temp.is_till('bob', 'manager');
 select is(
-  pg_temp.sell('till', 'void', 1, pg_temp.lines(pg_temp.line('tea', 1), pg_temp.line('bag', 1)), 1010), (select a from sold where name = 'void'),
+  pg_temp.sell('till', 'void', 1, pg_temp.lines(pg_temp.line('tea', 1), pg_temp.line('bag', 1)), 1010, ', p_customer => ''{"create": {"name": "Vi", "email": "tap-65-vi@example.com"}}'''), (select a from sold where name = 'void'),
   'and every other answer stays as it was given, whatever became of the sale'
 );
 select pg_temp.is_shop();

@@ -21,7 +21,16 @@ from (values
   ('{"lines": [{"barcode": "a", "quantity": 1, "discount": 5}]}', '/lines/0/discount'),
   ('{"lines": [{"barcode": "a", "quantity": 1, "discount": {"percent": 1.234, "reason": "x"}}]}', '/lines/0/discount/percent'),
   ('{"lines": [{"barcode": "a", "quantity": 1, "discount": {"percent": 1.23, "reason": "x"}}]}', null),
-  ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [1]}', '/tenders/0')
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [1]}', '/tenders/0'),
+  -- Names in a list are no fields.
+  ('{"lines": [["product_id", "barcode", "unit_price", "discount"]]}', '/lines/0'),
+  ('{"lines": [{"barcode": "a", "quantity": 1, "discount": ["amount", "percent"]}]}', '/lines/0/discount'),
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [["reference"]]}', '/tenders/0'),
+  ('{"returns": [["product_id", "barcode", "restock"]]}', '/returns/0'),
+  ('{"returns": [{"barcode": "a", "quantity": 1, "reason": "x"}], "promo_code": "x"}', '/promo_code'),
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "client_time": "2026-01-01T00:00:00Z", "promo_code": "x"}', '/client_time /headers/idempotency-key'),
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "client_time": "2026-01-01T00:00:00Z", "customer": {"phone": "+496700001"},
+    "tenders": [{"type": "wallet", "amount": 500}]}', '/client_time /headers/idempotency-key')
 ) as v (request, pointers);
 
 insert into interlock.products (id, name, price, currency, available_quantity)
@@ -91,7 +100,7 @@ exception
     reset role;
     get stacked diagnostics v_detail = pg_exception_detail;
     return sqlerrm || ':' || coalesce((
-      select string_agg(' ' || (p ->> 'pointer') || coalesce(' ' || (p ->> 'code'), ''), ',' order by n)
+      select string_agg(' ' || coalesce(p ->> 'pointer', 'nowhere') || coalesce(' ' || (p ->> 'code'), ''), ',' order by n)
       from jsonb_array_elements(v_detail::jsonb -> 'problems') with ordinality as u (p, n)
     ), '');
 end
@@ -202,6 +211,10 @@ from interlock.sale_approvals a
 where a.id::text like '67800000-%'
 order by a.id;
 
+insert into interlock.sale_approvals (id, register_id, actions, reason, approved_by, approved_at, expires_at)
+values ('67800000-0000-4000-8000-000000000004', '67300000-0000-4000-8000-000000000001', '{return_without_receipt}', 'lost',
+  '67500000-0000-4000-8000-000000000001', now(), now() + interval '1 minute');
+
 -- One thing does not hide another.
 update interlock.customers set user_id = '67500000-0000-4000-8000-000000000001' where id = '67600000-0000-4000-8000-000000000002';
 create temporary table paid as
@@ -226,8 +239,39 @@ from paid, (values
   ('a wallet that has too little', 1, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}],
       "customer": {"id": "67600000-0000-4000-8000-000000000002"}, "tenders": [{"type": "wallet", "amount": 500}],
       "approval_id": "67800000-0000-4000-8000-0000000000ff"}',
-    'APPROVAL_NOT_FOUND: /approval_id APPROVAL_NOT_FOUND, /tenders/0 INSUFFICIENT_FUNDS')
+    'APPROVAL_NOT_FOUND: /approval_id APPROVAL_NOT_FOUND, /tenders/0 INSUFFICIENT_FUNDS'),
+  ('what is short of two lines is told once', 1, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000003", "quantity": 1},
+      {"product_id": "67000000-0000-4000-8000-000000000003", "quantity": 1}], "tenders": [{"type": "cash", "amount": 1000}]}',
+    'INSUFFICIENT_INVENTORY: /lines/0/quantity INSUFFICIENT_INVENTORY'),
+  ('where it is sold, not where it comes back', 1, '{"lines": [{"product_id": "67000000-0000-4000-8000-000000000003", "quantity": 3}],
+      "returns": [{"product_id": "67000000-0000-4000-8000-000000000003", "quantity": 1, "reason": "x"}], "tenders": [{"type": "cash", "amount": 1000}],
+      "approval_id": "67800000-0000-4000-8000-000000000004"}',
+    'INSUFFICIENT_INVENTORY: /lines/0/quantity INSUFFICIENT_INVENTORY')
 ) as v (what, till, request, problems);
+
+-- Points that what comes back had earned do not pay for what is taken instead.
+delete from interlock.points_rules;
+insert into interlock.points_rules (currency, per_amount, points) values ('EUR', 100, 1);
+create temporary table earned on commit drop as select public.pos_sale(
+  '67300000-0000-4000-8000-000000000001', '[{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}]',
+  '[{"type": "cash", "amount": 500}]', p_customer => '{"id": "67600000-0000-4000-8000-000000000001"}'
+)::jsonb as a;
+select is((select a #>> '{sale,loyalty,balance}' from earned), '10', 'five points, and five that are earned');
+select is(
+  pg_temp.refused(1, format('{"returns": [{"sale_id": "%s", "line": 0, "quantity": 1, "reason": "x"}],
+    "lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 2}],
+    "tenders": [{"type": "points", "amount": 60}, {"type": "cash", "amount": 439}]}', a #>> '{sale,id}')::jsonb),
+  'UNDERPAID: /tenders UNDERPAID, /tenders/0 INSUFFICIENT_POINTS', 'with the sale that earned them they are gone'
+)
+from earned;
+
+-- Who only wants to know what else is wrong waits for nobody.
+set local lock_timeout = '2s';
+select interlock.find_sale_refusals(
+  'UNDERPAID', '{}', '{"register_id": "67300000-0000-4000-8000-000000000001", "lines": [{"barcode": "tap67-no", "quantity": 1}], "tenders": []}', null, 'manager'
+);
+select cmp_ok(current_setting('lock_timeout')::interval, '<=', interval '50 milliseconds', 'no longer than a moment');
+set local lock_timeout = 0;
 
 select * from finish();
 rollback;

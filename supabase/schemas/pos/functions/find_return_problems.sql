@@ -63,9 +63,7 @@ begin
         end
       union all
       select '/restock', 'must be true or false'
-      where e.is_object
-        and e.item ? 'restock'
-        and jsonb_typeof(e.item -> 'restock') <> 'boolean'
+      where jsonb_typeof(e.item -> 'restock') <> 'boolean'
       union all
       select '/reason', 'must be 1 to 200 characters, without control characters'
       where e.is_object

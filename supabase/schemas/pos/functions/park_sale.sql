@@ -87,7 +87,6 @@ begin
       from unnest(v_look.product_ids, v_look.quantities, v_look.untracked) as u (product_id, quantity, untracked)
       where not u.untracked
       group by u.product_id
-      order by u.product_id
     ) h;
   end if;
   if p_parked_sale_id is not null then

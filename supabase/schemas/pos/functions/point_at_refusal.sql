@@ -69,8 +69,7 @@ begin
       union all
       select '/quantity', jsonb_build_object('shortages', jsonb_build_array(s.shortage))
       from jsonb_array_elements(v_details -> 'shortages') as s (shortage)
-      where p_code = 'INSUFFICIENT_INVENTORY'
-        and w.list = '/lines'
+      where w.list = '/lines'
         and s.shortage ->> 'product_id' = l.product_id::text
         and l.n = array_position(p_look.product_ids, l.product_id)
       union all

@@ -24,7 +24,6 @@ begin
       u.subtotal + case when u.inclusive then 0 else u.tax end,
       coalesce(e.restock, true), e.reason
     )::interlock.sale_returns
-    order by u.n
   )
   into v_returns
   from interlock.charge_order(null, false, null, p_register.currency, v_look.product_ids, v_look.subtotals) c

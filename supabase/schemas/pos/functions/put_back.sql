@@ -25,7 +25,6 @@ declare
     from unnest(p_returns) as r
     join interlock.products p on p.id = r.product_id and p.stock_policy <> 'untracked'
     where r.restock
-    order by r.product_id
   );
 begin
   if not v_online then
@@ -79,7 +78,6 @@ begin
       end,
       r.name, r.quantity, r.unit_price, r.tax, r.amount, r.restock, r.reason
     )::interlock.sale_returns
-    order by r.n
   )
   into o_returns
   from unnest(p_returns) as r

@@ -89,7 +89,6 @@ begin
       x.through - coalesce(x.before, x.returned_amount),
       x.restock, x.reason
     )::interlock.sale_returns
-    order by x.n
   )
   into o_returns
   from (
