@@ -224,7 +224,7 @@ select is(
   pg_temp.limits_of(pg_temp.scan($$'7f000000-0000-4000-8000-000000000011', p_idempotency_key => 'late-4'$$), 'service_role'),
   'begin_idempotent pack_units', 'a scan'
 );
-select is((select count(*) from limited where by = 'pack_units'), 2::bigint, 'for the basket and for the line');
+select is((select count(*) from limited where by = 'pack_units'), 3::bigint, 'for its turn, for the basket and for the line');
 select is(
   pg_temp.limits_of(pg_temp.scan($$'7f000000-0000-4000-8000-000000000011', p_action => 'short'$$), 'service_role'),
   'give_up_units', 'a unit that is short'
