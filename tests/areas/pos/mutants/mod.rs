@@ -286,10 +286,15 @@ const COMBINED: &[Combined] = &[
         race: &ReturnScenario::HeldByAnExchange,
     },
     Combined {
-        name: "pos_sale: while points come back neither these nor the sale are locked, nor is what it had earned taken before",
+        name: "pos_sale: while points come back neither these nor the sale are locked or written before",
         patches: &[
             ("lock_sales", "for no key update", ""),
             ("lock_points", "for no key update", ""),
+            (
+                "lock_points",
+                "insert into interlock.points_accounts (customer_id)\n  values (p_customer_id)\n  on conflict do nothing;",
+                "",
+            ),
             (
                 "take_points_back",
                 "perform interlock.book_points(v_customer_id, 'taken_back', -v_points, -v_amount, p_sale_id);",
