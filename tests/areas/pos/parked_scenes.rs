@@ -24,6 +24,10 @@ const DUE: (By, &str) = (
 );
 const EXPIRE: &str = "update interlock.parked_sales set expires_at = now() - interval '1 minute' where register_id = '{batch}';
      select public.expire_parked_sales()";
+const OVER: (By, &str) = (
+    By::Shop,
+    "update interlock.parked_sales set expires_at = now() - interval '1 minute' where register_id = '{batch}'",
+);
 const DISCARD: &str = "select public.discard_parked_sale((select id from interlock.parked_sales where register_id = '{batch}'))";
 const APPROVED: (By, &str) = (
     By::Shop,
@@ -92,6 +96,16 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "\"status\": \"discarded\"",
+        then: "available_quantity = 10 from interlock.products where id = '{product}'",
+    },
+    Scene {
+        name: "a parked sale that is discarded meanwhile does not expire",
+        before: &[TILL, PARK, OVER],
+        meanwhile: (By::Shop, DISCARD),
+        call: (By::Shop, "select public.expire_parked_sales()"),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "\"expired\": 0",
         then: "available_quantity = 10 from interlock.products where id = '{product}'",
     },
     Scene {

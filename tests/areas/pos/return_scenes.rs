@@ -1,6 +1,6 @@
 //! What comes back to tills that two sessions use at once.
 
-use crate::areas::pos::scenes::{SELL, TILL};
+use crate::areas::pos::scenes::{SELL, STORE, TILL};
 use crate::meanwhile::{By, End, Scene, Wait};
 
 const RETURN: &str = "select public.pos_sale('{batch}', p_tenders => '[{\"type\": \"cash\", \"amount\": 700}]',
@@ -124,6 +124,32 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "REFUND_EXCEEDS_PAID",
         then: "(select count(*) = 1 from interlock.sales where register_id = '{batch}' and total < 0)",
+    },
+    Scene {
+        name: "the sale with which an exchange began is locked before it",
+        before: &[TILL, (By::Shop, SELL_TWO), (By::Shop, EXCHANGE)],
+        meanwhile: (
+            By::Shop,
+            "select 1 from interlock.sales where register_id = '{batch}' and receipt_number = 1 for update",
+        ),
+        call: (By::Shop, RETURN_EXCHANGED),
+        wait: Wait::WaitsWithout("interlock.sales where register_id = '{batch}' and receipt_number = 2"),
+        end: End::Commit,
+        answer: "\"receipt_number\" : 3,",
+        then: "total = -700 from interlock.sales where register_id = '{batch}' and receipt_number = 3",
+    },
+    Scene {
+        name: "an exchange locks the stock of what comes and goes in the order of its ids",
+        before: &[TILL, STORE, (By::Shop, SELL)],
+        meanwhile: (
+            By::Shop,
+            "update interlock.inventory set quantity = 9 where id = '{promo}'",
+        ),
+        call: (By::Shop, EXCHANGE),
+        wait: Wait::WaitsWithout("interlock.inventory where id = '{promo2}'"),
+        end: End::Commit,
+        answer: "\"receipt_number\" : 2,",
+        then: "sum(quantity) = 18 from interlock.inventory where location_id = '{cart}'",
     },
     Scene {
         name: "points that a sale was paid with come back once, with whatever of it",

@@ -13,7 +13,7 @@ pub(super) const SELL: &str =
     "select public.pos_sale('{batch}', '[{\"product_id\": \"{product}\", \"quantity\": 1}]',
      '[{\"type\": \"cash\", \"amount\": 1000000}]')";
 /// The till is in a store whose stock of the second product (`{promo}`) has the lower id.
-const STORE: (By, &str) = (
+pub(super) const STORE: (By, &str) = (
     By::Shop,
     "insert into interlock.locations (id, name) values ('{cart}', '{cart}');
      update interlock.registers set location_id = '{cart}' where id = '{batch}';

@@ -29,6 +29,26 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "the last unit of a sale that comes back meanwhile comes back once",
     ),
     (
+        "lock_sales: backwards `order by s.id`",
+        "the sale with which an exchange began is locked before it",
+    ),
+    (
+        "lock_shift: without `perform interlock.lock_register(s.register_id) from interlock.shifts s where s.id = p_shift_id`",
+        "a sale under way is in the closing report",
+    ),
+    (
+        "lock_sold_stock: backwards `order by i.id`",
+        "an exchange locks the stock of what comes and goes in the order of its ids",
+    ),
+    (
+        "lock_sold_stock: without `for no key update`",
+        "an exchange locks the stock of what comes and goes in the order of its ids",
+    ),
+    (
+        "expire_parked_sales: without `for no key update skip locked`",
+        "a parked sale that is discarded meanwhile does not expire",
+    ),
+    (
         "take_receipted_returns: without `perform interlock.lock_sales(array[p_original_id, o_root_sale_id])`",
         "the last unit of a sale that comes back meanwhile comes back once",
     ),
@@ -69,16 +89,32 @@ const NOTICED_BY: &[(&str, &str)] = &[
 /// Mutants that no test can notice, each with the reason.
 const EXPLAINED: &[(&str, &str)] = &[
     (
+        "approve_sale: never `current_setting('transaction_isolation') <> 'read committed'`",
+        "`every_function_that_writes_refuses_another_isolation_level` fails, which no mutant meets.",
+    ),
+    (
+        "expire_parked_sales: without `where p.ended_at is null`",
+        "It only saves tries: each is asked again under its lock.",
+    ),
+    (
+        "expire_parked_sales: without `and p.expires_at <= interlock.clock()`",
+        "It only saves tries: each is asked again under its lock.",
+    ),
+    (
+        "expire_parked_sales: backwards `order by random()`",
+        "Any order will do.",
+    ),
+    (
+        "put_back: without `where l.inventory_id is null`",
+        "It only saves work: a row that is there stays as it is.",
+    ),
+    (
+        "undo_sold_stock: without `where l.quantity > 0`",
+        "It only saves a lock: nothing is given of what was not there.",
+    ),
+    (
         "begin_sale: never `found`",
         "The key that was just taken has no answer yet, so none is found: the look is saved, no more.",
-    ),
-    (
-        "begin_sale: never `clock_timestamp() > statement_timestamp() + interval '100 milliseconds'`",
-        "It is the first that a sale waits for, as long as no promo code is with it.",
-    ),
-    (
-        "begin_sale: without `perform interlock.limit_wait()`",
-        "It is the first that a sale waits for, as long as no promo code is with it.",
     ),
     (
         "correct_shortfall: without `and f.taken_at is null`",
@@ -130,16 +166,6 @@ const COMBINED: &[Combined] = &[
         patches: &[("take_sold_stock", "for no key update of i", "")],
         sql: None,
         race: &TillScenario::TheLastOnes,
-    },
-    Combined {
-        name: "lock_shift: without `perform interlock.lock_register(s.register_id) from interlock.shifts s where s.id = p_shift_id`",
-        patches: &[(
-            "lock_shift",
-            "perform interlock.lock_register(s.register_id) from interlock.shifts s where s.id = p_shift_id;",
-            "",
-        )],
-        sql: None,
-        race: &TillScenario::SalesAndTheClose,
     },
     Combined {
         name: "lock_register: without `for no key update`",
@@ -222,15 +248,6 @@ const COMBINED: &[Combined] = &[
         race: &ReturnScenario::PointsComeBack,
     },
     Combined {
-        name: "pos_sale: neither a sale nor points are locked while these come back",
-        patches: &[
-            ("lock_sales", "for no key update", ""),
-            ("lock_points", "for no key update", ""),
-        ],
-        sql: None,
-        race: &InScene("points that a sale was paid with come back once, with whatever of it"),
-    },
-    Combined {
         name: "void_sale: a sale is not locked",
         patches: &[("lock_sales", "for no key update", "")],
         sql: None,
@@ -267,5 +284,24 @@ const COMBINED: &[Combined] = &[
         ],
         sql: None,
         race: &ReturnScenario::HeldByAnExchange,
+    },
+    Combined {
+        name: "pos_sale: while points come back neither these nor the sale are locked or written before",
+        patches: &[
+            ("lock_sales", "for no key update", ""),
+            ("lock_points", "for no key update", ""),
+            (
+                "lock_points",
+                "insert into interlock.points_accounts (customer_id)\n  values (p_customer_id)\n  on conflict do nothing;",
+                "",
+            ),
+            (
+                "take_points_back",
+                "perform interlock.book_points(v_customer_id, 'taken_back', -v_points, -v_amount, p_sale_id);",
+                "",
+            ),
+        ],
+        sql: None,
+        race: &InScene("points that a sale was paid with come back once, with whatever of it"),
     },
 ];
