@@ -149,7 +149,7 @@ for (
       "packed",
       "1 scan lost",
       "packed",
-      /^update interlock\.picking_session_items/,
+      /^perform pg_advisory_xact_lock\(.*interlock basket/,
       "packed",
     ],
     [
