@@ -4,6 +4,7 @@
 mod api;
 mod auth;
 mod console;
+mod debian;
 mod dirs;
 mod envfile;
 mod examples;

@@ -6,12 +6,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
+use crate::debian::Server;
 use crate::dirs::Dirs;
 use crate::identity::Identity;
 use crate::part::{Part, Spec};
 use crate::{ports, postgres};
+
+const SERVER: Server = Server {
+    part: "pgbouncer",
+    package: "pgbouncer",
+    folder: "sbin",
+};
 
 /// How many connections it has to the database, however many clients it has.
 const SERVER_CONNECTIONS: u16 = 20;
@@ -25,16 +32,12 @@ pub(crate) fn spec(
     db_port: u16,
     port: u16,
 ) -> Result<Spec> {
-    let (program, libraries) = program(root)?;
     let users = write(dirs, identity, "pgbouncer-users", &postgres::api_user())?;
     let settings = settings(db_port, port, &users);
     let settings = write(dirs, identity, "pgbouncer.ini", &settings)?;
-    let mut spec = Spec::new("pgbouncer", program, dirs).args([settings]);
+    let mut spec = SERVER.spec(root, dirs)?.args([settings]);
     spec.identity = identity.clone();
-    Ok(match libraries {
-        Some(libraries) => spec.env("LD_LIBRARY_PATH", libraries.to_string_lossy()),
-        None => spec,
-    })
+    Ok(spec)
 }
 
 fn settings(db_port: u16, port: u16, users: &Path) -> String {
@@ -70,28 +73,6 @@ fn write(dirs: &Dirs, identity: &Identity, name: &str, text: &str) -> Result<Pat
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     identity.own(&path)?;
     Ok(path)
-}
-
-/// The system's, or Debian's package as `npm start -- --with pgbouncer` unpacks it, with its libraries.
-fn program(root: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
-    let own = root.join(".interlock/debian/pgbouncer/usr");
-    let unpacked = own.join("sbin/pgbouncer");
-    if unpacked.exists() {
-        let libraries = fs::read_dir(own.join("lib"))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .find(|path| path.to_string_lossy().ends_with("-linux-gnu"));
-        return Ok((unpacked, libraries));
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("pgbouncer"))
-        .find(|program| program.is_file());
-    match found {
-        Some(program) => Ok((program, None)),
-        None => bail!(
-            "there is no pgbouncer on PATH: `apt-get install pgbouncer`, or let `npm start -- --with pgbouncer` unpack Debian's"
-        ),
-    }
 }
 
 /// Waits until it listens.

@@ -2,7 +2,7 @@
 //! (docs/gate.md). A test has the official client for its judge.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +19,16 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
+use crate::debian::Server;
 use crate::dirs::Dirs;
 use crate::part::{Part, Spec};
 use crate::ports;
+
+const SERVER: Server = Server {
+    part: "redis",
+    package: "redis-server",
+    folder: "bin",
+};
 
 /// What the front asks for.
 const TOKEN: &str = "interlock-lock-0123456789";
@@ -44,37 +51,11 @@ pub(crate) fn variables(port: u16) -> [(String, String); 3] {
 
 /// The server as a part that will listen on `port`. It keeps nothing: a lock that is older than a restart is nobody's.
 pub(crate) fn spec(root: &Path, dirs: &Dirs, port: u16) -> Result<Spec> {
-    let (program, libraries) = program(root)?;
-    let spec = Spec::new("redis", program, dirs)
+    Ok(SERVER
+        .spec(root, dirs)?
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--appendonly", "no"])
-        .args(["--dir", &dirs.base.to_string_lossy()]);
-    Ok(match libraries {
-        Some(libraries) => spec.env("LD_LIBRARY_PATH", libraries.to_string_lossy()),
-        None => spec,
-    })
-}
-
-/// The system's, or Debian's package as `npm start -- --with redis` unpacks it, with its libraries.
-fn program(root: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
-    let own = root.join(".interlock/debian/redis/usr");
-    let unpacked = own.join("bin/redis-server");
-    if unpacked.exists() {
-        let libraries = std::fs::read_dir(own.join("lib"))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .find(|path| path.to_string_lossy().ends_with("-linux-gnu"));
-        return Ok((unpacked, libraries));
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("redis-server"))
-        .find(|program| program.is_file());
-    match found {
-        Some(program) => Ok((program, None)),
-        None => bail!(
-            "there is no redis-server on PATH: `apt-get install redis-server`, or let `npm start -- --with redis` unpack Debian's"
-        ),
-    }
+        .args(["--dir", &dirs.base.to_string_lossy()]))
 }
 
 /// Waits until the server answers.

@@ -381,10 +381,6 @@ impl Stack {
             step.done(&format!(
                 "PgBouncer on 127.0.0.1:{port}, between the API and the database"
             ));
-            status.variables.insert(
-                "INTERLOCK_POOLED_DB_URL".to_owned(),
-                postgres::api_url(port),
-            );
         }
         if let Some(port) = console {
             let url = format!("http://127.0.0.1:{port}");

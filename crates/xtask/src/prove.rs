@@ -13,6 +13,9 @@ use crate::{build, ensure, stack};
 /// Builds what it needs, starts a stack unless `API_URL` names one, and passes `args` on.
 pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
     ensure::run_all(repo)?;
+    if args.iter().any(|arg| arg.ends_with("scale")) {
+        debian::pgbouncer(repo)?;
+    }
     let mut prove = program(repo)?;
     prove.args(args);
     if env::var_os("API_URL").is_some() {
@@ -24,9 +27,8 @@ pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
     run(prove.envs(&stack.variables))
 }
 
-/// The program that proves. The faults start a stack of their own, which they strike, and so does the scale.
+/// The program that proves. The faults start a stack of their own, which they strike.
 pub(crate) fn program(repo: &Repo) -> Result<Command> {
-    debian::pgbouncer(repo)?;
     let mut prove = cargo(&[
         "run",
         "--quiet",

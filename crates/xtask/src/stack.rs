@@ -15,12 +15,10 @@ use crate::{build, ensure, prebuilt};
 pub(crate) fn start(repo: &Repo, args: &[String]) -> Result<()> {
     let mut progress = Progress::of(4);
     progress.step("Tools and packages", || ensure::run_all(repo))?;
-    // One at a time, or several with commas.
-    let wants = |part: &str| args.iter().any(|arg| arg.contains(part));
-    if wants("redis") {
+    if wants(args, "redis") {
         debian::redis(repo)?;
     }
-    if wants("pgbouncer") {
+    if wants(args, "pgbouncer") {
         debian::pgbouncer(repo)?;
     }
     let (modules, stack) = match &repo.prebuilt {
@@ -72,6 +70,17 @@ pub(crate) fn binary(repo: &Repo, quiet: bool) -> Result<PathBuf> {
         .join(format!("interlock-stack{}", std::env::consts::EXE_SUFFIX)))
 }
 
+/// Whether `--with` names a part: one at a time, or several with commas.
+fn wants(args: &[String], part: &str) -> bool {
+    let mut named = false;
+    args.iter().any(|arg| {
+        let parts = arg.strip_prefix("--with=").or(named.then_some(arg));
+        let found = parts.is_some_and(|parts| parts.split(',').any(|name| name == part));
+        named = arg == "--with";
+        found
+    })
+}
+
 /// A port for a server that is told where to listen, by the stack's program, which knows where to look.
 pub(crate) fn free_port(program: &Path) -> Result<u16> {
     let said = stdout_of(Command::new(program).arg("free-port"))?;
@@ -91,4 +100,22 @@ fn become_process(mut command: Command) -> Result<()> {
         .status()
         .with_context(|| format!("cannot start {}", command.get_program().display()))?;
     std::process::exit(status.code().unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_follows_with_is_wanted() {
+        let wants = |line: &str| {
+            let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            wants(&args, "redis")
+        };
+        assert!(wants("--with redis"));
+        assert!(wants("--with=pgbouncer,redis"));
+        assert!(wants("--json --with pgbouncer --with redis"));
+        assert!(!wants("--with pgbouncer --dir redis"));
+        assert!(!wants("--dir=target/redis --json"));
+    }
 }

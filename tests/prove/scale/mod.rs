@@ -1,6 +1,6 @@
-//! One Postgres and many connections: a pooler in transaction mode before the database, replicas beside it.
+//! One Postgres and many connections: a pooler in transaction mode before the database.
 //!
-//! The stacks are our own, started for it; `INTERLOCK_STACK` names their program, and `cargo xtask prove` sets it.
+//! The stack is our own, started for it; `INTERLOCK_STACK` names its program, and `cargo xtask prove` sets it.
 
 mod session;
 mod storm;
@@ -24,7 +24,7 @@ const TOLD: usize = 8;
 pub(crate) async fn run(_search: &Search) -> Result<Section> {
     let mut section = Section::new("scale");
     let Some(program) = own_stack::program() else {
-        let why = "everything: only on stacks that `npm run prove` started";
+        let why = "everything: only on a stack that `npm run prove` starts";
         section.left_out.push(why.to_owned());
         return Ok(section);
     };

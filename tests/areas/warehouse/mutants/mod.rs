@@ -25,6 +25,14 @@ const IN_HISTORIES: &[histories::Mutant] = &[(
 /// What shows only where two sessions meet, and the scene that shows it.
 const NOTICED_BY: &[(&str, &str)] = &[
     (
+        "pack_units: without `perform pg_advisory_xact_lock(hashtextextended(format('interlock basket %s %s', p_session_id, p_pro…`",
+        "a unit that somebody is taking out is waited for, and packed",
+    ),
+    (
+        "claim_picking: never `exists ( select from interlock.picking_sessions s where s.id = p_session_id and s.ended_at is not n…`",
+        "nobody claims of a session that is given up meanwhile",
+    ),
+    (
         "pick_item: without `for no key update`",
         "no more is picked than is needed, whoever picks meanwhile",
     ),
