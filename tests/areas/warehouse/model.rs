@@ -375,12 +375,19 @@ impl Table {
     }
 
     fn pick_refusals(&self, by: Option<Uuid>, product: Uuid, quantity: i64) -> Vec<Refusal> {
+        match self.ended() {
+            Some(refusal) if quantity > 0 => vec![refusal],
+            _ => self.pick_limits(by, product, quantity),
+        }
+    }
+
+    /// Why a pick is refused in a session that lasts.
+    fn pick_limits(&self, by: Option<Uuid>, product: Uuid, quantity: i64) -> Vec<Refusal> {
         let basket = &self.baskets[&product];
-        if quantity > 0 {
-            let claimed = || by.and_then(|by| self.claimed(by, product));
-            if let Some(refusal) = self.ended().or_else(claimed) {
-                return vec![refusal];
-            }
+        if quantity > 0
+            && let Some(refusal) = by.and_then(|by| self.claimed(by, product))
+        {
+            return vec![refusal];
         }
         let code = if quantity > 0 && basket.picked + quantity > basket.needed {
             "PICK_EXCEEDS_NEEDED"
@@ -392,8 +399,14 @@ impl Table {
         vec![(code, self.item_state(product))]
     }
 
-    fn picked(&self, by: Option<Uuid>, product: Uuid, quantity: i64) -> Done {
-        if !self.pick_refusals(by, product, quantity).is_empty() {
+    /// A pick of another product than the last open order's does not wait for it: the session may end between the look at it and the
+    /// end of the call, and what was picked is to be put back.
+    fn picked(&self, by: Option<Uuid>, product: Uuid, quantity: i64, alone: bool) -> Done {
+        let refusals = match alone {
+            true => self.pick_refusals(by, product, quantity),
+            false => self.pick_limits(by, product, quantity),
+        };
+        if !refusals.is_empty() {
             return Err("this pick must be refused");
         }
         let mut next = self.clone();
@@ -448,12 +461,13 @@ impl Table {
         possible.into_iter().filter(answered).collect()
     }
 
+    /// As with a pick, the session may end meanwhile.
     fn claims(&self, by: Uuid, named: Option<Uuid>, body: &Value, alone: bool) -> Done {
-        if named.is_some() && !self.claim_refusals(by, named, alone).is_empty() {
+        if named.is_some_and(|product| self.claimed(by, product).is_some()) {
             return Err("this claim must be refused");
         }
         let products = Self::meant(named, self.to_pick(by), body, alone);
-        if products.is_empty() || self.ended().is_some() {
+        if products.is_empty() || (alone && self.ended().is_some()) {
             return Err("there is nothing to claim");
         }
         let until = self.clock.now + LEASE;
@@ -663,7 +677,7 @@ impl Table {
                 product,
                 quantity,
                 ..
-            } => self.picked(*by, *product, *quantity),
+            } => self.picked(*by, *product, *quantity, alone),
             Call::Claim { by, product } => self.claims(*by, *product, body, alone),
             Call::Release { by, product } => self.released(*by, *product, body, alone),
             Call::Complete { order } => self.completed(*order),

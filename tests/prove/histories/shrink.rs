@@ -164,12 +164,11 @@ impl<M: Model> Shrunk<M> {
             };
             let _ = writeln!(
                 text,
-                "  {mark} session {:>2} by {:<8} {:>4} … {answered:<5} {:?}\n        saw {}",
+                "  {mark} session {:>2} by {:<8} {:>4} … {answered:<5} {}",
                 event.session,
                 event.via,
                 event.called - origin,
-                event.call,
-                seen(event),
+                told(event),
             );
         }
         let others: Vec<_> = self
@@ -186,6 +185,8 @@ impl<M: Model> Shrunk<M> {
                 reason(&state, culprit),
                 state.refusals(&culprit.call)
             );
+            // Again, at the end: of a long log that may be all that is kept.
+            let _ = writeln!(text, "    ✗ {}", told(culprit));
         }
         if self.gave_up {
             text.push_str("    (the search gave up before it had tried everything)\n");
@@ -210,6 +211,11 @@ fn reason<M: Model>(state: &M, event: &Event<M::Call>) -> &'static str {
         crate::prove::model::Steps::Impossible(why) => why,
         _ => "possible, but not in time",
     }
+}
+
+/// What was called and what was seen.
+fn told<C: std::fmt::Debug>(event: &Event<C>) -> String {
+    format!("{:?}\n        saw {}", event.call, seen(event))
 }
 
 fn seen<C>(event: &Event<C>) -> String {
