@@ -161,6 +161,8 @@ as $$
   join n o on o.id = p.order_id
   join n m on m.id = p.product_id
 $$;
+-- The baskets of these sessions, whatever others there are.
+create temp view items as select i.* from interlock.picking_session_items i where i.picking_session_id in (select n.id from n);
 create temp table seen as select * from pg_temp.all_there_is();
 -- What has changed since this was last asked.
 create function pg_temp.changed()
@@ -260,7 +262,7 @@ select is(
 );
 select is(pg_temp.changed(), array['one pot: 1 0 0 0 bob 1200 - - v1'], 'which is the pot');
 select is(pg_temp.told('boss', 'public.claim_picking(:one)', 'one'), '["NOTHING_TO_PICK", {"session_id": "one"}]', 'then nothing is');
-update interlock.picking_session_items
+update items
 set picker_until = now() + interval '20 minutes', picker_id = pg_temp.id('ann')
 where picking_session_id = pg_temp.id('two');
 select is(
@@ -268,7 +270,7 @@ select is(
   '["PICK_CLAIMED", {"session_id": "one", "items": [{"product_id": "mug", "picker_until": "in 20 minutes"}, {"product_id": "pot", "picker_until": "in 20 minutes"}]}]',
   'all that somebody has is told, in its order, and nothing of other sessions'
 );
-update interlock.picking_session_items set picker_until = now() + interval '1 minute' where picker_id is not null and picking_session_id = pg_temp.id('one');
+update items set picker_until = now() + interval '1 minute' where picker_id is not null and picking_session_id = pg_temp.id('one');
 select pg_temp.changed();
 select is(pg_temp.told('ann', 'public.claim_picking(:one)', 'one') -> 'product_ids', '["mug"]', 'ann has hers longer');
 select is(pg_temp.told('bob', 'public.claim_picking(:one, array[:pot]::uuid[])', 'one', 'pot') -> 'product_ids', '["pot"]', 'bob his');
@@ -276,18 +278,18 @@ select is(
   pg_temp.changed(),
   array['one mug: 5 0 0 0 ann 1200 - - v1', 'one pot: 1 0 0 0 bob 1200 - - v1'], 'from now on'
 );
-update interlock.picking_session_items set picker_until = now() where picker_id = pg_temp.id('ann') and picking_session_id = pg_temp.id('one');
+update items set picker_until = now() where picker_id = pg_temp.id('ann') and picking_session_id = pg_temp.id('one');
 select is(pg_temp.told('boss', 'public.claim_picking(:one)', 'one') -> 'product_ids', '["mug"]', 'a lease that ends is over');
-update interlock.picking_session_items set picker_until = now() where picker_id = pg_temp.id('boss');
+update items set picker_until = now() where picker_id = pg_temp.id('boss');
 select is(
   pg_temp.told('bob', 'public.claim_picking(:one, array[:pot, :mug]::uuid[])', 'one', 'pot', 'mug') -> 'product_ids', '["mug", "pot"]', 'also for whoever names what they want'
 );
-update interlock.picking_session_items
+update items
 set picker_id = null, picker_until = null, quantity_picked = 2, quantity_short = 3
 where (picking_session_id, product_id) = (pg_temp.id('one'), pg_temp.id('mug'));
 select is(pg_temp.told('ann', 'public.claim_picking(:one)', 'one') ->> 0, 'NOTHING_TO_PICK', 'what is picked or not there is claimed by nobody who does not name it');
 select is(pg_temp.told('ann', 'public.claim_picking(:one, array[:mug]::uuid[])', 'one', 'mug') -> 'product_ids', '["mug"]', 'but by who does');
-update interlock.picking_session_items
+update items
 set picker_id = null, picker_until = null, quantity_short = 2
 where (picking_session_id, product_id) = (pg_temp.id('one'), pg_temp.id('mug'));
 select is(pg_temp.told('ann', 'public.claim_picking(:one)', 'one') -> 'product_ids', '["mug"]', 'what is not all picked is claimed');
@@ -295,12 +297,12 @@ select is(
   pg_temp.told('bob', 'public.claim_picking(:over, array[:mug]::uuid[])', 'over', 'mug'),
   '["SESSION_STATE_CONFLICT", {"session_id": "over", "status": "abandoned"}]', 'nothing of a session that has ended'
 );
-update interlock.picking_session_items set quantity_picked = 1 where picking_session_id = pg_temp.id('over');
+update items set quantity_picked = 1 where picking_session_id = pg_temp.id('over');
 select is(pg_temp.told('bob', 'public.claim_picking(:over)', 'over') ->> 0, 'SESSION_STATE_CONFLICT', 'also if all of it was picked');
-update interlock.picking_session_items set quantity_picked = 0, quantity_short = 0 where quantity_picked > 0;
+update items set quantity_picked = 0, quantity_short = 0 where quantity_picked > 0;
 
 -- Giving back.
-update interlock.picking_session_items
+update items
 set picker_id = pg_temp.id(case when picking_session_id = pg_temp.id('one') and product_id = pg_temp.id('pot') then 'bob' else 'ann' end),
     picker_until = now() + interval '1 minute';
 select pg_temp.changed();
@@ -312,16 +314,16 @@ select is(pg_temp.told('ann', 'public.claim_picking(:one)', 'one') -> 'product_i
 select is(
   pg_temp.told('ann', 'public.release_picking(:one, array[:pot]::uuid[])', 'one', 'pot'), '{"success": true, "session_id": "one", "product_ids": []}', 'what bob has she does not give back'
 );
-update interlock.picking_session_items set picker_id = pg_temp.id('ann') where picker_id = pg_temp.id('bob');
+update items set picker_id = pg_temp.id('ann') where picker_id = pg_temp.id('bob');
 select pg_temp.changed();
 select is(
   pg_temp.told('ann', 'public.release_picking(:one, array[:pot]::uuid[])', 'one', 'pot') -> 'product_ids', '["pot"]', 'of what she has she gives back what she names'
 );
 select is(pg_temp.changed(), array['one pot: 1 0 0 0 - - - - v1'], 'that one alone');
-update interlock.picking_session_items set picker_id = pg_temp.id('ann'), picker_until = now() + interval '1 minute' where picking_session_id = pg_temp.id('one');
+update items set picker_id = pg_temp.id('ann'), picker_until = now() + interval '1 minute' where picking_session_id = pg_temp.id('one');
 select is(pg_temp.told('ann', 'public.release_picking(:one)', 'one') -> 'product_ids', '["mug", "pot"]', 'or all, in its order');
 select is(pg_temp.told('ann', 'public.release_picking(:one)', 'one') -> 'product_ids', '[]', 'once');
-update interlock.picking_session_items set picker_id = null, picker_until = null;
+update items set picker_id = null, picker_until = null;
 select pg_temp.changed();
 
 -- Picking.
@@ -375,7 +377,7 @@ select is(
   array_fill('IDEMPOTENCY_KEY_REUSED'::text, array[6]), 'the key of a pick is for that pick alone'
 );
 select is(pg_temp.scans(), array['ann pick 1 one mug'], 'which was one');
-update interlock.picking_session_items set checked_at = now() where picking_session_id = pg_temp.id('one');
+update items set checked_at = now() where picking_session_id = pg_temp.id('one');
 select pg_temp.changed();
 select is(
   array[
@@ -395,7 +397,7 @@ select is(
   array[pg_temp.pick('ann', 'mug', 'p_short => 1, p_reason => ''dust''') ->> 'success', pg_temp.changed()::text],
   array['true', '{"one mug: 5 2 0 3 - - dust B2 v5"}'], 'it adds up, and the last reason stands'
 );
-update interlock.picking_session_items set checked_at = now() where picking_session_id = pg_temp.id('one');
+update items set checked_at = now() where picking_session_id = pg_temp.id('one');
 select pg_temp.changed();
 select is(
   array[pg_temp.pick('ann', 'mug', 'p_short => -1, p_reason => ''it was behind''') ->> 'success', pg_temp.changed()::text],
@@ -439,7 +441,7 @@ select is(
 );
 
 -- Whose it is.
-update interlock.picking_session_items
+update items
 set picker_id = pg_temp.id('bob'), picker_until = now() + interval '20 minutes'
 where (picking_session_id, product_id) = (pg_temp.id('one'), pg_temp.id('mug'));
 select pg_temp.changed();
@@ -447,7 +449,7 @@ select is(
   pg_temp.pick('ann', 'mug', 'p_quantity => 1'),
   '["PICK_CLAIMED", {"session_id": "one", "items": [{"product_id": "mug", "picker_until": "in 20 minutes"}]}]', 'what bob has ann does not pick'
 );
-update interlock.picking_session_items set picker_until = now() + interval '1 minute' where picker_id = pg_temp.id('bob');
+update items set picker_until = now() + interval '1 minute' where picker_id = pg_temp.id('bob');
 select is(pg_temp.pick('ann', 'mug', 'p_quantity => -1') ->> 'success', 'true', 'but puts back');
 select is(
   array[pg_temp.pick('ann', 'mug', 'p_quantity => 0, p_short => -1') ->> 'success', pg_temp.pick('ann', 'mug', 'p_short => 1') ->> 'success'], array['true', 'true'],
@@ -458,19 +460,19 @@ select is(pg_temp.changed(), array['one mug: 5 2 0 2 bob 60 dust B2 v13'], 'whic
 select is(pg_temp.pick('bob', 'mug', 'p_quantity => 1') ->> 'success', 'true', 'as when he picks');
 select is(pg_temp.changed(), array['one mug: 5 3 0 2 bob 1200 dust B2 v14'], 'then it is');
 select is(pg_temp.pick('bob', 'mug', 'p_quantity => -1') ->> 'success', 'true', 'he puts it back');
-update interlock.picking_session_items set picker_until = now() where picker_id = pg_temp.id('bob');
+update items set picker_until = now() where picker_id = pg_temp.id('bob');
 select is(pg_temp.pick('ann', 'mug', 'p_quantity => 1') ->> 'success', 'true', 'when his lease ends it is anybody''s');
 select is(pg_temp.scans(), array[
     'ann put_back -1 one mug', 'ann short_pick -1 one mug', 'ann short_pick 1 one mug', 'pick 1 one mug', 'bob pick 1 one mug', 'bob put_back -1 one mug', 'ann pick 1 one mug'], 'it is written who did it');
-update interlock.picking_session_items
+update items
 set quantity_needed = 2
 where (picking_session_id, product_id) = (pg_temp.id('one'), pg_temp.id('mug'));
 select is(pg_temp.pick('ann', 'mug', 'p_quantity => -1') ->> 'success', 'true', 'what is needed no more goes back, though more than that is picked or short still');
 select is(pg_temp.pick('ann', 'mug', 'p_quantity => 0, p_short => -1') ->> 'success', 'true', 'or is short no more');
-update interlock.picking_session_items
+update items
 set quantity_needed = 5
 where (picking_session_id, product_id) = (pg_temp.id('one'), pg_temp.id('mug'));
-update interlock.picking_session_items set quantity_picked = 1, quantity_short = 1 where picking_session_id = pg_temp.id('over');
+update items set quantity_picked = 1, quantity_short = 1 where picking_session_id = pg_temp.id('over');
 select is(
   array(
     select pg_temp.told('ann', format('public.pick_item(:over, :mug, %s)', c.call), 'over', 'mug') ->> 0
@@ -480,11 +482,11 @@ select is(
   array_fill('SESSION_STATE_CONFLICT'::text, array[4]), 'of a session that has ended nothing is picked, nor found, nor not found'
 );
 select is(pg_temp.told('ann', 'public.pick_item(:over, :mug, p_quantity => -1)', 'over', 'mug') ->> 'success', 'true', 'what was picked goes back');
-update interlock.picking_session_items set quantity_picked = 0, quantity_short = 0, picker_id = null, picker_until = null;
+update items set quantity_picked = 0, quantity_short = 0, picker_id = null, picker_until = null;
 select pg_temp.changed(), pg_temp.scans();
 
 -- Packing. In each session all is picked, but for a mug of one.
-update interlock.picking_session_items
+update items
 set quantity_picked = case when picking_session_id = pg_temp.id('one') and product_id = pg_temp.id('mug') then 4 else quantity_needed end,
     short_reason = null, basket = null, version = 1;
 select pg_temp.changed();
