@@ -63,6 +63,11 @@ const PACK_BOB: (By, &str) = (
     By::Shop,
     "select public.pack_item('{batch}', '{cart2}', '{product}')",
 );
+/// Ann is no packer, but knows the ids.
+const BUYER_PACKS: (By, &str) = (
+    By::Ann,
+    "select public.update_packing_progress_atomic('{batch}', '{cart}', '{product}')",
+);
 const UNPACK_ANN: (By, &str) = (
     By::Shop,
     "select public.pack_item('{batch}', '{cart}', '{product}', p_action => 'unpack')",
@@ -219,6 +224,16 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "ALREADY_FULLY_PACKED",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "whoever packs nowhere takes no turn at a basket",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: BUYER_PACKS,
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "FORBIDDEN",
         then: ONE_IS_PACKED,
     },
     Scene {

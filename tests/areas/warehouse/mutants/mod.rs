@@ -29,6 +29,14 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "a unit that somebody is taking out is waited for, and packed",
     ),
     (
+        "pack_units: never `v_role in ('packer', 'manager', 'staff') is not true and current_setting('role') <> 'service_role'`",
+        "whoever packs nowhere takes no turn at a basket",
+    ),
+    (
+        "pack_units: without `perform interlock.require_packer()`",
+        "whoever packs nowhere takes no turn at a basket",
+    ),
+    (
         "claim_picking: never `p_product_ids is null`",
         "of all that is to be picked a picker has what nobody claims meanwhile, at once",
     ),
