@@ -1246,7 +1246,7 @@ end
 $$;
 
 -- Say of units of a line that there will be none: what is neither packed nor given up has to be packed before the order is complete.
--- With a number below 0 they are expected again.
+-- One that is packed after all is short no more (interlock.pack_units).
 --
 -- Callers: interlock.pack_item.
 -- Locks: the line.
@@ -1273,7 +1273,7 @@ begin
     and p.order_id = p_order_id
     and p.product_id = p_product_id
     and p.box_open
-    and p.quantity_short + p_change between 0 and p.quantity_needed - p.quantity_packed
+    and p.quantity_packed + p.quantity_short + p_change <= p.quantity_needed
   returning p.* into v_line;
   if not found then
     perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units());
@@ -1638,11 +1638,16 @@ declare
   -- Read once; without a token the platform knows best who it is.
   v_claims constant jsonb := auth.jwt();
   v_user constant uuid := coalesce((v_claims ->> 'sub')::uuid, auth.uid());
-  v_is_staff constant boolean := v_claims -> 'app_metadata' ->> 'role' = 'staff' and current_setting('role') <> 'service_role';
+  v_role constant text := v_claims -> 'app_metadata' ->> 'role';
+  v_is_staff constant boolean := v_role = 'staff' and current_setting('role') <> 'service_role';
   v_taken int := 0;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
+  end if;
+  -- Whoever packs nowhere stands in nobody's way at a basket.
+  if v_role in ('packer', 'manager', 'staff') is not true and current_setting('role') <> 'service_role' then
+    perform interlock.require_packer();
   end if;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
@@ -2019,7 +2024,6 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
-  perform interlock.require_packer();
   perform interlock.find_session(p_session_id);
 
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then

@@ -1,10 +1,10 @@
 -- What our functions bring with them, whoever calls: no search path, so that nobody can slip them
--- another table; at most two seconds for each lock; times in UTC.
+-- another table; at most two seconds for each lock; times in UTC; and what they leave to the next call: nothing.
 
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(3);
+select plan(4);
 
 create temporary view ours as
 select p.oid::regprocedure::text as name, p.proconfig as settings
@@ -177,6 +177,18 @@ select is_empty(
       and p.prosrc !~ '^\n(declare\n.*?\n)?begin\n  if current_setting\(''transaction_isolation''\) <> ''read committed'' then\n    perform interlock\.raise_isolation_level\(\);\n  end if;\n'
   $$,
   'every function that locks refuses another isolation level first'
+);
+
+-- A connection is used for one call after another.
+select is_empty(
+  $$
+    select p.oid::regprocedure
+    from pg_proc p
+    where p.pronamespace in ('public'::regnamespace, 'interlock'::regnamespace)
+      and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+      and p.prosrc ~ 'set_config\([^;]*, false\)'
+  $$,
+  'what a function sets ends with its transaction'
 );
 
 select * from finish();

@@ -63,6 +63,11 @@ const PACK_BOB: (By, &str) = (
     By::Shop,
     "select public.pack_item('{batch}', '{cart2}', '{product}')",
 );
+/// Ann is no packer, but knows the ids.
+const BUYER_PACKS: (By, &str) = (
+    By::Ann,
+    "select public.update_packing_progress_atomic('{batch}', '{cart}', '{product}')",
+);
 const UNPACK_ANN: (By, &str) = (
     By::Shop,
     "select public.pack_item('{batch}', '{cart}', '{product}', p_action => 'unpack')",
@@ -112,10 +117,33 @@ const ANN_CLAIMS: (By, &str) = (
     "select set_config('request.jwt.claims', '{\"sub\": \"{ann}\", \"app_metadata\": {\"role\": \"packer\"}}', true);
      select public.claim_picking('{batch}', array['{product}']::uuid[])",
 );
+const ANN_CLAIMS_THE_REST: (By, &str) = (
+    By::Ann,
+    "select set_config('request.jwt.claims', '{\"sub\": \"{ann}\", \"app_metadata\": {\"role\": \"packer\"}}', true);
+     select public.claim_picking('{batch}')",
+);
 const BOB_CLAIMS: (By, &str) = (
     By::Bob,
     "select set_config('request.jwt.claims', '{\"sub\": \"{bob}\", \"app_metadata\": {\"role\": \"packer\"}}', true);
      select public.claim_picking('{batch}', array['{product}']::uuid[])",
+);
+const BOB_CLAIMS_THE_REST: (By, &str) = (
+    By::Bob,
+    "select set_config('request.jwt.claims', '{\"sub\": \"{bob}\", \"app_metadata\": {\"role\": \"packer\"}}', true);
+     select public.claim_picking('{batch}')",
+);
+const ANN_GIVES_BACK: (By, &str) = (
+    By::Ann,
+    "select set_config('request.jwt.claims', '{\"sub\": \"{ann}\", \"app_metadata\": {\"role\": \"packer\"}}', true);
+     select public.release_picking('{batch}')",
+);
+const LEASE_IS_OVER: (By, &str) = (
+    By::Shop,
+    "update interlock.picking_session_items set picker_until = interlock.clock() where picking_session_id = '{batch}'",
+);
+const NOTHING_IS_PICKED: (By, &str) = (
+    By::Shop,
+    "update interlock.picking_session_items set quantity_picked = 0 where picking_session_id = '{batch}'",
 );
 
 /// One is in a box, whosever.
@@ -196,6 +224,16 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::Waits,
         end: End::Commit,
         answer: "ALREADY_FULLY_PACKED",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "whoever packs nowhere takes no turn at a basket",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: BUYER_PACKS,
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "FORBIDDEN",
         then: ONE_IS_PACKED,
     },
     Scene {
@@ -435,6 +473,58 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "PICK_CLAIMED",
         then: "picker_id = '{ann}' from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+    Scene {
+        name: "of all that is to be picked a picker has what nobody claims meanwhile, at once",
+        before: &[PACKING, CROSSED, NOTHING_IS_PICKED],
+        meanwhile: ANN_CLAIMS,
+        call: BOB_CLAIMS_THE_REST,
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "\"product_ids\": [\"{product2}\"]",
+        then:
+            "count(*) = 2 from interlock.picking_session_items where picking_session_id = '{batch}'
+           and picker_id = case product_id when '{product}' then '{ann}'::uuid else '{bob}' end",
+    },
+    Scene {
+        name: "a product that is claimed meanwhile is waited for if it is the only one, and theirs",
+        before: &[PACKING],
+        meanwhile: ANN_CLAIMS,
+        call: BOB_CLAIMS_THE_REST,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "NOTHING_TO_PICK",
+        then: "picker_id = '{ann}' from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+    Scene {
+        name: "a product that is claimed meanwhile is had by whoever waits for it if they give up",
+        before: &[PACKING],
+        meanwhile: ANN_CLAIMS,
+        call: BOB_CLAIMS_THE_REST,
+        wait: Wait::Waits,
+        end: End::Rollback,
+        answer: "\"product_ids\": [\"{product}\"]",
+        then: "picker_id = '{bob}' from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+    Scene {
+        name: "a picker who has a product has it for longer, though somebody packs of it meanwhile",
+        before: &[PACKING, ANN_CLAIMS],
+        meanwhile: PACK_BOB,
+        call: ANN_CLAIMS_THE_REST,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"product_ids\": [\"{product}\"]",
+        then: "picker_id = '{ann}' and quantity_packed = 1 from interlock.picking_session_items where picking_session_id = '{batch}'",
+    },
+    Scene {
+        name: "a picker gives back nothing that somebody else claims meanwhile",
+        before: &[PACKING, ANN_CLAIMS, LEASE_IS_OVER],
+        meanwhile: BOB_CLAIMS,
+        call: ANN_GIVES_BACK,
+        wait: Wait::Waits,
+        end: End::Commit,
+        answer: "\"product_ids\": []",
+        then: "picker_id = '{bob}' from interlock.picking_session_items where picking_session_id = '{batch}'",
     },
     Scene {
         name: "nobody claims of a session that is given up meanwhile",

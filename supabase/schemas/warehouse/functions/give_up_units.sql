@@ -1,5 +1,5 @@
 -- Say of units of a line that there will be none: what is neither packed nor given up has to be packed before the order is complete.
--- With a number below 0 they are expected again.
+-- One that is packed after all is short no more (interlock.pack_units).
 --
 -- Callers: interlock.pack_item.
 -- Locks: the line.
@@ -26,7 +26,7 @@ begin
     and p.order_id = p_order_id
     and p.product_id = p_product_id
     and p.box_open
-    and p.quantity_short + p_change between 0 and p.quantity_needed - p.quantity_packed
+    and p.quantity_packed + p.quantity_short + p_change <= p.quantity_needed
   returning p.* into v_line;
   if not found then
     perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units());

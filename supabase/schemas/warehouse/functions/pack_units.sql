@@ -37,11 +37,16 @@ declare
   -- Read once; without a token the platform knows best who it is.
   v_claims constant jsonb := auth.jwt();
   v_user constant uuid := coalesce((v_claims ->> 'sub')::uuid, auth.uid());
-  v_is_staff constant boolean := v_claims -> 'app_metadata' ->> 'role' = 'staff' and current_setting('role') <> 'service_role';
+  v_role constant text := v_claims -> 'app_metadata' ->> 'role';
+  v_is_staff constant boolean := v_role = 'staff' and current_setting('role') <> 'service_role';
   v_taken int := 0;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
+  end if;
+  -- Whoever packs nowhere stands in nobody's way at a basket.
+  if v_role in ('packer', 'manager', 'staff') is not true and current_setting('role') <> 'service_role' then
+    perform interlock.require_packer();
   end if;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();

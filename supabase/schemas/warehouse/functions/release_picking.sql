@@ -18,7 +18,6 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
-  perform interlock.require_packer();
   perform interlock.find_session(p_session_id);
 
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then

@@ -29,6 +29,34 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "a unit that somebody is taking out is waited for, and packed",
     ),
     (
+        "pack_units: never `v_role in ('packer', 'manager', 'staff') is not true and current_setting('role') <> 'service_role'`",
+        "whoever packs nowhere takes no turn at a basket",
+    ),
+    (
+        "pack_units: without `perform interlock.require_packer()`",
+        "whoever packs nowhere takes no turn at a basket",
+    ),
+    (
+        "claim_picking: never `p_product_ids is null`",
+        "of all that is to be picked a picker has what nobody claims meanwhile, at once",
+    ),
+    (
+        "claim_picking: without `for no key update skip locked`",
+        "of all that is to be picked a picker has what nobody claims meanwhile, at once",
+    ),
+    (
+        "claim_picking: waits, without `skip locked`",
+        "of all that is to be picked a picker has what nobody claims meanwhile, at once",
+    ),
+    (
+        "claim_picking: without `for no key update`",
+        "a product that somebody claims meanwhile is theirs",
+    ),
+    (
+        "release_picking: without `for no key update`",
+        "a picker gives back nothing that somebody else claims meanwhile",
+    ),
+    (
         "claim_picking: never `exists ( select from interlock.picking_sessions s where s.id = p_session_id and s.ended_at is not n…`",
         "nobody claims of a session that is given up meanwhile",
     ),
