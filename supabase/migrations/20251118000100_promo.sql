@@ -1196,7 +1196,7 @@ $$;
 --
 -- Callers: interlock.validate_promo, interlock.checkout, before they write or lock anything.
 -- Locks: lock_promo_attempts.
--- Errors: METHOD_NOT_ALLOWED in a read-only transaction, UNAUTHENTICATED, TOO_MANY_ATTEMPTS; 55P03 after lock_timeout.
+-- Errors: METHOD_NOT_ALLOWED in a read-only transaction, READ_ONLY at a replica, UNAUTHENTICATED, TOO_MANY_ATTEMPTS; 55P03 after lock_timeout.
 --   PROMO_NOT_FOUND is returned.
 create function interlock.refuse_unknown_promo(p_user_id uuid, p_code text)
 returns jsonb
@@ -1210,7 +1210,7 @@ declare
   v_promo interlock.promo_codes;
 begin
   if current_setting('transaction_read_only')::boolean then
-    perform interlock.raise_error('METHOD_NOT_ALLOWED');
+    perform interlock.raise_error(case when pg_is_in_recovery() then 'READ_ONLY' else 'METHOD_NOT_ALLOWED' end);
   end if;
 
   perform interlock.lock_promo_attempts(p_user_id);

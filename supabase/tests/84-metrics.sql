@@ -177,6 +177,17 @@ select ok(pg_temp.metric('database_deadlocks_total') >= 0, 'its deadlocks');
 select ok(pg_temp.metric('database_lock_waits') >= 0, 'who waits');
 select ok(pg_temp.metric('database_oldest_transaction_seconds') > 0, 'the oldest transaction, as this one');
 select ok(pg_temp.metric('table_dead_rows{table="products"}') >= 0, 'what is to be vacuumed');
+-- `prove --only scale` has one.
+select is(
+  pg_temp.metric('replicas'),
+  (select count(*) from pg_stat_replication r join pg_stat_activity a using (pid) where a.datid is null)::numeric,
+  'the replicas'
+);
+select is(
+  (select count(*) from pg_temp.samples() s where s.sample ~ '^interlock_replica_lag_(bytes|seconds)[{]replica="'),
+  (select 2 * count(distinct r.application_name) from pg_stat_replication r join pg_stat_activity a using (pid) where a.datid is null),
+  'and how far behind each of them is'
+);
 
 -- Who may ask ----------------------------------------------------------------------
 

@@ -22,11 +22,12 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/examples.js
 
 /// What a stack in good health does not answer. The corpus of recorded exchanges has them, but for a
 /// function that is not set up.
-const OF_ILL_HEALTH: [&str; 6] = [
+const OF_ILL_HEALTH: [&str; 7] = [
     "FORBIDDEN",
     "INTERNAL",
     "ISOLATION_LEVEL_UNSUPPORTED",
     "MISCONFIGURED",
+    "READ_ONLY",
     "UPSTREAM_UNAVAILABLE",
     "UPSTREAM_TIMEOUT",
 ];

@@ -145,6 +145,8 @@ causes! {
     Busy "busy"
     /// The database has no connection to give.
     Down "down"
+    /// The database only reads.
+    ReadOnly "read_only"
     /// Too many calls.
     Limited "limited"
     /// The connection to the database broke under the call.
@@ -234,12 +236,17 @@ fn judge_error<Text>(
         // itself says that it did not.
         "57P01" | "57P03" => passing(Cause::Down),
         _ if sqlstate.starts_with("53") => passing(Cause::Down),
+        // A replica, or a database that was set to read only. At a replica a transaction that may write does not even begin.
+        "25006" => failed(Code::ReadOnly, Cause::ReadOnly),
+        "0A000" if names(text("message"), b"during recovery") => {
+            failed(Code::ReadOnly, Cause::ReadOnly)
+        }
         // The database crashed, or the connection to it broke: if that was during the commit, it may
         // have taken effect. PostgREST says PGRST001, postrust PGRST500, a pooler class 08.
         "57P02" | "PGRST001" | "PGRST500" => unknown(Cause::Lost),
         _ if sqlstate.starts_with("08") => unknown(Cause::Lost),
         // The token is still good, and its user has been deleted: there is nobody to sell to.
-        "23503" if names_user_id_fkey(text("message")) => {
+        "23503" if names(text("message"), b"_user_id_fkey") => {
             failed(Code::Unauthenticated, Cause::Token)
         }
         // Whatever the status: some servers say 401 to a signed-in role as well.
@@ -258,11 +265,12 @@ fn judge_error<Text>(
     }
 }
 
-/// Whether a message names the foreign key that a row has to its user. `str::contains` would do the same
-/// with a search that costs each function 2 KB.
-fn names_user_id_fkey(message: &str) -> bool {
-    const NAME: &[u8] = b"_user_id_fkey";
-    message.as_bytes().windows(NAME.len()).any(|at| at == NAME)
+/// Whether a message has these words in it. `str::contains` would do the same with a search that costs each function 2 KB.
+fn names(message: &str, words: &[u8]) -> bool {
+    message
+        .as_bytes()
+        .windows(words.len())
+        .any(|at| at == words)
 }
 
 /// An error that SQL raised by name: SQLSTATE `PT` and the HTTP status, `message` the code, `hint` what to do
@@ -658,6 +666,25 @@ mod tests {
             .map_while(|line| line.strip_prefix("| `")?.split('`').next())
             .collect();
         assert_eq!(rows, Cause::WORDS);
+    }
+
+    #[test]
+    fn a_database_that_only_reads_has_not_acted_and_will_not() {
+        let said = [
+            r#"{"code":"25006","message":"cannot execute INSERT in a read-only transaction"}"#,
+            r#"{"code":"0A000","message":"cannot set transaction read-write mode during recovery"}"#,
+        ];
+        for (body, status) in said.iter().flat_map(|body| [(body, 405), (body, 500)]) {
+            let Verdict::Failed(failure) = answered(status, body) else {
+                panic!("{body} is settled")
+            };
+            assert_eq!(
+                (failure.status, &*failure.code, failure.retryable),
+                (503, "READ_ONLY", false)
+            );
+        }
+        let other = r#"{"code":"0A000","message":"cannot do that"}"#;
+        assert_eq!(code_of(&answered(500, other)), "INTERNAL");
     }
 
     #[test]

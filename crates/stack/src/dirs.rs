@@ -15,6 +15,8 @@ pub(crate) struct Dirs {
     pub(crate) base: PathBuf,
     /// The database.
     pub(crate) data: PathBuf,
+    /// The database's replica.
+    pub(crate) replica: PathBuf,
     /// The files that Storage keeps.
     pub(crate) storage: PathBuf,
     /// One file per part with its process id.
@@ -31,6 +33,7 @@ impl Dirs {
         let base = root.join(dir);
         Self {
             data: base.join("pg"),
+            replica: base.join("replica"),
             storage: base.join("storage"),
             run: base.join("run"),
             parts_lock: base.join("parts.lock"),

@@ -28,6 +28,7 @@ mod proxy_faults;
 mod push;
 mod realtime;
 mod redis;
+mod replica;
 mod restart;
 mod status;
 mod steps;

@@ -77,10 +77,10 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// The server as a part.
-    pub(crate) fn spec(&self, dirs: &Dirs, port: u16) -> Spec {
+    /// A server for a data directory as a part.
+    pub(crate) fn spec(&self, data: &Path, dirs: &Dirs, port: u16) -> Spec {
         let mut spec = Spec::new("postgres", self.bin.join("postgres"), dirs)
-            .args([OsString::from("-D"), self.data.clone().into()]);
+            .args([OsString::from("-D"), data.into()]);
         let port = format!("port={port}");
         for setting in [
             "listen_addresses=127.0.0.1",
@@ -276,6 +276,11 @@ pub(crate) fn url(port: u16) -> String {
 /// A URL for a superuser, which the platform never gives; tests need it.
 pub(crate) fn admin_url(port: u16) -> String {
     format!("postgresql://{SUPERUSER}:{PASSWORD}@127.0.0.1:{port}/postgres")
+}
+
+/// How a replica finds the server that it follows.
+pub(crate) fn leader(port: u16) -> String {
+    format!("host=127.0.0.1 port={port} user={SUPERUSER} password={PASSWORD}")
 }
 
 /// The API's user as PgBouncer is told of one.

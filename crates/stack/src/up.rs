@@ -27,7 +27,9 @@ use crate::restart::Restarts;
 use crate::status::{Format, Status};
 use crate::storage::{self, Storage};
 use crate::stripe::{self, Stripe};
-use crate::{api, envfile, examples, functions, keys, mail, people, pgbouncer, push, redis};
+use crate::{
+    api, envfile, examples, functions, keys, mail, people, pgbouncer, push, redis, replica,
+};
 
 /// What a database that was here before its Storage lacks.
 const PREPARE_STORAGE: &str = "do $$
@@ -81,7 +83,7 @@ pub(crate) struct Args {
     #[arg(long, env = "INTERLOCK_MAIL_PORT")]
     mail_port: Option<u16>,
     /// What else to start: a Redis behind Upstash's protocol, for the admission gate; a PgBouncer between the API and the
-    /// database.
+    /// database; a replica of the database with an API that only reads.
     #[arg(long, value_enum, value_delimiter = ',')]
     with: Vec<With>,
     /// Let tests choose how the gateway answers.
@@ -93,6 +95,9 @@ pub(crate) struct Args {
     /// The port at which the functions find the gateway: a proxy of a test stands there.
     #[arg(long, hide = true)]
     functions_find_api_at: Option<u16>,
+    /// The port at which the replica finds the database: a proxy of a test stands there.
+    #[arg(long, hide = true)]
+    replica_finds_db_at: Option<u16>,
     /// How many connections the API has.
     #[arg(long, hide = true, default_value_t = api::POOL)]
     api_pool: u16,
@@ -103,6 +108,7 @@ pub(crate) struct Args {
 enum With {
     Redis,
     Pgbouncer,
+    Replica,
 }
 
 /// Runs the stack until a signal (exit code 0) or until a part ends (1).
@@ -232,9 +238,15 @@ impl Stack {
         if args.fresh {
             storage::wipe(&self.dirs.storage)?;
         }
+        // Of a run that was killed.
+        replica::remove(&self.dirs)?;
         let server = Postgres::prepare(&project.root, &self.dirs, args.fresh).await?;
         let db_port = ports::free(db_port)?;
-        let database = self.spawn(server.spec(&self.dirs, db_port))?;
+        let mut spec = server.spec(&self.dirs.data, &self.dirs, db_port);
+        if args.with.contains(&With::Replica) {
+            spec = spec.args(["-c", replica::KEEP]);
+        }
+        let database = self.spawn(spec)?;
 
         let redis = match args.with.contains(&With::Redis) {
             true => Some(self.redis(project).await?),
@@ -313,7 +325,7 @@ impl Stack {
         let (spec, program) = api::spec(
             project,
             &self.dirs,
-            jwt_secret,
+            jwt_secret.clone(),
             api::Database {
                 port: pooler.or(args.api_finds_db_at).unwrap_or(db_port),
                 pool: args.api_pool,
@@ -325,6 +337,10 @@ impl Stack {
         let rest = self.spawn(spec)?;
         api::ready(&self.parts[rest], rest_port).await?;
         step.done(&format!("REST API ({program})"));
+        let replica = match args.with.contains(&With::Replica) {
+            true => Some(self.replica(project, args, db_port, jwt_secret).await?),
+            false => None,
+        };
 
         let step = Step::start();
         for (part, port) in loading {
@@ -377,6 +393,14 @@ impl Stack {
             ));
             status.variables.extend(redis::variables(port));
         }
+        if let Some((port, url)) = replica {
+            step.done(&format!("replica on 127.0.0.1:{port}, its API on {url}"));
+            let db_url = postgres::url(port);
+            for (name, value) in [("DB_URL", db_url), ("REST_URL", url)] {
+                let name = format!("INTERLOCK_REPLICA_{name}");
+                status.variables.insert(name, value);
+            }
+        }
         if let Some(port) = pooler {
             step.done(&format!(
                 "PgBouncer on 127.0.0.1:{port}, between the API and the database"
@@ -423,6 +447,35 @@ impl Stack {
         let part = self.spawn(spec)?;
         pgbouncer::ready(&self.parts[part], port).await?;
         Ok(port)
+    }
+
+    /// Starts a replica of the database and its API; its port, and the API's URL.
+    async fn replica(
+        &mut self,
+        project: &Project,
+        args: &Args,
+        db_port: u16,
+        jwt_secret: String,
+    ) -> Result<(u16, String)> {
+        let server = self.server.as_ref().context("there is no database yet")?;
+        let follows = args.replica_finds_db_at.unwrap_or(db_port);
+        let port = ports::any("the replica")?;
+        let spec = replica::copy(server, &self.dirs, db_port, follows, port).await?;
+        let part = self.spawn(spec)?;
+        replica::ready(&self.parts[part], port).await?;
+
+        let rest_port = ports::any("the API of the replica")?;
+        let database = api::Database {
+            port,
+            pool: args.api_pool,
+            // Nobody can listen at a replica, as behind a pooler.
+            is_pooled: true,
+        };
+        let (mut spec, _) = api::spec(project, &self.dirs, jwt_secret, database, rest_port, None)?;
+        "replica-api".clone_into(&mut spec.name);
+        let part = self.spawn(spec)?;
+        api::ready(&self.parts[part], rest_port).await?;
+        Ok((port, format!("http://127.0.0.1:{rest_port}")))
     }
 
     /// Where the console will listen, if it has been built.
@@ -608,6 +661,9 @@ impl Stack {
         drop(stopping);
         if let Some(database) = database {
             database.stop().await;
+        }
+        if let Err(error) = replica::remove(&self.dirs) {
+            say(&format!("  ! {error:#}"));
         }
     }
 }

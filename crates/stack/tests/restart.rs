@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _};
+use tokio::runtime::Runtime;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -70,13 +73,23 @@ impl Stack {
         Ok(pid)
     }
 
+    fn variable(&self, name: &str) -> Result<&str> {
+        let value = self.status[name].as_str();
+        Ok(value.ok_or_else(|| format!("it has no {name}"))?)
+    }
+
     /// The status of a request that reaches the database.
     fn ask(&self) -> Result<u16> {
-        let url = self.status["API_URL"].as_str().ok_or("it has a URL")?;
-        let key = self.status["ANON_KEY"].as_str().ok_or("it has a key")?;
-        let host = url.trim_start_matches("http://");
+        self.ask_at(self.variable("REST_URL")?)
+    }
+
+    /// The status of the same request to an API of the database.
+    fn ask_at(&self, url: &str) -> Result<u16> {
+        let key = self.variable("ANON_KEY")?;
+        let url = url.trim_start_matches("http://");
+        let (host, path) = url.split_once('/').unwrap_or((url, ""));
         let mut stream = TcpStream::connect(host)?;
-        let path = "/rest/v1/rpc/answer";
+        let path = format!("/{path}/rpc/answer").replace("//", "/");
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nhost: {host}\r\napikey: {key}\r\nconnection: close\r\n\r\n"
@@ -86,6 +99,13 @@ impl Stack {
         let status = answer.split(' ').nth(1).ok_or("an answer has a status")?;
         Ok(status.parse()?)
     }
+}
+
+/// One value of a database.
+async fn value(url: &str, query: &'static str) -> Result<i32> {
+    let mut connection = PgConnection::connect(url).await?;
+    let row = sqlx::query(query).fetch_one(&mut connection).await?;
+    Ok(row.try_get(0)?)
 }
 
 impl Drop for Stack {
@@ -122,5 +142,42 @@ fn without_the_option_a_killed_part_stops_the_stack() -> Result<()> {
     let mut stack = Stack::start("no-restart", &[])?;
     stack.kill("api")?;
     assert_eq!(stack.running.wait()?.code(), Some(1));
+    Ok(())
+}
+
+#[test]
+fn a_replica_follows_whoever_was_killed_and_is_gone_with_the_stack() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let stack = Stack::start("replica", &["--restart", "--with=replica"])?;
+    let primary = stack.variable("DB_URL")?;
+    let replica = stack.variable("INTERLOCK_REPLICA_DB_URL")?;
+    let first = "create table public.told as select 1 as number";
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(primary).await?;
+        sqlx::raw_sql(first).execute(&mut connection).await
+    })?;
+    for (number, part) in [(1, "replica"), (2, "postgres"), (3, "replica-api")] {
+        eventually("the replica has heard of it", || {
+            let told = value(replica, "select max(number) from public.told");
+            Ok(runtime.block_on(told)? == number)
+        });
+        let old = stack.kill(part)?;
+        eventually("the part runs again", || Ok(stack.pid(part)? != old));
+        let next =
+            "insert into public.told select max(number) + 1 from public.told returning number";
+        eventually("the database is written to again", || {
+            Ok(runtime.block_on(value(primary, next))? > number)
+        });
+    }
+    let url = stack.variable("INTERLOCK_REPLICA_REST_URL")?;
+    eventually("its API answers", || Ok(stack.ask_at(url)? == 200));
+    let written = runtime.block_on(value(replica, "delete from public.told returning number"));
+    let refused = written.err().ok_or("a replica was written to")?.to_string();
+    assert!(refused.contains("read-only transaction"), "{refused}");
+
+    let copy = stack.folder.join("replica");
+    assert!(copy.is_dir());
+    drop(stack);
+    assert!(!copy.exists());
     Ok(())
 }

@@ -122,6 +122,12 @@ interface DatabaseError {
 /** Rolled back for a passing reason, or refused before anything ran. */
 const PASSING = /^(40001|40P01|55P03|57014|53...|57P01|57P03|PGRST00[023])$/;
 
+/** Nothing can be written there: a replica, where such a transaction does not even begin, or a database set to read only. */
+function onlyReads({ code, message }: DatabaseError): boolean {
+  return code === "25006" ||
+    (code === "0A000" && message.includes("during recovery"));
+}
+
 function readDatabaseError(error: DatabaseError, status: number): Failure {
   const { code, message, hint } = error;
   // The catalogue's: the status is in the SQLSTATE, the code in the message.
@@ -143,6 +149,15 @@ function readDatabaseError(error: DatabaseError, status: number): Failure {
       message: "The database is not available right now.",
       status,
       retryable: true,
+    };
+  }
+  if (onlyReads(error)) {
+    return {
+      code: "READ_ONLY",
+      message: "The database that was asked only reads.",
+      status,
+      hint: "Send the same request to the primary.",
+      retryable: false,
     };
   }
   if (code === "42501") {

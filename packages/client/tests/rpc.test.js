@@ -53,6 +53,26 @@ test("what it refuses is the same error as a function's", async () => {
   );
 });
 
+test("a database that only reads says so, and is not asked again", async () => {
+  for (
+    const answer of [
+      refused("25006", 405, { message: "cannot execute INSERT in …" }),
+      refused("0A000", 400, {
+        message: "cannot set transaction read-write mode during recovery",
+      }),
+    ]
+  ) {
+    const { calls, shop: at } = shop(answer);
+    await assert.rejects(
+      at.rpc("adjust_stock", { p_product_id: "p", p_delta: 1 }),
+      (error) =>
+        error instanceof InterlockError && error.is("READ_ONLY") &&
+        !error.retryable,
+    );
+    assert.equal(calls.length, 1);
+  }
+});
+
 test("what the database has taken back is sent again", async () => {
   const { calls, shop: at } = shop(refused("40001", 409), data);
   await at.rpc("adjust_stock", { p_product_id: "p", p_delta: 1 });

@@ -52,6 +52,11 @@ super::codes! {
         "Send the same request again after Retry-After seconds."
         Null;
 
+    ReadOnly 503 Final "READ_ONLY"
+        "The database that was asked only reads: it is a read replica, or it was set to read only."
+        "Nothing has happened: send the same request to the primary."
+        Null;
+
     UpstreamTimeout 504 Retryable "UPSTREAM_TIMEOUT"
         "No answer came, so the outcome is not known."
         "Send it again under the same Idempotency-Key; without one, look first whether it took effect."

@@ -20,6 +20,7 @@ const COMMON: &[Code] = &[
     Code::IsolationLevelUnsupported,
     Code::Misconfigured,
     Code::UpstreamUnavailable,
+    Code::ReadOnly,
     Code::UpstreamTimeout,
 ];
 

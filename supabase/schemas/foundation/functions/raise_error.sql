@@ -503,6 +503,10 @@ begin
       v_status := '503';
       v_message := 'What this function needs is not available right now.';
       v_hint := 'Send the same request again after Retry-After seconds.';
+    when 'READ_ONLY' then
+      v_status := '503';
+      v_message := 'The database that was asked only reads: it is a read replica, or it was set to read only.';
+      v_hint := 'Nothing has happened: send the same request to the primary.';
     when 'UPSTREAM_TIMEOUT' then
       v_status := '504';
       v_message := 'No answer came, so the outcome is not known.';

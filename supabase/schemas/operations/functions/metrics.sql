@@ -43,6 +43,9 @@ begin
       ('database_lock_waits', 'gauge', 'Sessions that wait for a lock.'),
       ('database_oldest_transaction_seconds', 'gauge', 'Age of the oldest transaction.'),
       ('database_size_bytes', 'gauge', 'Size of the database.'),
+      ('replicas', 'gauge', 'Replicas that follow the database.'),
+      ('replica_lag_bytes', 'gauge', 'Log of the database that a replica has not replayed.'),
+      ('replica_lag_seconds', 'gauge', 'How long it took until a replica had replayed what was written.'),
       ('table_dead_rows', 'gauge', 'Rows of a hot table that are to be vacuumed.')
   ),
   queues as materialized (
@@ -74,6 +77,22 @@ begin
     from pg_stat_activity a
     where a.datname = current_database()
       and a.backend_type = 'client backend'
+  ),
+  -- Physical ones: others are connected to a database. Who may not see more than that they are there gets no numbers, and a
+  -- replica knows of none but those that follow it.
+  replicas as materialized (
+    select
+      regexp_replace(r.application_name, '[^A-Za-z0-9_.-]', '_', 'g') as name,
+      count(*) as replicas,
+      max(r.replay_lag) as lag,
+      max(pg_wal_lsn_diff(
+        case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, r.replay_lsn
+      )) as bytes
+    from pg_stat_replication r
+    join pg_stat_activity a on a.pid = r.pid
+    where a.datid is null
+      and r.state is distinct from 'backup'
+    group by 1
   ),
   sample (family, suffix, labels, value) as (
     select 'queue_waiting', '', format('{queue="%s"}', q.queue), q.waiting::numeric from queues q
@@ -134,6 +153,17 @@ begin
     select 'database_oldest_transaction_seconds', '', '', s.oldest from sessions s
     union all
     select 'database_size_bytes', '', '', pg_database_size(current_database())
+    union all
+    select 'replicas', '', '', coalesce(sum(r.replicas), 0) from replicas r
+    union all
+    select v.family, '', format('{replica="%s"}', r.name), v.value
+    from replicas r
+    cross join lateral (values
+      ('replica_lag_bytes', greatest(r.bytes, 0)),
+      -- Not measured where nothing was written for a while, and then nothing is missing.
+      ('replica_lag_seconds', coalesce(extract(epoch from r.lag), 0))
+    ) v (family, value)
+    where r.bytes is not null
     union all
     select 'table_dead_rows', '', format('{table="%s"}', t.relname), t.n_dead_tup
     from pg_stat_all_tables t
