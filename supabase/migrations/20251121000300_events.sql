@@ -1314,22 +1314,13 @@ $$;
 --
 -- Callers: interlock.call_deliver.
 -- Locks: none.
--- New events are looked for as interlock.make_deliveries does; by index, whatever Postgres expects: of a table that was always
--- empty it expects rows, and so to find the first one at once. Not compiled (jit), which what is forbidden costs enough for.
 create function interlock.has_deliveries_due()
 returns boolean
 language plpgsql
 stable
 set search_path = ''
-set enable_seqscan = off
-set jit = off
 as $$
-declare
-  v_next xid8;
-  v_open xid8[];
 begin
-  select pg_snapshot_xmax(c.seen), array(select pg_snapshot_xip(c.seen)) into v_next, v_open
-  from interlock.delivery_cursor c;
   return exists (
     select
     from interlock.webhook_endpoints w
@@ -1338,13 +1329,7 @@ begin
       and d.state = 'pending'
       and d.next_attempt_at <= interlock.clock()
   )
-  or (
-    exists (select from interlock.webhook_endpoints w where w.active)
-    and (
-      exists (select from interlock.events e where e.transaction >= v_next)
-      or exists (select from interlock.events e where e.transaction = any (v_open))
-    )
-  );
+  or exists (select from interlock.new_events(1));
 end
 $$;
 
@@ -2250,6 +2235,41 @@ begin
       exists (select from interlock.products p where p.id = v_id and (p.active or interlock.acts_for_shop()))
     else false
   end;
+end
+$$;
+
+-- Events of which no deliveries were made yet, p_limit of them at most, in no order; none where nobody listens. What is new, and why it is named
+-- so, interlock.make_deliveries says, which takes them in their order.
+--
+-- Callers: interlock.has_deliveries_due, the view interlock.queues.
+-- Locks: none.
+-- They are found by index, whatever Postgres expects: of a table that was always empty it expects rows, and so to find the first one at once.
+-- Not compiled (jit), which what is forbidden costs enough for.
+create function interlock.new_events(p_limit int)
+returns table (event_position bigint, created_at timestamptz)
+language plpgsql
+stable
+set search_path = ''
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_next xid8;
+  v_open xid8[];
+begin
+  if not exists (select from interlock.webhook_endpoints w where w.active) then
+    return;
+  end if;
+  select pg_snapshot_xmax(c.seen), array(select pg_snapshot_xip(c.seen)) into v_next, v_open
+  from interlock.delivery_cursor c;
+  return query
+    select n.position, n.created_at
+    from (
+      select e.position, e.created_at from interlock.events e where e.transaction >= v_next
+      union all
+      select e.position, e.created_at from interlock.events e where e.transaction = any (v_open)
+    ) n
+    limit p_limit;
 end
 $$;
 
@@ -3767,6 +3787,8 @@ comment on function interlock.mapped_call is
   'What the shop''s CRM is told of an event by its mapping (interlock.crm_mappings): `{outlet, method, url, body, headers}`; null for nothing.';
 comment on function interlock.may_hear is
   'Whether the caller may hear what is broadcast under a topic:';
+comment on function interlock.new_events is
+  'Events of which no deliveries were made yet, p_limit of them at most, in no order; none where nobody listens.';
 comment on function interlock.open_channel is
   'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
 comment on function interlock.prepare_realtime is

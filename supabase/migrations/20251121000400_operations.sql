@@ -738,15 +738,8 @@ as
     select 'points', d.order_id::text, d.created_at
     from interlock.points_due d
     union all
-    select 'events', e.position::text, e.created_at
-    from (
-      select e.position, e.created_at
-      from interlock.events e
-      where e.transaction >= (select pg_snapshot_xmin(c.seen) from interlock.delivery_cursor c)
-        and not pg_visible_in_snapshot(e.transaction, (select c.seen from interlock.delivery_cursor c))
-        and exists (select from interlock.webhook_endpoints w where w.active)
-      limit 10000
-    ) e
+    select 'events', e.event_position::text, e.created_at
+    from interlock.new_events(10000) e
     union all
     select 'deliveries', d.id::text, d.next_attempt_at
     from interlock.deliveries d

@@ -73,6 +73,7 @@ drop function
   interlock.make_deliveries,
   interlock.mapped_call,
   interlock.may_hear,
+  interlock.new_events,
   interlock.open_channel,
   interlock.prepare_realtime,
   interlock.preview_mail,

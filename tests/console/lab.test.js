@@ -22,6 +22,7 @@ for (
     ["code", /^\d+ codes? sold twice$/],
     ["webhook", /^\d+ parcels? too many$/],
     ["packing", /^\d+ scans? lost$/],
+    ["basket", /^\d+ scans? without a unit$/],
     ["till", /^\d+ sales? never left the shelf$/],
   ]
 ) {
@@ -151,6 +152,15 @@ for (
       "packed",
       /^perform pg_advisory_xact_lock\(.*interlock basket/,
       "packed",
+    ],
+    [
+      "basket",
+      "0",
+      "packed",
+      "1 scan without a unit",
+      "refused: No more units available to pack",
+      /^perform pg_advisory_xact_lock\(.*interlock basket/,
+      "refused: NO_UNITS_TO_PACK",
     ],
     [
       "till",

@@ -7,8 +7,8 @@ use crate::calls::{Call, Lane, Trouble};
 use crate::race::Answer;
 use crate::setup::Scene;
 
-/// What is called, for what `race_lab.prepare` has made.
-fn call(scene: Scene, made: &Value) -> Call {
+/// What is called, for what `race_lab.prepare` has made, by that person.
+fn call(scene: Scene, made: &Value, user: &str) -> Call {
     let text = |name: &str| made[name].as_str().unwrap_or_default();
     let cart = || json!([{ "product_id": made["product_id"], "quantity": 1 }]);
     let (method, path, body) = match scene {
@@ -44,6 +44,11 @@ fn call(scene: Scene, made: &Value) -> Call {
             format!("pack/sessions/{}", text("session_id")),
             json!({ "orderId": made["order_id"], "productId": made["product_id"] }),
         ),
+        Scene::Basket => (
+            "PUT",
+            format!("pack/sessions/{}", text("session_id")),
+            json!({ "orderId": made["order_ids"][user], "productId": made["product_id"] }),
+        ),
         Scene::Till => (
             "POST",
             "pos-sale".to_owned(),
@@ -63,7 +68,7 @@ fn call(scene: Scene, made: &Value) -> Call {
 
 /// Calls it once.
 pub(crate) async fn run(scene: Scene, lane: &Lane, made: &Value) -> Result<Answer, Trouble> {
-    let (status, answer) = lane.call(&call(scene, made)).await?;
+    let (status, answer) = lane.call(&call(scene, made, lane.user())).await?;
     let code = answer["error"].as_str().unwrap_or_default();
     match status {
         200 if answer["repeated"] == true => Ok(Answer::No("repeated".to_owned())),
@@ -81,7 +86,7 @@ pub(crate) async fn warm_up(scene: Scene, lane: &Lane, made: &Value) -> Result<(
     };
     let strange = Call {
         body,
-        ..call(scene, made)
+        ..call(scene, made, lane.user())
     };
     lane.call(&strange).await.map(drop)
 }

@@ -15,7 +15,7 @@ pub struct Report {
     pub columns: &'static str,
     /// How it finds the row.
     pub find: Find,
-    /// What it writes when it has seen such a row, or why it refuses.
+    /// What it writes when it has seen such a row, or such rows, or why it refuses.
     pub decide: fn(row: &Value, user: &str) -> Result<Value, &'static str>,
     /// A condition of the write beside the id.
     pub at_least: Option<(&'static str, &'static str)>,
@@ -34,6 +34,30 @@ pub enum Find {
         /// The column that says when it was used.
         mark: &'static str,
     },
+    /// All of the race; it writes to that of whoever asks.
+    All {
+        /// The column with the race.
+        of: &'static str,
+    },
+}
+
+impl Report {
+    /// What it has seen, of the rows that were found: one row, or all of them.
+    pub fn seen<'a>(&self, rows: &'a Value) -> &'a Value {
+        match self.find {
+            Find::Id | Find::Unused { .. } => &rows[0],
+            Find::All { .. } => rows,
+        }
+    }
+
+    /// The id of the row that it writes to.
+    pub fn written<'a>(&self, seen: &'a Value, race: &'a str, user: &'a str) -> &'a str {
+        match self.find {
+            Find::Id => race,
+            Find::Unused { .. } => seen["id"].as_str().unwrap_or(race),
+            Find::All { .. } => user,
+        }
+    }
 }
 
 /// The row that is written down, by whoever did it, of the row that was seen.
@@ -158,6 +182,26 @@ pub fn report(scene: Scene) -> Report {
             decide: |row, _| match whole(row, "quantity_packed") {
                 packed if packed >= whole(row, "quantity_needed") => Err("already fully packed"),
                 packed => Ok(json!({ "quantity_packed": packed + 1 })),
+            },
+            at_least: None,
+            record: None,
+        },
+        // 003, "Workers might pack more items than available": what all orders have had of the basket is added up, and compared.
+        Scene::Basket => Report {
+            table: "packing_progress",
+            columns: "quantity_packed,quantity_picked,id",
+            find: Find::All {
+                of: "picking_session_id",
+            },
+            decide: |rows, user| {
+                let lines = || rows.as_array().into_iter().flatten();
+                let packed: i64 = lines().map(|line| whole(line, "quantity_packed")).sum();
+                if packed >= whole(&rows[0], "quantity_picked") {
+                    return Err("No more units available to pack");
+                }
+                let own = lines().find(|line| line["id"] == user);
+                let own = own.map_or(0, |line| whole(line, "quantity_packed"));
+                Ok(json!({ "quantity_packed": own + 1 }))
             },
             at_least: None,
             record: None,

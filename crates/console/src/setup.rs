@@ -22,19 +22,22 @@ pub enum Scene {
     Webhook,
     /// Two workers who scan one product.
     Packing,
+    /// Two workers, an order each, one basket with too little for both.
+    Basket,
     /// Two cashiers who sell from one shelf.
     Till,
 }
 
 impl Scene {
     /// All of them, as the page lists them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Stock,
         Self::Batch,
         Self::Promo,
         Self::Wallet,
         Self::Code,
         Self::Packing,
+        Self::Basket,
         Self::Till,
         Self::Webhook,
     ];
@@ -49,6 +52,7 @@ impl Scene {
             Self::Code => "code",
             Self::Webhook => "webhook",
             Self::Packing => "packing",
+            Self::Basket => "basket",
             Self::Till => "till",
         }
     }
@@ -63,7 +67,7 @@ impl Scene {
         match self {
             Self::Stock | Self::Batch | Self::Code => at_once,
             Self::Promo | Self::Wallet | Self::Webhook => 1,
-            Self::Packing | Self::Till => 2,
+            Self::Packing | Self::Basket | Self::Till => 2,
         }
     }
 
@@ -73,7 +77,7 @@ impl Scene {
             Self::Stock | Self::Batch | Self::Promo | Self::Wallet | Self::Code | Self::Webhook => {
                 None
             }
-            Self::Packing => Some("packer"),
+            Self::Packing | Self::Basket => Some("packer"),
             Self::Till => Some("cashier"),
         }
     }

@@ -52,6 +52,7 @@ pub fn title(scene: Scene) -> &'static str {
         Scene::Code => "One digital product, many codes",
         Scene::Webhook => "One webhook, sent again",
         Scene::Packing => "Two packers, one product",
+        Scene::Basket => "Two orders, one basket",
         Scene::Till => "Two tills, one shelf",
     }
 }
@@ -66,6 +67,7 @@ pub fn story(scene: Scene) -> &'static str {
         Scene::Code => "There is a code for every buyer, and every buyer is sent one.",
         Scene::Webhook => "A provider tells of one payment several times; the goods go out once.",
         Scene::Packing => "Two workers scan one product; every scan counts.",
+        Scene::Basket => "Two workers pack an order each; the basket has half of what they scan.",
         Scene::Till => "Two cashiers sell from 100 units; every sale counts.",
     }
 }
@@ -78,6 +80,7 @@ pub fn source(scene: Scene) -> &'static str {
         Scene::Promo | Scene::Wallet | Scene::Code => "As report 002 describes it",
         Scene::Webhook => "In no report: the pattern of all of them",
         Scene::Packing => "Report 003",
+        Scene::Basket => "As report 003 describes it",
         Scene::Till => "Report 001",
     }
 }
@@ -132,6 +135,10 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
             "GET packing_progress?select=quantity_packed,quantity_needed",
             "if some are missing: PATCH packing_progress {quantity_packed: what was read + 1}",
         ],
+        (Side::Report, Scene::Basket) => &[
+            "GET packing_progress?picking_session_id=…&select=quantity_packed,quantity_picked,id",
+            "if less is packed in all than was picked: PATCH packing_progress {quantity_packed: what was read of its own + 1}",
+        ],
         (Side::Report, Scene::Till) => &[
             "GET inventory?select=quantity",
             "PATCH inventory?quantity=gte.1 {quantity: what was read − 1}",
@@ -146,7 +153,7 @@ pub fn steps(side: Side, scene: Scene) -> &'static [&'static str] {
         (Side::Interlock, Scene::Webhook) => &[
             "POST rest/v1/rpc/payment_webhook {p_body, p_signature}, as the function payment-webhook does",
         ],
-        (Side::Interlock, Scene::Packing) => {
+        (Side::Interlock, Scene::Packing | Scene::Basket) => {
             &["PUT functions/v1/pack/sessions/… {orderId, productId}"]
         }
         (Side::Interlock, Scene::Till) => {
@@ -165,6 +172,11 @@ pub fn books(scene: Scene) -> [&'static str; 3] {
         Scene::Code => ["Codes before", "Codes left", "Codes sold"],
         Scene::Webhook => ["Payments before", "Still to handle", "Handled"],
         Scene::Packing => ["Units to pack", "Still to pack", "Scans answered with yes"],
+        Scene::Basket => [
+            "Units in the basket",
+            "Left in it",
+            "Scans answered with yes",
+        ],
         Scene::Till => ["Units before", "Units left", "Units sold"],
     }
 }
@@ -184,6 +196,7 @@ pub fn verdict(scene: Scene, wrong: i64) -> String {
         (Scene::Code, _) => many("code sold twice", "codes sold twice"),
         (Scene::Webhook, _) => many("parcel too many", "parcels too many"),
         (Scene::Packing, _) => many("scan lost", "scans lost"),
+        (Scene::Basket, _) => many("scan without a unit", "scans without a unit"),
         (Scene::Till, _) => many("sale never left the shelf", "sales never left the shelf"),
     }
 }
@@ -259,7 +272,7 @@ pub fn got(scene: Scene) -> &'static str {
         Scene::Promo => "redeemed",
         Scene::Wallet => "paid",
         Scene::Webhook => "handled",
-        Scene::Packing => "packed",
+        Scene::Packing | Scene::Basket => "packed",
     }
 }
 

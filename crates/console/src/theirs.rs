@@ -13,11 +13,12 @@ fn read(report: &Report, lane: &Lane, id: &str) -> Builder {
     match report.find {
         Find::Id => rows.eq("id", id),
         Find::Unused { of, mark } => rows.eq(of, id).is(mark, "null").limit(1),
+        Find::All { of } => rows.eq(of, id),
     }
 }
 
 fn write(report: &Report, lane: &Lane, id: &str, row: &Value, change: &Value) -> Builder {
-    let id = row["id"].as_str().unwrap_or(id);
+    let id = report.written(row, id, lane.user());
     let row = lane.from(report.table).eq("id", id);
     let row = match report.at_least {
         Some((column, least)) => row.gte(column, least),
@@ -30,7 +31,7 @@ fn write(report: &Report, lane: &Lane, id: &str, row: &Value, change: &Value) ->
 pub(crate) async fn run(scene: Scene, lane: &Lane, id: &str) -> Result<Answer, Trouble> {
     let report = report(scene);
     let rows = lane.send(read(&report, lane, id)).await?;
-    let row = &rows[0];
+    let row = report.seen(&rows);
     let change = match (report.decide)(row, lane.user()) {
         Ok(change) => change,
         Err(code) => return Ok(Answer::No(code.to_owned())),
@@ -41,7 +42,9 @@ pub(crate) async fn run(scene: Scene, lane: &Lane, id: &str) -> Result<Answer, T
         lane.send(lane.from(table).insert(line)).await?;
     }
     let written = change.as_object().and_then(|change| change.values().next());
-    let written = written.filter(|written| written.is_number());
+    // Of a row of one's own nobody else writes the same.
+    let is_shared = !matches!(report.find, Find::All { .. });
+    let written = written.filter(|written| is_shared && written.is_number());
     let given = row.get("code").or(written);
     Ok(Answer::Yes(given.map(Value::to_string)))
 }
@@ -51,10 +54,11 @@ pub(crate) async fn run(scene: Scene, lane: &Lane, id: &str) -> Result<Answer, T
 pub(crate) async fn warm_up(scene: Scene, lane: &Lane, id: &str) -> Result<(), Trouble> {
     let report = report(scene);
     lane.send(read(&report, lane, id)).await?;
-    let row = json!({
-        "status": "available", "available_quantity": 1, "max_uses": 1, "quantity_needed": 1, "balance": 700,
-    });
-    let change = (report.decide)(&row, lane.user()).unwrap_or_default();
-    lane.send(write(&report, lane, id, &row, &change)).await?;
+    let rows = json!([{
+        "status": "available", "available_quantity": 1, "max_uses": 1, "quantity_needed": 1, "quantity_picked": 1, "balance": 700,
+    }]);
+    let row = report.seen(&rows);
+    let change = (report.decide)(row, lane.user()).unwrap_or_default();
+    lane.send(write(&report, lane, id, row, &change)).await?;
     Ok(())
 }

@@ -85,9 +85,12 @@ create table race_lab.order_shipments (
   payment_id uuid not null
 );
 
--- Report 003, updatePackingProgress.
+-- Report 003, updatePackingProgress. Of a basket that several orders share, each line has what was picked beside it, which its code read
+-- from a table of its own: nobody changes it.
 create table race_lab.packing_progress (
   id uuid primary key,
+  picking_session_id uuid,
+  quantity_picked int,
   quantity_needed int not null,
   quantity_packed int not null default 0
 );
@@ -117,6 +120,8 @@ declare
   v_inventory_id uuid;
   v_register_id uuid;
   v_order_id uuid;
+  v_order_ids uuid[];
+  v_user_id uuid;
   v_session_id uuid;
   v_secret text;
   v_body text;
@@ -216,6 +221,27 @@ begin
       perform public.pick_item(v_session_id, v_product_id, p_quantity => p_at_once);
       perform public.start_packing(v_session_id);
       return jsonb_build_object('session_id', v_session_id, 'order_id', v_order_id, 'product_id', v_product_id);
+
+    when 'basket' then
+      -- A line for each worker, with the worker's id; half of what is scanned was picked.
+      insert into race_lab.packing_progress (id, picking_session_id, quantity_needed, quantity_picked)
+      select u, p_id, p_at_once, (p_at_once + 1) / 2
+      from unnest(p_users) as u;
+      foreach v_user_id in array p_users loop
+        perform set_config(
+          'request.jwt.claims', jsonb_build_object('sub', v_user_id, 'role', 'authenticated')::text, true
+        );
+        v_order_ids := v_order_ids || (public.checkout(
+          jsonb_build_array(jsonb_build_object('product_id', v_product_id, 'quantity', p_at_once))
+        ) #>> '{order,id}')::uuid;
+      end loop;
+      perform race_lab.act_as_staff(p_users[1]);
+      v_session_id := public.create_picking_session(v_order_ids) #>> '{session,id}';
+      perform public.pick_item(v_session_id, v_product_id, p_quantity => (p_at_once + 1) / 2);
+      perform public.start_packing(v_session_id);
+      return jsonb_build_object('session_id', v_session_id, 'product_id', v_product_id, 'order_ids', (
+        select jsonb_object_agg(o.user_id, o.id) from interlock.orders o where o.id = any (v_order_ids)
+      ));
 
     when 'till' then
       insert into race_lab.inventory (id, quantity) values (p_id, 100);
@@ -356,6 +382,18 @@ begin
       into v_ours
       from interlock.packing_progress p
       where p.order_id = (p_ours ->> 'order_id')::uuid;
+
+    when 'basket' then
+      select jsonb_build_object('had', max(p.quantity_picked), 'left', max(p.quantity_picked) - sum(p.quantity_packed))
+      into v_theirs
+      from race_lab.packing_progress p
+      where p.picking_session_id = p_id;
+      select jsonb_build_object('had', i.quantity_picked, 'left', i.quantity_picked - (
+        select sum(p.quantity_packed) from interlock.packing_progress p where p.picking_session_id = i.picking_session_id
+      ))
+      into v_ours
+      from interlock.picking_session_items i
+      where i.picking_session_id = (p_ours ->> 'session_id')::uuid;
 
     when 'till' then
       select jsonb_build_object(

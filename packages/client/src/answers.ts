@@ -451,7 +451,7 @@ export interface components {
                 secret: string | null;
             };
             debit_wallet: components["schemas"]["Json"];
-            decrement_inventory: string | null;
+            decrement_inventory: components["schemas"]["Json"];
             decrement_product_quantity: components["schemas"]["Json"];
             delete_webhook_endpoint: {
                 success: boolean;

@@ -6421,6 +6421,13 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "new_events": {
+        Args: { "p_limit": number };
+        Returns: {
+          "created_at": string;
+          "event_position": number;
+        }[];
+      };
       "new_id": { Args: Record<PropertyKey, never>; Returns: string };
       "new_order": {
         Args: {

@@ -81,6 +81,8 @@ comment on function interlock.mapped_call is
   'What the shop''s CRM is told of an event by its mapping (interlock.crm_mappings): `{outlet, method, url, body, headers}`; null for nothing.';
 comment on function interlock.may_hear is
   'Whether the caller may hear what is broadcast under a topic:';
+comment on function interlock.new_events is
+  'Events of which no deliveries were made yet, p_limit of them at most, in no order; none where nobody listens.';
 comment on function interlock.open_channel is
   'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
 comment on function interlock.prepare_realtime is

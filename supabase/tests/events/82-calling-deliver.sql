@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(14);
+select plan(19);
 
 update interlock.settings set webhooks_anywhere = true, deliver_url = null;
 delete from interlock.webhook_endpoints;
@@ -92,7 +92,31 @@ $$;
 create temporary table read_before as select pg_temp.read() as tuples;
 select is(interlock.has_deliveries_due(), false, 'all that happened under it was seen');
 select is(interlock.make_deliveries(100), 0, 'and there is nothing to make of it');
+create function pg_temp.waiting()
+returns bigint
+language sql
+as $$
+  select q.waiting from interlock.queues q where q.queue = 'events'
+$$;
+select is(pg_temp.waiting(), 0::bigint, 'and none waits');
 select cmp_ok(pg_temp.read() - tuples, '<', 100::bigint, 'which is known without reading it again') from read_before;
+insert into interlock.outbox (type, subject, payload, transaction)
+values ('tap.late', 'x', '{}', (pg_current_xact_id()::text::bigint - 1)::text::xid8);
+select is(pg_temp.waiting(), 1::bigint, 'what the open one has written waits when it commits, and nothing beside it');
+
+-- And what was not seen is counted once, whichever way it is new.
+create temporary table written as
+select count(*) + 1 as events from interlock.events e where e.transaction = pg_current_xact_id();
+update interlock.delivery_cursor
+set seen = format('%s:%s:%1$s,%3$s', x - 1, x + 1, x)::pg_snapshot
+from (select pg_current_xact_id()::text::bigint as x) own;
+select is(pg_temp.waiting(), events, 'what was open, too, waits') from written;
+update interlock.delivery_cursor
+set seen = format('%s:%s:%1$s', x - 1, x)::pg_snapshot
+from (select pg_current_xact_id()::text::bigint as x) own;
+select is(pg_temp.waiting(), events, 'and what began afterwards') from written;
+update interlock.webhook_endpoints set active = false;
+select is(pg_temp.waiting(), 0::bigint, 'but not where nobody listens');
 
 select * from finish();
 rollback;

@@ -80,7 +80,7 @@ impl Steps {
         if plays.len() >= MOST {
             plays.remove(0).end().await;
         }
-        let entries = Scene::ALL.map(|scene| ours::call(scene, &Value::Null).0);
+        let entries = Scene::ALL.map(|scene| ours::call(scene, &Value::Null, "").0);
         let make = async || places::make(&mut connect(self.db_port).await?, &entries).await;
         let places = self.places.get_or_try_init(make).await?;
         let play = Play::begin(self.db_port, scene, side).await?;
@@ -155,7 +155,9 @@ type Call = JoinHandle<(PgConnection, sqlx::Result<String>)>;
 
 struct Session {
     pid: i32,
+    /// What it does on the report's side, and on ours.
     request: Request,
+    ours: Sql,
     /// The key of its gates.
     gate: i32,
     /// Here while it does nothing.
@@ -172,8 +174,6 @@ struct Play {
     id: Uuid,
     scene: Scene,
     side: Side,
-    /// Our call.
-    call: Sql,
     control: PgConnection,
     control_pid: i32,
     sessions: [Session; 2],
@@ -198,7 +198,7 @@ impl Play {
             .fetch_one(&mut control)
             .await?;
         let made = serde_json::from_str(&made)?;
-        let (function, given) = ours::call(scene, &made);
+        let (function, _) = ours::call(scene, &made, "");
         let names: Vec<String> = sqlx::query_scalar(places::ARGUMENTS)
             .bind(function)
             .fetch_one(&mut control)
@@ -209,16 +209,19 @@ impl Play {
             let pid = pid(&mut connection).await?;
             let lock = sqlx::query(LOCK).bind(pid).bind(1);
             lock.execute(&mut control).await?;
+            let user = &people[who % people.len()];
+            let (_, given) = ours::call(scene, &made, user);
             let request = Request {
                 report: reports::report(scene),
                 race: id.to_string(),
-                user: people[who % people.len()].clone(),
-                row: Value::Null,
+                user: user.clone(),
+                seen: Value::Null,
                 change: Value::Null,
             };
             sessions.push(Session {
                 pid,
                 request,
+                ours: ours::statement(function, &given, &names),
                 gate: pid,
                 connection: Some(connection),
                 call: None,
@@ -235,7 +238,6 @@ impl Play {
             id,
             scene,
             side,
-            call: ours::statement(function, &given, &names),
             control,
             control_pid,
             sessions: sessions.map_err(|_| anyhow::anyhow!("there are two sessions"))?,
@@ -310,14 +312,12 @@ impl Play {
         let sql = request.statement(act).run;
         let (next, value) = match act {
             Act::Look => {
-                let row = format!("select to_jsonb(r)::text from ({sql}) r");
-                let row = sqlx::query_scalar::<_, String>(AssertSqlSafe(row));
-                let row: Value = match row.fetch_optional(connection).await? {
-                    Some(row) => serde_json::from_str(&row)?,
-                    None => Value::Null,
-                };
-                let value = request.watched(&row);
-                (request.see(row).map(Some), value)
+                let rows =
+                    format!("select coalesce(jsonb_agg(to_jsonb(r)), '[]')::text from ({sql}) r");
+                let rows = sqlx::query_scalar::<_, String>(AssertSqlSafe(rows));
+                let rows: Value = serde_json::from_str(&rows.fetch_one(connection).await?)?;
+                let value = request.watched(&rows);
+                (request.see(&rows).map(Some), value)
             }
             Act::Write | Act::Record => {
                 sqlx::raw_sql(AssertSqlSafe(sql))
@@ -347,7 +347,7 @@ impl Play {
         let Request { race, user, .. } = &session.request;
         let claims = ours::claims(self.scene, race, user).to_string();
         let gate = session.gate.to_string();
-        let call = self.call.run.clone();
+        let call = session.ours.run.clone();
         session.call = Some(tokio::spawn(async move {
             let outcome = async {
                 sqlx::raw_sql("begin").execute(&mut connection).await?;
@@ -469,7 +469,7 @@ impl Play {
         let sql = match next {
             Next::Place(number) => return places[number].clone(),
             Next::Sent(act) => self.sessions[who].request.statement(act).shown + ";",
-            Next::Call => self.call.shown.clone(),
+            Next::Call => self.sessions[who].ours.shown.clone(),
             Next::Commit => "commit;".to_owned(),
         };
         Place {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::sql::Sql;
 
-/// The function, and its arguments by their names.
-pub(super) fn call(scene: Scene, made: &Value) -> (&'static str, Value) {
+/// The function, and its arguments by their names, as that person gives them.
+pub(super) fn call(scene: Scene, made: &Value, user: &str) -> (&'static str, Value) {
     let cart = json!([{ "product_id": made["product_id"], "quantity": 1 }]);
     match scene {
         Scene::Stock => ("checkout", json!({ "p_cart_items": cart })),
@@ -28,6 +28,14 @@ pub(super) fn call(scene: Scene, made: &Value) -> (&'static str, Value) {
             json!({
                 "p_session_id": made["session_id"],
                 "p_order_id": made["order_id"],
+                "p_product_id": made["product_id"],
+            }),
+        ),
+        Scene::Basket => (
+            "pack_item",
+            json!({
+                "p_session_id": made["session_id"],
+                "p_order_id": made["order_ids"][user],
                 "p_product_id": made["product_id"],
             }),
         ),

@@ -21,15 +21,16 @@ pub(super) struct Request {
     pub(super) report: Report,
     pub(super) race: String,
     pub(super) user: String,
-    pub(super) row: Value,
+    pub(super) seen: Value,
     pub(super) change: Value,
 }
 
 impl Request {
-    /// Takes the row that it has seen: what is next, or why it refuses.
-    pub(super) fn see(&mut self, row: Value) -> Result<Act, String> {
-        self.change = (self.report.decide)(&row, &self.user).map_err(str::to_owned)?;
-        self.row = row;
+    /// Takes the rows that it has found: what is next, or why it refuses.
+    pub(super) fn see(&mut self, rows: &Value) -> Result<Act, String> {
+        let seen = self.report.seen(rows);
+        self.change = (self.report.decide)(seen, &self.user).map_err(str::to_owned)?;
+        self.seen = seen.clone();
         Ok(Act::Write)
     }
 
@@ -38,10 +39,19 @@ impl Request {
         self.report.record.map(|_| Act::Record)
     }
 
-    /// The value that it decides by, of a row or of a change.
+    /// The value that it decides by, of a change or of rows; of many rows their sum.
     pub(super) fn watched(&self, of: &Value) -> Option<String> {
         let column = self.report.columns.split(',').next()?;
-        of.get(column).map(Sql::word)
+        match of.as_array().map(Vec::as_slice) {
+            None => of.get(column).map(Sql::word),
+            Some([row]) => row.get(column).map(Sql::word),
+            Some(rows) => {
+                let values: Option<Vec<i64>> =
+                    rows.iter().map(|row| row.get(column)?.as_i64()).collect();
+                let values = values.filter(|values| !values.is_empty())?;
+                Some(values.iter().sum::<i64>().to_string())
+            }
+        }
     }
 
     /// The statement.
@@ -62,6 +72,7 @@ impl Request {
                         .text(&format!("{of} = "))
                         .value(&race)
                         .text(&format!(" and {mark} is null\nlimit 1")),
+                    Find::All { of } => sql.text(&format!("{of} = ")).value(&race),
                 };
             }
             Act::Write => {
@@ -72,15 +83,15 @@ impl Request {
                     let comma = if number > 0 { ", " } else { "" };
                     sql.text(&format!("{comma}{column} = ")).value(value);
                 }
-                sql.text("\nwhere id = ")
-                    .value(self.row.get("id").unwrap_or(&race));
+                let id = report.written(&self.seen, &self.race, &self.user);
+                sql.text("\nwhere id = ").value(&Value::from(id));
                 if let Some((column, least)) = report.at_least {
                     sql.text(&format!(" and {column} >= {least}"));
                 }
             }
             Act::Record => {
                 if let Some((table, line)) = report.record {
-                    let line = line(&self.race, &self.user, &self.row);
+                    let line = line(&self.race, &self.user, &self.seen);
                     let (columns, values): (Vec<_>, Vec<_>) =
                         line.as_object().into_iter().flatten().unzip();
                     let columns: Vec<&str> = columns.into_iter().map(String::as_str).collect();
@@ -111,7 +122,7 @@ mod tests {
             report: report(scene),
             race: "00000000-0000-0000-0000-000000000001".to_owned(),
             user: "00000000-0000-0000-0000-000000000002".to_owned(),
-            row: Value::Null,
+            seen: Value::Null,
             change: Value::Null,
         }
     }
@@ -123,9 +134,9 @@ mod tests {
             promo.statement(Act::Look).shown,
             "select used_count, max_uses from race_lab.promo_codes\nwhere id = '…'"
         );
-        let row = json!({ "used_count": 0, "max_uses": 1 });
-        assert_eq!(promo.watched(&row).as_deref(), Some("0"));
-        assert_eq!(promo.see(row), Ok(Act::Write));
+        let rows = json!([{ "used_count": 0, "max_uses": 1 }]);
+        assert_eq!(promo.watched(&rows).as_deref(), Some("0"));
+        assert_eq!(promo.see(&rows), Ok(Act::Write));
         assert_eq!(
             promo.statement(Act::Write).shown,
             "update race_lab.promo_codes\nset used_count = 1\nwhere id = '…'"
@@ -136,15 +147,15 @@ mod tests {
             "insert into race_lab.promo_redemptions (promo_id, user_id)\n\
              values ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002')"
         );
-        let row = json!({ "used_count": 1, "max_uses": 1 });
-        assert_eq!(promo.see(row), Err("PROMO_EXHAUSTED".to_owned()));
+        let rows = json!([{ "used_count": 1, "max_uses": 1 }]);
+        assert_eq!(promo.see(&rows), Err("PROMO_EXHAUSTED".to_owned()));
     }
 
     #[test]
     fn what_it_found_is_what_it_writes_to() {
         let mut code = request(Scene::Code);
-        let row = json!({ "code": "it's", "id": "00000000-0000-0000-0000-000000000003" });
-        assert_eq!(code.see(row), Ok(Act::Write));
+        let rows = json!([{ "code": "it's", "id": "00000000-0000-0000-0000-000000000003" }]);
+        assert_eq!(code.see(&rows), Ok(Act::Write));
         assert_eq!(
             code.statement(Act::Write).run,
             "update race_lab.product_codes\nset used_at = 'now'\nwhere id = '00000000-0000-0000-0000-000000000003'"
@@ -154,9 +165,27 @@ mod tests {
     }
 
     #[test]
+    fn whoever_adds_up_all_writes_to_the_own_one() {
+        let mut basket = request(Scene::Basket);
+        let own = basket.user.clone();
+        let rows = json!([
+            { "id": "another", "quantity_packed": 2, "quantity_picked": 4 },
+            { "id": own, "quantity_packed": 1, "quantity_picked": 4 },
+        ]);
+        assert_eq!(basket.watched(&rows).as_deref(), Some("3"));
+        assert_eq!(basket.see(&rows), Ok(Act::Write));
+        assert_eq!(
+            basket.statement(Act::Write).run,
+            format!(
+                "update race_lab.packing_progress\nset quantity_packed = 2\nwhere id = '{own}'"
+            )
+        );
+    }
+
+    #[test]
     fn a_condition_of_its_own_stays_and_a_line_that_is_none_is_not_written() {
         let mut till = request(Scene::Till);
-        assert_eq!(till.see(json!({ "quantity": 100 })), Ok(Act::Write));
+        assert_eq!(till.see(&json!([{ "quantity": 100 }])), Ok(Act::Write));
         assert_eq!(
             till.statement(Act::Write).shown,
             "update race_lab.inventory\nset quantity = 99\nwhere id = '…' and quantity >= 1"

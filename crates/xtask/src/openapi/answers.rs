@@ -103,7 +103,7 @@ impl Answers {
         let answers = function.answers();
         let all: Vec<Value> = answers
             .iter()
-            .map(|text| self.shape(text, function, depth + 1))
+            .map(|text| self.cast(text, function, depth))
             .collect();
         let answer = alternatives(&all);
         match thing {
@@ -147,13 +147,7 @@ impl Answers {
         let inner = casts.remove(0);
         if let Some(kind) = casts.last() {
             return match kind.trim() {
-                "json" | "jsonb" => {
-                    let found = self.json(&inner, function, depth);
-                    // Of a text that was stored it is not known what it holds.
-                    let is_text =
-                        found["type"] == "string" || found["type"] == json!(["string", "null"]);
-                    if is_text { unknown() } else { found }
-                }
+                "json" | "jsonb" => self.cast(&inner, function, depth),
                 kind => self.scalar(kind),
             };
         }
@@ -233,6 +227,14 @@ impl Answers {
     fn base<'a>(&'a self, kind: &'a str) -> &'a str {
         let kind = self.domains.get(kind).map_or(kind, String::as_str);
         kind.split('(').next().unwrap_or(kind)
+    }
+
+    /// The same of what becomes JSON, by a cast or because the function answers it. Of a text that was stored it is not known
+    /// what it holds.
+    fn cast(&self, text: &str, function: &Function, depth: usize) -> Value {
+        let found = self.json(text, function, depth);
+        let is_text = found["type"] == "string" || found["type"] == json!(["string", "null"]);
+        if is_text { unknown() } else { found }
     }
 
     /// The same of what is cast to JSON: a text is not a JSON string then.
@@ -619,6 +621,7 @@ mod tests {
         for body in [
             "  select r.answer into v_answer from interlock.kept r;\n  return v_answer::json;",
             "  return interlock.elsewhere(p_id);",
+            "  select r.answer into v_answer from interlock.kept r;\n  return v_answer;",
             "  return case when true then json_build_object('a', 1) end;",
         ] {
             assert_eq!(answer(body), json!({}), "{body}");
