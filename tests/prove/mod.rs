@@ -51,7 +51,7 @@ enum Topic {
     Faults,
     /// Who may do what.
     Security,
-    /// A pooler before the database. Only if it is asked for: its five hundred clients want the machine for themselves.
+    /// A pooler before the database, a replica beside it. Only if it is asked for: its five hundred clients want the machine for themselves.
     Scale,
 }
 

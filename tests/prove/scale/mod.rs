@@ -1,7 +1,9 @@
-//! One Postgres and many connections: a pooler in transaction mode before the database.
+//! One Postgres and many connections: a pooler in transaction mode before the database; a replica beside it, which takes over.
 //!
-//! The stack is our own, started for it; `INTERLOCK_STACK` names its program, and `cargo xtask prove` sets it.
+//! The stacks are our own, started for it; `INTERLOCK_STACK` names their program, and `cargo xtask prove` sets it.
 
+mod gate;
+mod replicas;
 mod session;
 mod storm;
 
@@ -10,9 +12,15 @@ use crate::prove::own_stack::{self, OwnStack, connect};
 use crate::prove::report::{Section, progress};
 use anyhow::Result;
 use std::path::Path;
+use storm::Wishes;
 
-/// Clients that want something at once.
-const CLIENTS: usize = 500;
+/// What is wanted at once through PgBouncer.
+const CROWD: Wishes = Wishes {
+    clients: 500,
+    checkouts: 1,
+    is_scarce: true,
+    claims: true,
+};
 /// Connections of the API to PgBouncer, which has [`SESSIONS`] to the database.
 const POOL: usize = 100;
 /// What `default_pool_size` is (crates/stack/src/pgbouncer.rs).
@@ -28,6 +36,7 @@ pub(crate) async fn run(_search: &Search) -> Result<Section> {
         section.left_out.push(why.to_owned());
         return Ok(section);
     };
+    replicas::prove(&program, &mut section).await?;
     through_pgbouncer(&program, &mut section).await?;
     let more = section.failures.len().saturating_sub(TOLD);
     section.failures.truncate(TOLD);
@@ -56,11 +65,14 @@ async fn through_pgbouncer(program: &Path, section: &mut Section) -> Result<()> 
             "kinds of session state looked for",
             session::KINDS.len() as u64,
         );
-        let shop = storm::Shop::open(&stack, CLIENTS).await?;
+        let shop = storm::Shop::open(&stack, CROWD).await?;
         let seen = storm::Seen::default();
         shop.rage(&seen).await?;
         progress("scale", "the storm is over");
-        section.failures.extend(shop.check(&db, &seen).await?);
+        section.failures.extend(seen.failures());
+        section
+            .failures
+            .extend(shop.check(&db, &seen.settled()).await?);
         section.failures.extend(pooled(&stack).await?);
         let some: Vec<_> = seen.settled().into_iter().step_by(10).collect();
         section.failures.extend(shop.ask_again(&some).await?);

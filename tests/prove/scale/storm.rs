@@ -13,21 +13,36 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, watch};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// How long a client tries before it calls the stack dead.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What is wanted at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wishes {
+    pub(crate) clients: usize,
+    /// How often each buys one of the product.
+    pub(crate) checkouts: usize,
+    /// Whether there is less of it than all want.
+    pub(crate) is_scarce: bool,
+    /// Whether each claims a batch, too.
+    pub(crate) claims: bool,
+}
+
 /// A shop with one product, and its clients.
 pub(crate) struct Shop {
     http: reqwest::Client,
     api_url: String,
     anon_key: String,
+    wishes: Wishes,
     clients: Vec<(Uuid, String)>,
     product: Uuid,
     stock: i64,
+    /// What of it is sold in the end.
+    sold: i64,
     batches: i64,
     /// Whether something breaks on purpose: then an answer of the API that blames the server may pass.
     rough: bool,
@@ -50,12 +65,28 @@ pub(crate) struct Seen {
     settled: Mutex<Vec<Settled>>,
     answers: Mutex<BTreeMap<String, u64>>,
     failures: Mutex<Vec<String>>,
+    bought: watch::Sender<u64>,
 }
 
 impl Seen {
     /// Everything that is settled.
     pub(crate) fn settled(&self) -> Vec<Settled> {
         self.settled.lock().expect("nothing panics with it").clone()
+    }
+
+    /// What nobody should have been answered.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.failures
+            .lock()
+            .expect("nothing panics with it")
+            .clone()
+    }
+
+    /// Returns when so many orders have been answered.
+    pub(crate) async fn bought(&self, orders: u64) {
+        let mut bought = self.bought.subscribe();
+        // The sender lives as long as this borrow.
+        let _ = bought.wait_for(|bought| *bought >= orders).await;
     }
 
     fn answer(&self, what: String) {
@@ -71,10 +102,12 @@ impl Seen {
     }
 
     fn settle(&self, settled: Settled) {
-        self.settled
-            .lock()
-            .expect("nothing panics with it")
-            .push(settled);
+        let is_order = settled.told.is_ok() && settled.operation.rpc == CHECKOUT.rpc;
+        let mut all = self.settled.lock().expect("nothing panics with it");
+        all.push(settled);
+        if is_order {
+            self.bought.send_modify(|bought| *bought += 1);
+        }
     }
 
     /// Adds what was answered how often.
@@ -98,22 +131,30 @@ const REFUSALS: [&str; 2] = ["INSUFFICIENT_INVENTORY", "NO_BATCH_AVAILABLE"];
 const PASSING: [&str; 3] = ["55P03", "57014", "PGRST003"];
 
 impl Shop {
-    /// So many clients; four fifths of what they want of the product is there, and a batch for three of five.
-    pub(crate) async fn open(stack: &OwnStack, clients: usize) -> Result<Self> {
+    /// What is scarce is there for four of five, and batches for three of five.
+    pub(crate) async fn open(stack: &OwnStack, wishes: Wishes) -> Result<Self> {
         let secret = stack.variable("JWT_SECRET")?;
-        let clients: Vec<_> = (0..clients)
+        let clients: Vec<_> = (0..wishes.clients)
             .map(|_| Uuid::new_v4())
             .map(|user| (user, sign(&user_claims(user), secret)))
             .collect();
         let count = i64::try_from(clients.len())?;
+        let wanted = count * i64::try_from(wishes.checkouts)?;
+        let stock = if wishes.is_scarce {
+            wanted * 4 / 5
+        } else {
+            wanted * 2
+        };
         let shop = Shop {
             http: reqwest::Client::builder().timeout(PATIENCE).build()?,
             api_url: stack.variable("API_URL")?.to_owned(),
             anon_key: stack.variable("ANON_KEY")?.to_owned(),
+            wishes,
             clients,
             product: Uuid::new_v4(),
-            stock: count * 4 / 5,
-            batches: count * 3 / 5,
+            stock,
+            sold: wanted.min(stock),
+            batches: if wishes.claims { count * 3 / 5 } else { 0 },
             rough: false,
         };
         let db = connect(stack.variable("DB_URL")?).await?;
@@ -142,26 +183,51 @@ impl Shop {
         Ok(shop)
     }
 
+    /// The same where something breaks on purpose.
+    pub(crate) fn rough(self) -> Self {
+        Shop {
+            rough: true,
+            ..self
+        }
+    }
+
     /// The clients, as their ids.
     pub(crate) fn users(&self) -> Vec<Uuid> {
         self.clients.iter().map(|(user, _)| *user).collect()
     }
 
-    /// Every client buys one and claims a batch; none begins before all are ready. Half of them go through the functions.
+    /// A client's access token.
+    pub(crate) fn token(&self, client: usize) -> &str {
+        &self.clients[client].1
+    }
+
+    /// What each of them buys.
+    pub(crate) fn cart(&self) -> Value {
+        json!({
+            "cart_items": [{ "product_id": self.product, "quantity": 1 }],
+            "payment_method": "bank_transfer",
+        })
+    }
+
+    /// A client buys one.
+    pub(crate) async fn buy(&self, client: usize, seen: &Seen) {
+        let key = Uuid::new_v4().to_string();
+        self.insist(client, CHECKOUT, self.cart(), key, seen).await;
+    }
+
+    /// Every client buys and claims; none begins before all are ready. Half of them go through the functions.
     pub(crate) async fn rage(&self, seen: &Seen) -> Result<()> {
         let ready = Barrier::new(self.clients.len());
         let work = (0..self.clients.len()).map(|client| {
             let ready = &ready;
             async move {
-                let buy = json!({
-                    "cart_items": [{ "product_id": self.product, "quantity": 1 }],
-                    "payment_method": "bank_transfer",
-                });
                 ready.wait().await;
-                let wanted = [(CHECKOUT, buy), (CLAIM_ROUTE, json!({}))];
-                for (operation, arguments) in wanted {
+                for _ in 0..self.wishes.checkouts {
+                    self.buy(client, seen).await;
+                }
+                if self.wishes.claims {
                     let key = Uuid::new_v4().to_string();
-                    self.insist(client, operation, arguments, key, seen).await;
+                    self.insist(client, CLAIM_ROUTE, json!({}), key, seen).await;
                 }
             }
         });
@@ -277,6 +343,30 @@ impl Shop {
         Ok(answers.into_iter().flatten().collect())
     }
 
+    /// What was lost is new under its key: what is answered now, and what does not hold.
+    pub(crate) async fn ask_anew(&self, lost: &[Settled]) -> (Vec<Settled>, Vec<String>) {
+        let seen = Seen::default();
+        for one in lost {
+            let (arguments, key) = (one.arguments.clone(), one.key.clone());
+            self.insist(one.client, one.operation, arguments, key, &seen)
+                .await;
+        }
+        let (again, mut failures) = (seen.settled(), seen.failures());
+        let order = |one: &Settled| {
+            one.told
+                .as_ref()
+                .ok()
+                .map(|body| body["order"]["id"].clone())
+        };
+        failures.extend(
+            lost.iter()
+                .zip(&again)
+                .filter(|(first, again)| order(first) == order(again))
+                .map(|(first, _)| format!("the key {} has its lost order again", first.key)),
+        );
+        (again, failures)
+    }
+
     fn request(
         &self,
         client: usize,
@@ -305,36 +395,28 @@ impl Shop {
     }
 
     /// What does not hold when everybody has their answer.
-    pub(crate) async fn check(&self, db: &Client, seen: &Seen) -> Result<Vec<String>> {
-        let mut failures = seen
-            .failures
-            .lock()
-            .expect("nothing panics with it")
-            .clone();
-        let settled = seen.settled();
-        if settled.len() != self.clients.len() * 2 {
-            failures.push(format!(
-                "{} wishes of {} clients are settled",
-                settled.len(),
-                self.clients.len()
-            ));
+    pub(crate) async fn check(&self, db: &Client, settled: &[Settled]) -> Result<Vec<String>> {
+        let mut failures = Vec::new();
+        let wished = self.clients.len() * (self.wishes.checkouts + usize::from(self.wishes.claims));
+        if settled.len() != wished {
+            failures.push(format!("{} of {wished} wishes are settled", settled.len()));
         }
-        failures.extend(self.kept(db, &settled).await?);
-        failures.extend(self.books(db, &settled).await?);
+        failures.extend(self.kept(db, settled).await?);
+        failures.extend(self.books(db, settled).await?);
         failures.extend(invariants::broken(db, None).await?);
         Ok(failures)
     }
 
+    /// The answers that the database has for these clients, by key.
+    pub(crate) async fn stored(&self, db: &Client) -> Result<BTreeMap<String, Value>> {
+        let query = "select key::text, response::jsonb from interlock.idempotency_keys where user_id = any ($1)";
+        let rows = db.query(query, &[&self.users()]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     /// Each success is stored under its key as it was told, and each refusal has left nothing.
     pub(crate) async fn kept(&self, db: &Client, settled: &[Settled]) -> Result<Vec<String>> {
-        let rows = db
-            .query(
-                "select key::text, response::jsonb from interlock.idempotency_keys where user_id = any ($1)",
-                &[&self.users()],
-            )
-            .await?;
-        let mut stored: BTreeMap<String, Value> =
-            rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut stored = self.stored(db).await?;
         let mut failures = Vec::new();
         for Settled {
             operation,
@@ -381,8 +463,8 @@ impl Shop {
             .await
             .context("the books cannot be read")?;
         let found: [i64; 4] = [row.get(0), row.get(1), row.get(2), row.get(3)];
-        let expected = [0, self.stock, self.batches, 0];
-        Ok((found != expected || told != [self.stock, self.batches]).then(|| {
+        let expected = [self.stock - self.sold, self.sold, self.batches, 0];
+        Ok((found != expected || told != [self.sold, self.batches]).then(|| {
             format!(
                 "of {} units and {} batches, {told:?} were answered, and left, sold, claimed, unclaimed are {found:?}",
                 self.stock, self.batches
