@@ -1,9 +1,11 @@
-// The collection in docs/bruno, read by Bruno's own parser.
+// The collection in docs/bruno, read by Bruno's own parser, and sent as it stands.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import bruno from "@usebruno/lang";
+import { variables } from "./people.js";
 
 const folder = fileURLToPath(new URL("../../docs/bruno/", import.meta.url));
 const paths = readdirSync(folder, { recursive: true, encoding: "utf8" })
@@ -57,4 +59,48 @@ test("the environments have what the requests take", () => {
     bruno.collectionBruToJson(read("collection.bru")).meta.name,
     "Interlock",
   );
+});
+
+// Bruno's own program for a shell brings 300 packages, so what it does with a request is done here.
+test("every request is one that its caller may send", async () => {
+  const env = variables();
+  const local = bruno.bruToEnvJsonV2(read("environments/local.bru"));
+  const filled = Object.fromEntries(
+    local.variables.map((
+      /** @type {{ name: string, value: string }} */ { name, value },
+    ) => [name, env[value.slice("{{process.env.".length, -"}}".length)]]),
+  );
+  const fill = (/** @type {string} */ text) =>
+    text.replaceAll("{{$guid}}", () => randomUUID()).replaceAll(
+      /\{\{(\w+)\}\}/g,
+      (_, name) => filled[name] ?? assert.fail(`${name} is not there`),
+    );
+  /** @type {string[]} */
+  const refused = [];
+  for (const path of paths) {
+    if (path === "collection.bru" || path.startsWith("environments/")) continue;
+    const { http, headers, auth, body } = bruno.bruToJsonV2(read(path));
+    /** @type {{ name: string, value: string, enabled: boolean }[]} */
+    const all = headers;
+    const signed = all.some(({ enabled }) => !enabled);
+    const sent = new Headers({ "content-type": "application/json" });
+    for (const { name, value, enabled } of all) {
+      if (enabled) sent.set(name, fill(value));
+    }
+    if (auth) sent.set("authorization", `Bearer ${fill(auth.bearer.token)}`);
+    const response = await fetch(fill(http.url), {
+      method: http.method.toUpperCase(),
+      headers: sent,
+      body: fill(body.json),
+    });
+    const { status } = response;
+    if (response.ok) continue;
+    const code = (await response.text()).match(
+      /"(?:error|message)" ?: ?"([A-Z_]+)"/,
+    )?.[1];
+    // A signature that only the sender can make is not there; nothing else is refused for who sends it, how, or to where.
+    const isSound = signed || (status !== 401 && status !== 403);
+    if (!isSound || !code) refused.push(`${path}: ${status} ${code}`);
+  }
+  assert.deepEqual(refused, []);
 });

@@ -112,7 +112,11 @@ fn of_function(name: &str, call: &Value) -> Result<Vec<(String, String)>> {
             seq: seq + 1,
             url: format!("/functions/v1/{name}"),
             headers: &headers,
-            caller,
+            // For somebody else only staff call.
+            caller: match example["value"].get("on_behalf_of") {
+                Some(_) => Some("STAFF"),
+                None => caller,
+            },
             body: &example["value"],
             words: call["description"].as_str().unwrap_or_default(),
         };
@@ -132,7 +136,7 @@ fn of_rpc(path: &str, call: &Value, seq: usize) -> Result<(String, String)> {
     let caller = match area {
         _ if !by("user") => "SERVICE_ROLE_KEY",
         "warehouse" => "PACKER",
-        "pos" => "MANAGER",
+        _ if area == "pos" || words.contains("at a till") => "MANAGER",
         _ if for_staff => "STAFF",
         "delivery" => "DRIVER_A",
         _ => "BUYER",

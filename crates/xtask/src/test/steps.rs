@@ -538,7 +538,7 @@ fn docs(run: &mut Run) -> Result<Counts> {
     let browser = client::browser(run.repo)?;
     let mut counts = Counts::default();
     // What calls everything that there is comes after those who count on the seed.
-    for names in [&["bruno", "docs", "examples"][..], &["answers"]] {
+    for names in [["docs", "examples"], ["answers", "bruno"]] {
         let files = names
             .iter()
             .map(|name| format!("tests/docs/{name}.test.js"));
