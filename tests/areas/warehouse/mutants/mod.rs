@@ -16,11 +16,21 @@ pub(crate) const MUTANTS: Mutants = Mutants {
 };
 
 /// Mutants that a few rounds of random histories must find.
-const IN_HISTORIES: &[histories::Mutant] = &[(
-    "pack_units",
-    "between 0 and i.quantity_picked",
-    "between 0 and i.quantity_needed",
-)];
+const IN_HISTORIES: &[histories::Mutant] = &[
+    (
+        "pack_units",
+        "between 0 and i.quantity_picked",
+        "between 0 and i.quantity_needed",
+    ),
+    ("pack_units", "and p.box_open", ""),
+    (
+        "set_packed_quantity",
+        "p_new - p_expected, p_expected",
+        "p_new - p_expected, null",
+    ),
+    ("release_picking", "and i.picker_id = auth.uid()", ""),
+    ("pick_item", "for no key update", ""),
+];
 
 /// What shows only where two sessions meet, and the scene that shows it.
 const NOTICED_BY: &[(&str, &str)] = &[
