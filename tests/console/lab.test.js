@@ -87,7 +87,8 @@ async function until(page, side, who, what) {
     if (told.includes(what)) return steps;
     await step(page, `${side}-${who}`);
   }
-  assert.fail(`it has never come to ${what}`);
+  const told = await page.locator(`#${side} .session`).allInnerTexts();
+  assert.fail(`it has never come to ${what}:\n${told.join("\n")}`);
 }
 
 /** @param {import("playwright-core").Page} page */
@@ -212,7 +213,6 @@ for (
     const { context, page, errors } = await visit(
       `#scene=${scene}&mode=steps`,
     );
-    await begun(page);
     await inTurns(page);
     const chips = page.locator("#interlock .chip");
     await until(page, "interlock", 0, "commit;");
@@ -244,10 +244,24 @@ for (
 }
 
 /**
- * Both look before anybody has written, and go on in turns until one is in the way of the other.
+ * Both look before anybody has written, and go on in turns until the first is in the way of the second. Where that has not come about it
+ * is said, and they begin anew.
  * @param {Page} page
  */
 async function inTurns(page) {
+  for (let tries = 0; tries < 3; tries += 1) {
+    await begun(page);
+    if (await meet(page)) return;
+    const told = await page.locator("#interlock .session").allInnerTexts();
+    console.log(`# begun anew:\n${told.join("\n")}`);
+  }
+}
+
+/**
+ * @param {Page} page
+ * @returns {Promise<boolean>} whether the second one waits for the first
+ */
+async function meet(page) {
   const next = page.locator("#interlock .session");
   for (let turns = 0; turns < 60; turns += 1) {
     for (const who of [0, 1]) {
@@ -258,8 +272,9 @@ async function inTurns(page) {
       await step(page, `interlock-${who}`);
     }
     const told = await page.locator("#interlock .chip").allTextContents();
-    if (told.includes("waits for A")) return;
+    if (told.includes("waits for A")) return true;
   }
+  return false;
 }
 
 /**
