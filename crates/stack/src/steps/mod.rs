@@ -457,10 +457,14 @@ impl Play {
                 .fetch_optional(&mut self.control)
                 .await?
                 .context("a session has gone")?;
-            let name: String = row.try_get(0)?;
+            seen.gate = row.try_get(0)?;
+            seen.blockers = row.try_get(1)?;
+            // Asked afterwards: whoever is seen at its gate has said before where that is.
+            let name: String = sqlx::query_scalar(NAME)
+                .bind(session.pid)
+                .fetch_one(&mut self.control)
+                .await?;
             seen.place = name.strip_prefix("race lab ").and_then(|n| n.parse().ok());
-            seen.gate = row.try_get(1)?;
-            seen.blockers = row.try_get(2)?;
         }
         Ok(seen)
     }
@@ -513,8 +517,10 @@ struct Seen {
 const LOCK: &str = "select pg_advisory_lock($1, $2)";
 const UNLOCK: &str = "select pg_advisory_unlock($1, $2)";
 
+const NAME: &str = "select application_name from pg_stat_activity where pid = $1";
+
 const LOOK: &str = "
-select a.application_name, (
+select (
     select l.objid::int
     from pg_locks l
     where l.pid = a.pid and l.locktype = 'advisory' and not l.granted and l.classid::bigint = $2
