@@ -61,7 +61,7 @@ test("the environments have what the requests take", () => {
   );
 });
 
-// Bruno's own program for a shell brings 300 packages, so what it does with a request is done here.
+// Bruno's own program for a shell brings 500 packages, so what it does with a request is done here.
 test("every request is one that its caller may send", async () => {
   const env = variables();
   const local = bruno.bruToEnvJsonV2(read("environments/local.bru"));
