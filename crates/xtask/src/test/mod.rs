@@ -6,6 +6,7 @@ mod client;
 mod counts;
 pub(crate) mod debian;
 mod deploy;
+mod disk;
 mod domain_mutants;
 mod live;
 mod metrics;
@@ -76,6 +77,9 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         stack: None,
         tail: live::Tail::default(),
     };
+    if let Some(warning) = disk::warning(&repo.root) {
+        println!("{warning}");
+    }
     let mut outcomes: Vec<Outcome> = Vec::new();
     for (index, step) in plan.iter().enumerate() {
         let label = format!("[{}/{}] {}", index + 1, plan.len(), step.title());
@@ -133,8 +137,9 @@ fn explain(run: &Run, step: Step, reason: &str) -> String {
         None => format!("--only {}", step.name()),
     };
     format!(
-        "{reason}\n{}To repeat it: cargo xtask test {selection}\n{}",
+        "{reason}\n{}{}To repeat it: cargo xtask test {selection}\n{}",
         run.tail.quoted(),
+        disk::advice(&run.repo.root).unwrap_or_default(),
         step.advice()
     )
 }
