@@ -9,8 +9,8 @@ pub(crate) fn render(heading: &[&str], rows: &[Vec<String>]) -> String {
         rows.iter()
             .map(|row| row[column].chars().count())
             .chain([heading[column].chars().count()])
-            .max()
-            .unwrap_or(0)
+            // A rule has a dash, also under a heading without text and rows.
+            .fold(1, usize::max)
     };
     let widths: Vec<usize> = (0..heading.len()).map(width).collect();
     // Text to the left, numbers to the right.
