@@ -244,10 +244,11 @@ alter function auth.jwt() owner to supabase_auth_admin;
 -- Realtime -------------------------------------------------------------------
 
 -- Broadcasts are rows; who may read or write one under a topic is said by the policies on them. On the platform the table
--- is partitioned by day and read from the write-ahead log; here a notification tells of each row that is committed.
+-- is partitioned by day and read from the write-ahead log; here what is committed is noted beside it and taken from there. Not by
+-- notify: all transactions that notify commit one after the other.
 
 create schema if not exists realtime;
-grant usage on schema realtime to postgres, anon, authenticated, service_role;
+grant usage on schema realtime to postgres, anon, authenticated, service_role, supabase_realtime_admin;
 
 create table if not exists realtime.messages (
   topic text not null,
@@ -290,21 +291,32 @@ exception
 end
 $$;
 
-create or replace function realtime.notify_message()
+create table if not exists realtime.unsent (
+  position bigint generated always as identity primary key,
+  id uuid not null
+);
+
+alter table realtime.unsent owner to supabase_realtime_admin;
+
+create or replace function realtime.note_message()
 returns trigger
 language plpgsql
+security definer
 set search_path = ''
 as $$
 begin
-  perform pg_notify('realtime_messages', new.id::text);
+  insert into realtime.unsent (id) values (new.id);
   return null;
 end
 $$;
 
-create or replace trigger notify_message
+alter function realtime.note_message() owner to supabase_realtime_admin;
+
+create or replace trigger note_message
   after insert on realtime.messages
   for each row
-  execute function realtime.notify_message();
+  when (new.extension = 'broadcast' and new.private)
+  execute function realtime.note_message();
 
 -- The API reloads its schema cache after DDL ----------------------------------
 

@@ -12,21 +12,25 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 pub(crate) use frame::Version;
 pub(crate) use socket::{MESSAGE_LIMIT, serve};
 
-/// What the trigger on `realtime.messages` notifies.
-const CHANNEL: &str = "realtime_messages";
 /// How many messages a slow client may be behind before it is cut off, and reads anew when it is back.
 const BEHIND: usize = 1_024;
-/// How long it takes to look for the database again.
+/// How often it is asked what has been committed, while somebody listens.
+const TURN: Duration = Duration::from_millis(20);
+/// And else, or while the database is not there.
 const PAUSE: Duration = Duration::from_millis(250);
+/// What has been committed since it was asked last, by topic, event, payload and id, in the order of writing.
+const TAKE: &str = "with taken as (delete from realtime.unsent returning position, id) \
+    select m.topic, coalesce(m.event, ''), coalesce(m.payload, '{}')::text, m.id::text \
+    from taken join realtime.messages m using (id) order by taken.position";
 
-/// What has been committed, in the order of the commits.
+/// What has been committed.
 pub(crate) struct Realtime {
     pool: PgPool,
     news: broadcast::Sender<News>,
@@ -69,75 +73,66 @@ enum Wish {
 }
 
 impl Realtime {
-    /// Listens to the database from now on, until the task is aborted.
+    /// Passes on what is committed from now on, until the task is aborted.
     pub(crate) async fn start(url: &str) -> Result<(Arc<Self>, JoinHandle<()>)> {
         let pool = PgPoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(5))
             .connect_lazy(url)?;
+        // The platform keeps them for three days, too.
+        sqlx::raw_sql(
+            "delete from realtime.messages where inserted_at < now() - interval '3 days'; delete from realtime.unsent",
+        )
+        .execute(&pool)
+        .await
+        .context("the database's messages cannot be read")?;
         let (news, _) = broadcast::channel(BEHIND);
         let realtime = Arc::new(Self { pool, news });
-        let listener = realtime
-            .listen()
-            .await
-            .context("the database's messages cannot be listened to")?;
-        let task = tokio::spawn(realtime.clone().pass_on(listener));
+        let task = tokio::spawn(realtime.clone().pass_on());
         Ok((realtime, task))
     }
 
-    async fn listen(&self) -> sqlx::Result<PgListener> {
-        // The platform keeps them for three days, too.
-        sqlx::query("delete from realtime.messages where inserted_at < now() - interval '3 days'")
-            .execute(&self.pool)
-            .await?;
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(listener)
-    }
-
-    /// Passes on what is committed. Where the connection is lost, all clients are cut off once it is back.
-    async fn pass_on(self: Arc<Self>, mut listener: PgListener) {
+    async fn pass_on(self: Arc<Self>) {
+        let mut missed = false;
         loop {
-            // However it ended: what was committed since then is not known.
-            let _ = self.pass_on_while_connected(&mut listener).await;
-            drop(listener);
-            listener = loop {
-                tokio::time::sleep(PAUSE).await;
-                if let Ok(listener) = self.listen().await {
-                    break listener;
+            match self.take().await {
+                Ok(messages) => {
+                    if missed {
+                        let _ = self.news.send(News::Missed);
+                        missed = false;
+                    }
+                    for message in messages {
+                        // Nobody listens: there is nobody to be told.
+                        let _ = self.news.send(News::Message(Arc::new(message)));
+                    }
+                    let heard = self.news.receiver_count() > 0;
+                    tokio::time::sleep(if heard { TURN } else { PAUSE }).await;
                 }
-            };
-            // Nobody listens: there is nobody to be told.
-            let _ = self.news.send(News::Missed);
+                // Whether they were taken is not known.
+                Err(_) => {
+                    missed = true;
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
         }
     }
 
-    async fn pass_on_while_connected(&self, listener: &mut PgListener) -> sqlx::Result<()> {
-        while let Some(notification) = listener.try_recv().await? {
-            let row: Option<(String, String, String)> = sqlx::query_as(
-                "select topic, coalesce(event, ''), coalesce(payload, '{}')::text from realtime.messages \
-                 where id = $1::uuid and extension = 'broadcast' and private",
-            )
-            .bind(notification.payload())
-            .fetch_optional(&self.pool)
-            .await?;
-            let Some((topic, event, payload)) = row else {
-                continue;
-            };
+    /// What has been committed since it was taken last.
+    async fn take(&self) -> sqlx::Result<Vec<Message>> {
+        let rows: Vec<(String, String, String, String)> =
+            sqlx::query_as(TAKE).fetch_all(&self.pool).await?;
+        Ok(rows
+            .into_iter()
             // Larger ones are not sent by the platform either.
-            if payload.len() > MESSAGE_LIMIT {
-                continue;
-            }
-            let message = Message {
+            .filter(|(_, _, payload, _)| payload.len() <= MESSAGE_LIMIT)
+            .map(|(topic, event, payload, id)| Message {
                 topic,
                 event,
                 payload: serde_json::from_str(&payload).unwrap_or_default(),
-                id: Some(notification.payload().to_owned()),
+                id: Some(id),
                 sender: None,
-            };
-            let _ = self.news.send(News::Message(Arc::new(message)));
-        }
-        Ok(())
+            })
+            .collect())
     }
 
     /// Whether the policies on `realtime.messages` let the user read, or write, a broadcast under this topic.
