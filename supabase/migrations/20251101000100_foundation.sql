@@ -401,13 +401,14 @@ alter table interlock.idempotency_keys enable row level security;
 -- What has happened and no history of its own tells, one row for each event, written in the transaction that made it happen.
 -- Append-only; interlock.purge_history removes old ones (settings.keep_events). It is read as interlock.events, with the others.
 create table interlock.outbox (
-  position bigint not null default nextval('interlock.event_position')
-    constraint outbox_pkey primary key,
+  position bigint not null default nextval('interlock.event_position'),
   type interlock.event_type not null,
   subject interlock.label not null,
   payload jsonb not null,
   created_at timestamptz not null default now(),
-  transaction xid8 not null default pg_current_xact_id()
+  transaction xid8 not null default pg_current_xact_id(),
+  -- By transaction, because what has come since the deliveries were made last is asked for so.
+  constraint outbox_pkey primary key (transaction, position)
 );
 
 comment on table interlock.outbox is
@@ -420,9 +421,6 @@ comment on column interlock.outbox.payload is
   'What there is to say of it, without secrets.';
 comment on column interlock.outbox.transaction is
   'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
-
--- What has come since the deliveries were made last.
-create index outbox_by_transaction on interlock.outbox (transaction);
 
 create trigger outbox_append_only
   before update or delete on interlock.outbox

@@ -336,8 +336,7 @@ create policy packing_progress_select_workers
 -- The history of picking sessions: what was picked, packed and taken out, by whom. Append-only; interlock.purge_history removes
 -- old rows of sessions that have ended (settings.keep_packing_scans). There is no foreign key to the session: every scan would lock its row.
 create table interlock.packing_scans (
-  id bigint not null default nextval('interlock.event_position')
-    constraint packing_scans_pkey primary key,
+  id bigint not null default nextval('interlock.event_position'),
   picking_session_id uuid not null,
   order_id uuid,
   product_id uuid,
@@ -349,7 +348,8 @@ create table interlock.packing_scans (
   quantity_needed int,
   quantity_short int,
   version bigint,
-  transaction xid8 not null default pg_current_xact_id()
+  transaction xid8 not null default pg_current_xact_id(),
+  constraint packing_scans_pkey primary key (picking_session_id, id)
 );
 
 comment on table interlock.packing_scans is
@@ -375,10 +375,8 @@ comment on column interlock.packing_scans.version is
 comment on column interlock.packing_scans.transaction is
   'The transaction that wrote it, by which interlock.make_deliveries knows whether it has seen it.';
 
-create index packing_scans_by_session on interlock.packing_scans (picking_session_id, id desc);
-
 -- What is to be told outside: interlock.events.
-create index packing_scans_by_transaction on interlock.packing_scans (transaction);
+create index packing_scans_by_transaction on interlock.packing_scans (transaction, id);
 
 create trigger packing_scans_guard
   before insert on interlock.packing_scans

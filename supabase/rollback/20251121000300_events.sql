@@ -48,6 +48,7 @@ drop function
   interlock.fill_mail,
   interlock.fill_path,
   interlock.find_crm_problems,
+  interlock.find_event,
   interlock.find_mail_problems,
   interlock.find_mail_signature_problem,
   interlock.find_template_problems,

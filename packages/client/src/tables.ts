@@ -5138,6 +5138,16 @@ export type Database = {
           "subject_id": string;
         }[];
       };
+      "find_event": {
+        Args: { "p_position": number; "p_transaction": unknown };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "payload": Json;
+          "subject": string;
+          "type": string;
+        }[];
+      };
       "find_held_batch": {
         Args: { "p_driver_id": string };
         Returns: {

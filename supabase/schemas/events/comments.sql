@@ -29,6 +29,8 @@ comment on function interlock.fill_path is
   'A path with its placeholders filled in, each as one part of it: whatever is no letter, digit, -, _, .';
 comment on function interlock.find_crm_problems is
   'What is wrong with mappings of events to calls of a CRM; an empty list if nothing is.';
+comment on function interlock.find_event is
+  'One event.';
 comment on function interlock.find_mail_problems is
   'What is wrong with the kind and the language of a mail; an empty list if nothing is.';
 comment on function interlock.find_mail_signature_problem is

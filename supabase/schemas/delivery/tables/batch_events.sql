@@ -45,7 +45,7 @@ comment on column interlock.batch_events.version is
 create index batch_events_by_driver on interlock.batch_events (driver_id, id) where driver_id is not null;
 
 -- What is to be told outside: interlock.events.
-create index batch_events_by_transaction on interlock.batch_events (transaction);
+create index batch_events_by_transaction on interlock.batch_events (transaction, id);
 
 create trigger batch_events_append_only
   before update or delete on interlock.batch_events

@@ -90,7 +90,7 @@ begin
     select d.id, sum(b.bytes) over w - b.bytes as bytes_before, row_number() over w as place
     from due d
     join interlock.deliveries q on q.id = d.id
-    join interlock.events e on e.transaction = q.transaction and e.position = q.position
+    cross join interlock.find_event(q.transaction, q.position) e
     join interlock.webhook_endpoints t on t.id = q.endpoint_id
     left join interlock.mails m on m.delivery_id = d.id
     cross join lateral (select case t.channel
@@ -140,7 +140,7 @@ begin
         )::text
       end as body
     from interlock.deliveries d
-    join interlock.events e on e.transaction = d.transaction and e.position = d.position
+    cross join interlock.find_event(d.transaction, d.position) e
     join interlock.webhook_endpoints w on w.id = d.endpoint_id
     cross join interlock.settings s
     where d.id = any (v_ids)

@@ -19,7 +19,7 @@ begin
       jsonb_build_object('id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload) as event
     from interlock.deliveries d
     join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel in ('alpine_iq', 'crm')
-    join interlock.events e on e.transaction = d.transaction and e.position = d.position
+    cross join interlock.find_event(d.transaction, d.position) e
     where d.id = any (p_delivery_ids)
     order by d.id
   loop

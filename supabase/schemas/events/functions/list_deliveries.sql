@@ -46,7 +46,7 @@ begin
       order by d.id desc
       limit p_limit
     ) q
-    join interlock.events e on e.transaction = q.transaction and e.position = q.position
+    cross join interlock.find_event(q.transaction, q.position) e
   ), '[]'));
 end
 $$;

@@ -18,7 +18,7 @@ begin
     select d.id, d.subject, e.type, e.created_at, m.delivery_id is not null as written, m.tried_at, s.reason as suppressed
     from interlock.deliveries d
     join interlock.webhook_endpoints w on w.id = d.endpoint_id and w.channel = 'email'
-    join interlock.events e on e.transaction = d.transaction and e.position = d.position
+    cross join interlock.find_event(d.transaction, d.position) e
     left join interlock.mails m on m.delivery_id = d.id
     left join interlock.mail_suppressions s on s.email = m.recipient
     where d.id = any (p_delivery_ids)

@@ -258,7 +258,7 @@ begin
           ) as last
         from interlock.deliveries d
         join interlock.webhook_endpoints w on w.id = d.endpoint_id
-        left join interlock.events e on e.transaction = d.transaction and e.position = d.position
+        left join interlock.find_event(d.transaction, d.position) e on true
         where (v_before is null or d.id < v_before)
           and (v_search is null or d.id = v_number or d.subject = v_search)
           and (p_state is null or d.state = p_state)

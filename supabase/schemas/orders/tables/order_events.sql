@@ -25,7 +25,7 @@ comment on column interlock.order_events.request_id is
   'The request that did it, as the log of the function calls it; empty for what no function has asked for.';
 
 -- What is to be told outside: interlock.events.
-create index order_events_by_transaction on interlock.order_events (transaction);
+create index order_events_by_transaction on interlock.order_events (transaction, id);
 
 -- From a line of a log to its order. A summary of each few pages, which a sale does not write to.
 create index order_events_by_request on interlock.order_events

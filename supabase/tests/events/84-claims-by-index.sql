@@ -1,0 +1,63 @@
+-- What a worker claims is found by index, however long the histories are and however much one transaction has told.
+
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(6);
+
+update interlock.settings set webhooks_anywhere = true;
+delete from interlock.webhook_endpoints;
+select public.set_deliver_secret('a-worker-who-reads-little-and-says-so');
+insert into interlock.webhook_endpoints (id, url) values ('84000000-0000-4000-8000-000000000001', 'http://127.0.0.1:9/');
+
+-- A long history of orders, and one statement of the shop's that told much.
+insert into interlock.orders (id, status, currency, subtotal, total, payment_method, fulfillment)
+values ('84000000-0000-4000-8000-000000000002', 'confirmed', 'USD', 100, 100, 'cash_on_delivery', 'unfulfilled');
+insert into interlock.order_events (order_id, event)
+select '84000000-0000-4000-8000-000000000002', 'corrected' from generate_series(1, 3000);
+insert into interlock.packing_scans (picking_session_id, action)
+select '84000000-0000-4000-8000-000000000003', 'complete' from generate_series(1, 3000);
+do $$
+begin
+  perform interlock.note_event('tap.much', n::text, '{}') from generate_series(1, 3000) n;
+end
+$$;
+analyze interlock.orders, interlock.order_events, interlock.packing_scans, interlock.outbox;
+insert into interlock.deliveries (position, transaction, endpoint_id, subject)
+select b.position, b.transaction, '84000000-0000-4000-8000-000000000001', b.subject
+from interlock.outbox b
+where b.type = 'tap.much'
+order by b.position desc
+limit 5;
+-- All of it was seen.
+update interlock.delivery_cursor
+set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot, target = null, position = 0;
+
+create function pg_temp.read()
+returns table (relation text, tuples bigint)
+language sql
+as $$
+  select t.relname::text, t.seq_tup_read + coalesce(t.idx_tup_fetch, 0) from pg_stat_xact_user_tables t where t.schemaname = 'interlock'
+$$;
+create temporary table read_before as select * from pg_temp.read();
+create temporary table answers as
+select public.claim_deliveries('a-worker-who-reads-little-and-says-so', 20) as answer
+union all
+select interlock.list_deliveries(null, null, null, 5);
+select is(
+  (select jsonb_agg(jsonb_array_length(answer -> 'deliveries')) from answers), '[5, 5]'::jsonb, 'all deliveries were claimed, and listed'
+);
+select is(
+  (
+    select jsonb_agg(d -> 'event_type') from answers, jsonb_array_elements(answer -> 'deliveries') d where d ? 'event_type'
+  ),
+  '["tap.much", "tap.much", "tap.much", "tap.much", "tap.much"]', 'each with its event'
+);
+select cmp_ok(n.tuples - b.tuples, '<', 500::bigint, format('%s is not read whole', b.relation))
+from read_before b
+join pg_temp.read() n using (relation)
+where b.relation in ('order_events', 'packing_scans', 'outbox', 'orders')
+order by b.relation;
+
+select * from finish();
+rollback;
