@@ -113,7 +113,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     process.env;
   if (!API_URL || !ANON_KEY) {
     console.error(
-      'Which stack? Run eval "$(npm run -s stack -- status -o env)" first.',
+      "Which stack? Start this as examples/README.md says, with `npm start` in another terminal.",
     );
     process.exit(1);
   }
