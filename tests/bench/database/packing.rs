@@ -4,6 +4,7 @@ use super::Shop;
 use crate::figure::Figure;
 use crate::load::{Argument, Call, Commit, Session, Step};
 use crate::rows::{self, Kind};
+use crate::series::Variant;
 use anyhow::Result;
 use tokio_postgres::Client;
 
@@ -23,18 +24,31 @@ pub(super) async fn prepare(admin: &Client) -> Result<()> {
 pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let variants = || {
-        let by_report = "interlock, by the report's function";
+        let told = |name, call, told| Variant {
+            before: shop.before(with_realtime(told)),
+            ..shop.variant(name, 1, call)
+        };
         vec![
-            shop.variant("interlock", 1, scan(PACK, any)),
-            shop.variant(by_report, 1, scan(REPORTED, any)),
-            shop.variant("report 003", 1, scan(PEER, any)),
-            shop.variant("the same writes, unchecked", 1, scan(UNCHECKED, any)),
+            told("interlock", scan(PACK, any), false),
+            told(
+                "interlock, by the report's function",
+                scan(REPORTED, any),
+                false,
+            ),
+            told("report 003", scan(PEER, any), false),
+            told("the same writes, unchecked", scan(UNCHECKED, any), false),
+            told(
+                "interlock, by the report's function, broadcast",
+                scan(REPORTED, any),
+                true,
+            ),
         ]
     };
     figures.extend(shop.time("scan, one worker", variants()).await?);
     if shop.commit == Commit::Fast {
         figures.extend(shop.cpu("scan, one worker", variants()).await?);
     }
+    shop.admin.batch_execute(&with_realtime(false)).await?;
     for (name, workers, place) in [
         (
             "scans, 16 workers on one session, each its own product",
@@ -51,6 +65,24 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
         figures.extend(shop.throughput(name, variants).await?);
     }
     Ok(figures)
+}
+
+/// With the platform's realtime each scan writes a broadcast, too. The report's function has none: its screens ask.
+fn with_realtime(there: bool) -> String {
+    let (from, to) = if there {
+        ("send_off", "send")
+    } else {
+        ("send", "send_off")
+    };
+    format!(
+        "do $$
+         begin
+           if to_regprocedure('realtime.{from}(jsonb,text,text,boolean)') is not null then
+             alter function realtime.{from}(jsonb, text, text, boolean) rename to {to};
+           end if;
+         end
+         $$"
+    )
 }
 
 /// Which session a worker scans in, and which of its orders and products.
