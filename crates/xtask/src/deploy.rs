@@ -61,7 +61,7 @@ impl Plan {
         if !self.others.is_empty() {
             let names = self.others.join(" ");
             text += &format!(
-                "\nfunctions of your own, left alone: `npx supabase functions deploy {names}`"
+                "\nfunctions of your own, left alone: `npx supabase functions deploy --remote=REF {names}`"
             );
         }
         text
@@ -509,7 +509,7 @@ mod tests {
         };
         let told = plan.describe();
         assert!(told.contains("functions to deploy: checkout\n"), "{told}");
-        assert!(told.contains("left alone: `npx supabase functions deploy newsletter`"));
+        assert!(told.contains("left alone: `npx supabase functions deploy --remote=REF newsletter`"));
         assert_eq!(
             plan.deploy_arguments("--remote=REF", true),
             [

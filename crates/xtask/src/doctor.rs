@@ -199,13 +199,11 @@ fn functions(
     facts: &Value,
     report: &mut Report,
 ) -> Result<()> {
-    let project = format!(
-        "--project-ref={}",
-        target.project_ref.as_deref().unwrap_or_default()
-    );
+    let project = target.project_ref.as_deref().unwrap_or_default();
+    let remote = format!("--remote={project}");
     let (deployed, secrets) = match (
-        supabase.json(&["functions", "list", &project]),
-        supabase.json(&["secrets", "list", &project]),
+        supabase.json(&["functions", "list", &remote]),
+        supabase.json(&["secrets", "list", &remote]),
     ) {
         (Ok(deployed), Ok(secrets)) => (deployed, secrets),
         (Err(error), _) | (_, Err(error)) => {
@@ -245,7 +243,7 @@ fn functions(
             "secrets",
             Level::Problem,
             format!("the functions' secret {name} is not set"),
-            format!("npx supabase secrets set {name}=…"),
+            format!("npx supabase secrets set --remote={project} {name}=…"),
         );
     }
     Ok(())

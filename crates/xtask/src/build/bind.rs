@@ -67,6 +67,7 @@ impl<'a> Binder<'a> {
         let mut program = self.program.lock().expect("nobody panics here");
         if program.is_none() {
             let mut build = cargo(&["build", "--quiet", "--package", "wasm-build"]);
+            build.env("CARGO_TARGET_DIR", &self.repo.target);
             run(build.current_dir(&self.repo.root))?;
             let name = format!("wasm-build{}", std::env::consts::EXE_SUFFIX);
             *program = Some(self.repo.target.join("debug").join(name));

@@ -1,5 +1,5 @@
 //! `cargo xtask release`: what is deployed and started without a compiler, as a folder, as archives of it, and with checksums.
-//! Two people who make it of the same commit get the same bytes; `--reproduce` shows it for a function's module.
+//! Two people who make it of the same commit get the same bytes; `--reproduce` shows it.
 
 mod archive;
 mod reproduce;
@@ -50,8 +50,8 @@ pub(crate) struct Args {
     /// Cargo's profile for the programs.
     #[arg(long, value_name = "NAME", default_value = "tools")]
     profile: String,
-    /// Write no release: build this function's module once more, in another folder, and compare.
-    #[arg(long, value_name = "FUNCTION")]
+    /// Write no release: make the archive for all systems here and in another folder, and compare; or this function's module only.
+    #[arg(long, value_name = "FUNCTION", num_args = 0..=1, default_missing_value = reproduce::ALL)]
     reproduce: Option<String>,
 }
 
@@ -65,14 +65,14 @@ enum Part {
 
 /// Writes it.
 pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
-    if let Some(function) = &args.reproduce {
-        return reproduce::run(repo, function);
+    if let Some(what) = &args.reproduce {
+        return reproduce::run(repo, what);
     }
     let parts = match args.only {
         Some(part) => vec![part],
         None => vec![Part::Portable, Part::Tools],
     };
-    let name = format!("interlock-{}", env!("CARGO_PKG_VERSION"));
+    let name = name();
     let out = repo.root.join(&args.out);
     let folder = out.join(&name);
     if folder.exists() {
@@ -105,22 +105,21 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
                 ))
             })?,
         };
-        let mut packed = BTreeMap::new();
-        let listed = (sums.clone(), sums::listed(&files).into_bytes());
-        for (path, bytes) in files.into_iter().chain([listed]) {
-            write(&folder.join(&path), &bytes)?;
-            packed.insert(format!("{name}/{path}"), bytes);
+        let packed = Packed::of(files, &sums, level)?;
+        for (path, bytes) in &packed.files {
+            write(&out.join(path), bytes)?;
         }
         if part == Part::Portable {
-            for (path, bytes) in packed.iter().filter(|(path, _)| path.ends_with(".tgz")) {
+            for (path, bytes) in packed
+                .files
+                .iter()
+                .filter(|(path, _)| path.ends_with(".tgz"))
+            {
                 let own = path.rsplit('/').next().unwrap_or(path);
                 archives.insert(own.to_owned(), bytes.clone());
             }
         }
-        archives.insert(
-            archive,
-            archive::of(&packed, level, |path| path.contains("/bin/"))?,
-        );
+        archives.insert(archive, packed.bytes);
     }
     for (archive, bytes) in &archives {
         write(&out.join(archive), bytes)?;
@@ -130,6 +129,33 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     print!("{listed}");
     println!("the release is in {}", repo.relative(&folder));
     Ok(())
+}
+
+/// The folder that an archive unpacks to.
+fn name() -> String {
+    format!("interlock-{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// An archive, and what is in it.
+struct Packed {
+    bytes: Vec<u8>,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Packed {
+    /// Files and the list of their sums, in a folder of the release's name.
+    fn of(files: BTreeMap<String, Vec<u8>>, sums: &str, level: Compression) -> Result<Self> {
+        let listed = (sums.to_owned(), sums::listed(&files).into_bytes());
+        let files = files
+            .into_iter()
+            .chain([listed])
+            .map(|(path, bytes)| (format!("{}/{path}", name()), bytes))
+            .collect();
+        Ok(Self {
+            bytes: archive::of(&files, level, |path| path.contains("/bin/"))?,
+            files,
+        })
+    }
 }
 
 /// What is the same on every system.

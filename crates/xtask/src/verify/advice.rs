@@ -60,8 +60,8 @@ pub(super) fn todo(finding: &Finding, migrations: &Migrations) -> String {
     let file = || migrations.about(name);
     match (kind.as_str(), state) {
         ("migration", _) => format!(
-            "push it: `npm run deploy`, or `npx supabase db push`. If it was run by hand: `npx supabase migration repair \
-             --status applied {name}`"
+            "push it: `npm run deploy -- --project-ref REF`, or `npx supabase db push --remote=REF`. If it was run by hand: \
+             `npx supabase migration repair --remote=REF --status applied {name}`"
         ),
         ("row security", _) => format!("alter table {name} enable row level security;"),
         ("grant", state) => grant(name, state),
