@@ -509,7 +509,9 @@ mod tests {
         };
         let told = plan.describe();
         assert!(told.contains("functions to deploy: checkout\n"), "{told}");
-        assert!(told.contains("left alone: `npx supabase functions deploy --remote=REF newsletter`"));
+        assert!(
+            told.contains("left alone: `npx supabase functions deploy --remote=REF newsletter`")
+        );
         assert_eq!(
             plan.deploy_arguments("--remote=REF", true),
             [
