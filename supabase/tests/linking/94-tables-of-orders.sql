@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(64);
+select plan(65);
 set constraints all immediate;
 
 -- What a statement raises: code and problems.
@@ -222,6 +222,12 @@ select is(
 );
 select is((select count(*) from tap_shop.orders where user_id = '94000000-0000-4000-8000-000000000001'), 0::bigint, 'of any table');
 select is_empty('select * from interlock.order_drift()', 'all say the same');
+-- Links of which nobody has noted yet that nothing is left.
+update interlock.product_links set filled_at = null;
+update interlock.customer_links set filled_at = null;
+update interlock.order_links set filled_at = null;
+delete from tap_sales.sales_order s using second x where x.id::text = s.ref;
+select is(interlock.fill_links(10), 1, 'a job goes on until there is something to do');
 alter table tap_sales.sales_order rename column parcel to package;
 select results_eq('select what, in_target from interlock.order_drift()', $$values ('link', '/p_map/tracking')$$, 'a column that is gone is told');
 create temporary table seventh as select pg_temp.buys(2) as id;
