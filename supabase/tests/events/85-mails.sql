@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(138);
+select plan(139);
 
 create function pg_temp.act_as(p_user text)
 returns void
@@ -261,6 +261,10 @@ select is(
   (select a.answer from interlock.delivery_attempts a join said s on a.delivery_id = (s.answer ->> 'id')::bigint where a.status = 409 order by a.id limit 1),
   '{"name":"concurrent_idempotent_requests"}', 'what is answered to a mail that is there is kept'
 );
+select is(
+  (select array_agg(d -> 'mail') from jsonb_array_elements(pg_temp.answer_as('staff', 'public.list_deliveries(p_limit => 200)') -> 'deliveries') d where d -> 'id' = s.answer -> 'id'),
+  '{"{\"kind\": \"order_confirmed\", \"recipient\": \"guest-81@example.com\"}"}', 'a delivery is listed with its mail'
+) from said s;
 -- Whether the channel counts as failing, and is on, after an outcome.
 create function pg_temp.after(p_status int, p_error text, p_attempts int) returns text language plpgsql as $$
 begin
