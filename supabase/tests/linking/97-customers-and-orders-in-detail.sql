@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(27);
+select plan(33);
 set constraints all immediate;
 
 create view pg_temp.had as
@@ -13,7 +13,7 @@ create view pg_temp.had as
   join interlock.customers c on c.id = m.customer_id
   join interlock.customer_links l on l.id = m.link_id;
 insert into auth.users (id, aud, role, email)
-select ('97000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', format('tap-97-%s@example.com', n) from generate_series(1, 4) n;
+select ('97000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', format('tap-97-%s@example.com', n) from generate_series(1, 5) n;
 
 create schema tap_more;
 create table tap_more.members (id int unique, code text unique, name text, email text, phone text, account uuid);
@@ -34,6 +34,23 @@ select results_eq(
   $$select source_id, phone, right(user_id::text, 1) from pg_temp.had where source ~ 'members' and phone is not null order by 1$$,
   $$values ('1', '+491511111112', '2'), ('2', '+491511111111', '1')$$, 'phones and accounts pass from one to the other'
 );
+-- What else a customer has, said elsewhere, stays.
+create table tap_more.pairs (id int primary key, name text, email text, phone text, account uuid);
+insert into tap_more.pairs select n, 'pair ' || n, format('pair%s@example.com', n), '+49 151 222222' || n, null from generate_series(1, 2) n;
+select interlock.link_customers('tap_more.pairs', '{"id": "id", "name": "name", "email": "email", "phone": "phone", "user": "account"}', '{}');
+create function pg_temp.pairs() returns text language sql as $$
+  select string_agg(concat_ws(' ', split_part(email, '@', 1), right(phone, 1), right(user_id::text, 1)), ', ' order by source_id) from pg_temp.had where source ~ 'pairs'
+$$;
+update interlock.customers c set email = replace(c.email, 'pair', 'own'), user_id = format('97000000-0000-4000-8000-00000000000%s', m.source_id::int + 2)::uuid
+from pg_temp.had m where m.customer_id = c.id and m.source ~ 'pairs';
+update tap_more.pairs set phone = '+49 151 222222' || (3 - id);
+select is(pg_temp.pairs(), 'own1 2 3, own2 1 4', 'where phones pass, e-mail and account stay');
+update interlock.customers c set phone = '+4915133333' || m.source_id from pg_temp.had m where m.customer_id = c.id and m.source ~ 'pairs';
+update tap_more.pairs set email = format('own%s@example.com', 3 - id);
+select is(pg_temp.pairs(), 'own2 1 3, own1 2 4', 'where addresses do, the phone does');
+select public.erase_customer(customer_id) from pg_temp.had where source ~ 'pairs';
+select interlock.unlink_customers('tap_more.pairs', true);
+
 create temporary table places as select m.customer_id, m.ctid::text as place from interlock.linked_customers m;
 update tap_more.members set name = name || '!' where id = 1;
 select is_empty(
@@ -65,6 +82,11 @@ end
 $$;
 select is(
   pg_temp.first_problem($$update tap_more.guests set name = repeat('x', 201), email = 'none' where id in (1, 2)$$), '/1/email', 'what is wrong is told in the order of the keys'
+);
+
+insert into interlock.customers (name, email) values ('Alone', 'alone@example.com');
+select is(
+  pg_temp.first_problem($$insert into tap_more.guests values (9, 'Nine', 'alone@example.com')$$), '/9/email', 'where no e-mail is to say who somebody is, none does'
 );
 
 -- Points -----------------------------------------------------------------------------------------
@@ -129,6 +151,12 @@ select is((select name from tap_more.members where id = 2), 'Mo', 'what is not l
 create table tap_more.profiles (id uuid primary key, email text);
 insert into tap_more.profiles values ('97000000-0000-4000-8000-000000000001', 'p@example.com');
 select interlock.link_customers('tap_more.profiles', '{"id": "id", "user": "id", "email": "email"}', '{}', 'leave_out', p_on_erase => 'clear');
+insert into interlock.customers (id, name, user_id) values ('97000000-0000-4000-8000-000000000005', 'Somebody', '97000000-0000-4000-8000-000000000005');
+insert into tap_more.profiles values ('97000000-0000-4000-8000-000000000005', 'q@example.com');
+select results_eq(
+  $$select customer_id = source_id::uuid, name from pg_temp.had where source ~ 'profiles' order by source_id$$, $$values (true, null), (false, null)$$, 'a key that is somebody else''s id makes nobody of them, nor does an account where that is not said'
+);
+delete from tap_more.profiles where email = 'q@example.com';
 select public.erase_customer(customer_id) from pg_temp.had where source ~ 'profiles';
 select results_eq('select id, email from tap_more.profiles', $$values ('97000000-0000-4000-8000-000000000001'::uuid, null::text)$$, 'a key is not cleared');
 
@@ -150,6 +178,12 @@ select results_eq(
   'select l.target::text, count(*) from interlock.order_write_outs w join interlock.order_links l on l.id = w.link_id group by 1 order by 1',
   $$values ('tap_more.one', 2::bigint), ('tap_more.two', 1)$$, 'the others go on waiting'
 );
+select interlock.write_order_out((select max(id::text)::uuid from orders));
+delete from tap_more.two;
+insert into interlock.order_write_outs (order_id, link_id, reason)
+select (select min(id::text)::uuid from orders), l.id, 'locked' from interlock.order_links l where l.target = 'tap_more.two'::regclass;
+select is(interlock.fill_orders('tap_more.two', 10) ->> 'done', '2', 'a fill passes over what waits for this table, not for another');
+select is((select count(*) from tap_more.two t where t.id = (select min(id::text) from orders)), 0::bigint, 'which a job does');
 select is(interlock.unlink_orders('tap_more.one') -> 'not_written', '2', 'what cannot be written when a link ends is told');
 select is((select count(*) from interlock.order_write_outs), 0::bigint, 'and what can be, also for another table, is');
 alter table tap_more.two rename column id to key;
