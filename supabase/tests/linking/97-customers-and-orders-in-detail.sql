@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(33);
+select plan(37);
 set constraints all immediate;
 
 create view pg_temp.had as
@@ -51,6 +51,10 @@ select is(pg_temp.pairs(), 'own2 1 3, own1 2 4', 'where addresses do, the phone 
 select public.erase_customer(customer_id) from pg_temp.had where source ~ 'pairs';
 select interlock.unlink_customers('tap_more.pairs', true);
 
+set constraints all deferred;
+update tap_more.members set code = 'code ' || id;
+select is_empty('select * from interlock.linked_changes', 'what is not linked is not noted');
+set constraints all immediate;
 create temporary table places as select m.customer_id, m.ctid::text as place from interlock.linked_customers m;
 update tap_more.members set name = name || '!' where id = 1;
 select is_empty(
@@ -142,9 +146,24 @@ select results_eq(
 alter table tap_more.guests drop constraint stays, add constraint stays check (name is not null or id < 3) not valid;
 select is(interlock.fill_links(10), 1, 'a job does what can be done');
 select results_eq($$select source_id from pg_temp.had where to_erase$$, array['3'], 'and keeps the rest in mind');
+create table tap_more.others (id int primary key, email text);
+insert into tap_more.guests values (4, 'guest 4', 'guest4@example.com');
+insert into tap_more.others values (3, 'other3@example.com');
+select interlock.link_customers('tap_more.others', '{"id": "id", "email": "email"}', p_on_erase => 'clear');
+alter table tap_more.guests drop constraint stays, add constraint stays check (name is not null or id <> 3) not valid;
+select public.erase_customer(customer_id) from pg_temp.had where source ~ 'guests' and source_id = '4' or source ~ 'others';
+select results_eq(
+  $$select h.source_id, g.email from tap_more.guests g join pg_temp.had h on h.source_id = g.id::text and h.source ~ 'guests' where h.to_erase$$,
+  $$values ('3', 'guest3@example.com')$$, 'whoever else is taken out meanwhile'
+);
+select is((select count(*) from tap_more.guests where id = 4 and name is null) + (select count(*) from tap_more.others where email is null), 2::bigint, 'which they are');
 alter table tap_more.guests drop constraint stays;
 select is(interlock.fill_links(10), 1, 'until that can be done');
 select interlock.unlink_customers('tap_more.members');
+create trigger left_behind after update on tap_more.members referencing old table as old_rows new table as new_rows
+for each statement execute function interlock.note_linked_people();
+select lives_ok('update tap_more.members set id = 60 where id = 6', 'a trigger that a restored table has kept does nothing where no link is');
+drop trigger left_behind on tap_more.members;
 update interlock.customer_links set on_erase = 'clear' where source = 'tap_more.members'::regclass;
 select public.erase_customer(customer_id) from pg_temp.had where source ~ 'members' and source_id = '2';
 select is((select name from tap_more.members where id = 2), 'Mo', 'what is not linked any more is not cleared, whatever else is');
