@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(37);
+select plan(42);
 set constraints all immediate;
 
 create view pg_temp.had as
@@ -93,6 +93,19 @@ select is(
   pg_temp.first_problem($$insert into tap_more.guests values (9, 'Nine', 'alone@example.com')$$), '/9/email', 'where no e-mail is to say who somebody is, none does'
 );
 
+create function pg_temp.problems(p_sql text) returns int language plpgsql as $$
+declare
+  v_detail text;
+begin
+  execute p_sql;
+  return 0;
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return jsonb_array_length(v_detail::jsonb -> 'problems');
+end
+$$;
+
 -- Points -----------------------------------------------------------------------------------------
 
 insert into interlock.points_rules (currency, per_amount, points) values ('EUR', 100, 1);
@@ -115,6 +128,21 @@ select is(
   (select a.balance::bigint from interlock.points_accounts a join pg_temp.had h using (customer_id) where h.source_id = '6'), 7::bigint,
   'what an account has earned is that of who had it'
 );
+
+create temporary table bought_more as select pg_temp.buys(4) as id;
+update interlock.orders o set status = 'paid' from bought_more b where o.id = b.id;
+update tap_more.members set account = null where id = 6;
+select is(
+  (select a.balance::bigint from interlock.points_accounts a join pg_temp.had h using (customer_id) where h.source_id = '6'), 14::bigint,
+  'also of who has none any more'
+);
+create table tap_more.codes (code text primary key, email text, phone text);
+select interlock.link_customers('tap_more.codes', '{"id": "code", "email": "email", "phone": "phone"}');
+select is(pg_temp.first_problem($$insert into tap_more.codes values ('blank', '', '  ')$$), null, 'what is blank is nothing');
+select is(pg_temp.first_problem(format('insert into tap_more.codes values (%L)', code)), '/' || code || '/id', 'a key of ' || char_length(code) || ' characters is none')
+from unnest(array['', repeat('k', 201)]) code;
+select is(pg_temp.problems($$insert into tap_more.codes select 'x-' || n, 'none' from generate_series(101, 125) n$$), 20, 'of what is wrong twenty are told');
+select interlock.unlink_customers('tap_more.codes', true);
 
 -- Linked anew --------------------------------------------------------------------------------------
 
@@ -201,7 +229,7 @@ select interlock.write_order_out((select max(id::text)::uuid from orders));
 delete from tap_more.two;
 insert into interlock.order_write_outs (order_id, link_id, reason)
 select (select min(id::text)::uuid from orders), l.id, 'locked' from interlock.order_links l where l.target = 'tap_more.two'::regclass;
-select is(interlock.fill_orders('tap_more.two', 10) ->> 'done', '2', 'a fill passes over what waits for this table, not for another');
+select is(interlock.fill_orders('tap_more.two', 10) ->> 'done', '3', 'a fill passes over what waits for this table, not for another');
 select is((select count(*) from tap_more.two t where t.id = (select min(id::text) from orders)), 0::bigint, 'which a job does');
 select is(interlock.unlink_orders('tap_more.one') -> 'not_written', '2', 'what cannot be written when a link ends is told');
 select is((select count(*) from interlock.order_write_outs), 0::bigint, 'and what can be, also for another table, is');
@@ -209,7 +237,7 @@ alter table tap_more.two rename column id to key;
 select isnt(pg_temp.buys(4), null, 'a key that is gone stops no order');
 alter table tap_more.two rename column key to id;
 select is(interlock.unlink_orders('tap_more.two') -> 'not_written', '0', 'unlinked, what waits is written first');
-select is((select count(*) from tap_more.two), 4::bigint, 'all of it');
+select is((select count(*) from tap_more.two), 5::bigint, 'all of it');
 
 create function pg_temp.messages(p_map jsonb) returns setof text language sql as $$
   select concat_ws(' ', p ->> 'pointer', p ->> 'message') from jsonb_array_elements(interlock.link_orders('tap_more.two', p_map, p_dry_run => true) -> 'problems') p
