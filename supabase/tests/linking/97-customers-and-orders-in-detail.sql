@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(42);
+select plan(43);
 set constraints all immediate;
 
 create view pg_temp.had as
@@ -136,9 +136,10 @@ select is(
   (select a.balance::bigint from interlock.points_accounts a join pg_temp.had h using (customer_id) where h.source_id = '6'), 14::bigint,
   'also of who has none any more'
 );
-create table tap_more.codes (code text primary key, email text, phone text);
-select interlock.link_customers('tap_more.codes', '{"id": "code", "email": "email", "phone": "phone"}');
+create table tap_more.codes (code text primary key, email text, phone text, news text);
+select interlock.link_customers('tap_more.codes', '{"id": "code", "email": "email", "phone": "phone", "marketing": {"column": "news", "in": ["yes"]}}');
 select is(pg_temp.first_problem($$insert into tap_more.codes values ('blank', '', '  ')$$), null, 'what is blank is nothing');
+select is((select c.marketing from interlock.customers c join pg_temp.had h on h.customer_id = c.id where h.source_id = 'blank'), false, 'and who has not said yes has not');
 select is(pg_temp.first_problem(format('insert into tap_more.codes values (%L)', code)), '/' || code || '/id', 'a key of ' || char_length(code) || ' characters is none')
 from unnest(array['', repeat('k', 201)]) code;
 select is(pg_temp.problems($$insert into tap_more.codes select 'x-' || n, 'none' from generate_series(101, 125) n$$), 20, 'of what is wrong twenty are told');
