@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(58);
+select plan(59);
 set constraints all immediate;
 
 create function pg_temp.raised(p_sql text) returns text language plpgsql as $$
@@ -243,6 +243,19 @@ create function tap_evil.set_config(text, text, boolean) returns text language s
 select interlock.link_products('tap_more.strict', pg_temp.tea(), true, p_search_path => 'tap_evil, pg_catalog');
 select is(pg_temp.sold(2), 3, 'under the search path of a shop');
 select is_empty('select * from tap_evil.log', 'nothing but its own triggers runs');
+
+-- What is told of a row, once ---------------------------------------------------------------------------------
+
+alter table tap_more.strict disable trigger user;
+update tap_more.strict set title = 'bad', price = -1, stock = 99 where id = 1;
+update tap_more.strict set title = 'later', stock = 98 where id = 2;
+insert into tap_more.strict values (20, null, 100, 1);
+alter table tap_more.strict enable trigger user;
+update interlock.linked_products m set filled = false from pg_temp.had h where h.product_id = m.product_id and h.source = 'tap_more.strict' and h.source_id = '2';
+select results_eq(
+  $$select source_id, what from interlock.product_drift('tap_more.strict')$$, $$values ('1', 'invalid'), ('2', 'missing'), ('20', 'invalid')$$,
+  'of a row that is not in order, or not taken over yet, nothing else is told'
+);
 
 -- What just fits, and what does not ------------------------------------------------------------------------
 
